@@ -1,0 +1,64 @@
+# The front door. `make` alone lists every command. Needs Python 3.11+ and nothing else preinstalled.
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+BOOT := .boot
+UV := UV_PYTHON_DOWNLOADS=never $(BOOT)/bin/uv
+BIN := .venv/bin
+SYNCED := .venv/.synced
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-unit check format schemas bench up down status clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BOOT)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Cairn needs Python 3.11 or later: set PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(BOOT)
+	@$(BOOT)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+$(SYNCED): $(BOOT)/bin/uv uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml deploy/local/pyproject.toml)
+	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@touch $@
+
+demo: $(SYNCED) ## start everything and do the main job on real data (EXIT=1 stops it at the end)
+	@$(BIN)/cairn demo $(if $(EXIT),--exit)
+
+test: $(SYNCED) ## every test, on real servers
+	@$(BIN)/cairn provision
+	@$(BIN)/python -m pytest
+
+test-unit: $(SYNCED) ## decisions and contracts, without servers, in seconds
+	@$(BIN)/python -m pytest tests/unit tests/contracts
+
+check: $(SYNCED) ## format, lint, types, import rules, stale schemas
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy libs services gateway deploy/local
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m contracts.documents --check
+	@$(BIN)/python -m gateway openapi --check
+
+format: $(SYNCED) ## format the code and sort the imports
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+schemas: $(SYNCED) ## write JSON Schemas, AsyncAPI and OpenAPI documents
+	@$(BIN)/python -m contracts.documents
+	@$(BIN)/python -m gateway openapi
+
+bench: $(SYNCED) ## measure (ONLY=name for one, SCALE=0.1 for a quick look)
+	@$(BIN)/cairn provision
+	@$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
+
+up: $(SYNCED) ## start everything
+	@$(BIN)/cairn up
+
+down: $(SYNCED) ## stop everything; data stays
+	@$(BIN)/cairn down
+
+status: $(SYNCED) ## what runs where
+	@$(BIN)/cairn status
+
+clean: ## remove what was built in the checkout (not the data in .cairn)
+	@rm -rf .venv $(BOOT) build .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,238 @@
+"""Commands to and events of the connector workers: tests, stores, running tasks, integrations on offer."""
+
+from typing import ClassVar
+
+from pydantic import Field, JsonValue
+
+from contracts import topics
+from contracts.assignment import AppKind, AppRef
+from contracts.messages import Command, Event
+from contracts.outcomes import Problem
+from contracts.restore_index import RestorePoint
+from contracts.values import AppId, CommandId, IntegrationId, JobId, Moment, OrganizationId, Value
+
+EVERYBODY = OrganizationId("")
+"""Organization of messages that concern the whole installation."""
+
+
+class Match(Value):
+    """A class and subclass of resource that an integration can work with."""
+
+    class_: str = Field(alias="class", description="Class of the resource")
+    subclass: str = Field(description="Subclass of the resource")
+
+
+class Protocol(Value):
+    """One way an integration reaches a system."""
+
+    name: str = Field(description="e.g. `s3`; equal to the integration's name where there is just one")
+    title: str = Field(description="For display")
+    kinds: tuple[AppKind, ...] = Field(description="What an app of this protocol can be")
+    schemas: dict[AppKind, dict[str, JsonValue]] = Field(
+        description="JSON Schema (2020-12) of the fields per kind; values are strings; secrets have `x-secret`"
+    )
+
+
+class Integration(Value):
+    """A plug-in for a kind of system."""
+
+    id: IntegrationId = Field(description="Fixed: part of the manifest")
+    name: str = Field(description="Short name, e.g. `s3`")
+    version: str = Field(description="Version of the manifest, e.g. `1.0.0`")
+    title: str = Field(description="For display")
+    matches: tuple[Match, ...] = Field(description="Resources that it can work with")
+    protocols: tuple[Protocol, ...] = Field(description="Ways to reach them; at least one")
+    help: str = Field(default="", description="One paragraph for the person who fills in the form")
+
+
+class Check(Value):
+    """One step of a connection test."""
+
+    name: str = Field(description="`reachable`, `authenticated`, `listable`, `writable` or `initialized`")
+    ok: bool = Field(description="Whether the step succeeded")
+    duration_ms: float = Field(description="Milliseconds")
+    detail: str = Field(default="", description="What was found, in words; never a secret")
+
+
+class TestReport(Value):
+    """Result of a connection test."""
+
+    __test__: ClassVar[bool] = False
+
+    ok: bool = Field(description="Whether every check succeeded")
+    checks: tuple[Check, ...] = Field(description="The steps, in the order in which they were taken")
+    initialized: bool | None = Field(default=None, description="Stores only: whether a repository is there")
+
+
+class ConnectorCommand(Command):
+    """Keyed by app."""
+
+    TOPIC: ClassVar[str] = topics.CONNECTOR_COMMANDS
+    KEY: ClassVar[str] = "app_id"
+
+    app_id: AppId = Field(description="App to act on")
+    app: AppRef = Field(description="The app in the revision that the sender knew")
+
+
+class TestConnection(ConnectorCommand):
+    """Connect for real and report each check. Result: a `TestReport`, also when a check failed."""
+
+    __test__: ClassVar[bool] = False
+    TYPE: ClassVar[str] = "cairn.connector.connection.test.v1"
+
+
+class InitializeStore(ConnectorCommand):
+    """Create the repository of a store, or adopt the one that is there. Result: `{"adopted": bool}`.
+
+    Refused: `passphrase_missing`, `passphrase_wrong`, `store_unreachable`, `root_forbidden`, ...
+    """
+
+    TYPE: ClassVar[str] = "cairn.connector.store.initialize.v1"
+
+
+class ConnectorEvent(Event):
+    """All connector events share a topic; the key is the id of what the event is about."""
+
+    TOPIC: ClassVar[str] = topics.CONNECTOR_EVENTS
+
+
+class IntegrationOffered(ConnectorEvent):
+    """Workers can run this integration; sent by each worker as it starts."""
+
+    TYPE: ClassVar[str] = "cairn.connector.integration.offered.v1"
+    KEY: ClassVar[str] = "integration_id"
+
+    integration_id: IntegrationId = Field(description="The integration")
+    integration: Integration = Field(description="Its manifest")
+
+
+class ConnectionTested(ConnectorEvent):
+    """A connection was tested."""
+
+    TYPE: ClassVar[str] = "cairn.connector.connection.tested.v1"
+    KEY: ClassVar[str] = "app_id"
+
+    app_id: AppId = Field(description="The app")
+    command_id: CommandId = Field(description="Id of the `TestConnection` that asked for it")
+    report: TestReport = Field(description="What was found")
+
+
+class StoreInitialized(ConnectorEvent):
+    """A store has a repository."""
+
+    TYPE: ClassVar[str] = "cairn.connector.store.initialized.v1"
+    KEY: ClassVar[str] = "app_id"
+
+    app_id: AppId = Field(description="The store")
+    adopted: bool = Field(description="True when a repository was there already")
+    repository_id: str = Field(description="Id that the engine gave the repository")
+
+
+class TaskEvent(ConnectorEvent):
+    """About a job; `attempt` is the fencing token: readers refuse what carries an older one."""
+
+    KEY: ClassVar[str] = "job_id"
+
+    job_id: JobId = Field(description="The job")
+    attempt: int = Field(ge=1, description="Number of the attempt at the job, from 1")
+    at: Moment = Field(description="When it happened")
+
+
+class TaskStarted(TaskEvent):
+    """A worker took the job."""
+
+    TYPE: ClassVar[str] = "cairn.connector.task.started.v1"
+
+    worker: str = Field(description="Name of the worker's process")
+
+
+class TaskProgressed(TaskEvent):
+    """How far the job is. Lossy: the latest wins, at most two a second."""
+
+    TYPE: ClassVar[str] = "cairn.connector.task.progressed.v1"
+
+    phase: str = Field(description="`preparing`, `transferring`, `indexing`")
+    fraction: float = Field(ge=0, le=1, description="Part of the job that is done")
+    files_done: int = Field(default=0, description="Files handled so far")
+    files_total: int = Field(default=0, description="Files known of so far")
+    bytes_done: int = Field(default=0, description="Bytes handled so far")
+    bytes_total: int = Field(default=0, description="Bytes known of so far")
+    current: tuple[str, ...] = Field(default=(), description="Paths being worked on")
+    cpu_percent: float = Field(default=0, description="Of one core, engine processes")
+    memory_bytes: int = Field(default=0, description="Resident, engine processes")
+    network_bytes: int = Field(default=0, description="Sent and received by the worker's host since the job started")
+
+
+class LogLine(Value):
+    """One line of a job's log."""
+
+    at: Moment = Field(description="When it was written")
+    level: str = Field(description="`info`, `warning` or `error`")
+    text: str = Field(description="The line, without a secret")
+
+
+class TaskLogged(TaskEvent):
+    """Lines for the job's log. `sequence` grows by one within an attempt, from 1."""
+
+    TYPE: ClassVar[str] = "cairn.connector.task.logged.v1"
+
+    sequence: int = Field(description="Number of the message within the attempt, from 1")
+    lines: tuple[LogLine, ...] = Field(description="The lines, oldest first")
+
+
+class BackupSummary(Value):
+    """Figures of a finished backup."""
+
+    snapshot_id: str = Field(description="The restore point that was made")
+    files_new: int = Field(default=0, description="Files that the previous backup had not")
+    files_changed: int = Field(default=0, description="Files that the previous backup had otherwise")
+    files_unmodified: int = Field(default=0, description="Files that the previous backup had just so")
+    files_processed: int = Field(default=0, description="Files in all")
+    bytes_processed: int = Field(default=0, description="Bytes read, before deduplication")
+    bytes_added: int = Field(default=0, description="Written to the store, after deduplication and compression")
+    duration_seconds: float = Field(default=0, description="Time the engine took")
+
+
+class TaskSucceeded(TaskEvent):
+    """The job did all it should."""
+
+    TYPE: ClassVar[str] = "cairn.connector.task.succeeded.v1"
+
+    backup: BackupSummary | None = Field(default=None, description="Figures, when the job was a backup")
+
+
+class TaskFailed(TaskEvent):
+    """The job did not do all it should. A backup may still have left a restore point (`backup`)."""
+
+    TYPE: ClassVar[str] = "cairn.connector.task.failed.v1"
+
+    problem: Problem = Field(description="Why, in words")
+    backup: BackupSummary | None = Field(
+        default=None, description="Figures, when a backup left a restore point all the same"
+    )
+
+
+class TaskCancelled(TaskEvent):
+    """The job was stopped on request."""
+
+    TYPE: ClassVar[str] = "cairn.connector.task.cancelled.v1"
+
+
+class RestorePointCreated(ConnectorEvent):
+    """A store holds a restore point (made by a backup, or found in an adopted store)."""
+
+    TYPE: ClassVar[str] = "cairn.connector.restore-point.created.v1"
+    KEY: ClassVar[str] = "store_id"
+
+    store_id: AppId = Field(description="The store")
+    restore_point: RestorePoint = Field(description="What it now holds")
+
+
+class RestorePointRemoved(ConnectorEvent):
+    """A restore point is gone from its store."""
+
+    TYPE: ClassVar[str] = "cairn.connector.restore-point.removed.v1"
+    KEY: ClassVar[str] = "store_id"
+
+    store_id: AppId = Field(description="The store")
+    snapshot_id: str = Field(description="The restore point that is gone")

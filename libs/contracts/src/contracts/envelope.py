@@ -1,0 +1,121 @@
+"""CloudEvents 1.0 around a message, and its binary form in Kafka headers.
+
+Source: CloudEvents 1.0 and its Kafka protocol binding; structured mode is read too, since other platforms send it.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from contracts.messages import Message
+from contracts.values import Moment
+
+M_co = TypeVar("M_co", bound=Message, covariant=True)
+Headers = list[tuple[str, bytes]]
+
+JSON = "application/json"
+STRUCTURED = "application/cloudevents"
+_ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class MalformedMessage(ValueError):
+    """What arrived is no CloudEvent, or its data does not fit its type. Says why without quoting the data."""
+
+
+class Envelope(BaseModel, Generic[M_co]):
+    """One message on its way."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str = Field(description="Unique with `source`: the key by which duplicates are told; a command's id")
+    source: str = Field(description="Who sent it, e.g. `/cairn/catalog`")
+    type: str = Field(description="Reverse-DNS name of what happened or is wished, with its version")
+    subject: str = Field(description="Id of the thing it is about; the Kafka key")
+    time: Moment = Field(description="When it was made")
+    data: M_co = Field(description="The message")
+    correlation_id: str = Field(description="Id of the command or event that began it all")
+    causation_id: str | None = Field(default=None, description="Id of the message this one follows from")
+    traceparent: str | None = Field(default=None, description="W3C trace context of where the message was made")
+    tracestate: str | None = Field(default=None, description="Goes with `traceparent`")
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """Source and id: equal for two copies of one message, and for nothing else."""
+        return self.source, self.id
+
+
+_ATTRIBUTES = {
+    "ce_id": "id",
+    "ce_source": "source",
+    "ce_type": "type",
+    "ce_subject": "subject",
+    "ce_correlationid": "correlation_id",
+    "ce_causationid": "causation_id",
+    "ce_traceparent": "traceparent",
+    "ce_tracestate": "tracestate",
+}
+
+
+def to_headers(envelope: Envelope[Message]) -> Headers:
+    """The Kafka headers of an envelope in binary mode, without the `traceparent` of the hop, which the sender adds."""
+    named = [(header, getattr(envelope, attribute)) for header, attribute in _ATTRIBUTES.items()]
+    headers = [(header, str(value).encode()) for header, value in named if value]
+    time = envelope.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    fixed = [("ce_specversion", b"1.0"), ("ce_time", time.encode()), ("content-type", JSON.encode())]
+    return [*headers, *fixed, ("correlationid", envelope.correlation_id.encode())]
+
+
+def to_body(envelope: Envelope[Message]) -> bytes:
+    """The Kafka value of an envelope in binary mode: its data as JSON."""
+    return envelope.data.model_dump_json(by_alias=True).encode()
+
+
+def _structured(body: bytes) -> tuple[dict[str, Any], Any]:
+    try:
+        event = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessage("the body is not valid JSON") from error
+    if not isinstance(event, dict) or "data" not in event:
+        raise MalformedMessage("a structured CloudEvent needs an object with `data`")
+    return {f"ce_{name}": value for name, value in event.items() if name != "data"}, event["data"]
+
+
+def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[str, str], Any]:
+    """The CloudEvents attributes of a Kafka message and its data (bytes in binary mode, parsed in structured mode).
+
+    Raises `MalformedMessage` when a required attribute is missing, a header is not UTF-8, or a text holds a NUL, which
+    not every database can keep.
+    """
+    headers = [(name, value) for name, value in headers if value is not None]
+    if any(b"\x00" in value for _, value in headers) or (b"\\u0000" in body and _ESCAPED_NUL.search(body)):
+        raise MalformedMessage("a text holds a NUL character")
+    try:
+        found: dict[str, Any] = {name.lower(): value.decode() for name, value in headers}
+    except UnicodeDecodeError as error:
+        raise MalformedMessage("a header is not UTF-8") from error
+    data: Any = body
+    if found.get("content-type", "").lower().startswith(STRUCTURED):
+        structured, data = _structured(body)
+        found |= structured
+    missing = [n for n in ("ce_id", "ce_source", "ce_type", "ce_specversion") if not found.get(n)]
+    if missing:
+        raise MalformedMessage(f"CloudEvents attributes are missing: {', '.join(n[3:] for n in missing)}")
+    if not str(found["ce_specversion"]).startswith("1."):
+        raise MalformedMessage("the specversion is not 1.0, the version of CloudEvents read here")
+    return {name: str(value) for name, value in found.items()}, data
+
+
+def parse(message: type[M_co], found: dict[str, str], data: Any, *, received: Moment) -> Envelope[M_co]:
+    """An envelope from what `attributes` returned. Raises `MalformedMessage` naming the fields that do not fit."""
+    try:
+        parsed = message.model_validate_json(data) if isinstance(data, bytes) else message.model_validate(data)
+        named = {attribute: found[header] for header, attribute in _ATTRIBUTES.items() if header in found}
+        named.setdefault("subject", parsed.key)
+        named.setdefault("correlation_id", found.get("correlationid", found["ce_id"]))
+        return Envelope[Any](**named, time=found.get("ce_time", received), data=parsed)
+    except ValidationError as error:
+        places = sorted({".".join(str(p) for p in e["loc"]) or "data" for e in error.errors(include_input=False)})
+        raise MalformedMessage(f"data does not fit {message.__name__}: {', '.join(places)}") from None

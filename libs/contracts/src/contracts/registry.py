@@ -1,0 +1,29 @@
+"""Every message of Cairn, by its CloudEvents type."""
+
+from contracts import assignment, catalog, connector, outcomes, restore_index, scheduler
+from contracts.messages import Command, Event, Message
+
+_MODULES = (assignment, catalog, connector, outcomes, restore_index, scheduler)
+
+
+def _messages_of(module: object) -> list[type[Message]]:
+    found = [v for v in vars(module).values() if isinstance(v, type) and issubclass(v, Message)]
+    return [m for m in found if "TYPE" in vars(m)]
+
+
+MESSAGES: dict[str, type[Message]] = {
+    message.TYPE: message
+    for module in _MODULES
+    for message in sorted(_messages_of(module), key=lambda m: m.TYPE)
+    if message.__module__ == getattr(module, "__name__", None)
+}
+
+
+def commands() -> list[type[Command]]:
+    """All commands, sorted by type."""
+    return [m for _, m in sorted(MESSAGES.items()) if issubclass(m, Command)]
+
+
+def events() -> list[type[Event]]:
+    """All events, sorted by type."""
+    return [m for _, m in sorted(MESSAGES.items()) if issubclass(m, Event)]

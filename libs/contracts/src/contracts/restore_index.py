@@ -1,0 +1,97 @@
+"""Restore points, listings of their directories, and the events of the restore index."""
+
+from typing import ClassVar
+
+from pydantic import Base64Bytes, Field
+
+from contracts import topics
+from contracts.messages import Event
+from contracts.values import AppId, JobId, Moment, SnapshotId, TreeId, Value
+
+PAGE_ENTRIES = 4096
+"""Entries in one page of a directory, at most."""
+
+
+class RestorePoint(Value):
+    """One snapshot in a store."""
+
+    snapshot_id: SnapshotId = Field(description="64 hex digits, as the engine names it")
+    store_id: AppId = Field(description="The store that holds it")
+    tree_id: TreeId = Field(description="Hash of the root directory, 64 hex digits")
+    time: Moment = Field(description="When the backup began")
+    source_id: AppId | None = Field(default=None, description="None for snapshots made without Cairn")
+    job_id: JobId | None = Field(default=None, description="The job that made it, where Cairn did")
+    hostname: str = Field(default="", description="Host it was made on, as the engine tells")
+    paths: tuple[str, ...] = Field(default=(), description="Where the files were on the source")
+    tags: tuple[str, ...] = Field(default=(), description="Labels, without Cairn's own `cairn:` tags")
+    environment: str = Field(default="", description="Environment of the source when it was made")
+    data_classes: tuple[str, ...] = Field(default=(), description="Data classes of the source when it was made")
+    files: int | None = Field(default=None, description="Files in it, where the engine told")
+    bytes: int | None = Field(default=None, description="Sum of file sizes, where the engine told")
+
+
+class Totals(Value):
+    """Sums over a directory and everything below it."""
+
+    files: int = Field(description="Entries that are not directories")
+    directories: int = Field(description="Directories below, itself not counted")
+    bytes: int = Field(description="Sum of the sizes of regular files")
+
+
+class DirectoryPage(Value):
+    """Up to `PAGE_ENTRIES` entries of one directory, sorted by the bytes of their names.
+
+    `entries` is zstd over a MessagePack array with one array per entry, in this order: name (bytes), type (`file`,
+    `dir`, `symlink`, `dev`, `chardev`, `fifo`, `socket`, `irregular`), size (bytes; of a directory: the bytes below
+    it), mtime (nanoseconds since the epoch), POSIX mode, subtree id (32 bytes, or nil), link target (bytes, or nil),
+    uid, gid, number of hard links, user, group, and - of a directory - the files below it (else nil).
+    """
+
+    tree_id: TreeId = Field(description="Hash of the directory's content, 64 hex digits")
+    page: int = Field(ge=0, description="Number of the page, from 0")
+    pages: int = Field(ge=1, description="How many pages the directory has; equal in all of them")
+    count: int = Field(description="Entries in this page")
+    total: int = Field(description="Entries in the directory")
+    first_names: tuple[Base64Bytes, ...] = Field(
+        default=(), description="Page 0 of a directory with several pages: the first name in each of its pages"
+    )
+    totals: Totals = Field(description="Of the whole directory; equal in all pages")
+    entries: Base64Bytes = Field(description="The entries, packed as described above; base64")
+
+
+class DirectoriesListed(Event):
+    """Directories of a store that were not known before.
+
+    Directories are sent after everything below them, pages in order; so a directory that is known whole has everything
+    below it known too.
+    """
+
+    TYPE: ClassVar[str] = "cairn.connector.directories.listed.v1"
+    TOPIC: ClassVar[str] = topics.LISTINGS
+    KEY: ClassVar[str] = "store_id"
+
+    store_id: AppId = Field(description="The store")
+    directories: tuple[DirectoryPage, ...] = Field(description="Pages, children before their parents")
+
+
+class RestorePointListed(Event):
+    """All directories of a restore point have been sent; follows them on the same partition."""
+
+    TYPE: ClassVar[str] = "cairn.connector.restore-point.listed.v1"
+    TOPIC: ClassVar[str] = topics.LISTINGS
+    KEY: ClassVar[str] = "store_id"
+
+    store_id: AppId = Field(description="The store")
+    restore_point: RestorePoint = Field(description="What was listed")
+
+
+class RestorePointBrowsable(Event):
+    """Every directory of a restore point can be browsed."""
+
+    TYPE: ClassVar[str] = "cairn.restore-index.restore-point.browsable.v1"
+    TOPIC: ClassVar[str] = topics.RESTORE_INDEX_EVENTS
+    KEY: ClassVar[str] = "store_id"
+
+    store_id: AppId = Field(description="The store")
+    snapshot_id: SnapshotId = Field(description="The restore point")
+    totals: Totals = Field(description="Sums over all that is in it")

@@ -1,0 +1,40 @@
+"""Names of the Kafka topics and what they carry."""
+
+CATALOG_COMMANDS = "cairn.catalog.commands"
+CATALOG_EVENTS = "cairn.catalog.events"
+ASSIGNMENT_COMMANDS = "cairn.assignment.commands"
+ASSIGNMENT_EVENTS = "cairn.assignment.events"
+CONNECTOR_COMMANDS = "cairn.connector.commands"
+CONNECTOR_EVENTS = "cairn.connector.events"
+SCHEDULER_COMMANDS = "cairn.scheduler.commands"
+SCHEDULER_EVENTS = "cairn.scheduler.events"
+RESTORE_INDEX_EVENTS = "cairn.restore-index.events"
+LISTINGS = "cairn.listings"
+OUTCOMES = "cairn.outcomes"
+DEFAULT_POOL = "default"
+
+
+def tasks(pool: str = DEFAULT_POOL) -> str:
+    """Topic with the work of one pool of workers."""
+    return f"cairn.tasks.{pool}"
+
+
+def dead_letters(topic: str) -> str:
+    """Topic where messages of `topic` are parked that could not be handled."""
+    return f"{topic}.dlq"
+
+
+ALL = (
+    CATALOG_COMMANDS,
+    CATALOG_EVENTS,
+    ASSIGNMENT_COMMANDS,
+    ASSIGNMENT_EVENTS,
+    CONNECTOR_COMMANDS,
+    CONNECTOR_EVENTS,
+    SCHEDULER_COMMANDS,
+    SCHEDULER_EVENTS,
+    RESTORE_INDEX_EVENTS,
+    LISTINGS,
+    OUTCOMES,
+    tasks(),
+)

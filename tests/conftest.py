@@ -1,0 +1,75 @@
+"""Fixtures for all tests. Servers start only when a test asks for them."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from chassis.settings import CommonSettings
+
+from tests.support.environment import Corner, write_key_file
+from tests.support.infra import Infra, find_rclone, find_restic, open_infra
+from tests.support.kafka import Wire, open_wire
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by their folder."""
+    here = Path(__file__).parent
+    for item in items:
+        folder = item.path.relative_to(here).parts[0] if here in item.path.parents else ""
+        if folder in ("integration", "e2e"):
+            item.add_marker(folder)
+
+
+@pytest.fixture(scope="session")
+def infra() -> Iterator[Infra]:
+    """Kafka and MongoDB, shared by the whole run."""
+    with open_infra() as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def restic() -> Path:
+    """The restic program."""
+    return find_restic()
+
+
+@pytest.fixture(scope="session")
+def rclone() -> Path:
+    """The rclone program."""
+    return find_rclone()
+
+
+@pytest.fixture(scope="session")
+def key_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the key that signs internal calls."""
+    return write_key_file(tmp_path_factory.mktemp("keys") / "service.key")
+
+
+@pytest.fixture(scope="module")
+def corner(infra: Infra, key_file: Path) -> Iterator[Corner]:
+    """Databases, topics and a name of this test module's own."""
+    made = Corner(infra, key_file)
+    yield made
+    made.drop()
+
+
+@pytest.fixture
+def fresh_corner(infra: Infra, key_file: Path) -> Iterator[Corner]:
+    """A corner of a single test's own, for tests that read a topic from its start or need their own group."""
+    made = Corner(infra, key_file)
+    yield made
+    made.drop()
+
+
+@pytest.fixture(scope="module")
+def common_settings(corner: Corner) -> Callable[..., CommonSettings]:
+    """Makes settings that lead to the module's corner: `common_settings(lanes=1)`, `common_settings(MySettings)`."""
+    return corner.settings
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def wire(corner: Corner) -> AsyncIterator[Wire]:
+    """An outsider's connection to the module's topics."""
+    async with open_wire(corner.settings()) as opened:
+        yield opened

@@ -1,0 +1,286 @@
+"""What every engine must do. A subclass provides the fixtures `engine` and `store`."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from connector.engine.errors import (
+    Cancelled,
+    PassphraseMissing,
+    PassphraseWrong,
+    SnapshotMissing,
+    SourceEmpty,
+    SourceInsideStore,
+    SourceMissing,
+    StoreNotInitialized,
+)
+from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
+from connector.engine.port import BackupOptions, BackupResult, Engine, Level, Progress, RestoreResult
+
+HOST = "source-1"
+ODD_NAMES = ("with space", "new\nline", "quote'\"", "$HOME", "#hash", "-dash", "ümläut", "x" * 255, "a,b", "..dots")
+
+
+class Desk:
+    """Calls an engine the way a worker does, and keeps what it says."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.cancel = asyncio.Event()
+        self.progress: list[Progress] = []
+        self.log: list[tuple[Level, str]] = []
+
+    async def backup(self, store: StoreLocation, source: Path | SourceTree, **options: object) -> BackupResult:
+        tree = source if isinstance(source, SourceTree) else SourceTree(directory=source)
+        chosen = BackupOptions(**{"host": HOST, **options})  # type: ignore[arg-type]
+        return await self.engine.backup(
+            store,
+            tree,
+            options=chosen,
+            on_progress=self.progress.append,
+            on_log=lambda level, text: self.log.append((level, text)),
+            cancel=self.cancel,
+        )
+
+    async def restore(self, store: StoreLocation, snapshot_id: str, target: Path) -> RestoreResult:
+        return await self.engine.restore(
+            store,
+            snapshot_id,
+            target=target,
+            on_progress=self.progress.append,
+            on_log=lambda level, text: self.log.append((level, text)),
+            cancel=self.cancel,
+        )
+
+    async def forget(self, store: StoreLocation, *snapshot_ids: str) -> None:
+        await self.engine.forget(store, snapshot_ids, on_log=lambda *_: None, cancel=self.cancel)
+
+
+def content(root: Path) -> dict[str, bytes | None]:
+    """Every path below a directory; None for directories."""
+    return {str(p.relative_to(root)): None if p.is_dir() else p.read_bytes() for p in root.rglob("*")}
+
+
+def with_passphrase(store: StoreLocation, passphrase: str) -> StoreLocation:
+    return StoreLocation(
+        address=store.address,
+        passphrase=passphrase,
+        credentials=store.credentials,
+        options=store.options,
+        local_path=store.local_path,
+    )
+
+
+class StoreSuite:
+    """The promises of `connector.engine.port.Engine` about a store, wherever it is."""
+
+    @pytest.fixture
+    def desk(self, engine: Engine) -> Desk:
+        return Desk(engine)
+
+    @pytest.fixture
+    async def ready(self, engine: Engine, store: StoreLocation) -> StoreLocation:
+        """A store with a repository."""
+        await engine.initialize(store)
+        return store
+
+    @pytest.fixture
+    def tree(self, tmp_path: Path) -> Path:
+        root = tmp_path / "tree"
+        (root / "deep" / "er").mkdir(parents=True)
+        (root / "deep" / "er" / "file").write_bytes(b"down here")
+        (root / "empty").mkdir()
+        (root / "nothing").write_bytes(b"")
+        (root / "bytes").write_bytes(bytes(range(256)) * 20)
+        return root
+
+    async def test_initializing_twice_adopts_what_is_there(self, engine: Engine, store: StoreLocation) -> None:
+        first = await engine.initialize(store)
+        second = await engine.initialize(store)
+
+        assert not first.adopted
+        assert second.adopted
+        assert first.repository_id == second.repository_id != ""
+
+    async def test_wrong_passphrase_is_told_apart(self, engine: Engine, ready: StoreLocation) -> None:
+        wrong = with_passphrase(ready, "not this one")
+
+        with pytest.raises(PassphraseWrong):
+            await engine.initialize(wrong)
+        with pytest.raises(PassphraseWrong):
+            await engine.find_snapshots(wrong)
+
+    async def test_a_store_must_be_initialized_first(self, desk: Desk, store: StoreLocation, tree: Path) -> None:
+        with pytest.raises(StoreNotInitialized):
+            await desk.backup(store, tree)
+        with pytest.raises(StoreNotInitialized):
+            await desk.engine.find_snapshots(store)
+
+    async def test_what_was_backed_up_can_be_restored(
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path
+    ) -> None:
+        made = await desk.backup(ready, tree)
+        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+
+        assert content(tmp_path / "restored") == content(tree)
+        assert made.problems == ()
+        assert made.summary.snapshot_id == made.snapshot_id
+        assert made.summary.files_processed == 3
+        assert made.summary.bytes_processed == sum(len(data or b"") for data in content(tree).values())
+
+    async def test_restore_points_are_found_by_all_their_tags(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        first = await desk.backup(ready, tree, tags=("nightly", "cairn:job=1"))
+        second = await desk.backup(ready, tree, tags=("nightly", "cairn:job=2"))
+
+        by_job = await desk.engine.find_snapshots(ready, tags=("nightly", "cairn:job=2"))
+        by_label = await desk.engine.find_snapshots(ready, tags=("nightly",))
+
+        assert [found.snapshot_id for found in by_job] == [second.snapshot_id]
+        assert [found.snapshot_id for found in by_label] == [first.snapshot_id, second.snapshot_id]
+        assert await desk.engine.find_snapshots(ready, tags=("weekly",)) == []
+
+    async def test_forgotten_restore_points_are_gone(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
+        first, second = await desk.backup(ready, tree), await desk.backup(ready, tree)
+
+        await desk.forget(ready, first.snapshot_id, "f" * 64, "latest")
+
+        assert [found.snapshot_id for found in await desk.engine.find_snapshots(ready)] == [second.snapshot_id]
+
+    async def test_unknown_restore_points_cannot_be_restored(
+        self, desk: Desk, ready: StoreLocation, tmp_path: Path
+    ) -> None:
+        with pytest.raises(SnapshotMissing):
+            await desk.restore(ready, "f" * 64, tmp_path / "restored")
+
+    async def test_a_sound_store_has_no_findings(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
+        await desk.backup(ready, tree)
+
+        checked = await desk.engine.check(ready, read_data=True, on_log=lambda *_: None, cancel=desk.cancel)
+
+        assert checked.findings == ()
+
+
+class EngineSuite(StoreSuite):
+    """Beside that: what does not depend on where a store is."""
+
+    async def test_wrong_passphrase_stops_a_backup(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
+        with pytest.raises(PassphraseWrong):
+            await desk.backup(with_passphrase(ready, "not this one"), tree)
+
+    async def test_no_passphrase_is_refused(self, engine: Engine, store: StoreLocation) -> None:
+        with pytest.raises(PassphraseMissing):
+            await engine.initialize(with_passphrase(store, ""))
+
+    async def test_odd_names_survive(self, desk: Desk, ready: StoreLocation, tmp_path: Path) -> None:
+        (tmp_path / "odd").mkdir()
+        for name in ODD_NAMES:
+            (tmp_path / "odd" / name).write_text(name)
+
+        made = await desk.backup(ready, tmp_path / "odd")
+        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+
+        assert content(tmp_path / "restored") == {name: name.encode() for name in ODD_NAMES}
+
+    async def test_an_empty_source_is_told(self, desk: Desk, ready: StoreLocation, tmp_path: Path) -> None:
+        (tmp_path / "empty").mkdir()
+
+        with pytest.raises(SourceEmpty, match="nothing to back up"):
+            await desk.backup(ready, tmp_path / "empty")
+
+    async def test_a_restore_point_tells_where_it_is_from(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
+        await desk.backup(ready, tree, tags=("one", "two words"))
+
+        found = (await desk.engine.find_snapshots(ready))[0]
+
+        assert (found.host, found.paths, found.tags) == (HOST, (str(tree),), ("one", "two words"))
+        assert len(found.tree_id) == 64
+
+    @pytest.mark.parametrize(
+        ("ignores", "left"),
+        [
+            (["*.log"], {"a", "a/keep", "keep"}),
+            (["/a"], {"keep", "x.log"}),
+            (["a/"], {"keep", "x.log"}),
+            (["/keep"], {"a", "a/keep", "a/y.log", "x.log"}),
+            (["keep", ""], {"a", "a/y.log", "x.log"}),
+        ],
+    )
+    async def test_ignored_files_are_left_out(
+        self, desk: Desk, ready: StoreLocation, tmp_path: Path, ignores: list[str], left: set[str]
+    ) -> None:
+        for name in ("a/keep", "a/y.log", "keep", "x.log"):
+            (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "tree" / name).write_text(name)
+
+        made = await desk.backup(ready, tmp_path / "tree", ignores=tuple(ignores))
+        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+
+        assert set(content(tmp_path / "restored")) == left
+
+    async def test_excluded_paths_stay_out(self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path) -> None:
+        made = await desk.backup(ready, SourceTree(directory=tree, excludes=(tree / "deep",)))
+        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+
+        assert set(content(tmp_path / "restored")) == {"empty", "nothing", "bytes"}
+
+    async def test_a_source_that_is_gone_is_named(self, desk: Desk, ready: StoreLocation, tmp_path: Path) -> None:
+        with pytest.raises(SourceMissing, match="/srv/gone"):
+            await desk.backup(ready, SourceTree(directory=tmp_path / "gone", origin="/srv/gone"))
+
+    async def test_problems_of_the_source_are_told_with_the_result(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        problem = UnreadablePath("/elsewhere/file", "not there any more")
+
+        made = await desk.backup(ready, SourceTree(directory=tree, problems=(problem,)))
+
+        assert made.problems == (problem,)
+        assert made.problem_count == 1
+        assert ("error", "/elsewhere/file: not there any more") in desk.log
+
+    async def test_a_cancelled_backup_leaves_no_restore_point(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        desk.cancel.set()
+
+        with pytest.raises(Cancelled):
+            await desk.backup(ready, tree)
+
+        assert await desk.engine.find_snapshots(ready) == []
+
+    async def test_stale_locks_of_an_unlocked_store_are_nothing(self, engine: Engine, ready: StoreLocation) -> None:
+        await engine.unlock_stale(ready)
+
+    async def test_backups_run_side_by_side(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
+        made = await asyncio.gather(*(desk.backup(ready, tree, host=f"source-{n}") for n in range(3)))
+
+        assert {found.snapshot_id for found in await desk.engine.find_snapshots(ready)} == {
+            each.snapshot_id for each in made
+        }
+
+
+class DiskEngineSuite(EngineSuite):
+    """Beside that: stores that are directories of this machine."""
+
+    async def test_a_store_inside_the_source_is_left_out(
+        self, desk: Desk, ready: StoreLocation, tmp_path: Path
+    ) -> None:
+        assert ready.local_path is not None
+        around = ready.local_path.parent
+        (around / "beside").write_text("taken")
+
+        made = await desk.backup(ready, around)
+        await desk.restore(ready, made.snapshot_id, tmp_path.parent / f"{tmp_path.name}-restored")
+
+        names = set(content(tmp_path.parent / f"{tmp_path.name}-restored"))
+        assert "beside" in names
+        assert not {name for name in names if name.startswith(ready.local_path.name)}
+
+    async def test_a_source_inside_the_store_is_refused(self, desk: Desk, ready: StoreLocation) -> None:
+        assert ready.local_path is not None
+        ready.local_path.mkdir(exist_ok=True)
+
+        with pytest.raises(SourceInsideStore):
+            await desk.backup(ready, ready.local_path)

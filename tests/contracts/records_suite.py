@@ -1,0 +1,241 @@
+"""What every `Records` must do. A store joins with a fixture `ground`; see `test_memory_records.py`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from chassis.envelopes import envelope
+from chassis.errors import LostRace
+from chassis.records import SEEN_KEPT, AlreadyHandled, Record, Records, Search
+from contracts.catalog import CreateInventory, InventoryRemoved
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.outcomes import CommandOutcome, Problem
+from contracts.values import InventoryId, Moment, OrganizationId, Value
+from pydantic import Field
+
+ORG, OTHER = OrganizationId("org"), OrganizationId("other")
+NOON = datetime(2026, 11, 23, 12, 0, 0, 123000, tzinfo=UTC)
+
+
+class Part(Value):
+    """Something inside a thing."""
+
+    class_: str = Field(alias="class")
+
+
+class Thing(Value):
+    """An aggregate with the kinds of fields that real ones have."""
+
+    id: str
+    name: str = "thing"
+    colour: str = "red"
+    parts: tuple[Part, ...] = ()
+    made_at: Moment = NOON
+    facts: dict[str, Any] = {}
+
+
+@dataclass
+class Ground:
+    """The records under test, what they announced so far, and how to make records over the same data once more."""
+
+    records: Records[Thing]
+    announced: Callable[[], list[Envelope[Message]]]
+
+
+def keys_of(thing: Thing) -> dict[str, str]:
+    """The fields that queries lead with."""
+    return {"colour": thing.colour}
+
+
+def command(key: str = "a") -> Envelope[Any]:
+    """A command, as received."""
+    wish = CreateInventory(organization_id=ORG, inventory_id=InventoryId(key), name="n", type="self-managed")
+    return envelope(wish, service="test")
+
+
+def event(key: str = "a") -> InventoryRemoved:
+    """An event to announce."""
+    return InventoryRemoved(organization_id=ORG, inventory_id=InventoryId(key))
+
+
+class RecordsSuite:
+    """The promises of `chassis.records.Records`."""
+
+    async def keep(self, ground: Ground, thing: Thing, org: OrganizationId = ORG) -> Record[Thing]:
+        return await ground.records.save(await ground.records.load(org, thing.id), thing)
+
+    async def test_what_is_not_there_loads_as_an_empty_record(self, ground: Ground) -> None:
+        record = await ground.records.load(ORG, "nothing")
+        assert (record.id, record.organization_id, record.revision, record.value) == ("nothing", ORG, 0, None)
+        assert await ground.records.get(ORG, "nothing") is None
+
+    async def test_what_was_saved_comes_back_as_it_was(self, ground: Ground) -> None:
+        parts = (Part.model_validate({"class": "posix"}), Part.model_validate({"class": "ünï\ncode"}))
+        thing = Thing(id="a", name="näme ☃", parts=parts, facts={"n": 1, "deep": {"list": [1, "2", None]}})
+        await self.keep(ground, thing)
+        assert await ground.records.get(ORG, "a") == thing
+        record = await ground.records.load(ORG, "a")
+        assert (record.revision, record.value) == (1, thing)
+
+    async def test_each_save_is_a_revision(self, ground: Ground) -> None:
+        first = await self.keep(ground, Thing(id="a", name="one"))
+        second = await ground.records.save(first, Thing(id="a", name="two"))
+        third = await ground.records.save(await ground.records.load(ORG, "a"), Thing(id="a", name="three"))
+        assert [first.revision, second.revision, third.revision] == [1, 2, 3]
+
+    async def test_a_save_after_somebody_elses_is_a_lost_race(self, ground: Ground) -> None:
+        stale = await self.keep(ground, Thing(id="a", name="one"))
+        await ground.records.save(stale, Thing(id="a", name="two"))
+        with pytest.raises(LostRace):
+            await ground.records.save(stale, Thing(id="a", name="three"))
+        found = await ground.records.get(ORG, "a")
+        assert found is not None
+        assert found.name == "two"
+
+    async def test_a_first_save_after_somebody_elses_is_a_lost_race(self, ground: Ground) -> None:
+        stale = await ground.records.load(ORG, "a")
+        await self.keep(ground, Thing(id="a", name="one"))
+        with pytest.raises(LostRace):
+            await ground.records.save(stale, Thing(id="a", name="two"))
+
+    async def test_another_organization_sees_nothing_and_overwrites_nothing(self, ground: Ground) -> None:
+        await self.keep(ground, Thing(id="a"))
+        assert await ground.records.get(OTHER, "a") is None
+        assert (await ground.records.find(OTHER)).items == []
+        record = await ground.records.load(OTHER, "a")
+        assert record.value is None
+        with pytest.raises(LostRace):
+            await ground.records.save(record, Thing(id="a", name="stolen"))
+        found = await ground.records.get(ORG, "a")
+        assert found is not None
+        assert found.name == "thing"
+
+    async def test_what_was_removed_is_gone_and_may_come_back(self, ground: Ground) -> None:
+        record = await self.keep(ground, Thing(id="a"))
+        await ground.records.save(record, None)
+        assert await ground.records.get(ORG, "a") is None
+        assert (await ground.records.find(ORG)).total == 0
+        assert (await ground.records.find(ORG, {"colour": "red"})).total == 0
+        record = await ground.records.load(ORG, "a")
+        assert (record.revision, record.value) == (2, None)
+        await ground.records.save(record, Thing(id="a", name="again"))
+        assert (await ground.records.find(ORG)).items == [Thing(id="a", name="again")]
+
+    async def test_events_are_announced_in_their_order_with_their_cause(self, ground: Ground) -> None:
+        cause = envelope(event("b"), service="elsewhere")
+        record = await ground.records.load(ORG, "a", cause=cause)
+        await ground.records.save(record, Thing(id="a"), events=[event("a"), event("a")], cause=cause)
+        announced = ground.announced()
+        assert [e.data for e in announced] == [event("a"), event("a")]
+        assert {(e.causation_id, e.correlation_id) for e in announced} == {(cause.id, cause.correlation_id)}
+
+    async def test_a_command_gets_its_outcome_once_and_again_when_it_is_repeated(self, ground: Ground) -> None:
+        cause = command()
+        record = await ground.records.load(ORG, "a", cause=cause)
+        await ground.records.save(record, Thing(id="a"), events=[event()], cause=cause, result={"id": "a"})
+        outcomes = [e for e in ground.announced() if isinstance(e.data, CommandOutcome)]
+        assert [(o.data.command_id, o.data.accepted, o.data.result) for o in outcomes] == [
+            (cause.id, True, {"id": "a"})
+        ]
+        with pytest.raises(AlreadyHandled) as repeated:
+            await ground.records.load(ORG, "a", cause=cause)
+        assert repeated.value.outcome is not None
+        assert (repeated.value.outcome.id, repeated.value.outcome.data) == (outcomes[0].id, outcomes[0].data)
+
+    async def test_a_repeated_event_is_known_and_has_no_outcome(self, ground: Ground) -> None:
+        cause = envelope(event(), service="elsewhere")
+        await ground.records.save(await ground.records.load(ORG, "a", cause=cause), Thing(id="a"), cause=cause)
+        with pytest.raises(AlreadyHandled) as repeated:
+            await ground.records.load(ORG, "a", cause=cause)
+        assert repeated.value.outcome is None
+
+    async def test_an_equal_id_from_another_source_is_another_message(self, ground: Ground) -> None:
+        cause = command()
+        await ground.records.save(await ground.records.load(ORG, "a"), Thing(id="a"), cause=cause)
+        other = cause.model_copy(update={"source": "/elsewhere"})
+        assert (await ground.records.load(ORG, "a", cause=other)).revision == 1
+
+    async def test_a_problem_as_result_refuses_the_command(self, ground: Ground) -> None:
+        cause, problem = command(), Problem(code="no", detail="No.")
+        await ground.records.save(await ground.records.load(ORG, "a"), Thing(id="a"), cause=cause, result=problem)
+        (outcome,) = ground.announced()
+        assert isinstance(outcome.data, CommandOutcome)
+        assert (outcome.data.accepted, outcome.data.problem) == (False, problem)
+
+    async def test_a_partial_save_leaves_the_outcome_to_the_last(self, ground: Ground) -> None:
+        cause = command()
+        for key, partial in (("a", True), ("b", False)):
+            record = await ground.records.load(ORG, key)
+            await ground.records.save(record, Thing(id=key), events=[event(key)], cause=cause, partial=partial)
+        assert [type(e.data) for e in ground.announced()] == [InventoryRemoved, InventoryRemoved, CommandOutcome]
+
+    async def test_recent_messages_are_remembered(self, ground: Ground) -> None:
+        causes = [command() for _ in range(SEEN_KEPT + 1)]
+        record = await ground.records.load(ORG, "a")
+        for cause in causes:
+            record = await ground.records.save(record, Thing(id="a"), cause=cause)
+        for cause in causes[1:]:
+            with pytest.raises(AlreadyHandled):
+                await ground.records.load(ORG, "a", cause=cause)
+
+    async def test_find_lists_by_keys_in_order_and_in_parts(self, ground: Ground) -> None:
+        for key, colour in (("c", "red"), ("a", "red"), ("b", "blue"), ("d", "red")):
+            await self.keep(ground, Thing(id=key, colour=colour))
+        await self.keep(ground, Thing(id="e", colour="red"), OTHER)
+        red = await ground.records.find(ORG, {"colour": "red"})
+        assert ([t.id for t in red.items], red.total) == (["a", "c", "d"], 3)
+        part = await ground.records.find(ORG, limit=2, offset=1, newest_first=True)
+        assert ([t.id for t in part.items], part.total) == (["c", "b"], 4)
+        beyond = await ground.records.find(ORG, limit=2, offset=10)
+        assert (beyond.items, beyond.total) == ([], 4)
+
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("PLAIN", ["plain"]),
+            ("a.c", ["dots a.c"]),
+            (".*", ["stars .*"]),
+            ("(", ["(paren"]),
+            ("[a-z]", ["class [a-z]"]),
+            ("\\", ["back\\slash"]),
+            ("$", ["cash $"]),
+            ("^", ["hat ^"]),
+            ("a|b", ["either a|b"]),
+            ("+?{1}", ["+?{1}"]),
+            ("ÄÖ", ["Umlaut äö"]),
+            ("\n", ["line\nbreak"]),
+            ("'\"; --", ["quote '\"; --"]),
+            ("%", ["100 %"]),
+            ("#", ["#1"]),
+            ("", None),
+            ("nowhere", []),
+        ],
+    )
+    async def test_search_takes_every_character_for_itself(
+        self, ground: Ground, text: str, found: list[str] | None
+    ) -> None:
+        names = [
+            "plain", "dots a.c", "dots abc", "stars .*", "(paren", "class [a-z]", "back\\slash", "cash $", "hat ^",
+            "either a|b", "+?{1}", "Umlaut äö", "line\nbreak", "quote '\"; --", "100 %", "#1",
+        ]  # fmt: skip
+        for number, name in enumerate(names):
+            await self.keep(ground, Thing(id=f"{number:02}", name=name))
+        page = await ground.records.find(ORG, search=Search(fields=("name", "id"), text=text))
+        assert [t.name for t in page.items] == (names if found is None else found)
+
+    @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800"])
+    async def test_texts_that_no_database_keeps_find_nothing(self, ground: Ground, text: str) -> None:
+        await self.keep(ground, Thing(id="a"))
+        assert await ground.records.get(ORG, text) is None
+        assert (await ground.records.load(ORG, text)).value is None
+        assert (await ground.records.find(ORG, {"colour": text})).items == []
+        assert (await ground.records.find(ORG, search=Search(fields=("name",), text=text))).items == []
+
+    @pytest.mark.parametrize("key", ["", "a/b", "$where", ".", "..", "ü ☃", "a" * 500, "{}", "'", "\\"])
+    async def test_ids_are_opaque(self, ground: Ground, key: str) -> None:
+        await self.keep(ground, Thing(id=key))
+        assert await ground.records.get(ORG, key) == Thing(id=key)
+        assert (await ground.records.load(ORG, key)).revision == 1

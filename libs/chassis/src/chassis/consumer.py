@@ -1,0 +1,173 @@
+"""Takes a message from Kafka to its handler: at least once, nothing lost, nothing stuck."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+
+from aiokafka.errors import KafkaError
+from contracts.envelope import Envelope, Headers, MalformedMessage, attributes, parse
+from contracts.messages import Message
+from contracts.registry import MESSAGES
+from contracts.topics import dead_letters
+from contracts.values import Value
+from opentelemetry import metrics
+from opentelemetry.trace import SpanKind
+
+from chassis import names
+from chassis.dispatcher import Dispatcher
+from chassis.errors import CairnError, TemporaryError, Unavailable
+from chassis.ids import utc_now
+from chassis.lanes import Record
+from chassis.mongo import UNREACHABLE, PyMongoError
+from chassis.publisher import Publisher
+from chassis.telemetry import TraceContext, mark_failed, span
+
+log = logging.getLogger(__name__)
+ERROR_HEADERS = "__connect.errors."
+"""How the headers that a parked message gets begin; Kafka Connect's names."""
+
+
+class RetryPolicy(Value):
+    """How long a message is tried again before it is parked."""
+
+    first_pause_seconds: float = 0.05
+    longest_pause_seconds: float = 5
+    patience_seconds: float = 20
+    patience_unavailable_seconds: float = 600
+
+    def patience(self, error: Exception) -> float:
+        """Seconds to go on trying after this error."""
+        return self.patience_unavailable_seconds if isinstance(error, Unavailable) else self.patience_seconds
+
+
+class Consumer:
+    """Handles one Kafka message at a time: decode, dispatch, retry, park."""
+
+    def __init__(
+        self, dispatcher: Dispatcher, publisher: Publisher, *, group: str, policy: RetryPolicy | None = None
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._publisher = publisher
+        self._group = group
+        self._policy = policy or RetryPolicy()
+        meter = metrics.get_meter("cairn")
+        self._consumed = meter.create_counter(names.METRIC_CONSUMED, "{message}")
+        self._duration = meter.create_histogram(names.METRIC_PROCESS_DURATION, "s")
+
+    async def handle(self, record: Record, *, maybe_repeated: bool = False) -> None:
+        """Bring one message to its end. Returns when its offset may be committed.
+
+        `maybe_repeated`: a process that died may have handled it before.
+        """
+        started = time.monotonic()
+        try:
+            envelope = self._decode(record)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger sent, it must not stop the partition
+            await self._park(record, stage="decode", error=error)
+            return
+        if envelope is not None:
+            await self._process(record, envelope, maybe_repeated=maybe_repeated)
+        outcome = envelope.type if envelope else "skipped"
+        facts = {names.MESSAGING_DESTINATION: record.topic, names.CLOUDEVENT_TYPE: outcome}
+        self._consumed.add(1, facts)
+        self._duration.record(time.monotonic() - started, facts)
+
+    def _decode(self, record: Record) -> Envelope[Message] | None:
+        found, data = attributes(record.headers, record.value or b"")
+        message = MESSAGES.get(found["ce_type"])
+        if message is None or not self._dispatcher.handles(message):
+            return None
+        return parse(message, found, data, received=utc_now())
+
+    async def _process(self, record: Record, envelope: Envelope[Message], *, maybe_repeated: bool) -> None:
+        with span(
+            f"process {record.topic}",
+            kind=SpanKind.CONSUMER,
+            parent=_trace_of(record, envelope),
+            attributes={
+                names.MESSAGING_SYSTEM: "kafka",
+                names.MESSAGING_OPERATION_NAME: "process",
+                names.MESSAGING_OPERATION_TYPE: "process",
+                names.MESSAGING_DESTINATION: record.topic,
+                names.MESSAGING_PARTITION: str(record.partition),
+                names.MESSAGING_OFFSET: record.offset,
+                names.MESSAGING_GROUP: self._group,
+                names.MESSAGING_MESSAGE_ID: envelope.id,
+                names.MESSAGING_CONVERSATION_ID: envelope.correlation_id,
+                names.CLOUDEVENT_ID: envelope.id,
+                names.CLOUDEVENT_TYPE: envelope.type,
+                names.ORGANIZATION: envelope.data.organization_id,
+            },
+        ) as current:
+            error = await self._try(lambda: self._dispatcher.dispatch(envelope, maybe_repeated=maybe_repeated))
+            if error is not None:
+                mark_failed(current, error)
+                await self._park(record, stage="handle", error=error)
+
+    async def _try(self, action: Callable[[], Awaitable[None]]) -> Exception | None:
+        """Run an action until it succeeds; the error when it will not, or not within the policy's patience."""
+        pause, began = self._policy.first_pause_seconds, time.monotonic()
+        while True:
+            try:
+                await action()
+                return None
+            except Exception as raised:  # noqa: BLE001 - whatever it is, the message is parked with it, not lost
+                error = _classify(raised)
+            if not isinstance(error, TemporaryError):
+                return error
+            if time.monotonic() - began > self._policy.patience(error):
+                return error
+            await asyncio.sleep(max(pause, error.retry_after_seconds))
+            pause = min(pause * 2, self._policy.longest_pause_seconds)
+
+    async def _park(self, record: Record, *, stage: str, error: Exception) -> None:
+        reason = _reason(error)
+        log.error(
+            "message parked",
+            extra={"topic": record.topic, "partition": record.partition, "offset": record.offset, "reason": reason},
+            exc_info=None if isinstance(error, CairnError | MalformedMessage) else error,
+        )
+        facts = {
+            "topic": record.topic,
+            "partition": str(record.partition),
+            "offset": str(record.offset),
+            "stage": stage,
+            "exception.class.name": type(error).__name__,
+            "exception.message": reason,
+        }
+        headers = [*record.headers, *((f"{ERROR_HEADERS}{k}", v.encode()) for k, v in facts.items())]
+        await self._send_to_dead_letters(record, headers)
+
+    async def _send_to_dead_letters(self, record: Record, headers: Headers) -> None:
+        pause = self._policy.first_pause_seconds
+        while True:
+            try:
+                topic = dead_letters(record.topic)
+                await self._publisher.send_raw(topic, key=record.key, value=record.value, headers=headers)
+                return
+            except CairnError as error:
+                log.warning("parking is tried again", extra={"topic": record.topic, "reason": error.detail})
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, self._policy.longest_pause_seconds)
+
+
+def _trace_of(record: Record, envelope: Envelope[Message]) -> TraceContext:
+    """The trace of the hop that brought the message, else that of where it was made."""
+    hop = {k: v.decode(errors="replace") for k, v in record.headers if v and k in ("traceparent", "tracestate")}
+    made = TraceContext(traceparent=envelope.traceparent, tracestate=envelope.tracestate)
+    return TraceContext(**hop) if "traceparent" in hop else made
+
+
+def _classify(error: Exception) -> Exception:
+    if isinstance(error, UNREACHABLE | KafkaError):
+        return Unavailable("server_unavailable", f"A server did not answer ({type(error).__name__}).")
+    if isinstance(error, PyMongoError):
+        return TemporaryError("database_failed", f"The database refused ({type(error).__name__}).")
+    return error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, CairnError | MalformedMessage):
+        return str(error)
+    return f"unexpected {type(error).__name__}"

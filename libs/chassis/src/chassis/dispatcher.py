@@ -1,0 +1,82 @@
+"""Which handler gets which message, and what its errors mean for a command."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from contracts.envelope import Envelope
+from contracts.messages import Message
+
+from chassis.envelopes import is_command, refused
+from chassis.errors import CairnError, PermanentError, TemporaryError
+from chassis.mongo import PyMongoError
+from chassis.problems import to_problem, unexpected
+from chassis.publisher import Publisher
+from chassis.records import AlreadyHandled
+from chassis.refusals import Refusals
+
+log = logging.getLogger(__name__)
+M = TypeVar("M", bound=Message)
+Handler = Callable[[Envelope[Any]], Awaitable[None]]
+
+
+class Dispatcher:
+    """A table of handlers by message class."""
+
+    def __init__(self, service: str, publisher: Publisher, refusals: Refusals | None = None) -> None:
+        self._service = service
+        self._publisher = publisher
+        self._refusals = refusals
+        self._handlers: dict[type[Message], Handler] = {}
+
+    def on(self, message: type[M], handler: Callable[[Envelope[M]], Awaitable[None]]) -> None:
+        """Send messages of exactly this class to `handler`. Registering a class twice is a mistake of the caller."""
+        if message in self._handlers:
+            raise ValueError(f"{message.__name__} has a handler already")
+        self._handlers[message] = handler
+
+    def handles(self, message: type[Message]) -> bool:
+        """Whether there is a handler for the class."""
+        return message in self._handlers
+
+    async def dispatch(self, envelope: Envelope[Message], *, maybe_repeated: bool = False) -> None:
+        """Handle one message. `maybe_repeated`: a process that died may have handled it before.
+
+        A repeated command gets its first outcome again; a command that fails for good gets a refusal. Raises
+        `TemporaryError` for any message, and `PermanentError` for an event, whose fate the consumer decides.
+        """
+        if maybe_repeated and await self._refused_before(envelope):
+            return
+        try:
+            await self._handlers[type(envelope.data)](envelope)
+        except AlreadyHandled as repeat:
+            if repeat.outcome is not None:
+                await self._publisher.send(repeat.outcome)
+        except (TemporaryError, PyMongoError):
+            raise
+        except Exception as error:
+            if not is_command(envelope):
+                raise
+            await self._refuse(envelope, error)
+
+    async def _refuse(self, command: Envelope[Message], error: Exception) -> None:
+        known = isinstance(error, PermanentError | CairnError)
+        problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
+        log.log(
+            logging.INFO if known else logging.ERROR,
+            "command refused",
+            extra={"command": command.type, "command_id": command.id, "code": problem.code},
+            exc_info=None if known else error,
+        )
+        outcome = refused(command, problem, service=self._service)
+        if self._refusals is not None:
+            await self._refusals.remember(command, outcome)
+        await self._publisher.send(outcome)
+
+    async def _refused_before(self, command: Envelope[Message]) -> bool:
+        if self._refusals is None or not is_command(command):
+            return False
+        outcome = await self._refusals.outcome_of(command)
+        if outcome is not None:
+            await self._publisher.send(outcome)
+        return outcome is not None

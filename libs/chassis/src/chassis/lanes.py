@@ -1,0 +1,153 @@
+"""Handles Kafka records side by side: equal keys one after the other in order, different keys at once.
+
+A partition is committed up to its first record that is not finished, so that whatever was under way when the process
+died comes again. Before partitions are given to another process, what is under way is ended here.
+"""
+
+import asyncio
+import logging
+from typing import Any, Protocol, TypeAlias
+
+from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+log = logging.getLogger(__name__)
+Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
+BACKLOG_PER_LANE = 16
+PAUSE_AFTER_BUG_SECONDS = 1.0
+
+
+class Handle(Protocol):
+    """What a record is given to."""
+
+    async def __call__(self, record: Record, *, maybe_repeated: bool) -> None:
+        """Return when the record's offset may be committed. `maybe_repeated`: another process may have handled it."""
+        ...
+
+
+class _Partition:
+    """Which records of a partition are taken and not finished."""
+
+    def __init__(self, first: int, end: int) -> None:
+        self.unfinished: dict[int, None] = {}
+        self.taken_up_to = first
+        self.committed = first
+        self._end = end
+
+    def maybe_repeated(self, offset: int) -> bool:
+        """Whether a record was there before this process came, so that another may have handled it."""
+        return offset < self._end
+
+    def take(self, offset: int) -> None:
+        self.unfinished[offset] = None
+        self.taken_up_to = offset + 1
+
+    @property
+    def committable(self) -> int:
+        return next(iter(self.unfinished), self.taken_up_to)
+
+
+class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Up to `width` records at once, through `handle`, which returns when a record's offset may be committed."""
+
+    def __init__(self, handle: Handle, *, width: int, patience_seconds: float) -> None:
+        self._handle = handle
+        self._patience = patience_seconds
+        self._lanes = asyncio.Semaphore(width)
+        self._places = asyncio.Semaphore(width * BACKLOG_PER_LANE)
+        self._tails: dict[object, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._partitions: dict[TopicPartition, _Partition] = {}
+        self._finished = asyncio.Event()
+        self._consumer: Any = None
+        self._committing: asyncio.Task[None] | None = None
+        self._closed = self._stopped = False
+
+    async def take(self, record: Record, consumer: Any) -> None:
+        """Queue a record, taken from an aiokafka consumer, behind those with its key; waits while too many are."""
+        await self._places.acquire()
+        if self._closed:
+            self._places.release()
+            return
+        self._consumer = consumer
+        self._committing = self._committing or asyncio.create_task(self._commit_forever())
+        place = TopicPartition(record.topic, record.partition)
+        partition = self._partitions.get(place)
+        if partition is None:
+            end = consumer.highwater(place) or record.offset + 1
+            partition = self._partitions[place] = _Partition(record.offset, end)
+        partition.take(record.offset)
+        key = record.key if record.key is not None else place
+        task = asyncio.create_task(self._run(record, partition, after=self._tails.get(key)))
+        self._tails[key] = task
+        self._tasks.add(task)
+        task.add_done_callback(lambda done: self._forget(key, done))
+
+    async def _run(self, record: Record, partition: _Partition, *, after: asyncio.Task[None] | None) -> None:
+        if after is not None:
+            await asyncio.wait([after])
+        async with self._lanes:
+            while not self._closed:
+                try:
+                    await self._handle(record, maybe_repeated=partition.maybe_repeated(record.offset))
+                except Exception:
+                    # Passing it over would lose the message: committing goes by what was finished.
+                    log.exception("a message could be neither handled nor parked, trying again")
+                    await asyncio.sleep(PAUSE_AFTER_BUG_SECONDS)
+                else:
+                    partition.unfinished.pop(record.offset)
+                    self._finished.set()
+                    return
+
+    def _forget(self, key: object, task: asyncio.Task[None]) -> None:
+        self._places.release()
+        self._tasks.discard(task)
+        if self._tails.get(key) is task:
+            del self._tails[key]
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:  # noqa: ARG002
+        """Take records again, from what was committed on."""
+        self._closed = self._stopped
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002
+        """End what is under way, forget what was not begun: another process may get it next."""
+        await self._close()
+
+    async def stop(self) -> None:
+        """Take nothing more, ever; returns when nothing is under way. What does not end in time is cancelled."""
+        self._stopped = True
+        await self._close()
+
+    async def _close(self) -> None:
+        self._closed = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=self._patience)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        if self._committing is not None:
+            self._committing.cancel()
+            await asyncio.gather(self._committing, return_exceptions=True)
+            await self._commit()
+        self._committing = None
+        self._partitions.clear()
+        self._tails.clear()
+
+    async def _commit_forever(self) -> None:
+        while True:
+            await self._finished.wait()
+            self._finished.clear()
+            await self._commit()
+
+    async def _commit(self) -> None:
+        due = {place: p for place, p in self._partitions.items() if p.committable > p.committed}
+        offsets = {place: p.committable for place, p in due.items()}
+        if not offsets or self._consumer is None:
+            return
+        try:
+            await self._consumer.commit(offsets)
+        except KafkaError as error:
+            log.warning("offsets not committed, will be tried again", extra={"reason": type(error).__name__})
+            return
+        for place, offset in offsets.items():
+            due[place].committed = offset

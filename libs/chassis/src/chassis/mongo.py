@@ -1,0 +1,77 @@
+"""The one place that opens MongoDB. The driver is PyMongo's async client."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from pymongo import AsyncMongoClient, monitoring
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import AutoReconnect, ConnectionFailure, DuplicateKeyError, PyMongoError
+
+from chassis import names
+from chassis.errors import Unavailable
+from chassis.settings import CommonSettings
+
+Document = dict[str, Any]
+Collection = AsyncCollection[Document]
+Database = AsyncDatabase[Document]
+
+__all__ = ["Collection", "Database", "Document", "DuplicateKeyError", "PyMongoError", "Unavailable", "open_database"]
+
+_TRACED = frozenset({"find", "insert", "update", "delete", "aggregate", "count", "findAndModify", "getMore"})
+UNREACHABLE = ConnectionFailure | AutoReconnect
+
+
+class CommandSpans(monitoring.CommandListener):
+    """A client span for each database command of a traced request. Carries names, never values."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, Span] = {}
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        """Open the span."""
+        if event.command_name not in _TRACED or not trace.get_current_span().get_span_context().is_valid:
+            return
+        collection = str(event.command.get(event.command_name, ""))
+        self._open[event.request_id] = trace.get_tracer("cairn").start_span(
+            f"{event.command_name} {collection}",
+            kind=SpanKind.CLIENT,
+            attributes={
+                names.DB_SYSTEM: "mongodb",
+                names.DB_NAMESPACE: event.database_name,
+                names.DB_COLLECTION: collection,
+                names.DB_OPERATION: event.command_name,
+            },
+        )
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        """Close the span."""
+        if found := self._open.pop(event.request_id, None):
+            found.end()
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None:
+        """Close the span as an error."""
+        if found := self._open.pop(event.request_id, None):
+            found.set_status(Status(StatusCode.ERROR))
+            found.end()
+
+
+@asynccontextmanager
+async def open_database(settings: CommonSettings, name: str) -> AsyncIterator[Database]:
+    """The database of one service, `<prefix><name>`. Answers are waited for 10 s, then `Unavailable` is due."""
+    listeners = [CommandSpans()] if settings.otlp_endpoint else []
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        settings.mongodb_uri,
+        tz_aware=True,
+        serverSelectionTimeoutMS=10_000,
+        maxPoolSize=32,
+        event_listeners=listeners,
+        appname=f"cairn-{name}",
+    )
+    try:
+        yield client[f"{settings.database_prefix}{name.replace('-', '_')}"]
+    finally:
+        await client.close()

@@ -1,0 +1,98 @@
+"""Sends a command and waits for what becomes of it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from contracts.envelope import Envelope
+from contracts.messages import Command, Message
+from contracts.outcomes import CommandOutcome
+from contracts.topics import OUTCOMES
+from pydantic import JsonValue
+
+from chassis.broker import build_broker, consuming
+from chassis.consumer import Consumer
+from chassis.dispatcher import Dispatcher
+from chassis.envelopes import envelope
+from chassis.problems import to_error
+from chassis.publisher import Publisher
+from chassis.settings import CommonSettings
+from chassis.telemetry import span
+
+
+class StillRunning(Exception):
+    """No outcome came in time. `command` can be sent again, which changes nothing but brings its outcome."""
+
+    def __init__(self, command: Envelope[Message]) -> None:
+        super().__init__(command.id)
+        self.command = command
+
+
+@dataclass
+class _Waiting:
+    outcome: asyncio.Future[CommandOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    waiters: int = 0
+
+
+class Commands:
+    """Sends commands of one process; every process hears all outcomes and keeps those it waits for."""
+
+    def __init__(self, publisher: Publisher, *, service: str, timeout_seconds: float) -> None:
+        self._publisher = publisher
+        self._service = service
+        self._timeout = timeout_seconds
+        self._waiting: dict[str, _Waiting] = {}
+
+    async def carry_out(
+        self, command: Command, *, command_id: str | None = None, timeout_seconds: float | None = None
+    ) -> dict[str, JsonValue]:
+        """Send a command and return its result.
+
+        Raises the error its refusal stands for, `StillRunning` when no outcome came in time, and `Unavailable` when
+        Kafka did not take it. The same `command_id` again changes nothing the second time.
+        """
+        with span(f"command {type(command).__name__}"):
+            made = envelope(command, service=self._service, message_id=command_id)
+            return await self._send(made, timeout_seconds or self._timeout)
+
+    async def send(self, command: Envelope[Message], *, timeout_seconds: float | None = None) -> dict[str, JsonValue]:
+        """Like `carry_out`, for a command that is wrapped already. Several may wait for one command at a time."""
+        with span(f"command {type(command.data).__name__}"):
+            return await self._send(command, timeout_seconds or self._timeout)
+
+    async def _send(self, command: Envelope[Message], timeout_seconds: float) -> dict[str, JsonValue]:
+        waiting = self._waiting.setdefault(command.id, _Waiting())
+        waiting.waiters += 1
+        try:
+            await self._publisher.send(command)
+            outcome = await asyncio.wait_for(asyncio.shield(waiting.outcome), timeout_seconds)
+        except TimeoutError:
+            raise StillRunning(command) from None
+        finally:
+            waiting.waiters -= 1
+            if not waiting.waiters:
+                self._waiting.pop(command.id, None)
+        if outcome.accepted:
+            return outcome.result
+        if outcome.problem is None:
+            raise ValueError("a refused command has no problem")
+        raise to_error(outcome.problem)
+
+    async def heard(self, outcome: Envelope[CommandOutcome]) -> None:
+        """Take an outcome from Kafka."""
+        waiting = self._waiting.get(outcome.data.command_id)
+        if waiting is not None and not waiting.outcome.done():
+            waiting.outcome.set_result(outcome.data)
+
+
+@asynccontextmanager
+async def open_commands(settings: CommonSettings, publisher: Publisher, *, service: str) -> AsyncIterator[Commands]:
+    """Commands of this process, listening for outcomes from now on."""
+    commands = Commands(publisher, service=service, timeout_seconds=settings.outcome_timeout_seconds)
+    dispatcher = Dispatcher(service, publisher)
+    dispatcher.on(CommandOutcome, commands.heard)
+    consumer = Consumer(dispatcher, publisher, group=f"{service}-outcomes")
+    broker = build_broker(settings, consumer, service=service, topics=[OUTCOMES], group=None)
+    async with consuming(broker):
+        yield commands

@@ -1,0 +1,137 @@
+"""Sends envelopes to Kafka."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from contracts.envelope import Envelope, Headers, to_body, to_headers
+from contracts.messages import Message
+from contracts.scheduler import TaskCancelRequested, TaskRequested
+from contracts.topics import tasks
+from opentelemetry import metrics
+from opentelemetry.trace import SpanKind
+
+from chassis import names
+from chassis.errors import Unavailable
+from chassis.settings import CommonSettings
+from chassis.telemetry import TraceContext, current_trace, span
+
+MAX_REQUEST_BYTES = 1_000_000
+MAX_PARKED_BYTES = 2_000_000
+PING_SECONDS = 2
+
+
+class Publisher(Protocol):
+    """Sends messages; returns once they cannot be lost any more."""
+
+    async def send(self, envelope: Envelope[Message]) -> None:
+        """Send one envelope to the topic of its type. Raises `Unavailable` when Kafka does not take it."""
+        ...
+
+    async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """Send bytes as they are, to a topic named with its prefix. Raises `Unavailable`."""
+        ...
+
+
+def topic_of(message: Message) -> str:
+    """Where a message goes: the topic of its type, for tasks that of the pool."""
+    if isinstance(message, TaskRequested | TaskCancelRequested):
+        return tasks(message.pool)
+    return message.TOPIC
+
+
+class KafkaPublisher:
+    """A `Publisher` over an idempotent producer that waits for all replicas."""
+
+    def __init__(self, producer: AIOKafkaProducer, *, topic_prefix: str = "") -> None:
+        self._producer = producer
+        self._prefix = topic_prefix
+        self._sent = metrics.get_meter("cairn").create_counter(names.METRIC_SENT, "{message}")
+
+    async def send(self, envelope: Envelope[Message]) -> None:
+        """See `Publisher`. The span is a child of the trace in which the message was made."""
+        topic, body = self._prefix + topic_of(envelope.data), to_body(envelope)
+        attributes: dict[str, str | int | float | bool] = {
+            names.MESSAGING_SYSTEM: "kafka",
+            names.MESSAGING_OPERATION_NAME: "send",
+            names.MESSAGING_OPERATION_TYPE: "send",
+            names.MESSAGING_DESTINATION: topic,
+            names.MESSAGING_MESSAGE_ID: envelope.id,
+            names.MESSAGING_CONVERSATION_ID: envelope.correlation_id,
+            names.MESSAGING_KEY: envelope.data.key,
+            names.MESSAGING_BODY_SIZE: len(body),
+            names.CLOUDEVENT_TYPE: envelope.type,
+        }
+        parent = TraceContext(traceparent=envelope.traceparent, tracestate=envelope.tracestate)
+        with span(f"send {topic}", kind=SpanKind.PRODUCER, parent=parent, attributes=attributes):
+            hop = [(k, v.encode()) for k, v in current_trace().model_dump(exclude_none=True).items()]
+            headers = to_headers(envelope) + hop
+            await self.send_raw(topic, key=envelope.data.key.encode(), value=body, headers=headers)
+        self._sent.add(1, {names.MESSAGING_DESTINATION: topic})
+
+    async def ping(self) -> None:
+        """Return when Kafka answers. Raises `Unavailable` when it does not, within 2 s."""
+        try:
+            answered = await asyncio.wait_for(self._producer.client.force_metadata_update(), PING_SECONDS)
+        except TimeoutError:
+            answered = False
+        if not answered:
+            raise Unavailable("kafka_unavailable", "Kafka does not answer.")
+
+    async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """See `Publisher`."""
+        try:
+            await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+        except KafkaError as error:
+            raise Unavailable("kafka_unavailable", f"Kafka did not take a message: {type(error).__name__}") from error
+
+
+async def send_all(publisher: Publisher, envelopes: Sequence[Envelope[Message]]) -> None:
+    """Send envelopes: those with equal keys in their order, those with different keys at once.
+
+    Raises the first error after all have ended.
+    """
+    queues: dict[tuple[str, str], list[Envelope[Message]]] = {}
+    for one in envelopes:
+        queues.setdefault((topic_of(one.data), one.data.key), []).append(one)
+
+    async def send(queue: list[Envelope[Message]]) -> None:
+        for one in queue:
+            await publisher.send(one)
+
+    done = await asyncio.gather(*map(send, queues.values()), return_exceptions=True)
+    for error in done:
+        if isinstance(error, BaseException):
+            raise error
+
+
+@asynccontextmanager
+async def open_publisher(settings: CommonSettings) -> AsyncIterator[KafkaPublisher]:
+    """A publisher; its connections are closed at the end, after what was sent has arrived."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka,
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=MAX_PARKED_BYTES,
+        request_timeout_ms=15_000,
+        client_id=f"cairn-{settings.instance}",
+    )
+    await _start(producer)
+    try:
+        yield KafkaPublisher(producer, topic_prefix=settings.topic_prefix)
+    finally:
+        await producer.stop()
+
+
+async def _start(producer: AIOKafkaProducer) -> None:
+    for attempt in range(60):
+        try:
+            await producer.start()
+            return
+        except KafkaError:
+            if attempt == 59:
+                raise
+            await asyncio.sleep(min(0.1 * 2**attempt, 2))

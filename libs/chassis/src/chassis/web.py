@@ -1,0 +1,195 @@
+"""What every HTTP door has: problem details, health, traces, and callers that must say who they are."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Annotated, Any
+
+from contracts.outcomes import Problem
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry import metrics, trace
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from chassis import names
+from chassis.errors import CairnError, Invalid, Unauthorized
+from chassis.mongo import PyMongoError, Unavailable
+from chassis.problems import STATUS, to_problem, unexpected
+from chassis.telemetry import TraceContext, span
+from chassis.tokens import Caller, Tokens
+
+log = logging.getLogger(__name__)
+PROBLEM_JSON = "application/problem+json"
+Check = Callable[[], Awaitable[None]]
+
+_TITLES = {
+    400: "Bad request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    409: "Conflict",
+    412: "Precondition failed",
+    413: "Too large",
+    416: "Range not satisfiable",
+    422: "Not possible",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Unavailable",
+}
+_HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+_CODES = {400: "request_invalid", 404: "route_not_found", 405: "method_not_allowed"}
+UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own telemetry stays off: `Edge` has the server span and the duration."""
+
+
+def problem_response(problem: Problem, *, instance: str, status: int | None = None) -> JSONResponse:
+    """A problem as RFC 9457 asks: type, title, status, detail, instance, and our code and fields."""
+    status = status or STATUS.get(problem.kind, 500)
+    body: dict[str, Any] = {
+        "type": f"urn:cairn:problem:{problem.code}",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "detail": problem.detail,
+        "instance": instance,
+        "code": problem.code,
+    }
+    if problem.fields:
+        body["fields"] = [f.model_dump() for f in problem.fields]
+    return JSONResponse(body, status, media_type=PROBLEM_JSON)
+
+
+def _validation_problem(error: RequestValidationError) -> CairnError:
+    fields = {".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]): str(e["msg"]) for e in error.errors()}
+    if any(e["type"] == "json_invalid" for e in error.errors()):
+        return Invalid("json_invalid", "The request body is not valid JSON.")
+    return Invalid("request_invalid", "The request does not have the form it should: " + _listed(fields), fields=fields)
+
+
+def _listed(fields: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {detail}" for name, detail in fields.items())
+
+
+def install_problems(app: FastAPI) -> None:
+    """Answer every error with a problem; of unforeseen ones nothing is told, and the log has the place."""
+
+    async def known(request: Request, error: Exception) -> JSONResponse:
+        if isinstance(error, RequestValidationError):
+            error = _validation_problem(error)
+        if isinstance(error, HTTPException):
+            problem = Problem(code=_CODES.get(error.status_code, "http_error"), detail=str(error.detail))
+            return problem_response(problem, instance=request.url.path, status=error.status_code)
+        if isinstance(error, PyMongoError):
+            error = Unavailable("database_unavailable", "The database does not answer.")
+        problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
+        response = problem_response(problem, instance=request.url.path)
+        response.headers.update(_HINTS.get(response.status_code, {}))
+        return response
+
+    for kind in (CairnError, RequestValidationError, HTTPException, PyMongoError, Exception):
+        app.add_exception_handler(kind, known)
+
+
+class Edge:
+    """Outermost ASGI layer: a server span and a duration for each request, and a problem for whatever escapes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._duration = metrics.get_meter("cairn").create_histogram(names.METRIC_HTTP_DURATION, "s")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass one request through."""
+        if scope["type"] != "http" or scope["path"].startswith("/health"):
+            await self._app(scope, receive, send)
+            return
+        headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
+        parent = TraceContext(traceparent=headers.get("traceparent"), tracestate=headers.get("tracestate"))
+        status, started, began = 500, False, time.monotonic()
+
+        async def watch(message: Message) -> None:
+            nonlocal status, started
+            if message["type"] == "http.response.start":
+                status, started = message["status"], True
+            await send(message)
+
+        attributes: dict[str, Any] = {names.HTTP_METHOD: scope["method"], names.URL_PATH: scope["path"]}
+        with span(scope["method"], kind=SpanKind.SERVER, parent=parent, attributes=attributes) as current:
+            try:
+                await self._app(scope, receive, watch)
+            except Exception as error:
+                log.exception("request failed", extra={"path": scope["path"]})
+                current.set_attribute(names.ERROR_TYPE, type(error).__name__)
+                if started and status != 500:
+                    raise
+                if not started:
+                    await problem_response(unexpected(), instance=scope["path"], status=500)(scope, receive, watch)
+            self._describe(current, scope, status)
+        self._duration.record(time.monotonic() - began, {names.HTTP_METHOD: scope["method"], names.HTTP_STATUS: status})
+
+    def _describe(self, current: trace.Span, scope: Scope, status: int) -> None:
+        route = getattr(scope.get("route"), "path", None)
+        if route:
+            current.update_name(f"{scope['method']} {route}")
+            current.set_attribute(names.HTTP_ROUTE, route)
+        current.set_attribute(names.HTTP_STATUS, status)
+        if status >= 500:
+            current.set_status(Status(StatusCode.ERROR))
+
+
+def install_health(app: FastAPI, checks: Mapping[str, Check]) -> None:
+    """`/health/live` answers while the process runs; `/health/ready` when every check passes, else 503 naming it."""
+
+    @app.get("/health/live", include_in_schema=False)
+    async def live() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/health/ready", include_in_schema=False)
+    async def ready() -> JSONResponse:
+        return await readiness(checks)
+
+
+async def readiness(checks: Mapping[str, Check]) -> JSONResponse:
+    """200 when every check passes, else 503 with the names of those that failed. All are asked at once."""
+    answers = await asyncio.gather(*(check() for check in checks.values()), return_exceptions=True)
+    named = zip(checks, answers, strict=True)
+    failed = {name: type(answer).__name__ for name, answer in named if isinstance(answer, BaseException)}
+    return JSONResponse({"status": "failed" if failed else "ok", "failed": failed}, 503 if failed else 200)
+
+
+def build_internal_api(title: str, *, checks: Mapping[str, Check]) -> FastAPI:
+    """An API for other processes of Cairn: problems and health installed, no documentation pages."""
+    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, telemetry=UNTRACED)
+    install_problems(app)
+    install_health(app, checks)
+    return app
+
+
+def bearer(request: Request) -> str:
+    """The bearer token of a request. Raises `Unauthorized` without one."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("token_missing", "This call needs an Authorization header with a bearer token.")
+    return token.strip()
+
+
+def caller_dependency(tokens: Tokens) -> Any:
+    """The type of a route's caller parameter: `Who = caller_dependency(tokens)`, then `async def route(who: Who)`."""
+
+    return Annotated[Caller, Depends(caller_reader(tokens))]
+
+
+def caller_reader(tokens: Tokens) -> Callable[[Request], Awaitable[Caller]]:
+    """What a route depends on to know its caller: `read = caller_reader(tokens)`, `Annotated[Caller, Depends(read)]`.
+
+    Raises `Unauthorized` when the request carries no token, or none that can be trusted.
+    """
+
+    async def caller(request: Request) -> Caller:
+        return tokens.read(bearer(request))
+
+    return caller

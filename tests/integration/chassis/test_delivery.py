@@ -1,0 +1,371 @@
+"""What a consumer promises: handled before committed, in order per key, whatever comes, nothing lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from chassis.errors import Conflict, PermanentError, TemporaryError
+from contracts.catalog import CreateInventory, InventoryRemoved, RemoveInventory
+from contracts.envelope import Envelope
+from contracts.outcomes import CommandOutcome
+from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES, dead_letters
+from contracts.values import InventoryId, OrganizationId
+
+from tests.support.environment import Corner
+from tests.support.kafka import Wire, header, open_wire, to_envelope
+from tests.support.service import running_service
+from tests.support.waiting import eventually_async
+
+GROUP = "cairn.probe"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def wire(fresh_corner: Corner) -> AsyncIterator[Wire]:
+    async with open_wire(fresh_corner.settings()) as opened:
+        await opened.ensure(CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES)
+        yield opened
+
+
+def removed(key: str, organization: str = "org") -> InventoryRemoved:
+    return InventoryRemoved(organization_id=OrganizationId(organization), inventory_id=InventoryId(key))
+
+
+def creation(key: str, name: str = "name") -> CreateInventory:
+    return CreateInventory(
+        organization_id=OrganizationId("org"), inventory_id=InventoryId(key), name=name, type="self-managed"
+    )
+
+
+async def test_an_offset_is_committed_after_its_message_was_handled(wire: Wire) -> None:
+    begun, gate = asyncio.Event(), asyncio.Event()
+
+    async def handle(_: Envelope[InventoryRemoved]) -> None:
+        begun.set()
+        await gate.wait()
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        await wire.publish(removed("a"))
+        await asyncio.wait_for(begun.wait(), 10)
+        assert sum((await wire.committed(GROUP, CATALOG_EVENTS)).values()) == 0
+        gate.set()
+
+        async def committed() -> bool:
+            return sum((await wire.committed(GROUP, CATALOG_EVENTS)).values()) == 1
+
+        await eventually_async(committed)
+
+
+async def test_messages_of_a_key_come_in_order_and_one_at_a_time(wire: Wire) -> None:
+    seen: dict[str, list[str]] = {"a": [], "b": [], "c": []}
+    running: set[str] = set()
+    overlaps: list[str] = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        key, number = envelope.data.inventory_id, envelope.data.organization_id
+        if key in running:
+            overlaps.append(key)
+        running.add(key)
+        for _ in range(hash(number) % 5):
+            await asyncio.sleep(0)
+        running.discard(key)
+        seen[key].append(number)
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        for number in range(40):
+            for key in seen:
+                await wire.publish(removed(key, str(number)))
+        await eventually_async(lambda: all(len(numbers) == 40 for numbers in seen.values()))
+    assert overlaps == []
+    assert all(numbers == [str(n) for n in range(40)] for numbers in seen.values())
+
+
+async def test_equal_keys_on_two_topics_are_handled_one_at_a_time(wire: Wire) -> None:
+    running, most, done = 0, 0, 0
+
+    async def handle(_: Envelope[Any]) -> None:
+        nonlocal running, most, done
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        done += 1
+
+    async with running_service(wire.settings, {InventoryRemoved: handle, RemoveInventory: handle}):
+        for _ in range(20):
+            await wire.publish(removed("a"))
+            await wire.publish(RemoveInventory(organization_id=OrganizationId("o"), inventory_id=InventoryId("a")))
+        await eventually_async(lambda: done == 40)
+    assert most == 1
+
+
+async def test_a_slow_key_does_not_hold_up_another(wire: Wire) -> None:
+    gate, handled = asyncio.Event(), set()
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        if envelope.data.inventory_id == "slow":
+            await gate.wait()
+        handled.add(envelope.data.inventory_id)
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        await wire.publish(removed("slow"))
+        for key in "abcdefgh":
+            await wire.publish(removed(key))
+        await eventually_async(lambda: handled == set("abcdefgh"))
+        gate.set()
+        await eventually_async(lambda: "slow" in handled)
+
+
+GOOD = [
+    ("ce_id", b"1"),
+    ("ce_source", b"/test"),
+    ("ce_specversion", b"1.0"),
+    ("ce_type", InventoryRemoved.TYPE.encode()),
+]
+MALFORMED = {
+    "no headers": ([], b'{"organization_id": "o", "inventory_id": "i"}', "attributes are missing"),
+    "headers not UTF-8": ([*GOOD, ("odd", b"\xff\xfe")], b"{}", "not UTF-8"),
+    "null header": ([("nothing", None)], b"{}", "attributes are missing"),
+    "bad JSON": (GOOD, b'{"organization_id": ', "does not fit InventoryRemoved"),
+    "wrong data": (GOOD, b'{"organization_id": "o", "inventory_id": {"secret": "canary"}}', "inventory_id"),
+    "no data": (GOOD, b"", "does not fit"),
+    "null value": (GOOD, None, "does not fit"),
+    "NUL": (GOOD, b'{"organization_id": "o", "inventory_id": "\\u0000"}', "NUL"),
+    "bad time": ([*GOOD, ("ce_time", b"yesterday")], b'{"organization_id": "o", "inventory_id": "i"}', "time"),
+    "other version": ([*GOOD[:2], ("ce_specversion", b"0.3"), GOOD[3]], b"{}", "version"),
+    "structured, not JSON": ([("content-type", b"Application/CloudEvents+json")], b"nonsense", "not valid JSON"),
+    "structured, deep": ([("content-type", b"application/cloudevents+json")], b"[" * 200_000, "not valid JSON"),
+    "structured, a list": ([("content-type", b"application/cloudevents+json")], b"[]", "needs an object"),
+}
+
+
+@pytest.mark.parametrize("case", MALFORMED)
+async def test_a_malformed_message_is_parked_and_the_next_handled(wire: Wire, case: str) -> None:
+    headers, value, reason = MALFORMED[case]
+    handled = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope.data.inventory_id)
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        await wire.send(CATALOG_EVENTS, value, key=b"same \xff key", headers=headers)  # type: ignore[arg-type]
+        await wire.send(
+            CATALOG_EVENTS, b'{"organization_id": "o", "inventory_id": "next"}', key=b"same \xff key", headers=GOOD
+        )
+        await eventually_async(lambda: handled == ["next"])
+    (parked,) = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert (parked.key, parked.value) == (b"same \xff key", value)
+    assert list(parked.headers[: len(headers)]) == headers
+    told = header(parked, "__connect.errors.exception.message") or ""
+    assert reason in told
+    assert "canary" not in told
+    assert header(parked, "__connect.errors.topic") == wire.settings.on_kafka(CATALOG_EVENTS)
+    assert header(parked, "__connect.errors.stage") == "decode"
+
+
+async def test_a_structured_cloud_event_is_accepted(wire: Wire) -> None:
+    handled: list[Envelope[InventoryRemoved]] = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope)
+
+    event = (
+        b'{"specversion": "1.0", "id": "42", "source": "/elsewhere", "type": "%s", "time": "2026-11-23T08:00:00Z",'
+        b' "data": {"organization_id": "o", "inventory_id": "i"}}' % InventoryRemoved.TYPE.encode()
+    )
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
+        await wire.send(CATALOG_EVENTS, event, key=b"i", headers=headers)
+        await eventually_async(lambda: handled)
+    assert (handled[0].id, handled[0].source, handled[0].data) == ("42", "/elsewhere", removed("i", "o"))
+
+
+async def test_the_largest_message_that_kafka_takes_can_be_parked(wire: Wire) -> None:
+    async def handle(_: Envelope[InventoryRemoved]) -> None:
+        raise AssertionError("it is malformed")
+
+    value = b"x" * 1_048_000
+    async with (
+        running_service(wire.settings, {InventoryRemoved: handle}),
+        wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
+    ):
+        await wire.send(CATALOG_EVENTS, value, key=b"k", headers=GOOD)
+        (parked,) = await ear.count(1)
+    assert parked.value == value
+
+
+@pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
+async def test_messages_that_others_compressed_are_read(wire: Wire, codec: str) -> None:
+    handled = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope.data.inventory_id)
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        body = b'{"organization_id": "o", "inventory_id": "%s"}' % (b"i" * 10_000)
+        await wire.send(CATALOG_EVENTS, body, key=b"k", headers=GOOD, compression=codec)
+        await eventually_async(lambda: handled == ["i" * 10_000])
+
+
+async def test_unknown_types_and_types_without_a_handler_are_skipped(wire: Wire) -> None:
+    handled = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope.data.inventory_id)
+
+    unknown = [*GOOD[:3], ("ce_type", b"com.example.something.v7")]
+    async with running_service(wire.settings, {InventoryRemoved: handle, CreateInventory: handle}):
+        await wire.send(CATALOG_EVENTS, b"\x00\x01 not even JSON", key=b"k", headers=unknown)
+        await wire.publish(RemoveInventory(organization_id=OrganizationId("o"), inventory_id=InventoryId("x")))
+        await wire.publish(removed("last"))
+        await eventually_async(lambda: handled == ["last"])
+
+        async def committed() -> bool:
+            commands = await wire.committed(GROUP, CATALOG_COMMANDS)
+            events = await wire.committed(GROUP, CATALOG_EVENTS)
+            return sum(commands.values()) == 1 and sum(events.values()) == 2
+
+        await eventually_async(committed)
+    assert await wire.read(dead_letters(CATALOG_EVENTS)) == []
+
+
+async def test_temporary_errors_are_retried_with_growing_pauses_until_it_works(wire: Wire) -> None:
+    tries: list[float] = []
+
+    async def handle(_: Envelope[InventoryRemoved]) -> None:
+        tries.append(asyncio.get_running_loop().time())
+        if len(tries) < 5:
+            raise TemporaryError("not_yet", "Not yet.", retry_after_seconds=0)
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        await wire.publish(removed("a"))
+        await eventually_async(lambda: len(tries) == 5)
+    pauses = [later - sooner for sooner, later in pairwise(tries)]
+    assert pauses[-1] > pauses[0] * 3
+    assert await wire.read(dead_letters(CATALOG_EVENTS)) == []
+
+
+async def test_temporary_errors_without_end_park_the_message(wire: Wire) -> None:
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        if envelope.data.inventory_id == "stuck":
+            raise TemporaryError("not_yet", "It never works.")
+        handled.append(envelope.data.inventory_id)
+
+    handled: list[str] = []
+    async with (
+        running_service(wire.settings, {InventoryRemoved: handle}),
+        wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
+    ):
+        await wire.publish(removed("stuck"))
+        await wire.publish(removed("next"))
+        (parked,) = await ear.count(1)
+        await eventually_async(lambda: handled == ["next"])
+    assert header(parked, "__connect.errors.stage") == "handle"
+    assert header(parked, "__connect.errors.exception.message") == "not_yet: It never works."
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (PermanentError("impossible", "It cannot be."), "impossible: It cannot be."),
+        (RuntimeError("secret-canary"), "unexpected RuntimeError"),
+    ],
+)
+async def test_an_event_that_cannot_be_handled_is_parked_with_the_reason(
+    wire: Wire, error: Exception, reason: str
+) -> None:
+    async def handle(_: Envelope[InventoryRemoved]) -> None:
+        raise error
+
+    async with (
+        running_service(wire.settings, {InventoryRemoved: handle}),
+        wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
+    ):
+        await wire.publish(removed("a"))
+        (parked,) = await ear.count(1)
+    assert header(parked, "__connect.errors.exception.message") == reason
+    assert not any(b"canary" in value for _, value in parked.headers)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (PermanentError("impossible", "It cannot be."), "impossible"),
+        (RuntimeError("secret-canary"), "internal_error"),
+    ],
+)
+async def test_a_command_that_cannot_be_carried_out_is_refused(wire: Wire, error: Exception, code: str) -> None:
+    async def handle(_: Envelope[CreateInventory]) -> None:
+        raise error
+
+    async with running_service(wire.settings, {CreateInventory: handle}), wire.listening(OUTCOMES) as ear:
+        sent = await wire.publish(creation("a"))
+        outcome = await ear.message(CommandOutcome)
+    assert outcome.data.command_id == sent.id
+    assert outcome.correlation_id == sent.correlation_id
+    assert outcome.data.problem is not None
+    assert outcome.data.problem.code == code
+    assert "canary" not in str(outcome)
+
+
+async def test_a_refused_command_that_comes_again_after_a_kill_is_refused_again(
+    wire: Wire, fresh_corner: Corner
+) -> None:
+    """What made it impossible may be gone by then; its sender was told no, and may have acted on that."""
+    tries: list[str] = []
+
+    async def handle(envelope: Envelope[CreateInventory]) -> None:
+        tries.append(envelope.id)
+        if len(tries) == 1:
+            raise Conflict("taken", "The name is taken.")
+
+    async with wire.listening(OUTCOMES) as ear:
+        settings = fresh_corner.settings(session_timeout_seconds=6)
+        command = await wire.publish(creation("a"))
+        async with running_service(settings, {CreateInventory: handle}):
+            first = await ear.message(CommandOutcome)
+        # As if the process had died before it could commit.
+        await wire.rewind(GROUP, CATALOG_COMMANDS)
+        async with running_service(settings, {CreateInventory: handle}):
+            await ear.count(2)
+    assert [e.id for e in map(to_envelope, ear.heard)] == [first.id, first.id]
+    assert to_envelope(ear.heard[1]).data == first.data
+    assert tries == [command.id]
+
+
+async def test_partitions_move_only_after_what_is_under_way_has_ended(wire: Wire, fresh_corner: Corner) -> None:
+    """A second member joins under load: no key is ever handled by both at once, and nothing is lost."""
+    running: dict[str, int] = {}
+    overlaps: list[str] = []
+    handled: dict[str, set[str]] = {"one": set(), "two": set()}
+
+    def handler(member: str) -> Any:
+        async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+            key = envelope.data.inventory_id
+            running[key] = running.get(key, 0) + 1
+            try:
+                if running[key] > 1:
+                    overlaps.append(key)
+                await asyncio.sleep(0.02)
+                handled[member].add(envelope.id)
+            finally:
+                running[key] -= 1
+
+        return handle
+
+    sent: set[str] = set()
+
+    async def publish() -> None:
+        while not (handled["two"] and len(sent) > 200):
+            sent.add((await wire.publish(removed(f"key-{len(sent) % 12}"))).id)
+
+    other = fresh_corner.settings(instance="the-other")
+    async with running_service(wire.settings, {InventoryRemoved: handler("one")}):
+        publishing = asyncio.create_task(publish())
+        await eventually_async(lambda: len(handled["one"]) > 20)
+        async with running_service(other, {InventoryRemoved: handler("two")}):
+            await asyncio.wait_for(publishing, 30)
+            await eventually_async(lambda: handled["one"] | handled["two"] == sent, 20)
+    assert overlaps == []

@@ -1,0 +1,130 @@
+"""Parked messages can be listed and sent again, as they were."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from chassis.errors import NotFound, PermanentError, Unavailable
+from chassis.parked import list_parked, parked_topics, resend
+from chassis.publisher import open_publisher
+from contracts.catalog import InventoryRemoved
+from contracts.envelope import Envelope, Headers
+from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES, dead_letters
+from contracts.values import InventoryId, OrganizationId
+
+from tests.support.environment import Corner
+from tests.support.kafka import Raw, Wire, open_wire
+from tests.support.processes import running_module
+from tests.support.service import running_service
+from tests.support.waiting import eventually_async
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def wire(fresh_corner: Corner) -> AsyncIterator[Wire]:
+    async with open_wire(fresh_corner.settings()) as opened:
+        await opened.ensure(CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES)
+        yield opened
+
+
+def removed(key: str) -> InventoryRemoved:
+    return InventoryRemoved(organization_id=OrganizationId("org"), inventory_id=InventoryId(key))
+
+
+async def refuse(_: Envelope[InventoryRemoved]) -> None:
+    raise PermanentError("impossible", "It cannot be.")
+
+
+async def park(wire: Wire, *keys: str) -> None:
+    """Have messages parked that a handler could not take, and one that is malformed."""
+    async with (
+        running_service(wire.settings, {InventoryRemoved: refuse}),
+        wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
+    ):
+        for key in keys:
+            await wire.publish(removed(key))
+        odd: Headers = [("odd", b"\xff"), ("odd", b"twice"), ("empty", b""), ("ce_id", b"1")]
+        await wire.send(CATALOG_EVENTS, b"\x00\xff", key=b"\xfe", headers=odd)
+        await ear.count(len(keys) + 1)
+
+
+def essence(record: Raw) -> tuple[object, ...]:
+    return (record.key, record.value, tuple(record.headers))
+
+
+async def test_parked_messages_are_listed_with_their_reasons(wire: Wire) -> None:
+    await park(wire, "a", "b")
+    listed = await list_parked(wire.settings, CATALOG_EVENTS, limit=10)
+    assert {(m.key, m.type, m.stage, m.reason) for m in listed if m.stage == "handle"} == {
+        ("a", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
+        ("b", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
+    }
+    assert [m.reason for m in listed if m.stage == "decode"] == ["a header is not UTF-8"]
+    assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=2)) == 2
+    assert await list_parked(wire.settings, CATALOG_COMMANDS, limit=2) == []
+    assert await parked_topics(wire.settings) == [CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES]
+
+
+async def test_what_is_sent_again_is_the_same_byte_for_byte(wire: Wire) -> None:
+    await park(wire, "a", "b")
+    first = await wire.read(CATALOG_EVENTS)
+    async with open_publisher(wire.settings) as publisher, wire.listening(CATALOG_EVENTS) as ear:
+        assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=10) == 3
+        again = await ear.count(3)
+    assert sorted(map(essence, again), key=str) == sorted(map(essence, first), key=str)
+
+
+async def test_what_was_sent_again_is_done_with_and_handled_if_it_can_be(wire: Wire) -> None:
+    await park(wire, "a")
+    handled: list[str] = []
+
+    async def accept(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope.data.inventory_id)
+
+    async with open_publisher(wire.settings) as publisher, running_service(wire.settings, {InventoryRemoved: accept}):
+        assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=1) == 1
+        assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=10) == 1
+        assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=0) == 0
+        await eventually_async(lambda: handled == ["a"])
+
+        async def parked_again() -> bool:
+            return [m.key for m in await list_parked(wire.settings, CATALOG_EVENTS, limit=10)] == ["\\xfe"]
+
+        await eventually_async(parked_again)
+
+
+async def test_what_could_not_be_sent_again_stays_parked(wire: Wire) -> None:
+    class Broken:
+        async def send(self, envelope: object) -> None:
+            raise AssertionError
+
+        async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+            raise Unavailable("kafka_unavailable", "Not now.")
+
+    await park(wire, "a")
+    with pytest.raises(Unavailable):
+        await resend(wire.settings, Broken(), CATALOG_EVENTS, limit=10)  # type: ignore[arg-type]
+    assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=10)) == 2
+
+
+async def test_an_unknown_topic_is_said_to_be_unknown(wire: Wire) -> None:
+    with pytest.raises(NotFound):
+        await list_parked(wire.settings, "cairn.nothing", limit=1)
+
+
+async def test_the_command_line_lists_and_resends(wire: Wire, fresh_corner: Corner, tmp_path: Path) -> None:
+    await park(wire, "a")
+    environment = fresh_corner.variables()
+
+    async def run(*arguments: str) -> tuple[int, list[dict[str, object]]]:
+        log = tmp_path / arguments[0]
+        with running_module("tests.support.echo", "parked", *arguments, environment=environment, log=log) as process:
+            code = await process.ended()
+        return code, [json.loads(line) for line in process.output().splitlines()]
+
+    code, lines = await run("list")
+    assert (code, {line["key"] for line in lines}) == (0, {"a", "\\xfe"})
+    code, lines = await run("resend", "--topic", CATALOG_EVENTS, "--limit", "1")
+    assert (code, lines[-1]["messages"]) == (0, 1)
+    assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=10)) == 1

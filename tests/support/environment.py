@@ -1,0 +1,64 @@
+"""A private corner of the shared servers: own databases, own topics, own name."""
+
+import base64
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from chassis.settings import CommonSettings
+from pymongo import MongoClient
+
+from tests.support.infra import Infra
+
+S = TypeVar("S", bound=CommonSettings)
+
+
+def write_key_file(path: Path) -> Path:
+    """A fresh 32-byte key, base64, readable by its owner only."""
+    path.touch(mode=0o600)
+    path.write_text(base64.b64encode(os.urandom(32)).decode())
+    return path
+
+
+@dataclass(frozen=True)
+class Corner:
+    """Names that nobody else uses, and the settings that lead there.
+
+    `variables()` is for subprocesses (the environment of a service), `settings()` for parts run in this process.
+    """
+
+    infra: Infra
+    key_file: Path
+    name: str = field(default_factory=lambda: secrets.token_hex(4))
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The settings, by their names in `CommonSettings`."""
+        return {
+            "kafka": self.infra.kafka,
+            "mongodb_uri": self.infra.mongodb_uri,
+            "database_prefix": f"test_{self.name}_",
+            "topic_prefix": f"test-{self.name}.",
+            "topic_partitions": "2",
+            "instance": f"test-{self.name}",
+            "service_key_file": str(self.key_file),
+        }
+
+    def variables(self, **overrides: object) -> dict[str, str]:
+        """The environment of a process of Cairn; overrides by the names of settings. Holds `PATH` and `HOME` too."""
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        facts = {**self.facts, **{name: str(value) for name, value in overrides.items()}}
+        return inherited | {f"CAIRN_{name.upper()}": value for name, value in facts.items()}
+
+    def settings(self, settings_class: type[S] = CommonSettings, **overrides: Any) -> S:  # type: ignore[assignment]
+        """Settings for parts that run in this process."""
+        return settings_class(**{**self.facts, **overrides})
+
+    def drop(self) -> None:
+        """Remove the databases that were made here."""
+        with MongoClient[dict[str, Any]](self.infra.mongodb_uri, serverSelectionTimeoutMS=2000) as client:
+            for database in client.list_database_names():
+                if database.startswith(self.facts["database_prefix"]):
+                    client.drop_database(database)

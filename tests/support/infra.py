@@ -1,0 +1,92 @@
+"""Real servers for tests: those the environment names, else containers, else the local provisioner's."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+KAFKA_IMAGE = "apache/kafka:4.3.0"
+MONGODB_IMAGE = "mongo:8.0"
+
+
+@dataclass(frozen=True)
+class Infra:
+    """Addresses of a Kafka and of a MongoDB."""
+
+    kafka: str
+    mongodb_uri: str
+
+
+@contextmanager
+def open_infra() -> Iterator[Infra]:
+    """Servers for one run of tests, stopped at the end unless the environment named them."""
+    named = Infra(os.environ.get("CAIRN_KAFKA", ""), os.environ.get("CAIRN_MONGODB_URI", ""))
+    if named.kafka and named.mongodb_uri:
+        yield named
+    elif docker_answers():
+        with _containers(named) as infra:
+            yield infra
+    else:
+        with _local(named) as infra:
+            yield infra
+
+
+def docker_answers() -> bool:
+    """Whether there is a Docker engine, not only its command."""
+    try:
+        done = subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+@contextmanager
+def _containers(named: Infra) -> Iterator[Infra]:
+    from testcontainers.kafka import KafkaContainer
+    from testcontainers.mongodb import MongoDbContainer
+
+    with ExitStack() as stack:
+        kafka, mongodb_uri = named.kafka, named.mongodb_uri
+        if not kafka:
+            kafka = stack.enter_context(KafkaContainer(KAFKA_IMAGE).with_kraft()).get_bootstrap_server()
+        if not mongodb_uri:
+            mongodb_uri = stack.enter_context(MongoDbContainer(MONGODB_IMAGE)).get_connection_url()
+        yield Infra(kafka, mongodb_uri)
+
+
+@contextmanager
+def _local(named: Infra) -> Iterator[Infra]:
+    from cairn_local.infrastructure import start
+
+    with (
+        tempfile.TemporaryDirectory(prefix="cairn-tests-") as folder,
+        start(Path(folder), kafka=not named.kafka, mongodb=not named.mongodb_uri) as started,
+    ):
+        yield Infra(named.kafka or started.kafka, named.mongodb_uri or started.mongodb_uri)
+
+
+def find_restic() -> Path:
+    """The restic under test: `CAIRN_RESTIC`, else the provisioner's."""
+    return _named("CAIRN_RESTIC") or _engine().restic
+
+
+def find_rclone() -> Path:
+    """The rclone under test: `CAIRN_RCLONE`, else the provisioner's."""
+    return _named("CAIRN_RCLONE") or _engine().rclone
+
+
+def _named(variable: str) -> Path | None:
+    return Path(os.environ[variable]) if os.environ.get(variable) else None
+
+
+def _engine():  # type: ignore[no-untyped-def]
+    from cairn_local.paths import find_cache_dir
+    from cairn_local.progress import open_reporter
+    from cairn_local.provision.cache import Cache
+    from cairn_local.provision.toolbox import provision_engine
+
+    return provision_engine(Cache(find_cache_dir(os.environ)), open_reporter(sys.__stderr__))

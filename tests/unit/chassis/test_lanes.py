@@ -1,0 +1,162 @@
+"""Lanes commit what is finished and nothing else."""
+
+import asyncio
+
+from aiokafka import TopicPartition
+from aiokafka.errors import CommitFailedError
+from aiokafka.structs import ConsumerRecord
+from chassis.lanes import BACKLOG_PER_LANE, Lanes, Record
+
+from tests.support.waiting import eventually_async
+
+PLACE = TopicPartition("topic", 0)
+
+
+def record(offset: int, key: str = "k") -> Record:
+    return ConsumerRecord("topic", 0, offset, 0, 0, key.encode(), b"", None, 0, 0, ())
+
+
+class Desk:
+    """Handles records when told to, and keeps what is committed."""
+
+    def __init__(self, width: int = 4, patience_seconds: float = 5) -> None:
+        self.gates: dict[int, asyncio.Event] = {}
+        self.begun: list[int] = []
+        self.ended: list[int] = []
+        self.maybe_repeated: list[int] = []
+        self.end = 0
+        self.committed: list[int] = []
+        self.refusing = False
+        self.lanes = Lanes(self.handle, width=width, patience_seconds=patience_seconds)
+
+    async def handle(self, record: Record, *, maybe_repeated: bool) -> None:
+        self.begun.append(record.offset)
+        if maybe_repeated:
+            self.maybe_repeated.append(record.offset)
+        await self.gates.setdefault(record.offset, asyncio.Event()).wait()
+        self.ended.append(record.offset)
+
+    def highwater(self, place: TopicPartition) -> int:
+        return self.end
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        if self.refusing:
+            raise CommitFailedError
+        self.committed.append(offsets[PLACE])
+
+    async def take(self, *records: Record) -> None:
+        for one in records:
+            await self.lanes.take(one, self)
+
+    def finish(self, *offsets: int) -> None:
+        for offset in offsets:
+            self.gates.setdefault(offset, asyncio.Event()).set()
+
+
+async def test_a_partition_is_committed_up_to_its_first_unfinished_record() -> None:
+    desk = Desk()
+    await desk.take(record(5, "a"), record(6, "b"), record(7, "c"))
+    desk.finish(6, 7)
+    await eventually_async(lambda: set(desk.ended) == {6, 7})
+    assert desk.committed == []
+    desk.finish(5)
+    await eventually_async(lambda: desk.committed == [8])
+    await desk.lanes.stop()
+
+
+async def test_records_of_a_key_wait_for_each_other_and_others_do_not() -> None:
+    desk = Desk()
+    await desk.take(record(0, "a"), record(1, "a"), record(2, "b"))
+    await eventually_async(lambda: desk.begun == [0, 2])
+    desk.finish(0)
+    await eventually_async(lambda: desk.begun == [0, 2, 1])
+    desk.finish(1, 2)
+    await desk.lanes.stop()
+    assert desk.committed[-1] == 3
+
+
+async def test_too_many_records_are_not_taken() -> None:
+    desk = Desk(width=1)
+    for offset in range(BACKLOG_PER_LANE):
+        await desk.take(record(offset))
+    one_more = asyncio.create_task(desk.take(record(BACKLOG_PER_LANE)))
+    await eventually_async(lambda: desk.begun == [0])
+    assert not one_more.done()
+    desk.finish(0)
+    await one_more
+    desk.finish(*range(BACKLOG_PER_LANE + 1))
+    await eventually_async(lambda: len(desk.ended) == BACKLOG_PER_LANE + 1)
+    await desk.lanes.stop()
+
+
+async def test_stopping_ends_what_is_under_way_and_begins_nothing() -> None:
+    desk = Desk(width=1)
+    await desk.take(record(0, "a"), record(1, "b"))
+    await eventually_async(lambda: desk.begun == [0])
+    stopping = asyncio.create_task(desk.lanes.stop())
+    await asyncio.sleep(0)
+    desk.finish(0, 1)
+    await stopping
+    await desk.take(record(2))
+    assert (desk.begun, desk.committed) == ([0], [1])
+
+
+async def test_what_does_not_end_in_time_is_cancelled_and_not_committed() -> None:
+    desk = Desk(patience_seconds=0.01)
+    await desk.take(record(0, "a"), record(1, "b"))
+    desk.finish(0)
+    await eventually_async(lambda: desk.ended == [0])
+    await desk.lanes.stop()
+    assert desk.committed[-1] == 1
+
+
+async def test_after_a_reassignment_records_are_taken_again() -> None:
+    desk = Desk(patience_seconds=0.01)
+    await desk.take(record(0))
+    await eventually_async(lambda: desk.begun == [0])
+    await desk.lanes.on_partitions_revoked({PLACE})
+    await desk.lanes.on_partitions_assigned({PLACE})
+    desk.finish(0)
+    await desk.take(record(0))
+    await eventually_async(lambda: desk.committed == [1])
+    await desk.lanes.stop()
+
+
+async def test_a_refused_commit_is_made_up_for_by_the_next() -> None:
+    desk = Desk()
+    desk.refusing = True
+    desk.finish(0, 1)
+    await desk.take(record(0))
+    await eventually_async(lambda: desk.ended == [0])
+    desk.refusing = False
+    await desk.take(record(1))
+    await eventually_async(lambda: desk.committed == [2])
+    await desk.lanes.stop()
+
+
+async def test_records_from_before_a_process_came_may_be_repeated() -> None:
+    desk = Desk()
+    desk.end = 7
+    desk.finish(5, 6, 7, 8)
+    await desk.take(record(5), record(6))
+    desk.end = 9
+    await desk.take(record(7), record(8))
+    await eventually_async(lambda: len(desk.ended) == 4)
+    await desk.lanes.stop()
+    assert desk.maybe_repeated == [5, 6]
+
+
+async def test_an_error_that_escapes_loses_nothing() -> None:
+    tries: list[int] = []
+
+    async def handle(record: Record, *, maybe_repeated: bool) -> None:
+        tries.append(record.offset)
+        if len(tries) == 1:
+            raise RuntimeError("escaped")
+
+    desk = Desk()
+    lanes = Lanes(handle, width=1, patience_seconds=1)
+    await lanes.take(record(0), desk)
+    await eventually_async(lambda: desk.committed == [1])
+    await lanes.stop()
+    assert tries == [0, 0]

@@ -1,0 +1,73 @@
+"""The door for reads of other processes."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from chassis.tokens import Caller, Tokens
+from chassis.web import Check, build_internal_api, caller_reader
+from contracts.catalog import Resource
+from contracts.values import InventoryId, ResourceId
+from fastapi import APIRouter, Depends, FastAPI, Query
+
+from catalog import usecases
+from catalog.store import CatalogStore
+from catalog.usecases import CountedInventory
+
+PAGE = 50
+Limit = Annotated[int, Query(ge=0, le=10_000, description="How many at most; 0: all")]
+Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="How many to skip")]
+
+
+def build_api(store: CatalogStore, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
+    """The internal HTTP API of the catalog."""
+    app = build_internal_api("Cairn catalog", checks=checks)
+    app.include_router(_inventories(store, tokens), prefix="/internal/inventories")
+    app.include_router(_resources(store, tokens), prefix="/internal/resources")
+    return app
+
+
+def _inventories(store: CatalogStore, tokens: Tokens) -> APIRouter:
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("")
+    async def listing(caller: Annotated[Caller, Depends(read)], limit: Limit = PAGE, offset: Offset = 0) -> Any:
+        total, found = await usecases.list_inventories(store, caller.organization_id, limit=limit, offset=offset)
+        return {"total": total, "items": [_inventory(one) for one in found]}
+
+    @routes.get("/{inventory_id}")
+    async def one(caller: Annotated[Caller, Depends(read)], inventory_id: str) -> Any:
+        return _inventory(await usecases.get_inventory(store, caller.organization_id, InventoryId(inventory_id)))
+
+    return routes
+
+
+def _resources(store: CatalogStore, tokens: Tokens) -> APIRouter:
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("")
+    async def listing(
+        caller: Annotated[Caller, Depends(read)],
+        inventory_id: str | None = None,
+        search: str = "",
+        limit: Limit = PAGE,
+        offset: Offset = 0,
+    ) -> Any:
+        within = InventoryId(inventory_id) if inventory_id is not None else None
+        page = await usecases.list_resources(
+            store, caller.organization_id, within, text=search, limit=limit, offset=offset
+        )
+        return {"total": page.total, "items": [_resource(one) for one in page.items]}
+
+    @routes.get("/{resource_id}")
+    async def one(caller: Annotated[Caller, Depends(read)], resource_id: str) -> Any:
+        return _resource(await usecases.get_resource(store, caller.organization_id, ResourceId(resource_id)))
+
+    return routes
+
+
+def _inventory(counted: CountedInventory) -> dict[str, Any]:
+    return {**counted.inventory.model_dump(mode="json", by_alias=True), "count": counted.count}
+
+
+def _resource(resource: Resource) -> dict[str, Any]:
+    return resource.model_dump(mode="json", by_alias=True)

@@ -1,0 +1,36 @@
+"""The composition root: builds the catalog from its settings, opens and closes it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.foundation import handling, open_foundation
+from chassis.outbox import Outbox
+from chassis.settings import read_key
+from chassis.tokens import Tokens
+from fastapi import FastAPI
+
+from catalog.api import build_api
+from catalog.handlers import ANNOUNCES, LISTENS_TO, register_handlers
+from catalog.settings import Settings
+from catalog.store import open_store
+
+SERVICE = "catalog"
+
+
+@asynccontextmanager
+async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
+    """The pending messages of the catalog, with all indexes made."""
+    async with open_foundation(settings, SERVICE) as foundation:
+        await open_store(foundation)
+        yield foundation.outbox
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The running catalog: it handles its commands, and the API it yields answers reads."""
+    tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
+    async with open_foundation(settings, SERVICE) as foundation:
+        store = await open_store(foundation)
+        dispatcher = register_handlers(foundation.dispatcher(), store, removals_at_once=settings.removals_at_once)
+        async with handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES):
+            yield build_api(store, tokens, checks=foundation.checks())

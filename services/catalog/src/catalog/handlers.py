@@ -1,0 +1,31 @@
+"""The door to Kafka: which command is whose business."""
+
+from functools import partial
+
+from chassis.dispatcher import Dispatcher
+from contracts.catalog import (
+    ChangeInventory,
+    ChangeResource,
+    CreateInventory,
+    RegisterResource,
+    RemoveInventory,
+    RemoveResource,
+)
+from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
+
+from catalog import usecases
+from catalog.store import CatalogStore
+
+LISTENS_TO = (CATALOG_COMMANDS,)
+ANNOUNCES = (CATALOG_EVENTS, OUTCOMES)
+
+
+def register_handlers(dispatcher: Dispatcher, store: CatalogStore, *, removals_at_once: int) -> Dispatcher:
+    """Fill the dispatcher with the handlers of the catalog; returns it."""
+    dispatcher.on(CreateInventory, partial(usecases.create_inventory, store))
+    dispatcher.on(ChangeInventory, partial(usecases.change_inventory, store))
+    dispatcher.on(RemoveInventory, partial(usecases.remove_inventory, store, at_once=removals_at_once))
+    dispatcher.on(RegisterResource, partial(usecases.register_resource, store))
+    dispatcher.on(ChangeResource, partial(usecases.change_resource, store))
+    dispatcher.on(RemoveResource, partial(usecases.remove_resource, store))
+    return dispatcher

@@ -1,0 +1,56 @@
+"""Inventories and resources as they are kept. Both are written by the lane of their inventory only."""
+
+from dataclasses import dataclass
+
+from chassis.foundation import Foundation
+from chassis.records import Keys, MongoRecords, Page, Records, Search
+from contracts.catalog import Inventory, Resource
+from contracts.values import InventoryId, OrganizationId, ResourceId
+
+SEARCHED = ("urn", "name")
+
+
+def resource_keys(resource: Resource) -> Keys:
+    """What queries for resources lead with."""
+    return {"inventory_id": resource.inventory_id, "urn": resource.urn}
+
+
+@dataclass(frozen=True)
+class CatalogStore:
+    """What the catalog knows."""
+
+    inventories: Records[Inventory]
+    resources: Records[Resource]
+
+    async def urn_owner(self, org: OrganizationId, inventory_id: InventoryId, urn: str) -> ResourceId | None:
+        """Which resource of the inventory has the URN."""
+        found = await self.resources.find(org, {"inventory_id": inventory_id, "urn": urn}, limit=1)
+        return found.items[0].id if found.items else None
+
+    async def resources_of(self, org: OrganizationId, inventory_id: InventoryId, *, limit: int) -> list[Resource]:
+        """Some resources of an inventory, oldest first."""
+        return (await self.resources.find(org, {"inventory_id": inventory_id}, limit=limit)).items
+
+    async def count(self, org: OrganizationId, inventory_id: InventoryId) -> int:
+        """How many resources an inventory has."""
+        return (await self.resources.find(org, {"inventory_id": inventory_id}, limit=1)).total
+
+    async def search(
+        self, org: OrganizationId, inventory_id: InventoryId | None, *, text: str, limit: int, offset: int
+    ) -> Page[Resource]:
+        """Resources of one inventory or of all, whose URN or name holds the text; oldest first."""
+        where: Keys = {"inventory_id": inventory_id} if inventory_id is not None else {}
+        search = Search(fields=SEARCHED, text=text) if text else None
+        return await self.resources.find(org, where, search=search, limit=limit, offset=offset)
+
+
+async def open_store(foundation: Foundation) -> CatalogStore:
+    """The store in MongoDB, with its indexes made."""
+    database, outbox = foundation.database, foundation.outbox
+    inventories = MongoRecords(database["inventories"], Inventory, outbox)
+    resources = MongoRecords(
+        database["resources"], Resource, outbox, keys=resource_keys, indexed=("inventory_id", "urn")
+    )
+    await inventories.setup()
+    await resources.setup()
+    return CatalogStore(inventories, resources)

@@ -1,0 +1,172 @@
+"""One function per verb: load, decide, save together with the events."""
+
+import asyncio
+import logging
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from chassis import names
+from chassis.records import Page
+from chassis.telemetry import span
+from contracts.catalog import (
+    CatalogCommand,
+    ChangeInventory,
+    ChangeResource,
+    CreateInventory,
+    Inventory,
+    InventoryChanged,
+    InventoryCreated,
+    InventoryRemoved,
+    RegisterResource,
+    RemoveInventory,
+    RemoveResource,
+    Resource,
+    ResourceChanged,
+    ResourceRegistered,
+    ResourceRemoved,
+)
+from contracts.envelope import Envelope
+from contracts.values import InventoryId, OrganizationId, ResourceId
+from opentelemetry.trace import Span
+
+from catalog import domain
+from catalog.store import CatalogStore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CountedInventory:
+    """An inventory and how many resources it has."""
+
+    inventory: Inventory
+    count: int
+
+
+async def create_inventory(store: CatalogStore, command: Envelope[CreateInventory]) -> None:
+    """Create an inventory."""
+    data = command.data
+    with _span("catalog.create_inventory", data):
+        record = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
+        inventory = domain.create_inventory(data, known=record.revision > 0)
+        created = InventoryCreated(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
+        await store.inventories.save(record, inventory, events=[created], cause=command, result={"id": inventory.id})
+    log.info("inventory created", extra=_ids(data))
+
+
+async def change_inventory(store: CatalogStore, command: Envelope[ChangeInventory]) -> None:
+    """Rename an inventory."""
+    data = command.data
+    with _span("catalog.change_inventory", data):
+        record = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
+        inventory = domain.change_inventory(record.value, data)
+        changed = InventoryChanged(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
+        await store.inventories.save(record, inventory, events=[changed], cause=command, result={"id": inventory.id})
+    log.info("inventory changed", extra=_ids(data))
+
+
+async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventory], *, at_once: int) -> None:
+    """Remove an inventory after its resources, `at_once` at a time.
+
+    A process that dies in between leaves the inventory with fewer resources; the command then comes again and goes on.
+    """
+    data = command.data
+    with _span("catalog.remove_inventory", data):
+        record = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
+        inventory = domain.require_inventory(record.value)
+        while left := await store.resources_of(data.organization_id, inventory.id, limit=at_once):
+            async with asyncio.TaskGroup() as group:
+                for resource in left:
+                    group.create_task(_remove_with_inventory(store, command, resource))
+        removed = InventoryRemoved(organization_id=data.organization_id, inventory_id=inventory.id)
+        await store.inventories.save(record, None, events=[removed], cause=command, result={"id": inventory.id})
+    log.info("inventory removed", extra=_ids(data))
+
+
+async def register_resource(store: CatalogStore, command: Envelope[RegisterResource]) -> None:
+    """Add a resource to an inventory."""
+    data, org = command.data, command.data.organization_id
+    with _span("catalog.register_resource", data):
+        record = await store.resources.load(org, data.resource_id, cause=command)
+        inventory = await store.inventories.get(org, data.inventory_id)
+        owner = await store.urn_owner(org, data.inventory_id, data.description.urn)
+        resource = domain.register_resource(
+            inventory, data, known=record.revision > 0, urn_taken=owner not in (None, data.resource_id)
+        )
+        registered = ResourceRegistered(organization_id=org, resource_id=resource.id, resource=resource)
+        await store.resources.save(record, resource, events=[registered], cause=command, result={"id": resource.id})
+    log.info("resource registered", extra=_ids(data, data.resource_id))
+
+
+async def change_resource(store: CatalogStore, command: Envelope[ChangeResource]) -> None:
+    """Replace what is said about a resource."""
+    data, org = command.data, command.data.organization_id
+    with _span("catalog.change_resource", data):
+        record = await store.resources.load(org, data.resource_id, cause=command)
+        inventory = await store.inventories.get(org, data.inventory_id)
+        resource = domain.change_resource(inventory, record.value, data)
+        changed = ResourceChanged(organization_id=org, resource_id=resource.id, resource=resource)
+        await store.resources.save(record, resource, events=[changed], cause=command, result={"id": resource.id})
+    log.info("resource changed", extra=_ids(data, data.resource_id))
+
+
+async def remove_resource(store: CatalogStore, command: Envelope[RemoveResource]) -> None:
+    """Take a resource out of its inventory."""
+    data, org = command.data, command.data.organization_id
+    with _span("catalog.remove_resource", data):
+        record = await store.resources.load(org, data.resource_id, cause=command)
+        inventory = await store.inventories.get(org, data.inventory_id)
+        resource = domain.remove_resource(inventory, record.value, inventory_id=data.inventory_id)
+        removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=resource.revision + 1)
+        await store.resources.save(record, None, events=[removed], cause=command, result={"id": resource.id})
+    log.info("resource removed", extra=_ids(data, data.resource_id))
+
+
+async def list_inventories(
+    store: CatalogStore, org: OrganizationId, *, limit: int, offset: int
+) -> tuple[int, list[CountedInventory]]:
+    """How many inventories there are, and some of them with their sizes, oldest first."""
+    with span("catalog.list_inventories", attributes={names.ORGANIZATION: org}):
+        page = await store.inventories.find(org, limit=limit, offset=offset)
+        counts = await asyncio.gather(*(store.count(org, inventory.id) for inventory in page.items))
+        pairs = zip(page.items, counts, strict=True)
+        return page.total, [CountedInventory(inventory, count) for inventory, count in pairs]
+
+
+async def get_inventory(store: CatalogStore, org: OrganizationId, inventory_id: InventoryId) -> CountedInventory:
+    """One inventory with its size. Raises `NotFound`."""
+    with span("catalog.get_inventory", attributes={names.ORGANIZATION: org}):
+        inventory = domain.require_inventory(await store.inventories.get(org, inventory_id))
+        return CountedInventory(inventory, await store.count(org, inventory.id))
+
+
+async def list_resources(
+    store: CatalogStore, org: OrganizationId, inventory_id: InventoryId | None, *, text: str, limit: int, offset: int
+) -> Page[Resource]:
+    """Resources of one inventory or of all, whose URN or name holds the text; oldest first."""
+    with span("catalog.list_resources", attributes={names.ORGANIZATION: org}):
+        return await store.search(org, inventory_id, text=text, limit=limit, offset=offset)
+
+
+async def get_resource(store: CatalogStore, org: OrganizationId, resource_id: ResourceId) -> Resource:
+    """One resource. Raises `NotFound`."""
+    with span("catalog.get_resource", attributes={names.ORGANIZATION: org}):
+        return domain.require_resource(await store.resources.get(org, resource_id))
+
+
+async def _remove_with_inventory(store: CatalogStore, command: Envelope[RemoveInventory], resource: Resource) -> None:
+    org = command.data.organization_id
+    record = await store.resources.load(org, resource.id)
+    if record.value is None:
+        return
+    removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=record.revision + 1)
+    await store.resources.save(record, None, events=[removed], cause=command, partial=True)
+
+
+def _span(name: str, command: CatalogCommand) -> AbstractContextManager[Span]:
+    return span(name, attributes={names.ORGANIZATION: command.organization_id})
+
+
+def _ids(command: CatalogCommand, resource_id: ResourceId | None = None) -> dict[str, str]:
+    ids = {"organization_id": command.organization_id, "inventory_id": command.inventory_id}
+    return ids | ({"resource_id": resource_id} if resource_id else {})

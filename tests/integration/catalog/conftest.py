@@ -1,0 +1,35 @@
+"""A running catalog for the tests of this folder."""
+
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest_asyncio
+from catalog.app import open_app
+from catalog.settings import Settings
+from contracts.topics import CATALOG_EVENTS
+from fastapi import FastAPI
+
+from tests.support.door import Asker, internal_client, open_asker
+from tests.support.environment import Corner
+from tests.support.kafka import Wire
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def app(corner: Corner) -> AsyncIterator[FastAPI]:
+    """The catalog, handling commands in this process."""
+    async with open_app(corner.settings(Settings)) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def catalog(app: FastAPI, wire: Wire) -> AsyncIterator[Asker]:
+    """Its door to Kafka."""
+    async with open_asker(wire, CATALOG_EVENTS) as asker:
+        yield asker
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def http(app: FastAPI, corner: Corner) -> AsyncIterator[httpx.AsyncClient]:
+    """Its door to HTTP."""
+    async with internal_client(corner.settings(), app) as client:
+        yield client

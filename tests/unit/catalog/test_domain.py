@@ -1,0 +1,148 @@
+"""Decisions of the catalog."""
+
+from typing import Any
+
+import pytest
+from catalog import domain
+from chassis.errors import CairnError, Conflict, Invalid, NotFound
+
+from tests.support import builders as make
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        ("files.example", "host"),
+        ("files.example:9000", "host"),
+        ("localhost", "host"),
+        ("bücher.example", "host"),
+        ("127.0.0.1", "inet4"),
+        ("127.0.0.1:9000", "inet4"),
+        ("1.2.3.999", "host"),
+        ("::1", "inet6"),
+        ("fe80::1%eth0", "inet6"),
+        ("[::1]", "inet6"),
+        ("[2001:db8::2]:443", "inet6"),
+        ("https://s3.example:9000/bucket", "host"),
+        ("http://10.0.0.1:80", "inet4"),
+        ("nfs.example:/export", "host"),
+    ],
+)
+def test_the_kind_of_an_endpoint_follows_from_its_address(address: str, kind: str) -> None:
+    endpoint = domain.endpoint_of(address)
+    assert (endpoint.endpoint, endpoint.kind) == (address, kind)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "  ", "a b", "host:0", "host:65536", "host:http", "host:\uff19", "[::1", "[host]:1", "[::1]9", "a:b:c", ":80",
+     "http://user:pass@host", "x" * 301, "line\nbreak"],
+)  # fmt: skip
+def test_an_address_that_reaches_nothing_is_refused_in_words(address: str) -> None:
+    with pytest.raises(ValueError, match=r"^(must|has|is|contains) ") as refused:
+        domain.endpoint_of(address)
+    assert "pass" not in str(refused.value).replace("password", "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"urn": ""}, "urn"),
+        ({"urn": "u" * 513}, "urn"),
+        ({"urn": "urn:\x00"}, "urn"),
+        ({"name": "two\nlines"}, "name"),
+        ({"name": "n" * 600}, "name"),
+        ({"class": " "}, "class"),
+        ({"subclass": "\x7f"}, "subclass"),
+        ({"service": "s" * 256}, "service"),
+        ({"endpoints": ["ok.example", "not ok"]}, "endpoints.1"),
+        ({"endpoints": ["h"] * 101}, "endpoints"),
+        ({"tags": ["fine", ""]}, "tags.1"),
+        ({"tags": ["t"] * 201}, "tags"),
+    ],
+)
+def test_a_description_that_cannot_be_kept_names_its_fields(changes: dict[str, Any], field: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        domain.register_resource(
+            make.an_inventory(), make.register_resource("inv-1", **changes), known=False, urn_taken=False
+        )
+    assert refused.value.code == "resource_invalid"
+    assert field in refused.value.fields
+
+
+def test_a_resource_keeps_what_was_said_in_its_order() -> None:
+    command = make.register_resource(
+        "inv-1", "res-9", endpoints=["b.example", "10.0.0.1:9000"], tags=["z", "a"], service="crm"
+    )
+    resource = domain.register_resource(make.an_inventory(), command, known=False, urn_taken=False)
+    assert [(e.endpoint, e.kind) for e in resource.endpoints] == [("b.example", "host"), ("10.0.0.1:9000", "inet4")]
+    assert (resource.id, resource.tags, resource.service, resource.revision) == ("res-9", ("z", "a"), "crm", 1)
+    assert not resource.locked
+
+
+def test_classes_are_open_ended() -> None:
+    command = make.register_resource("inv-1", **{"class": "teapot", "subclass": "brown"})
+    resource = domain.register_resource(make.an_inventory(), command, known=False, urn_taken=False)
+    assert (resource.class_, resource.subclass) == ("teapot", "brown")
+
+
+def test_a_resource_without_a_name_goes_by_its_urn() -> None:
+    command = make.register_resource("inv-1", urn="urn:x", name=" ")
+    assert domain.register_resource(make.an_inventory(), command, known=False, urn_taken=False).name == "urn:x"
+
+
+REGISTER = make.register_resource("inv-1", "res-1")
+CHANGE = make.change_resource("inv-1", "res-1", name="renamed")
+
+
+@pytest.mark.parametrize(
+    ("decide", "error", "code"),
+    [
+        (lambda: domain.create_inventory(make.create_inventory(kind="aws"), known=False), Invalid,
+         "inventory_type_unsupported"),
+        (lambda: domain.create_inventory(make.create_inventory(), known=True), Conflict, "inventory_exists"),
+        (lambda: domain.create_inventory(make.create_inventory(name="  "), known=False), Invalid, "inventory_invalid"),
+        (lambda: domain.create_inventory(make.create_inventory(name="x" * 256), known=False), Invalid,
+         "inventory_invalid"),
+        (lambda: domain.change_inventory(None, make.change_inventory("inv-1")), NotFound, "inventory_not_found"),
+        (lambda: domain.change_inventory(make.an_inventory(), make.change_inventory("inv-1", kind="aws")), Conflict,
+         "inventory_type_fixed"),
+        (lambda: domain.change_inventory(make.an_inventory(), make.change_inventory("inv-1", name="")), Invalid,
+         "inventory_invalid"),
+        (lambda: domain.register_resource(None, REGISTER, known=False, urn_taken=False), NotFound,
+         "inventory_not_found"),
+        (lambda: domain.register_resource(make.an_inventory(type="ovh"), REGISTER, known=False, urn_taken=False),
+         Conflict, "inventory_managed"),
+        (lambda: domain.register_resource(make.an_inventory(), REGISTER, known=False, urn_taken=True), Conflict,
+         "urn_taken"),
+        (lambda: domain.register_resource(make.an_inventory(), REGISTER, known=True, urn_taken=False), Conflict,
+         "resource_exists"),
+        (lambda: domain.change_resource(make.an_inventory(), None, CHANGE), NotFound, "resource_not_found"),
+        (lambda: domain.change_resource(make.an_inventory(), make.a_resource(inventory_id="other"), CHANGE), NotFound,
+         "resource_not_found"),
+        (lambda: domain.change_resource(make.an_inventory(), make.a_resource(urn="urn:other"), CHANGE), Conflict,
+         "urn_fixed"),
+        (lambda: domain.remove_resource(make.an_inventory(), None, inventory_id="inv-1"), NotFound,
+         "resource_not_found"),
+        (lambda: domain.remove_resource(None, make.a_resource(), inventory_id="inv-1"), NotFound,
+         "inventory_not_found"),
+    ],
+)  # fmt: skip
+def test_what_is_refused(decide: Any, error: type[CairnError], code: str) -> None:
+    with pytest.raises(error) as refused:
+        decide()
+    assert refused.value.code == code
+    assert refused.value.detail.endswith(".")
+
+
+def test_a_change_keeps_id_urn_and_lock() -> None:
+    current = make.a_resource(locked=True, revision=4, tags=("old",))
+    changed = domain.change_resource(make.an_inventory(), current, CHANGE)
+    assert (changed.id, changed.urn, changed.locked) == (current.id, current.urn, True)
+    assert (changed.name, changed.tags, changed.revision) == ("renamed", (), 5)
+    assert changed == type(changed).model_validate(changed.model_dump(by_alias=True))
+
+
+def test_an_inventory_gets_a_new_name() -> None:
+    changed = domain.change_inventory(make.an_inventory(revision=2), make.change_inventory("inv-1", name="attic"))
+    assert (changed.name, changed.revision) == ("attic", 3)

@@ -1,0 +1,138 @@
+"""Use cases of the catalog over the memory store."""
+
+import pytest
+from catalog import usecases
+from catalog.handlers import register_handlers
+from catalog.store import CatalogStore, resource_keys
+from chassis.errors import NotFound
+from chassis.records import AlreadyHandled, MemoryRecords
+from contracts.catalog import (
+    Inventory,
+    InventoryCreated,
+    InventoryRemoved,
+    Resource,
+    ResourceChanged,
+    ResourceRegistered,
+    ResourceRemoved,
+)
+from contracts.outcomes import CommandOutcome
+from contracts.values import OrganizationId
+
+from tests.support import builders as make
+from tests.support.memory import MemoryDoor
+
+
+class Catalog(MemoryDoor):
+    """A catalog in memory."""
+
+    def __init__(self) -> None:
+        super().__init__("catalog")
+        inventories = MemoryRecords(Inventory, published=self.published)
+        resources = MemoryRecords(Resource, keys=resource_keys, published=self.published)
+        self.store = CatalogStore(inventories, resources)
+        register_handlers(self.dispatcher, self.store, removals_at_once=2)
+
+
+@pytest.fixture
+async def catalog() -> Catalog:
+    made = Catalog()
+    await made.do(make.create_inventory("inv-1"))
+    return made
+
+
+async def test_an_inventory_is_created_with_its_event(catalog: Catalog) -> None:
+    assert catalog.said() == [InventoryCreated, CommandOutcome]
+    event, outcome = catalog.published
+    assert event.data.key == "inv-1"
+    assert outcome.data.model_dump()["result"] == {"id": "inv-1"}
+    assert event.causation_id == outcome.causation_id
+
+
+async def test_a_repeated_command_changes_nothing_and_brings_the_same_outcome(catalog: Catalog) -> None:
+    command = make.wrap(make.register_resource("inv-1", "res-1"))
+    first = await catalog.do(command)
+    again = await catalog.do(command)
+    assert first == again
+    assert catalog.published[-1].id == catalog.published[-2].id
+    assert catalog.said().count(ResourceRegistered) == 1
+
+
+async def test_a_urn_is_unique_in_its_inventory_only(catalog: Catalog) -> None:
+    await catalog.do(make.create_inventory("inv-2"))
+    assert (await catalog.do(make.register_resource("inv-1", urn="urn:a"))).accepted
+    taken = await catalog.refusal(make.register_resource("inv-1", urn="urn:a"))
+    assert (taken.code, taken.kind) == ("urn_taken", "conflict")
+    assert (await catalog.do(make.register_resource("inv-2", urn="urn:a"))).accepted
+
+
+async def test_a_urn_is_free_again_after_its_resource_went(catalog: Catalog) -> None:
+    await catalog.do(make.register_resource("inv-1", "res-1", urn="urn:a"))
+    await catalog.do(make.remove_resource("inv-1", "res-1"))
+    assert (await catalog.do(make.register_resource("inv-1", "res-2", urn="urn:a"))).accepted
+
+
+async def test_a_change_is_announced_with_a_later_revision(catalog: Catalog) -> None:
+    await catalog.do(make.register_resource("inv-1", "res-1"))
+    await catalog.do(make.change_resource("inv-1", "res-1", name="renamed"))
+    [event] = catalog.events(ResourceChanged)
+    assert (event.resource.name, event.resource.revision) == ("renamed", 2)
+    resource = await usecases.get_resource(catalog.store, make.ORG, event.resource_id)
+    assert resource == event.resource
+
+
+async def test_a_removed_inventory_takes_its_resources_along(catalog: Catalog) -> None:
+    await catalog.do(make.create_inventory("inv-2"))
+    for number in range(5):
+        await catalog.do(make.register_resource("inv-1", urn=f"urn:{number}"))
+    await catalog.do(make.register_resource("inv-2", "kept"))
+    before = len(catalog.published)
+
+    outcome = await catalog.do(make.remove_inventory("inv-1"))
+
+    assert outcome.accepted
+    assert catalog.said()[before:] == [ResourceRemoved] * 5 + [InventoryRemoved, CommandOutcome]
+    page = await usecases.list_resources(catalog.store, make.ORG, None, text="", limit=50, offset=0)
+    assert [r.id for r in page.items] == ["kept"]
+    assert (await catalog.refusal(make.register_resource("inv-1"))).code == "inventory_not_found"
+
+
+async def test_other_organizations_see_nothing(catalog: Catalog) -> None:
+    stranger = OrganizationId("stranger")
+    await catalog.do(make.register_resource("inv-1", "res-1"))
+    problem = await catalog.refusal(make.register_resource("inv-1", org=stranger))
+    assert problem.code == "inventory_not_found"
+    assert await usecases.list_inventories(catalog.store, stranger, limit=50, offset=0) == (0, [])
+    with pytest.raises(NotFound):
+        await usecases.get_inventory(catalog.store, stranger, make.an_inventory().id)
+
+
+async def test_search_narrows_by_urn_and_name_whatever_the_case(catalog: Catalog) -> None:
+    for urn, name in (("urn:crm:db", "Customers"), ("urn:web", "Shop.Front"), ("urn:web:2", "customers too")):
+        await catalog.do(make.register_resource("inv-1", urn=urn, name=name))
+
+    async def found(text: str) -> list[str]:
+        page = await usecases.list_resources(catalog.store, make.ORG, None, text=text, limit=50, offset=0)
+        return [r.urn for r in page.items]
+
+    assert await found("customers") == ["urn:crm:db", "urn:web:2"]
+    assert await found("URN:WEB") == ["urn:web", "urn:web:2"]
+    assert await found("p.F") == ["urn:web"]
+    assert await found("nothing") == []
+
+
+async def test_inventories_are_counted(catalog: Catalog) -> None:
+    await catalog.do(make.register_resource("inv-1", urn="urn:a"))
+    await catalog.do(make.register_resource("inv-1", urn="urn:b"))
+    total, found = await usecases.list_inventories(catalog.store, make.ORG, limit=50, offset=0)
+    assert total == 1
+    assert [(i.inventory.id, i.count) for i in found] == [("inv-1", 2)]
+
+
+async def test_the_store_remembers_who_caused_a_removal(catalog: Catalog) -> None:
+    await catalog.do(make.register_resource("inv-1", "res-1"))
+    command = make.wrap(make.remove_inventory("inv-1"))
+    await catalog.do(command)
+    with pytest.raises(AlreadyHandled):
+        await catalog.store.inventories.load(make.ORG, "inv-1", cause=command)
+    removed = next(e for e in catalog.published if isinstance(e.data, ResourceRemoved))
+    assert (removed.correlation_id, removed.causation_id) == (command.correlation_id, command.id)

@@ -1,0 +1,133 @@
+"""What an app is, and what becomes of it when it or its resource changes. Pure."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from chassis.errors import Conflict, Invalid, NotFound
+from chassis.texts import fault_of
+from contracts.assignment import App, AppDescription, AssignApp, IntegrationName, ReconfigureApp
+from contracts.catalog import Resource
+from contracts.connector import Integration
+from contracts.values import AppId, Value
+
+from assignment.domain.choice import choose
+from assignment.domain.configuration import check_configuration
+
+DEFAULT_TEMPERATURE = "hot"
+LONGEST_TEXT = 255
+MOST_LABELS = 200
+MOST_FAULTS = 20
+
+
+class KnownResource(Value):
+    """What became of a resource after apps were made of it."""
+
+    resource: Resource | None
+    revision: int
+    removed: bool = False
+
+
+def assign(command: AssignApp, integrations: Sequence[Integration], *, known: bool) -> App:
+    """A new app. `known`: its id was used before."""
+    if known:
+        raise Conflict("app_exists", "There is, or was, an app with this id.")
+    return _app(command.app_id, command.description, command.resource, integrations=integrations, revision=1)
+
+
+def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequence[Integration]) -> App:
+    """The app as it is described now. Its id and kind stay."""
+    current = require_app(current)
+    if command.description.kind != current.kind:
+        detail = f"The kind of an app never changes; this one is a {current.kind}."
+        raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
+    revision = current.revision + 1
+    return _app(current.id, command.description, command.resource, integrations=integrations, revision=revision)
+
+
+def require_app(current: App | None) -> App:
+    """The app. Raises `NotFound` when there is none."""
+    if current is None:
+        raise NotFound("app_not_found", "There is no such app.")
+    return current
+
+
+def note_change(known: KnownResource | None, resource: Resource) -> KnownResource | None:
+    """What is known of a resource after a change; None when that is no news."""
+    if known is not None and known.revision >= resource.revision:
+        return None
+    return KnownResource(resource=resource, revision=resource.revision)
+
+
+def note_removal(known: KnownResource | None, revision: int) -> KnownResource | None:
+    """What is known of a resource after its removal: what it was last; None when that is no news."""
+    if known is not None and known.revision >= revision:
+        return None
+    return KnownResource(resource=known.resource if known else None, revision=revision, removed=True)
+
+
+def refresh(app: App, known: KnownResource | None) -> App:
+    """The app with its resource as it was last heard of."""
+    resource = known.resource if known else None
+    if resource is None or resource.revision <= app.resource.revision:
+        return app
+    endpoints = _addresses(resource) if app.endpoints_from_resource else app.endpoints
+    return app.model_copy(update={"resource": resource, "endpoints": endpoints})
+
+
+def _app(
+    app_id: AppId,
+    description: AppDescription,
+    resource: Resource,
+    *,
+    integrations: Sequence[Integration],
+    revision: int,
+) -> App:
+    _check_labels(description)
+    choice = choose(
+        integrations,
+        resource,
+        kind=description.kind,
+        integration_id=description.integration_id,
+        protocol=description.protocol,
+    )
+    check_configuration(choice, description.fields)
+    integration = choice.integration
+    return App(
+        id=app_id,
+        kind=description.kind,
+        name=description.name,
+        integration=IntegrationName(id=integration.id, name=integration.name, version=integration.version),
+        protocol=choice.protocol.name,
+        resource=resource,
+        fields=description.fields,
+        endpoints=description.endpoints or _addresses(resource),
+        endpoints_from_resource=not description.endpoints,
+        data_classes=description.data_classes,
+        environment=description.environment,
+        temperature=description.temperature or DEFAULT_TEMPERATURE,
+        revision=revision,
+    )
+
+
+def _addresses(resource: Resource) -> tuple[str, ...]:
+    return tuple(endpoint.endpoint for endpoint in resource.endpoints)
+
+
+def _check_labels(description: AppDescription) -> None:
+    found = dict(islice(_label_faults(description), MOST_FAULTS))
+    if found:
+        words = "; ".join(f"{name} {fault}" for name, fault in found.items())
+        raise Invalid("app_invalid", f"The app cannot be described like this: {words}.", fields=found)
+
+
+def _label_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
+    if fault := fault_of(description.name, longest=LONGEST_TEXT, empty=False):
+        yield "name", fault
+    if fault := fault_of(description.environment, longest=LONGEST_TEXT):
+        yield "environment", fault
+    for name, labels in (("endpoints", description.endpoints), ("data_classes", description.data_classes)):
+        if len(labels) > MOST_LABELS:
+            yield name, f"are more than {MOST_LABELS}"
+        for place, label in enumerate(labels[:MOST_LABELS]):
+            if fault := fault_of(label, longest=LONGEST_TEXT, empty=False):
+                yield f"{name}.{place}", fault

@@ -1,0 +1,137 @@
+"""Which integration and which protocol a resource is put to use with. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chassis.errors import Invalid
+from contracts.assignment import AppKind
+from contracts.catalog import Resource
+from contracts.connector import Integration, Protocol
+from contracts.values import IntegrationId
+
+PASSPHRASE = "passphrase"  # noqa: S105 - a name of a field
+"""A secret field that apps of every kind and protocol may have: it opens and encrypts stores."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The integration and the protocol for an app of a kind."""
+
+    integration: Integration
+    protocol: Protocol
+    kind: AppKind
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """JSON Schema of the fields."""
+        return self.protocol.schemas.get(self.kind, {})
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Schema of each field, by name; the passphrase always among them."""
+        declared = self.schema.get("properties", {})
+        return {PASSPHRASE: {"x-secret": True}, **declared}
+
+    def secret_fields(self, asked: Iterable[str] = ()) -> tuple[str, ...]:
+        """Fields that must be sealed, in order; of those asked about also unknown ones, which may hold anything."""
+        secret = {name for name, rules in self.properties.items() if rules.get("x-secret")} | {PASSPHRASE}
+        return tuple(sorted(secret | {name for name in asked if name not in self.properties}))
+
+
+def choose(
+    integrations: Sequence[Integration],
+    resource: Resource,
+    *,
+    kind: AppKind,
+    integration_id: IntegrationId | None = None,
+    protocol: str | None = None,
+) -> Choice:
+    """The integration and protocol by which a resource is put to use. Raises `Invalid` naming what could be chosen."""
+    integration = choose_integration(
+        integrations, resource, kind=kind, wanted=integration_id or None, protocol=protocol or None
+    )
+    return Choice(integration, choose_protocol(integration, kind=kind, wanted=protocol or None), kind)
+
+
+def choose_integration(
+    integrations: Sequence[Integration],
+    resource: Resource,
+    *,
+    kind: AppKind,
+    wanted: IntegrationId | None = None,
+    protocol: str | None = None,
+) -> Integration:
+    """The wanted integration if it works with the resource; without a wish, the only one that does.
+
+    An integration matches a class and subclass; a resource without subclass, if no integration is made for that, is
+    matched by its class alone. Several that match are told apart by the protocol, if one was named.
+    """
+    if wanted is not None:
+        return _wanted_integration(integrations, resource, wanted)
+    fitting = [i for i in integrations if _is_made_for(i, resource)] or [i for i in integrations if fits(i, resource)]
+    if not fitting:
+        detail = f"No integration works with resources of {_class_of(resource)}."
+        raise Invalid("integration_incompatible", detail, fields={"integration": "none fits the resource"})
+    fitting = [i for i in fitting if any(p.name == protocol for p in i.protocols)] or fitting
+    offering = [i for i in fitting if any(kind in p.kinds for p in i.protocols)]
+    if not offering:
+        raise _kind_not_offered(kind, _listed(i.name for i in fitting))
+    if len(offering) > 1:
+        listed = _listed(i.name for i in offering)
+        detail = f"Several integrations work with resources of {_class_of(resource)}: {listed}. Name one of them."
+        raise Invalid("integration_ambiguous", detail, fields={"integration": f"must be one of {listed}"})
+    return offering[0]
+
+
+def choose_protocol(integration: Integration, *, kind: AppKind, wanted: str | None = None) -> Protocol:
+    """The wanted protocol if it does the kind; without a wish, the one named like the integration, or the only one."""
+    offered = [p for p in integration.protocols if kind in p.kinds]
+    names = _listed(p.name for p in offered)
+    if wanted is not None and not any(p.name == wanted for p in integration.protocols):
+        listed = _listed(p.name for p in integration.protocols)
+        detail = f"Integration {integration.name} has no such protocol; it has {listed}."
+        raise Invalid("protocol_not_found", detail, fields={"protocol": f"must be one of {listed}"})
+    if not offered:
+        raise _kind_not_offered(kind, integration.name)
+    if wanted is not None and not any(p.name == wanted for p in offered):
+        raise _kind_not_offered(kind, wanted)
+    chosen = [p for p in offered if p.name == (wanted or integration.name)] or offered
+    if len(chosen) > 1:
+        detail = f"Integration {integration.name} reaches a {kind} in several ways: {names}. Name one of them."
+        raise Invalid("protocol_ambiguous", detail, fields={"protocol": f"must be one of {names}"})
+    return chosen[0]
+
+
+def fits(integration: Integration, resource: Resource) -> bool:
+    """Whether an integration can work with a resource, by class and subclass, or by class if there is no more."""
+    by_class = any(match.class_ == resource.class_ for match in integration.matches)
+    return _is_made_for(integration, resource) or (by_class and not resource.subclass)
+
+
+def _is_made_for(integration: Integration, resource: Resource) -> bool:
+    return any((m.class_, m.subclass) == (resource.class_, resource.subclass) for m in integration.matches)
+
+
+def _wanted_integration(integrations: Sequence[Integration], resource: Resource, wanted: IntegrationId) -> Integration:
+    found = next((i for i in integrations if i.id == wanted), None)
+    if found is None:
+        detail = f"There is no integration with this id; there are {_listed(i.name for i in integrations)}."
+        raise Invalid("integration_not_found", detail, fields={"integration.id": "is unknown"})
+    if not fits(found, resource):
+        works_with = _listed(f"{m.class_}/{m.subclass}" for m in found.matches)
+        detail = f"Integration {found.name} works with {works_with}, not with resources of {_class_of(resource)}."
+        raise Invalid("integration_incompatible", detail, fields={"integration.id": "does not fit the resource"})
+    return found
+
+
+def _kind_not_offered(kind: AppKind, by: str) -> Invalid:
+    return Invalid("kind_not_offered", f"{by} cannot be used as a {kind}.", fields={"type": "is not offered"})
+
+
+def _class_of(resource: Resource) -> str:
+    return f"class {resource.class_}" + (f", subclass {resource.subclass}" if resource.subclass else "")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names)) or "none"

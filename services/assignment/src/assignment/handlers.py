@@ -1,0 +1,26 @@
+"""The door to Kafka: which message is whose business."""
+
+from functools import partial
+
+from chassis.dispatcher import Dispatcher
+from contracts.assignment import AssignApp, ReconfigureApp, RemoveApp
+from contracts.catalog import ResourceChanged, ResourceRemoved
+from contracts.connector import IntegrationOffered
+from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
+
+from assignment import usecases
+from assignment.store import AssignmentStore
+
+LISTENS_TO = (ASSIGNMENT_COMMANDS, CATALOG_EVENTS, CONNECTOR_EVENTS)
+ANNOUNCES = (ASSIGNMENT_EVENTS, OUTCOMES)
+
+
+def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatcher:
+    """Fill the dispatcher with the handlers of the assignment service; returns it."""
+    dispatcher.on(AssignApp, partial(usecases.assign_app, store))
+    dispatcher.on(ReconfigureApp, partial(usecases.reconfigure_app, store))
+    dispatcher.on(RemoveApp, partial(usecases.remove_app, store))
+    dispatcher.on(IntegrationOffered, partial(usecases.note_integration, store))
+    dispatcher.on(ResourceChanged, partial(usecases.note_resource_change, store))
+    dispatcher.on(ResourceRemoved, partial(usecases.note_resource_removal, store))
+    return dispatcher

@@ -1,0 +1,7 @@
+"""Settings of the assignment service."""
+
+from chassis.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """Read once from the environment. The service has none of its own yet."""

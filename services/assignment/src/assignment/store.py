@@ -1,0 +1,75 @@
+"""Apps, the integrations on offer, and what became of resources, as they are kept."""
+
+from dataclasses import dataclass
+from typing import Self
+
+from chassis.foundation import Foundation
+from chassis.records import Keys, MongoRecords, Record, Records
+from contracts.assignment import App, AppKind
+from contracts.connector import EVERYBODY, Integration
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
+
+from assignment.domain.apps import KnownResource
+
+
+class Offer(Value):
+    """An integration as it is kept: JSON Schemas have keys that FerretDB does not take, so the manifest is text."""
+
+    id: IntegrationId
+    manifest: str
+
+    @classmethod
+    def of(cls, integration: Integration) -> Self:
+        """The offer that keeps an integration."""
+        return cls(id=integration.id, manifest=integration.model_dump_json(by_alias=True))
+
+    def integration(self) -> Integration:
+        """The integration that was kept."""
+        return Integration.model_validate_json(self.manifest)
+
+
+def app_keys(app: App) -> Keys:
+    """What queries for apps lead with."""
+    return {"kind": app.kind, "resource_id": app.resource.id}
+
+
+@dataclass(frozen=True)
+class AssignmentStore:
+    """What the assignment service knows. Apps are written in the lane of their id, resources and offers in theirs."""
+
+    apps: Records[App]
+    offers: Records[Offer]
+    resources: Records[KnownResource]
+
+    async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
+        """All apps, or those of a kind, oldest first."""
+        return (await self.apps.find(org, {"kind": kind} if kind else {})).items
+
+    async def resource(self, org: OrganizationId, resource_id: ResourceId) -> KnownResource | None:
+        """What became of a resource since it was registered; None when nothing did."""
+        return await self.resources.get(org, resource_id)
+
+    async def integrations(self) -> list[Integration]:
+        """All integrations on offer, by name."""
+        offers = (await self.offers.find(EVERYBODY)).items
+        return sorted((offer.integration() for offer in offers), key=lambda integration: integration.name)
+
+    async def load_offer(
+        self, integration_id: IntegrationId, *, cause: Envelope[Message]
+    ) -> tuple[Record[Offer], Integration | None]:
+        """The place of an offer, and the integration that is kept there. Raises `AlreadyHandled`."""
+        record = await self.offers.load(EVERYBODY, integration_id, cause=cause)
+        return record, record.value.integration() if record.value else None
+
+
+async def open_store(foundation: Foundation) -> AssignmentStore:
+    """The store in MongoDB, with its indexes made."""
+    database, outbox = foundation.database, foundation.outbox
+    apps = MongoRecords(database["apps"], App, outbox, keys=app_keys, indexed=("kind", "resource_id"))
+    offers = MongoRecords(database["integrations"], Offer, outbox)
+    resources = MongoRecords(database["resources"], KnownResource, outbox)
+    for records in (apps, offers, resources):
+        await records.setup()
+    return AssignmentStore(apps, offers, resources)

@@ -1,0 +1,163 @@
+"""One function per verb: load, decide, save together with the events."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+
+from chassis import names
+from chassis.errors import TemporaryError
+from chassis.telemetry import span
+from contracts.assignment import (
+    App,
+    AppAssigned,
+    AppCommand,
+    AppKind,
+    AppReconfigured,
+    AppRemoved,
+    AssignApp,
+    ReconfigureApp,
+    RemoveApp,
+)
+from contracts.catalog import Resource, ResourceChanged, ResourceRemoved
+from contracts.connector import Integration, IntegrationOffered
+from contracts.envelope import Envelope
+from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
+from opentelemetry.trace import Span
+from pydantic import JsonValue
+
+from assignment.domain import apps, choice, offers
+from assignment.domain.choice import Choice
+from assignment.store import AssignmentStore, Offer
+
+log = logging.getLogger(__name__)
+LOOKUPS_AT_ONCE = 16
+
+
+async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> None:
+    """Put a resource to use."""
+    data, org = command.data, command.data.organization_id
+    with _span("assignment.assign_app", data):
+        record = await store.apps.load(org, data.app_id, cause=command)
+        app = apps.assign(data, await _integrations(store), known=record.revision > 0)
+        assigned = AppAssigned(organization_id=org, app_id=app.id, app=app)
+        await store.apps.save(record, app, events=[assigned], cause=command, result=_result(app))
+        log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
+
+
+async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureApp]) -> None:
+    """Replace what is said about an app."""
+    data, org = command.data, command.data.organization_id
+    with _span("assignment.reconfigure_app", data):
+        record = await store.apps.load(org, data.app_id, cause=command)
+        app = apps.reconfigure(record.value, data, await _integrations(store))
+        reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
+        await store.apps.save(record, app, events=[reconfigured], cause=command, result=_result(app))
+        log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
+
+
+async def remove_app(store: AssignmentStore, command: Envelope[RemoveApp]) -> None:
+    """Take an app out of use; stored data is not touched."""
+    data, org = command.data, command.data.organization_id
+    with _span("assignment.remove_app", data):
+        record = await store.apps.load(org, data.app_id, cause=command)
+        app = apps.require_app(record.value)
+        removed = AppRemoved(organization_id=org, app_id=app.id, revision=app.revision + 1)
+        await store.apps.save(record, None, events=[removed], cause=command, result={"id": app.id})
+        log.info("app removed", extra=_ids(data))
+
+
+async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOffered]) -> None:
+    """Keep an integration that workers offer, unless a newer version is known."""
+    offered = event.data.integration
+    with span("assignment.note_integration"):
+        offers.check_offer(offered)
+        record, current = await store.load_offer(offered.id, cause=event)
+        if offers.supersedes(offered, current):
+            await store.offers.save(record, Offer.of(offered), cause=event)
+            log.info("integration known", extra={"integration": offered.name, "version": offered.version})
+
+
+async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceChanged]) -> None:
+    """Remember how a resource is described now, for the apps made of it."""
+    org = event.data.organization_id
+    with span("assignment.note_resource_change", attributes={names.ORGANIZATION: org}):
+        record = await store.resources.load(org, event.data.resource_id, cause=event)
+        if news := apps.note_change(record.value, event.data.resource):
+            await store.resources.save(record, news, cause=event)
+
+
+async def note_resource_removal(store: AssignmentStore, event: Envelope[ResourceRemoved]) -> None:
+    """Remember that a resource is gone; its apps go on showing it as it was last."""
+    org = event.data.organization_id
+    with span("assignment.note_resource_removal", attributes={names.ORGANIZATION: org}):
+        record = await store.resources.load(org, event.data.resource_id, cause=event)
+        if news := apps.note_removal(record.value, event.data.revision):
+            await store.resources.save(record, news, cause=event)
+
+
+async def list_integrations(store: AssignmentStore) -> list[Integration]:
+    """All integrations on offer, by name."""
+    with span("assignment.list_integrations"):
+        return await store.integrations()
+
+
+async def choose(
+    store: AssignmentStore,
+    resource: Resource,
+    *,
+    kind: AppKind,
+    integration_id: IntegrationId | None,
+    protocol: str | None,
+) -> Choice:
+    """The integration and protocol an app would get. Raises `Invalid`, and `TemporaryError` when none is known yet."""
+    with span("assignment.choose"):
+        integrations = await _integrations(store)
+        return choice.choose(integrations, resource, kind=kind, integration_id=integration_id, protocol=protocol)
+
+
+async def list_apps(store: AssignmentStore, org: OrganizationId, kind: AppKind | None) -> list[App]:
+    """All apps, or those of a kind, oldest first, with their resources as they are now."""
+    with span("assignment.list_apps", attributes={names.ORGANIZATION: org}):
+        found = await store.apps_of(org, kind)
+        known = await _resources(store, org, {app.resource.id for app in found})
+        return [apps.refresh(app, known[app.resource.id]) for app in found]
+
+
+async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> App:
+    """One app with its resource as it is now. Raises `NotFound`."""
+    with span("assignment.get_app", attributes={names.ORGANIZATION: org, names.APP: app_id}):
+        app = apps.require_app(await store.apps.get(org, app_id))
+        return apps.refresh(app, await store.resource(org, app.resource.id))
+
+
+async def _integrations(store: AssignmentStore) -> list[Integration]:
+    """All integrations. Raises `TemporaryError` while there are none: nothing fits, but only until a worker starts."""
+    found = await store.integrations()
+    if not found:
+        raise TemporaryError("integrations_unknown", "No worker has told yet which integrations there are.")
+    return found
+
+
+async def _resources(
+    store: AssignmentStore, org: OrganizationId, ids: Iterable[ResourceId]
+) -> dict[ResourceId, apps.KnownResource | None]:
+    places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+    async def look_up(resource_id: ResourceId) -> tuple[ResourceId, apps.KnownResource | None]:
+        async with places:
+            return resource_id, await store.resource(org, resource_id)
+
+    return dict(await asyncio.gather(*map(look_up, ids)))
+
+
+def _result(app: App) -> dict[str, JsonValue]:
+    return {"id": app.id, "revision": app.revision}
+
+
+def _span(name: str, command: AppCommand) -> AbstractContextManager[Span]:
+    return span(name, attributes={names.ORGANIZATION: command.organization_id, names.APP: command.app_id})
+
+
+def _ids(command: AppCommand) -> dict[str, str | int]:
+    return {"organization_id": command.organization_id, "app_id": command.app_id}

@@ -1,0 +1,119 @@
+"""Use cases of the assignment service over the memory store."""
+
+import pytest
+from assignment import usecases
+from assignment.domain.apps import KnownResource
+from assignment.handlers import register_handlers
+from assignment.store import AssignmentStore, Offer, app_keys
+from chassis.errors import Invalid, NotFound, TemporaryError
+from chassis.records import MemoryRecords
+from contracts.assignment import App, AppAssigned, AppReconfigured, AppRemoved
+from contracts.outcomes import CommandOutcome
+from contracts.values import AppId, OrganizationId
+
+from tests.support import builders as make
+from tests.support.memory import MemoryDoor
+
+
+class Assignment(MemoryDoor):
+    """An assignment service in memory."""
+
+    def __init__(self) -> None:
+        super().__init__("assignment")
+        self.store = AssignmentStore(
+            MemoryRecords(App, keys=app_keys, published=self.published),
+            MemoryRecords(Offer, published=self.published),
+            MemoryRecords(KnownResource, published=self.published),
+        )
+        register_handlers(self.dispatcher, self.store)
+
+    async def app(self, app_id: str) -> App:
+        return await usecases.get_app(self.store, make.ORG, AppId(app_id))
+
+
+@pytest.fixture
+async def assignment() -> Assignment:
+    made = Assignment()
+    await made.hear(make.integration_offered(make.fs_integration()))
+    await made.hear(make.integration_offered(make.s3_integration()))
+    return made
+
+
+async def test_an_app_is_assigned_with_its_event(assignment: Assignment) -> None:
+    outcome = await assignment.do(make.assign_app("app-1"))
+    assert assignment.said() == [AppAssigned, CommandOutcome]
+    assert outcome.result == {"id": "app-1", "revision": 1}
+    [assigned] = assignment.events(AppAssigned)
+    assert assigned.app == await assignment.app("app-1")
+
+
+async def test_a_repeated_command_changes_nothing_and_brings_the_same_outcome(assignment: Assignment) -> None:
+    command = make.wrap(make.assign_app("app-1"))
+    assert await assignment.do(command) == await assignment.do(command)
+    assert assignment.said() == [AppAssigned, CommandOutcome, CommandOutcome]
+
+
+async def test_refusals_carry_code_and_fields(assignment: Assignment) -> None:
+    problem = await assignment.refusal(make.assign_app(fields={"root": make.clear("relative")}))
+    assert (problem.code, problem.kind) == ("configuration_invalid", "invalid")
+    assert [f.field for f in problem.fields] == ["fields.root"]
+    teapot = make.a_resource(**{"class": "teapot", "subclass": "brown"})
+    assert (await assignment.refusal(make.assign_app(resource=teapot))).code == "integration_incompatible"
+    assert (await assignment.refusal(make.reconfigure_app("nothing"))).kind == "not_found"
+    assert (await assignment.refusal(make.remove_app("nothing"))).code == "app_not_found"
+
+
+async def test_an_app_is_reconfigured_and_removed(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1"))
+    outcome = await assignment.do(make.reconfigure_app("app-1", name="renamed"))
+    assert outcome.result == {"id": "app-1", "revision": 2}
+    [reconfigured] = assignment.events(AppReconfigured)
+    assert reconfigured.app.name == "renamed"
+    await assignment.do(make.remove_app("app-1"))
+    [removed] = assignment.events(AppRemoved)
+    assert removed.revision == 3
+    with pytest.raises(NotFound):
+        await assignment.app("app-1")
+
+
+async def test_apps_are_listed_by_kind_and_organization(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("source"))
+    await assignment.do(make.assign_app("store", kind="store"))
+    stores = await usecases.list_apps(assignment.store, make.ORG, "store")
+    assert [app.id for app in stores] == ["store"]
+    assert len(await usecases.list_apps(assignment.store, make.ORG, None)) == 2
+    assert await usecases.list_apps(assignment.store, OrganizationId("stranger"), None) == []
+
+
+async def test_a_changed_resource_shows_with_its_apps(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1"))
+    await assignment.hear(make.resource_changed(make.a_resource(name="renamed", revision=2)))
+    await assignment.hear(make.resource_changed(make.a_resource(name="late", revision=1)))
+    assert (await assignment.app("app-1")).resource.name == "renamed"
+    await assignment.hear(make.resource_removed("res-1", revision=3))
+    await assignment.hear(make.resource_changed(make.a_resource(name="ghost", revision=2)))
+    [shown] = await usecases.list_apps(assignment.store, make.ORG, "source")
+    assert shown.resource.name == "renamed"
+
+
+async def test_integrations_are_known_by_their_newest_version(assignment: Assignment) -> None:
+    await assignment.hear(make.integration_offered(make.fs_integration(version="2.0.0")))
+    await assignment.hear(make.integration_offered(make.fs_integration(version="1.5.0")))
+    found = await usecases.list_integrations(assignment.store)
+    assert [(i.name, i.version) for i in found] == [("fs", "2.0.0"), ("s3", "1.0.0")]
+
+
+async def test_an_unusable_manifest_is_not_taken_over(assignment: Assignment) -> None:
+    broken = make.fs_integration(version="9.0.0", protocols=[{**make.a_protocol("fs"), "schemas": {}}])
+    with pytest.raises(Invalid):
+        await assignment.hear(make.integration_offered(broken))
+    assert (await usecases.list_integrations(assignment.store))[0].version == "1.0.0"
+
+
+async def test_nothing_is_decided_before_the_first_integration_is_known() -> None:
+    empty = Assignment()
+    with pytest.raises(TemporaryError):
+        await usecases.choose(empty.store, make.a_resource(), kind="source", integration_id=None, protocol=None)
+    with pytest.raises(TemporaryError):
+        await empty.hear(make.assign_app())
+    assert empty.published == []

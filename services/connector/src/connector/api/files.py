@@ -1,0 +1,101 @@
+"""A file as an HTTP response."""
+
+import mimetypes
+from urllib.parse import quote
+
+from chassis.errors import Invalid
+from chassis.queries import bytes_parameter
+from chassis.web import problem_response
+from contracts.outcomes import Problem
+from fastapi import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from connector.api.ranges import Answer, answer, etag, last_modified
+from connector.domain import shown
+from connector.usecases.content import Content, FoundFile, Span
+from connector.usecases.stores import OpenStores
+
+_BINARY = "application/octet-stream"
+_REFUSALS = {
+    412: Problem(code="precondition_failed", detail="The file is not the one the request expects."),
+    416: Problem(code="range_not_satisfiable", detail="The file has no bytes in the range asked for."),
+}
+
+
+def path_of(request: Request) -> bytes:
+    """The parameter `path`, as bytes: names of files need not be UTF-8. Raises `path_missing`."""
+    if found := bytes_parameter(request.scope["query_string"], "path"):
+        return found
+    raise Invalid("path_missing", "The parameter `path` is missing.", fields={"path": "missing"})
+
+
+class FileResponder:
+    """Decides how a file is answered to one request, then answers it."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._answer = Answer(200)
+
+    def choose(self, found: FoundFile) -> Span | None:
+        """The part of the file that has to be read."""
+        self._answer = answer(self._request.headers, found)
+        return self._answer.span if self._request.method == "GET" else None
+
+    async def respond(self, content: Content, stores: OpenStores) -> Response:
+        """The response. It closes the content, when that is not done here already."""
+        status, span = self._answer
+        headers = _headers(content.found, self._answer)
+        if span is not None and self._request.method == "GET":
+            return _Streamed(content, stores, status=status, headers=headers)
+        await content.close()
+        if status not in _REFUSALS:
+            return Response(None, status, headers)
+        refusal = problem_response(_REFUSALS[status], instance=self._request.url.path, status=status)
+        refusal.headers.update({k: v for k, v in headers.items() if k in ("Content-Range", "ETag", "Accept-Ranges")})
+        return refusal
+
+
+class _Streamed(StreamingResponse):
+    """Streams a content and closes it, whatever happens on the way."""
+
+    def __init__(self, content: Content, stores: OpenStores, *, status: int, headers: dict[str, str]) -> None:
+        super().__init__(content.read(stores), status, headers)
+        self._opened = content
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._opened.close()
+
+
+def _headers(found: FoundFile, given: Answer) -> dict[str, str]:
+    headers = {"ETag": etag(found), "Accept-Ranges": "bytes", "Cache-Control": "private, no-cache"}
+    if modified := last_modified(found):
+        headers["Last-Modified"] = modified
+    if given.status == 416:
+        headers["Content-Range"] = f"bytes */{found.size}"
+    if given.span is None:
+        return headers
+    if given.status == 206:
+        first, length = given.span
+        headers["Content-Range"] = f"bytes {first}-{first + length - 1}/{found.size}"
+    return headers | {
+        "Content-Length": str(given.span.length),
+        "Content-Type": _media_type(found),
+        "Content-Disposition": _disposition(found),
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _media_type(found: FoundFile) -> str:
+    guessed, encoding = mimetypes.guess_type(f"/{shown(found.name)}")
+    return guessed if guessed and not encoding else _BINARY
+
+
+def _disposition(found: FoundFile) -> str:
+    """Source: RFC 6266; `filename` for those who do not read `filename*`."""
+    name = shown(found.name)
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

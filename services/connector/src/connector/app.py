@@ -1,0 +1,111 @@
+"""Puts the connector together."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.client import ServiceClient, open_http
+from chassis.envelopes import envelope
+from chassis.foundation import Foundation, handling, open_foundation
+from chassis.outbox import Outbox
+from chassis.publisher import Publisher
+from chassis.sealing import Sealer
+from chassis.settings import read_key
+from chassis.tokens import Tokens
+from chassis.topology import ensure_topics
+from contracts import topics
+from contracts.connector import EVERYBODY, Integration, IntegrationOffered
+from fastapi import FastAPI
+
+from connector.api import build_api
+from connector.engine.restic import ResticEngine, ResticSettings
+from connector.handlers import register
+from connector.integrations.registry import Integrations
+from connector.integrations.surroundings import Surroundings
+from connector.settings import Settings
+from connector.store import open_store
+from connector.usecases.equipment import Equipment, repository_opener
+from connector.usecases.index_client import IndexClient
+from connector.usecases.listing import Lister
+from connector.usecases.queueing import Bells
+from connector.usecases.stores import OpenStores
+from connector.worker import Runner, working
+
+SERVICE = "connector"
+ANNOUNCED = (topics.CONNECTOR_EVENTS, topics.LISTINGS, topics.OUTCOMES)
+
+
+@asynccontextmanager
+async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
+    """The store alone, for `relay` and `migrate`."""
+    async with open_foundation(settings, SERVICE) as foundation:
+        await open_store(foundation.database, foundation.outbox)
+        yield foundation.outbox
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """A worker at work, and its HTTP API."""
+    heard = (topics.ASSIGNMENT_EVENTS, topics.CONNECTOR_COMMANDS, topics.tasks(settings.pool))
+    tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
+    async with open_foundation(settings, SERVICE) as foundation, open_equipment(foundation, settings, tokens) as tools:
+        runner = Runner(tools)
+        dispatcher = register(
+            foundation.dispatcher(),
+            tools.store,
+            bells=tools.bells,
+            stores=tools.stores,
+            notice_cancel=runner.cancel,
+            pool=settings.pool,
+        )
+        await ensure_topics(settings, ANNOUNCED)
+        await offer(foundation.publisher, tools.integrations.manifests())
+        async with working(tools, runner), handling(foundation, dispatcher, topics=heard, announces=ANNOUNCED):
+            yield build_api(tools.store, tools.stores, tokens, checks=foundation.checks())
+
+
+@asynccontextmanager
+async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tokens) -> AsyncIterator[Equipment]:
+    """Everything that work is done with."""
+    sealer, integrations = Sealer(read_key(settings.master_key_file)), _integrations(settings)
+    opener = repository_opener(sealer, integrations, cache_bytes=settings.store_cache_bytes)
+    stores = OpenStores(opener, limit=settings.open_stores)
+    store = await open_store(foundation.database, foundation.outbox)
+    async with open_http() as http:
+        index = IndexClient(ServiceClient(settings.url_restore_index, http=http, tokens=tokens))
+        try:
+            yield Equipment(
+                settings=settings,
+                store=store,
+                sealer=sealer,
+                engine=ResticEngine(_restic(settings)),
+                integrations=integrations,
+                publisher=foundation.publisher,
+                stores=stores,
+                lister=Lister(foundation.publisher, index),
+                index=index,
+                bells=Bells(),
+            )
+        finally:
+            await stores.close()
+
+
+async def offer(publisher: Publisher, manifests: tuple[Integration, ...]) -> None:
+    """Announce which integrations this worker can run; returns once that cannot be lost."""
+    for manifest in manifests:
+        offered = IntegrationOffered(organization_id=EVERYBODY, integration_id=manifest.id, integration=manifest)
+        await publisher.send(envelope(offered, service=SERVICE))
+
+
+def _integrations(settings: Settings) -> Integrations:
+    return Integrations(
+        Surroundings(
+            rclone=settings.rclone,
+            work_dir=settings.work_dir,
+            allowed_roots=settings.allowed_roots,
+            state_dirs=(settings.state_dir,) if settings.state_dir else (),
+        )
+    )
+
+
+def _restic(settings: Settings) -> ResticSettings:
+    return ResticSettings(program=settings.restic, cache_dir=settings.work_dir / "restic-cache")

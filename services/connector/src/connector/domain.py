@@ -1,0 +1,240 @@
+"""Decisions about work: who may take it, what its restore point says, which paths are paths."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal, NamedTuple
+
+from chassis.errors import Invalid, PermanentError
+from contracts.connector import BackupSummary
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.values import Moment, OrganizationId, Value
+from pydantic import Field
+
+MARK = "cairn:"
+WORKERS_LOST_MAX = 4
+COMMAND_LEASE_SECONDS = 5.0
+UNREADABLE_NAMED = 5
+
+AttemptState = Literal["running", "settled", "released"]
+
+
+class Lane(StrEnum):
+    """Kinds of work that do not wait for each other."""
+
+    TASKS = "tasks"
+    COMMANDS = "commands"
+    LISTINGS = "listings"
+
+    def lease_seconds(self, longest: float) -> float:
+        """How long a lease is; somebody waits for commands, so that a lost worker should be noticed sooner."""
+        return min(longest, COMMAND_LEASE_SECONDS) if self is Lane.COMMANDS else longest
+
+
+class Kind(StrEnum):
+    """What is to be done about the message that asked for it."""
+
+    TASK = "task"
+    TEST = "test"
+    INITIALIZE = "initialize"
+    ADOPT = "adopt"
+    CANCEL = "cancel"
+
+    @property
+    def lane(self) -> Lane:
+        """Where this kind of work queues."""
+        lanes = {Kind.TASK: Lane.TASKS, Kind.ADOPT: Lane.LISTINGS}
+        return lanes.get(self, Lane.COMMANDS)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the end of this work is what the sender of its command waits for."""
+        return self in (Kind.TEST, Kind.INITIALIZE)
+
+
+class Work(Value):
+    """Something to be done once. Never changes; whether it is still open stands beside it."""
+
+    id: str
+    kind: Kind
+    pool: str
+    at: Moment
+    cause: Envelope[Message]
+    traceparent: str | None = None
+    tracestate: str | None = None
+
+    @property
+    def organization_id(self) -> OrganizationId:
+        """Whose work it is."""
+        return self.cause.data.organization_id
+
+
+class MadeSnapshot(Value):
+    """The snapshot that a backup left behind, and what is missing from it."""
+
+    summary: BackupSummary
+    unreadable: tuple[str, ...] = Field(default=(), description="The first few paths, each with the reason")
+    unreadable_count: int = Field(default=0, description="How many there were in all")
+
+
+class Attempt(Value):
+    """One worker's try at a piece of work, written by that worker only.
+
+    While `running`, `until` is the end of its lease; `released` means that its owner gave it up without a result and
+    that nobody should try again before `until`; `settled` means that the result is saved.
+    """
+
+    work_id: str
+    number: int
+    owner: str
+    until: Moment
+    state: AttemptState = "running"
+    made: MadeSnapshot | None = None
+
+    @property
+    def id(self) -> str:
+        """Inserting a document with this id is what claims the attempt."""
+        return f"{self.work_id}:{self.number}"
+
+
+class Turn(NamedTuple):
+    """What a worker may do about open work: `take` the attempt, `close` the finished work, or `leave` it alone."""
+
+    action: Literal["take", "close", "leave"]
+    number: int = 0
+
+
+def next_turn(attempts: Sequence[Attempt], now: datetime) -> Turn:
+    """What may be done now. The latest attempt decides, those that were given up count for nothing but their pause."""
+    standing = [a for a in attempts if a.state != "released" or a.until > now]
+    latest = max(standing, key=lambda a: a.number, default=None)
+    if latest is not None and latest.state == "settled":
+        return Turn("close")
+    if latest is not None and latest.until > now:
+        return Turn("leave")
+    return Turn("take", max((a.number for a in attempts), default=0) + 1)
+
+
+def is_confirmed(mine: Attempt, attempts: Sequence[Attempt], now: datetime) -> bool:
+    """Whether a claim stands, judged by what is read after it was inserted.
+
+    The owner of the attempt before may have come back in time. It reads after it writes, as we do: at least one of
+    the two sees the other, and whoever does gives way.
+    """
+    others = [a for a in attempts if a.number != mine.number]
+    return not is_superseded(mine, attempts) and next_turn(others, now).action == "take"
+
+
+def is_superseded(mine: Attempt, attempts: Sequence[Attempt]) -> bool:
+    """Whether somebody took over: the attempt number is the fencing token."""
+    return any(a.number > mine.number and a.state != "released" for a in attempts)
+
+
+def workers_lost(attempts: Sequence[Attempt], now: datetime) -> int:
+    """How many attempts ended with their worker gone."""
+    return sum(a.state == "running" and a.until <= now for a in attempts)
+
+
+def raise_if_hopeless(attempts: Sequence[Attempt], now: datetime) -> None:
+    """Raise `worker_lost` when one worker after the other was lost over this work."""
+    lost = workers_lost(attempts, now)
+    if lost >= WORKERS_LOST_MAX:
+        raise PermanentError("worker_lost", f"{lost} workers in a row stopped answering while they did this.")
+
+
+def retry_pause_seconds(attempt: int) -> float:
+    """Pause before work is tried again after a server that Cairn stands on did not answer."""
+    return float(min(2 ** min(attempt, 6), 60))
+
+
+class Origin(Value):
+    """Where a restore point comes from, as the tags of its snapshot tell."""
+
+    organization_id: str | None = None
+    source_id: str | None = None
+    job_id: str | None = None
+    environment: str = ""
+    data_classes: tuple[str, ...] = ()
+    location: str = ""
+    labels: tuple[str, ...] = ()
+
+
+def tags_of(origin: Origin) -> tuple[str, ...]:
+    """The tags of a snapshot: the user's labels, then Cairn's own. Raises `label_invalid`."""
+    for label in origin.labels:
+        if label.startswith(MARK) or "," in label or not label.strip():
+            raise Invalid("label_invalid", f"The label {label!r} is empty, has a comma, or begins with {MARK!r}.")
+    single = {
+        "org": origin.organization_id,
+        "source": origin.source_id,
+        "job": origin.job_id,
+        "environment": origin.environment,
+        "location": origin.location,
+    }
+    marks = [(name, value) for name, value in single.items() if value]
+    marks += [("data-class", value) for value in origin.data_classes]
+    return (*origin.labels, *(f"{MARK}{name}={_escape(value)}" for name, value in marks))
+
+
+def job_tag(job_id: str) -> str:
+    """The tag by which a job finds the snapshot it made."""
+    return f"{MARK}job={job_id}"
+
+
+def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:
+    """What tags tell. Of a snapshot that another organization made, only its labels count."""
+    marks = [t.removeprefix(MARK).partition("=") for t in tags if t.startswith(MARK)]
+    labels = tuple(t for t in tags if not t.startswith(MARK))
+    named = {name: _unescape(value) for name, _, value in marks}
+    if named.get("org") != organization_id:
+        return Origin(labels=labels)
+    return Origin(
+        organization_id=organization_id,
+        source_id=named.get("source"),
+        job_id=named.get("job"),
+        environment=named.get("environment", ""),
+        data_classes=tuple(_unescape(value) for name, _, value in marks if name == "data-class"),
+        location=named.get("location", ""),
+        labels=labels,
+    )
+
+
+def _escape(value: str) -> str:
+    return value.replace("%", "%25").replace(",", "%2C")
+
+
+def _unescape(value: str) -> str:
+    return value.replace("%2C", ",").replace("%25", "%")
+
+
+def incomplete(made: MadeSnapshot) -> PermanentError | None:
+    """The error of a backup that kept a restore point but could not read everything; None when it could."""
+    count = made.unreadable_count
+    if not count:
+        return None
+    named = ", ".join(made.unreadable)
+    more = f" and {count - len(made.unreadable)} more" if count > len(made.unreadable) else ""
+    things = "1 file or directory" if count == 1 else f"{count} files or directories"
+    detail = f"{things} could not be read: {named}{more}. The restore point has everything else."
+    return PermanentError("backup_incomplete", detail)
+
+
+def split_path(path: bytes) -> list[bytes]:
+    """The components of an absolute path. Raises `path_invalid` for what no listing would name so."""
+    if not path.startswith(b"/"):
+        raise Invalid("path_invalid", "A path in a restore point begins with '/'.")
+    parts = path.removesuffix(b"/").split(b"/")[1:]
+    if any(part in (b"", b".", b"..") or b"\0" in part for part in parts):
+        raise Invalid("path_invalid", "A path in a restore point has no empty, '.' or '..' components.")
+    return parts
+
+
+def keepable(text: str) -> str:
+    """A text as every database can keep it: escapes stand for NUL and for halves of surrogate pairs."""
+    return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
+
+
+def shown(name: bytes) -> str:
+    """A file name as text: what is not UTF-8 as `\\xNN`."""
+    return name.decode("utf-8", "backslashreplace")

@@ -1,0 +1,1 @@
+"""Engines write and check repositories; reading them for people is done by `repository`."""

@@ -1,0 +1,112 @@
+"""How an engine's work can end badly. No text here ever holds a secret."""
+
+from chassis.errors import Conflict, Invalid, NotFound, PermanentError
+
+
+class EngineError(PermanentError):
+    """The engine could not do what was asked."""
+
+
+class PassphraseMissing(EngineError, Invalid):
+    """The store has no passphrase."""
+
+    def __init__(self) -> None:
+        super().__init__("passphrase_missing", "The store has no passphrase.", fields={"fields.passphrase": "missing"})
+
+
+class PassphraseWrong(EngineError, Invalid):
+    """The passphrase opens no key of the repository."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "passphrase_wrong",
+            "The passphrase does not open the repository of this store.",
+            fields={"fields.passphrase": "does not open the repository"},
+        )
+
+
+class StoreNotInitialized(EngineError, Conflict):
+    """There is no repository at the place."""
+
+    def __init__(self) -> None:
+        super().__init__("store_not_initialized", "The store holds no repository: initialize it first.")
+
+
+class StoreLocked(EngineError, Conflict):
+    """Another process works on the repository and did not finish in time."""
+
+    def __init__(self) -> None:
+        super().__init__("store_locked", "The store is locked by other work that did not finish in time.")
+
+
+class StoreUnreachable(EngineError):
+    """The place that keeps the repository does not answer, or refuses us. Trying later may help."""
+
+    kind = "unavailable"
+
+    def __init__(self, why: str) -> None:
+        super().__init__("store_unreachable", f"The store cannot be reached: {why}")
+
+
+class StoreRefused(EngineError):
+    """The place that keeps the repository does not accept the credentials or denies access."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("store_refused", f"The store refuses access: {why}")
+
+
+class StoreFull(EngineError):
+    """No space is left."""
+
+    def __init__(self) -> None:
+        super().__init__("store_full", "No space is left in the store.")
+
+
+class SourceMissing(EngineError, NotFound):
+    """What should be backed up is not there."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("source_missing", detail)
+
+
+class SourceEmpty(EngineError):
+    """There is nothing to back up: nothing is there, nothing was left in, or nothing could be read."""
+
+    def __init__(self, unreadable: str = "") -> None:
+        detail = f"Nothing in the source could be read: {unreadable}" if unreadable else "There is nothing to back up."
+        super().__init__("source_empty", detail)
+
+
+class SourceInsideStore(EngineError, Invalid):
+    """The files to back up are the store's own."""
+
+    def __init__(self) -> None:
+        super().__init__("source_inside_store", "The source lies inside the store it should be backed up to.")
+
+
+class PatternInvalid(EngineError, Invalid):
+    """A pattern of files to leave out is malformed."""
+
+    def __init__(self, patterns: str) -> None:
+        super().__init__("ignores_invalid", f"Not a pattern of files to leave out: {patterns}")
+
+
+class SnapshotMissing(EngineError, NotFound):
+    """The store has no such restore point."""
+
+    def __init__(self, snapshot_id: str) -> None:
+        super().__init__("snapshot_not_found", f"The store has no restore point {snapshot_id}.")
+
+
+class EngineFailed(EngineError):
+    """Anything else, in the engine's own words."""
+
+    def __init__(self, what: str, words: str) -> None:
+        super().__init__("engine_failed", f"{what} failed: {words or 'the engine gave no reason'}")
+
+
+class Cancelled(EngineError):
+    """The work was stopped on request."""
+
+    def __init__(self) -> None:
+        super().__init__("cancelled", "The work was stopped on request.")

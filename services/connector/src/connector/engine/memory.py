@@ -1,0 +1,228 @@
+"""An engine that keeps its repositories in memory, for tests of what uses an engine."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from contracts.connector import BackupSummary
+
+from connector.engine.errors import (
+    Cancelled,
+    PassphraseMissing,
+    PassphraseWrong,
+    SnapshotMissing,
+    SourceEmpty,
+    SourceInsideStore,
+    SourceMissing,
+    StoreNotInitialized,
+)
+from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
+from connector.engine.port import (
+    BackupOptions,
+    BackupResult,
+    CheckResult,
+    FoundSnapshot,
+    Initialized,
+    OnLog,
+    OnProgress,
+    Progress,
+    RestoreResult,
+)
+
+Files = dict[str, bytes | None]
+"""Content by path in the source; None for directories."""
+
+
+@dataclass
+class _Repository:
+    id: str
+    passphrase: str
+    snapshots: dict[str, tuple[FoundSnapshot, Files]] = field(default_factory=dict)
+
+
+class MemoryEngine:
+    """See `Engine`. Reads real trees; knows regular files and directories only."""
+
+    def __init__(self) -> None:
+        self._repositories: dict[str, _Repository] = {}
+
+    async def initialize(self, store: StoreLocation) -> Initialized:
+        """See `Engine.initialize`."""
+        try:
+            return Initialized(self._open(store).id, adopted=True)
+        except StoreNotInitialized:
+            made = _Repository(_new_id(), store.passphrase)
+            self._repositories[store.address] = made
+            return Initialized(made.id, adopted=False)
+
+    async def backup(
+        self,
+        store: StoreLocation,
+        source: SourceTree,
+        *,
+        options: BackupOptions,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> BackupResult:
+        """See `Engine.backup`."""
+        repository = self._open(store)
+        files, problems = _read(source, store, options.ignores)
+        await _checkpoint(cancel)
+        for problem in problems:
+            on_log("error", f"{problem.path}: {problem.reason}")
+        if not files:
+            raise SourceEmpty
+        found = _describe(source, options, files)
+        contents = [content for content in files.values() if content is not None]
+        size = sum(map(len, contents))
+        on_progress(Progress(fraction=1.0, files_done=len(contents), files_total=len(contents), bytes_done=size))
+        repository.snapshots[found.snapshot_id] = (found, files)
+        summary = BackupSummary(
+            snapshot_id=found.snapshot_id,
+            files_new=len(contents),
+            files_processed=len(contents),
+            bytes_processed=size,
+            bytes_added=size,
+        )
+        return BackupResult(
+            snapshot_id=found.snapshot_id, summary=summary, problems=problems, problem_count=len(problems)
+        )
+
+    async def restore(
+        self,
+        store: StoreLocation,
+        snapshot_id: str,
+        *,
+        target: Path,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> RestoreResult:
+        """See `Engine.restore`."""
+        repository = self._open(store)
+        if snapshot_id not in repository.snapshots:
+            raise SnapshotMissing(snapshot_id)
+        await _checkpoint(cancel)
+        _, files = repository.snapshots[snapshot_id]
+        _write(files, target)
+        size = sum(len(content) for content in files.values() if content is not None)
+        on_log("info", f"{len(files)} files and directories restored")
+        on_progress(Progress(fraction=1.0, files_done=len(files), files_total=len(files), bytes_done=size))
+        return RestoreResult(files=len(files), bytes=size)
+
+    async def check(
+        self, store: StoreLocation, *, read_data: bool = False, on_log: OnLog, cancel: asyncio.Event
+    ) -> CheckResult:
+        """See `Engine.check`: memory is always sound."""
+        self._open(store)
+        await _checkpoint(cancel)
+        on_log("info", "every byte was read" if read_data else "the structure is sound")
+        return CheckResult()
+
+    async def forget(
+        self,
+        store: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        prune: bool = True,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> None:
+        """See `Engine.forget`."""
+        repository = self._open(store)
+        await _checkpoint(cancel)
+        for each in snapshot_ids:
+            if repository.snapshots.pop(each, None):
+                on_log("info", f"{each} removed{' with its data' if prune else ''}")
+
+    async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
+        """See `Engine.find_snapshots`."""
+        found = (each for each, _ in self._open(store).snapshots.values() if set(tags) <= set(each.tags))
+        return sorted(found, key=lambda each: (each.time, each.snapshot_id))
+
+    async def unlock_stale(self, store: StoreLocation) -> None:
+        """See `Engine.unlock_stale`: there are no locks."""
+        self._open(store)
+
+    def _open(self, store: StoreLocation) -> _Repository:
+        if not store.passphrase:
+            raise PassphraseMissing
+        repository = self._repositories.get(store.address)
+        if repository is None:
+            raise StoreNotInitialized
+        if repository.passphrase != store.passphrase:
+            raise PassphraseWrong
+        return repository
+
+
+async def _checkpoint(cancel: asyncio.Event) -> None:
+    await asyncio.sleep(0)
+    if cancel.is_set():
+        raise Cancelled
+
+
+def _describe(source: SourceTree, options: BackupOptions, files: Files) -> FoundSnapshot:
+    content = repr(sorted((path, hashlib.sha256(data or b"").digest()) for path, data in files.items()))
+    return FoundSnapshot(
+        snapshot_id=_new_id(),
+        tree_id=hashlib.sha256(content.encode()).hexdigest(),
+        time=datetime.now(UTC),
+        host=options.host,
+        paths=(str(source.directory),),
+        tags=options.tags,
+    )
+
+
+def _read(source: SourceTree, store: StoreLocation, ignores: Sequence[str]) -> tuple[Files, tuple[UnreadablePath, ...]]:
+    if not source.directory.is_dir():
+        raise SourceMissing(f"The source is not there: {source.origin or source.directory}")
+    if store.local_path and source.directory.is_relative_to(store.local_path):
+        raise SourceInsideStore
+    files: Files = {}
+    problems = list(source.problems)
+    excluded = {*source.excludes, *([store.local_path] if store.local_path else [])}
+    for path in _walk(source.directory, excluded, ignores):
+        shown = "/" + str(path.relative_to(source.directory))
+        try:
+            files[shown] = None if path.is_dir() else path.read_bytes()
+        except OSError as error:
+            problems.append(UnreadablePath(shown, (error.strerror or "unreadable").lower()))
+    return files, tuple(problems)
+
+
+def _walk(root: Path, excluded: set[Path], ignores: Sequence[str]) -> Iterator[Path]:
+    for folder, directories, names in os.walk(root):
+        here = Path(folder)
+        directories[:] = [name for name in directories if _is_taken(root, here / name, excluded, ignores=ignores)]
+        yield from (here / name for name in directories)
+        for name in names:
+            path = here / name
+            if path.is_file() and not path.is_symlink() and _is_taken(root, path, excluded, ignores=ignores):
+                yield path
+
+
+def _is_taken(root: Path, path: Path, excluded: set[Path], *, ignores: Sequence[str]) -> bool:
+    inside = "/" + str(path.relative_to(root))
+    patterns = (pattern.rstrip("/") for pattern in ignores)
+    return path not in excluded and not any(
+        fnmatchcase(inside if pattern.startswith("/") else path.name, pattern) for pattern in patterns
+    )
+
+
+def _write(files: Files, target: Path) -> None:
+    for shown, content in sorted(files.items()):
+        path = target / shown.removeprefix("/")
+        folder = path if content is None else path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if content is not None:
+            path.write_bytes(content)
+
+
+def _new_id() -> str:
+    return hashlib.sha256(os.urandom(32)).hexdigest()

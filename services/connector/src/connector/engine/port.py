@@ -1,0 +1,177 @@
+"""What every engine does. Secrets reach an engine through `StoreLocation` only and leave it nowhere."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+from contracts.connector import BackupSummary
+
+from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
+
+PROBLEMS_MAX = 1000
+
+Level = Literal["info", "warning", "error"]
+OnLog = Callable[[Level, str], None]
+"""Called with each line for the job's log, scrubbed of secrets. Must not block."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an engine is. CPU and memory are those of its processes."""
+
+    fraction: float = 0.0
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    current: tuple[str, ...] = ()
+    """Paths being worked on, absolute within the source."""
+    cpu_percent: float = 0.0
+    """Of one core."""
+    memory_bytes: int = 0
+
+
+OnProgress = Callable[[Progress], None]
+"""Called at most twice a second or so; the latest wins. Must not block."""
+
+
+@dataclass(frozen=True)
+class Initialized:
+    """A store has a repository."""
+
+    repository_id: str
+    adopted: bool
+    """True when it was there already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions:
+    """How a backup is made and marked."""
+
+    host: str
+    """Recorded as the restore point's host; the last one with the same host is the parent. Use the source app's id."""
+    tags: tuple[str, ...] = ()
+    """The engine takes them as they are, so none may be empty or hold a comma."""
+    ignores: tuple[str, ...] = ()
+    """Patterns of files to leave out. `*.log` matches anywhere; a leading `/` is the root of the source; `**`
+    matches any number of directories; a leading `!` takes in again what an earlier pattern left out."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupResult:
+    """A restore point was made; with `problems`, not everything is in it."""
+
+    snapshot_id: str
+    summary: BackupSummary
+    problems: tuple[UnreadablePath, ...] = ()
+    """What should be in it and is not: the source's own problems, then unreadable files; the first 1000."""
+    problem_count: int = 0
+    """How many there were in all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreResult:
+    """Files were written; with `problems`, not all of them."""
+
+    files: int
+    bytes: int
+    problems: tuple[UnreadablePath, ...] = ()
+    """The first 1000."""
+    problem_count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What a check of a repository found, in words; none: the repository is sound."""
+
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoundSnapshot:
+    """A restore point as it stands in a store."""
+
+    snapshot_id: str
+    tree_id: str
+    time: datetime
+    host: str
+    paths: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+class Engine(Protocol):
+    """Writes repositories in restic's format. Calls may run at the same time, also on one store.
+
+    Every call raises `PassphraseMissing`, `PassphraseWrong`, `StoreNotInitialized` (except `initialize`),
+    `StoreLocked`, `StoreUnreachable`, `StoreRefused`, `StoreFull` or `EngineFailed`. Calls with `cancel` raise
+    `Cancelled` soon after it is set and leave the repository consistent and unlocked. A call whose task is
+    cancelled kills its processes; processes die with the worker in any case.
+    """
+
+    async def initialize(self, store: StoreLocation) -> Initialized:
+        """Create the repository, unless one is there that the passphrase opens: that is adopted, unchanged."""
+        ...
+
+    async def backup(
+        self,
+        store: StoreLocation,
+        source: SourceTree,
+        *,
+        options: BackupOptions,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> BackupResult:
+        """Make one restore point of the tree; its root is the content of `source.directory`.
+
+        Raises also `SourceMissing`, `SourceEmpty`, `SourceInsideStore`, `PatternInvalid`. Unreadable files do not
+        stop it, unless nothing else is there.
+        """
+        ...
+
+    async def restore(
+        self,
+        store: StoreLocation,
+        snapshot_id: str,
+        *,
+        target: Path,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> RestoreResult:
+        """Write the files of a restore point below `target`, replacing what differs. Raises also `SnapshotMissing`."""
+        ...
+
+    async def check(
+        self,
+        store: StoreLocation,
+        *,
+        read_data: bool = False,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> CheckResult:
+        """Verify the repository's structure; with `read_data` also every byte of it."""
+        ...
+
+    async def forget(
+        self,
+        store: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        prune: bool = True,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> None:
+        """Remove restore points, and with `prune` the data that only they used. Unknown ids are passed over."""
+        ...
+
+    async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
+        """Restore points that carry all these tags, oldest first; takes no lock."""
+        ...
+
+    async def unlock_stale(self, store: StoreLocation) -> None:
+        """Remove locks of processes that no longer run, as a killed worker leaves them. Others stay."""
+        ...

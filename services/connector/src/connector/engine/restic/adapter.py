@@ -1,0 +1,170 @@
+"""The engine port, carried out by restic."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from connector.engine.errors import EngineFailed, SourceEmpty, SourceMissing, StoreNotInitialized
+from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.port import (
+    BackupOptions,
+    BackupResult,
+    CheckResult,
+    FoundSnapshot,
+    Initialized,
+    OnLog,
+    OnProgress,
+    RestoreResult,
+)
+from connector.engine.restic import cache, commands
+from connector.engine.restic.environment import ResticSettings
+from connector.engine.restic.observing import BackupObserver, CheckObserver, RestoreObserver
+from connector.engine.restic.patterns import exclusions
+from connector.engine.restic.runner import Listener, Runner
+from connector.engine.restic.snapshots import read_snapshots
+from connector.engine.restic.verdicts import INCOMPLETE
+
+_SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
+_WITH_PROBLEMS = frozenset({0, INCOMPLETE})
+_ALREADY_THERE = ("already exists", "already initialized")
+
+
+class ResticEngine:
+    """See `Engine`. A backup is one restic process, as by hand."""
+
+    def __init__(self, settings: ResticSettings) -> None:
+        self._settings = settings
+        self._runner = Runner(settings)
+
+    async def initialize(self, store: StoreLocation) -> Initialized:
+        """See `Engine.initialize`. Makes the directory or the bucket too, where that is not there."""
+        try:
+            return await self._adopt(store)
+        except StoreNotInitialized:
+            pass
+        try:
+            return Initialized(_id_in(await self._quickly(store, commands.INIT)), adopted=False)
+        except EngineFailed as error:
+            if any(sign in error.detail for sign in _ALREADY_THERE):
+                return await self._adopt(store)
+            raise
+
+    async def backup(
+        self,
+        store: StoreLocation,
+        source: SourceTree,
+        *,
+        options: BackupOptions,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> BackupResult:
+        """See `Engine.backup`."""
+        excludes = await asyncio.to_thread(_prepare, source, store, options)
+        observer = BackupObserver(source, on_progress=on_progress, on_log=on_log)
+        try:
+            await self._runner.run(
+                store,
+                commands.backup(source, options, excludes),
+                listener=observer.listener,
+                directory=source.directory,
+                cancel=cancel,
+                good=_WITH_PROBLEMS,
+            )
+        except SourceEmpty:
+            raise SourceEmpty(observer.problems.in_words()) from None
+        await self._trim_cache()
+        if observer.summary is None:
+            raise EngineFailed("restic backup", "it named no snapshot")
+        return BackupResult(
+            snapshot_id=observer.summary.snapshot_id,
+            summary=observer.summary,
+            problems=tuple(observer.problems.kept),
+            problem_count=observer.problems.count,
+        )
+
+    async def restore(
+        self,
+        store: StoreLocation,
+        snapshot_id: str,
+        *,
+        target: Path,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> RestoreResult:
+        """See `Engine.restore`."""
+        observer = RestoreObserver(target, on_progress=on_progress, on_log=on_log)
+        arguments = commands.restore(snapshot_id, target)
+        try:
+            await self._runner.run(store, arguments, listener=observer.listener, cancel=cancel)
+        except EngineFailed:
+            if not observer.problems.count:
+                raise
+        return RestoreResult(
+            files=observer.files,
+            bytes=observer.bytes,
+            problems=tuple(observer.problems.kept),
+            problem_count=observer.problems.count,
+        )
+
+    async def check(
+        self, store: StoreLocation, *, read_data: bool = False, on_log: OnLog, cancel: asyncio.Event
+    ) -> CheckResult:
+        """See `Engine.check`."""
+        observer = CheckObserver(on_log)
+        try:
+            await self._runner.run(
+                store, commands.check(read_data=read_data), listener=observer.listener, cancel=cancel
+            )
+        except EngineFailed:
+            if not observer.findings:
+                raise
+        return CheckResult(findings=tuple(observer.findings))
+
+    async def forget(
+        self,
+        store: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        prune: bool = True,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> None:
+        """See `Engine.forget`."""
+        whole = [each for each in snapshot_ids if _SNAPSHOT_ID.match(each)]
+        if whole:
+            await self._runner.run(
+                store, commands.forget(whole, prune=prune), listener=Listener(on_log=on_log), cancel=cancel
+            )
+
+    async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
+        """See `Engine.find_snapshots`."""
+        return read_snapshots(await self._runner.collect(store, commands.snapshots(tags)))
+
+    async def unlock_stale(self, store: StoreLocation) -> None:
+        """See `Engine.unlock_stale`. Stale by restic's rule: of a dead process on this host, or 30 minutes old."""
+        await self._runner.run(store, commands.UNLOCK)
+
+    async def _adopt(self, store: StoreLocation) -> Initialized:
+        return Initialized(_id_in(await self._quickly(store, commands.CONFIG)), adopted=True)
+
+    async def _quickly(self, store: StoreLocation, arguments: Sequence[str]) -> bytes:
+        """For calls that somebody waits for."""
+        return await self._runner.collect(store, arguments, patience_seconds=self._settings.answer_patience_seconds)
+
+    async def _trim_cache(self) -> None:
+        await asyncio.to_thread(cache.trim, self._settings.cache_dir, self._settings.cache_bytes_max)
+
+
+def _prepare(source: SourceTree, store: StoreLocation, options: BackupOptions) -> list[str]:
+    if not source.directory.is_dir():
+        raise SourceMissing(f"The source is not there: {source.origin or source.directory}")
+    return exclusions(source, store, options.ignores)
+
+
+def _id_in(document: bytes) -> str:
+    return str(msgspec.json.decode(document)["id"])

@@ -1,0 +1,51 @@
+"""What every restic child is given: where the repository is by argument, what opens it by environment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.engine.errors import PassphraseMissing
+from connector.engine.places import StoreLocation
+
+PROGRESS_PER_SECOND = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResticSettings:
+    """How restic is run on this machine."""
+
+    program: str = "restic"
+    """The executable: a path, or a name to be looked up in `PATH`."""
+    cache_dir: Path
+    """Private to Cairn; whole caches are removed from it, least recently used first."""
+    cache_bytes_max: int = 4 << 30
+    nice: int = 5
+    lock_patience_seconds: int = 300
+    """How long other work on a repository is waited for."""
+    open_patience_seconds: float = 20
+    """How long a store that does not answer is tried when a repository is opened; later restic tries for 15 minutes."""
+    answer_patience_seconds: float = 2
+    """The same, while somebody waits for the answer."""
+    stop_grace_seconds: float = 10
+
+
+def global_arguments(store: StoreLocation, settings: ResticSettings) -> list[str]:
+    """Arguments that stand before the command. They hold no secret."""
+    arguments = [settings.program, "--json", "--repo", store.address, "--cache-dir", str(settings.cache_dir)]
+    arguments += ["--retry-lock", f"{settings.lock_patience_seconds}s"]
+    for name, value in sorted(store.options.items()):
+        arguments += ["--option", f"{name}={value}"]
+    if store.insecure_tls:
+        arguments.append("--insecure-tls")
+    return arguments
+
+
+def environment(store: StoreLocation) -> Mapping[str, str]:
+    """Variables that open the store and its repository. Raises `PassphraseMissing`."""
+    if not store.passphrase or "\0" in store.passphrase:
+        raise PassphraseMissing
+    return {
+        **store.credentials,
+        "RESTIC_PASSWORD": store.passphrase,
+        "RESTIC_PROGRESS_FPS": str(PROGRESS_PER_SECOND),
+    }

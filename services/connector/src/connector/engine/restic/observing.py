@@ -1,0 +1,135 @@
+"""Turns what restic says during a run into progress, log lines and a result."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from contracts.connector import BackupSummary
+
+from connector.engine.places import SourceTree, UnreadablePath
+from connector.engine.port import PROBLEMS_MAX, OnLog, OnProgress, Progress
+from connector.engine.restic.runner import Listener, Usage
+from connector.engine.restic.stream import (
+    Message,
+    backup_progress,
+    backup_summary,
+    error_words,
+    read_message,
+    restore_progress,
+    unreadable_path,
+)
+
+_LOGGED_MAX = 100
+_NAMED_MAX = 5
+
+
+class Problems:
+    """Paths that could not be read or written: all counted, the first ones kept, fewer logged."""
+
+    def __init__(self, on_log: OnLog) -> None:
+        self._on_log = on_log
+        self.kept: list[UnreadablePath] = []
+        self.count = 0
+
+    def add(self, problem: UnreadablePath) -> None:
+        """Take note of one."""
+        self.count += 1
+        if self.count <= PROBLEMS_MAX:
+            self.kept.append(problem)
+        if self.count <= _LOGGED_MAX:
+            self._on_log("error", f"{shown(problem.path)}: {problem.reason}")
+        elif self.count == _LOGGED_MAX + 1:
+            self._on_log("error", "more files have problems; only their number is kept from here on")
+
+    def in_words(self) -> str:
+        """The first few, empty when there are none."""
+        named = ", ".join(f"{shown(problem.path)} ({problem.reason})" for problem in self.kept[:_NAMED_MAX])
+        return f"{named} and {self.count - _NAMED_MAX} more" if self.count > _NAMED_MAX else named
+
+
+class BackupObserver:
+    """Follows a backup."""
+
+    def __init__(self, source: SourceTree, *, on_progress: OnProgress, on_log: OnLog) -> None:
+        self._directory = str(source.directory)
+        self._on_progress = on_progress
+        self._usage = Usage()
+        self.problems = Problems(on_log)
+        self.summary: BackupSummary | None = None
+        self.listener = Listener(
+            on_output=self._on_output, on_error=self._on_error, on_usage=self._on_usage, on_log=on_log
+        )
+        for problem in source.problems:
+            self.problems.add(problem)
+
+    def _on_output(self, line: bytes) -> None:
+        message = read_message(line)
+        if message is None:
+            return
+        if message["message_type"] == "status":
+            self._on_progress(with_usage(backup_progress(message), self._usage))
+        elif message["message_type"] == "summary" and message.get("snapshot_id"):
+            self.summary = backup_summary(message)
+
+    def _on_error(self, message: Message) -> None:
+        if problem := unreadable_path(message, self._directory):
+            self.problems.add(problem)
+
+    def _on_usage(self, usage: Usage) -> None:
+        self._usage = usage
+
+
+class RestoreObserver:
+    """Follows a restore."""
+
+    def __init__(self, target: Path, *, on_progress: OnProgress, on_log: OnLog) -> None:
+        self._directory = str(target)
+        self._on_progress = on_progress
+        self._usage = Usage()
+        self.problems = Problems(on_log)
+        self.files = 0
+        self.bytes = 0
+        self.listener = Listener(
+            on_output=self._on_output, on_error=self._on_error, on_usage=self._on_usage, on_log=on_log
+        )
+
+    def _on_output(self, line: bytes) -> None:
+        message = read_message(line)
+        if message is None or message["message_type"] not in ("status", "summary"):
+            return
+        progress = restore_progress(message)
+        if message["message_type"] == "status":
+            self._on_progress(with_usage(progress, self._usage))
+        else:
+            self.files, self.bytes = progress.files_done, progress.bytes_done
+
+    def _on_error(self, message: Message) -> None:
+        if problem := unreadable_path(message, self._directory):
+            self.problems.add(problem)
+
+    def _on_usage(self, usage: Usage) -> None:
+        self._usage = usage
+
+
+class CheckObserver:
+    """Collects what a check finds."""
+
+    def __init__(self, on_log: OnLog) -> None:
+        self._on_log = on_log
+        self.findings: list[str] = []
+        self.listener = Listener(on_error=self._on_error, on_log=on_log)
+
+    def _on_error(self, message: Message) -> None:
+        words = error_words(message).strip()
+        if words and len(self.findings) < PROBLEMS_MAX:
+            self.findings.append(words)
+            self._on_log("error", words)
+
+
+def with_usage(progress: Progress, usage: Usage) -> Progress:
+    """Progress, with what its processes use."""
+    return replace(progress, cpu_percent=usage.cpu_percent, memory_bytes=usage.memory_bytes)
+
+
+def shown(path: str) -> str:
+    """A path on one line, whatever characters it is made of."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)

@@ -1,0 +1,44 @@
+"""Which files a backup leaves out, in restic's patterns."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from connector.engine.errors import SourceInsideStore
+from connector.engine.places import SourceTree, StoreLocation
+
+_GLOB = re.compile(r"([\\*?\[])")
+
+
+def exclusions(source: SourceTree, store: StoreLocation, ignores: Iterable[str]) -> list[str]:
+    """Patterns for `--exclude`: the user's, then Cairn's own, which no pattern of the user's can take in again.
+
+    They are handed over as arguments rather than in a file, where restic would expand `$VARIABLES`, cut spaces and
+    take `#` for a remark. Raises `SourceInsideStore`.
+    """
+    root = source.directory
+    users = [anchored(pattern, root) for pattern in ignores if pattern.strip("/! ")]
+    return users + [escape(path) for path in (*source.excludes, *_store_in(root, store))]
+
+
+def anchored(pattern: str, root: Path) -> str:
+    """A pattern whose leading `/` is the root of the source, as restic needs it: below the source's directory."""
+    taken_in = pattern.startswith("!")
+    body = pattern.removeprefix("!").rstrip("/")
+    if body.startswith("/") and not Path(body).is_relative_to(root):
+        body = escape(root).rstrip("/") + body
+    return f"!{body}" if taken_in else body
+
+
+def escape(path: Path) -> str:
+    """A pattern that matches just this path."""
+    return _GLOB.sub(r"\\\1", str(path))
+
+
+def _store_in(root: Path, store: StoreLocation) -> list[Path]:
+    if store.local_path is None:
+        return []
+    if root.resolve().is_relative_to(store.local_path.resolve()):
+        raise SourceInsideStore
+    place = store.local_path.resolve()
+    return [place] if place.is_relative_to(root.resolve()) else []

@@ -1,0 +1,117 @@
+"""What restic's exit codes and words mean. Codes: restic's manual, "Scripting"; words: restic 0.17 to 0.19."""
+
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from connector.engine.errors import (
+    EngineError,
+    EngineFailed,
+    PassphraseWrong,
+    PatternInvalid,
+    SnapshotMissing,
+    SourceEmpty,
+    StoreFull,
+    StoreLocked,
+    StoreNotInitialized,
+    StoreRefused,
+    StoreUnreachable,
+)
+
+INCOMPLETE = 3
+NO_REPOSITORY = 10
+LOCKED = 11
+WRONG_PASSPHRASE = 12
+
+_CODES: dict[int, Callable[[], EngineError]] = {
+    NO_REPOSITORY: StoreNotInitialized,
+    LOCKED: StoreLocked,
+    WRONG_PASSPHRASE: PassphraseWrong,
+}
+_REFUSED = (
+    "request signature we calculated",
+    "signaturedoesnotmatch",
+    "access key id you provided does not exist",
+    "invalidaccesskeyid",
+    "access denied",
+    "accessdenied",
+    "403 forbidden",
+    "permission denied",
+    "operation not permitted",
+    "read-only file system",
+)
+_NO_BUCKET = ("bucket does not exist", "nosuchbucket")
+_NEVER_REACHABLE = ("x509:", "tls:", "server gave http response to https client", "http request to an https server")
+_UNREACHABLE = (
+    "connection refused",
+    "no such host",
+    "i/o timeout",
+    "network is unreachable",
+    "no route to host",
+    "connection reset",
+    "deadline exceeded",
+    "server misbehaving",
+    "unexpected eof",
+)
+_RETRY = re.compile(r"(?P<call>\w+)\((?P<what>.*?)\) (?:returned error|failed), retrying after [^:]+: (?P<reason>.*)")
+_NOT_A_SNAPSHOT = re.compile(r"failed to find snapshot: .*?(?:prefix \"|snapshot )(?P<id>[0-9a-f]+)")
+_PATTERNS = re.compile(r"invalid pattern\(s\) provided:\s*(?P<patterns>.*)", re.DOTALL)
+
+
+class BucketMissing(StoreNotInitialized):
+    """Not even the bucket is there."""
+
+
+class Retry(NamedTuple):
+    """restic could not do something and will try again."""
+
+    opening: bool
+    """Whether it was about to open the repository, so that nothing has been done yet."""
+    reason: str
+
+
+def read_retry(line: str) -> Retry | None:
+    """What a line says about a failed call to the store, if it does."""
+    found = _RETRY.match(line)
+    return Retry(found["what"].startswith(("<config/", "<key/")), found["reason"]) if found else None
+
+
+def judge_reason(reason: str) -> EngineError | None:
+    """The error behind a store's words; None when they are not known."""
+    words = reason.lower()
+    if _has(words, _NO_BUCKET):
+        return BucketMissing()
+    if _has(words, _REFUSED):
+        return StoreRefused(reason)
+    if "no space left" in words or "quota exceeded" in words:
+        return StoreFull()
+    if _has(words, (*_NEVER_REACHABLE, *_UNREACHABLE)):
+        return StoreUnreachable(reason)
+    return None
+
+
+def is_final(reason: str) -> bool:
+    """Whether trying again cannot help."""
+    return _has(reason.lower(), (*_NO_BUCKET, *_REFUSED, *_NEVER_REACHABLE))
+
+
+def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> EngineError:
+    """The error behind a run that ended badly; `words` are restic's last ones."""
+    if exit_code in _CODES:
+        return _CODES[exit_code]()
+    message = words.removeprefix("Fatal: ").removeprefix("Fatal: ").strip()
+    if found := _NOT_A_SNAPSHOT.search(message):
+        return SnapshotMissing(found["id"])
+    if found := _PATTERNS.search(message):
+        return PatternInvalid(", ".join(found["patterns"].split("\n")))
+    if "snapshot is empty" in message:
+        return SourceEmpty()
+    return judge_reason(message) or judge_reason(last_retry) or EngineFailed(what, message or _ending(exit_code))
+
+
+def _ending(exit_code: int) -> str:
+    return f"killed by signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+
+
+def _has(text: str, signs: tuple[str, ...]) -> bool:
+    return any(sign in text for sign in signs)

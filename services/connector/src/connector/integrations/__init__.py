@@ -1,0 +1,1 @@
+"""Plug-ins for kinds of systems: one folder each, found through `registry`."""

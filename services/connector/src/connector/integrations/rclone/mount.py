@@ -1,0 +1,80 @@
+"""Shows a source as a directory without copying it: a read-only FUSE mount, for as long as it is needed."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from chassis.children import Child, open_child
+from chassis.scrubbing import Scrubber
+
+from connector.engine.places import SourceTree
+from connector.integrations.errors import Cancelled, SourceUnreachable
+from connector.integrations.rclone.log import RcloneLog
+from connector.integrations.rclone.remote import Rclone, Remote
+
+MOUNT_SECONDS = 20.0
+_LOOK_AGAIN_SECONDS = 0.05
+_ARGUMENTS = ("--read-only", "--use-server-modtime", "--vfs-cache-mode", "off", "--attr-timeout", "10s")
+
+
+def why_not_mount() -> str:
+    """What this machine lacks for mounting; empty when it lacks nothing."""
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        return "/dev/fuse cannot be opened"
+    return "" if shutil.which("fusermount3") else "fusermount3 is not installed"
+
+
+@asynccontextmanager
+async def mount_source(rclone: Rclone, remote: Remote, directory: Path) -> AsyncIterator[SourceTree]:
+    """The source, mounted on an empty directory. Raises `SourceUnreachable` when that does not come about."""
+    await unmount(directory)
+    await asyncio.to_thread(directory.mkdir, mode=0o700, exist_ok=True)
+    log = RcloneLog(rclone.on_log, Scrubber(remote.secrets))
+    command = rclone.command("mount", remote.argument, str(directory), *_ARGUMENTS, remote=remote)
+    async with open_child(command) as child:
+        pump = asyncio.create_task(child.pump(on_output=log.take, on_error=log.take))
+        try:
+            await _wait_until_mounted(child, directory, log=log, cancel=rclone.cancel)
+            rclone.on_log("info", f"reading {remote.origin} through a mount")
+            yield SourceTree(directory=directory, origin=remote.origin, stable_inodes=False)
+        finally:
+            await child.stop()
+            pump.cancel()
+            await unmount(directory)
+
+
+async def _wait_until_mounted(child: Child, directory: Path, *, log: RcloneLog, cancel: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(MOUNT_SECONDS):
+            while not await asyncio.to_thread(_is_mounted, directory):
+                if cancel.is_set():
+                    raise Cancelled
+                if child.exit_code is not None:
+                    raise SourceUnreachable(f"The source could not be mounted: {log.words}")
+                await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+    except TimeoutError:
+        raise SourceUnreachable("The source could not be mounted in time.") from None
+
+
+async def unmount(directory: Path) -> None:
+    """Take a mount away, also one whose server was killed; nothing happens where there is none."""
+    if not await asyncio.to_thread(_is_mounted, directory):
+        return
+    for command in (("fusermount3", "-u", "-z", str(directory)), ("umount", "-l", str(directory))):
+        with suppress(FileNotFoundError):
+            process = await asyncio.create_subprocess_exec(
+                *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
+            )
+            if await process.wait() == 0:
+                return
+
+
+def _is_mounted(directory: Path) -> bool:
+    """Also true of a mount whose server is gone."""
+    try:
+        return directory.is_mount()
+    except OSError:
+        return True

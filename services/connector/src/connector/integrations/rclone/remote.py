@@ -1,0 +1,53 @@
+"""How rclone reaches a source: by variables of its environment only, never by a file or an argument."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from chassis.children import ChildCommand
+
+from connector.engine.port import OnLog
+
+_NAME = "CAIRN"
+_NICE = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Remote:
+    """A place that rclone can read. Its `repr` shows no secret."""
+
+    settings: Mapping[str, str] = field(repr=False)
+    """Options of the back end, as its documentation names them: `type`, `endpoint`, ..."""
+    path: str
+    """Within the remote, e.g. `bucket/prefix`."""
+    origin: str
+    """For people, e.g. `s3://bucket/prefix`."""
+    secrets: Sequence[str] = field(default=(), repr=False)
+    insecure_tls: bool = False
+    is_empty: bool = False
+    """Known to hold nothing: to rclone an empty part of a bucket is as good as a missing one."""
+
+    @property
+    def argument(self) -> str:
+        """The remote as an argument of a command."""
+        return f"{_NAME.lower()}:{self.path}"
+
+
+class Rclone:
+    """The rclone program at the service of one run."""
+
+    def __init__(self, program: str, *, cache_dir: Path, on_log: OnLog, cancel: asyncio.Event) -> None:
+        self._program = program
+        self._cache_dir = cache_dir
+        self.on_log = on_log
+        self.cancel = cancel
+
+    def command(self, *arguments: str, remote: Remote) -> ChildCommand:
+        """A command line of an rclone that knows the remote and writes its log as JSON."""
+        variables = {f"RCLONE_CONFIG_{_NAME}_{name.upper()}": value for name, value in remote.settings.items() if value}
+        if remote.insecure_tls:
+            variables["RCLONE_NO_CHECK_CERTIFICATE"] = "true"
+        common = ["--config", os.devnull, "--cache-dir", str(self._cache_dir), "--use-json-log"]
+        return ChildCommand(arguments=[self._program, *common, *arguments], environment=variables, nice=_NICE)

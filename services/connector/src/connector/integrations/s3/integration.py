@@ -1,0 +1,129 @@
+"""Buckets as sources, stores and destinations."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.errors import CairnError
+from contracts.connector import Integration as Manifest
+from contracts.connector import TestReport
+from obstore.store import S3Store
+
+from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.port import OnLog
+from connector.integrations.checklist import Checklist, run_test
+from connector.integrations.configuration import AppConfiguration
+from connector.integrations.errors import SourceMissing, SourceRefused, SourceUnreachable
+from connector.integrations.rclone.reading import read_remote
+from connector.integrations.rclone.remote import Remote
+from connector.integrations.s3 import testing
+from connector.integrations.s3.address import S3Address, client_options, read_address
+from connector.integrations.s3.manifest import MANIFEST
+from connector.integrations.s3.words import WrongCredentials
+from connector.integrations.store_checks import check_repository
+from connector.integrations.surroundings import Surroundings
+from connector.repository import ObjectFiles, RepositoryFiles
+
+
+class S3Integration:
+    """See `Integration`."""
+
+    manifest: Manifest = MANIFEST
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        self._surroundings = surroundings
+
+    async def test(self, configuration: AppConfiguration) -> TestReport:
+        """See `Integration.test`."""
+        return await run_test(
+            lambda checklist: _steps(checklist, configuration), is_store=configuration.kind == "store"
+        )
+
+    @asynccontextmanager
+    async def open_source(
+        self, configuration: AppConfiguration, *, on_log: OnLog, cancel: asyncio.Event
+    ) -> AsyncIterator[SourceTree]:
+        """See `Integration.open_source`: a mount of the bucket, or a copy kept for the next run."""
+        address = read_address(configuration)
+        remote = to_remote(address, is_empty=not await _has_objects(address))
+        reading = read_remote(remote, configuration, self._surroundings, on_log=on_log, cancel=cancel)
+        async with reading as tree:
+            yield tree
+
+    def store_location(self, configuration: AppConfiguration) -> StoreLocation:
+        """See `Integration.store_location`."""
+        return to_location(read_address(configuration), passphrase=configuration.text("passphrase"))
+
+    def repository_files(self, configuration: AppConfiguration) -> RepositoryFiles:
+        """See `Integration.repository_files`."""
+        return _files(read_address(configuration), patient=True)
+
+
+def to_location(address: S3Address, *, passphrase: str) -> StoreLocation:
+    """The bucket as a store of the engine."""
+    options = {
+        "s3.bucket-lookup": "dns" if address.virtual_host else "path",
+        "s3.region": address.region,
+        "s3.storage-class": address.storage_class,
+    }
+    return StoreLocation(
+        address=f"s3:{address.url}/{address.path}",
+        passphrase=passphrase,
+        credentials={"AWS_ACCESS_KEY_ID": address.access_key, "AWS_SECRET_ACCESS_KEY": address.secret_key},
+        options={name: value for name, value in options.items() if value},
+        insecure_tls=address.insecure,
+    )
+
+
+def to_remote(address: S3Address, *, is_empty: bool) -> Remote:
+    """The bucket as a remote of rclone."""
+    settings = {
+        "type": "s3",
+        "provider": "Other",
+        "access_key_id": address.access_key,
+        "secret_access_key": address.secret_key,
+        "endpoint": address.url,
+        "region": address.region,
+        "force_path_style": str(not address.virtual_host).lower(),
+        "no_check_bucket": "true",
+    }
+    return Remote(
+        settings=settings,
+        path=address.path,
+        origin=f"s3://{address.path}",
+        secrets=(address.access_key, address.secret_key),
+        insecure_tls=address.insecure,
+        is_empty=is_empty,
+    )
+
+
+async def _has_objects(address: S3Address) -> bool:
+    """Whether there is anything. Raises in words what rclone would tell late or not at all."""
+    try:
+        await testing.reach(address)
+        return await testing.has_objects(address)
+    except WrongCredentials as error:
+        raise SourceRefused(error.detail) from None
+    except CairnError as error:
+        if error.code == "bucket_missing":
+            raise SourceMissing(error.detail) from None
+        raise (SourceRefused if error.code == "s3_refused" else SourceUnreachable)(error.detail) from None
+
+
+async def _steps(checklist: Checklist, configuration: AppConfiguration) -> None:
+    await checklist.step("reachable", _reach(configuration))
+    address = read_address(configuration)
+    await checklist.step("authenticated", testing.authenticate(address))
+    await checklist.step("listable", testing.list_objects(address))
+    if configuration.kind != "source":
+        await checklist.step("writable", testing.write_probe(address))
+    if configuration.kind == "store":
+        await check_repository(checklist, _files(address, patient=False), configuration.text("passphrase"))
+
+
+async def _reach(configuration: AppConfiguration) -> str:
+    return await testing.reach(read_address(configuration))
+
+
+def _files(address: S3Address, *, patient: bool) -> ObjectFiles:
+    return ObjectFiles(S3Store(address.bucket, **client_options(address, patient=patient)), address.prefix)

@@ -1,0 +1,64 @@
+"""What the integration offers."""
+
+from contracts.assignment import AppKind
+from contracts.connector import Integration, Match, Protocol
+from contracts.values import IntegrationId
+
+from connector.integrations import schema
+
+_KINDS: tuple[AppKind, ...] = ("source", "store", "destination")
+_ROOT = {
+    "source": "The bucket to back up, or `bucket/prefix` for a part of it.",
+    "store": "The bucket that keeps the backups, or `bucket/prefix` for a part of it.",
+    "destination": "The bucket to restore to, or `bucket/prefix` for a part of it.",
+}
+
+
+def _fields(kind: AppKind) -> schema.Schema:
+    root = schema.text(
+        "Bucket", _ROOT[kind], pattern="^/?[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/.*)?$", examples=["backups/site-1"]
+    )
+    return schema.fields(
+        {
+            "root": root,
+            "access_key": schema.secret("Access key", "The id of the access key.", minLength=1),
+            "secret_access_key": schema.secret("Secret access key", "What goes with the access key.", minLength=1),
+            "passphrase": schema.passphrase(),
+            "port": schema.port(
+                "Port", "The port of the endpoint; empty: the endpoint's own, else 443 with TLS and 80 without."
+            ),
+            "region": schema.text(
+                "Region", "The bucket's region; empty: told by an AWS endpoint, else `us-east-1`.", examples=["fr-par"]
+            ),
+            "use_tls": schema.switch("TLS", "Whether the endpoint is reached through TLS (HTTPS).", default=True),
+            "tls_insecure_no_verify": schema.switch(
+                "Trust any certificate",
+                "Accept certificates that nobody vouches for. Anybody on the way can then read and change everything.",
+                default=False,
+            ),
+            "virtual_host": schema.switch(
+                "Bucket in the host name", "Reach the bucket as `bucket.host` instead of `host/bucket`.", default=False
+            ),
+            "storage_class": schema.text(
+                "Storage class",
+                "The storage class of what is written; empty: the bucket's own. Archival classes cannot be read back "
+                "at once and do not work for stores.",
+                examples=["STANDARD", "STANDARD_IA"],
+            ),
+        },
+        required=["root", "access_key", "secret_access_key"],
+    )
+
+
+MANIFEST = Integration(
+    id=IntegrationId("0b9a4f1e-6c1d-5a53-9d0a-3f1f6f3f0002"),
+    name="s3",
+    version="1.0.0",
+    title="S3 buckets",
+    matches=(Match(class_="object-storage", subclass="s3"),),
+    protocols=(Protocol(name="s3", title="S3 bucket", kinds=_KINDS, schemas={kind: _fields(kind) for kind in _KINDS}),),
+    help="A bucket of AWS S3 or of anything that speaks its protocol. The host is the endpoint of the resource (or of "
+    "the app), with or without a port. The keys need the rights to list and read the bucket; for stores and "
+    "destinations also to write and delete in it. Objects whose names cannot be paths of files (with empty parts, or "
+    "with parts that are `.` or `..`) are not backed up.",
+)

@@ -1,0 +1,101 @@
+"""The steps of a bucket's connection test; each tells what it found, or raises why it failed."""
+
+import asyncio
+import secrets
+import socket
+import ssl
+from contextlib import suppress
+
+import obstore
+from chassis.errors import PermanentError
+from obstore.exceptions import BaseError, InvalidPathError
+from obstore.store import S3Store
+
+from connector.integrations.s3.address import S3Address, client_options
+from connector.integrations.s3.words import WrongCredentials, read_refusal
+
+_CONNECT_SECONDS = 6.0
+
+
+async def reach(address: S3Address) -> str:
+    """Its host has an address, something listens there, and TLS comes about."""
+    place = f"{address.host}:{address.port}"
+    context = _tls(address) if address.scheme == "https" else None
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
+    except socket.gaierror:
+        raise _unreachable("host_unknown", f"The host {address.host} is not known (DNS).") from None
+    except ssl.SSLCertVerificationError as error:
+        raise _unreachable(
+            "tls_untrusted", f"The certificate of {place} is not trusted: {error.verify_message}."
+        ) from None
+    except ssl.SSLError:
+        raise _unreachable("tls_failed", f"{place} does not speak TLS: is use_tls right?") from None
+    except ConnectionRefusedError:
+        raise _unreachable("connection_refused", f"Connection refused: nothing listens on {place}.") from None
+    except (TimeoutError, OSError) as error:
+        words = (getattr(error, "strerror", None) or "no answer").lower()
+        raise _unreachable("unreachable", f"{place} cannot be reached: {words}.") from None
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return f"{place} answers"
+
+
+async def authenticate(address: S3Address) -> str:
+    """The server knows the keys; whether they may list the bucket is another question."""
+    try:
+        await has_objects(address)
+    except WrongCredentials:
+        raise
+    except PermanentError as error:
+        if error.code == "s3_unreachable":
+            raise
+    return "the credentials are accepted"
+
+
+async def list_objects(address: S3Address) -> str:
+    """The bucket is there and its objects can be listed."""
+    found = await has_objects(address)
+    return f"objects are there under {address.path}" if found else f"there are no objects under {address.path}"
+
+
+async def write_probe(address: S3Address) -> str:
+    """An object can be made and removed."""
+    store, key = _store(address), f"{address.prefix}/.cairn-probe-{secrets.token_hex(8)}".lstrip("/")
+    try:
+        await obstore.put_async(store, key, b"probe")
+        await obstore.delete_async(store, key)
+    except (BaseError, FileNotFoundError) as error:
+        raise read_refusal(error, bucket=address.bucket) from None
+    return "an object was made and removed"
+
+
+async def has_objects(address: S3Address) -> bool:
+    """Whether anything is there. Raises the error behind a refusal."""
+    prefix = f"{address.prefix}/" if address.prefix else None
+    try:
+        async for page in obstore.list(_store(address), prefix=prefix, chunk_size=1):
+            return bool(page)
+    except InvalidPathError:
+        return True  # An object is there, but obstore does not take its name.
+    except (BaseError, FileNotFoundError) as error:
+        raise read_refusal(error, bucket=address.bucket) from None
+    return False
+
+
+def _store(address: S3Address) -> S3Store:
+    return S3Store(address.bucket, **client_options(address, patient=False))
+
+
+def _tls(address: S3Address) -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    if address.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _unreachable(code: str, detail: str) -> PermanentError:
+    return PermanentError(code, detail)

@@ -1,0 +1,26 @@
+"""Cairn's own read-only reader of the restic repository format (versions 1 and 2)."""
+
+from connector.repository.local_files import LocalFiles
+from connector.repository.memory_files import MemoryFiles
+from connector.repository.object_files import ObjectFiles
+from connector.repository.repository import Repository
+from connector.repository.storage import FileKind, RepositoryFiles, StoredFile
+from connector.repository.structs import Config, Entry, Node, Snapshot, Summary
+from connector.repository.walk import Directory, Totals
+
+__all__ = [
+    "Config",
+    "Directory",
+    "Entry",
+    "FileKind",
+    "LocalFiles",
+    "MemoryFiles",
+    "Node",
+    "ObjectFiles",
+    "Repository",
+    "RepositoryFiles",
+    "Snapshot",
+    "StoredFile",
+    "Summary",
+    "Totals",
+]

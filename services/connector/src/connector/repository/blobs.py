@@ -1,0 +1,169 @@
+"""Blobs by their ids: found, read, authenticated, expanded and compared with their id before anyone sees a byte."""
+
+import hashlib
+import threading
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import zstandard
+
+from connector.repository.crypto import Box, NotAuthentic
+from connector.repository.errors import BlobMissing, Damaged, FileMissing
+from connector.repository.index import BlobIndex, Location
+from connector.repository.index_loading import empty_index, load_index
+from connector.repository.lru import ByteBoundedCache
+from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
+
+
+class Wanted(NamedTuple):
+    """A blob to be read, and where it lies."""
+
+    blob_id: str
+    location: Location
+
+
+class Blobs:
+    """All blobs of one repository. Safe to use from any thread."""
+
+    def __init__(self, files: RepositoryFiles, box: Box, *, cache_bytes: int) -> None:
+        self._files = files
+        self._box = box
+        self._cache: ByteBoundedCache[bytes] = ByteBoundedCache(cache_bytes)
+        self._index = empty_index()
+        self._refreshing = threading.Lock()
+        self._local = threading.local()
+
+    @property
+    def index(self) -> BlobIndex:
+        """The index as it was last loaded."""
+        return self._index
+
+    def refresh(self, *, seen: BlobIndex | None = None) -> None:
+        """Loads what changed in the index files; does nothing when `seen` was replaced in the meantime."""
+        with self._refreshing:
+            if seen is None or seen is self._index:
+                self._index = load_index(self._files, self._box, known=self._index)
+
+    def locate(self, blob_id: str) -> Location:
+        """Where a blob lies; looks for new index files once before it raises `BlobMissing`."""
+        return self._locations(blob_id)[0]
+
+    def load(self, blob_id: str, *, keep: bool = True) -> bytes:
+        """A blob's content, kept in memory for the next time if there is room and `keep` says so.
+
+        Where one copy is damaged or gone the next is tried, then the index is refreshed once. Raises `BlobMissing`,
+        or `Damaged` when no copy can be read.
+        """
+        content = self._cache.get(blob_id)
+        if content is None:
+            content = self._load_now(blob_id)
+            if keep:
+                self._cache.put(blob_id, content, size_bytes=len(content))
+        return content
+
+    def load_run(self, run: list[Wanted]) -> list[bytes]:
+        """The contents of blobs of one pack, given in ascending order of offset, with one read for all of them.
+
+        Raises as `load` does. Nothing is kept in memory.
+        """
+        cached = [self._cache.get(wanted.blob_id) for wanted in run]
+        if None not in cached:
+            return [content for content in cached if content is not None]
+        first, last = run[0].location, run[-1].location
+        try:
+            data = memoryview(self._read(first.pack, offset=first.offset, length=last.end - first.offset))
+        except Damaged:
+            return [self._load_now(wanted.blob_id) for wanted in run]
+        return [self._opened_or_loaded(wanted, data, base=first.offset) for wanted in run]
+
+    def _opened_or_loaded(self, wanted: Wanted, data: memoryview, *, base: int) -> bytes:
+        location = wanted.location
+        try:
+            return self._opened(wanted.blob_id, location, data[location.offset - base : location.end - base])
+        except Damaged:
+            return self._load_now(wanted.blob_id)
+
+    def _load_now(self, blob_id: str) -> bytes:
+        index = self._index
+        try:
+            return self._load_any(blob_id)
+        except FileMissing:
+            self.refresh(seen=index)
+            return self._load_any(blob_id)
+
+    def _load_any(self, blob_id: str) -> bytes:
+        failures = []
+        for location in self._locations(blob_id):
+            try:
+                sealed = self._read(location.pack, offset=location.offset, length=location.length)
+                return self._opened(blob_id, location, sealed)
+            except Damaged as error:
+                failures.append(error)
+        raise next((error for error in failures if isinstance(error, FileMissing)), failures[0])
+
+    def _locations(self, blob_id: str) -> list[Location]:
+        index, key = self._index, _binary(blob_id)
+        found = list(index.locations(key))
+        if not found:
+            self.refresh(seen=index)
+            found = list(self._index.locations(key))
+        if not found:
+            raise BlobMissing(blob_id)
+        return found
+
+    def _read(self, pack: str, *, offset: int, length: int) -> bytes:
+        return self._files.read_range(FileKind.PACK, pack, offset=offset, length=length)
+
+    def _opened(self, blob_id: str, location: Location, sealed: bytes | memoryview) -> bytes:
+        try:
+            content = self._box.open(sealed)
+            if location.compressed:
+                content = self._decompressor().decompress(content, max_output_size=location.plain_length)
+        except NotAuthentic:
+            raise _damaged(location, blob_id, "is not authentic") from None
+        except zstandard.ZstdError:
+            raise _damaged(location, blob_id, "cannot be expanded") from None
+        if len(content) != location.plain_length or hashlib.sha256(content).hexdigest() != blob_id:
+            raise _damaged(location, blob_id, "has another content than its id says")
+        return content
+
+    def _decompressor(self) -> zstandard.ZstdDecompressor:
+        try:
+            decompressor: zstandard.ZstdDecompressor = self._local.decompressor
+        except AttributeError:
+            decompressor = self._local.decompressor = zstandard.ZstdDecompressor()
+        return decompressor
+
+
+def runs(wanted: Iterable[Wanted], *, max_bytes: int, max_gap: int) -> Iterator[list[Wanted]]:
+    """Neighbours of one pack put together, so that each run costs one read of at most `max_bytes` (or one blob).
+
+    Blobs stay in the order given; gaps of up to `max_gap` bytes between two of them are read over.
+    """
+    run: list[Wanted] = []
+    for item in wanted:
+        if run and not _continues(run, item.location, max_bytes=max_bytes, max_gap=max_gap):
+            yield run
+            run = []
+        run.append(item)
+    if run:
+        yield run
+
+
+def _continues(run: list[Wanted], location: Location, *, max_bytes: int, max_gap: int) -> bool:
+    first, last = run[0].location, run[-1].location
+    return (
+        location.pack == last.pack
+        and 0 <= location.offset - last.end <= max_gap
+        and location.end - first.offset <= max_bytes
+    )
+
+
+def _binary(blob_id: str) -> bytes:
+    if not is_storage_name(blob_id):
+        raise BlobMissing(blob_id)
+    return bytes.fromhex(blob_id)
+
+
+def _damaged(location: Location, blob_id: str, what: str) -> Damaged:
+    return Damaged(FileKind.PACK.word, location.pack, why=f"its blob {blob_id} {what}")

@@ -1,0 +1,107 @@
+"""What can go wrong while a repository is read. No text here ever holds a secret or a piece of content."""
+
+from chassis.errors import CairnError, Invalid, NotFound, PermanentError, TemporaryError
+
+
+class RepositoryError(CairnError):
+    """A read that failed; `code` is stable, `detail` is for people."""
+
+
+class RepositoryNotFound(RepositoryError, NotFound):
+    """There is no repository at this place."""
+
+    def __init__(self) -> None:
+        super().__init__("repository_not_found", "There is no repository here: the file 'config' is missing.")
+
+
+class WrongPassword(RepositoryError, PermanentError):
+    """No key of the repository opens with this password."""
+
+    def __init__(self, keys: int) -> None:
+        self.keys = keys
+        super().__init__("wrong_password", f"The password opens none of the repository's keys ({keys} tried).")
+
+
+class UnsupportedVersion(RepositoryError, PermanentError):
+    """The repository has a format that this reader does not know."""
+
+    def __init__(self, version: int) -> None:
+        self.version = version
+        detail = f"The repository has format version {version}; versions 1 and 2 can be read."
+        super().__init__("unsupported_repository_version", detail)
+
+
+class Damaged(RepositoryError, PermanentError):
+    """Something stored in the repository is not what was written; nothing of it was handed out."""
+
+    def __init__(self, what: str, name: str, *, why: str) -> None:
+        self.what, self.name, self.why = what, name, why
+        thing = f"{what} {name}".rstrip()
+        super().__init__("repository_damaged", f"The {thing} is damaged: {why}.")
+
+
+class FileMissing(Damaged):
+    """A file that the repository refers to is gone."""
+
+    def __init__(self, what: str, name: str) -> None:
+        super().__init__(what, name, why="the file is missing")
+
+
+class BlobMissing(RepositoryError, PermanentError):
+    """No index file of the repository knows this blob."""
+
+    def __init__(self, blob_id: str) -> None:
+        self.blob_id = blob_id
+        super().__init__("blob_missing", f"The repository does not hold the blob {blob_id}.")
+
+
+class SnapshotNotFound(RepositoryError, NotFound):
+    """No snapshot has this id or prefix, or more than one does."""
+
+    def __init__(self, prefix: str, *, matches: int = 0) -> None:
+        self.prefix, self.matches = prefix, matches
+        found = f"{matches} snapshots have ids that begin with" if matches else "No snapshot has the id"
+        super().__init__("snapshot_not_found", f"{found} {prefix!r}.")
+
+
+class PathNotFound(RepositoryError, NotFound):
+    """The snapshot has nothing at this path."""
+
+    def __init__(self, path: bytes) -> None:
+        self.path = path
+        super().__init__("path_not_found", f"The snapshot has nothing at {_printable(path)}.")
+
+
+class NotAFile(RepositoryError, Invalid):
+    """The path is there, but it is not a file with content."""
+
+    def __init__(self, path: bytes, *, type_: str) -> None:
+        self.path, self.type = path, type_
+        super().__init__("not_a_file", f"{_printable(path)} is not a file but has the type {type_!r}.")
+
+
+class NotADirectory(RepositoryError, Invalid):
+    """The path goes on below something that is not a directory."""
+
+    def __init__(self, path: bytes, *, type_: str) -> None:
+        self.path, self.type = path, type_
+        super().__init__("not_a_directory", f"{_printable(path)} is not a directory but has the type {type_!r}.")
+
+
+class StoreUnavailable(RepositoryError, TemporaryError):
+    """The place that keeps the repository did not answer; trying again may help."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("store_unavailable", f"The store cannot be reached: {why}.")
+
+
+class AccessDenied(RepositoryError, PermanentError):
+    """The place that keeps the repository refused us."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        super().__init__("store_access_denied", f"The store denies access to {what}.")
+
+
+def _printable(path: bytes) -> str:
+    return repr(path.decode("utf-8", "backslashreplace"))

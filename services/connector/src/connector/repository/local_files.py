@@ -1,0 +1,68 @@
+"""A repository in a directory of this machine."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from connector.repository.errors import AccessDenied, FileMissing, StoreUnavailable
+from connector.repository.storage import FileKind, StoredFile, exactly, is_storage_name, relative_path
+
+
+class LocalFiles:
+    """`RepositoryFiles` over a directory. A file is open only while it is read, so pruned packs free their space."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def list(self, kind: FileKind) -> Iterator[StoredFile]:
+        """See `RepositoryFiles.list`."""
+        with _translated(kind, ""):
+            yield from _files_below(self._root / kind.value, nested=kind is FileKind.PACK)
+
+    def read(self, kind: FileKind, name: str) -> bytes:
+        """See `RepositoryFiles.read`."""
+        with _translated(kind, name):
+            return (self._root / relative_path(kind, name)).read_bytes()
+
+    def read_range(self, kind: FileKind, name: str, *, offset: int, length: int) -> bytes:
+        """See `RepositoryFiles.read_range`."""
+        with _translated(kind, name):
+            data = _pread(f"{self._root}/{relative_path(kind, name)}", length, offset)
+        return exactly(data, length, kind=kind, name=name)
+
+
+def _pread(path: str, length: int, offset: int) -> bytes:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.pread(descriptor, length, offset)
+        while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
+            data += more
+        return data
+    finally:
+        os.close(descriptor)
+
+
+def _files_below(directory: Path, *, nested: bool) -> Iterator[StoredFile]:
+    try:
+        entries = os.scandir(directory)
+    except FileNotFoundError:
+        return
+    with entries:
+        for entry in entries:
+            if nested and entry.is_dir():
+                yield from _files_below(Path(entry.path), nested=False)
+            elif is_storage_name(entry.name):
+                yield StoredFile(entry.name, entry.stat().st_size)
+
+
+@contextmanager
+def _translated(kind: FileKind, name: str) -> Iterator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise FileMissing(kind.word, name) from error
+    except PermissionError as error:
+        raise AccessDenied(f"{kind.word} {name}".rstrip()) from error
+    except OSError as error:
+        raise StoreUnavailable(error.strerror or type(error).__name__) from error

@@ -1,0 +1,76 @@
+"""A repository in an object store: S3, Azure, GCS, or any other that obstore reaches."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, cast
+
+import obstore
+from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
+
+from connector.repository.errors import AccessDenied, FileMissing, StoreUnavailable
+from connector.repository.signed_ranges import SignedRanges
+from connector.repository.storage import FileKind, StoredFile, exactly, is_storage_name, relative_path
+
+if TYPE_CHECKING:
+    from obstore.store import ObjectStore, S3Store
+
+_LIST_PAGE = 1000
+# obstore has no classes of its own for these two answers.
+_NOT_PARTIAL = "non-partial response"
+_BEYOND_THE_END = "status code: 416"
+
+
+class ObjectFiles:
+    """`RepositoryFiles` over an object store; `prefix` is where the repository begins in it."""
+
+    def __init__(self, store: "ObjectStore", prefix: str = "") -> None:
+        self._store = store
+        self._signed: SignedRanges | None = None
+        self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+
+    def list(self, kind: FileKind) -> Iterator[StoredFile]:
+        """See `RepositoryFiles.list`."""
+        with _translated(kind, ""):
+            for page in obstore.list(self._store, prefix=f"{self._prefix}{kind.value}/", chunk_size=_LIST_PAGE):
+                for found in page:
+                    name = found["path"].rpartition("/")[2]
+                    if is_storage_name(name):
+                        yield StoredFile(name, found["size"])
+
+    def read(self, kind: FileKind, name: str) -> bytes:
+        """See `RepositoryFiles.read`."""
+        with _translated(kind, name):
+            return bytes(obstore.get(self._store, self._path(kind, name)).bytes())
+
+    def read_range(self, kind: FileKind, name: str, *, offset: int, length: int) -> bytes:
+        """See `RepositoryFiles.read_range`."""
+        with _translated(kind, name):
+            data = self._range(self._path(kind, name), offset, length)
+        return exactly(data, length, kind=kind, name=name)
+
+    def _range(self, path: str, offset: int, length: int) -> bytes:
+        if self._signed is None:
+            try:
+                return bytes(obstore.get_range(self._store, path, start=offset, length=length))
+            except GenericError as error:
+                if _BEYOND_THE_END in str(error):
+                    return b""
+                if _NOT_PARTIAL not in str(error):
+                    raise
+        self._signed = self._signed or SignedRanges(cast("S3Store", self._store))
+        return self._signed.read(path, offset=offset, length=length)
+
+    def _path(self, kind: FileKind, name: str) -> str:
+        return self._prefix + relative_path(kind, name)
+
+
+@contextmanager
+def _translated(kind: FileKind, name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise FileMissing(kind.word, name) from error
+    except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
+        raise AccessDenied(f"{kind.word} {name}".rstrip()) from error
+    except BaseError as error:
+        raise StoreUnavailable("the object store did not answer as expected") from error

@@ -1,0 +1,188 @@
+"""A restic repository, opened for reading. Nothing here writes, locks or waits for a lock."""
+
+from bisect import bisect_left
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from connector.repository import content, walk
+from connector.repository.blobs import Blobs
+from connector.repository.crypto import Box
+from connector.repository.documents import open_document, read_document
+from connector.repository.errors import (
+    Damaged,
+    FileMissing,
+    NotADirectory,
+    NotAFile,
+    PathNotFound,
+    RepositoryNotFound,
+    SnapshotNotFound,
+    UnsupportedVersion,
+)
+from connector.repository.keys import unlock
+from connector.repository.lru import ByteBoundedCache
+from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
+from connector.repository.structs import Config, Node, Snapshot, Tree
+
+_VERSIONS = (1, 2)
+_THREADS = 6
+_GO_DIRECTORY = 1 << 31
+_DECODED_RATIO = 3
+
+_config = msgspec.json.Decoder(Config)
+_snapshot = msgspec.json.Decoder(Snapshot)
+_tree = msgspec.json.Decoder(Tree)
+
+
+class Repository:
+    """Snapshots, directories and file contents of one repository. Safe to use from any thread; close it after use."""
+
+    def __init__(self, files: RepositoryFiles, box: Box, config: Config, *, cache_bytes: int) -> None:
+        self.config = config
+        self._files = files
+        self._box = box
+        self._blobs = Blobs(files, box, cache_bytes=cache_bytes // 2)
+        self._trees: ByteBoundedCache[list[Node]] = ByteBoundedCache(cache_bytes // 2)
+        self._snapshots: dict[str, Snapshot] = {}
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="repository")
+
+    @classmethod
+    def open(cls, files: RepositoryFiles, password: str, *, cache_bytes: int = 64 << 20) -> Self:
+        """Opens a repository and loads its index; `cache_bytes` bounds the contents kept in memory.
+
+        Raises `RepositoryNotFound`, `WrongPassword`, `UnsupportedVersion`, `Damaged`, or what `RepositoryFiles` does.
+        """
+        try:
+            sealed = files.read(FileKind.CONFIG, "")
+        except FileMissing:
+            raise RepositoryNotFound from None
+        box = unlock(files, password)
+        config = open_document(sealed, FileKind.CONFIG, "", box=box, decoder=_config)
+        if config.version not in _VERSIONS:
+            raise UnsupportedVersion(config.version)
+        repository = cls(files, box, config, cache_bytes=cache_bytes)
+        repository.refresh()
+        return repository
+
+    def close(self) -> None:
+        """Ends the threads that read ahead; nothing can be read afterwards."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def refresh(self) -> None:
+        """Takes in what was written or pruned since; happens by itself when something is not found."""
+        self._blobs.refresh()
+
+    @property
+    def index_size(self) -> int:
+        """How many blobs the index knows."""
+        return len(self._blobs.index)
+
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots as they are now, oldest first; raises `Damaged` when one cannot be read."""
+        names = [found.name for found in self._files.list(FileKind.SNAPSHOT)]
+        known = self._snapshots
+        read = self._pool.map(self._read_snapshot, [name for name in names if name not in known])
+        new = {snapshot.id: snapshot for snapshot in read if snapshot is not None}
+        self._snapshots = {name: found for name in names if (found := known.get(name) or new.get(name))}
+        return sorted(self._snapshots.values(), key=lambda snapshot: (snapshot.time_ns, snapshot.id))
+
+    def snapshot(self, prefix: str) -> Snapshot:
+        """The snapshot whose id begins so; raises `SnapshotNotFound` when none or several do."""
+        if is_storage_name(prefix):
+            found = [prefix]
+        else:
+            found = [name for name, _ in self._files.list(FileKind.SNAPSHOT) if prefix and name.startswith(prefix)]
+        snapshot = self._read_snapshot(found[0]) if len(found) == 1 else None
+        if snapshot is None:
+            raise SnapshotNotFound(prefix, matches=len(found) if len(found) > 1 else 0)
+        return snapshot
+
+    def load_blob(self, blob_id: str) -> bytes:
+        """A blob's content, compared with its id; raises `BlobMissing` or `Damaged`."""
+        return self._blobs.load(blob_id)
+
+    def tree(self, tree_id: str) -> list[Node]:
+        """The nodes of a directory, in the order of the bytes of their names; the list is shared: leave it as it is.
+
+        Raises `BlobMissing` or `Damaged`.
+        """
+        nodes = self._trees.get(tree_id)
+        if nodes is None:
+            data = self._blobs.load(tree_id, keep=False)
+            try:
+                nodes = _tree.decode(data).nodes or []
+            except msgspec.MsgspecError as error:
+                raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
+            self._trees.put(tree_id, nodes, size_bytes=_DECODED_RATIO * len(data))
+        return nodes
+
+    def resolve(self, root: str, path: bytes, *, shown: bool = False) -> Node:
+        """The node at a path below the tree `root`; "/" is a directory without a name.
+
+        Symbolic links are not followed and ".." is a name like any other. With `shown`, a name that does not exist
+        may also be the shown form of one that is not UTF-8. Raises `PathNotFound`, or `NotADirectory` where the path
+        goes on below something else.
+        """
+        node = Node(quoted_name="", type="dir", mode=_GO_DIRECTORY | 0o755, subtree=root)
+        walked = b""
+        for name in filter(None, path.split(b"/")):
+            if node.type != "dir":
+                raise NotADirectory(walked, type_=node.type)
+            child = _named(self.tree(node.subtree), name, shown=shown) if node.subtree else None
+            if child is None:
+                raise PathNotFound(path)
+            node, walked = child, walked + b"/" + name
+        return node
+
+    def content_length(self, node: Node) -> int:
+        """How many bytes `read` has for a file, by the index; raises `NotAFile` or `BlobMissing`."""
+        return content.content_length(self._blobs, _blobs_of(node))
+
+    def read(self, node: Node, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """The bytes of a file from `offset`, `length` of them or all that follow, in pieces of at most a blob.
+
+        Nothing that lies before `offset` is read from the store; about 12 MiB are read ahead. Raises `NotAFile` at
+        once, `BlobMissing` and `Damaged` while reading, before any byte of the blob in question.
+        """
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length are not negative")
+        return content.read_content(self._blobs, _blobs_of(node), pool=self._pool, offset=offset, length=length)
+
+    def walk_new(self, root: str, known: walk.Known) -> Iterator[walk.Directory]:
+        """See `walk.walk_new`."""
+        return walk.walk_new(self._blobs, root, known=known, pool=self._pool)
+
+    def _read_snapshot(self, name: str) -> Snapshot | None:
+        """A snapshot, or None when it was forgotten in the meantime."""
+        try:
+            found = read_document(self._files, FileKind.SNAPSHOT, name, box=self._box, decoder=_snapshot)
+        except FileMissing:
+            return None
+        return msgspec.structs.replace(found, id=name)
+
+
+def _blobs_of(node: Node) -> tuple[str, ...]:
+    if node.type != "file":
+        raise NotAFile(node.name, type_=node.type)
+    return node.content or ()
+
+
+def _named(nodes: list[Node], name: bytes, *, shown: bool) -> Node | None:
+    slot = bisect_left(nodes, name, key=lambda node: node.name)
+    if slot < len(nodes) and nodes[slot].name == name:
+        return nodes[slot]
+    exact = next((node for node in nodes if node.name == name), None)
+    if exact is not None or not shown:
+        return exact
+    return next((node for node in nodes if node.shown_name.encode() == name), None)

@@ -1,0 +1,79 @@
+"""Ranges of an object through signed addresses, for S3 servers that obstore takes no range from.
+
+obstore insists on status 206. Some servers (rclone's among them) send the right range and its `Content-Range` with
+status 200. Signed addresses are secrets as long as they are valid: they are in no log and in no error here, which is
+why this speaks plain `http.client` and not a library that logs what it asks for.
+"""
+
+import threading
+from datetime import timedelta
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import obstore
+
+from connector.repository.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from obstore.store import AzureStore, GCSStore, S3Store
+
+_VALID = timedelta(minutes=10)
+_TIMEOUT_SECONDS = 60
+
+
+class SignedRanges:
+    """Reads ranges with one kept connection per thread."""
+
+    def __init__(self, store: "S3Store | GCSStore | AzureStore") -> None:
+        self._store = store
+        self._local = threading.local()
+
+    def read(self, path: str, *, offset: int, length: int) -> bytes:
+        """The range, or as much of it as the object has.
+
+        Raises `FileNotFoundError`, `PermissionError`, or `StoreUnavailable` for any other answer.
+        """
+        parts = urlsplit(obstore.sign(self._store, "GET", path, _VALID))
+        asked = {"Range": f"bytes={offset}-{offset + length - 1}"}
+        try:
+            response, body = self._get(parts.scheme, parts.netloc, f"{parts.path}?{parts.query}", headers=asked)
+        except (OSError, HTTPException) as error:
+            raise StoreUnavailable(type(error).__name__) from None
+        return _range_of(response, body, offset=offset, length=length)
+
+    def _get(self, scheme: str, host: str, target: str, *, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
+        kept = self._connection(scheme, host)
+        try:
+            return _ask(kept, target, headers)
+        except (ConnectionError, HTTPException):  # a kept connection may have been closed meanwhile
+            kept.close()
+            return _ask(kept, target, headers)
+
+    def _connection(self, scheme: str, host: str) -> HTTPConnection:
+        connections: dict[tuple[str, str], HTTPConnection] = self._local.__dict__.setdefault("connections", {})
+        if (scheme, host) not in connections:
+            kind = HTTPSConnection if scheme == "https" else HTTPConnection
+            connections[scheme, host] = kind(host, timeout=_TIMEOUT_SECONDS)
+        return connections[scheme, host]
+
+
+def _ask(connection: HTTPConnection, target: str, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
+    connection.request("GET", target, headers=headers)
+    response = connection.getresponse()
+    return response, response.read()
+
+
+def _range_of(response: HTTPResponse, body: bytes, *, offset: int, length: int) -> bytes:
+    if response.status == 404:
+        raise FileNotFoundError
+    if response.status in (401, 403):
+        raise PermissionError
+    if response.status == 416:
+        return b""
+    sent = response.headers.get("Content-Range")
+    if response.status == 200 and sent is None:  # the whole object
+        return body[offset : offset + length]
+    if response.status in (200, 206) and sent is not None and sent.startswith(f"bytes {offset}-"):
+        return body
+    raise StoreUnavailable(f"it answered a range with status {response.status}")

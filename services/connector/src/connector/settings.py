@@ -1,0 +1,40 @@
+"""Settings of a connector worker."""
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+from chassis.settings import CommonSettings
+from contracts.topics import DEFAULT_POOL
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
+
+
+class Settings(CommonSettings):
+    """Beside the common ones: what a worker may touch, how much it does at once, where its tools are."""
+
+    master_key_file: Path = Field(description="File with the master key that opens secrets: 32 bytes, base64")
+    allowed_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description="Directories that sources and stores on disk must lie in, joined by `:`; empty: none"
+    )
+    state_dir: Path | None = Field(default=None, description="Cairn's own state; never backed up, never a store")
+    work_dir: Path = Field(
+        default=Path(tempfile.gettempdir()) / "cairn-connector", description="Scratch files, caches, private files"
+    )
+    restic: str = Field(default="restic", description="The restic executable")
+    rclone: str = Field(default="rclone", description="The rclone executable")
+    pool: str = Field(default=DEFAULT_POOL, description="Pool of workers this one belongs to")
+    slots: int = Field(default=2, ge=1, description="Tasks run at once")
+    command_slots: int = Field(default=4, ge=1, description="Connection tests and initializations run at once")
+    lease_seconds: float = Field(default=15, gt=1, description="Silence after which another worker takes over")
+    poll_seconds: float = Field(default=1, gt=0, description="Pause between looks for work nobody was told about")
+    app_patience_seconds: float = Field(default=10, description="How long an app's revision is waited for")
+    browsable_patience_seconds: float = Field(default=60, description="How long a backup waits for the restore index")
+    open_stores: int = Field(default=8, ge=1, description="Repositories kept open for reading")
+    store_cache_bytes: int = Field(default=64 << 20, description="Contents kept in memory per open repository")
+
+    @field_validator("allowed_roots", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(Path(p) for p in value.split(os.pathsep) if p) if isinstance(value, str) else value

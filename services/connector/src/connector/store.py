@@ -1,0 +1,147 @@
+"""What a worker keeps: the apps it may have to reach, the work it was asked for, and who is at it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from chassis.mongo import Collection, Database, Document, DuplicateKeyError
+from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
+from chassis.records import MongoRecords, Records
+from contracts.assignment import App
+from contracts.values import OrganizationId, Value
+
+from connector.domain import Attempt, Kind, Lane, Work
+
+OPEN_LIMIT = 500
+
+
+class KnownApp(Value):
+    """An app as last heard of; removed when `app` is None. Secrets are sealed as they came."""
+
+    revision: int
+    app: App | None = None
+
+
+class WorkQueue(Protocol):
+    """Work that was asked for, and what was asked to be stopped."""
+
+    async def add(self, work: Work) -> bool:
+        """Keep new work, open. False, and nothing changed, when work with this id is there already."""
+        ...
+
+    async def get(self, org: OrganizationId, work_id: str) -> Work | None:
+        """Work by its id, open or not."""
+        ...
+
+    async def waiting(self, *, pool: str, lane: Lane) -> list[Work]:
+        """Open work of all organizations for the workers of a pool, oldest first, at most `OPEN_LIMIT`."""
+        ...
+
+    async def close(self, org: OrganizationId, work_id: str) -> None:
+        """Note that work is done. Harmless when done twice."""
+        ...
+
+    async def cancel(self, org: OrganizationId, work_id: str) -> None:
+        """Note that work should be stopped, whether it is there or not. Harmless when done twice."""
+        ...
+
+    async def is_cancelled(self, org: OrganizationId, work_id: str) -> bool:
+        """Whether work should be stopped."""
+        ...
+
+
+@dataclass(frozen=True)
+class Store:
+    """Everything a worker keeps."""
+
+    apps: Records[KnownApp]
+    attempts: Records[Attempt]
+    work: WorkQueue
+
+    async def attempts_at(self, org: OrganizationId, work_id: str) -> list[Attempt]:
+        """All attempts at a piece of work, by number."""
+        found = await self.attempts.find(org, {"work": work_id})
+        return sorted(found.items, key=lambda a: a.number)
+
+
+class MongoWorkQueue:
+    """`WorkQueue` in two collections. Whether work is open is the one field that changes, and only one way."""
+
+    def __init__(self, work: Collection, cancellations: Collection) -> None:
+        self._work = work
+        self._cancellations = cancellations
+
+    async def setup(self) -> None:
+        """Create the index that looking for work needs."""
+        await self._work.create_index("queue")
+
+    async def add(self, work: Work) -> bool:
+        """See `WorkQueue`."""
+        return await _inserted(self._work, _document(work))
+
+    async def get(self, org: OrganizationId, work_id: str) -> Work | None:
+        """See `WorkQueue`."""
+        found = await self._work.find_one({"_id": work_id, "org": org})
+        return _work(found) if found else None
+
+    async def waiting(self, *, pool: str, lane: Lane) -> list[Work]:
+        """See `WorkQueue`."""
+        found = self._work.find({"queue": _queue(pool, lane)}).sort("at", 1).limit(OPEN_LIMIT)
+        return [_work(document) async for document in found]
+
+    async def close(self, org: OrganizationId, work_id: str) -> None:
+        """See `WorkQueue`."""
+        await self._work.update_one({"_id": work_id, "org": org}, {"$set": {"state": "closed", "queue": None}})
+
+    async def cancel(self, org: OrganizationId, work_id: str) -> None:
+        """See `WorkQueue`."""
+        await _inserted(self._cancellations, {"_id": work_id, "org": org})
+
+    async def is_cancelled(self, org: OrganizationId, work_id: str) -> bool:
+        """See `WorkQueue`."""
+        return await self._cancellations.find_one({"_id": work_id, "org": org}) is not None
+
+
+async def open_store(database: Database, outbox: Outbox) -> Store:
+    """The store of a worker, with its indexes made."""
+    apps = MongoRecords(database["apps"], KnownApp, outbox)
+    attempts = MongoRecords(
+        database["attempts"], Attempt, outbox, keys=lambda a: {"work": a.work_id}, indexed=("work",)
+    )
+    work = MongoWorkQueue(database["work"], database["cancellations"])
+    await asyncio.gather(apps.setup(), attempts.setup(), work.setup())
+    return Store(apps, attempts, work)
+
+
+def _queue(pool: str, lane: Lane) -> str:
+    return f"{pool}/{lane}"
+
+
+def _document(work: Work) -> Document:
+    cause = envelope_to_entry(work.cause, kind="work", record_id=work.id, revision=0)
+    return {
+        "_id": work.id,
+        "org": work.organization_id,
+        "state": "open",
+        "queue": _queue(work.pool, work.kind.lane),
+        **work.model_dump(include={"kind", "pool", "at", "traceparent", "tracestate"}, mode="python"),
+        "kind": work.kind.value,
+        "cause": cause,
+    }
+
+
+def _work(document: Document) -> Work:
+    return Work(
+        id=document["_id"],
+        kind=Kind(document["kind"]),
+        cause=entry_to_envelope(document["cause"]),
+        **{name: document[name] for name in ("pool", "at", "traceparent", "tracestate")},
+    )
+
+
+async def _inserted(collection: Collection, document: Document) -> bool:
+    try:
+        await collection.insert_one(document)
+    except DuplicateKeyError:
+        return False
+    return True

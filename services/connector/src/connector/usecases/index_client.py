@@ -1,0 +1,80 @@
+"""Asking the restore index what it has."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeVar
+
+from chassis.client import ServiceClient
+from chassis.errors import NotFound
+from chassis.mongo import Unavailable
+from chassis.tokens import Caller
+from contracts.restore_index import Totals
+from contracts.values import OrganizationId
+
+from connector.repository import Totals as Below
+
+T = TypeVar("T")
+IDS_PER_QUESTION = 4096
+PATIENCE_SECONDS = 60.0
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
+_WORKER = "connector"
+
+
+class IndexClient:
+    """The restore index, asked on behalf of an organization. Raises `Unavailable` when it stays silent."""
+
+    def __init__(self, service: ServiceClient) -> None:
+        self._service = service
+
+    async def known(self, org: OrganizationId, store_id: str, tree_ids: list[str]) -> dict[str, Below]:
+        """Which of these directories of a store are known whole, with their totals."""
+        found: dict[str, Below] = {}
+        for start in range(0, len(tree_ids), IDS_PER_QUESTION):
+            question = {"store_id": store_id, "tree_ids": tree_ids[start : start + IDS_PER_QUESTION]}
+            answer = await _patiently(lambda asked=question: self._post(org, asked))  # type: ignore[misc]
+            found |= {tree_id: _below(totals) for tree_id, totals in answer.items()}
+        return found
+
+    async def await_browsable(self, org: OrganizationId, snapshot_id: str, *, patience_seconds: float) -> bool:
+        """Wait until a restore point can be browsed; False when that takes too long."""
+        deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
+        while not await self._is_browsable(org, snapshot_id):
+            if time.monotonic() >= deadline:
+                return False
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+        return True
+
+    async def _is_browsable(self, org: OrganizationId, snapshot_id: str) -> bool:
+        try:
+            found = await self._service.get(f"/internal/restore-points/{snapshot_id}", _caller(org))
+        except (NotFound, Unavailable):
+            return False
+        return bool(found.get("browsable"))
+
+    async def _post(self, org: OrganizationId, question: dict[str, object]) -> Mapping[str, object]:
+        answer = await self._service.post("/internal/directories/known", _caller(org), question)
+        return dict(answer["known"])
+
+
+def _caller(org: OrganizationId) -> Caller:
+    return Caller(organization_id=org, account_id=_WORKER)
+
+
+def _below(totals: object) -> Below:
+    read = Totals.model_validate(totals)
+    return Below(files=read.files, dirs=read.directories, bytes=read.bytes)
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await ask()
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 5)

@@ -1,0 +1,167 @@
+"""Telling the restore index what a restore point holds: only the directories that it has not met."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import CancelledError, Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from threading import Event, Lock, Semaphore
+from typing import NamedTuple
+
+from chassis import names
+from chassis.envelopes import envelope
+from chassis.publisher import Publisher
+from chassis.telemetry import span
+from contracts.restore_index import DirectoriesListed, DirectoryPage, RestorePoint, RestorePointListed
+
+from connector.repository import Repository, Totals
+from connector.usecases.index_client import IndexClient
+from connector.usecases.lease import Lease
+from connector.usecases.pages import PageMaker
+
+BATCH_BYTES = 500_000
+BATCHES_AHEAD = 4
+_PAGE_OVERHEAD = 400
+
+
+class Listed(NamedTuple):
+    """How much was new."""
+
+    directories: int = 0
+    entries: int = 0
+
+
+OnListed = Callable[[Listed], None]
+"""Called with what was sent so far."""
+
+
+@dataclass(frozen=True)
+class _Batch:
+    pages: tuple[DirectoryPage, ...]
+    listed: Listed
+    """Up to and with this batch."""
+
+
+class Lister:
+    """Lists restore points of stores; the walk runs in a thread, and never far ahead of what Kafka has taken."""
+
+    def __init__(self, publisher: Publisher, index: IndexClient) -> None:
+        self._publisher = publisher
+        self._index = index
+
+    async def list_restore_point(
+        self, lease: Lease, repository: Repository, point: RestorePoint, *, on_listed: OnListed
+    ) -> Listed:
+        """Send what is new, children before parents, then that it is complete.
+
+        Raises `LeaseLost`, `Unavailable`, or what reading the repository raises. Doing it twice changes nothing.
+        """
+        org, store_id, listed = lease.work.organization_id, point.store_id, Listed()
+        questions = _Questions(lambda tree_ids: self._index.known(org, store_id, tree_ids))
+        with span("connector.index", attributes={names.STORE: store_id}):
+            async with _ahead(lambda: _batches(repository, point.tree_id, questions.ask), questions) as batches:
+                async for batch in batches:
+                    event = DirectoriesListed.model_construct(
+                        organization_id=org, store_id=store_id, directories=batch.pages
+                    )
+                    await self._send(lease, event)
+                    listed = batch.listed
+                    on_listed(listed)
+            await self._send(lease, RestorePointListed(organization_id=org, store_id=store_id, restore_point=point))
+        return listed
+
+    async def _send(self, lease: Lease, event: DirectoriesListed | RestorePointListed) -> None:
+        """One at a time: the order within the partition is part of what is said."""
+        lease.check()
+        await self._publisher.send(envelope(event, service="connector", cause=lease.work.cause))
+
+
+class _Abandoned(Exception):
+    """Nobody waits for the listing any more."""
+
+
+class _Questions:
+    """Questions of a thread to the restore index, asked on the event loop; once ended, they raise."""
+
+    def __init__(self, known: Callable[[list[str]], Coroutine[object, object, Mapping[str, Totals]]]) -> None:
+        self._known = known
+        self._loop = asyncio.get_running_loop()
+        self._lock = Lock()
+        self._asked: Future[Mapping[str, Totals]] | None = None
+        self._ended = False
+
+    def ask(self, tree_ids: list[str]) -> Mapping[str, Totals]:
+        with self._lock:
+            if self._ended:
+                raise _Abandoned
+            self._asked = asked = asyncio.run_coroutine_threadsafe(self._known(tree_ids), self._loop)
+        try:
+            return asked.result()
+        except CancelledError:
+            raise _Abandoned from None
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+            if self._asked is not None:
+                self._asked.cancel()
+
+
+def _batches(
+    repository: Repository, tree_id: str, known: Callable[[list[str]], Mapping[str, Totals]]
+) -> Iterator[_Batch]:
+    maker = PageMaker()
+
+    def remembered(tree_ids: list[str]) -> Mapping[str, Totals]:
+        answer = known(tree_ids)
+        maker.remember(answer)
+        return answer
+
+    pages: list[DirectoryPage] = []
+    size = directories = entries = 0
+    for directory in repository.walk_new(tree_id, remembered):
+        directories, entries = directories + 1, entries + len(directory.entries)
+        for page in maker.pages(directory):
+            added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD + sum(map(len, page.first_names)) * 2
+            if pages and size + added > BATCH_BYTES:
+                yield _Batch(tuple(pages), Listed(directories, entries))
+                pages, size = [], 0
+            pages.append(page)
+            size += added
+    if pages:
+        yield _Batch(tuple(pages), Listed(directories, entries))
+
+
+@asynccontextmanager
+async def _ahead(make: Callable[[], Iterator[_Batch]], questions: _Questions) -> AsyncIterator[AsyncIterator[_Batch]]:
+    """Run an iterator in a thread, at most `BATCHES_AHEAD` items ahead; leaving the context stops it."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[_Batch | None] = asyncio.Queue()
+    gate, abandoned = Semaphore(BATCHES_AHEAD), Event()
+
+    def run() -> None:
+        try:
+            for item in make():
+                gate.acquire()
+                if abandoned.is_set():
+                    return
+                loop.call_soon_threadsafe(queue.put_nowait, item)
+        finally:
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    async def items() -> AsyncIterator[_Batch]:
+        while (item := await queue.get()) is not None:
+            gate.release()
+            yield item
+        await thread
+
+    thread = asyncio.ensure_future(asyncio.to_thread(run))
+    try:
+        yield items()
+    finally:
+        abandoned.set()
+        gate.release()
+        questions.end()
+        await asyncio.wait({thread})
+        if not thread.cancelled():
+            thread.exception()

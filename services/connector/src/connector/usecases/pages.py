@@ -1,0 +1,81 @@
+"""Directories as the restore index keeps them: sorted pages of entries, each one compressed.
+
+The form of an entry is that of `contracts.restore_index.DirectoryPage`.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from operator import itemgetter
+
+import msgspec
+import zstandard
+from contracts.restore_index import PAGE_ENTRIES, DirectoryPage, Totals
+from contracts.values import TreeId
+
+from connector.repository import Directory, Entry
+from connector.repository import Totals as Below
+
+Row = tuple[bytes, str, int, int, int, bytes | None, bytes | None, int, int, int, str, str, int | None]
+PAGE_BYTES_MAX = 500_000
+_NOTHING = Below(0, 0, 0)
+_by_name = itemgetter(0)
+
+
+@dataclass(frozen=True)
+class _Part:
+    first_name: bytes
+    count: int
+    packed: bytes
+
+
+class PageMaker:
+    """Makes pages; remembers the totals of every directory it has met, as parents show those of their children."""
+
+    def __init__(self) -> None:
+        self._totals: dict[str, Below] = {}
+        self._pack = msgspec.msgpack.Encoder().encode
+        self._compress = zstandard.ZstdCompressor(level=1, write_checksum=False).compress
+
+    def remember(self, totals: Mapping[str, Below]) -> None:
+        """Take in totals of directories that are known already."""
+        self._totals.update(totals)
+
+    def pages(self, directory: Directory) -> Iterator[DirectoryPage]:
+        """The pages of a directory, in order. Everything below it must have been met before."""
+        tree_id, entries, below = directory
+        self._totals[tree_id] = below
+        rows = sorted(map(self._row, entries), key=_by_name)
+        starts = range(0, len(rows), PAGE_ENTRIES) if rows else (0,)
+        parts = [part for start in starts for part in self._parts(rows[start : start + PAGE_ENTRIES])]
+        first_names = tuple(part.first_name for part in parts) if len(parts) > 1 else ()
+        totals = Totals.model_construct(files=below.files, directories=below.dirs, bytes=below.bytes)
+        for number, part in enumerate(parts):
+            yield DirectoryPage.model_construct(
+                tree_id=TreeId(tree_id),
+                page=number,
+                pages=len(parts),
+                count=part.count,
+                total=len(rows),
+                first_names=first_names if number == 0 else (),
+                totals=totals,
+                entries=part.packed,
+            )
+
+    def _parts(self, rows: list[Row]) -> list["_Part"]:
+        """These rows as one part, or as several where long names that do not compress would make it too large."""
+        packed = self._compress(self._pack(rows))
+        if len(packed) <= PAGE_BYTES_MAX or len(rows) == 1:
+            return [_Part(rows[0][0] if rows else b"", len(rows), packed)]
+        middle = len(rows) // 2
+        return self._parts(rows[:middle]) + self._parts(rows[middle:])
+
+    def _row(self, entry: Entry) -> Row:
+        size, subtree, files, target = entry.size, None, None, None
+        if entry.type == "dir":
+            below = self._totals.get(entry.subtree or "", _NOTHING)
+            size, files = below.bytes, below.files
+            subtree = bytes.fromhex(entry.subtree) if entry.subtree else None
+        elif entry.type == "symlink":
+            target = entry.link_target
+        owner = (entry.uid, entry.gid, entry.links, entry.user, entry.group)
+        return (entry.name, entry.type, size, entry.mtime_ns, entry.st_mode, subtree, target, *owner, files)

@@ -1,0 +1,79 @@
+"""Taking in what messages ask for: quickly, and no more than once."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from chassis.ids import utc_now
+from chassis.telemetry import current_trace
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.scheduler import TaskCancelRequested, TaskRequested
+
+from connector.domain import Kind, Lane, Work
+from connector.store import Store
+
+log = logging.getLogger(__name__)
+NoticeCancel = Callable[[str], None]
+"""Tells what runs in this process that its work should stop."""
+
+
+@dataclass(frozen=True)
+class Bells:
+    """Wake those who wait for work in this process."""
+
+    lanes: dict[Lane, asyncio.Event] = field(default_factory=lambda: {lane: asyncio.Event() for lane in Lane})
+
+    def ring(self, lane: Lane) -> None:
+        """Say that there may be new work."""
+        self.lanes[lane].set()
+
+
+def work_of(cause: Envelope[Message], *, kind: Kind, work_id: str, pool: str) -> Work:
+    """A piece of work, to be done in the trace of the moment."""
+    trace = current_trace()
+    return Work(
+        id=work_id,
+        kind=kind,
+        pool=pool,
+        at=utc_now(),
+        cause=cause,
+        traceparent=trace.traceparent,
+        tracestate=trace.tracestate,
+    )
+
+
+async def request_task(store: Store, bells: Bells, request: Envelope[TaskRequested]) -> None:
+    """Queue a job."""
+    work = work_of(request, kind=Kind.TASK, work_id=request.data.job_id, pool=request.data.pool)
+    await store.work.add(work)
+    bells.ring(work.kind.lane)
+
+
+async def request_cancel(
+    store: Store, bells: Bells, request: Envelope[TaskCancelRequested], *, notice: NoticeCancel
+) -> None:
+    """Ask for a job to be stopped: `notice` tells this process, others see it within a second.
+
+    A job that nobody has begun is ended by whoever comes first, though all slots for jobs be taken.
+    """
+    job_id, pool = request.data.job_id, request.data.pool
+    await store.work.cancel(request.data.organization_id, job_id)
+    log.info("cancellation asked for", extra={"job": job_id})
+    notice(job_id)
+    work = work_of(request, kind=Kind.CANCEL, work_id=f"{job_id}:cancel", pool=pool)
+    await store.work.add(work)
+    bells.ring(work.kind.lane)
+
+
+async def request_command(store: Store, bells: Bells, command: Envelope[Message], *, kind: Kind, pool: str) -> None:
+    """Queue a command; its outcome follows when it is done.
+
+    Raises `AlreadyHandled` with the outcome when that was long ago.
+    """
+    work = work_of(command, kind=kind, work_id=command.id, pool=pool)
+    if not await store.work.add(work):
+        for attempt in await store.attempts_at(work.organization_id, work.id):
+            await store.attempts.load(work.organization_id, attempt.id, cause=command)
+    bells.ring(work.kind.lane)

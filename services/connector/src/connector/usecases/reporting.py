@@ -1,0 +1,122 @@
+"""Telling how a job goes: progress, of which the latest counts, and log lines, none of which is left out."""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import psutil
+from chassis.envelopes import envelope
+from chassis.errors import CairnError
+from chassis.ids import utc_now
+from chassis.publisher import Publisher
+from contracts.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed
+from contracts.values import JobId
+
+from connector.domain import keepable
+from connector.engine.port import Level, Progress
+from connector.usecases.lease import Lease, LeaseLost
+
+log = logging.getLogger(__name__)
+PERIOD_SECONDS = 0.5
+LINES_PER_EVENT = 200
+LINE_CHARACTERS = 2000
+LINES_MAX = 10_000
+
+
+class Reporter:
+    """Collects what a job has to say and sends it at most twice a second, as long as the lease is held."""
+
+    def __init__(self, publisher: Publisher, lease: Lease, job_id: JobId) -> None:
+        self._publisher = publisher
+        self._lease = lease
+        self._job_id = job_id
+        self._phase = "preparing"
+        self._latest: Progress | None = None
+        self._lines: deque[LogLine] = deque()
+        self._pending: TaskLogged | None = None
+        self._taken = 0
+        self._sequence = 0
+        self._network = _network_bytes()
+
+    def enter(self, phase: str) -> None:
+        """Say in which phase the job is: `preparing`, `transferring` or `indexing`."""
+        self._phase = phase
+        self._latest = self._latest or Progress()
+
+    def progress(self, progress: Progress) -> None:
+        """Take in how far the job is; what was not sent yet is replaced."""
+        self._latest = progress
+
+    def log(self, level: Level, text: str) -> None:
+        """Take in a line for the job's log."""
+        self._taken += 1
+        if self._taken <= LINES_MAX:
+            self._lines.append(LogLine(at=utc_now(), level=level, text=keepable(text)[:LINE_CHARACTERS]))
+        elif self._taken == LINES_MAX + 1:
+            self._lines.append(LogLine(at=utc_now(), level="warning", text="The log ends here: it is too long."))
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator["Reporter"]:
+        """Send in the background; what is left over at the end comes from `rest`."""
+        task = asyncio.create_task(self._send_forever())
+        try:
+            yield self
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    def rest(self) -> list[TaskLogged]:
+        """The lines not sent yet, to be sent with the result."""
+        events = [self._pending] if self._pending else []
+        while self._lines:
+            events.append(self._next_lines())
+        return events
+
+    async def _send_forever(self) -> None:
+        while True:
+            await asyncio.sleep(PERIOD_SECONDS)
+            try:
+                await self._send()
+            except LeaseLost:
+                return
+            except CairnError as error:
+                log.warning("progress was not sent", extra={"job": self._job_id, "reason": error.code})
+
+    async def _send(self) -> None:
+        if self._latest is not None:
+            latest, self._latest = self._latest, None
+            await self._publish(self._progressed(latest))
+        while self._pending or self._lines:
+            self._pending = self._pending or self._next_lines()
+            await self._publish(self._pending)
+            self._pending = None
+
+    async def _publish(self, event: TaskEvent) -> None:
+        self._lease.check()
+        await self._publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
+
+    def _next_lines(self) -> TaskLogged:
+        lines = tuple(self._lines.popleft() for _ in range(min(LINES_PER_EVENT, len(self._lines))))
+        self._sequence += 1
+        return TaskLogged(**self._facts(), sequence=self._sequence, lines=lines)
+
+    def _progressed(self, progress: Progress) -> TaskProgressed:
+        network = max(_network_bytes() - self._network, 0)
+        figures = vars(progress) | {
+            "fraction": min(max(progress.fraction, 0), 1),
+            "current": tuple(map(keepable, progress.current)),
+        }
+        return TaskProgressed(**self._facts(), phase=self._phase, network_bytes=network, **figures)
+
+    def _facts(self) -> dict[str, object]:
+        organization_id = self._lease.work.organization_id
+        facts = {"job_id": self._job_id, "attempt": self._lease.number, "at": utc_now()}
+        return {"organization_id": organization_id, **facts}
+
+
+def _network_bytes() -> int:
+    counted = psutil.net_io_counters()
+    return counted.bytes_sent + counted.bytes_recv if counted else 0

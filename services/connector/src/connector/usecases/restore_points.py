@@ -1,0 +1,52 @@
+"""Restore points as a store's snapshots tell of them."""
+
+from datetime import UTC, datetime
+
+from contracts.connector import BackupSummary, RestorePointCreated
+from contracts.restore_index import RestorePoint
+from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
+
+from connector.domain import keepable, origin_of
+from connector.repository import Snapshot
+
+
+def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId) -> RestorePoint:
+    """The restore point that a snapshot is."""
+    origin = origin_of(snapshot.tags or (), org)
+    summary = snapshot.summary
+    return RestorePoint(
+        snapshot_id=SnapshotId(snapshot.id),
+        store_id=store_id,
+        tree_id=TreeId(snapshot.tree),
+        time=datetime.fromtimestamp(snapshot.time_ns / 1e9, UTC),
+        source_id=AppId(origin.source_id) if origin.source_id else None,
+        job_id=JobId(origin.job_id) if origin.job_id else None,
+        hostname=keepable(snapshot.hostname),
+        paths=tuple(map(keepable, (origin.location,) if origin.location else snapshot.paths)),
+        tags=tuple(map(keepable, origin.labels)),
+        environment=origin.environment,
+        data_classes=origin.data_classes,
+        files=summary.total_files_processed if summary else None,
+        bytes=summary.total_bytes_processed if summary else None,
+    )
+
+
+def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:
+    """The news of a restore point."""
+    return RestorePointCreated(organization_id=org, store_id=point.store_id, restore_point=point)
+
+
+def summary_of(snapshot: Snapshot) -> BackupSummary:
+    """Figures of the backup that made a snapshot, as far as the snapshot keeps them."""
+    told = snapshot.summary
+    if told is None:
+        return BackupSummary(snapshot_id=snapshot.id)
+    return BackupSummary(
+        snapshot_id=snapshot.id,
+        files_new=told.files_new,
+        files_changed=told.files_changed,
+        files_unmodified=told.files_unmodified,
+        files_processed=told.total_files_processed,
+        bytes_processed=told.total_bytes_processed,
+        bytes_added=told.data_added_packed,
+    )

@@ -1,0 +1,89 @@
+"""Running a job: from its start to what is told of its end."""
+
+import asyncio
+import logging
+from typing import Any
+
+from chassis.errors import CairnError, PermanentError, TemporaryError
+from chassis.ids import utc_now
+from chassis.mongo import PyMongoError
+from chassis.problems import to_problem, unexpected
+from contracts.connector import TaskCancelled, TaskEvent, TaskFailed, TaskStarted, TaskSucceeded
+from contracts.outcomes import Problem
+from contracts.scheduler import TaskCancelRequested, TaskRequested
+
+from connector.engine.errors import Cancelled
+from connector.usecases.backup import Backup, back_up
+from connector.usecases.equipment import Equipment
+from connector.usecases.lease import Lease, LeaseLost, claim
+from connector.usecases.reporting import Reporter
+
+log = logging.getLogger(__name__)
+
+
+async def run_task(equipment: Equipment, lease: Lease, request: TaskRequested, *, cancel: asyncio.Event) -> None:
+    """Run a job to its end and tell how it went.
+
+    Raises `LeaseLost`, and `TemporaryError` or what the database raises when the job should be tried again.
+    """
+    await lease.announce([TaskStarted(**_facts(lease, request), worker=equipment.settings.instance)])
+    reporter = Reporter(equipment.publisher, lease, request.job_id)
+    async with reporter.sending():
+        ending = await _ending(equipment, lease, request, reporter=reporter, cancel=cancel)
+    code = ending.problem.code if isinstance(ending, TaskFailed) else None
+    log.info("job ended", extra={"job": request.job_id, "attempt": lease.number, "type": ending.TYPE, "code": code})
+    await lease.settle([*reporter.rest(), ending])
+
+
+async def fail_task(lease: Lease, request: TaskRequested, problem: Problem) -> None:
+    """End a job that was not even started. Raises `LeaseLost`."""
+    await lease.settle([TaskFailed(**_facts(lease, request), problem=problem)])
+
+
+async def cancel_unbegun(equipment: Equipment, lease: Lease, request: TaskCancelRequested) -> None:
+    """End a job that should stop, unless somebody is at it (and will see that it should) or it is done already."""
+    settings, store = equipment.settings, equipment.store
+    job = await store.work.get(request.organization_id, request.job_id)
+    held = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
+    if held is not None and isinstance(held.work.cause.data, TaskRequested):
+        await held.settle([TaskCancelled(**_facts(held, held.work.cause.data))])
+    await lease.settle()
+
+
+async def _ending(
+    equipment: Equipment, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
+) -> TaskEvent:
+    try:
+        backup = await _act(equipment, lease, request, reporter=reporter, cancel=cancel)
+        problem, summary = backup.problem and to_problem(backup.problem), backup.summary
+    except Cancelled:
+        return TaskCancelled(**_facts(lease, request))
+    except (LeaseLost, TemporaryError, PyMongoError):
+        raise
+    except CairnError as error:
+        problem, summary = to_problem(error), None
+    except Exception:
+        log.exception("job failed unexpectedly", extra={"job": request.job_id})
+        problem, summary = unexpected(), None
+    if problem is None:
+        return TaskSucceeded(**_facts(lease, request), backup=summary)
+    reporter.log("error", problem.detail)
+    return TaskFailed(**_facts(lease, request), problem=problem, backup=summary)
+
+
+async def _act(
+    equipment: Equipment, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
+) -> Backup:
+    if request.task.type != "backup":
+        detail = f"Tasks of the type {request.task.type!r} cannot be run yet; `backup` can."
+        raise PermanentError("task_type_unsupported", detail)
+    return await back_up(equipment, lease, request, reporter=reporter, cancel=cancel)
+
+
+def _facts(lease: Lease, request: TaskRequested) -> dict[str, Any]:
+    return {
+        "organization_id": request.organization_id,
+        "job_id": request.job_id,
+        "attempt": lease.number,
+        "at": utc_now(),
+    }

@@ -1,0 +1,81 @@
+"""Looks for work and takes it, as much at once as there are slots."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from connector.domain import Lane
+from connector.usecases.equipment import Equipment
+from connector.usecases.lease import Lease, claim
+from connector.worker.runner import Runner
+
+log = logging.getLogger(__name__)
+LISTING_SLOTS = 1
+
+
+class LaneWorker:
+    """Takes the work of one lane: woken when there is some, looking by itself every now and then."""
+
+    def __init__(self, equipment: Equipment, runner: Runner, lane: Lane, *, slots: int) -> None:
+        self._equipment = equipment
+        self._runner = runner
+        self._lane = lane
+        self._slots = asyncio.Semaphore(slots)
+        self._bell = equipment.bells.lanes[lane]
+
+    async def run(self) -> None:
+        """Run until cancelled; what is under way is then given up for others."""
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await self._slots.acquire()
+                task = asyncio.create_task(self._runner.run(await self._next()))
+                running.add(task)
+                task.add_done_callback(running.discard)
+                task.add_done_callback(lambda _: self._slots.release())
+        finally:
+            await _end(running)
+
+    async def _next(self) -> Lease:
+        while True:
+            self._bell.clear()
+            try:
+                if lease := await self._claim():
+                    return lease
+            except Exception as error:  # noqa: BLE001 - whatever it is, a worker that stopped looking would be no worker
+                log.warning("no look for work", extra={"lane": self._lane.value, "reason": type(error).__name__})
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._equipment.settings.poll_seconds):
+                    await self._bell.wait()
+
+    async def _claim(self) -> Lease | None:
+        settings, store = self._equipment.settings, self._equipment.store
+        for work in await store.work.waiting(pool=settings.pool, lane=self._lane):
+            seconds = self._lane.lease_seconds(settings.lease_seconds)
+            lease = await claim(store, work, owner=settings.instance, seconds=seconds)
+            if lease is not None:
+                log.info("work taken", extra={"work": work.id, "kind": work.kind.value, "attempt": lease.number})
+                return lease
+        return None
+
+
+@asynccontextmanager
+async def working(equipment: Equipment, runner: Runner) -> AsyncIterator[None]:
+    """Work until the context is left; then engines are stopped and leases given back."""
+    settings = equipment.settings
+    slots = {Lane.TASKS: settings.slots, Lane.COMMANDS: settings.command_slots, Lane.LISTINGS: LISTING_SLOTS}
+    tasks = {asyncio.create_task(LaneWorker(equipment, runner, lane, slots=slots[lane]).run()) for lane in Lane}
+    try:
+        yield
+    finally:
+        await _end(tasks)
+
+
+async def _end(tasks: set[asyncio.Task[None]]) -> None:
+    ending = set(tasks)
+    for task in ending:
+        task.cancel()
+    if ending:
+        await asyncio.wait(ending)

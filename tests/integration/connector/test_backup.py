@@ -1,0 +1,157 @@
+"""A job from its request to a restore point that can be browsed and read."""
+
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from contracts.assignment import App, FieldValue
+from contracts.connector import (
+    RestorePointCreated,
+    TaskFailed,
+    TaskLogged,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
+from contracts.restore_index import DirectoriesListed, RestorePointListed
+
+from tests.integration.connector.ground import Ground, write_tree
+
+pytestmark = pytest.mark.usefixtures("app")
+TREE = {"readme.txt": b"hello", "deep/er/data.bin": bytes(range(256)) * 8000, "deep/empty": b""}
+
+
+@pytest.fixture
+async def source(ground: Ground, tmp_path: Path) -> App:
+    return await ground.assign("source", write_tree(ground.files("sources", tmp_path.name), TREE))
+
+
+@pytest.fixture
+async def store(ground: Ground, tmp_path: Path) -> App:
+    return await ground.store_made_by_hand(tmp_path.name)
+
+
+def listed(ground: Ground, store: App) -> list[Any]:
+    return [
+        page
+        for e in ground.asker.heard(DirectoriesListed)
+        if e.data.store_id == store.id
+        for page in e.data.directories
+    ]
+
+
+async def test_a_backup_ends_with_a_restore_point_that_can_be_browsed_and_read(
+    ground: Ground, http: httpx.AsyncClient, source: App, store: App
+) -> None:
+    request = await ground.request(source, store, labels=("nightly",))
+    ended = await ground.ending(request, TaskSucceeded)
+
+    created = await ground.asker.ear.message(RestorePointCreated, lambda data: data.store_id == store.id)
+    point = created.data.restore_point
+    assert ended.data.backup.snapshot_id == point.snapshot_id
+    assert ended.data.backup.files_processed == len(TREE)
+    assert (point.source_id, point.job_id, point.tags) == (source.id, request.job_id, ("nightly",))
+    assert (point.environment, point.data_classes) == ("production", ("pii",))
+    assert (point.files, point.paths) == (len(TREE), (source.fields["root"].value,))
+    assert len(ground.told(request, TaskStarted)) == 1
+    assert ground.told(request, TaskLogged)
+
+    async with ground.index as index:
+        found = (await index.get(f"/internal/restore-points/{point.snapshot_id}")).json()
+        assert found["browsable"]
+        files = (await index.get(f"/internal/restore-points/{point.snapshot_id}/files?path=/deep")).json()
+        assert [item["name"] for item in files["items"]] == ["empty", "er"]
+    where = f"/internal/stores/{store.id}/snapshots/{point.snapshot_id}/content"
+    for path, content in TREE.items():
+        answer = await http.get(where, params={"path": f"/{path}"})
+        assert (answer.status_code, answer.content) == (200, content)
+
+
+async def test_the_second_backup_lists_only_what_changed(ground: Ground, source: App, store: App) -> None:
+    root = Path(source.fields["root"].value or "")
+    await ground.ending(await ground.request(source, store), TaskSucceeded)
+    before = len(listed(ground, store))
+    (root / "deep" / "new").write_bytes(b"new")
+
+    second = await ground.request(source, store)
+    await ground.ending(second, TaskSucceeded)
+
+    assert before == 3
+    assert len(listed(ground, store)) == before + 2
+    assert len([e for e in ground.asker.heard(RestorePointListed) if e.data.store_id == store.id]) == 2
+
+
+async def test_everything_said_about_a_job_follows_from_its_request(ground: Ground, source: App, store: App) -> None:
+    request = await ground.request(source, store)
+    ended = await ground.ending(request, TaskSucceeded)
+
+    started = await ground.ending(request, TaskStarted)
+
+    assert started.correlation_id == ended.correlation_id
+    assert started.causation_id == ended.causation_id
+    assert all(p.fraction <= 1 for p in ground.told(request, TaskProgressed))
+
+
+class TestFailures:
+    @pytest.mark.parametrize("kind", ["restore", "check"])
+    async def test_other_tasks_cannot_be_run_yet(self, ground: Ground, source: App, store: App, kind: Any) -> None:
+        failed = await ground.ending(await ground.request(source, store, type_=kind), TaskFailed)
+
+        assert failed.data.problem.code == "task_type_unsupported"
+
+    async def test_a_store_without_a_repository(self, ground: Ground, source: App, tmp_path: Path) -> None:
+        store = await ground.assign("store", tmp_path.parent / "nowhere" / tmp_path.name)
+        outside = await ground.ending(await ground.request(source, store), TaskFailed)
+        store = await ground.assign("store", ground.files("bare", tmp_path.name))
+        bare = await ground.ending(await ground.request(source, store), TaskFailed)
+
+        assert outside.data.problem.code == "root_forbidden"
+        assert bare.data.problem.code == "store_not_initialized"
+
+    async def test_a_wrong_passphrase(self, ground: Ground, source: App, store: App) -> None:
+        wrong = await ground.assign(
+            "store",
+            Path(store.fields["root"].value or ""),
+            id=store.id,
+            fields={"passphrase": ground.sealed(store.id, "wrong")},
+        )
+
+        failed = await ground.ending(await ground.request(source, wrong), TaskFailed)
+
+        assert failed.data.problem.code == "passphrase_wrong"
+
+    async def test_a_reference_into_a_secret_provider(self, ground: Ground, source: App, tmp_path: Path) -> None:
+        store = await ground.assign(
+            "store", ground.files("vaulted"), fields={"passphrase": FieldValue(value="kv/p", provider_id="vault")}
+        )
+
+        failed = await ground.ending(await ground.request(source, store), TaskFailed)
+
+        assert failed.data.problem.code == "provider_unsupported"
+
+    async def test_a_secret_sealed_for_another_app(self, ground: Ground, source: App, store: App) -> None:
+        thief = await ground.assign("store", ground.files("thief"), fields={"passphrase": store.fields["passphrase"]})
+
+        failed = await ground.ending(await ground.request(source, thief), TaskFailed)
+
+        assert failed.data.problem.code == "secret_unreadable"
+
+    async def test_a_source_that_is_gone(self, ground: Ground, store: App, tmp_path: Path) -> None:
+        source = await ground.assign("source", ground.folder / "sources" / "gone")
+
+        failed = await ground.ending(await ground.request(source, store), TaskFailed)
+
+        assert failed.data.problem.code == "source_missing"
+
+    async def test_an_app_nobody_heard_of(self, ground: Ground, source: App, store: App) -> None:
+        unheard = source.model_copy(update={"revision": 99})
+
+        failed = await ground.ending(await ground.request(unheard, store), TaskFailed)
+
+        assert failed.data.problem.code == "app_unknown"
+
+    async def test_labels_that_pass_for_marks(self, ground: Ground, source: App, store: App) -> None:
+        failed = await ground.ending(await ground.request(source, store, labels=("cairn:job=x",)), TaskFailed)
+
+        assert failed.data.problem.code == "label_invalid"

@@ -1,0 +1,305 @@
+"""Workers that die, stall, are stopped or compete: exactly one restore point a job, and one end."""
+
+import json
+import os
+import random
+import signal
+import stat
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from connector.domain import job_tag
+from contracts.assignment import App
+from contracts.connector import (
+    RestorePointCreated,
+    TaskCancelled,
+    TaskEvent,
+    TaskFailed,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
+from contracts.restore_index import RestorePointBrowsable
+from contracts.scheduler import TaskRequested
+
+from tests.integration.connector.ground import PASSPHRASE, Ground, ready, write_tree
+from tests.support.processes import Running
+from tests.support.unprivileged import write_unprivileged
+from tests.support.waiting import eventually_async
+
+MEGABYTE = 1 << 20
+
+
+@dataclass
+class Gate:
+    """Lets the n-th backup of a store begin only when told so: restic itself, started through a short script."""
+
+    folder: Path
+    restic: Path
+
+    @property
+    def script(self) -> Path:
+        """What workers run as restic."""
+        path = self.folder / "restic"
+        if not path.exists():
+            path.write_text(
+                "#!/bin/sh\n"
+                f'case " $* " in *" backup "*)\n'
+                f'n=1; while ! mkdir "{self.folder}/arrived-$n" 2>/dev/null; do n=$((n+1)); done\n'
+                f'while [ ! -e "{self.folder}/open-$n" ]; do sleep 0.05; done\n'
+                "esac\n"
+                f'exec "{self.restic}" "$@"\n'
+            )
+            path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        return path
+
+    async def arrived(self, number: int) -> None:
+        await eventually_async((self.folder / f"arrived-{number}").exists, 30)
+
+    def open(self, number: int) -> None:
+        (self.folder / f"open-{number}").touch()
+
+
+@pytest.fixture
+def gate(fresh_ground: Ground) -> Gate:
+    return Gate(fresh_ground.files("gate"), fresh_ground.restic)
+
+
+@pytest.fixture
+def ground(fresh_ground: Ground) -> Ground:
+    return fresh_ground
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def apps(ground: Ground) -> tuple[App, App]:
+    """A source and a store with an empty repository."""
+    source = await ground.assign("source", write_tree(ground.files("source"), {"a": b"a", "b/c": b"c"}))
+    return source, await ground.store_made_by_hand()
+
+
+def snapshots(ground: Ground, store: App, *tags: str) -> list[dict[str, Any]]:
+    root = str(store.fields["root"].value)
+    arguments = [str(ground.restic), "-r", root, "--no-lock", "--json", "snapshots", *(f"--tag={t}" for t in tags)]
+    environment = {**os.environ, "RESTIC_PASSWORD": PASSPHRASE}
+    done = subprocess.run(arguments, env=environment, capture_output=True, check=True)
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def restore_points(ground: Ground, request: TaskRequested) -> set[str]:
+    heard = (e.data.restore_point for e in ground.asker.heard(RestorePointCreated))
+    return {point.snapshot_id for point in heard if point.job_id == request.job_id}
+
+
+def attempts(ground: Ground, request: TaskRequested, wanted: type[TaskEvent]) -> list[int]:
+    return [data.attempt for data in ground.told(request, wanted)]
+
+
+async def stalled(ground: Ground, gate: Gate, apps: tuple[App, App], worker: Running) -> TaskRequested:
+    """A job whose only worker is stopped by SIGSTOP when its engine has arrived at the gate."""
+    await ready(worker)
+    request = await ground.request(*apps)
+    await gate.arrived(1)
+    os.kill(worker.process.pid, signal.SIGSTOP)
+    return request
+
+
+async def test_a_backup_whose_worker_is_killed_in_the_middle_ends_with_one_restore_point(
+    ground: Ground, apps: tuple[App, App]
+) -> None:
+    source, store = apps
+    for number in range(5):
+        (ground.folder / "source" / f"large-{number}").write_bytes(random.randbytes(48 * MEGABYTE))
+    with ground.worker("first") as first:
+        await ready(first)
+        request = await ground.request(source, store)
+        await ground.asker.ear.message(TaskProgressed, lambda data: data.bytes_done > 0, deadline_seconds=60)
+        first.kill()
+    assert snapshots(ground, store) == []
+
+    with ground.worker("second"):
+        ended = await ground.ending(request, TaskSucceeded, deadline_seconds=120)
+
+    (snapshot,) = snapshots(ground, store, job_tag(request.job_id))
+    assert attempts(ground, request, TaskStarted) == [1, 2]
+    assert ended.data.attempt == 2
+    assert restore_points(ground, request) == {snapshot["id"]} == {ended.data.backup.snapshot_id}
+
+
+async def test_a_snapshot_that_a_killed_worker_left_is_adopted(
+    ground: Ground, gate: Gate, apps: tuple[App, App]
+) -> None:
+    _, store = apps
+    with ground.worker("first", restic=gate.script) as first:
+        request = await stalled(ground, gate, apps, first)
+        gate.open(1)
+        (left,) = await eventually_async(lambda: snapshots(ground, store, job_tag(request.job_id)), 30)
+        first.kill()
+
+    with ground.worker("second", restic=gate.script):
+        ended = await ground.ending(request, TaskSucceeded)
+
+    (snapshot,) = snapshots(ground, store)
+    assert snapshot["id"] == left["id"] == ended.data.backup.snapshot_id
+    assert ended.data.backup.files_processed == 2
+    assert restore_points(ground, request) == {left["id"]}
+
+
+async def test_a_worker_that_comes_back_after_its_lease_was_taken_over_says_nothing(
+    ground: Ground, gate: Gate, apps: tuple[App, App]
+) -> None:
+    _, store = apps
+    with ground.worker("zombie", restic=gate.script) as zombie:
+        request = await stalled(ground, gate, apps, zombie)
+        with ground.worker("heir", restic=gate.script):
+            await gate.arrived(2)
+            gate.open(2)
+            ended = await ground.ending(request, TaskSucceeded)
+
+            gate.open(1)
+            os.kill(zombie.process.pid, signal.SIGCONT)
+            await eventually_async(lambda: "lease lost" in zombie.output() or "work was left" in zombie.output(), 30)
+            assert zombie.stop() == 0
+
+    (snapshot,) = snapshots(ground, store, job_tag(request.job_id))
+    await ground.asker.ear.drain()
+    assert {e.attempt for kind in TaskEvent.__subclasses__() for e in ground.told(request, kind)} == {1, 2}
+    assert attempts(ground, request, TaskSucceeded) == [2]
+    assert restore_points(ground, request) == {snapshot["id"]} == {ended.data.backup.snapshot_id}
+    assert ground.told(request, TaskFailed) == []
+
+
+async def test_a_restore_point_that_a_stalled_workers_engine_made_nevertheless_is_removed(
+    ground: Ground, gate: Gate, apps: tuple[App, App]
+) -> None:
+    _, store = apps
+    with ground.worker("zombie", restic=gate.script) as zombie:
+        request = await stalled(ground, gate, apps, zombie)
+        with ground.worker("heir", restic=gate.script):
+            await gate.arrived(2)
+            gate.open(1)
+            await eventually_async(lambda: snapshots(ground, store, job_tag(request.job_id)), 30)
+            gate.open(2)
+            ended = await ground.ending(request, TaskSucceeded)
+
+    (snapshot,) = snapshots(ground, store, job_tag(request.job_id))
+    assert restore_points(ground, request) == {snapshot["id"]} == {ended.data.backup.snapshot_id}
+
+
+async def test_two_workers_do_one_job_once(ground: Ground, apps: tuple[App, App]) -> None:
+    source, store = apps
+    with ground.worker("one") as one, ground.worker("two") as two:
+        await ready(one)
+        await ready(two)
+        requests = [await ground.request(source, store) for _ in range(4)]
+        for request in requests:
+            await ground.ending(request, TaskSucceeded)
+        assert (one.stop(), two.stop()) == (0, 0)
+
+    await ground.asker.ear.drain()
+    for request in requests:
+        assert attempts(ground, request, TaskStarted) == [1]
+        assert attempts(ground, request, TaskSucceeded) == [1]
+        assert len(snapshots(ground, store, job_tag(request.job_id))) == 1
+
+
+async def test_a_worker_told_to_stop_gives_its_work_back_at_once(
+    ground: Ground, gate: Gate, apps: tuple[App, App]
+) -> None:
+    source, store = apps
+    with ground.worker("leaving", restic=gate.script, lease_seconds=600) as leaving:
+        await ready(leaving)
+        request = await ground.request(source, store)
+        await gate.arrived(1)
+        assert leaving.stop() == 0
+    gate.open(2)
+
+    with ground.worker("staying", restic=gate.script, lease_seconds=600):
+        ended = await ground.ending(request, TaskSucceeded)
+
+    assert ended.data.attempt == 2
+    assert len(snapshots(ground, store)) == 1
+
+
+class TestCancelling:
+    async def test_a_running_backup(self, ground: Ground, gate: Gate, apps: tuple[App, App]) -> None:
+        source, store = apps
+        with ground.worker("only", restic=gate.script) as only:
+            await ready(only)
+            request = await ground.request(source, store)
+            await gate.arrived(1)
+
+            await ground.cancel(request)
+
+            await ground.ending(request, TaskCancelled)
+            assert only.stop() == 0
+        assert snapshots(ground, store) == []
+        assert ground.told(request, TaskFailed) == []
+
+    async def test_a_backup_that_another_worker_runs(self, ground: Ground, gate: Gate, apps: tuple[App, App]) -> None:
+        source, store = apps
+        with ground.worker("runs", restic=gate.script, lease_seconds=30) as runs:
+            await ready(runs)
+            request = await ground.request(source, store)
+            await gate.arrived(1)
+            os.kill(runs.process.pid, signal.SIGSTOP)
+            with ground.worker("hears", restic=gate.script, lease_seconds=30) as hears:
+                await ready(hears)
+                await ground.cancel(request)
+                await eventually_async(lambda: "cancellation asked for" in hears.output(), 30)
+                os.kill(runs.process.pid, signal.SIGCONT)
+                cancelled = await ground.ending(request, TaskCancelled)
+
+        assert cancelled.data.attempt == 1
+        assert snapshots(ground, store) == []
+
+    async def test_a_backup_that_waits_for_a_slot(self, ground: Ground, gate: Gate, apps: tuple[App, App]) -> None:
+        source, store = apps
+        with ground.worker("busy", restic=gate.script, slots=1) as busy:
+            await ready(busy)
+            running = await ground.request(source, store)
+            await gate.arrived(1)
+            waiting = await ground.request(source, store)
+
+            await ground.cancel(waiting)
+
+            await ground.ending(waiting, TaskCancelled)
+            gate.open(1)
+            await ground.ending(running, TaskSucceeded)
+        assert attempts(ground, waiting, TaskStarted) == []
+        assert len(snapshots(ground, store)) == 1
+
+    async def test_a_backup_that_nobody_has_taken_yet(self, ground: Ground, apps: tuple[App, App]) -> None:
+        source, store = apps
+        request = await ground.request(source, store)
+        await ground.cancel(request)
+
+        with ground.worker("late"):
+            await ground.ending(request, TaskCancelled)
+
+        assert snapshots(ground, store) == []
+
+
+async def test_files_that_cannot_be_read_fail_the_job_and_leave_a_restore_point(
+    ground: Ground, apps: tuple[App, App]
+) -> None:
+    source, store = apps
+    (ground.folder / "source" / "secret").touch(mode=0o000)
+    (ground.folder / "source" / "locked").mkdir(mode=0o000)
+    with ground.worker("unprivileged", restic=write_unprivileged(ground.folder / "restic", ground.restic)) as worker:
+        await ready(worker)
+        request = await ground.request(source, store)
+        failed = (await ground.ending(request, TaskFailed)).data
+        assert worker.stop() == 0
+
+    (snapshot,) = snapshots(ground, store)
+    assert failed.problem.code == "backup_incomplete"
+    assert failed.problem.detail.startswith("2 files or directories could not be read: ")
+    assert "/secret (permission denied)" in failed.problem.detail
+    assert failed.backup.snapshot_id == snapshot["id"]
+    assert restore_points(ground, request) == {snapshot["id"]}
+    await ground.asker.ear.message(RestorePointBrowsable, lambda data: data.snapshot_id == snapshot["id"])

@@ -1,0 +1,27 @@
+"""Stand-ins for the restic program: scripts that do something and then become restic."""
+
+import sys
+from pathlib import Path
+
+
+def _write(script: Path, body: str) -> str:
+    script.write_text(f"#!{sys.executable} -IS\nimport os, sys\n{body}\n")
+    script.chmod(0o755)
+    return str(script)
+
+
+def telling(restic: Path, script: Path, notes: Path) -> str:
+    """Notes its arguments and its environment, a file per run."""
+    body = (
+        f"note = os.path.join({str(notes)!r}, str(os.getpid()))\n"
+        "os.makedirs(os.path.dirname(note), exist_ok=True)\n"
+        "open(note, 'wb').write(open('/proc/self/cmdline', 'rb').read() + b'\\n' + repr(dict(os.environ)).encode())\n"
+        f"os.execv({str(restic)!r}, [{str(restic)!r}, *sys.argv[1:]])"
+    )
+    return _write(script, body)
+
+
+def slow(restic: Path, script: Path, *, kib_per_second: int) -> str:
+    """Writes to the store at a limited rate."""
+    limit = ["--limit-upload", str(kib_per_second)]
+    return _write(script, f"os.execv({str(restic)!r}, [{str(restic)!r}, *{limit!r}, *sys.argv[1:]])")

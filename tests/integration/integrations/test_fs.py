@@ -1,0 +1,194 @@
+"""Directories as sources, stores and destinations."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from connector.engine.errors import SourceMissing
+from connector.engine.restic import ResticEngine, ResticSettings
+from connector.integrations.errors import ConfigurationUnusable, RootForbidden
+from connector.integrations.fs.integration import FsIntegration
+from connector.integrations.surroundings import Surroundings
+from connector.repository import Repository
+from contracts.connector import TestReport
+
+from tests.integration.integrations.conftest import Configure, Log
+from tests.support.reports import failure, outcome
+from tests.support.unprivileged import write_unprivileged
+
+
+@pytest.fixture
+def fs(surroundings: Surroundings) -> FsIntegration:
+    return FsIntegration(surroundings)
+
+
+async def test_a_readable_directory_passes_as_source(fs: FsIntegration, configure: Configure, tmp_path: Path) -> None:
+    report = await fs.test(configure("source", "fs", root=str(tmp_path)))
+
+    assert report.ok
+    assert outcome(report) == {"reachable": True, "listable": True}
+    assert report.initialized is None
+    assert all(check.duration_ms >= 0 for check in report.checks)
+
+
+async def test_a_fresh_directory_passes_as_store(fs: FsIntegration, configure: Configure, tmp_path: Path) -> None:
+    report = await fs.test(configure("store", "fs", root=str(tmp_path), passphrase="open sesame"))
+
+    assert report.ok
+    assert outcome(report) == {"reachable": True, "listable": True, "writable": True, "initialized": True}
+    assert report.initialized is False
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["state"]
+
+
+async def test_a_store_that_is_not_there_yet_can_be_made(
+    fs: FsIntegration, configure: Configure, tmp_path: Path
+) -> None:
+    report = await fs.test(configure("store", "fs", root=str(tmp_path / "new")))
+
+    assert report.ok
+    assert not (tmp_path / "new").exists()
+    assert report.initialized is False
+
+
+@pytest.mark.parametrize(("kind", "root"), [("source", "nowhere"), ("store", "no/where"), ("destination", "no/where")])
+async def test_a_path_that_does_not_exist_is_named(
+    fs: FsIntegration, configure: Configure, tmp_path: Path, kind: str, root: str
+) -> None:
+    report = await fs.test(configure(kind, "fs", root=str(tmp_path / root)))
+
+    assert not report.ok
+    assert failure(report) == ("reachable", f"path_missing: {tmp_path / root} does not exist.")
+
+
+async def test_a_file_is_no_directory(fs: FsIntegration, configure: Configure, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    report = await fs.test(configure("source", "fs", root=str(tmp_path / "file")))
+
+    assert failure(report) == ("reachable", f"not_a_directory: {tmp_path / 'file'} is not a directory.")
+
+
+async def test_a_directory_that_cannot_be_written_is_told(fs: FsIntegration, configure: Configure) -> None:
+    report = await fs.test(configure("destination", "fs", root="/proc"))
+
+    assert failure(report)[0] == "writable"
+
+
+async def test_passphrase_of_a_repository_is_tried(
+    fs: FsIntegration, configure: Configure, restic: Path, tmp_path: Path
+) -> None:
+    right = configure("store", "fs", root=str(tmp_path / "store"), passphrase="open sesame")
+    wrong = configure("store", "fs", root=str(tmp_path / "store"), passphrase="open barley")
+    missing = configure("store", "fs", root=str(tmp_path / "store"))
+    engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=tmp_path / "cache"))
+    await engine.initialize(fs.store_location(right))
+
+    reports = [await fs.test(configuration) for configuration in (right, wrong, missing)]
+
+    assert [report.ok for report in reports] == [True, False, False]
+    assert [report.initialized for report in reports] == [True, True, True]
+    assert failure(reports[1])[0] == failure(reports[2])[0] == "passphrase"
+    assert "does not open" in failure(reports[1])[1]
+    assert "open barley" not in reports[1].model_dump_json()
+    with Repository.open(fs.repository_files(right), "open sesame") as repository:
+        assert repository.snapshots() == []
+
+
+@pytest.mark.parametrize("trick", ["inside", "below", "link", "dots", "link to a parent", "work"])
+async def test_own_state_is_never_a_root(fs: FsIntegration, configure: Configure, tmp_path: Path, trick: str) -> None:
+    (tmp_path / "state" / "data").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    (tmp_path / "up").symlink_to(tmp_path)
+    roots = {
+        "inside": "state",
+        "below": "state/data/new",
+        "link": "link/data",
+        "dots": "elsewhere/../state/data",
+        "link to a parent": "up/up/state",
+        "work": "work/sources",
+    }
+    configuration = configure("store", "fs", root=f"{tmp_path}/{roots[trick]}", passphrase="open sesame")
+
+    report = await fs.test(configuration)
+
+    assert failure(report)[0] == "reachable"
+    assert failure(report)[1].startswith("root_forbidden: ")
+    with pytest.raises(RootForbidden):
+        fs.store_location(configuration)
+    with pytest.raises(RootForbidden):
+        fs.repository_files(configuration)
+
+
+@pytest.mark.parametrize("root", ["outside", "allowed/out", "allowed/../outside", "allowedtoo"])
+async def test_only_allowed_directories_can_be_roots(
+    surroundings: Surroundings, configure: Configure, tmp_path: Path, root: str, log: Log, cancel: asyncio.Event
+) -> None:
+    for name in ("allowed", "outside", "allowedtoo"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "allowed" / "out").symlink_to(tmp_path / "outside")
+    limited = Surroundings(
+        rclone=surroundings.rclone, work_dir=surroundings.work_dir, allowed_roots=(tmp_path / "allowed",)
+    )
+    fs = FsIntegration(limited)
+
+    with pytest.raises(RootForbidden):
+        async with fs.open_source(configure("source", "fs", root=f"{tmp_path}/{root}"), on_log=log.add, cancel=cancel):
+            pass
+    allowed = fs.store_location(configure("store", "fs", root=f"{tmp_path}/allowed/store", passphrase="open sesame"))
+    assert allowed.local_path == tmp_path / "allowed" / "store"
+
+
+@pytest.mark.parametrize("root", ["", "relative/path", "/with\0nul"])
+async def test_roots_that_cannot_be_right_are_refused(fs: FsIntegration, configure: Configure, root: str) -> None:
+    with pytest.raises(ConfigurationUnusable):
+        fs.store_location(configure("store", "fs", root=root))
+    assert not (await fs.test(configure("store", "fs", root=root))).ok
+
+
+async def test_a_source_around_the_state_leaves_it_out(
+    fs: FsIntegration, configure: Configure, tmp_path: Path, log: Log, cancel: asyncio.Event
+) -> None:
+    async with fs.open_source(configure("source", "fs", root=str(tmp_path)), on_log=log.add, cancel=cancel) as tree:
+        assert tree.directory == tmp_path
+        assert set(tree.excludes) == {tmp_path / "state", tmp_path / "work"}
+
+
+async def test_a_source_that_is_gone_is_named(
+    fs: FsIntegration, configure: Configure, tmp_path: Path, log: Log, cancel: asyncio.Event
+) -> None:
+    with pytest.raises(SourceMissing, match="does not exist"):
+        async with fs.open_source(
+            configure("source", "fs", root=str(tmp_path / "gone")), on_log=log.add, cancel=cancel
+        ):
+            pass
+
+
+_TEST_SCRIPT = """
+import asyncio, sys
+from pathlib import Path
+from connector.integrations.configuration import AppConfiguration
+from connector.integrations.fs.integration import FsIntegration
+from connector.integrations.surroundings import Surroundings
+
+kind, root, work = sys.argv[1:]
+fs = FsIntegration(Surroundings(rclone="rclone", work_dir=Path(work)))
+app = AppConfiguration(app_id="a", organization_id="o", kind=kind, protocol="fs", fields={"root": root})
+print(asyncio.run(fs.test(app)).model_dump_json())
+"""
+
+
+@pytest.mark.parametrize("kind", ["source", "store"])
+def test_a_directory_that_may_not_be_read_is_told(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "secret").mkdir(mode=0o000)
+    python = write_unprivileged(tmp_path / "python", Path(sys.executable))
+    command = [str(python), "-c", _TEST_SCRIPT, kind, str(tmp_path / "secret"), str(tmp_path / "work")]
+
+    done = subprocess.run(command, capture_output=True, check=True)
+
+    report = TestReport.model_validate_json(done.stdout)
+    assert failure(report) == (
+        "listable",
+        f"permission_denied: {tmp_path / 'secret'} cannot be listed: permission denied.",
+    )

@@ -1,0 +1,18 @@
+from pathlib import Path
+
+import pytest
+from connector.engine.memory import MemoryEngine
+from connector.engine.places import StoreLocation
+
+from tests.contracts.engine_suite import DiskEngineSuite
+
+
+class TestMemoryEngine(DiskEngineSuite):
+    @pytest.fixture
+    def engine(self) -> MemoryEngine:
+        return MemoryEngine()
+
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> StoreLocation:
+        place = tmp_path / "store"
+        return StoreLocation(address=str(place), passphrase="correct horse", local_path=place)

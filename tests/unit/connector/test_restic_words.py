@@ -1,0 +1,105 @@
+"""What restic says, and what it means."""
+
+import pytest
+from connector.engine import errors
+from connector.engine.places import UnreadablePath
+from connector.engine.port import Progress
+from connector.engine.restic.observing import shown
+from connector.engine.restic.stream import backup_progress, backup_summary, read_message, unreadable_path
+from connector.engine.restic.verdicts import Retry, is_final, judge_end, read_retry
+
+
+@pytest.mark.parametrize(
+    ("exit_code", "words", "expected"),
+    [
+        (10, "Fatal: repository does not exist", errors.StoreNotInitialized),
+        (11, "Fatal: unable to create lock in backend", errors.StoreLocked),
+        (12, "Fatal: wrong password or no key found", errors.PassphraseWrong),
+        (1, 'Fatal: failed to find snapshot: no matching ID found for prefix "abc"', errors.SnapshotMissing),
+        (1, "Fatal: unable to save snapshot: snapshot is empty", errors.SourceEmpty),
+        (1, "Fatal: --exclude: invalid pattern(s) provided:\n[", errors.PatternInvalid),
+        (1, "Fatal: Fatal: create repository at /x failed: mkdir /x: permission denied", errors.StoreRefused),
+        (1, "Fatal: unable to save snapshot: write /x: no space left on device", errors.StoreFull),
+        (
+            1,
+            "Fatal: unable to open config file: connect: connection refused",
+            errors.StoreUnreachable,
+        ),
+        (1, "Fatal: something nobody has seen before", errors.EngineFailed),
+        (2, "", errors.EngineFailed),
+        (-9, "", errors.EngineFailed),
+    ],
+)
+def test_every_ending_has_its_error(exit_code: int, words: str, expected: type[errors.EngineError]) -> None:
+    assert type(judge_end("restic backup", exit_code, words=words, last_retry="")) is expected
+
+
+def test_the_engines_own_words_are_kept() -> None:
+    error = judge_end("restic check", 1, words="Fatal: something new", last_retry="")
+
+    assert error.detail == "restic check failed: something new"
+
+
+def test_the_reason_of_the_last_try_counts_when_the_end_says_nothing() -> None:
+    refused = "Stat: The Access Key Id you provided does not exist in our records."
+
+    assert isinstance(judge_end("restic init", 1, words="context canceled", last_retry=refused), errors.StoreRefused)
+
+
+def test_failed_calls_are_recognized() -> None:
+    opening = "Stat(<config/>) returned error, retrying after 1.3s: Stat: The specified bucket does not exist"
+    later = "Save(<data/1a2b3c>) returned error, retrying after 720.254544ms: connection reset by peer"
+
+    assert read_retry(opening) == Retry(opening=True, reason="Stat: The specified bucket does not exist")
+    assert read_retry(later) == Retry(opening=False, reason="connection reset by peer")
+    assert read_retry("unlocking the repository") is None
+
+
+@pytest.mark.parametrize(
+    ("reason", "final"),
+    [
+        ("The request signature we calculated does not match", True),
+        ("x509: certificate signed by unknown authority", True),
+        ("dial tcp: connect: connection refused", False),
+        ("lookup host: no such host", False),
+    ],
+)
+def test_trying_again_does_not_help_against_a_refusal(reason: str, *, final: bool) -> None:
+    assert is_final(reason) is final
+
+
+@pytest.mark.parametrize(
+    ("item", "path"),
+    [("/srv/data/a/b", "/a/b"), ("a/b", "/a/b"), ("/srv/database", "/srv/database"), ("/srv/data/", "/")],
+)
+def test_unreadable_paths_are_told_within_the_source(item: str, path: str) -> None:
+    error = {"error": {"message": f"{item}: open b: permission denied"}, "during": "archival", "item": item}
+
+    assert unreadable_path(error, "/srv/data") == UnreadablePath(path, "permission denied")
+
+
+def test_what_the_scan_could_not_read_is_told_by_the_backup_itself() -> None:
+    assert unreadable_path({"error": {"message": "x"}, "during": "scan", "item": "/srv/data/a"}, "/srv/data") is None
+
+
+@pytest.mark.parametrize("line", [b"", b"plain text", b"{", b"[1]", b'{"no":"type"}', b"\xff\xfe", b"null"])
+def test_other_lines_are_no_messages(line: bytes) -> None:
+    assert read_message(line) is None
+
+
+def test_status_lines_tell_progress() -> None:
+    line = b'{"message_type":"status","percent_done":1.2,"total_files":5,"files_done":4,"current_files":["/a"]}'
+    message = read_message(line)
+
+    assert message is not None
+    assert backup_progress(message) == Progress(fraction=1.0, files_done=4, files_total=5, current=("/a",))
+
+
+def test_bytes_added_are_those_written() -> None:
+    summary = backup_summary({"snapshot_id": "1" * 64, "data_added": 100, "data_added_packed": 40})
+
+    assert summary.bytes_added == 40
+
+
+def test_paths_are_shown_on_one_line() -> None:
+    assert shown("/a\nb\x1b[31mü") == "/a\\nb\\x1b[31mü"

@@ -1,0 +1,193 @@
+"""What a job is and how it changes."""
+
+from datetime import datetime
+from typing import Literal
+
+from chassis.errors import Conflict, Invalid, NotFound
+from contracts.assignment import AppKind
+from contracts.connector import (
+    BackupSummary,
+    LogLine,
+    TaskCancelled,
+    TaskEvent,
+    TaskFailed,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
+from contracts.outcomes import Problem
+from contracts.scheduler import JobStatus, RunTask, Task, TaskType
+from contracts.values import JobId, Moment, RunId, Value
+from pydantic import Field
+
+from scheduler.domain.wording import describe_backup, describe_task
+
+FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
+
+_PARTIES: dict[TaskType, tuple[AppKind, AppKind]] = {"backup": ("source", "store")}
+
+
+class Progress(Value):
+    """How far a job is: the latest `TaskProgressed` of its present attempt."""
+
+    at: Moment
+    phase: str
+    fraction: float
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    current: tuple[str, ...] = ()
+    cpu_percent: float = 0
+    memory_bytes: int = 0
+    network_bytes: int = 0
+
+
+class Note(Value):
+    """A line the scheduler itself adds to a job's log, before or after the worker's lines of an attempt."""
+
+    attempt: int = Field(description="0: before any worker had the job")
+    place: Literal["before", "after"]
+    line: LogLine
+
+
+class Job(Value):
+    """One run of a task."""
+
+    id: JobId
+    run_id: RunId
+    pool: str
+    status: JobStatus
+    task: Task
+    schedule_at: Moment
+    created_at: Moment
+    started_at: Moment | None = None
+    stopped_at: Moment | None = None
+    attempt: int = Field(default=0, description="0 until a worker has taken the job; the fencing token")
+    worker: str | None = Field(default=None, description="Who has, or had, the latest attempt")
+    cancel_requested_at: Moment | None = None
+    problem: Problem | None = Field(default=None, description="Set when failed")
+    progress: Progress | None = None
+    backup: BackupSummary | None = Field(default=None, description="Figures, once a backup has ended")
+    notes: tuple[Note, ...] = Field(default=(), description="The scheduler's own lines of the log, in order")
+
+
+def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
+    """A new job that waits for a worker.
+
+    Raises `Invalid` (`task_type_unsupported`, `origin_kind_wrong`, `target_missing`, `target_kind_wrong`) or `Conflict`
+    (`job_exists`) when another command made a job with that id.
+    """
+    if present is not None:
+        raise Conflict("job_exists", "There is a job with this id already.")
+    check_task(command.task)
+    job = Job(
+        id=command.job_id,
+        run_id=command.run_id,
+        pool=command.pool,
+        status="queued",
+        task=command.task,
+        schedule_at=now,
+        created_at=now,
+    )
+    return _noted(job, f"queued: {describe_task(command.task)}", at=now, place="before")
+
+
+def check_task(task: Task) -> None:
+    """Raise `Invalid` when the task cannot be carried out, naming the field at fault as the HTTP API calls it."""
+    parties = _PARTIES.get(task.type)
+    if parties is None:
+        detail = f"Tasks of type {task.type} cannot be run yet."
+        raise Invalid("task_type_unsupported", detail, fields={"type": detail})
+    origin, target = parties
+    if task.origin.kind != origin:
+        detail = f"A {task.type} starts from a {origin}; {task.origin.name!r} is a {task.origin.kind}."
+        raise Invalid("origin_kind_wrong", detail, fields={"origin_id": detail})
+    if task.target is None:
+        detail = f"A {task.type} needs a {target} as its target."
+        raise Invalid("target_missing", detail, fields={"target_id": detail})
+    if task.target.kind != target:
+        detail = f"A {task.type} goes to a {target}; {task.target.name!r} is a {task.target.kind}."
+        raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
+
+
+def request_cancel(job: Job | None, now: datetime) -> Job:
+    """The job with a wish to stop; it ends when a worker says so. A second wish changes nothing.
+
+    Raises `NotFound` (`job_not_found`) or `Conflict` (`job_finished`).
+    """
+    job = require_job(job)
+    if job.status in FINAL:
+        raise Conflict("job_finished", f"The job has ended already: it is {job.status}.")
+    if job.cancel_requested_at is not None:
+        return job
+    return _noted(_with(job, cancel_requested_at=now), "asked to stop", at=now, place="after")
+
+
+def require_job(job: Job | None) -> Job:
+    """The job. Raises `NotFound` (`job_not_found`) when there is none."""
+    if job is None:
+        raise NotFound("job_not_found", "There is no such job.")
+    return job
+
+
+def accepts(job: Job, event: TaskEvent) -> bool:
+    """Whether an event of a worker counts: not after the end, and not from an attempt that was taken over."""
+    return job.status not in FINAL and event.attempt >= job.attempt
+
+
+def start(job: Job, event: TaskStarted) -> Job:
+    """The job in the hands of a worker; a newer attempt is a takeover. The same news again changes nothing."""
+    if event.attempt == job.attempt and job.worker is not None:
+        return job
+    told = f"started on {event.worker}, attempt {event.attempt}"
+    if job.attempt:
+        told = f"taken over from {job.worker or 'a worker'}, which fell silent: {told}"
+    level = "warning" if job.attempt else "info"
+    taken = _with(job, **{**_running(job, event), "worker": event.worker})
+    return _noted(taken, told, at=event.at, place="before", level=level)
+
+
+def advance(job: Job, event: TaskProgressed) -> Job:
+    """The job with the latest progress; older news of the same attempt changes nothing."""
+    known = job.progress.at if job.progress and event.attempt == job.attempt else None
+    if known is not None and known > event.at:
+        return job
+    return _with(job, **{**_running(job, event), "progress": Progress.model_validate(event.model_dump())})
+
+
+def succeed(job: Job, event: TaskSucceeded) -> Job:
+    """The job, done."""
+    told = f"succeeded: {describe_backup(event.backup)}" if event.backup else "succeeded"
+    return _end(job, event, status="succeeded", told=told, backup=event.backup)
+
+
+def fail(job: Job, event: TaskFailed) -> Job:
+    """The job, failed, with the reason in words."""
+    told = f"failed: {event.problem.detail} ({event.problem.code})"
+    return _end(job, event, status="failed", told=told, level="error", problem=event.problem, backup=event.backup)
+
+
+def cancel(job: Job, event: TaskCancelled) -> Job:
+    """The job, stopped on request. It may never have been started."""
+    return _end(job, event, status="canceled", told="canceled")
+
+
+def _running(job: Job, event: TaskEvent) -> dict[str, object]:
+    fresh: dict[str, object] = {"worker": None, "progress": None} if event.attempt > job.attempt else {}
+    return {**fresh, "status": "running", "attempt": event.attempt, "started_at": job.started_at or event.at}
+
+
+def _end(job: Job, event: TaskEvent, *, status: JobStatus, told: str, level: str = "info", **facts: object) -> Job:
+    started = job.started_at if status == "canceled" else job.started_at or event.at
+    ended = _with(job, status=status, attempt=event.attempt, started_at=started, stopped_at=event.at, **facts)
+    return _noted(ended, told, at=event.at, place="after", level=level)
+
+
+def _noted(job: Job, text: str, *, at: datetime, place: Literal["before", "after"], level: str = "info") -> Job:
+    note = Note(attempt=job.attempt, place=place, line=LogLine(at=at, level=level, text=text))
+    return _with(job, notes=(*job.notes, note))
+
+
+def _with(job: Job, **facts: object) -> Job:
+    return job.model_copy(update=facts)

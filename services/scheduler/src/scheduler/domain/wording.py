@@ -1,0 +1,27 @@
+"""The words of a job's log."""
+
+from contracts.connector import BackupSummary
+from contracts.scheduler import Task
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def describe_task(task: Task) -> str:
+    """What should happen, in one line: `backup of Photos to Vault`."""
+    target = f" to {task.target.name}" if task.target else ""
+    return f"{task.type} of {task.origin.name}{target}"
+
+
+def describe_backup(summary: BackupSummary) -> str:
+    """The figures of a backup in one line."""
+    return (
+        f"restore point {summary.snapshot_id[:8]} with {summary.files_processed} files, {summary.files_new} new and "
+        f"{summary.files_changed} changed; {describe_bytes(summary.bytes_processed)} read, "
+        f"{describe_bytes(summary.bytes_added)} added to the store, in {summary.duration_seconds:.1f} s"
+    )
+
+
+def describe_bytes(size: int) -> str:
+    """A size for a person: `512 B`, `1.5 GiB`."""
+    power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{size / 1024**power:.1f} {_UNITS[power]}" if power else f"{size} B"

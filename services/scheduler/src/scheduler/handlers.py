@@ -1,0 +1,28 @@
+"""The door to Kafka: which message is whose business."""
+
+from functools import partial
+
+from chassis.dispatcher import Dispatcher
+from contracts.connector import TaskCancelled, TaskFailed, TaskLogged, TaskProgressed, TaskStarted, TaskSucceeded
+from contracts.scheduler import CancelJob, RunTask
+from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, tasks
+
+from scheduler import usecases
+from scheduler.store import SchedulerStore
+from scheduler.usecases import Clock
+
+LISTENS_TO = (SCHEDULER_COMMANDS, CONNECTOR_EVENTS)
+ANNOUNCES = (SCHEDULER_EVENTS, tasks(), OUTCOMES)
+
+
+def register_handlers(dispatcher: Dispatcher, store: SchedulerStore, clock: Clock) -> Dispatcher:
+    """Fill the dispatcher with the handlers of the scheduler; returns it."""
+    dispatcher.on(RunTask, partial(usecases.run_task, store, clock))
+    dispatcher.on(CancelJob, partial(usecases.cancel_job, store, clock))
+    dispatcher.on(TaskStarted, partial(usecases.note_started, store))
+    dispatcher.on(TaskProgressed, partial(usecases.note_progress, store))
+    dispatcher.on(TaskLogged, partial(usecases.note_lines, store))
+    dispatcher.on(TaskSucceeded, partial(usecases.note_succeeded, store))
+    dispatcher.on(TaskFailed, partial(usecases.note_failed, store))
+    dispatcher.on(TaskCancelled, partial(usecases.note_cancelled, store))
+    return dispatcher

@@ -1,0 +1,91 @@
+"""What the scheduler keeps: jobs, a roll of them for listings, and the lines that workers wrote.
+
+A job and its line in the roll are written by the lane of the job's id only.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis.foundation import Foundation
+from chassis.records import Keys, MongoRecords, Page, Record, Records, Result
+from contracts.envelope import Envelope
+from contracts.messages import Event, Message
+from contracts.scheduler import JobStatus, TaskType
+from contracts.values import JobId, OrganizationId, RunId
+
+from scheduler.domain.job import Job
+from scheduler.store.log_parts import LogParts, MemoryLogParts, MongoLogParts
+from scheduler.store.roll import JobRoll, MemoryJobRoll, MongoJobRoll
+
+__all__ = ["LogParts", "MemoryJobRoll", "MemoryLogParts", "SchedulerStore", "job_keys", "open_store"]
+
+LOOKUPS_AT_ONCE = 16
+
+
+def job_keys(job: Job) -> Keys:
+    """What queries for jobs lead with."""
+    return {"run_id": job.run_id}
+
+
+@dataclass(frozen=True)
+class SchedulerStore:
+    """What the scheduler knows."""
+
+    jobs: Records[Job]
+    roll: JobRoll
+    log_parts: LogParts
+
+    async def save(
+        self,
+        record: Record[Job],
+        job: Job,
+        *,
+        events: Sequence[Event] = (),
+        cause: Envelope[Message] | None = None,
+        result: Result | None = None,
+    ) -> None:
+        """Save a job like `Records.save`, after its line in the roll.
+
+        Whoever dies between the two leaves the roll ahead; the message comes again, and the job follows.
+        """
+        if record.value is None or record.value.status != job.status:
+            await self.roll.enter(record.organization_id, job)
+        await self.jobs.save(record, job, events=events, cause=cause, result=result)
+
+    async def list_jobs(
+        self,
+        org: OrganizationId,
+        *,
+        task_type: TaskType | None = None,
+        status: JobStatus | None = None,
+        limit: int,
+        offset: int,
+    ) -> Page[Job]:
+        """Jobs of a type and in a status, where asked for; newest first."""
+        total, ids = await self.roll.page(org, task_type=task_type, status=status, limit=limit, offset=offset)
+        gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def look(job_id: JobId) -> Job | None:
+            async with gate:
+                return await self.jobs.get(org, job_id)
+
+        found = await asyncio.gather(*map(look, ids))
+        return Page[Job](total=total, items=[job for job in found if job is not None])
+
+    async def find_run(self, org: OrganizationId, run_id: RunId) -> Job | None:
+        """The job that a run led to."""
+        found = await self.jobs.find(org, {"run_id": run_id})
+        return found.items[0] if found.items else None
+
+
+async def open_store(foundation: Foundation) -> SchedulerStore:
+    """The store in MongoDB, with its indexes made."""
+    database = foundation.database
+    jobs = MongoRecords(database["jobs"], Job, foundation.outbox, keys=job_keys, indexed=("run_id",))
+    roll = MongoJobRoll(database["job_roll"])
+    log_parts = MongoLogParts(database["job_log_parts"])
+    await jobs.setup()
+    await roll.setup()
+    await log_parts.setup()
+    return SchedulerStore(jobs, roll, log_parts)

@@ -1,0 +1,89 @@
+"""Which jobs there are: one tiny document for each, as a listing reads all of an organization's.
+
+FerretDB sorts, counts and skips by reading every document that equality selects, and reading a whole job takes it
+fifteen times as long as reading one of these.
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chassis.errors import Conflict
+from chassis.mongo import Collection, Document, DuplicateKeyError
+from contracts.scheduler import JobStatus, TaskType
+from contracts.values import JobId, OrganizationId
+
+from scheduler.domain.job import Job
+
+
+class JobRoll(Protocol):
+    """Ids of jobs by organization, type and status."""
+
+    async def enter(self, org: OrganizationId, job: Job) -> None:
+        """Enter a job, or its new status. Again is harmless.
+
+        Raises `Conflict` (`job_exists`) when another organization has a job with that id.
+        """
+        ...
+
+    async def page(
+        self, org: OrganizationId, *, task_type: TaskType | None, status: JobStatus | None, limit: int, offset: int
+    ) -> tuple[int, list[JobId]]:
+        """How many jobs there are of a type and in a status (None: any), and some of their ids, newest first."""
+        ...
+
+
+@dataclass(frozen=True)
+class MongoJobRoll:
+    """`JobRoll` in a MongoDB collection."""
+
+    collection: Collection
+
+    async def setup(self) -> None:
+        """Create the index."""
+        await self.collection.create_index("org")
+
+    async def enter(self, org: OrganizationId, job: Job) -> None:
+        """See `JobRoll`."""
+        line = {"_id": job.id, "org": org, "task_type": job.task.type, "status": job.status}
+        try:
+            await self.collection.replace_one({"_id": job.id, "org": org}, line, upsert=True)
+        except DuplicateKeyError:
+            raise _taken() from None
+
+    async def page(
+        self, org: OrganizationId, *, task_type: TaskType | None, status: JobStatus | None, limit: int, offset: int
+    ) -> tuple[int, list[JobId]]:
+        """See `JobRoll`."""
+        query: Document = {"org": org} | _asked(task_type, status)
+        cursor = self.collection.find(query, {"_id": 1}).sort("_id", -1).skip(offset).limit(limit)
+        ids = [JobId(line["_id"]) async for line in cursor]
+        return await self.collection.count_documents(query), ids
+
+
+@dataclass(frozen=True)
+class MemoryJobRoll:
+    """`JobRoll` in memory, for unit tests of use cases."""
+
+    _lines: dict[JobId, Document] = field(default_factory=dict)
+
+    async def enter(self, org: OrganizationId, job: Job) -> None:
+        """See `JobRoll`."""
+        if self._lines.get(job.id, {}).get("org", org) != org:
+            raise _taken()
+        self._lines[job.id] = {"org": org, "task_type": job.task.type, "status": job.status}
+
+    async def page(
+        self, org: OrganizationId, *, task_type: TaskType | None, status: JobStatus | None, limit: int, offset: int
+    ) -> tuple[int, list[JobId]]:
+        """See `JobRoll`."""
+        query = {"org": org} | _asked(task_type, status)
+        ids = sorted((job_id for job_id, line in self._lines.items() if query.items() <= line.items()), reverse=True)
+        return len(ids), ids[offset : offset + limit]
+
+
+def _taken() -> Conflict:
+    return Conflict("job_exists", "There is a job with this id already.")
+
+
+def _asked(task_type: TaskType | None, status: JobStatus | None) -> Document:
+    return {name: value for name, value in (("task_type", task_type), ("status", status)) if value is not None}

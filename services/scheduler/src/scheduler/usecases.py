@@ -1,0 +1,174 @@
+"""One function per verb: load, decide, save together with the events."""
+
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import TypeVar
+
+from chassis import names
+from chassis.errors import NotFound
+from chassis.records import Page
+from chassis.telemetry import span
+from contracts.connector import (
+    LogLine,
+    TaskCancelled,
+    TaskEvent,
+    TaskFailed,
+    TaskLogged,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
+from contracts.envelope import Envelope
+from contracts.messages import Event
+from contracts.scheduler import (
+    CancelJob,
+    JobChanged,
+    JobStatus,
+    RunTask,
+    TaskCancelRequested,
+    TaskRequested,
+    TaskType,
+)
+from contracts.values import JobId, OrganizationId, RunId
+from opentelemetry.trace import Span
+
+from scheduler.domain import job as decisions
+from scheduler.domain.job import Job
+from scheduler.domain.log import compose_log, part_of
+from scheduler.store import SchedulerStore
+
+log = logging.getLogger(__name__)
+Clock = Callable[[], datetime]
+E = TypeVar("E", bound=TaskEvent)
+
+
+async def run_task(store: SchedulerStore, clock: Clock, command: Envelope[RunTask]) -> None:
+    """Make a job and ask the workers of its pool to do it."""
+    data, org = command.data, command.data.organization_id
+    with _span("scheduler.run_task", org, data.job_id):
+        record = await store.jobs.load(org, data.job_id, cause=command)
+        job = decisions.queue_job(record.value, data, clock())
+        requested = TaskRequested(organization_id=org, job_id=job.id, run_id=job.run_id, task=job.task, pool=job.pool)
+        events = [requested, *_changes(org, None, job, at=job.created_at)]
+        await store.save(record, job, events=events, cause=command, result={"run_id": job.run_id, "job_id": job.id})
+    log.info("job queued", extra=_ids(org, job))
+
+
+async def cancel_job(store: SchedulerStore, clock: Clock, command: Envelope[CancelJob]) -> None:
+    """Ask the workers to stop a job; it is canceled once one of them says so, also when none had begun it."""
+    data, org = command.data, command.data.organization_id
+    with _span("scheduler.cancel_job", org, data.job_id):
+        record = await store.jobs.load(org, data.job_id, cause=command)
+        job = decisions.request_cancel(record.value, clock())
+        wish = TaskCancelRequested(organization_id=org, job_id=job.id, pool=job.pool)
+        await store.save(record, job, events=[wish], cause=command, result={"job_id": job.id})
+    log.info("job asked to stop", extra=_ids(org, job))
+
+
+async def note_started(store: SchedulerStore, event: Envelope[TaskStarted]) -> None:
+    """A worker took the job, or took it over."""
+    await _follow(store, event, decisions.start, name="scheduler.note_started")
+
+
+async def note_succeeded(store: SchedulerStore, event: Envelope[TaskSucceeded]) -> None:
+    """The job is done."""
+    await _follow(store, event, decisions.succeed, name="scheduler.note_succeeded")
+
+
+async def note_failed(store: SchedulerStore, event: Envelope[TaskFailed]) -> None:
+    """The job failed."""
+    await _follow(store, event, decisions.fail, name="scheduler.note_failed")
+
+
+async def note_cancelled(store: SchedulerStore, event: Envelope[TaskCancelled]) -> None:
+    """The job was stopped."""
+    await _follow(store, event, decisions.cancel, name="scheduler.note_cancelled")
+
+
+async def note_progress(store: SchedulerStore, event: Envelope[TaskProgressed]) -> None:
+    """Keep the latest progress. It is no result: it is not remembered as handled, and the document does not grow."""
+    data, org = event.data, event.data.organization_id
+    with _span("scheduler.note_progress", org, data.job_id):
+        record = await store.jobs.load(org, data.job_id)
+        if record.value is None or not decisions.accepts(record.value, data):
+            return
+        job = decisions.advance(record.value, data)
+        if job is not record.value:
+            await store.save(record, job, events=_changes(org, record.value, job, at=data.at))
+
+
+async def note_lines(store: SchedulerStore, event: Envelope[TaskLogged]) -> None:
+    """Keep a worker's lines, unless they come from an attempt that was taken over or after the end."""
+    data, org = event.data, event.data.organization_id
+    with _span("scheduler.note_lines", org, data.job_id):
+        part = part_of(data)
+        job = decisions.require_job(await store.jobs.get(org, data.job_id))
+        if part is not None and decisions.accepts(job, data):
+            await store.log_parts.add(org, data.job_id, part)
+
+
+async def list_jobs(
+    store: SchedulerStore,
+    org: OrganizationId,
+    *,
+    task_type: TaskType | None,
+    status: JobStatus | None,
+    limit: int,
+    offset: int,
+) -> Page[Job]:
+    """Jobs, newest first, and how many there are in all."""
+    with span("scheduler.list_jobs", attributes={names.ORGANIZATION: org}):
+        return await store.list_jobs(org, task_type=task_type, status=status, limit=limit, offset=offset)
+
+
+async def get_job(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> Job:
+    """One job. Raises `NotFound` (`job_not_found`)."""
+    with _span("scheduler.get_job", org, job_id):
+        return decisions.require_job(await store.jobs.get(org, job_id))
+
+
+async def get_run(store: SchedulerStore, org: OrganizationId, run_id: RunId) -> Job:
+    """The job of a run. Raises `NotFound` (`run_not_found`)."""
+    with span("scheduler.get_run", attributes={names.ORGANIZATION: org}):
+        job = await store.find_run(org, run_id)
+    if job is None:
+        raise NotFound("run_not_found", "There is no such run.")
+    return job
+
+
+async def read_log(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> list[LogLine]:
+    """The log of a job, never empty. Raises `NotFound` (`job_not_found`)."""
+    with _span("scheduler.read_log", org, job_id):
+        job = decisions.require_job(await store.jobs.get(org, job_id))
+        return compose_log(job, await store.log_parts.of(org, job_id))
+
+
+async def _follow(store: SchedulerStore, event: Envelope[E], decide: Callable[[Job, E], Job], *, name: str) -> None:
+    data, org = event.data, event.data.organization_id
+    with _span(name, org, data.job_id):
+        record = await store.jobs.load(org, data.job_id, cause=event)
+        before = decisions.require_job(record.value)
+        if not decisions.accepts(before, data):
+            log.info("news of a job ignored", extra={**_ids(org, before), "type": event.type, "news_of": data.attempt})
+            return
+        job = decide(before, data)
+        if job is not before:
+            await store.save(record, job, events=_changes(org, before, job, at=data.at), cause=event)
+            log.info("job followed", extra=_ids(org, job))
+
+
+def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime) -> list[Event]:
+    if before is not None and (before.status, before.attempt) == (job.status, job.attempt):
+        return []
+    facts = {"run_id": job.run_id, "status": job.status, "task_type": job.task.type}
+    return [JobChanged(organization_id=org, job_id=job.id, attempt=job.attempt, at=at, problem=job.problem, **facts)]
+
+
+def _span(name: str, org: OrganizationId, job_id: JobId) -> AbstractContextManager[Span]:
+    return span(name, attributes={names.ORGANIZATION: org, names.JOB: job_id})
+
+
+def _ids(org: OrganizationId, job: Job) -> dict[str, object]:
+    return {"organization_id": org, "job_id": job.id, "status": job.status, "attempt": job.attempt}

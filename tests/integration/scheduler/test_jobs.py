@@ -1,0 +1,204 @@
+"""Jobs over Kafka and MongoDB: commands in, work out, news of workers in, answers over HTTP."""
+
+from typing import Any
+
+import pytest
+from chassis.ids import new_id
+from contracts.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.envelope import Envelope
+from contracts.outcomes import CommandOutcome, Problem
+from contracts.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
+from contracts.topics import CONNECTOR_EVENTS, SCHEDULER_COMMANDS, dead_letters
+from contracts.values import OrganizationId
+
+from tests.integration.scheduler.conftest import Door
+from tests.support.kafka import Ear, Wire, header
+from tests.support.waiting import eventually_async
+from tests.unit.scheduler.builder import app, backup, cancel, logged, progressed, run_task, started, told
+
+
+async def outcome(ear: Ear, command_id: str) -> CommandOutcome:
+    answer: CommandOutcome = (await ear.message(CommandOutcome, lambda o: o.command_id == command_id)).data
+    return answer
+
+
+async def queue(wire: Wire, ear: Ear, **facts: Any) -> Envelope[RunTask]:
+    sent = await wire.publish(run_task(**facts))
+    assert (await outcome(ear, sent.id)).accepted
+    return sent  # type: ignore[return-value]
+
+
+async def job_of(door: Door, job_id: str) -> dict[str, Any]:
+    answer = await door.get(f"/internal/jobs/{job_id}")
+    assert answer.status_code == 200, answer.text
+    job: dict[str, Any] = answer.json()
+    return job
+
+
+async def until(door: Door, job_id: str, **facts: object) -> dict[str, Any]:
+    async def reached() -> dict[str, Any] | None:
+        job = await job_of(door, job_id)
+        return job if facts.items() <= job.items() else None
+
+    job = await eventually_async(reached)
+    assert job
+    return job
+
+
+async def log_of(door: Door, job_id: str) -> list[str]:
+    return [line["text"] for line in (await door.get(f"/internal/jobs/{job_id}/log")).json()["lines"]]
+
+
+async def test_a_job_from_the_run_to_its_log(door: Door, wire: Wire, ear: Ear) -> None:
+    sent = await queue(wire, ear)
+    job_id, run_id = sent.data.job_id, sent.data.run_id
+    requested = await ear.message(TaskRequested, lambda e: e.job_id == job_id)
+    assert (requested.data.run_id, requested.data.task, requested.causation_id) == (run_id, sent.data.task, sent.id)
+    for event in (
+        started(job_id),
+        logged(job_id, 1, "opening", "reading"),
+        progressed(job_id, 0.5),
+        told(TaskSucceeded, job_id, seconds=9, backup=BackupSummary(snapshot_id="ab" * 32, files_processed=3)),
+    ):
+        await wire.publish(event)
+    job = await until(door, job_id, status="succeeded")
+    assert job["started_at"] == "2026-11-23T12:00:01.000Z"
+    assert job["stopped_at"] == "2026-11-23T12:00:09.000Z"
+    assert (job["worker"], job["attempt"], job["problem"]) == ("w1", 1, None)
+    assert job["progress"]["fraction"] == 0.5
+    assert job["backup"]["files_processed"] == 3
+    assert job["task"]["origin"]["name"] == "Photos"
+    assert (await door.get(f"/internal/runs/{run_id}")).json() == {"run_id": run_id, "job": job}
+    assert [t.split(":")[0] for t in await log_of(door, job_id)] == [
+        "queued", "started on w1, attempt 1", "opening", "reading", "succeeded"
+    ]  # fmt: skip
+    changed = [await ear.message(JobChanged, lambda e, s=s: (e.job_id, e.status) == (job_id, s)) for s in (
+        "queued", "running", "succeeded"
+    )]  # fmt: skip
+    assert [e.data.attempt for e in changed] == [0, 1, 1]
+
+
+async def test_a_second_delivery_changes_nothing(door: Door, wire: Wire, ear: Ear) -> None:
+    sent = await queue(wire, ear)
+    job_id = sent.data.job_id
+    begun = await wire.publish(started(job_id))
+    lines = await wire.publish(logged(job_id, 1, "once"))
+    done = await wire.publish(told(TaskSucceeded, job_id, seconds=9))
+    first = await until(door, job_id, status="succeeded")
+    for message in (sent, begun, lines, done):
+        await wire.publish(message)
+    outcomes = await ear.until(lambda heard: _count(heard, CommandOutcome.TYPE, sent.id) == 2)
+    assert _count(outcomes, TaskRequested.TYPE, sent.id) == 1
+    marker = await queue(wire, ear)
+    await wire.publish(started(marker.data.job_id))
+    await until(door, marker.data.job_id, status="running")
+    assert await job_of(door, job_id) == first
+    assert (await log_of(door, job_id)).count("once") == 1
+
+
+def _count(heard: list[Any], kind: str, cause: str) -> int:
+    return sum(header(r, "ce_type") == kind and header(r, "ce_causationid") == cause for r in heard)
+
+
+async def test_a_takeover_fences_the_older_attempt(door: Door, wire: Wire, ear: Ear) -> None:
+    job_id = (await queue(wire, ear)).data.job_id
+    problem = Problem(code="engine_failed", kind="failed", detail="The engine ended.")
+    for event in (
+        started(job_id, worker="w1"),
+        logged(job_id, 1, "first try"),
+        started(job_id, attempt=2, worker="w2"),
+        logged(job_id, 2, "from the grave"),
+        told(TaskFailed, job_id, attempt=1, problem=problem),
+        told(TaskSucceeded, job_id, attempt=2, seconds=30),
+        told(TaskFailed, job_id, attempt=3, problem=problem),
+    ):
+        await wire.publish(event)
+    job = await until(door, job_id, status="succeeded")
+    assert (job["attempt"], job["worker"], job["problem"]) == (2, "w2", None)
+    log = await log_of(door, job_id)
+    assert "first try" in log
+    assert "from the grave" not in log
+
+
+async def test_a_running_job_is_canceled_when_the_worker_says_so(door: Door, wire: Wire, ear: Ear) -> None:
+    job_id = (await queue(wire, ear)).data.job_id
+    await wire.publish(started(job_id))
+    asked = await wire.publish(cancel(job_id))
+    assert (await outcome(ear, asked.id)).accepted
+    await ear.message(TaskCancelRequested, lambda e: e.job_id == job_id)
+    assert (await job_of(door, job_id))["status"] in ("queued", "running")
+    await wire.publish(told(TaskCancelled, job_id, seconds=5))
+    job = await until(door, job_id, status="canceled")
+    assert job["stopped_at"] == "2026-11-23T12:00:05.000Z"
+    again = await wire.publish(cancel(job_id))
+    problem = (await outcome(ear, again.id)).problem
+    assert problem is not None
+    assert (problem.code, problem.kind) == ("job_finished", "conflict")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "kind"),
+    [
+        (run_task(backup(target=app("source"))), "target_kind_wrong", "invalid"),
+        (run_task(backup(type="restore")), "task_type_unsupported", "invalid"),
+        (cancel(new_id()), "job_not_found", "not_found"),
+    ],
+)
+async def test_a_refusal_is_an_outcome(wire: Wire, ear: Ear, command: Any, code: str, kind: str) -> None:
+    sent = await wire.publish(command)
+    answer = await outcome(ear, sent.id)
+    assert answer.problem is not None
+    assert (answer.accepted, answer.problem.code, answer.problem.kind) == (False, code, kind)
+
+
+async def test_news_of_an_unknown_job_are_parked(door: Door, wire: Wire, ear: Ear) -> None:
+    sent = await wire.publish(started(new_id()))
+
+    async def parked() -> bool:
+        return any(header(r, "ce_id") == sent.id for r in await wire.read(dead_letters(CONNECTOR_EVENTS)))
+
+    await eventually_async(parked, 20)
+
+
+async def test_a_malformed_message_is_parked_and_the_next_is_handled(door: Door, wire: Wire, ear: Ear) -> None:
+    good = run_task()
+    headers = [("ce_id", b"x1"), ("ce_source", b"t"), ("ce_specversion", b"1.0"), ("ce_type", RunTask.TYPE.encode())]
+    for body in (b"{", b"{}", b'{"organization_id": "o\\u0000"}', b"\xff"):
+        await wire.send(SCHEDULER_COMMANDS, body, key=good.key.encode(), headers=headers)
+    sent = await wire.publish(good)
+    assert (await outcome(ear, sent.id)).accepted
+    parked = await wire.read(dead_letters(SCHEDULER_COMMANDS))
+    assert len([r for r in parked if header(r, "ce_id") == "x1"]) == 4
+
+
+async def test_jobs_are_listed_by_pages_newest_first(door: Door, wire: Wire, ear: Ear) -> None:
+    org = OrganizationId(new_id())
+    jobs = [(await queue(wire, ear, org=org)).data.job_id for _ in range(5)]
+    page = (await door.get("/internal/jobs?limit=2&offset=1", org)).json()
+    assert (page["total"], [j["id"] for j in page["items"]]) == (5, [jobs[3], jobs[2]])
+    everything = (await door.get("/internal/jobs?limit=1000&task_type=backup&status=queued", org)).json()
+    assert [j["id"] for j in everything["items"]] == jobs[::-1]
+    nothing = (await door.get("/internal/jobs?status=failed", org)).json()
+    assert nothing == {"total": 0, "items": []}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "status=odd", "task_type=odd"])
+async def test_an_odd_question_is_refused(door: Door, query: str) -> None:
+    answer = await door.get(f"/internal/jobs?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
+
+
+@pytest.mark.parametrize("odd", ["nobody", "%00", "a%00b", "%ff", "%F0%9F%92%A9", "'", "%24ne", "x" * 5000])
+async def test_an_odd_id_is_not_found(door: Door, odd: str) -> None:
+    for path, code in (("jobs/{}", "job_not_found"), ("jobs/{}/log", "job_not_found"), ("runs/{}", "run_not_found")):
+        answer = await door.get("/internal/" + path.format(odd))
+        assert (answer.status_code, answer.json()["code"]) == (404, code)
+
+
+async def test_nobody_else_sees_a_job_and_nobody_without_a_token(door: Door, wire: Wire, ear: Ear) -> None:
+    sent = await queue(wire, ear)
+    other = OrganizationId("other")
+    for path in (f"jobs/{sent.data.job_id}", f"jobs/{sent.data.job_id}/log", f"runs/{sent.data.run_id}"):
+        assert (await door.get(f"/internal/{path}", other)).status_code == 404
+        assert (await door.http.get(f"/internal/{path}")).status_code == 401
+    assert (await door.get("/internal/jobs", other)).json()["items"] == []

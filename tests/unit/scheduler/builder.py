@@ -1,0 +1,66 @@
+"""Commands to the scheduler and news of workers, as tests need them."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from chassis.envelopes import envelope
+from chassis.ids import new_id
+from contracts.assignment import AppRef
+from contracts.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed, TaskStarted
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.scheduler import CancelJob, RunTask, Task
+from contracts.values import AppId, JobId, OrganizationId, RunId
+from scheduler.domain.job import Job, queue_job
+
+ORG = OrganizationId("org")
+NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+T = TypeVar("T", bound=TaskEvent)
+M = TypeVar("M", bound=Message)
+
+
+def after(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def app(kind: str, name: str = "") -> AppRef:
+    return AppRef.model_validate({"id": AppId(new_id()), "revision": 1, "kind": kind, "name": name or f"My {kind}"})
+
+
+def backup(**facts: Any) -> Task:
+    return Task(**{"type": "backup", "origin": app("source", "Photos"), "target": app("store", "Vault"), **facts})
+
+
+def run_task(task: Task | None = None, *, org: OrganizationId = ORG, **facts: Any) -> RunTask:
+    ids = {"job_id": JobId(new_id()), "run_id": RunId(new_id())}
+    return RunTask(**{"organization_id": org, "task": task or backup(), **ids, **facts})
+
+
+def cancel(job_id: str, *, org: OrganizationId = ORG) -> CancelJob:
+    return CancelJob(organization_id=org, job_id=JobId(job_id))
+
+
+def queued(**facts: Any) -> Job:
+    return queue_job(None, run_task(**facts), NOON)
+
+
+def told(kind: type[T], job_id: str, *, attempt: int = 1, seconds: float = 1, **facts: Any) -> T:
+    """News of a worker, `seconds` after noon."""
+    return kind(organization_id=ORG, job_id=job_id, attempt=attempt, at=after(seconds), **facts)
+
+
+def started(job_id: str, *, attempt: int = 1, worker: str = "w1", seconds: float = 1) -> TaskStarted:
+    return told(TaskStarted, job_id, attempt=attempt, worker=worker, seconds=seconds)
+
+
+def progressed(job_id: str, fraction: float, *, attempt: int = 1, seconds: float = 2) -> TaskProgressed:
+    return told(TaskProgressed, job_id, attempt=attempt, seconds=seconds, phase="transferring", fraction=fraction)
+
+
+def logged(job_id: str, sequence: int, *texts: str, attempt: int = 1, seconds: float = 2) -> TaskLogged:
+    lines = tuple(LogLine(at=after(seconds), level="info", text=text) for text in texts)
+    return told(TaskLogged, job_id, attempt=attempt, seconds=seconds, sequence=sequence, lines=lines)
+
+
+def wrapped(message: M, **about: Any) -> Envelope[M]:
+    return envelope(message, service="test", **about)  # type: ignore[return-value]

@@ -1,0 +1,152 @@
+"""The verbs of the scheduler over a store in memory."""
+
+import pytest
+from chassis.errors import NotFound
+from chassis.records import AlreadyHandled, MemoryRecords
+from contracts.connector import BackupSummary, TaskCancelled, TaskSucceeded
+from contracts.values import JobId, OrganizationId
+from scheduler import usecases
+from scheduler.domain.job import Job
+from scheduler.store import MemoryJobRoll, MemoryLogParts, SchedulerStore, job_keys
+
+from tests.unit.scheduler.builder import NOON, ORG, after, cancel, logged, progressed, run_task, started, told, wrapped
+
+
+class World:
+    """A scheduler in memory, and what it has announced."""
+
+    def __init__(self) -> None:
+        self.jobs = MemoryRecords(Job, keys=job_keys)
+        self.store = SchedulerStore(self.jobs, MemoryJobRoll(), MemoryLogParts())
+        self.now = NOON
+
+    def clock(self):  # type: ignore[no-untyped-def]
+        return self.now
+
+    async def queued(self) -> JobId:
+        command = run_task()
+        await usecases.run_task(self.store, self.clock, wrapped(command))
+        self.jobs.published.clear()
+        return command.job_id
+
+    async def job(self, job_id: JobId) -> Job:
+        return await usecases.get_job(self.store, ORG, job_id)
+
+    def announced(self) -> list[str]:
+        return [type(e.data).__name__ for e in self.jobs.published]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def test_a_run_makes_a_job_asks_for_a_worker_and_answers(world: World) -> None:
+    command = wrapped(run_task(pool="far"))
+    await usecases.run_task(world.store, world.clock, command)
+    assert world.announced() == ["TaskRequested", "JobChanged", "CommandOutcome"]
+    assert world.jobs.published[0].data.pool == "far"  # type: ignore[attr-defined]
+    assert world.jobs.published[2].data.result == {  # type: ignore[attr-defined]
+        "run_id": command.data.run_id,
+        "job_id": command.data.job_id,
+    }
+    assert (await usecases.get_run(world.store, ORG, command.data.run_id)).id == command.data.job_id
+
+
+async def test_a_second_delivery_of_a_run_changes_nothing(world: World) -> None:
+    command = wrapped(run_task())
+    await usecases.run_task(world.store, world.clock, command)
+    with pytest.raises(AlreadyHandled) as repeat:
+        await usecases.run_task(world.store, world.clock, command)
+    assert repeat.value.outcome is not None
+    assert repeat.value.outcome.id == world.jobs.published[2].id
+
+
+async def test_a_job_runs_to_its_end(world: World) -> None:
+    job_id = await world.queued()
+    await usecases.note_started(world.store, wrapped(started(job_id)))
+    await usecases.note_lines(world.store, wrapped(logged(job_id, 1, "reading")))
+    done = told(TaskSucceeded, job_id, seconds=9, backup=BackupSummary(snapshot_id="ab" * 32))
+    await usecases.note_succeeded(world.store, wrapped(done))
+    job = await world.job(job_id)
+    assert (job.status, job.started_at, job.stopped_at) == ("succeeded", after(1), after(9))
+    assert world.announced() == ["JobChanged", "JobChanged"]
+    log = [line.text for line in await usecases.read_log(world.store, ORG, job_id)]
+    assert [text.split(":")[0] for text in log] == ["queued", "started on w1, attempt 1", "reading", "succeeded"]
+
+
+async def test_results_and_lines_of_an_older_attempt_are_ignored(world: World) -> None:
+    job_id = await world.queued()
+    await usecases.note_started(world.store, wrapped(started(job_id, attempt=2)))
+    before = await world.job(job_id)
+    await usecases.note_succeeded(world.store, wrapped(told(TaskSucceeded, job_id, attempt=1)))
+    await usecases.note_lines(world.store, wrapped(logged(job_id, 1, "ghost", attempt=1)))
+    await usecases.note_progress(world.store, wrapped(progressed(job_id, 0.9, attempt=1)))
+    assert await world.job(job_id) == before
+    assert "ghost" not in [line.text for line in await usecases.read_log(world.store, ORG, job_id)]
+
+
+async def test_nothing_moves_a_job_after_its_end(world: World) -> None:
+    job_id = await world.queued()
+    await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, job_id)))
+    ended = await world.job(job_id)
+    await usecases.note_started(world.store, wrapped(started(job_id, attempt=3)))
+    await usecases.note_progress(world.store, wrapped(progressed(job_id, 0.9, attempt=3)))
+    await usecases.note_lines(world.store, wrapped(logged(job_id, 1, "late", attempt=3)))
+    assert await world.job(job_id) == ended
+    assert ended.status == "canceled"
+
+
+async def test_lines_are_kept_once(world: World) -> None:
+    job_id = await world.queued()
+    for _ in range(2):
+        await usecases.note_lines(world.store, wrapped(logged(job_id, 1, "once")))
+    log = [line.text for line in await usecases.read_log(world.store, ORG, job_id)]
+    assert log.count("once") == 1
+
+
+async def test_progress_leaves_no_trace_but_itself(world: World) -> None:
+    job_id = await world.queued()
+    await usecases.note_started(world.store, wrapped(started(job_id)))
+    before = await world.jobs.load(ORG, job_id)
+    world.jobs.published.clear()
+    for step in range(100):
+        await usecases.note_progress(world.store, wrapped(progressed(job_id, step / 100, seconds=step)))
+    record = await world.jobs.load(ORG, job_id)
+    assert (record.seen, world.announced()) == (before.seen, [])
+    assert record.value is not None
+    assert record.value.progress is not None
+    assert record.value.progress.fraction == 0.99
+
+
+async def test_cancelling_asks_the_pool_of_the_job(world: World) -> None:
+    command = run_task(pool="far")
+    await usecases.run_task(world.store, world.clock, wrapped(command))
+    world.jobs.published.clear()
+    await usecases.cancel_job(world.store, world.clock, wrapped(cancel(command.job_id)))
+    assert world.announced() == ["TaskCancelRequested", "CommandOutcome"]
+    assert world.jobs.published[0].data.pool == "far"  # type: ignore[attr-defined]
+    assert (await world.job(command.job_id)).status == "queued"
+
+
+async def test_another_organization_sees_nothing(world: World) -> None:
+    command = run_task()
+    await usecases.run_task(world.store, world.clock, wrapped(command))
+    other = OrganizationId("other")
+    for question in (
+        usecases.get_job(world.store, other, command.job_id),
+        usecases.get_run(world.store, other, command.run_id),
+        usecases.read_log(world.store, other, command.job_id),
+        usecases.cancel_job(world.store, world.clock, wrapped(cancel(command.job_id, org=other))),
+    ):
+        with pytest.raises(NotFound):
+            await question
+    page = await usecases.list_jobs(world.store, other, task_type=None, status=None, limit=50, offset=0)
+    assert (page.total, page.items) == (0, [])
+
+
+async def test_jobs_are_listed_newest_first_and_by_status(world: World) -> None:
+    ids = [await world.queued() for _ in range(3)]
+    await usecases.note_started(world.store, wrapped(started(ids[1])))
+    queued = await usecases.list_jobs(world.store, ORG, task_type="backup", status="queued", limit=1, offset=1)
+    assert (queued.total, [j.id for j in queued.items]) == (2, [ids[0]])

@@ -1,0 +1,1 @@
+"""Decisions about restore points, directories and paths. Values in, values out."""

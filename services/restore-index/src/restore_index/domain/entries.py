@@ -1,0 +1,86 @@
+"""What a directory's page holds, packed and unpacked."""
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from operator import attrgetter
+
+import msgspec
+import zstandard
+from chassis.errors import Invalid
+from contracts.restore_index import PAGE_ENTRIES, DirectoryPage
+
+UNPACKED_BYTES_MOST = 64 << 20
+_TREE_ID = re.compile("[0-9a-f]{64}")
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is shown of a file or directory; a packed entry goes on after these fields (see `DirectoryPage`)."""
+
+    name: bytes
+    type: str
+    size: int
+    mtime_ns: int
+    mode: int
+    subtree: bytes | None
+    link_target: bytes | None
+
+
+class Below(msgspec.Struct, frozen=True, gc=False):
+    """`contracts.restore_index.Totals` of a directory, in a form that is quick by the thousand."""
+
+    files: int
+    directories: int
+    bytes: int
+
+
+_entries = msgspec.msgpack.Decoder(list[Entry])
+_name = attrgetter("name")
+
+
+def unpack(packed: bytes) -> list[Entry]:
+    """The entries of a page. Raises `Invalid` (`page_damaged`) when these are not the bytes of a page."""
+    try:
+        if zstandard.frame_content_size(packed) > UNPACKED_BYTES_MOST:
+            raise _damaged("it would be too large")
+        return _entries.decode(zstandard.decompress(packed, max_output_size=UNPACKED_BYTES_MOST))
+    except (zstandard.ZstdError, msgspec.MsgspecError):
+        raise _damaged("its entries cannot be unpacked") from None
+
+
+def subtrees_of(page: DirectoryPage) -> list[str]:
+    """Ids of the directories right below a page that was received, after checking that the page is what it says.
+
+    Raises `Invalid` (`page_damaged`).
+    """
+    if not _TREE_ID.fullmatch(page.tree_id):
+        raise _damaged("its id is not 64 hex digits")
+    entries = unpack(page.entries)
+    names = [entry.name for entry in entries]
+    if page.page >= page.pages or page.count != len(entries) or page.count > PAGE_ENTRIES:
+        raise _damaged("its numbers do not fit")
+    if any(names[i] >= names[i + 1] for i in range(len(names) - 1)):
+        raise _damaged("its entries are not sorted")
+    if page.pages == 1 and page.total != page.count:
+        raise _damaged("its numbers do not fit")
+    if page.pages > 1 and page.page == 0 and len(page.first_names) != page.pages:
+        raise _damaged("the first names of the other pages are missing")
+    children = [entry.subtree for entry in entries if entry.subtree is not None]
+    if any(len(child) != 32 for child in children):
+        raise _damaged("an id of a directory below it is not 32 bytes long")
+    return [child.hex() for child in children]
+
+
+def find_entry(entries: Sequence[Entry], name: bytes) -> Entry | None:
+    """The entry of that name in a page, whose entries are sorted."""
+    place = bisect_left(entries, name, key=_name)
+    return entries[place] if place < len(entries) and entries[place].name == name else None
+
+
+def page_with(first_names: Sequence[bytes], name: bytes) -> int:
+    """The number of the page in which a name must be, if it is anywhere."""
+    return max(bisect_right(first_names, name) - 1, 0)
+
+
+def _damaged(why: str) -> Invalid:
+    return Invalid("page_damaged", f"A page of a directory is not what it says: {why}.")

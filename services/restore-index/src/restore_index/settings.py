@@ -1,0 +1,15 @@
+"""Settings of the restore index."""
+
+from chassis.settings import CommonSettings
+from pydantic import Field
+
+
+class Settings(CommonSettings):
+    """Read once from the environment."""
+
+    directory_cache_bytes: int = Field(
+        default=64 << 20, ge=0, description="Packed directories kept in memory for browsing, in bytes"
+    )
+    known_directories_kept: int = Field(
+        default=250_000, ge=0, description="Directories whose ids are kept in memory, about 230 bytes each"
+    )

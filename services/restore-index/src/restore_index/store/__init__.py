@@ -1,0 +1,70 @@
+"""What the restore index keeps, in MongoDB.
+
+Restore points are written by the lane of their store only; directories and the notes about them are inserts.
+"""
+
+from dataclasses import dataclass
+
+from chassis.foundation import Foundation
+from chassis.records import Keys, MongoRecords, Records
+from contracts.values import AppId, OrganizationId, SnapshotId
+
+from restore_index.domain.points import Point
+from restore_index.settings import Settings
+from restore_index.store.directories import EMPTY, Directories, Directory
+from restore_index.store.documents import MemoryDocuments, MongoDocuments
+from restore_index.store.known import KnownDirectories
+
+__all__ = [
+    "EMPTY",
+    "Directories",
+    "Directory",
+    "KnownDirectories",
+    "MemoryDocuments",
+    "Store",
+    "open_store",
+    "point_id",
+    "point_keys",
+]
+
+
+def point_keys(point: Point) -> Keys:
+    """What queries for restore points lead with."""
+    return {"store_id": point.restore_point.store_id, "snapshot_id": point.restore_point.snapshot_id}
+
+
+def point_id(store_id: AppId, snapshot_id: str) -> str:
+    """The id of a restore point's document: stores that share a repository have a restore point each."""
+    return f"{store_id}/{snapshot_id}"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Restore points and directories."""
+
+    points: Records[Point]
+    directories: Directories
+
+    async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
+        """The restore points of one store or of all, in no certain order."""
+        where: Keys = {} if store_id is None else {"store_id": store_id}
+        return (await self.points.find(org, where)).items
+
+    async def points_named(self, org: OrganizationId, snapshot_id: SnapshotId) -> list[Point]:
+        """The restore points with an id: one for each store through which its repository is used."""
+        return (await self.points.find(org, {"snapshot_id": snapshot_id})).items
+
+
+async def open_store(foundation: Foundation, settings: Settings) -> Store:
+    """The store in MongoDB, with its indexes made."""
+    database = foundation.database
+    points = MongoRecords(
+        database["restore_points"], Point, foundation.outbox, keys=point_keys, indexed=("store_id", "snapshot_id")
+    )
+    documents = MongoDocuments(database["directories"])
+    batches = MongoDocuments(database["known_directories"], indexed=("store",))
+    await points.setup()
+    await documents.setup()
+    await batches.setup()
+    known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept)
+    return Store(points, Directories(documents, known, cache_bytes=settings.directory_cache_bytes))

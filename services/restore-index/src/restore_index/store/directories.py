@@ -1,0 +1,168 @@
+"""Directories: immutable, named by the hash of their content, shared by all restore points of a store.
+
+A directory is one document `<store>/<tree>`: totals, counts and, packed as they were received, its entries. One that
+has several pages has a document `<store>/<tree>#<page>` for each, and `<store>/<tree>` is written when all of them are
+there. So the one document tells whether a directory is known. It is never written before those of the directories
+below it: what is known is known to the last leaf, whatever was killed, parked or sent twice.
+"""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from chassis.errors import Conflict
+from chassis.mongo import Document
+from contracts.restore_index import DirectoryPage
+from contracts.values import OrganizationId
+
+from restore_index.domain.entries import Below, Entry, subtrees_of, unpack
+from restore_index.store.cache import ByteBoundedCache
+from restore_index.store.documents import Documents
+from restore_index.store.known import KnownDirectories
+
+LOOKUPS_AT_ONCE = 16
+_OVERHEAD_BYTES = 1000
+
+
+@dataclass(frozen=True)
+class Directory:
+    """What is known of a directory without its entries; `first_names` are those of its pages, if there are several."""
+
+    tree_id: str
+    total: int
+    pages: int
+    first_names: tuple[bytes, ...]
+    totals: Below
+
+
+EMPTY = Directory("", 0, 0, (), Below(0, 0, 0))
+"""What is shown of a directory that its engine could not read."""
+
+
+@dataclass
+class _Batch:
+    """Documents to be written, in this order, and the directories that are whole with them."""
+
+    documents: list[Document] = field(default_factory=list)
+    whole: dict[str, Below] = field(default_factory=dict)
+
+
+class Directories:
+    """The directories of all stores."""
+
+    def __init__(self, documents: Documents, known: KnownDirectories, *, cache_bytes: int) -> None:
+        self._documents = documents
+        self._known = known
+        self._cache: ByteBoundedCache[Document] = ByteBoundedCache(cache_bytes)
+
+    async def add(self, org: OrganizationId, store_id: str, pages: Sequence[DirectoryPage]) -> None:
+        """Keep directories in the order given, which is: children first, pages one after the other. Again is harmless.
+
+        Raises `Invalid` (`page_damaged`) or `Conflict` (`directory_incomplete`: something below it or one of its pages
+        has never arrived).
+        """
+        below = [set(subtrees_of(page)) for page in pages]
+        known = (await self.known(org, store_id, {p.tree_id for p in pages}.union(*below))).keys()
+        batch = _Batch()
+        for page, children in zip(pages, below, strict=True):
+            if page.tree_id not in known and page.tree_id not in batch.whole:
+                await self._require(org, store_id, page, children - known - batch.whole.keys())
+                await self._take(org, store_id, page, batch)
+        await self._documents.insert(batch.documents)
+        await self._known.add(org, store_id, batch.whole)
+
+    async def known(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below]:
+        """Which directories are known whole, with everything below them, and their totals.
+
+        One that became known a moment ago may be missing.
+        """
+        found = await self._known.among(org, store_id, tree_ids)
+        return await self._look_up(org, store_id, tree_ids) if found is None else found
+
+    async def get(self, org: OrganizationId, store_id: str, tree_id: str) -> Directory | None:
+        """A directory that is known whole."""
+        found = await self._cached(org, f"{store_id}/{tree_id}")
+        if found is None:
+            return None
+        names = tuple(bytes(name) for name in found["first_names"])
+        return Directory(tree_id, found["total"], found["pages"], names, Below(**found["totals"]))
+
+    async def entries(self, org: OrganizationId, store_id: str, directory: Directory, *, page: int) -> list[Entry]:
+        """The entries of one page, sorted by name; none beyond the last page."""
+        if page >= directory.pages:
+            return []
+        name = f"{store_id}/{directory.tree_id}"
+        found = await self._cached(org, name if directory.pages == 1 else f"{name}#{page}")
+        return unpack(bytes(found["entries"])) if found else []
+
+    async def _cached(self, org: OrganizationId, document_id: str) -> Document | None:
+        found = self._cache.get(document_id)
+        if found is None:
+            found = await self._documents.get(document_id)
+            if found is not None:
+                self._cache.put(document_id, found, size_bytes=_size(found))
+        return found if found and found["org"] == org else None
+
+    async def _look_up(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below]:
+        gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def look(tree_id: str) -> Directory | None:
+            async with gate:
+                return await self.get(org, store_id, tree_id)
+
+        found = await asyncio.gather(*map(look, tree_ids))
+        return {directory.tree_id: directory.totals for directory in found if directory}
+
+    async def _require(self, org: OrganizationId, store_id: str, page: DirectoryPage, children: set[str]) -> None:
+        """Raise `Conflict` unless these children, not known by memory, are there after all."""
+        missing = children - (await self._look_up(org, store_id, children)).keys() if children else children
+        if missing:
+            raise _incomplete(page, f"{len(missing)} directories below it have not arrived")
+
+    async def _take(self, org: OrganizationId, store_id: str, page: DirectoryPage, batch: _Batch) -> None:
+        head = _document(org, f"{store_id}/{page.tree_id}", page)
+        if page.pages == 1:
+            batch.documents.append({**head, "entries": page.entries})
+            batch.whole[page.tree_id] = Below(**page.totals.model_dump())
+            return
+        batch.documents.append({**head, "_id": f"{head['_id']}#{page.page}", "entries": page.entries})
+        if page.page == page.pages - 1:
+            await self._documents.insert(batch.documents)
+            batch.documents = [await self._whole(org, store_id, page)]
+            batch.whole[page.tree_id] = Below(**page.totals.model_dump())
+
+    async def _whole(self, org: OrganizationId, store_id: str, last: DirectoryPage) -> Document:
+        """The document that says that all pages of a directory are there."""
+        name = f"{store_id}/{last.tree_id}"
+        first: Document | None = None
+        for numbers in _chunks(last.pages):
+            found = await asyncio.gather(*(self._documents.get(f"{name}#{number}") for number in numbers))
+            first = first or found[0]
+            if not all(found):
+                raise _incomplete(last, "some of its pages have not arrived")
+        return {**_document(org, name, last), "first_names": first["first_names"] if first else []}
+
+
+def _document(org: OrganizationId, document_id: str, page: DirectoryPage) -> Document:
+    return {
+        "_id": document_id,
+        "org": org,
+        "pages": page.pages,
+        "count": page.count,
+        "total": page.total,
+        "totals": page.totals.model_dump(),
+        "first_names": list(page.first_names),
+    }
+
+
+def _chunks(pages: int) -> Iterator[range]:
+    for start in range(0, pages, LOOKUPS_AT_ONCE):
+        yield range(start, min(start + LOOKUPS_AT_ONCE, pages))
+
+
+def _size(document: Document) -> int:
+    return len(document.get("entries", b"")) + sum(map(len, document["first_names"])) + _OVERHEAD_BYTES
+
+
+def _incomplete(page: DirectoryPage, why: str) -> Conflict:
+    return Conflict("directory_incomplete", f"Directory {page.tree_id} cannot be kept: {why}.")

@@ -1,0 +1,100 @@
+"""Documents that are written once: the port, over MongoDB and in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chassis.mongo import Collection, Document, DuplicateKeyError
+from chassis.texts import is_storable
+from pymongo.errors import BulkWriteError
+
+
+class Documents(Protocol):
+    """A collection of documents that never change."""
+
+    async def insert(self, documents: Sequence[Document]) -> None:
+        """Keep documents, in their order; those that are there already stay as they are.
+
+        Whoever dies on the way leaves a beginning of the sequence.
+        """
+        ...
+
+    async def insert_new(self, document: Document) -> bool:
+        """Keep a document; False when its `_id` is taken."""
+        ...
+
+    async def get(self, document_id: str) -> Document | None:
+        """One document."""
+        ...
+
+    async def find(self, field: str, value: str) -> list[Document]:
+        """All documents in which a field has a value, in no certain order."""
+        ...
+
+
+@dataclass(frozen=True)
+class MongoDocuments:
+    """`Documents` in a MongoDB collection."""
+
+    collection: Collection
+    indexed: tuple[str, ...] = ()
+
+    async def setup(self) -> None:
+        """Create the indexes."""
+        for name in self.indexed:
+            await self.collection.create_index(name)
+
+    async def insert(self, documents: Sequence[Document]) -> None:
+        """See `Documents`. One call, unless some are there already."""
+        if not documents:
+            return
+        try:
+            await self.collection.insert_many(documents, ordered=True)
+        except BulkWriteError as error:
+            if any(e["code"] != _DUPLICATE for e in error.details["writeErrors"]):
+                raise
+            for document in documents:
+                await self.insert_new(document)
+
+    async def insert_new(self, document: Document) -> bool:
+        """See `Documents`."""
+        try:
+            await self.collection.insert_one(document)
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def get(self, document_id: str) -> Document | None:
+        """See `Documents`."""
+        return await self.collection.find_one({"_id": document_id}) if is_storable(document_id) else None
+
+    async def find(self, field: str, value: str) -> list[Document]:
+        """See `Documents`."""
+        return await self.collection.find({field: value}).to_list() if is_storable(value) else []
+
+
+_DUPLICATE = 11000
+
+
+@dataclass(frozen=True)
+class MemoryDocuments:
+    """`Documents` in memory, for unit tests."""
+
+    kept: dict[str, Document] = field(default_factory=dict)
+
+    async def insert(self, documents: Sequence[Document]) -> None:
+        """See `Documents`."""
+        for document in documents:
+            await self.insert_new(document)
+
+    async def insert_new(self, document: Document) -> bool:
+        """See `Documents`."""
+        return self.kept.setdefault(document["_id"], document) is document
+
+    async def get(self, document_id: str) -> Document | None:
+        """See `Documents`."""
+        return self.kept.get(document_id)
+
+    async def find(self, field: str, value: str) -> list[Document]:
+        """See `Documents`."""
+        return [document for document in self.kept.values() if document.get(field) == value]

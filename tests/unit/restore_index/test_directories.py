@@ -1,0 +1,161 @@
+"""Directories in memory: what counts as known, whatever is repeated, lost, or cut off in the middle."""
+
+import pytest
+from chassis.errors import Conflict
+from chassis.mongo import Document
+from contracts.values import AppId, OrganizationId
+from restore_index.domain.entries import Below
+from restore_index.store import Directories, KnownDirectories, MemoryDocuments
+
+from tests.unit.restore_index.builder import ORG, Tree, new_store
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+class Dying(MemoryDocuments):
+    """Documents of a process that is killed after so many inserts."""
+
+    left = 10**9
+
+    async def insert_new(self, document: Document) -> bool:
+        if Dying.left <= 0:
+            raise Killed
+        Dying.left -= 1
+        return await super().insert_new(document)
+
+
+class World:
+    """Documents that survive, and an index that can be started again."""
+
+    def __init__(self, *, kept_in_memory: int = 1000) -> None:
+        self.documents, self.batches = Dying(), Dying()
+        self.kept = kept_in_memory
+        self.start()
+
+    def start(self) -> Directories:
+        Dying.left = 10**9
+        known = KnownDirectories(self.batches, kept_in_memory=self.kept)
+        self.directories = Directories(self.documents, known, cache_bytes=1 << 20)
+        return self.directories
+
+
+TREE = Tree({b"a": {b"b": {b"c": 1}, b"d": {b"e": 2}}, b"f": {bytes([65 + i]): i for i in range(9)}}, page_entries=4)
+IDS = list({page.tree_id for page in TREE.pages})
+
+
+@pytest.fixture(params=[1000, 0], ids=["in memory", "too many for memory"])
+def world(request: pytest.FixtureRequest) -> World:
+    return World(kept_in_memory=request.param)
+
+
+async def test_what_is_listed_is_known_with_its_totals(world: World) -> None:
+    store = new_store()
+    await world.directories.add(ORG, store, TREE.pages)
+    for directories in (world.directories, world.start()):
+        known = await directories.known(ORG, store, [*IDS, "ff" * 32, "no id"])
+        assert known.keys() == set(IDS)
+        assert known[TREE.tree_id] == Below(**dict(TREE.totals))
+
+
+async def test_stores_and_organizations_are_apart(world: World) -> None:
+    store = new_store()
+    await world.directories.add(ORG, store, TREE.pages)
+    for org, other in ((ORG, new_store()), (OrganizationId("other"), store)):
+        assert await world.directories.known(org, other, IDS) == {}
+        assert await world.directories.get(org, other, TREE.tree_id) is None
+
+
+async def test_another_organization_cannot_write_into_a_store() -> None:
+    world, store = World(), new_store()
+    await world.directories.add(ORG, store, TREE.pages)
+    more = Tree({b"new": 1}).pages
+    with pytest.raises(Conflict, match="store_foreign"):
+        await world.directories.add(OrganizationId("other"), store, more)
+
+
+async def test_a_second_time_changes_nothing(world: World) -> None:
+    store = new_store()
+    await world.directories.add(ORG, store, TREE.pages)
+    before = dict(world.documents.kept)
+    await world.start().add(ORG, store, TREE.pages)
+    assert world.documents.kept == before
+
+
+async def test_a_directory_in_pages_is_known_when_all_of_them_are_there(world: World) -> None:
+    store, pages = new_store(), Tree({f"{i:02}".encode(): 1 for i in range(10)}, page_entries=4).pages
+    for number, page in enumerate(pages):
+        assert await world.directories.known(ORG, store, [page.tree_id]) == {}, number
+        await world.directories.add(ORG, store, [page])
+    directory = await world.directories.get(ORG, store, pages[0].tree_id)
+    assert directory is not None
+    assert (directory.total, directory.pages, directory.first_names) == (10, 3, (b"00", b"04", b"08"))
+    names = [[e.name for e in await world.directories.entries(ORG, store, directory, page=n)] for n in range(4)]
+    assert names == [[b"00", b"01", b"02", b"03"], [b"04", b"05", b"06", b"07"], [b"08", b"09"], []]
+
+
+async def test_a_directory_with_a_lost_page_is_refused(world: World) -> None:
+    store, pages = new_store(), Tree({f"{i:02}".encode(): 1 for i in range(10)}, page_entries=4).pages
+    with pytest.raises(Conflict, match="directory_incomplete"):
+        await world.directories.add(ORG, store, [pages[0], pages[2]])
+    assert await world.directories.known(ORG, store, [pages[0].tree_id]) == {}
+
+
+async def test_a_directory_is_refused_while_one_below_it_has_not_arrived(world: World) -> None:
+    store, (lost, *others) = new_store(), TREE.pages
+    with pytest.raises(Conflict, match="directory_incomplete"):
+        await world.directories.add(ORG, store, others)
+    assert TREE.tree_id not in await world.directories.known(ORG, store, IDS)
+    await world.directories.add(ORG, store, [lost])
+    await world.directories.add(ORG, store, others)
+    assert TREE.tree_id in await world.directories.known(ORG, store, IDS)
+
+
+@pytest.mark.parametrize("kill_after", range(10))
+async def test_nothing_is_known_too_early_when_killed_between_any_two_inserts(kill_after: int) -> None:
+    world, store = World(), new_store()
+    Dying.left = kill_after
+    with pytest.raises(Killed):
+        await _add_in_two(world.directories, store)
+    await _check_whole(world.start(), store)
+    await _add_in_two(world.directories, store)
+    assert (await world.directories.known(ORG, store, IDS)).keys() == set(IDS)
+    await _check_whole(world.directories, store)
+
+
+async def _add_in_two(directories: Directories, store: AppId) -> None:
+    for pages in (TREE.pages[:3], TREE.pages[3:]):
+        await directories.add(ORG, store, pages)
+
+
+async def _check_whole(directories: Directories, store: AppId) -> None:
+    """Whatever is known can be walked to the last leaf."""
+    for known in await directories.known(ORG, store, IDS):
+        pending = [known]
+        while pending:
+            directory = await directories.get(ORG, store, pending.pop())
+            assert directory is not None
+            pages = [await directories.entries(ORG, store, directory, page=n) for n in range(directory.pages)]
+            entries = [entry for page in pages for entry in page]
+            assert len(entries) == directory.total
+            pending += [entry.subtree.hex() for entry in entries if entry.subtree]
+
+
+async def test_two_indexes_of_one_store_learn_from_each_other() -> None:
+    world, store = World(), new_store()
+    other = Directories(world.documents, KnownDirectories(world.batches, kept_in_memory=1000), cache_bytes=0)
+    trees = [Tree({str(n).encode(): n}) for n in range(6)]
+    for number, tree in enumerate(trees):
+        await (world.directories, other)[number % 2].add(ORG, store, tree.pages)
+    for directories in (world.directories, other):
+        assert len(await directories.known(ORG, store, [t.tree_id for t in trees])) == 6
+
+
+async def test_of_many_stores_the_least_recently_asked_is_forgotten_and_read_again() -> None:
+    world = World(kept_in_memory=10)
+    stores = [new_store() for _ in range(5)]
+    for store in stores:
+        await world.directories.add(ORG, store, TREE.pages)
+    for store in stores:
+        assert len(await world.directories.known(ORG, store, IDS)) == len(IDS)

@@ -1,0 +1,119 @@
+"""Pages, what is shown of their entries, and cursors."""
+
+import os
+
+import msgspec
+import pytest
+import zstandard
+from chassis.errors import Invalid
+from contracts.restore_index import DirectoryPage
+from restore_index.domain.entries import Entry, find_entry, page_with, subtrees_of, unpack
+from restore_index.domain.listing import START, Place, read_cursor, show_entry, show_time, write_cursor
+
+from tests.unit.restore_index.builder import MTIME_NS, Link, Tree, page
+
+TREE = "ab" * 32
+ROW = [b"a", "file", 1, MTIME_NS, 0o100644, None, None, 0, 0, 1, "", "", None]
+
+
+def row(name: bytes, subtree: bytes | None = None) -> list[object]:
+    return [name, "dir" if subtree else "file", 1, MTIME_NS, 0o644, subtree, None, 0, 0, 1, "", "", None]
+
+
+def test_a_page_comes_back_as_it_was_packed() -> None:
+    tree = Tree({b"a": 3, b"b": Link(b"a"), b"c": {b"d": 5}})
+    names = [(e.name, e.type, e.size) for e in unpack(tree.pages[-1].entries)]
+    assert names == [(b"a", "file", 3), (b"b", "symlink", 0), (b"c", "dir", 5)]
+    assert subtrees_of(tree.pages[-1]) == [tree.pages[0].tree_id]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        page("zz" * 32, [ROW]),
+        page("ab" * 31, [ROW]),
+        page(TREE, [ROW], count=2),
+        page(TREE, [ROW], total=2),
+        page(TREE, [ROW], page=1),
+        page(TREE, [ROW, ROW]),
+        page(TREE, [row(b"b"), row(b"a")]),
+        page(TREE, [row(b"a", subtree=b"short")]),
+        page(TREE, [ROW], pages=2, total=2),
+        page(TREE, [row(f"{i:05}".encode()) for i in range(4097)]),
+        page(TREE, [[b"a", "file"]]),
+        page(TREE, [], entries=b"no zstd at all"),
+        page(TREE, [], entries=zstandard.compress(b"no message pack")),
+        page(TREE, [], entries=zstandard.compress(bytes(65 << 20))),
+        page(TREE, [], entries=zstandard.compress(msgspec.msgpack.encode({"a": 1}))),
+    ],
+    ids=range(15),
+)
+def test_a_page_that_is_not_what_it_says_is_refused(damaged: DirectoryPage) -> None:
+    with pytest.raises(Invalid, match="page_damaged"):
+        subtrees_of(damaged)
+
+
+def test_an_entry_is_found_by_its_name() -> None:
+    entries = unpack(Tree({f"{i:03}".encode(): i for i in range(100)}).pages[0].entries)
+    found = find_entry(entries, b"042")
+    assert found is not None
+    assert found.size == 42
+    assert find_entry(entries, b"0425") is None
+    assert find_entry(entries, b"zzz") is None
+    assert find_entry([], b"a") is None
+
+
+@pytest.mark.parametrize(("name", "number"), [(b"a", 0), (b"b", 0), (b"m", 1), (b"mm", 1), (b"z", 2), (b"zz", 2)])
+def test_a_name_tells_its_page(name: bytes, number: int) -> None:
+    assert page_with((b"b", b"m", b"z"), name) == number
+    assert page_with((), name) == 0
+
+
+def test_an_entry_is_shown_with_a_path_that_leads_to_it() -> None:
+    link = Entry(
+        name=b"l\xff", type="symlink", size=0, mtime_ns=MTIME_NS, mode=0o120777, subtree=None, link_target=b".."
+    )
+    assert show_entry([b"d"], link) == {
+        "name": "l\\xff",
+        "path": "/d/l\\xff",
+        "type": "symlink",
+        "size": 0,
+        "mtime": "2026-11-23T12:00:00.123Z",
+        "mode": 0o777,
+        "link_target": "..",
+    }
+    setuid = Entry(name=b"f", type="file", size=1, mtime_ns=0, mode=0o104755, subtree=None, link_target=None)
+    shown = show_entry([], setuid)
+    assert (shown["path"], shown["mode"]) == ("/f", 0o4755)
+    assert "link_target" not in shown
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (-1, "1969-12-31T23:59:59.999Z"),
+        (10**30, "9999-12-31T23:59:59.999Z"),
+        (-(10**30), "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_any_time_can_be_shown(ns: int, text: str) -> None:
+    assert show_time(ns) == text
+
+
+def test_a_cursor_leads_back_to_its_place() -> None:
+    assert read_cursor(TREE, write_cursor(TREE, Place(3, 4095))) == Place(3, 4095)
+    assert read_cursor(TREE, None) == START
+    assert read_cursor(TREE, "") == START
+
+
+@pytest.mark.parametrize("cursor", ["rubbish", "é", "AAAA", "=", "%00", "x" * 1000, write_cursor("cd" * 32, START)])
+def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
+    with pytest.raises(Invalid, match="cursor_invalid"):
+        read_cursor(TREE, cursor)
+
+
+def test_random_bytes_are_never_a_page() -> None:
+    for _ in range(200):
+        with pytest.raises(Invalid):
+            unpack(os.urandom(64))

@@ -1,0 +1,217 @@
+"""Restore points and browsing over a store in memory."""
+
+from typing import Any
+
+import pytest
+from chassis.errors import CairnError, Conflict, NotFound
+from chassis.records import MemoryRecords
+from contracts.restore_index import RestorePoint
+from contracts.values import AppId, OrganizationId, SnapshotId
+from restore_index import usecases
+from restore_index.domain.listing import Part
+from restore_index.domain.points import Point
+from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Store, point_keys
+
+from tests.unit.restore_index.builder import (
+    ORG,
+    Link,
+    Tree,
+    a_point,
+    created,
+    directories,
+    listed,
+    new_store,
+    removed,
+    wrapped,
+)
+
+OTHER = OrganizationId("other")
+ODD = [b"line\nbreak", b"caf\xe9", b"quo\"te's", b"n" * 255, b"..hidden", b"a b+c%41", b"\\xff", b"\xff", b" "]
+TREE = Tree(
+    {
+        b"docs": {b"empty": {}, b"note.txt": 12, b"link": Link(b"../etc/passwd")},
+        b"odd": {name: {b"inside": index} for index, name in enumerate(ODD)},
+        b"big": {f"{i:03}".encode(): i for i in range(250)},
+        b"srv": {b"data": {b"deep": 1}},
+        b"top.txt": 5,
+    },
+    page_entries=100,
+)
+
+
+class World:
+    """A restore index in memory."""
+
+    def __init__(self) -> None:
+        self.points = MemoryRecords(Point, keys=point_keys)
+        known = KnownDirectories(MemoryDocuments(), kept_in_memory=1000)
+        self.store = Store(self.points, Directories(MemoryDocuments(), known, cache_bytes=1 << 20))
+
+    async def hold(self, point: RestorePoint, tree: Tree) -> None:
+        """Let a restore point be created, listed and opened."""
+        await usecases.note_created(self.store, wrapped(created(point)))
+        for event in directories(point.store_id, tree.pages, each=2):
+            await usecases.keep_directories(self.store, wrapped(event))
+        await usecases.open_restore_point(self.store, wrapped(listed(point)))
+
+    async def browse(self, point: RestorePoint, path: bytes, *, limit: int = 1000, cursor: str | None = None) -> Part:
+        _, part = await usecases.list_files(self.store, ORG, point.snapshot_id, path=path, limit=limit, cursor=cursor)
+        return part
+
+    async def names(self, point: RestorePoint, path: bytes) -> list[str]:
+        return [item["name"] for item in (await self.browse(point, path)).items]
+
+
+@pytest.fixture
+async def world() -> World:
+    return World()
+
+
+@pytest.fixture
+async def point(world: World) -> RestorePoint:
+    told = a_point(new_store(), TREE)
+    await world.hold(told, TREE)
+    return told
+
+
+async def test_a_restore_point_is_there_once_it_is_created_and_open_once_it_is_listed(world: World) -> None:
+    told = a_point(new_store(), TREE)
+    await usecases.note_created(world.store, wrapped(created(told)))
+    first = await usecases.get_point(world.store, ORG, told.snapshot_id)
+    assert (first.browsable, first.totals) == (False, None)
+    with pytest.raises(CairnError, match="restore_point_not_browsable"):
+        await world.browse(told, b"/")
+    await world.hold(told, TREE)
+    opened = await usecases.get_point(world.store, ORG, told.snapshot_id)
+    assert (opened.browsable, opened.totals) == (True, TREE.totals)
+    assert [type(e.data).__name__ for e in world.points.published] == ["RestorePointBrowsable"]
+
+
+async def test_a_listing_that_comes_before_the_news_is_enough(world: World) -> None:
+    told = a_point(new_store(), TREE)
+    for event in directories(told.store_id, TREE.pages):
+        await usecases.keep_directories(world.store, wrapped(event))
+    await usecases.open_restore_point(world.store, wrapped(listed(told)))
+    await usecases.note_created(world.store, wrapped(created(told)))
+    assert (await usecases.get_point(world.store, ORG, told.snapshot_id)).browsable
+
+
+async def test_a_restore_point_whose_directories_were_lost_is_not_opened(world: World) -> None:
+    told = a_point(new_store(), TREE)
+    with pytest.raises(Conflict, match="directories_missing"):
+        await usecases.open_restore_point(world.store, wrapped(listed(told)))
+    with pytest.raises(NotFound, match="snapshot_not_found"):
+        await usecases.get_point(world.store, ORG, told.snapshot_id)
+
+
+async def test_what_is_removed_stays_removed_whatever_arrives_late(world: World, point: RestorePoint) -> None:
+    unheard = a_point(point.store_id, TREE)
+    for told in (point, unheard):
+        await usecases.note_removed(world.store, wrapped(removed(told)))
+        await usecases.note_removed(world.store, wrapped(removed(told)))
+        await usecases.note_created(world.store, wrapped(created(told)))
+        await usecases.open_restore_point(world.store, wrapped(listed(told)))
+        with pytest.raises(NotFound, match="snapshot_not_found"):
+            await usecases.get_point(world.store, ORG, told.snapshot_id)
+
+
+async def test_restore_points_are_listed_newest_first_by_store(world: World) -> None:
+    store, other = new_store(), new_store()
+    points = [a_point(store, TREE, age_minutes=age) for age in (5, 1, 9)]
+    for told in (*points, a_point(other, TREE, age_minutes=3)):
+        await usecases.note_created(world.store, wrapped(created(told)))
+    of_store = [p.restore_point for p in await usecases.list_points(world.store, ORG, store)]
+    assert of_store == [points[1], points[0], points[2]]
+    assert len(await usecases.list_points(world.store, ORG, None)) == 4
+    assert await usecases.list_points(world.store, OTHER, store) == []
+    assert await usecases.list_points(world.store, ORG, AppId("odd")) == []
+
+
+async def test_two_stores_may_hold_the_same_restore_point(world: World, point: RestorePoint) -> None:
+    twin = point.model_copy(update={"store_id": new_store()})
+    await usecases.note_created(world.store, wrapped(created(twin)))
+    found = await usecases.get_point(world.store, ORG, point.snapshot_id)
+    assert (found.restore_point.store_id, found.browsable) == (point.store_id, True)
+
+
+async def test_another_organization_finds_nothing(world: World, point: RestorePoint) -> None:
+    with pytest.raises(NotFound, match="snapshot_not_found"):
+        await usecases.get_point(world.store, OTHER, point.snapshot_id)
+    with pytest.raises(NotFound, match="snapshot_not_found"):
+        await usecases.list_files(world.store, OTHER, point.snapshot_id, path=b"/", limit=1, cursor=None)
+
+
+@pytest.mark.parametrize("path", [b"/", b"/srv/data"])
+async def test_the_root_is_the_root_of_the_source(world: World, point: RestorePoint, path: bytes) -> None:
+    wanted = ["big", "docs", "odd", "srv", "top.txt"] if path == b"/" else ["deep"]
+    assert await world.names(point, path) == wanted
+
+
+async def test_a_path_may_begin_with_the_place_on_the_source(world: World, point: RestorePoint) -> None:
+    assert await world.names(point, b"/srv/data/docs") == ["empty", "link", "note.txt"]
+    shown, _ = await usecases.list_files(
+        world.store, ORG, point.snapshot_id, path=b"/srv/data/docs/", limit=1, cursor=None
+    )
+    assert shown == "/docs"
+
+
+async def test_an_empty_directory_has_no_entries(world: World, point: RestorePoint) -> None:
+    assert await world.browse(point, b"/docs/empty") == Part(0, [], None)
+
+
+async def test_odd_names_are_shown_and_found_again(world: World, point: RestorePoint) -> None:
+    items = (await world.browse(point, b"/odd")).items
+    assert [item["name"] for item in items] == [name.decode("utf-8", "backslashreplace") for name in sorted(ODD)]
+    for item in items:
+        if item["name"] != "\\xff":
+            assert await world.names(point, item["path"].encode()) == ["inside"]
+    for index, name in enumerate(ODD):
+        assert (await world.browse(point, b"/odd/" + name)).items[0]["size"] == index
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        (b"/nothing", "path_not_found"),
+        (b"/docs/nothing/more", "path_not_found"),
+        (b"/top.txt/x", "path_not_found"),
+        (b"/docs/link/x", "path_not_found"),
+        (b"/big/9999", "path_not_found"),
+        (b"/srv/data/nothing", "path_not_found"),
+        (b"/top.txt", "not_a_directory"),
+        (b"/docs/link", "not_a_directory"),
+        (b"/big/249", "not_a_directory"),
+        (b"/docs/../docs", "path_invalid"),
+        (b"docs", "path_invalid"),
+        (b"", "path_invalid"),
+    ],
+)
+async def test_a_path_that_leads_to_no_directory_is_refused(
+    world: World, point: RestorePoint, path: bytes, code: str
+) -> None:
+    with pytest.raises(CairnError, match=code):
+        await world.browse(point, path)
+
+
+@pytest.mark.parametrize("limit", [1, 7, 99, 100, 101, 249, 250, 1000])
+async def test_a_large_directory_is_read_in_parts_of_any_size(world: World, point: RestorePoint, limit: int) -> None:
+    seen: list[dict[str, Any]] = []
+    cursor: str | None = None
+    while cursor or not seen:
+        part = await world.browse(point, b"/big", limit=limit, cursor=cursor)
+        assert part.total == 250
+        assert len(part.items) == min(limit, 250 - len(seen))
+        seen, cursor = seen + part.items, part.next_cursor
+    assert [item["size"] for item in seen] == list(range(250))
+
+
+async def test_a_cursor_is_good_for_its_directory_only(world: World, point: RestorePoint) -> None:
+    cursor = (await world.browse(point, b"/big", limit=3)).next_cursor
+    for path, bad in ((b"/docs", cursor), (b"/big", "rubbish")):
+        with pytest.raises(CairnError, match="cursor_invalid"):
+            await world.browse(point, path, cursor=bad)
+
+
+async def test_an_unknown_restore_point_is_not_found(world: World) -> None:
+    with pytest.raises(NotFound, match="snapshot_not_found"):
+        await usecases.get_point(world.store, ORG, SnapshotId("nope"))

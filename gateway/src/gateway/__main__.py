@@ -1,0 +1,37 @@
+"""The commands of the gateway: `serve`, `relay`, `migrate`, and `openapi` (write or check its description)."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import orjson
+from chassis.process import main
+
+from gateway.api import build_api
+from gateway.api.documents import describe
+from gateway.app import open_app, open_outbox
+from gateway.settings import Settings
+
+DOCUMENT = Path(__file__).parents[2] / "openapi.json"
+
+
+def openapi(arguments: list[str]) -> int:
+    """Write `openapi.json`, or with `--check` tell whether it is stale (1)."""
+    parser = argparse.ArgumentParser(prog="gateway openapi")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail when the file is stale")
+    parser.add_argument("--output", type=Path, default=DOCUMENT, help="where the document is kept")
+    options = parser.parse_args(arguments)
+    document = describe(build_api(None, {}, max_body_bytes=0))
+    content = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    if not options.check:
+        options.output.write_bytes(content)
+    elif not options.output.is_file() or options.output.read_bytes() != content:
+        sys.stderr.write(f"{options.output.name} is stale: run `make schemas`\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["openapi"]:
+        sys.exit(openapi(sys.argv[2:]))
+    main("gateway", Settings, open_app=open_app, open_outbox=open_outbox)

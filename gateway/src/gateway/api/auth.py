@@ -1,0 +1,48 @@
+"""Logging in and going to another organization."""
+
+from fastapi import APIRouter
+
+from gateway.api.bodies.accounts import ApiKeyLogin, BadgeExchange, PasswordLogin
+from gateway.api.documents import PUBLIC, problems
+from gateway.api.gate import Opened, Who
+from gateway.api.views.accounts import BadgeView, MeView, me_view
+
+router = APIRouter(prefix="/api/v1")
+
+
+@router.post(
+    "/auth/login/apikey",
+    tags=["auth"],
+    summary="Log in with an API key",
+    openapi_extra=PUBLIC,
+    responses=problems(401, 413),
+)
+async def log_in_by_api_key(body: ApiKeyLogin, gate: Opened) -> BadgeView:
+    """A badge for the organization in which the key was made."""
+    return BadgeView(token=await gate.logins.by_api_key(body.api_key), expires_in_seconds=gate.logins.badge_ttl_seconds)
+
+
+@router.post(
+    "/auth/login/password",
+    tags=["auth"],
+    summary="Log in with email and password",
+    openapi_extra=PUBLIC,
+    responses=problems(401, 413),
+)
+async def log_in_by_password(body: PasswordLogin, gate: Opened) -> BadgeView:
+    """A badge for the home organization of the account. Repeated failures make the next attempt slower."""
+    token = await gate.logins.by_password(body.email, body.password)
+    return BadgeView(token=token, expires_in_seconds=gate.logins.badge_ttl_seconds)
+
+
+@router.post("/auth/badge", tags=["auth"], summary="Go to another organization", responses=problems(404, 413))
+async def exchange_badge(body: BadgeExchange, gate: Opened, who: Who) -> BadgeView:
+    """A badge of the same account for an organization in which it is a member, there or above."""
+    token = await gate.logins.exchange(who, body.organization_id)
+    return BadgeView(token=token, expires_in_seconds=gate.logins.badge_ttl_seconds)
+
+
+@router.get("/account/me", tags=["organizations"], summary="Who is logged in")
+async def read_me(gate: Opened, who: Who) -> MeView:
+    """The account of the badge, and the organization it is for."""
+    return me_view(who, await gate.visitors.account(who))

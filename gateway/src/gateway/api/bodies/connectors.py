@@ -1,0 +1,128 @@
+"""Connectors, their storage, and integrations."""
+
+from typing import Annotated, Any, Literal
+
+from contracts.assignment import AppKind, Temperature
+from pydantic import BeforeValidator, Field, model_validator
+
+from gateway.api.bodies.base import Body, EmptyIsNone, Endpoints, Text, Texts, example, none_is
+from gateway.domain.apps import ConnectorWish, GivenField
+
+MOST_FIELDS = 200
+MaybeTemperature = Annotated[Temperature | None, EmptyIsNone]
+
+
+def _string(value: Any) -> Any:
+    if value is not None and not isinstance(value, str):
+        raise ValueError('must be a string; numbers and booleans are written as text, e.g. "9000" or "false"')
+    return value
+
+
+class Reference(Body):
+    """Something named by its id."""
+
+    id: str | None = None
+
+
+class ResourceReference(Body):
+    """A resource as connectors show it."""
+
+    urn_id: str | None = None
+
+
+class FieldBody(Body):
+    """A configuration field: a literal value, or a reference into a secret provider."""
+
+    value: Annotated[str | None, BeforeValidator(_string)] = Field(default=None, description="Always a string")
+    provider: Reference | None = Field(default=None, description="Absent: `value` is the literal value")
+
+    def given(self) -> GivenField | None:
+        """The field; None when it is not set at all."""
+        provider = self.provider.id if self.provider else None
+        return None if self.value is None and not provider else GivenField(self.value or "", provider or None)
+
+
+class ConnectorBody(Body):
+    """What is said about a connector."""
+
+    model_config = example(
+        name="nas",
+        type="source",
+        protocol="fs",
+        integration={"id": "fs"},
+        urn_id="0198b1c2-0000-7000-8000-00000000000a",
+        fields={"root": {"value": "/srv/files"}},
+        endpoints=[],
+        data_classes=["documents"],
+        environment="production",
+        temperature="hot",
+    )
+
+    name: str
+    type: AppKind
+    protocol: Text = Field(default="", description="Empty: the only one, else refused as ambiguous")
+    integration: Reference | None = Field(default=None, description="Missing: chosen by the resource's class")
+    urn_id: Text = Field(default="", description="The resource")
+    resource: ResourceReference | None = Field(
+        default=None, description="Read in place of `urn_id` when that is missing"
+    )
+    fields: Annotated[dict[str, FieldBody | None], none_is({}), Field(max_length=MOST_FIELDS)] = {}
+    endpoints: Endpoints = Field(default=(), description="Empty: those of the resource")
+    data_classes: Texts = ()
+    environment: Text = ""
+    temperature: MaybeTemperature = Field(default=None, description="Missing: `hot`")
+
+    @model_validator(mode="after")
+    def _names_a_resource(self) -> "ConnectorBody":
+        if not self._resource():
+            raise ValueError("urn_id is missing: a connector needs a resource")
+        return self
+
+    def _resource(self) -> str:
+        return self.urn_id or (self.resource.urn_id if self.resource else None) or ""
+
+    def wish(self) -> ConnectorWish:
+        """The body as the use cases take it."""
+        fields = {name: field.given() for name, field in self.fields.items() if field}
+        return ConnectorWish(
+            kind=self.type,
+            name=self.name,
+            urn_id=self._resource(),
+            integration_id=(self.integration.id if self.integration else None) or None,
+            protocol=self.protocol or None,
+            fields={name: given for name, given in fields.items() if given},
+            endpoints=tuple(e.endpoint for e in self.endpoints),
+            data_classes=self.data_classes,
+            environment=self.environment,
+            temperature=self.temperature,
+        )
+
+
+class StoreCreation(Body):
+    """How to create the storage behind a store."""
+
+    model_config = example(compression="ZSTD")
+
+    compression: Literal["GZIP", "LZ4", "ZSTD", ""] | None = Field(
+        default=None, description="Accepted and ignored: what is stored is always compressed with Zstandard"
+    )
+
+
+class ConnectorRoles(Body):
+    """Who may do what with a connector, as older clients say it."""
+
+    model_config = example(can_read=["self:0198b1c2-0000-7000-8000-000000000002"], can_write=[])
+
+    can_read: Texts = ()
+    can_execute: Texts = ()
+    can_write: Texts = ()
+    can_own: Texts = ()
+
+
+class Installation(Body):
+    """An integration to install."""
+
+    model_config = example(name="fs", version="1.0.0")
+
+    name: str
+    version: Text = ""

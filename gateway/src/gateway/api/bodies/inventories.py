@@ -1,0 +1,61 @@
+"""Inventories and resources."""
+
+from typing import Annotated
+
+from contracts.catalog import InventoryType, ResourceDescription
+from pydantic import Field
+
+from gateway.api.bodies.base import Body, Endpoints, Text, Texts, example, none_is
+
+
+class InventoryName(Body):
+    """A self-managed inventory."""
+
+    model_config = example(name="datacentre")
+
+    name: str
+
+
+class InventoryBody(InventoryName):
+    """An inventory of any type."""
+
+    model_config = example(name="datacentre", type="self-managed")
+
+    type: InventoryType
+
+
+class ResourceBody(Body):
+    """What is said about a resource."""
+
+    model_config = example(
+        urn="urn:example:nas",
+        name="NAS",
+        **{"class": "file-storage"},
+        subclass="posix",
+        service="files",
+        endpoints=[{"endpoint": "nas.example.com"}],
+        tags=["rack-4"],
+        excluded_from_coverage=False,
+    )
+
+    urn: str = Field(description="Unique in the inventory; never changes")
+    name: str
+    class_: str = Field(alias="class", description="e.g. `file-storage`, `object-storage`; open-ended")
+    subclass: Text = Field(default="", description="e.g. `posix`, `s3`; open-ended")
+    service: Text = ""
+    endpoints: Endpoints = ()
+    tags: Texts = ()
+    excluded_from_coverage: Annotated[bool, none_is(False)] = False
+
+    def description(self) -> ResourceDescription:
+        """The body as the catalog is told."""
+        return ResourceDescription(
+            urn=self.urn,
+            name=self.name,
+            class_=self.class_,
+            subclass=self.subclass,
+            service=self.service,
+            endpoints=tuple(e.endpoint for e in self.endpoints),
+            tags=self.tags,
+            excluded_from_coverage=self.excluded_from_coverage,
+        )

@@ -1,0 +1,43 @@
+"""Runs."""
+
+from typing import Annotated, Literal
+
+from contracts.scheduler import TaskOptions
+from pydantic import Field
+
+from gateway.api.bodies.base import Body, EmptyIsNone, Texts, example, none_is
+from gateway.usecases.runs import RunWish
+
+
+class RunConfig(Body):
+    """Options of a run."""
+
+    labels: Texts = Field(default=(), description="backup: become tags of the restore point")
+    ignores: Texts = Field(default=(), description="backup: patterns of files to leave out")
+    snapshot_id: Annotated[str | None, EmptyIsNone] = None
+
+
+class RunBody(Body):
+    """A task to run once, now."""
+
+    model_config = example(
+        type="backup",
+        origin_id="0198b1c2-0000-7000-8000-00000000000b",
+        target_id="0198b1c2-0000-7000-8000-00000000000c",
+        config={"labels": ["before-upgrade"]},
+    )
+
+    type: Literal["backup", "restore", "check", "sync"]
+    origin_id: str = Field(description="backup: a source; restore, check, sync: a store")
+    target_id: Annotated[str | None, EmptyIsNone] = Field(
+        default=None, description="backup, sync: a store; restore: a destination"
+    )
+    config: Annotated[RunConfig, none_is(RunConfig())] = RunConfig()
+    edge_tags: Texts = Field(default=(), description="All must be present on the edge that runs the task")
+
+    def wish(self) -> RunWish:
+        """The body as the use cases take it."""
+        options = TaskOptions(
+            labels=self.config.labels, ignores=self.config.ignores, snapshot_id=self.config.snapshot_id
+        )
+        return RunWish(self.type, self.origin_id, self.target_id, options, self.edge_tags)

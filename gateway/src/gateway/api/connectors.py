@@ -1,0 +1,93 @@
+"""Connectors: sources, stores and destinations."""
+
+from typing import Annotated
+
+from contracts.assignment import AppKind
+from fastapi import APIRouter, Query, Response
+
+from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation
+from gateway.api.documents import problems, writes
+from gateway.api.gate import Opened, Right, Wanted, Who, WhoThere
+from gateway.api.views.base import PageView, whole
+from gateway.api.views.connectors import ConnectorView, ReportView, StoreView, connector_view, report_view
+
+router = APIRouter(prefix="/api/v1", tags=["connectors"])
+
+
+@router.get("/account/organizations/{org}/connectors", summary="List connectors", responses=problems(404))
+async def list_connectors(
+    gate: Opened,
+    who: WhoThere,
+    kind: Annotated[AppKind | None, Query(alias="type", description="Only this type")] = None,
+) -> PageView[ConnectorView]:
+    """Complete, with all fields unmasked."""
+    if not who.may(Right.READ):
+        return whole([])
+    return whole([connector_view(gate.connectors.opened(who, a)) for a in await gate.owners.apps(who, kind)])
+
+
+@router.post("/account/organizations/{org}/connectors", summary="Create a connector", responses=writes(404))
+async def create_connector(body: ConnectorBody, gate: Opened, who: WhoThere, wanted: Wanted) -> ConnectorView:
+    """Puts a resource to use. Without integration or protocol they are chosen by the resource's class and subclass."""
+    who.require(Right.WRITE)
+    return connector_view(await gate.connectors.assign(who, body.wish(), wanted))
+
+
+@router.get("/connectors/{connector}", summary="Read a connector", responses=problems(404))
+async def read_connector(connector: str, gate: Opened, who: Who) -> ConnectorView:
+    """One connector, with all fields unmasked."""
+    who.require(Right.READ)
+    return connector_view(await gate.connectors.read(who, connector))
+
+
+@router.post("/connectors/{connector}", summary="Change a connector", responses=writes(404))
+async def change_connector(
+    connector: str, body: ConnectorBody, gate: Opened, who: Who, wanted: Wanted
+) -> ConnectorView:
+    """Takes the full body of a creation. The type is fixed; an initialized store stays initialized."""
+    who.require(Right.WRITE)
+    return connector_view(await gate.connectors.reconfigure(who, connector, body.wish(), wanted))
+
+
+@router.delete("/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404))
+async def remove_connector(connector: str, gate: Opened, who: Who, wanted: Wanted) -> Response:
+    """Stored data is not touched."""
+    who.require(Right.WRITE)
+    await gate.connectors.remove(who, connector, wanted)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/connectors/{connector}/stores/create",
+    summary="Create the storage behind a store",
+    responses=writes(404, 409),
+)
+async def create_store(
+    connector: str,
+    gate: Opened,
+    who: Who,
+    wanted: Wanted,
+    body: StoreCreation | None = None,  # noqa: ARG001 - checked, and without effect
+) -> StoreView:
+    """Storage that is there already, encrypted with the same passphrase, is taken over as it is.
+
+    Refused for a store without a passphrase (`passphrase_missing`) and for other types (`not_a_store`).
+    """
+    who.require(Right.WRITE)
+    adopted = await gate.connectors.initialize(who, connector, wanted)
+    return StoreView(id=connector, initialized=True, adopted=adopted)
+
+
+@router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404))
+async def test_connector(connector: str, gate: Opened, who: Who, wanted: Wanted) -> ReportView:
+    """Connects for real and tells of each check. A failed test is a 200 with `ok` false."""
+    who.require(Right.RUN)
+    return report_view(await gate.connectors.test(who, connector, wanted))
+
+
+@router.put("/connectors/{connector}/roles", summary="Set role lists", responses=problems(404, 413))
+async def set_roles(connector: str, body: ConnectorRoles, gate: Opened, who: Who) -> ConnectorRoles:
+    """Accepted for older clients and without effect: what an account may do follows from its grants alone."""
+    who.require(Right.WRITE)
+    await gate.owners.app(who, connector)
+    return body

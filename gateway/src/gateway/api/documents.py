@@ -1,0 +1,166 @@
+"""The OpenAPI document: what FastAPI derives from the routes, and what it cannot know."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from gateway.api.bodies.base import Body
+from gateway.api.views.base import ProblemView, View
+from gateway.api.views.jobs import OperationView
+
+Json = dict[str, Any]
+PROBLEM_JSON = "application/problem+json"
+VERSION = "1.0.0"
+PUBLIC: Json = {"security": []}
+"""`openapi_extra` of routes that need no badge."""
+DESCRIPTION = """\
+The only public door of Cairn. Log in (`POST /api/v1/auth/login/apikey`), then send the badge that you get as
+`Authorization: Bearer <badge>`. A badge belongs to one account and one organization and expires; a 401 means: log in
+again. Every other failure is a problem object (RFC 9457) with a stable `code` and a `detail` for people.
+
+Writes wait for their outcome. What takes longer is answered with 202 and an operation to poll. A write that carries an
+`Idempotency-Key` can be repeated safely with the same key and body.
+"""
+TAGS = {
+    "auth": "Logging in",
+    "organizations": "Accounts and organizations",
+    "inventories": "Inventories",
+    "resources": "Resources",
+    "integrations": "Integrations",
+    "connectors": "Connectors: sources, stores, destinations",
+    "snapshots": "Restore points and the files in them",
+    "scheduling": "Runs and jobs",
+    "operations": "Operations that took longer",
+    "health": "Health",
+}
+_WORDS = {
+    400: ("The request cannot be right; `fields` names the fields at fault.", "request_invalid"),
+    401: ("The badge is missing, expired or unknown: log in again.", "token_invalid"),
+    403: ("None of the caller's roles permits this.", "forbidden"),
+    404: ("What the path names is not there, or belongs to somebody else.", "resource_not_found"),
+    409: ("The request does not fit the present state.", "resource_locked"),
+    413: ("The request body is too large.", "body_too_large"),
+    422: ("The request was understood and could not be carried out.", "idempotency_key_reused"),
+    503: ("A part of Cairn does not answer; try again.", "service_unavailable"),
+}
+_TITLES = {
+    400: "Bad request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not found",
+    409: "Conflict",
+    413: "Too large",
+    422: "Not possible",
+    503: "Unavailable",
+}
+
+
+_PATHS = {
+    "org": "Id of the badge's organization, or of one below it",
+    "grant": "Id of a grant",
+    "inv": "Id of an inventory",
+    "urn_id": "Handle of a resource",
+    "connector": "Id of a connector",
+    "store_id": "Id of a store",
+    "snapshot_id": "Id of a restore point: 64 hex digits",
+    "at_id": "Id of a run",
+    "job_id": "Id of a job",
+    "operation_id": "Id of an operation",
+}
+
+
+def problems(*statuses: int) -> dict[int | str, Json]:
+    """`responses` of a route: the problems it may answer with beyond those of every route."""
+    return {status: _problem(status) for status in statuses}
+
+
+def writes(*statuses: int) -> dict[int | str, Json]:
+    """`responses` of a route that carries out a command."""
+    later: Json = {"description": "It takes longer: poll the operation at `Location`.", "model": OperationView}
+    return {202: later, **problems(*statuses, 413, 422)}
+
+
+def _problem(status: int) -> Json:
+    words, code = _WORDS[status]
+    shown = {
+        "type": f"urn:cairn:problem:{code}",
+        "title": _TITLES[status],
+        "status": status,
+        "detail": words,
+        "instance": "/api/v1/...",
+        "code": code,
+    }
+    schema = {"$ref": "#/components/schemas/ProblemView"}
+    return {"description": words, "content": {PROBLEM_JSON: {"schema": schema, "example": shown}}}
+
+
+def _reference(status: int) -> Json:
+    return {"$ref": f"#/components/responses/Problem{status}"}
+
+
+def describe(app: FastAPI) -> Json:
+    """The complete OpenAPI document of the gateway."""
+    document = get_openapi(
+        title="Cairn HTTP API",
+        version=VERSION,
+        summary="A self-hosted control plane for backups",
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=[{"name": name, "description": words} for name, words in TAGS.items()],
+    )
+    schemas: Json = document["components"]["schemas"]
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    schemas.update(_problem_schemas())
+    _restore_nulls(schemas)
+    document["components"]["securitySchemes"] = {
+        "badge": {"type": "http", "scheme": "bearer", "description": "A badge from one of the login routes"}
+    }
+    document["components"]["responses"] = {f"Problem{status}": _problem(status) for status in _WORDS}
+    document["security"] = [{"badge": []}]
+    for operation in _operations(document):
+        _complete(operation)
+    return document
+
+
+def _problem_schemas() -> Json:
+    schema = ProblemView.model_json_schema(ref_template="#/components/schemas/{model}")
+    return {**schema.pop("$defs", {}), "ProblemView": schema}
+
+
+def _restore_nulls(schemas: Json) -> None:
+    """FastAPI leaves null out of examples, where it tells a client what to expect."""
+    models = [*View.__subclasses__(), *Body.__subclasses__()]
+    while models:
+        model = models.pop()
+        models.extend(model.__subclasses__())
+        extra = model.model_config.get("json_schema_extra")
+        if model.__name__ in schemas and isinstance(extra, dict):
+            schemas[model.__name__].update(extra)
+
+
+def _operations(document: Json) -> Iterator[Json]:
+    for methods in document["paths"].values():
+        yield from methods.values()
+
+
+def _complete(operation: Json) -> None:
+    responses: Json = operation["responses"]
+    for parameter in operation.get("parameters", []):
+        parameter.setdefault("description", _PATHS.get(parameter["name"], ""))
+    for status, response in list(responses.items()):
+        if response["description"] == "Successful Response":
+            response["description"] = operation["summary"]
+        if PROBLEM_JSON in response.get("content", {}):
+            responses[status] = _reference(int(status))
+    if "HTTPValidationError" in str(responses.get("422")):
+        del responses["422"]
+    public = operation.get("security") == []
+    common = [503] if public else [401, 403, 503]
+    if operation.get("parameters") or operation.get("requestBody"):
+        common.append(400)
+    for expected in common:
+        responses.setdefault(str(expected), _reference(expected))
+    operation["responses"] = dict(sorted(responses.items()))

@@ -1,0 +1,124 @@
+"""What the routes of the gateway are handed: the use cases, who is asking, and what a repeated request means."""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Annotated, cast
+
+from chassis.tokens import Tokens
+from chassis.web import bearer
+from fastapi import Depends, Header, Query, Request
+
+from gateway.domain.intents import Intent
+from gateway.domain.rights import Right
+from gateway.store.accounts import Accounts
+from gateway.store.requests import Requests
+from gateway.usecases.connectors import Connectors
+from gateway.usecases.inventories import Inventories
+from gateway.usecases.logins import Logins
+from gateway.usecases.operations import Operations, intent_of
+from gateway.usecases.owners import Owners
+from gateway.usecases.runs import Runs
+from gateway.usecases.snapshots import Snapshots
+from gateway.usecases.visitors import Visitor, Visitors
+
+PAGE_ROWS = 50
+LARGEST_OFFSET = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Everything behind the routes."""
+
+    accounts: Accounts
+    badges: Tokens
+    logins: Logins
+    visitors: Visitors
+    owners: Owners
+    inventories: Inventories
+    connectors: Connectors
+    runs: Runs
+    snapshots: Snapshots
+    operations: Operations
+    requests: Requests
+    fingerprint_key: bytes
+
+
+def gate_of(request: Request) -> Gate:
+    """The gate of the application that serves a request."""
+    return cast("Gate", request.app.state.gate)
+
+
+Opened = Annotated[Gate, Depends(gate_of)]
+
+
+async def visitor_of(request: Request, gate: Opened) -> Visitor:
+    """Who is asking. Raises `Unauthorized` without a valid badge."""
+    token = bearer(request)
+    return await gate.visitors.recognize(gate.badges.read(token))
+
+
+Who = Annotated[Visitor, Depends(visitor_of)]
+
+
+async def visitor_in(org: str, gate: Opened, who: Who) -> Visitor:
+    """Who is asking, in the organization of the path. Raises `NotFound` for an organization out of reach."""
+    return await gate.visitors.enter(who, org)
+
+
+WhoThere = Annotated[Visitor, Depends(visitor_in)]
+
+
+async def intent_in(
+    request: Request,
+    gate: Opened,
+    who: Who,
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="Chosen by the client; a request repeated with it changes nothing the second time."),
+    ] = None,
+) -> Intent:
+    """What a writing request wants done, the same for a repeated `Idempotency-Key`."""
+    body = await request.body()
+    fingerprint = hmac.digest(gate.fingerprint_key, body, hashlib.sha256).hex()
+    route = f"{request.method} {request.url.path}"
+    return await intent_of(gate.requests, who, route=route, key=idempotency_key, fingerprint=fingerprint)
+
+
+Wanted = Annotated[Intent, Depends(intent_in)]
+
+
+@dataclass(frozen=True)
+class Paging:
+    """Which rows of a listing."""
+
+    limit: int
+    offset: int
+
+
+def paging(
+    limit: Annotated[int, Query(ge=0, description=f"Rows at most; never more than {PAGE_ROWS}; 0: {PAGE_ROWS}")] = 0,
+    offset: Annotated[int, Query(ge=0, description="Rows to skip")] = 0,
+) -> Paging:
+    """The page a client asks for, within what it may ask."""
+    return Paging(min(limit or PAGE_ROWS, PAGE_ROWS), min(offset, LARGEST_OFFSET))
+
+
+Paged = Annotated[Paging, Depends(paging)]
+Search = Annotated[str, Query(max_length=1000, description="A part of the URN or the name, whatever the case")]
+
+__all__ = [
+    "LARGEST_OFFSET",
+    "PAGE_ROWS",
+    "Gate",
+    "Opened",
+    "Paged",
+    "Paging",
+    "Right",
+    "Search",
+    "Wanted",
+    "Who",
+    "WhoThere",
+    "gate_of",
+    "visitor_of",
+]

@@ -1,0 +1,37 @@
+"""Whether the gateway can take requests, also under the path where clients of the API look for it."""
+
+from collections.abc import Mapping
+
+from chassis.web import Check, readiness
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from gateway.api.documents import PUBLIC
+from gateway.api.views.base import View, example
+
+
+class ReadyView(View):
+    """Readiness. `failed` names the parts that are not ready."""
+
+    model_config = example(status="ok", failed={})
+
+    status: str
+    failed: dict[str, str]
+
+
+def health_router(checks: Mapping[str, Check]) -> APIRouter:
+    """`GET /api/v1/health/ready`, which needs no badge."""
+    router = APIRouter(prefix="/api/v1", tags=["health"])
+
+    @router.get(
+        "/health/ready",
+        summary="Whether requests can be taken",
+        openapi_extra=PUBLIC,
+        response_model=ReadyView,
+        responses={503: {"description": "Not ready; `failed` names what is missing.", "model": ReadyView}},
+    )
+    async def read_readiness() -> JSONResponse:
+        """Also at `/health/ready`. Ready when the database and all services answer."""
+        return await readiness(checks)
+
+    return router

@@ -1,0 +1,69 @@
+"""Inventories."""
+
+from fastapi import APIRouter, Response
+
+from gateway.api.bodies.inventories import InventoryBody, InventoryName
+from gateway.api.documents import problems, writes
+from gateway.api.gate import Opened, Paged, Right, Wanted, Who, WhoThere
+from gateway.api.views.base import PageView, page
+from gateway.api.views.inventories import InventoryRowView, InventoryView, SyncView, inventory_row, inventory_view
+
+router = APIRouter(prefix="/api/v1", tags=["inventories"])
+
+
+@router.get("/account/organizations/{org}/inventories", summary="List inventories", responses=problems(404))
+async def list_inventories(gate: Opened, who: WhoThere, paged: Paged) -> PageView[InventoryRowView]:
+    """Inventories of the organization, without their configuration."""
+    if not who.may(Right.READ):
+        return page(0, [])
+    found = await gate.owners.inventories(who, limit=paged.limit, offset=paged.offset)
+    return page(found.total, [inventory_row(i) for i in found.items])
+
+
+@router.post("/account/organizations/{org}/inventories", summary="Create an inventory", responses=writes(404))
+async def create_inventory(body: InventoryBody, gate: Opened, who: WhoThere, wanted: Wanted) -> InventoryView:
+    """An inventory of any type that this version supports."""
+    who.require(Right.WRITE)
+    return inventory_view(await gate.inventories.create(who, name=body.name, kind=body.type, intent=wanted))
+
+
+@router.post(
+    "/account/organizations/{org}/inventories/self-managed",
+    summary="Create a self-managed inventory",
+    responses=writes(404),
+)
+async def create_self_managed(body: InventoryName, gate: Opened, who: WhoThere, wanted: Wanted) -> InventoryView:
+    """An inventory whose resources are typed in."""
+    who.require(Right.WRITE)
+    return inventory_view(await gate.inventories.create(who, name=body.name, kind="self-managed", intent=wanted))
+
+
+@router.get("/inventories/{inv}", summary="Read an inventory", responses=problems(404))
+async def read_inventory(inv: str, gate: Opened, who: Who) -> InventoryView:
+    """One inventory."""
+    who.require(Right.READ)
+    return inventory_view(await gate.owners.inventory(who, inv))
+
+
+@router.post("/inventories/{inv}", summary="Change an inventory", responses=writes(404))
+async def change_inventory(inv: str, body: InventoryBody, gate: Opened, who: Who, wanted: Wanted) -> InventoryView:
+    """Takes the full body of a creation. The type is fixed."""
+    who.require(Right.WRITE)
+    changed = await gate.inventories.change(who, inv, name=body.name, kind=body.type, intent=wanted)
+    return inventory_view(changed)
+
+
+@router.delete("/inventories/{inv}", summary="Remove an inventory", status_code=204, responses=writes(404, 409))
+async def remove_inventory(inv: str, gate: Opened, who: Who, wanted: Wanted) -> Response:
+    """Removes its resources too. Refused (`inventory_in_use`) while connectors use one of them."""
+    who.require(Right.WRITE)
+    await gate.inventories.remove(who, inv, wanted)
+    return Response(status_code=204)
+
+
+@router.get("/inventories/{inv}/sync", summary="Sync an inventory")
+async def sync_inventory(inv: str, gate: Opened, who: Who) -> SyncView:
+    """Always 200: `ok` tells whether it could be synced. A self-managed inventory always is in sync."""
+    who.require(Right.RUN)
+    error = await gate.inventories.sync(who, inv)
+    return SyncView(ok=not error, error=error)

@@ -1,0 +1,80 @@
+"""Passes a stream of another process on to the client."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import httpx
+from chassis.web import problem_response
+from contracts.outcomes import Problem
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+ASKED = ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+_TOLD = (
+    "content-type",
+    "content-length",
+    "content-range",
+    "content-disposition",
+    "accept-ranges",
+    "etag",
+    "last-modified",
+    "cache-control",
+)
+_TOLD_OF_REFUSALS = ("content-range", "accept-ranges", "etag")
+_REFUSALS = {
+    412: Problem(code="precondition_failed", detail="The file is not the one that the request expects."),
+    416: Problem(code="range_not_satisfiable", detail="The range lies outside the file."),
+}
+OpenStream = Callable[[], AbstractAsyncContextManager[httpx.Response]]
+
+
+class PassThrough(Response):
+    """Status, headers and body as they come. When the client goes, the other process is told at once."""
+
+    def __init__(self, open_stream: OpenStream) -> None:
+        super().__init__()
+        self._open = open_stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open the stream and pass it on; errors in opening it are raised before anything was sent."""
+        async with self._open() as answer:
+            if answer.status_code in _REFUSALS:
+                await _refusal(answer, scope["path"])(scope, receive, send)
+                return
+            told = {name: answer.headers[name] for name in _TOLD if name in answer.headers}
+            headers = [
+                (n.encode(), v.encode("latin-1")) for n, v in {**told, "x-content-type-options": "nosniff"}.items()
+            ]
+            await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
+            await _until_gone(_pump(answer, send), receive)
+
+
+def _refusal(answer: httpx.Response, path: str) -> Response:
+    response = problem_response(_REFUSALS[answer.status_code], instance=path, status=answer.status_code)
+    response.headers.update({n: answer.headers[n] for n in _TOLD_OF_REFUSALS if n in answer.headers})
+    return response
+
+
+async def _pump(answer: httpx.Response, send: Send) -> None:
+    async for chunk in answer.aiter_raw():
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _until_gone(pumping: Coroutine[Any, Any, None], receive: Receive) -> None:
+    tasks = [asyncio.create_task(pumping), asyncio.create_task(_gone(receive))]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,75 @@
+"""Resources."""
+
+from fastapi import APIRouter, Response
+
+from gateway.api.bodies.inventories import ResourceBody
+from gateway.api.documents import problems, writes
+from gateway.api.gate import Opened, Paged, Right, Search, Wanted, Who
+from gateway.api.views.base import PageView, page
+from gateway.api.views.inventories import EndpointsView, ResourceView, endpoints_of, resource_view
+
+router = APIRouter(prefix="/api/v1", tags=["resources"])
+
+
+@router.get("/inventories/resources", summary="List resources of all inventories")
+async def list_all_resources(gate: Opened, who: Who, paged: Paged, search: Search = "") -> PageView[ResourceView]:
+    """Resources of the organization whose URN or name contain `search`."""
+    if not who.may(Right.READ):
+        return page(0, [])
+    found = await gate.owners.resources(who, inventory_id=None, search=search, limit=paged.limit, offset=paged.offset)
+    return page(found.total, [resource_view(r) for r in found.items])
+
+
+@router.get("/inventories/{inv}/resources", summary="List resources of an inventory", responses=problems(404))
+async def list_resources(inv: str, gate: Opened, who: Who, paged: Paged, search: Search = "") -> PageView[ResourceView]:
+    """Resources of one inventory whose URN or name contain `search`."""
+    if not who.may(Right.READ):
+        return page(0, [])
+    found = await gate.inventories.list_resources(who, inv, search=search, limit=paged.limit, offset=paged.offset)
+    return page(found.total, [resource_view(r) for r in found.items])
+
+
+@router.post("/inventories/{inv}/resources", summary="Create a resource", responses=writes(404, 409))
+async def create_resource(inv: str, body: ResourceBody, gate: Opened, who: Who, wanted: Wanted) -> ResourceView:
+    """Only self-managed inventories take hand-made resources. The URN is unique in the inventory."""
+    who.require(Right.WRITE)
+    return resource_view(await gate.inventories.register(who, inv, body.description(), wanted))
+
+
+@router.get("/inventories/{inv}/resources/{urn_id}", summary="Read a resource", responses=problems(404))
+async def read_resource(inv: str, urn_id: str, gate: Opened, who: Who) -> ResourceView:
+    """One resource."""
+    who.require(Right.READ)
+    return resource_view(await gate.owners.resource(who, urn_id, inventory_id=inv))
+
+
+@router.post("/inventories/{inv}/resources/{urn_id}", summary="Change a resource", responses=writes(404, 409))
+async def change_resource(
+    inv: str, urn_id: str, body: ResourceBody, *, gate: Opened, who: Who, wanted: Wanted
+) -> ResourceView:
+    """Takes the full body of a creation. The URN is fixed."""
+    who.require(Right.WRITE)
+    known = await gate.owners.resource(who, urn_id, inventory_id=inv)
+    return resource_view(await gate.inventories.describe(who, known, body.description(), wanted))
+
+
+@router.delete(
+    "/inventories/{inv}/resources/{urn_id}",
+    summary="Remove a resource",
+    status_code=204,
+    responses=writes(404, 409),
+)
+async def remove_resource(inv: str, urn_id: str, gate: Opened, who: Who, wanted: Wanted) -> Response:
+    """Refused (`resource_in_use`) while connectors use it."""
+    who.require(Right.WRITE)
+    await gate.inventories.unregister(who, inv, urn_id, wanted)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/inventories/{inv}/resources/{urn_id}/endpoints", summary="List endpoints of a resource", responses=problems(404)
+)
+async def list_endpoints(inv: str, urn_id: str, gate: Opened, who: Who) -> EndpointsView:
+    """All of them, in the order given, with the kind that follows from each address."""
+    who.require(Right.READ)
+    return EndpointsView(endpoints=endpoints_of(await gate.owners.resource(who, urn_id, inventory_id=inv)))

@@ -1,0 +1,87 @@
+"""Restore points and the files in them."""
+
+from typing import Annotated
+
+import orjson
+from chassis.queries import bytes_parameter
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.api.documents import problems
+from gateway.api.gate import Opened, Right, Who
+from gateway.api.passing import ASKED, PassThrough
+from gateway.api.views.base import PageView, whole
+from gateway.api.views.snapshots import FilesView, SnapshotView, snapshot_view
+
+router = APIRouter(prefix="/api/v1", tags=["snapshots"])
+FILE_ROWS, MOST_FILE_ROWS = 100, 1000
+_PATH = "Percent-encoded bytes from the root of the restore point; bytes that are no UTF-8 may be shown as `\\xff`"
+_CONTENT = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
+_FILE: dict[int | str, dict[str, object]] = {
+    200: {"description": "The file.", **_CONTENT},
+    206: {"description": "The part that `Range` asks for.", **_CONTENT},
+    304: {"description": "The file is the one that `If-None-Match` names."},
+    416: {"description": "The range lies outside the file; `Content-Range` tells its size."},
+    **problems(400, 404, 409),
+}
+
+
+@router.get("/snapshots/store/{store_id}", summary="List restore points of a store", responses=problems(404))
+async def list_snapshots(store_id: str, gate: Opened, who: Who) -> PageView[SnapshotView]:
+    """All of them, newest first. `creation_time` sorts as text."""
+    if not who.may(Right.READ):
+        return whole([])
+    return whole([snapshot_view(p) for p in await gate.snapshots.of_store(who, store_id)])
+
+
+@router.get(
+    "/snapshots/{snapshot_id}/files",
+    summary="List a directory of a restore point",
+    response_model=FilesView,
+    responses=problems(404, 409),
+)
+async def list_files(
+    snapshot_id: str,
+    request: Request,
+    gate: Opened,
+    who: Who,
+    *,
+    path: Annotated[str, Query(description=_PATH)] = "/",  # noqa: ARG001 - read as bytes
+    limit: Annotated[int, Query(ge=1, description=f"Entries at most; never more than {MOST_FILE_ROWS}")] = FILE_ROWS,
+    cursor: Annotated[str, Query(max_length=4000, description="`next_cursor` of the page before")] = "",
+) -> Response:
+    """Sorted by the bytes of the names. `next_cursor` is null on the last page."""
+    who.require(Right.READ)
+    sought = path_of(request)
+    found = await gate.snapshots.files(who, snapshot_id, sought, limit=min(limit, MOST_FILE_ROWS), cursor=cursor)
+    return Response(orjson.dumps(found), media_type="application/json")
+
+
+@router.get("/snapshots/{snapshot_id}/content", summary="Download a file", response_class=Response, responses=_FILE)
+async def read_content(
+    snapshot_id: str,
+    request: Request,
+    gate: Opened,
+    who: Who,
+    path: Annotated[str, Query(description=_PATH)],  # noqa: ARG001 - read as bytes
+) -> PassThrough:
+    """Byte for byte, with `Range`, `If-Range`, `ETag` and `If-None-Match`, as an attachment with the file's name."""
+    return _content(snapshot_id, request, gate, who)
+
+
+@router.head("/snapshots/{snapshot_id}/content", include_in_schema=False)
+async def read_content_headers(snapshot_id: str, request: Request, gate: Opened, who: Who) -> PassThrough:
+    """The headers of the file."""
+    return _content(snapshot_id, request, gate, who)
+
+
+def _content(snapshot_id: str, request: Request, gate: Opened, who: Who) -> PassThrough:
+    who.require(Right.READ)
+    headers = {name: request.headers[name] for name in ASKED if name in request.headers}
+    path = path_of(request)
+    return PassThrough(lambda: gate.snapshots.content(who, snapshot_id, path, method=request.method, headers=headers))
+
+
+def path_of(request: Request) -> bytes:
+    """The `path` of the query as the bytes it stands for, which need not be UTF-8."""
+    found = bytes_parameter(request.scope["query_string"], "path")
+    return b"/" if found is None else found

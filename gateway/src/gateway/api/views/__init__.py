@@ -1,0 +1,1 @@
+"""Answers: pure mappings from values to the JSON that clients read."""

@@ -1,0 +1,150 @@
+"""Badges, accounts and organizations."""
+
+from gateway.api.views.base import View, example
+from gateway.domain.accounts import Account, Grant, Organization
+from gateway.domain.rights import ROLES
+from gateway.usecases.visitors import Visitor
+
+ORGANIZATION = "0198b1c2-0000-7000-8000-000000000001"
+ACCOUNT = "0198b1c2-0000-7000-8000-000000000002"
+
+
+class BadgeView(View):
+    """A badge: a token bound to one account and one organization."""
+
+    model_config = example(token="eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", expires_in_seconds=3600)  # noqa: S106
+
+    token: str
+    expires_in_seconds: int
+
+
+class MeView(View):
+    """Who is logged in, and in which organization."""
+
+    model_config = example(
+        id=ACCOUNT,
+        email="owner@cairn.local",
+        account="owner@cairn.local",
+        name="Owner",
+        is_service=False,
+        organization_id=ORGANIZATION,
+        roles=["owner"],
+    )
+
+    id: str
+    email: str
+    account: str
+    name: str
+    is_service: bool
+    organization_id: str
+    roles: list[str]
+
+
+class OrganizationView(View):
+    """A tenant."""
+
+    model_config = example(id=ORGANIZATION, name="Root", type="enterprise", parent_id=None, info={})
+
+    id: str
+    name: str
+    type: str
+    parent_id: str | None
+    info: dict[str, str]
+
+
+class MemberView(View):
+    """A member of an organization."""
+
+    model_config = example(
+        user_id=ACCOUNT, email="owner@cairn.local", account="owner@cairn.local", name="Owner", is_service=False
+    )
+
+    user_id: str
+    email: str
+    account: str
+    name: str
+    is_service: bool
+
+
+class RoleView(View):
+    """A role that can be granted."""
+
+    model_config = example(name="operator", description="Runs what is defined and defines nothing.", rights=["read"])
+
+    name: str
+    description: str
+    rights: list[str]
+
+
+class SubjectView(View):
+    """Who holds a grant."""
+
+    type: str
+    id: str
+    name: str
+    email: str
+
+
+class GrantedRoleView(View):
+    """The role of a grant."""
+
+    name: str
+
+
+class GrantView(View):
+    """One role that one member holds."""
+
+    model_config = example(
+        id="0198b1c2-0000-7000-8000-000000000003",
+        subject={"type": "user", "id": ACCOUNT, "name": "Owner", "email": "owner@cairn.local"},
+        role={"name": "owner"},
+    )
+
+    id: str
+    subject: SubjectView
+    role: GrantedRoleView
+
+
+def me_view(visitor: Visitor, account: Account) -> MeView:
+    """The account of a visitor."""
+    return MeView(
+        id=account.id,
+        email=account.email,
+        account=account.login,
+        name=account.name,
+        is_service=account.is_service,
+        organization_id=visitor.organization_id,
+        roles=list(visitor.roles),
+    )
+
+
+def organization_view(organization: Organization) -> OrganizationView:
+    """An organization."""
+    return OrganizationView(**organization.model_dump())
+
+
+def member_view(account: Account) -> MemberView:
+    """An account as a member."""
+    return MemberView(
+        user_id=account.id,
+        email=account.email,
+        account=account.login,
+        name=account.name,
+        is_service=account.is_service,
+    )
+
+
+def grant_view(grant: Grant, account: Account | None) -> GrantView:
+    """A grant and who holds it."""
+    subject = SubjectView(
+        type="user",
+        id=grant.account_id,
+        name=account.name if account else "",
+        email=account.email if account else "",
+    )
+    return GrantView(id=grant.id, subject=subject, role=GrantedRoleView(name=grant.role))
+
+
+def role_views() -> list[RoleView]:
+    """The roles there are."""
+    return [RoleView(name=name, description=words, rights=sorted(rights)) for name, (words, rights) in ROLES.items()]

@@ -1,0 +1,179 @@
+"""Connectors, their tests, and integrations."""
+
+from contracts.connector import Integration, TestReport
+from pydantic import Field, JsonValue
+
+from gateway.api.views.base import Absent, View, example
+from gateway.domain.apps import GivenField
+from gateway.usecases.connectors import OpenConnector
+
+CONNECTOR = "0198b1c2-0000-7000-8000-00000000000b"
+
+
+class ProviderView(View):
+    """The secret provider a field refers to."""
+
+    id: str
+
+
+class FieldView(View):
+    """A configuration field, unmasked: clients compare it with what they want."""
+
+    value: str
+    provider: ProviderView | None = Absent
+
+
+class ConnectorEndpointView(View):
+    """An address."""
+
+    endpoint: str
+
+
+class NamedIntegrationView(View):
+    """The integration of a connector."""
+
+    id: str
+    name: str
+
+
+class ResourceReferenceView(View):
+    """The resource of a connector."""
+
+    urn_id: str
+    urn: str
+    name: str
+
+
+class ConnectorView(View):
+    """A resource put to use as source, store or destination."""
+
+    model_config = example(
+        id=CONNECTOR,
+        name="nas",
+        type="source",
+        protocol="fs",
+        integration={"id": "fs", "name": "fs"},
+        resource={"urn_id": "0198b1c2-0000-7000-8000-00000000000a", "urn": "urn:example:nas", "name": "NAS"},
+        fields={"root": {"value": "/srv/files"}},
+        endpoints=[],
+        data_classes=["documents"],
+        environment="production",
+        temperature="hot",
+    )
+
+    id: str
+    name: str
+    type: str
+    protocol: str
+    integration: NamedIntegrationView
+    resource: ResourceReferenceView
+    fields: dict[str, FieldView]
+    endpoints: list[ConnectorEndpointView] = Field(description="As they were given; empty: those of the resource")
+    data_classes: list[str]
+    environment: str
+    temperature: str
+
+
+class CheckView(View):
+    """One step of a connection test."""
+
+    name: str
+    ok: bool
+    duration_ms: float
+    detail: str
+
+
+class ReportView(View):
+    """What a connection test found. A failed test is an answer, not an error."""
+
+    model_config = example(
+        ok=True,
+        checks=[{"name": "reachable", "ok": True, "duration_ms": 0.4, "detail": "the directory is there"}],
+        initialized=None,
+    )
+
+    ok: bool
+    checks: list[CheckView]
+    initialized: bool | None = Field(description="Stores only: whether the storage behind it exists")
+
+
+class StoreView(View):
+    """The storage behind a store."""
+
+    model_config = example(id=CONNECTOR, initialized=True, adopted=False)
+
+    id: str
+    initialized: bool
+    adopted: bool = Field(description="True when the storage was there already and was taken over as it is")
+
+
+class MatchView(View):
+    """A kind of resource that an integration works with."""
+
+    class_: str = Field(alias="class")
+    subclass: str
+
+
+class ProtocolView(View):
+    """One way an integration reaches a system."""
+
+    name: str
+    title: str
+    kinds: list[str]
+    schemas: dict[str, JsonValue] = Field(description="JSON Schema of the fields, by type of connector")
+
+
+class IntegrationView(View):
+    """A plug-in for a kind of system."""
+
+    model_config = example(
+        id="fs",
+        name="fs",
+        version="1.0.0",
+        title="Directory",
+        matches=[{"class": "file-storage", "subclass": "posix"}],
+        protocols=[{"name": "fs", "title": "Directory", "kinds": ["source", "store"], "schemas": {"source": {}}}],
+        help="A directory that the workers can reach.",
+    )
+
+    id: str
+    name: str
+    version: str
+    title: str
+    matches: list[MatchView]
+    protocols: list[ProtocolView]
+    help: str
+
+
+def connector_view(opened: OpenConnector) -> ConnectorView:
+    """A connector as its client reads it back: lists in the order they were sent."""
+    app = opened.app
+    endpoints = () if app.endpoints_from_resource else app.endpoints
+    return ConnectorView(
+        id=app.id,
+        name=app.name,
+        type=app.kind,
+        protocol=app.protocol,
+        integration=NamedIntegrationView(id=app.integration.id, name=app.integration.name),
+        resource=ResourceReferenceView(urn_id=app.resource.id, urn=app.resource.urn, name=app.resource.name),
+        fields={name: _field(given) for name, given in opened.fields.items()},
+        endpoints=[ConnectorEndpointView(endpoint=e) for e in endpoints],
+        data_classes=list(app.data_classes),
+        environment=app.environment,
+        temperature=app.temperature,
+    )
+
+
+def _field(given: GivenField) -> FieldView:
+    provider = ProviderView(id=given.provider_id) if given.provider_id else None
+    return FieldView(value=given.value, provider=provider)
+
+
+def report_view(report: TestReport) -> ReportView:
+    """The result of a connection test."""
+    return ReportView.model_validate(report.model_dump())
+
+
+def integration_view(integration: Integration) -> IntegrationView:
+    """An integration."""
+    return IntegrationView.model_validate(integration.model_dump(by_alias=True))

@@ -1,0 +1,148 @@
+"""The composition root: builds everything from settings, opens and closes it."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import httpx
+from chassis.client import ServiceClient, open_http
+from chassis.errors import TemporaryError
+from chassis.foundation import Foundation, open_foundation
+from chassis.outbox import Outbox
+from chassis.outcomes import Commands, open_commands
+from chassis.sealing import Sealer
+from chassis.settings import read_key
+from chassis.tokens import Tokens
+from chassis.topology import ensure_topics
+from chassis.web import Check
+from contracts import topics
+from fastapi import FastAPI
+
+from gateway.api import build_api
+from gateway.api.gate import Gate
+from gateway.settings import Settings
+from gateway.store.accounts import Accounts, open_accounts
+from gateway.store.requests import Requests
+from gateway.usecases.bootstrap import bootstrap
+from gateway.usecases.connectors import Connectors
+from gateway.usecases.inventories import Inventories
+from gateway.usecases.logins import Logins
+from gateway.usecases.operations import Operations
+from gateway.usecases.owners import Owners
+from gateway.usecases.passwords import LoginBrake
+from gateway.usecases.runs import Runs
+from gateway.usecases.secrets import Vault
+from gateway.usecases.snapshots import Snapshots
+from gateway.usecases.visitors import Visitors
+
+SERVICE = "gateway"
+CHECK_TIMEOUT_SECONDS = 3
+_TOPICS = (
+    topics.OUTCOMES,
+    topics.CATALOG_COMMANDS,
+    topics.ASSIGNMENT_COMMANDS,
+    topics.CONNECTOR_COMMANDS,
+    topics.SCHEDULER_COMMANDS,
+)
+
+
+@asynccontextmanager
+async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
+    """The gateway's collections alone, with their indexes made."""
+    async with open_foundation(settings, SERVICE) as foundation:
+        await _open_stores(foundation)
+        yield foundation.outbox
+
+
+@asynccontextmanager
+async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The gateway, ready to serve: the owner is there and outcomes are listened for."""
+    async with AsyncExitStack() as stack:
+        foundation = await stack.enter_async_context(open_foundation(settings, SERVICE))
+        accounts, requests = await _open_stores(foundation)
+        sealer = Sealer(read_key(settings.master_key_file))
+        await bootstrap(
+            accounts,
+            sealer,
+            path=settings.credentials_file,
+            url=settings.url_gateway.rstrip("/"),
+            email=settings.owner_email,
+        )
+        await ensure_topics(settings, _TOPICS)
+        commands = await stack.enter_async_context(open_commands(settings, foundation.publisher, service=SERVICE))
+        http = await stack.enter_async_context(open_http())
+        operations = await stack.enter_async_context(Operations(requests, commands).running())
+        gate = _gate(
+            settings,
+            accounts=accounts,
+            requests=requests,
+            vault=Vault(sealer, accounts.data_keys),
+            commands=commands,
+            operations=operations,
+            owners=_owners(settings, http),
+        )
+        checks = {**foundation.checks(), **_service_checks(settings, http)}
+        yield build_api(gate, checks, max_body_bytes=settings.max_body_bytes)
+
+
+async def _open_stores(foundation: Foundation) -> tuple[Accounts, Requests]:
+    requests = Requests(foundation.database)
+    await requests.setup()
+    return await open_accounts(foundation), requests
+
+
+def _gate(
+    settings: Settings,
+    *,
+    accounts: Accounts,
+    requests: Requests,
+    vault: Vault,
+    commands: Commands,
+    operations: Operations,
+    owners: Owners,
+) -> Gate:
+    badge_key = read_key(settings.badge_key_file)
+    badges = Tokens(badge_key, audience="cairn-badge")
+    visitors = Visitors(accounts, remembered_seconds=settings.rights_cache_seconds)
+    return Gate(
+        accounts=accounts,
+        badges=badges,
+        logins=Logins(accounts, visitors, badges, LoginBrake(), settings.badge_ttl_seconds),
+        visitors=visitors,
+        owners=owners,
+        inventories=Inventories(owners, commands),
+        connectors=Connectors(owners, commands, vault, settings.initialize_timeout_seconds),
+        runs=Runs(owners, commands),
+        snapshots=Snapshots(owners),
+        operations=operations,
+        requests=requests,
+        fingerprint_key=hashlib.sha256(b"cairn request fingerprints" + badge_key).digest(),
+    )
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    return {
+        "catalog": settings.url_catalog,
+        "assignment": settings.url_assignment,
+        "scheduler": settings.url_scheduler,
+        "restore_index": settings.url_restore_index,
+        "connector": settings.url_connector,
+    }
+
+
+def _owners(settings: Settings, http: httpx.AsyncClient) -> Owners:
+    tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
+    return Owners(**{name: ServiceClient(url, http=http, tokens=tokens) for name, url in _addresses(settings).items()})
+
+
+def _service_checks(settings: Settings, http: httpx.AsyncClient) -> dict[str, Check]:
+    return {name: _reaches(http, url) for name, url in _addresses(settings).items()}
+
+
+def _reaches(http: httpx.AsyncClient, url: str) -> Check:
+    async def check() -> None:
+        answer = await http.get(f"{url.rstrip('/')}/health/ready", timeout=CHECK_TIMEOUT_SECONDS)
+        if answer.status_code >= 400:
+            raise TemporaryError("service_not_ready", f"{url} is not ready.")
+
+    return check

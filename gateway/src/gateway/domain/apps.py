@@ -1,0 +1,64 @@
+"""Decisions about apps, which the API calls connectors."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from chassis.errors import Conflict, Invalid
+from contracts.assignment import App, AppKind, Temperature
+from contracts.catalog import Resource
+
+PASSPHRASE = "passphrase"  # noqa: S105 - the name of a field
+
+
+@dataclass(frozen=True)
+class GivenField:
+    """A configuration field as a client gives it and reads it back."""
+
+    value: str
+    provider_id: str | None = None
+
+
+@dataclass(frozen=True)
+class ConnectorWish:
+    """What a client says about a connector."""
+
+    kind: AppKind
+    name: str
+    urn_id: str
+    integration_id: str | None = None
+    protocol: str | None = None
+    fields: Mapping[str, GivenField] = field(default_factory=dict)
+    endpoints: tuple[str, ...] = ()
+    data_classes: tuple[str, ...] = ()
+    environment: str = ""
+    temperature: Temperature | None = None
+
+
+def check_initializable(app: App, fields: Mapping[str, GivenField]) -> None:
+    """Raise `Conflict` when the app is no store, `Invalid` when it has no passphrase to encrypt with."""
+    if app.kind != "store":
+        raise Conflict("not_a_store", f"{app.name} is a {app.kind}; only a store can be initialized.")
+    passphrase = fields.get(PASSPHRASE)
+    if passphrase is None or not (passphrase.provider_id or passphrase.value.strip()):
+        raise Invalid(
+            "passphrase_missing",
+            f"Store {app.name} has no passphrase, and what is backed up is never stored unencrypted.",
+            fields={"fields.passphrase": "a store needs one to be initialized"},
+        )
+
+
+def check_unlocked(resources: Iterable[Resource]) -> None:
+    """Raise `Conflict` naming a resource whose tasks an operator has blocked."""
+    for resource in resources:
+        if resource.locked:
+            raise Conflict(
+                "resource_locked", f"Resource {resource.name} is locked; tasks of its connectors are blocked."
+            )
+
+
+def check_unused(apps: Iterable[App], *, code: str, what: str) -> None:
+    """Raise `Conflict` naming the apps that still use what is to be removed."""
+    names = sorted({f"{a.name} ({a.kind})" for a in apps})
+    if names:
+        shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        raise Conflict(code, f"{what} is still used by connectors: {shown}. Remove them first.")

@@ -1,0 +1,100 @@
+"""What the gateway remembers of requests: keys of repeated ones, and operations that outlived their request.
+
+All documents are inserted and never changed, so that several gateways may share them.
+"""
+
+import contextlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chassis.ids import utc_now
+from chassis.mongo import Collection, Database, Document, DuplicateKeyError
+from chassis.outbox import entry_to_envelope, envelope_to_entry
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.outcomes import Problem
+from contracts.values import OrganizationId
+from pydantic import JsonValue
+
+KEPT_DAYS = 8
+FORGOTTEN_DAYS = 30
+
+
+@dataclass(frozen=True)
+class RememberedKey:
+    """An idempotency key that was used: for which body, and which command it became."""
+
+    fingerprint: str
+    command_id: str
+
+
+@dataclass(frozen=True)
+class End:
+    """How an operation ended: with a result, or with a problem."""
+
+    result: dict[str, JsonValue] | None = None
+    problem: Problem | None = None
+
+
+class Requests:
+    """Idempotency keys and operations, kept for `KEPT_DAYS`."""
+
+    def __init__(self, database: Database) -> None:
+        self._keys: Collection = database["idempotency_keys"]
+        self._operations: Collection = database["operations"]
+        self._ends: Collection = database["operation_ends"]
+
+    async def setup(self) -> None:
+        """Create the indexes that `forget` needs."""
+        for collection in (self._keys, self._operations, self._ends):
+            await collection.create_index("day")
+
+    async def remember(self, org: OrganizationId, key: str, wanted: RememberedKey) -> RememberedKey:
+        """Claim a key. Answers with what it was claimed for first, by this request or an earlier one."""
+        document = {"_id": key, "org": org, "day": _day(utc_now()), **vars(wanted)}
+        try:
+            await self._keys.insert_one(document)
+        except DuplicateKeyError:
+            found = await self._keys.find_one({"_id": key, "org": org}) or document
+            return RememberedKey(found["fingerprint"], found["command_id"])
+        return wanted
+
+    async def begin(self, command: Envelope[Message]) -> None:
+        """Keep a command whose outcome did not come in time. Harmless when repeated."""
+        entry = envelope_to_entry(command, kind="operation", record_id=command.id, revision=0)
+        document = {"_id": command.id, "org": command.data.organization_id, "day": _day(utc_now()), "command": entry}
+        with contextlib.suppress(DuplicateKeyError):
+            await self._operations.insert_one(document)
+
+    async def command(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
+        """The command of an operation."""
+        found = await self._operations.find_one({"_id": operation_id, "org": org})
+        return entry_to_envelope(found["command"]) if found else None
+
+    async def end(self, org: OrganizationId, operation_id: str, end: End) -> None:
+        """Keep how an operation ended. The first to tell is believed."""
+        problem = end.problem.model_dump(mode="json") if end.problem else None
+        kept = json.dumps({"result": end.result, "problem": problem})
+        document = {"_id": operation_id, "org": org, "day": _day(utc_now()), "end": kept}
+        with contextlib.suppress(DuplicateKeyError):
+            await self._ends.insert_one(document)
+
+    async def ended(self, org: OrganizationId, operation_id: str) -> End | None:
+        """How an operation ended; None while it has not, as far as anybody has heard."""
+        found: Document | None = await self._ends.find_one({"_id": operation_id, "org": org})
+        if found is None:
+            return None
+        kept: dict[str, Any] = json.loads(found["end"])
+        return End(kept["result"], Problem.model_validate(kept["problem"]) if kept["problem"] else None)
+
+    async def forget(self, now: datetime) -> None:
+        """Remove what is older than `KEPT_DAYS`, a day at a time; what is older still was removed before."""
+        for age in range(KEPT_DAYS, FORGOTTEN_DAYS):
+            for collection in (self._keys, self._operations, self._ends):
+                await collection.delete_many({"day": _day(now - timedelta(days=age))})
+
+
+def _day(moment: datetime) -> str:
+    return moment.date().isoformat()

@@ -1,0 +1,128 @@
+"""Connectors: resources put to use. Their secrets are sealed before anything else hears of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis.errors import Invalid, NotFound
+from chassis.outcomes import Commands
+from chassis.telemetry import span
+from contracts.assignment import (
+    App,
+    AppDescription,
+    AppRef,
+    AssignApp,
+    ReconfigureApp,
+    RemoveApp,
+)
+from contracts.catalog import Resource
+from contracts.connector import InitializeStore, TestConnection, TestReport
+from contracts.values import AppId
+
+from gateway.domain.apps import ConnectorWish, GivenField, check_initializable
+from gateway.domain.intents import Intent
+from gateway.usecases.owners import Owners
+from gateway.usecases.secrets import Vault
+from gateway.usecases.visitors import Visitor
+
+
+@dataclass(frozen=True)
+class OpenConnector:
+    """An app with its fields in clear, as its client reads them."""
+
+    app: App
+    fields: Mapping[str, GivenField]
+
+
+def reference(app: App) -> AppRef:
+    """An app as messages refer to it."""
+    return AppRef(id=app.id, revision=app.revision, kind=app.kind, name=app.name)
+
+
+@dataclass(frozen=True)
+class Connectors:
+    """What can be done with connectors."""
+
+    owners: Owners
+    commands: Commands
+    vault: Vault
+    patience_seconds: float
+
+    def opened(self, who: Visitor, app: App) -> OpenConnector:
+        """An app with its fields in clear."""
+        return OpenConnector(app, self.vault.open(who.organization_id, app))
+
+    async def read(self, who: Visitor, app_id: str) -> OpenConnector:
+        """One connector."""
+        return self.opened(who, await self.owners.app(who, app_id))
+
+    async def assign(self, who: Visitor, wish: ConnectorWish, intent: Intent) -> OpenConnector:
+        """Put a resource to use. A repeated intent changes nothing and brings the same connector."""
+        app_id = AppId(intent.id_for("app"))
+        with span("gateway.assign_connector"):
+            resource = await self.owners.resource(who, wish.urn_id)
+            description = await self._describe(who, app_id, wish, resource)
+            command = AssignApp(
+                organization_id=who.organization_id, app_id=app_id, description=description, resource=resource
+            )
+            await self.commands.carry_out(command, command_id=intent.command_id)
+            return await self.read(who, app_id)
+
+    async def reconfigure(self, who: Visitor, app_id: str, wish: ConnectorWish, intent: Intent) -> OpenConnector:
+        """Replace what is said about a connector. A resource that is not there is `Invalid`: the connector is."""
+        with span("gateway.reconfigure_connector"):
+            app = await self.owners.app(who, app_id)
+            try:
+                resource = await self.owners.resource(who, wish.urn_id)
+            except NotFound as error:
+                raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
+            description = await self._describe(who, app.id, wish, resource)
+            command = ReconfigureApp(
+                organization_id=who.organization_id, app_id=app.id, description=description, resource=resource
+            )
+            await self.commands.carry_out(command, command_id=intent.command_id)
+            return await self.read(who, app_id)
+
+    async def remove(self, who: Visitor, app_id: str, intent: Intent) -> None:
+        """Take a connector out of use; stored data is not touched."""
+        with span("gateway.remove_connector"):
+            command = RemoveApp(organization_id=who.organization_id, app_id=AppId(app_id))
+            await self.commands.carry_out(command, command_id=intent.command_id)
+
+    async def initialize(self, who: Visitor, app_id: str, intent: Intent) -> bool:
+        """Create the repository of a store. Tells whether one was there and was adopted."""
+        with span("gateway.initialize_store"):
+            store = await self.read(who, app_id)
+            check_initializable(store.app, store.fields)
+            command = InitializeStore(
+                organization_id=who.organization_id, app_id=store.app.id, app=reference(store.app)
+            )
+            result = await self.commands.carry_out(
+                command, command_id=intent.command_id, timeout_seconds=self.patience_seconds
+            )
+            return bool(result.get("adopted"))
+
+    async def test(self, who: Visitor, app_id: str, intent: Intent) -> TestReport:
+        """Connect for real and tell of each check."""
+        with span("gateway.test_connector"):
+            app = await self.owners.app(who, app_id)
+            command = TestConnection(organization_id=who.organization_id, app_id=app.id, app=reference(app))
+            result = await self.commands.carry_out(
+                command, command_id=intent.command_id, timeout_seconds=self.patience_seconds
+            )
+            return TestReport.model_validate(result)
+
+    async def _describe(self, who: Visitor, app_id: str, wish: ConnectorWish, resource: Resource) -> AppDescription:
+        choice = await self.owners.choose(
+            who, kind=wish.kind, resource=resource, integration_id=wish.integration_id, protocol=wish.protocol
+        )
+        return AppDescription(
+            kind=wish.kind,
+            name=wish.name,
+            integration_id=choice.integration_id,
+            protocol=choice.protocol,
+            fields=await self.vault.seal(who.organization_id, app_id, wish.fields, clear=choice.clear_fields),
+            endpoints=wish.endpoints,
+            data_classes=wish.data_classes,
+            environment=wish.environment,
+            temperature=wish.temperature,
+        )

@@ -1,0 +1,167 @@
+"""What the services know, as values: every read of the gateway goes through here."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from chassis.client import ServiceClient
+from chassis.errors import NotFound
+from contracts.assignment import App, AppKind
+from contracts.catalog import Inventory, Resource
+from contracts.connector import Integration, LogLine
+from contracts.restore_index import RestorePoint, Totals
+from contracts.values import IntegrationId, Value
+from pydantic import BaseModel, TypeAdapter
+
+from gateway.domain.jobs import Job
+from gateway.usecases.visitors import Visitor
+
+V = TypeVar("V", bound=BaseModel)
+LONGEST_ID = 200
+_LINES: TypeAdapter[tuple[LogLine, ...]] = TypeAdapter(tuple[LogLine, ...])
+
+
+class CountedInventory(Inventory):
+    """An inventory and how many resources it holds."""
+
+    count: int = 0
+
+
+class KnownRestorePoint(RestorePoint):
+    """A restore point and whether it can be opened."""
+
+    browsable: bool = False
+    totals: Totals | None = None
+
+
+class Choice(Value):
+    """Integration and protocol for an app, and which of its fields may travel in clear."""
+
+    integration_id: IntegrationId
+    protocol: str
+    clear_fields: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Page(Generic[V]):
+    """A part of a listing and how many there are in all."""
+
+    total: int
+    items: Sequence[V]
+
+
+def _page(model: type[V], answer: Any) -> Page[V]:
+    items = [model.model_validate(i) for i in answer["items"]]
+    return Page(int(answer.get("total", len(items))), items)
+
+
+def _segment(identifier: str, *, missing: str) -> str:
+    """An id as a part of a path. Raises `NotFound` for what cannot be an id of ours, e.g. `..`."""
+    if not 0 < len(identifier) <= LONGEST_ID or identifier.strip(".") == "":
+        raise NotFound(f"{missing}_not_found", f"There is no such {missing}.")
+    return quote(identifier, safe="")
+
+
+@dataclass(frozen=True)
+class Owners:
+    """The doors of the services for reads. Unknown and foreign ids raise `NotFound`, silence `Unavailable`."""
+
+    catalog: ServiceClient
+    assignment: ServiceClient
+    scheduler: ServiceClient
+    restore_index: ServiceClient
+    connector: ServiceClient
+
+    async def inventories(self, who: Visitor, *, limit: int, offset: int) -> Page[CountedInventory]:
+        """Inventories of the organization."""
+        params: Mapping[str, str | int] = {"limit": limit, "offset": offset}
+        return _page(CountedInventory, await self.catalog.get("/internal/inventories", who.caller(), params))
+
+    async def inventory(self, who: Visitor, inventory_id: str) -> CountedInventory:
+        """One inventory."""
+        path = f"/internal/inventories/{_segment(inventory_id, missing='inventory')}"
+        return CountedInventory.model_validate(await self.catalog.get(path, who.caller()))
+
+    async def resources(
+        self, who: Visitor, *, inventory_id: str | None, search: str, limit: int, offset: int
+    ) -> Page[Resource]:
+        """Resources of an inventory, or of all; `search` is a part of the URN or the name."""
+        params: dict[str, str | int] = {"limit": limit, "offset": offset}
+        params |= {k: v for k, v in (("inventory_id", inventory_id), ("search", search)) if v}
+        return _page(Resource, await self.catalog.get("/internal/resources", who.caller(), params))
+
+    async def resource(self, who: Visitor, resource_id: str, *, inventory_id: str | None = None) -> Resource:
+        """One resource; with `inventory_id`, only when it is in that inventory."""
+        path = f"/internal/resources/{_segment(resource_id, missing='resource')}"
+        found = Resource.model_validate(await self.catalog.get(path, who.caller()))
+        if inventory_id is not None and found.inventory_id != inventory_id:
+            raise NotFound("resource_not_found", "There is no such resource in this inventory.")
+        return found
+
+    async def integrations(self, who: Visitor) -> list[Integration]:
+        """The integrations on offer."""
+        answer = await self.assignment.get("/internal/integrations", who.caller())
+        return list(_page(Integration, answer).items)
+
+    async def choose(
+        self, who: Visitor, *, kind: AppKind, resource: Resource, integration_id: str | None, protocol: str | None
+    ) -> Choice:
+        """Which integration and protocol an app would get. Raises what the assignment would be refused with."""
+        question = {
+            "kind": kind,
+            "resource": resource.model_dump(mode="json", by_alias=True),
+            "integration_id": integration_id,
+            "protocol": protocol,
+        }
+        return Choice.model_validate(await self.assignment.post("/internal/choice", who.caller(), question))
+
+    async def apps(self, who: Visitor, kind: AppKind | None = None) -> list[App]:
+        """All apps of the organization, or those of one kind."""
+        answer = await self.assignment.get("/internal/apps", who.caller(), {"kind": kind} if kind else None)
+        return list(_page(App, answer).items)
+
+    async def app(self, who: Visitor, app_id: str) -> App:
+        """One app."""
+        path = f"/internal/apps/{_segment(app_id, missing='app')}"
+        return App.model_validate(await self.assignment.get(path, who.caller()))
+
+    async def jobs(
+        self, who: Visitor, *, limit: int, offset: int, task_type: str | None, status: str | None
+    ) -> Page[Job]:
+        """Jobs, newest first."""
+        params: dict[str, str | int] = {"limit": limit, "offset": offset}
+        params |= {k: v for k, v in (("task_type", task_type), ("status", status)) if v}
+        return _page(Job, await self.scheduler.get("/internal/jobs", who.caller(), params))
+
+    async def job(self, who: Visitor, job_id: str) -> Job:
+        """One job."""
+        path = f"/internal/jobs/{_segment(job_id, missing='job')}"
+        return Job.model_validate(await self.scheduler.get(path, who.caller()))
+
+    async def job_of_run(self, who: Visitor, run_id: str) -> Job | None:
+        """The job of a run; None until there is one."""
+        path = f"/internal/runs/{_segment(run_id, missing='run')}"
+        answer = await self.scheduler.get(path, who.caller())
+        return Job.model_validate(answer["job"]) if answer.get("job") else None
+
+    async def job_log(self, who: Visitor, job_id: str) -> tuple[LogLine, ...]:
+        """The log of a job, oldest line first."""
+        path = f"/internal/jobs/{_segment(job_id, missing='job')}/log"
+        return _LINES.validate_python((await self.scheduler.get(path, who.caller()))["lines"])
+
+    async def restore_points(self, who: Visitor, store_id: str) -> list[KnownRestorePoint]:
+        """All restore points of a store, newest first."""
+        answer = await self.restore_index.get("/internal/restore-points", who.caller(), {"store_id": store_id})
+        return list(_page(KnownRestorePoint, answer).items)
+
+    async def restore_point(self, who: Visitor, snapshot_id: str) -> KnownRestorePoint:
+        """One restore point."""
+        path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}"
+        return KnownRestorePoint.model_validate(await self.restore_index.get(path, who.caller()))
+
+    async def files(self, who: Visitor, snapshot_id: str, query: str) -> dict[str, Any]:
+        """A page of a directory as the index tells it; `query` is a finished query string."""
+        path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}/files?{query}"
+        answer: dict[str, Any] = await self.restore_index.get(path, who.caller())
+        return answer

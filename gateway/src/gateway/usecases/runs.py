@@ -1,0 +1,86 @@
+"""Runs of tasks and the jobs they become."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from chassis.errors import Conflict
+from chassis.outcomes import Commands
+from chassis.telemetry import span
+from contracts.assignment import App
+from contracts.scheduler import CancelJob, RunTask, Task, TaskOptions, TaskType
+from contracts.values import JobId, RunId
+
+from gateway.domain.apps import check_unlocked
+from gateway.domain.intents import Intent
+from gateway.domain.jobs import Job, log_text
+from gateway.usecases.connectors import reference
+from gateway.usecases.owners import Owners
+from gateway.usecases.visitors import Visitor
+
+
+@dataclass(frozen=True)
+class RunWish:
+    """What a client wants run, once and now."""
+
+    type: TaskType
+    origin_id: str
+    target_id: str | None = None
+    options: TaskOptions = field(default_factory=TaskOptions)
+    edge_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run and its job."""
+
+    run_id: str
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What can be done with runs and jobs."""
+
+    owners: Owners
+    commands: Commands
+
+    async def start(self, who: Visitor, wish: RunWish, intent: Intent) -> Started:
+        """Run a task once. Raises `Conflict` when a resource is locked, or when edges are asked for."""
+        with span("gateway.run_task"):
+            if wish.edge_tags:
+                tags = ", ".join(wish.edge_tags)
+                raise Conflict("edge_not_found", f"No edge has all of these tags: {tags}.")
+            origin, target = await self._apps(who, wish)
+            task = Task(
+                type=wish.type,
+                origin=reference(origin),
+                target=reference(target) if target else None,
+                options=wish.options,
+            )
+            command = RunTask(
+                organization_id=who.organization_id,
+                job_id=JobId(intent.id_for("job")),
+                run_id=RunId(intent.id_for("run")),
+                task=task,
+            )
+            result = await self.commands.carry_out(command, command_id=intent.command_id)
+            return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
+
+    async def _apps(self, who: Visitor, wish: RunWish) -> tuple[App, App | None]:
+        wanted = [i for i in (wish.origin_id, wish.target_id) if i]
+        apps = await asyncio.gather(*(self.owners.app(who, i) for i in wanted))
+        resources = {a.resource.id for a in apps}
+        check_unlocked(await asyncio.gather(*(self.owners.resource(who, i) for i in resources)))
+        return apps[0], apps[1] if len(apps) > 1 else None
+
+    async def cancel(self, who: Visitor, job_id: str, intent: Intent) -> Job:
+        """Ask a job to stop. It is over once its status says so."""
+        with span("gateway.cancel_job"):
+            command = CancelJob(organization_id=who.organization_id, job_id=JobId(job_id))
+            await self.commands.carry_out(command, command_id=intent.command_id)
+            return await self.owners.job(who, job_id)
+
+    async def log(self, who: Visitor, job_id: str) -> str:
+        """The log of a job as plain text."""
+        job, lines = await asyncio.gather(self.owners.job(who, job_id), self.owners.job_log(who, job_id))
+        return log_text(job, lines)

@@ -1,0 +1,63 @@
+"""Secrets of apps: sealed at the door, opened again only for those who may read them."""
+
+from collections.abc import Mapping
+
+from chassis.errors import LostRace
+from chassis.records import Records
+from chassis.sealing import Place, Sealer
+from contracts.assignment import App, FieldValue
+from contracts.values import OrganizationId
+
+from gateway.domain.accounts import DataKey
+from gateway.domain.apps import GivenField
+
+
+class Vault:
+    """Seals and opens fields with the data key of their organization."""
+
+    def __init__(self, sealer: Sealer, data_keys: Records[DataKey]) -> None:
+        self._sealer = sealer
+        self._data_keys = data_keys
+        self._known: dict[OrganizationId, str] = {}
+
+    async def seal(
+        self, org: OrganizationId, app_id: str, fields: Mapping[str, GivenField], *, clear: frozenset[str]
+    ) -> dict[str, FieldValue]:
+        """Fields as they travel: those in `clear` and references into secret providers as they are, others sealed."""
+        data_key = await self._data_key(org)
+        return {
+            name: FieldValue(value=given.value, provider_id=given.provider_id)
+            if given.provider_id or name in clear
+            else FieldValue(
+                sealed=self._sealer.seal(
+                    given.value, data_key=data_key, place=Place(organization_id=org, app_id=app_id, field=name)
+                )
+            )
+            for name, given in fields.items()
+        }
+
+    def open(self, org: OrganizationId, app: App) -> dict[str, GivenField]:
+        """Fields as clients gave them. Raises `PermanentError` `secret_unreadable` under another master key."""
+        return {name: self._open(org, app.id, name, value) for name, value in app.fields.items()}
+
+    def _open(self, org: OrganizationId, app_id: str, name: str, value: FieldValue) -> GivenField:
+        if value.sealed is None:
+            return GivenField(value.value or "", value.provider_id)
+        place = Place(organization_id=org, app_id=app_id, field=name)
+        return GivenField(self._sealer.open(value.sealed, place=place), value.provider_id)
+
+    async def _data_key(self, org: OrganizationId) -> str:
+        if org not in self._known:
+            self._known[org] = await self._find_or_make(org)
+        return self._known[org]
+
+    async def _find_or_make(self, org: OrganizationId) -> str:
+        record = await self._data_keys.load(org, org)
+        if record.value is None:
+            made = DataKey(organization_id=org, sealed=self._sealer.new_data_key(org))
+            try:
+                await self._data_keys.save(record, made)
+            except LostRace:
+                return await self._find_or_make(org)
+            return made.sealed
+        return record.value.sealed

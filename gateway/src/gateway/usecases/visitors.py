@@ -1,0 +1,122 @@
+"""Who is asking, and what they may do where."""
+
+import time
+from collections import OrderedDict
+
+from chassis.errors import NotFound, Unauthorized
+from chassis.tokens import Caller
+from contracts.values import OrganizationId, Value
+
+from gateway.domain.accounts import Account, Grant, Organization
+from gateway.domain.rights import Right, require, rights_of
+from gateway.store.accounts import Accounts
+
+_DEEPEST = 32
+_REMEMBERED = 10_000
+
+
+class Visitor(Value):
+    """A caller whose account and organization exist, with the roles of the moment."""
+
+    account_id: str
+    organization_id: OrganizationId
+    roles: tuple[str, ...] = ()
+
+    def caller(self) -> Caller:
+        """The caller as other services are told."""
+        return Caller(organization_id=self.organization_id, account_id=self.account_id, roles=self.roles)
+
+    def may(self, right: Right) -> bool:
+        """Whether one of the roles permits it."""
+        return right in rights_of(self.roles)
+
+    def require(self, right: Right) -> None:
+        """Raise `Forbidden` unless one of the roles permits it."""
+        require(self.roles, right)
+
+
+class Visitors:
+    """Recognizes callers by their badges. Roles are remembered for a moment, as a page asks for many things at once."""
+
+    def __init__(self, accounts: Accounts, *, remembered_seconds: float) -> None:
+        self._accounts = accounts
+        self._remembered_seconds = remembered_seconds
+        self._known: OrderedDict[tuple[str, str], tuple[float, Visitor]] = OrderedDict()
+
+    async def recognize(self, badge: Caller) -> Visitor:
+        """The visitor a badge speaks for. Raises `Unauthorized` when account or organization are gone."""
+        key = (badge.account_id, badge.organization_id)
+        until, visitor = self._known.get(key, (0.0, None))
+        if visitor is None or until < time.monotonic():
+            visitor = await self._look_up(badge)
+            self._known[key] = (time.monotonic() + self._remembered_seconds, visitor)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
+        return visitor
+
+    async def _look_up(self, badge: Caller) -> Visitor:
+        account = await self._accounts.account(badge.account_id)
+        chain = await self._upwards(badge.organization_id)
+        if account is None or not chain:
+            raise _gone()
+        roles = [r for o in chain for r in await self._accounts.roles(o.id, badge.account_id)]
+        return Visitor(account_id=account.id, organization_id=chain[0].id, roles=tuple(dict.fromkeys(roles)))
+
+    async def enter(self, visitor: Visitor, organization_id: str) -> Visitor:
+        """The same visitor in the organization of the badge or one below it.
+
+        Raises `NotFound` for any other, so that nobody learns which organizations there are.
+        """
+        if organization_id == visitor.organization_id:
+            return visitor
+        chain = await self._upwards(organization_id)
+        if visitor.organization_id not in [o.id for o in chain]:
+            raise _unknown()
+        return await self.recognize(Caller(organization_id=chain[0].id, account_id=visitor.account_id))
+
+    async def admit(self, account_id: str, organization_id: str) -> OrganizationId:
+        """The organization, when the account is a member there or above. Raises `NotFound` when it may not enter."""
+        for organization in (chain := await self._upwards(organization_id)):
+            if await self._accounts.is_member(organization.id, account_id):
+                return chain[0].id
+        raise _unknown()
+
+    async def account(self, visitor: Visitor) -> Account:
+        """The account of a visitor."""
+        found = await self._accounts.account(visitor.account_id)
+        if found is None:
+            raise _gone()
+        return found
+
+    async def organization(self, visitor: Visitor) -> Organization:
+        """The organization a visitor is in."""
+        found = await self._accounts.organization(visitor.organization_id)
+        if found is None:
+            raise _unknown()
+        return found
+
+    async def grant(self, visitor: Visitor, grant_id: str) -> Grant:
+        """A grant of the organization a visitor is in. Raises `NotFound`."""
+        found = await self._accounts.grants.get(visitor.organization_id, grant_id)
+        if found is None:
+            raise NotFound("grant_not_found", "There is no such grant in this organization.")
+        return found
+
+    async def _upwards(self, organization_id: str) -> list[Organization]:
+        chain: list[Organization] = []
+        sought: str | None = organization_id
+        while sought and len(chain) < _DEEPEST:
+            found = await self._accounts.organization(sought)
+            if found is None:
+                break
+            chain.append(found)
+            sought = found.parent_id
+        return chain
+
+
+def _gone() -> Unauthorized:
+    return Unauthorized("token_invalid", "The account or the organization of this badge is gone.")
+
+
+def _unknown() -> NotFound:
+    return NotFound("organization_not_found", "There is no such organization, or you are not a member of it.")

@@ -1,0 +1,81 @@
+"""The gateway's own data in memory."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chassis.records import MemoryRecords, Record
+from contracts.connector import EVERYBODY
+from contracts.values import OrganizationId
+from gateway.domain.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
+from gateway.store.accounts import Accounts, membership_id
+
+ROOT_ORG, CHILD_ORG, FOREIGN_ORG = (
+    OrganizationId("org-root"),
+    OrganizationId("org-child"),
+    OrganizationId("org-foreign"),
+)
+
+
+class Died(Exception):
+    """The process was killed here."""
+
+
+@dataclass
+class Mortal(MemoryRecords[Any]):
+    """Records of a process that dies after a number of saves."""
+
+    lives: list[int] = field(default_factory=lambda: [1_000_000])
+
+    async def save(self, record: Record[Any], value: Any, **about: Any) -> Record[Any]:
+        """Save, unless the process is dead by now."""
+        if self.lives[0] == 0:
+            raise Died
+        self.lives[0] -= 1
+        return await super().save(record, value, **about)
+
+
+def accounts_in_memory(lives: list[int] | None = None) -> Accounts:
+    """Collections that forget everything, with one life in common."""
+    shared = lives or [1_000_000]
+    return Accounts(
+        Mortal(Account, keys=lambda a: {"email": a.email}, lives=shared),
+        Mortal(Organization, keys=lambda o: {"parent_id": o.parent_id or ""}, lives=shared),
+        Mortal(Membership, keys=lambda m: {"account_id": m.account_id}, lives=shared),
+        Mortal(Grant, keys=lambda g: {"account_id": g.account_id}, lives=shared),
+        Mortal(ApiKey, lives=shared),
+        Mortal(DataKey, lives=shared),
+    )
+
+
+def an_account(account_id: str = "someone", **changes: Any) -> Account:
+    """Somebody with a login."""
+    facts: dict[str, Any] = {
+        "id": account_id,
+        "email": f"{account_id}@example.com",
+        "name": account_id.title(),
+        "login": f"{account_id}@example.com",
+        "home_id": ROOT_ORG,
+    }
+    return Account.model_validate(facts | changes)
+
+
+async def add(accounts: Accounts, account: Account, *, org: OrganizationId = ROOT_ORG, role: str | None = None) -> None:
+    """An account that is a member, perhaps with a role."""
+    await accounts.accounts.save(await accounts.accounts.load(EVERYBODY, account.id), account)
+    made = membership_id(org, account.id)
+    membership = Membership(organization_id=org, account_id=account.id)
+    await accounts.memberships.save(await accounts.memberships.load(org, made), membership)
+    if role:
+        grant = Grant(id=f"{account.id}-{role}", organization_id=org, account_id=account.id, role=role)
+        await accounts.grants.save(await accounts.grants.load(org, grant.id), grant)
+
+
+async def add_organizations(accounts: Accounts) -> None:
+    """A root, a child below it, and one that has nothing to do with them."""
+    for organization in (
+        Organization(id=ROOT_ORG, name="Root"),
+        Organization(id=CHILD_ORG, name="Child", parent_id=ROOT_ORG),
+        Organization(id=FOREIGN_ORG, name="Foreign"),
+    ):
+        record = await accounts.organizations.load(EVERYBODY, organization.id)
+        await accounts.organizations.save(record, organization)

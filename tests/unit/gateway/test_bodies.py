@@ -1,0 +1,121 @@
+"""What clients send: lenient where they differ, strict where a mistake would be kept."""
+
+from typing import Any
+
+import pytest
+from gateway.api.bodies.connectors import ConnectorBody, StoreCreation
+from gateway.api.bodies.inventories import InventoryBody, ResourceBody
+from gateway.api.bodies.runs import RunBody
+from gateway.domain.apps import GivenField
+from pydantic import ValidationError
+
+CONNECTOR = {"name": "nas", "type": "source", "urn_id": "r-1"}
+RESOURCE = {"urn": "urn:1", "name": "nas", "class": "file-storage"}
+
+
+def places(error: ValidationError) -> list[str]:
+    return [".".join(map(str, e["loc"])) for e in error.errors()]
+
+
+def test_null_lists_and_texts_are_empty_ones() -> None:
+    nothing = dict.fromkeys(
+        ("protocol", "integration", "fields", "endpoints", "data_classes", "environment", "temperature", "resource")
+    )
+    assert ConnectorBody.model_validate(CONNECTOR | nothing).wish() == ConnectorBody.model_validate(CONNECTOR).wish()
+    nothing = dict.fromkeys(("subclass", "service", "endpoints", "tags", "excluded_from_coverage"))
+    bare = ResourceBody.model_validate(RESOURCE)
+    assert ResourceBody.model_validate(RESOURCE | nothing).description() == bare.description()
+
+
+def test_empty_texts_choose_nothing() -> None:
+    wish = ConnectorBody.model_validate(
+        CONNECTOR | {"protocol": "", "integration": {"id": ""}, "temperature": ""}
+    ).wish()
+    assert (wish.protocol, wish.integration_id, wish.temperature) == (None, None, None)
+
+
+def test_unknown_keys_are_ignored() -> None:
+    body = RESOURCE | {"locked": True, "urn_id": "x", "endpoints": [{"endpoint": "a", "kind": "host", "more": 1}]}
+    assert ResourceBody.model_validate(body).description().endpoints == ("a",)
+    assert InventoryBody.model_validate({"name": "n", "type": "aws", "aws_configuration": {"x": {}}}).type == "aws"
+
+
+def test_lists_keep_their_order() -> None:
+    body = CONNECTOR | {"data_classes": ["z", "a", "m"], "endpoints": [{"endpoint": "2"}, {"endpoint": "1"}]}
+    wish = ConnectorBody.model_validate(body).wish()
+    assert (wish.data_classes, wish.endpoints) == (("z", "a", "m"), ("2", "1"))
+
+
+def test_fields_are_literal_or_refer_to_a_provider() -> None:
+    fields = {
+        "root": {"value": "/srv"},
+        "port": {"value": "9000", "provider": None},
+        "literal": {"value": "x", "provider": {"id": ""}},
+        "secret": {"value": "kv/backup", "provider": {"id": "p-1"}},
+        "named": {"provider": {"id": "p-2"}},
+        "unset": {"value": None},
+        "absent": None,
+    }
+    wish = ConnectorBody.model_validate(CONNECTOR | {"fields": fields}).wish()
+    assert wish.fields == {
+        "root": GivenField("/srv"),
+        "port": GivenField("9000"),
+        "literal": GivenField("x"),
+        "secret": GivenField("kv/backup", "p-1"),
+        "named": GivenField("", "p-2"),
+    }
+
+
+@pytest.mark.parametrize("value", [9000, True, 1.5, ["x"], {"a": "b"}])
+def test_field_values_must_be_strings(value: Any) -> None:
+    with pytest.raises(ValidationError, match="must be a string") as raised:
+        ConnectorBody.model_validate(CONNECTOR | {"fields": {"port": {"value": value}}})
+    assert places(raised.value) == ["fields.port.value"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "place"),
+    [
+        ({"type": "teapot"}, "type"),
+        ({"temperature": "tepid"}, "temperature"),
+        ({"name": None}, "name"),
+        ({"fields": {"root": "/srv"}}, "fields.root"),
+        ({"endpoints": ["a"]}, "endpoints.0"),
+        ({"data_classes": "pii"}, "data_classes"),
+        ({"fields": {f"f{n}": {"value": ""} for n in range(201)}}, "fields"),
+    ],
+)
+def test_wrong_connectors_name_the_place(changes: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        ConnectorBody.model_validate(CONNECTOR | changes)
+    assert places(raised.value) == [place]
+
+
+def test_connector_needs_a_resource_in_either_place() -> None:
+    body = {"name": "nas", "type": "source"}
+    assert ConnectorBody.model_validate(body | {"resource": {"urn_id": "r-2"}}).wish().urn_id == "r-2"
+    assert ConnectorBody.model_validate(CONNECTOR | {"resource": {"urn_id": "r-2"}}).wish().urn_id == "r-1"
+    for missing in ({}, {"urn_id": ""}, {"resource": None}, {"resource": {}}):
+        with pytest.raises(ValidationError, match="urn_id is missing"):
+            ConnectorBody.model_validate(body | missing)
+
+
+def test_run_options_may_be_left_out_or_null() -> None:
+    body = {"type": "backup", "origin_id": "a"}
+    plain = RunBody.model_validate(body).wish()
+    nothing = {"target_id": None, "config": None, "edge_tags": None}
+    assert RunBody.model_validate(body | nothing).wish() == plain
+    empty = {"target_id": "", "config": {"labels": None, "ignores": [], "snapshot_id": ""}}
+    assert RunBody.model_validate(body | empty).wish() == plain
+    wish = RunBody.model_validate(body | {"config": {"labels": ["b", "a"], "ignores": ["*.o"], "x": 1}}).wish()
+    assert (wish.options.labels, wish.options.ignores) == (("b", "a"), ("*.o",))
+
+
+@pytest.mark.parametrize("body", [{}, {"compression": None}, {"compression": ""}, {"compression": "LZ4"}])
+def test_compression_is_optional(body: dict[str, Any]) -> None:
+    StoreCreation.model_validate(body)
+
+
+def test_unknown_compression_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        StoreCreation.model_validate({"compression": "RAR"})

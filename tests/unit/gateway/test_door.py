@@ -1,0 +1,177 @@
+"""What becomes of a request before a route sees it, and the description of all routes. No server is needed."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import jsonschema
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI
+from gateway.__main__ import openapi
+from gateway.api import build_api
+from gateway.api.documents import describe
+from gateway.api.layers import Door
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import Receive, Scope, Send
+
+LIMIT = 1000
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    request = Request(scope, receive)
+    body = (await request.body()).decode()
+    told = {"path": scope["path"], "body": body, "type": request.headers.get("content-type")}
+    await JSONResponse(told)(scope, receive, send)
+
+
+def client(app: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
+
+
+@pytest_asyncio.fixture
+async def door() -> AsyncIterator[httpx.AsyncClient]:
+    async with client(Door(echo, max_body_bytes=LIMIT)) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def app() -> FastAPI:
+    return build_api(None, {}, max_body_bytes=LIMIT)
+
+
+@pytest.fixture(scope="module")
+def document(app: FastAPI) -> dict[str, Any]:
+    return describe(app)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/x", "//api/v1/x", "///api/v1/x/", "/api/v1/x/"])
+async def test_odd_slashes_lead_to_the_same_route(door: httpx.AsyncClient, path: str) -> None:
+    url = httpx.URL("http://gateway").copy_with(raw_path=path.encode())
+    assert (await door.get(url)).json()["path"] == "/api/v1/x"
+
+
+@pytest.mark.parametrize("content_type", [None, "application/json", "application/x-www-form-urlencoded", "text/plain"])
+async def test_body_is_json_whatever_it_is_called(door: httpx.AsyncClient, content_type: str | None) -> None:
+    headers = {"content-type": content_type} if content_type else {}
+    told = (await door.post("/x", content=b' {"a": 1} ', headers=headers)).json()
+    assert (told["body"], told["type"]) == ('{"a": 1}', "application/json")
+
+
+@pytest.mark.parametrize("content", [b"", b"  \n"])
+async def test_empty_body_stays_empty(door: httpx.AsyncClient, content: bytes) -> None:
+    assert (await door.post("/x", content=content, headers={"content-type": "application/json"})).json()["body"] == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b'{"a": ', "json_invalid"),
+        (b"\xff\xfe", "json_invalid"),
+        (b'{"a": "\\ud800"}', "json_invalid"),
+        (b"[" * 900, "json_invalid"),
+        (b'{"a": NaN}', "json_invalid"),
+        (b'{"a": ["x\\u0000"]}', "request_invalid"),
+        (b'{"x\\u0000": 1}', "request_invalid"),
+        (b"x" * (LIMIT + 1), "body_too_large"),
+    ],
+)
+async def test_unusable_bodies_are_answered_at_the_door(door: httpx.AsyncClient, content: bytes, code: str) -> None:
+    answer = await door.post("/x", content=content)
+    assert answer.status_code == (413 if code == "body_too_large" else 400)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == code
+
+
+async def test_escaped_backslash_before_zeros_is_no_nul(door: httpx.AsyncClient) -> None:
+    assert (await door.post("/x", content=b'{"a": "\\\\u0000"}')).status_code == 200
+
+
+async def test_body_without_length_is_bounded_too(door: httpx.AsyncClient) -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(LIMIT):
+            yield b" " * 100
+
+    assert (await door.post("/x", content=endless())).status_code == 413
+
+
+@pytest.mark.parametrize(("path", "status"), [("/x%00y", 404), ("/x?q=%00", 400), ("/x?q=%0a", 200), ("/x%ff", 200)])
+async def test_odd_bytes_in_the_address(door: httpx.AsyncClient, path: str, status: int) -> None:
+    assert (await door.get(path)).status_code == status
+
+
+async def test_calls_without_badge_are_401(app: FastAPI) -> None:
+    async with client(app) as http:
+        for header in ({}, {"authorization": "Basic eDp5"}, {"authorization": "Bearer "}):
+            answer = await http.get("/api/v1/roles", headers=header)
+            assert (answer.status_code, answer.json()["code"]) == (401, "token_missing")
+            assert answer.headers["www-authenticate"] == "Bearer"
+
+
+async def test_unknown_route_and_wrong_method_are_problems(app: FastAPI) -> None:
+    async with client(app) as http:
+        assert (await http.get("/api/v1/nothing")).json()["code"] == "route_not_found"
+        assert (await http.patch("/api/v1/roles")).json()["code"] == "method_not_allowed"
+
+
+async def test_documentation_loads_nothing_from_elsewhere(app: FastAPI) -> None:
+    async with client(app) as http:
+        root = await http.get("/")
+        assert (root.status_code, root.headers["location"]) == (307, "/api/v1/docs")
+        page = await http.get("/api/v1/docs")
+        document = (await http.get("/api/v1/openapi.json")).json()
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert not re.search(r"<script|<link|<img|@import|url\(", page.text)
+    for path in document["paths"]:
+        assert f"<code>{path}</code>" in page.text
+
+
+def test_every_operation_is_described(document: dict[str, Any]) -> None:
+    names = []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            where = f"{method} {path}"
+            names.append(operation["operationId"])
+            assert operation["summary"], where
+            assert operation["description"], where
+            assert operation["tags"], where
+            assert all(p["description"] for p in operation.get("parameters", [])), where
+            assert "503" in operation["responses"], where
+            assert ("401" in operation["responses"]) == (operation.get("security") != [] or "login" in path), where
+            assert "422" not in operation["responses"] or "202" in operation["responses"], where
+    assert len(names) == len(set(names))
+
+
+def test_every_body_and_object_has_an_example(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name in set(re.findall(r'schemas/(\w+)"', json.dumps(document["paths"]))):
+        page = schemas[name] if name.startswith("PageView") else None
+        shown = schemas[page["properties"]["items"]["items"]["$ref"].rsplit("/", 1)[1]] if page else schemas[name]
+        assert shown.get("examples"), name
+
+
+def test_examples_are_of_the_form_they_show(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    for name, schema in schemas.items():
+        for shown in schema.get("examples", []):
+            jsonschema.validate(shown, {**schema, "components": document["components"]})
+            if name.endswith("View"):
+                assert set(shown) >= set(schema.get("required", [])), name
+
+
+def test_problems_have_their_media_type(document: dict[str, Any]) -> None:
+    for name, response in document["components"]["responses"].items():
+        [(media, content)] = response["content"].items()
+        assert (media, str(content["example"]["status"])) == ("application/problem+json", name.removeprefix("Problem"))
+
+
+def test_kept_document_is_fresh_and_a_stale_one_is_told(tmp_path: Path) -> None:
+    assert openapi(["--check"]) == 0
+    stale = tmp_path / "openapi.json"
+    assert openapi(["--check", "--output", str(stale)]) == 1
+    assert openapi(["--output", str(stale)]) == 0
+    assert openapi(["--check", "--output", str(stale)]) == 0

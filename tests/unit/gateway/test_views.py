@@ -1,0 +1,139 @@
+"""What clients read."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from chassis.errors import PermanentError
+from chassis.records import MemoryRecords
+from chassis.sealing import Sealer
+from contracts.connector import BackupSummary
+from gateway.api.views.base import page, stamp
+from gateway.api.views.connectors import connector_view
+from gateway.api.views.inventories import resource_view
+from gateway.api.views.jobs import RunView, job_view, operation_view
+from gateway.api.views.snapshots import snapshot_view
+from gateway.domain.accounts import DataKey
+from gateway.domain.apps import GivenField
+from gateway.domain.jobs import JobProgress
+from gateway.store.requests import End
+from gateway.usecases.connectors import OpenConnector
+from gateway.usecases.operations import Operation
+from gateway.usecases.owners import KnownRestorePoint
+from gateway.usecases.secrets import Vault
+
+from tests.support.builders import ORG, a_resource
+from tests.unit.gateway.test_domain import a_job, an_app
+
+GIVEN = {"root": GivenField("/srv"), "passphrase": GivenField("s3cret"), "token": GivenField("kv/x", "provider-1")}
+
+
+def shown(view: Any) -> dict[str, Any]:
+    return dict(view.model_dump(mode="json", by_alias=True))
+
+
+def a_vault() -> Vault:
+    return Vault(Sealer(bytes(32)), MemoryRecords(DataKey))
+
+
+def test_times_have_milliseconds_so_that_they_sort_as_text() -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert stamp(at) == "2026-01-02T03:04:05.000Z"
+    assert stamp(at) < stamp(at.replace(microsecond=1000)) < stamp(at.replace(second=6))
+
+
+async def test_fields_are_sealed_unless_they_are_clear_or_references() -> None:
+    sealed = await a_vault().seal(ORG, "app-1", GIVEN, clear=frozenset({"root"}))
+    assert sealed["root"].value == "/srv"
+    assert sealed["passphrase"].sealed is not None
+    assert sealed["passphrase"].value is None
+    assert (sealed["token"].value, sealed["token"].provider_id) == ("kv/x", "provider-1")
+    assert "s3cret" not in str(sealed)
+
+
+async def test_unknown_fields_are_sealed_too() -> None:
+    sealed = await a_vault().seal(ORG, "app-1", {"passphrse": GivenField("s3cret")}, clear=frozenset({"root"}))
+    assert sealed["passphrse"].sealed is not None
+
+
+async def test_fields_are_read_back_as_they_were_given() -> None:
+    vault = a_vault()
+    app = an_app(fields=await vault.seal(ORG, "app-1", GIVEN, clear=frozenset({"root"})))
+    assert vault.open(ORG, app) == GIVEN
+    view = shown(connector_view(OpenConnector(app, vault.open(ORG, app))))
+    assert view["fields"] == {
+        "root": {"value": "/srv"},
+        "passphrase": {"value": "s3cret"},
+        "token": {"value": "kv/x", "provider": {"id": "provider-1"}},
+    }
+
+
+async def test_secret_moved_to_another_app_does_not_open() -> None:
+    vault = a_vault()
+    app = an_app(id="app-2", fields=await vault.seal(ORG, "app-1", GIVEN, clear=frozenset()))
+    with pytest.raises(PermanentError, match="secret_unreadable"):
+        vault.open(ORG, app)
+
+
+def test_connector_echoes_lists_in_their_order_and_its_own_endpoints_only() -> None:
+    app = an_app(endpoints=("b", "a"), data_classes=("z", "a"), environment="production", temperature="cold")
+    view = shown(connector_view(OpenConnector(app, {})))
+    assert view["endpoints"] == [{"endpoint": "b"}, {"endpoint": "a"}]
+    assert view["data_classes"] == ["z", "a"]
+    assert (view["type"], view["environment"], view["temperature"]) == ("store", "production", "cold")
+    assert view["integration"] == {"id": "fs", "name": "fs"}
+    assert view["resource"] == {"urn_id": "res-1", "urn": "urn:files:1", "name": "files"}
+    inherited = an_app(endpoints=("b",), endpoints_from_resource=True)
+    assert shown(connector_view(OpenConnector(inherited, {})))["endpoints"] == []
+
+
+def test_resource_row_has_what_an_update_needs() -> None:
+    resource = a_resource(endpoints=({"endpoint": "10.0.0.1", "kind": "inet4"},), tags=("b", "a"), locked=True)
+    assert shown(resource_view(resource)) == {
+        "urn_id": "res-1",
+        "inventory_id": "inv-1",
+        "urn": "urn:files:1",
+        "name": "files",
+        "class": "file-storage",
+        "subclass": "posix",
+        "service": "",
+        "endpoints": [{"endpoint": "10.0.0.1", "kind": "inet4"}],
+        "tags": ["b", "a"],
+        "excluded_from_coverage": False,
+        "locked": True,
+    }
+
+
+def test_job_times_are_strings_or_null_and_a_run_without_job_has_no_such_key() -> None:
+    queued = shown(job_view(a_job(created_at=datetime(2026, 1, 2, tzinfo=UTC))))
+    assert queued["created_at"] == "2026-01-02T00:00:00.000Z"
+    assert queued["stopped_at"] is None
+    assert queued["task"]["origin"] == {"id": "app-1", "name": "nas", "type": "source"}
+    assert queued["task"]["target"] is None
+    assert shown(RunView(id="run-1")) == {"id": "run-1"}
+    assert shown(RunView(id="run-1", job=job_view(a_job())))["job"]["stopped_at"] is None
+
+
+def test_job_shows_progress_and_figures() -> None:
+    job = a_job(progress=JobProgress(phase="transferring", bytes_done=7), backup=BackupSummary(snapshot_id="5f"))
+    view = shown(job_view(job))
+    assert (view["progress"]["bytes_done"], view["backup"]["snapshot_id"]) == (7, "5f")
+
+
+def test_restore_point_shows_what_the_index_counted() -> None:
+    facts = {"snapshot_id": "5f", "store_id": "s", "tree_id": "t", "time": "2026-01-02T03:04:05.678Z", "files": 1}
+    view = shown(snapshot_view(KnownRestorePoint.model_validate(facts | {"tags": ["b", "a"]})))
+    assert (view["creation_time"], view["files"], view["tags"]) == ("2026-01-02T03:04:05.678Z", 1, ["b", "a"])
+    counted = {"browsable": True, "totals": {"files": 9, "directories": 2, "bytes": 10}}
+    view = shown(snapshot_view(KnownRestorePoint.model_validate(facts | counted)))
+    assert (view["files"], view["bytes"], view["browsable"]) == (9, 10, True)
+
+
+def test_operation_runs_until_it_ended() -> None:
+    assert shown(operation_view(Operation("o")))["status"] == "running"
+    done = shown(operation_view(Operation("o", End(result={"id": "x"}))))
+    assert (done["status"], done["result"], done["problem"]) == ("succeeded", {"id": "x"}, None)
+
+
+def test_page_counts_all_and_holds_some() -> None:
+    assert shown(page(120, [1, 2])) == {"total": 120, "items": [1, 2]}

@@ -1,0 +1,51 @@
+"""`cairn demo`."""
+
+import argparse
+import os
+from pathlib import Path
+
+from cairn_local.api import ApiProblem
+from cairn_local.commands.up import print_started
+from cairn_local.demo.stage import perform
+from cairn_local.errors import LocalError
+from cairn_local.paths import StateDir, find_cache_dir
+from cairn_local.platform import down, up
+from cairn_local.processes import load_plan
+from cairn_local.progress import open_reporter
+from cairn_local.provision.cache import Cache
+from cairn_local.provision.toolbox import provision_engine
+
+COMPARED = "README.md"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `cairn demo`."""
+    parser.add_argument("--exit", action="store_true", help="stop everything at the end instead of leaving it running")
+
+
+def run(arguments: argparse.Namespace, state: StateDir) -> int:
+    """Start everything and do the main job, with the current directory as one of the sources."""
+    project = Path.cwd()
+    if not (project / COMPARED).is_file():
+        raise LocalError(f"There is no {COMPARED} here to back up.", hint="Run the demo in the checkout of Cairn.")
+    try:
+        reporter = open_reporter()
+        print_started(up(state, reporter=reporter, services=arguments.services, environ=os.environ), state)
+        rclone = provision_engine(Cache(find_cache_dir(os.environ)), reporter).rclone
+        print("The main job, step by step:", flush=True)
+        say = _print_now
+        url = perform(state, load_plan(state.plan), rclone=rclone, project=project, say=say)
+        print(f"Everything really happened. The API is documented at {url}/api/v1/docs", flush=True)
+    except (ApiProblem, TimeoutError) as error:
+        raise LocalError(f"The demo ended early. {error}") from error
+    finally:
+        if arguments.exit:
+            down(state)
+            print("Everything is stopped.", flush=True)
+    if not arguments.exit:
+        print("Cairn goes on running; `make down` stops it, the data stays.")
+    return 0
+
+
+def _print_now(line: str) -> None:
+    print(line, flush=True)

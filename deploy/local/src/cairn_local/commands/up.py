@@ -1,0 +1,57 @@
+"""`cairn up`."""
+
+import argparse
+import os
+
+from cairn_local import control
+from cairn_local.commands.logs import print_followed
+from cairn_local.errors import LocalError
+from cairn_local.logs import log_names
+from cairn_local.paths import StateDir
+from cairn_local.platform import Started, down, up
+from cairn_local.progress import open_reporter
+from cairn_local.status import without_password
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `cairn up`."""
+    parser.add_argument("--attach", action="store_true", help="stay, show the logs, and stop everything on Ctrl-C")
+
+
+def run(arguments: argparse.Namespace, state: StateDir) -> int:
+    """Start what is not running, and say where everything is."""
+    started = up(state, reporter=open_reporter(), services=arguments.services, environ=os.environ)
+    print_started(started, state)
+    if arguments.attach:
+        _attach(state)
+    return 0
+
+
+def print_started(started: Started, state: StateDir) -> None:
+    """Addresses; on the very first start also the owner's credentials, which are not shown again."""
+    addresses = started.addresses
+    print("Cairn is running.")
+    for title, value in (
+        ("gateway", addresses.gateway),
+        ("Kafka", addresses.kafka),
+        ("MongoDB", without_password(addresses.mongodb_uri)),
+        ("state", str(state.root)),
+        ("credentials", str(state.credentials)),
+    ):
+        print(f"  {title:<12} {value}")
+    if first := started.first_credentials:
+        print("The owner's credentials, shown this once and kept in the file above:")
+        for title, value in (("email", first.email), ("password", first.password), ("API key", first.api_key)):
+            print(f"  {title:<12} {value}")
+
+
+def _attach(state: StateDir) -> None:
+    print("Following the logs. Ctrl-C stops everything.", flush=True)
+    try:
+        print_followed(state, log_names(state), going_on=lambda: control.is_running(state))
+    except KeyboardInterrupt:
+        print("\nStopping ...", flush=True)
+        raise
+    finally:
+        down(state)
+    raise LocalError("Cairn was stopped from elsewhere.")

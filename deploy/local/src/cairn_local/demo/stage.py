@@ -1,0 +1,43 @@
+"""Sets the stage of the demo: a running platform is given, the S3 server is put beside it."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cairn_local.api import Api
+from cairn_local.control import supervise, wait_until_healthy
+from cairn_local.demo.s3_server import prepare
+from cairn_local.demo.story import Stage, Story
+from cairn_local.environment import base_environment
+from cairn_local.paths import StateDir
+from cairn_local.ports import LOOPBACK, remember_ports
+from cairn_local.processes import Check, ProcessSpec
+
+S3_NAME = "demo-s3"
+
+
+def s3_process(state: StateDir, rclone: Path, directory: Path) -> tuple[ProcessSpec, int]:
+    """The S3 server as one more process of the platform, and its port."""
+    port = remember_ports(state.ports, [S3_NAME])[S3_NAME]
+    address = f"{LOOPBACK}:{port}"
+    argv = (sys.executable, "-m", "cairn_local.demo.s3_server", str(rclone), str(directory), address)
+    check = Check("tcp", address)
+    return ProcessSpec(S3_NAME, argv, base_environment(state), check, address), port
+
+
+def perform(
+    state: StateDir, running: Sequence[ProcessSpec], *, rclone: Path, project: Path, say: Callable[[str], None]
+) -> str:
+    """Do the main job on a platform that is up, with `running` as its processes; returns the gateway's address."""
+    directory = project / ".cairn-demo"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    keys = prepare(directory)
+    server, port = s3_process(state, rclone, directory)
+    specs = [*(s for s in running if s.name != S3_NAME), server]
+    supervise(state, specs)
+    wait_until_healthy(state, [server])
+    credentials = json.loads(state.credentials.read_text())
+    with Api(credentials["url"], credentials["api_key"]) as api:
+        Story(api, Stage(project, directory, LOOPBACK, port, keys), say=say).tell()
+        return api.url

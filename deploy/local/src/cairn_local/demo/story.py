@@ -1,0 +1,153 @@
+"""The story of the demo. Each step is printed as it happens, with what came back; a step that fails ends it."""
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cairn_local.api import Api
+from cairn_local.demo.s3_server import S3Keys
+from cairn_local.errors import LocalError
+
+IGNORES = (".venv", ".boot", ".git", "build", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
+           "__pycache__", ".cairn-demo", ".import_linter_cache")  # fmt: skip
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where the demo takes place."""
+
+    project: Path
+    directory: Path
+    s3_host: str
+    s3_port: int
+    s3_keys: S3Keys
+
+
+class Story:
+    """Does the main job with one client and tells it."""
+
+    def __init__(self, api: Api, stage: Stage, *, say: Callable[[str], None]) -> None:
+        self._api = api
+        self._stage = stage
+        self._say = say
+        self._step = 0
+        self._passphrase = secrets.token_urlsafe(24)
+
+    def tell(self) -> None:
+        """From an empty inventory to files taken out of two restore points."""
+        photo = self._put_objects()
+        inventory = self._api.create_inventory("demo")
+        self._told("Create a self-managed inventory", f"inventory {inventory}")
+        folder, bucket = self._resources(inventory)
+        sources = {"folder": self._source_folder(folder), "bucket": self._source_bucket(bucket)}
+        stores = {"folder": self._store_folder(inventory), "bucket": self._store_bucket(bucket)}
+        for name, connector in (*sources.items(), *stores.items()):
+            self._test(name, connector)
+        for name, store in stores.items():
+            self._api.post(f"/connectors/{store}/stores/create")
+            self._told(f"Initialize the store in the {name}", "repository created")
+        ignores = {"folder": {"labels": ["demo"], "ignores": list(IGNORES)}, "bucket": {"labels": ["demo"]}}
+        points = {name: self._back_up(name, sources[name], stores[name], config=ignores[name]) for name in sources}
+        self._open(points["folder"], "/README.md", (self._stage.project / "README.md").read_bytes())
+        self._open(points["bucket"], "/2026/summit.raw", photo)
+
+    def _told(self, what: str, came_back: str) -> None:
+        self._step += 1
+        self._say(f"{self._step:>3}. {what}\n     -> {came_back}")
+
+    def _put_objects(self) -> bytes:
+        photo = os.urandom(3_000_000)
+        folder = self._stage.directory / "buckets" / "photos" / "2026"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "summit.raw").write_bytes(photo)
+        (folder / "notes.txt").write_text("Taken beside the cairn.\n")
+        return photo
+
+    def _resources(self, inventory: str) -> tuple[str, str]:
+        folder = self._resource(inventory, "checkout", classes=("file-storage", "posix"))
+        bucket = self._resource(inventory, "object-store", classes=("object-storage", "s3"), host=self._stage.s3_host)
+        return folder, bucket
+
+    def _resource(self, inventory: str, name: str, *, classes: tuple[str, str], host: str = "") -> str:
+        endpoints = [{"endpoint": host}] if host else []
+        body = {"urn": f"urn:demo:{name}", "name": name, "class": classes[0], "subclass": classes[1]}
+        urn_id = self._api.create_resource(inventory, {**body, "service": "demo", "endpoints": endpoints, "tags": []})
+        self._told(f"Register the resource {name} ({classes[0]} / {classes[1]})", f"resource {urn_id}")
+        return urn_id
+
+    def _assign(self, kind: str, name: str, *, integration: str, urn_id: str, fields: dict[str, str]) -> str:
+        connector = self._api.create_connector(kind, name=name, integration=integration, urn_id=urn_id, fields=fields)
+        self._told(f"Assign {name} as a {kind} app by the integration {integration}", f"{kind} {connector}")
+        return connector
+
+    def _source_folder(self, urn_id: str) -> str:
+        fields = {"root": str(self._stage.project)}
+        return self._assign("source", "this checkout", integration="fs", urn_id=urn_id, fields=fields)
+
+    def _store_folder(self, inventory: str) -> str:
+        urn_id = self._resource(inventory, "disk", classes=("file-storage", "posix"))
+        fields = {"root": str(self._stage.directory / f"store-{secrets.token_hex(4)}"), "passphrase": self._passphrase}
+        return self._assign("store", "a directory", integration="fs", urn_id=urn_id, fields=fields)
+
+    def _s3_fields(self, root: str) -> dict[str, str]:
+        keys = self._stage.s3_keys
+        return {
+            "root": root,
+            "port": str(self._stage.s3_port),
+            "use_tls": "false",
+            "access_key": keys.access_key,
+            "secret_access_key": keys.secret_access_key,
+        }
+
+    def _source_bucket(self, urn_id: str) -> str:
+        return self._assign("source", "photos", integration="s3", urn_id=urn_id, fields=self._s3_fields("photos"))
+
+    def _store_bucket(self, urn_id: str) -> str:
+        fields = self._s3_fields(f"vault/{secrets.token_hex(4)}") | {"passphrase": self._passphrase}
+        return self._assign("store", "vault", integration="s3", urn_id=urn_id, fields=fields)
+
+    def _test(self, name: str, connector: str) -> None:
+        report: Json = self._api.post(f"/connectors/{connector}/test")
+        checks = ", ".join(f"{c['name']} {c['duration_ms']:.0f} ms" for c in report["checks"])
+        if not report["ok"]:
+            failed = "; ".join(c["detail"] for c in report["checks"] if not c["ok"])
+            raise LocalError(f"The connection to the {name} could not be made: {failed}")
+        initialized = "" if report["initialized"] is None else f", initialized: {report['initialized']}"
+        self._told(f"Test the connection to the {name}", checks + initialized)
+
+    def _back_up(self, name: str, source: str, store: str, *, config: Json) -> Json:
+        run = self._api.start_backup(source, store, config)
+        seen: set[str] = set()
+        job = self._api.wait_for_run(run, deadline_seconds=600, watch=lambda j: self._follow(j, seen))
+        if job["status"] != "succeeded":
+            raise LocalError(f"The backup of the {name} ended as {job['status']}.", hint=self._api.job_log(job["id"]))
+        last_line = self._api.job_log(job["id"]).strip().splitlines()[-1]
+        points = self._api.snapshots(store)
+        self._told(f"Back up the {name}", f"job {job['id']}: {last_line}")
+        self._told(f"List the restore points of its store: {len(points)}", f"newest {points[0]['snapshot_id'][:16]}")
+        return points[0]
+
+    def _follow(self, job: Json, seen: set[str]) -> None:
+        progress = job.get("progress") or {}
+        phase = progress.get("phase") or job["status"]
+        if phase not in seen:
+            seen.add(phase)
+            self._say(f"     .. {phase} {progress.get('files_done', 0)} files, {progress.get('bytes_done', 0):,} bytes")
+
+    def _open(self, point: Json, path: str, expected: bytes) -> None:
+        snapshot = point["snapshot_id"]
+        folder = path.rsplit("/", 1)[0] or "/"
+        names = [entry["name"] for entry in self._api.files(snapshot, folder)]
+        self._told(f"Browse {folder} of {snapshot[:16]}", f"{len(names)} entries: {', '.join(names[:8])}")
+        whole = self._api.content(snapshot, path)
+        if whole.content != expected:
+            raise LocalError(f"{path} came back with other bytes than it has at its source.")
+        self._told(f"Download {path} and compare it with its source", f"{len(whole.content):,} bytes, equal")
+        part = self._api.content(snapshot, path, headers={"Range": "bytes=100-199"})
+        if part.status_code != 206 or part.content != expected[100:200]:
+            raise LocalError(f"A range of {path} came back wrong.")
+        self._told(f"Download bytes 100-199 of {path}", f"{part.headers['content-range']}, equal")

@@ -1,0 +1,75 @@
+"""The environment of every process that we start."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cairn_local.paths import StateDir
+from cairn_local.ports import LOOPBACK
+from cairn_local.services import Service
+
+MARKER = "CAIRN_SUPERVISED"
+INSTANCE = "local-1"
+KEY_VARIABLES = {
+    "master": "CAIRN_MASTER_KEY_FILE",
+    "service": "CAIRN_SERVICE_KEY_FILE",
+    "badge": "CAIRN_BADGE_KEY_FILE",
+}
+_SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH")
+_PASSED_ON = ("OTEL_", "CAIRN_")
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all services are told."""
+
+    kafka: str
+    mongodb_uri: str
+    restic: str
+    rclone: str
+    ports: Mapping[str, int]
+
+
+def system_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """What any program needs, and nothing else of the caller's: it may hold secrets."""
+    return {name: value for name, value in environ.items() if name in _SYSTEM or name.startswith("LC_")}
+
+
+def base_environment(state: StateDir, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment of a server, with the mark by which left over processes are found."""
+    return system_environment(environ) | {MARKER: str(state.root)}
+
+
+DEFAULTS = {"CAIRN_ALLOWED_ROOTS": "/"}
+"""On one's own machine workers may touch every directory but Cairn's own state, unless the caller says otherwise."""
+
+
+def service_environment(
+    service: Service,
+    surroundings: Surroundings,
+    *,
+    state: StateDir,
+    services: Sequence[Service],
+    environ: Mapping[str, str] = os.environ,
+) -> dict[str, str]:
+    """The environment of one of our services. The caller's `OTEL_` and `CAIRN_` variables go in, ours prevail."""
+    withheld = KEY_VARIABLES.values()
+    passed_on = {name: value for name, value in environ.items() if name.startswith(_PASSED_ON) and name not in withheld}
+    urls = {other.url_variable: f"http://{LOOPBACK}:{surroundings.ports[other.name]}" for other in services}
+    keys = {KEY_VARIABLES[key]: str(state.key(key)) for key in service.keys}
+    own = {
+        "CAIRN_KAFKA": surroundings.kafka,
+        "CAIRN_MONGODB_URI": surroundings.mongodb_uri,
+        "CAIRN_RESTIC": surroundings.restic,
+        "CAIRN_RCLONE": surroundings.rclone,
+        "CAIRN_SERVICE_NAME": service.name,
+        "CAIRN_INSTANCE": INSTANCE,
+        "CAIRN_HTTP_HOST": LOOPBACK,
+        "CAIRN_HTTP_PORT": str(surroundings.ports[service.name]),
+        "CAIRN_STATE_DIR": str(state.root),
+        "CAIRN_WORK_DIR": str(state.data / "connector"),
+        "CAIRN_CREDENTIALS_FILE": str(state.credentials),
+        # A log line that waits in a buffer is missing just when somebody looks for it.
+        "PYTHONUNBUFFERED": "1",
+    }
+    return base_environment(state, environ) | DEFAULTS | passed_on | urls | keys | own | {MARKER: str(state.root)}

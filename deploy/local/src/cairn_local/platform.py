@@ -1,0 +1,127 @@
+"""The whole platform of one state folder: up and down."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+
+from cairn_local import control
+from cairn_local.credentials import Credentials, load_credentials, refresh_url
+from cairn_local.environment import Surroundings, service_environment
+from cairn_local.infrastructure.servers import check_named_servers, prepare_servers
+from cairn_local.keys import ensure_keys
+from cairn_local.locks import file_lock
+from cairn_local.logs import rotate_logs
+from cairn_local.paths import PRIVATE_FOLDER, StateDir, find_cache_dir, write_private
+from cairn_local.ports import LOOPBACK, remember_ports
+from cairn_local.processes import ProcessSpec, load_plan
+from cairn_local.progress import Reporter
+from cairn_local.provision.cache import Cache
+from cairn_local.provision.toolbox import Toolbox, provision_all
+from cairn_local.services import GATEWAY, SERVICES, Service, service_spec
+from cairn_local.supervisor.record import load_record
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the platform is. `mongodb_uri` may hold a password when it came from the environment."""
+
+    gateway: str
+    kafka: str
+    mongodb_uri: str
+
+
+@dataclass(frozen=True)
+class Started:
+    """What `up` found or made; `first_credentials` on the very first start only."""
+
+    addresses: Addresses
+    first_credentials: Credentials | None = None
+
+
+def up(
+    state: StateDir,
+    *,
+    reporter: Reporter,
+    services: Sequence[Service] = SERVICES,
+    environ: Mapping[str, str] = os.environ,
+) -> Started:
+    """Have the platform running and healthy: all of it is started, or what is missing of it.
+
+    What cannot be started is said in a LocalError, and everything that this call started is stopped again.
+    """
+    state.create()
+    with file_lock(state.lock):
+        had_credentials = state.credentials.exists()
+        if control.is_running(state):
+            control.wait_until_healthy(state, load_plan(state.plan))
+        else:
+            _start(state, reporter=reporter, services=services, environ=environ)
+        addresses = load_addresses(state)
+        refresh_url(state.credentials, addresses.gateway)
+        return Started(addresses, None if had_credentials else load_credentials(state.credentials))
+
+
+def down(state: StateDir) -> bool:
+    """Stop everything and return when it has ended; False when nothing was running."""
+    if not state.run.is_dir():
+        return False
+    with file_lock(state.lock):
+        return control.stop(state)
+
+
+def load_addresses(state: StateDir) -> Addresses:
+    """Where the platform was started last; empty strings when it never was."""
+    if not state.addresses.exists():
+        return Addresses("", "", "")
+    return Addresses(**json.loads(state.addresses.read_text()))
+
+
+def _start(state: StateDir, *, reporter: Reporter, services: Sequence[Service], environ: Mapping[str, str]) -> None:
+    control.end_leftovers(state, load_record(state.processes))
+    check_named_servers(environ)
+    toolbox = provision_all(Cache(find_cache_dir(environ)), reporter, environ=environ)
+    rotate_logs(state)
+    ensure_keys(state)
+    with reporter.step("Starting Cairn"), _stopped_on_failure(state):
+        specs = _plan(state, toolbox, services=services, environ=environ)
+        control.supervise(state, specs)
+        control.wait_until_healthy(state, specs)
+
+
+@contextmanager
+def _stopped_on_failure(state: StateDir) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        control.stop(state)
+        raise
+
+
+def _plan(
+    state: StateDir, toolbox: Toolbox, *, services: Sequence[Service], environ: Mapping[str, str]
+) -> list[ProcessSpec]:
+    servers = prepare_servers(state, toolbox.kafka, toolbox.mongo, environ=environ)
+    (state.data / "connector").mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    ports = remember_ports(state.ports, [service.name for service in services])
+    surroundings = Surroundings(
+        kafka=servers.addresses.kafka,
+        mongodb_uri=servers.addresses.mongodb_uri,
+        restic=str(toolbox.engine.restic),
+        rclone=str(toolbox.engine.rclone),
+        ports=ports,
+    )
+    gateway = f"http://{LOOPBACK}:{ports[GATEWAY]}" if GATEWAY in ports else ""
+    addresses = Addresses(gateway, surroundings.kafka, surroundings.mongodb_uri)
+    write_private(state.addresses, json.dumps(asdict(addresses), indent=2))
+    after = tuple(spec.name for spec in servers.specs)
+    return servers.specs + [
+        service_spec(
+            service,
+            address=f"{LOOPBACK}:{ports[service.name]}",
+            env=service_environment(service, surroundings, state=state, services=services, environ=environ),
+            after=after,
+        )
+        for service in services
+    ]

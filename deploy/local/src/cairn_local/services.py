@@ -1,0 +1,45 @@
+"""Our own services: the one table of what `cairn up` starts after Kafka and MongoDB."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cairn_local.processes import Check, ProcessSpec
+
+GATEWAY = "gateway"
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service, run as `python -m <module> serve`.
+
+    The others find it in the variable `url_variable`; of the generated keys it is told the files of `keys` only.
+    """
+
+    name: str
+    module: str
+    url_variable: str
+    keys: tuple[str, ...] = ("service",)
+
+
+SERVICES: Sequence[Service] = (
+    Service(GATEWAY, "gateway", "CAIRN_URL_GATEWAY", keys=("service", "master", "badge")),
+    Service("catalog", "catalog", "CAIRN_URL_CATALOG"),
+    Service("assignment", "assignment", "CAIRN_URL_ASSIGNMENT"),
+    Service("connector", "connector", "CAIRN_URL_CONNECTOR", keys=("service", "master")),
+    Service("scheduler", "scheduler", "CAIRN_URL_SCHEDULER"),
+    Service("restore-index", "restore_index", "CAIRN_URL_RESTORE_INDEX"),
+)
+
+
+def service_spec(service: Service, *, address: str, env: dict[str, str], after: tuple[str, ...]) -> ProcessSpec:
+    """The process of a service that answers HTTP at `address` (host:port)."""
+    return ProcessSpec(
+        name=service.name,
+        # -P: no module is taken from the folder that happens to be the current one.
+        argv=(sys.executable, "-P", "-m", service.module, "serve"),
+        env=env,
+        check=Check("http", address),
+        address=f"http://{address}",
+        after=after,
+    )

@@ -1,0 +1,160 @@
+"""Kafka and MongoDB alone, as other tests use them."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from cairn_local import infrastructure
+from cairn_local.infrastructure.postgres import socket_folder
+from cairn_local.paths import StateDir
+from cairn_local.supervisor.record import find_process, load_record
+from pymongo import MongoClient
+
+from tests.support.waiting import eventually
+
+pytestmark = pytest.mark.integration
+
+HOLD = (
+    "import sys\n"
+    "from pathlib import Path\n"
+    "from cairn_local import infrastructure\n"
+    "with infrastructure.start(Path(sys.argv[1])) as addresses:\n"
+    "    print(addresses.kafka, flush=True)\n"
+    "    sys.stdin.read()\n"
+)
+PROVISION = (
+    "import os\n"
+    "from cairn_local.paths import find_cache_dir\n"
+    "from cairn_local.progress import open_reporter\n"
+    "from cairn_local.provision.cache import Cache\n"
+    "from cairn_local.provision.toolbox import provision_kafka_tools\n"
+    "print(provision_kafka_tools(Cache(find_cache_dir(os.environ)), open_reporter()).jars)\n"
+)
+
+
+def living(state: StateDir) -> list[psutil.Process]:
+    record = load_record(state.processes)
+    found = (find_process(running) for running in (record.supervisor, *record.processes.values()))
+    return [process for process in found if process]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    return StateDir(tmp_path / "state")
+
+
+@pytest.fixture(scope="module")
+def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[infrastructure.Addresses]:
+    with infrastructure.start(tmp_path_factory.mktemp("servers")) as started:
+        yield started
+
+
+async def send(bootstrap: str, topic: str, value: bytes) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await producer.send_and_wait(topic, value)
+
+
+async def receive(bootstrap: str, topic: str) -> bytes:
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id="readers")
+    async with consumer:
+        return bytes((await consumer.getone()).value)
+
+
+async def create_topic(bootstrap: str, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    await admin.close()
+
+
+async def test_messages_and_documents_are_still_there_after_a_restart(state: StateDir) -> None:
+    with infrastructure.start(state.root) as servers:
+        await create_topic(servers.kafka, "kept")
+        await send(servers.kafka, "kept", b"message")
+        with MongoClient(servers.mongodb_uri) as client:
+            client.test.things.insert_one({"_id": "kept"})
+    with infrastructure.start(state.root) as servers:
+        assert await receive(servers.kafka, "kept") == b"message"
+        with MongoClient(servers.mongodb_uri) as client:
+            assert client.test.things.find_one({"_id": "kept"})
+
+
+async def test_messages_and_documents_survive_a_kill_of_everything(state: StateDir) -> None:
+    with infrastructure.start(state.root) as servers:
+        await create_topic(servers.kafka, "kept")
+        await send(servers.kafka, "kept", b"message")
+        with MongoClient(servers.mongodb_uri) as client:
+            client.test.things.insert_one({"_id": "kept"})
+        for process in living(state):
+            process.kill()
+    with infrastructure.start(state.root) as servers:
+        assert await receive(servers.kafka, "kept") == b"message"
+        with MongoClient(servers.mongodb_uri) as client:
+            assert client.test.things.find_one({"_id": "kept"})
+
+
+def test_one_of_the_two_may_be_left_out(state: StateDir) -> None:
+    with infrastructure.start(state.root, kafka=False) as servers:
+        assert servers.kafka == ""
+        assert set(load_record(state.processes).processes) == {"postgres", "mongodb"}
+        with MongoClient(servers.mongodb_uri) as client:
+            assert client.admin.command("ping")["ok"] == 1
+
+
+def test_folder_with_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
+    state = StateDir(tmp_path / ("long" * 40))
+    with infrastructure.start(state.root, kafka=False) as servers, MongoClient(servers.mongodb_uri) as client:
+        assert client.admin.command("ping")["ok"] == 1
+        assert socket_folder(state).stat().st_mode & 0o777 == 0o700
+    socket_folder(state).rmdir()
+
+
+def test_servers_end_with_the_process_that_started_them(state: StateDir) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, state.root], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as own:
+        assert own.stdout
+        assert own.stdout.readline()
+        processes = living(state)
+        own.send_signal(signal.SIGKILL)
+    assert len(processes) == 4
+    eventually(lambda: not any(process.is_running() for process in processes), deadline_seconds=30)
+
+
+def test_each_field_of_an_index_is_looked_up_without_a_scan(addresses: infrastructure.Addresses) -> None:
+    with MongoClient(addresses.mongodb_uri) as client:
+        things = client.lookups.things
+        things.create_index([("organization_id", 1), ("the 'name'", 1)])
+        things.insert_many({"_id": str(n), "organization_id": "o", "the 'name'": f"n{n}"} for n in range(20_000))
+        for query in ({"_id": "7"}, {"organization_id": "o", "the 'name'": "n7"}):
+            plan = str(things.find(query).explain()["queryPlanner"])
+            assert "cairn_containment" in plan
+            assert "Seq Scan" not in plan
+
+
+def test_field_is_indexed_once(addresses: infrastructure.Addresses) -> None:
+    with MongoClient(addresses.mongodb_uri) as client:
+        things = client.lookups.others
+        names = [things.create_index(keys) for keys in ([("a", 1)], [("a", 1), ("b", 1)], [("b", -1)], [("c.d", 1)])]
+        assert names == ["a_1", "a_1_b_1", "b_-1", "c.d_1"]
+        things.insert_one({"a": 1, "b": 2, "c": {"d": 3}})
+        assert things.find_one({"c.d": 3})
+        client.lookups.drop_collection("others")
+
+
+def test_two_processes_may_provision_at_once(tmp_path: Path) -> None:
+    environ = {**os.environ, "CAIRN_CACHE": str(tmp_path)}
+    argv = [sys.executable, "-c", PROVISION]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    both = [subprocess.Popen(argv, env=environ, text=True, **pipes) for _ in range(2)]  # type: ignore[call-overload]
+    outputs = [process.communicate(timeout=200) for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert outputs[0][0] == outputs[1][0]
+    assert "".join(stderr for _stdout, stderr in outputs).count("Fetching Kafka 4.3.0 ...") == 1

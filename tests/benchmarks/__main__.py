@@ -1,0 +1,62 @@
+"""`python -m tests.benchmarks [--only NAME]`: measure, print a table, write `build/bench.json`."""
+
+import argparse
+import os
+import platform as machine
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import psutil
+
+from tests.benchmarks import backups, platform, restore_points
+from tests.benchmarks.ground import Ground, open_ground
+from tests.benchmarks.result import Result, table, write
+from tests.support.infra import find_restic
+
+OUTPUT = Path(__file__).parents[2] / "build" / "bench.json"
+
+
+def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
+    """All benchmarks by name, in the order they run."""
+    big = cache(lambda: restore_points.BigRestorePoint(ground))
+    return {
+        "cold_start": lambda: platform.cold_start(ground),
+        "idle_memory": lambda: platform.idle_memory(ground),
+        "command_outcome": lambda: platform.command_outcome(ground),
+        "backup_overhead": lambda: backups.backup_overhead(ground),
+        "index_cold": lambda: restore_points.index_cold(big()),
+        "browse_directory": lambda: restore_points.browse_directory(big()),
+        "first_byte": lambda: restore_points.first_byte(big()),
+    }
+
+
+def main() -> None:
+    """Run all or one."""
+    parser = argparse.ArgumentParser(prog="make bench")
+    parser.add_argument("--only", help="name of one benchmark")
+    only = parser.parse_args().only
+    scale = float(os.environ.get("SCALE", "1"))
+    memory = psutil.virtual_memory().total / 2**30
+    print(
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, {machine.system()} {machine.machine()}, SCALE={scale:g}", flush=True
+    )
+    results = []
+    with (
+        tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory,
+        open_ground(Path(directory) / "ground", scale=scale, restic=find_restic()) as ground,
+    ):
+        chosen = benchmarks(ground)
+        if only and only not in chosen:
+            parser.error(f"no benchmark {only}; there are {', '.join(chosen)}")
+        for name, run in chosen.items():
+            if only in (None, name):
+                results.append(run())
+                print(table(results[-1:]).splitlines()[-1], f"\n    {results[-1].detail}", flush=True)
+                write(results, OUTPUT)
+    print("\n" + table(results))
+
+
+if __name__ == "__main__":
+    main()

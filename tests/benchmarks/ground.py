@@ -1,0 +1,122 @@
+"""Where benchmarks run: a platform of their own, data of a size, restic by hand beside it."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cairn_local.api import Api
+
+PASSWORD = "benchmark-passphrase"
+
+
+def timed(action: Callable[[], Any]) -> float:
+    """Seconds an action takes."""
+    began = time.perf_counter()
+    action()
+    return time.perf_counter() - began
+
+
+@dataclass
+class Ground:
+    """A directory to measure in and a platform started for it."""
+
+    root: Path
+    scale: float
+    restic: Path
+
+    @property
+    def home(self) -> Path:
+        """State of the platform."""
+        return self.root / "state"
+
+    def size(self, full: int) -> int:
+        """A size, scaled."""
+        return max(1, int(full * self.scale))
+
+    def cairn(self, *arguments: str, home: Path | None = None) -> str:
+        """Run the `cairn` command; its standard output."""
+        environment = {**os.environ, "CAIRN_HOME": str(home or self.home)}
+        command = [sys.executable, "-m", "cairn_local", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"cairn {' '.join(arguments)} failed: {done.stdout[-2000:]}{done.stderr[-2000:]}")
+        return done.stdout
+
+    def status(self, home: Path | None = None) -> dict[str, Any]:
+        """What `cairn status --json` tells."""
+        return dict(json.loads(self.cairn("status", "--json", home=home)))
+
+    def api(self) -> Api:
+        """The owner's client."""
+        credentials = json.loads((self.home / "credentials.json").read_text())
+        client = Api(self.status()["gateway"], credentials["api_key"], timeout_seconds=600)
+        client.login()
+        return client
+
+    def by_hand(self, repository: Path, *arguments: str, cwd: Path | None = None) -> bytes:
+        """Run restic as a person would, with a warm cache of its own."""
+        environment = {**os.environ, "RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(self.root / "restic-cache")}
+        command = [str(self.restic), "-r", str(repository), *arguments]
+        return subprocess.run(command, env=environment, cwd=cwd, check=True, stdout=subprocess.PIPE).stdout
+
+    def connector(self, api: Api, kind: str, path: Path) -> str:
+        """A new directory app."""
+        inventory = api.create_inventory(f"bench-{path.name}")
+        body = {
+            "urn": f"urn:bench:{path.name}",
+            "name": path.name,
+            "class": "file-storage",
+            "subclass": "posix",
+            "service": "",
+            "endpoints": [],
+        }
+        urn_id = api.create_resource(inventory, body)
+        fields = {"root": str(path)} | ({"passphrase": PASSWORD} if kind == "store" else {})
+        return api.create_connector(kind, name=path.name, integration="fs", urn_id=urn_id, fields=fields)
+
+
+@contextmanager
+def open_ground(root: Path, *, scale: float, restic: Path) -> Iterator[Ground]:
+    """An empty directory and a running platform; both are gone afterwards."""
+    shutil.rmtree(root, ignore_errors=True)
+    root.mkdir(parents=True)
+    ground = Ground(root, scale, restic)
+    try:
+        ground.cairn("up")
+        yield ground
+    finally:
+        ground.cairn("down")
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def make_many_files(root: Path, *, entries: int, per_directory: int = 99) -> list[str]:
+    """A tree of about so many entries, one file in fifty with 1 KiB in it; returns its directories' paths."""
+    chance = random.Random(7)
+    directories = []
+    for n in range(max(1, entries // (per_directory + 1))):
+        directory = root / f"area-{n // 100:03}" / f"folder-{n:05}"
+        directory.mkdir(parents=True)
+        directories.append("/" + str(directory.relative_to(root)))
+        for m in range(per_directory):
+            with (directory / f"file-{n:05}-{m:03}.dat").open("wb") as file:
+                if m % 50 == 0:
+                    file.write(chance.randbytes(1024))
+    return directories
+
+
+def make_random_files(root: Path, *, files: int, total_bytes: int) -> None:
+    """Files of equal size with random content, 200 in a directory."""
+    size = max(1, total_bytes // files)
+    for n in range(files):
+        directory = root / f"{n // 200:04}"
+        directory.mkdir(parents=True, exist_ok=True)
+        (directory / f"{n:06}.bin").write_bytes(os.urandom(size))

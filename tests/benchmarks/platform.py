@@ -1,0 +1,98 @@
+"""The platform itself: how soon it is up, what it weighs, how fast a command has its outcome."""
+
+import asyncio
+import base64
+import os
+import shutil
+import time
+from pathlib import Path
+
+import psutil
+import uvloop
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from chassis.ids import new_id
+from chassis.outcomes import open_commands
+from chassis.publisher import open_publisher
+from chassis.settings import CommonSettings
+from contracts.catalog import CreateInventory
+from contracts.values import InventoryId, OrganizationId
+
+from tests.benchmarks.ground import Ground, timed
+from tests.benchmarks.result import Result, median, percentile
+
+COMMANDS = 500
+UNKNOWN = [("ce_id", b"1"), ("ce_source", b"/bench"), ("ce_type", b"bench.v1"), ("ce_specversion", b"1.0")]
+OURS = ("gateway", "catalog", "assignment", "connector", "scheduler", "restore-index", "supervisor")
+
+
+def cold_start(ground: Ground) -> Result:
+    """`cairn up` in an empty directory with everything provisioned, until healthy."""
+    took = []
+    for n in range(3):
+        home = ground.root / f"cold-{n}"
+        took.append(timed(lambda h=home: ground.cairn("up", home=h)))
+        ground.cairn("down", home=home)
+        shutil.rmtree(home)
+    return Result("cold_start", median(took), "s", "15 s", detail="median of 3, beside another running platform")
+
+
+def idle_memory(ground: Ground) -> Result:
+    """Resident memory of our own processes after half a minute without work."""
+    ground.api().get("/account/me")
+    time.sleep(30 * min(1, ground.scale))
+    pids = {p["name"]: p["pid"] for p in ground.status()["processes"] if p["name"] in OURS}
+    sizes = {name: psutil.Process(pid).memory_info().rss / 2**20 for name, pid in pids.items()}
+    told = ", ".join(f"{name} {size:.0f}" for name, size in sorted(sizes.items()))
+    return Result("idle_memory", sum(sizes.values()), "MiB", "600 MiB", detail=told)
+
+
+def command_outcome(ground: Ground) -> Result:
+    """A command that saves a document, until its outcome is heard, one after the other."""
+    ours, floor = uvloop.run(_commands(ground))
+    return Result(
+        "command_outcome", median(ours), "ms", "p50 15 ms, p99 60 ms", peer="a Kafka round trip",
+        peer_value=median(floor),
+        p50=median(ours), p99=percentile(ours, 0.99), detail=f"{COMMANDS} CreateInventory commands after 50 uncounted",
+    )  # fmt: skip
+
+
+async def _commands(ground: Ground) -> tuple[list[float], list[float]]:
+    kafka = ground.status()["kafka"]
+    settings = CommonSettings(kafka=kafka, instance="bench", service_key_file=_key(ground.root / "bench.key"))
+    organization = OrganizationId(new_id())
+    ours = []
+    async with open_publisher(settings) as publisher, open_commands(settings, publisher, service="bench") as commands:
+        for _ in range(COMMANDS + 50):
+            command = CreateInventory(
+                organization_id=organization, inventory_id=InventoryId(new_id()), name="bench", type="self-managed"
+            )
+            began = time.perf_counter()
+            await commands.carry_out(command)
+            ours.append((time.perf_counter() - began) * 1000)
+    return ours[50:], await _round_trips(kafka)
+
+
+async def _round_trips(kafka: str) -> list[float]:
+    """Produce to and consume from the topic of outcomes, with a type that its readers skip."""
+    topic, took = "cairn.outcomes", []
+    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="latest")
+    await producer.start()
+    await consumer.start()
+    try:
+        for partition in consumer.assignment():
+            await consumer.position(partition)
+        for _ in range(COMMANDS):
+            began = time.perf_counter()
+            await producer.send_and_wait(topic, b"{}", key=b"bench", headers=UNKNOWN)
+            await asyncio.wait_for(consumer.getone(), 10)
+            took.append((time.perf_counter() - began) * 1000)
+    finally:
+        await consumer.stop()
+        await producer.stop()
+    return took
+
+
+def _key(path: Path) -> Path:
+    path.write_bytes(base64.b64encode(os.urandom(32)))
+    return path

@@ -1,0 +1,177 @@
+"""What cannot be right is answered in words: 4xx with a code, or a job that failed with its reason."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cairn_local.api import Api, ApiProblem
+
+from tests.e2e.conftest import Directory
+from tests.support.s3 import S3Server
+
+
+def problem_of(api: Api, method: str, path: str, **parts: Any) -> ApiProblem:
+    with pytest.raises(ApiProblem) as raised:
+        api.call(method, path, **parts)
+    problem = raised.value
+    assert 400 <= problem.status < 500, problem
+    assert problem.code
+    assert problem.body["detail"]
+    assert problem.body["status"] == problem.status
+    assert "Traceback" not in json.dumps(problem.body)
+    return problem
+
+
+def connector_body(api: Api, urn_id: str, **changes: Any) -> dict[str, Any]:
+    body = {
+        "name": "bad", "type": "source", "protocol": "fs", "integration": {"id": api.integration_id("fs")},
+        "urn_id": urn_id, "fields": {"root": {"value": "/srv"}},
+    }  # fmt: skip
+    return {**body, **changes}
+
+
+@pytest.fixture
+def urn_id(api: Api, inventory: str) -> str:
+    body = {
+        "urn": "urn:bad",
+        "name": "bad",
+        "class": "file-storage",
+        "subclass": "posix",
+        "service": "",
+        "endpoints": [],
+    }
+    return api.create_resource(inventory, body)
+
+
+def test_configuration_faults_name_the_field(api: Api, urn_id: str) -> None:
+    path = api.organization("/connectors")
+    missing = problem_of(api, "POST", path, json=connector_body(api, urn_id, fields={}))
+    assert "root" in json.dumps(missing.body)
+    extra = problem_of(
+        api,
+        "POST",
+        path,
+        json=connector_body(api, urn_id, fields={"root": {"value": "/srv"}, "colour": {"value": "s3cret"}}),
+    )
+    assert "colour" in json.dumps(extra.body)
+    assert "s3cret" not in json.dumps(extra.body)
+    relative = problem_of(api, "POST", path, json=connector_body(api, urn_id, fields={"root": {"value": "srv"}}))
+    assert "root" in json.dumps(relative.body)
+
+
+def test_incompatible_or_unknown_integration(api: Api, inventory: str, urn_id: str) -> None:
+    path = api.organization("/connectors")
+    problem_of(
+        api, "POST", path, json=connector_body(api, urn_id, integration={"id": api.integration_id("s3")}, protocol="s3")
+    )
+    problem_of(api, "POST", path, json=connector_body(api, urn_id, integration={"id": "nobody"}))
+    problem_of(api, "POST", path, json=connector_body(api, urn_id, protocol="ftp"))
+    odd = {"urn": "urn:odd", "name": "odd", "class": "teapot", "subclass": "brown", "service": "", "endpoints": []}
+    unknown = api.create_resource(inventory, odd)
+    problem_of(api, "POST", path, json=connector_body(api, unknown))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/inventories/nothing", "/inventories/nothing/resources/nothing", "/connectors/nothing",
+        "/scheduling/jobs/nothing", "/scheduling/scheduler/run/nothing", "/snapshots/" + "0" * 64 + "/files?path=/",
+        "/snapshots/" + "0" * 64 + "/content?path=/x", "/account/organizations/nothing", "/no/such/route",
+    ],
+)  # fmt: skip
+def test_unknown_things_are_404(api: Api, path: str) -> None:
+    assert problem_of(api, "GET", path).status == 404
+
+
+def test_malformed_requests(api: Api, inventory: str) -> None:
+    path = f"/inventories/{inventory}/resources"
+    headers = {"Content-Type": "application/json"}
+    assert problem_of(api, "POST", path, content=b'{"urn": ', headers=headers).status == 400
+    assert problem_of(api, "POST", path, content=b"[]", headers=headers).status == 400
+    assert problem_of(api, "POST", path, content=b"\xff\xfe", headers=headers).status == 400
+    assert problem_of(api, "POST", path, json={"urn": 7, "name": []}).status == 400
+    assert problem_of(api, "POST", "/scheduling/scheduler/run", json={"type": "dance", "origin_id": "x"}).status == 400
+
+
+def test_failed_test_is_an_answer_not_an_error(api: Api, directory: Directory, tmp_path: Path) -> None:
+    _, source = directory("source", tmp_path / "is-not-there")
+    report = api.post(f"/connectors/{source}/test")
+    assert report["ok"] is False
+    failed = [c for c in report["checks"] if not c["ok"]]
+    assert failed
+    assert "is-not-there" in failed[0]["detail"]
+
+
+def test_wrong_credentials_are_told(api: Api, inventory: str, s3: S3Server) -> None:
+    body = {
+        "urn": "urn:s3", "name": "s3", "class": "object-storage", "subclass": "s3", "service": "",
+        "endpoints": [{"endpoint": s3.endpoint}],
+    }  # fmt: skip
+    urn_id = api.create_resource(inventory, body)
+    fields = {**s3.fields("documents"), "secret_access_key": "wrong-secret-0123456789"}
+    source = api.create_connector("source", name="wrong", integration="s3", urn_id=urn_id, fields=fields)
+    report = api.post(f"/connectors/{source}/test")
+    assert report["ok"] is False
+    assert "wrong-secret" not in json.dumps(report)
+
+
+def test_store_faults(api: Api, directory: Directory, tree: Path, tmp_path: Path) -> None:
+    _, source = directory("source", tree)
+    _, store = directory("store", tmp_path / "store")
+    job = api.wait_for_run(api.start_backup(source, store))
+    assert job["status"] == "failed"
+    assert "initialized" in api.job_log(job["id"])
+
+    api.post(f"/connectors/{store}/stores/create")
+    bare = tmp_path / "bare"
+    _, without = directory("store", bare, passphrase="")
+    problem_of(api, "POST", f"/connectors/{without}/stores/create")
+
+
+def test_wrong_passphrase_is_told(api: Api, inventory: str, tmp_path: Path, tree: Path, directory: Directory) -> None:
+    root = tmp_path / "shared-store"
+    _, first = directory("store", root)
+    api.post(f"/connectors/{first}/stores/create")
+    body = {
+        "urn": "urn:again",
+        "name": "again",
+        "class": "file-storage",
+        "subclass": "posix",
+        "service": "",
+        "endpoints": [],
+    }
+    urn_id = api.create_resource(inventory, body)
+    fields = {"root": str(root), "passphrase": "not-the-passphrase"}
+    second = api.create_connector("store", name="second", integration="fs", urn_id=urn_id, fields=fields)
+
+    refused = problem_of(api, "POST", f"/connectors/{second}/stores/create")
+    assert "passphrase" in refused.body["detail"].lower()
+    assert "not-the-passphrase" not in json.dumps(refused.body)
+    _, source = directory("source", tree)
+    job = api.wait_for_run(api.start_backup(source, second))
+    assert job["status"] == "failed"
+    assert "passphrase" in api.job_log(job["id"]).lower()
+
+
+def test_cairns_own_state_is_never_touched(api: Api, directory: Directory, platform: Any, tmp_path: Path) -> None:
+    _, inside = directory("source", platform.home / "data")
+    assert api.post(f"/connectors/{inside}/test")["ok"] is False
+    sneaky = tmp_path / "sneaky"
+    sneaky.symlink_to(platform.home)
+    _, linked = directory("source", sneaky)
+    assert api.post(f"/connectors/{linked}/test")["ok"] is False
+
+
+def test_bad_paths_in_a_restore_point(api: Api, directory: Directory, tree: Path, tmp_path: Path) -> None:
+    _, source = directory("source", tree)
+    _, store = directory("store", tmp_path / "store")
+    api.post(f"/connectors/{store}/stores/create")
+    api.wait_for_run(api.start_backup(source, store))
+    snapshot = api.snapshots(store)[0]["snapshot_id"]
+    for path in ("/documents/../..hidden", "/nothing", "/documents/letter.txt/x", "", "relative", "/documents/%00"):
+        problem_of(api, "GET", f"/snapshots/{snapshot}/content?path={path}")
+    problem_of(api, "GET", f"/snapshots/{snapshot}/content?path=/documents")
+    problem_of(api, "GET", f"/snapshots/{snapshot}/files?path=/documents/letter.txt")
+    problem_of(api, "GET", f"/snapshots/{snapshot}/files?path=/&cursor=rubbish")
+    problem_of(api, "GET", f"/snapshots/{snapshot}/files?path=/&limit=-1")

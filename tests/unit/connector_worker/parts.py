@@ -1,0 +1,127 @@
+"""What use cases of the worker stand on, in memory."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from chassis.envelopes import envelope
+from chassis.mongo import Unavailable
+from chassis.records import MemoryRecords
+from connector.domain import Attempt, Kind, Lane, Work
+from connector.store import KnownApp, Store
+from connector.usecases.lease import Lease, claim
+from connector.usecases.queueing import work_of
+from contracts.assignment import App, AppRef
+from contracts.connector import TestConnection
+from contracts.envelope import Envelope, Headers
+from contracts.messages import Message
+from contracts.scheduler import Task, TaskRequested
+from contracts.values import AppId, JobId, OrganizationId, RunId
+
+from tests.support.builders import a_resource
+
+ORG = OrganizationId("org")
+SOURCE = AppRef(id=AppId("source"), revision=1, kind="source", name="Files")
+TARGET = AppRef(id=AppId("store"), revision=1, kind="store", name="Shelf")
+
+
+class MemoryWorkQueue:
+    """`WorkQueue` in memory."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Work] = {}
+        self.known: set[str] = set()
+        self.cancelled: set[str] = set()
+
+    async def add(self, work: Work) -> bool:
+        if work.id in self.known:
+            return False
+        self.known.add(work.id)
+        self.open[work.id] = work
+        return True
+
+    async def get(self, org: OrganizationId, work_id: str) -> Work | None:
+        return self.open.get(work_id)
+
+    async def waiting(self, *, pool: str, lane: Lane) -> list[Work]:
+        return [w for w in self.open.values() if w.pool == pool and w.kind.lane is lane]
+
+    async def close(self, org: OrganizationId, work_id: str) -> None:
+        self.open.pop(work_id, None)
+
+    async def cancel(self, org: OrganizationId, work_id: str) -> None:
+        self.cancelled.add(work_id)
+
+    async def is_cancelled(self, org: OrganizationId, work_id: str) -> bool:
+        return work_id in self.cancelled
+
+
+@dataclass
+class MemoryPublisher:
+    """Keeps what it is sent; refuses the next `failures` messages."""
+
+    sent: list[Envelope[Message]] = field(default_factory=list)
+    failures: int = 0
+
+    async def send(self, message: Envelope[Message]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("kafka_unavailable", "gone")
+        self.sent.append(message)
+
+    async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        raise NotImplementedError
+
+
+def memory_store() -> Store:
+    attempts = MemoryRecords(Attempt, keys=lambda a: {"work": a.work_id})
+    return Store(apps=MemoryRecords(KnownApp), attempts=attempts, work=MemoryWorkQueue())
+
+
+def published(store: Store) -> list[Envelope[Message]]:
+    assert isinstance(store.attempts, MemoryRecords)
+    return store.attempts.published
+
+
+def an_app(app_id: str = "store", revision: int = 1, **changes: Any) -> App:
+    facts: dict[str, Any] = {
+        "id": app_id,
+        "kind": "store",
+        "name": app_id,
+        "integration": {"id": "fs", "name": "fs", "version": "1"},
+        "protocol": "fs",
+        "resource": a_resource(),
+        "fields": {},
+        "endpoints": (),
+        "data_classes": (),
+        "environment": "",
+        "temperature": "hot",
+        "revision": revision,
+    }
+    return App.model_validate(facts | changes)
+
+
+def task_request(job_id: str = "job") -> Envelope[Message]:
+    task = Task(type="backup", origin=SOURCE, target=TARGET)
+    return envelope(
+        TaskRequested(organization_id=ORG, job_id=JobId(job_id), run_id=RunId("run"), task=task), service="scheduler"
+    )
+
+
+def test_command() -> Envelope[Message]:
+    return envelope(TestConnection(organization_id=ORG, app_id=SOURCE.id, app=SOURCE), service="gateway")
+
+
+test_command.__test__ = False  # type: ignore[attr-defined]
+
+
+async def some_work(store: Store, kind: Kind = Kind.TASK) -> Work:
+    cause = task_request() if kind is Kind.TASK else test_command()
+    work = work_of(cause, kind=kind, work_id="job" if kind is Kind.TASK else cause.id, pool="default")
+    await store.work.add(work)
+    return work
+
+
+async def held(store: Store, work: Work, *, owner: str = "first", seconds: float = 30) -> Lease:
+    lease = await claim(store, work, owner=owner, seconds=seconds)
+    assert lease is not None
+    return lease

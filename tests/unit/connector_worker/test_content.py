@@ -1,0 +1,83 @@
+"""Nothing damaged is ever handed out."""
+
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import pytest
+import pytest_asyncio
+from connector.repository import FileKind, Repository
+from connector.repository.errors import Damaged
+from connector.store import KnownApp, Store
+from connector.usecases.content import Content, Span, open_content
+from connector.usecases.stores import OpenStores
+
+from tests.unit.connector_worker.parts import ORG, an_app, memory_store
+from tests.unit.repository.builder import PASSWORD, Builder, file_node
+
+FIRST, SECOND = b"a" * 100_000, b"b" * 100_000
+
+
+class Shelf(NamedTuple):
+    """A store with a snapshot of `/file`, whose second half is damaged."""
+
+    store: Store
+    stores: OpenStores
+    snapshot_id: str
+
+    async def opened(self, span: Span | None = None) -> Content:
+        return await open_content(
+            self.store,
+            self.stores,
+            ORG,
+            store_id="store",
+            snapshot_id=self.snapshot_id,
+            path=b"/file",
+            choose=lambda found: span or Span(0, found.size),
+        )
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def shelf() -> AsyncIterator[Shelf]:
+    builder, store = Builder(), memory_store()
+    _, first = builder.pack(FIRST)
+    pack, second = builder.pack(SECOND)
+    builder.change(FileKind.PACK, pack, 20)
+    snapshot_id = builder.snapshot(builder.tree(file_node("file", [*first, *second], 200_000)))
+    await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
+    stores = OpenStores(lambda org, app: Repository.open(builder.files, PASSWORD), limit=1)
+    yield Shelf(store, stores, snapshot_id)
+    await stores.close()
+
+
+async def test_bytes_before_a_damaged_piece_come_then_an_error(shelf: Shelf) -> None:
+    content = await shelf.opened()
+    reading = content.read(shelf.stores)
+
+    assert await anext(reading) == FIRST
+    with pytest.raises(Damaged):
+        await anext(reading)
+    await content.close()
+
+
+async def test_damage_in_the_first_piece_shows_before_anything_is_answered(shelf: Shelf) -> None:
+    with pytest.raises(Damaged):
+        await shelf.opened(Span(100_000, 10))
+
+
+async def test_what_is_not_asked_for_is_not_read(shelf: Shelf) -> None:
+    content = await shelf.opened(Span(99_990, 10))
+
+    assert [piece async for piece in content.read(shelf.stores)] == [b"a" * 10]
+    await content.close()
+    await content.close()
+
+
+async def test_closing_ends_the_reading(shelf: Shelf) -> None:
+    content = await shelf.opened()
+    reading = content.read(shelf.stores)
+    first = await anext(reading)
+
+    await content.close()
+
+    assert first == FIRST
+    assert [piece async for piece in reading] == []

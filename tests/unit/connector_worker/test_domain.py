@@ -1,0 +1,158 @@
+"""Who may take which work, what tags tell, which paths are paths."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from chassis.errors import Invalid, PermanentError
+from connector.domain import (
+    Attempt,
+    AttemptState,
+    MadeSnapshot,
+    Origin,
+    incomplete,
+    is_confirmed,
+    is_superseded,
+    keepable,
+    next_turn,
+    origin_of,
+    raise_if_hopeless,
+    retry_pause_seconds,
+    split_path,
+    tags_of,
+)
+from contracts.connector import BackupSummary
+from contracts.values import OrganizationId
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+ORG = OrganizationId("org")
+
+
+def attempt(number: int, state: AttemptState = "running", seconds: float = 10) -> Attempt:
+    return Attempt(work_id="w", number=number, owner="o", state=state, until=NOW + timedelta(seconds=seconds))
+
+
+HELD, EXPIRED = attempt(1), attempt(1, seconds=-1)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "turn"),
+    [
+        ([], ("take", 1)),
+        ([HELD], ("leave", 0)),
+        ([EXPIRED], ("take", 2)),
+        ([attempt(1, seconds=0)], ("take", 2)),
+        ([attempt(1, "settled")], ("close", 0)),
+        ([attempt(1, "settled", -99)], ("close", 0)),
+        ([attempt(1, "released", 0)], ("take", 2)),
+        ([attempt(1, "released", 5)], ("leave", 0)),
+        ([EXPIRED, attempt(2)], ("leave", 0)),
+        ([EXPIRED, attempt(2, "released", 0)], ("take", 3)),
+        ([attempt(1, "settled"), attempt(2, "released", 0)], ("close", 0)),
+        ([attempt(1, "settled"), attempt(2, seconds=-1)], ("take", 3)),
+        ([attempt(1, "settled"), attempt(2)], ("leave", 0)),
+    ],
+)
+def test_the_latest_attempt_decides_who_may_take_work(attempts: list[Attempt], turn: tuple[str, int]) -> None:
+    assert next_turn(attempts, NOW) == turn
+
+
+@pytest.mark.parametrize(
+    ("others", "stands"),
+    [
+        ([], True),
+        ([EXPIRED], True),
+        ([HELD], False),
+        ([attempt(1, "settled")], False),
+        ([attempt(1, "released", 0)], True),
+        ([EXPIRED, attempt(3)], False),
+    ],
+)
+def test_a_claim_stands_unless_the_one_before_came_back(others: list[Attempt], stands: bool) -> None:
+    mine = attempt(2)
+
+    assert is_confirmed(mine, [*others, mine], NOW) is stands
+
+
+def test_a_later_attempt_supersedes_unless_it_was_given_up() -> None:
+    assert is_superseded(HELD, [HELD, attempt(2, seconds=-5)])
+    assert not is_superseded(HELD, [HELD, attempt(2, "released")])
+    assert not is_superseded(attempt(2), [EXPIRED, attempt(2)])
+
+
+def test_work_that_costs_one_worker_after_the_other_is_hopeless() -> None:
+    lost = [attempt(n, seconds=-1) for n in range(1, 5)]
+
+    raise_if_hopeless([*lost[:3], attempt(4, "released", -1), attempt(5)], NOW)
+    with pytest.raises(PermanentError, match="4 workers in a row"):
+        raise_if_hopeless([*lost, attempt(5)], NOW)
+
+
+def test_pauses_grow_up_to_a_minute() -> None:
+    assert [retry_pause_seconds(n) for n in (1, 2, 10, 4000)] == [2, 4, 60, 60]
+
+
+def test_tags_tell_again_what_they_were_made_of() -> None:
+    origin = Origin(
+        organization_id="org",
+        source_id="source",
+        job_id="job",
+        environment="a,b%2C=c",
+        data_classes=("pii", "cold, dry"),
+        location="/srv/a,b",
+        labels=("nightly", "k=v"),
+    )
+
+    tags = tags_of(origin)
+
+    assert not any("," in tag for tag in tags)
+    assert origin_of(tags, ORG) == origin
+
+
+def test_marks_of_another_organization_count_for_nothing() -> None:
+    tags = tags_of(Origin(organization_id="other", source_id="s", job_id="j", labels=("kept",)))
+
+    assert origin_of(tags, ORG) == Origin(labels=("kept",))
+
+
+@pytest.mark.parametrize("label", ["", " ", "a,b", "cairn:job=1"])
+def test_labels_that_could_pass_for_something_else_are_refused(label: str) -> None:
+    with pytest.raises(Invalid, match="label_invalid"):
+        tags_of(Origin(labels=(label,)))
+
+
+@pytest.mark.parametrize(
+    ("named", "count", "words"),
+    [
+        (("/a (denied)",), 1, "1 file or directory could not be read: /a (denied). "),
+        (("/a (x)", "/b (y)"), 9, "9 files or directories could not be read: /a (x), /b (y) and 7 more. "),
+    ],
+)
+def test_an_incomplete_backup_names_what_is_missing(named: tuple[str, ...], count: int, words: str) -> None:
+    summary = BackupSummary(snapshot_id="s")
+
+    error = incomplete(MadeSnapshot(summary=summary, unreadable=named, unreadable_count=count))
+
+    assert error is not None
+    assert error.detail.startswith(words)
+    assert incomplete(MadeSnapshot(summary=summary)) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [(b"/", []), (b"/a", [b"a"]), (b"/a/", [b"a"]), (b"/a/\xff b", [b"a", b"\xff b"]), (b"/...", [b"..."])],
+)
+def test_paths_are_split_into_names(path: bytes, parts: list[bytes]) -> None:
+    assert split_path(path) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"), [("plain \u00e9\n", "plain \u00e9\n"), ("a\0b", r"a\x00b"), ("\udcff", r"\udcff")]
+)
+def test_any_text_can_be_kept(text: str, kept: str) -> None:
+    assert keepable(text) == kept
+
+
+@pytest.mark.parametrize("path", [b"", b"a", b"//", b"/a//b", b"/./a", b"/a/..", b"/a/../b", b"/a\0b"])
+def test_what_no_listing_names_so_is_no_path(path: bytes) -> None:
+    with pytest.raises(Invalid, match="path_invalid"):
+        split_path(path)

@@ -1,0 +1,173 @@
+"""Claiming, keeping, losing and settling work."""
+
+from datetime import UTC, datetime
+
+import pytest
+from chassis.records import AlreadyHandled, MemoryRecords
+from connector.domain import Attempt, Kind
+from connector.store import Store
+from connector.usecases.lease import LeaseLost, claim
+from connector.usecases.queueing import Bells, request_command
+from contracts.connector import TaskStarted
+from contracts.outcomes import CommandOutcome, Problem
+from contracts.values import JobId, to_milliseconds
+
+from tests.unit.connector_worker.parts import ORG, held, memory_store, published, some_work
+
+EXPIRED_SECONDS = -1
+
+
+@pytest.fixture
+def store() -> Store:
+    return memory_store()
+
+
+def started(attempt: int) -> TaskStarted:
+    now = to_milliseconds(datetime.now(UTC))
+    return TaskStarted(organization_id=ORG, job_id=JobId("job"), attempt=attempt, at=now, worker="w")
+
+
+async def test_one_worker_holds_work_at_a_time(store: Store) -> None:
+    work = await some_work(store)
+
+    first = await claim(store, work, owner="first", seconds=30)
+    second = await claim(store, work, owner="second", seconds=30)
+
+    assert first is not None
+    assert first.number == 1
+    assert second is None
+
+
+async def test_an_expired_lease_is_taken_over_and_its_owner_says_nothing_more(store: Store) -> None:
+    work = await some_work(store)
+    zombie = await held(store, work, seconds=EXPIRED_SECONDS)
+
+    heir = await held(store, work, owner="second")
+
+    assert heir.number == 2
+    for speak in (zombie.renew(), zombie.announce([started(1)]), zombie.settle([started(1)]), zombie.release()):
+        with pytest.raises(LeaseLost):
+            await speak
+    assert published(store) == []
+
+
+async def test_an_owner_whose_clock_runs_slow_notices_that_it_was_superseded(store: Store) -> None:
+    work = await some_work(store)
+    slow = await held(store, work)
+    await store.attempts.save(
+        (await store.attempts.load(ORG, "job:2")),
+        Attempt(work_id="job", number=2, owner="second", until=datetime.now(UTC)),
+    )
+
+    with pytest.raises(LeaseLost):
+        await slow.announce([started(1)])
+    assert published(store) == []
+
+
+async def test_settled_work_is_closed_and_never_taken_again(store: Store) -> None:
+    work = await some_work(store)
+    lease = await held(store, work)
+
+    await lease.settle([started(1)])
+
+    assert await store.work.waiting(pool="default", lane=Kind.TASK.lane) == []
+    assert await claim(store, work, owner="second", seconds=30) is None
+    assert [m.data for m in published(store)] == [started(1).model_copy(update={"at": published(store)[0].data.at})]  # type: ignore[attr-defined]
+
+
+async def test_work_settled_by_a_worker_that_died_before_closing_it_is_closed_by_the_next(store: Store) -> None:
+    work = await some_work(store)
+    await (await held(store, work)).settle()
+    store.work.open[work.id] = work  # type: ignore[attr-defined]
+
+    assert await claim(store, work, owner="second", seconds=30) is None
+    assert await store.work.waiting(pool="default", lane=Kind.TASK.lane) == []
+
+
+async def test_released_work_is_taken_again_at_once_or_after_its_pause(store: Store) -> None:
+    work = await some_work(store)
+
+    await (await held(store, work)).release()
+    again = await held(store, work, owner="second")
+    await again.release(pause_seconds=60)
+
+    assert again.number == 2
+    assert await claim(store, work, owner="third", seconds=30) is None
+
+
+async def test_a_renewal_that_waited_for_the_result_is_no_loss(store: Store) -> None:
+    lease = await held(store, await some_work(store))
+    await lease.settle()
+
+    await lease.renew()
+
+
+async def test_an_owner_reads_its_own_document_again_when_an_answer_was_lost(store: Store) -> None:
+    lease = await held(store, await some_work(store))
+    record = await store.attempts.load(ORG, "job:1")
+    await store.attempts.save(record, record.value)
+
+    await lease.settle([started(1)])
+
+    assert len(published(store)) == 1
+
+
+class TestOutcomes:
+    async def test_a_settled_command_has_one_outcome_and_repeats_bring_it_again(self, store: Store) -> None:
+        work = await some_work(store, Kind.TEST)
+        await (await held(store, work)).settle(result={"ok": True})
+        (first,) = published(store)
+
+        with pytest.raises(AlreadyHandled) as repeat:
+            await request_command(store, Bells(), work.cause, kind=Kind.TEST, pool="default")
+
+        assert isinstance(first.data, CommandOutcome)
+        assert first.data.accepted
+        assert first.data.result == {"ok": True}
+        assert repeat.value.outcome is not None
+        assert repeat.value.outcome.id == first.id
+
+    async def test_a_refusal_is_kept_like_any_outcome(self, store: Store) -> None:
+        work = await some_work(store, Kind.TEST)
+
+        await (await held(store, work)).settle(result=Problem(code="store_full", detail="No space is left."))
+
+        (outcome,) = (m.data for m in published(store))
+        assert isinstance(outcome, CommandOutcome)
+        assert not outcome.accepted
+        assert outcome.problem is not None
+        assert outcome.problem.code == "store_full"
+
+    async def test_a_command_repeated_while_it_runs_is_queued_once(self, store: Store) -> None:
+        work = await some_work(store, Kind.TEST)
+        lease = await held(store, work)
+
+        await request_command(store, Bells(), work.cause, kind=Kind.TEST, pool="default")
+        await lease.settle(result={})
+
+        assert len(published(store)) == 1
+
+    async def test_adoption_answers_nobody(self, store: Store) -> None:
+        work = (await some_work(store, Kind.TEST)).model_copy(update={"kind": Kind.ADOPT, "id": "adoption"})
+        await store.work.add(work)
+
+        await (await held(store, work)).settle()
+
+        assert published(store) == []
+
+
+async def test_of_two_claims_at_the_same_moment_one_stands(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    work = await some_work(store)
+    rival = Attempt(work_id="job", number=1, owner="rival", until=datetime.now(UTC))
+    find = MemoryRecords.find
+
+    async def found_then_raced(self, *args, **kwargs):  # type: ignore[no-untyped-def]
+        seen = await find(self, *args, **kwargs)
+        monkeypatch.undo()
+        await store.attempts.save(await store.attempts.load(ORG, rival.id), rival)
+        return seen
+
+    monkeypatch.setattr(MemoryRecords, "find", found_then_raced)
+
+    assert await claim(store, work, owner="me", seconds=30) is None
+    assert [a.owner for a in await store.attempts_at(ORG, "job")] == ["rival"]

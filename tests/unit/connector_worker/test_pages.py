@@ -1,0 +1,95 @@
+"""Directories in the form that the restore index keeps."""
+
+import hashlib
+import os
+
+import msgspec
+import zstandard
+from connector.repository import Directory, Entry, Totals
+from connector.usecases.pages import PAGE_BYTES_MAX, PageMaker
+from contracts.restore_index import PAGE_ENTRIES, DirectoriesListed, DirectoryPage
+from contracts.values import AppId, OrganizationId
+
+CHILD = hashlib.sha256(b"child").hexdigest()
+ROOT = hashlib.sha256(b"root").hexdigest()
+
+
+def rows(page: DirectoryPage) -> list[list[object]]:
+    return msgspec.msgpack.decode(zstandard.decompress(page.entries), type=list[list[object]])
+
+
+def file(name: str, **facts: object) -> Entry:
+    return Entry(quoted_name=name, type="file", **facts)  # type: ignore[arg-type]
+
+
+def test_an_entry_says_all_that_the_contract_names_in_its_order() -> None:
+    maker = PageMaker()
+    maker.remember({CHILD: Totals(files=3, dirs=1, bytes=42)})
+    owner = {"uid": 1, "gid": 2, "user": "u", "group": "g", "links": 3}
+    entries = [
+        Entry(quoted_name="b", type="dir", mode=(1 << 31) | 0o755, subtree=CHILD, **owner),  # type: ignore[arg-type]
+        Entry(quoted_name="c", type="symlink", mode=0o777, linktarget="/x", **owner),  # type: ignore[arg-type]
+        file(r"a\xff", size=7, mode=0o644, mtime="1970-01-01T00:00:01.5Z", **owner),
+    ]
+
+    (page,) = maker.pages(Directory(ROOT, entries, Totals(files=5, dirs=2, bytes=49)))
+
+    tail = [1, 2, 3, "u", "g"]
+    assert rows(page) == [
+        [b"a\xff", "file", 7, 1_500_000_000, 0o100644, None, None, *tail, None],
+        [b"b", "dir", 42, 0, 0o40755, bytes.fromhex(CHILD), None, *tail, 3],
+        [b"c", "symlink", 0, 0, 0o120777, None, b"/x", *tail, None],
+    ]
+    assert (page.page, page.pages, page.count, page.total, page.first_names) == (0, 1, 3, 3, ())
+    assert page.totals.model_dump() == {"files": 5, "directories": 2, "bytes": 49}
+
+
+def test_a_directory_met_before_gives_its_totals_to_its_parent() -> None:
+    maker = PageMaker()
+    list(maker.pages(Directory(CHILD, [file("x", size=9)], Totals(files=1, dirs=0, bytes=9))))
+
+    (page,) = maker.pages(Directory(ROOT, [Entry(quoted_name="d", type="dir", subtree=CHILD)], Totals(1, 1, 9)))
+
+    assert rows(page)[0][2] == 9
+    assert rows(page)[0][-1] == 1
+
+
+def test_an_empty_directory_has_one_empty_page() -> None:
+    (page,) = PageMaker().pages(Directory(ROOT, [], Totals(0, 0, 0)))
+
+    assert (rows(page), page.pages, page.total) == ([], 1, 0)
+
+
+def test_large_directories_are_split_and_page_0_knows_where_each_page_begins() -> None:
+    entries = [file(f"{number:06}") for number in range(PAGE_ENTRIES * 2 + 1)]
+
+    pages = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+
+    assert [p.count for p in pages] == [PAGE_ENTRIES, PAGE_ENTRIES, 1]
+    assert pages[0].first_names == (b"000000", b"004096", b"008192")
+    assert pages[1].first_names == ()
+    assert {p.total for p in pages} == {len(entries)}
+
+
+def test_names_that_do_not_compress_make_more_pages_not_larger_ones() -> None:
+    entries = [file(os.urandom(125).hex()) for _ in range(PAGE_ENTRIES)]
+
+    pages = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+
+    assert len(pages) > 1
+    assert all(len(p.entries) <= PAGE_BYTES_MAX for p in pages)
+    assert [rows(p)[0][0] for p in pages] == list(pages[0].first_names)
+    assert sum(p.count for p in pages) == PAGE_ENTRIES
+
+
+def test_pages_survive_their_way_as_json() -> None:
+    entries = [file(f"{number:06}") for number in range(PAGE_ENTRIES + 1)]
+    pages = tuple(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+    event = DirectoriesListed.model_construct(
+        organization_id=OrganizationId("o"), store_id=AppId("s"), directories=pages
+    )
+
+    read = DirectoriesListed.model_validate_json(event.model_dump_json(by_alias=True))
+
+    assert [rows(p) for p in read.directories] == [rows(p) for p in pages]
+    assert read.directories[0].first_names == (b"000000", b"004096")

@@ -1,0 +1,96 @@
+"""Progress of which the latest counts, and log lines of which none is left out."""
+
+import pytest
+from connector.engine.port import Progress
+from connector.store import Store
+from connector.usecases import reporting
+from connector.usecases.reporting import Reporter
+from contracts.connector import TaskLogged, TaskProgressed
+from contracts.values import JobId
+
+from tests.support.waiting import eventually_async
+from tests.unit.connector_worker.parts import MemoryPublisher, held, memory_store, some_work
+
+
+@pytest.fixture
+def store() -> Store:
+    return memory_store()
+
+
+@pytest.fixture
+def publisher(monkeypatch: pytest.MonkeyPatch) -> MemoryPublisher:
+    monkeypatch.setattr(reporting, "PERIOD_SECONDS", 0.01)
+    return MemoryPublisher()
+
+
+def lines(events: list[TaskLogged]) -> list[str]:
+    return [line.text for event in events for line in event.lines]
+
+
+async def reporter_of(store: Store, publisher: MemoryPublisher, seconds: float = 30) -> Reporter:
+    return Reporter(publisher, await held(store, await some_work(store), seconds=seconds), JobId("job"))
+
+
+async def test_of_several_figures_the_latest_is_sent(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher)
+    reporter.enter("transferring")
+    for done in range(5):
+        reporter.progress(Progress(files_done=done, current=("/a",)))
+
+    async with reporter.sending():
+        await eventually_async(lambda: publisher.sent)
+
+    (sent,) = (m.data for m in publisher.sent)
+    assert isinstance(sent, TaskProgressed)
+    assert (sent.files_done, sent.phase, sent.attempt, sent.current) == (4, "transferring", 1, ("/a",))
+
+
+async def test_lines_are_numbered_and_the_rest_comes_with_the_result(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher)
+    reporter.log("info", "one")
+    async with reporter.sending():
+        await eventually_async(lambda: publisher.sent)
+    reporter.log("warning", "two")
+
+    rest = reporter.rest()
+
+    (sent,) = (m.data for m in publisher.sent)
+    assert isinstance(sent, TaskLogged)
+    assert (sent.sequence, lines([sent])) == (1, ["one"])
+    assert ([e.sequence for e in rest], lines(rest)) == ([2], ["two"])
+    assert reporter.rest() == []
+
+
+async def test_lines_that_kafka_did_not_take_are_sent_again(store: Store, publisher: MemoryPublisher) -> None:
+    publisher.failures = 2
+    reporter = await reporter_of(store, publisher)
+    reporter.log("info", "kept")
+
+    async with reporter.sending():
+        await eventually_async(lambda: publisher.sent)
+
+    (sent,) = (m.data for m in publisher.sent)
+    assert isinstance(sent, TaskLogged)
+    assert (sent.sequence, lines([sent])) == (1, ["kept"])
+
+
+async def test_who_lost_the_lease_says_nothing(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher, seconds=-1)
+    reporter.log("info", "too late")
+    reporter.progress(Progress())
+
+    await reporter._send_forever()
+
+    assert publisher.sent == []
+
+
+async def test_a_log_without_end_is_cut(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher)
+    for number in range(reporting.LINES_MAX + 10):
+        reporter.log("error", f"{number} " + "x" * 5000)
+
+    said = reporter.rest()
+
+    assert len(lines(said)) == reporting.LINES_MAX + 1
+    assert lines(said)[-1] == "The log ends here: it is too long."
+    assert max(len(line) for line in lines(said)) == reporting.LINE_CHARACTERS

@@ -1,0 +1,123 @@
+"""Repositories kept open, shared, bounded, and closed when nobody reads them."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from connector.engine.errors import PassphraseWrong
+from connector.repository import Repository
+from connector.repository.errors import Damaged
+from connector.usecases.stores import OpenStores
+from contracts.assignment import App
+from contracts.values import OrganizationId
+
+from tests.unit.connector_worker.parts import ORG, an_app
+from tests.unit.repository.builder import PASSWORD, Builder
+
+
+class Opener:
+    """Opens an empty repository, slowly when told so; counts."""
+
+    def __init__(self) -> None:
+        self.files = Builder().files
+        self.password = PASSWORD
+        self.gate = threading.Event()
+        self.gate.set()
+        self.opened: list[Repository] = []
+
+    def __call__(self, org: OrganizationId, app: App) -> Repository:
+        self.gate.wait(10)
+        self.opened.append(Repository.open(self.files, self.password))
+        return self.opened[-1]
+
+
+def is_closed(repository: Repository) -> bool:
+    return repository._pool._shutdown
+
+
+@pytest.fixture
+def opener() -> Opener:
+    return Opener()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def stores(opener: Opener) -> AsyncIterator[OpenStores]:
+    made = OpenStores(opener, limit=2)
+    yield made
+    await made.close()
+
+
+async def test_many_readers_share_one_opening(stores: OpenStores, opener: Opener) -> None:
+    opener.gate.clear()
+
+    async def read() -> Repository:
+        async with stores.borrow(ORG, an_app()) as store:
+            return store.repository
+
+    readers = [asyncio.create_task(read()) for _ in range(5)]
+    await asyncio.sleep(0)
+    opener.gate.set()
+
+    assert {id(r) for r in await asyncio.gather(*readers)} == {id(opener.opened[0])}
+    assert len(opener.opened) == 1
+
+
+async def test_a_reader_that_leaves_early_does_not_stop_the_opening(stores: OpenStores, opener: Opener) -> None:
+    opener.gate.clear()
+    stores.open_ahead(ORG, an_app())
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01), stores.borrow(ORG, an_app()):
+            pass
+    opener.gate.set()
+
+    async with stores.borrow(ORG, an_app()):
+        assert len(opener.opened) == 1
+
+
+async def test_a_new_revision_is_opened_anew_and_the_old_one_closed(stores: OpenStores, opener: Opener) -> None:
+    async with stores.borrow(ORG, an_app()) as old, stores.borrow(ORG, an_app(revision=2)) as new:
+        assert old.repository is not new.repository
+        assert not is_closed(old.repository)
+
+    assert [is_closed(r) for r in opener.opened] == [True, False]
+
+
+async def test_the_least_recently_used_is_closed_when_there_are_too_many(stores: OpenStores, opener: Opener) -> None:
+    for name in ("a", "b", "a", "c"):
+        async with stores.borrow(ORG, an_app(name)):
+            pass
+
+    a, b, c = opener.opened
+    assert [is_closed(r) for r in (a, b, c)] == [False, True, False]
+
+
+async def test_what_failed_to_open_is_tried_again(stores: OpenStores, opener: Opener) -> None:
+    opener.password = "wrong"
+    with pytest.raises(PassphraseWrong):
+        async with stores.borrow(ORG, an_app()):
+            pass
+
+    opener.password = PASSWORD
+    async with stores.borrow(ORG, an_app()):
+        assert len(opener.opened) == 1
+
+
+async def test_a_store_found_damaged_is_opened_anew(stores: OpenStores, opener: Opener) -> None:
+    with pytest.raises(Damaged):
+        async with stores.borrow(ORG, an_app()):
+            raise Damaged("pack", "x", why="for a test")
+
+    async with stores.borrow(ORG, an_app()):
+        assert len(opener.opened) == 2
+    assert is_closed(opener.opened[0])
+
+
+async def test_a_dropped_store_is_closed_once_nobody_reads(stores: OpenStores, opener: Opener) -> None:
+    async with stores.borrow(ORG, an_app()) as store:
+        stores.drop("store")
+        assert not is_closed(store.repository)
+
+    assert is_closed(opener.opened[0])

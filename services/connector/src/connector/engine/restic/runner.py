@@ -102,6 +102,8 @@ class Runner:
         patience_seconds: float | None = None,
     ) -> int:
         """Run to the end; its exit code, one of `good`. Raises the `EngineError` behind any other, or `Cancelled`."""
+        if cancel is not None and cancel.is_set():
+            raise Cancelled
         listener = listener or Listener()
         scrub = Scrubber(store.secrets)
         patience = self._settings.open_patience_seconds if patience_seconds is None else patience_seconds

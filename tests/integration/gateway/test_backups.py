@@ -305,3 +305,28 @@ async def test_badges_do_not_open_the_internal_doors(platform: Platform, api: Cl
         for service, path in (("catalog", "/internal/inventories"), ("assignment", "/internal/apps")):
             answer = await http.get(f"http://127.0.0.1:{platform.ports[service]}{path}")
             assert answer.status_code == 401, service
+
+
+async def test_old_restore_points_are_read_through_a_store_made_again(platform: Platform, api: Client) -> None:
+    root = platform.files / "kept"
+    root.mkdir()
+    (root / "letter.txt").write_text("still here")
+    source, old = await connectors(platform, api, root)
+    await api.finished((await api.post("/scheduling/scheduler/run", a_run(source, old)))["id"])
+    urn_id = (await api.get(f"/connectors/{source}"))["resource"]["urn_id"]
+    fields = {"root": str(platform.files / f"store-of-{root.name}"), "passphrase": "a passphrase"}
+    assert (await api.call("DELETE", f"/connectors/{old}")).status_code == 204
+    new = (await api.connector("store", urn_id, fields))["id"]
+    assert (await api.post(f"/connectors/{new}/stores/create"))["adopted"] is True
+
+    async def browsable() -> Json | None:
+        points: list[Json] = (await api.get(f"/snapshots/store/{new}"))["items"]
+        return points[0] if points and points[0]["browsable"] else None
+
+    point = await eventually_async(browsable, 30)
+    assert point
+    path = f"/snapshots/{point['snapshot_id']}/content?path=/letter.txt"
+    assert (await api.call("GET", path)).text == "still here"
+    broken = await api.connector("store", urn_id, fields | {"passphrase": "another"})
+    assert (await api.problem("POST", f"/connectors/{broken['id']}/stores/create"))["code"] == "passphrase_wrong"
+    assert (await api.call("GET", path)).text == "still here"

@@ -134,6 +134,19 @@ async def test_two_stores_may_hold_the_same_restore_point(world: World, point: R
     assert (found.restore_point.store_id, found.browsable) == (point.store_id, True)
 
 
+async def test_the_newest_store_is_the_likeliest_to_be_there_still(world: World) -> None:
+    old, new, unlisted = new_store(), new_store(), new_store()
+    told = a_point(old, TREE)
+    for store in (old, new):
+        await world.hold(told.model_copy(update={"store_id": store}), TREE)
+    unlisted_twin = told.model_copy(update={"store_id": unlisted})
+    await usecases.note_created(world.store, wrapped(created(unlisted_twin)))
+    same = await usecases.list_same(world.store, ORG, told.snapshot_id)
+    assert [p.restore_point.store_id for p in same] == [new, old, unlisted]
+    assert (await usecases.get_point(world.store, ORG, told.snapshot_id)) == same[0]
+    assert await usecases.list_same(world.store, OTHER, told.snapshot_id) == []
+
+
 async def test_another_organization_finds_nothing(world: World, point: RestorePoint) -> None:
     with pytest.raises(NotFound, match="snapshot_not_found"):
         await usecases.get_point(world.store, OTHER, point.snapshot_id)

@@ -155,10 +155,15 @@ class Owners:
         answer = await self.restore_index.get("/internal/restore-points", who.caller(), {"store_id": store_id})
         return list(_page(KnownRestorePoint, answer).items)
 
-    async def restore_point(self, who: Visitor, snapshot_id: str) -> KnownRestorePoint:
-        """One restore point."""
-        path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}"
-        return KnownRestorePoint.model_validate(await self.restore_index.get(path, who.caller()))
+    async def same_restore_points(self, who: Visitor, snapshot_id: str) -> list[KnownRestorePoint]:
+        """One restore point, in each store that shares its repository; the likeliest to be usable first."""
+        _segment(snapshot_id, missing="snapshot")
+        params = {"snapshot_id": snapshot_id}
+        answer = await self.restore_index.get("/internal/restore-points", who.caller(), params)
+        found = _page(KnownRestorePoint, answer).items
+        if not found:
+            raise NotFound("snapshot_not_found", "There is no such restore point.")
+        return list(found)
 
     async def files(self, who: Visitor, snapshot_id: str, query: str) -> dict[str, Any]:
         """A page of a directory as the index tells it; `query` is a finished query string."""

@@ -1,11 +1,12 @@
 """Restore points: the index knows them and their directories, the workers read their files."""
 
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from urllib.parse import quote, quote_from_bytes
 
 import httpx
+from chassis.errors import CairnError
 from chassis.telemetry import span
 
 from gateway.usecases.owners import KnownRestorePoint, Owners
@@ -36,16 +37,37 @@ class Snapshots:
     async def content(
         self, who: Visitor, snapshot_id: str, path: bytes, *, method: str, headers: Mapping[str, str]
     ) -> AsyncIterator[httpx.Response]:
-        """One file, as the worker streams it; a 412 or 416 comes as what it is."""
-        with span("gateway.open_file"):
-            point = await self.owners.restore_point(who, snapshot_id)
-            place = f"/internal/stores/{quote(point.store_id, safe='')}/snapshots/{quote(snapshot_id, safe='')}/content"
-            stream = self.owners.connector.stream(
-                f"{place}?path={quote_from_bytes(path, safe='')}",
-                who.caller(),
-                method=method,
-                headers={"accept-encoding": "identity", **headers},
-                expected=REFUSED_RANGES,
-            )
-            async with stream as answer:
-                yield answer
+        """One file, as the worker streams it; a 412 or 416 comes as what it is.
+
+        Stores may share a repository: the first one that can be read is used.
+        """
+        refusals: list[CairnError] = []
+        async with AsyncExitStack() as opened:
+            with span("gateway.open_file"):
+                for point in await self.owners.same_restore_points(who, snapshot_id):
+                    stream = self._stream(who, point, path, method=method, headers=headers)
+                    try:
+                        answer = await opened.enter_async_context(stream)
+                        break
+                    except CairnError as error:
+                        refusals.append(error)
+                else:
+                    raise most_telling(refusals)
+            yield answer
+
+    def _stream(
+        self, who: Visitor, point: KnownRestorePoint, path: bytes, *, method: str, headers: Mapping[str, str]
+    ) -> AbstractAsyncContextManager[httpx.Response]:
+        place = f"/internal/stores/{quote(point.store_id, safe='')}/snapshots/{quote(point.snapshot_id, safe='')}"
+        return self.owners.connector.stream(
+            f"{place}/content?path={quote_from_bytes(path, safe='')}",
+            who.caller(),
+            method=method,
+            headers={"accept-encoding": "identity", **headers},
+            expected=REFUSED_RANGES,
+        )
+
+
+def most_telling(refusals: Sequence[CairnError]) -> CairnError:
+    """Why none of some stores gave a file: what one that is still there says, rather than that another is gone."""
+    return next((r for r in refusals if r.code != "app_not_found"), refusals[0])

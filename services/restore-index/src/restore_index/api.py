@@ -33,9 +33,15 @@ def build_api(store: Store, tokens: Tokens, *, checks: Mapping[str, Check]) -> F
 
     @app.get("/internal/restore-points")
     async def list_points(
-        caller: Annotated[Caller, Depends(read_caller)], store_id: AppId | None = None
+        caller: Annotated[Caller, Depends(read_caller)],
+        store_id: AppId | None = None,
+        snapshot_id: SnapshotId | None = None,
     ) -> dict[str, Any]:
-        found = await usecases.list_points(store, caller.organization_id, store_id)
+        org = caller.organization_id
+        if snapshot_id is not None:
+            found = await usecases.list_same(store, org, snapshot_id)
+        else:
+            found = await usecases.list_points(store, org, store_id)
         return {"items": [show_point(point) for point in found]}
 
     @app.get("/internal/restore-points/{snapshot_id}")

@@ -32,14 +32,21 @@ def measure(told: RestorePoint, root: Below | None) -> Totals:
 
 
 def choose_point(found: list[Point], snapshot_id: SnapshotId) -> Point:
-    """Which restore point an id means: two stores may share a repository, then one that can be browsed.
+    """Which restore point an id means: two stores may share a repository, then the likeliest to be usable.
 
     Raises `NotFound` (`snapshot_not_found`).
     """
-    chosen = next((p for p in found if p.browsable), None) or next(iter(found), None)
-    if chosen is None:
+    if not found:
         raise NotFound("snapshot_not_found", f"There is no restore point {snapshot_id[:64]!r}.")
-    return chosen
+    return likeliest_first(found)[0]
+
+
+def likeliest_first(same: list[Point]) -> list[Point]:
+    """One restore point in several stores: those that can be browsed first, then those in the newest store.
+
+    An older store may have been removed since; nobody tells the index.
+    """
+    return sorted(same, key=lambda p: (p.browsable, p.restore_point.store_id), reverse=True)
 
 
 def require_browsable(point: Point) -> Point:

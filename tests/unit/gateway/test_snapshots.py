@@ -1,0 +1,66 @@
+"""Files of restore points, when several stores share a repository."""
+
+import httpx
+import pytest
+from chassis.errors import CairnError
+from contracts.values import OrganizationId
+from gateway.usecases.snapshots import Snapshots
+from gateway.usecases.visitors import Visitor
+
+from tests.unit.gateway.services import a_problem, owners_of
+
+WHO = Visitor(account_id="someone", organization_id=OrganizationId("org"))
+SNAPSHOT = "5f" * 32
+Stores = dict[str, httpx.Response]
+
+
+def point(store_id: str) -> dict[str, object]:
+    return {"snapshot_id": SNAPSHOT, "store_id": store_id, "tree_id": "t", "time": "2026-11-23T08:00:00Z"}
+
+
+def snapshots(stores: Stores) -> Snapshots:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/internal/restore-points":
+            assert request.url.params["snapshot_id"] == SNAPSHOT
+            return httpx.Response(200, json={"items": [point(s) for s in stores]})
+        return stores[request.url.path.split("/")[3]]
+
+    return Snapshots(owners_of(answer))
+
+
+async def download(stores: Stores) -> bytes:
+    async with snapshots(stores).content(WHO, SNAPSHOT, b"/a", method="GET", headers={}) as answer:
+        return await answer.aread()
+
+
+@pytest.mark.parametrize(
+    "unusable",
+    [
+        a_problem(404, "app_not_found"),
+        a_problem(422, "passphrase_wrong"),
+        a_problem(503, "store_unreachable"),
+        a_problem(404, "snapshot_not_found"),
+    ],
+)
+async def test_file_is_read_through_another_store_of_the_same_repository(unusable: httpx.Response) -> None:
+    assert await download({"first": unusable, "second": httpx.Response(200, content=b"whole")}) == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "told"),
+    [
+        ("app_not_found", "path_not_found", "path_not_found"),
+        ("path_not_found", "app_not_found", "path_not_found"),
+        ("path_not_found", "passphrase_wrong", "path_not_found"),
+        ("app_not_found", "app_not_found", "app_not_found"),
+    ],
+)
+async def test_what_a_store_that_is_there_says_is_told(first: str, second: str, told: str) -> None:
+    with pytest.raises(CairnError) as raised:
+        await download({"first": a_problem(404, first), "second": a_problem(404, second)})
+    assert raised.value.code == told
+
+
+async def test_restore_point_of_no_store_is_not_there() -> None:
+    with pytest.raises(CairnError, match="snapshot_not_found"):
+        await download({})

@@ -259,6 +259,8 @@ async def test_wrong_runs_are_refused(platform: Platform, api: Client, backup: B
         ({"type": "dance", "origin_id": backup.source}, 400),
         ({"type": "backup", "origin_id": backup.source}, 400),
         (a_run("nothing", backup.store), 404),
+        (a_run("nothing/", backup.store), 404),
+        (a_run(backup.source, "a/b"), 404),
         (a_run(backup.source, "nothing"), 404),
         (a_run(backup.store, backup.source), 400),
         (a_run(backup.source, backup.store, config={"labels": "x"}), 400),

@@ -134,6 +134,7 @@ async def test_parameters_of_the_wrong_form_are_named(http: httpx.AsyncClient) -
 async def test_unknown_routes_and_methods_are_problems_too(http: httpx.AsyncClient) -> None:
     assert problem(await http.get("/nothing"), 404)["code"] == "route_not_found"
     assert problem(await http.delete("/bodies"), 405)["code"] == "method_not_allowed"
+    assert problem(await http.get("/numbers/1/"), 404)["code"] == "route_not_found"
 
 
 async def test_there_are_no_pages_about_an_internal_api(http: httpx.AsyncClient) -> None:

@@ -57,8 +57,8 @@ def _page(model: type[V], answer: Any) -> Page[V]:
 
 
 def _segment(identifier: str, *, missing: str) -> str:
-    """An id as a part of a path. Raises `NotFound` for what cannot be an id of ours, e.g. `..`."""
-    if not 0 < len(identifier) <= LONGEST_ID or identifier.strip(".") == "":
+    """An id as a part of a path. Raises `NotFound` for what cannot be an id of ours, e.g. `..` or `a/b`."""
+    if not 0 < len(identifier) <= LONGEST_ID or "/" in identifier or identifier.strip(".") == "":
         raise NotFound(f"{missing}_not_found", f"There is no such {missing}.")
     return quote(identifier, safe="")
 

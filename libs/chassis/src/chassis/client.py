@@ -76,7 +76,7 @@ class ServiceClient:
             except httpx.TransportError as error:
                 raise self._unavailable(error) from error
             current.set_attribute(names.HTTP_STATUS, response.status_code)
-            if response.status_code >= 400:
+            if response.status_code >= 300:
                 raise _error_of(response)
             return orjson.loads(response.content) if response.content else None
 

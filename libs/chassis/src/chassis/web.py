@@ -163,7 +163,9 @@ async def readiness(checks: Mapping[str, Check]) -> JSONResponse:
 
 def build_internal_api(title: str, *, checks: Mapping[str, Check]) -> FastAPI:
     """An API for other processes of Cairn: problems and health installed, no documentation pages."""
-    app = FastAPI(title=title, docs_url=None, redoc_url=None, openapi_url=None, telemetry=UNTRACED)
+    app = FastAPI(
+        title=title, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False, telemetry=UNTRACED
+    )
     install_problems(app)
     install_health(app, checks)
     return app

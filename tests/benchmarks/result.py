@@ -61,9 +61,8 @@ def table(results: Sequence[Result]) -> str:
 
 
 def write(results: Sequence[Result], path: Path) -> None:
-    """Write the rows as JSON, replacing those of the same name, keeping the others."""
+    """Write the rows of one run as JSON in place of what an earlier run left; a reader sees the old or the new."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = [] if not path.exists() else json.loads(path.read_text())
-    new = {r.name: r.as_json() for r in results}
-    rows = [new.pop(row["name"], row) for row in kept] + list(new.values())
-    path.write_text(json.dumps(rows, indent=2) + "\n")
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps([r.as_json() for r in results], indent=2) + "\n")
+    fresh.replace(path)

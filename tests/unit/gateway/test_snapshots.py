@@ -64,3 +64,18 @@ async def test_what_a_store_that_is_there_says_is_told(first: str, second: str, 
 async def test_restore_point_of_no_store_is_not_there() -> None:
     with pytest.raises(CairnError, match="snapshot_not_found"):
         await download({})
+
+
+async def test_conditions_reach_the_worker_byte_for_byte() -> None:
+    heard: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        heard.append(request)
+        return httpx.Response(200, json={"items": [point("store")]})
+
+    sent = {"if-none-match": '"caf\xe9"', "range": "bytes=0-1"}
+    async with Snapshots(owners_of(answer)).content(WHO, SNAPSHOT, b"/a", method="GET", headers=sent):
+        pass
+    told = dict(heard[-1].headers.raw)
+    assert told[b"if-none-match"] == b'"caf\xe9"'
+    assert told[b"range"] == b"bytes=0-1"

@@ -47,13 +47,12 @@ class ServiceClient:
         headers: Mapping[str, str],
         expected: frozenset[int] = frozenset(),
     ) -> AsyncIterator[httpx.Response]:
-        """An answer whose body is read as it comes.
+        """An answer whose body is read as it comes. Texts of `headers` stand for bytes (Latin-1), as servers read them.
 
         Raises like `get` for any status of 400 or more, but for those in `expected`.
         """
-        request = self._http.build_request(
-            method, f"{self._base_url}{path}", params=params, headers={**self._headers(caller), **headers}
-        )
+        sent = httpx.Headers({**self._headers(caller), **headers}, encoding="latin-1")
+        request = self._http.build_request(method, f"{self._base_url}{path}", params=params, headers=sent)
         try:
             response = await self._http.send(request, stream=True)
         except httpx.TransportError as error:

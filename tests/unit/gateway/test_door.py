@@ -17,7 +17,7 @@ from gateway.api.documents import describe
 from gateway.api.layers import Door
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 LIMIT = 1000
 
@@ -67,36 +67,78 @@ async def test_empty_body_stays_empty(door: httpx.AsyncClient, content: bytes) -
     assert (await door.post("/x", content=content, headers={"content-type": "application/json"})).json()["body"] == ""
 
 
-@pytest.mark.parametrize(
-    ("content", "code"),
-    [
-        (b'{"a": ', "json_invalid"),
-        (b"\xff\xfe", "json_invalid"),
-        (b'{"a": "\\ud800"}', "json_invalid"),
-        (b"[" * 900, "json_invalid"),
-        (b'{"a": NaN}', "json_invalid"),
-        (b'{"a": ["x\\u0000"]}', "request_invalid"),
-        (b'{"x\\u0000": 1}', "request_invalid"),
-        (b"x" * (LIMIT + 1), "body_too_large"),
-    ],
-)
-async def test_unusable_bodies_are_answered_at_the_door(door: httpx.AsyncClient, content: bytes, code: str) -> None:
-    answer = await door.post("/x", content=content)
+UNUSABLE = [
+    (b'{"a": ', "json_invalid"),
+    (b"\xff\xfe", "json_invalid"),
+    (b'{"a": "\\ud800"}', "json_invalid"),
+    (b"[" * 900, "json_invalid"),
+    (b'{"a": NaN}', "json_invalid"),
+    (b'{"a": ["x\\u0000"]}', "request_invalid"),
+    (b'{"x\\u0000": 1}', "request_invalid"),
+    (b"[" * 490 + b'"\\u0000"' + b"]" * 490, "request_invalid"),
+    (b"x" * (LIMIT + 1), "body_too_large"),
+]
+
+
+@pytest.mark.parametrize(("content", "code"), UNUSABLE)
+@pytest.mark.parametrize("path", ["apikey", "password"])
+async def test_unusable_bodies_are_told(app: FastAPI, content: bytes, code: str, path: str) -> None:
+    async with client(app) as http:
+        answer = await http.post(f"/api/v1/auth/login/{path}", content=content)
     assert answer.status_code == (413 if code == "body_too_large" else 400)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["code"] == code
+
+
+@pytest.mark.parametrize(("content", "code"), UNUSABLE)
+async def test_without_badge_nothing_is_said_about_the_body(app: FastAPI, content: bytes, code: str) -> None:
+    async with client(app) as http:
+        for path in ("/connectors/x/stores/create", "/account/organizations/x/connectors", "/auth/badge"):
+            answer = await http.post(f"/api/v1{path}", content=content)
+            assert (answer.status_code, answer.json()["code"]) == (401, "token_missing"), (path, code)
+
+
+async def test_deeply_nested_nul_is_found() -> None:
+    content = b"[" * 1000 + b'"\\u0000"' + b"]" * 1000
+    async with client(build_api(None, {}, max_body_bytes=10_000)) as http:
+        answer = await http.post("/api/v1/auth/login/apikey", content=content)
+    assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
+
+
+async def test_body_that_breaks_off_reaches_no_route() -> None:
+    told = iter([{"type": "http.request", "body": b'{"a": 1}', "more_body": True}, {"type": "http.disconnect"}])
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return next(told)
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def never(scope: Scope, receive: Receive, send: Send) -> None:
+        pytest.fail("a route was reached")
+
+    scope = {"type": "http", "method": "POST", "path": "/x", "query_string": b"", "headers": []}
+    await Door(never, max_body_bytes=LIMIT)(scope, receive, send)
+    assert sent[0]["status"] == 400
+
+
+async def test_nul_in_a_header_is_refused(door: httpx.AsyncClient) -> None:
+    answer = await door.get("/x", headers={"idempotency-key": "a\0b"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
 
 
 async def test_escaped_backslash_before_zeros_is_no_nul(door: httpx.AsyncClient) -> None:
     assert (await door.post("/x", content=b'{"a": "\\\\u0000"}')).status_code == 200
 
 
-async def test_body_without_length_is_bounded_too(door: httpx.AsyncClient) -> None:
+async def test_body_without_length_is_bounded_too(app: FastAPI) -> None:
     async def endless() -> AsyncIterator[bytes]:
         for _ in range(LIMIT):
             yield b" " * 100
 
-    assert (await door.post("/x", content=endless())).status_code == 413
+    async with client(app) as http:
+        assert (await http.post("/api/v1/auth/login/apikey", content=endless())).status_code == 413
 
 
 @pytest.mark.parametrize(("path", "status"), [("/x%00y", 404), ("/x?q=%00", 400), ("/x?q=%0a", 200), ("/x%ff", 200)])

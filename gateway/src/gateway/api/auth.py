@@ -1,10 +1,11 @@
 """Logging in and going to another organization."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
 from gateway.api.bodies.accounts import ApiKeyLogin, BadgeExchange, PasswordLogin
 from gateway.api.documents import PUBLIC, problems
 from gateway.api.gate import Opened, Who
+from gateway.api.layers import check_body
 from gateway.api.views.accounts import BadgeView, MeView, me_view
 
 router = APIRouter(prefix="/api/v1")
@@ -15,6 +16,7 @@ router = APIRouter(prefix="/api/v1")
     tags=["auth"],
     summary="Log in with an API key",
     openapi_extra=PUBLIC,
+    dependencies=[Depends(check_body)],
     responses=problems(401, 413),
 )
 async def log_in_by_api_key(body: ApiKeyLogin, gate: Opened) -> BadgeView:
@@ -27,6 +29,7 @@ async def log_in_by_api_key(body: ApiKeyLogin, gate: Opened) -> BadgeView:
     tags=["auth"],
     summary="Log in with email and password",
     openapi_extra=PUBLIC,
+    dependencies=[Depends(check_body)],
     responses=problems(401, 413),
 )
 async def log_in_by_password(body: PasswordLogin, gate: Opened) -> BadgeView:

@@ -9,6 +9,7 @@ from chassis.tokens import Tokens
 from chassis.web import bearer
 from fastapi import Depends, Header, Query, Request
 
+from gateway.api.layers import check_body
 from gateway.domain.intents import Intent
 from gateway.domain.rights import Right
 from gateway.store.accounts import Accounts
@@ -53,9 +54,11 @@ Opened = Annotated[Gate, Depends(gate_of)]
 
 
 async def visitor_of(request: Request, gate: Opened) -> Visitor:
-    """Who is asking. Raises `Unauthorized` without a valid badge."""
+    """Who is asking. Raises `Unauthorized` without a valid badge, then what is wrong with the body."""
     token = bearer(request)
-    return await gate.visitors.recognize(gate.badges.read(token))
+    visitor = await gate.visitors.recognize(gate.badges.read(token))
+    check_body(request)
+    return visitor
 
 
 Who = Annotated[Visitor, Depends(visitor_of)]

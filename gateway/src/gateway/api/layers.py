@@ -3,21 +3,26 @@
 import re
 
 import orjson
+from chassis.errors import Invalid
 from chassis.texts import is_storable
 from chassis.web import problem_response
 from contracts.outcomes import Problem
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ODD_QUERY = re.compile(rb"%00|[\x00-\x20\x7f]")
 _MAYBE_NUL = b"\\u0000"
+_FAULT = "cairn.body_fault"
 
 
 class Door:
     """ASGI layer inside the application.
 
-    `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says; one that is too
-    large, malformed, or holds what no database keeps is answered here.
+    `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says. One that is too large,
+    malformed, or holds what no database keeps becomes an empty one with a fault, which `check_body` tells: who may not
+    come in does not learn of it.
     """
 
     def __init__(self, app: ASGIApp, *, max_body_bytes: int) -> None:
@@ -30,40 +35,52 @@ class Door:
             await self._app(scope, receive, send)
             return
         _tidy(scope)
-        problem = _path_problem(scope)
+        problem = _head_problem(scope)
         if problem is None and scope["method"] in _WITH_BODY:
-            body = await self._read(receive)
-            problem = self._body_problem(body)
-            if problem is None and body is not None:
-                _call_it_json(scope)
-                receive = _replay(body, receive)
+            try:
+                receive = _replay(await self._body(scope, receive), receive)
+            except ClientDisconnect:
+                problem = Problem(code="body_incomplete", detail="The request body ended before it was complete.")
         if problem is None:
             await self._app(scope, receive, send)
-            return
-        status = 413 if problem.code == "body_too_large" else None
-        await problem_response(problem, instance=scope["path"], status=status)(scope, receive, send)
+        else:
+            await problem_response(problem, instance=scope["path"])(scope, receive, send)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        body = await self._read(receive)
+        scope[_FAULT] = self._fault_of(body)
+        _call_it_json(scope)
+        return b"" if scope[_FAULT] or body is None else body
 
     async def _read(self, receive: Receive) -> bytes | None:
-        """The whole body; None when it is too large."""
+        """The whole body; None when it is too large. Raises `ClientDisconnect` when it breaks off."""
         body = bytearray()
         while True:
             message = await receive()
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
             body += message.get("body", b"")
             if len(body) > self._max:
                 return None
             if not message.get("more_body", False):
                 return bytes(body)
 
-    def _body_problem(self, body: bytes | None) -> Problem | None:
+    def _fault_of(self, body: bytes | None) -> Exception | None:
         if body is None:
-            return Problem(code="body_too_large", detail=f"A request body must not exceed {self._max} bytes.")
+            return HTTPException(413, f"A request body must not exceed {self._max} bytes.")
         try:
             parsed = orjson.loads(body) if body.strip() else None
         except ValueError:
-            return Problem(code="json_invalid", detail="The request body is not valid JSON.")
+            return Invalid("json_invalid", "The request body is not valid JSON.")
         if _MAYBE_NUL in body and not _is_storable(parsed):
-            return Problem(code="request_invalid", detail="A text in the request body holds a NUL character.")
+            return Invalid("request_invalid", "A text in the request body holds a NUL character.")
         return None
+
+
+def check_body(request: Request) -> None:
+    """Raise what is wrong with the body of a request, if anything is."""
+    if fault := request.scope.get(_FAULT):
+        raise fault
 
 
 def _tidy(scope: Scope) -> None:
@@ -72,20 +89,28 @@ def _tidy(scope: Scope) -> None:
         scope["path"], scope["raw_path"] = path, path.encode()
 
 
-def _path_problem(scope: Scope) -> Problem | None:
+def _head_problem(scope: Scope) -> Problem | None:
     if not is_storable(scope["path"]):
         return Problem(code="route_not_found", kind="not_found", detail="Nothing is here.")
     if _ODD_QUERY.search(scope["query_string"]):
-        return Problem(code="request_invalid", detail="The query string holds characters that it must not.")
+        return Problem(code="request_invalid", kind="invalid", detail="The query string holds what it must not.")
+    if any(b"\x00" in value for _, value in scope["headers"]):
+        return Problem(code="request_invalid", kind="invalid", detail="A header holds a NUL character.")
     return None
 
 
 def _is_storable(value: object) -> bool:
-    if isinstance(value, dict):
-        return all(is_storable(k) and _is_storable(v) for k, v in value.items())
-    if isinstance(value, list):
-        return all(map(_is_storable, value))
-    return not isinstance(value, str) or is_storable(value)
+    """Whether all texts of a JSON value are. A stack, as a value may be nested deeper than calls may."""
+    left = [value]
+    while left:
+        part = left.pop()
+        if isinstance(part, dict):
+            left += [*part.keys(), *part.values()]
+        elif isinstance(part, list):
+            left += part
+        elif isinstance(part, str) and not is_storable(part):
+            return False
+    return True
 
 
 def _call_it_json(scope: Scope) -> None:

@@ -43,7 +43,7 @@ _TITLES = {
     503: "Unavailable",
 }
 _HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
-_CODES = {400: "request_invalid", 404: "route_not_found", 405: "method_not_allowed"}
+_CODES = {400: "request_invalid", 404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own telemetry stays off: `Edge` has the server span and the duration."""
 

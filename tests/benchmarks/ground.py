@@ -62,11 +62,11 @@ class Ground:
         client.login()
         return client
 
-    def by_hand(self, repository: Path, *arguments: str, cwd: Path | None = None) -> bytes:
-        """Run restic as a person would, with a warm cache of its own."""
+    def by_hand(self, repository: Path, *arguments: str, cwd: Path | None = None) -> None:
+        """Run restic as a person would, with a warm cache of its own. What it prints is kept nowhere."""
         environment = {**os.environ, "RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(self.root / "restic-cache")}
         command = [str(self.restic), "-r", str(repository), *arguments]
-        return subprocess.run(command, env=environment, cwd=cwd, check=True, stdout=subprocess.PIPE).stdout
+        subprocess.run(command, env=environment, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
 
     def connector(self, api: Api, kind: str, path: Path) -> str:
         """A new directory app."""

@@ -11,6 +11,7 @@ from tests.benchmarks.result import Result, median, percentile
 
 REQUESTS = 400
 PEER_RUNS = 5
+INDEXED_WITHIN_SECONDS = 1800
 
 
 class BigRestorePoint:
@@ -31,7 +32,8 @@ class BigRestorePoint:
 
 
 def _wait_until_browsable(api: Api, store: str) -> str:
-    while True:
+    until = time.monotonic() + INDEXED_WITHIN_SECONDS
+    while time.monotonic() < until:
         points = api.snapshots(store)
         try:
             if points and api.get(f"/snapshots/{points[0]['snapshot_id']}/files?path=/"):
@@ -40,15 +42,17 @@ def _wait_until_browsable(api: Api, store: str) -> str:
             if problem.status != 503:
                 raise
         time.sleep(0.05)
+    raise TimeoutError(f"the restore point could not be browsed within {INDEXED_WITHIN_SECONDS} s")
 
 
 def index_cold(big: BigRestorePoint) -> Result:
     """Index it, nothing known before, until browsable; beside `restic ls --json` of it."""
-    peer = median([timed(lambda: big.ground.by_hand(big.repository, "ls", "--json", "latest")) for _ in range(3)])
+    peer = min(timed(lambda: big.ground.by_hand(big.repository, "ls", "--json", "latest")) for _ in range(3))
     entries = len(big.directories) * 100
     return Result(
         "index_cold", big.indexed_seconds, "s", "ratio >= 1", peer="restic ls --json", peer_value=peer,
-        detail=f"{entries} entries; from asking to adopt the store until its root opens through the gateway",
+        detail=f"{entries} entries; from asking to adopt the store until its root opens through the gateway, once; "
+        "the peer's best of three",
     )  # fmt: skip
 
 

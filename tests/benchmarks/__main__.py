@@ -1,6 +1,7 @@
 """`python -m tests.benchmarks [--only NAME]`: measure, print a table, write `build/bench.json`."""
 
 import argparse
+import logging
 import os
 import platform as machine
 import tempfile
@@ -37,6 +38,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--only", help="name of one benchmark")
     only = parser.parse_args().only
+    logging.getLogger("faststream").setLevel(logging.ERROR)
     scale = float(os.environ.get("SCALE", "1"))
     memory = psutil.virtual_memory().total / 2**30
     print(

@@ -72,19 +72,19 @@ async def test_what_takes_longer_becomes_an_operation(platform: Platform, api: C
         answer = await api.call("POST", api.org("/inventories/self-managed"), json={"name": "patience"})
         assert answer.status_code == 202
         operation = answer.json()
-        assert (operation["status"], operation["operation_id"]) == ("running", operation["id"])
-        assert answer.headers["location"] == f"/api/v1/operations/{operation['id']}"
-        still = await api.get(f"/operations/{operation['id']}")
+        assert operation["status"] == "running"
+        assert answer.headers["location"] == f"/api/v1/operations/{operation['operation_id']}"
+        still = await api.get(f"/operations/{operation['operation_id']}")
         assert (still["status"], still["result"], still["problem"]) == ("running", None, None)
         platform.running["gateway"].kill()
         platform.start("gateway")
     finally:
         catalog.send_signal(signal.SIGCONT)
     await platform.ready()
-    done = await over(api, operation["id"])
-    assert done["status"] == "succeeded"
-    assert (await api.get(f"/inventories/{done['result']['id']}"))["name"] == "patience"
-    assert await over(api, operation["id"]) == done
+    done = await over(api, operation["operation_id"])
+    assert (done["status"], done["result"]) == ("succeeded", {"id": operation["id"]})
+    assert (await api.get(f"/inventories/{operation['id']}"))["name"] == "patience"
+    assert await over(api, operation["operation_id"]) == done
 
 
 async def test_refused_operation_tells_why(platform: Platform, api: Client) -> None:
@@ -98,7 +98,7 @@ async def test_refused_operation_tells_why(platform: Platform, api: Client) -> N
         assert answer.status_code == 202
     finally:
         catalog.send_signal(signal.SIGCONT)
-    done = await over(api, answer.json()["id"])
+    done = await over(api, answer.json()["operation_id"])
     assert (done["status"], done["problem"]["code"]) == ("failed", "urn_taken")
 
 

@@ -7,7 +7,12 @@ import pytest
 from chassis.errors import PermanentError
 from chassis.records import MemoryRecords
 from chassis.sealing import Sealer
+from contracts.assignment import AppRef
+from contracts.catalog import CreateInventory, RemoveResource
 from contracts.connector import BackupSummary
+from contracts.messages import Command, Message
+from contracts.scheduler import RunTask, Task
+from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.api.views.base import page, stamp
 from gateway.api.views.connectors import connector_view
 from gateway.api.views.inventories import resource_view
@@ -130,9 +135,36 @@ def test_restore_point_shows_what_the_index_counted() -> None:
 
 
 def test_operation_runs_until_it_ended() -> None:
-    assert shown(operation_view(Operation("o")))["status"] == "running"
-    done = shown(operation_view(Operation("o", End(result={"id": "x"}))))
+    command = CreateInventory(organization_id=ORG, inventory_id=InventoryId("x"), name="n", type="self-managed")
+    assert shown(operation_view(Operation("o", command))) == {
+        "id": "x",
+        "operation_id": "o",
+        "status": "running",
+        "result": None,
+        "problem": None,
+    }
+    done = shown(operation_view(Operation("o", command, End(result={"id": "x"}))))
     assert (done["status"], done["result"], done["problem"]) == ("succeeded", {"id": "x"}, None)
+
+
+def test_operation_names_what_its_request_is_about() -> None:
+    task = Task(type="backup", origin=AppRef(id=AppId("s"), revision=1, kind="source", name="s"))
+    run = RunTask(organization_id=ORG, job_id=JobId("j"), run_id=RunId("r"), task=task)
+    view = shown(operation_view(Operation("o", run, End(result={"run_id": "r", "job_id": "j"}))))
+    assert (view["id"], view["result"]) == ("r", {"id": "r", "run_id": "r", "job_id": "j"})
+    removal = RemoveResource(organization_id=ORG, inventory_id=InventoryId("i"), resource_id=ResourceId("u"))
+    view = shown(operation_view(Operation("o", removal)))
+    assert (view["id"], view["urn_id"]) == ("u", "u")
+
+
+def test_every_command_of_the_gateway_has_a_handle() -> None:
+    for command in every_subclass(Command):
+        assert {"run_id", "resource_id", "inventory_id", "app_id", "job_id"} & command.model_fields.keys(), command
+
+
+def every_subclass(kind: type[Message]) -> list[type[Message]]:
+    found = [k for child in kind.__subclasses__() for k in every_subclass(child)]
+    return found or [kind]
 
 
 def test_page_counts_all_and_holds_some() -> None:

@@ -4,6 +4,10 @@ import hashlib
 import uuid
 from dataclasses import dataclass
 
+from contracts.messages import Message
+
+_HANDLES = ("run_id", "resource_id", "inventory_id", "app_id", "job_id")
+
 
 @dataclass(frozen=True)
 class Intent:
@@ -24,3 +28,8 @@ def sibling_id(made: str, what: str) -> str:
     bits = bits & ~(0xF << 76) | 0x7 << 76
     bits = bits & ~(0x3 << 62) | 0x2 << 62
     return str(uuid.UUID(int=bits))
+
+
+def handle_of(command: Message) -> str:
+    """Id by which a client names what a command is about; of a creation, the id of the new object."""
+    return next(str(getattr(command, name)) for name in _HANDLES if name in type(command).model_fields)

@@ -30,6 +30,7 @@ class Operation:
     """An operation as a client polls it; `end` None while it runs."""
 
     id: str
+    command: Message
     end: End | None = None
 
 
@@ -45,19 +46,19 @@ class Operations:
         """Keep a command and go on listening for its outcome."""
         await self._requests.begin(command)
         self._listen(command)
-        return Operation(command.id)
+        return Operation(command.id, command.data)
 
     async def poll(self, who: Visitor, operation_id: str) -> Operation:
         """How an operation stands; waits up to `POLL_SECONDS` for its end. Raises `NotFound`."""
         org = who.organization_id
+        command = await self._requests.command(org, operation_id)
+        if command is None:
+            raise NotFound("operation_not_found", "There is no such operation.")
         end = await self._requests.ended(org, operation_id)
         if end is None:
-            command = await self._requests.command(org, operation_id)
-            if command is None:
-                raise NotFound("operation_not_found", "There is no such operation.")
             await asyncio.wait([self._listen(command)], timeout=POLL_SECONDS)
             end = await self._requests.ended(org, operation_id)
-        return Operation(operation_id, end)
+        return Operation(operation_id, command.data, end)
 
     def _listen(self, command: Envelope[Message]) -> asyncio.Task[None]:
         task = self._waiting.get(command.id)

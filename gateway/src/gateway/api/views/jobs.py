@@ -1,16 +1,19 @@
 """Runs, jobs and operations."""
 
 from contracts.assignment import AppRef
+from contracts.catalog import ChangeResource, RegisterResource, RemoveResource
 from contracts.outcomes import Problem
 from contracts.scheduler import TaskOptions
 from pydantic import Field, JsonValue
 
 from gateway.api.views.base import Absent, Stamp, View, example
+from gateway.domain.intents import handle_of
 from gateway.domain.jobs import Job
 from gateway.usecases.operations import Operation
 
 RUN = "0198b1c2-0000-7000-8000-0000000000f0"
 JOB = "0198b1c2-0000-7000-8000-0000000000f1"
+_ABOUT_RESOURCES = (RegisterResource, ChangeResource, RemoveResource)
 _JOB_EXAMPLE = {
     "id": JOB,
     "run_id": RUN,
@@ -114,12 +117,24 @@ class JobStateView(View):
 
 
 class OperationView(View):
-    """A request that was not finished in time, or how it ended."""
+    """A request that was not finished in time, or how it ended.
 
-    model_config = example(id=JOB, operation_id=JOB, status="succeeded", result={"id": RUN}, problem=None)
+    `id` and `urn_id` are what the request's own answer would have said, so that a client may take one for the other.
+    """
 
-    id: str
-    operation_id: str
+    model_config = example(
+        id=RUN,
+        operation_id="0198b1c2-0000-7000-8000-0000000000f2",
+        status="succeeded",
+        result={"id": RUN, "run_id": RUN, "job_id": JOB},
+        problem=None,
+    )
+
+    id: str = Field(description="Id of what the request is about; of a creation: of the new object")
+    urn_id: str | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="The same, when that is a resource"
+    )
+    operation_id: str = Field(description="What to poll")
     status: str = Field(description="`running`, `succeeded` or `failed`")
     result: dict[str, JsonValue] | None = Field(default=None, description="What came of it, e.g. the new object's id")
     problem: JobProblemView | None = None
@@ -171,12 +186,13 @@ def state_view(job: Job) -> JobStateView:
 
 def operation_view(operation: Operation) -> OperationView:
     """How an operation stands."""
-    end = operation.end
+    end, handle = operation.end, handle_of(operation.command)
     status = "running" if end is None else "failed" if end.problem else "succeeded"
     return OperationView(
-        id=operation.id,
+        id=handle,
+        urn_id=handle if isinstance(operation.command, _ABOUT_RESOURCES) else None,
         operation_id=operation.id,
         status=status,
-        result=end.result if end else None,
+        result={"id": handle, **end.result} if end and end.result is not None else None,
         problem=_problem(end.problem if end else None),
     )

@@ -133,7 +133,9 @@ async def test_parameters_of_the_wrong_form_are_named(http: httpx.AsyncClient) -
 
 async def test_unknown_routes_and_methods_are_problems_too(http: httpx.AsyncClient) -> None:
     assert problem(await http.get("/nothing"), 404)["code"] == "route_not_found"
-    assert problem(await http.delete("/bodies"), 405)["code"] == "method_not_allowed"
+    wrong = await http.delete("/bodies")
+    assert problem(wrong, 405)["code"] == "method_not_allowed"
+    assert wrong.headers["allow"] == "POST"
     assert problem(await http.get("/numbers/1/"), 404)["code"] == "route_not_found"
 
 
@@ -175,6 +177,8 @@ async def test_the_log_names_the_place_of_an_unforeseen_error_not_its_text(
 
 async def test_health_tells_what_is_wrong(http: httpx.AsyncClient) -> None:
     assert (await http.get("/health/live")).status_code == 200
+    assert (await http.head("/health/live")).status_code == 200
+    assert (await http.head("/health/ready")).status_code == 503
     ready = await http.get("/health/ready")
     assert ready.status_code == 503
     assert "bad" in ready.text

@@ -157,7 +157,19 @@ async def test_calls_without_badge_are_401(app: FastAPI) -> None:
 async def test_unknown_route_and_wrong_method_are_problems(app: FastAPI) -> None:
     async with client(app) as http:
         assert (await http.get("/api/v1/nothing")).json()["code"] == "route_not_found"
-        assert (await http.patch("/api/v1/roles")).json()["code"] == "method_not_allowed"
+        for path, allowed in (
+            ("roles", "GET"),
+            ("connectors/x", "GET, POST, DELETE"),
+            ("snapshots/x/content", "GET, HEAD"),
+        ):
+            wrong = await http.patch(f"/api/v1/{path}")
+            assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+            assert wrong.headers["allow"] == allowed
+
+
+async def test_readiness_is_told_without_a_body_too(app: FastAPI) -> None:
+    async with client(app) as http:
+        assert (await http.head("/api/v1/health/ready")).status_code == 200
 
 
 async def test_documentation_loads_nothing_from_elsewhere(app: FastAPI) -> None:

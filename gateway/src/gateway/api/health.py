@@ -34,4 +34,5 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
         """Also at `/health/ready`. Ready when the database and all services answer."""
         return await readiness(checks)
 
+    router.head("/health/ready", include_in_schema=False)(read_readiness)
     return router

@@ -14,6 +14,7 @@ from fastapi.telemetry import TelemetryConfig
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import names
@@ -44,6 +45,7 @@ _TITLES = {
 }
 _HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 _CODES = {400: "request_invalid", 404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own telemetry stays off: `Edge` has the server span and the duration."""
 
@@ -75,6 +77,14 @@ def _listed(fields: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {detail}" for name, detail in fields.items())
 
 
+def _allowed(request: Request) -> str:
+    """The methods of all routes of a path: the framework tells those of the first one only."""
+    routes = request.app.router.routes
+    return ", ".join(
+        m for m in _METHODS if any(r.matches({**request.scope, "method": m})[0] is Match.FULL for r in routes)
+    )
+
+
 def install_problems(app: FastAPI) -> None:
     """Answer every error with a problem; of unforeseen ones nothing is told, and the log has the place."""
 
@@ -83,7 +93,10 @@ def install_problems(app: FastAPI) -> None:
             error = _validation_problem(error)
         if isinstance(error, HTTPException):
             problem = Problem(code=_CODES.get(error.status_code, "http_error"), detail=str(error.detail))
-            return problem_response(problem, instance=request.url.path, status=error.status_code)
+            response = problem_response(problem, instance=request.url.path, status=error.status_code)
+            if error.status_code == 405:
+                response.headers["Allow"] = _allowed(request)
+            return response
         if isinstance(error, PyMongoError):
             error = Unavailable("database_unavailable", "The database does not answer.")
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
@@ -144,11 +157,11 @@ class Edge:
 def install_health(app: FastAPI, checks: Mapping[str, Check]) -> None:
     """`/health/live` answers while the process runs; `/health/ready` when every check passes, else 503 naming it."""
 
-    @app.get("/health/live", include_in_schema=False)
+    @app.api_route("/health/live", methods=["GET", "HEAD"], include_in_schema=False)
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/health/ready", include_in_schema=False)
+    @app.api_route("/health/ready", methods=["GET", "HEAD"], include_in_schema=False)
     async def ready() -> JSONResponse:
         return await readiness(checks)
 

@@ -64,6 +64,5 @@ async def remove_inventory(inv: str, gate: Opened, who: Who, wanted: Wanted) -> 
 @router.get("/inventories/{inv}/sync", summary="Sync an inventory")
 async def sync_inventory(inv: str, gate: Opened, who: Who) -> SyncView:
     """Always 200: `ok` tells whether it could be synced. A self-managed inventory always is in sync."""
-    who.require(Right.RUN)
     error = await gate.inventories.sync(who, inv)
     return SyncView(ok=not error, error=error)

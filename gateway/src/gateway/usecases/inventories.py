@@ -20,6 +20,7 @@ from contracts.values import InventoryId, ResourceId
 
 from gateway.domain.apps import check_unused
 from gateway.domain.intents import Intent
+from gateway.domain.rights import Right
 from gateway.usecases.owners import CountedInventory, Owners, Page
 from gateway.usecases.visitors import Visitor
 
@@ -60,8 +61,12 @@ class Inventories:
             await self.commands.carry_out(command, command_id=intent.command_id)
 
     async def sync(self, who: Visitor, inventory_id: str) -> str:
-        """Why an inventory could not be synced; empty when it was. A self-managed one always is in sync."""
+        """Why an inventory could not be synced; empty when it was. A self-managed one always is in sync.
+
+        Clients expect an answer in all cases, so who may not sync is told in the same way.
+        """
         try:
+            who.require(Right.RUN)
             inventory = await self.owners.inventory(who, inventory_id)
         except CairnError as error:
             return error.detail

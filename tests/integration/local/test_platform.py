@@ -3,6 +3,7 @@
 import json
 import signal
 import stat
+import sys
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,9 @@ import psutil
 import pytest
 from cairn_local import control
 from cairn_local.errors import LocalError
+from cairn_local.health import is_healthy
 from cairn_local.paths import StateDir
+from cairn_local.ports import LOOPBACK, remember_ports
 from cairn_local.processes import Check, ProcessSpec, load_plan
 from cairn_local.supervisor.record import find_process, load_record
 from pymongo import MongoClient
@@ -156,6 +159,25 @@ def test_data_and_ports_are_still_there_after_down_and_up(platform: LocalPlatfor
     with MongoClient(addresses.mongodb_uri) as client:
         assert client.test.things.find_one({"_id": "kept"})
         client.drop_database("test")
+
+
+def test_guest_is_started_again_while_its_folder_exists(platform: LocalPlatform, tmp_path: Path) -> None:
+    folder = tmp_path / "guest"
+    folder.mkdir()
+    port = remember_ports(platform.state.ports, ["guest"])["guest"]
+    argv = (sys.executable, "-m", "http.server", str(port), "--bind", LOOPBACK, "--directory", str(folder))
+    env = environment_of(platform, "kafka")
+    address = f"{LOOPBACK}:{port}"
+    guest = ProcessSpec("guest", argv, env, Check("tcp", address), address, guest_of=str(folder))
+    control.supervise(platform.state, [*load_plan(platform.state.plan), guest])
+    control.wait_until_healthy(platform.state, [guest])
+    platform.down()
+    platform.up()
+    eventually(lambda: is_healthy(guest.check))
+    platform.down()
+    folder.rmdir()
+    platform.up()
+    assert "guest" not in {spec.name for spec in load_plan(platform.state.plan)}
 
 
 def test_another_port_reaches_the_credentials_file(platform: LocalPlatform) -> None:

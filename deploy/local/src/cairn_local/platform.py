@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from cairn_local import control
 from cairn_local.credentials import Credentials, load_credentials, refresh_url
@@ -55,7 +56,7 @@ def up(
     with file_lock(state.lock):
         had_credentials = state.credentials.exists()
         if control.is_running(state):
-            control.wait_until_healthy(state, load_plan(state.plan))
+            control.wait_until_healthy(state, [spec for spec in load_plan(state.plan) if not spec.guest_of])
         else:
             _start(state, reporter=reporter, services=services, environ=environ)
         addresses = load_addresses(state)
@@ -86,8 +87,13 @@ def _start(state: StateDir, *, reporter: Reporter, services: Sequence[Service], 
     ensure_keys(state)
     with reporter.step("Starting Cairn"), _stopped_on_failure(state):
         specs = _plan(state, toolbox, services=services, environ=environ)
-        control.supervise(state, specs)
+        control.supervise(state, [*specs, *_guests(state)])
         control.wait_until_healthy(state, specs)
+
+
+def _guests(state: StateDir) -> list[ProcessSpec]:
+    """What others put beside the platform and still have a use for. Nobody waits for them."""
+    return [spec for spec in load_plan(state.plan) if spec.guest_of and Path(spec.guest_of).is_dir()]
 
 
 @contextmanager

@@ -21,7 +21,10 @@ class Check:
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """One process: how to start it, when it is ready, how to stop it."""
+    """One process: how to start it, when it is ready, how to stop it.
+
+    A guest of the platform names the folder that it is about: later starts run it too while that folder exists.
+    """
 
     name: str
     argv: tuple[str, ...]
@@ -31,6 +34,7 @@ class ProcessSpec:
     after: tuple[str, ...] = field(default=())
     stop_signal: str = "SIGTERM"
     grace_seconds: float = 10.0
+    guest_of: str = ""
 
 
 def save_plan(path: Path, specs: Sequence[ProcessSpec]) -> None:

@@ -10,6 +10,7 @@ from cairn_local.control import supervise, wait_until_healthy
 from cairn_local.demo.s3_server import prepare
 from cairn_local.demo.story import Stage, Story
 from cairn_local.environment import base_environment
+from cairn_local.health import parse_address
 from cairn_local.paths import StateDir
 from cairn_local.ports import LOOPBACK, remember_ports
 from cairn_local.processes import Check, ProcessSpec
@@ -17,13 +18,15 @@ from cairn_local.processes import Check, ProcessSpec
 S3_NAME = "demo-s3"
 
 
-def s3_process(state: StateDir, rclone: Path, directory: Path) -> tuple[ProcessSpec, int]:
-    """The S3 server as one more process of the platform, and its port."""
-    port = remember_ports(state.ports, [S3_NAME])[S3_NAME]
-    address = f"{LOOPBACK}:{port}"
-    argv = (sys.executable, "-m", "cairn_local.demo.s3_server", str(rclone), str(directory), address)
+def s3_process(state: StateDir, running: Sequence[ProcessSpec], *, rclone: Path, directory: Path) -> ProcessSpec:
+    """The S3 server of `directory` as a guest of the platform: the one that runs already, else a new one."""
+    for spec in running:
+        if spec.name == S3_NAME and spec.guest_of == str(directory):
+            return spec
+    address = f"{LOOPBACK}:{remember_ports(state.ports, [S3_NAME])[S3_NAME]}"
+    argv = (sys.executable, "-P", "-m", "cairn_local.demo.s3_server", str(rclone), str(directory), address)
     check = Check("tcp", address)
-    return ProcessSpec(S3_NAME, argv, base_environment(state), check, address), port
+    return ProcessSpec(S3_NAME, argv, base_environment(state), check, address, guest_of=str(directory))
 
 
 def perform(
@@ -33,11 +36,11 @@ def perform(
     directory = project / ".cairn-demo"
     directory.mkdir(mode=0o700, exist_ok=True)
     keys = prepare(directory)
-    server, port = s3_process(state, rclone, directory)
+    server = s3_process(state, running, rclone=rclone, directory=directory)
     specs = [*(s for s in running if s.name != S3_NAME), server]
     supervise(state, specs)
     wait_until_healthy(state, [server])
     credentials = json.loads(state.credentials.read_text())
     with Api(credentials["url"], credentials["api_key"]) as api:
-        Story(api, Stage(project, directory, LOOPBACK, port, keys), say=say).tell()
+        Story(api, Stage(project, directory, *parse_address(server.address), keys), say=say).tell()
         return api.url

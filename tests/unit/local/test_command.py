@@ -2,10 +2,12 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from cairn_local import checks
 from cairn_local.__main__ import main
+from cairn_local.commands import up
 from cairn_local.errors import LocalError
 from cairn_local.infrastructure.privileges import drop_root
 from cairn_local.infrastructure.servers import check_named_servers
@@ -125,3 +127,12 @@ def test_named_servers_are_found_by_any_of_their_addresses() -> None:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         check_named_servers({"CAIRN_KAFKA": f"127.0.0.1:1,{address}", "CAIRN_MONGODB_URI": f"mongodb://a:b@{address}"})
     check_named_servers({"CAIRN_MONGODB_URI": "mongodb+srv://cluster.example.org"})
+
+
+@pytest.mark.parametrize("where", ["up", "print_started", "print_followed"])
+def test_attached_up_stops_everything_whenever_it_is_interrupted(monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    for name in ("up", "print_started", "print_followed"):
+        monkeypatch.setattr(up, name, Mock(side_effect=KeyboardInterrupt if name == where else None))
+    monkeypatch.setattr(up, "down", stop := Mock())
+    assert main(["up", "--attach"]) == 130
+    stop.assert_called()

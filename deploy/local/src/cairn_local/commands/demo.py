@@ -4,6 +4,9 @@ import argparse
 import os
 from pathlib import Path
 
+import httpx
+
+from cairn_local import control
 from cairn_local.api import ApiProblem
 from cairn_local.commands.up import print_started
 from cairn_local.demo.stage import perform
@@ -28,23 +31,39 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
     project = Path.cwd()
     if not (project / COMPARED).is_file():
         raise LocalError(f"There is no {COMPARED} here to back up.", hint="Run the demo in the checkout of Cairn.")
+    ran_before = control.is_running(state)
     try:
-        reporter = open_reporter()
-        print_started(up(state, reporter=reporter, services=arguments.services, environ=os.environ), state)
-        rclone = provision_engine(Cache(find_cache_dir(os.environ)), reporter).rclone
-        print("The main job, step by step:", flush=True)
-        say = _print_now
-        url = perform(state, load_plan(state.plan), rclone=rclone, project=project, say=say)
-        print(f"Everything really happened. The API is documented at {url}/api/v1/docs", flush=True)
-    except (ApiProblem, TimeoutError) as error:
-        raise LocalError(f"The demo ended early. {error}") from error
+        _do(arguments, state, project)
+    except KeyboardInterrupt:
+        if not ran_before:
+            down(state)
+        raise
     finally:
         if arguments.exit:
             down(state)
-            print("Everything is stopped.", flush=True)
-    if not arguments.exit:
-        print("Cairn goes on running; `make down` stops it, the data stays.")
+        running = control.is_running(state)
+        print("Cairn goes on running; `make down` stops it, the data stays." if running else "Everything is stopped.")
     return 0
+
+
+def _do(arguments: argparse.Namespace, state: StateDir, project: Path) -> None:
+    reporter = open_reporter()
+    print_started(up(state, reporter=reporter, services=arguments.services, environ=os.environ), state)
+    rclone = provision_engine(Cache(find_cache_dir(os.environ)), reporter).rclone
+    print("The main job, step by step:", flush=True)
+    try:
+        url = perform(state, load_plan(state.plan), rclone=rclone, project=project, say=_print_now)
+    except (ApiProblem, TimeoutError) as error:
+        raise LocalError(f"The demo ended early. {error}") from error
+    except httpx.HTTPError as error:
+        raise LocalError("The demo ended early. The gateway gave no answer.", hint=_reason(error)) from error
+    except LookupError as error:
+        raise LocalError("The demo ended early. An answer lacks what was asked for.", hint=_reason(error)) from error
+    print(f"Everything really happened. The API is documented at {url}/api/v1/docs", flush=True)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _print_now(line: str) -> None:

@@ -20,11 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, state: StateDir) -> int:
     """Start what is not running, and say where everything is."""
-    started = up(state, reporter=open_reporter(), services=arguments.services, environ=os.environ)
-    print_started(started, state)
     if arguments.attach:
-        _attach(state)
+        _attach(arguments, state)
+    else:
+        print_started(_up(arguments, state), state)
     return 0
+
+
+def _up(arguments: argparse.Namespace, state: StateDir) -> Started:
+    return up(state, reporter=open_reporter(), services=arguments.services, environ=os.environ)
 
 
 def print_started(started: Started, state: StateDir) -> None:
@@ -45,9 +49,10 @@ def print_started(started: Started, state: StateDir) -> None:
             print(f"  {title:<12} {value}")
 
 
-def _attach(state: StateDir) -> None:
-    print("Following the logs. Ctrl-C stops everything.", flush=True)
+def _attach(arguments: argparse.Namespace, state: StateDir) -> None:
     try:
+        print_started(_up(arguments, state), state)
+        print("Following the logs. Ctrl-C stops everything.", flush=True)
         print_followed(state, log_names(state), going_on=lambda: control.is_running(state))
     except KeyboardInterrupt:
         print("\nStopping ...", flush=True)

@@ -125,8 +125,11 @@ class Story:
         job = self._api.wait_for_run(run, deadline_seconds=600, watch=lambda j: self._follow(j, seen))
         if job["status"] != "succeeded":
             raise LocalError(f"The backup of the {name} ended as {job['status']}.", hint=self._api.job_log(job["id"]))
-        last_line = self._api.job_log(job["id"]).strip().splitlines()[-1]
+        lines = self._api.job_log(job["id"]).strip().splitlines()
+        last_line = lines[-1] if lines else "nothing in its log"
         points = self._api.snapshots(store)
+        if not points:
+            raise LocalError(f"The backup of the {name} succeeded, yet its store holds no restore point.")
         self._told(f"Back up the {name}", f"job {job['id']}: {last_line}")
         self._told(f"List the restore points of its store: {len(points)}", f"newest {points[0]['snapshot_id'][:16]}")
         return points[0]

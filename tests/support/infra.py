@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-KAFKA_IMAGE = "apache/kafka:4.3.0"
-MONGODB_IMAGE = "mongo:8.0"
+if TYPE_CHECKING:
+    from cairn_local.provision.toolbox import EngineTools
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ def open_infra() -> Iterator[Infra]:
 
 
 def docker_answers() -> bool:
-    """Whether there is a Docker engine, not only its command."""
+    """Whether there is a Docker engine on this machine, not only its command."""
+    host = os.environ.get("DOCKER_HOST") or "unix:"
+    if not host.startswith("unix:"):
+        return False  # It would publish its ports elsewhere.
     try:
         done = subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
@@ -46,15 +50,11 @@ def docker_answers() -> bool:
 
 @contextmanager
 def _containers(named: Infra) -> Iterator[Infra]:
-    from testcontainers.kafka import KafkaContainer
-    from testcontainers.mongodb import MongoDbContainer
+    from tests.support.containers import running_kafka, running_mongodb
 
     with ExitStack() as stack:
-        kafka, mongodb_uri = named.kafka, named.mongodb_uri
-        if not kafka:
-            kafka = stack.enter_context(KafkaContainer(KAFKA_IMAGE).with_kraft()).get_bootstrap_server()
-        if not mongodb_uri:
-            mongodb_uri = stack.enter_context(MongoDbContainer(MONGODB_IMAGE)).get_connection_url()
+        kafka = named.kafka or stack.enter_context(running_kafka())
+        mongodb_uri = named.mongodb_uri or stack.enter_context(running_mongodb())
         yield Infra(kafka, mongodb_uri)
 
 
@@ -83,7 +83,7 @@ def _named(variable: str) -> Path | None:
     return Path(os.environ[variable]) if os.environ.get(variable) else None
 
 
-def _engine():  # type: ignore[no-untyped-def]
+def _engine() -> "EngineTools":
     from cairn_local.paths import find_cache_dir
     from cairn_local.progress import open_reporter
     from cairn_local.provision.cache import Cache

@@ -83,6 +83,21 @@ class TestConnection:
         with Repository.open(s3.repository_files(right), PASSPHRASE) as repository:
             assert repository.snapshots() == []
 
+    @pytest.mark.parametrize("prefix", ["a?b#c", "50%zz/%41+&=;'über"])
+    async def test_engine_and_reader_mean_the_same_prefix(
+        self, s3: S3Integration, configure: Configure, server: S3Server, restic: Path, tmp_path: Path, prefix: str
+    ) -> None:
+        store = bucket(configure, "store", server, f"{BUCKET}/odd/{prefix}", passphrase=PASSPHRASE)
+        engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=tmp_path / "cache"))
+        made = await engine.initialize(s3.store_location(store))
+
+        report = await s3.test(store)
+
+        assert report.ok
+        assert report.initialized
+        with Repository.open(s3.repository_files(store), PASSPHRASE) as repository:
+            assert repository.config.id == made.repository_id
+
     @pytest.mark.parametrize(
         ("field", "words"),
         [("access_key", "the access key is not known"), ("secret_access_key", "does not go with the access key")],

@@ -67,6 +67,11 @@ def test_secrets_are_marked() -> None:
         ("s3", {**S3, "port": "ninethousand"}, False),
         ("s3", {**S3, "host": "example.org"}, False),
         ("s3", {**S3, "root": "b"}, False),
+        ("s3", {**S3, "root": "bucket/.../ü a?b/..c/"}, True),
+        ("s3", {**S3, "root": "bucket/a//b"}, False),
+        ("s3", {**S3, "root": "bucket/a/../b"}, False),
+        ("s3", {**S3, "root": "bucket/."}, False),
+        ("s3", {**S3, "root": "bucket/a\nb"}, False),
         ("s3", {"root": "bucket"}, False),
     ],
 )

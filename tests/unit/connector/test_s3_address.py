@@ -80,6 +80,14 @@ def test_the_root_is_bucket_and_prefix(root: str, bucket: str, prefix: str) -> N
         ("host", {"port": "0"}, "fields.port"),
         ("host", {"port": "65536"}, "fields.port"),
         ("host", {"root": "/"}, "fields.root"),
+        ("host", {"root": "bucket//x"}, "fields.root"),
+        ("host", {"root": "bucket/x//y"}, "fields.root"),
+        ("host", {"root": "bucket/./y"}, "fields.root"),
+        ("host", {"root": "bucket/x/../z"}, "fields.root"),
+        ("host", {"root": "bucket/.."}, "fields.root"),
+        ("host", {"root": "bucket/x\ny"}, "fields.root"),
+        ("host", {"root": "bucket/x\x7f"}, "fields.root"),
+        ("host", {"root": "bucket/\ud800"}, "fields.root"),
     ],
 )
 def test_what_cannot_be_right_is_refused_by_its_name(endpoint: str, fields: dict[str, str], field: str) -> None:
@@ -102,6 +110,16 @@ def test_a_store_is_told_to_the_engine_in_its_words() -> None:
     }
     assert location.insecure_tls
     assert set(location.secrets) == {"canary-phrase", "canary-key", "canary-word"}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "written"),
+    [("a?b", "a%3Fb"), ("a#c", "a%23c"), ("50%zz", "50%25zz"), ("ü x", "%C3%BC%20x"), ("...", "...")],
+)
+def test_a_prefix_is_no_part_of_a_url_to_the_engine(prefix: str, written: str) -> None:
+    location = to_location(address("host", root=f"bucket/{prefix}"), passphrase="")
+
+    assert location.address == f"s3:https://host/bucket/{written}"
 
 
 def test_buckets_in_host_names_are_told_to_all_three() -> None:

@@ -1,6 +1,7 @@
 """Where a bucket is and with which keys, read from an app's configuration."""
 
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -9,6 +10,8 @@ from connector.integrations.configuration import AppConfiguration
 from connector.integrations.errors import ConfigurationUnusable
 
 DEFAULT_REGION = "us-east-1"
+_NO_TEXT = ("Cc", "Cs")
+"""Unicode's categories of control characters and of halves of surrogate pairs."""
 _AWS_REGION = re.compile(r"s3[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9])\.amazonaws\.com(?:\.cn)?")
 
 
@@ -56,16 +59,14 @@ def read_address(configuration: AppConfiguration) -> S3Address:
     scheme = endpoint.scheme or "https"
     if "use_tls" in configuration.fields and configuration.text("use_tls"):
         scheme = "https" if configuration.switch("use_tls") else "http"
-    bucket, _, prefix = configuration.text("root").strip("/").partition("/")
-    if not bucket:
-        raise ConfigurationUnusable("fields.root", "The root names no bucket.")
+    bucket, prefix = _root(configuration)
     host = endpoint.hostname or ""
     return S3Address(
         scheme=scheme,
         host=host,
         port=_port(configuration, endpoint) or (443 if scheme == "https" else 80),
         bucket=bucket,
-        prefix=prefix.strip("/"),
+        prefix=prefix,
         region=configuration.text("region") or _region_of(host),
         access_key=configuration.text("access_key"),
         secret_key=configuration.text("secret_access_key"),
@@ -73,6 +74,18 @@ def read_address(configuration: AppConfiguration) -> S3Address:
         virtual_host=configuration.switch("virtual_host"),
         storage_class=configuration.text("storage_class"),
     )
+
+
+def _root(configuration: AppConfiguration) -> tuple[str, str]:
+    """Bucket and prefix. Engine and reader agree only on prefixes that are plain paths: others end up elsewhere."""
+    bucket, _, prefix = configuration.text("root").strip("/").partition("/")
+    if not bucket:
+        raise ConfigurationUnusable("fields.root", "The root names no bucket.")
+    if any(part in ("", ".", "..") for part in prefix.split("/")[: len(prefix)]):
+        raise ConfigurationUnusable("fields.root", "The root must not have empty parts, `.` or `..` in it.")
+    if any(unicodedata.category(character) in _NO_TEXT for character in prefix):
+        raise ConfigurationUnusable("fields.root", "The root must not have control characters in it.")
+    return bucket, prefix
 
 
 def _split(configuration: AppConfiguration) -> SplitResult:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 from chassis.errors import CairnError
 from contracts.connector import Integration as Manifest
@@ -67,7 +68,7 @@ def to_location(address: S3Address, *, passphrase: str) -> StoreLocation:
         "s3.storage-class": address.storage_class,
     }
     return StoreLocation(
-        address=f"s3:{address.url}/{address.path}",
+        address=f"s3:{address.url}/{quote(address.path)}",
         passphrase=passphrase,
         credentials={"AWS_ACCESS_KEY_ID": address.access_key, "AWS_SECRET_ACCESS_KEY": address.secret_key},
         options={name: value for name, value in options.items() if value},

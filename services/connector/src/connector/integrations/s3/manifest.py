@@ -14,10 +14,12 @@ _ROOT = {
 }
 
 
+_BUCKET = "[A-Za-z0-9][A-Za-z0-9._-]{1,62}"
+_PART = r"(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
+
+
 def _fields(kind: AppKind) -> schema.Schema:
-    root = schema.text(
-        "Bucket", _ROOT[kind], pattern="^/?[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/.*)?$", examples=["backups/site-1"]
-    )
+    root = schema.text("Bucket", _ROOT[kind], pattern=f"^/?{_BUCKET}(?:/{_PART})*/?$", examples=["backups/site-1"])
     return schema.fields(
         {
             "root": root,

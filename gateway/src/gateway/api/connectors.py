@@ -26,7 +26,7 @@ async def list_connectors(
     return whole([connector_view(gate.connectors.opened(who, a)) for a in await gate.owners.apps(who, kind)])
 
 
-@router.post("/account/organizations/{org}/connectors", summary="Create a connector", responses=writes(404))
+@router.post("/account/organizations/{org}/connectors", summary="Create a connector", responses=writes(404, 409))
 async def create_connector(body: ConnectorBody, gate: Opened, who: WhoThere, wanted: Wanted) -> ConnectorView:
     """Puts a resource to use. Without integration or protocol they are chosen by the resource's class and subclass."""
     who.require(Right.WRITE)
@@ -40,7 +40,7 @@ async def read_connector(connector: str, gate: Opened, who: Who) -> ConnectorVie
     return connector_view(await gate.connectors.read(who, connector))
 
 
-@router.post("/connectors/{connector}", summary="Change a connector", responses=writes(404))
+@router.post("/connectors/{connector}", summary="Change a connector", responses=writes(404, 409))
 async def change_connector(
     connector: str, body: ConnectorBody, gate: Opened, who: Who, wanted: Wanted
 ) -> ConnectorView:
@@ -78,7 +78,7 @@ async def create_store(
     return StoreView(id=connector, initialized=True, adopted=adopted)
 
 
-@router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404))
+@router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404, 409))
 async def test_connector(connector: str, gate: Opened, who: Who, wanted: Wanted) -> ReportView:
     """Connects for real and tells of each check. A failed test is a 200 with `ok` false."""
     who.require(Right.RUN)

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from typing import Any
 
+from chassis.web import PROBLEM_JSON, TITLES
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from gateway.api.bodies.base import Body
-from gateway.api.views.base import ProblemView, View
+from gateway.api.views.base import PageView, ProblemView, View
 from gateway.api.views.jobs import OperationView
 
 Json = dict[str, Any]
-PROBLEM_JSON = "application/problem+json"
 VERSION = "1.0.0"
 PUBLIC: Json = {"security": []}
 """`openapi_extra` of routes that need no badge."""
@@ -41,22 +41,29 @@ _WORDS = {
     403: ("None of the caller's roles permits this.", "forbidden"),
     404: ("What the path names is not there, or belongs to somebody else.", "resource_not_found"),
     409: ("The request does not fit the present state.", "resource_locked"),
+    412: ("The file is not the one that `If-Match` asks for.", "precondition_failed"),
     413: ("The request body is too large.", "body_too_large"),
+    416: ("The range lies outside the file; `Content-Range` tells its size.", "range_not_satisfiable"),
     422: ("The request was understood and could not be carried out.", "idempotency_key_reused"),
+    500: ("Something nobody foresaw went wrong; the log of the process that failed has more.", "internal_error"),
     503: ("A part of Cairn does not answer; try again.", "service_unavailable"),
 }
-_TITLES = {
-    400: "Bad request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not found",
-    409: "Conflict",
-    413: "Too large",
-    422: "Not possible",
-    503: "Unavailable",
+_HEADERS: dict[int, tuple[str, ...]] = {
+    401: ("WWW-Authenticate",),
+    412: ("ETag", "Accept-Ranges"),
+    416: ("Content-Range", "ETag", "Accept-Ranges"),
+    503: ("Retry-After",),
 }
-
-
+_HEADER_WORDS = {
+    "Accept-Ranges": "`bytes`",
+    "Content-Disposition": "`attachment`, with the name of the file",
+    "Content-Range": "Which bytes these are and how many there are; of a 416: `bytes */<size>`",
+    "ETag": "Strong: equal tags, equal bytes",
+    "Last-Modified": "When the file was last changed on its source",
+    "Location": "Where to poll the operation",
+    "Retry-After": "Seconds",
+    "WWW-Authenticate": "`Bearer`",
+}
 _PATHS = {
     "org": "Id of the badge's organization, or of one below it",
     "grant": "Id of a grant",
@@ -78,7 +85,8 @@ def problems(*statuses: int) -> dict[int | str, Json]:
 
 def writes(*statuses: int) -> dict[int | str, Json]:
     """`responses` of a route that carries out a command."""
-    later: Json = {"description": "It takes longer: poll the operation at `Location`.", "model": OperationView}
+    words = "It takes longer: poll the operation at `Location`."
+    later: Json = {"description": words, "model": OperationView, "headers": headers("Location")}
     return {202: later, **problems(*statuses, 413, 422)}
 
 
@@ -86,14 +94,20 @@ def _problem(status: int) -> Json:
     words, code = _WORDS[status]
     shown = {
         "type": f"urn:cairn:problem:{code}",
-        "title": _TITLES[status],
+        "title": TITLES[status],
         "status": status,
         "detail": words,
         "instance": "/api/v1/...",
         "code": code,
     }
     schema = {"$ref": "#/components/schemas/ProblemView"}
-    return {"description": words, "content": {PROBLEM_JSON: {"schema": schema, "example": shown}}}
+    response: Json = {"description": words, "content": {PROBLEM_JSON: {"schema": schema, "example": shown}}}
+    return response | ({"headers": headers(*_HEADERS[status])} if status in _HEADERS else {})
+
+
+def headers(*names: str) -> Json:
+    """`headers` of a response."""
+    return {name: {"description": _HEADER_WORDS[name], "schema": {"type": "string"}} for name in names}
 
 
 def _reference(status: int) -> Json:
@@ -115,6 +129,7 @@ def describe(app: FastAPI) -> Json:
         schemas.pop(unused, None)
     schemas.update(_problem_schemas())
     _restore_nulls(schemas)
+    _fill_pages(schemas)
     document["components"]["securitySchemes"] = {
         "badge": {"type": "http", "scheme": "bearer", "description": "A badge from one of the login routes"}
     }
@@ -141,6 +156,13 @@ def _restore_nulls(schemas: Json) -> None:
             schemas[model.__name__].update(extra)
 
 
+def _fill_pages(schemas: Json) -> None:
+    """A page's example is one row, which is its own example."""
+    for page in (s for name, s in schemas.items() if name.startswith(PageView.__name__)):
+        row = schemas[page["properties"]["items"]["items"]["$ref"].rsplit("/", 1)[1]]
+        page["examples"] = [{"total": 1, "items": row["examples"][:1]}]
+
+
 def _operations(document: Json) -> Iterator[Json]:
     for methods in document["paths"].values():
         yield from methods.values()
@@ -158,7 +180,7 @@ def _complete(operation: Json) -> None:
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     public = operation.get("security") == []
-    common = [503] if public else [401, 403, 503]
+    common = [500, 503] if public else [401, 403, 500, 503]
     if operation.get("parameters") or operation.get("requestBody"):
         common.append(400)
     for expected in common:

@@ -20,7 +20,7 @@ async def list_inventories(gate: Opened, who: WhoThere, paged: Paged) -> PageVie
     return page(found.total, [inventory_row(i) for i in found.items])
 
 
-@router.post("/account/organizations/{org}/inventories", summary="Create an inventory", responses=writes(404))
+@router.post("/account/organizations/{org}/inventories", summary="Create an inventory", responses=writes(404, 409))
 async def create_inventory(body: InventoryBody, gate: Opened, who: WhoThere, wanted: Wanted) -> InventoryView:
     """An inventory of any type that this version supports."""
     who.require(Right.WRITE)
@@ -30,7 +30,7 @@ async def create_inventory(body: InventoryBody, gate: Opened, who: WhoThere, wan
 @router.post(
     "/account/organizations/{org}/inventories/self-managed",
     summary="Create a self-managed inventory",
-    responses=writes(404),
+    responses=writes(404, 409),
 )
 async def create_self_managed(body: InventoryName, gate: Opened, who: WhoThere, wanted: Wanted) -> InventoryView:
     """An inventory whose resources are typed in."""
@@ -45,7 +45,7 @@ async def read_inventory(inv: str, gate: Opened, who: Who) -> InventoryView:
     return inventory_view(await gate.owners.inventory(who, inv))
 
 
-@router.post("/inventories/{inv}", summary="Change an inventory", responses=writes(404))
+@router.post("/inventories/{inv}", summary="Change an inventory", responses=writes(404, 409))
 async def change_inventory(inv: str, body: InventoryBody, gate: Opened, who: Who, wanted: Wanted) -> InventoryView:
     """Takes the full body of a creation. The type is fixed."""
     who.require(Right.WRITE)

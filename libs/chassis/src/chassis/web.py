@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
 Check = Callable[[], Awaitable[None]]
 
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -55,7 +55,7 @@ def problem_response(problem: Problem, *, instance: str, status: int | None = No
     status = status or STATUS.get(problem.kind, 500)
     body: dict[str, Any] = {
         "type": f"urn:cairn:problem:{problem.code}",
-        "title": _TITLES.get(status, "Error"),
+        "title": TITLES.get(status, "Error"),
         "status": status,
         "detail": problem.detail,
         "instance": instance,

@@ -14,6 +14,28 @@ from gateway.usecases.operations import Operation
 RUN = "0198b1c2-0000-7000-8000-0000000000f0"
 JOB = "0198b1c2-0000-7000-8000-0000000000f1"
 _ABOUT_RESOURCES = (RegisterResource, ChangeResource, RemoveResource)
+_PROGRESS_EXAMPLE = {
+    "phase": "transferring",
+    "fraction": 0.4,
+    "files_done": 3,
+    "files_total": 8,
+    "bytes_done": 13000,
+    "bytes_total": 32500,
+    "current": ["/srv/files/letter.txt"],
+    "cpu_percent": 35.0,
+    "memory_bytes": 80_000_000,
+    "network_bytes": 0,
+}
+_BACKUP_EXAMPLE = {
+    "snapshot_id": "5f" * 32,
+    "files_new": 3,
+    "files_changed": 0,
+    "files_unmodified": 5,
+    "files_processed": 8,
+    "bytes_processed": 32500,
+    "bytes_added": 4096,
+    "duration_seconds": 1.5,
+}
 _JOB_EXAMPLE = {
     "id": JOB,
     "run_id": RUN,
@@ -31,8 +53,8 @@ _JOB_EXAMPLE = {
     "attempt": 1,
     "worker": "worker-1",
     "problem": None,
-    "progress": {"phase": "indexing", "fraction": 1.0, "files_done": 3, "files_total": 3},
-    "backup": {"snapshot_id": "5f" * 32, "files_new": 3, "bytes_added": 4096},
+    "progress": _PROGRESS_EXAMPLE,
+    "backup": _BACKUP_EXAMPLE,
 }
 
 
@@ -68,6 +90,38 @@ class JobProblemView(View):
     detail: str
 
 
+class ProgressView(View):
+    """How far a job is, as its worker told last."""
+
+    model_config = example(**_PROGRESS_EXAMPLE)
+
+    phase: str
+    fraction: float = Field(description="0 to 1")
+    files_done: int
+    files_total: int = Field(description="0 while nobody knows")
+    bytes_done: int
+    bytes_total: int = Field(description="0 while nobody knows")
+    current: list[str] = Field(description="Paths that are being worked on")
+    cpu_percent: float = Field(description="Of one core; the engine's processes")
+    memory_bytes: int
+    network_bytes: int
+
+
+class BackupView(View):
+    """Figures of a finished backup."""
+
+    model_config = example(**_BACKUP_EXAMPLE)
+
+    snapshot_id: str = Field(description="The restore point that was made")
+    files_new: int = Field(description="Files that the previous backup had not")
+    files_changed: int = Field(description="Files that the previous backup had otherwise")
+    files_unmodified: int = Field(description="Files that the previous backup had just so")
+    files_processed: int
+    bytes_processed: int = Field(description="Read, before deduplication")
+    bytes_added: int = Field(description="Written to the store, after deduplication and compression")
+    duration_seconds: float
+
+
 class JobView(View):
     """One run of a task. It is over once `stopped_at` is not null."""
 
@@ -84,8 +138,8 @@ class JobView(View):
     attempt: int = Field(description="0 until a worker has taken the job")
     worker: str | None
     problem: JobProblemView | None
-    progress: dict[str, JsonValue] | None = Field(description="How far it is; the latest that its worker told")
-    backup: dict[str, JsonValue] | None = Field(description="Figures of a finished backup")
+    progress: ProgressView | None
+    backup: BackupView | None = Field(description="Only of a backup that ended well")
 
 
 class RunView(View):
@@ -109,11 +163,11 @@ class StartedView(View):
 class JobStateView(View):
     """The status of a job and how far it is."""
 
-    model_config = example(id=JOB, status="running", progress={"phase": "transferring", "fraction": 0.4})
+    model_config = example(id=JOB, status="running", progress=_PROGRESS_EXAMPLE)
 
     id: str
     status: str
-    progress: dict[str, JsonValue] | None
+    progress: ProgressView | None
 
 
 class OperationView(View):
@@ -152,6 +206,10 @@ def _config(options: TaskOptions) -> TaskConfigView:
     return TaskConfigView(labels=list(options.labels), ignores=list(options.ignores), snapshot_id=options.snapshot_id)
 
 
+def _progress(job: Job) -> ProgressView | None:
+    return ProgressView.model_validate(job.progress.model_dump()) if job.progress else None
+
+
 def job_view(job: Job) -> JobView:
     """A job."""
     task = TaskView(
@@ -172,16 +230,14 @@ def job_view(job: Job) -> JobView:
         attempt=job.attempt,
         worker=job.worker,
         problem=_problem(job.problem),
-        progress=job.progress.model_dump(mode="json") if job.progress else None,
-        backup=job.backup.model_dump(mode="json") if job.backup else None,
+        progress=_progress(job),
+        backup=BackupView.model_validate(job.backup.model_dump()) if job.backup else None,
     )
 
 
 def state_view(job: Job) -> JobStateView:
     """How a job stands."""
-    return JobStateView(
-        id=job.id, status=job.status, progress=job.progress.model_dump(mode="json") if job.progress else None
-    )
+    return JobStateView(id=job.id, status=job.status, progress=_progress(job))
 
 
 def operation_view(operation: Operation) -> OperationView:

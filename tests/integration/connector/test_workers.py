@@ -23,10 +23,12 @@ from contracts.connector import (
     TaskStarted,
     TaskSucceeded,
 )
+from contracts.outcomes import CommandOutcome
 from contracts.restore_index import RestorePointBrowsable
 from contracts.scheduler import TaskRequested
 
-from tests.integration.connector.ground import PASSPHRASE, Ground, ready, write_tree
+from tests.integration.connector.ground import PASSPHRASE, Ground, initialize, ready, write_tree
+from tests.support import builders as make
 from tests.support.processes import Running
 from tests.support.unprivileged import write_unprivileged
 from tests.support.waiting import eventually_async
@@ -36,10 +38,11 @@ MEGABYTE = 1 << 20
 
 @dataclass
 class Gate:
-    """Lets the n-th backup of a store begin only when told so: restic itself, started through a short script."""
+    """Lets the n-th run of a restic command begin only when told so: restic itself, started through a short script."""
 
     folder: Path
     restic: Path
+    command: str = "backup"
 
     @property
     def script(self) -> Path:
@@ -48,7 +51,7 @@ class Gate:
         if not path.exists():
             path.write_text(
                 "#!/bin/sh\n"
-                f'case " $* " in *" backup "*)\n'
+                f'case " $* " in *" {self.command} "*)\n'
                 f'n=1; while ! mkdir "{self.folder}/arrived-$n" 2>/dev/null; do n=$((n+1)); done\n'
                 f'while [ ! -e "{self.folder}/open-$n" ]; do sleep 0.05; done\n'
                 "esac\n"
@@ -223,6 +226,29 @@ async def test_a_worker_told_to_stop_gives_its_work_back_at_once(
 
     assert ended.data.attempt == 2
     assert len(snapshots(ground, store)) == 1
+
+
+async def test_a_place_that_is_initialized_twice_at_once_gets_one_repository(ground: Ground) -> None:
+    gate = Gate(ground.files("gate"), ground.restic, "init")
+    place = ground.folder / "stores" / "new"
+    commands = [make.wrap(initialize(await ground.assign("store", place))) for _ in range(2)]
+    with ground.worker("one", restic=gate.script) as one, ground.worker("two", restic=gate.script) as two:
+        await ready(one)
+        await ready(two)
+        for command in commands:
+            await ground.asker.wire.publish(command)
+        await gate.arrived(1)
+        await eventually_async(lambda: f"{one.output()}{two.output()}".count("work taken") == 2, 30)
+        gate.open(1)
+        gate.open(2)
+        outcomes = [
+            await ground.asker.ear.message(CommandOutcome, lambda data, c=command: data.command_id == c.id)  # type: ignore[misc]
+            for command in commands
+        ]
+        assert (one.stop(), two.stop()) == (0, 0)
+
+    assert sorted(o.data.result["adopted"] for o in outcomes) == [False, True]
+    assert len({o.data.result["repository_id"] for o in outcomes}) == 1
 
 
 class TestCancelling:

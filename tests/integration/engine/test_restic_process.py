@@ -13,6 +13,7 @@ from connector.engine.errors import (
     EngineFailed,
     PatternInvalid,
     SourceEmpty,
+    StoreHalfMade,
     StoreNotInitialized,
     StoreRefused,
     StoreUnreachable,
@@ -128,6 +129,39 @@ class TestStoresThatDoNotAnswer:
     async def test_a_missing_program_is_told(self, new_engine: NewEngine, ready: StoreLocation) -> None:
         with pytest.raises(EngineFailed, match="No such file"):
             await new_engine(program="/nonexistent/restic").find_snapshots(ready)
+
+
+class TestInitializationsThatWereCutOff:
+    async def test_a_lone_key_makes_way_for_another_initialization(
+        self, engine: ResticEngine, ready: StoreLocation, tree: Path
+    ) -> None:
+        Path(ready.address, "config").unlink()
+
+        made = await engine.initialize(ready)
+
+        assert not made.adopted
+        assert len(list(Path(ready.address, "keys").iterdir())) == 1
+        assert (await Desk(engine).backup(ready, tree)).problems == ()
+
+    async def test_what_may_be_worth_keeping_is_left_alone(
+        self, engine: ResticEngine, ready: StoreLocation, tree: Path
+    ) -> None:
+        await Desk(engine).backup(ready, tree)
+        Path(ready.address, "config").unlink()
+        before = content(Path(ready.address))
+
+        with pytest.raises(StoreHalfMade, match="Put the file back"):
+            await engine.initialize(ready)
+
+        assert content(Path(ready.address)) == before
+
+    async def test_in_a_bucket_the_error_says_what_to_remove(self, engine: ResticEngine, server: S3Server) -> None:
+        store = server.location("cut-off", passphrase=PASSPHRASE)
+        await engine.initialize(store)
+        server.client().delete_object(Bucket=BUCKET, Key="cut-off/config")
+
+        with pytest.raises(StoreHalfMade, match="remove `keys`"):
+            await engine.initialize(store)
 
 
 class TestFiles:

@@ -32,6 +32,17 @@ class StoreNotInitialized(EngineError, Conflict):
         super().__init__("store_not_initialized", "The store holds no repository: initialize it first.")
 
 
+class StoreHalfMade(EngineError, Conflict):
+    """There are keys at the place, but no configuration: no key opens anything there."""
+
+    def __init__(self, address: str) -> None:
+        detail = (
+            "The store has keys but no file `config`: an initialization was cut off, or the file was lost. Put the file"
+            f" back, or, if there is nothing worth keeping in `snapshots` and `data`, remove `keys` in {address}."
+        )
+        super().__init__("store_half_initialized", detail)
+
+
 class StoreLocked(EngineError, Conflict):
     """Another process works on the repository and did not finish in time."""
 

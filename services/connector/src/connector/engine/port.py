@@ -112,7 +112,11 @@ class Engine(Protocol):
     """
 
     async def initialize(self, store: StoreLocation) -> Initialized:
-        """Create the repository, unless one is there that the passphrase opens: that is adopted, unchanged."""
+        """Create the repository, unless one is there that the passphrase opens: that is adopted, unchanged.
+
+        Two of these calls on one store at once may destroy it: callers see to it that there is one at a time. Raises
+        also `StoreHalfMade`.
+        """
         ...
 
     async def backup(

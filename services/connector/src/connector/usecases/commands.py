@@ -12,6 +12,7 @@ from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
 from connector.usecases.lease import Lease
 from connector.usecases.queueing import work_of
+from connector.usecases.turns import alone_at
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,8 @@ async def initialize_store(equipment: Equipment, lease: Lease, command: Connecto
         raise NotFound("app_not_found", f"{app.name!r} is no store.")
     configuration = equipment.configuration(command.organization_id, app)
     location = equipment.integrations.of(app.protocol).store_location(configuration)
-    done = await equipment.engine.initialize(location)
+    async with alone_at(equipment, lease, location):
+        done = await equipment.engine.initialize(location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
     if done.adopted:
         await _queue_adoption(equipment, lease)

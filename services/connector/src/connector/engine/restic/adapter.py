@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from connector.engine.errors import EngineFailed, SourceEmpty, SourceMissing, StoreNotInitialized
+from connector.engine.errors import EngineFailed, SourceEmpty, SourceMissing, StoreHalfMade, StoreNotInitialized
 from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import (
     BackupOptions,
@@ -19,7 +19,7 @@ from connector.engine.port import (
     OnProgress,
     RestoreResult,
 )
-from connector.engine.restic import cache, commands
+from connector.engine.restic import cache, commands, leftovers
 from connector.engine.restic.environment import ResticSettings
 from connector.engine.restic.observing import BackupObserver, CheckObserver, RestoreObserver
 from connector.engine.restic.patterns import exclusions
@@ -30,6 +30,7 @@ from connector.engine.restic.verdicts import INCOMPLETE
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
 _WITH_PROBLEMS = frozenset({0, INCOMPLETE})
 _ALREADY_THERE = ("already exists", "already initialized")
+_CUT_OFF = "already contains keys"
 
 
 class ResticEngine:
@@ -46,11 +47,14 @@ class ResticEngine:
         except StoreNotInitialized:
             pass
         try:
-            return Initialized(_id_in(await self._quickly(store, commands.INIT)), adopted=False)
+            return await self._create(store)
         except EngineFailed as error:
             if any(sign in error.detail for sign in _ALREADY_THERE):
                 return await self._adopt(store)
-            raise
+            if _CUT_OFF not in error.detail:
+                raise
+        await asyncio.to_thread(_clear, store)
+        return await self._create(store)
 
     async def backup(
         self,
@@ -149,6 +153,9 @@ class ResticEngine:
         """See `Engine.unlock_stale`. Stale by restic's rule: of a dead process on this host, or 30 minutes old."""
         await self._runner.run(store, commands.UNLOCK)
 
+    async def _create(self, store: StoreLocation) -> Initialized:
+        return Initialized(_id_in(await self._quickly(store, commands.INIT)), adopted=False)
+
     async def _adopt(self, store: StoreLocation) -> Initialized:
         return Initialized(_id_in(await self._quickly(store, commands.CONFIG)), adopted=True)
 
@@ -158,6 +165,13 @@ class ResticEngine:
 
     async def _trim_cache(self) -> None:
         await asyncio.to_thread(cache.trim, self._settings.cache_dir, self._settings.cache_bytes_max)
+
+
+def _clear(store: StoreLocation) -> None:
+    """Remove what a cut off initialization left, where nothing else can be lost by that."""
+    if store.local_path is None or not leftovers.hold_keys_only(store.local_path):
+        raise StoreHalfMade(store.address)
+    leftovers.remove_keys(store.local_path)
 
 
 def _prepare(source: SourceTree, store: StoreLocation, options: BackupOptions) -> list[str]:

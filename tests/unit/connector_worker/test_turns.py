@@ -1,0 +1,66 @@
+"""Initializations of one place never overlap, whichever app and organization asks for them."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from connector.engine.errors import StoreLocked
+from connector.engine.memory import MemoryEngine
+from connector.engine.places import StoreLocation
+from connector.engine.port import Initialized
+from connector.usecases import turns
+from connector.usecases.commands import initialize_store
+from connector.usecases.turns import alone_at
+from contracts.connector import StoreInitialized
+
+from tests.unit.connector_worker.workshop import Workshop
+
+
+class SlowEngine(MemoryEngine):
+    """Takes its time to initialize, and remembers how many did at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inside = self.most = 0
+
+    async def initialize(self, store: StoreLocation) -> Initialized:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        self.inside -= 1
+        return await super().initialize(store)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0.001)
+
+
+async def test_two_stores_at_one_place_are_initialized_one_after_the_other(tmp_path: Path) -> None:
+    engine = SlowEngine()
+    workshop = await Workshop(tmp_path, engine=engine).open()
+    engine._repositories.clear()
+    leases = [await workshop.command("store"), await workshop.command("other"), await workshop.command("store")]
+
+    await asyncio.gather(
+        *(initialize_store(workshop.equipment, lease, lease.work.cause.data) for lease in leases)  # type: ignore[arg-type]
+    )
+
+    told = workshop.told(StoreInitialized)
+    assert engine.most == 1
+    assert sorted(each.adopted for each in told) == [False, True, True]
+    assert len({each.repository_id for each in told}) == 1
+
+
+async def test_a_place_that_others_hold_for_too_long_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    workshop = await Workshop(tmp_path).open()
+    first, second = await workshop.command(), await workshop.command()
+
+    async with alone_at(workshop.equipment, first, workshop.place):
+        monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.01)
+        with pytest.raises(StoreLocked):
+            await initialize_store(workshop.equipment, second, second.work.cause.data)  # type: ignore[arg-type]
+    monkeypatch.undo()
+
+    await initialize_store(workshop.equipment, second, second.work.cause.data)  # type: ignore[arg-type]

@@ -1,0 +1,179 @@
+"""A worker's equipment in memory: an engine, a reader of what it wrote, a source and a store of one organization."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from chassis.envelopes import envelope
+from chassis.records import Record
+from chassis.sealing import Sealer
+from connector.domain import Kind
+from connector.engine.memory import MemoryEngine
+from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.port import FoundSnapshot
+from connector.repository import Snapshot
+from connector.repository.errors import SnapshotNotFound
+from connector.settings import Settings
+from connector.store import KnownApp, Store
+from connector.usecases.equipment import Equipment
+from connector.usecases.lease import Lease
+from connector.usecases.listing import Listed
+from connector.usecases.queueing import Bells, work_of
+from connector.usecases.stores import OpenStores
+from contracts.assignment import AppRef
+from contracts.connector import InitializeStore
+from contracts.restore_index import RestorePoint
+from contracts.values import AppId
+
+from tests.unit.connector_worker.parts import (
+    ORG,
+    MemoryPublisher,
+    an_app,
+    held,
+    memory_store,
+    published,
+    some_work,
+)
+
+PASSPHRASE = "unit"
+
+
+class MemoryReader:
+    """What the in-process reader finds in the repository of the memory engine."""
+
+    def __init__(self, workshop: "Workshop") -> None:
+        self._workshop = workshop
+
+    def snapshot(self, snapshot_id: str) -> Snapshot:
+        if self._workshop.unreadable is not None:
+            raise self._workshop.unreadable
+        found = next((s for s in self.snapshots() if s.id == snapshot_id), None)
+        if found is None:
+            raise SnapshotNotFound(snapshot_id)
+        return found
+
+    def snapshots(self) -> list[Snapshot]:
+        return [_read(found) for found in self._workshop.kept()]
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+@dataclass
+class MemoryLister:
+    """Notes what it was to list; raises what it was told to."""
+
+    listed: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    before: Callable[[], Any] = lambda: None
+
+    async def list_restore_point(self, lease: Lease, _: Any, point: RestorePoint, **__: Any) -> Listed:
+        await asyncio.sleep(0)
+        self.before()
+        if error := self.failures.get(point.snapshot_id) or self.failures.get("*"):
+            raise error
+        self.listed.append(point.snapshot_id)
+        return Listed(1, 1)
+
+
+class MemoryIndex:
+    """Takes everything in at once."""
+
+    async def await_browsable(self, *_: Any, **__: Any) -> bool:
+        return True
+
+
+@dataclass
+class Folders:
+    """The one integration: sources and stores are folders below a root."""
+
+    root: Path
+
+    def of(self, protocol: str) -> "Folders":
+        return self
+
+    def store_location(self, configuration: Any) -> StoreLocation:
+        place = self.root / "stores" / "shared"
+        return StoreLocation(address=str(place), passphrase=PASSPHRASE, local_path=place)
+
+    @asynccontextmanager
+    async def open_source(self, configuration: Any, **_: Any) -> AsyncIterator[SourceTree]:
+        yield SourceTree(directory=self.root / "source", origin="/source")
+
+
+@dataclass
+class Workshop:
+    """Everything around one job; `engine` and `lister` are there to be made to fail."""
+
+    root: Path
+    store: Store = field(default_factory=memory_store)
+    engine: MemoryEngine = field(default_factory=MemoryEngine)
+    lister: MemoryLister = field(default_factory=MemoryLister)
+    publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
+    unreadable: Exception | None = None
+
+    def __post_init__(self) -> None:
+        (self.root / "source").mkdir()
+        (self.root / "source" / "file").write_text("content")
+        folders: Any = Folders(self.root)
+        lister: Any = self.lister
+        index: Any = MemoryIndex()
+        self.place = folders.store_location(None)
+        self.equipment = Equipment(
+            settings=Settings.model_construct(instance="me", app_patience_seconds=0.0, lease_seconds=30.0),
+            store=self.store,
+            sealer=Sealer(b"k" * 32),
+            engine=self.engine,
+            integrations=folders,
+            publisher=self.publisher,
+            stores=OpenStores(self._open, limit=2),
+            lister=lister,
+            index=index,
+            bells=Bells(),
+        )
+
+    async def open(self) -> "Workshop":
+        """Make the apps known and the store ready."""
+        for app in (an_app("source", kind="source"), an_app("store"), an_app("other")):
+            await self.store.apps.save(Record(app.id, ORG), KnownApp(revision=1, app=app))
+        await self.engine.initialize(self.place)
+        return self
+
+    async def attempt(self, seconds: float = 30) -> Lease:
+        """The next worker at the job."""
+        return await held(self.store, await some_work(self.store), owner="me", seconds=seconds)
+
+    async def command(self, app_id: str = "store", kind: Kind = Kind.INITIALIZE) -> Lease:
+        """A worker at a new command about a store."""
+        ref = AppRef(id=AppId(app_id), revision=1, kind="store", name=app_id)
+        message = InitializeStore(organization_id=ORG, app_id=ref.id, app=ref)
+        cause = envelope(message, service="gateway")
+        work = work_of(cause, kind=kind, work_id=cause.id, pool="default")
+        await self.store.work.add(work)
+        return await held(self.store, work, owner="me")
+
+    def _open(self, *_: Any) -> Any:
+        return MemoryReader(self)
+
+    def kept(self) -> list[FoundSnapshot]:
+        """What is in the store."""
+        return [found for found, _ in self.engine._repositories[self.place.address].snapshots.values()]
+
+    def told(self, kind: type[Any]) -> list[Any]:
+        """What was said of this kind."""
+        sent = [*published(self.store), *self.publisher.sent]
+        return [message.data for message in sent if isinstance(message.data, kind)]
+
+
+def _read(found: FoundSnapshot) -> Snapshot:
+    return Snapshot(
+        time=found.time.isoformat(),
+        tree=found.tree_id,
+        id=found.snapshot_id,
+        paths=found.paths,
+        hostname=found.host,
+        tags=found.tags,
+    )

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import time
 
 import pytest
 from chassis.errors import Forbidden, NotFound, TemporaryError, Unauthorized
@@ -82,20 +81,22 @@ async def test_login_by_api_key_needs_the_exact_key() -> None:
 
 
 async def test_repeated_failures_wait_longer_and_a_success_ends_that() -> None:
-    brake = LoginBrake()
-    for _ in range(4):
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    brake = LoginBrake(sleep)
+    for _ in range(9):
         async with brake.attempt("a") as attempts:
             attempts.failures += 1
-    began = time.monotonic()
+    assert slept == [0, 0, 0, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
     async with brake.attempt("b"):
-        pass
-    assert time.monotonic() - began < 0.1
+        assert slept[9:] == [0]
     async with brake.attempt("a") as attempts:
-        assert time.monotonic() - began >= 0.2
         attempts.failures = 0
-    again = time.monotonic()
     async with brake.attempt("a"):
-        assert time.monotonic() - again < 0.1
+        assert slept[10:] == [2.0, 0]
 
 
 async def test_only_a_few_attempts_for_one_account_wait_at_once() -> None:

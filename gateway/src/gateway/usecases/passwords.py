@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -52,7 +52,8 @@ class _Attempts:
 class LoginBrake:
     """Attempts for one name go one after the other, and each failure past the third makes the next wait longer."""
 
-    def __init__(self) -> None:
+    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
         self._attempts: OrderedDict[str, _Attempts] = OrderedDict()
         self._hashing = asyncio.Semaphore(2)
 
@@ -66,7 +67,7 @@ class LoginBrake:
         attempts.waiting += 1
         try:
             async with attempts.lock:
-                await asyncio.sleep(self._pause(attempts.failures))
+                await self._sleep(self._pause(attempts.failures))
                 yield attempts
         finally:
             attempts.waiting -= 1

@@ -14,7 +14,7 @@ from connector.integrations.configuration import AppConfiguration
 from connector.integrations.errors import Cancelled, SourceRefused, SourceUnreachable
 from connector.integrations.s3.integration import S3Integration
 from connector.integrations.surroundings import Surroundings
-from connector.repository import Repository
+from connector.repository import FileKind, Repository
 
 from tests.integration.integrations.certificates import write_certificate
 from tests.integration.integrations.conftest import Configure, Log
@@ -183,11 +183,16 @@ class TestConnection:
             engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=tmp_path / "cache"))
             await engine.initialize(s3.store_location(lax_store))
             lax = await s3.test(lax_store)
+            files = s3.repository_files(lax_store)
+            key = next(iter(files.list(FileKind.KEY)))
+            part = files.read_range(FileKind.KEY, key.name, offset=1, length=4)
+            whole = files.read(FileKind.KEY, key.name)
 
         assert failure(strict)[0] == "reachable"
         assert "is not trusted" in failure(strict)[1]
         assert lax.ok
         assert lax.initialized
+        assert part == whole[1:5]
 
 
 class TestSource:

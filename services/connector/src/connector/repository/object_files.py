@@ -1,5 +1,6 @@
 """A repository in an object store: S3, Azure, GCS, or any other that obstore reaches."""
 
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
@@ -21,10 +22,14 @@ _BEYOND_THE_END = "status code: 416"
 
 
 class ObjectFiles:
-    """`RepositoryFiles` over an object store; `prefix` is where the repository begins in it."""
+    """`RepositoryFiles` over an object store; `prefix` is where the repository begins in it.
 
-    def __init__(self, store: "ObjectStore", prefix: str = "") -> None:
+    `tls` says whom to trust where the store is not asked through obstore; it should trust the same.
+    """
+
+    def __init__(self, store: "ObjectStore", prefix: str = "", *, tls: ssl.SSLContext | None = None) -> None:
         self._store = store
+        self._tls = tls
         self._signed: SignedRanges | None = None
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
@@ -57,7 +62,7 @@ class ObjectFiles:
                     return b""
                 if _NOT_PARTIAL not in str(error):
                     raise
-        self._signed = self._signed or SignedRanges(cast("S3Store", self._store))
+        self._signed = self._signed or SignedRanges(cast("S3Store", self._store), tls=self._tls)
         return self._signed.read(path, offset=offset, length=length)
 
     def _path(self, kind: FileKind, name: str) -> str:

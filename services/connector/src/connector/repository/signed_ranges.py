@@ -5,6 +5,7 @@ status 200. Signed addresses are secrets as long as they are valid: they are in 
 why this speaks plain `http.client` and not a library that logs what it asks for.
 """
 
+import ssl
 import threading
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
@@ -23,10 +24,11 @@ _TIMEOUT_SECONDS = 60
 
 
 class SignedRanges:
-    """Reads ranges with one kept connection per thread."""
+    """Reads ranges with one kept connection per thread; without `tls`, the usual certificates are trusted."""
 
-    def __init__(self, store: "S3Store | GCSStore | AzureStore") -> None:
+    def __init__(self, store: "S3Store | GCSStore | AzureStore", *, tls: ssl.SSLContext | None = None) -> None:
         self._store = store
+        self._tls = tls
         self._local = threading.local()
 
     def read(self, path: str, *, offset: int, length: int) -> bytes:
@@ -53,8 +55,11 @@ class SignedRanges:
     def _connection(self, scheme: str, host: str) -> HTTPConnection:
         connections: dict[tuple[str, str], HTTPConnection] = self._local.__dict__.setdefault("connections", {})
         if (scheme, host) not in connections:
-            kind = HTTPSConnection if scheme == "https" else HTTPConnection
-            connections[scheme, host] = kind(host, timeout=_TIMEOUT_SECONDS)
+            connections[scheme, host] = (
+                HTTPSConnection(host, timeout=_TIMEOUT_SECONDS, context=self._tls)
+                if scheme == "https"
+                else HTTPConnection(host, timeout=_TIMEOUT_SECONDS)
+            )
         return connections[scheme, host]
 
 

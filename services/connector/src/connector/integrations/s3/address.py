@@ -1,6 +1,7 @@
 """Where a bucket is and with which keys, read from an app's configuration."""
 
 import re
+import ssl
 import unicodedata
 from dataclasses import dataclass, field
 from typing import Any
@@ -134,6 +135,15 @@ def client_options(address: S3Address, *, patient: bool) -> dict[str, Any]:
         "client_options": client,
         "retry_config": {"max_retries": 3 if patient else 0},
     }
+
+
+def tls_context(address: S3Address) -> ssl.SSLContext:
+    """Whose certificates are trusted where the bucket is reached without obstore."""
+    context = ssl.create_default_context()
+    if address.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 def _credentials(address: S3Address) -> dict[str, Any]:

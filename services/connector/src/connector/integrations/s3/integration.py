@@ -18,7 +18,7 @@ from connector.integrations.errors import SourceMissing, SourceRefused, SourceUn
 from connector.integrations.rclone.reading import read_remote
 from connector.integrations.rclone.remote import Remote
 from connector.integrations.s3 import testing
-from connector.integrations.s3.address import S3Address, client_options, read_address
+from connector.integrations.s3.address import S3Address, client_options, read_address, tls_context
 from connector.integrations.s3.manifest import MANIFEST
 from connector.integrations.s3.words import WrongCredentials
 from connector.integrations.store_checks import check_repository
@@ -127,4 +127,5 @@ async def _reach(configuration: AppConfiguration) -> str:
 
 
 def _files(address: S3Address, *, patient: bool) -> ObjectFiles:
-    return ObjectFiles(S3Store(address.bucket, **client_options(address, patient=patient)), address.prefix)
+    store = S3Store(address.bucket, **client_options(address, patient=patient))
+    return ObjectFiles(store, address.prefix, tls=tls_context(address) if address.insecure else None)

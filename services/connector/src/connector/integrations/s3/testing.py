@@ -11,7 +11,7 @@ from chassis.errors import PermanentError
 from obstore.exceptions import BaseError, InvalidPathError
 from obstore.store import S3Store
 
-from connector.integrations.s3.address import S3Address, client_options
+from connector.integrations.s3.address import S3Address, client_options, tls_context
 from connector.integrations.s3.words import WrongCredentials, read_refusal
 
 _CONNECT_SECONDS = 6.0
@@ -20,7 +20,7 @@ _CONNECT_SECONDS = 6.0
 async def reach(address: S3Address) -> str:
     """Its host has an address, something listens there, and TLS comes about."""
     place = f"{address.host}:{address.port}"
-    context = _tls(address) if address.scheme == "https" else None
+    context = tls_context(address) if address.scheme == "https" else None
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             _, writer = await asyncio.open_connection(address.host, address.port, ssl=context)
@@ -87,14 +87,6 @@ async def has_objects(address: S3Address) -> bool:
 
 def _store(address: S3Address) -> S3Store:
     return S3Store(address.bucket, **client_options(address, patient=False))
-
-
-def _tls(address: S3Address) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if address.insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    return context
 
 
 def _unreachable(code: str, detail: str) -> PermanentError:

@@ -15,6 +15,9 @@ from typing import Any
 
 from cairn_local.api import Api
 
+from tests.support.bodies import a_resource_body
+from tests.support.environment import platform_environment
+
 PASSWORD = "benchmark-passphrase"
 
 
@@ -44,7 +47,7 @@ class Ground:
 
     def cairn(self, *arguments: str, home: Path | None = None) -> str:
         """Run the `cairn` command; its standard output."""
-        environment = {**os.environ, "CAIRN_HOME": str(home or self.home)}
+        environment = platform_environment(CAIRN_HOME=str(home or self.home))
         command = [sys.executable, "-m", "cairn_local", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -71,15 +74,7 @@ class Ground:
     def connector(self, api: Api, kind: str, path: Path) -> str:
         """A new directory app."""
         inventory = api.create_inventory(f"bench-{path.name}")
-        body = {
-            "urn": f"urn:bench:{path.name}",
-            "name": path.name,
-            "class": "file-storage",
-            "subclass": "posix",
-            "service": "",
-            "endpoints": [],
-        }
-        urn_id = api.create_resource(inventory, body)
+        urn_id = api.create_resource(inventory, a_resource_body(f"urn:bench:{path.name}"))
         fields = {"root": str(path)} | ({"passphrase": PASSWORD} if kind == "store" else {})
         return api.create_connector(kind, name=path.name, integration="fs", urn_id=urn_id, fields=fields)
 

@@ -14,6 +14,8 @@ from cairn_local.api import Api
 from cairn_local.paths import StateDir
 from cairn_local.status import Status, read_status
 
+from tests.support.bodies import a_resource_body
+from tests.support.environment import platform_environment
 from tests.support.otlp import OtlpReceiver
 from tests.support.s3 import S3Server, rclone_s3
 from tests.support.waiting import eventually
@@ -83,12 +85,9 @@ def otlp() -> Iterator[OtlpReceiver]:
 def platform(tmp_path_factory: pytest.TempPathFactory, otlp: OtlpReceiver) -> Iterator[Platform]:
     """The platform, up and healthy."""
     home = tmp_path_factory.mktemp("platform") / "state"
-    environment = {
-        **os.environ,
-        "CAIRN_HOME": str(home),
-        "CAIRN_LEASE_SECONDS": str(LEASE_SECONDS),
-        "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.url,
-    }
+    environment = platform_environment(
+        CAIRN_HOME=str(home), CAIRN_LEASE_SECONDS=str(LEASE_SECONDS), OTEL_EXPORTER_OTLP_ENDPOINT=otlp.url
+    )
     running = Platform(home, environment)
     try:
         running.cairn("up")
@@ -128,16 +127,7 @@ def directory(api: Api, inventory: str, tmp_path: Path) -> Directory:
     """Makes a resource for a directory and an app of it: `directory("source", path)` -> (urn_id, connector id)."""
 
     def make(kind: str, path: Path, *, passphrase: str = f"{CANARY}-passphrase") -> tuple[str, str]:
-        urn = f"urn:e2e:{path.name}:{kind}"
-        body = {
-            "urn": urn,
-            "name": path.name,
-            "class": "file-storage",
-            "subclass": "posix",
-            "service": "",
-            "endpoints": [],
-        }
-        urn_id = api.create_resource(inventory, body)
+        urn_id = api.create_resource(inventory, a_resource_body(f"urn:e2e:{path.name}:{kind}", name=path.name))
         fields = {"root": str(path)} | ({"passphrase": passphrase} if kind == "store" and passphrase else {})
         return urn_id, api.create_connector(
             kind, name=f"{path.name}-{kind}", integration="fs", urn_id=urn_id, fields=fields

@@ -22,6 +22,15 @@ def write_key_file(path: Path) -> Path:
     return path
 
 
+def platform_environment(**more: str) -> dict[str, str]:
+    """The caller's environment for a platform of a test's own.
+
+    Without the servers it may name: several platforms would share one database, and find each other's accounts there.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CAIRN_") or name == "CAIRN_CACHE"}
+    return kept | more
+
+
 @dataclass(frozen=True)
 class Corner:
     """Names that nobody else uses, and the settings that lead there.

@@ -192,3 +192,60 @@ def test_a_directory_that_may_not_be_read_is_told(tmp_path: Path, kind: str) -> 
         "listable",
         f"permission_denied: {tmp_path / 'secret'} cannot be listed: permission denied.",
     )
+
+
+_SOURCE_SCRIPT = """
+import asyncio, sys
+from pathlib import Path
+from chassis.errors import CairnError
+from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.port import BackupOptions
+from connector.engine.restic import ResticEngine, ResticSettings
+from connector.integrations.configuration import AppConfiguration
+from connector.integrations.fs.integration import FsIntegration
+from connector.integrations.surroundings import Surroundings
+
+root, work = sys.argv[1], Path(sys.argv[2])
+fs = FsIntegration(Surroundings(rclone="rclone", work_dir=work))
+engine = ResticEngine(ResticSettings(program="restic", cache_dir=work))
+app = AppConfiguration(app_id="a", organization_id="o", kind="source", protocol="fs", fields={"root": root})
+nothing = {"on_log": lambda *_: None, "cancel": asyncio.Event()}
+
+async def open_source():
+    async with fs.open_source(app, **nothing):
+        pass
+
+async def back_up():
+    tree, store = SourceTree(directory=Path(root), origin=root), StoreLocation(address="/nowhere", passphrase="x")
+    await engine.backup(store, tree, options=BackupOptions(host="h"), on_progress=lambda _: None, **nothing)
+
+for attempt in (open_source, back_up):
+    try:
+        asyncio.run(attempt())
+    except CairnError as error:
+        print(error.code, error.detail)
+"""
+
+
+@pytest.mark.parametrize(
+    ("root", "code", "words"),
+    [
+        ("closed", "source_refused", "Permission denied"),
+        ("closed/below", "source_refused", "Permission denied"),
+        ("x/" * 3000, "source_missing", "File name too long"),
+    ],
+    ids=["closed root", "closed parent", "long"],
+)
+def test_a_source_that_may_not_be_entered_is_told(tmp_path: Path, root: str, code: str, words: str) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "below").mkdir()
+    (tmp_path / "closed").chmod(0)
+    python = write_unprivileged(tmp_path / "python", Path(sys.executable))
+    command = [str(python), "-c", _SOURCE_SCRIPT, str(tmp_path / root), str(tmp_path / "work")]
+
+    opened, backed_up = subprocess.run(command, capture_output=True, check=True, text=True).stdout.splitlines()
+
+    assert opened.startswith(f"{code} ")
+    assert backed_up.startswith("source_missing ")
+    assert words in opened
+    assert words in backed_up

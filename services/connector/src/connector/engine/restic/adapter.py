@@ -1,6 +1,7 @@
 """The engine port, carried out by restic."""
 
 import asyncio
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -175,8 +176,11 @@ def _clear(store: StoreLocation) -> None:
 
 
 def _prepare(source: SourceTree, store: StoreLocation, options: BackupOptions) -> list[str]:
-    if not source.directory.is_dir():
-        raise SourceMissing(f"The source is not there: {source.origin or source.directory}")
+    try:
+        os.stat(f"{source.directory}/.")  # noqa: PTH116 - a Path would drop the dot, which asks for the right to enter.
+    except OSError as error:
+        detail = f"The source is not there: {source.origin or source.directory} ({error.strerror})"
+        raise SourceMissing(detail) from None
     return exclusions(source, store, options.ignores)
 
 

@@ -12,9 +12,8 @@ from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
 from connector.integrations.configuration import AppConfiguration
-from connector.integrations.errors import SourceMissing
 from connector.integrations.fs.manifest import MANIFEST
-from connector.integrations.fs.roots import own_directories_in, resolve_root
+from connector.integrations.fs.roots import own_directories_in, require_directory, resolve_root
 from connector.integrations.fs.testing import list_entries, reach, write_probe
 from connector.integrations.store_checks import check_repository
 from connector.integrations.surroundings import Surroundings
@@ -60,9 +59,7 @@ class FsIntegration:
 
     def _tree(self, configuration: AppConfiguration) -> SourceTree:
         root = self._root(configuration)
-        if not root.is_dir():
-            what = "is not a directory" if root.exists() else "does not exist"
-            raise SourceMissing(f"{configuration.text('root')} {what}.")
+        require_directory(root, shown=configuration.text("root"))
         return SourceTree(
             directory=root,
             origin=configuration.text("root"),

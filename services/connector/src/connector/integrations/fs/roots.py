@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from connector.integrations.errors import ConfigurationUnusable, RootForbidden
+from connector.integrations.errors import ConfigurationUnusable, RootForbidden, SourceMissing, SourceRefused
 from connector.integrations.surroundings import Surroundings
 
 
@@ -21,6 +21,20 @@ def resolve_root(root: str, surroundings: Surroundings) -> Path:
     if any(_is_within(real, own) for own in _own(surroundings)):
         raise RootForbidden(root, "it belongs to Cairn's own state")
     return real
+
+
+def require_directory(root: Path, *, shown: str) -> None:
+    """Raises `SourceMissing` or `SourceRefused` unless this is a directory that may be entered."""
+    try:
+        os.stat(f"{root}/.")  # noqa: PTH116 - a Path would drop the dot, which asks for the right to enter.
+    except FileNotFoundError:
+        raise SourceMissing(f"{shown} does not exist.") from None
+    except NotADirectoryError:
+        raise SourceMissing(f"{shown} is not a directory.") from None
+    except PermissionError as error:
+        raise SourceRefused(f"{shown} may not be entered: {error.strerror}.") from None
+    except OSError as error:
+        raise SourceMissing(f"{shown} cannot be reached: {error.strerror}.") from None
 
 
 def own_directories_in(root: Path, surroundings: Surroundings) -> tuple[Path, ...]:

@@ -1,15 +1,16 @@
 """One supervised process."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import time
 from pathlib import Path
 
-from cairn_local.health import is_healthy
 from cairn_local.paths import PRIVATE_FILE
 from cairn_local.processes import ProcessSpec
 from cairn_local.supervisor.record import Running, start_time
+from cairn_local.supervisor.serving import is_serving
 
 STABLE_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.25
@@ -19,6 +20,12 @@ LONGEST_PAUSE_SECONDS = 5.0
 def restart_pause(failures: int) -> float:
     """Seconds to wait before starting again after so many failures in a row: none, then growing."""
     return 0.0 if failures <= 1 else min(FIRST_PAUSE_SECONDS * 2 ** (failures - 2), LONGEST_PAUSE_SECONDS)
+
+
+def say(what: str) -> None:
+    """Write a line into the supervisor's own log. On a full disk it goes unsaid."""
+    with contextlib.suppress(OSError):
+        print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {what}", flush=True)
 
 
 class Child:
@@ -47,11 +54,21 @@ class Child:
 
     def start(self) -> None:
         """Start it in a session of its own, so that a signal to its group reaches all that it started."""
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-        log = os.open(self._log, flags, PRIVATE_FILE)
         self._began = time.monotonic()
         try:
-            self._process = subprocess.Popen(
+            self._process = self._spawn()
+        except OSError as error:
+            self._say(f"could not be started: {error.filename or self.spec.argv[0]}: {error.strerror}")
+            self._ended()
+            return
+        restarts = self.running.restarts + 1 if self.running else 0
+        self.running = Running(self._process.pid, start_time(self._process.pid), restarts)
+        self._say("started")
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
+        try:
+            return subprocess.Popen(
                 self.spec.argv,
                 env=self.spec.env,
                 cwd="/",
@@ -61,14 +78,11 @@ class Child:
                 start_new_session=True,
             )
         except OSError as error:
-            os.write(log, f"{self.spec.argv[0]} could not be started: {error.strerror}\n".encode())
-            self._ended()
-            return
+            with contextlib.suppress(OSError):
+                os.write(log, f"{self.spec.argv[0]} could not be started: {error.strerror}\n".encode())
+            raise
         finally:
             os.close(log)
-        restarts = self.running.restarts + 1 if self.running else 0
-        self.running = Running(self._process.pid, start_time(self._process.pid), restarts)
-        self._say("started")
 
     def look(self, *, awaited: bool) -> bool:
         """See whether it ended, or became ready; True when something changed.
@@ -85,7 +99,7 @@ class Child:
         if self._kill_at is not None:
             self.stop()
             return False
-        if not self.ready and (not awaited or is_healthy(self.spec.check)):
+        if not self.ready and (not awaited or is_serving(self.spec, self.running)):
             self.ready = True
             return True
         return False
@@ -114,8 +128,7 @@ class Child:
         self._not_before = time.monotonic() + restart_pause(self._failures)
 
     def _say(self, what: str) -> None:
-        pid = self._process.pid if self._process else "-"
-        print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {self.spec.name} ({pid}) {what}", flush=True)
+        say(f"{self.spec.name} ({self._process.pid if self._process else '-'}) {what}")
 
     def _kill_group(self) -> None:
         """End the process and what it left behind: an orphan must not go on beside its successor."""

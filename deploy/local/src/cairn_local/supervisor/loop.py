@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from cairn_local.paths import StateDir
 from cairn_local.processes import load_plan
-from cairn_local.supervisor.child import Child
+from cairn_local.supervisor.child import Child, say
 from cairn_local.supervisor.record import Record, Running, find_process, save_record, start_time
 
 BUSY_SECONDS = 0.05
@@ -59,18 +59,22 @@ class Supervisor:
         self._caller = caller
         self._children: dict[str, Child] = {}
         self._self = Running(os.getpid(), start_time(os.getpid()))
+        self._unsaved = False
 
     def run(self, signals: Signals) -> None:
         """Run until SIGTERM or SIGINT, or until the caller (where there is one) has gone; then stop everything."""
-        self._save()
-        while not signals.stop and (self._caller is None or find_process(self._caller)):
-            if signals.reload:
-                signals.reload = False
-                self._read_plan()
-            signals.wait(BUSY_SECONDS if self._tend() else IDLE_SECONDS)
-        while self._wind_down():
-            signals.wait(BUSY_SECONDS)
-        self._state.processes.unlink(missing_ok=True)
+        save_record(self._state.processes, self._record())
+        try:
+            while not signals.stop and (self._caller is None or find_process(self._caller)):
+                if signals.reload:
+                    signals.reload = False
+                    self._read_plan()
+                signals.wait(BUSY_SECONDS if self._tend() else IDLE_SECONDS)
+        finally:
+            # Whatever went wrong: nothing is left behind that nobody looks after.
+            while self._wind_down():
+                signals.wait(BUSY_SECONDS)
+            self._state.processes.unlink(missing_ok=True)
 
     def _read_plan(self) -> None:
         """Add what is new and replace what changed; what left the plan goes on until everything is stopped."""
@@ -88,7 +92,7 @@ class Supervisor:
                 child.start()
                 changed.append(True)
                 self._save()
-        if any(changed):
+        if any(changed) or self._unsaved:
             self._save()
         return not all(child.ready for child in self._children.values())
 
@@ -104,5 +108,16 @@ class Supervisor:
         return bool(alive)
 
     def _save(self) -> None:
+        """Write the record. On a full disk or without the folder it is tried again at the next turn."""
+        try:
+            save_record(self._state.processes, self._record())
+        except OSError as error:
+            if not self._unsaved:
+                say(f"the record could not be written: {error.strerror}")
+            self._unsaved = True
+        else:
+            self._unsaved = False
+
+    def _record(self) -> Record:
         running = {child.spec.name: child.running for child in self._children.values() if child.running}
-        save_record(self._state.processes, Record(self._self, running))
+        return Record(self._self, running)

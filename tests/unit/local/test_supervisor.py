@@ -1,0 +1,104 @@
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+from cairn_local.environment import base_environment
+from cairn_local.paths import StateDir
+from cairn_local.processes import Check, ProcessSpec, save_plan
+from cairn_local.supervisor import loop
+from cairn_local.supervisor.child import Child
+from cairn_local.supervisor.loop import Signals, Supervisor
+from cairn_local.supervisor.record import find_process, load_record, save_record
+
+SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> StateDir:
+    return StateDir(tmp_path / "state").create()
+
+
+def spec(state: StateDir, *argv: str) -> ProcessSpec:
+    return ProcessSpec("sleeper", argv or SLEEP, base_environment(state), Check("tcp", "127.0.0.1:1"), "127.0.0.1:1")
+
+
+class Turns(Signals):
+    """Does one thing at each turn of the loop, and lets it stop after the last."""
+
+    def __init__(self, *turns: object) -> None:
+        super().__init__(wakeup=-1)
+        self._turns = list(turns)
+
+    def wait(self, seconds: float) -> None:
+        turn = self._turns.pop(0) if self._turns else None
+        self.stop = not self._turns
+        if callable(turn):
+            turn()
+        os.sched_yield()
+
+
+def test_record_that_cannot_be_written_is_written_later(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_plan(state.plan, [spec(state)])
+    seen: list[psutil.Process | None] = []
+
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    def fill() -> None:
+        monkeypatch.setattr(loop, "save_record", full)
+
+    def free() -> None:
+        assert "sleeper" not in load_record(state.processes).processes
+        monkeypatch.setattr(loop, "save_record", save_record)
+
+    def look() -> None:
+        seen.append(find_process(load_record(state.processes).processes.get("sleeper")))
+
+    signals = Turns(free, look, None)
+    save = iter([save_record])
+
+    def first_then_full(path: Path, record: object) -> None:
+        next(save, full)(path, record)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(loop, "save_record", first_then_full)
+    Supervisor(state, caller=None).run(signals)
+    assert seen[0] is not None
+    assert not seen[0].is_running()
+
+
+def test_children_end_with_a_supervisor_that_fails(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    save_plan(state.plan, [spec(state)])
+    seen: list[psutil.Process | None] = []
+
+    def fail() -> None:
+        seen.append(find_process(load_record(state.processes).processes["sleeper"]))
+        raise RuntimeError("unforeseen")
+
+    with pytest.raises(RuntimeError, match="unforeseen"):
+        Supervisor(state, caller=None).run(Turns(None, fail, None))
+    assert seen[0] is not None
+    assert not seen[0].is_running()
+
+
+def test_child_without_a_place_for_its_log_is_tried_again(state: StateDir) -> None:
+    child = Child(spec(state), state.log("sleeper"))
+    shutil.rmtree(state.logs)
+    child.start()
+    assert not child.alive
+    assert child.due
+    state.create()
+    child.start()
+    try:
+        assert child.alive
+    finally:
+        psutil.Process(child.running.pid).kill() if child.running else None
+        child._process.wait(10) if child._process else None
+
+
+def test_program_that_is_not_there_is_told(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
+    Child(spec(state, "/absent"), state.log("sleeper")).start()
+    assert "/absent could not be started: No such file" in state.log("sleeper").read_text()
+    assert "could not be started: /absent: No such file" in capsys.readouterr().out

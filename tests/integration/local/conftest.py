@@ -4,12 +4,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 import psutil
 import pytest
 from cairn_local import control
 from cairn_local.paths import StateDir
 from cairn_local.platform import Started, down, up
+from cairn_local.ports import USUAL_PORTS
 from cairn_local.progress import SilentReporter
 from cairn_local.services import Service
 from cairn_local.status import read_status
@@ -66,6 +68,13 @@ class LocalPlatform:
 
     def healthy(self) -> bool:
         return read_status(self.state).healthy
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_usual_port() -> Iterator[None]:
+    """Leave port 8080 to a platform that the developer may have up, or may start or stop meanwhile."""
+    with patch.dict(USUAL_PORTS, clear=True):
+        yield
 
 
 @pytest.fixture(scope="module")

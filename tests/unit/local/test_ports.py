@@ -36,6 +36,15 @@ def test_usual_port_is_wished_for_first(monkeypatch: pytest.MonkeyPatch) -> None
     assert choose_ports(["gateway"], {}) == {"gateway": usual}
 
 
+def test_usual_port_is_taken_again_once_it_is_free(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
+    monkeypatch.setattr("cairn_local.ports.USUAL_PORTS", {"gateway": taken})
+    fallback = choose_ports(["gateway"], {})
+    assert choose_ports(["gateway"], fallback) == fallback
+    usual = free_port()
+    monkeypatch.setattr("cairn_local.ports.USUAL_PORTS", {"gateway": usual})
+    assert choose_ports(["gateway"], fallback) == {"gateway": usual}
+
+
 def test_usual_port_that_is_taken_gives_way(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
     monkeypatch.setattr("cairn_local.ports.USUAL_PORTS", {"gateway": taken})
     assert choose_ports(["gateway"], {})["gateway"] in OWN_RANGE

@@ -12,7 +12,7 @@ from cairn_local.paths import write_private
 LOOPBACK = "127.0.0.1"
 # Below the ports that systems hand to outgoing connections: one of those could hold our port when a server restarts.
 OWN_RANGE = range(20000, 32000)
-USUAL_PORTS: Mapping[str, int] = {"gateway": 8080}
+USUAL_PORTS: dict[str, int] = {"gateway": 8080}
 
 
 def is_free(port: int) -> bool:
@@ -29,10 +29,10 @@ def is_free(port: int) -> bool:
 
 
 def choose_ports(names: list[str], remembered: Mapping[str, int]) -> dict[str, int]:
-    """A free port for each name: the remembered one if still free, else the usual one, else any."""
+    """A free port for each name: the usual one if it is free, else the remembered one, else any."""
     chosen: dict[str, int] = {}
     for name in names:
-        wishes = [remembered.get(name), USUAL_PORTS.get(name)]
+        wishes = [USUAL_PORTS.get(name), remembered.get(name)]
         taken = set(chosen.values()) | set(remembered.values())
         wish = next((port for port in wishes if port and port not in chosen.values() and is_free(port)), None)
         chosen[name] = wish or _any_free(taken)

@@ -1,26 +1,31 @@
 """`cairn up`, `down`, `status` and `logs` on real servers and stand-in services."""
 
 import json
+import shutil
 import signal
 import stat
 import sys
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import replace
+from http.server import HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
 from cairn_local import control
 from cairn_local.errors import LocalError
-from cairn_local.health import is_healthy
+from cairn_local.health import is_healthy, parse_address
 from cairn_local.paths import StateDir
 from cairn_local.ports import LOOPBACK, remember_ports
 from cairn_local.processes import Check, ProcessSpec, load_plan
 from cairn_local.supervisor.record import find_process, load_record
+from cairn_local.supervisor.serving import is_serving
 from pymongo import MongoClient
 
 from tests.integration.local.conftest import LocalPlatform
-from tests.integration.local.stand_in import STAND_INS
+from tests.integration.local.stand_in import STAND_INS, Handler
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -148,6 +153,19 @@ def test_child_that_no_record_names_is_found_by_its_mark(platform: LocalPlatform
     assert alive([orphan]) == []
 
 
+@pytest.mark.parametrize("command", ["down", "up"])
+def test_platform_whose_folder_was_removed_is_still_ended(tmp_path: Path, command: str) -> None:
+    platform = LocalPlatform(StateDir(tmp_path / "state"))
+    platform.up()
+    try:
+        before = platform.processes()
+        shutil.rmtree(platform.state.root)
+        assert platform.down() if command == "down" else platform.up()
+        assert alive(before) == []
+    finally:
+        platform.down()
+
+
 def test_data_and_ports_are_still_there_after_down_and_up(platform: LocalPlatform) -> None:
     addresses = platform.up().addresses
     with MongoClient(addresses.mongodb_uri) as client:
@@ -178,6 +196,37 @@ def test_guest_is_started_again_while_its_folder_exists(platform: LocalPlatform,
     folder.rmdir()
     platform.up()
     assert "guest" not in {spec.name for spec in load_plan(platform.state.plan)}
+
+
+def test_port_that_another_platform_took_after_it_was_chosen_is_chosen_again(
+    platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.down()
+    supervise = control.supervise
+    others: list[HTTPServer] = []
+
+    def supervise_too_late(state: StateDir, specs: Sequence[ProcessSpec]) -> None:
+        if not others:
+            gateway = next(spec for spec in specs if spec.name == "gateway")
+            others.append(HTTPServer(parse_address(gateway.check.address), Handler))
+            Thread(target=others[0].serve_forever, daemon=True).start()
+        supervise(state, specs)
+
+    monkeypatch.setattr(control, "supervise", supervise_too_late)
+    try:
+        started = platform.up()
+        assert not started.addresses.gateway.endswith(f":{others[0].server_port}")
+        assert platform.healthy()
+    finally:
+        others[0].shutdown()
+        others[0].server_close()
+
+
+def test_answer_of_another_process_is_not_taken_for_ours(platform: LocalPlatform) -> None:
+    gateway = next(spec for spec in load_plan(platform.state.plan) if spec.name == "gateway")
+    processes = load_record(platform.state.processes).processes
+    assert is_serving(gateway, processes["gateway"])
+    assert not is_serving(gateway, processes["catalog"])
 
 
 def test_another_port_reaches_the_credentials_file(platform: LocalPlatform) -> None:

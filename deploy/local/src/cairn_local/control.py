@@ -10,15 +10,16 @@ from contextlib import contextmanager
 
 import psutil
 
-from cairn_local.environment import MARKER, system_environment
+from cairn_local.environment import MARKER, base_environment
 from cairn_local.errors import LocalError
-from cairn_local.health import is_healthy
 from cairn_local.logs import last_lines
 from cairn_local.paths import PRIVATE_FILE, StateDir
 from cairn_local.processes import ProcessSpec, save_plan
 from cairn_local.supervisor.record import Record, find_process, load_record
+from cairn_local.supervisor.serving import is_serving
 
 SUPERVISOR = "supervisor"
+SUPERVISOR_MODULE = "cairn_local.supervisor"
 POLL_SECONDS = 0.05
 START_SECONDS = 120.0
 STOP_SECONDS = 60.0
@@ -43,17 +44,17 @@ def supervise(state: StateDir, specs: Sequence[ProcessSpec], *, tied_to_caller: 
         supervisor.send_signal(signal.SIGHUP)
         return
     # -P: no module is taken from the folder that happens to be the current one.
-    argv = [sys.executable, "-P", "-m", "cairn_local.supervisor", str(state.root)]
+    argv = [sys.executable, "-P", "-m", SUPERVISOR_MODULE, str(state.root)]
     with _interrupts_held():
         _start_supervisor(state, [*argv, str(os.getpid())] if tied_to_caller else argv)
 
 
 def wait_until_healthy(state: StateDir, specs: Sequence[ProcessSpec], *, seconds: float = START_SECONDS) -> None:
-    """Return once every process answers. LocalError with log lines when one keeps ending, or time is up."""
+    """Return once every process itself answers. LocalError with log lines when one keeps ending, or time is up."""
     deadline = time.monotonic() + seconds
     waiting = list(specs)
     restarts_before = _restarts(state)
-    while waiting := [spec for spec in waiting if not is_healthy(spec.check)]:
+    while waiting := _not_serving(state, waiting):
         if not is_running(state):
             raise LocalError("The supervisor has ended.", hint=_log_tail(state, SUPERVISOR))
         restarts = _restarts(state)
@@ -77,7 +78,12 @@ def stop(state: StateDir) -> bool:
 
 
 def end_leftovers(state: StateDir, record: Record) -> bool:
-    """End processes of this state folder that no supervisor looks after. False when there were none."""
+    """End what of this state folder still runs, whatever the record says. False when nothing did."""
+    # First of all a supervisor that nothing tells of any more: it would start again what is ended below.
+    forgotten = [process for process in _marked(state) if SUPERVISOR_MODULE in _command_line(process)]
+    for process in forgotten:
+        _signal(process, signal.SIGTERM)
+    _wait_or_kill(forgotten, seconds=STOP_SECONDS)
     recorded = [found for running in record.processes.values() if (found := find_process(running))]
     leftovers = {process.pid: process for process in (*recorded, *_marked(state))}
     for process in leftovers.values():
@@ -85,7 +91,7 @@ def end_leftovers(state: StateDir, record: Record) -> bool:
         _signal(process, signal.SIGINT)
     _wait_or_kill(list(leftovers.values()), seconds=LEFTOVER_SECONDS)
     state.processes.unlink(missing_ok=True)
-    return bool(leftovers)
+    return bool(forgotten or leftovers)
 
 
 @contextmanager
@@ -104,7 +110,7 @@ def _start_supervisor(state: StateDir, argv: Sequence[str]) -> None:
         supervisor = subprocess.Popen(
             argv,
             cwd="/",
-            env=system_environment(),
+            env=base_environment(state),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -116,6 +122,11 @@ def _start_supervisor(state: StateDir, argv: Sequence[str]) -> None:
         if supervisor.poll() is not None:
             raise LocalError("The supervisor could not be started.", hint=_log_tail(state, SUPERVISOR))
         time.sleep(POLL_SECONDS)
+
+
+def _not_serving(state: StateDir, specs: Sequence[ProcessSpec]) -> list[ProcessSpec]:
+    processes = load_record(state.processes).processes
+    return [spec for spec in specs if not is_serving(spec, processes.get(spec.name))]
 
 
 def _restarts(state: StateDir) -> dict[str, int]:
@@ -132,6 +143,13 @@ def _marked(state: StateDir) -> list[psutil.Process]:
         except (psutil.Error, OSError):
             continue
     return found
+
+
+def _command_line(process: psutil.Process) -> list[str]:
+    try:
+        return list(process.cmdline())
+    except psutil.Error:
+        return []
 
 
 def _wait_or_kill(processes: list[psutil.Process], *, seconds: float) -> None:

@@ -10,18 +10,22 @@ from pathlib import Path
 from cairn_local import control
 from cairn_local.credentials import Credentials, load_credentials, refresh_url
 from cairn_local.environment import Surroundings, service_environment
+from cairn_local.errors import LocalError
+from cairn_local.health import parse_address
 from cairn_local.infrastructure.servers import check_named_servers, prepare_servers
 from cairn_local.keys import ensure_keys
 from cairn_local.locks import file_lock
 from cairn_local.logs import rotate_logs
 from cairn_local.paths import PRIVATE_FOLDER, StateDir, find_cache_dir, write_private
-from cairn_local.ports import LOOPBACK, remember_ports
+from cairn_local.ports import LOOPBACK, is_free, remember_ports
 from cairn_local.processes import ProcessSpec, load_plan
 from cairn_local.progress import Reporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.toolbox import Toolbox, provision_all
 from cairn_local.services import GATEWAY, SERVICES, Service, service_spec
-from cairn_local.supervisor.record import load_record
+from cairn_local.supervisor.record import Record, load_record
+
+PORT_ATTEMPTS = 3
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def up(
 def down(state: StateDir) -> bool:
     """Stop everything and return when it has ended; False when nothing was running."""
     if not state.run.is_dir():
-        return False
+        # Nothing to lock and no record, but the folder may have been removed while everything ran.
+        return control.end_leftovers(state, Record())
     with file_lock(state.lock):
         return control.stop(state)
 
@@ -86,9 +91,24 @@ def _start(state: StateDir, *, reporter: Reporter, services: Sequence[Service], 
     rotate_logs(state)
     ensure_keys(state)
     with reporter.step("Starting Cairn"), _stopped_on_failure(state):
-        specs = _plan(state, toolbox, services=services, environ=environ)
-        control.supervise(state, [*specs, *_guests(state)])
+        for _attempt in range(PORT_ATTEMPTS):
+            specs = _plan(state, toolbox, services=services, environ=environ)
+            if _started(state, specs):
+                return
+        raise LocalError("Other programs take the ports as fast as they are chosen.", hint="Try again.")
+
+
+def _started(state: StateDir, specs: Sequence[ProcessSpec]) -> bool:
+    """Start everything; False, with nothing running, when somebody else took a port after it was chosen."""
+    control.supervise(state, [*specs, *_guests(state)])
+    try:
         control.wait_until_healthy(state, specs)
+    except LocalError:
+        control.stop(state)
+        if any(spec.check.kind != "postgres" and not is_free(parse_address(spec.check.address)[1]) for spec in specs):
+            return False
+        raise
+    return True
 
 
 def _guests(state: StateDir) -> list[ProcessSpec]:

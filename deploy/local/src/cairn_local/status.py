@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from cairn_local import control
-from cairn_local.health import is_healthy
 from cairn_local.paths import StateDir
 from cairn_local.platform import load_addresses
 from cairn_local.processes import ProcessSpec, load_plan
 from cairn_local.supervisor.record import find_process, load_record
+from cairn_local.supervisor.serving import is_serving
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ def _processes(state: StateDir, specs: Sequence[ProcessSpec]) -> list[ProcessSta
     record = load_record(state.processes)
 
     def look(spec: ProcessSpec) -> ProcessStatus:
-        process = find_process(record.processes.get(spec.name))
-        healthy = process is not None and is_healthy(spec.check)
+        running = record.processes.get(spec.name)
+        process, healthy = find_process(running), is_serving(spec, running)
         return ProcessStatus(spec.name, process.pid if process else None, spec.address, healthy)
 
     with ThreadPoolExecutor(max_workers=len(specs) or 1) as pool:

@@ -18,6 +18,15 @@ from tests.integration.gateway.conftest import Platform
 from tests.support.waiting import eventually_async
 
 BIG = 48 << 20
+ODD_NAMES = {
+    b"two\nlines.txt": "attachment; filename=\"two_lines.txt\"; filename*=UTF-8''two%0Alines.txt",
+    "grün.txt".encode(): "attachment; filename=\"gr_n.txt\"; filename*=UTF-8''gr%C3%BCn.txt",
+    b'say "hi".txt': "attachment; filename=\"say _hi_.txt\"; filename*=UTF-8''say%20%22hi%22.txt",
+    b"no\xffutf8": "attachment; filename=\"no_xffutf8\"; filename*=UTF-8''no%5Cxffutf8",
+    b"100%;a=b.txt": "attachment; filename=\"100_;a=b.txt\"; filename*=UTF-8''100%25%3Ba%3Db.txt",
+    b"x" * 255: f"attachment; filename=\"{'x' * 255}\"; filename*=UTF-8''{'x' * 255}",
+}
+"""Names of files, and how a download tells them."""
 
 
 @dataclass
@@ -62,6 +71,9 @@ async def backup(platform: Platform) -> Backup:
     (root / "..dots").write_text("two dots begin this name")
     (root / "a+b & c=d.txt").write_text("plus, ampersand, equals")
     Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.txt")).write_text("this name is not UTF-8")
+    (root / "names").mkdir()
+    for name in ODD_NAMES:
+        Path(os.fsdecode(os.fsencode(root) + b"/names/" + name)).write_bytes(name)
     async with log_in(platform.url, platform.credentials) as api:
         source, store = await connectors(platform, api, root)
         run = await api.post(
@@ -119,8 +131,8 @@ async def test_restore_point_is_listed_when_its_run_is_over(api: Client, backup:
 
 async def test_directories_are_browsed_page_by_page(api: Client, backup: Backup) -> None:
     root = await api.get(f"/snapshots/{backup.snapshot_id}/files")
-    assert root["total"] == len(root["items"]) == 4
-    assert {e["path"] for e in root["items"]} == {"/..dots", "/a+b & c=d.txt", "/caf\\xe9.txt", "/documents"}
+    assert root["total"] == len(root["items"]) == 5
+    assert {e["path"] for e in root["items"]} == {"/..dots", "/a+b & c=d.txt", "/caf\\xe9.txt", "/documents", "/names"}
     assert root["items"][0].keys() >= {"name", "path", "type", "size", "mtime", "mode"}
     seen: list[str] = []
     cursor = ""
@@ -145,6 +157,13 @@ async def test_files_come_byte_for_byte(api: Client, backup: Backup) -> None:
     assert plus.text == "plus, ampersand, equals"
 
 
+@pytest.mark.parametrize(("name", "disposition"), ODD_NAMES.items())
+async def test_downloads_tell_odd_names(api: Client, backup: Backup, name: bytes, disposition: str) -> None:
+    answer = await api.call("GET", f"/snapshots/{backup.snapshot_id}/content?path=/names/{quote(name, safe='')}")
+    assert (answer.status_code, answer.content) == (200, name)
+    assert answer.headers["content-disposition"] == disposition
+
+
 async def test_parts_and_conditions(api: Client, backup: Backup) -> None:
     path, whole = backup.content("/documents/letter.txt"), (backup.root / "documents" / "letter.txt").read_bytes()
     head = await api.call("HEAD", path)
@@ -155,6 +174,9 @@ async def test_parts_and_conditions(api: Client, backup: Backup) -> None:
     assert (part.status_code, part.content) == (206, whole[5:10])
     assert part.headers["content-range"] == f"bytes 5-9/{len(whole)}"
     assert (await api.call("GET", path, headers={"If-None-Match": etag})).status_code == 304
+    for condition, status in (("If-None-Match", 200), ("If-Range", 200), ("Range", 200), ("If-Match", 412)):
+        odd = await api.call("GET", path, headers=[(condition.encode(), b'"caf\xe9"')])
+        assert odd.status_code == status, condition
     other = await api.call("GET", path, headers={"Range": "bytes=0-1", "If-Range": '"other"'})
     assert (other.status_code, other.content) == (200, whole)
     past = await api.call("GET", path, headers={"Range": f"bytes={len(whole)}-"})
@@ -166,18 +188,29 @@ async def test_parts_and_conditions(api: Client, backup: Backup) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/documents/../..dots", "/nothing", "/documents/letter.txt/x", "", "relative", "/%00"]
+    ("path", "content", "files"),
+    [
+        ("/documents/../..dots", "path_invalid", "path_invalid"),
+        ("/nothing", "path_not_found", "path_not_found"),
+        ("/documents/letter.txt/x", "path_not_found", "path_not_found"),
+        ("", "path_missing", "path_invalid"),
+        ("relative", "path_invalid", "path_invalid"),
+        ("/%00", "request_invalid", "request_invalid"),
+    ],
 )
-async def test_bad_paths_are_problems(api: Client, backup: Backup, path: str) -> None:
-    for area in ("content", "files"):
+async def test_bad_paths_are_problems(api: Client, backup: Backup, path: str, content: str, files: str) -> None:
+    for area, code in (("content", content), ("files", files)):
         problem = await api.problem("GET", f"/snapshots/{backup.snapshot_id}/{area}?path={path}")
-        assert problem["status"] in (400, 404), (area, problem)
+        expected = 404 if code == "path_not_found" else 400
+        assert (problem["code"], problem["status"]) == (code, expected), area
 
 
 async def test_directory_is_not_downloaded_and_file_not_listed(api: Client, backup: Backup) -> None:
-    assert (await api.problem("GET", backup.content("/documents")))["status"] < 500
+    whole = await api.problem("GET", backup.content("/documents"))
+    assert (whole["status"], whole["code"]) == (400, "not_a_file")
     files = f"/snapshots/{backup.snapshot_id}/files"
-    assert (await api.problem("GET", f"{files}?path=/documents/letter.txt"))["status"] < 500
+    listed = await api.problem("GET", f"{files}?path=/documents/letter.txt")
+    assert (listed["status"], listed["code"]) == (400, "not_a_directory")
     for odd in ("limit=-1", "limit=x", "limit=0", "cursor=rubbish"):
         assert (await api.problem("GET", f"{files}?path=/&{odd}"))["status"] == 400, odd
     missing = await api.call("HEAD", backup.content("/nothing"))

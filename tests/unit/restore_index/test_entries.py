@@ -108,9 +108,10 @@ def test_a_cursor_leads_back_to_its_place() -> None:
 
 
 @pytest.mark.parametrize("cursor", ["rubbish", "é", "AAAA", "=", "%00", "x" * 1000, write_cursor("cd" * 32, START)])
-def test_a_cursor_of_something_else_is_refused(cursor: str) -> None:
+@pytest.mark.parametrize("tree_id", [TREE, ""])
+def test_a_cursor_of_something_else_is_refused(tree_id: str, cursor: str) -> None:
     with pytest.raises(Invalid, match="cursor_invalid"):
-        read_cursor(TREE, cursor)
+        read_cursor(tree_id, cursor)
 
 
 def test_random_bytes_are_never_a_page() -> None:

@@ -51,10 +51,14 @@ def read_cursor(tree_id: str, cursor: str | None) -> Place:
     try:
         mark, *place = _CURSOR.unpack(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
     except (ValueError, struct.error):
-        mark, place = b"", []
+        raise _no_cursor() from None
     if mark != _mark(tree_id):
-        raise Invalid("cursor_invalid", "The cursor does not belong to this directory.")
+        raise _no_cursor()
     return Place(*place)
+
+
+def _no_cursor() -> Invalid:
+    return Invalid("cursor_invalid", "The cursor does not belong to this directory.")
 
 
 def _mark(tree_id: str) -> bytes:

@@ -28,12 +28,28 @@ MODIFIED = "Tue, 14 Nov 2023 22:13:20 GMT"
         ("bytes=0-1,5-6", WHOLE),
         ("lines=0-1", WHOLE),
         ("", WHOLE),
-        (f"bytes={'9' * 5000}-", WHOLE),
+        ("bytes=99999999999999999999-", Answer(416)),
+        (f"bytes={'9' * 5000}-", Answer(416)),
+        ("bytes=5-99999999999999999999", Answer(206, Span(5, 95))),
+        (f"bytes=-{'9' * 5000}", Answer(206, Span(0, 100))),
+        (f"bytes={'0' * 5000}5-6", Answer(206, Span(5, 2))),
+        ("Bytes=0-9", Answer(206, Span(0, 10))),
+        ("bytes=200-300,400-", Answer(416)),
+        ("bytes=200-300, 0-1", WHOLE),
+        ("bytes=200-300,5-4", WHOLE),
+        ("bytes=0-1,x", WHOLE),
+        ("bytes=,0-1,", Answer(206, Span(0, 2))),
+        ("bytes=0-1\n", WHOLE),
         ("bytes=\u0661-\u0662", WHOLE),
     ],
 )
 def test_ranges(given: str, expected: Answer) -> None:
     assert answer({"range": given}, FOUND) == expected
+
+
+def test_ranges_are_for_get_only() -> None:
+    assert answer({"range": "bytes=0-9"}, FOUND, method="HEAD") == WHOLE
+    assert answer({"range": "bytes=500-"}, FOUND, method="HEAD") == WHOLE
 
 
 @pytest.mark.parametrize("given", ["bytes=0-", "bytes=-5", "bytes=0-0"])
@@ -54,6 +70,14 @@ def test_no_range_of_an_empty_file_can_be_satisfied(given: str) -> None:
         ({"if-modified-since": MODIFIED}, 304),
         ({"if-modified-since": "Tue, 14 Nov 2023 22:13:19 GMT"}, 200),
         ({"if-modified-since": "yesterday"}, 200),
+        ({"if-modified-since": "1 Jan 99999999999999999999 00:00:00"}, 200),
+        ({"if-modified-since": "Tue, 14 Nov 2023 22:13:20 +99999999999"}, 200),
+        ({"if-unmodified-since": MODIFIED}, 200),
+        ({"if-unmodified-since": "Tue, 14 Nov 2023 22:13:19 GMT"}, 412),
+        ({"if-unmodified-since": "yesterday"}, 200),
+        ({"if-unmodified-since": "Tue, 14 Nov 2023 22:13:19 GMT", "if-match": '"abc"'}, 200),
+        ({"if-unmodified-since": MODIFIED, "if-match": '"x"'}, 412),
+        ({"if-unmodified-since": MODIFIED, "if-none-match": '"abc"'}, 304),
         ({"if-match": '"abc"'}, 200),
         ({"if-match": "*"}, 200),
         ({"if-match": '"x"'}, 412),

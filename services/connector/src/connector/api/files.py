@@ -39,7 +39,7 @@ class FileResponder:
 
     def choose(self, found: FoundFile) -> Span | None:
         """The part of the file that has to be read."""
-        self._answer = answer(self._request.headers, found)
+        self._answer = answer(self._request.headers, found, method=self._request.method)
         return self._answer.span if self._request.method == "GET" else None
 
     async def respond(self, content: Content, stores: OpenStores) -> Response:

@@ -8,6 +8,7 @@ import pytest
 from cairn_local.api import Api
 
 from tests.e2e.conftest import SERVICES, Directory, Platform
+from tests.support.bodies import a_resource_body
 from tests.support.waiting import eventually
 
 
@@ -19,8 +20,7 @@ def test_each_step_works_after_all_processes_were_killed(platform: Platform, tre
     inventory = again().create_inventory("kills")
     apps = {}
     for kind, path in (("source", tree), ("store", tmp_path / "store")):
-        body = {"urn": f"urn:{kind}", "name": kind, "class": "file-storage", "subclass": "posix", "service": ""}
-        urn_id = again().create_resource(inventory, {**body, "endpoints": []})
+        urn_id = again().create_resource(inventory, a_resource_body(f"urn:kills:{kind}"))
         fields = {"root": str(path)} | ({"passphrase": "kill-passphrase"} if kind == "store" else {})
         apps[kind] = again().create_connector(
             kind, name=f"kills-{kind}", integration="fs", urn_id=urn_id, fields=fields
@@ -81,6 +81,12 @@ def _transferring(api: Api, run: str) -> bool:
     return bool(progress and progress["bytes_done"])
 
 
+def _inventories(api: Api) -> list[str]:
+    page = api.get(api.organization("/inventories"), limit=50)
+    assert page["total"] == len(page["items"]), "they do not fit into one page"
+    return [i["name"] for i in page["items"]]
+
+
 def test_repeated_request_with_the_same_key_is_done_once(platform: Platform, api: Api) -> None:
     path = api.organization("/inventories")
     body = {"name": "once", "type": "self-managed"}
@@ -89,8 +95,7 @@ def test_repeated_request_with_the_same_key_is_done_once(platform: Platform, api
     second = api.call("POST", path, json=body, headers={"Idempotency-Key": "once-1"}).json()
 
     assert first["id"] == second["id"]
-    names = [i["name"] for i in api.get(path, limit=50)["items"]]
-    assert names.count("once") == 1
+    assert _inventories(api).count("once") == 1
 
 
 def test_command_sent_while_its_service_is_away_is_carried_out(platform: Platform, api: Api) -> None:
@@ -98,7 +103,5 @@ def test_command_sent_while_its_service_is_away_is_carried_out(platform: Platfor
     answer = api.call("POST", api.organization("/inventories"), json={"name": "patience", "type": "self-managed"})
     assert answer.status_code in (200, 202)
 
-    def listed() -> bool:
-        return any(i["name"] == "patience" for i in api.get(api.organization("/inventories"), limit=50)["items"])
-
-    eventually(listed, deadline_seconds=60)
+    eventually(lambda: "patience" in _inventories(api), deadline_seconds=60)
+    assert _inventories(api).count("patience") == 1

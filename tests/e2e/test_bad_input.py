@@ -8,6 +8,7 @@ import pytest
 from cairn_local.api import Api, ApiProblem
 
 from tests.e2e.conftest import Directory
+from tests.support.bodies import a_bucket_body, a_resource_body
 from tests.support.s3 import S3Server
 
 
@@ -33,15 +34,7 @@ def connector_body(api: Api, urn_id: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def urn_id(api: Api, inventory: str) -> str:
-    body = {
-        "urn": "urn:bad",
-        "name": "bad",
-        "class": "file-storage",
-        "subclass": "posix",
-        "service": "",
-        "endpoints": [],
-    }
-    return api.create_resource(inventory, body)
+    return api.create_resource(inventory, a_resource_body("urn:bad"))
 
 
 def test_configuration_faults_name_the_field(api: Api, urn_id: str) -> None:
@@ -67,8 +60,7 @@ def test_incompatible_or_unknown_integration(api: Api, inventory: str, urn_id: s
     )
     problem_of(api, "POST", path, json=connector_body(api, urn_id, integration={"id": "nobody"}))
     problem_of(api, "POST", path, json=connector_body(api, urn_id, protocol="ftp"))
-    odd = {"urn": "urn:odd", "name": "odd", "class": "teapot", "subclass": "brown", "service": "", "endpoints": []}
-    unknown = api.create_resource(inventory, odd)
+    unknown = api.create_resource(inventory, a_resource_body("urn:odd", **{"class": "teapot", "subclass": "brown"}))
     problem_of(api, "POST", path, json=connector_body(api, unknown))
 
 
@@ -104,11 +96,7 @@ def test_failed_test_is_an_answer_not_an_error(api: Api, directory: Directory, t
 
 
 def test_wrong_credentials_are_told(api: Api, inventory: str, s3: S3Server) -> None:
-    body = {
-        "urn": "urn:s3", "name": "s3", "class": "object-storage", "subclass": "s3", "service": "",
-        "endpoints": [{"endpoint": s3.endpoint}],
-    }  # fmt: skip
-    urn_id = api.create_resource(inventory, body)
+    urn_id = api.create_resource(inventory, a_bucket_body(endpoint=s3.endpoint))
     fields = {**s3.fields("documents"), "secret_access_key": "wrong-secret-0123456789"}
     source = api.create_connector("source", name="wrong", integration="s3", urn_id=urn_id, fields=fields)
     report = api.post(f"/connectors/{source}/test")
@@ -133,15 +121,7 @@ def test_wrong_passphrase_is_told(api: Api, inventory: str, tmp_path: Path, tree
     root = tmp_path / "shared-store"
     _, first = directory("store", root)
     api.post(f"/connectors/{first}/stores/create")
-    body = {
-        "urn": "urn:again",
-        "name": "again",
-        "class": "file-storage",
-        "subclass": "posix",
-        "service": "",
-        "endpoints": [],
-    }
-    urn_id = api.create_resource(inventory, body)
+    urn_id = api.create_resource(inventory, a_resource_body("urn:again"))
     fields = {"root": str(root), "passphrase": "not-the-passphrase"}
     second = api.create_connector("store", name="second", integration="fs", urn_id=urn_id, fields=fields)
 

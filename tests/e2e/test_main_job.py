@@ -1,24 +1,59 @@
 """The first story, from the user's side: a directory and a bucket backed up, opened, and a file taken out."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
+from typing import Any
 
 import pytest
-from cairn_local.api import Api
+from cairn_local.api import Api, ApiProblem
 
 from tests.e2e.conftest import CANARY, Directory
+from tests.support.bodies import a_bucket_body
 from tests.support.s3 import S3Server
 
+PLAIN_FILES = (
+    "documents/letter.txt",
+    "documents/random.bin",
+    "documents/nothing",
+    "..hidden",
+    "line\nbreak",
+    "n" * 255,
+)
 
-def test_directory_is_backed_up_browsed_and_downloaded(
-    api: Api, directory: Directory, tree: Path, tmp_path: Path
-) -> None:
+
+@dataclass(frozen=True)
+class Stored:
+    """A tree, the store it was backed up into, and the restore point."""
+
+    tree: Path
+    store: str
+    point: dict[str, Any]
+
+    @property
+    def snapshot(self) -> str:
+        """Id of the restore point."""
+        return str(self.point["snapshot_id"])
+
+
+@pytest.fixture
+def stored(api: Api, directory: Directory, tree: Path, tmp_path: Path) -> Stored:
+    """The tree in a restore point, the only one of its store."""
+    _, source = directory("source", tree)
+    _, store = directory("store", tmp_path / "store")
+    api.post(f"/connectors/{store}/stores/create")
+    job = api.wait_for_run(api.start_backup(source, store, {"labels": ["first", "second"]}))
+    assert job["status"] == "succeeded", api.job_log(job["id"])
+    assert api.job_log(job["id"]).strip()
+    [point] = api.snapshots(store)
+    return Stored(tree, store, point)
+
+
+def test_apps_are_tested_and_a_store_is_created(api: Api, directory: Directory, tree: Path, tmp_path: Path) -> None:
     _, source = directory("source", tree)
     _, store = directory("store", tmp_path / "store")
 
-    before = api.post(f"/connectors/{store}/test")
-    assert before["initialized"] is False
+    assert api.post(f"/connectors/{store}/test")["initialized"] is False
     api.post(f"/connectors/{store}/stores/create")
     assert api.post(f"/connectors/{store}/test")["initialized"] is True
     report = api.post(f"/connectors/{source}/test")
@@ -26,51 +61,31 @@ def test_directory_is_backed_up_browsed_and_downloaded(
     assert report["initialized"] is None
     assert all(check["duration_ms"] >= 0 for check in report["checks"])
 
-    job = api.wait_for_run(api.start_backup(source, store, {"labels": ["first", "second"]}))
-    assert job["status"] == "succeeded", api.job_log(job["id"])
-    assert api.job_log(job["id"]).strip()
 
-    [point] = api.snapshots(store)
-    assert len(point["snapshot_id"]) == 64
-    assert point["tags"] == ["first", "second"]
-    listed = {e["path"]: e for e in api.files(point["snapshot_id"])}
+def test_directory_is_backed_up_and_browsed(api: Api, stored: Stored) -> None:
+    assert len(stored.snapshot) == 64
+    assert stored.point["tags"] == ["first", "second"]
+    listed = {e["path"]: e for e in api.files(stored.snapshot)}
     assert set(listed) == {
         "/documents", "/..hidden", "/line\nbreak", "/" + "n" * 255, "/link", "/caf\\xe9.txt"
     }  # fmt: skip
     assert listed["/documents"]["type"] == "dir"
-    assert [e["name"] for e in api.files(point["snapshot_id"], "/documents")] == [
+    assert [e["name"] for e in api.files(stored.snapshot, "/documents")] == [
         "empty", "letter.txt", "nothing", "random.bin"
     ]  # fmt: skip
-    assert list(api.files(point["snapshot_id"], "/documents/empty")) == []
+    assert list(api.files(stored.snapshot, "/documents/empty")) == []
 
-    for path in (
-        "documents/letter.txt",
-        "documents/random.bin",
-        "documents/nothing",
-        "..hidden",
-        "line\nbreak",
-        "n" * 255,
-    ):
-        assert api.content(point["snapshot_id"], f"/{path}").content == (tree / path).read_bytes()
-    shown = api.content(point["snapshot_id"], "/caf\\xe9.txt").content
-    raw = api.call("GET", f"/snapshots/{point['snapshot_id']}/content?path=/caf%E9.txt").content
+
+def test_files_are_downloaded_whatever_their_names(api: Api, stored: Stored) -> None:
+    for path in PLAIN_FILES:
+        assert api.content(stored.snapshot, f"/{path}").content == (stored.tree / path).read_bytes()
+    shown = api.content(stored.snapshot, "/caf\\xe9.txt").content
+    raw = api.call("GET", f"/snapshots/{stored.snapshot}/content?path=/caf%E9.txt").content
     assert shown == raw == b"this name is not UTF-8"
 
 
-def test_download_honours_range_and_etag(api: Api, directory: Directory, tree: Path, tmp_path: Path) -> None:
-    _, source = directory("source", tree)
-    _, store = directory("store", tmp_path / "store")
-    api.post(f"/connectors/{store}/stores/create")
-    api.wait_for_run(api.start_backup(source, store))
-    snapshot = api.snapshots(store)[0]["snapshot_id"]
-    whole = (tree / "documents" / "random.bin").read_bytes()
-
-    full = api.content(snapshot, "/documents/random.bin")
-    assert full.status_code == 200
-    assert full.headers["content-length"] == str(len(whole))
-    assert "random.bin" in full.headers["content-disposition"]
-    etag = full.headers["etag"]
-
+def test_download_honours_ranges(api: Api, stored: Stored) -> None:
+    path, whole = "/documents/random.bin", (stored.tree / "documents" / "random.bin").read_bytes()
     for header, expected in {
         "bytes=0-0": whole[:1],
         "bytes=1000-1999": whole[1000:2000],
@@ -78,26 +93,31 @@ def test_download_honours_range_and_etag(api: Api, directory: Directory, tree: P
         f"bytes={len(whole) - 7}-": whole[-7:],
         "bytes=2000000-2999999999": whole[2_000_000:],
     }.items():
-        part = api.content(snapshot, "/documents/random.bin", headers={"Range": header})
+        part = api.content(stored.snapshot, path, headers={"Range": header})
         assert (part.status_code, part.content) == (206, expected), header
         assert part.headers["content-range"].endswith(f"/{len(whole)}")
-    query = f"/snapshots/{snapshot}/content?path={quote('/documents/random.bin', safe='')}"
-    unchanged = api._http.get(query, headers={"If-None-Match": etag})
-    assert unchanged.status_code == 304
-    past = api._http.get(query, headers={"Range": f"bytes={len(whole)}-"})
-    assert past.status_code == 416
-    other = api._http.get(query, headers={"Range": "bytes=0-9", "If-Range": '"other"'})
-    assert (other.status_code, len(other.content)) == (200, len(whole))
+    with pytest.raises(ApiProblem) as past:
+        api.content(stored.snapshot, path, headers={"Range": f"bytes={len(whole)}-"})
+    assert past.value.status == 416
+
+
+def test_download_honours_the_etag(api: Api, stored: Stored) -> None:
+    path, size = "/documents/random.bin", (stored.tree / "documents" / "random.bin").stat().st_size
+    full = api.content(stored.snapshot, path)
+    assert full.status_code == 200
+    assert full.headers["content-length"] == str(size)
+    assert "random.bin" in full.headers["content-disposition"]
+
+    unchanged = api.content(stored.snapshot, path, headers={"If-None-Match": full.headers["etag"]})
+    assert (unchanged.status_code, unchanged.content) == (304, b"")
+    other = api.content(stored.snapshot, path, headers={"Range": "bytes=0-9", "If-Range": '"other"'})
+    assert (other.status_code, len(other.content)) == (200, size)
 
 
 def test_bucket_is_backed_up_into_a_bucket(api: Api, inventory: str, s3: S3Server) -> None:
     content = os.urandom(500_000)
     s3.fill({"year/2026/report.bin": content}, "documents")
-    body = {
-        "urn": "urn:e2e:s3", "name": "s3", "class": "object-storage", "subclass": "s3", "service": "",
-        "endpoints": [{"endpoint": "127.0.0.1"}], "tags": None,
-    }  # fmt: skip
-    urn_id = api.create_resource(inventory, body)
+    urn_id = api.create_resource(inventory, a_bucket_body("urn:e2e:s3", endpoint="127.0.0.1", tags=None))
     source = api.create_connector(
         "source", name="docs", integration="s3", urn_id=urn_id, fields=s3.fields("documents", port=str(s3.port))
     )
@@ -150,5 +170,6 @@ def test_job_can_be_followed_and_cancelled(api: Api, directory: Directory, tmp_p
     assert asked
     assert job["status"] == "canceled"
     assert api.snapshots(store) == []
-    with pytest.raises(Exception, match="409"):
+    with pytest.raises(ApiProblem) as refused:
         api.post(f"/scheduling/jobs/{job['id']}/cancel")
+    assert (refused.value.status, refused.value.code) == (409, "job_finished")

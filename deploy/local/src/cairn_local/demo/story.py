@@ -12,7 +12,7 @@ from cairn_local.demo.s3_server import S3Keys
 from cairn_local.errors import LocalError
 
 IGNORES = (".venv", ".boot", ".git", "build", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
-           "__pycache__", ".cairn-demo", ".import_linter_cache")  # fmt: skip
+           "__pycache__", ".cairn", ".cairn-demo", ".import_linter_cache")  # fmt: skip
 Json = dict[str, Any]
 
 
@@ -45,11 +45,11 @@ class Story:
         folder, bucket = self._resources(inventory)
         sources = {"folder": self._source_folder(folder), "bucket": self._source_bucket(bucket)}
         stores = {"folder": self._store_folder(inventory), "bucket": self._store_bucket(bucket)}
-        for name, connector in (*sources.items(), *stores.items()):
-            self._test(name, connector)
+        for kind, connectors in (("source", sources), ("store", stores)):
+            for name, connector in connectors.items():
+                self._test(f"{kind} {name}", connector)
         for name, store in stores.items():
-            self._api.post(f"/connectors/{store}/stores/create")
-            self._told(f"Initialize the store in the {name}", "repository created")
+            self._initialize(f"store {name}", store)
         ignores = {"folder": {"labels": ["demo"], "ignores": list(IGNORES)}, "bucket": {"labels": ["demo"]}}
         points = {name: self._back_up(name, sources[name], stores[name], config=ignores[name]) for name in sources}
         self._open(points["folder"], "/README.md", (self._stage.project / "README.md").read_bytes())
@@ -119,6 +119,11 @@ class Story:
         initialized = "" if report["initialized"] is None else f", initialized: {report['initialized']}"
         self._told(f"Test the connection to the {name}", checks + initialized)
 
+    def _initialize(self, name: str, store: str) -> None:
+        answer: Json = self._api.post(f"/connectors/{store}/stores/create")
+        came_back = ", ".join(f"{key}: {answer[key]}" for key in ("initialized", "adopted"))
+        self._told(f"Initialize the {name}", came_back)
+
     def _back_up(self, name: str, source: str, store: str, *, config: Json) -> Json:
         run = self._api.start_backup(source, store, config)
         seen: set[str] = set()
@@ -130,8 +135,10 @@ class Story:
         points = self._api.snapshots(store)
         if not points:
             raise LocalError(f"The backup of the {name} succeeded, yet its store holds no restore point.")
-        self._told(f"Back up the {name}", f"job {job['id']}: {last_line}")
-        self._told(f"List the restore points of its store: {len(points)}", f"newest {points[0]['snapshot_id'][:16]}")
+        self._told(f"Back up the source {name} into the store {name}", f"job {job['id']}: {last_line}")
+        self._told(
+            f"List the restore points of the store {name}: {len(points)}", f"newest {points[0]['snapshot_id'][:16]}"
+        )
         return points[0]
 
     def _follow(self, job: Json, seen: set[str]) -> None:

@@ -1,0 +1,57 @@
+"""`cairn demo`, as `make demo` runs it, in a small folder in place of the checkout."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cairn_local.paths import StateDir
+from cairn_local.platform import down
+from cairn_local.status import read_status
+
+from tests.integration.local.conftest import environment
+
+README = "# A folder\n" + "with something in it\n" * 20
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    made = tmp_path / "checkout"
+    (made / ".venv").mkdir(parents=True)
+    (made / "README.md").write_text(README)
+    (made / ".venv" / "ignored").touch()
+    yield made
+    down(StateDir(tmp_path / "state"))
+
+
+def demo(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "cairn_local", "demo", "--exit"],
+        cwd=folder,
+        env=environment(CAIRN_HOME=str(folder.parent / "state"), **more),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_demo_does_the_main_job_and_stops_everything(folder: Path) -> None:
+    done = demo(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"Download /README.md and compare it with its source\n     -> {len(README)} bytes, equal" in done.stdout
+    assert "Download bytes 100-199 of /2026/summit.raw\n     -> bytes 100-199/3000000, equal" in done.stdout
+    assert done.stdout.count("-> initialized: True, adopted: False") == 2
+    assert "1 entries: README.md" in done.stdout
+    assert done.stdout.endswith("Everything is stopped.\n")
+    assert not read_status(StateDir(folder.parent / "state")).running
+
+
+def test_demo_that_fails_says_why_and_stops_everything(folder: Path) -> None:
+    (allowed := folder.parent / "elsewhere").mkdir()
+    done = demo(folder, CAIRN_ALLOWED_ROOTS=str(allowed))
+    assert done.returncode == 1, done.stdout
+    assert "source folder" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.endswith("Everything is stopped.\n")
+    assert not read_status(StateDir(folder.parent / "state")).running

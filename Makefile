@@ -2,7 +2,7 @@
 PYTHON ?= python3
 UV_VERSION := 0.13.9
 BOOT := .boot
-UV := UV_PYTHON_DOWNLOADS=never $(BOOT)/bin/uv
+BOOT_UV := UV_PYTHON_DOWNLOADS=never $(BOOT)/bin/uv
 BIN := .venv/bin
 SYNCED := .venv/.synced
 
@@ -18,11 +18,11 @@ $(BOOT)/bin/uv:
 	@$(BOOT)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 $(SYNCED): $(BOOT)/bin/uv uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml deploy/local/pyproject.toml)
-	@$(UV) sync --frozen --quiet --python $(PYTHON)
+	@$(BOOT_UV) sync --frozen --quiet --python $(PYTHON)
 	@touch $@
 
 demo: $(SYNCED) ## start everything and do the main job on real data (EXIT=1 stops it at the end)
-	@$(BIN)/cairn demo $(if $(EXIT),--exit)
+	@$(BIN)/cairn demo $(if $(filter-out 0,$(EXIT)),--exit)
 
 test: $(SYNCED) ## every test, on real servers
 	@$(BIN)/cairn provision

@@ -9,12 +9,16 @@ from typing import Any
 import httpx
 import pytest
 from chassis.ids import new_id
+from contracts import topics
 
 from tests.integration.gateway.client import Client, Json, a_resource_body, log_in
 from tests.integration.gateway.conftest import Platform
 from tests.support.environment import Corner
+from tests.support.kafka import header, open_wire
 from tests.support.processes import running_module
 from tests.support.waiting import eventually_async
+
+FOLLOWING = (topics.CATALOG_COMMANDS, topics.CATALOG_EVENTS)
 
 
 async def test_same_key_brings_the_same_object(api: Client) -> None:
@@ -29,6 +33,16 @@ async def test_same_key_brings_the_same_object(api: Client) -> None:
     assert other.json()["id"] != answers[0].json()["id"]
     without = [(await api.post(path, body))["id"] for _ in range(2)]
     assert len(set(without)) == 2
+
+
+async def test_key_is_carried_by_all_that_follows(platform: Platform, api: Client) -> None:
+    key = f"deploy {new_id()}"
+    made = await api.post(api.org("/inventories/self-managed"), {"name": "traced"}, **{"Idempotency-Key": key})
+    settings = platform.corner.settings()
+    async with open_wire(settings) as wire:
+        told = [r for topic in FOLLOWING for r in await wire.read(topic) if r.key == made["id"].encode()]
+    assert [header(r, "correlationid") for r in told] == [key] * len(FOLLOWING)
+    assert [header(r, "ce_correlationid") for r in told] == [key] * len(FOLLOWING)
 
 
 async def test_same_key_counts_for_one_route(api: Client) -> None:

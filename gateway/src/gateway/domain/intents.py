@@ -3,10 +3,18 @@
 import hashlib
 import uuid
 from dataclasses import dataclass
+from typing import TypedDict
 
 from contracts.messages import Message
 
 _HANDLES = ("run_id", "resource_id", "inventory_id", "app_id", "job_id")
+
+
+class CommandIds(TypedDict):
+    """Ids of a command."""
+
+    command_id: str
+    correlation_id: str
 
 
 @dataclass(frozen=True)
@@ -14,6 +22,12 @@ class Intent:
     """What one request wants done, however often it is sent."""
 
     command_id: str
+    key: str | None = None
+
+    @property
+    def ids(self) -> CommandIds:
+        """How its command is named; all that follows from it carries the client's own key, when there is one."""
+        return {"command_id": self.command_id, "correlation_id": self.key or self.command_id}
 
     def id_for(self, what: str) -> str:
         """Id of the object that this request makes: the same each time, and as old as the command."""

@@ -64,7 +64,7 @@ class Connectors:
             command = AssignApp(
                 organization_id=who.organization_id, app_id=app_id, description=description, resource=resource
             )
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
             return await self.read(who, app_id)
 
     async def reconfigure(self, who: Visitor, app_id: str, wish: ConnectorWish, intent: Intent) -> OpenConnector:
@@ -79,14 +79,14 @@ class Connectors:
             command = ReconfigureApp(
                 organization_id=who.organization_id, app_id=app.id, description=description, resource=resource
             )
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
             return await self.read(who, app_id)
 
     async def remove(self, who: Visitor, app_id: str, intent: Intent) -> None:
         """Take a connector out of use; stored data is not touched."""
         with span("gateway.remove_connector"):
             command = RemoveApp(organization_id=who.organization_id, app_id=AppId(app_id))
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
 
     async def initialize(self, who: Visitor, app_id: str, intent: Intent) -> bool:
         """Create the repository of a store. Tells whether one was there and was adopted."""
@@ -96,9 +96,7 @@ class Connectors:
             command = InitializeStore(
                 organization_id=who.organization_id, app_id=store.app.id, app=reference(store.app)
             )
-            result = await self.commands.carry_out(
-                command, command_id=intent.command_id, timeout_seconds=self.patience_seconds
-            )
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
             return bool(result.get("adopted"))
 
     async def test(self, who: Visitor, app_id: str, intent: Intent) -> TestReport:
@@ -106,9 +104,7 @@ class Connectors:
         with span("gateway.test_connector"):
             app = await self.owners.app(who, app_id)
             command = TestConnection(organization_id=who.organization_id, app_id=app.id, app=reference(app))
-            result = await self.commands.carry_out(
-                command, command_id=intent.command_id, timeout_seconds=self.patience_seconds
-            )
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
             return TestReport.model_validate(result)
 
     async def _describe(self, who: Visitor, app_id: str, wish: ConnectorWish, resource: Resource) -> AppDescription:

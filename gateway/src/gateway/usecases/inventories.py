@@ -39,7 +39,7 @@ class Inventories:
             command = CreateInventory(
                 organization_id=who.organization_id, inventory_id=inventory_id, name=name, type=kind
             )
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
             return await self.owners.inventory(who, inventory_id)
 
     async def change(
@@ -49,7 +49,7 @@ class Inventories:
         with span("gateway.change_inventory"):
             known = await self.owners.inventory(who, inventory_id)
             command = ChangeInventory(organization_id=who.organization_id, inventory_id=known.id, name=name, type=kind)
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
             return await self.owners.inventory(who, inventory_id)
 
     async def remove(self, who: Visitor, inventory_id: str, intent: Intent) -> None:
@@ -58,7 +58,7 @@ class Inventories:
             using = [a for a in await self.owners.apps(who) if a.resource.inventory_id == inventory_id]
             check_unused(using, code="inventory_in_use", what="The inventory")
             command = RemoveInventory(organization_id=who.organization_id, inventory_id=InventoryId(inventory_id))
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
 
     async def sync(self, who: Visitor, inventory_id: str) -> str:
         """Why an inventory could not be synced; empty when it was. A self-managed one always is in sync.
@@ -91,7 +91,7 @@ class Inventories:
                 resource_id=resource_id,
                 description=description,
             )
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
             return await self.owners.resource(who, resource_id)
 
     async def describe(
@@ -105,7 +105,7 @@ class Inventories:
                 resource_id=known.id,
                 description=description,
             )
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
             return await self.owners.resource(who, known.id)
 
     async def unregister(self, who: Visitor, inventory_id: str, resource_id: str, intent: Intent) -> None:
@@ -118,4 +118,4 @@ class Inventories:
                 inventory_id=InventoryId(inventory_id),
                 resource_id=ResourceId(resource_id),
             )
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)

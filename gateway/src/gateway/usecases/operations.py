@@ -115,4 +115,4 @@ async def intent_of(requests: Requests, who: Visitor, *, route: str, key: str | 
         raise PermanentError(
             "idempotency_key_reused", "This Idempotency-Key was used before for a request with another body."
         )
-    return Intent(found.command_id)
+    return Intent(found.command_id, key)

@@ -63,7 +63,7 @@ class Runs:
                 run_id=RunId(intent.id_for("run")),
                 task=task,
             )
-            result = await self.commands.carry_out(command, command_id=intent.command_id)
+            result = await self.commands.carry_out(command, **intent.ids)
             return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
 
     async def _apps(self, who: Visitor, wish: RunWish) -> tuple[App, App | None]:
@@ -77,7 +77,7 @@ class Runs:
         """Ask a job to stop. It is over once its status says so."""
         with span("gateway.cancel_job"):
             command = CancelJob(organization_id=who.organization_id, job_id=JobId(job_id))
-            await self.commands.carry_out(command, command_id=intent.command_id)
+            await self.commands.carry_out(command, **intent.ids)
             return await self.owners.job(who, job_id)
 
     async def log(self, who: Visitor, job_id: str) -> str:

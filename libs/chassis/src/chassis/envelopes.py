@@ -13,9 +13,17 @@ from chassis.telemetry import current_trace
 
 
 def envelope(
-    message: Message, *, service: str, cause: Envelope[Message] | None = None, message_id: str | None = None
+    message: Message,
+    *,
+    service: str,
+    cause: Envelope[Message] | None = None,
+    message_id: str | None = None,
+    correlation_id: str | None = None,
 ) -> Envelope[Message]:
-    """Wrap a message sent by `service`. What follows from `cause` carries its correlation id on."""
+    """Wrap a message sent by `service`. What follows from `cause` carries its correlation id on.
+
+    What follows from nothing begins one: `correlation_id`, else the message's own id.
+    """
     made = message_id or new_id()
     trace = current_trace()
     return Envelope[Message](
@@ -25,7 +33,7 @@ def envelope(
         subject=message.key,
         time=utc_now(),
         data=message,
-        correlation_id=cause.correlation_id if cause else made,
+        correlation_id=cause.correlation_id if cause else correlation_id or made,
         causation_id=cause.id if cause else None,
         traceparent=trace.traceparent,
         tracestate=trace.tracestate,

@@ -45,15 +45,21 @@ class Commands:
         self._waiting: dict[str, _Waiting] = {}
 
     async def carry_out(
-        self, command: Command, *, command_id: str | None = None, timeout_seconds: float | None = None
+        self,
+        command: Command,
+        *,
+        command_id: str | None = None,
+        correlation_id: str | None = None,
+        timeout_seconds: float | None = None,
     ) -> dict[str, JsonValue]:
         """Send a command and return its result.
 
         Raises the error its refusal stands for, `StillRunning` when no outcome came in time, and `Unavailable` when
-        Kafka did not take it. The same `command_id` again changes nothing the second time.
+        Kafka did not take it. The same `command_id` again changes nothing the second time. `correlation_id`
+        is carried by all that follows, `command_id` unless told.
         """
         with span(f"command {type(command).__name__}"):
-            made = envelope(command, service=self._service, message_id=command_id)
+            made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
             return await self._send(made, timeout_seconds or self._timeout)
 
     async def send(self, command: Envelope[Message], *, timeout_seconds: float | None = None) -> dict[str, JsonValue]:

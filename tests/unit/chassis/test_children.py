@@ -82,6 +82,15 @@ async def test_who_does_not_listen_is_killed() -> None:
     assert code == -signal.SIGKILL
 
 
+async def test_it_can_be_stopped_at_once_by_a_process_that_ignores_interrupts() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        async with open_child(ChildCommand(arguments=["sleep", "60"])) as child:
+            assert await child.stop(grace_seconds=20) == -signal.SIGINT
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 async def test_it_ends_with_its_context_and_so_does_what_it_started() -> None:
     script = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
     started: list[int] = []

@@ -14,6 +14,7 @@ from chassis.telemetry import current_trace
 
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy")
+_LISTENS_POLL_SECONDS = 0.01
 _CHUNK_BYTES = 1 << 16
 _LINE_BYTES_MAX = 16 << 20
 
@@ -62,9 +63,12 @@ class Child:
 
     async def stop(self, *, grace_seconds: float = 10) -> int:
         """Interrupt it, so that it can tidy up; kill it when it takes longer than that. Returns its exit code."""
-        self._signal(signal.SIGINT)
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
+                # It inherits that from us, until `launch` runs in it: an interrupt before that would be lost.
+                while self.exit_code is None and _ignores_interrupts(self.pid):  # noqa: ASYNC110
+                    await asyncio.sleep(_LISTENS_POLL_SECONDS)
+                self._signal(signal.SIGINT)
                 return await self.wait()
         return await self.kill()
 
@@ -130,6 +134,14 @@ def _environment(added: Mapping[str, str]) -> dict[str, str]:
     inherited = {name: os.environ[name] for name in (*_INHERITED, *_PROXIES) if name in os.environ}
     traced = {name.upper(): value for name, value in current_trace().model_dump().items() if value}
     return {**inherited, **traced, **added}
+
+
+def _ignores_interrupts(pid: int) -> bool:
+    with suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_bytes().splitlines():
+            if line.startswith(b"SigIgn:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+    return False
 
 
 async def _read_lines(stream: asyncio.StreamReader, on_line: OnLine) -> None:

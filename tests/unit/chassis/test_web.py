@@ -11,9 +11,9 @@ import pytest_asyncio
 from chassis.errors import Conflict, Forbidden, Invalid, NotFound, PermanentError, TemporaryError, Unavailable
 from chassis.telemetry import JsonFormatter
 from chassis.tokens import Caller, Tokens
-from chassis.web import PROBLEM_JSON, Edge, build_internal_api, caller_dependency
+from chassis.web import PROBLEM_JSON, Edge, build_internal_api, caller_reader
 from contracts.values import OrganizationId
-from fastapi import Query
+from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 from pymongo.errors import ServerSelectionTimeoutError
@@ -46,7 +46,7 @@ def build() -> Edge:
         return
 
     app = build_internal_api("test", checks={"good": passing, "bad": failing})
-    who = caller_dependency(TOKENS)
+    read_caller = caller_reader(TOKENS)
 
     @app.get("/errors/{name}")
     async def errors(name: str) -> None:
@@ -61,7 +61,7 @@ def build() -> Edge:
         return number + limit
 
     @app.get("/me")
-    async def me(caller: who) -> Caller:  # type: ignore[valid-type]
+    async def me(caller: Annotated[Caller, Depends(read_caller)]) -> Caller:
         return caller
 
     @app.get("/breaks")

@@ -6,8 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import httpx
-from chassis.web import problem_response
-from contracts.outcomes import Problem
+from chassis.web import FILE_REFUSALS, problem_response
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -23,10 +22,6 @@ _TOLD = (
     "cache-control",
 )
 _TOLD_OF_REFUSALS = ("content-range", "accept-ranges", "etag")
-_REFUSALS = {
-    412: Problem(code="precondition_failed", detail="The file is not the one that the request expects."),
-    416: Problem(code="range_not_satisfiable", detail="The range lies outside the file."),
-}
 OpenStream = Callable[[], AbstractAsyncContextManager[httpx.Response]]
 
 
@@ -40,7 +35,7 @@ class PassThrough(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the stream and pass it on; errors in opening it are raised before anything was sent."""
         async with self._open() as answer:
-            if answer.status_code in _REFUSALS:
+            if answer.status_code in FILE_REFUSALS:
                 await _refusal(answer, scope["path"])(scope, receive, send)
                 return
             told = {name: answer.headers[name] for name in _TOLD if name in answer.headers}
@@ -52,7 +47,7 @@ class PassThrough(Response):
 
 
 def _refusal(answer: httpx.Response, path: str) -> Response:
-    response = problem_response(_REFUSALS[answer.status_code], instance=path, status=answer.status_code)
+    response = problem_response(FILE_REFUSALS[answer.status_code], instance=path, status=answer.status_code)
     response.headers.update({n: answer.headers[n] for n in _TOLD_OF_REFUSALS if n in answer.headers})
     return response
 

@@ -8,11 +8,12 @@ from urllib.parse import quote, quote_from_bytes
 import httpx
 from chassis.errors import CairnError
 from chassis.telemetry import span
+from chassis.web import FILE_REFUSALS
 
 from gateway.usecases.owners import KnownRestorePoint, Owners
 from gateway.usecases.visitors import Visitor
 
-REFUSED_RANGES = frozenset({412, 416})
+REFUSED = frozenset(FILE_REFUSALS)
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Snapshots:
             who.caller(),
             method=method,
             headers={"accept-encoding": "identity", **headers},
-            expected=REFUSED_RANGES,
+            expected=REFUSED,
         )
 
 

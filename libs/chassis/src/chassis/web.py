@@ -4,10 +4,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 
 from contracts.outcomes import Problem
-from fastapi import Depends, FastAPI, Request
+from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.telemetry import TelemetryConfig
@@ -43,6 +43,11 @@ TITLES = {
     500: "Internal error",
     503: "Unavailable",
 }
+FILE_REFUSALS = {
+    412: Problem(code="precondition_failed", detail="The file is not the one that the request expects."),
+    416: Problem(code="range_not_satisfiable", detail="The range asked for lies outside the file."),
+}
+"""Why a file, or a part of it, is not sent; told by whoever reads it and by whoever passes it on."""
 _HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 _CODES = {400: "request_invalid", 404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -190,12 +195,6 @@ def bearer(request: Request) -> str:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("token_missing", "This call needs an Authorization header with a bearer token.")
     return token.strip()
-
-
-def caller_dependency(tokens: Tokens) -> Any:
-    """The type of a route's caller parameter: `Who = caller_dependency(tokens)`, then `async def route(who: Who)`."""
-
-    return Annotated[Caller, Depends(caller_reader(tokens))]
 
 
 def caller_reader(tokens: Tokens) -> Callable[[Request], Awaitable[Caller]]:

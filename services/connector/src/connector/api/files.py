@@ -5,8 +5,7 @@ from urllib.parse import quote
 
 from chassis.errors import Invalid
 from chassis.queries import bytes_parameter
-from chassis.web import problem_response
-from contracts.outcomes import Problem
+from chassis.web import FILE_REFUSALS, problem_response
 from fastapi import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -17,10 +16,6 @@ from connector.usecases.content import Content, FoundFile, Span
 from connector.usecases.stores import OpenStores
 
 _BINARY = "application/octet-stream"
-_REFUSALS = {
-    412: Problem(code="precondition_failed", detail="The file is not the one the request expects."),
-    416: Problem(code="range_not_satisfiable", detail="The file has no bytes in the range asked for."),
-}
 
 
 def path_of(request: Request) -> bytes:
@@ -49,9 +44,9 @@ class FileResponder:
         if span is not None and self._request.method == "GET":
             return _Streamed(content, stores, status=status, headers=headers)
         await content.close()
-        if status not in _REFUSALS:
+        if status not in FILE_REFUSALS:
             return Response(None, status, headers)
-        refusal = problem_response(_REFUSALS[status], instance=self._request.url.path, status=status)
+        refusal = problem_response(FILE_REFUSALS[status], instance=self._request.url.path, status=status)
         refusal.headers.update({k: v for k, v in headers.items() if k in ("Content-Range", "ETag", "Accept-Ranges")})
         return refusal
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from chassis import names
 from chassis.errors import Invalid, NotFound
+from chassis.paths import split_path, without_prefix
 from chassis.telemetry import span
 from contracts.connector import RestorePointCreated, RestorePointRemoved
 from contracts.envelope import Envelope
@@ -106,7 +107,7 @@ async def list_files(
     `cursor_invalid`) or `TemporaryError` (`restore_point_not_browsable`).
     """
     with span("restore-index.list_files", attributes={names.ORGANIZATION: org}):
-        wanted = paths.parse_path(path)
+        wanted = split_path(path)
         point = points.require_browsable(await get_point(store, org, snapshot_id))
         browser = _Browser(store, org, point)
         found, directory = await browser.resolve(wanted)
@@ -127,7 +128,7 @@ class _Browser:
         try:
             return await self._walk(wanted)
         except NotFound:
-            rest = paths.without_prefix(wanted, self._point.paths[0]) if self._point.paths else None
+            rest = without_prefix(wanted, self._point.paths[0]) if self._point.paths else None
             if rest is None:
                 raise
             return await self._walk(rest)

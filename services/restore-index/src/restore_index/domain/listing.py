@@ -7,10 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from chassis.errors import Invalid
+from chassis.paths import shown
 from contracts.values import to_text
 
 from restore_index.domain.entries import Entry
-from restore_index.domain.paths import show, show_path
+from restore_index.domain.paths import show_path
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
@@ -72,7 +73,7 @@ def show_entry(parent: Sequence[bytes], entry: Entry) -> dict[str, Any]:
     permission bits as an integer (0o7777 at most); `link_target` only of symbolic links.
     """
     item = {
-        "name": show(entry.name),
+        "name": shown(entry.name),
         "path": show_path([*parent, entry.name]),
         "type": entry.type,
         "size": entry.size,
@@ -80,7 +81,7 @@ def show_entry(parent: Sequence[bytes], entry: Entry) -> dict[str, Any]:
         "mode": entry.mode & 0o7777,
     }
     if entry.type == "symlink":
-        item["link_target"] = show(entry.link_target or b"")
+        item["link_target"] = shown(entry.link_target or b"")
     return item
 
 

@@ -1,0 +1,31 @@
+"""Paths in restore points. Names are bytes. Pure, so that decisions may use it too."""
+
+from collections.abc import Sequence
+
+from chassis.errors import Invalid
+
+
+def split_path(path: bytes) -> list[bytes]:
+    """The names that lead from the root to what a path means; none for the root itself.
+
+    Raises `Invalid` (`path_invalid`) unless it is absolute and without empty, `.` and `..` parts; one slash may follow.
+    """
+    if not path.startswith(b"/"):
+        raise Invalid("path_invalid", "A path in a restore point begins with a slash.")
+    parts = path.removesuffix(b"/").split(b"/")[1:]
+    if any(part in (b"", b".", b"..") or b"\0" in part for part in parts):
+        raise Invalid("path_invalid", "A path in a restore point has no empty parts, `.`, `..` or NUL in it.")
+    return parts
+
+
+def without_prefix(names: Sequence[bytes], source_path: str) -> list[bytes] | None:
+    """The rest of a path that begins with where the files were on the source; None when it does not."""
+    prefix = [part for part in source_path.encode(errors="replace").split(b"/") if part]
+    if not prefix or list(names[: len(prefix)]) != prefix:
+        return None
+    return list(names[len(prefix) :])
+
+
+def shown(name: bytes) -> str:
+    r"""A name as text: bytes that are not UTF-8 become `\xff`."""
+    return name.decode("utf-8", "backslashreplace")

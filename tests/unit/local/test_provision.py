@@ -10,6 +10,7 @@ from cairn_local.provision.cache import Cache, Component, read_checksums, verify
 from cairn_local.provision.commands import parse_version, run_tool
 from cairn_local.provision.golang import FERRETDB, RESTIC
 from cairn_local.provision.java import KAFKA_PINS, find_maven, java_version
+from cairn_local.provision.wheels import bundled_rclone
 
 
 def program(folder: Path, name: str, *, prints: str) -> Path:
@@ -63,6 +64,19 @@ def test_restic_on_the_path_is_taken_when_new_enough(
     restic = program(tmp_path, "restic", prints=f"restic {version} compiled with go1.26")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert toolbox.find_restic() == (restic if found else None)
+
+
+@pytest.mark.parametrize(
+    ("version", "found"), [("1.60.1-DEV", False), ("1.64.2", False), ("1.65.0", True), ("1.75.2", True)]
+)
+def test_rclone_on_the_path_is_taken_when_new_enough(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, version: str, found: bool
+) -> None:
+    rclone = program(tmp_path, "rclone", prints=f"rclone v{version}")
+    program(tmp_path, "restic", prints="restic 9.9")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    engine = toolbox.provision_engine(Cache(tmp_path / "cache"), None)  # type: ignore[arg-type]
+    assert engine.rclone == (rclone if found else bundled_rclone())
 
 
 def test_servers_named_in_the_environment_are_not_provisioned(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

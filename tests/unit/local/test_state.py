@@ -76,6 +76,25 @@ def test_keys_are_made_once_and_differ(state: StateDir) -> None:
     assert {mode(state.key(name)) for name in KEY_VARIABLES} == {0o600}
 
 
+@pytest.mark.parametrize("found", ["data/postgres", "data/mongod", "credentials.json"])
+def test_lost_master_key_is_not_replaced_beside_data(state: StateDir, found: str) -> None:
+    ensure_keys(state)
+    (state.root / found).mkdir()
+    state.key("badge").unlink()
+    ensure_keys(state)
+    state.key("master").unlink()
+    with pytest.raises(LocalError, match=rf"(?s)master\.key is missing.*{found}.*Put the key back"):
+        ensure_keys(state)
+    assert not state.key("master").exists()
+
+
+def test_key_is_on_the_disk_before_it_is_used(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(os.fstat(handle).st_ino))
+    write_private(state.key("master"), "key", durable=True)
+    assert synced == [state.key("master").stat().st_ino, state.keys.stat().st_ino]
+
+
 def test_credentials_follow_the_gateway_to_another_port(state: StateDir) -> None:
     write_private(state.credentials, json.dumps(CREDENTIALS))
     refresh_url(state.credentials, "http://127.0.0.1:9000")

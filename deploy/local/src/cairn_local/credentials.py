@@ -31,4 +31,4 @@ def refresh_url(path: Path, url: str) -> None:
     """Set the address in the file when the gateway has moved to another port."""
     credentials = load_credentials(path)
     if credentials and credentials.url != url:
-        write_private(path, json.dumps(asdict(credentials) | {"url": url}, indent=2) + "\n")
+        write_private(path, json.dumps(asdict(credentials) | {"url": url}, indent=2) + "\n", durable=True)

@@ -4,14 +4,32 @@ import base64
 import secrets
 
 from cairn_local.environment import KEY_VARIABLES
+from cairn_local.errors import LocalError
 from cairn_local.paths import StateDir, write_private
 
 KEY_BYTES = 32
+MASTER = "master"
 
 
 def ensure_keys(state: StateDir) -> None:
-    """Make each key that is missing: 32 random bytes as base64 text, in a file that only its owner can read."""
+    """Make each key that is missing: 32 random bytes as base64 text, in a file that only its owner can read.
+
+    LocalError when the master key is missing beside data that were written under one.
+    """
     for name in KEY_VARIABLES:
         path = state.key(name)
         if not path.exists():
-            write_private(path, base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n")
+            if name == MASTER:
+                _refuse_beside_data(state)
+            key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
+            write_private(path, key, durable=True)
+
+
+def _refuse_beside_data(state: StateDir) -> None:
+    data = (state.data / "postgres", state.data / "mongod", state.credentials)
+    if found := next((path for path in data if path.exists()), None):
+        raise LocalError(
+            f"The master key {state.key(MASTER)} is missing, though there is {found}: "
+            "with a new key, no stored secret could be opened again.",
+            hint=f"Put the key back, or move {state.root} away to begin anew.",
+        )

@@ -1,5 +1,6 @@
 """Where things are kept: the state of one platform and the cache that all of them share."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,10 +100,22 @@ def find_cache_dir(environ: Mapping[str, str]) -> Path:
     return (Path(base) if base.startswith("/") else Path.home() / ".cache") / "cairn"
 
 
-def write_private(path: Path, content: str) -> None:
-    """Replace the file at once with one that only its owner can read."""
+def write_private(path: Path, content: str, *, durable: bool = False) -> None:
+    """Replace the file at once with one that only its owner can read; `durable`: it survives a loss of power."""
     temporary = path.with_name(f".{path.name}.new")
     temporary.unlink(missing_ok=True)
     temporary.touch(mode=PRIVATE_FILE, exist_ok=False)
     temporary.write_text(content)
+    if durable:
+        _sync(temporary)
     temporary.replace(path)
+    if durable:
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

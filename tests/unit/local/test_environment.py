@@ -20,8 +20,8 @@ CALLER = {
 }
 
 
-def of(name: str) -> dict[str, str]:
-    return service_environment(service(name), SURROUNDINGS, state=STATE, services=SERVICES, environ=CALLER)
+def of(name: str, **more: str) -> dict[str, str]:
+    return service_environment(service(name), SURROUNDINGS, state=STATE, services=SERVICES, environ=CALLER | more)
 
 
 def service(name: str) -> Service:
@@ -57,3 +57,12 @@ def test_every_service_learns_where_the_others_are() -> None:
 
 def test_servers_get_nothing_of_the_caller_but_what_any_program_needs() -> None:
     assert base_environment(STATE, CALLER) == {"PATH": "/bin", "CAIRN_SUPERVISED": "/state"}
+
+
+def test_proxies_reach_the_service_that_goes_out_and_are_not_for_this_machine() -> None:
+    proxies = {"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "intra.example.org"}
+    connector = of("connector", **proxies)
+    assert connector["HTTPS_PROXY"] == "http://proxy:3128"
+    assert connector["NO_PROXY"] == connector["no_proxy"] == "intra.example.org,localhost,127.0.0.1"
+    assert "HTTPS_PROXY" not in of("gateway", **proxies)
+    assert "NO_PROXY" not in of("connector")

@@ -16,6 +16,7 @@ KEY_VARIABLES = {
     "badge": "CAIRN_BADGE_KEY_FILE",
 }
 _SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH")
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 _PASSED_ON = ("OTEL_", "CAIRN_")
 
 
@@ -40,6 +41,13 @@ def base_environment(state: StateDir, environ: Mapping[str, str] = os.environ) -
     return system_environment(environ) | {MARKER: str(state.root)}
 
 
+def proxy_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's proxies, never used for what listens on this machine."""
+    proxies = {name: environ[name] for name in _PROXIES if environ.get(name)}
+    direct = ",".join(filter(None, (environ.get("no_proxy") or environ.get("NO_PROXY"), "localhost", LOOPBACK)))
+    return proxies | {"NO_PROXY": direct, "no_proxy": direct} if proxies else {}
+
+
 DEFAULTS = {"CAIRN_ALLOWED_ROOTS": "/"}
 """On one's own machine workers may touch every directory but Cairn's own state, unless the caller says otherwise."""
 
@@ -57,6 +65,7 @@ def service_environment(
     passed_on = {name: value for name, value in environ.items() if name.startswith(_PASSED_ON) and name not in withheld}
     urls = {other.url_variable: f"http://{LOOPBACK}:{surroundings.ports[other.name]}" for other in services}
     keys = {KEY_VARIABLES[key]: str(state.key(key)) for key in service.keys}
+    proxies = proxy_environment(environ) if service.proxied else {}
     own = {
         "CAIRN_KAFKA": surroundings.kafka,
         "CAIRN_MONGODB_URI": surroundings.mongodb_uri,
@@ -72,4 +81,13 @@ def service_environment(
         # A log line that waits in a buffer is missing just when somebody looks for it.
         "PYTHONUNBUFFERED": "1",
     }
-    return base_environment(state, environ) | DEFAULTS | passed_on | urls | keys | own | {MARKER: str(state.root)}
+    return (
+        base_environment(state, environ)
+        | DEFAULTS
+        | proxies
+        | passed_on
+        | urls
+        | keys
+        | own
+        | {MARKER: str(state.root)}
+    )

@@ -14,19 +14,21 @@ class Service:
     """A service, run as `python -m <module> serve`.
 
     The others find it in the variable `url_variable`; of the generated keys it is told the files of `keys` only.
+    A `proxied` one is told of the caller's proxies: it reaches out of the machine.
     """
 
     name: str
     module: str
     url_variable: str
     keys: tuple[str, ...] = ("service",)
+    proxied: bool = False
 
 
 SERVICES: Sequence[Service] = (
     Service(GATEWAY, "gateway", "CAIRN_URL_GATEWAY", keys=("service", "master", "badge")),
     Service("catalog", "catalog", "CAIRN_URL_CATALOG"),
     Service("assignment", "assignment", "CAIRN_URL_ASSIGNMENT"),
-    Service("connector", "connector", "CAIRN_URL_CONNECTOR", keys=("service", "master")),
+    Service("connector", "connector", "CAIRN_URL_CONNECTOR", keys=("service", "master"), proxied=True),
     Service("scheduler", "scheduler", "CAIRN_URL_SCHEDULER"),
     Service("restore-index", "restore_index", "CAIRN_URL_RESTORE_INDEX"),
 )

@@ -177,6 +177,8 @@ async def test_parts_and_conditions(api: Client, backup: Backup) -> None:
     for condition, status in (("If-None-Match", 200), ("If-Range", 200), ("Range", 200), ("If-Match", 412)):
         odd = await api.call("GET", path, headers=[(condition.encode(), b'"caf\xe9"')])
         assert odd.status_code == status, condition
+    changed = await api.call("GET", path, headers={"If-Unmodified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"})
+    assert (changed.status_code, changed.json()["code"]) == (412, "precondition_failed")
     other = await api.call("GET", path, headers={"Range": "bytes=0-1", "If-Range": '"other"'})
     assert (other.status_code, other.content) == (200, whole)
     past = await api.call("GET", path, headers={"Range": f"bytes={len(whole)}-"})

@@ -41,7 +41,7 @@ _WORDS = {
     403: ("None of the caller's roles permits this.", "forbidden"),
     404: ("What the path names is not there, or belongs to somebody else.", "resource_not_found"),
     409: ("The request does not fit the present state.", "resource_locked"),
-    412: ("The file is not the one that `If-Match` asks for.", "precondition_failed"),
+    412: ("The file is not the one that `If-Match` or `If-Unmodified-Since` asks for.", "precondition_failed"),
     413: ("The request body is too large.", "body_too_large"),
     416: ("The range lies outside the file; `Content-Range` tells its size.", "range_not_satisfiable"),
     422: ("The request was understood and could not be carried out.", "idempotency_key_reused"),

@@ -35,6 +35,7 @@ _CONDITIONS = {
     "If-None-Match": "`ETag` of what the client has: 304 when the file is that",
     "If-Modified-Since": "`Last-Modified` of what the client has: 304 when the file is no newer",
     "If-Match": "`ETag` the file must have: else 412",
+    "If-Unmodified-Since": "Time after which the file must not have been changed: else 412",
 }
 _ASKING = {
     "parameters": [

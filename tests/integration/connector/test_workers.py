@@ -133,7 +133,7 @@ async def test_a_backup_whose_worker_is_killed_in_the_middle_ends_with_one_resto
     assert restore_points(ground, request) == {snapshot["id"]} == {ended.data.backup.snapshot_id}
 
 
-async def test_a_snapshot_that_a_killed_worker_left_is_adopted(
+async def test_a_snapshot_that_a_killed_worker_told_nobody_of_is_made_anew(
     ground: Ground, gate: Gate, apps: tuple[App, App]
 ) -> None:
     _, store = apps
@@ -142,14 +142,34 @@ async def test_a_snapshot_that_a_killed_worker_left_is_adopted(
         gate.open(1)
         (left,) = await eventually_async(lambda: snapshots(ground, store, job_tag(request.job_id)), 30)
         first.kill()
+    gate.open(2)
 
     with ground.worker("second", restic=gate.script):
         ended = await ground.ending(request, TaskSucceeded)
 
     (snapshot,) = snapshots(ground, store)
-    assert snapshot["id"] == left["id"] == ended.data.backup.snapshot_id
-    assert ended.data.backup.files_processed == 2
-    assert restore_points(ground, request) == {left["id"]}
+    assert snapshot["id"] == ended.data.backup.snapshot_id != left["id"]
+    assert ended.data.backup.files_unmodified == 2
+    assert restore_points(ground, request) == {snapshot["id"]}
+
+
+async def test_a_snapshot_that_a_stalled_workers_engine_makes_when_all_is_over_is_removed_by_that_worker(
+    ground: Ground, gate: Gate, apps: tuple[App, App]
+) -> None:
+    _, store = apps
+    with ground.worker("zombie", restic=gate.script) as zombie:
+        request = await stalled(ground, gate, apps, zombie)
+        gate.open(2)
+        with ground.worker("heir", restic=gate.script):
+            ended = await ground.ending(request, TaskSucceeded)
+        gate.open(1)
+        await eventually_async(lambda: len(snapshots(ground, store)) == 2, 30)
+
+        os.kill(zombie.process.pid, signal.SIGCONT)
+        await eventually_async(lambda: len(snapshots(ground, store)) == 1, 30)
+        assert zombie.stop() == 0
+
+    assert [s["id"] for s in snapshots(ground, store)] == [ended.data.backup.snapshot_id]
 
 
 async def test_a_worker_that_comes_back_after_its_lease_was_taken_over_says_nothing(

@@ -1,7 +1,6 @@
 """A worker's equipment in memory: an engine, a reader of what it wrote, a source and a store of one organization."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +11,7 @@ from chassis.records import Record
 from chassis.sealing import Sealer
 from connector.domain import Kind
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import FoundSnapshot
 from connector.repository import Snapshot
 from connector.repository.errors import SnapshotNotFound
@@ -68,11 +67,11 @@ class MemoryLister:
 
     listed: list[str] = field(default_factory=list)
     failures: dict[str, Exception] = field(default_factory=dict)
-    before: Callable[[], Any] = lambda: None
+    before: Callable[[], Awaitable[object]] | None = None
 
     async def list_restore_point(self, lease: Lease, _: Any, point: RestorePoint, **__: Any) -> Listed:
-        await asyncio.sleep(0)
-        self.before()
+        if self.before:
+            await self.before()
         if error := self.failures.get(point.snapshot_id) or self.failures.get("*"):
             raise error
         self.listed.append(point.snapshot_id)
@@ -91,6 +90,7 @@ class Folders:
     """The one integration: sources and stores are folders below a root."""
 
     root: Path
+    problems: tuple[UnreadablePath, ...] = ()
 
     def of(self, protocol: str) -> "Folders":
         return self
@@ -101,7 +101,7 @@ class Folders:
 
     @asynccontextmanager
     async def open_source(self, configuration: Any, **_: Any) -> AsyncIterator[SourceTree]:
-        yield SourceTree(directory=self.root / "source", origin="/source")
+        yield SourceTree(directory=self.root / "source", origin="/source", problems=self.problems)
 
 
 @dataclass
@@ -118,16 +118,17 @@ class Workshop:
     def __post_init__(self) -> None:
         (self.root / "source").mkdir()
         (self.root / "source" / "file").write_text("content")
-        folders: Any = Folders(self.root)
+        self.folders = Folders(self.root)
         lister: Any = self.lister
+        integrations: Any = self.folders
         index: Any = MemoryIndex()
-        self.place = folders.store_location(None)
+        self.place = self.folders.store_location(None)
         self.equipment = Equipment(
             settings=Settings.model_construct(instance="me", app_patience_seconds=0.0, lease_seconds=30.0),
             store=self.store,
             sealer=Sealer(b"k" * 32),
             engine=self.engine,
-            integrations=folders,
+            integrations=integrations,
             publisher=self.publisher,
             stores=OpenStores(self._open, limit=2),
             lister=lister,

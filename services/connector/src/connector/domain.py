@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
-from chassis.errors import Invalid, PermanentError
+from chassis.errors import Invalid, PermanentError, TemporaryError, Unavailable
 from contracts.connector import BackupSummary
 from contracts.envelope import Envelope
 from contracts.messages import Message
@@ -14,6 +14,8 @@ from pydantic import Field
 
 MARK = "cairn:"
 WORKERS_LOST_MAX = 4
+TRIES_MAX = 12
+"""Attempts at a job, when a store or a source does not answer: with the pauses between them 6 minutes or more."""
 COMMAND_LEASE_SECONDS = 5.0
 UNREADABLE_NAMED = 5
 
@@ -141,6 +143,21 @@ def raise_if_hopeless(attempts: Sequence[Attempt], now: datetime) -> None:
     lost = workers_lost(attempts, now)
     if lost >= WORKERS_LOST_MAX:
         raise PermanentError("worker_lost", f"{lost} workers in a row stopped answering while they did this.")
+
+
+def announced(attempts: Sequence[Attempt]) -> MadeSnapshot | None:
+    """The restore point that was announced of a job, by whichever attempt."""
+    return next((a.made for a in sorted(attempts, key=lambda a: -a.number) if a.made is not None), None)
+
+
+def announced_ids(attempts: Sequence[Attempt]) -> frozenset[str]:
+    """The ids of what was announced: one, unless a worker that stalled between two lines announced another."""
+    return frozenset(a.made.summary.snapshot_id for a in attempts if a.made is not None)
+
+
+def is_worth_another_try(error: TemporaryError, attempt: int) -> bool:
+    """Whether to try again later. Servers that Cairn stands on are waited for as long as it takes, others are not."""
+    return isinstance(error, Unavailable) or attempt < TRIES_MAX
 
 
 def retry_pause_seconds(attempt: int) -> float:

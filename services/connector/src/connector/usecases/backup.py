@@ -5,22 +5,36 @@ import logging
 from dataclasses import dataclass
 
 from chassis import names
-from chassis.errors import CairnError, PermanentError
+from chassis.errors import CairnError, TemporaryError
+from chassis.mongo import PyMongoError
+from chassis.problems import to_error, unexpected
 from chassis.telemetry import span
 from contracts.assignment import App
 from contracts.connector import BackupSummary
+from contracts.restore_index import RestorePoint
 from contracts.scheduler import TaskRequested
 from contracts.values import JobId, OrganizationId
 
-from connector.domain import UNREADABLE_NAMED, MadeSnapshot, Origin, incomplete, job_tag, tags_of
-from connector.engine.errors import Cancelled, EngineFailed
+from connector.domain import (
+    UNREADABLE_NAMED,
+    MadeSnapshot,
+    Origin,
+    announced,
+    incomplete,
+    is_worth_another_try,
+    job_tag,
+    tags_of,
+)
+from connector.engine.errors import Cancelled, EngineError, SnapshotMissing
 from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import BackupOptions, BackupResult, Progress
+from connector.repository import Snapshot
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
-from connector.usecases.lease import Lease
+from connector.usecases.lease import Lease, LeaseLost
 from connector.usecases.reporting import Reporter
-from connector.usecases.restore_points import created, restore_point_of, summary_of
+from connector.usecases.restore_points import created, restore_point_of, snapshot_of
+from connector.usecases.rivals import remove_rivals, store_location
 
 log = logging.getLogger(__name__)
 SHORT_ID = 8
@@ -56,20 +70,22 @@ class _Job:
 async def back_up(
     equipment: Equipment, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
 ) -> Backup:
-    """Make the restore point of a job, or find the one an earlier attempt made, and have it listed.
+    """Make the restore point of a job, or take the one an earlier attempt announced, and have it listed.
 
-    Raises `Cancelled` when it was stopped before there was one, `LeaseLost`, or what went wrong.
+    Raises `Cancelled` when it was stopped before one was announced; nothing is left in the store then. Raises
+    `LeaseLost`, `TemporaryError` when it should be tried again, or what went wrong before there was a restore point.
     """
     job = await _prepare(equipment, lease, request, reporter=reporter, cancel=cancel)
-    made = await _find_made(job) if lease.number > 1 else None
-    if made is None:
-        made = await _make(job)
-    problem: CairnError | None = incomplete(made)
     try:
-        await _have_it_listed(job, made)
-    except PermanentError as error:
-        problem = problem or error
-    return Backup(made.summary, problem)
+        made = await _announced_earlier(job) or await _make(job)
+    except Cancelled:
+        await _tidy_up(job)
+        raise
+    point = await _restore_point(job, made)
+    await lease.announce([created(point, job.org)], made=made)
+    problem = await _problem_of_listing(job, point, made)
+    await _tidy_up(job)
+    return Backup(made.summary, incomplete(made) or problem)
 
 
 async def _prepare(
@@ -81,37 +97,33 @@ async def _prepare(
         raise ValueError("a backup has a target")
     source = await await_app(equipment.store, org, task.origin, patience_seconds=patience)
     target = await await_app(equipment.store, org, task.target, patience_seconds=patience)
-    location = equipment.integrations.of(target.protocol).store_location(equipment.configuration(org, target))
+    location = store_location(equipment, org, target)
     equipment.stores.open_ahead(org, target)
     reporter.log("info", f"Backup of {source.name} to {target.name}, attempt {lease.number}.")
-    if cancel.is_set():
-        raise Cancelled
     return _Job(equipment, lease, reporter, cancel, org, request, source, target, location)
 
 
-async def _find_made(job: _Job) -> MadeSnapshot | None:
-    """The snapshot that an earlier attempt of this job made, if its worker got that far."""
-    engine = job.equipment.engine
-    await _unlock(job)
-    found = await engine.find_snapshots(job.location, tags=[job_tag(job.id)])
-    if not found:
-        return None
-    snapshot_id = found[0].snapshot_id
-    job.reporter.log("info", f"An earlier attempt made the restore point {snapshot_id[:SHORT_ID]}; it is kept.")
-    for attempt in reversed(await job.equipment.store.attempts_at(job.org, job.id)):
-        if attempt.made is not None and attempt.made.summary.snapshot_id == snapshot_id:
-            return attempt.made
-    job.reporter.log("warning", "Its worker was lost before it could tell whether all files were readable.")
-    async with job.equipment.stores.borrow(job.org, job.target) as store:
-        snapshot = await job.equipment.stores.in_thread(lambda: store.snapshot(snapshot_id))
-    return MadeSnapshot(summary=summary_of(snapshot))
+async def _announced_earlier(job: _Job) -> MadeSnapshot | None:
+    """What an earlier attempt announced. A snapshot of which nobody was told is not looked for: what could not be
+    read is not known of it, and another one takes little more than reading what changed.
+    """
+    made = None
+    if job.lease.number > 1:
+        await _unlock(job)
+        made = announced(await job.equipment.store.attempts_at(job.org, job.id))
+    if made is not None:
+        short = made.summary.snapshot_id[:SHORT_ID]
+        job.reporter.log("info", f"An earlier attempt made the restore point {short}; it is kept.")
+    elif job.cancel.is_set():
+        raise Cancelled
+    return made
 
 
 async def _unlock(job: _Job) -> None:
     """Remove what the lost worker left; where that fails, whoever needs the lock says so."""
     try:
         await job.equipment.engine.unlock_stale(job.location)
-    except EngineFailed as error:
+    except EngineError as error:
         job.reporter.log("warning", error.detail)
 
 
@@ -124,8 +136,6 @@ async def _make(job: _Job) -> MadeSnapshot:
     summary = result.summary
     told = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
     job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {told} to the store.")
-    if job.lease.number > 1:
-        await _remove_rivals(job, result.snapshot_id)
     named = tuple(f"{problem.path} ({problem.reason})" for problem in result.problems[:UNREADABLE_NAMED])
     return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
 
@@ -157,19 +167,64 @@ def _origin(job: _Job, tree: SourceTree) -> Origin:
     )
 
 
-async def _remove_rivals(job: _Job, snapshot_id: str) -> None:
-    """An earlier worker that was cut off may have come to its end after all; its restore point was told to nobody."""
-    engine = job.equipment.engine
-    found = await engine.find_snapshots(job.location, tags=[job_tag(job.id)])
-    rivals = [each.snapshot_id for each in found if each.snapshot_id != snapshot_id]
-    if rivals:
-        await job.lease.renew()
-        await engine.forget(job.location, rivals, prune=False, on_log=job.reporter.log, cancel=asyncio.Event())
+async def _tidy_up(job: _Job) -> None:
+    """Remove what attempts before left; a worker that was cut off may have come to its end after all.
+
+    The job has come to its end by now: it does not fail for this.
+    """
+    if job.lease.number == 1:
+        return
+    await job.lease.renew()
+    try:
+        await remove_rivals(job.equipment, job.lease.work, job.location, on_log=job.reporter.log)
+    except EngineError as error:
+        job.reporter.log("warning", f"What an earlier attempt left in the store is still there. {error.detail}")
 
 
-async def _have_it_listed(job: _Job, made: MadeSnapshot) -> None:
-    """Announce the restore point and list what is new in it; then it can be browsed as soon as the job ends."""
-    equipment, reporter, summary = job.equipment, job.reporter, made.summary
+async def _restore_point(job: _Job, made: MadeSnapshot) -> RestorePoint:
+    """The restore point as its snapshot tells; the engine is asked where the store cannot be opened for reading."""
+    stores, snapshot_id = job.equipment.stores, made.summary.snapshot_id
+    try:
+        async with stores.borrow(job.org, job.target) as store:
+            snapshot = await stores.in_thread(lambda: store.snapshot(snapshot_id))
+    except Exception as error:
+        log.warning("store not opened for reading", extra={"job": job.id}, exc_info=error)
+        snapshot = await _told_by_engine(job, made, error)
+    return restore_point_of(snapshot, org=job.org, store_id=job.target.id)
+
+
+async def _told_by_engine(job: _Job, made: MadeSnapshot, error: Exception) -> Snapshot:
+    try:
+        found = await job.equipment.engine.find_snapshots(job.location, tags=[job_tag(job.id)])
+    except EngineError:
+        raise error from None
+    for each in found:
+        if each.snapshot_id == made.summary.snapshot_id:
+            return snapshot_of(each, made.summary)
+    raise SnapshotMissing(made.summary.snapshot_id)
+
+
+async def _problem_of_listing(job: _Job, point: RestorePoint, made: MadeSnapshot) -> CairnError | None:
+    """Have the restore point listed. What goes wrong for good does not undo it, but is told."""
+    try:
+        await _have_it_listed(job, point, made.summary)
+    except (LeaseLost, PyMongoError):
+        raise
+    except TemporaryError as error:
+        if is_worth_another_try(error, job.lease.number):
+            raise
+        return error
+    except CairnError as error:
+        return error
+    except Exception:
+        log.exception("listing failed unexpectedly", extra={"job": job.id})
+        return to_error(unexpected())
+    return None
+
+
+async def _have_it_listed(job: _Job, point: RestorePoint, summary: BackupSummary) -> None:
+    """List what is new in the restore point; then it can be browsed as soon as the job ends."""
+    equipment, reporter = job.equipment, job.reporter
     reporter.enter("indexing")
     done = Progress(
         fraction=1,
@@ -180,9 +235,6 @@ async def _have_it_listed(job: _Job, made: MadeSnapshot) -> None:
     )
     reporter.progress(done)
     async with equipment.stores.borrow(job.org, job.target) as store:
-        snapshot = await equipment.stores.in_thread(lambda: store.snapshot(summary.snapshot_id))
-        point = restore_point_of(snapshot, org=job.org, store_id=job.target.id)
-        await job.lease.announce([created(point, job.org)], made=made)
         listed = await equipment.lister.list_restore_point(
             job.lease, store.repository, point, on_listed=lambda _: reporter.progress(done)
         )

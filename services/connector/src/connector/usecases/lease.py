@@ -40,13 +40,18 @@ class Lease:
         return self._attempt.number
 
     @property
+    def is_ended(self) -> bool:
+        """Whether this worker brought the attempt to an end itself, with a result or without."""
+        return self._attempt.state != "running"
+
+    @property
     def left_seconds(self) -> float:
         """How long the lease lasts by this process's own steady clock."""
         return self._expires - time.monotonic()
 
     def check(self) -> None:
         """Raise `LeaseLost` when the lease has run out, by the clock alone."""
-        if self._attempt.state != "running" or self.left_seconds <= 0:
+        if self.is_ended or self.left_seconds <= 0:
             raise LeaseLost(self._attempt.id)
 
     async def renew(self) -> None:

@@ -7,7 +7,8 @@ from contracts.restore_index import RestorePoint
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 
 from connector.domain import keepable, origin_of
-from connector.repository import Snapshot
+from connector.engine.port import FoundSnapshot
+from connector.repository import Snapshot, Summary
 
 
 def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId) -> RestorePoint:
@@ -36,17 +37,14 @@ def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:
     return RestorePointCreated(organization_id=org, store_id=point.store_id, restore_point=point)
 
 
-def summary_of(snapshot: Snapshot) -> BackupSummary:
-    """Figures of the backup that made a snapshot, as far as the snapshot keeps them."""
-    told = snapshot.summary
-    if told is None:
-        return BackupSummary(snapshot_id=snapshot.id)
-    return BackupSummary(
-        snapshot_id=snapshot.id,
-        files_new=told.files_new,
-        files_changed=told.files_changed,
-        files_unmodified=told.files_unmodified,
-        files_processed=told.total_files_processed,
-        bytes_processed=told.total_bytes_processed,
-        bytes_added=told.data_added_packed,
+def snapshot_of(found: FoundSnapshot, summary: BackupSummary) -> Snapshot:
+    """A snapshot as the engine tells of it, with the figures of its backup."""
+    return Snapshot(
+        time=found.time.isoformat(),
+        tree=found.tree_id,
+        id=found.snapshot_id,
+        paths=found.paths,
+        hostname=found.host,
+        tags=found.tags,
+        summary=Summary(total_files_processed=summary.files_processed, total_bytes_processed=summary.bytes_processed),
     )

@@ -12,6 +12,7 @@ from contracts.connector import TaskCancelled, TaskEvent, TaskFailed, TaskStarte
 from contracts.outcomes import Problem
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
+from connector.domain import is_worth_another_try
 from connector.engine.errors import Cancelled
 from connector.usecases.backup import Backup, back_up
 from connector.usecases.equipment import Equipment
@@ -41,9 +42,15 @@ async def fail_task(lease: Lease, request: TaskRequested, problem: Problem) -> N
 
 
 async def cancel_unbegun(equipment: Equipment, lease: Lease, request: TaskCancelRequested) -> None:
-    """End a job that should stop, unless somebody is at it (and will see that it should) or it is done already."""
+    """End a job that should stop and that nobody has begun.
+
+    Who is at it sees for himself that it should stop. Where a worker was lost over it, the next one looks first what
+    it left: a restore point that was announced makes the job succeed.
+    """
     settings, store = equipment.settings, equipment.store
     job = await store.work.get(request.organization_id, request.job_id)
+    if job is not None and await store.attempts_at(job.organization_id, job.id):
+        job = None
     held = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
     if held is not None and isinstance(held.work.cause.data, TaskRequested):
         await held.settle([TaskCancelled(**_facts(held, held.work.cause.data))])
@@ -58,9 +65,11 @@ async def _ending(
         problem, summary = backup.problem and to_problem(backup.problem), backup.summary
     except Cancelled:
         return TaskCancelled(**_facts(lease, request))
-    except (LeaseLost, TemporaryError, PyMongoError):
+    except (LeaseLost, PyMongoError):
         raise
     except CairnError as error:
+        if isinstance(error, TemporaryError) and is_worth_another_try(error, lease.number):
+            raise
         problem, summary = to_problem(error), None
     except Exception:
         log.exception("job failed unexpectedly", extra={"job": request.job_id})

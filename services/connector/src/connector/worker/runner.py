@@ -19,6 +19,7 @@ from connector.usecases.adoption import adopt_restore_points
 from connector.usecases.commands import initialize_store, test_connection
 from connector.usecases.equipment import Equipment
 from connector.usecases.lease import Lease, LeaseLost
+from connector.usecases.rivals import tidy_up_after_loss
 from connector.usecases.tasks import cancel_unbegun, fail_task, run_task
 from connector.worker.keeper import Keeper
 
@@ -65,6 +66,8 @@ class Runner:
         for task in (doing, keeping):
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("work was left", extra=_facts(lease), exc_info=error)
+        if lease.work.kind is Kind.TASK and not lease.is_ended:
+            await tidy_up_after_loss(equipment, lease.work)
 
     async def _do(self, lease: Lease, cancel: asyncio.Event) -> None:
         try:

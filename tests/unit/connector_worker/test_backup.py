@@ -1,0 +1,261 @@
+"""One job, one restore point: whatever attempts before left, and whatever fails once there is one."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chassis.errors import TemporaryError, Unavailable
+from connector.domain import TRIES_MAX, Attempt, MadeSnapshot, job_tag
+from connector.engine.errors import StoreLocked, StoreRefused
+from connector.engine.memory import MemoryEngine
+from connector.engine.places import SourceTree, UnreadablePath
+from connector.engine.port import BackupOptions
+from connector.repository.errors import Damaged, StoreUnavailable
+from connector.usecases.lease import Lease
+from connector.usecases.rivals import tidy_up_after_loss
+from connector.usecases.tasks import cancel_unbegun, run_task
+from contracts.connector import (
+    BackupSummary,
+    RestorePointCreated,
+    TaskCancelled,
+    TaskFailed,
+    TaskLogged,
+    TaskSucceeded,
+)
+from contracts.scheduler import TaskCancelRequested, TaskRequested
+from contracts.values import JobId
+
+from tests.unit.connector_worker.parts import ORG, some_work
+from tests.unit.connector_worker.workshop import Workshop
+
+DAMAGED = Damaged("snapshot", "x", why="of a test")
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    return await Workshop(tmp_path).open()
+
+
+def request_of(lease: Lease) -> TaskRequested:
+    message = lease.work.cause.data
+    assert isinstance(message, TaskRequested)
+    return message
+
+
+async def run(workshop: Workshop, *, cancelled: bool = False) -> Lease:
+    """The next attempt, to its end."""
+    lease, cancel = await workshop.attempt(), asyncio.Event()
+    if cancelled:
+        cancel.set()
+    await run_task(workshop.equipment, lease, request_of(lease), cancel=cancel)
+    return lease
+
+
+async def left_behind(workshop: Workshop) -> str:
+    """A snapshot that an engine made of the job, and that was told to nobody."""
+    made = await workshop.engine.backup(
+        workshop.place,
+        SourceTree(directory=workshop.root / "source"),
+        options=BackupOptions(host="source", tags=(job_tag("job"), f"cairn:org={ORG}")),
+        on_progress=lambda _: None,
+        on_log=lambda *_: None,
+        cancel=asyncio.Event(),
+    )
+    return made.snapshot_id
+
+
+async def lost_attempt(workshop: Workshop, *, made: str = "", number: int = 1, state: Any = "running") -> None:
+    """An attempt whose worker is gone; `made` is what it announced."""
+    await some_work(workshop.store)
+    snapshot = MadeSnapshot(summary=BackupSummary(snapshot_id=made)) if made else None
+    until = datetime.now(UTC) - timedelta(seconds=1)
+    attempt = Attempt(work_id="job", number=number, owner="gone", until=until, state=state, made=snapshot)
+    await workshop.store.attempts.save(await workshop.store.attempts.load(ORG, attempt.id), attempt)
+
+
+def kept(workshop: Workshop) -> list[str]:
+    return [found.snapshot_id for found in workshop.kept()]
+
+
+def lines(workshop: Workshop) -> str:
+    return "\n".join(line.text for event in workshop.told(TaskLogged) for line in event.lines)
+
+
+class TestTakingOver:
+    async def test_the_announced_snapshot_is_kept_and_older_ones_go(self, workshop: Workshop) -> None:
+        await left_behind(workshop)
+        announced = await left_behind(workshop)
+        await lost_attempt(workshop, made=announced)
+
+        await run(workshop)
+
+        (ended,) = workshop.told(TaskSucceeded)
+        assert ended.backup.snapshot_id == announced
+        assert kept(workshop) == [announced]
+        assert {e.restore_point.snapshot_id for e in workshop.told(RestorePointCreated)} == {announced}
+
+    async def test_a_snapshot_nobody_was_told_of_is_made_anew_so_that_unreadable_files_are_known(
+        self, workshop: Workshop
+    ) -> None:
+        left = await left_behind(workshop)
+        await lost_attempt(workshop)
+
+        await run(workshop)
+
+        (ended,) = workshop.told(TaskSucceeded)
+        assert ended.backup.snapshot_id != left
+        assert kept(workshop) == [ended.backup.snapshot_id]
+
+    async def test_a_snapshot_that_comes_while_the_heir_lists_is_removed(self, workshop: Workshop) -> None:
+        await lost_attempt(workshop)
+        workshop.lister.before = lambda: left_behind(workshop)
+
+        await run(workshop)
+
+        (ended,) = workshop.told(TaskSucceeded)
+        assert kept(workshop) == [ended.backup.snapshot_id]
+
+    async def test_what_cannot_be_removed_does_not_fail_the_job(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await left_behind(workshop)
+        await lost_attempt(workshop)
+
+        async def locked(*_: Any, **__: Any) -> None:
+            raise StoreLocked
+
+        async def refused(*_: Any, **__: Any) -> None:
+            raise StoreRefused("read only")
+
+        monkeypatch.setattr(MemoryEngine, "forget", locked)
+        monkeypatch.setattr(MemoryEngine, "unlock_stale", refused)
+
+        await run(workshop)
+
+        assert workshop.told(TaskSucceeded)
+        assert "still there" in lines(workshop)
+
+
+class TestAfterALoss:
+    async def test_the_loser_removes_what_its_engine_made_after_all(self, workshop: Workshop) -> None:
+        lease = await workshop.attempt(seconds=-1)
+        await run(workshop)
+        (winner,) = kept(workshop)
+        await left_behind(workshop)
+
+        await tidy_up_after_loss(workshop.equipment, lease.work)
+
+        assert kept(workshop) == [winner]
+
+    async def test_nothing_is_removed_before_a_restore_point_is_announced(self, workshop: Workshop) -> None:
+        left = await left_behind(workshop)
+        await lost_attempt(workshop)
+        lease = await workshop.attempt()
+
+        await tidy_up_after_loss(workshop.equipment, lease.work)
+
+        assert kept(workshop) == [left]
+
+    async def test_a_job_that_was_cancelled_meanwhile_keeps_nothing(self, workshop: Workshop) -> None:
+        await lost_attempt(workshop)
+        await workshop.store.work.cancel(ORG, "job")
+        lease = await run(workshop, cancelled=True)
+        await left_behind(workshop)
+
+        await tidy_up_after_loss(workshop.equipment, lease.work)
+
+        assert kept(workshop) == []
+
+
+class TestCancelling:
+    async def test_a_restore_point_that_was_announced_is_listed_and_the_job_succeeds(self, workshop: Workshop) -> None:
+        announced = await left_behind(workshop)
+        await lost_attempt(workshop, made=announced)
+
+        await run(workshop, cancelled=True)
+
+        assert workshop.told(TaskSucceeded)
+        assert workshop.lister.listed == [announced]
+
+    async def test_one_that_was_not_is_removed(self, workshop: Workshop) -> None:
+        await left_behind(workshop)
+        await lost_attempt(workshop)
+
+        await run(workshop, cancelled=True)
+
+        assert workshop.told(TaskCancelled)
+        assert kept(workshop) == []
+
+    async def test_a_job_that_was_begun_is_left_to_a_worker_that_looks_what_there_is(self, workshop: Workshop) -> None:
+        await lost_attempt(workshop)
+        command = await workshop.command()
+        wish = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
+
+        await cancel_unbegun(workshop.equipment, command, wish)
+
+        assert workshop.told(TaskCancelled) == []
+        assert (await workshop.attempt()).number == 2
+
+
+class TestWhatFailsOnceThereIsOne:
+    @pytest.mark.parametrize("error", [DAMAGED, KeyError("unforeseen"), StoreUnavailable("gone")])
+    async def test_a_store_that_cannot_be_opened_hides_no_restore_point(
+        self, workshop: Workshop, error: Exception
+    ) -> None:
+        workshop.unreadable = error
+
+        await run(workshop)
+
+        (created,) = workshop.told(RestorePointCreated)
+        (snapshot_id,) = kept(workshop)
+        assert created.restore_point.snapshot_id == snapshot_id
+        assert (created.restore_point.source_id, created.restore_point.job_id) == ("source", "job")
+        assert (created.restore_point.files, created.restore_point.paths) == (1, ("/source",))
+
+    @pytest.mark.parametrize("error", [DAMAGED, KeyError("unforeseen")])
+    async def test_a_listing_that_fails_is_told_with_the_figures_of_the_backup(
+        self, workshop: Workshop, error: Exception
+    ) -> None:
+        workshop.lister.failures["*"] = error
+
+        await run(workshop)
+
+        (failed,) = workshop.told(TaskFailed)
+        assert failed.backup.snapshot_id == workshop.told(RestorePointCreated)[0].restore_point.snapshot_id
+
+
+async def test_an_incomplete_restore_point_is_listed_all_the_same(workshop: Workshop) -> None:
+    workshop.folders.problems = (UnreadablePath("/secret", "permission denied"),)
+
+    await run(workshop)
+
+    (failed,) = workshop.told(TaskFailed)
+    assert failed.problem.code == "backup_incomplete"
+    assert workshop.lister.listed == [failed.backup.snapshot_id]
+
+
+class TestStoresThatDoNotAnswer:
+    async def test_a_job_is_tried_again_and_fails_in_the_end(self, workshop: Workshop) -> None:
+        workshop.lister.failures["*"] = StoreUnavailable("gone")
+
+        await lost_attempt(workshop, number=TRIES_MAX - 2, state="released")
+        lease = await workshop.attempt()
+        with pytest.raises(TemporaryError):
+            await run_task(workshop.equipment, lease, request_of(lease), cancel=asyncio.Event())
+        await lease.release()
+        await run(workshop)
+
+        (failed,) = workshop.told(TaskFailed)
+        assert (failed.problem.code, failed.attempt) == ("store_unavailable", TRIES_MAX)
+        assert failed.backup.snapshot_id == kept(workshop)[0]
+
+    async def test_servers_of_cairns_own_are_waited_for_without_end(self, workshop: Workshop) -> None:
+        workshop.lister.failures["*"] = Unavailable("kafka_unavailable", "gone")
+        await lost_attempt(workshop, number=TRIES_MAX * 2, state="released")
+
+        with pytest.raises(Unavailable):
+            await run(workshop)
+
+        assert workshop.told(TaskFailed) == []

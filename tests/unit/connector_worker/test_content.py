@@ -10,6 +10,8 @@ from connector.repository.errors import Damaged, NotAFile, PathNotFound
 from connector.store import KnownApp, Store
 from connector.usecases.content import Content, Span, open_content
 from connector.usecases.stores import OpenStores
+from contracts.assignment import App
+from contracts.values import OrganizationId
 
 from tests.unit.connector_worker.parts import ORG, an_app, memory_store
 from tests.unit.repository.builder import PASSWORD, Builder, file_node
@@ -23,6 +25,7 @@ class Shelf(NamedTuple):
     store: Store
     stores: OpenStores
     snapshot_id: str
+    openings: list[str]
 
     async def opened(self, span: Span | None = None, *, path: bytes = b"/file") -> Content:
         return await open_content(
@@ -46,8 +49,14 @@ async def shelf() -> AsyncIterator[Shelf]:
     tree = builder.tree(file_node("file", [*first, *second], 200_000))
     snapshot_id = builder.snapshot(tree, paths=["/work/mount"], tags=tags)
     await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
-    stores = OpenStores(lambda org, app: Repository.open(builder.files, PASSWORD), limit=1)
-    yield Shelf(store, stores, snapshot_id)
+    openings: list[str] = []
+
+    def open_repository(_: OrganizationId, app: App) -> Repository:
+        openings.append(app.id)
+        return Repository.open(builder.files, PASSWORD)
+
+    stores = OpenStores(open_repository, limit=1)
+    yield Shelf(store, stores, snapshot_id, openings)
     await stores.close()
 
 
@@ -59,6 +68,17 @@ async def test_bytes_before_a_damaged_piece_come_then_an_error(shelf: Shelf) -> 
     with pytest.raises(Damaged):
         await anext(reading)
     await content.close()
+
+
+async def test_a_store_that_was_found_damaged_is_opened_anew(shelf: Shelf) -> None:
+    content = await shelf.opened()
+    with pytest.raises(Damaged):
+        [piece async for piece in content.read(shelf.stores)]
+
+    await (await shelf.opened()).close()
+    await content.close()
+
+    assert len(shelf.openings) == 2
 
 
 async def test_damage_in_the_first_piece_shows_before_anything_is_answered(shelf: Shelf) -> None:

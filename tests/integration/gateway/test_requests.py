@@ -1,7 +1,9 @@
 """Requests that repeat, take long, or cannot be right."""
 
 import asyncio
+import itertools
 import json
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -223,3 +225,72 @@ def _address(log: Path) -> str:
         if message.startswith("Uvicorn running on "):
             return str(message.split()[3])
     return ""
+
+
+ODD_IDS = (
+    "%00",
+    "a%00b",
+    "a%2Fb",
+    "x%2F",
+    "%2e%2e",
+    "%ff",
+    "%ed%a0%80",
+    "%0a",
+    "%25",
+    "%3Fq=1",
+    "%23",
+    "x" * 300,
+    "%5c",
+)
+
+
+async def test_no_route_breaks_on_odd_ids(api: Client) -> None:
+    document = await api.get("/openapi.json")
+    for path, methods in document["paths"].items():
+        for method, odd in itertools.product(methods, ODD_IDS):
+            if "{" in path:
+                url = re.sub(r"\{\w+\}", odd, path.removeprefix("/api/v1"))
+                answer = await api.call(method.upper(), f"{url}?path=/x", content=b"{}")
+                sync = (200,) if url.endswith("/sync") else ()
+                assert answer.status_code in (400, 403, 404, *sync), (method, url, answer.text)
+
+
+async def test_no_parameter_breaks_a_route(api: Client) -> None:
+    document = await api.get("/openapi.json")
+    for path, methods in document["paths"].items():
+        for parameter in methods.get("get", {}).get("parameters", []):
+            if parameter["in"] == "query":
+                url = re.sub(r"\{\w+\}", "nothing", path.removeprefix("/api/v1"))
+                for odd in ("%00", "a%00b", "%ff", "%ed%a0%80", "\xff", "%0a"):
+                    answer = await api.call("GET", f"{url}?{parameter['name']}={odd}")
+                    assert answer.status_code < 500, (url, parameter["name"], odd)
+                    assert ("%00" not in odd) or answer.status_code == 400, (url, parameter["name"], odd)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /api/v1/roles\0 HTTP/1.1\r\nHost: x\r\n",
+        b"GET /api/v1/roles?search=\0 HTTP/1.1\r\nHost: x\r\n",
+        b"GET /api/v1/roles HTTP/1.1\r\nHost: x\r\nIdempotency-Key: a\0b\r\n",
+        b"GET /api/v1/roles HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \0\r\n",
+        b"GET /api/v1/roles HTTP/1.1\r\nHost: x\r\nA\0b: c\r\n",
+        b"G\0T /api/v1/roles HTTP/1.1\r\nHost: x\r\n",
+    ],
+)
+async def test_raw_nul_is_a_400(platform: Platform, head: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", platform.ports["gateway"])
+    writer.write(head + b"Connection: close\r\n\r\n")
+    status = (await asyncio.wait_for(reader.readline(), 10)).split()[1]
+    writer.close()
+    assert status == b"400"
+
+
+@pytest.mark.parametrize(
+    "name", ["traceparent", "tracestate", "baggage", "Idempotency-Key", "X-Other", "Authorization"]
+)
+async def test_odd_bytes_in_headers_break_nothing(api: Client, name: str) -> None:
+    value = f"Bearer \xff {new_id()} \xe9" if name == "Authorization" else f"\xe9\xff,=;{new_id()}"
+    path = api.org("/inventories/self-managed")
+    answer = await api.call("POST", path, json={"name": "x"}, headers=[(name.encode(), value.encode("latin-1"))])
+    assert answer.status_code == (401 if name == "Authorization" else 200), answer.text

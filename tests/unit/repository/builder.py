@@ -49,13 +49,13 @@ class Builder:
         master = json.dumps({"mac": mac, "encrypt": _base64(self.keys.encryption)}).encode()
         data = _base64(seal(derived, master))
         document = {"kdf": "scrypt", "N": n, "r": 8, "p": 1, "salt": _base64(salt), "data": data, "new": [1]}
-        return self._put(FileKind.KEY, json.dumps(document).encode())
+        return self.put(FileKind.KEY, json.dumps(document).encode())
 
     def document(self, kind: FileKind, document: object) -> str:
         plaintext = json.dumps(document).encode()
         if self.version == 2:
             plaintext = b"\x02" + zstandard.compress(plaintext)
-        return self._put(kind, seal(self.keys, plaintext))
+        return self.put(kind, seal(self.keys, plaintext))
 
     def pack(self, *blobs: bytes, kind: str = "data", indexed: bool = True) -> tuple[str, list[str]]:
         """One pack with these blobs, and an index file for it; the pack's name and the blobs' ids."""
@@ -67,7 +67,7 @@ class Builder:
             entry = {"id": sha256(blob), "type": kind, "offset": len(body), "length": len(sealed)}
             entries.append({**entry, "uncompressed_length": len(blob)} if shorter else entry)
             body += sealed
-        name = self._put(FileKind.PACK, body + b"header is not read")
+        name = self.put(FileKind.PACK, body + b"header is not read")
         if indexed:
             self.document(FileKind.INDEX, {"packs": [{"id": name, "blobs": entries}]})
         return name, [str(entry["id"]) for entry in entries]
@@ -93,7 +93,8 @@ class Builder:
         data[offset] ^= 1
         self.files.files[kind, name] = bytes(data)
 
-    def _put(self, kind: FileKind, data: bytes) -> str:
+    def put(self, kind: FileKind, data: bytes) -> str:
+        """A file under the name it must have; the name."""
         self.files.files[kind, sha256(data)] = data
         return sha256(data)
 

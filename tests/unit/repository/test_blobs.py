@@ -1,11 +1,13 @@
 import os
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import zstandard
 from connector.repository import FileKind, Repository
 from connector.repository.errors import BlobMissing, Damaged, FileMissing
 
-from tests.unit.repository.builder import PASSWORD, Builder, CountingFiles, sha256
+from tests.unit.repository.builder import PASSWORD, Builder, CountingFiles, seal, sha256
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -43,6 +45,23 @@ def test_a_sound_blob_under_another_id_is_damage() -> None:
     builder.document(FileKind.INDEX, {"packs": [{"id": pack, "blobs": [entry]}]})
     with Repository.open(builder.files, PASSWORD) as repository, pytest.raises(Damaged):
         repository.load_blob(sha256(b"other"))
+
+
+def test_a_frame_that_asks_for_more_than_the_index_says_gets_no_memory() -> None:
+    builder = Builder()
+    sealed = seal(builder.keys, zstandard.compress(bytes(64 << 20)))
+    pack = builder.put(FileKind.PACK, sealed)
+    entry = {"id": "0" * 64, "type": "data", "offset": 0, "length": len(sealed), "uncompressed_length": 100}
+    builder.document(FileKind.INDEX, {"packs": [{"id": pack, "blobs": [entry]}]})
+
+    with Repository.open(builder.files, PASSWORD) as repository:
+        tracemalloc.start()
+        with pytest.raises(Damaged):
+            repository.load_blob("0" * 64)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+
+    assert peak_bytes < 8 << 20
 
 
 def test_a_shortened_pack_is_damage() -> None:

@@ -47,7 +47,7 @@ def test_scrypt_agrees_with_the_published_vector() -> None:
 
 
 @pytest.mark.parametrize(
-    ("n", "r", "p"), [(1 << 40, 8, 1), (0, 8, 1), (16, 0, 1), (16, 8, 1 << 30), (-2, 8, 1), (3, 8, 1)]
+    ("n", "r", "p"), [(1 << 40, 8, 1), (0, 8, 1), (16, 0, 1), (16, 8, 1 << 30), (-2, 8, 1), (3, 8, 1), (1 << 18, 8, 64)]
 )
 def test_unreasonable_scrypt_parameters_are_refused(n: int, r: int, p: int) -> None:
     with pytest.raises(ValueError, match=r"scrypt|n must be|power"):

@@ -2,7 +2,7 @@ import json
 import os
 
 import pytest
-from connector.repository import FileKind, MemoryFiles, Repository
+from connector.repository import FileKind, MemoryFiles, Repository, documents
 from connector.repository.errors import (
     Damaged,
     RepositoryError,
@@ -52,6 +52,22 @@ def test_a_damaged_key_file_does_not_shut_out_the_others() -> None:
     Repository.open(builder.files, PASSWORD).close()
     with pytest.raises(Damaged):
         Repository.open(builder.files, "other")
+
+
+def test_no_more_keys_are_tried_than_restic_tries() -> None:
+    builder = Builder()
+    for number in range(25):
+        builder.key(f"other {number}")
+    with pytest.raises(WrongPassword, match="20 tried"):
+        Repository.open(builder.files, "hunter2")
+
+
+def test_a_document_that_never_ends_is_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "EXPANDED_BYTES_MOST", 1 << 20)
+    builder = Builder()
+    builder.document(FileKind.SNAPSHOT, {"hostname": "x" * (2 << 20)})
+    with Repository.open(builder.files, PASSWORD) as repository, pytest.raises(Damaged):
+        repository.snapshots()
 
 
 def test_a_newer_format_is_refused() -> None:

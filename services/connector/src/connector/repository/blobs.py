@@ -14,6 +14,8 @@ from connector.repository.index_loading import empty_index, load_index
 from connector.repository.lru import ByteBoundedCache
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
 
+_SIZE_UNTOLD = -1
+
 
 class Wanted(NamedTuple):
     """A blob to be read, and where it lies."""
@@ -118,7 +120,7 @@ class Blobs:
         try:
             content = self._box.open(sealed)
             if location.compressed:
-                content = self._decompressor().decompress(content, max_output_size=location.plain_length)
+                content = self._expanded(content, location.plain_length)
         except NotAuthentic:
             raise _damaged(location, blob_id, "is not authentic") from None
         except zstandard.ZstdError:
@@ -126,6 +128,12 @@ class Blobs:
         if len(content) != location.plain_length or hashlib.sha256(content).hexdigest() != blob_id:
             raise _damaged(location, blob_id, "has another content than its id says")
         return content
+
+    def _expanded(self, content: bytes, length: int) -> bytes:
+        """python-zstandard takes the memory that a frame asks for, whatever it is told to give at most."""
+        if zstandard.frame_content_size(content) not in (length, _SIZE_UNTOLD):
+            raise zstandard.ZstdError("another size than the index says")
+        return self._decompressor().decompress(content, max_output_size=length)
 
     def _decompressor(self) -> zstandard.ZstdDecompressor:
         try:

@@ -10,7 +10,9 @@ from connector.repository.crypto import Box, NotAuthentic
 from connector.repository.errors import Damaged
 from connector.repository.storage import FileKind, RepositoryFiles
 
+EXPANDED_BYTES_MOST = 512 << 20
 _COMPRESSED = b"\x02"
+_PIECE_BYTES = 1 << 20
 
 T = TypeVar("T")
 
@@ -41,8 +43,16 @@ def open_document(sealed: bytes, kind: FileKind, name: str, *, box: Box, decoder
 
 
 def _expanded(plaintext: bytes) -> bytes:
-    """Format 2 puts one byte in front of what is compressed; anything else is the JSON itself."""
+    """Format 2 puts one byte in front of what is compressed; anything else is the JSON itself.
+
+    Expanded piece by piece, so that memory is taken for what is there and not for what a frame says is there.
+    """
     if plaintext[:1] != _COMPRESSED:
         return plaintext
+    expanded = bytearray()
     with zstandard.ZstdDecompressor().stream_reader(memoryview(plaintext)[1:]) as reader:
-        return reader.read()
+        while piece := reader.read(_PIECE_BYTES):
+            expanded += piece
+            if len(expanded) > EXPANDED_BYTES_MOST:
+                raise zstandard.ZstdError("too large")
+    return bytes(expanded)

@@ -8,17 +8,18 @@ from connector.repository.errors import Damaged, WrongPassword
 from connector.repository.storage import FileKind, RepositoryFiles
 from connector.repository.structs import KeyFile, MasterKeys
 
+KEYS_TRIED_MOST = 20
 _key_file = msgspec.json.Decoder(KeyFile)
 _master_keys = msgspec.json.Decoder(MasterKeys)
 
 
 def unlock(files: RepositoryFiles, password: str) -> Box:
-    """What opens everything in the repository; all key files are tried.
+    """What opens everything in the repository; as many key files are tried as restic tries.
 
     Raises `WrongPassword` when none of them opens, or `Damaged` when none opens and one of them cannot be read.
     """
     secret = password.encode("utf-8", "surrogateescape")
-    names = sorted(found.name for found in files.list(FileKind.KEY))
+    names = sorted(found.name for found in files.list(FileKind.KEY))[:KEYS_TRIED_MOST]
     damaged: Damaged | None = None
     for name in names:
         try:

@@ -90,12 +90,16 @@ class Repository:
 
     def snapshots(self) -> list[Snapshot]:
         """All snapshots as they are now, oldest first; raises `Damaged` when one cannot be read."""
-        names = [found.name for found in self._files.list(FileKind.SNAPSHOT)]
+        names = self.snapshot_ids()
         known = self._snapshots
         read = self._pool.map(self._read_snapshot, [name for name in names if name not in known])
         new = {snapshot.id: snapshot for snapshot in read if snapshot is not None}
         self._snapshots = {name: found for name in names if (found := known.get(name) or new.get(name))}
         return sorted(self._snapshots.values(), key=lambda snapshot: (snapshot.time_ns, snapshot.id))
+
+    def snapshot_ids(self) -> list[str]:
+        """The ids of all snapshots as they are now, of damaged ones too."""
+        return [found.name for found in self._files.list(FileKind.SNAPSHOT)]
 
     def snapshot(self, prefix: str) -> Snapshot:
         """The snapshot whose id begins so; raises `SnapshotNotFound` when none or several do."""

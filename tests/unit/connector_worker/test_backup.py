@@ -1,23 +1,20 @@
 """One job, one restore point: whatever attempts before left, and whatever fails once there is one."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chassis.errors import TemporaryError, Unavailable
-from connector.domain import TRIES_MAX, Attempt, MadeSnapshot, job_tag
+from connector.domain import TRIES_MAX
 from connector.engine.errors import StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import SourceTree, UnreadablePath
-from connector.engine.port import BackupOptions
+from connector.engine.places import UnreadablePath
 from connector.repository.errors import Damaged, StoreUnavailable
 from connector.usecases.lease import Lease
 from connector.usecases.rivals import tidy_up_after_loss
 from connector.usecases.tasks import cancel_unbegun, run_task
 from contracts.connector import (
-    BackupSummary,
     RestorePointCreated,
     TaskCancelled,
     TaskFailed,
@@ -27,7 +24,7 @@ from contracts.connector import (
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 from contracts.values import JobId
 
-from tests.unit.connector_worker.parts import ORG, some_work
+from tests.unit.connector_worker.parts import ORG
 from tests.unit.connector_worker.workshop import Workshop
 
 DAMAGED = Damaged("snapshot", "x", why="of a test")
@@ -53,28 +50,6 @@ async def run(workshop: Workshop, *, cancelled: bool = False) -> Lease:
     return lease
 
 
-async def left_behind(workshop: Workshop) -> str:
-    """A snapshot that an engine made of the job, and that was told to nobody."""
-    made = await workshop.engine.backup(
-        workshop.place,
-        SourceTree(directory=workshop.root / "source"),
-        options=BackupOptions(host="source", tags=(job_tag("job"), f"cairn:org={ORG}")),
-        on_progress=lambda _: None,
-        on_log=lambda *_: None,
-        cancel=asyncio.Event(),
-    )
-    return made.snapshot_id
-
-
-async def lost_attempt(workshop: Workshop, *, made: str = "", number: int = 1, state: Any = "running") -> None:
-    """An attempt whose worker is gone; `made` is what it announced."""
-    await some_work(workshop.store)
-    snapshot = MadeSnapshot(summary=BackupSummary(snapshot_id=made)) if made else None
-    until = datetime.now(UTC) - timedelta(seconds=1)
-    attempt = Attempt(work_id="job", number=number, owner="gone", until=until, state=state, made=snapshot)
-    await workshop.store.attempts.save(await workshop.store.attempts.load(ORG, attempt.id), attempt)
-
-
 def kept(workshop: Workshop) -> list[str]:
     return [found.snapshot_id for found in workshop.kept()]
 
@@ -85,9 +60,9 @@ def lines(workshop: Workshop) -> str:
 
 class TestTakingOver:
     async def test_the_announced_snapshot_is_kept_and_older_ones_go(self, workshop: Workshop) -> None:
-        await left_behind(workshop)
-        announced = await left_behind(workshop)
-        await lost_attempt(workshop, made=announced)
+        await workshop.left_behind()
+        announced = await workshop.left_behind()
+        await workshop.lost_attempt(made=announced)
 
         await run(workshop)
 
@@ -99,8 +74,8 @@ class TestTakingOver:
     async def test_a_snapshot_nobody_was_told_of_is_made_anew_so_that_unreadable_files_are_known(
         self, workshop: Workshop
     ) -> None:
-        left = await left_behind(workshop)
-        await lost_attempt(workshop)
+        left = await workshop.left_behind()
+        await workshop.lost_attempt()
 
         await run(workshop)
 
@@ -109,8 +84,8 @@ class TestTakingOver:
         assert kept(workshop) == [ended.backup.snapshot_id]
 
     async def test_a_snapshot_that_comes_while_the_heir_lists_is_removed(self, workshop: Workshop) -> None:
-        await lost_attempt(workshop)
-        workshop.lister.before = lambda: left_behind(workshop)
+        await workshop.lost_attempt()
+        workshop.lister.before = workshop.left_behind
 
         await run(workshop)
 
@@ -120,8 +95,8 @@ class TestTakingOver:
     async def test_what_cannot_be_removed_does_not_fail_the_job(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        await left_behind(workshop)
-        await lost_attempt(workshop)
+        await workshop.left_behind()
+        await workshop.lost_attempt()
 
         async def locked(*_: Any, **__: Any) -> None:
             raise StoreLocked
@@ -143,15 +118,15 @@ class TestAfterALoss:
         lease = await workshop.attempt(seconds=-1)
         await run(workshop)
         (winner,) = kept(workshop)
-        await left_behind(workshop)
+        await workshop.left_behind()
 
         await tidy_up_after_loss(workshop.equipment, lease.work)
 
         assert kept(workshop) == [winner]
 
     async def test_nothing_is_removed_before_a_restore_point_is_announced(self, workshop: Workshop) -> None:
-        left = await left_behind(workshop)
-        await lost_attempt(workshop)
+        left = await workshop.left_behind()
+        await workshop.lost_attempt()
         lease = await workshop.attempt()
 
         await tidy_up_after_loss(workshop.equipment, lease.work)
@@ -159,10 +134,10 @@ class TestAfterALoss:
         assert kept(workshop) == [left]
 
     async def test_a_job_that_was_cancelled_meanwhile_keeps_nothing(self, workshop: Workshop) -> None:
-        await lost_attempt(workshop)
+        await workshop.lost_attempt()
         await workshop.store.work.cancel(ORG, "job")
         lease = await run(workshop, cancelled=True)
-        await left_behind(workshop)
+        await workshop.left_behind()
 
         await tidy_up_after_loss(workshop.equipment, lease.work)
 
@@ -171,8 +146,8 @@ class TestAfterALoss:
 
 class TestCancelling:
     async def test_a_restore_point_that_was_announced_is_listed_and_the_job_succeeds(self, workshop: Workshop) -> None:
-        announced = await left_behind(workshop)
-        await lost_attempt(workshop, made=announced)
+        announced = await workshop.left_behind()
+        await workshop.lost_attempt(made=announced)
 
         await run(workshop, cancelled=True)
 
@@ -180,8 +155,8 @@ class TestCancelling:
         assert workshop.lister.listed == [announced]
 
     async def test_one_that_was_not_is_removed(self, workshop: Workshop) -> None:
-        await left_behind(workshop)
-        await lost_attempt(workshop)
+        await workshop.left_behind()
+        await workshop.lost_attempt()
 
         await run(workshop, cancelled=True)
 
@@ -189,7 +164,7 @@ class TestCancelling:
         assert kept(workshop) == []
 
     async def test_a_job_that_was_begun_is_left_to_a_worker_that_looks_what_there_is(self, workshop: Workshop) -> None:
-        await lost_attempt(workshop)
+        await workshop.lost_attempt()
         command = await workshop.command()
         wish = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
 
@@ -240,7 +215,7 @@ class TestStoresThatDoNotAnswer:
     async def test_a_job_is_tried_again_and_fails_in_the_end(self, workshop: Workshop) -> None:
         workshop.lister.failures["*"] = StoreUnavailable("gone")
 
-        await lost_attempt(workshop, number=TRIES_MAX - 2, state="released")
+        await workshop.lost_attempt(number=TRIES_MAX - 2, state="released")
         lease = await workshop.attempt()
         with pytest.raises(TemporaryError):
             await run_task(workshop.equipment, lease, request_of(lease), cancel=asyncio.Event())
@@ -253,7 +228,7 @@ class TestStoresThatDoNotAnswer:
 
     async def test_servers_of_cairns_own_are_waited_for_without_end(self, workshop: Workshop) -> None:
         workshop.lister.failures["*"] = Unavailable("kafka_unavailable", "gone")
-        await lost_attempt(workshop, number=TRIES_MAX * 2, state="released")
+        await workshop.lost_attempt(number=TRIES_MAX * 2, state="released")
 
         with pytest.raises(Unavailable):
             await run(workshop)

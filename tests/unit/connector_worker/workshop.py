@@ -1,18 +1,20 @@
 """A worker's equipment in memory: an engine, a reader of what it wrote, a source and a store of one organization."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from chassis.envelopes import envelope
 from chassis.records import Record
 from chassis.sealing import Sealer
-from connector.domain import Kind
+from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, job_tag
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
-from connector.engine.port import FoundSnapshot
+from connector.engine.port import BackupOptions, FoundSnapshot
 from connector.repository import Snapshot
 from connector.repository.errors import SnapshotNotFound
 from connector.settings import Settings
@@ -23,7 +25,7 @@ from connector.usecases.listing import Listed
 from connector.usecases.queueing import Bells, work_of
 from connector.usecases.stores import OpenStores
 from contracts.assignment import AppRef
-from contracts.connector import InitializeStore
+from contracts.connector import BackupSummary, InitializeStore
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId
 
@@ -47,12 +49,16 @@ class MemoryReader:
         self._workshop = workshop
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
-        if self._workshop.unreadable is not None:
-            raise self._workshop.unreadable
+        error = self._workshop.unreadable or self._workshop.damaged.get(snapshot_id)
+        if error is not None:
+            raise error
         found = next((s for s in self.snapshots() if s.id == snapshot_id), None)
         if found is None:
             raise SnapshotNotFound(snapshot_id)
         return found
+
+    def snapshot_ids(self) -> list[str]:
+        return [found.snapshot_id for found in self._workshop.kept()]
 
     def snapshots(self) -> list[Snapshot]:
         return [_read(found) for found in self._workshop.kept()]
@@ -114,6 +120,7 @@ class Workshop:
     lister: MemoryLister = field(default_factory=MemoryLister)
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     unreadable: Exception | None = None
+    damaged: dict[str, Exception] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         (self.root / "source").mkdir()
@@ -155,6 +162,26 @@ class Workshop:
         work = work_of(cause, kind=kind, work_id=cause.id, pool="default")
         await self.store.work.add(work)
         return await held(self.store, work, owner="me")
+
+    async def left_behind(self) -> str:
+        """A snapshot that an engine made of the job, and that was told to nobody."""
+        made = await self.engine.backup(
+            self.place,
+            SourceTree(directory=self.root / "source"),
+            options=BackupOptions(host="source", tags=(job_tag("job"), f"cairn:org={ORG}")),
+            on_progress=lambda _: None,
+            on_log=lambda *_: None,
+            cancel=asyncio.Event(),
+        )
+        return made.snapshot_id
+
+    async def lost_attempt(self, *, made: str = "", number: int = 1, state: AttemptState = "running") -> None:
+        """An attempt whose worker is gone; `made` is what it announced."""
+        await some_work(self.store)
+        snapshot = MadeSnapshot(summary=BackupSummary(snapshot_id=made)) if made else None
+        until = datetime.now(UTC) - timedelta(seconds=1)
+        attempt = Attempt(work_id="job", number=number, owner="gone", until=until, state=state, made=snapshot)
+        await self.store.attempts.save(await self.store.attempts.load(ORG, attempt.id), attempt)
 
     def _open(self, *_: Any) -> Any:
         return MemoryReader(self)

@@ -5,6 +5,7 @@ import base64
 import os
 import shutil
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ def cold_start(ground: Ground) -> Result:
     took = []
     for n in range(3):
         home = ground.root / f"cold-{n}"
-        took.append(timed(lambda h=home: ground.cairn("up", home=h)))
+        took.append(timed(partial(ground.cairn, "up", home=home)))
         ground.cairn("down", home=home)
         shutil.rmtree(home)
     return Result("cold_start", median(took), "s", "15 s", detail="median of 3, beside another running platform")

@@ -2,6 +2,7 @@
 
 import random
 import time
+from functools import partial
 from urllib.parse import quote
 
 from cairn_local.api import Api, ApiProblem
@@ -62,8 +63,8 @@ def browse_directory(big: BigRestorePoint) -> Result:
     chosen = [chance.choice(big.directories) for _ in range(REQUESTS)]
     paths = [f"/snapshots/{big.snapshot}/files?path={quote(d, safe='')}&limit=500" for d in chosen]
     big.api.get(paths[0])
-    ours = [timed(lambda p=path: big.api.get(p)) * 1000 for path in paths]
-    peer = [timed(lambda d=d: big.ground.by_hand(big.repository, "ls", "latest", d)) * 1000 for d in chosen[:PEER_RUNS]]
+    ours = [timed(partial(big.api.get, path)) * 1000 for path in paths]
+    peer = [timed(partial(big.ground.by_hand, big.repository, "ls", "latest", d)) * 1000 for d in chosen[:PEER_RUNS]]
     return Result(
         "browse_directory", median(ours), "ms", "p50 10 ms, p99 50 ms, ratio >= 100", peer="restic ls",
         peer_value=median(peer), p50=median(ours), p99=percentile(ours, 0.99),
@@ -76,10 +77,8 @@ def first_byte(big: BigRestorePoint) -> Result:
     chance = random.Random(13)
     files = [f"{d}/file-{d[-5:]}-{chance.choice((0, 50)):03}.dat" for d in chance.choices(big.directories, k=REQUESTS)]
     _first(big, files[0])
-    ours = [timed(lambda f=f: _first(big, f)) * 1000 for f in files]
-    peer = [
-        timed(lambda f=f: big.ground.by_hand(big.repository, "dump", "latest", f)) * 1000 for f in files[:PEER_RUNS]
-    ]
+    ours = [timed(partial(_first, big, f)) * 1000 for f in files]
+    peer = [timed(partial(big.ground.by_hand, big.repository, "dump", "latest", f)) * 1000 for f in files[:PEER_RUNS]]
     return Result(
         "first_byte", median(ours), "ms", "p50 20 ms, ratio >= 50", peer="restic dump", peer_value=median(peer),
         p50=median(ours), p99=percentile(ours, 0.99), detail=f"{REQUESTS} random files of 1 KiB",

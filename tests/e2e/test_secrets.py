@@ -46,16 +46,16 @@ def _parts(value: Any) -> Iterator[bytes]:
 def _back_up_bucket(api: Api, inventory: str, s3: S3Server) -> str:
     s3.fill({"report.txt": b"nothing secret"}, "documents")
     urn_id = api.create_resource(inventory, a_bucket_body(endpoint=s3.endpoint))
-    apps = []
+    apps = {}
     for kind, fields in (
         ("source", s3.fields("documents")),
         ("store", s3.fields("backups/x", passphrase=f"{CANARY}-s3")),
     ):
-        apps.append(api.create_connector(kind, name=f"secrets-{kind}", integration="s3", urn_id=urn_id, fields=fields))
-        api.post(f"/connectors/{apps[-1]}/test")
-    api.post(f"/connectors/{apps[1]}/stores/create")
-    assert api.wait_for_run(api.start_backup(*apps))["status"] == "succeeded"
-    return apps[1]
+        apps[kind] = api.create_connector(kind, name=f"secrets-{kind}", integration="s3", urn_id=urn_id, fields=fields)
+        api.post(f"/connectors/{apps[kind]}/test")
+    api.post(f"/connectors/{apps['store']}/stores/create")
+    assert api.wait_for_run(api.start_backup(apps["source"], apps["store"]))["status"] == "succeeded"
+    return apps["store"]
 
 
 def _back_up_directory(api: Api, directory: Directory, tree: Path, store_path: Path) -> str:

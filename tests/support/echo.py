@@ -123,8 +123,8 @@ async def open_app(settings: EchoSettings) -> AsyncIterator[FastAPI]:
         await keeper.inventories.setup()
         dispatcher = foundation.dispatcher()
         dispatcher.on(CreateInventory, keeper.create)
-        topics = {"topics": [CATALOG_COMMANDS], "announces": [CATALOG_EVENTS, OUTCOMES]}
-        async with handling(foundation, dispatcher, **topics):
+        announces = [CATALOG_EVENTS, OUTCOMES]
+        async with handling(foundation, dispatcher, topics=[CATALOG_COMMANDS], announces=announces):
             yield build_internal_api("echo", checks=foundation.checks())
 
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError
@@ -19,7 +19,7 @@ from contracts.registry import MESSAGES
 
 from tests.support.waiting import eventually_async
 
-Raw = ConsumerRecord[bytes | None, bytes | None]
+Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
 
 
 def to_envelope(record: Raw) -> Envelope[Message]:

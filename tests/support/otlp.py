@@ -85,10 +85,10 @@ class OtlpReceiver:
             self._bodies.append(body)
             if path == "/v1/traces":
                 self._spans.extend(_spans_in(ExportTraceServiceRequest.FromString(body)))
-                return ExportTraceServiceResponse().SerializeToString()
+                return bytes(ExportTraceServiceResponse().SerializeToString())
             for service, name in _metrics_in(ExportMetricsServiceRequest.FromString(body)):
                 self._metrics.setdefault(service, set()).add(name)
-            return ExportMetricsServiceResponse().SerializeToString()
+            return bytes(ExportMetricsServiceResponse().SerializeToString())
 
 
 def _handler_for(receiver: OtlpReceiver) -> type[BaseHTTPRequestHandler]:

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.005, 0.2
@@ -27,12 +27,16 @@ def eventually(condition: Callable[[], T], deadline_seconds: float = 10) -> T:
     raise failure or AssertionError(f"not within {deadline_seconds} s: {_name(condition)}")
 
 
-async def eventually_async(condition: Callable[[], T | Awaitable[T]], deadline_seconds: float = 10) -> T:
+@overload
+async def eventually_async(condition: Callable[[], Awaitable[T]], deadline_seconds: float = 10) -> T: ...
+@overload
+async def eventually_async(condition: Callable[[], T], deadline_seconds: float = 10) -> T: ...
+async def eventually_async(condition: Callable[[], Any], deadline_seconds: float = 10) -> Any:
     """`eventually` for coroutines: the condition may be a plain function or a coroutine function."""
     failure: AssertionError | None = None
     for pause in _pauses(deadline_seconds):
         try:
-            answer: Any = condition()
+            answer = condition()
             if inspect.isawaitable(answer):
                 answer = await answer
             if answer:

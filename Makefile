@@ -1,6 +1,6 @@
 # The front door. `make` alone lists every command. Needs Python 3.11+ and nothing else preinstalled.
 PYTHON ?= python3
-UV_VERSION := 0.13.9
+BOOT_PINS := deploy/local/src/cairn_local/provision/pins/uv.txt
 BOOT := .boot
 BOOT_UV := UV_PYTHON_DOWNLOADS=never $(BOOT)/bin/uv
 BIN := .venv/bin
@@ -12,10 +12,11 @@ SYNCED := .venv/.synced
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(BOOT)/bin/uv:
+$(BOOT)/bin/uv: $(BOOT_PINS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Cairn needs Python 3.11 or later: set PYTHON=/path/to/python3.11"; exit 1; }
 	@$(PYTHON) -m venv $(BOOT)
-	@$(BOOT)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+	@$(BOOT)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: --requirement $(BOOT_PINS)
+	@touch $@
 
 $(SYNCED): $(BOOT)/bin/uv uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyproject.toml gateway/pyproject.toml deploy/local/pyproject.toml)
 	@$(BOOT_UV) sync --frozen --quiet --python $(PYTHON)
@@ -34,7 +35,7 @@ test-unit: $(SYNCED) ## decisions and contracts, without servers, in seconds
 check: $(SYNCED) ## format, lint, types, import rules, stale schemas
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
-	@$(BIN)/mypy libs services gateway deploy/local
+	@$(BIN)/mypy libs services gateway deploy/local tests/support tests/e2e tests/benchmarks
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m contracts.documents --check
 	@$(BIN)/python -m gateway openapi --check

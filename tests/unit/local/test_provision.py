@@ -1,4 +1,5 @@
 import hashlib
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -227,3 +228,13 @@ def test_mongod_on_the_path_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert shutil.which("mongod") == str(mongod)
     found = toolbox.provision_mongo_tools(Cache(tmp_path / "cache"), None)  # type: ignore[arg-type]
     assert found == toolbox.MongodTools(mongod)
+
+
+def test_our_packages_are_built_by_the_pinned_uv() -> None:
+    project = Path(__file__).parents[3]
+    pin = re.search(r"^uv==(\S+)", (KAFKA_PINS.parent / "pins" / "uv.txt").read_text(), re.MULTILINE)
+    assert pin
+    builds = [path.read_text() for path in project.glob("*/*/pyproject.toml")]
+    builds.append((project / "gateway" / "pyproject.toml").read_text())
+    assert len(builds) == 9
+    assert all(f'requires = ["uv_build=={pin.group(1)}"]' in build for build in builds)

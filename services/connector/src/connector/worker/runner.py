@@ -49,7 +49,8 @@ class Runner:
             await _give_up(lease, pause_seconds=0)
             raise
         finally:
-            del self._cancels[work.id]
+            if self._cancels.get(work.id) is cancel:
+                del self._cancels[work.id]
 
     async def _run_kept(self, lease: Lease, cancel: asyncio.Event) -> None:
         """Do the work for as long as the lease is kept."""

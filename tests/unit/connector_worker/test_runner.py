@@ -1,0 +1,36 @@
+"""What is running in this process, and how it is told to stop."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from connector.usecases.lease import Lease
+from connector.worker.runner import Runner
+
+from tests.unit.connector_worker.workshop import Workshop
+
+
+async def test_a_cancellation_reaches_the_attempt_that_took_over_in_the_same_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop = await Workshop(tmp_path).open()
+    runner, cancels = Runner(workshop.equipment), dict[int, asyncio.Event]()
+    ends = {1: asyncio.Event(), 2: asyncio.Event()}
+
+    async def run_kept(lease: Lease, cancel: asyncio.Event) -> None:
+        cancels[lease.number] = cancel
+        await ends[lease.number].wait()
+
+    monkeypatch.setattr(runner, "_run_kept", run_kept)
+    lost = asyncio.create_task(runner.run(await workshop.attempt(seconds=-1)))
+    await asyncio.sleep(0)
+    heir = asyncio.create_task(runner.run(await workshop.attempt()))
+    await asyncio.sleep(0)
+    ends[1].set()
+    await lost
+
+    runner.cancel("job")
+
+    assert cancels[2].is_set()
+    ends[2].set()
+    await heir

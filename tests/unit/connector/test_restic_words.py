@@ -1,10 +1,10 @@
 """What restic says, and what it means."""
 
 import pytest
+from connector.domain import one_line
 from connector.engine import errors
 from connector.engine.places import UnreadablePath
 from connector.engine.port import Progress
-from connector.engine.restic.observing import shown
 from connector.engine.restic.stream import backup_progress, backup_summary, read_message, unreadable_path
 from connector.engine.restic.verdicts import Retry, is_final, judge_end, read_retry
 
@@ -102,4 +102,4 @@ def test_bytes_added_are_those_written() -> None:
 
 
 def test_paths_are_shown_on_one_line() -> None:
-    assert shown("/a\nb\x1b[31mü") == "/a\\nb\\x1b[31mü"
+    assert one_line("/a\nb\x1b[31mü") == "/a\\nb\\x1b[31mü"

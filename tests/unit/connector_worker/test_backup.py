@@ -211,6 +211,15 @@ async def test_an_incomplete_restore_point_is_listed_all_the_same(workshop: Work
     assert workshop.lister.listed == [failed.backup.snapshot_id]
 
 
+async def test_no_file_name_forges_a_line(workshop: Workshop) -> None:
+    workshop.folders.problems = (UnreadablePath("/a\nb", "permission denied"),)
+
+    await run(workshop)
+
+    (failed,) = workshop.told(TaskFailed)
+    assert "/a\\nb (permission denied)" in failed.problem.detail
+
+
 class TestStoresThatDoNotAnswer:
     async def test_a_job_is_tried_again_and_fails_in_the_end(self, workshop: Workshop) -> None:
         workshop.lister.failures["*"] = StoreUnavailable("gone")

@@ -94,3 +94,11 @@ async def test_a_log_without_end_is_cut(store: Store, publisher: MemoryPublisher
     assert len(lines(said)) == reporting.LINES_MAX + 1
     assert lines(said)[-1] == "The log ends here: it is too long."
     assert max(len(line) for line in lines(said)) == reporting.LINE_CHARACTERS
+
+
+async def test_no_text_makes_more_than_one_line(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher)
+
+    reporter.log("info", "a name\nerror: forged\u2028\x1b[31m\0\udcff ünd so weiter")
+
+    assert lines(reporter.rest()) == ["a name\\nerror: forged\\u2028\\x1b[31m\\x00\\udcff ünd so weiter"]

@@ -252,6 +252,11 @@ def keepable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
 
 
+def one_line(text: str) -> str:
+    """A text on one line, whatever characters it is made of: those that do not print as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shown(name: bytes) -> str:
     """A file name as text: what is not UTF-8 as `\\xNN`."""
     return name.decode("utf-8", "backslashreplace")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connector.domain import one_line
+
 
 @dataclass(frozen=True, kw_only=True)
 class StoreLocation:
@@ -33,6 +35,11 @@ class UnreadablePath:
     path: str
     """Absolute within the source, `/` being its root; bytes that are no UTF-8 are escaped."""
     reason: str
+
+    @property
+    def in_words(self) -> str:
+        """Both on one line, since names may hold anything."""
+        return one_line(f"{self.path} ({self.reason})")
 
 
 @dataclass(frozen=True, kw_only=True)

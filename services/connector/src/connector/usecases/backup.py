@@ -136,7 +136,7 @@ async def _make(job: _Job) -> MadeSnapshot:
     summary = result.summary
     told = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
     job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {told} to the store.")
-    named = tuple(f"{problem.path} ({problem.reason})" for problem in result.problems[:UNREADABLE_NAMED])
+    named = tuple(problem.in_words for problem in result.problems[:UNREADABLE_NAMED])
     return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
 
 

@@ -14,7 +14,7 @@ from chassis.publisher import Publisher
 from contracts.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed
 from contracts.values import JobId
 
-from connector.domain import keepable
+from connector.domain import keepable, one_line
 from connector.engine.port import Level, Progress
 from connector.usecases.lease import Lease, LeaseLost
 
@@ -50,10 +50,12 @@ class Reporter:
         self._latest = progress
 
     def log(self, level: Level, text: str) -> None:
-        """Take in a line for the job's log."""
+        """Take in a line for the job's log; a text of several lines stays one, so that no file name forges another."""
         self._taken += 1
         if self._taken <= LINES_MAX:
-            self._lines.append(LogLine(at=utc_now(), level=level, text=keepable(text)[:LINE_CHARACTERS]))
+            self._lines.append(
+                LogLine(at=utc_now(), level=level, text=one_line(text[:LINE_CHARACTERS])[:LINE_CHARACTERS])
+            )
         elif self._taken == LINES_MAX + 1:
             self._lines.append(LogLine(at=utc_now(), level="warning", text="The log ends here: it is too long."))
 

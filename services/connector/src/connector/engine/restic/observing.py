@@ -5,6 +5,7 @@ from pathlib import Path
 
 from contracts.connector import BackupSummary
 
+from connector.domain import one_line
 from connector.engine.places import SourceTree, UnreadablePath
 from connector.engine.port import PROBLEMS_MAX, OnLog, OnProgress, Progress
 from connector.engine.restic.runner import Listener, Usage
@@ -36,13 +37,13 @@ class Problems:
         if self.count <= PROBLEMS_MAX:
             self.kept.append(problem)
         if self.count <= _LOGGED_MAX:
-            self._on_log("error", f"{shown(problem.path)}: {problem.reason}")
+            self._on_log("error", f"{one_line(problem.path)}: {problem.reason}")
         elif self.count == _LOGGED_MAX + 1:
             self._on_log("error", "more files have problems; only their number is kept from here on")
 
     def in_words(self) -> str:
         """The first few, empty when there are none."""
-        named = ", ".join(f"{shown(problem.path)} ({problem.reason})" for problem in self.kept[:_NAMED_MAX])
+        named = ", ".join(problem.in_words for problem in self.kept[:_NAMED_MAX])
         return f"{named} and {self.count - _NAMED_MAX} more" if self.count > _NAMED_MAX else named
 
 
@@ -128,8 +129,3 @@ class CheckObserver:
 def with_usage(progress: Progress, usage: Usage) -> Progress:
     """Progress, with what its processes use."""
     return replace(progress, cpu_percent=usage.cpu_percent, memory_bytes=usage.memory_bytes)
-
-
-def shown(path: str) -> str:
-    """A path on one line, whatever characters it is made of."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)

@@ -24,12 +24,19 @@ def prepare(state: StateDir, tools: KafkaTools, *, port: int, controller_port: i
     if (logs / "meta.properties").exists():
         return
     logs.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     storage_tool = [*_java(tools), "kafka.tools.StorageTool", "format", "--config", str(_settings(state))]
-    argv = [*storage_tool, "--cluster-id", cluster, "--ignore-formatted"]
+    argv = [*storage_tool, "--cluster-id", new_cluster_id(), "--ignore-formatted"]
     result = subprocess.run(argv, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)
     if result.returncode:
         raise LocalError(f"Kafka's log folder could not be formatted:\n{(result.stderr or result.stdout).strip()}")
+
+
+def new_cluster_id() -> str:
+    """A random id as Kafka writes it. Its tools take one that begins with a dash for an option."""
+    cluster = "-"
+    while cluster.startswith("-"):
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    return cluster
 
 
 def spec(state: StateDir, tools: KafkaTools, *, port: int, env: dict[str, str]) -> ProcessSpec:

@@ -4,8 +4,10 @@ import hashlib
 import os
 
 import msgspec
+import pytest
 import zstandard
 from connector.repository import Directory, Entry, Totals
+from connector.usecases import pages
 from connector.usecases.pages import PAGE_BYTES_MAX, PageMaker
 from contracts.restore_index import PAGE_ENTRIES, DirectoriesListed, DirectoryPage
 from contracts.values import AppId, OrganizationId
@@ -40,7 +42,7 @@ def test_an_entry_says_all_that_the_contract_names_in_its_order() -> None:
         [b"b", "dir", 42, 0, 0o40755, bytes.fromhex(CHILD), None, *tail, 3],
         [b"c", "symlink", 0, 0, 0o120777, None, b"/x", *tail, None],
     ]
-    assert (page.page, page.pages, page.count, page.total, page.first_names) == (0, 1, 3, 3, ())
+    assert (page.page, page.pages, page.count, page.total) == (0, 1, 3, 3)
     assert page.totals.model_dump() == {"files": 5, "directories": 2, "bytes": 49}
 
 
@@ -60,36 +62,43 @@ def test_an_empty_directory_has_one_empty_page() -> None:
     assert (rows(page), page.pages, page.total) == ([], 1, 0)
 
 
-def test_large_directories_are_split_and_page_0_knows_where_each_page_begins() -> None:
+def test_large_directories_are_split() -> None:
     entries = [file(f"{number:06}") for number in range(PAGE_ENTRIES * 2 + 1)]
 
-    pages = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+    made = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
 
-    assert [p.count for p in pages] == [PAGE_ENTRIES, PAGE_ENTRIES, 1]
-    assert pages[0].first_names == (b"000000", b"004096", b"008192")
-    assert pages[1].first_names == ()
-    assert {p.total for p in pages} == {len(entries)}
+    assert [p.count for p in made] == [PAGE_ENTRIES, PAGE_ENTRIES, 1]
+    assert [rows(p)[0][0] for p in made] == [b"000000", b"004096", b"008192"]
+    assert {p.total for p in made} == {len(entries)}
 
 
 def test_names_that_do_not_compress_make_more_pages_not_larger_ones() -> None:
     entries = [file(os.urandom(125).hex()) for _ in range(PAGE_ENTRIES)]
 
-    pages = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+    made = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
 
-    assert len(pages) > 1
-    assert all(len(p.entries) <= PAGE_BYTES_MAX for p in pages)
-    assert [rows(p)[0][0] for p in pages] == list(pages[0].first_names)
-    assert sum(p.count for p in pages) == PAGE_ENTRIES
+    assert len(made) > 1
+    assert all(len(p.entries) <= PAGE_BYTES_MAX for p in made)
+    assert sum(p.count for p in made) == PAGE_ENTRIES
+
+
+def test_no_page_grows_with_the_number_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "PAGE_ENTRIES", 1)
+    entries = [file(f"{number:0255}") for number in range(1500)]
+
+    made = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+
+    assert len(made) == 1500
+    assert max(len(p.model_dump_json(by_alias=True)) for p in made) < 2000
 
 
 def test_pages_survive_their_way_as_json() -> None:
     entries = [file(f"{number:06}") for number in range(PAGE_ENTRIES + 1)]
-    pages = tuple(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+    made = tuple(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
     event = DirectoriesListed.model_construct(
-        organization_id=OrganizationId("o"), store_id=AppId("s"), directories=pages
+        organization_id=OrganizationId("o"), store_id=AppId("s"), directories=made
     )
 
     read = DirectoriesListed.model_validate_json(event.model_dump_json(by_alias=True))
 
-    assert [rows(p) for p in read.directories] == [rows(p) for p in pages]
-    assert read.directories[0].first_names == (b"000000", b"004096")
+    assert [rows(p) for p in read.directories] == [rows(p) for p in made]

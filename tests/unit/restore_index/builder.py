@@ -88,7 +88,6 @@ def pages_of(
             page=number,
             pages=len(parts),
             total=len(rows),
-            first_names=tuple(p[0][0] for p in parts) if number == 0 and len(parts) > 1 else (),
         )
 
 

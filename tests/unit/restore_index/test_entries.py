@@ -7,7 +7,7 @@ import pytest
 import zstandard
 from chassis.errors import Invalid
 from contracts.restore_index import DirectoryPage
-from restore_index.domain.entries import Entry, find_entry, page_with, subtrees_of, unpack
+from restore_index.domain.entries import Entry, find_entry, look_into, page_with, unpack
 from restore_index.domain.listing import START, Place, read_cursor, show_entry, show_time, write_cursor
 
 from tests.unit.restore_index.builder import MTIME_NS, Link, Tree, page
@@ -24,7 +24,7 @@ def test_a_page_comes_back_as_it_was_packed() -> None:
     tree = Tree({b"a": 3, b"b": Link(b"a"), b"c": {b"d": 5}})
     names = [(e.name, e.type, e.size) for e in unpack(tree.pages[-1].entries)]
     assert names == [(b"a", "file", 3), (b"b", "symlink", 0), (b"c", "dir", 5)]
-    assert subtrees_of(tree.pages[-1]) == [tree.pages[0].tree_id]
+    assert look_into(tree.pages[-1]) == (b"a", {tree.pages[0].tree_id})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_a_page_comes_back_as_it_was_packed() -> None:
         page(TREE, [ROW, ROW]),
         page(TREE, [row(b"b"), row(b"a")]),
         page(TREE, [row(b"a", subtree=b"short")]),
-        page(TREE, [ROW], pages=2, total=2),
+        page(TREE, [], pages=2, total=2),
         page(TREE, [row(f"{i:05}".encode()) for i in range(4097)]),
         page(TREE, [[b"a", "file"]]),
         page(TREE, [], entries=b"no zstd at all"),
@@ -50,7 +50,7 @@ def test_a_page_comes_back_as_it_was_packed() -> None:
 )
 def test_a_page_that_is_not_what_it_says_is_refused(damaged: DirectoryPage) -> None:
     with pytest.raises(Invalid, match="page_damaged"):
-        subtrees_of(damaged)
+        look_into(damaged)
 
 
 def test_an_entry_is_found_by_its_name() -> None:

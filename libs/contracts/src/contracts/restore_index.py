@@ -53,7 +53,7 @@ class DirectoryPage(Value):
     count: int = Field(description="Entries in this page")
     total: int = Field(description="Entries in the directory")
     first_names: tuple[Base64Bytes, ...] = Field(
-        default=(), description="Page 0 of a directory with several pages: the first name in each of its pages"
+        default=(), description="Not needed, and left out: the first name of a page is that of its first entry"
     )
     totals: Totals = Field(description="Of the whole directory; equal in all pages")
     entries: Base64Bytes = Field(description="The entries, packed as described above; base64")

@@ -122,7 +122,7 @@ def _batches(
     for directory in repository.walk_new(tree_id, remembered):
         directories, entries = directories + 1, entries + len(directory.entries)
         for page in maker.pages(directory):
-            added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD + sum(map(len, page.first_names)) * 2
+            added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD
             if pages and size + added > BATCH_BYTES:
                 yield _Batch(tuple(pages), Listed(directories, entries))
                 pages, size = [], 0

@@ -23,7 +23,6 @@ _by_name = itemgetter(0)
 
 @dataclass(frozen=True)
 class _Part:
-    first_name: bytes
     count: int
     packed: bytes
 
@@ -47,7 +46,6 @@ class PageMaker:
         rows = sorted(map(self._row, entries), key=_by_name)
         starts = range(0, len(rows), PAGE_ENTRIES) if rows else (0,)
         parts = [part for start in starts for part in self._parts(rows[start : start + PAGE_ENTRIES])]
-        first_names = tuple(part.first_name for part in parts) if len(parts) > 1 else ()
         totals = Totals.model_construct(files=below.files, directories=below.dirs, bytes=below.bytes)
         for number, part in enumerate(parts):
             yield DirectoryPage.model_construct(
@@ -56,7 +54,7 @@ class PageMaker:
                 pages=len(parts),
                 count=part.count,
                 total=len(rows),
-                first_names=first_names if number == 0 else (),
+                first_names=(),
                 totals=totals,
                 entries=part.packed,
             )
@@ -65,7 +63,7 @@ class PageMaker:
         """These rows as one part, or as several where long names that do not compress would make it too large."""
         packed = self._compress(self._pack(rows))
         if len(packed) <= PAGE_BYTES_MAX or len(rows) == 1:
-            return [_Part(rows[0][0] if rows else b"", len(rows), packed)]
+            return [_Part(len(rows), packed)]
         middle = len(rows) // 2
         return self._parts(rows[:middle]) + self._parts(rows[middle:])
 

@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
+from typing import NamedTuple
 
 import msgspec
 import zstandard
@@ -34,6 +35,13 @@ class Below(msgspec.Struct, frozen=True, gc=False):
     bytes: int
 
 
+class Inside(NamedTuple):
+    """The first name in a page, and the ids of the directories right below it."""
+
+    first_name: bytes
+    subtrees: set[str]
+
+
 _entries = msgspec.msgpack.Decoder(list[Entry])
 _name = attrgetter("name")
 
@@ -48,8 +56,8 @@ def unpack(packed: bytes) -> list[Entry]:
         raise _damaged("its entries cannot be unpacked") from None
 
 
-def subtrees_of(page: DirectoryPage) -> list[str]:
-    """Ids of the directories right below a page that was received, after checking that the page is what it says.
+def look_into(page: DirectoryPage) -> Inside:
+    """What a page that was received holds, after checking that it is what it says.
 
     Raises `Invalid` (`page_damaged`).
     """
@@ -63,12 +71,12 @@ def subtrees_of(page: DirectoryPage) -> list[str]:
         raise _damaged("its entries are not sorted")
     if page.pages == 1 and page.total != page.count:
         raise _damaged("its numbers do not fit")
-    if page.pages > 1 and page.page == 0 and len(page.first_names) != page.pages:
-        raise _damaged("the first names of the other pages are missing")
+    if page.pages > 1 and not entries:
+        raise _damaged("a page among others is empty")
     children = [entry.subtree for entry in entries if entry.subtree is not None]
     if any(len(child) != 32 for child in children):
         raise _damaged("an id of a directory below it is not 32 bytes long")
-    return [child.hex() for child in children]
+    return Inside(names[0] if names else b"", {child.hex() for child in children})
 
 
 def find_entry(entries: Sequence[Entry], name: bytes) -> Entry | None:

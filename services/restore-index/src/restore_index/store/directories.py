@@ -15,7 +15,7 @@ from chassis.mongo import Document
 from contracts.restore_index import DirectoryPage
 from contracts.values import OrganizationId
 
-from restore_index.domain.entries import Below, Entry, subtrees_of, unpack
+from restore_index.domain.entries import Below, Entry, look_into, unpack
 from restore_index.store.cache import ByteBoundedCache
 from restore_index.store.documents import Documents
 from restore_index.store.known import KnownDirectories
@@ -61,13 +61,14 @@ class Directories:
         Raises `Invalid` (`page_damaged`) or `Conflict` (`directory_incomplete`: something below it or one of its pages
         has never arrived).
         """
-        below = [set(subtrees_of(page)) for page in pages]
-        known = (await self.known(org, store_id, {p.tree_id for p in pages}.union(*below))).keys()
+        insides = [look_into(page) for page in pages]
+        asked = {p.tree_id for p in pages}.union(*(inside.subtrees for inside in insides))
+        known = (await self.known(org, store_id, asked)).keys()
         batch = _Batch()
-        for page, children in zip(pages, below, strict=True):
+        for page, inside in zip(pages, insides, strict=True):
             if page.tree_id not in known and page.tree_id not in batch.whole:
-                await self._require(org, store_id, page, children - known - batch.whole.keys())
-                await self._take(org, store_id, page, batch)
+                await self._require(org, store_id, page, inside.subtrees - known - batch.whole.keys())
+                await self._take(org, store_id, page, batch, first_name=inside.first_name)
         await self._documents.insert(batch.documents)
         await self._known.add(org, store_id, batch.whole)
 
@@ -119,13 +120,16 @@ class Directories:
         if missing:
             raise _incomplete(page, f"{len(missing)} directories below it have not arrived")
 
-    async def _take(self, org: OrganizationId, store_id: str, page: DirectoryPage, batch: _Batch) -> None:
+    async def _take(
+        self, org: OrganizationId, store_id: str, page: DirectoryPage, batch: _Batch, *, first_name: bytes
+    ) -> None:
         head = _document(org, f"{store_id}/{page.tree_id}", page)
         if page.pages == 1:
             batch.documents.append({**head, "entries": page.entries})
             batch.whole[page.tree_id] = Below(**page.totals.model_dump())
             return
-        batch.documents.append({**head, "_id": f"{head['_id']}#{page.page}", "entries": page.entries})
+        of_page = {"_id": f"{head['_id']}#{page.page}", "first_names": [first_name], "entries": page.entries}
+        batch.documents.append({**head, **of_page})
         if page.page == page.pages - 1:
             await self._documents.insert(batch.documents)
             batch.documents = [await self._whole(org, store_id, page)]
@@ -134,13 +138,13 @@ class Directories:
     async def _whole(self, org: OrganizationId, store_id: str, last: DirectoryPage) -> Document:
         """The document that says that all pages of a directory are there."""
         name = f"{store_id}/{last.tree_id}"
-        first: Document | None = None
+        first_names: list[bytes] = []
         for numbers in _chunks(last.pages):
             found = await asyncio.gather(*(self._documents.get(f"{name}#{number}") for number in numbers))
-            first = first or found[0]
             if not all(found):
                 raise _incomplete(last, "some of its pages have not arrived")
-        return {**_document(org, name, last), "first_names": first["first_names"] if first else []}
+            first_names += [document["first_names"][0] for document in found if document]
+        return {**_document(org, name, last), "first_names": first_names}
 
 
 def _document(org: OrganizationId, document_id: str, page: DirectoryPage) -> Document:
@@ -151,7 +155,7 @@ def _document(org: OrganizationId, document_id: str, page: DirectoryPage) -> Doc
         "count": page.count,
         "total": page.total,
         "totals": page.totals.model_dump(),
-        "first_names": list(page.first_names),
+        "first_names": [],
     }
 
 

@@ -152,6 +152,35 @@ async def test_two_indexes_of_one_store_learn_from_each_other() -> None:
         assert len(await directories.known(ORG, store, [t.tree_id for t in trees])) == 6
 
 
+class Counting(MemoryDocuments):
+    """Counts what is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read: list[str] = []
+
+    async def get(self, document_id: str) -> Document | None:
+        self.read.append(document_id)
+        return await super().get(document_id)
+
+
+async def test_of_a_store_too_large_for_memory_little_is_read_and_more_can_be_added() -> None:
+    batches, store, count = Counting(), new_store(), 500
+    ids = [f"{number:064x}" for number in range(count)]
+    writer = KnownDirectories(batches, kept_in_memory=1000)
+    for tree_id in ids:
+        await writer.add(ORG, store, {tree_id: Below(1, 0, 1)})
+    batches.read.clear()
+
+    reader = KnownDirectories(batches, kept_in_memory=100)
+    assert await reader.among(ORG, store, ids) is None
+    await reader.add(ORG, store, {"f" * 64: Below(1, 0, 1)})
+
+    assert len(set(batches.read)) < 200
+    assert f"{store}/{count}" in batches.kept
+    assert len(await writer.among(ORG, store, [*ids, "f" * 64]) or ()) == count + 1
+
+
 async def test_of_many_stores_the_least_recently_asked_is_forgotten_and_read_again() -> None:
     world = World(kept_in_memory=10)
     stores = [new_store() for _ in range(5)]

@@ -27,22 +27,12 @@ class Documents(Protocol):
         """One document."""
         ...
 
-    async def find(self, field: str, value: str) -> list[Document]:
-        """All documents in which a field has a value, in no certain order."""
-        ...
-
 
 @dataclass(frozen=True)
 class MongoDocuments:
     """`Documents` in a MongoDB collection."""
 
     collection: Collection
-    indexed: tuple[str, ...] = ()
-
-    async def setup(self) -> None:
-        """Create the indexes."""
-        for name in self.indexed:
-            await self.collection.create_index(name)
 
     async def insert(self, documents: Sequence[Document]) -> None:
         """See `Documents`. One call, unless some are there already."""
@@ -68,10 +58,6 @@ class MongoDocuments:
         """See `Documents`."""
         return await self.collection.find_one({"_id": document_id}) if is_storable(document_id) else None
 
-    async def find(self, field: str, value: str) -> list[Document]:
-        """See `Documents`."""
-        return await self.collection.find({field: value}).to_list() if is_storable(value) else []
-
 
 _DUPLICATE = 11000
 
@@ -94,7 +80,3 @@ class MemoryDocuments:
     async def get(self, document_id: str) -> Document | None:
         """See `Documents`."""
         return self.kept.get(document_id)
-
-    async def find(self, field: str, value: str) -> list[Document]:
-        """See `Documents`."""
-        return [document for document in self.kept.values() if document.get(field) == value]

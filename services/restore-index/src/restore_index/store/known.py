@@ -18,6 +18,7 @@ from contracts.values import OrganizationId
 from restore_index.domain.entries import Below
 from restore_index.store.documents import Documents
 
+READS_AT_ONCE = 16
 _SUMS = struct.Struct(">QQQ")
 _RECORD = struct.Struct(">32sQQQ")
 
@@ -75,24 +76,41 @@ class KnownDirectories:
         ledger = self._ledgers.setdefault((org, store_id), _Ledger())
         self._ledgers.move_to_end((org, store_id))
         async with ledger.lock:
-            if ledger.batches == 0:
-                await self._read_all(org, store_id, ledger)
-            else:
-                await self._read_on(org, store_id, ledger)
+            await self._read_on(org, store_id, ledger)
         self._forget_oldest()
         return ledger
 
-    async def _read_all(self, org: OrganizationId, store_id: str, ledger: _Ledger) -> None:
-        found = await self._batches.find("store", store_id)
-        for batch in sorted((b for b in found if b["org"] == org), key=lambda b: int(b["number"])):
-            self._take(ledger, batch)
-
     async def _read_on(self, org: OrganizationId, store_id: str, ledger: _Ledger) -> bool:
-        """Read the batches that appeared since; whether there were any."""
-        before = ledger.batches
-        while (batch := await self._batches.get(f"{store_id}/{ledger.batches}")) and batch["org"] == org:
-            self._take(ledger, batch)
+        """Read the batches that appeared since, until it is too much to be kept; whether there were any."""
+        before, width = ledger.batches, 1
+        while ledger.totals is not None:
+            numbers = range(ledger.batches, ledger.batches + width)
+            found = await asyncio.gather(*(self._get(org, store_id, number) for number in numbers))
+            for batch in found:
+                if batch is None:
+                    break
+                self._take(ledger, batch)
+            if None in found:
+                break
+            width = min(width * 2, READS_AT_ONCE)
+        if ledger.totals is None:
+            ledger.batches = await self._end(org, store_id, ledger.batches)
         return ledger.batches > before
+
+    async def _end(self, org: OrganizationId, store_id: str, start: int) -> int:
+        """The number after the last batch, found without reading them all: there are no gaps."""
+        step = 1
+        while await self._get(org, store_id, start + step - 1):
+            start, step = start + step, step * 2
+        end = start + step - 1
+        while start < end:
+            middle = (start + end) // 2
+            start, end = (middle + 1, end) if await self._get(org, store_id, middle) else (start, middle)
+        return start
+
+    async def _get(self, org: OrganizationId, store_id: str, number: int) -> Document | None:
+        batch = await self._batches.get(f"{store_id}/{number}")
+        return batch if batch and batch["org"] == org else None
 
     def _take(self, ledger: _Ledger, batch: Document) -> None:
         ledger.batches = batch["number"] + 1

@@ -1,6 +1,7 @@
 """What use cases of the worker stand on, in memory."""
 
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from chassis.envelopes import envelope
@@ -47,6 +48,12 @@ class MemoryWorkQueue:
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
         self.open.pop(work_id, None)
+
+    async def closed_on(self, day: date) -> list[tuple[OrganizationId, str]]:
+        return []
+
+    async def forget(self, org: OrganizationId, work_id: str) -> None:
+        self.known.discard(work_id)
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
         self.cancelled.add(work_id)

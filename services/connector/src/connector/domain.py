@@ -1,7 +1,7 @@
 """Decisions about work: who may take it, what its restore point says, which paths are paths."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,11 @@ TRIES_MAX = 12
 """Attempts at a job, when a store or a source does not answer: with the pauses between them 6 minutes or more."""
 COMMAND_LEASE_SECONDS = 5.0
 UNREADABLE_NAMED = 5
+
+KEPT = timedelta(days=30)
+"""How long work that is done is remembered, and how old a message may be that asks for work."""
+SWEEP_LOOK_BACK_DAYS = 30
+CLOCKS_AGREE = timedelta(hours=1)
 
 AttemptState = Literal["running", "settled", "released"]
 
@@ -163,6 +168,18 @@ def is_worth_another_try(error: TemporaryError, attempt: int) -> bool:
 def retry_pause_seconds(attempt: int) -> float:
     """Pause before work is tried again after a server that Cairn stands on did not answer."""
     return float(min(2 ** min(attempt, 6), 60))
+
+
+def raise_if_forgotten(asked: datetime, now: datetime) -> None:
+    """Raise `request_too_old` where nobody could tell any more whether what is asked for was done already."""
+    if now - asked > KEPT - CLOCKS_AGREE:
+        raise PermanentError("request_too_old", f"This was asked for more than {KEPT.days} days ago; ask for it anew.")
+
+
+def forgettable_days(now: datetime) -> list[date]:
+    """Days whose closed work may be forgotten, latest first; those before were swept when it was their turn."""
+    latest = (now - KEPT).date() - timedelta(days=1)
+    return [latest - timedelta(days=back) for back in range(SWEEP_LOOK_BACK_DAYS)]
 
 
 class Origin(Value):

@@ -2,8 +2,10 @@
 
 import asyncio
 from dataclasses import dataclass
+from datetime import date
 from typing import Protocol
 
+from chassis.ids import utc_now
 from chassis.mongo import Collection, Database, Document, DuplicateKeyError
 from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from chassis.records import MongoRecords, Records
@@ -13,6 +15,7 @@ from contracts.values import OrganizationId, Value
 from connector.domain import Attempt, Kind, Lane, Work
 
 OPEN_LIMIT = 500
+SWEEP_LIMIT = 500
 
 
 class KnownApp(Value):
@@ -41,6 +44,14 @@ class WorkQueue(Protocol):
         """Note that work is done. Harmless when done twice."""
         ...
 
+    async def closed_on(self, day: date) -> list[tuple[OrganizationId, str]]:
+        """Work of all organizations that was closed on a day (UTC), at most `SWEEP_LIMIT`."""
+        ...
+
+    async def forget(self, org: OrganizationId, work_id: str) -> None:
+        """Remove closed work with its attempts and the wish to stop it. Harmless when done twice."""
+        ...
+
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
         """Note that work should be stopped, whether it is there or not. Harmless when done twice."""
         ...
@@ -65,15 +76,17 @@ class Store:
 
 
 class MongoWorkQueue:
-    """`WorkQueue` in two collections. Whether work is open is the one field that changes, and only one way."""
+    """`WorkQueue` in two collections, and a third to forget from. Work changes once, when it is closed."""
 
-    def __init__(self, work: Collection, cancellations: Collection) -> None:
+    def __init__(self, work: Collection, cancellations: Collection, attempts: Collection) -> None:
         self._work = work
         self._cancellations = cancellations
+        self._attempts = attempts
 
     async def setup(self) -> None:
-        """Create the index that looking for work needs."""
+        """Create the indexes that looking for work, and for what can be forgotten, needs."""
         await self._work.create_index("queue")
+        await self._work.create_index("closed")
 
     async def add(self, work: Work) -> bool:
         """See `WorkQueue`."""
@@ -91,7 +104,19 @@ class MongoWorkQueue:
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`."""
-        await self._work.update_one({"_id": work_id, "org": org}, {"$set": {"state": "closed", "queue": None}})
+        closed = {"state": "closed", "queue": None, "closed": utc_now().date().isoformat()}
+        await self._work.update_one({"_id": work_id, "org": org}, {"$set": closed})
+
+    async def closed_on(self, day: date) -> list[tuple[OrganizationId, str]]:
+        """See `WorkQueue`."""
+        found = self._work.find({"closed": day.isoformat()}, {"org": 1}).limit(SWEEP_LIMIT)
+        return [(OrganizationId(document["org"]), document["_id"]) async for document in found]
+
+    async def forget(self, org: OrganizationId, work_id: str) -> None:
+        """See `WorkQueue`. The work itself goes last, so that what a kill leaves is found again."""
+        await self._attempts.delete_many({"work": work_id, "org": org})
+        await self._cancellations.delete_one({"_id": work_id, "org": org})
+        await self._work.delete_one({"_id": work_id, "org": org})
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`."""
@@ -108,7 +133,7 @@ async def open_store(database: Database, outbox: Outbox) -> Store:
     attempts = MongoRecords(
         database["attempts"], Attempt, outbox, keys=lambda a: {"work": a.work_id}, indexed=("work",)
     )
-    work = MongoWorkQueue(database["work"], database["cancellations"])
+    work = MongoWorkQueue(database["work"], database["cancellations"], database["attempts"])
     await asyncio.gather(apps.setup(), attempts.setup(), work.setup())
     return Store(apps, attempts, work)
 

@@ -11,7 +11,7 @@ from contracts.envelope import Envelope
 from contracts.messages import Message
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.domain import Kind, Lane, Work
+from connector.domain import Kind, Lane, Work, raise_if_forgotten
 from connector.store import Store
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,8 @@ def work_of(cause: Envelope[Message], *, kind: Kind, work_id: str, pool: str) ->
 
 
 async def request_task(store: Store, bells: Bells, request: Envelope[TaskRequested]) -> None:
-    """Queue a job."""
+    """Queue a job. Raises `request_too_old`."""
+    raise_if_forgotten(request.time, utc_now())
     work = work_of(request, kind=Kind.TASK, work_id=request.data.job_id, pool=request.data.pool)
     await store.work.add(work)
     bells.ring(work.kind.lane)
@@ -56,8 +57,10 @@ async def request_cancel(
 ) -> None:
     """Ask for a job to be stopped: `notice` tells this process, others see it within a second.
 
-    A job that nobody has begun is ended by whoever comes first, though all slots for jobs be taken.
+    A job that nobody has begun is ended by whoever comes first, though all slots for jobs be taken. Raises
+    `request_too_old`.
     """
+    raise_if_forgotten(request.time, utc_now())
     job_id, pool = request.data.job_id, request.data.pool
     await store.work.cancel(request.data.organization_id, job_id)
     log.info("cancellation asked for", extra={"job": job_id})
@@ -70,8 +73,9 @@ async def request_cancel(
 async def request_command(store: Store, bells: Bells, command: Envelope[Message], *, kind: Kind, pool: str) -> None:
     """Queue a command; its outcome follows when it is done.
 
-    Raises `AlreadyHandled` with the outcome when that was long ago.
+    Raises `AlreadyHandled` with the outcome when that was long ago, `request_too_old` when it was too long ago.
     """
+    raise_if_forgotten(command.time, utc_now())
     work = work_of(command, kind=kind, work_id=command.id, pool=pool)
     if not await store.work.add(work):
         for attempt in await store.attempts_at(work.organization_id, work.id):

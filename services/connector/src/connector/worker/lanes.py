@@ -6,13 +6,18 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from chassis.errors import CairnError
+from chassis.mongo import PyMongoError
+
 from connector.domain import Lane
 from connector.usecases.equipment import Equipment
+from connector.usecases.forgetting import forget_old_work
 from connector.usecases.lease import Lease, claim
 from connector.worker.runner import Runner
 
 log = logging.getLogger(__name__)
 LISTING_SLOTS = 1
+FORGET_SECONDS = 3600.0
 
 
 class LaneWorker:
@@ -67,10 +72,20 @@ async def working(equipment: Equipment, runner: Runner) -> AsyncIterator[None]:
     settings = equipment.settings
     slots = {Lane.TASKS: settings.slots, Lane.COMMANDS: settings.command_slots, Lane.LISTINGS: LISTING_SLOTS}
     tasks = {asyncio.create_task(LaneWorker(equipment, runner, lane, slots=slots[lane]).run()) for lane in Lane}
+    tasks.add(asyncio.create_task(_forget_forever(equipment)))
     try:
         yield
     finally:
         await _end(tasks)
+
+
+async def _forget_forever(equipment: Equipment) -> None:
+    while True:
+        try:
+            await forget_old_work(equipment.store)
+        except (CairnError, PyMongoError) as error:
+            log.warning("old work not forgotten", extra={"reason": type(error).__name__})
+        await asyncio.sleep(FORGET_SECONDS)
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:

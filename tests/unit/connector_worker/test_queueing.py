@@ -1,0 +1,47 @@
+"""Taking in what messages ask for, as long as it can be told whether it was done."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from chassis.envelopes import envelope
+from chassis.errors import PermanentError
+from connector.domain import KEPT, Kind, forgettable_days
+from connector.usecases.queueing import Bells, request_cancel, request_command, request_task
+from contracts.scheduler import TaskCancelRequested
+from contracts.values import JobId
+
+from tests.unit.connector_worker.parts import ORG, memory_store, task_request, test_command
+
+
+async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
+    store, bells = memory_store(), Bells()
+    long_ago = {"time": datetime.now(UTC) - KEPT}
+    wish = envelope(TaskCancelRequested(organization_id=ORG, job_id=JobId("job")), service="scheduler")
+
+    for asked in (
+        request_task(store, bells, task_request().model_copy(update=long_ago)),  # type: ignore[arg-type]
+        request_command(store, bells, test_command().model_copy(update=long_ago), kind=Kind.TEST, pool="default"),
+        request_cancel(store, bells, wish.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(PermanentError, match="request_too_old"):
+            await asked
+
+    assert store.work.known == store.work.cancelled == set()  # type: ignore[attr-defined]
+
+
+async def test_what_was_asked_for_a_while_ago_is_taken_in() -> None:
+    store = memory_store()
+    asked = task_request().model_copy(update={"time": datetime.now(UTC) - KEPT + timedelta(days=1)})
+
+    await request_task(store, Bells(), asked)  # type: ignore[arg-type]
+
+    assert store.work.known == {"job"}  # type: ignore[attr-defined]
+
+
+def test_nothing_is_forgotten_whose_request_would_still_be_taken_in() -> None:
+    now = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
+
+    latest = forgettable_days(now)[0]
+
+    ended = datetime(latest.year, latest.month, latest.day, tzinfo=UTC) + timedelta(days=1)
+    assert now - ended >= KEPT

@@ -210,6 +210,10 @@ class RecordsSuite:
             ("'\"; --", ["quote '\"; --"]),
             ("%", ["100 %"]),
             ("#", ["#1"]),
+            ("— ☃", ["dash — ☃💩"]),
+            ("💩", ["dash — ☃💩"]),
+            ("\ufffd", []),
+            ("\x85\u2028", []),
             ("", None),
             ("nowhere", []),
         ],
@@ -220,6 +224,7 @@ class RecordsSuite:
         names = [
             "plain", "dots a.c", "dots abc", "stars .*", "(paren", "class [a-z]", "back\\slash", "cash $", "hat ^",
             "either a|b", "+?{1}", "Umlaut äö", "line\nbreak", "quote '\"; --", "100 %", "#1",
+            "dash — ☃💩",
         ]  # fmt: skip
         for number, name in enumerate(names):
             await self.keep(ground, Thing(id=f"{number:02}", name=name))

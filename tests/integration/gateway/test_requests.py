@@ -263,7 +263,7 @@ async def test_no_parameter_breaks_a_route(api: Client) -> None:
                 url = re.sub(r"\{\w+\}", "nothing", path.removeprefix("/api/v1"))
                 for odd in ("%00", "a%00b", "%ff", "%ed%a0%80", "\xff", "%0a"):
                     answer = await api.call("GET", f"{url}?{parameter['name']}={odd}")
-                    assert answer.status_code < 500, (url, parameter["name"], odd)
+                    assert answer.status_code < 500, (url, parameter["name"], odd, answer.text)
                     assert ("%00" not in odd) or answer.status_code == 400, (url, parameter["name"], odd)
 
 

@@ -323,7 +323,7 @@ def _outcome(cause: Envelope[Message], result: Result, service: str) -> Envelope
 
 
 def _literal(text: str) -> str:
-    return "".join(c if c.isalnum() or c in " _/:" else f"\\{c}" for c in text)
+    return "".join(c if c.isalnum() or c in " _/:" or not c.isascii() else f"\\{c}" for c in text)
 
 
 def _matches(value: BaseModel, search: Search | None) -> bool:

@@ -1,11 +1,14 @@
 """Use cases of the catalog over the memory store."""
 
+from dataclasses import dataclass
+from typing import Any
+
 import pytest
 from catalog import usecases
 from catalog.handlers import register_handlers
 from catalog.store import CatalogStore, resource_keys
 from chassis.errors import NotFound
-from chassis.records import AlreadyHandled, MemoryRecords
+from chassis.records import AlreadyHandled, MemoryRecords, Record
 from contracts.catalog import (
     Inventory,
     InventoryCreated,
@@ -17,9 +20,24 @@ from contracts.catalog import (
 )
 from contracts.outcomes import CommandOutcome
 from contracts.values import OrganizationId
+from pymongo.errors import AutoReconnect
 
 from tests.support import builders as make
 from tests.support.memory import MemoryDoor
+
+
+@dataclass
+class Shaky(MemoryRecords[Resource]):
+    """Resources on a database that can fail a number of saves."""
+
+    failures: int = 0
+
+    async def save(self, record: Record[Resource], value: Resource | None, **about: Any) -> Record[Resource]:
+        """Save, unless the database fails."""
+        if self.failures:
+            self.failures -= 1
+            raise AutoReconnect("connection closed")
+        return await super().save(record, value, **about)
 
 
 class Catalog(MemoryDoor):
@@ -28,8 +46,8 @@ class Catalog(MemoryDoor):
     def __init__(self) -> None:
         super().__init__("catalog")
         inventories = MemoryRecords(Inventory, published=self.published)
-        resources = MemoryRecords(Resource, keys=resource_keys, published=self.published)
-        self.store = CatalogStore(inventories, resources)
+        self.resources = Shaky(Resource, keys=resource_keys, published=self.published)
+        self.store = CatalogStore(inventories, self.resources)
         register_handlers(self.dispatcher, self.store, removals_at_once=2)
 
 
@@ -94,6 +112,23 @@ async def test_a_removed_inventory_takes_its_resources_along(catalog: Catalog) -
     page = await usecases.list_resources(catalog.store, make.ORG, None, text="", limit=50, offset=0)
     assert [r.id for r in page.items] == ["kept"]
     assert (await catalog.refusal(make.register_resource("inv-1"))).code == "inventory_not_found"
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+async def test_a_removal_is_tried_again_when_the_database_failed(catalog: Catalog, failures: int) -> None:
+    for number in range(3):
+        await catalog.do(make.register_resource("inv-1", urn=f"urn:{number}"))
+    command = make.wrap(make.remove_inventory("inv-1"))
+    before, catalog.resources.failures = catalog.said().count(CommandOutcome), failures
+
+    with pytest.raises(AutoReconnect):
+        await catalog.do(command)
+    assert catalog.said().count(CommandOutcome) == before
+    outcome = await catalog.do(command)
+
+    assert outcome.accepted
+    assert len(catalog.events(ResourceRemoved)) == 3
+    assert len(catalog.events(InventoryRemoved)) == 1
 
 
 async def test_other_organizations_see_nothing(catalog: Catalog) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -75,9 +76,7 @@ async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventor
         record = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
         inventory = domain.require_inventory(record.value)
         while left := await store.resources_of(data.organization_id, inventory.id, limit=at_once):
-            async with asyncio.TaskGroup() as group:
-                for resource in left:
-                    group.create_task(_remove_with_inventory(store, command, resource))
+            await _all(_remove_with_inventory(store, command, resource) for resource in left)
         removed = InventoryRemoved(organization_id=data.organization_id, inventory_id=inventory.id)
         await store.inventories.save(record, None, events=[removed], cause=command, result={"id": inventory.id})
     log.info("inventory removed", extra=_ids(data))
@@ -161,6 +160,13 @@ async def _remove_with_inventory(store: CatalogStore, command: Envelope[RemoveIn
         return
     removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=record.revision + 1)
     await store.resources.save(record, None, events=[removed], cause=command, partial=True)
+
+
+async def _all(steps: Iterable[Awaitable[None]]) -> None:
+    """Take all steps, then raise the first error as it is: a group of errors would not be tried again."""
+    for outcome in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
 
 def _span(name: str, command: CatalogCommand) -> AbstractContextManager[Span]:

@@ -1,5 +1,6 @@
 """`cairn demo`, as `make demo` runs it, in a small folder in place of the checkout."""
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,15 +26,21 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     down(StateDir(tmp_path / "state"))
 
 
-def demo(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "cairn_local", "demo", "--exit"],
+def start_demo(folder: Path, *arguments: str, **more: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "cairn_local", "demo", *arguments],
         cwd=folder,
         env=environment(CAIRN_HOME=str(folder.parent / "state"), **more),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
     )
+
+
+def demo(folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    with start_demo(folder, "--exit", **more) as command:
+        stdout, stderr = command.communicate()
+    return subprocess.CompletedProcess(command.args, command.returncode, stdout, stderr)
 
 
 def test_demo_does_the_main_job_and_stops_everything(folder: Path) -> None:
@@ -54,4 +61,14 @@ def test_demo_that_fails_says_why_and_stops_everything(folder: Path) -> None:
     assert "source folder" in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout.endswith("Everything is stopped.\n")
+    assert not read_status(StateDir(folder.parent / "state")).running
+
+
+def test_interrupted_demo_stops_everything(folder: Path) -> None:
+    with start_demo(folder) as command:
+        assert any("Register the resource" in line for line in command.stdout or ())
+        command.send_signal(signal.SIGTERM)
+        stdout, stderr = command.communicate()
+    assert command.returncode == 130, stderr
+    assert stdout.endswith("Everything is stopped.\n")
     assert not read_status(StateDir(folder.parent / "state")).running

@@ -6,12 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+from connector.app import build_integrations
 from connector.engine.errors import SourceMissing
+from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
 from connector.integrations.errors import ConfigurationUnusable, RootForbidden
 from connector.integrations.fs.integration import FsIntegration
 from connector.integrations.surroundings import Surroundings
 from connector.repository import Repository
+from connector.settings import Settings
 from contracts.connector import TestReport
 
 from tests.integration.integrations.conftest import Configure, Log
@@ -153,6 +156,43 @@ async def test_a_source_around_the_state_leaves_it_out(
     async with fs.open_source(configure("source", "fs", root=str(tmp_path)), on_log=log.add, cancel=cancel) as tree:
         assert tree.directory == tmp_path
         assert set(tree.excludes) == {tmp_path / "state", tmp_path / "work"}
+
+
+async def test_a_backup_never_holds_the_keys_of_the_worker(
+    configure: Configure, tmp_path: Path, log: Log, cancel: asyncio.Event, restic: Path
+) -> None:
+    source, keys = tmp_path / "source", tmp_path / "source" / "etc"
+    keys.mkdir(parents=True)
+    (source / "file").write_bytes(b"file")
+    for name in ("master [1].key", "service.key"):
+        (keys / name).write_bytes(b"canary")
+    settings = Settings(
+        master_key_file=keys / "master [1].key",
+        service_key_file=keys / "service.key",
+        allowed_roots=(tmp_path,),
+        work_dir=tmp_path / "work",
+    )
+    fs = build_integrations(settings).of("fs")
+    store = configure("store", "fs", root=str(tmp_path / "store"), passphrase="open sesame")
+    engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=tmp_path / "cache"))
+    await engine.initialize(fs.store_location(store))
+
+    async with fs.open_source(configure("source", "fs", root=str(source)), on_log=log.add, cancel=cancel) as tree:
+        made = await engine.backup(
+            fs.store_location(store),
+            tree,
+            options=BackupOptions(host="here"),
+            on_progress=lambda _: None,
+            on_log=log.add,
+            cancel=cancel,
+        )
+
+    with Repository.open(fs.repository_files(store), "open sesame") as repository:
+        root = repository.snapshot(made.snapshot_id).tree
+        assert repository.resolve(root, b"/file").size == 4
+        subtree = repository.resolve(root, b"/etc").subtree
+        assert subtree is not None
+        assert repository.tree(subtree) == []
 
 
 async def test_a_source_that_is_gone_is_named(

@@ -1,5 +1,6 @@
 """Puts the connector together."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -30,6 +31,7 @@ from connector.usecases.queueing import Bells
 from connector.usecases.stores import OpenStores
 from connector.worker import Runner, working
 
+log = logging.getLogger(__name__)
 SERVICE = "connector"
 ANNOUNCED = (topics.CONNECTOR_EVENTS, topics.LISTINGS, topics.OUTCOMES)
 
@@ -66,7 +68,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 @asynccontextmanager
 async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tokens) -> AsyncIterator[Equipment]:
     """Everything that work is done with."""
-    sealer, integrations = Sealer(read_key(settings.master_key_file)), _integrations(settings)
+    sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
     opener = repository_opener(sealer, integrations, cache_bytes=settings.store_cache_bytes)
     stores = OpenStores(opener, limit=settings.open_stores)
     store = await open_store(foundation.database, foundation.outbox)
@@ -96,13 +98,17 @@ async def offer(publisher: Publisher, manifests: tuple[Integration, ...]) -> Non
         await publisher.send(envelope(offered, service=SERVICE))
 
 
-def _integrations(settings: Settings) -> Integrations:
+def build_integrations(settings: Settings) -> Integrations:
+    """The integrations, kept off what is Cairn's own."""
+    if settings.state_dir is None:
+        log.warning("CAIRN_STATE_DIR is not set: of Cairn's own state only keys and work_dir are left out of backups")
     return Integrations(
         Surroundings(
             rclone=settings.rclone,
             work_dir=settings.work_dir,
             allowed_roots=settings.allowed_roots,
             state_dirs=(settings.state_dir,) if settings.state_dir else (),
+            key_files=(settings.master_key_file, settings.service_key_file),
         )
     )
 

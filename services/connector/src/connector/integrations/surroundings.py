@@ -19,6 +19,8 @@ class Surroundings:
     """Directories in and below which `fs` apps may have their roots."""
     state_dirs: tuple[Path, ...] = ()
     """Cairn's own state: never a root nor part of one, left out of backups around it."""
+    key_files: tuple[Path, ...] = ()
+    """What opens every secret: left out of backups, wherever it lies."""
     reading: ReadingMode = "auto"
     """How sources that are not files are read: through a mount, or from a copy kept in `work_dir` for the next run.
 

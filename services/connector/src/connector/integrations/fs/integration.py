@@ -13,7 +13,7 @@ from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
 from connector.integrations.configuration import AppConfiguration
 from connector.integrations.fs.manifest import MANIFEST
-from connector.integrations.fs.roots import own_directories_in, require_directory, resolve_root
+from connector.integrations.fs.roots import own_places_in, require_directory, resolve_root
 from connector.integrations.fs.testing import list_entries, reach, write_probe
 from connector.integrations.store_checks import check_repository
 from connector.integrations.surroundings import Surroundings
@@ -63,7 +63,7 @@ class FsIntegration:
         return SourceTree(
             directory=root,
             origin=configuration.text("root"),
-            excludes=own_directories_in(root, self._surroundings),
+            excludes=own_places_in(root, self._surroundings),
         )
 
     async def _steps(self, checklist: Checklist, configuration: AppConfiguration) -> None:

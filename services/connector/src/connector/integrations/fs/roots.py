@@ -37,13 +37,13 @@ def require_directory(root: Path, *, shown: str) -> None:
         raise SourceMissing(f"{shown} cannot be reached: {error.strerror}.") from None
 
 
-def own_directories_in(root: Path, surroundings: Surroundings) -> tuple[Path, ...]:
-    """Cairn's own directories below a root: they are never backed up."""
+def own_places_in(root: Path, surroundings: Surroundings) -> tuple[Path, ...]:
+    """Cairn's own directories and files below a root: they are never backed up."""
     return tuple(own for own in map(_real, _own(surroundings)) if own.is_relative_to(root))
 
 
 def _own(surroundings: Surroundings) -> Iterable[Path]:
-    return (*surroundings.state_dirs, surroundings.work_dir)
+    return (*surroundings.state_dirs, *surroundings.key_files, surroundings.work_dir)
 
 
 def _is_within(real: Path, own: Path) -> bool:

@@ -116,7 +116,7 @@ async def test_a_command_whose_outcome_is_late_is_still_running_and_can_be_asked
     with pytest.raises(StillRunning) as late:
         await commands.carry_out(creation("gated"), timeout_seconds=0.2)
     keeper.gate.set()
-    assert (await commands.send(late.value.command))["count"] == 1
+    assert (await commands.send(late.value.command)).result["count"] == 1
 
 
 async def test_two_waiting_for_one_command_both_hear(commands: Commands, keeper: Keeper) -> None:

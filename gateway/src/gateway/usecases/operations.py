@@ -10,9 +10,10 @@ from chassis.errors import CairnError, Invalid, NotFound, PermanentError
 from chassis.ids import derived_id, new_id, utc_now
 from chassis.mongo import PyMongoError
 from chassis.outcomes import Commands, StillRunning
-from chassis.problems import to_problem
+from chassis.problems import unexpected
 from contracts.envelope import Envelope
 from contracts.messages import Message
+from contracts.outcomes import CommandOutcome
 
 from gateway.domain.intents import Intent
 from gateway.store.requests import End, RememberedKey, Requests
@@ -69,15 +70,13 @@ class Operations:
 
     async def _wait_for(self, command: Envelope[Message]) -> None:
         try:
-            end = End(result=await self._commands.send(command, timeout_seconds=LISTEN_SECONDS))
+            outcome = await self._commands.send(command, timeout_seconds=LISTEN_SECONDS)
         except StillRunning:
             return
-        except PermanentError as error:
-            end = End(problem=to_problem(error))
         except CairnError as error:
             log.warning("operation not heard of", extra={"operation": command.id, "code": error.code})
             return
-        await self._requests.end(command.data.organization_id, command.id, end)
+        await self._requests.end(command.data.organization_id, command.id, _end_of(outcome))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Operations"]:
@@ -98,6 +97,10 @@ class Operations:
             except PyMongoError as error:
                 log.warning("old requests not forgotten", extra={"reason": type(error).__name__})
             await asyncio.sleep(FORGET_EVERY_SECONDS)
+
+
+def _end_of(outcome: CommandOutcome) -> End:
+    return End(result=outcome.result) if outcome.accepted else End(problem=outcome.problem or unexpected())
 
 
 async def intent_of(requests: Requests, who: Visitor, *, route: str, key: str | None, fingerprint: str) -> Intent:

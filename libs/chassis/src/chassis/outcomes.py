@@ -60,36 +60,42 @@ class Commands:
         """
         with span(f"command {type(command).__name__}"):
             made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
-            return await self._send(made, timeout_seconds or self._timeout)
+            return _result(await self._send(made, timeout_seconds or self._timeout))
 
-    async def send(self, command: Envelope[Message], *, timeout_seconds: float | None = None) -> dict[str, JsonValue]:
-        """Like `carry_out`, for a command that is wrapped already. Several may wait for one command at a time."""
+    async def send(self, command: Envelope[Message], *, timeout_seconds: float | None = None) -> CommandOutcome:
+        """Send a command that is wrapped already; what became of it, a refusal too. Several may wait for one command.
+
+        Raises only when no outcome was heard: `StillRunning`, and `Unavailable` when Kafka did not take the command.
+        """
         with span(f"command {type(command.data).__name__}"):
             return await self._send(command, timeout_seconds or self._timeout)
 
-    async def _send(self, command: Envelope[Message], timeout_seconds: float) -> dict[str, JsonValue]:
+    async def _send(self, command: Envelope[Message], timeout_seconds: float) -> CommandOutcome:
         waiting = self._waiting.setdefault(command.id, _Waiting())
         waiting.waiters += 1
         try:
             await self._publisher.send(command)
-            outcome = await asyncio.wait_for(asyncio.shield(waiting.outcome), timeout_seconds)
+            return await asyncio.wait_for(asyncio.shield(waiting.outcome), timeout_seconds)
         except TimeoutError:
             raise StillRunning(command) from None
         finally:
             waiting.waiters -= 1
             if not waiting.waiters:
                 self._waiting.pop(command.id, None)
-        if outcome.accepted:
-            return outcome.result
-        if outcome.problem is None:
-            raise ValueError("a refused command has no problem")
-        raise to_error(outcome.problem)
 
     async def heard(self, outcome: Envelope[CommandOutcome]) -> None:
         """Take an outcome from Kafka."""
         waiting = self._waiting.get(outcome.data.command_id)
         if waiting is not None and not waiting.outcome.done():
             waiting.outcome.set_result(outcome.data)
+
+
+def _result(outcome: CommandOutcome) -> dict[str, JsonValue]:
+    if outcome.accepted:
+        return outcome.result
+    if outcome.problem is None:
+        raise ValueError("a refused command has no problem")
+    raise to_error(outcome.problem)
 
 
 @asynccontextmanager

@@ -36,7 +36,7 @@ from tests.support.processes import Running, running_module
 from tests.support.waiting import eventually_async
 
 PASSPHRASE = "canary passphrase"
-LEASE_SECONDS = 3
+LEASE_SECONDS = 5
 
 
 def free_port() -> int:

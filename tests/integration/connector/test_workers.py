@@ -28,6 +28,7 @@ from contracts.restore_index import RestorePointBrowsable
 from contracts.scheduler import TaskRequested
 
 from tests.integration.connector.ground import PASSPHRASE, Ground, initialize, ready, write_tree
+from tests.integration.engine.programs import slow
 from tests.support import builders as make
 from tests.support.processes import Running
 from tests.support.unprivileged import write_unprivileged
@@ -117,7 +118,8 @@ async def test_a_backup_whose_worker_is_killed_in_the_middle_ends_with_one_resto
     source, store = apps
     for number in range(5):
         (ground.folder / "source" / f"large-{number}").write_bytes(random.randbytes(48 * MEGABYTE))
-    with ground.worker("first") as first:
+    program = slow(ground.restic, ground.folder / "slow", kib_per_second=4 * 1024)
+    with ground.worker("first", restic=program) as first:
         await ready(first)
         request = await ground.request(source, store)
         await ground.asker.ear.message(TaskProgressed, lambda data: data.bytes_done > 0, deadline_seconds=60)
@@ -186,6 +188,7 @@ async def test_a_worker_that_comes_back_after_its_lease_was_taken_over_says_noth
             gate.open(1)
             os.kill(zombie.process.pid, signal.SIGCONT)
             await eventually_async(lambda: "lease lost" in zombie.output() or "work was left" in zombie.output(), 30)
+            await eventually_async(lambda: len(snapshots(ground, store)) == 1, 30)
             assert zombie.stop() == 0
 
     (snapshot,) = snapshots(ground, store, job_tag(request.job_id))

@@ -335,6 +335,26 @@ async def test_a_refused_command_that_comes_again_after_a_kill_is_refused_again(
     assert tries == [command.id]
 
 
+async def test_a_refused_command_that_its_sender_sends_again_is_refused_again(wire: Wire) -> None:
+    tries: list[str] = []
+
+    async def handle(envelope: Envelope[CreateInventory]) -> None:
+        tries.append(envelope.source)
+        if len(tries) == 1:
+            raise Conflict("taken", "The name is taken.")
+
+    async with running_service(wire.settings, {CreateInventory: handle}), wire.listening(OUTCOMES) as ear:
+        command = await wire.publish(creation("a"))
+        await ear.count(1)
+        await wire.publish(command)
+        await ear.count(2)
+        await wire.publish(command.model_copy(update={"source": "/somebody/else"}))
+        await eventually_async(lambda: len(tries) == 2)
+    first, second = map(to_envelope, ear.heard[:2])
+    assert (first.id, first.data) == (second.id, second.data)
+    assert tries == [command.source, "/somebody/else"]
+
+
 async def test_partitions_move_only_after_what_is_under_way_has_ended(wire: Wire, fresh_corner: Corner) -> None:
     """A second member joins under load: no key is ever handled by both at once, and nothing is lost."""
     running: dict[str, int] = {}

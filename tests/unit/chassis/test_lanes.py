@@ -23,21 +23,14 @@ class Desk:
         self.gates: dict[int, asyncio.Event] = {}
         self.begun: list[int] = []
         self.ended: list[int] = []
-        self.maybe_repeated: list[int] = []
-        self.end = 0
         self.committed: list[int] = []
         self.refusing = False
         self.lanes = Lanes(self.handle, width=width, patience_seconds=patience_seconds)
 
-    async def handle(self, record: Record, *, maybe_repeated: bool) -> None:
+    async def handle(self, record: Record) -> None:
         self.begun.append(record.offset)
-        if maybe_repeated:
-            self.maybe_repeated.append(record.offset)
         await self.gates.setdefault(record.offset, asyncio.Event()).wait()
         self.ended.append(record.offset)
-
-    def highwater(self, place: TopicPartition) -> int:
-        return self.end
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         if self.refusing:
@@ -134,22 +127,10 @@ async def test_a_refused_commit_is_made_up_for_by_the_next() -> None:
     await desk.lanes.stop()
 
 
-async def test_records_from_before_a_process_came_may_be_repeated() -> None:
-    desk = Desk()
-    desk.end = 7
-    desk.finish(5, 6, 7, 8)
-    await desk.take(record(5), record(6))
-    desk.end = 9
-    await desk.take(record(7), record(8))
-    await eventually_async(lambda: len(desk.ended) == 4)
-    await desk.lanes.stop()
-    assert desk.maybe_repeated == [5, 6]
-
-
 async def test_an_error_that_escapes_loses_nothing() -> None:
     tries: list[int] = []
 
-    async def handle(record: Record, *, maybe_repeated: bool) -> None:
+    async def handle(record: Record) -> None:
         tries.append(record.offset)
         if len(tries) == 1:
             raise RuntimeError("escaped")

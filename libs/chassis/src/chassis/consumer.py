@@ -55,11 +55,8 @@ class Consumer:
         self._consumed = meter.create_counter(names.METRIC_CONSUMED, "{message}")
         self._duration = meter.create_histogram(names.METRIC_PROCESS_DURATION, "s")
 
-    async def handle(self, record: Record, *, maybe_repeated: bool = False) -> None:
-        """Bring one message to its end. Returns when its offset may be committed.
-
-        `maybe_repeated`: a process that died may have handled it before.
-        """
+    async def handle(self, record: Record) -> None:
+        """Bring one message to its end. Returns when its offset may be committed."""
         started = time.monotonic()
         try:
             envelope = self._decode(record)
@@ -67,7 +64,7 @@ class Consumer:
             await self._park(record, stage="decode", error=error)
             return
         if envelope is not None:
-            await self._process(record, envelope, maybe_repeated=maybe_repeated)
+            await self._process(record, envelope)
         outcome = envelope.type if envelope else "skipped"
         facts = {names.MESSAGING_DESTINATION: record.topic, names.CLOUDEVENT_TYPE: outcome}
         self._consumed.add(1, facts)
@@ -80,7 +77,7 @@ class Consumer:
             return None
         return parse(message, found, data, received=utc_now())
 
-    async def _process(self, record: Record, envelope: Envelope[Message], *, maybe_repeated: bool) -> None:
+    async def _process(self, record: Record, envelope: Envelope[Message]) -> None:
         with span(
             f"process {record.topic}",
             kind=SpanKind.CONSUMER,
@@ -100,7 +97,7 @@ class Consumer:
                 names.ORGANIZATION: envelope.data.organization_id,
             },
         ) as current:
-            error = await self._try(lambda: self._dispatcher.dispatch(envelope, maybe_repeated=maybe_repeated))
+            error = await self._try(lambda: self._dispatcher.dispatch(envelope))
             if error is not None:
                 mark_failed(current, error)
                 await self._park(record, stage="handle", error=error)

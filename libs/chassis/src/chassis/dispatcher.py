@@ -39,13 +39,13 @@ class Dispatcher:
         """Whether there is a handler for the class."""
         return message in self._handlers
 
-    async def dispatch(self, envelope: Envelope[Message], *, maybe_repeated: bool = False) -> None:
-        """Handle one message. `maybe_repeated`: a process that died may have handled it before.
+    async def dispatch(self, envelope: Envelope[Message]) -> None:
+        """Handle one message.
 
         A repeated command gets its first outcome again; a command that fails for good gets a refusal. Raises
         `TemporaryError` for any message, and `PermanentError` for an event, whose fate the consumer decides.
         """
-        if maybe_repeated and await self._refused_before(envelope):
+        if await self._refused_before(envelope):
             return
         try:
             await self._handlers[type(envelope.data)](envelope)

@@ -59,7 +59,7 @@ def _facts(command: Envelope[Message]) -> dict[str, str]:
 
 
 def _outcome(command: Envelope[Message], service: str, outcome: CommandOutcome) -> Envelope[CommandOutcome]:
-    made = envelope(outcome, service=service, cause=command, message_id=derived_id(command.id, "outcome"))
+    made = envelope(outcome, service=service, cause=command, message_id=derived_id(*command.identity, "outcome"))
     return cast("Envelope[CommandOutcome]", made)
 
 

@@ -20,23 +20,18 @@ PAUSE_AFTER_BUG_SECONDS = 1.0
 class Handle(Protocol):
     """What a record is given to."""
 
-    async def __call__(self, record: Record, *, maybe_repeated: bool) -> None:
-        """Return when the record's offset may be committed. `maybe_repeated`: another process may have handled it."""
+    async def __call__(self, record: Record) -> None:
+        """Return when the record's offset may be committed."""
         ...
 
 
 class _Partition:
     """Which records of a partition are taken and not finished."""
 
-    def __init__(self, first: int, end: int) -> None:
+    def __init__(self, first: int) -> None:
         self.unfinished: dict[int, None] = {}
         self.taken_up_to = first
         self.committed = first
-        self._end = end
-
-    def maybe_repeated(self, offset: int) -> bool:
-        """Whether a record was there before this process came, so that another may have handled it."""
-        return offset < self._end
 
     def take(self, offset: int) -> None:
         self.unfinished[offset] = None
@@ -74,8 +69,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         place = TopicPartition(record.topic, record.partition)
         partition = self._partitions.get(place)
         if partition is None:
-            end = consumer.highwater(place) or record.offset + 1
-            partition = self._partitions[place] = _Partition(record.offset, end)
+            partition = self._partitions[place] = _Partition(record.offset)
         partition.take(record.offset)
         key = record.key if record.key is not None else place
         task = asyncio.create_task(self._run(record, partition, after=self._tails.get(key)))
@@ -89,7 +83,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         async with self._lanes:
             while not self._closed:
                 try:
-                    await self._handle(record, maybe_repeated=partition.maybe_repeated(record.offset))
+                    await self._handle(record)
                 except Exception:
                     # Passing it over would lose the message: committing goes by what was finished.
                     log.exception("a message could be neither handled nor parked, trying again")

@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 from connector.integrations.errors import SourceUnreachable
 from connector.integrations.rclone.mount import why_not_mount
+from connector.integrations.rclone.sweeping import sweep
 from connector.integrations.s3.integration import S3Integration
 from connector.integrations.surroundings import Surroundings
+from contracts.values import AppId, OrganizationId
 
 from tests.integration.integrations.conftest import Configure, Log
 from tests.support.s3 import S3Server, rclone_s3
@@ -106,8 +108,15 @@ async def test_what_a_killed_worker_leaves_is_cleared_away(
     worker.wait()
     eventually(lambda: not rclones_of(surroundings.work_dir))
 
+    await sweep(surroundings.work_dir, is_wanted)
+
+    assert not mounts_below(surroundings.work_dir)
     assert await read(replace(surroundings, reading="auto"), configure, server, log) == OBJECTS
     assert not mounts_below(surroundings.work_dir)
+
+
+async def is_wanted(_: OrganizationId, app_id: AppId) -> bool:
+    return app_id == "0190a0f0-0000-7000-8000-000000000001"
 
 
 def mounts_below(directory: Path) -> list[str]:

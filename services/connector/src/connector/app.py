@@ -29,6 +29,7 @@ from connector.usecases.index_client import IndexClient
 from connector.usecases.listing import Lister
 from connector.usecases.queueing import Bells
 from connector.usecases.stores import OpenStores
+from connector.usecases.tidying import Tidier
 from connector.worker import Runner, working
 
 log = logging.getLogger(__name__)
@@ -50,18 +51,23 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     heard = (topics.ASSIGNMENT_EVENTS, topics.CONNECTOR_COMMANDS, topics.tasks(settings.pool))
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
     async with open_foundation(settings, SERVICE) as foundation, open_equipment(foundation, settings, tokens) as tools:
-        runner = Runner(tools)
+        runner, tidier = Runner(tools), Tidier(tools.store, settings.work_dir)
         dispatcher = register(
             foundation.dispatcher(),
             tools.store,
             bells=tools.bells,
             stores=tools.stores,
             notice_cancel=runner.cancel,
+            notice_removal=tidier.wake,
             pool=settings.pool,
         )
         await ensure_topics(settings, ANNOUNCED)
         await offer(foundation.publisher, tools.integrations.manifests())
-        async with working(tools, runner), handling(foundation, dispatcher, topics=heard, announces=ANNOUNCED):
+        async with (
+            tidier.tidying(),
+            working(tools, runner),
+            handling(foundation, dispatcher, topics=heard, announces=ANNOUNCED),
+        ):
             yield build_api(tools.store, tools.stores, tokens, checks=foundation.checks())
 
 

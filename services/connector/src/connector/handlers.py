@@ -1,5 +1,7 @@
 """Kafka door of the connector: takes work in and returns at once; the worker answers when it is done."""
 
+from collections.abc import Callable
+
 from chassis.dispatcher import Dispatcher
 from contracts.assignment import AppAssigned, AppReconfigured, AppRemoved
 from contracts.connector import InitializeStore, TestConnection
@@ -14,7 +16,14 @@ from connector.usecases.stores import OpenStores
 
 
 def register(
-    dispatcher: Dispatcher, store: Store, *, bells: Bells, stores: OpenStores, notice_cancel: NoticeCancel, pool: str
+    dispatcher: Dispatcher,
+    store: Store,
+    *,
+    bells: Bells,
+    stores: OpenStores,
+    notice_cancel: NoticeCancel,
+    notice_removal: Callable[[], None],
+    pool: str,
 ) -> Dispatcher:
     """Enter the handlers of the connector into a table."""
 
@@ -25,6 +34,7 @@ def register(
     async def removed(event: Envelope[AppRemoved]) -> None:
         await forget_app(store, event)
         stores.drop(event.data.app_id)
+        notice_removal()
 
     async def test(command: Envelope[TestConnection]) -> None:
         await request_command(store, bells, command, kind=Kind.TEST, pool=pool)

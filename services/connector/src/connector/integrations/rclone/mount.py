@@ -49,7 +49,7 @@ async def mount_source(rclone: Rclone, remote: Remote, directory: Path) -> Async
 async def _wait_until_mounted(child: Child, directory: Path, *, log: RcloneLog, cancel: asyncio.Event) -> None:
     try:
         async with asyncio.timeout(MOUNT_SECONDS):
-            while not await asyncio.to_thread(_is_mounted, directory):
+            while not await asyncio.to_thread(is_mounted, directory):
                 if cancel.is_set():
                     raise Cancelled
                 if child.exit_code is not None:
@@ -61,7 +61,7 @@ async def _wait_until_mounted(child: Child, directory: Path, *, log: RcloneLog, 
 
 async def unmount(directory: Path) -> None:
     """Take a mount away, also one whose server was killed; nothing happens where there is none."""
-    if not await asyncio.to_thread(_is_mounted, directory):
+    if not await asyncio.to_thread(is_mounted, directory):
         return
     for command in (("fusermount3", "-u", "-z", str(directory)), ("umount", "-l", str(directory))):
         with suppress(FileNotFoundError):
@@ -72,7 +72,7 @@ async def unmount(directory: Path) -> None:
                 return
 
 
-def _is_mounted(directory: Path) -> bool:
+def is_mounted(directory: Path) -> bool:
     """Also true of a mount whose server is gone."""
     try:
         return directory.is_mount()

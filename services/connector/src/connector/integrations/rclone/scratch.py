@@ -4,15 +4,19 @@ import asyncio
 import fcntl
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import IO
+
+from contracts.values import AppId, OrganizationId
 
 from connector.engine.port import OnLog
 from connector.integrations.configuration import AppConfiguration
 from connector.integrations.errors import Cancelled
 
+SOURCES = "sources"
+LOCK = ".lock"
 _ASK_AGAIN_SECONDS = 0.5
 
 
@@ -21,16 +25,35 @@ async def open_scratch(
     work_dir: Path, configuration: AppConfiguration, *, on_log: OnLog, cancel: asyncio.Event
 ) -> AsyncIterator[Path]:
     """The app's directory, locked against other runs, also of other processes. Raises `Cancelled` while waiting."""
-    place = work_dir / "sources" / _name(configuration)
-    _make_private(work_dir, place.parent, place)
-    with (place.parent / f"{place.name}.lock").open("w") as lock:
-        await _lock(lock, on_log, cancel)
+    place = work_dir / SOURCES / _name(configuration)
+    _make_private(work_dir, place.parent)
+    with await _lock(place.with_name(f"{place.name}{LOCK}"), on_log, cancel) as lock:
+        _write_owner(lock, configuration)
+        _make_private(place)
         yield place
 
 
-async def _lock(lock: IO[str], on_log: OnLog, cancel: asyncio.Event) -> None:
+@contextmanager
+def lock_now(path: Path) -> Iterator[IO[str] | None]:
+    """The lock of a scratch directory, held until the context is left; None while another run has it."""
+    with path.open("a+") as lock:
+        yield lock if _try_lock(lock, path) else None
+
+
+def read_owner(lock: IO[str]) -> tuple[OrganizationId, AppId] | None:
+    """Whose scratch directory a lock is for; None where that was never written."""
+    lock.seek(0)
+    organization_id, _, app_id = lock.read().partition("\n")
+    return (OrganizationId(organization_id), AppId(app_id)) if app_id else None
+
+
+async def _lock(path: Path, on_log: OnLog, cancel: asyncio.Event) -> IO[str]:
     told = False
-    while not _try_lock(lock):
+    while True:
+        lock = path.open("a+")
+        if _try_lock(lock, path):
+            return lock
+        lock.close()
         if cancel.is_set():
             raise Cancelled
         if not told:
@@ -39,12 +62,19 @@ async def _lock(lock: IO[str], on_log: OnLog, cancel: asyncio.Event) -> None:
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
-def _try_lock(lock: IO[str]) -> bool:
+def _try_lock(lock: IO[str], path: Path) -> bool:
+    """False also when the file was removed before it was locked: then it guards nothing any more."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        return os.path.samestat(os.fstat(lock.fileno()), path.stat())
+    except (BlockingIOError, FileNotFoundError):
         return False
-    return True
+
+
+def _write_owner(lock: IO[str], configuration: AppConfiguration) -> None:
+    lock.truncate(0)
+    lock.write(f"{configuration.organization_id}\n{configuration.app_id}")
+    lock.flush()
 
 
 def _make_private(*places: Path) -> None:

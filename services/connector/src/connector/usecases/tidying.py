@@ -1,0 +1,60 @@
+"""Keeping the worker's machine free of what sources left there: their content lies in scratch directories in clear."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from chassis.errors import CairnError
+from chassis.mongo import PyMongoError
+from contracts.values import AppId, OrganizationId
+
+from connector.integrations.rclone.sweeping import sweep
+from connector.store import Store
+
+log = logging.getLogger(__name__)
+TIDY_SECONDS = 600.0
+
+
+class Tidier:
+    """Sweeps at the start, when it is told that an app was removed, and every now and then: another worker may have
+    been told."""
+
+    def __init__(self, store: Store, work_dir: Path) -> None:
+        self._store = store
+        self._work_dir = work_dir
+        self._bell = asyncio.Event()
+
+    def wake(self) -> None:
+        """An app was removed."""
+        self._bell.set()
+
+    @asynccontextmanager
+    async def tidying(self) -> AsyncIterator[None]:
+        """Sweep in the background until the context is left."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def sweep(self) -> None:
+        """Once."""
+        await sweep(self._work_dir, self._is_wanted)
+
+    async def _is_wanted(self, org: OrganizationId, app_id: AppId) -> bool:
+        known = await self._store.apps.get(org, app_id)
+        return known is not None and known.app is not None
+
+    async def _run(self) -> None:
+        while True:
+            self._bell.clear()
+            try:
+                await self.sweep()
+            except (CairnError, PyMongoError, OSError) as error:
+                log.warning("scratch directories not swept", extra={"reason": type(error).__name__})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TIDY_SECONDS):
+                    await self._bell.wait()

@@ -1,0 +1,37 @@
+"""Scratch directories of sources that are no more."""
+
+import asyncio
+from pathlib import Path
+
+from connector.integrations.configuration import AppConfiguration
+from connector.integrations.rclone.scratch import open_scratch
+from connector.store import KnownApp, Store
+from connector.usecases.tidying import Tidier
+from contracts.values import AppId
+
+from tests.support.waiting import eventually_async
+from tests.unit.connector_worker.parts import ORG, an_app, memory_store
+
+
+async def learn(store: Store, known: KnownApp) -> None:
+    await store.apps.save(await store.apps.load(ORG, "app"), known)
+
+
+async def scratch(work_dir: Path, app_id: str) -> Path:
+    app = AppConfiguration(app_id=AppId(app_id), organization_id=ORG, kind="source", protocol="s3")
+    async with open_scratch(work_dir, app, on_log=lambda *_: None, cancel=asyncio.Event()) as place:
+        return place
+
+
+async def test_scratch_directories_go_with_their_apps(tmp_path: Path) -> None:
+    store = memory_store()
+    await learn(store, KnownApp(revision=1, app=an_app("app")))
+    known, unknown = await scratch(tmp_path, "app"), await scratch(tmp_path, "unknown")
+    tidier = Tidier(store, tmp_path)
+
+    async with tidier.tidying():
+        await eventually_async(lambda: not unknown.exists())
+        assert known.exists()
+        await learn(store, KnownApp(revision=2))
+        tidier.wake()
+        await eventually_async(lambda: not known.exists())

@@ -174,6 +174,15 @@ class TestCancelling:
         assert (await workshop.attempt()).number == 2
 
 
+async def test_a_job_whose_request_never_arrived_can_be_cancelled(workshop: Workshop) -> None:
+    wish = TaskCancelRequested(organization_id=ORG, job_id=JobId("lost"))
+
+    await cancel_unbegun(workshop.equipment, await workshop.command(), wish)
+
+    (cancelled,) = workshop.told(TaskCancelled)
+    assert (cancelled.job_id, cancelled.attempt) == ("lost", 1)
+
+
 class TestWhatFailsOnceThereIsOne:
     @pytest.mark.parametrize("error", [DAMAGED, KeyError("unforeseen"), StoreUnavailable("gone")])
     async def test_a_store_that_cannot_be_opened_hides_no_restore_point(

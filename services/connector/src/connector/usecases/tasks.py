@@ -45,11 +45,14 @@ async def cancel_unbegun(equipment: Equipment, lease: Lease, request: TaskCancel
     """End a job that should stop and that nobody has begun.
 
     Who is at it sees for himself that it should stop. Where a worker was lost over it, the next one looks first what
-    it left: a restore point that was announced makes the job succeed.
+    it left: a restore point that was announced makes the job succeed. A job whose request never arrived, though it
+    was sent before this one, cannot begin any more.
     """
     settings, store = equipment.settings, equipment.store
     job = await store.work.get(request.organization_id, request.job_id)
-    if job is not None and await store.attempts_at(job.organization_id, job.id):
+    if job is None:
+        return await lease.settle([TaskCancelled(**_facts(lease, request) | {"attempt": 1})])
+    if await store.attempts_at(job.organization_id, job.id):
         job = None
     held = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
     if held is not None and isinstance(held.work.cause.data, TaskRequested):
@@ -89,7 +92,7 @@ async def _act(
     return await back_up(equipment, lease, request, reporter=reporter, cancel=cancel)
 
 
-def _facts(lease: Lease, request: TaskRequested) -> dict[str, Any]:
+def _facts(lease: Lease, request: TaskRequested | TaskCancelRequested) -> dict[str, Any]:
     return {
         "organization_id": request.organization_id,
         "job_id": request.job_id,

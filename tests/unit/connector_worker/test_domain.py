@@ -17,7 +17,6 @@ from connector.domain import (
     origin_of,
     raise_if_hopeless,
     retry_pause_seconds,
-    split_path,
     tags_of,
 )
 from contracts.connector import BackupSummary
@@ -138,21 +137,7 @@ def test_an_incomplete_backup_names_what_is_missing(named: tuple[str, ...], coun
 
 
 @pytest.mark.parametrize(
-    ("path", "parts"),
-    [(b"/", []), (b"/a", [b"a"]), (b"/a/", [b"a"]), (b"/a/\xff b", [b"a", b"\xff b"]), (b"/...", [b"..."])],
-)
-def test_paths_are_split_into_names(path: bytes, parts: list[bytes]) -> None:
-    assert split_path(path) == parts
-
-
-@pytest.mark.parametrize(
     ("text", "kept"), [("plain \u00e9\n", "plain \u00e9\n"), ("a\0b", r"a\x00b"), ("\udcff", r"\udcff")]
 )
 def test_any_text_can_be_kept(text: str, kept: str) -> None:
     assert keepable(text) == kept
-
-
-@pytest.mark.parametrize("path", [b"", b"a", b"//", b"/a//b", b"/./a", b"/a/..", b"/a/../b", b"/a\0b"])
-def test_what_no_listing_names_so_is_no_path(path: bytes) -> None:
-    with pytest.raises(Invalid, match="path_invalid"):
-        split_path(path)

@@ -1,4 +1,4 @@
-"""Decisions about work: who may take it, what its restore point says, which paths are paths."""
+"""Decisions about work: who may take it, and what its restore point says."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -254,16 +254,6 @@ def incomplete(made: MadeSnapshot) -> PermanentError | None:
     return PermanentError("backup_incomplete", detail)
 
 
-def split_path(path: bytes) -> list[bytes]:
-    """The components of an absolute path. Raises `path_invalid` for what no listing would name so."""
-    if not path.startswith(b"/"):
-        raise Invalid("path_invalid", "A path in a restore point begins with '/'.")
-    parts = path.removesuffix(b"/").split(b"/")[1:]
-    if any(part in (b"", b".", b"..") or b"\0" in part for part in parts):
-        raise Invalid("path_invalid", "A path in a restore point has no empty, '.' or '..' components.")
-    return parts
-
-
 def keepable(text: str) -> str:
     """A text as every database can keep it: escapes stand for NUL and for halves of surrogate pairs."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
@@ -272,8 +262,3 @@ def keepable(text: str) -> str:
 def one_line(text: str) -> str:
     """A text on one line, whatever characters it is made of: those that do not print as escapes."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def shown(name: bytes) -> str:
-    """A file name as text: what is not UTF-8 as `\\xNN`."""
-    return name.decode("utf-8", "backslashreplace")

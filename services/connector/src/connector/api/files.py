@@ -4,6 +4,7 @@ import mimetypes
 from urllib.parse import quote
 
 from chassis.errors import Invalid
+from chassis.paths import shown
 from chassis.queries import bytes_parameter
 from chassis.web import FILE_REFUSALS, problem_response
 from fastapi import Request
@@ -11,7 +12,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from connector.api.ranges import Answer, answer, etag, last_modified
-from connector.domain import shown
 from connector.usecases.content import Content, FoundFile, Span
 from connector.usecases.stores import OpenStores
 

@@ -50,14 +50,13 @@ async def cancel_unbegun(equipment: Equipment, lease: Lease, request: TaskCancel
     """
     settings, store = equipment.settings, equipment.store
     job = await store.work.get(request.organization_id, request.job_id)
-    if job is None:
-        return await lease.settle([TaskCancelled(**_facts(lease, request) | {"attempt": 1})])
-    if await store.attempts_at(job.organization_id, job.id):
+    lost = [] if job else [TaskCancelled(**_facts(lease, request) | {"attempt": 1})]
+    if job is not None and await store.attempts_at(job.organization_id, job.id):
         job = None
     held = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
     if held is not None and isinstance(held.work.cause.data, TaskRequested):
         await held.settle([TaskCancelled(**_facts(held, held.work.cause.data))])
-    await lease.settle()
+    await lease.settle(lost)
 
 
 async def _ending(

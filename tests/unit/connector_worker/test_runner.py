@@ -4,8 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from connector.domain import WORKERS_LOST_MAX
 from connector.usecases.lease import Lease
 from connector.worker.runner import Runner
+from contracts.connector import TaskFailed
 
 from tests.unit.connector_worker.workshop import Workshop
 
@@ -34,3 +36,17 @@ async def test_a_cancellation_reaches_the_attempt_that_took_over_in_the_same_pro
     assert cancels[2].is_set()
     ends[2].set()
     await heir
+
+
+async def test_a_job_that_cost_worker_after_worker_fails_with_the_restore_point_that_was_announced(
+    tmp_path: Path,
+) -> None:
+    workshop = await Workshop(tmp_path).open()
+    for number in range(1, WORKERS_LOST_MAX + 1):
+        await workshop.lost_attempt(number=number, made="announced" if number == 1 else "")
+
+    await Runner(workshop.equipment).run(await workshop.attempt())
+
+    (failed,) = workshop.told(TaskFailed)
+    assert failed.problem.code == "worker_lost"
+    assert failed.backup.snapshot_id == "announced"

@@ -12,7 +12,7 @@ from contracts.connector import TaskCancelled, TaskEvent, TaskFailed, TaskStarte
 from contracts.outcomes import Problem
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.domain import is_worth_another_try
+from connector.domain import announced, is_worth_another_try
 from connector.engine.errors import Cancelled
 from connector.usecases.backup import Backup, back_up
 from connector.usecases.equipment import Equipment
@@ -36,9 +36,9 @@ async def run_task(equipment: Equipment, lease: Lease, request: TaskRequested, *
     await lease.settle([*reporter.rest(), ending])
 
 
-async def fail_task(lease: Lease, request: TaskRequested, problem: Problem) -> None:
-    """End a job that was not even started. Raises `LeaseLost`."""
-    await lease.settle([TaskFailed(**_facts(lease, request), problem=problem)])
+async def fail_task(equipment: Equipment, lease: Lease, request: TaskRequested, problem: Problem) -> None:
+    """End a job that this attempt did not even start. Raises `LeaseLost`."""
+    await lease.settle([await _failed(equipment, lease, request, problem)])
 
 
 async def cancel_unbegun(equipment: Equipment, lease: Lease, request: TaskCancelRequested) -> None:
@@ -64,7 +64,6 @@ async def _ending(
 ) -> TaskEvent:
     try:
         backup = await _act(equipment, lease, request, reporter=reporter, cancel=cancel)
-        problem, summary = backup.problem and to_problem(backup.problem), backup.summary
     except Cancelled:
         return TaskCancelled(**_facts(lease, request))
     except (LeaseLost, PyMongoError):
@@ -72,14 +71,22 @@ async def _ending(
     except CairnError as error:
         if isinstance(error, TemporaryError) and is_worth_another_try(error, lease.number):
             raise
-        problem, summary = to_problem(error), None
+        problem = to_problem(error)
     except Exception:
         log.exception("job failed unexpectedly", extra={"job": request.job_id})
-        problem, summary = unexpected(), None
-    if problem is None:
-        return TaskSucceeded(**_facts(lease, request), backup=summary)
+        problem = unexpected()
+    else:
+        if backup.problem is None:
+            return TaskSucceeded(**_facts(lease, request), backup=backup.summary)
+        problem = to_problem(backup.problem)
     reporter.log("error", problem.detail)
-    return TaskFailed(**_facts(lease, request), problem=problem, backup=summary)
+    return await _failed(equipment, lease, request, problem)
+
+
+async def _failed(equipment: Equipment, lease: Lease, request: TaskRequested, problem: Problem) -> TaskFailed:
+    """The end of a job that failed, with the figures of the restore point that there is all the same."""
+    made = announced(await equipment.store.attempts_at(request.organization_id, request.job_id))
+    return TaskFailed(**_facts(lease, request), problem=problem, backup=made.summary if made else None)
 
 
 async def _act(

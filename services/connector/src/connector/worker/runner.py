@@ -88,10 +88,10 @@ class Runner:
             raise
         except CairnError as error:
             log.info("work failed", extra=_facts(lease) | {"code": error.code})
-            await _fail(lease, to_problem(error))
+            await self._fail(lease, to_problem(error))
         except Exception:
             log.exception("work failed unexpectedly", extra=_facts(lease))
-            await _fail(lease, unexpected())
+            await self._fail(lease, unexpected())
 
     async def _act(self, lease: Lease, cancel: asyncio.Event) -> None:
         message = lease.work.cause.data
@@ -107,14 +107,13 @@ class Runner:
             case Kind.ADOPT:
                 await adopt_restore_points(self._equipment, lease, cast("ConnectorCommand", message))
 
-
-async def _fail(lease: Lease, problem: Problem) -> None:
-    if isinstance(lease.work.cause.data, TaskRequested):
-        await fail_task(lease, lease.work.cause.data, problem)
-    elif lease.work.kind is Kind.ADOPT and problem.kind == "unavailable":
-        await _give_up(lease, pause_seconds=retry_pause_seconds(lease.number))
-    else:
-        await lease.settle(result=problem)
+    async def _fail(self, lease: Lease, problem: Problem) -> None:
+        if isinstance(lease.work.cause.data, TaskRequested):
+            await fail_task(self._equipment, lease, lease.work.cause.data, problem)
+        elif lease.work.kind is Kind.ADOPT and problem.kind == "unavailable":
+            await _give_up(lease, pause_seconds=retry_pause_seconds(lease.number))
+        else:
+            await lease.settle(result=problem)
 
 
 async def _give_up(lease: Lease, *, pause_seconds: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from chassis.errors import Conflict, PermanentError, TemporaryError
+from chassis.records import SEEN_KEPT
 from contracts.catalog import CreateInventory, InventoryRemoved, RemoveInventory
 from contracts.envelope import Envelope
 from contracts.outcomes import CommandOutcome
@@ -116,6 +117,24 @@ async def test_a_slow_key_does_not_hold_up_another(wire: Wire) -> None:
         await eventually_async(lambda: handled == set("abcdefgh"))
         gate.set()
         await eventually_async(lambda: "slow" in handled)
+
+
+async def test_what_waits_behind_a_stuck_message_comes_in_the_end(wire: Wire) -> None:
+    gate, handled = asyncio.Event(), set()
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        if envelope.data.inventory_id == "stuck":
+            await gate.wait()
+        handled.add(envelope.data.inventory_id)
+
+    keys = {str(number) for number in range(SEEN_KEPT * 5)}
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        await wire.publish(removed("stuck"))
+        await asyncio.gather(*(wire.publish(removed(key)) for key in keys))
+        await eventually_async(lambda: len(handled) >= SEEN_KEPT * 2)
+        assert len(handled) < len(keys)
+        gate.set()
+        await eventually_async(lambda: handled == keys | {"stuck"})
 
 
 GOOD = [

@@ -1,4 +1,6 @@
-from connector.repository.lru import ByteBoundedCache
+"""A cache that is bounded in bytes and forgets the right ones."""
+
+from chassis.caches import ByteBoundedCache
 
 
 def test_what_was_used_last_stays() -> None:

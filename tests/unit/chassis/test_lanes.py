@@ -6,6 +6,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import ConsumerRecord
 from chassis.lanes import BACKLOG_PER_LANE, Lanes, Record
+from chassis.records import SEEN_KEPT
 
 from tests.support.waiting import eventually_async
 
@@ -25,6 +26,7 @@ class Desk:
         self.ended: list[int] = []
         self.committed: list[int] = []
         self.refusing = False
+        self.paused: set[TopicPartition] = set()
         self.lanes = Lanes(self.handle, width=width, patience_seconds=patience_seconds)
 
     async def handle(self, record: Record) -> None:
@@ -36,6 +38,12 @@ class Desk:
         if self.refusing:
             raise CommitFailedError
         self.committed.append(offsets[PLACE])
+
+    def pause(self, place: TopicPartition) -> None:
+        self.paused.add(place)
+
+    def resume(self, place: TopicPartition) -> None:
+        self.paused.remove(place)
 
     async def take(self, *records: Record) -> None:
         for one in records:
@@ -79,6 +87,33 @@ async def test_too_many_records_are_not_taken() -> None:
     await one_more
     desk.finish(*range(BACKLOG_PER_LANE + 1))
     await eventually_async(lambda: len(desk.ended) == BACKLOG_PER_LANE + 1)
+    await desk.lanes.stop()
+
+
+async def test_no_partition_runs_further_ahead_than_documents_remember() -> None:
+    desk = Desk()
+    desk.finish(*range(1, SEEN_KEPT))
+    await desk.take(record(0, "stuck"), *(record(n, "others") for n in range(1, SEEN_KEPT - 1)))
+    assert not desk.paused
+    await desk.take(record(SEEN_KEPT - 1, "others"))
+    assert desk.paused == {PLACE}
+    await eventually_async(lambda: len(desk.ended) == SEEN_KEPT - 1)
+    assert desk.paused == {PLACE}
+    desk.finish(0)
+    await eventually_async(lambda: not desk.paused)
+    assert desk.committed == [SEEN_KEPT]
+    await desk.lanes.stop()
+
+
+async def test_a_partition_far_ahead_goes_on_when_commits_work_again() -> None:
+    desk = Desk()
+    desk.refusing = True
+    desk.finish(*range(SEEN_KEPT))
+    await desk.take(*(record(n) for n in range(SEEN_KEPT)))
+    await eventually_async(lambda: len(desk.ended) == SEEN_KEPT)
+    assert desk.paused == {PLACE}
+    desk.refusing = False
+    await eventually_async(lambda: not desk.paused)
     await desk.lanes.stop()
 
 

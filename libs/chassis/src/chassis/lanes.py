@@ -1,20 +1,25 @@
 """Handles Kafka records side by side: equal keys one after the other in order, different keys at once.
 
 A partition is committed up to its first record that is not finished, so that whatever was under way when the process
-died comes again. Before partitions are given to another process, what is under way is ended here.
+died comes again; it is taken no further ahead of that than documents remember messages. Before partitions are given to
+another process, what is under way is ended here.
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import Any, Protocol, TypeAlias
 
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from chassis.records import SEEN_KEPT
 
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 BACKLOG_PER_LANE = 16
 PAUSE_AFTER_BUG_SECONDS = 1.0
+PAUSE_AFTER_FAILED_COMMIT_SECONDS = 0.5
 
 
 class Handle(Protocol):
@@ -29,6 +34,7 @@ class _Partition:
     """Which records of a partition are taken and not finished."""
 
     def __init__(self, first: int) -> None:
+        self.paused = False
         self.unfinished: dict[int, None] = {}
         self.taken_up_to = first
         self.committed = first
@@ -36,6 +42,11 @@ class _Partition:
     def take(self, offset: int) -> None:
         self.unfinished[offset] = None
         self.taken_up_to = offset + 1
+
+    @property
+    def is_far_ahead(self) -> bool:
+        """Whether one more record might be forgotten as seen before it is committed."""
+        return self.taken_up_to - self.committed >= SEEN_KEPT
 
     @property
     def committable(self) -> int:
@@ -71,6 +82,9 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         if partition is None:
             partition = self._partitions[place] = _Partition(record.offset)
         partition.take(record.offset)
+        if partition.is_far_ahead:
+            partition.paused = True
+            consumer.pause(place)
         key = record.key if record.key is not None else place
         task = asyncio.create_task(self._run(record, partition, after=self._tails.get(key)))
         self._tails[key] = task
@@ -131,17 +145,27 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             await self._finished.wait()
             self._finished.clear()
-            await self._commit()
+            if not await self._commit():
+                await asyncio.sleep(PAUSE_AFTER_FAILED_COMMIT_SECONDS)
+                self._finished.set()
 
-    async def _commit(self) -> None:
+    async def _commit(self) -> bool:
         due = {place: p for place, p in self._partitions.items() if p.committable > p.committed}
         offsets = {place: p.committable for place, p in due.items()}
         if not offsets or self._consumer is None:
-            return
+            return True
         try:
             await self._consumer.commit(offsets)
         except KafkaError as error:
             log.warning("offsets not committed, will be tried again", extra={"reason": type(error).__name__})
-            return
+            return False
         for place, offset in offsets.items():
             due[place].committed = offset
+            self._resume(place, due[place])
+        return True
+
+    def _resume(self, place: TopicPartition, partition: _Partition) -> None:
+        if partition.paused and not partition.is_far_ahead:
+            partition.paused = False
+            with contextlib.suppress(IllegalStateError):  # It was taken away meanwhile.
+                self._consumer.resume(place)

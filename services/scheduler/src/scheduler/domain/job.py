@@ -20,6 +20,7 @@ from contracts.scheduler import JobStatus, RunTask, Task, TaskType
 from contracts.values import JobId, Moment, RunId, Value
 from pydantic import Field
 
+from scheduler.domain.options import check_options
 from scheduler.domain.wording import describe_backup, describe_task
 
 FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
@@ -75,8 +76,8 @@ class Job(Value):
 def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
     """A new job that waits for a worker.
 
-    Raises `Invalid` (`task_type_unsupported`, `origin_kind_wrong`, `target_missing`, `target_kind_wrong`) or `Conflict`
-    (`job_exists`) when another command made a job with that id.
+    Raises `Invalid` (`task_type_unsupported`, `origin_kind_wrong`, `target_missing`, `target_kind_wrong`,
+    `options_invalid`) or `Conflict` (`job_exists`) when another command made a job with that id.
     """
     if present is not None:
         raise Conflict("job_exists", "There is a job with this id already.")
@@ -109,6 +110,7 @@ def check_task(task: Task) -> None:
     if task.target.kind != target:
         detail = f"A {task.type} goes to a {target}; {task.target.name!r} is a {task.target.kind}."
         raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
+    check_options(task.options)
 
 
 def request_cancel(job: Job | None, now: datetime) -> Job:

@@ -1,0 +1,45 @@
+"""Which options of a run can be used, before a worker hands them to an engine as its arguments."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from chassis.errors import Invalid
+from chassis.texts import fault_of
+from contracts.scheduler import TaskOptions
+
+RESERVED = "cairn:"
+"""Tags of a restore point that begin so are Cairn's own."""
+LONGEST_LABEL = 255
+MOST_LABELS = 200
+LONGEST_IGNORE = 512
+MOST_IGNORES = 200
+"""All labels and patterns together fit into one message and one command line, whatever the alphabet."""
+MOST_FAULTS = 20
+
+
+def check_options(options: TaskOptions) -> None:
+    """Raise `Invalid` (`options_invalid`) naming the fields at fault as the HTTP API calls them."""
+    found = dict(islice(_faults(options), MOST_FAULTS))
+    if found:
+        words = "; ".join(f"{name} {fault}" for name, fault in found.items())
+        raise Invalid("options_invalid", f"The task cannot be run like this: {words}.", fields=found)
+
+
+def _faults(options: TaskOptions) -> Iterator[tuple[str, str]]:
+    for name, values, most in (("labels", options.labels, MOST_LABELS), ("ignores", options.ignores, MOST_IGNORES)):
+        if len(values) > most:
+            yield f"config.{name}", f"are more than {most}"
+    for place, label in enumerate(options.labels[:MOST_LABELS]):
+        if fault := _label_fault(label):
+            yield f"config.labels.{place}", fault
+    for place, pattern in enumerate(options.ignores[:MOST_IGNORES]):
+        if fault := fault_of(pattern, longest=LONGEST_IGNORE):
+            yield f"config.ignores.{place}", fault
+
+
+def _label_fault(label: str) -> str | None:
+    if fault := fault_of(label, longest=LONGEST_LABEL, empty=False):
+        return fault
+    if "," in label:
+        return "must not contain a comma"
+    return f"must not begin with {RESERVED}" if label.startswith(RESERVED) else None

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import zstandard
+from chassis.caches import ByteBoundedCache
 
 from connector.repository.crypto import Box, NotAuthentic
 from connector.repository.errors import BlobMissing, Damaged, FileMissing
 from connector.repository.index import BlobIndex, Location
 from connector.repository.index_loading import empty_index, load_index
-from connector.repository.lru import ByteBoundedCache
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
 
 _SIZE_UNTOLD = -1

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+from chassis.caches import ByteBoundedCache
 
 from connector.repository import content, walk
 from connector.repository.blobs import Blobs
@@ -23,7 +24,6 @@ from connector.repository.errors import (
     UnsupportedVersion,
 )
 from connector.repository.keys import unlock
-from connector.repository.lru import ByteBoundedCache
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
 from connector.repository.structs import Config, Node, Snapshot, Tree
 

@@ -10,13 +10,13 @@ import asyncio
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from chassis.caches import ByteBoundedCache
 from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.restore_index import DirectoryPage
 from contracts.values import OrganizationId
 
 from restore_index.domain.entries import Below, Entry, look_into, unpack
-from restore_index.store.cache import ByteBoundedCache
 from restore_index.store.documents import Documents
 from restore_index.store.known import KnownDirectories
 

@@ -8,7 +8,7 @@ from chassis.queries import bytes_parameter
 from chassis.tokens import Caller, Tokens
 from chassis.web import Check, build_internal_api, caller_reader
 from contracts.values import AppId, SnapshotId, Value
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
 from pydantic import Field
 
 from restore_index import usecases
@@ -29,11 +29,18 @@ class KnownQuestion(Value):
 def build_api(store: Store, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
     """The internal HTTP API of the restore index."""
     app = build_internal_api("Cairn restore index", checks=checks)
-    read_caller = caller_reader(tokens)
+    app.include_router(_points(store, tokens), prefix="/internal/restore-points")
+    app.include_router(_files(store, tokens), prefix="/internal/restore-points")
+    app.include_router(_directories(store, tokens), prefix="/internal/directories")
+    return app
 
-    @app.get("/internal/restore-points")
+
+def _points(store: Store, tokens: Tokens) -> APIRouter:
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("")
     async def list_points(
-        caller: Annotated[Caller, Depends(read_caller)],
+        caller: Annotated[Caller, Depends(read)],
         store_id: AppId | None = None,
         snapshot_id: SnapshotId | None = None,
     ) -> dict[str, Any]:
@@ -44,15 +51,21 @@ def build_api(store: Store, tokens: Tokens, *, checks: Mapping[str, Check]) -> F
             found = await usecases.list_points(store, org, store_id)
         return {"items": [show_point(point) for point in found]}
 
-    @app.get("/internal/restore-points/{snapshot_id}")
-    async def get_point(snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read_caller)]) -> dict[str, Any]:
+    @routes.get("/{snapshot_id}")
+    async def get_point(snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read)]) -> dict[str, Any]:
         return show_point(await usecases.get_point(store, caller.organization_id, snapshot_id))
 
-    @app.get("/internal/restore-points/{snapshot_id}/files")
+    return routes
+
+
+def _files(store: Store, tokens: Tokens) -> APIRouter:
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("/{snapshot_id}/files")
     async def list_files(
         request: Request,
         snapshot_id: SnapshotId,
-        caller: Annotated[Caller, Depends(read_caller)],
+        caller: Annotated[Caller, Depends(read)],
         limit: Limit = 100,
         cursor: str | None = None,
     ) -> Response:
@@ -66,12 +79,18 @@ def build_api(store: Store, tokens: Tokens, *, checks: Mapping[str, Check]) -> F
         )
         return _json({"path": path, **part._asdict()})
 
-    @app.post("/internal/directories/known")
-    async def known_directories(question: KnownQuestion, caller: Annotated[Caller, Depends(read_caller)]) -> Response:
+    return routes
+
+
+def _directories(store: Store, tokens: Tokens) -> APIRouter:
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.post("/known")
+    async def known_directories(question: KnownQuestion, caller: Annotated[Caller, Depends(read)]) -> Response:
         known = await usecases.known_directories(store, caller.organization_id, question.store_id, question.tree_ids)
         return _json({"known": known})
 
-    return app
+    return routes
 
 
 def read_path(query: bytes) -> bytes:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from chassis.consumer import RetryPolicy
 from chassis.errors import Conflict, PermanentError, TemporaryError
 from chassis.records import SEEN_KEPT
 from contracts.catalog import CreateInventory, InventoryRemoved, RemoveInventory
@@ -135,6 +136,21 @@ async def test_what_waits_behind_a_stuck_message_comes_in_the_end(wire: Wire) ->
         assert len(handled) < len(keys)
         gate.set()
         await eventually_async(lambda: handled == keys | {"stuck"})
+
+
+async def test_those_who_wait_for_a_message_leave_it_a_lane(wire: Wire, fresh_corner: Corner) -> None:
+    come: set[str] = set()
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        if envelope.data.inventory_id != "awaited" and "awaited" not in come:
+            raise TemporaryError("not_yet", "It waits for another.")
+        come.add(envelope.data.inventory_id)
+
+    patient = RetryPolicy(longest_pause_seconds=0.2, patience_seconds=600)
+    async with running_service(fresh_corner.settings(lanes=2), {InventoryRemoved: handle}, policy=patient):
+        for key in ("a", "b", "c", "d", "awaited"):
+            await wire.publish(removed(key))
+        await eventually_async(lambda: come == {"a", "b", "c", "d", "awaited"})
 
 
 GOOD = [

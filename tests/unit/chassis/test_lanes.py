@@ -5,7 +5,7 @@ import asyncio
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import ConsumerRecord
-from chassis.lanes import BACKLOG_PER_LANE, Lanes, Record
+from chassis.lanes import BACKLOG_PER_LANE, Lanes, Pause, Record
 from chassis.records import SEEN_KEPT
 
 from tests.support.waiting import eventually_async
@@ -29,7 +29,7 @@ class Desk:
         self.paused: set[TopicPartition] = set()
         self.lanes = Lanes(self.handle, width=width, patience_seconds=patience_seconds)
 
-    async def handle(self, record: Record) -> None:
+    async def handle(self, record: Record, *, pause: Pause) -> None:
         self.begun.append(record.offset)
         await self.gates.setdefault(record.offset, asyncio.Event()).wait()
         self.ended.append(record.offset)
@@ -165,7 +165,7 @@ async def test_a_refused_commit_is_made_up_for_by_the_next() -> None:
 async def test_an_error_that_escapes_loses_nothing() -> None:
     tries: list[int] = []
 
-    async def handle(record: Record) -> None:
+    async def handle(record: Record, *, pause: Pause) -> None:
         tries.append(record.offset)
         if len(tries) == 1:
             raise RuntimeError("escaped")
@@ -176,3 +176,32 @@ async def test_an_error_that_escapes_loses_nothing() -> None:
     await eventually_async(lambda: desk.committed == [1])
     await lanes.stop()
     assert tries == [0, 0]
+
+
+async def test_who_pauses_gives_its_lane_to_others_but_not_to_its_own_key() -> None:
+    done: list[int] = []
+
+    async def handle(record: Record, *, pause: Pause) -> None:
+        while record.offset == 0 and 2 not in done:
+            await pause(0.01)
+        done.append(record.offset)
+
+    desk = Desk()
+    lanes = Lanes(handle, width=1, patience_seconds=1)
+    for one in (record(0, "a"), record(1, "a"), record(2, "b")):
+        await lanes.take(one, desk)
+    await eventually_async(lambda: desk.committed[-1:] == [3])
+    await lanes.stop()
+    assert done == [2, 0, 1]
+
+
+async def test_all_who_pause_can_be_cancelled() -> None:
+    async def handle(record: Record, *, pause: Pause) -> None:
+        await pause(3600)
+
+    desk = Desk()
+    lanes = Lanes(handle, width=1, patience_seconds=0.01)
+    for offset in range(5):
+        await lanes.take(record(offset, str(offset)), desk)
+    await asyncio.wait_for(lanes.stop(), 5)
+    assert desk.committed == []

@@ -18,7 +18,7 @@ from chassis import names
 from chassis.dispatcher import Dispatcher
 from chassis.errors import CairnError, TemporaryError, Unavailable
 from chassis.ids import utc_now
-from chassis.lanes import Record
+from chassis.lanes import Pause, Record
 from chassis.mongo import UNREACHABLE, PyMongoError
 from chassis.publisher import Publisher
 from chassis.telemetry import TraceContext, mark_failed, span
@@ -55,8 +55,8 @@ class Consumer:
         self._consumed = meter.create_counter(names.METRIC_CONSUMED, "{message}")
         self._duration = meter.create_histogram(names.METRIC_PROCESS_DURATION, "s")
 
-    async def handle(self, record: Record) -> None:
-        """Bring one message to its end. Returns when its offset may be committed."""
+    async def handle(self, record: Record, *, pause: Pause = asyncio.sleep) -> None:
+        """Bring one message to its end, with `pause` between tries. Returns when its offset may be committed."""
         started = time.monotonic()
         try:
             envelope = self._decode(record)
@@ -64,7 +64,7 @@ class Consumer:
             await self._park(record, stage="decode", error=error)
             return
         if envelope is not None:
-            await self._process(record, envelope)
+            await self._process(record, envelope, pause)
         outcome = envelope.type if envelope else "skipped"
         facts = {names.MESSAGING_DESTINATION: record.topic, names.CLOUDEVENT_TYPE: outcome}
         self._consumed.add(1, facts)
@@ -77,7 +77,7 @@ class Consumer:
             return None
         return parse(message, found, data, received=utc_now())
 
-    async def _process(self, record: Record, envelope: Envelope[Message]) -> None:
+    async def _process(self, record: Record, envelope: Envelope[Message], pause: Pause) -> None:
         with span(
             f"process {record.topic}",
             kind=SpanKind.CONSUMER,
@@ -97,14 +97,14 @@ class Consumer:
                 names.ORGANIZATION: envelope.data.organization_id,
             },
         ) as current:
-            error = await self._try(lambda: self._dispatcher.dispatch(envelope))
+            error = await self._try(lambda: self._dispatcher.dispatch(envelope), pause)
             if error is not None:
                 mark_failed(current, error)
                 await self._park(record, stage="handle", error=error)
 
-    async def _try(self, action: Callable[[], Awaitable[None]]) -> Exception | None:
+    async def _try(self, action: Callable[[], Awaitable[None]], pause: Pause) -> Exception | None:
         """Run an action until it succeeds; the error when it will not, or not within the policy's patience."""
-        pause, began = self._policy.first_pause_seconds, time.monotonic()
+        seconds, began = self._policy.first_pause_seconds, time.monotonic()
         while True:
             try:
                 await action()
@@ -115,8 +115,8 @@ class Consumer:
                 return error
             if time.monotonic() - began > self._policy.patience(error):
                 return error
-            await asyncio.sleep(max(pause, error.retry_after_seconds))
-            pause = min(pause * 2, self._policy.longest_pause_seconds)
+            await pause(max(seconds, error.retry_after_seconds))
+            seconds = min(seconds * 2, self._policy.longest_pause_seconds)
 
     async def _park(self, record: Record, *, stage: str, error: Exception) -> None:
         reason = _reason(error)

@@ -8,6 +8,7 @@ another process, what is under way is ended here.
 import asyncio
 import contextlib
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol, TypeAlias
 
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -17,6 +18,7 @@ from chassis.records import SEEN_KEPT
 
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
+Pause: TypeAlias = Callable[[float], Awaitable[None]]
 BACKLOG_PER_LANE = 16
 PAUSE_AFTER_BUG_SECONDS = 1.0
 PAUSE_AFTER_FAILED_COMMIT_SECONDS = 0.5
@@ -25,8 +27,8 @@ PAUSE_AFTER_FAILED_COMMIT_SECONDS = 0.5
 class Handle(Protocol):
     """What a record is given to."""
 
-    async def __call__(self, record: Record) -> None:
-        """Return when the record's offset may be committed."""
+    async def __call__(self, record: Record, *, pause: Pause) -> None:
+        """Return when the record's offset may be committed. `pause` lets others go on for some seconds."""
         ...
 
 
@@ -97,15 +99,23 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         async with self._lanes:
             while not self._closed:
                 try:
-                    await self._handle(record)
+                    await self._handle(record, pause=self._pause)
                 except Exception:
                     # Passing it over would lose the message: committing goes by what was finished.
                     log.exception("a message could be neither handled nor parked, trying again")
-                    await asyncio.sleep(PAUSE_AFTER_BUG_SECONDS)
+                    await self._pause(PAUSE_AFTER_BUG_SECONDS)
                 else:
                     partition.unfinished.pop(record.offset)
                     self._finished.set()
                     return
+
+    async def _pause(self, seconds: float) -> None:
+        """Sleep without a lane: what waits may wait for what another record brings."""
+        self._lanes.release()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            await self._lanes.acquire()
 
     def _forget(self, key: object, task: asyncio.Task[None]) -> None:
         self._places.release()

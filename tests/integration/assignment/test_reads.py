@@ -8,6 +8,7 @@ import pytest
 from assignment.app import open_app
 from assignment.settings import Settings
 from chassis.ids import new_id
+from contracts.assignment import AppReconfigured
 from contracts.catalog import Resource
 from contracts.values import OrganizationId
 from fastapi import FastAPI
@@ -84,6 +85,8 @@ async def test_a_changed_resource_shows_with_its_apps_at_once(assignment: Asker,
         return await shown_names(http, borrowed) == ("renamed", ["new.example"])
 
     await eventually_async(fresh)
+    told = await assignment.ear.message(AppReconfigured, lambda e: e.app_id == borrowed)
+    assert (told.data.app.revision, told.data.app.endpoints) == (2, ("new.example",))
     assert await shown_names(http, own) == ("renamed", ["own.example"])
 
     late = after.model_copy(update={"name": "late", "revision": 2})
@@ -94,6 +97,8 @@ async def test_a_changed_resource_shows_with_its_apps_at_once(assignment: Asker,
     assert (await assignment.ask(make.assign_app())).accepted
     listed = (await http.get("/internal/apps")).json()["items"]
     assert {a["resource"]["name"] for a in listed if a["resource"]["id"] == resource_id} == {"renamed"}
+    moved = [e.data.app_id for e in assignment.heard(AppReconfigured) if e.data.app.resource.id == resource_id]
+    assert moved == [borrowed]
 
 
 @pytest.mark.parametrize(

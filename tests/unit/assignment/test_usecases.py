@@ -7,7 +7,8 @@ from assignment.handlers import register_handlers
 from assignment.store import AssignmentStore, Offer, app_keys
 from chassis.errors import Invalid, NotFound, TemporaryError
 from chassis.records import MemoryRecords
-from contracts.assignment import App, AppAssigned, AppReconfigured, AppRemoved
+from contracts.assignment import App, AppAssigned, AppReconfigured, AppRemoved, AppResourceChanged
+from contracts.catalog import Resource
 from contracts.outcomes import CommandOutcome
 from contracts.values import AppId, OrganizationId
 
@@ -83,6 +84,62 @@ async def test_apps_are_listed_by_kind_and_organization(assignment: Assignment) 
     assert [app.id for app in stores] == ["store"]
     assert len(await usecases.list_apps(assignment.store, make.ORG, None)) == 2
     assert await usecases.list_apps(assignment.store, OrganizationId("stranger"), None) == []
+
+
+def at(host: str, revision: int) -> Resource:
+    return make.a_resource(revision=revision, endpoints=[{"endpoint": host, "kind": "host"}])
+
+
+async def follow(assignment: Assignment) -> None:
+    """Deliver what the service has told itself."""
+    for envelope in [e for e in assignment.published if isinstance(e.data, AppResourceChanged)]:
+        await assignment.hear(envelope)
+
+
+async def test_workers_hear_where_an_app_is_since_its_resource_changed(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", resource=at("wrong", 1)))
+    await assignment.do(make.assign_app("own", resource=at("wrong", 1), endpoints=["mine"]))
+    change = make.wrap(make.resource_changed(at("right", 2)))
+
+    for _ in range(2):
+        await assignment.hear(change)
+        await follow(assignment)
+
+    [reconfigured] = assignment.events(AppReconfigured)
+    assert (reconfigured.app.id, reconfigured.app.revision) == ("app-1", 2)
+    assert reconfigured.app.endpoints == ("right",)
+    assert (await assignment.app("app-1")).revision == 2
+
+
+async def test_a_change_that_moves_nothing_is_not_told_to_workers(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", resource=at("here", 1)))
+    await assignment.hear(make.resource_changed(at("here", 2)))
+    await follow(assignment)
+    assert assignment.events(AppReconfigured) == []
+
+
+async def test_an_app_made_of_what_a_resource_was_follows_at_once(assignment: Assignment) -> None:
+    await assignment.hear(make.resource_changed(at("right", 2)))
+    await assignment.hear(make.assign_app("app-1", resource=at("wrong", 1)))
+    [reconfigured] = assignment.events(AppReconfigured)
+    assert (reconfigured.app.revision, reconfigured.app.endpoints) == (2, ("right",))
+
+
+async def test_a_process_that_died_between_remembering_and_telling_tells_after_all(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", resource=at("wrong", 1)))
+    moved = at("right", 2)
+    record = await assignment.store.resources.load(make.ORG, moved.id)
+    await assignment.store.resources.save(record, KnownResource(resource=moved, revision=2))
+    await assignment.hear(make.resource_changed(moved))
+    assert [told.app_id for told in assignment.events(AppResourceChanged)] == ["app-1"]
+
+
+async def test_every_app_is_listed_however_many_pages(assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("assignment.store.PAGE", 2)
+    for number in range(4):
+        await assignment.do(make.assign_app(f"app-{number}"))
+    listed = await usecases.list_apps(assignment.store, make.ORG, None)
+    assert [app.id for app in listed] == [f"app-{number}" for number in range(4)]
 
 
 async def test_a_changed_resource_shows_with_its_apps(assignment: Assignment) -> None:

@@ -122,6 +122,16 @@ class RemoveApp(AppCommand):
     TYPE: ClassVar[str] = "cairn.assignment.app.remove.v1"
 
 
+class AppResourceChanged(Event):
+    """The resource of an app changed. The assignment service tells itself, to act on it in the app's own order."""
+
+    TYPE: ClassVar[str] = "cairn.assignment.app.resource-changed.v1"
+    TOPIC: ClassVar[str] = topics.ASSIGNMENT_COMMANDS
+    KEY: ClassVar[str] = "app_id"
+
+    app_id: AppId = Field(description="The app")
+
+
 class AppAssigned(Event):
     """A resource was put to use."""
 

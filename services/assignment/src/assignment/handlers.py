@@ -3,7 +3,7 @@
 from functools import partial
 
 from chassis.dispatcher import Dispatcher
-from contracts.assignment import AssignApp, ReconfigureApp, RemoveApp
+from contracts.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
 from contracts.catalog import ResourceChanged, ResourceRemoved
 from contracts.connector import IntegrationOffered
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
@@ -20,6 +20,7 @@ def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatc
     dispatcher.on(AssignApp, partial(usecases.assign_app, store))
     dispatcher.on(ReconfigureApp, partial(usecases.reconfigure_app, store))
     dispatcher.on(RemoveApp, partial(usecases.remove_app, store))
+    dispatcher.on(AppResourceChanged, partial(usecases.follow_resource, store))
     dispatcher.on(IntegrationOffered, partial(usecases.note_integration, store))
     dispatcher.on(ResourceChanged, partial(usecases.note_resource_change, store))
     dispatcher.on(ResourceRemoved, partial(usecases.note_resource_removal, store))

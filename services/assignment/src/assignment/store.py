@@ -13,6 +13,8 @@ from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
 
 from assignment.domain.apps import KnownResource
 
+PAGE = 500
+
 
 class Offer(Value):
     """An integration as it is kept: JSON Schemas have keys that FerretDB does not take, so the manifest is text."""
@@ -45,7 +47,19 @@ class AssignmentStore:
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
         """All apps, or those of a kind, oldest first."""
-        return (await self.apps.find(org, {"kind": kind} if kind else {})).items
+        return await self._all_apps(org, {"kind": kind} if kind else {})
+
+    async def apps_at(self, org: OrganizationId, resource_id: ResourceId) -> list[App]:
+        """All apps of a resource, oldest first."""
+        return await self._all_apps(org, {"resource_id": resource_id})
+
+    async def _all_apps(self, org: OrganizationId, where: Keys) -> list[App]:
+        found: list[App] = []
+        while True:
+            page = await self.apps.find(org, where, limit=PAGE, offset=len(found))
+            found += page.items
+            if len(page.items) < PAGE:
+                return found
 
     async def resource(self, org: OrganizationId, resource_id: ResourceId) -> KnownResource | None:
         """What became of a resource since it was registered; None when nothing did."""

@@ -15,6 +15,7 @@ from contracts.assignment import (
     AppKind,
     AppReconfigured,
     AppRemoved,
+    AppResourceChanged,
     AssignApp,
     ReconfigureApp,
     RemoveApp,
@@ -42,6 +43,7 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
         app = apps.assign(data, await _integrations(store), known=record.revision > 0)
         assigned = AppAssigned(organization_id=org, app_id=app.id, app=app)
         await store.apps.save(record, app, events=[assigned], cause=command, result=_result(app))
+        await _follow_resource(store, org, app.id)
         log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
 
 
@@ -53,6 +55,7 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
         app = apps.reconfigure(record.value, data, await _integrations(store))
         reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
         await store.apps.save(record, app, events=[reconfigured], cause=command, result=_result(app))
+        await _follow_resource(store, org, app.id)
         log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
 
 
@@ -79,12 +82,26 @@ async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOf
 
 
 async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceChanged]) -> None:
-    """Remember how a resource is described now, for the apps made of it."""
+    """Remember how a resource is described now, then tell the apps made of it.
+
+    In this order, an app that is assigned meanwhile either is told or finds out by itself.
+    """
     org = event.data.organization_id
     with span("assignment.note_resource_change", attributes={names.ORGANIZATION: org}):
         record = await store.resources.load(org, event.data.resource_id, cause=event)
         if news := apps.note_change(record.value, event.data.resource):
-            await store.resources.save(record, news, cause=event)
+            record = await store.resources.save(record, news)
+        if record.value is not None and record.value.revision == event.data.resource.revision:
+            found = await store.apps_at(org, event.data.resource_id)
+            told = [AppResourceChanged(organization_id=org, app_id=app.id) for app in found]
+            await store.resources.save(record, record.value, events=told, cause=event)
+
+
+async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceChanged]) -> None:
+    """Announce an app anew when workers reach it elsewhere since its resource changed."""
+    org, app_id = event.data.organization_id, event.data.app_id
+    with span("assignment.follow_resource", attributes={names.ORGANIZATION: org, names.APP: app_id}):
+        await _follow_resource(store, org, app_id, cause=event)
 
 
 async def note_resource_removal(store: AssignmentStore, event: Envelope[ResourceRemoved]) -> None:
@@ -129,6 +146,17 @@ async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) ->
     with span("assignment.get_app", attributes={names.ORGANIZATION: org, names.APP: app_id}):
         app = apps.require_app(await store.apps.get(org, app_id))
         return apps.refresh(app, await store.resource(org, app.resource.id))
+
+
+async def _follow_resource(
+    store: AssignmentStore, org: OrganizationId, app_id: AppId, *, cause: Envelope[AppResourceChanged] | None = None
+) -> None:
+    record = await store.apps.load(org, app_id, cause=cause)
+    known = await store.resource(org, record.value.resource.id) if record.value else None
+    if app := apps.follow(record.value, known):
+        reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
+        await store.apps.save(record, app, events=[reconfigured], cause=cause)
+        log.info("app follows its resource", extra={"organization_id": org, "app_id": app_id, "revision": app.revision})
 
 
 async def _integrations(store: AssignmentStore) -> list[Integration]:

@@ -74,6 +74,14 @@ def refresh(app: App, known: KnownResource | None) -> App:
     return app.model_copy(update={"resource": resource, "endpoints": endpoints})
 
 
+def follow(app: App | None, known: KnownResource | None) -> App | None:
+    """The app in a new revision, when workers reach it elsewhere since its resource changed; None when they do not."""
+    moved = refresh(app, known) if app else None
+    if app is None or moved is None or moved.endpoints == app.endpoints:
+        return None
+    return moved.model_copy(update={"revision": app.revision + 1})
+
+
 def _app(
     app_id: AppId,
     description: AppDescription,

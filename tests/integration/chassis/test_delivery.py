@@ -345,6 +345,51 @@ async def test_a_command_that_cannot_be_carried_out_is_refused(wire: Wire, error
     assert "canary" not in str(outcome)
 
 
+async def test_a_command_that_could_not_be_carried_out_for_long_is_refused_and_not_parked(wire: Wire) -> None:
+    works = False
+
+    async def handle(_: Envelope[CreateInventory]) -> None:
+        if not works:
+            raise TemporaryError("not_yet", "It never works.")
+
+    async with running_service(wire.settings, {CreateInventory: handle}), wire.listening(OUTCOMES) as ear:
+        command = await wire.publish(creation("a"))
+        first = await ear.message(CommandOutcome)
+        works = True
+        await wire.publish(command)
+        await ear.count(2)
+    assert first.data.problem is not None
+    assert (first.data.problem.code, first.data.problem.kind) == ("not_yet", "unavailable")
+    assert to_envelope(ear.heard[1]).data == first.data
+    assert await wire.read(dead_letters(CATALOG_COMMANDS)) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "organization"),
+    [
+        (b'{"organization_id": "o", "inventory_id": {"secret": "canary"}}', "o"),
+        (b'{"organization_id": "o", "name": "\\u0000"}', "o"),
+        (b'{"organization_id": ["o"]}', ""),
+        (b"nonsense", ""),
+        (None, ""),
+    ],
+)
+async def test_a_malformed_command_is_refused_and_parked(wire: Wire, value: bytes | None, organization: str) -> None:
+    async def handle(_: Envelope[CreateInventory]) -> None:
+        raise AssertionError("it is malformed")
+
+    async with running_service(wire.settings, {CreateInventory: handle}), wire.listening(OUTCOMES) as ear:
+        headers = [*GOOD[:3], ("ce_type", CreateInventory.TYPE.encode()), ("ce_correlationid", b"c")]
+        await wire.send(CATALOG_COMMANDS, value, key=b"k", headers=headers)
+        outcome = await ear.message(CommandOutcome)
+    assert (outcome.data.command_id, outcome.data.organization_id, outcome.correlation_id) == ("1", organization, "c")
+    assert outcome.data.problem is not None
+    assert outcome.data.problem.code == "message_malformed"
+    assert "canary" not in str(outcome)
+    (parked,) = await wire.read(dead_letters(CATALOG_COMMANDS))
+    assert parked.value == value
+
+
 async def test_a_refused_command_that_comes_again_after_a_kill_is_refused_again(
     wire: Wire, fresh_corner: Corner
 ) -> None:

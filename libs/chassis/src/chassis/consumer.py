@@ -16,7 +16,8 @@ from opentelemetry.trace import SpanKind
 
 from chassis import names
 from chassis.dispatcher import Dispatcher
-from chassis.errors import CairnError, TemporaryError, Unavailable
+from chassis.envelopes import is_command
+from chassis.errors import CairnError, Invalid, TemporaryError, Unanswered, Unavailable
 from chassis.ids import utc_now
 from chassis.lanes import Pause, Record
 from chassis.mongo import UNREACHABLE, PyMongoError
@@ -61,6 +62,7 @@ class Consumer:
         try:
             envelope = self._decode(record)
         except Exception as error:  # noqa: BLE001 - whatever a stranger sent, it must not stop the partition
+            await self._refuse_malformed(error, pause)
             await self._park(record, stage="decode", error=error)
             return
         if envelope is not None:
@@ -100,7 +102,21 @@ class Consumer:
             error = await self._try(lambda: self._dispatcher.dispatch(envelope), pause)
             if error is not None:
                 mark_failed(current, error)
-                await self._park(record, stage="handle", error=error)
+                await self._give_up(record, envelope, error, pause)
+
+    async def _give_up(self, record: Record, envelope: Envelope[Message], error: Exception, pause: Pause) -> None:
+        """Refuse a command, park an event. A command whose outcome is decided keeps it, and is parked if need be."""
+        left: Exception | None = error
+        if is_command(envelope) and not isinstance(error, Unanswered):
+            left = await self._try(lambda: self._dispatcher.refuse(envelope, error), pause)
+        if left is not None:
+            await self._park(record, stage="handle", error=left)
+
+    async def _refuse_malformed(self, error: Exception, pause: Pause) -> None:
+        command = error.envelope if isinstance(error, MalformedMessage) else None
+        if command is not None and is_command(command):
+            problem = Invalid("message_malformed", f"The command could not be read: {error}.")
+            await self._try(lambda: self._dispatcher.refuse(command, problem), pause)
 
     async def _try(self, action: Callable[[], Awaitable[None]], pause: Pause) -> Exception | None:
         """Run an action until it succeeds; the error when it will not, or not within the policy's patience."""

@@ -8,7 +8,7 @@ from contracts.envelope import Envelope
 from contracts.messages import Message
 
 from chassis.envelopes import is_command, refused
-from chassis.errors import CairnError, PermanentError, TemporaryError
+from chassis.errors import CairnError, PermanentError, TemporaryError, Unanswered, Unavailable
 from chassis.mongo import PyMongoError
 from chassis.problems import to_problem, unexpected
 from chassis.publisher import Publisher
@@ -50,16 +50,19 @@ class Dispatcher:
         try:
             await self._handlers[type(envelope.data)](envelope)
         except AlreadyHandled as repeat:
-            if repeat.outcome is not None:
-                await self._publisher.send(repeat.outcome)
+            await self._answer(repeat.outcome)
         except (TemporaryError, PyMongoError):
             raise
         except Exception as error:
             if not is_command(envelope):
                 raise
-            await self._refuse(envelope, error)
+            await self.refuse(envelope, error)
 
-    async def _refuse(self, command: Envelope[Message], error: Exception) -> None:
+    async def refuse(self, command: Envelope[Message], error: Exception) -> None:
+        """Keep and publish that a command is refused; if it was before, with the words of then.
+
+        Raises `Unanswered` when it was kept and Kafka did not take it.
+        """
         known = isinstance(error, PermanentError | CairnError)
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
         log.log(
@@ -68,15 +71,21 @@ class Dispatcher:
             extra={"command": command.type, "command_id": command.id, "code": problem.code},
             exc_info=None if known else error,
         )
-        outcome = refused(command, problem, service=self._service)
+        outcome: Envelope[Any] = refused(command, problem, service=self._service)
         if self._refusals is not None:
-            await self._refusals.remember(command, outcome)
-        await self._publisher.send(outcome)
+            outcome = await self._refusals.remember(command, outcome)
+        await self._answer(outcome)
+
+    async def _answer(self, outcome: Envelope[Any] | None) -> None:
+        try:
+            if outcome is not None:
+                await self._publisher.send(outcome)
+        except Unavailable as error:
+            raise Unanswered(error.code, error.detail) from error
 
     async def _refused_before(self, command: Envelope[Message]) -> bool:
         if self._refusals is None or not is_command(command):
             return False
         outcome = await self._refusals.outcome_of(command)
-        if outcome is not None:
-            await self._publisher.send(outcome)
+        await self._answer(outcome)
         return outcome is not None

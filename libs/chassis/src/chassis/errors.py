@@ -69,6 +69,10 @@ class Unavailable(TemporaryError):
     """A server that Cairn stands on does not answer; worth waiting for much longer than other temporary errors."""
 
 
+class Unanswered(Unavailable):
+    """What became of a command is decided and kept, but could not be published."""
+
+
 class LostRace(TemporaryError):
     """Another writer saved the document first; handle the message again."""
 

@@ -4,7 +4,6 @@ An accepted command is remembered by the document it changed; a refused one chan
 comes again, from its sender or after a kill, might be accepted the second time, because of what was done in between.
 """
 
-import contextlib
 import json
 from datetime import timedelta
 
@@ -31,13 +30,19 @@ class Refusals:
         await self._collection.create_index("day")
         await self._forget()
 
-    async def remember(self, command: Envelope[Message], outcome: Envelope[Message]) -> None:
-        """Keep the outcome of a refused command; the first one counts. Forgets what is old once a day."""
+    async def remember(self, command: Envelope[Message], outcome: Envelope[Message]) -> Envelope[Message]:
+        """Keep the outcome of a refused command. Returns the one that counts, the first.
+
+        Forgets what is old once a day.
+        """
         await self._forget()
         entry = envelope_to_entry(outcome, kind="refusal", record_id=command.id, revision=0)
         about = {"_id": _name(command), "day": _day(), "outcome": entry}
-        with contextlib.suppress(DuplicateKeyError):
+        try:
             await self._collection.insert_one(about)
+        except DuplicateKeyError:
+            return await self.outcome_of(command) or outcome
+        return outcome
 
     async def outcome_of(self, command: Envelope[Message]) -> Envelope[Message] | None:
         """What was published for a refused command; None when it was not refused."""

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.messages import Message
-from contracts.values import Moment
+from contracts.values import Moment, OrganizationId
 
 M_co = TypeVar("M_co", bound=Message, covariant=True)
 Headers = list[tuple[str, bytes]]
@@ -22,7 +22,14 @@ _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
 class MalformedMessage(ValueError):
-    """What arrived is no CloudEvent, or its data does not fit its type. Says why without quoting the data."""
+    """What arrived is no CloudEvent, or its data does not fit its type. Says why without quoting the data.
+
+    `envelope`: when the type is known and handled, what could be read; of the data no more than the organization.
+    """
+
+    def __init__(self, reason: str, envelope: "Envelope[Message] | None" = None) -> None:
+        super().__init__(reason)
+        self.envelope = envelope
 
 
 class Envelope(BaseModel, Generic[M_co]):
@@ -90,7 +97,7 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
     not every database can keep.
     """
     headers = [(name, value) for name, value in headers if value is not None]
-    if any(b"\x00" in value for _, value in headers) or (b"\\u0000" in body and _ESCAPED_NUL.search(body)):
+    if any(b"\x00" in value for _, value in headers):
         raise MalformedMessage("a text holds a NUL character")
     try:
         found: dict[str, Any] = {name.lower(): value.decode() for name, value in headers}
@@ -98,6 +105,8 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
         raise MalformedMessage("a header is not UTF-8") from error
     data: Any = body
     if found.get("content-type", "").lower().startswith(STRUCTURED):
+        if _ESCAPED_NUL.search(body):
+            raise MalformedMessage("a text holds a NUL character")
         structured, data = _structured(body)
         found |= structured
     missing = [n for n in ("ce_id", "ce_source", "ce_type", "ce_specversion") if not found.get(n)]
@@ -110,12 +119,30 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
 
 def parse(message: type[M_co], found: dict[str, str], data: Any, *, received: Moment) -> Envelope[M_co]:
     """An envelope from what `attributes` returned. Raises `MalformedMessage` naming the fields that do not fit."""
+    named = {attribute: found[header] for header, attribute in _ATTRIBUTES.items() if header in found}
+    named.setdefault("correlation_id", found.get("correlationid", found["ce_id"]))
     try:
+        if isinstance(data, bytes) and b"\\u0000" in data and _ESCAPED_NUL.search(data):
+            raise MalformedMessage("a text holds a NUL character", _salvaged(message, named, data))
         parsed = message.model_validate_json(data) if isinstance(data, bytes) else message.model_validate(data)
-        named = {attribute: found[header] for header, attribute in _ATTRIBUTES.items() if header in found}
-        named.setdefault("subject", parsed.key)
-        named.setdefault("correlation_id", found.get("correlationid", found["ce_id"]))
-        return Envelope[Any](**named, time=found.get("ce_time", received), data=parsed)
+        return Envelope[Any](**{"subject": parsed.key} | named, time=found.get("ce_time", received), data=parsed)
     except ValidationError as error:
         places = sorted({".".join(str(p) for p in e["loc"]) or "data" for e in error.errors(include_input=False)})
-        raise MalformedMessage(f"data does not fit {message.__name__}: {', '.join(places)}") from None
+        reason = f"data does not fit {message.__name__}: {', '.join(places)}"
+        raise MalformedMessage(reason, _salvaged(message, named, data)) from None
+
+
+def _salvaged(message: type[M_co], named: dict[str, Any], data: Any) -> Envelope[M_co]:
+    read = message.model_construct(organization_id=_organization(data))
+    return Envelope[Any].model_construct(**named, data=read)
+
+
+def _organization(data: Any) -> OrganizationId:
+    try:
+        found = json.loads(data) if isinstance(data, bytes) else data
+    except (ValueError, RecursionError):
+        return OrganizationId("")
+    organization = found.get("organization_id") if isinstance(found, dict) else None
+    if not isinstance(organization, str) or "\x00" in organization:
+        return OrganizationId("")
+    return OrganizationId(organization)

@@ -147,6 +147,31 @@ async def test_while_kafka_is_down_the_sweep_keeps_everything(process: Process, 
     assert await marks(database) == []
 
 
+async def test_the_sweep_keeps_the_order_of_many_revisions(process: Process) -> None:
+    process.kafka.closed = True
+    events = [f"e{n:02}" for n in range(12)]
+    for one in events:
+        await save(process, "a", one)
+    process.kafka.closed = False
+    assert await process.outbox.sweep(utc_now(), grace=NOW_GRACE) == 12
+    assert process.keys() == events
+
+
+async def test_behind_what_cannot_be_sent_the_later_of_its_record_wait_and_others_go_on(
+    process: Process, database: Database
+) -> None:
+    process.kafka.closed = True
+    for key, one in (("a", "e1"), ("a", "e2"), ("b", "e3")):
+        await save(process, key, one)
+    await process.records.collection.update_one({"_id": "a"}, {"$set": {"outbox.0.type": "of.another.version"}})
+    process.kafka.closed = False
+    assert await process.outbox.sweep(utc_now(), grace=NOW_GRACE) == 1
+    assert process.keys() == ["e3"]
+    assert len(await marks(database)) == 2
+    await save(process, "a", "e4")
+    assert process.keys() == ["e3"]
+
+
 async def test_an_entry_has_the_names_that_outbox_routers_know(process: Process) -> None:
     await save(process, "a", "e1")
     document = await process.document("a")

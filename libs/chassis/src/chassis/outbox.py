@@ -51,6 +51,12 @@ def entry_to_envelope(entry: Document) -> Envelope[Message]:
     return Envelope[Any](id=entry["_id"], type=entry["type"], data=data, **entry["about"])
 
 
+def _place(mark: Document) -> tuple[str, str, int]:
+    kind, _, rest = str(mark["_id"]).partition("/")
+    record_id, _, revision = rest.rpartition("/")
+    return kind, record_id, int(revision)
+
+
 class Outbox:
     """The pending messages of one service."""
 
@@ -98,6 +104,10 @@ class Outbox:
         except CairnError as error:
             log.warning("messages left to the relay", extra={"record": record_id, "reason": str(error)})
             return False
+        except (KeyError, ValueError):
+            # Kept by another version of Cairn, it may be. Raising would refuse a command that was carried out.
+            log.exception("a message cannot be read as it is kept", extra={"record": record_id})
+            return False
         revisions = {e["revision"] for e in entries}
         self._remember(f"{kind}/{record_id}", max(revisions))
         tidying = asyncio.create_task(self._delete([f"{kind}/{record_id}/{r}" for r in revisions]))
@@ -124,20 +134,28 @@ class Outbox:
     async def sweep(self, now: datetime, *, grace: timedelta = GRACE) -> int:
         """Send what processes that died have left; returns how many marks were settled."""
         marks = [m async for m in self._marks.find({"state": "pending"}).limit(SWEEP_LIMIT)]
-        old = [m for m in marks if now - m["at"] >= grace]
-        settled = [await self._settle(mark, now) for mark in sorted(old, key=lambda m: str(m["_id"]))]
+        records: dict[tuple[str, str], list[Document]] = {}
+        for mark in (m for m in marks if now - m["at"] >= grace):
+            records.setdefault(_place(mark)[:2], []).append(mark)
+        settled = [await self._settle_in_order(left, now) for left in records.values()]
         await self.settle()
         return sum(settled)
 
+    async def _settle_in_order(self, marks: list[Document], now: datetime) -> int:
+        """Settle the marks of one record up to the first that cannot be."""
+        for done, mark in enumerate(sorted(marks, key=lambda m: _place(m)[2])):
+            if not await self._settle(mark, now):
+                return done
+        return len(marks)
+
     async def _settle(self, mark: Document, now: datetime) -> bool:
-        kind, _, rest = str(mark["_id"]).partition("/")
-        record_id, _, revision = rest.rpartition("/")
+        kind, record_id, revision = _place(mark)
         collection = self._watched.get(kind)
         document = await collection.find_one({"_id": record_id}) if collection is not None else None
-        saved = document is not None and document["revision"] >= int(revision)
+        saved = document is not None and document["revision"] >= revision
         if not saved and now - mark["at"] < ABANDONED:
             return False
-        entries = [e for e in document["outbox"] if e["revision"] == int(revision)] if document else []
+        entries = [e for e in document["outbox"] if e["revision"] == revision] if document else []
         if entries:
             return await self.send(kind, record_id, entries)
         await self._marks.delete_one({"_id": mark["_id"]})

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from chassis.ids import utc_now
+from chassis.outbox import entry_to_envelope
 from chassis.telemetry import current_trace
+from contracts.connector import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.envelope import Envelope
 from contracts.messages import Message
 from contracts.scheduler import TaskCancelRequested, TaskRequested
@@ -45,10 +47,11 @@ def work_of(cause: Envelope[Message], *, kind: Kind, work_id: str, pool: str) ->
 
 
 async def request_task(store: Store, bells: Bells, request: Envelope[TaskRequested]) -> None:
-    """Queue a job. Raises `request_too_old`."""
+    """Queue a job; of one that has ended, the end is told once more. Raises `request_too_old`."""
     raise_if_forgotten(request.time, utc_now())
     work = work_of(request, kind=Kind.TASK, work_id=request.data.job_id, pool=request.data.pool)
-    await store.work.add(work)
+    if not await store.work.add(work):
+        await _tell_end_again(store, request.data)
     bells.ring(work.kind.lane)
 
 
@@ -81,3 +84,14 @@ async def request_command(store: Store, bells: Bells, command: Envelope[Message]
         for attempt in await store.attempts_at(work.organization_id, work.id):
             await store.attempts.load(work.organization_id, attempt.id, cause=command)
     bells.ring(work.kind.lane)
+
+
+async def _tell_end_again(store: Store, request: TaskRequested) -> None:
+    """The end of a job is in the last save of its last attempt, which nobody writes any more."""
+    org = request.organization_id
+    ended = [a for a in await store.attempts_at(org, request.job_id) if a.state == "settled"]
+    for attempt in ended[-1:]:
+        record = await store.attempts.load(org, attempt.id)
+        told = [entry_to_envelope(entry).data for entry in record.outbox]
+        endings = [data for data in told if isinstance(data, TaskSucceeded | TaskFailed | TaskCancelled)]
+        await store.attempts.save(record, record.value, events=endings)

@@ -8,11 +8,14 @@ from contracts.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSu
 from contracts.envelope import Envelope
 from contracts.outcomes import CommandOutcome, Problem
 from contracts.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
-from contracts.topics import CONNECTOR_EVENTS, SCHEDULER_COMMANDS, dead_letters
+from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, dead_letters, tasks
 from contracts.values import OrganizationId
+from scheduler.app import open_app
+from scheduler.settings import Settings
 
 from tests.integration.scheduler.conftest import Door
-from tests.support.kafka import Ear, Wire, header
+from tests.support.environment import Corner
+from tests.support.kafka import Ear, Wire, header, open_wire, to_envelope
 from tests.support.waiting import eventually_async
 from tests.unit.scheduler.builder import app, backup, cancel, logged, progressed, run_task, started, told
 
@@ -123,10 +126,11 @@ async def test_a_takeover_fences_the_older_attempt(door: Door, wire: Wire, ear: 
 async def test_a_running_job_is_canceled_when_the_worker_says_so(door: Door, wire: Wire, ear: Ear) -> None:
     job_id = (await queue(wire, ear)).data.job_id
     await wire.publish(started(job_id))
+    await until(door, job_id, status="running")
     asked = await wire.publish(cancel(job_id))
     assert (await outcome(ear, asked.id)).accepted
     await ear.message(TaskCancelRequested, lambda e: e.job_id == job_id)
-    assert (await job_of(door, job_id))["status"] in ("queued", "running")
+    assert (await job_of(door, job_id))["status"] == "running"
     await wire.publish(told(TaskCancelled, job_id, seconds=5))
     job = await until(door, job_id, status="canceled")
     assert job["stopped_at"] == "2026-11-23T12:00:05.000Z"
@@ -134,6 +138,31 @@ async def test_a_running_job_is_canceled_when_the_worker_says_so(door: Door, wir
     problem = (await outcome(ear, again.id)).problem
     assert problem is not None
     assert (problem.code, problem.kind) == ("job_finished", "conflict")
+
+
+async def test_a_queued_job_is_canceled_when_a_worker_says_so(door: Door, wire: Wire, ear: Ear) -> None:
+    job_id = (await queue(wire, ear)).data.job_id
+    asked = await wire.publish(cancel(job_id))
+    assert (await outcome(ear, asked.id)).accepted
+    await ear.message(TaskCancelRequested, lambda e: e.job_id == job_id)
+    assert (await job_of(door, job_id))["status"] == "queued"
+    await wire.publish(told(TaskCancelled, job_id, seconds=5))
+    job = await until(door, job_id, status="canceled")
+    assert (job["started_at"], job["stopped_at"]) == (None, "2026-11-23T12:00:05.000Z")
+    assert "canceled" in await log_of(door, job_id)
+
+
+async def test_a_job_without_news_is_asked_for_again(fresh_corner: Corner) -> None:
+    settings = fresh_corner.settings(Settings, look_seconds=0.1, silence_seconds=0.2)
+    async with open_app(settings), open_wire(settings) as wire, wire.listening(OUTCOMES, tasks()) as ear:
+        job_id = (await queue(wire, ear)).data.job_id
+
+        def asked() -> list[Any]:
+            requests = [to_envelope(r) for r in ear.heard if header(r, "ce_type") == TaskRequested.TYPE]
+            return [r.data for r in requests if r.data.job_id == job_id]  # type: ignore[attr-defined]
+
+        await ear.until(lambda _: len(asked()) >= 3)
+    assert all(request == asked()[0] for request in asked())
 
 
 @pytest.mark.parametrize(

@@ -53,3 +53,12 @@ async def test_organizations_are_apart(roll: JobRoll) -> None:
         await roll.enter(other, job)
     assert await roll.page(other, task_type=None, status=None, limit=9, offset=0) == (0, [])
     assert await roll.page(ORG, task_type=None, status=None, limit=9, offset=0) == (1, [job.id])
+
+
+async def test_unfinished_jobs_of_all_organizations_are_found_oldest_first(roll: JobRoll) -> None:
+    first, second, done, foreign = [queued() for _ in range(4)]
+    for job in (second, done, first):
+        await roll.enter(ORG, job)
+    await roll.enter(OrganizationId("other"), foreign.model_copy(update={"status": "running"}))
+    await roll.enter(ORG, done.model_copy(update={"status": "failed"}))
+    assert await roll.unfinished() == [(ORG, first.id), (ORG, second.id), (OrganizationId("other"), foreign.id)]

@@ -1,14 +1,18 @@
 """The verbs of the scheduler over a store in memory."""
 
+from datetime import timedelta
+
 import pytest
 from chassis.errors import NotFound
 from chassis.records import AlreadyHandled, MemoryRecords
 from contracts.connector import BackupSummary, TaskCancelled, TaskSucceeded
+from contracts.scheduler import TaskRequested
 from contracts.values import JobId, OrganizationId
 from scheduler import usecases
 from scheduler.domain.job import Job
 from scheduler.store import MemoryJobRoll, MemoryLogParts, SchedulerStore, job_keys
 
+from tests.support.memory import MemoryDoor
 from tests.unit.scheduler.builder import NOON, ORG, after, cancel, logged, progressed, run_task, started, told, wrapped
 
 
@@ -150,3 +154,28 @@ async def test_jobs_are_listed_newest_first_and_by_status(world: World) -> None:
     await usecases.note_started(world.store, wrapped(started(ids[1])))
     queued = await usecases.list_jobs(world.store, ORG, task_type="backup", status="queued", limit=1, offset=1)
     assert (queued.total, [j.id for j in queued.items]) == (2, [ids[0]])
+
+
+class TestJobsWithoutNews:
+    async def ask_again(self, world: World, *, minutes: float) -> list[str]:
+        """The jobs asked for again, that long after noon."""
+        door, silence = MemoryDoor("scheduler"), timedelta(minutes=30)
+        await usecases.ask_again(world.store, door, lambda: after(minutes * 60), silence=silence)
+        return [told.job_id for told in door.events(TaskRequested)]
+
+    async def test_a_queued_one_is_asked_for_again(self, world: World) -> None:
+        lost = await world.queued()
+        assert await self.ask_again(world, minutes=29) == []
+        assert await self.ask_again(world, minutes=30) == [lost]
+
+    async def test_a_running_one_is_asked_for_again_once_it_falls_silent(self, world: World) -> None:
+        job_id = await world.queued()
+        await usecases.note_started(world.store, wrapped(started(job_id)))
+        await usecases.note_progress(world.store, wrapped(progressed(job_id, 0.5, seconds=1200)))
+        assert await self.ask_again(world, minutes=40) == []
+        assert await self.ask_again(world, minutes=51) == [job_id]
+
+    async def test_one_that_has_ended_is_left_alone(self, world: World) -> None:
+        job_id = await world.queued()
+        await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, job_id)))
+        assert await self.ask_again(world, minutes=600) == []

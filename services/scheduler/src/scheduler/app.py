@@ -14,6 +14,7 @@ from scheduler.api import build_api
 from scheduler.handlers import ANNOUNCES, LISTENS_TO, register_handlers
 from scheduler.settings import Settings
 from scheduler.store import open_store
+from scheduler.worker import looking
 
 SERVICE = "scheduler"
 
@@ -33,5 +34,8 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     async with open_foundation(settings, SERVICE) as foundation:
         store = await open_store(foundation)
         dispatcher = register_handlers(foundation.dispatcher(), store, utc_now)
-        async with handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES):
+        async with (
+            handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
+            looking(store, foundation.publisher, utc_now, settings),
+        ):
             yield build_api(store, tokens, checks=foundation.checks())

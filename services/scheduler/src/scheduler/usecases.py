@@ -3,11 +3,13 @@
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chassis import names
+from chassis.envelopes import envelope
 from chassis.errors import NotFound
+from chassis.publisher import Publisher
 from chassis.records import Page
 from chassis.telemetry import span
 from contracts.connector import (
@@ -50,8 +52,7 @@ async def run_task(store: SchedulerStore, clock: Clock, command: Envelope[RunTas
     with _span("scheduler.run_task", org, data.job_id):
         record = await store.jobs.load(org, data.job_id, cause=command)
         job = decisions.queue_job(record.value, data, clock())
-        requested = TaskRequested(organization_id=org, job_id=job.id, run_id=job.run_id, task=job.task, pool=job.pool)
-        events = [requested, *_changes(org, None, job, at=job.created_at)]
+        events = [_request(org, job), *_changes(org, None, job, at=job.created_at)]
         await store.save(record, job, events=events, cause=command, result={"run_id": job.run_id, "job_id": job.id})
     log.info("job queued", extra=_ids(org, job))
 
@@ -109,6 +110,20 @@ async def note_lines(store: SchedulerStore, event: Envelope[TaskLogged]) -> None
             await store.log_parts.add(org, data.job_id, part)
 
 
+async def ask_again(store: SchedulerStore, publisher: Publisher, clock: Clock, *, silence: timedelta) -> None:
+    """Ask the workers again for jobs without news, oldest first.
+
+    Who waits or works on goes on as before; who has ended the job says so once more; and a request that was lost is
+    made up for. Nothing is written, so that any number of schedulers may do this.
+    """
+    with span("scheduler.ask_again"):
+        for org, job_id in await store.roll.unfinished():
+            job = await store.jobs.get(org, job_id)
+            if job is not None and decisions.is_silent(job, clock(), silence=silence):
+                await publisher.send(envelope(_request(org, job), service="scheduler"))
+                log.info("job asked for again", extra=_ids(org, job))
+
+
 async def list_jobs(
     store: SchedulerStore,
     org: OrganizationId,
@@ -157,6 +172,10 @@ async def _follow(store: SchedulerStore, event: Envelope[E], decide: Callable[[J
         if job is not before:
             await store.save(record, job, events=_changes(org, before, job, at=data.at), cause=event)
             log.info("job followed", extra=_ids(org, job))
+
+
+def _request(org: OrganizationId, job: Job) -> TaskRequested:
+    return TaskRequested(organization_id=org, job_id=job.id, run_id=job.run_id, task=job.task, pool=job.pool)
 
 
 def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime) -> list[Event]:

@@ -1,6 +1,6 @@
 """What a job is and how it changes."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from chassis.errors import Conflict, Invalid, NotFound
@@ -131,6 +131,14 @@ def require_job(job: Job | None) -> Job:
     if job is None:
         raise NotFound("job_not_found", "There is no such job.")
     return job
+
+
+def is_silent(job: Job, now: datetime, *, silence: timedelta) -> bool:
+    """Whether there should be news of a job and have been none for too long: a message may have been lost."""
+    heard = [job.created_at, job.started_at or job.created_at]
+    if job.progress is not None:
+        heard.append(job.progress.at)
+    return job.status not in FINAL and now - max(heard) >= silence
 
 
 def accepts(job: Job, event: TaskEvent) -> bool:

@@ -75,7 +75,7 @@ class SchedulerStore:
 
     async def find_run(self, org: OrganizationId, run_id: RunId) -> Job | None:
         """The job that a run led to."""
-        found = await self.jobs.find(org, {"run_id": run_id})
+        found = await self.jobs.find(org, {"run_id": run_id}, limit=1)
         return found.items[0] if found.items else None
 
 

@@ -14,6 +14,9 @@ from contracts.values import JobId, OrganizationId
 
 from scheduler.domain.job import Job
 
+UNFINISHED: tuple[JobStatus, ...] = ("queued", "running")
+LOOK_LIMIT = 500
+
 
 class JobRoll(Protocol):
     """Ids of jobs by organization, type and status."""
@@ -31,6 +34,10 @@ class JobRoll(Protocol):
         """How many jobs there are of a type and in a status (None: any), and some of their ids, newest first."""
         ...
 
+    async def unfinished(self) -> list[tuple[OrganizationId, JobId]]:
+        """Jobs of all organizations that are queued or running, oldest first, at most `LOOK_LIMIT` of each."""
+        ...
+
 
 @dataclass(frozen=True)
 class MongoJobRoll:
@@ -39,8 +46,9 @@ class MongoJobRoll:
     collection: Collection
 
     async def setup(self) -> None:
-        """Create the index."""
-        await self.collection.create_index("org")
+        """Create the indexes."""
+        for name in ("org", "status"):
+            await self.collection.create_index(name)
 
     async def enter(self, org: OrganizationId, job: Job) -> None:
         """See `JobRoll`."""
@@ -58,6 +66,14 @@ class MongoJobRoll:
         cursor = self.collection.find(query, {"_id": 1}).sort("_id", -1).skip(offset).limit(limit)
         ids = [JobId(line["_id"]) async for line in cursor]
         return await self.collection.count_documents(query), ids
+
+    async def unfinished(self) -> list[tuple[OrganizationId, JobId]]:
+        """See `JobRoll`."""
+        found: list[tuple[OrganizationId, JobId]] = []
+        for status in UNFINISHED:
+            cursor = self.collection.find({"status": status}, {"org": 1}).sort("_id", 1).limit(LOOK_LIMIT)
+            found += [(OrganizationId(line["org"]), JobId(line["_id"])) async for line in cursor]
+        return found
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,14 @@ class MemoryJobRoll:
         query = {"org": org} | _asked(task_type, status)
         ids = sorted((job_id for job_id, line in self._lines.items() if query.items() <= line.items()), reverse=True)
         return len(ids), ids[offset : offset + limit]
+
+    async def unfinished(self) -> list[tuple[OrganizationId, JobId]]:
+        """See `JobRoll`."""
+        found: list[tuple[OrganizationId, JobId]] = []
+        for status in UNFINISHED:
+            lines = sorted((job_id, line["org"]) for job_id, line in self._lines.items() if line["status"] == status)
+            found += [(org, job_id) for job_id, org in lines[:LOOK_LIMIT]]
+        return found
 
 
 def _taken() -> Conflict:

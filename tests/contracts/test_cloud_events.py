@@ -1,5 +1,6 @@
 """CloudEvents 1.0 on Kafka: binary and structured mode, and what is no CloudEvent."""
 
+import base64
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -90,6 +91,27 @@ def test_structured_mode_is_read(content_type: str) -> None:
 def test_structured_mode_must_be_whole(name: str) -> None:
     with pytest.raises(MalformedMessage):
         receive({"content-type": b"application/cloudevents+json"}, structured(**{name: None}))
+
+
+STRUCTURED = {"content-type": b"application/cloudevents+json"}
+
+
+def test_in_structured_mode_null_is_not_there() -> None:
+    names = ("time", "subject", "correlationid", "causationid", "traceparent", "tracestate", "data_base64")
+    body = structured()[:-1] + b"".join(b', "%s": null' % name.encode() for name in names) + b"}"
+    envelope = receive(STRUCTURED, body)
+    assert (envelope.subject, envelope.correlation_id, envelope.time) == ("inv", "1", RECEIVED)
+    assert (envelope.causation_id, envelope.traceparent, envelope.tracestate) == (None, None, None)
+
+
+def test_in_structured_mode_data_may_be_base64() -> None:
+    assert receive(STRUCTURED, structured(data=None, data_base64=base64.b64encode(BODY).decode())).data == MESSAGE
+
+
+@pytest.mark.parametrize("data", ["%%%", "ü", 1, ["e30="], {}, "e30=", base64.b64encode(b'{"a": "\\u0000"}').decode()])
+def test_base64_that_holds_no_fitting_data_is_malformed(data: object) -> None:
+    with pytest.raises(MalformedMessage):
+        receive(STRUCTURED, structured(data=None, data_base64=data))
 
 
 @pytest.mark.parametrize("version", ["0.3", "2.0", "one"])

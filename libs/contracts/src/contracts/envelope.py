@@ -3,6 +3,7 @@
 Source: CloudEvents 1.0 and its Kafka protocol binding; structured mode is read too, since other platforms send it.
 """
 
+import base64
 import json
 import re
 from collections.abc import Iterable
@@ -18,6 +19,7 @@ Headers = list[tuple[str, bytes]]
 
 JSON = "application/json"
 STRUCTURED = "application/cloudevents"
+_DATA = ("data", "data_base64")
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -85,9 +87,18 @@ def _structured(body: bytes) -> tuple[dict[str, Any], Any]:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise MalformedMessage("the body is not valid JSON") from error
-    if not isinstance(event, dict) or "data" not in event:
-        raise MalformedMessage("a structured CloudEvent needs an object with `data`")
-    return {f"ce_{name}": value for name, value in event.items() if name != "data"}, event["data"]
+    if not isinstance(event, dict) or event.keys().isdisjoint(_DATA):
+        raise MalformedMessage("a structured CloudEvent needs an object with `data` or `data_base64`")
+    # In the JSON format null says that an attribute is not there.
+    found = {f"ce_{name}": value for name, value in event.items() if name not in _DATA and value is not None}
+    return found, event.get("data") if event.get("data_base64") is None else _decoded(event["data_base64"])
+
+
+def _decoded(text: Any) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (TypeError, ValueError) as error:
+        raise MalformedMessage("`data_base64` is not base64") from error
 
 
 def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[str, str], Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from chassis.envelopes import envelope
-from chassis.errors import LostRace
+from chassis.errors import Conflict, LostRace
 from chassis.records import SEEN_KEPT, AlreadyHandled, Record, Records, Search
 from contracts.catalog import CreateInventory, InventoryRemoved
 from contracts.envelope import Envelope
@@ -107,7 +107,7 @@ class RecordsSuite:
         assert (await ground.records.find(OTHER)).items == []
         record = await ground.records.load(OTHER, "a")
         assert record.value is None
-        with pytest.raises(LostRace):
+        with pytest.raises(Conflict, match="id_taken"):
             await ground.records.save(record, Thing(id="a", name="stolen"))
         found = await ground.records.get(ORG, "a")
         assert found is not None

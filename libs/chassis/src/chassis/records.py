@@ -15,7 +15,7 @@ from contracts.values import OrganizationId, Value
 from pydantic import BaseModel, JsonValue
 
 from chassis.envelopes import accepted, envelope, is_command, refused
-from chassis.errors import Invalid, LostRace
+from chassis.errors import CairnError, Conflict, Invalid, LostRace
 from chassis.mongo import Collection, Document, DuplicateKeyError
 from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from chassis.texts import is_storable
@@ -85,7 +85,7 @@ class Records(Protocol[V]):
 
         The next load sees the cause as handled. A `partial` save is one of several that a command needs: the outcome
         comes with the last. A `Problem` as result refuses the command. Raises `LostRace` when somebody saved since
-        the load.
+        the load, `Conflict` when the id is another organization's.
         """
         ...
 
@@ -204,11 +204,18 @@ class MongoRecords(Generic[V]):
             try:
                 await self.collection.insert_one(document)
             except DuplicateKeyError as error:
-                raise LostRace(f"{self.collection.name} {record.id}") from error
+                raise await self._taken(record) from error
             return
         done = await self.collection.replace_one({"_id": record.id, "revision": record.revision}, document)
         if done.matched_count == 0:
             raise LostRace(f"{self.collection.name} {record.id}")
+
+    async def _taken(self, record: Record[V]) -> CairnError:
+        """Why a first save met a document: somebody else's stays for ever, to try again would not help."""
+        found = await self.collection.find_one({"_id": record.id}, {"org": 1})
+        if found and found["org"] != record.organization_id:
+            return id_taken()
+        return LostRace(f"{self.collection.name} {record.id}")
 
     def _value(self, document: Document) -> V | None:
         value = document.get("value")
@@ -258,6 +265,8 @@ class MemoryRecords(Generic[V]):
     ) -> Record[V]:
         """See `Records`."""
         kept = self._kept.get(record.id)
+        if kept and kept.organization_id != record.organization_id:
+            raise id_taken()
         if (kept.revision if kept else 0) != record.revision:
             raise LostRace(record.id)
         messages, seen = messages_of(
@@ -283,6 +292,11 @@ class MemoryRecords(Generic[V]):
         values = [r.value for r in records if r.organization_id == org and r.value is not None]
         chosen = [v for v in values if (where or {}).items() <= dict(self.keys(v)).items() and _matches(v, search)]
         return Page[V](total=len(chosen), items=chosen[offset : offset + limit if limit else None])
+
+
+def id_taken() -> Conflict:
+    """The refusal of an id that another organization uses; says no more than that it cannot be had."""
+    return Conflict("id_taken", "This id cannot be used; choose another.")
 
 
 def raise_if_seen(record: Record[Any], cause: Envelope[Message] | None) -> None:

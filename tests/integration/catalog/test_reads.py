@@ -74,7 +74,7 @@ async def test_other_organizations_see_nothing(stranger: httpx.AsyncClient, inve
     assert (await stranger.get("/internal/inventories")).json() == {"total": 0, "items": []}
 
 
-@pytest.mark.parametrize("query", ["limit=-1", "limit=x", "offset=-1", f"offset={2**40}", "limit=99999"])
+@pytest.mark.parametrize("query", ["limit=-1", "limit=0", "limit=x", "offset=-1", f"offset={2**40}", "limit=99999"])
 async def test_impossible_pages_are_refused(http: httpx.AsyncClient, query: str) -> None:
     answer = await http.get(f"/internal/resources?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")

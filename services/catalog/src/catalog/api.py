@@ -14,7 +14,8 @@ from catalog.store import CatalogStore
 from catalog.usecases import CountedInventory
 
 PAGE = 50
-Limit = Annotated[int, Query(ge=0, le=10_000, description="How many at most; 0: all")]
+MOST = 10_000
+Limit = Annotated[int, Query(ge=1, le=MOST, description=f"How many at most; up to {MOST}")]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="How many to skip")]
 
 

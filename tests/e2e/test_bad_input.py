@@ -10,6 +10,7 @@ from cairn_local.api import Api, ApiProblem
 from tests.e2e.conftest import Directory
 from tests.support.bodies import a_bucket_body, a_resource_body
 from tests.support.s3 import S3Server
+from tests.support.waiting import eventually
 
 
 def problem_of(api: Api, method: str, path: str, **parts: Any) -> ApiProblem:
@@ -102,6 +103,19 @@ def test_wrong_credentials_are_told(api: Api, inventory: str, s3: S3Server) -> N
     report = api.post(f"/connectors/{source}/test")
     assert report["ok"] is False
     assert "wrong-secret" not in json.dumps(report)
+
+
+def test_a_corrected_host_of_a_resource_reaches_the_workers(api: Api, inventory: str, s3: S3Server) -> None:
+    wrong, right = (a_bucket_body("urn:moved", endpoint=host) for host in ("127.0.0.1:9", s3.endpoint))
+    urn_id = api.create_resource(inventory, wrong)
+    source = api.create_connector(
+        "source", name="moved", integration="s3", urn_id=urn_id, fields=s3.fields("documents")
+    )
+    assert api.post(f"/connectors/{source}/test")["ok"] is False
+
+    api.post(f"/inventories/{inventory}/resources/{urn_id}", right)
+
+    eventually(lambda: api.post(f"/connectors/{source}/test")["ok"], deadline_seconds=30)
 
 
 def test_store_faults(api: Api, directory: Directory, tree: Path, tmp_path: Path) -> None:

@@ -45,6 +45,7 @@ async def park(wire: Wire, *keys: str) -> None:
         for key in keys:
             await wire.publish(removed(key))
         odd: Headers = [("odd", b"\xff"), ("odd", b"twice"), ("empty", b""), ("ce_id", b"1")]
+        odd += [("__connect.errors.topic", b"of another"), ("__connect.errors.stage", b"elsewhere")]
         await wire.send(CATALOG_EVENTS, b"\x00\xff", key=b"\xfe", headers=odd)
         await ear.count(len(keys) + 1)
 
@@ -61,6 +62,7 @@ async def test_parked_messages_are_listed_with_their_reasons(wire: Wire) -> None
         ("b", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
     }
     assert [m.reason for m in listed if m.stage == "decode"] == ["a header is not UTF-8"]
+    assert {m.group for m in listed} == {wire.settings.on_kafka("cairn.probe")}
     assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=2)) == 2
     assert await list_parked(wire.settings, CATALOG_COMMANDS, limit=2) == []
     assert await parked_topics(wire.settings) == [CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES]

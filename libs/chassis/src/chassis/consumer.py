@@ -26,7 +26,8 @@ from chassis.telemetry import TraceContext, mark_failed, span
 
 log = logging.getLogger(__name__)
 ERROR_HEADERS = "__connect.errors."
-"""How the headers that a parked message gets begin; Kafka Connect's names."""
+"""How the headers that a parked message gets begin; Kafka Connect's names, and `consumer.group`: who parked it."""
+FIRST_ERROR_HEADER = f"{ERROR_HEADERS}topic"
 
 
 class RetryPolicy(Value):
@@ -145,6 +146,7 @@ class Consumer:
             "topic": record.topic,
             "partition": str(record.partition),
             "offset": str(record.offset),
+            "consumer.group": self._group,
             "stage": stage,
             "exception.class.name": type(error).__name__,
             "exception.message": reason,

@@ -13,7 +13,7 @@ from contracts.envelope import Headers
 from contracts.topics import dead_letters
 from contracts.values import Moment, Value
 
-from chassis.consumer import ERROR_HEADERS
+from chassis.consumer import ERROR_HEADERS, FIRST_ERROR_HEADER
 from chassis.errors import NotFound
 from chassis.lanes import Record
 from chassis.publisher import Publisher
@@ -32,6 +32,7 @@ class ParkedMessage(Value):
     key: str
     type: str
     id: str
+    group: str
     stage: str
     reason: str
 
@@ -65,11 +66,17 @@ async def resend(settings: CommonSettings, publisher: Publisher, topic: str, *, 
     sent = 0
     async with _reading(settings, topic) as reader:
         async for record in _pending(reader, limit):
-            own: Headers = [(k, v) for k, v in record.headers if not k.startswith(ERROR_HEADERS)]
-            await publisher.send_raw(settings.on_kafka(topic), key=record.key, value=record.value, headers=own)
+            headers = _own(record)
+            await publisher.send_raw(settings.on_kafka(topic), key=record.key, value=record.value, headers=headers)
             await reader.commit({TopicPartition(record.topic, record.partition): record.offset + 1})
             sent += 1
     return sent
+
+
+def _own(record: Record) -> Headers:
+    """The headers the message came with: all before the block that parking put at the end."""
+    firsts = [place for place, (name, _) in enumerate(record.headers) if name == FIRST_ERROR_HEADER]
+    return list(record.headers[: firsts[-1]] if firsts else record.headers)
 
 
 @asynccontextmanager
@@ -112,6 +119,7 @@ def _described(record: Record, topic: str) -> ParkedMessage:
         key=(record.key or b"").decode(errors="backslashreplace"),
         type=headers.get("ce_type", ""),
         id=headers.get("ce_id", ""),
+        group=headers.get(f"{ERROR_HEADERS}consumer.group", ""),
         stage=headers.get(f"{ERROR_HEADERS}stage", ""),
         reason=headers.get(f"{ERROR_HEADERS}exception.message", ""),
     )

@@ -17,7 +17,7 @@ from contracts.values import InventoryId, OrganizationId
 
 from tests.support.echo import SERVICE
 from tests.support.environment import Corner
-from tests.support.kafka import Wire, open_wire
+from tests.support.kafka import Wire, open_wire, to_envelope
 from tests.support.processes import Running, running_module
 from tests.support.waiting import eventually_async
 
@@ -142,11 +142,15 @@ async def test_many_kills_under_load_lose_nothing(wire: Wire, echo: Echo) -> Non
     async with wire.listening(CATALOG_EVENTS, OUTCOMES) as ear:
         publishing = asyncio.create_task(publish())
         for kill in range(4):
-            with echo.running() as process, contextlib.suppress(AssertionError):
-                await ear.count(15 * (kill + 1), 5)
+            with echo.running() as process:
+                with contextlib.suppress(AssertionError):
+                    await ear.count(15 * (kill + 1), 5)
                 process.kill()
         await publishing
         with echo.running():
             await ear.until(lambda heard: set(sent) <= {(r.key or b"").decode() for r in heard}, 30)
             await ear.until(lambda heard: {f"i{n:03}" for n in range(120)} <= {(r.key or b"").decode() for r in heard})
+    outcomes = [to_envelope(r) for r in ear.heard if r.topic.endswith(OUTCOMES)]
+    distinct = {(o.id, o.data.command_id, o.data.accepted) for o in outcomes if isinstance(o.data, CommandOutcome)}
+    assert sorted((command, accepted) for _, command, accepted in distinct) == [(one, True) for one in sorted(sent)]
     assert [d["revision"] for d in await echo.documents()] == [1] * 120

@@ -131,6 +131,17 @@ async def test_the_relay_alone_sends_what_was_left_and_never_writes_the_document
     assert await echo.marks() == []
 
 
+async def test_a_relay_that_leaves_messages_says_so(wire: Wire, echo: Echo) -> None:
+    with echo.running(crash_at="saved") as first:
+        await wire.publish(creation("i"))
+        assert await first.ended() == -9
+    async with open_database(wire.settings, SERVICE) as database:
+        await database["inventories"].update_one({"_id": "i"}, {"$set": {"outbox.0.type": "of.another.version"}})
+    with echo.running("relay") as relay:
+        assert await relay.ended() == 1
+    assert "messages_left" in relay.output()
+
+
 async def test_many_kills_under_load_lose_nothing(wire: Wire, echo: Echo) -> None:
     """Killed again and again at arbitrary moments, in the end each command has its outcome and its one document."""
     sent: list[str] = []

@@ -131,6 +131,7 @@ async def test_a_young_mark_is_left_to_its_process(process: Process, database: D
 async def test_a_mark_whose_save_never_came_is_dropped_in_the_end(process: Process, database: Database) -> None:
     await process.outbox.mark(process.records.collection.name, "a", 1)
     assert await process.outbox.sweep(utc_now() + GRACE * 2) == 0
+    assert await process.outbox.left() == 0
     assert await process.outbox.sweep(utc_now() + ABANDONED * 2) == 1
     assert await marks(database) == []
 
@@ -141,9 +142,11 @@ async def test_while_kafka_is_down_the_sweep_keeps_everything(process: Process, 
         await save(process, key, f"e-{key}")
     assert await process.outbox.sweep(utc_now(), grace=NOW_GRACE) == 0
     assert len(await marks(database)) == 3
+    assert await process.outbox.left() == 3
     process.kafka.closed = False
     assert await process.outbox.sweep(utc_now(), grace=NOW_GRACE) == 3
     assert sorted(process.keys()) == ["e-a", "e-b", "e-c"]
+    assert await process.outbox.left() == 0
     assert await marks(database) == []
 
 

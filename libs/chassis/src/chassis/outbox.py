@@ -141,6 +141,11 @@ class Outbox:
         await self.settle()
         return sum(settled)
 
+    async def left(self) -> int:
+        """How many revisions that were saved still have messages to send."""
+        marks = [m async for m in self._marks.find({"state": "pending"}).limit(SWEEP_LIMIT)]
+        return len([m for m in marks if (await self._saved(m))[1]])
+
     async def _settle_in_order(self, marks: list[Document], now: datetime) -> int:
         """Settle the marks of one record up to the first that cannot be."""
         for done, mark in enumerate(sorted(marks, key=lambda m: _place(m)[2])):
@@ -149,17 +154,23 @@ class Outbox:
         return len(marks)
 
     async def _settle(self, mark: Document, now: datetime) -> bool:
-        kind, record_id, revision = _place(mark)
-        collection = self._watched.get(kind)
-        document = await collection.find_one({"_id": record_id}) if collection is not None else None
-        saved = document is not None and document["revision"] >= revision
+        saved, entries = await self._saved(mark)
         if not saved and now - mark["at"] < ABANDONED:
             return False
-        entries = [e for e in document["outbox"] if e["revision"] == revision] if document else []
         if entries:
+            kind, record_id, _ = _place(mark)
             return await self.send(kind, record_id, entries)
         await self._marks.delete_one({"_id": mark["_id"]})
         return True
+
+    async def _saved(self, mark: Document) -> tuple[bool, list[Document]]:
+        """Whether the revision of a mark was saved, and the messages it came with, if it still has them."""
+        kind, record_id, revision = _place(mark)
+        collection = self._watched.get(kind)
+        document = await collection.find_one({"_id": record_id}) if collection is not None else None
+        if document is None:
+            return False, []
+        return document["revision"] >= revision, [e for e in document["outbox"] if e["revision"] == revision]
 
     @asynccontextmanager
     async def sweeping(self, every_seconds: float = 2) -> AsyncIterator[None]:

@@ -14,7 +14,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from chassis.errors import CairnError
+from chassis.errors import CairnError, Unavailable
 from chassis.ids import utc_now
 from chassis.outbox import Outbox
 from chassis.parked import list_parked, parked_topics, resend
@@ -110,7 +110,7 @@ def _arguments(service: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=service)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer HTTP and handle messages until told to stop")
-    commands.add_parser("relay", help="send what the outbox has pending, then end")
+    commands.add_parser("relay", help="send what the outbox has pending, then end; 1 if some is left")
     commands.add_parser("migrate", help="create the indexes, then end")
     parked = commands.add_parser("parked", help="messages that could not be handled")
     actions = parked.add_subparsers(dest="action", required=True)
@@ -139,6 +139,8 @@ async def _relay(settings: S, open_outbox: OpenOutbox[S]) -> None:
     async with open_outbox(settings) as outbox:
         while await outbox.sweep(utc_now(), grace=timedelta(0)):
             pass
+        if left := await outbox.left():
+            raise Unavailable("messages_left", f"Messages of {left} revisions could not be sent; start it again later.")
 
 
 async def _parked(settings: CommonSettings, arguments: argparse.Namespace) -> None:

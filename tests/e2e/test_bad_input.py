@@ -118,6 +118,18 @@ def test_a_corrected_host_of_a_resource_reaches_the_workers(api: Api, inventory:
     eventually(lambda: api.post(f"/connectors/{source}/test")["ok"], deadline_seconds=30)
 
 
+@pytest.mark.parametrize("label", ["x" * 140_000, "a,b", " ", "cairn:x"])
+def test_labels_that_no_restore_point_can_have(
+    api: Api, directory: Directory, tree: Path, tmp_path: Path, label: str
+) -> None:
+    _, source = directory("source", tree)
+    _, store = directory("store", tmp_path / "store")
+    run = {"type": "backup", "origin_id": source, "target_id": store, "config": {"labels": ["fine", label]}}
+    problem = problem_of(api, "POST", "/scheduling/scheduler/run", json=run)
+    assert (problem.status, problem.code) == (400, "options_invalid")
+    assert [fault["field"] for fault in problem.body["fields"]] == ["config.labels.1"]
+
+
 def test_store_faults(api: Api, directory: Directory, tree: Path, tmp_path: Path) -> None:
     _, source = directory("source", tree)
     _, store = directory("store", tmp_path / "store")

@@ -3,7 +3,7 @@
 from typing import cast
 
 from contracts.envelope import Envelope
-from contracts.messages import Command, Event, Message
+from contracts.messages import Command, Message
 from contracts.outcomes import CommandOutcome, Problem
 from contracts.values import CommandId
 from pydantic import JsonValue
@@ -66,6 +66,3 @@ def _outcome(command: Envelope[Message], service: str, outcome: CommandOutcome) 
 def is_command(message: Envelope[Message]) -> bool:
     """Whether somebody waits for an outcome of this message."""
     return isinstance(message.data, Command)
-
-
-__all__ = ["Event", "accepted", "envelope", "is_command", "refused"]

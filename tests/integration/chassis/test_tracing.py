@@ -87,6 +87,8 @@ async def test_spans_carry_the_names_of_the_conventions(traced: Traced, wire: Wi
         assert span.attributes["messaging.operation.type"] == operation
         assert span.attributes["messaging.destination.name"] == topic
         assert span.attributes["cloudevents.event_type"] == CreateInventory.TYPE
+        assert span.attributes["cloudevents.event_spec_version"] == "1.0"
+        assert {"cloudevents.event_source", "cloudevents.event_subject"} <= span.attributes.keys()
     assert send.attributes["messaging.message.id"] == process.attributes["messaging.message.id"]
     assert process.attributes["messaging.consumer.group.name"] == wire.settings.on_kafka("cairn.echo")
     assert process.attributes["messaging.destination.partition.id"].isdigit()

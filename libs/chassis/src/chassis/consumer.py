@@ -22,7 +22,7 @@ from chassis.ids import utc_now
 from chassis.lanes import Pause, Record
 from chassis.mongo import UNREACHABLE, PyMongoError
 from chassis.publisher import Publisher
-from chassis.telemetry import TraceContext, mark_failed, span
+from chassis.telemetry import TraceContext, code_of, event_attributes, mark_failed, span
 
 log = logging.getLogger(__name__)
 ERROR_HEADERS = "__connect.errors."
@@ -55,23 +55,35 @@ class Consumer:
         self._policy = policy or RetryPolicy()
         meter = metrics.get_meter("cairn")
         self._consumed = meter.create_counter(names.METRIC_CONSUMED, "{message}")
+        self._retried = meter.create_counter(names.METRIC_RETRIED, "{message}")
+        self._parked = meter.create_counter(names.METRIC_PARKED, "{message}")
         self._duration = meter.create_histogram(names.METRIC_PROCESS_DURATION, "s")
 
     async def handle(self, record: Record, *, pause: Pause = asyncio.sleep) -> None:
         """Bring one message to its end, with `pause` between tries. Returns when its offset may be committed."""
         started = time.monotonic()
+        kind, error = await self._handle(record, pause)
+        facts = {
+            names.MESSAGING_SYSTEM: "kafka",
+            names.MESSAGING_OPERATION_NAME: "process",
+            names.MESSAGING_DESTINATION: record.topic,
+            names.MESSAGING_GROUP: self._group,
+            names.CLOUDEVENT_TYPE: kind,
+        } | ({names.ERROR_TYPE: code_of(error)} if error else {})
+        self._consumed.add(1, facts)
+        self._duration.record(time.monotonic() - started, facts)
+
+    async def _handle(self, record: Record, pause: Pause) -> tuple[str, Exception | None]:
+        """The type of the message, and the error for which it was given up."""
         try:
             envelope = self._decode(record)
         except Exception as error:  # noqa: BLE001 - whatever a stranger sent, it must not stop the partition
             await self._refuse_malformed(error, pause)
             await self._park(record, stage="decode", error=error)
-            return
-        if envelope is not None:
-            await self._process(record, envelope, pause)
-        outcome = envelope.type if envelope else "skipped"
-        facts = {names.MESSAGING_DESTINATION: record.topic, names.CLOUDEVENT_TYPE: outcome}
-        self._consumed.add(1, facts)
-        self._duration.record(time.monotonic() - started, facts)
+            return "malformed", error
+        if envelope is None:
+            return "skipped", None
+        return envelope.type, await self._process(record, envelope, pause)
 
     def _decode(self, record: Record) -> Envelope[Message] | None:
         found, data = attributes(record.headers, record.value or b"")
@@ -80,7 +92,7 @@ class Consumer:
             return None
         return parse(message, found, data, received=utc_now())
 
-    async def _process(self, record: Record, envelope: Envelope[Message], pause: Pause) -> None:
+    async def _process(self, record: Record, envelope: Envelope[Message], pause: Pause) -> Exception | None:
         with span(
             f"process {record.topic}",
             kind=SpanKind.CONSUMER,
@@ -93,10 +105,7 @@ class Consumer:
                 names.MESSAGING_PARTITION: str(record.partition),
                 names.MESSAGING_OFFSET: record.offset,
                 names.MESSAGING_GROUP: self._group,
-                names.MESSAGING_MESSAGE_ID: envelope.id,
-                names.MESSAGING_CONVERSATION_ID: envelope.correlation_id,
-                names.CLOUDEVENT_ID: envelope.id,
-                names.CLOUDEVENT_TYPE: envelope.type,
+                **event_attributes(envelope),
                 names.ORGANIZATION: envelope.data.organization_id,
             },
         ) as current:
@@ -104,6 +113,7 @@ class Consumer:
             if error is not None:
                 mark_failed(current, error)
                 await self._give_up(record, envelope, error, pause)
+            return error
 
     async def _give_up(self, record: Record, envelope: Envelope[Message], error: Exception, pause: Pause) -> None:
         """Refuse a command, park an event. A command whose outcome is decided keeps it, and is parked if need be."""
@@ -132,11 +142,13 @@ class Consumer:
                 return error
             if time.monotonic() - began > self._policy.patience(error):
                 return error
+            self._retried.add(1, {names.MESSAGING_GROUP: self._group, names.ERROR_TYPE: code_of(error)})
             await pause(max(seconds, error.retry_after_seconds))
             seconds = min(seconds * 2, self._policy.longest_pause_seconds)
 
     async def _park(self, record: Record, *, stage: str, error: Exception) -> None:
         reason = _reason(error)
+        self._parked.add(1, {names.MESSAGING_DESTINATION: record.topic, names.MESSAGING_GROUP: self._group})
         log.error(
             "message parked",
             extra={"topic": record.topic, "partition": record.partition, "offset": record.offset, "reason": reason},

@@ -17,9 +17,8 @@ from opentelemetry.trace import SpanKind
 from chassis import names
 from chassis.errors import Unavailable
 from chassis.settings import CommonSettings
-from chassis.telemetry import TraceContext, current_trace, span
+from chassis.telemetry import TraceContext, current_trace, event_attributes, span
 
-MAX_REQUEST_BYTES = 1_000_000
 MAX_PARKED_BYTES = 2_000_000
 PING_SECONDS = 2
 
@@ -59,11 +58,9 @@ class KafkaPublisher:
             names.MESSAGING_OPERATION_NAME: "send",
             names.MESSAGING_OPERATION_TYPE: "send",
             names.MESSAGING_DESTINATION: topic,
-            names.MESSAGING_MESSAGE_ID: envelope.id,
-            names.MESSAGING_CONVERSATION_ID: envelope.correlation_id,
+            **event_attributes(envelope),
             names.MESSAGING_KEY: envelope.data.key,
             names.MESSAGING_BODY_SIZE: len(body),
-            names.CLOUDEVENT_TYPE: envelope.type,
         }
         parent = TraceContext(traceparent=envelope.traceparent, tracestate=envelope.tracestate)
         with span(f"send {topic}", kind=SpanKind.PRODUCER, parent=parent, attributes=attributes):

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
+from contracts.envelope import Envelope
+from contracts.messages import Message
 from contracts.values import Value
 from opentelemetry import context, metrics, propagate, trace
 from opentelemetry.sdk.metrics import MeterProvider
@@ -153,9 +155,27 @@ def span(
 
 def mark_failed(current: Span, error: BaseException) -> None:
     """Let a span tell that its work failed, by the code or type of the error, never its text."""
-    code = error.code if isinstance(error, CairnError) else type(error).__name__
+    code = code_of(error)
     current.set_attribute(names.ERROR_TYPE, code)
     current.set_status(Status(StatusCode.ERROR, code))
+
+
+def code_of(error: BaseException) -> str:
+    """What telemetry calls an error: its code or type, never its text."""
+    return error.code if isinstance(error, CairnError) else type(error).__name__
+
+
+def event_attributes(envelope: Envelope[Message]) -> dict[str, str | int | float | bool]:
+    """What a span says of a message."""
+    return {
+        names.MESSAGING_MESSAGE_ID: envelope.id,
+        names.MESSAGING_CONVERSATION_ID: envelope.correlation_id,
+        names.CLOUDEVENT_ID: envelope.id,
+        names.CLOUDEVENT_SOURCE: envelope.source,
+        names.CLOUDEVENT_TYPE: envelope.type,
+        names.CLOUDEVENT_SUBJECT: envelope.subject,
+        names.CLOUDEVENT_VERSION: "1.0",
+    }
 
 
 def _carrier(parent: TraceContext) -> dict[str, str]:

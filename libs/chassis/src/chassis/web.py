@@ -147,7 +147,15 @@ class Edge:
                 if not started:
                     await problem_response(unexpected(), instance=scope["path"], status=500)(scope, receive, watch)
             self._describe(current, scope, status)
-        self._duration.record(time.monotonic() - began, {names.HTTP_METHOD: scope["method"], names.HTTP_STATUS: status})
+        self._duration.record(time.monotonic() - began, self._facts(scope, status))
+
+    def _facts(self, scope: Scope, status: int) -> dict[str, str | int]:
+        facts: dict[str, str | int] = {names.HTTP_METHOD: scope["method"], names.HTTP_STATUS: status}
+        if route := getattr(scope.get("route"), "path", None):
+            facts[names.HTTP_ROUTE] = route
+        if status >= 500:
+            facts[names.ERROR_TYPE] = str(status)
+        return facts
 
     def _describe(self, current: trace.Span, scope: Scope, status: int) -> None:
         route = getattr(scope.get("route"), "path", None)

@@ -118,9 +118,14 @@ class Api:
         return str(self.post("/scheduling/scheduler/run", body | ({"config": config} if config else {}))["id"])
 
     def wait_for_run(
-        self, run_id: str, *, deadline_seconds: float = 120, watch: Callable[[Json], None] | None = None
+        self,
+        run_id: str,
+        *,
+        deadline_seconds: float = 120,
+        pause_seconds: float = POLL_SECONDS,
+        watch: Callable[[Json], None] | None = None,
     ) -> Json:
-        """The job of a run once it is over. Raises TimeoutError past the deadline."""
+        """The job of a run once it is over, asked for after every pause. Raises TimeoutError past the deadline."""
         until = time.monotonic() + deadline_seconds
         while time.monotonic() < until:
             job = self.get(f"/scheduling/scheduler/run/{run_id}").get("job")
@@ -128,7 +133,7 @@ class Api:
                 watch(self.get(f"/scheduling/jobs/{job['id']}"))
             if job and job.get("stopped_at"):
                 return dict(job)
-            time.sleep(POLL_SECONDS)
+            time.sleep(pause_seconds)
         raise TimeoutError(f"run {run_id} was not over in time")
 
     def job_log(self, job_id: str) -> str:

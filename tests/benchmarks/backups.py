@@ -23,7 +23,7 @@ def backup_overhead(ground: Ground) -> Result:
     return Result(
         "backup_overhead", median(through), "s", "ratio >= 0.95", peer="restic backup", peer_value=median(by_hand),
         detail=f"{PAIRS} pairs after one uncounted, each of the two first in every other pair; "
-        f"pair by pair {', '.join(f'{r:.2f}' for r in ratios)}; from the request until the restore point can be browsed",
+        f"pair by pair {', '.join(f'{r:.2f}' for r in ratios)}; from asking until it can be browsed",
     )  # fmt: skip
 
 

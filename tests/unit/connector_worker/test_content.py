@@ -47,7 +47,7 @@ async def shelf() -> AsyncIterator[Shelf]:
     builder.change(FileKind.PACK, pack, 20)
     tags = ["cairn:org=org", "cairn:location=/srv/link"]
     tree = builder.tree(file_node("file", [*first, *second], 200_000))
-    snapshot_id = builder.snapshot(tree, paths=["/work/mount"], tags=tags)
+    snapshot_id = builder.snapshot(tree, paths=["/mnt/copy"], tags=tags)
     await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
     openings: list[str] = []
 
@@ -113,7 +113,7 @@ async def test_a_path_may_begin_with_the_root_of_the_source(shelf: Shelf, path: 
     await content.close()
 
 
-@pytest.mark.parametrize("path", [b"/work/mount/file", b"/srv/linkfile", b"/srv/link/other", b"/srv/link/file/x"])
+@pytest.mark.parametrize("path", [b"/mnt/copy/file", b"/srv/linkfile", b"/srv/link/other", b"/srv/link/file/x"])
 async def test_no_other_place_leads_to_a_file(shelf: Shelf, path: bytes) -> None:
     with pytest.raises(PathNotFound):
         await shelf.opened(path=path)

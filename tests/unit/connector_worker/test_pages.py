@@ -7,6 +7,7 @@ import msgspec
 import pytest
 import zstandard
 from connector.repository import Directory, Entry, Totals
+from connector.repository.structs import ExtendedAttribute
 from connector.usecases import pages
 from connector.usecases.pages import PAGE_BYTES_MAX, PageMaker
 from contracts.restore_index import PAGE_ENTRIES, DirectoriesListed, DirectoryPage
@@ -14,6 +15,7 @@ from contracts.values import AppId, OrganizationId
 
 CHILD = hashlib.sha256(b"child").hexdigest()
 ROOT = hashlib.sha256(b"root").hexdigest()
+FURTHER = [None, None, None, None]
 
 
 def rows(page: DirectoryPage) -> list[list[object]]:
@@ -38,9 +40,9 @@ def test_an_entry_says_all_that_the_contract_names_in_its_order() -> None:
 
     tail = [1, 2, 3, "u", "g"]
     assert rows(page) == [
-        [b"a\xff", "file", 7, 1_500_000_000, 0o100644, None, None, *tail, None],
-        [b"b", "dir", 42, 0, 0o40755, bytes.fromhex(CHILD), None, *tail, 3],
-        [b"c", "symlink", 0, 0, 0o120777, None, b"/x", *tail, None],
+        [b"a\xff", "file", 7, 1_500_000_000, 0o100644, None, None, *tail, None, *FURTHER],
+        [b"b", "dir", 42, 0, 0o40755, bytes.fromhex(CHILD), None, *tail, 3, *FURTHER],
+        [b"c", "symlink", 0, 0, 0o120777, None, b"/x", *tail, None, *FURTHER],
     ]
     assert (page.page, page.pages, page.count, page.total) == (0, 1, 3, 3)
     assert page.totals.model_dump() == {"files": 5, "directories": 2, "bytes": 49}
@@ -53,7 +55,25 @@ def test_a_directory_met_before_gives_its_totals_to_its_parent() -> None:
     (page,) = maker.pages(Directory(ROOT, [Entry(quoted_name="d", type="dir", subtree=CHILD)], Totals(1, 1, 9)))
 
     assert rows(page)[0][2] == 9
-    assert rows(page)[0][-1] == 1
+    assert rows(page)[0][12] == 1
+
+
+def test_an_entry_tells_its_content_its_other_times_and_its_attributes() -> None:
+    attributes = (ExtendedAttribute("user.a", b"1"), ExtendedAttribute("user.long", b"x" * 1025))
+    times = {"mtime": "1970-01-01T00:00:01Z", "ctime": "1970-01-01T00:00:01.5Z", "atime": "1970-01-01T00:00:00Z"}
+    entries = [
+        file("one", content=(CHILD,), extended_attributes=attributes, **times),
+        file("two", content=(CHILD, ROOT)),
+        file("two-again", content=(ROOT, CHILD)),
+    ]
+
+    (page,) = PageMaker().pages(Directory(ROOT, entries, Totals(3, 0, 0)))
+
+    one, two, again = (row[13:] for row in rows(page))
+    named = [[b"user.a", b"1", 1], [b"user.long", None, 1025]]
+    assert one == [bytes.fromhex(CHILD)[:8], 500_000_000, -1_000_000_000, named]
+    assert two[1:] == [None, None, None]
+    assert len({one[0], two[0], again[0]}) == 3
 
 
 def test_an_empty_directory_has_one_empty_page() -> None:

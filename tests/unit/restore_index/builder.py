@@ -26,6 +26,7 @@ from contracts.values import AppId, OrganizationId, SnapshotId, TreeId
 ORG = OrganizationId("org")
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 MTIME_NS = 1_795_435_200_123_456_789
+_NONE = (None, 0, 0, None)
 M = TypeVar("M", bound=Message)
 
 
@@ -36,8 +37,19 @@ class Link:
     target: bytes
 
 
-Node = int | Link | Mapping[bytes, "Node"]
-"""A file of so many bytes, a link, or a directory."""
+@dataclass(frozen=True)
+class File:
+    """A file; files with equal `content` have the same bytes."""
+
+    size: int
+    content: bytes | None = None
+    mtime_ns: int = MTIME_NS
+    mode: int = 0o100640
+    attributes: tuple[tuple[bytes, bytes | None, int], ...] | None = None
+
+
+Node = int | File | Link | Mapping[bytes, "Node"]
+"""A file of so many bytes (one told by its size from others), a file, a link, or a directory."""
 
 
 @dataclass
@@ -65,13 +77,16 @@ class Tree:
     def _row(self, name: bytes, node: Node) -> tuple[list[Any], Totals]:
         owner = [1000, 1000, 1, "me", "us"]
         if isinstance(node, int):
-            row = [name, "file", node, MTIME_NS, 0o100640, None, None, *owner, None]
-            return row, Totals(files=1, directories=0, bytes=node)
+            node = File(node, node.to_bytes(8) if node else None)
+        if isinstance(node, File):
+            further = [node.content and node.content.rjust(8, b"\0"), 2_000_000, 0, node.attributes]
+            row = [name, "file", node.size, node.mtime_ns, node.mode, None, None, *owner, None, *further]
+            return row, Totals(files=1, directories=0, bytes=node.size)
         if isinstance(node, Link):
-            row = [name, "symlink", 0, MTIME_NS, 0o120777, None, node.target, *owner, None]
+            row = [name, "symlink", 0, MTIME_NS, 0o120777, None, node.target, *owner, None, None, 0, 0, None]
             return row, Totals(files=1, directories=0, bytes=0)
         tree_id, below = self._list(node)
-        row = [name, "dir", below.bytes, MTIME_NS, 0o040755, bytes.fromhex(tree_id), None, *owner, below.files]
+        row = [name, "dir", below.bytes, MTIME_NS, 0o040755, bytes.fromhex(tree_id), None, *owner, below.files, *_NONE]
         return row, Totals(files=below.files, directories=below.directories + 1, bytes=below.bytes)
 
 

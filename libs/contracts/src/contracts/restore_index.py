@@ -44,7 +44,10 @@ class DirectoryPage(Value):
     `entries` is zstd over a MessagePack array with one array per entry, in this order: name (bytes), type (`file`,
     `dir`, `symlink`, `dev`, `chardev`, `fifo`, `socket`, `irregular`), size (bytes; of a directory: the bytes below
     it), mtime (nanoseconds since the epoch), POSIX mode, subtree id (32 bytes, or nil), link target (bytes, or nil),
-    uid, gid, number of hard links, user, group, and - of a directory - the files below it (else nil).
+    uid, gid, number of hard links, user, group, of a directory the files below it (else nil). Then, missing in pages of
+    older workers: of a file with content 8 bytes that tell it from other contents of the same store (else nil), ctime
+    and atime in nanoseconds after mtime (or nil), and extended attributes (or nil), each an array of name (bytes),
+    value (bytes; nil if longer than 1 KiB) and length of the value.
     """
 
     tree_id: TreeId = Field(description="Hash of the directory's content, 64 hex digits")

@@ -86,8 +86,15 @@ class Snapshot(msgspec.Struct, frozen=True):
         return time_ns(self.time)
 
 
+class ExtendedAttribute(msgspec.Struct, frozen=True, gc=False):
+    """One extended attribute of a node."""
+
+    name: str
+    value: bytes | None = None
+
+
 class Entry(msgspec.Struct, frozen=True, gc=False):
-    """What a listing shows of a node, and nothing else."""
+    """What a listing tells of a node: `content` holds the ids of a file's blobs in order, `subtree` that of a tree."""
 
     quoted_name: str = msgspec.field(name="name")
     type: str
@@ -102,6 +109,10 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     user: str = ""
     group: str = ""
     links: int = 0
+    atime: str = ""
+    ctime: str = ""
+    content: tuple[str, ...] | None = None
+    extended_attributes: tuple[ExtendedAttribute, ...] | None = None
 
     @property
     def name(self) -> bytes:
@@ -119,6 +130,16 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         return time_ns(self.mtime)
 
     @property
+    def atime_ns(self) -> int | None:
+        """Time of the last access, in nanoseconds since 1970 (UTC); None where it was not kept."""
+        return time_ns(self.atime) if self.atime else None
+
+    @property
+    def ctime_ns(self) -> int | None:
+        """Time of the last change of metadata, in nanoseconds since 1970 (UTC); None where it was not kept."""
+        return time_ns(self.ctime) if self.ctime else None
+
+    @property
     def st_mode(self) -> int:
         """Type and permission bits as POSIX has them."""
         return posix_mode(self.type, self.mode)
@@ -129,38 +150,16 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
         return self.linktarget.encode() if self.linktarget_raw is None else self.linktarget_raw
 
 
-class ExtendedAttribute(msgspec.Struct, frozen=True, gc=False):
-    """One extended attribute of a node."""
-
-    name: str
-    value: bytes | None = None
-
-
 class Node(Entry, frozen=True, gc=False):
     """Everything known about one file, directory, link or device.
 
-    `type` is one of file, dir, symlink, dev, chardev, fifo, socket, irregular. `content` holds the ids of a file's
-    blobs in order, `subtree` the id of a directory's tree.
+    `type` is one of file, dir, symlink, dev, chardev, fifo, socket, irregular.
     """
 
-    atime: str = "1970-01-01T00:00:00Z"
-    ctime: str = "1970-01-01T00:00:00Z"
     inode: int = 0
     device_id: int = 0
     device: int = 0
-    content: tuple[str, ...] | None = None
-    extended_attributes: tuple[ExtendedAttribute, ...] | None = None
     error: str = ""
-
-    @property
-    def atime_ns(self) -> int:
-        """Time of the last access, in nanoseconds since 1970 (UTC)."""
-        return time_ns(self.atime)
-
-    @property
-    def ctime_ns(self) -> int:
-        """Time of the last change of metadata, in nanoseconds since 1970 (UTC)."""
-        return time_ns(self.ctime)
 
 
 class Tree(msgspec.Struct, frozen=True):

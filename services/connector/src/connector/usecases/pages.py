@@ -3,6 +3,7 @@
 The form of an entry is that of `contracts.restore_index.DirectoryPage`.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from operator import itemgetter
@@ -15,8 +16,14 @@ from contracts.values import TreeId
 from connector.repository import Directory, Entry
 from connector.repository import Totals as Below
 
-Row = tuple[bytes, str, int, int, int, bytes | None, bytes | None, int, int, int, str, str, int | None]
+Attributes = list[tuple[bytes, bytes | None, int]]
+Row = tuple[
+    bytes, str, int, int, int, bytes | None, bytes | None, int, int, int, str, str, int | None,
+    bytes | None, int | None, int | None, Attributes | None,
+]  # fmt: skip
 PAGE_BYTES_MAX = 500_000
+ATTRIBUTE_BYTES_MAX = 1024
+_CONTENT_BYTES = 8
 _NOTHING = Below(0, 0, 0)
 _by_name = itemgetter(0)
 
@@ -75,5 +82,30 @@ class PageMaker:
             subtree = bytes.fromhex(entry.subtree) if entry.subtree else None
         elif entry.type == "symlink":
             target = entry.link_target
+        mtime_ns = entry.mtime_ns
         owner = (entry.uid, entry.gid, entry.links, entry.user, entry.group)
-        return (entry.name, entry.type, size, entry.mtime_ns, entry.st_mode, subtree, target, *owner, files)
+        times = (_since(mtime_ns, entry.ctime_ns), _since(mtime_ns, entry.atime_ns))
+        return (
+            entry.name, entry.type, size, mtime_ns, entry.st_mode, subtree, target, *owner, files,
+            _digest(entry.content), *times, _attributes(entry),
+        )  # fmt: skip
+
+
+def _since(mtime_ns: int, moment_ns: int | None) -> int | None:
+    return None if moment_ns is None else moment_ns - mtime_ns
+
+
+def _digest(content: tuple[str, ...] | None) -> bytes | None:
+    """What tells the content of a file from others: of one blob its own id, of more a hash over their ids."""
+    if not content:
+        return None
+    if len(content) == 1:
+        return bytes.fromhex(content[0][: 2 * _CONTENT_BYTES])
+    return hashlib.sha256("".join(content).encode()).digest()[:_CONTENT_BYTES]
+
+
+def _attributes(entry: Entry) -> Attributes | None:
+    if not entry.extended_attributes:
+        return None
+    values = [(each.name.encode(), each.value or b"") for each in entry.extended_attributes]
+    return [(name, value if len(value) <= ATTRIBUTE_BYTES_MAX else None, len(value)) for name, value in values]

@@ -7,10 +7,10 @@ from chassis.errors import CairnError, Conflict, NotFound
 from chassis.records import MemoryRecords
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId, SnapshotId
-from restore_index import usecases
 from restore_index.domain.listing import Part
 from restore_index.domain.points import Point
 from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Store, point_keys
+from restore_index.usecases import browsing, finding, keeping
 
 from tests.unit.restore_index.builder import (
     ORG,
@@ -49,13 +49,13 @@ class World:
 
     async def hold(self, point: RestorePoint, tree: Tree) -> None:
         """Let a restore point be created, listed and opened."""
-        await usecases.note_created(self.store, wrapped(created(point)))
+        await keeping.note_created(self.store, wrapped(created(point)))
         for event in directories(point.store_id, tree.pages, each=2):
-            await usecases.keep_directories(self.store, wrapped(event))
-        await usecases.open_restore_point(self.store, wrapped(listed(point)))
+            await keeping.keep_directories(self.store, wrapped(event))
+        await keeping.open_restore_point(self.store, wrapped(listed(point)))
 
     async def browse(self, point: RestorePoint, path: bytes, *, limit: int = 1000, cursor: str | None = None) -> Part:
-        _, part = await usecases.list_files(self.store, ORG, point.snapshot_id, path=path, limit=limit, cursor=cursor)
+        _, part = await browsing.list_files(self.store, ORG, point.snapshot_id, path=path, limit=limit, cursor=cursor)
         return part
 
     async def names(self, point: RestorePoint, path: bytes) -> list[str]:
@@ -76,13 +76,13 @@ async def point(world: World) -> RestorePoint:
 
 async def test_a_restore_point_is_there_once_it_is_created_and_open_once_it_is_listed(world: World) -> None:
     told = a_point(new_store(), TREE)
-    await usecases.note_created(world.store, wrapped(created(told)))
-    first = await usecases.get_point(world.store, ORG, told.snapshot_id)
+    await keeping.note_created(world.store, wrapped(created(told)))
+    first = await finding.get_point(world.store, ORG, told.snapshot_id)
     assert (first.browsable, first.totals) == (False, None)
     with pytest.raises(CairnError, match="restore_point_not_browsable"):
         await world.browse(told, b"/")
     await world.hold(told, TREE)
-    opened = await usecases.get_point(world.store, ORG, told.snapshot_id)
+    opened = await finding.get_point(world.store, ORG, told.snapshot_id)
     assert (opened.browsable, opened.totals) == (True, TREE.totals)
     assert [type(e.data).__name__ for e in world.points.published] == ["RestorePointBrowsable"]
 
@@ -90,47 +90,47 @@ async def test_a_restore_point_is_there_once_it_is_created_and_open_once_it_is_l
 async def test_a_listing_that_comes_before_the_news_is_enough(world: World) -> None:
     told = a_point(new_store(), TREE)
     for event in directories(told.store_id, TREE.pages):
-        await usecases.keep_directories(world.store, wrapped(event))
-    await usecases.open_restore_point(world.store, wrapped(listed(told)))
-    await usecases.note_created(world.store, wrapped(created(told)))
-    assert (await usecases.get_point(world.store, ORG, told.snapshot_id)).browsable
+        await keeping.keep_directories(world.store, wrapped(event))
+    await keeping.open_restore_point(world.store, wrapped(listed(told)))
+    await keeping.note_created(world.store, wrapped(created(told)))
+    assert (await finding.get_point(world.store, ORG, told.snapshot_id)).browsable
 
 
 async def test_a_restore_point_whose_directories_were_lost_is_not_opened(world: World) -> None:
     told = a_point(new_store(), TREE)
     with pytest.raises(Conflict, match="directories_missing"):
-        await usecases.open_restore_point(world.store, wrapped(listed(told)))
+        await keeping.open_restore_point(world.store, wrapped(listed(told)))
     with pytest.raises(NotFound, match="snapshot_not_found"):
-        await usecases.get_point(world.store, ORG, told.snapshot_id)
+        await finding.get_point(world.store, ORG, told.snapshot_id)
 
 
 async def test_what_is_removed_stays_removed_whatever_arrives_late(world: World, point: RestorePoint) -> None:
     unheard = a_point(point.store_id, TREE)
     for told in (point, unheard):
-        await usecases.note_removed(world.store, wrapped(removed(told)))
-        await usecases.note_removed(world.store, wrapped(removed(told)))
-        await usecases.note_created(world.store, wrapped(created(told)))
-        await usecases.open_restore_point(world.store, wrapped(listed(told)))
+        await keeping.note_removed(world.store, wrapped(removed(told)))
+        await keeping.note_removed(world.store, wrapped(removed(told)))
+        await keeping.note_created(world.store, wrapped(created(told)))
+        await keeping.open_restore_point(world.store, wrapped(listed(told)))
         with pytest.raises(NotFound, match="snapshot_not_found"):
-            await usecases.get_point(world.store, ORG, told.snapshot_id)
+            await finding.get_point(world.store, ORG, told.snapshot_id)
 
 
 async def test_restore_points_are_listed_newest_first_by_store(world: World) -> None:
     store, other = new_store(), new_store()
     points = [a_point(store, TREE, age_minutes=age) for age in (5, 1, 9)]
     for told in (*points, a_point(other, TREE, age_minutes=3)):
-        await usecases.note_created(world.store, wrapped(created(told)))
-    of_store = [p.restore_point for p in await usecases.list_points(world.store, ORG, store)]
+        await keeping.note_created(world.store, wrapped(created(told)))
+    of_store = [p.restore_point for p in await finding.list_points(world.store, ORG, store)]
     assert of_store == [points[1], points[0], points[2]]
-    assert len(await usecases.list_points(world.store, ORG, None)) == 4
-    assert await usecases.list_points(world.store, OTHER, store) == []
-    assert await usecases.list_points(world.store, ORG, AppId("odd")) == []
+    assert len(await finding.list_points(world.store, ORG, None)) == 4
+    assert await finding.list_points(world.store, OTHER, store) == []
+    assert await finding.list_points(world.store, ORG, AppId("odd")) == []
 
 
 async def test_two_stores_may_hold_the_same_restore_point(world: World, point: RestorePoint) -> None:
     twin = point.model_copy(update={"store_id": new_store()})
-    await usecases.note_created(world.store, wrapped(created(twin)))
-    found = await usecases.get_point(world.store, ORG, point.snapshot_id)
+    await keeping.note_created(world.store, wrapped(created(twin)))
+    found = await finding.get_point(world.store, ORG, point.snapshot_id)
     assert (found.restore_point.store_id, found.browsable) == (point.store_id, True)
 
 
@@ -140,18 +140,18 @@ async def test_the_newest_store_is_the_likeliest_to_be_there_still(world: World)
     for store in (old, new):
         await world.hold(told.model_copy(update={"store_id": store}), TREE)
     unlisted_twin = told.model_copy(update={"store_id": unlisted})
-    await usecases.note_created(world.store, wrapped(created(unlisted_twin)))
-    same = await usecases.list_same(world.store, ORG, told.snapshot_id)
+    await keeping.note_created(world.store, wrapped(created(unlisted_twin)))
+    same = await finding.list_same(world.store, ORG, told.snapshot_id)
     assert [p.restore_point.store_id for p in same] == [new, old, unlisted]
-    assert (await usecases.get_point(world.store, ORG, told.snapshot_id)) == same[0]
-    assert await usecases.list_same(world.store, OTHER, told.snapshot_id) == []
+    assert (await finding.get_point(world.store, ORG, told.snapshot_id)) == same[0]
+    assert await finding.list_same(world.store, OTHER, told.snapshot_id) == []
 
 
 async def test_another_organization_finds_nothing(world: World, point: RestorePoint) -> None:
     with pytest.raises(NotFound, match="snapshot_not_found"):
-        await usecases.get_point(world.store, OTHER, point.snapshot_id)
+        await finding.get_point(world.store, OTHER, point.snapshot_id)
     with pytest.raises(NotFound, match="snapshot_not_found"):
-        await usecases.list_files(world.store, OTHER, point.snapshot_id, path=b"/", limit=1, cursor=None)
+        await browsing.list_files(world.store, OTHER, point.snapshot_id, path=b"/", limit=1, cursor=None)
 
 
 @pytest.mark.parametrize("path", [b"/", b"/srv/data"])
@@ -162,7 +162,7 @@ async def test_the_root_is_the_root_of_the_source(world: World, point: RestorePo
 
 async def test_a_path_may_begin_with_the_place_on_the_source(world: World, point: RestorePoint) -> None:
     assert await world.names(point, b"/srv/data/docs") == ["empty", "link", "note.txt"]
-    shown, _ = await usecases.list_files(
+    shown, _ = await browsing.list_files(
         world.store, ORG, point.snapshot_id, path=b"/srv/data/docs/", limit=1, cursor=None
     )
     assert shown == "/docs"
@@ -227,4 +227,4 @@ async def test_a_cursor_is_good_for_its_directory_only(world: World, point: Rest
 
 async def test_an_unknown_restore_point_is_not_found(world: World) -> None:
     with pytest.raises(NotFound, match="snapshot_not_found"):
-        await usecases.get_point(world.store, ORG, SnapshotId("nope"))
+        await finding.get_point(world.store, ORG, SnapshotId("nope"))

@@ -1,0 +1,23 @@
+"""The door for reads of other processes."""
+
+from collections.abc import Mapping
+
+from chassis.tokens import Tokens
+from chassis.web import Check, build_internal_api
+from fastapi import FastAPI
+
+from restore_index.api.directories import directories_router
+from restore_index.api.files import files_router
+from restore_index.api.points import points_router
+from restore_index.store import Store
+
+POINTS = "/internal/restore-points"
+
+
+def build_api(store: Store, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
+    """The internal HTTP API of the restore index."""
+    app = build_internal_api("Cairn restore index", checks=checks)
+    app.include_router(points_router(store, tokens), prefix=POINTS)
+    app.include_router(files_router(store, tokens), prefix=POINTS)
+    app.include_router(directories_router(store, tokens), prefix="/internal/directories")
+    return app

@@ -1,0 +1,32 @@
+"""What is known of a store's directories."""
+
+from typing import Annotated
+
+from chassis.tokens import Caller, Tokens
+from chassis.web import caller_reader
+from contracts.values import AppId, Value
+from fastapi import APIRouter, Depends, Response
+from pydantic import Field
+
+from restore_index.api.answers import json_response
+from restore_index.store import Store
+from restore_index.usecases import keeping
+
+
+class KnownQuestion(Value):
+    """Which of these directories of a store need not be sent?"""
+
+    store_id: AppId
+    tree_ids: tuple[str, ...] = Field(max_length=5000)
+
+
+def directories_router(store: Store, tokens: Tokens) -> APIRouter:
+    """Routes about directories of a store."""
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.post("/known")
+    async def known_directories(question: KnownQuestion, caller: Annotated[Caller, Depends(read)]) -> Response:
+        known = await keeping.known_directories(store, caller.organization_id, question.store_id, question.tree_ids)
+        return json_response({"known": known})
+
+    return routes

@@ -1,0 +1,40 @@
+"""The files in a restore point."""
+
+from typing import Annotated
+
+from chassis.tokens import Caller, Tokens
+from chassis.web import caller_reader
+from contracts.values import SnapshotId
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from restore_index.api.answers import json_response, read_path
+from restore_index.store import Store
+from restore_index.usecases import browsing
+
+FILES_LIMIT_MOST = 1000
+Limit = Annotated[int, Query(ge=1, description=f"How many at most; {FILES_LIMIT_MOST} even if more are asked for")]
+
+
+def files_router(store: Store, tokens: Tokens) -> APIRouter:
+    """Routes of the files in a restore point."""
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("/{snapshot_id}/files")
+    async def list_files(
+        request: Request,
+        snapshot_id: SnapshotId,
+        caller: Annotated[Caller, Depends(read)],
+        limit: Limit = 100,
+        cursor: str | None = None,
+    ) -> Response:
+        path, part = await browsing.list_files(
+            store,
+            caller.organization_id,
+            snapshot_id,
+            path=read_path(request.scope["query_string"]),
+            limit=min(limit, FILES_LIMIT_MOST),
+            cursor=cursor,
+        )
+        return json_response({"path": path, **part._asdict()})
+
+    return routes

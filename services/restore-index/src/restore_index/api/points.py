@@ -1,0 +1,36 @@
+"""Restore points."""
+
+from typing import Annotated, Any
+
+from chassis.tokens import Caller, Tokens
+from chassis.web import caller_reader
+from contracts.values import AppId, SnapshotId
+from fastapi import APIRouter, Depends
+
+from restore_index.api.answers import show_point
+from restore_index.store import Store
+from restore_index.usecases import finding
+
+
+def points_router(store: Store, tokens: Tokens) -> APIRouter:
+    """Routes of restore points."""
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("")
+    async def list_points(
+        caller: Annotated[Caller, Depends(read)],
+        store_id: AppId | None = None,
+        snapshot_id: SnapshotId | None = None,
+    ) -> dict[str, Any]:
+        org = caller.organization_id
+        if snapshot_id is not None:
+            found = await finding.list_same(store, org, snapshot_id)
+        else:
+            found = await finding.list_points(store, org, store_id)
+        return {"items": [show_point(point) for point in found]}
+
+    @routes.get("/{snapshot_id}")
+    async def get_point(snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read)]) -> dict[str, Any]:
+        return show_point(await finding.get_point(store, caller.organization_id, snapshot_id))
+
+    return routes

@@ -1,0 +1,76 @@
+"""Keeping what workers tell: restore points, and directories that were not known before."""
+
+import logging
+from collections.abc import Sequence
+
+from chassis.telemetry import span
+from contracts.connector import RestorePointCreated, RestorePointRemoved
+from contracts.envelope import Envelope
+from contracts.restore_index import DirectoriesListed, RestorePointBrowsable, RestorePointListed
+from contracts.values import AppId, OrganizationId
+
+from restore_index.domain import points
+from restore_index.domain.entries import Below
+from restore_index.domain.points import Point
+from restore_index.store import Store, point_id
+from restore_index.usecases.traces import extra, ids
+
+log = logging.getLogger(__name__)
+
+
+async def keep_directories(store: Store, event: Envelope[DirectoriesListed]) -> None:
+    """Keep directories that were not known before."""
+    data = event.data
+    with span("restore-index.keep_directories", attributes=ids(data.organization_id, data.store_id)):
+        await store.directories.add(data.organization_id, data.store_id, data.directories)
+
+
+async def note_created(store: Store, event: Envelope[RestorePointCreated]) -> None:
+    """There is a restore point. One that was removed stays removed, whatever arrives late."""
+    data, told = event.data, event.data.restore_point
+    with span("restore-index.note_created", attributes=ids(data.organization_id, data.store_id)):
+        record = await store.points.load(data.organization_id, point_id(data.store_id, told.snapshot_id), cause=event)
+        if record.value is None and record.revision > 0:
+            return
+        point = points.note_point(record.value, told)
+        if point != record.value:
+            await store.points.save(record, point, cause=event)
+            log.info("restore point noted", extra=extra(data.store_id, told.snapshot_id))
+
+
+async def note_removed(store: Store, event: Envelope[RestorePointRemoved]) -> None:
+    """A restore point is gone; also when nobody has heard of it yet."""
+    data = event.data
+    with span("restore-index.note_removed", attributes=ids(data.organization_id, data.store_id)):
+        record = await store.points.load(data.organization_id, point_id(data.store_id, data.snapshot_id), cause=event)
+        if record.value is not None or record.revision == 0:
+            await store.points.save(record, None, cause=event)
+            log.info("restore point removed", extra=extra(data.store_id, data.snapshot_id))
+
+
+async def open_restore_point(store: Store, event: Envelope[RestorePointListed]) -> None:
+    """All directories of a restore point have been sent: it can be browsed from now on.
+
+    Raises `Conflict` (`directories_missing`) when its root is not known.
+    """
+    data, org, told = event.data, event.data.organization_id, event.data.restore_point
+    with span("restore-index.open_restore_point", attributes=ids(org, data.store_id)):
+        record = await store.points.load(org, point_id(data.store_id, told.snapshot_id), cause=event)
+        if (record.value is None and record.revision > 0) or (record.value and record.value.browsable):
+            return
+        root = await store.directories.get(org, data.store_id, told.tree_id)
+        totals = points.measure(told, root.totals if root else None)
+        point = Point(restore_point=told, browsable=True, totals=totals)
+        browsable = RestorePointBrowsable(
+            organization_id=org, store_id=data.store_id, snapshot_id=told.snapshot_id, totals=totals
+        )
+        await store.points.save(record, point, events=[browsable], cause=event)
+    log.info("restore point can be browsed", extra=extra(data.store_id, told.snapshot_id))
+
+
+async def known_directories(
+    store: Store, org: OrganizationId, store_id: AppId, tree_ids: Sequence[str]
+) -> dict[str, Below]:
+    """Which directories need not be sent again: they are known to the last leaf."""
+    with span("restore-index.known_directories", attributes=ids(org, store_id)):
+        return await store.directories.known(org, store_id, tree_ids)

@@ -1,0 +1,14 @@
+"""What spans and log lines say of a store and its restore points."""
+
+from chassis import names
+from contracts.values import OrganizationId
+
+
+def ids(org: OrganizationId, store_id: str) -> dict[str, str | int | float | bool]:
+    """Attributes of a span."""
+    return {names.ORGANIZATION: org, names.STORE: store_id}
+
+
+def extra(store_id: str, snapshot_id: str) -> dict[str, str]:
+    """Fields of a log line."""
+    return {"store_id": store_id, "snapshot_id": snapshot_id}

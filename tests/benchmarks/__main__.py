@@ -6,13 +6,14 @@ import os
 import platform as machine
 import tempfile
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import psutil
 
 from tests.benchmarks import backups, platform, restore_points
 from tests.benchmarks.ground import Ground, open_ground
+from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
 from tests.support.infra import find_restic
 
@@ -21,16 +22,28 @@ OUTPUT = Path(__file__).parents[2] / "build" / "bench.json"
 
 def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
     """All benchmarks by name, in the order they run."""
-    big = cache(lambda: restore_points.BigRestorePoint(ground))
+    big = cache(lambda: restore_points.IndexedStore(ground, "big", entries=1_000_000))
+    smaller = {
+        label: cache(partial(restore_points.IndexedStore, ground, f"tree{label}", entries=entries))
+        for label, entries in (("_10k", 10_000), ("_100k", 100_000))
+    }
     return {
         "cold_start": lambda: platform.cold_start(ground),
         "idle_memory": lambda: platform.idle_memory(ground),
         "command_outcome": lambda: platform.command_outcome(ground),
         "backup_overhead": lambda: backups.backup_overhead(ground),
+        **{f"index_cold{of}": partial(_on, smaller[of], restore_points.index_cold, of) for of in smaller},
         "index_cold": lambda: restore_points.index_cold(big()),
+        **{f"browse_directory{of}": partial(_on, smaller[of], restore_points.browse_directory, of) for of in smaller},
         "browse_directory": lambda: restore_points.browse_directory(big()),
         "first_byte": lambda: restore_points.first_byte(big()),
+        "index_incremental": lambda: restore_points.index_incremental(big()),
+        "index_growth": lambda: restore_points.index_growth(ground),
     }
+
+
+def _on(store: Callable[[], IndexedStore], benchmark: Callable[..., Result], label: str) -> Result:
+    return benchmark(store(), label=label)
 
 
 def main() -> None:

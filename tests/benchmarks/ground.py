@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bson.raw_bson import RawBSONDocument
 from cairn_local.api import Api
+from pymongo import MongoClient
 
 from tests.support.bodies import a_resource_body
 from tests.support.environment import platform_environment
@@ -71,6 +73,24 @@ class Ground:
         command = [str(self.restic), "-r", str(repository), *arguments]
         subprocess.run(command, env=environment, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
 
+    def back_up_by_hand(self, repository: Path, tree: Path) -> str:
+        """Back a tree up with restic alone; the id of the new snapshot."""
+        environment = {**os.environ, "RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(self.root / "restic-cache")}
+        command = [str(self.restic), "-r", str(repository), "backup", ".", "--json", "--quiet"]
+        done = subprocess.run(command, env=environment, cwd=tree, check=True, capture_output=True)
+        return str(json.loads(done.stdout.splitlines()[-1])["snapshot_id"])
+
+    def index_documents(self, store_id: str) -> tuple[int, int]:
+        """How many documents the restore index keeps of a store, and their bytes."""
+        count = size = 0
+        with MongoClient[RawBSONDocument](self.status()["mongodb_uri"], document_class=RawBSONDocument) as client:
+            database = client["cairn_restore_index"]
+            for name in database.list_collection_names():
+                for document in database[name].find({}):
+                    if str(document["_id"]).startswith(store_id):
+                        count, size = count + 1, size + len(document.raw)
+        return count, size
+
     def connector(self, api: Api, kind: str, path: Path) -> str:
         """A new directory app."""
         inventory = api.create_inventory(f"bench-{path.name}")
@@ -106,6 +126,15 @@ def make_many_files(root: Path, *, entries: int, per_directory: int = 99) -> lis
                 if m % 50 == 0:
                     file.write(chance.randbytes(1024))
     return directories
+
+
+def change_files(root: Path, *, share: float, seed: int) -> int:
+    """Rewrite a share of the files that `make_many_files` made, chosen anew by each seed; how many."""
+    files = sorted(root.rglob("*.dat"))
+    chosen = random.Random(seed).sample(files, max(1, round(len(files) * share)))
+    for file in chosen:
+        file.write_bytes(f"changed in round {seed}: {file.name}".encode())
+    return len(chosen)
 
 
 def make_random_files(root: Path, *, files: int, total_bytes: int) -> None:

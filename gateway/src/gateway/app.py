@@ -1,13 +1,14 @@
 """The composition root: builds everything from settings, opens and closes it."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-import httpx
 from chassis.client import ServiceClient, open_http
 from chassis.errors import TemporaryError
 from chassis.foundation import Foundation, open_foundation
+from chassis.http import Http
 from chassis.outbox import Outbox
 from chassis.outcomes import Commands, open_commands
 from chassis.sealing import Sealer
@@ -130,18 +131,20 @@ def _addresses(settings: Settings) -> dict[str, str]:
     }
 
 
-def _owners(settings: Settings, http: httpx.AsyncClient) -> Owners:
+def _owners(settings: Settings, http: Http) -> Owners:
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
     return Owners(**{name: ServiceClient(url, http=http, tokens=tokens) for name, url in _addresses(settings).items()})
 
 
-def _service_checks(settings: Settings, http: httpx.AsyncClient) -> dict[str, Check]:
+def _service_checks(settings: Settings, http: Http) -> dict[str, Check]:
     return {name: _reaches(http, url) for name, url in _addresses(settings).items()}
 
 
-def _reaches(http: httpx.AsyncClient, url: str) -> Check:
+def _reaches(http: Http, url: str) -> Check:
     async def check() -> None:
-        answer = await http.get(f"{url.rstrip('/')}/health/ready", timeout=CHECK_TIMEOUT_SECONDS)
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+            async with http.stream("GET", f"{url.rstrip('/')}/health/ready", headers={}) as answer:
+                await answer.aread()
         if answer.status_code >= 400:
             raise TemporaryError("service_not_ready", f"{url} is not ready.")
 

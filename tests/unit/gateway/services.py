@@ -1,10 +1,13 @@
 """The services behind the gateway, as answers to its questions. Nothing listens anywhere."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 from chassis.client import ServiceClient
+from chassis.http import Answer as Streamed
+from chassis.http import Http
 from chassis.tokens import Tokens
 from chassis.web import PROBLEM_JSON
 from gateway.usecases.owners import Owners
@@ -12,9 +15,30 @@ from gateway.usecases.owners import Owners
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
+class Told(Http):
+    """Answers as told."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self._answer = answer
+
+    @asynccontextmanager
+    async def stream(
+        self, method: str, url: str, *, headers: Mapping[str, str], content: bytes = b""
+    ) -> AsyncIterator[Streamed]:
+        """See `Http`."""
+        sent = httpx.Headers(headers, encoding="latin-1")
+        response = self._answer(httpx.Request(method, url, headers=sent, content=content))
+        yield Streamed(response.status_code, dict(response.headers), _whole(response.content))
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
 def owners_of(answer: Answer) -> Owners:
     """All services, each answering as told."""
-    http = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    http = Told(answer)
     service = ServiceClient("http://service", http=http, tokens=Tokens(bytes(32), audience="cairn-internal"))
     return Owners(service, service, service, service, service)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-import httpx
+from chassis.http import Answer
 from chassis.web import FILE_REFUSALS, problem_response
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -22,7 +22,7 @@ _TOLD = (
     "cache-control",
 )
 _TOLD_OF_REFUSALS = ("content-range", "accept-ranges", "etag")
-OpenStream = Callable[[], AbstractAsyncContextManager[httpx.Response]]
+OpenStream = Callable[[], AbstractAsyncContextManager[Answer]]
 
 
 class PassThrough(Response):
@@ -46,13 +46,13 @@ class PassThrough(Response):
             await _until_gone(_pump(answer, send), receive)
 
 
-def _refusal(answer: httpx.Response, path: str) -> Response:
+def _refusal(answer: Answer, path: str) -> Response:
     response = problem_response(FILE_REFUSALS[answer.status_code], instance=path, status=answer.status_code)
     response.headers.update({n: answer.headers[n] for n in _TOLD_OF_REFUSALS if n in answer.headers})
     return response
 
 
-async def _pump(answer: httpx.Response, send: Send) -> None:
+async def _pump(answer: Answer, send: Send) -> None:
     async for chunk in answer.aiter_raw():
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

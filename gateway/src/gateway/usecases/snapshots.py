@@ -5,8 +5,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from urllib.parse import quote, quote_from_bytes
 
-import httpx
 from chassis.errors import CairnError
+from chassis.http import Answer
 from chassis.telemetry import span
 from chassis.web import FILE_REFUSALS
 
@@ -37,7 +37,7 @@ class Snapshots:
     @asynccontextmanager
     async def content(
         self, who: Visitor, snapshot_id: str, path: bytes, *, method: str, headers: Mapping[str, str]
-    ) -> AsyncIterator[httpx.Response]:
+    ) -> AsyncIterator[Answer]:
         """One file, as the worker streams it; a 412 or 416 comes as what it is.
 
         Stores may share a repository: the first one that can be read is used.
@@ -58,7 +58,7 @@ class Snapshots:
 
     def _stream(
         self, who: Visitor, point: KnownRestorePoint, path: bytes, *, method: str, headers: Mapping[str, str]
-    ) -> AbstractAsyncContextManager[httpx.Response]:
+    ) -> AbstractAsyncContextManager[Answer]:
         place = f"/internal/stores/{quote(point.store_id, safe='')}/snapshots/{quote(point.snapshot_id, safe='')}"
         return self.owners.connector.stream(
             f"{place}/content?path={quote_from_bytes(path, safe='')}",

@@ -11,5 +11,5 @@ class Settings(CommonSettings):
         default=64 << 20, ge=0, description="Packed directories kept in memory for browsing, in bytes"
     )
     known_directories_kept: int = Field(
-        default=250_000, ge=0, description="Directories whose ids are kept in memory, about 230 bytes each"
+        default=2_000_000, ge=0, description="Directories whose ids are kept in memory, about 61 bytes each"
     )

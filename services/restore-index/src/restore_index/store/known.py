@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from chassis.digests import DIGEST_BYTES, DigestTable
 from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.values import OrganizationId
@@ -27,7 +28,7 @@ _RECORD = struct.Struct(">32sQQQ")
 class _Ledger:
     """What is known of one store. `totals` is None when it is too much to be kept in memory."""
 
-    totals: dict[bytes, bytes] | None = field(default_factory=dict)
+    totals: DigestTable | None = field(default_factory=lambda: DigestTable(_SUMS.size))
     batches: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -118,7 +119,8 @@ class KnownDirectories:
             return
         packed = bytes(batch["known"])
         for start in range(0, len(packed), _RECORD.size):
-            ledger.totals[packed[start : start + 32]] = packed[start + 32 : start + _RECORD.size]
+            middle = start + DIGEST_BYTES
+            ledger.totals.put(packed[start:middle], packed[middle : start + _RECORD.size])
         if len(ledger.totals) > self._kept:
             ledger.totals = None
 

@@ -1,0 +1,70 @@
+"""A table of values by 32-byte hashes, for millions of them: little more memory than what is in it."""
+
+from collections.abc import Iterator
+
+DIGEST_BYTES = 32
+_PER_BUCKET = 32
+
+
+class DigestTable:
+    """Values of one size by hashes; about 5 bytes are needed beside each. Not for several threads at once.
+
+    Records lie side by side in buckets, chosen by the first bits of the hash; when buckets have on average 32 records
+    each is split in two. Hashes must be evenly spread, as those of SHA-256 are.
+    """
+
+    def __init__(self, value_bytes: int) -> None:
+        self._size = DIGEST_BYTES + value_bytes
+        self._shift = 32
+        self._buckets = [b""]
+        self._count = 0
+
+    def __len__(self) -> int:
+        return self._count
+
+    def get(self, digest: bytes) -> bytes | None:
+        """The value kept for a hash; None also for what is no hash."""
+        bucket = self._buckets[self._number(digest)]
+        start = self._find(bucket, digest)
+        return None if start is None else bucket[start + DIGEST_BYTES : start + self._size]
+
+    def put(self, digest: bytes, value: bytes) -> None:
+        """Keep a value for a hash; one that is there stays. Raises `ValueError` for other sizes than were agreed."""
+        if len(digest) != DIGEST_BYTES or len(digest) + len(value) != self._size:
+            raise ValueError("a hash or value of another size")
+        number = self._number(digest)
+        bucket = self._buckets[number]
+        if self._find(bucket, digest) is not None:
+            return
+        self._buckets[number] = bucket + digest + value
+        self._count += 1
+        if self._count > _PER_BUCKET * len(self._buckets):
+            self._split()
+
+    def records(self) -> Iterator[tuple[bytes, bytes]]:
+        """All hashes and values, in no certain order."""
+        for bucket in self._buckets:
+            for start in range(0, len(bucket), self._size):
+                yield bucket[start : start + DIGEST_BYTES], bucket[start + DIGEST_BYTES : start + self._size]
+
+    def _number(self, digest: bytes) -> int:
+        return int.from_bytes(digest[:4].ljust(4, b"\0")) >> self._shift
+
+    def _find(self, bucket: bytes, digest: bytes) -> int | None:
+        if len(digest) != DIGEST_BYTES:
+            return None
+        start = bucket.find(digest)
+        while start % self._size and start >= 0:
+            start = bucket.find(digest, start + 1)
+        return start if start >= 0 else None
+
+    def _split(self) -> None:
+        """One bucket after the other, so that there is never room for two tables."""
+        self._shift -= 1
+        halves: list[bytes] = []
+        for number, bucket in enumerate(self._buckets):
+            self._buckets[number] = b""
+            records = [bucket[start : start + self._size] for start in range(0, len(bucket), self._size)]
+            for half in (2 * number, 2 * number + 1):
+                halves.append(b"".join(record for record in records if self._number(record) == half))
+        self._buckets = halves

@@ -1,0 +1,63 @@
+"""A table of values by hashes, small enough for millions."""
+
+import hashlib
+import random
+import tracemalloc
+
+import pytest
+from chassis.digests import DigestTable
+
+
+def hashed(number: int) -> bytes:
+    return hashlib.sha256(str(number).encode()).digest()
+
+
+def test_what_was_put_is_found_and_nothing_else() -> None:
+    table = DigestTable(8)
+    for number in range(5000):
+        table.put(hashed(number), number.to_bytes(8))
+    assert len(table) == 5000
+    assert all(table.get(hashed(number)) == number.to_bytes(8) for number in range(5000))
+    assert table.get(hashed(5000)) is None
+    assert dict(table.records()) == {hashed(number): number.to_bytes(8) for number in range(5000)}
+
+
+def test_what_is_there_stays() -> None:
+    table = DigestTable(1)
+    table.put(hashed(1), b"a")
+    table.put(hashed(1), b"b")
+    assert (len(table), table.get(hashed(1))) == (1, b"a")
+
+
+@pytest.mark.parametrize("odd", [b"", b"abc", bytes(31), bytes(33), bytes(64)])
+def test_what_is_no_hash_is_not_found_and_not_taken(odd: bytes) -> None:
+    table = DigestTable(1)
+    table.put(bytes(32), b"\0")
+    assert table.get(odd) is None
+    with pytest.raises(ValueError, match="another size"):
+        table.put(odd, b"\0")
+
+
+def test_a_hash_that_appears_across_two_records_is_not_one_of_them() -> None:
+    table, chance = DigestTable(8), random.Random(1)
+    records = [(bytes(4) + chance.randbytes(28), bytes(8)) for _ in range(30)]
+    for digest, value in records:
+        table.put(digest, value)
+    row = b"".join(digest + value for digest, value in records)
+    across = row[32:64]
+    assert across[:4] == bytes(4)
+    assert table.get(across) is None
+    table.put(across, b"\1" * 8)
+    assert table.get(across) == b"\1" * 8
+
+
+def test_a_record_takes_little_more_than_its_bytes() -> None:
+    table, chance = DigestTable(24), random.Random(2)
+    tracemalloc.start()
+    try:
+        for _ in range(20_000):
+            table.put(chance.randbytes(32), bytes(24))
+        used, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert used / 20_000 < 62

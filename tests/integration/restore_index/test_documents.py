@@ -34,6 +34,12 @@ async def test_documents_come_back_as_they_were(documents: Documents) -> None:
         assert await documents.get(nothing) is None
 
 
+async def test_a_large_field_can_be_left_where_it_is(documents: Documents) -> None:
+    await documents.insert_new(document(1, told="something"))
+    assert await documents.get("d/1", without="blob") == {"_id": "d/1", "told": "something"}
+    assert await documents.get("d/2", without="blob") is None
+
+
 async def test_what_is_there_stays_and_the_rest_is_added(documents: Documents) -> None:
     await documents.insert([document(n, told="first") for n in (2, 5, 8)])
     await documents.insert([document(n, told="second") for n in range(10)])

@@ -102,6 +102,15 @@ async def test_a_directory_with_a_lost_page_is_refused(world: World) -> None:
     assert await world.directories.known(ORG, store, [pages[0].tree_id]) == {}
 
 
+async def test_pages_that_were_cut_in_two_ways_make_no_directory(world: World) -> None:
+    store, names = new_store(), {f"{i:02}".encode(): 1 for i in range(10)}
+    by_four, by_five = Tree(names, page_entries=4).pages, Tree(names, page_entries=5).pages
+    await world.directories.add(ORG, store, by_four[:2])
+    last = by_five[-1].model_copy(update={"page": 2, "pages": 3})
+    with pytest.raises(Conflict, match="its pages hold 13 of 10 entries"):
+        await world.directories.add(ORG, store, [last])
+
+
 async def test_a_directory_is_refused_while_one_below_it_has_not_arrived(world: World) -> None:
     store, (lost, *others) = new_store(), TREE.pages
     with pytest.raises(Conflict, match="directory_incomplete"):
@@ -159,9 +168,9 @@ class Counting(MemoryDocuments):
         super().__init__()
         self.read: list[str] = []
 
-    async def get(self, document_id: str) -> Document | None:
+    async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         self.read.append(document_id)
-        return await super().get(document_id)
+        return await super().get(document_id, without=without)
 
 
 async def test_of_a_store_too_large_for_memory_little_is_read_and_more_can_be_added() -> None:

@@ -61,7 +61,7 @@ class Directories:
         Raises `Invalid` (`page_damaged`) or `Conflict` (`directory_incomplete`: something below it or one of its pages
         has never arrived).
         """
-        insides = [look_into(page) for page in pages]
+        insides = await asyncio.to_thread(lambda: [look_into(page) for page in pages])
         asked = {p.tree_id for p in pages}.union(*(inside.subtrees for inside in insides))
         known = (await self.known(org, store_id, asked)).keys()
         batch = _Batch()
@@ -139,11 +139,16 @@ class Directories:
         """The document that says that all pages of a directory are there."""
         name = f"{store_id}/{last.tree_id}"
         first_names: list[bytes] = []
+        count = 0
         for numbers in _chunks(last.pages):
-            found = await asyncio.gather(*(self._documents.get(f"{name}#{number}") for number in numbers))
-            if not all(found):
+            asked = (self._documents.get(f"{name}#{number}", without="entries") for number in numbers)
+            found = [document for document in await asyncio.gather(*asked) if document]
+            if len(found) < len(numbers):
                 raise _incomplete(last, "some of its pages have not arrived")
-            first_names += [document["first_names"][0] for document in found if document]
+            first_names += [document["first_names"][0] for document in found]
+            count += sum(document["count"] for document in found)
+        if count != last.total:
+            raise _incomplete(last, f"its pages hold {count} of {last.total} entries")
         return {**_document(org, name, last), "first_names": first_names}
 
 

@@ -23,8 +23,8 @@ class Documents(Protocol):
         """Keep a document; False when its `_id` is taken."""
         ...
 
-    async def get(self, document_id: str) -> Document | None:
-        """One document."""
+    async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
+        """One document; `without` names a large field to be left out."""
         ...
 
 
@@ -54,9 +54,11 @@ class MongoDocuments:
             return False
         return True
 
-    async def get(self, document_id: str) -> Document | None:
+    async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         """See `Documents`."""
-        return await self.collection.find_one({"_id": document_id}) if is_storable(document_id) else None
+        if not is_storable(document_id):
+            return None
+        return await self.collection.find_one({"_id": document_id}, {without: False} if without else None)
 
 
 _DUPLICATE = 11000
@@ -77,6 +79,7 @@ class MemoryDocuments:
         """See `Documents`."""
         return self.kept.setdefault(document["_id"], document) is document
 
-    async def get(self, document_id: str) -> Document | None:
+    async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         """See `Documents`."""
-        return self.kept.get(document_id)
+        found = self.kept.get(document_id)
+        return {k: v for k, v in found.items() if k != without} if found and without else found

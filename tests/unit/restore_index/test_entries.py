@@ -7,10 +7,10 @@ import pytest
 import zstandard
 from chassis.errors import Invalid
 from contracts.restore_index import DirectoryPage
-from restore_index.domain.entries import Entry, find_entry, look_into, page_with, unpack
+from restore_index.domain.entries import Entry, find_entry, look_into, page_with, read_row, unpack, unpack_rows
 from restore_index.domain.listing import START, Place, read_cursor, show_entry, show_time, write_cursor
 
-from tests.unit.restore_index.builder import MTIME_NS, Link, Tree, page
+from tests.unit.restore_index.builder import MTIME_NS, File, Link, Tree, page
 
 TREE = "ab" * 32
 ROW = [b"a", "file", 1, MTIME_NS, 0o100644, None, None, 0, 0, 1, "", "", None]
@@ -51,6 +51,21 @@ def test_a_page_comes_back_as_it_was_packed() -> None:
 def test_a_page_that_is_not_what_it_says_is_refused(damaged: DirectoryPage) -> None:
     with pytest.raises(Invalid, match="page_damaged"):
         look_into(damaged)
+
+
+def test_rows_are_read_one_by_one_with_all_that_was_told() -> None:
+    told = File(5, b"12345678", attributes=((b"user.a", None, 2000),))
+    [row] = unpack_rows(Tree({b"a": told}).pages[0].entries)
+    entry = read_row(row)
+    assert (entry.name, entry.user, entry.content, entry.ctime_since) == (b"a", "me", b"12345678", 2_000_000)
+    assert entry.attributes == ((b"user.a", None, 2000),)
+
+
+def test_rows_of_older_workers_are_read_without_what_they_do_not_tell() -> None:
+    [row] = unpack_rows(page(TREE, [ROW]).entries)
+    assert (read_row(row).name, read_row(row).content, read_row(row).attributes) == (b"a", None, None)
+    with pytest.raises(Invalid, match="page_damaged"):
+        read_row(b"\xc0")
 
 
 def test_an_entry_is_found_by_its_name() -> None:

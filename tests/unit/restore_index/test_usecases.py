@@ -4,12 +4,9 @@ from typing import Any
 
 import pytest
 from chassis.errors import CairnError, Conflict, NotFound
-from chassis.records import MemoryRecords
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId, SnapshotId
 from restore_index.domain.listing import Part
-from restore_index.domain.points import Point
-from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Store, point_keys
 from restore_index.usecases import browsing, finding, keeping
 
 from tests.unit.restore_index.builder import (
@@ -24,6 +21,7 @@ from tests.unit.restore_index.builder import (
     removed,
     wrapped,
 )
+from tests.unit.restore_index.world import World
 
 OTHER = OrganizationId("other")
 ODD = [b"line\nbreak", b"caf\xe9", b"quo\"te's", b"n" * 255, b"..hidden", b"a b+c%41", b"\\xff", b"\xff", b" "]
@@ -37,29 +35,6 @@ TREE = Tree(
     },
     page_entries=100,
 )
-
-
-class World:
-    """A restore index in memory."""
-
-    def __init__(self) -> None:
-        self.points = MemoryRecords(Point, keys=point_keys)
-        known = KnownDirectories(MemoryDocuments(), kept_in_memory=1000)
-        self.store = Store(self.points, Directories(MemoryDocuments(), known, cache_bytes=1 << 20))
-
-    async def hold(self, point: RestorePoint, tree: Tree) -> None:
-        """Let a restore point be created, listed and opened."""
-        await keeping.note_created(self.store, wrapped(created(point)))
-        for event in directories(point.store_id, tree.pages, each=2):
-            await keeping.keep_directories(self.store, wrapped(event))
-        await keeping.open_restore_point(self.store, wrapped(listed(point)))
-
-    async def browse(self, point: RestorePoint, path: bytes, *, limit: int = 1000, cursor: str | None = None) -> Part:
-        _, part = await browsing.list_files(self.store, ORG, point.snapshot_id, path=path, limit=limit, cursor=cursor)
-        return part
-
-    async def names(self, point: RestorePoint, path: bytes) -> list[str]:
-        return [item["name"] for item in (await self.browse(point, path)).items]
 
 
 @pytest.fixture
@@ -125,6 +100,16 @@ async def test_restore_points_are_listed_newest_first_by_store(world: World) -> 
     assert len(await finding.list_points(world.store, ORG, None)) == 4
     assert await finding.list_points(world.store, OTHER, store) == []
     assert await finding.list_points(world.store, ORG, AppId("odd")) == []
+
+
+async def test_restore_points_of_a_source_are_found_in_all_stores(world: World) -> None:
+    source = AppId("source")
+    points = [a_point(new_store(), TREE, source_id=source) for _ in range(2)]
+    for told in (*points, a_point(new_store(), TREE), a_point(new_store(), TREE, source_id="another")):
+        await keeping.note_created(world.store, wrapped(created(told)))
+    found = await world.store.points_from(ORG, source)
+    assert {p.restore_point.snapshot_id for p in found} == {p.snapshot_id for p in points}
+    assert await world.store.points_from(OTHER, source) == []
 
 
 async def test_two_stores_may_hold_the_same_restore_point(world: World, point: RestorePoint) -> None:

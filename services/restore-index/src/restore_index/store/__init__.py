@@ -30,7 +30,8 @@ __all__ = [
 
 def point_keys(point: Point) -> Keys:
     """What queries for restore points lead with."""
-    return {"store_id": point.restore_point.store_id, "snapshot_id": point.restore_point.snapshot_id}
+    told = point.restore_point
+    return {"store_id": told.store_id, "snapshot_id": told.snapshot_id, "source_id": told.source_id or ""}
 
 
 def point_id(store_id: AppId, snapshot_id: str) -> str:
@@ -54,12 +55,20 @@ class Store:
         """The restore points with an id: one for each store through which its repository is used."""
         return (await self.points.find(org, {"snapshot_id": snapshot_id})).items
 
+    async def points_from(self, org: OrganizationId, source_id: AppId) -> list[Point]:
+        """The restore points of a source in all stores, in no certain order."""
+        return (await self.points.find(org, {"source_id": source_id})).items
+
 
 async def open_store(foundation: Foundation, settings: Settings) -> Store:
     """The store in MongoDB, with its indexes made."""
     database = foundation.database
     points = MongoRecords(
-        database["restore_points"], Point, foundation.outbox, keys=point_keys, indexed=("store_id", "snapshot_id")
+        database["restore_points"],
+        Point,
+        foundation.outbox,
+        keys=point_keys,
+        indexed=("store_id", "snapshot_id", "source_id"),
     )
     documents = MongoDocuments(database["directories"])
     batches = MongoDocuments(database["known_directories"])

@@ -90,11 +90,16 @@ class Directories:
 
     async def entries(self, org: OrganizationId, store_id: str, directory: Directory, *, page: int) -> list[Entry]:
         """The entries of one page, sorted by name; none beyond the last page."""
+        packed = await self.packed(org, store_id, directory, page=page)
+        return unpack(packed) if packed else []
+
+    async def packed(self, org: OrganizationId, store_id: str, directory: Directory, *, page: int) -> bytes:
+        """The entries of one page as they were received; nothing beyond the last page."""
         if page >= directory.pages:
-            return []
+            return b""
         name = f"{store_id}/{directory.tree_id}"
         found = await self._cached(org, name if directory.pages == 1 else f"{name}#{page}")
-        return unpack(bytes(found["entries"])) if found else []
+        return bytes(found["entries"]) if found else b""
 
     async def _cached(self, org: OrganizationId, document_id: str) -> Document | None:
         found = self._cache.get(document_id)

@@ -1,0 +1,33 @@
+"""A restore index in memory."""
+
+from chassis.records import MemoryRecords
+from contracts.restore_index import RestorePoint
+from restore_index.domain.listing import Part
+from restore_index.domain.points import Point
+from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Store, point_keys
+from restore_index.usecases import browsing, keeping
+
+from tests.unit.restore_index.builder import ORG, Tree, created, directories, listed, wrapped
+
+
+class World:
+    """A restore index in memory."""
+
+    def __init__(self) -> None:
+        self.points = MemoryRecords(Point, keys=point_keys)
+        known = KnownDirectories(MemoryDocuments(), kept_in_memory=1000)
+        self.store = Store(self.points, Directories(MemoryDocuments(), known, cache_bytes=1 << 20))
+
+    async def hold(self, point: RestorePoint, tree: Tree) -> None:
+        """Let a restore point be created, listed and opened."""
+        await keeping.note_created(self.store, wrapped(created(point)))
+        for event in directories(point.store_id, tree.pages, each=2):
+            await keeping.keep_directories(self.store, wrapped(event))
+        await keeping.open_restore_point(self.store, wrapped(listed(point)))
+
+    async def browse(self, point: RestorePoint, path: bytes, *, limit: int = 1000, cursor: str | None = None) -> Part:
+        _, part = await browsing.list_files(self.store, ORG, point.snapshot_id, path=path, limit=limit, cursor=cursor)
+        return part
+
+    async def names(self, point: RestorePoint, path: bytes) -> list[str]:
+        return [item["name"] for item in (await self.browse(point, path)).items]

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import zstandard
 from connector.repository import FileKind, Repository
-from connector.repository.errors import BlobMissing, Damaged, FileMissing
+from connector.repository.errors import BlobMissing, Damaged, FileMissing, ThawRequired
 
 from tests.unit.repository.builder import PASSWORD, Builder, CountingFiles, seal, sha256
 
@@ -141,3 +141,41 @@ def test_many_threads_read_the_same_repository() -> None:
     ids = [blob for start in range(0, 200, 20) for blob in builder.pack(*contents[start : start + 20])[1]]
     with Repository.open(builder.files, PASSWORD, cache_bytes=20_000) as repository, ThreadPoolExecutor(8) as pool:
         assert list(pool.map(repository.load_blob, ids * 5)) == contents * 5
+
+
+class ArchivedPacks(CountingFiles):
+    """Some packs lie in an archive."""
+
+    archived: frozenset[str] = frozenset()
+
+    def read_range(self, kind: FileKind, name: str, *, offset: int, length: int) -> bytes:
+        data = super().read_range(kind, name, offset=offset, length=length)
+        if name in self.archived:
+            raise ThawRequired(kind.word, name)
+        return data
+
+
+def test_another_copy_is_read_where_one_is_in_an_archive() -> None:
+    builder, content = Builder(), os.urandom(1000)
+    first, (blob,) = builder.pack(content)
+    second, _ = builder.pack(content)
+    files = ArchivedPacks(builder.files)
+    with Repository.open(files, PASSWORD) as repository:
+        files.archived = frozenset({repository._blobs.locate(blob).pack})
+        assert repository.load_blob(blob) == content
+    with Repository.open(files, PASSWORD) as repository:
+        files.archived = frozenset({first, second})
+        with pytest.raises(ThawRequired):
+            repository.load_blob(blob)
+
+
+def test_that_a_copy_can_be_thawed_is_told_before_that_another_is_gone() -> None:
+    builder, content = Builder(), os.urandom(1000)
+    first, (blob,) = builder.pack(content)
+    second, _ = builder.pack(content)
+    files = ArchivedPacks(builder.files)
+    with Repository.open(files, PASSWORD) as repository:
+        files.archived = frozenset({second})
+        builder.remove(FileKind.PACK, first)
+        with pytest.raises(ThawRequired):
+            repository.load_blob(blob)

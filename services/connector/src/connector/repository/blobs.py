@@ -9,7 +9,7 @@ import zstandard
 from chassis.caches import ByteBoundedCache
 
 from connector.repository.crypto import Box, NotAuthentic
-from connector.repository.errors import BlobMissing, Damaged, FileMissing
+from connector.repository.errors import BlobMissing, Damaged, FileMissing, ThawRequired
 from connector.repository.index import BlobIndex, Location
 from connector.repository.index_loading import empty_index, load_index
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
@@ -53,8 +53,8 @@ class Blobs:
     def load(self, blob_id: str, *, keep: bool = True) -> bytes:
         """A blob's content, kept in memory for the next time if there is room and `keep` says so.
 
-        Where one copy is damaged or gone the next is tried, then the index is refreshed once. Raises `BlobMissing`,
-        or `Damaged` when no copy can be read.
+        Where one copy is damaged, gone or in an archive the next is tried, then the index is refreshed once. Raises
+        `BlobMissing`, or when no copy can be read `ThawRequired` or `Damaged`.
         """
         content = self._cache.get(blob_id)
         if content is None:
@@ -74,7 +74,7 @@ class Blobs:
         first, last = run[0].location, run[-1].location
         try:
             data = memoryview(self._read(first.pack, offset=first.offset, length=last.end - first.offset))
-        except Damaged:
+        except (Damaged, ThawRequired):
             return [self._load_now(wanted.blob_id) for wanted in run]
         return [self._opened_or_loaded(wanted, data, base=first.offset) for wanted in run]
 
@@ -94,14 +94,15 @@ class Blobs:
             return self._load_any(blob_id)
 
     def _load_any(self, blob_id: str) -> bytes:
-        failures = []
+        failures: list[Damaged | ThawRequired] = []
         for location in self._locations(blob_id):
             try:
                 sealed = self._read(location.pack, offset=location.offset, length=location.length)
                 return self._opened(blob_id, location, sealed)
-            except Damaged as error:
+            except (Damaged, ThawRequired) as error:
                 failures.append(error)
-        raise next((error for error in failures if isinstance(error, FileMissing)), failures[0])
+        told_first = (ThawRequired, FileMissing, Damaged)
+        raise next(each for kind in told_first for each in failures if isinstance(each, kind))
 
     def _locations(self, blob_id: str) -> list[Location]:
         index, key = self._index, _binary(blob_id)

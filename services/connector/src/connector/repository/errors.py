@@ -1,6 +1,6 @@
 """What can go wrong while a repository is read. No text here ever holds a secret or a piece of content."""
 
-from chassis.errors import CairnError, Invalid, NotFound, PermanentError, TemporaryError
+from chassis.errors import CairnError, Conflict, Invalid, NotFound, PermanentError, TemporaryError
 
 
 class RepositoryError(CairnError):
@@ -45,6 +45,18 @@ class FileMissing(Damaged):
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__(what, name, why="the file is missing")
+
+
+class ThawRequired(RepositoryError, Conflict):
+    """A file lies in an archive of its store, which gives it out only some time after it was asked to thaw it."""
+
+    def __init__(self, what: str, path: str) -> None:
+        self.what, self.path = what, path
+        super().__init__(
+            "thaw_required",
+            f"The {what} {path} lies in an archive of the store. Have it thawed there (S3: restore the object; Azure:"
+            " rehydrate the blob), and try again once that is done; other files of the store may need the same.",
+        )
 
 
 class BlobMissing(RepositoryError, PermanentError):

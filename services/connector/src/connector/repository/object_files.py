@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 import obstore
 from obstore.exceptions import BaseError, GenericError, PermissionDeniedError, UnauthenticatedError
 
-from connector.repository.errors import AccessDenied, FileMissing, StoreUnavailable
+from connector.repository.archives import Archived, tells_of_an_archive
+from connector.repository.errors import AccessDenied, FileMissing, RepositoryError, StoreUnavailable, ThawRequired
 from connector.repository.signed_ranges import SignedRanges
 from connector.repository.storage import FileKind, StoredFile, exactly, is_storage_name, relative_path
 
@@ -73,9 +74,15 @@ class ObjectFiles:
 def _translated(kind: FileKind, name: str) -> Iterator[None]:
     try:
         yield
-    except FileNotFoundError as error:
-        raise FileMissing(kind.word, name) from error
-    except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
-        raise AccessDenied(f"{kind.word} {name}".rstrip()) from error
-    except BaseError as error:
-        raise StoreUnavailable("the object store did not answer as expected") from error
+    except (Archived, BaseError, FileNotFoundError, PermissionError) as error:
+        raise _meaning(error, kind, name) from error
+
+
+def _meaning(error: Exception, kind: FileKind, name: str) -> RepositoryError:
+    if isinstance(error, FileNotFoundError):
+        return FileMissing(kind.word, name)
+    if isinstance(error, Archived) or tells_of_an_archive(str(error)):
+        return ThawRequired(kind.word, relative_path(kind, name))
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError | PermissionError):
+        return AccessDenied(f"{kind.word} {name}".rstrip())
+    return StoreUnavailable("the object store did not answer as expected")

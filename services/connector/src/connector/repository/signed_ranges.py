@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import obstore
 
+from connector.repository.archives import Archived, tells_of_an_archive
 from connector.repository.errors import StoreUnavailable
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class SignedRanges:
     def read(self, path: str, *, offset: int, length: int) -> bytes:
         """The range, or as much of it as the object has.
 
-        Raises `FileNotFoundError`, `PermissionError`, or `StoreUnavailable` for any other answer.
+        Raises `FileNotFoundError`, `PermissionError`, `Archived`, or `StoreUnavailable` for any other answer.
         """
         parts = urlsplit(obstore.sign(self._store, "GET", path, _VALID))
         asked = {"Range": f"bytes={offset}-{offset + length - 1}"}
@@ -72,6 +73,8 @@ def _ask(connection: HTTPConnection, target: str, headers: dict[str, str]) -> tu
 def _range_of(response: HTTPResponse, body: bytes, *, offset: int, length: int) -> bytes:
     if response.status == 404:
         raise FileNotFoundError
+    if response.status in (403, 409) and tells_of_an_archive(body.decode("utf-8", "replace")):
+        raise Archived
     if response.status in (401, 403):
         raise PermissionError
     if response.status == 416:

@@ -37,7 +37,7 @@ class RepositoryFiles(Protocol):
 
     All calls may be made from any thread, at the same time, and any number of times. Only `config` has no name of
     its own: its name is "". Beside the errors named below each call raises `StoreUnavailable` where the place did
-    not answer and `AccessDenied` where it refused.
+    not answer, `AccessDenied` where it refused, and `ThawRequired` where it has put a file into an archive.
     """
 
     def list(self, kind: FileKind) -> Iterable[StoredFile]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import backups, platform, restore_points
+from tests.benchmarks import backups, downloads, platform, restore_points
 from tests.benchmarks.ground import Ground, open_ground
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
@@ -23,6 +23,7 @@ OUTPUT = Path(__file__).parents[2] / "build" / "bench.json"
 def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
     """All benchmarks by name, in the order they run."""
     big = cache(lambda: restore_points.IndexedStore(ground, "big", entries=1_000_000))
+    large = cache(lambda: downloads.LargeFiles(ground))
     smaller = {
         label: cache(partial(restore_points.IndexedStore, ground, f"tree{label}", entries=entries))
         for label, entries in (("_10k", 10_000), ("_100k", 100_000))
@@ -37,6 +38,8 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         **{f"browse_directory{of}": partial(_on, smaller[of], restore_points.browse_directory, of) for of in smaller},
         "browse_directory": lambda: restore_points.browse_directory(big()),
         "first_byte": lambda: restore_points.first_byte(big()),
+        "range_read": lambda: downloads.range_read(large()),
+        "download_throughput": lambda: downloads.download_throughput(large()),
         "index_incremental": lambda: restore_points.index_incremental(big()),
         "index_growth": lambda: restore_points.index_growth(ground),
     }

@@ -48,12 +48,12 @@ class IndexedStore:
         snapshot = self.ground.back_up_by_hand(self.repository, self.tree)
         began = time.perf_counter()
         self.api.post(f"/connectors/{self.store}/stores/create")
-        _wait_until_browsable(self.api, snapshot)
+        wait_until_browsable(self.api, snapshot)
         self.seconds.append(time.perf_counter() - began)
         self.snapshots.append(snapshot)
 
 
-def _wait_until_browsable(api: Api, snapshot: str) -> None:
+def wait_until_browsable(api: Api, snapshot: str) -> None:
     until = time.monotonic() + INDEXED_WITHIN_SECONDS
     while time.monotonic() < until:
         try:

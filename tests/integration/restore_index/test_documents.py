@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from chassis.mongo import Document, open_database
 from restore_index.domain.entries import Below
-from restore_index.store import Directories, KnownDirectories, MemoryDocuments
+from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names
 from restore_index.store.documents import Documents, MongoDocuments
 
 from tests.support.environment import Corner
@@ -53,13 +53,21 @@ async def test_one_of_two_inserts_wins(documents: Documents) -> None:
     assert (await documents.get("d/1") or {})["told"] == "first"
 
 
+async def test_what_is_replaced_is_gone_and_nothing_new_appears(documents: Documents) -> None:
+    await documents.insert([document(1, told="first")])
+    for number in (1, 2):
+        await documents.replace(document(number, told="second"))
+    assert (await documents.get("d/1") or {})["told"] == "second"
+    assert await documents.get("d/2") is None
+
+
 @pytest.mark.parametrize("kept_in_memory", [0, 1000])
 async def test_directories_stand_on_either(documents: Documents, kept_in_memory: int) -> None:
     tree = Tree({b"a": {b"\xff\n": 1}, b"many": {f"{i:03}".encode(): i for i in range(100)}}, page_entries=7)
     store = new_store()
     for _ in range(2):
         known = KnownDirectories(documents, kept_in_memory=kept_in_memory)
-        index = Directories(documents, known, cache_bytes=10_000)
+        index = Directories(documents, known, Names(MemoryDocuments()), cache_bytes=10_000)
         await index.add(ORG, store, tree.pages[:9])
         await index.add(ORG, store, tree.pages)
         found = await index.known(ORG, store, [page.tree_id for page in tree.pages])

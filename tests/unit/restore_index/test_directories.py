@@ -5,7 +5,8 @@ from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.values import AppId, OrganizationId
 from restore_index.domain.entries import Below
-from restore_index.store import Directories, KnownDirectories, MemoryDocuments
+from restore_index.domain.segments import read_frame
+from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names
 
 from tests.unit.restore_index.builder import ORG, Tree, new_store
 
@@ -30,14 +31,15 @@ class World:
     """Documents that survive, and an index that can be started again."""
 
     def __init__(self, *, kept_in_memory: int = 1000) -> None:
-        self.documents, self.batches = Dying(), Dying()
+        self.documents, self.batches, self.segments = Dying(), Dying(), Dying()
         self.kept = kept_in_memory
         self.start()
 
     def start(self) -> Directories:
         Dying.left = 10**9
         known = KnownDirectories(self.batches, kept_in_memory=self.kept)
-        self.directories = Directories(self.documents, known, cache_bytes=1 << 20)
+        self.names = Names(self.segments)
+        self.directories = Directories(self.documents, known, self.names, cache_bytes=1 << 20)
         return self.directories
 
 
@@ -78,9 +80,9 @@ async def test_another_organization_cannot_write_into_a_store() -> None:
 async def test_a_second_time_changes_nothing(world: World) -> None:
     store = new_store()
     await world.directories.add(ORG, store, TREE.pages)
-    before = dict(world.documents.kept)
+    before = [dict(kept) for kept in (world.documents.kept, world.batches.kept, world.segments.kept)]
     await world.start().add(ORG, store, TREE.pages)
-    assert world.documents.kept == before
+    assert [world.documents.kept, world.batches.kept, world.segments.kept] == before
 
 
 async def test_a_directory_in_pages_is_known_when_all_of_them_are_there(world: World) -> None:
@@ -121,7 +123,7 @@ async def test_a_directory_is_refused_while_one_below_it_has_not_arrived(world: 
     assert TREE.tree_id in await world.directories.known(ORG, store, IDS)
 
 
-@pytest.mark.parametrize("kill_after", range(10))
+@pytest.mark.parametrize("kill_after", range(12))
 async def test_nothing_is_known_too_early_when_killed_between_any_two_inserts(kill_after: int) -> None:
     world, store = World(), new_store()
     Dying.left = kill_after
@@ -153,7 +155,8 @@ async def _check_whole(directories: Directories, store: AppId) -> None:
 
 async def test_two_indexes_of_one_store_learn_from_each_other() -> None:
     world, store = World(), new_store()
-    other = Directories(world.documents, KnownDirectories(world.batches, kept_in_memory=1000), cache_bytes=0)
+    known = KnownDirectories(world.batches, kept_in_memory=1000)
+    other = Directories(world.documents, known, Names(world.segments), cache_bytes=0)
     trees = [Tree({str(n).encode(): n}) for n in range(6)]
     for number, tree in enumerate(trees):
         await (world.directories, other)[number % 2].add(ORG, store, tree.pages)
@@ -197,3 +200,20 @@ async def test_of_many_stores_the_least_recently_asked_is_forgotten_and_read_aga
         await world.directories.add(ORG, store, TREE.pages)
     for store in stores:
         assert len(await world.directories.known(ORG, store, IDS)) == len(IDS)
+
+
+async def test_what_is_known_has_its_names_kept_when_killed_between_any_two_inserts() -> None:
+    for kill_after in range(12):
+        world, store = World(), new_store()
+        Dying.left = kill_after
+        with pytest.raises(Killed):
+            await _add_in_two(world.directories, store)
+        directories = world.start()
+        assert set(await directories.known(ORG, store, IDS)) <= await _named(world, store)
+        await _add_in_two(directories, store)
+        assert await _named(world, store) == set(IDS)
+
+
+async def _named(world: World, store: AppId) -> set[str]:
+    frames = [read_frame(segment) async for _, segment in world.names.read(ORG, store)]
+    return {frame.tree(n).hex() for frame in frames for n in range(len(frame))}

@@ -4,7 +4,7 @@ from chassis.records import MemoryRecords
 from contracts.restore_index import RestorePoint
 from restore_index.domain.listing import Part
 from restore_index.domain.points import Point
-from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Store, point_keys
+from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names, Store, point_keys
 from restore_index.usecases import browsing, keeping
 
 from tests.unit.restore_index.builder import ORG, Tree, created, directories, listed, wrapped
@@ -16,7 +16,8 @@ class World:
     def __init__(self) -> None:
         self.points = MemoryRecords(Point, keys=point_keys)
         known = KnownDirectories(MemoryDocuments(), kept_in_memory=1000)
-        self.store = Store(self.points, Directories(MemoryDocuments(), known, cache_bytes=1 << 20))
+        names = Names(MemoryDocuments())
+        self.store = Store(self.points, Directories(MemoryDocuments(), known, names, cache_bytes=1 << 20), names)
 
     async def hold(self, point: RestorePoint, tree: Tree) -> None:
         """Let a restore point be created, listed and opened."""

@@ -59,10 +59,11 @@ class Below(msgspec.Struct, frozen=True, gc=False):
 
 
 class Inside(NamedTuple):
-    """The first name in a page, and the ids of the directories right below it."""
+    """The first name in a page, the ids of the directories right below it, and its entries."""
 
     first_name: bytes
     subtrees: set[str]
+    entries: list[Entry]
 
 
 _entries = msgspec.msgpack.Decoder(list[Entry])
@@ -118,7 +119,7 @@ def look_into(page: DirectoryPage) -> Inside:
     children = [entry.subtree for entry in entries if entry.subtree is not None]
     if any(len(child) != 32 for child in children):
         raise _damaged("an id of a directory below it is not 32 bytes long")
-    return Inside(names[0] if names else b"", {child.hex() for child in children})
+    return Inside(names[0] if names else b"", {child.hex() for child in children}, entries)
 
 
 def find_entry(entries: Sequence[Entry], name: bytes) -> Entry | None:

@@ -14,6 +14,7 @@ from restore_index.settings import Settings
 from restore_index.store.directories import EMPTY, Directories, Directory
 from restore_index.store.documents import MemoryDocuments, MongoDocuments
 from restore_index.store.known import KnownDirectories
+from restore_index.store.names import Names
 
 __all__ = [
     "EMPTY",
@@ -21,6 +22,7 @@ __all__ = [
     "Directory",
     "KnownDirectories",
     "MemoryDocuments",
+    "Names",
     "Store",
     "open_store",
     "point_id",
@@ -41,10 +43,11 @@ def point_id(store_id: AppId, snapshot_id: str) -> str:
 
 @dataclass(frozen=True)
 class Store:
-    """Restore points and directories."""
+    """Restore points, directories, and the names of all that is in these."""
 
     points: Records[Point]
     directories: Directories
+    names: Names
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""
@@ -74,4 +77,5 @@ async def open_store(foundation: Foundation, settings: Settings) -> Store:
     batches = MongoDocuments(database["known_directories"])
     await points.setup()
     known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept)
-    return Store(points, Directories(documents, known, cache_bytes=settings.directory_cache_bytes))
+    names = Names(MongoDocuments(database["names"]))
+    return Store(points, Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes), names)

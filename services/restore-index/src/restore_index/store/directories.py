@@ -7,7 +7,7 @@ below it: what is known is known to the last leaf, whatever was killed, parked o
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chassis.caches import ByteBoundedCache
@@ -16,9 +16,11 @@ from chassis.mongo import Document
 from contracts.restore_index import DirectoryPage
 from contracts.values import OrganizationId
 
-from restore_index.domain.entries import Below, Entry, look_into, unpack
+from restore_index.domain.entries import Below, Entry, Inside, look_into, unpack
+from restore_index.domain.segments import NamedPage, pack_segment
 from restore_index.store.documents import Documents
 from restore_index.store.known import KnownDirectories
+from restore_index.store.names import Names
 
 LOOKUPS_AT_ONCE = 16
 _OVERHEAD_BYTES = 1000
@@ -47,12 +49,16 @@ class _Batch:
     whole: dict[str, Below] = field(default_factory=dict)
 
 
+_Fresh = tuple[DirectoryPage, Inside]
+
+
 class Directories:
     """The directories of all stores."""
 
-    def __init__(self, documents: Documents, known: KnownDirectories, *, cache_bytes: int) -> None:
+    def __init__(self, documents: Documents, known: KnownDirectories, names: Names, *, cache_bytes: int) -> None:
         self._documents = documents
         self._known = known
+        self._names = names
         self._cache: ByteBoundedCache[Document] = ByteBoundedCache(cache_bytes)
 
     async def add(self, org: OrganizationId, store_id: str, pages: Sequence[DirectoryPage]) -> None:
@@ -64,10 +70,12 @@ class Directories:
         insides = await asyncio.to_thread(lambda: [look_into(page) for page in pages])
         asked = {p.tree_id for p in pages}.union(*(inside.subtrees for inside in insides))
         known = (await self.known(org, store_id, asked)).keys()
+        fresh = [(page, inside) for page, inside in zip(pages, insides, strict=True) if page.tree_id not in known]
+        await self._require(org, store_id, fresh, known)
+        await self._name(org, store_id, fresh)
         batch = _Batch()
-        for page, inside in zip(pages, insides, strict=True):
-            if page.tree_id not in known and page.tree_id not in batch.whole:
-                await self._require(org, store_id, page, inside.subtrees - known - batch.whole.keys())
+        for page, inside in fresh:
+            if page.tree_id not in batch.whole:
                 await self._take(org, store_id, page, batch, first_name=inside.first_name)
         await self._documents.insert(batch.documents)
         await self._known.add(org, store_id, batch.whole)
@@ -119,11 +127,25 @@ class Directories:
         found = await asyncio.gather(*map(look, tree_ids))
         return {directory.tree_id: directory.totals for directory in found if directory}
 
-    async def _require(self, org: OrganizationId, store_id: str, page: DirectoryPage, children: set[str]) -> None:
-        """Raise `Conflict` unless these children, not known by memory, are there after all."""
-        missing = children - (await self._look_up(org, store_id, children)).keys() if children else children
-        if missing:
-            raise _incomplete(page, f"{len(missing)} directories below it have not arrived")
+    async def _require(
+        self, org: OrganizationId, store_id: str, fresh: Sequence[_Fresh], known: Collection[str]
+    ) -> None:
+        """Raise `Conflict` unless children neither known by memory nor whole with these pages are there after all."""
+        whole: set[str] = set()
+        for page, inside in fresh:
+            missing = inside.subtrees.difference(known, whole)
+            if missing:
+                missing -= (await self._look_up(org, store_id, missing)).keys()
+            if missing:
+                raise _incomplete(page, f"{len(missing)} directories below it have not arrived")
+            if page.page == page.pages - 1:
+                whole.add(page.tree_id)
+
+    async def _name(self, org: OrganizationId, store_id: str, fresh: Sequence[_Fresh]) -> None:
+        """Keep what searches read of these pages. That comes first: what is known can be found."""
+        if fresh:
+            pages = [NamedPage(bytes.fromhex(p.tree_id), p.page, p.pages, inside.entries) for p, inside in fresh]
+            await self._names.append(org, store_id, await asyncio.to_thread(pack_segment, pages))
 
     async def _take(
         self, org: OrganizationId, store_id: str, page: DirectoryPage, batch: _Batch, *, first_name: bytes

@@ -1,4 +1,4 @@
-"""Documents that are written once: the port, over MongoDB and in memory."""
+"""Documents that are written once, most of them: the port, over MongoDB and in memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from pymongo.errors import BulkWriteError
 
 
 class Documents(Protocol):
-    """A collection of documents that never change."""
+    """A collection of documents that hardly ever change."""
 
     async def insert(self, documents: Sequence[Document]) -> None:
         """Keep documents, in their order; those that are there already stay as they are.
@@ -21,6 +21,10 @@ class Documents(Protocol):
 
     async def insert_new(self, document: Document) -> bool:
         """Keep a document; False when its `_id` is taken."""
+        ...
+
+    async def replace(self, document: Document) -> None:
+        """Put a document in place of the one with its `_id`, if that is there. One process at a time does this."""
         ...
 
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
@@ -54,6 +58,10 @@ class MongoDocuments:
             return False
         return True
 
+    async def replace(self, document: Document) -> None:
+        """See `Documents`."""
+        await self.collection.replace_one({"_id": document["_id"]}, document)
+
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         """See `Documents`."""
         if not is_storable(document_id):
@@ -78,6 +86,11 @@ class MemoryDocuments:
     async def insert_new(self, document: Document) -> bool:
         """See `Documents`."""
         return self.kept.setdefault(document["_id"], document) is document
+
+    async def replace(self, document: Document) -> None:
+        """See `Documents`."""
+        if document["_id"] in self.kept:
+            self.kept[document["_id"]] = document
 
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         """See `Documents`."""

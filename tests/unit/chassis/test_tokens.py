@@ -2,6 +2,9 @@
 
 import base64
 import json
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Self
 
 import jwt
 import pytest
@@ -48,3 +51,21 @@ def test_a_bad_token_is_refused(case: str) -> None:
     with pytest.raises(Unauthorized) as error:
         TOKENS.read(BAD[case])
     assert error.value.code == "token_invalid"
+
+
+class InAMinute(datetime):
+    """The clock of a minute later."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> Self:
+        """The time in a minute."""
+        return super().now(tz) + timedelta(seconds=61)
+
+
+def test_a_token_that_was_good_is_refused_once_it_has_expired(monkeypatch: pytest.MonkeyPatch) -> None:
+    token = TOKENS.sign(CALLER, ttl_seconds=60)
+    assert TOKENS.read(token) == TOKENS.read(token) == CALLER
+    monkeypatch.setattr(time, "time", lambda: InAMinute.now(UTC).timestamp())
+    monkeypatch.setattr("jwt.api_jwt.datetime", InAMinute)
+    with pytest.raises(Unauthorized):
+        TOKENS.read(token)

@@ -45,8 +45,8 @@ class Gate:
     fingerprint_key: bytes
 
 
-def gate_of(request: Request) -> Gate:
-    """The gate of the application that serves a request."""
+async def gate_of(request: Request) -> Gate:
+    """The gate of the application that serves a request. (A dependency that is not `async` costs a thread.)"""
     return cast("Gate", request.app.state.gate)
 
 
@@ -99,7 +99,7 @@ class Paging:
     offset: int
 
 
-def paging(
+async def paging(
     limit: Annotated[int, Query(ge=0, description=f"Rows at most; never more than {PAGE_ROWS}; 0: {PAGE_ROWS}")] = 0,
     offset: Annotated[int, Query(ge=0, description="Rows to skip")] = 0,
 ) -> Paging:

@@ -24,7 +24,7 @@ def install_operations(app: FastAPI) -> None:
     async def later(request: Request, error: Exception) -> Response:
         if not isinstance(error, StillRunning):
             raise error
-        operation = await gate_of(request).operations.begin(error.command)
+        operation = await (await gate_of(request)).operations.begin(error.command)
         content = operation_view(operation).model_dump(mode="json")
         return JSONResponse(content, 202, headers={"Location": f"/api/v1/operations/{operation.id}"})
 

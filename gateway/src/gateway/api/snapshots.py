@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import orjson
 from chassis.queries import bytes_parameter
 from fastapi import APIRouter, Query, Request, Response
 
@@ -73,7 +72,7 @@ async def list_files(
     who.require(Right.READ)
     sought = path_of(request)
     found = await gate.snapshots.files(who, snapshot_id, sought, limit=min(limit, MOST_FILE_ROWS), cursor=cursor)
-    return Response(orjson.dumps(found), media_type="application/json")
+    return Response(found, media_type="application/json")
 
 
 @router.get(

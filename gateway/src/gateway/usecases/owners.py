@@ -165,8 +165,7 @@ class Owners:
             raise NotFound("snapshot_not_found", "There is no such restore point.")
         return list(found)
 
-    async def files(self, who: Visitor, snapshot_id: str, query: str) -> dict[str, Any]:
-        """A page of a directory as the index tells it; `query` is a finished query string."""
+    async def files(self, who: Visitor, snapshot_id: str, query: str) -> bytes:
+        """A page of a directory, JSON as the index tells it; `query` is a finished query string."""
         path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}/files?{query}"
-        answer: dict[str, Any] = await self.restore_index.get(path, who.caller())
-        return answer
+        return await self.restore_index.get_raw(path, who.caller())

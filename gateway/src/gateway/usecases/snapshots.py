@@ -27,8 +27,8 @@ class Snapshots:
         store = await self.owners.app(who, store_id)
         return await self.owners.restore_points(who, store.id)
 
-    async def files(self, who: Visitor, snapshot_id: str, path: bytes, *, limit: int, cursor: str) -> dict[str, object]:
-        """A page of a directory."""
+    async def files(self, who: Visitor, snapshot_id: str, path: bytes, *, limit: int, cursor: str) -> bytes:
+        """A page of a directory, as JSON."""
         query = f"path={quote_from_bytes(path, safe='')}&limit={limit}"
         if cursor:
             query += f"&cursor={quote(cursor, safe='')}"

@@ -1,5 +1,7 @@
 """Reads from another process of Cairn over HTTP, on behalf of a caller, in the current trace."""
 
+import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -18,6 +20,7 @@ from chassis.tokens import Caller, Tokens
 
 _KINDS = {status: kind for kind, status in STATUS.items()}
 TOKEN_TTL_SECONDS = 120
+_SIGNED_MOST = 1000
 NOTHING: Mapping[str, str] = {}
 
 
@@ -29,6 +32,7 @@ class ServiceClient:
         self._host = urlsplit(self._base_url)
         self._http = http
         self._tokens = tokens
+        self._signed: OrderedDict[Caller, tuple[float, str]] = OrderedDict()
 
     async def get(self, path: str, caller: Caller, params: Mapping[str, str | int] | None = None) -> Any:
         """The JSON answer. Raises the error that the service's problem stands for, or `Unavailable`."""
@@ -89,8 +93,18 @@ class ServiceClient:
             return body
 
     def _headers(self, caller: Caller) -> dict[str, str]:
-        trace = current_trace().model_dump(exclude_none=True)
-        return {**trace, "authorization": f"Bearer {self._tokens.sign(caller, ttl_seconds=TOKEN_TTL_SECONDS)}"}
+        return {**current_trace().model_dump(exclude_none=True), "authorization": f"Bearer {self._token(caller)}"}
+
+    def _token(self, caller: Caller) -> str:
+        """A token with half of its life left at least."""
+        now = time.monotonic()
+        until, token = self._signed.get(caller, (0.0, ""))
+        if until < now:
+            token = self._tokens.sign(caller, ttl_seconds=TOKEN_TTL_SECONDS)
+            self._signed[caller] = (now + TOKEN_TTL_SECONDS / 2, token)
+            if len(self._signed) > _SIGNED_MOST:
+                self._signed.popitem(last=False)
+        return token
 
     async def _refusal(self, answer: Answer) -> CairnError:
         try:

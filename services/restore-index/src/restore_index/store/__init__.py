@@ -3,8 +3,6 @@
 Restore points are written by the lane of their store only; directories and the notes about them are inserts.
 """
 
-from dataclasses import dataclass
-
 from chassis.foundation import Foundation
 from chassis.records import Keys, MongoRecords, Records
 from contracts.values import AppId, OrganizationId, SnapshotId
@@ -15,6 +13,7 @@ from restore_index.store.directories import EMPTY, Directories, Directory
 from restore_index.store.documents import MemoryDocuments, MongoDocuments
 from restore_index.store.known import KnownDirectories
 from restore_index.store.names import Names
+from restore_index.store.points import RestorePoints
 
 __all__ = [
     "EMPTY",
@@ -41,13 +40,13 @@ def point_id(store_id: AppId, snapshot_id: str) -> str:
     return f"{store_id}/{snapshot_id}"
 
 
-@dataclass(frozen=True)
 class Store:
     """Restore points, directories, and the names of all that is in these."""
 
-    points: Records[Point]
-    directories: Directories
-    names: Names
+    def __init__(self, points: Records[Point], directories: Directories, names: Names) -> None:
+        self.points = RestorePoints(points)
+        self.directories = directories
+        self.names = names
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""
@@ -56,7 +55,7 @@ class Store:
 
     async def points_named(self, org: OrganizationId, snapshot_id: SnapshotId) -> list[Point]:
         """The restore points with an id: one for each store through which its repository is used."""
-        return (await self.points.find(org, {"snapshot_id": snapshot_id})).items
+        return await self.points.named(org, snapshot_id)
 
     async def points_from(self, org: OrganizationId, source_id: AppId) -> list[Point]:
         """The restore points of a source in all stores, in no certain order."""

@@ -5,7 +5,7 @@ import threading
 from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR, ECB
 from cryptography.hazmat.primitives.poly1305 import Poly1305
@@ -60,6 +60,15 @@ class Box:
         stream.reset_nonce(nonce)
         plaintext: bytes = stream.update(ciphertext)
         return plaintext
+
+    def authenticator(self, nonce: bytes) -> Poly1305:
+        """Takes a ciphertext piece by piece; its `verify` raises `InvalidSignature` for a tag that does not fit."""
+        block, _ = self._contexts()
+        return Poly1305(self._keys.mac_r + block.update(nonce))
+
+    def decryptor(self, nonce: bytes) -> CipherContext:
+        """Decrypts a ciphertext piece by piece; for what was authenticated before, and for nothing else."""
+        return Cipher(AES(self._keys.encryption), CTR(nonce)).decryptor()
 
     def _contexts(self) -> tuple[Any, Any]:
         try:

@@ -1,6 +1,7 @@
 """What work is done with."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from chassis.publisher import Publisher
@@ -67,12 +68,15 @@ def configuration_of(sealer: Sealer, org: OrganizationId, app: App) -> AppConfig
     )
 
 
-def repository_opener(sealer: Sealer, integrations: AllIntegrations, *, cache_bytes: int) -> OpenRepository:
+def repository_opener(
+    sealer: Sealer, integrations: AllIntegrations, *, cache_bytes: int, scratch: Path
+) -> OpenRepository:
     """How repositories are opened for reading."""
 
     def open_repository(org: OrganizationId, app: App) -> Repository:
         configuration, integration = configuration_of(sealer, org, app), integrations.of(app.protocol)
         passphrase = integration.store_location(configuration).passphrase
-        return Repository.open(integration.repository_files(configuration), passphrase, cache_bytes=cache_bytes)
+        files = integration.repository_files(configuration)
+        return Repository.open(files, passphrase, cache_bytes=cache_bytes, scratch=scratch)
 
     return open_repository

@@ -141,4 +141,4 @@ async def open_http() -> AsyncIterator[Http]:
     try:
         yield http
     finally:
-        http.close()
+        await http.close()

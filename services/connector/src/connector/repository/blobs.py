@@ -2,21 +2,18 @@
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import NamedTuple
 
 import zstandard
 from chassis.caches import ByteBoundedCache
 
 from connector.repository.crypto import Box, NotAuthentic
 from connector.repository.errors import BlobMissing, Damaged, FileMissing, ThawRequired
-from connector.repository.index import BlobIndex, Location
-from connector.repository.index_loading import empty_index, load_index
-from connector.repository.spooling import SpooledBlob, damaged_blob
+from connector.repository.index import BlobIndex, IndexLoader, Location, Shelf, Unusable
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
 
-T = TypeVar("T")
 _SIZE_UNTOLD = -1
 
 
@@ -30,11 +27,12 @@ class Wanted(NamedTuple):
 class Blobs:
     """All blobs of one repository. Safe to use from any thread."""
 
-    def __init__(self, files: RepositoryFiles, box: Box, *, cache_bytes: int) -> None:
+    def __init__(self, files: RepositoryFiles, box: Box, *, cache_bytes: int, shelf: Shelf | None = None) -> None:
         self._files = files
         self._box = box
         self._cache: ByteBoundedCache[bytes] = ByteBoundedCache(cache_bytes)
-        self._index = empty_index()
+        self._loader = IndexLoader(files, box, shelf)
+        self._index = BlobIndex()
         self._refreshing = threading.Lock()
         self._local = threading.local()
 
@@ -47,11 +45,18 @@ class Blobs:
         """Loads what changed in the index files; does nothing when `seen` was replaced in the meantime."""
         with self._refreshing:
             if seen is None or seen is self._index:
-                self._index = load_index(self._files, self._box, known=self._index)
+                self._index = self._loader.load(self._index)
 
     def locate(self, blob_id: str) -> Location:
         """Where a blob lies; looks for new index files once before it raises `BlobMissing`."""
-        return self._locations(blob_id)[0]
+        index, key = self._index, _binary(blob_id)
+        found = self._found(index, key, most=1)
+        if not found:
+            self.refresh(seen=index)
+            found = self._found(self._index, key, most=1)
+        if not found:
+            raise BlobMissing(blob_id)
+        return found[0]
 
     def load(self, blob_id: str, *, keep: bool = True) -> bytes:
         """A blob's content, kept in memory for the next time if there is room and `keep` says so.
@@ -88,49 +93,39 @@ class Blobs:
         except Damaged:
             return self._load_now(wanted.blob_id)
 
-    def spool(self, blob_id: str, *, scratch: Path | None) -> SpooledBlob:
-        """A blob too large for memory, sealed in a file without a name in `scratch`; raises as `load` does."""
-
-        def copy(location: Location) -> SpooledBlob:
-            return SpooledBlob.copy(blob_id, location, files=self._files, box=self._box, scratch=scratch)
-
-        return self._from_any(blob_id, copy)
-
     def _load_now(self, blob_id: str) -> bytes:
-        def read(location: Location) -> bytes:
-            sealed = self._read(location.pack, offset=location.offset, length=location.length)
-            return self._opened(blob_id, location, sealed)
-
-        return self._from_any(blob_id, read)
-
-    def _from_any(self, blob_id: str, read: Callable[[Location], T]) -> T:
-        """What is read from the first copy that can be read; the index is refreshed once if packs are gone."""
         index = self._index
         try:
-            return self._from_known(blob_id, read)
+            return self._load_any(blob_id)
         except FileMissing:
             self.refresh(seen=index)
-            return self._from_known(blob_id, read)
+            return self._load_any(blob_id)
 
-    def _from_known(self, blob_id: str, read: Callable[[Location], T]) -> T:
+    def _load_any(self, blob_id: str) -> bytes:
         failures: list[Damaged | ThawRequired] = []
-        for location in self._locations(blob_id):
+        for location in self._copies(blob_id):
             try:
-                return read(location)
+                sealed = self._read(location.pack, offset=location.offset, length=location.length)
+                return self._opened(blob_id, location, sealed)
             except (Damaged, ThawRequired) as error:
                 failures.append(error)
         told_first = (ThawRequired, FileMissing, Damaged)
         raise next(each for kind in told_first for each in failures if isinstance(each, kind))
 
-    def _locations(self, blob_id: str) -> list[Location]:
-        index, key = self._index, binary_id(blob_id)
-        found = list(index.locations(key))
-        if not found:
-            self.refresh(seen=index)
-            found = list(self._index.locations(key))
-        if not found:
-            raise BlobMissing(blob_id)
-        return found
+    def _copies(self, blob_id: str) -> Iterator[Location]:
+        """Where copies of a blob lie, at least one; all but the first are looked up only when they are asked for."""
+        first = self.locate(blob_id)
+        yield first
+        yield from (other for other in self._found(self._index, bytes.fromhex(blob_id)) if other != first)
+
+    def _found(self, index: BlobIndex, key: bytes, *, most: int | None = None) -> list[Location]:
+        """Up to so many locations; tables that turn out to be damaged are made anew."""
+        while True:
+            try:
+                return list(islice(index.locations(key), most))
+            except Unusable:
+                self.refresh(seen=index)
+                index = self._index
 
     def _read(self, pack: str, *, offset: int, length: int) -> bytes:
         return self._files.read_range(FileKind.PACK, pack, offset=offset, length=length)
@@ -141,11 +136,11 @@ class Blobs:
             if location.compressed:
                 content = self._expanded(content, location.plain_length)
         except NotAuthentic:
-            raise damaged_blob(location, blob_id, "is not authentic") from None
+            raise _damaged(location, blob_id, "is not authentic") from None
         except zstandard.ZstdError:
-            raise damaged_blob(location, blob_id, "cannot be expanded") from None
+            raise _damaged(location, blob_id, "cannot be expanded") from None
         if len(content) != location.plain_length or hashlib.sha256(content).hexdigest() != blob_id:
-            raise damaged_blob(location, blob_id, "has another content than its id says")
+            raise _damaged(location, blob_id, "has another content than its id says")
         return content
 
     def _expanded(self, content: bytes, length: int) -> bytes:
@@ -186,8 +181,11 @@ def _continues(run: list[Wanted], location: Location, *, max_bytes: int, max_gap
     )
 
 
-def binary_id(blob_id: str) -> bytes:
-    """The 32 bytes of a blob's id; raises `BlobMissing` for what is no id."""
+def _binary(blob_id: str) -> bytes:
     if not is_storage_name(blob_id):
         raise BlobMissing(blob_id)
     return bytes.fromhex(blob_id)
+
+
+def _damaged(location: Location, blob_id: str, what: str) -> Damaged:
+    return Damaged(FileKind.PACK.word, location.pack, why=f"its blob {blob_id} {what}")

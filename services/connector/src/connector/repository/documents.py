@@ -1,7 +1,9 @@
 """Reading one file that holds a JSON document: config, key, snapshot or index."""
 
 import hashlib
-from typing import TypeVar
+from collections.abc import Iterator
+from itertools import chain
+from typing import IO, TypeVar, cast
 
 import msgspec
 import zstandard
@@ -35,24 +37,44 @@ def read_document(
 def open_document(sealed: bytes, kind: FileKind, name: str, *, box: Box, decoder: msgspec.json.Decoder[T]) -> T:
     """A sealed document, authenticated and decoded; raises `Damaged`."""
     try:
-        return decoder.decode(_expanded(box.open(sealed)))
+        plaintext = expanded(iter([box.open(sealed)]), most_bytes=EXPANDED_BYTES_MOST)
+        return decoder.decode(b"".join(plaintext))
     except NotAuthentic:
         raise Damaged(kind.word, name, why="it was not sealed with the repository's key") from None
     except (zstandard.ZstdError, msgspec.MsgspecError) as error:
         raise Damaged(kind.word, name, why="it does not hold the document it should") from error
 
 
-def _expanded(plaintext: bytes) -> bytes:
+def expanded(plaintext: Iterator[bytes], *, most_bytes: int) -> Iterator[bytes]:
     """Format 2 puts one byte in front of what is compressed; anything else is the JSON itself.
 
-    Expanded piece by piece, so that memory is taken for what is there and not for what a frame says is there.
+    Expanded piece by piece, so that memory is taken for what is there and not for what a frame says is there. Raises
+    `ZstdError`, also where it is more than `most_bytes`.
     """
-    if plaintext[:1] != _COMPRESSED:
-        return plaintext
-    expanded = bytearray()
-    with zstandard.ZstdDecompressor().stream_reader(memoryview(plaintext)[1:]) as reader:
+    beginning = next(plaintext, b"")
+    if beginning[:1] != _COMPRESSED:
+        yield beginning
+        yield from plaintext
+        return
+    source = _Source(chain((memoryview(beginning)[1:],), plaintext))
+    size = 0
+    with zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], source)) as reader:
         while piece := reader.read(_PIECE_BYTES):
-            expanded += piece
-            if len(expanded) > EXPANDED_BYTES_MOST:
+            size += len(piece)
+            if size > most_bytes:
                 raise zstandard.ZstdError("too large")
-    return bytes(expanded)
+            yield piece
+
+
+class _Source:
+    """Pieces as a file to read from."""
+
+    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
+        self._pieces = pieces
+        self._piece: bytes | memoryview = b""
+
+    def read(self, size: int) -> bytes:
+        if not self._piece:
+            self._piece = memoryview(next(self._pieces, b""))
+        part, self._piece = bytes(self._piece[:size]), self._piece[size:]
+        return part

@@ -1,0 +1,74 @@
+"""All blobs of a repository at one moment."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from connector.repository.crypto import OVERHEAD
+from connector.repository.index.table import ID_BYTES, RECORD, TREE, Table
+
+
+class Location(NamedTuple):
+    """Where one copy of a blob lies, and how long it is there and once it is opened (bytes)."""
+
+    pack: str
+    offset: int
+    length: int
+    plain_length: int
+    compressed: bool
+    tree: bool
+
+    @property
+    def end(self) -> int:
+        """The first byte of the pack after this blob."""
+        return self.offset + self.length
+
+
+class Part:
+    """A table as far as it still holds: what came from index files that are gone is left out."""
+
+    def __init__(self, table: Table, files: frozenset[str]) -> None:
+        """`files` are those of the table's index files that count."""
+        names = table.names
+        self.table, self.files = table, files
+        alive = [name in files for name in names.files]
+        self.dead = None if all(alive) else bytes(not alive[number] for number in names.pack_files)
+        self._blobs = sum(count for count, is_alive in zip(names.blobs, alive, strict=True) if is_alive)
+
+    def __len__(self) -> int:
+        return self._blobs
+
+    def locations(self, blob_id: bytes) -> Iterator[Location]:
+        """Every copy of a blob that this part tells of. Raises `Unusable`."""
+        for record in self.table.find(blob_id):
+            _, number, offset, length, uncompressed = RECORD.unpack(record)
+            pack = number & ~TREE
+            if self.dead is None or not self.dead[pack]:
+                yield Location(
+                    self.table.names.packs[pack * ID_BYTES : (pack + 1) * ID_BYTES].hex(),
+                    offset,
+                    length,
+                    uncompressed or length - OVERHEAD,
+                    uncompressed > 0,
+                    number >= TREE,
+                )
+
+
+class BlobIndex:
+    """Parts that complete each other, the largest first; replaced and never changed, so that reading needs no lock."""
+
+    def __init__(self, parts: Iterable[Part] = ()) -> None:
+        self.parts = tuple(sorted(parts, key=len, reverse=True))
+        self.files = frozenset[str]().union(*(part.files for part in self.parts))
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether all tables were found as they were written, so far."""
+        return all(part.table.is_sound for part in self.parts)
+
+    def locations(self, blob_id: bytes) -> Iterator[Location]:
+        """Every known copy of a blob; nothing for one that is not known. Raises `Unusable`."""
+        for part in self.parts:
+            yield from part.locations(blob_id)

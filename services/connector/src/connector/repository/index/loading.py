@@ -1,0 +1,147 @@
+"""Bringing the index up to the index files of the repository."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from connector.repository.crypto import Box
+from connector.repository.errors import Damaged, FileMissing
+from connector.repository.index.blob_index import BlobIndex, Part
+from connector.repository.index.building import TableBuilder, Uneven
+from connector.repository.index.choosing import chosen_parts, covered, parts_to_merge
+from connector.repository.index.reading import read_index_files
+from connector.repository.index.shelf import Shelf
+from connector.repository.index.table import Table, Unusable
+from connector.repository.storage import FileKind, RepositoryFiles, StoredFile
+
+log = logging.getLogger(__name__)
+_ATTEMPTS = 3
+_MENDED_MOST = 3
+
+Fill = Callable[[TableBuilder], None]
+
+
+class IndexLoader:
+    """Reads the index files of one repository. Use it from one thread at a time."""
+
+    def __init__(self, files: RepositoryFiles, box: Box, shelf: Shelf | None) -> None:
+        """Tables are kept on the shelf; without one, and where it cannot be written to, in memory."""
+        self._files = files
+        self._box = box
+        self._shelf = shelf
+        self._mended = 0
+
+    def load(self, known: BlobIndex) -> BlobIndex:
+        """The index as the repository has it now, `known` itself when nothing changed.
+
+        Index files that `known` or the shelf tells of are not read again; a table that turned out to be damaged is
+        made anew. Raises `Damaged` for an index file that cannot be read.
+        """
+        gone: FileMissing | None = None
+        for _ in range(_ATTEMPTS):
+            self._drop_damaged(known)
+            listed = {stored.name: stored for stored in self._files.list(FileKind.INDEX)}
+            if known.is_sound and known.files == listed.keys():
+                return known
+            known, gone = self._brought_up(known, listed)
+        if gone:  # and listed each time
+            raise gone
+        return known
+
+    def _drop_damaged(self, known: BlobIndex) -> None:
+        damaged = [part.table for part in known.parts if not part.table.is_sound]
+        for table in damaged:
+            log.warning("a table of blobs was damaged and is made anew", extra={"table": table.name})
+            if self._shelf:
+                self._shelf.drop(table.name)
+        self._mended += bool(damaged)
+        if self._mended > _MENDED_MOST:
+            self._shelf = None
+
+    def _brought_up(self, known: BlobIndex, listed: Mapping[str, StoredFile]) -> tuple[BlobIndex, FileMissing | None]:
+        """The index of all that could be read, and the first file that was gone before it could be.
+
+        A prune replaces index files at any time, also between our listing and our reading.
+        """
+        shelf = self._prepared_shelf()
+        kept = {part.table.name: part.table for part in known.parts if part.table.is_sound}
+        filed = {table.name: table for table in shelf.tables()} if shelf else {}
+        parts = chosen_parts({**filed, **kept}.values(), listed.keys())
+        new = [listed[name] for name in sorted(listed.keys() - covered(parts))]
+        gone: list[FileMissing] = []
+        if new:
+            parts += self._built(shelf, lambda builder: gone.extend(self._add_files(builder, new)))
+        parts = self._merged(shelf, parts)
+        if shelf:
+            shelf.keep_only({part.table.name for part in parts})
+        return BlobIndex(parts), gone[0] if gone else None
+
+    def _prepared_shelf(self) -> Shelf | None:
+        try:
+            if self._shelf:
+                self._shelf.prepare()
+        except OSError as error:
+            _log_no_shelf(error)
+            return None
+        return self._shelf
+
+    def _merged(self, shelf: Shelf | None, parts: list[Part]) -> list[Part]:
+        pile = parts_to_merge(parts)
+        if not pile:
+            return parts
+
+        def fill(builder: TableBuilder) -> None:
+            for part in pile:
+                builder.add_part(part)
+
+        try:
+            return [part for part in parts if part not in pile] + _parts(_filled(fill, shelf))
+        except Unusable:  # the next attempt makes it anew
+            return parts
+        except OSError as error:
+            log.warning("tables of blobs are not put together", extra={"reason": _reason(error)})
+            return parts
+
+    def _built(self, shelf: Shelf | None, fill: Fill) -> list[Part]:
+        """What `fill` puts into a builder, as one part or none. On the shelf where that goes, else in memory."""
+        try:
+            if shelf:
+                return _parts(_filled(fill, shelf))
+        except OSError as error:
+            _log_no_shelf(error)
+        return _parts(_filled(fill, None))
+
+    def _add_files(self, builder: TableBuilder, new: list[StoredFile]) -> list[FileMissing]:
+        gone = []
+        for name, read in read_index_files(self._files, self._box, new, directory=builder.directory):
+            try:
+                builder.add_file(name, read())
+            except FileMissing as error:
+                gone.append(error)
+            except (ValueError, OverflowError) as error:
+                raise _damaged(name, "it has ids or numbers that no repository has") from error
+        return gone
+
+
+def _filled(fill: Fill, shelf: Shelf | None) -> Table:
+    try:
+        with TableBuilder(shelf.directory if shelf else None) as builder:
+            fill(builder)
+            return shelf.put(builder) if shelf else builder.held()
+    except Uneven as error:
+        raise _damaged("", str(error)) from error
+
+
+def _parts(table: Table) -> list[Part]:
+    return [Part(table, frozenset(table.names.files))] if table.names.files else []
+
+
+def _damaged(name: str, why: str) -> Damaged:
+    return Damaged(FileKind.INDEX.word, name, why=why)
+
+
+def _log_no_shelf(error: OSError) -> None:
+    log.warning("tables of blobs are kept in memory", extra={"reason": _reason(error)})
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

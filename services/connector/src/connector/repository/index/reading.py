@@ -1,0 +1,97 @@
+"""Reading index files in bounded memory, however large one of them is."""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import zstandard
+
+from connector.repository.crypto import Box, NotAuthentic
+from connector.repository.documents import expanded, read_checked
+from connector.repository.errors import Damaged
+from connector.repository.index.building import scratch_file
+from connector.repository.index.splitting import split_packs
+from connector.repository.storage import FileKind, RepositoryFiles, StoredFile
+from connector.repository.structs import IndexFile, IndexPack
+
+_LARGE_BYTES = 16 << 20
+_PIECE_BYTES = 4 << 20
+_WHOLE_BYTES = 32 << 20
+_EXPANDED_BYTES_MOST = 4 << 30
+_AHEAD = 4
+
+_index_file = msgspec.json.Decoder(IndexFile)
+
+Batches = Iterator[list[IndexPack]]
+
+
+def read_index_files(
+    files: RepositoryFiles, box: Box, wanted: Iterable[StoredFile], *, directory: Path | None
+) -> Iterator[tuple[str, Callable[[], Batches]]]:
+    """Names of index files, and what gives the packs of each, many at a time; some are read ahead.
+
+    What gives the packs raises `FileMissing` before the first of them, `Damaged` at any time. Of a large file what
+    was read is put aside in `directory`, or in memory without one.
+    """
+    with ThreadPoolExecutor(_AHEAD, thread_name_prefix="index") as pool:
+        ahead: deque[tuple[StoredFile, Future[bytes] | None]] = deque()
+        todo = iter(wanted)
+        while True:
+            while len(ahead) < _AHEAD and (stored := next(todo, None)) is not None:
+                is_large = stored.size > _LARGE_BYTES
+                small = None if is_large else pool.submit(read_checked, files, FileKind.INDEX, stored.name)
+                ahead.append((stored, small))
+            if not ahead:
+                return
+            yield ahead[0][0].name, _reader(files, box, *ahead.popleft(), directory)
+
+
+def _reader(
+    files: RepositoryFiles, box: Box, stored: StoredFile, small: "Future[bytes] | None", directory: Path | None
+) -> Callable[[], Batches]:
+    def read() -> Batches:
+        try:
+            if small is not None:
+                yield from _batches(iter([box.open(small.result())]))
+            else:
+                with scratch_file(directory) as aside:
+                    _put_aside(files, stored, aside)
+                    yield from _batches(box.open_file(aside, stored.size))
+        except NotAuthentic:
+            raise _damaged(stored, "it was not sealed with the repository's key") from None
+        except (zstandard.ZstdError, msgspec.MsgspecError, ValueError) as error:
+            raise _damaged(stored, "it does not hold the document it should") from error
+
+    return read
+
+
+def _batches(plaintext: Iterator[bytes]) -> Batches:
+    """Decoded at once where it is of a usual size, else split first."""
+    pieces = expanded(plaintext, most_bytes=_EXPANDED_BYTES_MOST)
+    beginning = bytearray()
+    for piece in pieces:
+        beginning += piece
+        if len(beginning) > _WHOLE_BYTES:
+            yield from split_packs(chain((bytes(beginning),), pieces))
+            return
+    yield _index_file.decode(beginning).packs or []
+
+
+def _put_aside(files: RepositoryFiles, stored: StoredFile, aside: IO[bytes]) -> None:
+    digest = hashlib.sha256()
+    for offset in range(0, stored.size, _PIECE_BYTES):
+        length = min(_PIECE_BYTES, stored.size - offset)
+        piece = files.read_range(FileKind.INDEX, stored.name, offset=offset, length=length)
+        digest.update(piece)
+        aside.write(piece)
+    if digest.hexdigest() != stored.name:
+        raise _damaged(stored, "its content does not match its name")
+
+
+def _damaged(stored: StoredFile, why: str) -> Damaged:
+    return Damaged(FileKind.INDEX.word, stored.name, why=why)

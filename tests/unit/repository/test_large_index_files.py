@@ -1,0 +1,122 @@
+"""Index files larger than those restic writes today."""
+
+import json
+import os
+import random
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from connector.repository import FileKind, Repository
+from connector.repository.errors import Damaged
+from connector.repository.index import reading
+from connector.repository.index.splitting import split_packs
+from connector.repository.structs import IndexFile, IndexPack
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.repository.builder import PASSWORD, Builder
+
+
+def cut(document: bytes, at: Iterator[int]) -> Iterator[bytes]:
+    while document:
+        size = next(at)
+        yield document[:size]
+        document = document[size:]
+
+
+def split(document: bytes, seed: int) -> list[IndexPack]:
+    chance = random.Random(seed)
+    sizes = iter(lambda: chance.choice((1, 2, 3, 10, 1000)), None)
+    return [pack for batch in split_packs(cut(document, sizes)) for pack in batch]
+
+
+names = st.sampled_from(["packs", "supersedes", "id", "x", 'qu"ote', "back\\slash", "br{a]ck}e[ts", "\u00fc\u2028"])
+others = st.recursive(
+    st.none() | st.booleans() | names | st.text(max_size=5) | st.integers(),
+    lambda below: st.lists(below, max_size=2) | st.dictionaries(names, below, max_size=2),
+    max_leaves=4,
+)
+blobs = st.fixed_dictionaries(
+    {"id": names, "type": names, "offset": st.integers(0, 9), "length": st.just(40)}, optional={"other": others}
+)
+packs = st.fixed_dictionaries({"id": names, "blobs": st.none() | st.lists(blobs, max_size=2)})
+around = st.dictionaries(names.filter(lambda name: name != "packs"), others, max_size=2)
+documents = st.builds(
+    lambda before, packs, after: {**before, "packs": packs, **after}, around, st.lists(packs, max_size=3), around
+)
+
+
+@given(documents, st.integers(0, 1000), st.sampled_from([None, 0, 3]), st.booleans())
+def test_what_is_split_is_what_is_decoded_at_once(
+    document: dict[str, object], seed: int, indent: int | None, ascii_only: bool
+) -> None:
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only).encode()
+    assert split(text, seed) == msgspec.json.decode(text, type=IndexFile).packs
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"[]",
+        b'["packs",[]]',
+        b'{"packs":[{"id":"a"}',
+        b'{"packs":[{"id":"a"}]',
+        b'{"packs":[{"id":"a}]}',
+        b'{"packs":[]}{"packs":[]}',
+        b'{"packs":[]}}',
+        b'{"packs":[{"id":3}]}',
+        b'{"packs":[{"id":"a"]}]}',
+        b'{"packs":[[{"id":"a"}]]}',
+        b'{"packs":[{"id":"a","blobs":[{"id":"b"}]}]}',
+    ],
+)
+def test_what_is_no_index_file_is_refused(text: bytes) -> None:
+    with pytest.raises((ValueError, msgspec.MsgspecError)):
+        split(text, seed=1)
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Builder:
+    """Everything that is larger than a few bytes counts as large."""
+    for limit in ("_LARGE_BYTES", "_WHOLE_BYTES"):
+        monkeypatch.setattr(reading, limit, 100)
+    monkeypatch.setattr(reading, "_PIECE_BYTES", 1000)
+    return Builder(getattr(request, "param", 2))
+
+
+@pytest.mark.parametrize("builder", [1, 2], indirect=True)
+@pytest.mark.parametrize("with_directory", [True, False])
+def test_a_large_index_file_is_read(builder: Builder, with_directory: bool, tmp_path: Path) -> None:
+    contents = [os.urandom(50) for _ in range(300)]
+    _, ids = builder.pack(*contents)
+    with Repository.open(builder.files, PASSWORD, cache_dir=tmp_path if with_directory else None) as repository:
+        assert [repository.load_blob(blob) for blob in ids] == contents
+
+
+@pytest.mark.parametrize("offset", [0, 20, 5000, -17, -1])
+def test_a_changed_large_index_file_is_named(builder: Builder, offset: int) -> None:
+    builder.pack(*[os.urandom(50) for _ in range(300)])
+    name = next(name for kind, name in builder.files.files if kind is FileKind.INDEX)
+    builder.change(FileKind.INDEX, name, offset)
+    with pytest.raises(Damaged, match=name):
+        Repository.open(builder.files, PASSWORD)
+    data = builder.remove(FileKind.INDEX, name)
+    moved = builder.put(FileKind.INDEX, data)  # the right name for what it is now, but not sealed with the key
+    with pytest.raises(Damaged, match=moved) as caught:
+        Repository.open(builder.files, PASSWORD)
+    assert "sealed" in caught.value.why
+
+
+def test_a_document_that_grows_without_end_is_damage(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_EXPANDED_BYTES_MOST", 8 << 20)
+    builder.document(FileKind.INDEX, {"packs": [], "x": "y" * (40 << 20)})
+    tracemalloc.start()
+    with pytest.raises(Damaged):
+        Repository.open(builder.files, PASSWORD)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 36 << 20

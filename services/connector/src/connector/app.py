@@ -75,8 +75,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tokens) -> AsyncIterator[Equipment]:
     """Everything that work is done with."""
     sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
-    scratch = settings.work_dir / "scratch"
-    opener = repository_opener(sealer, integrations, cache_bytes=settings.store_cache_bytes, scratch=scratch)
+    opener = repository_opener(sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir)
     stores = OpenStores(opener, limit=settings.open_stores)
     store = await open_store(foundation.database, foundation.outbox)
     async with open_http() as http:

@@ -17,6 +17,7 @@ from connector.repository import Repository
 from connector.settings import Settings
 from connector.store import Store
 from connector.usecases.apps import open_fields
+from connector.usecases.blob_tables import blob_table_dir
 from connector.usecases.index_client import IndexClient
 from connector.usecases.listing import Lister
 from connector.usecases.queueing import Bells
@@ -69,14 +70,15 @@ def configuration_of(sealer: Sealer, org: OrganizationId, app: App) -> AppConfig
 
 
 def repository_opener(
-    sealer: Sealer, integrations: AllIntegrations, *, cache_bytes: int, scratch: Path
+    sealer: Sealer, integrations: AllIntegrations, *, cache_bytes: int, work_dir: Path
 ) -> OpenRepository:
-    """How repositories are opened for reading."""
+    """How repositories are opened for reading; tables of their blobs are kept in `work_dir`."""
 
     def open_repository(org: OrganizationId, app: App) -> Repository:
         configuration, integration = configuration_of(sealer, org, app), integrations.of(app.protocol)
         passphrase = integration.store_location(configuration).passphrase
         files = integration.repository_files(configuration)
-        return Repository.open(files, passphrase, cache_bytes=cache_bytes, scratch=scratch)
+        cache_dir = blob_table_dir(work_dir, org, app.id)
+        return Repository.open(files, passphrase, cache_bytes=cache_bytes, cache_dir=cache_dir)
 
     return open_repository

@@ -1,4 +1,5 @@
-"""Keeping the worker's machine free of what sources left there: their content lies in scratch directories in clear."""
+"""Keeping the worker's machine free of what removed apps left there: contents of sources and tables of stores' blobs
+lie there in clear."""
 
 import asyncio
 import logging
@@ -12,6 +13,7 @@ from contracts.values import AppId, OrganizationId
 
 from connector.integrations.rclone.sweeping import sweep
 from connector.store import Store
+from connector.usecases.blob_tables import sweep_blob_tables
 
 log = logging.getLogger(__name__)
 TIDY_SECONDS = 600.0
@@ -43,6 +45,7 @@ class Tidier:
     async def sweep(self) -> None:
         """Once."""
         await sweep(self._work_dir, self._is_wanted)
+        await sweep_blob_tables(self._work_dir, self._is_wanted)
 
     async def _is_wanted(self, org: OrganizationId, app_id: AppId) -> bool:
         known = await self._store.apps.get(org, app_id)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import backups, downloads, platform, restore_points
+from tests.benchmarks import backups, downloads, platform, reader, restore_points
 from tests.benchmarks.ground import Ground, open_ground
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
@@ -42,6 +42,7 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "download_throughput": lambda: downloads.download_throughput(large()),
         "index_incremental": lambda: restore_points.index_incremental(big()),
         "index_growth": lambda: restore_points.index_growth(ground),
+        "reader_index": lambda: reader.reader_index(ground),
     }
 
 

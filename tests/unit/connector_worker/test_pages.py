@@ -2,11 +2,12 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 
 import msgspec
 import pytest
 import zstandard
-from connector.repository import Directory, Entry, Totals
+from connector.repository import Directory, Entry, LargeDirectory, Totals
 from connector.repository.structs import ExtendedAttribute
 from connector.usecases import pages
 from connector.usecases.pages import PAGE_BYTES_MAX, PageMaker
@@ -27,8 +28,7 @@ def file(name: str, **facts: object) -> Entry:
 
 
 def test_an_entry_says_all_that_the_contract_names_in_its_order() -> None:
-    maker = PageMaker()
-    maker.remember({CHILD: Totals(files=3, dirs=1, bytes=42)})
+    below = {CHILD: Totals(files=3, dirs=1, bytes=42)}
     owner = {"uid": 1, "gid": 2, "user": "u", "group": "g", "links": 3}
     entries = [
         Entry(quoted_name="b", type="dir", mode=(1 << 31) | 0o755, subtree=CHILD, **owner),  # type: ignore[arg-type]
@@ -36,7 +36,7 @@ def test_an_entry_says_all_that_the_contract_names_in_its_order() -> None:
         file(r"a\xff", size=7, mode=0o644, mtime="1970-01-01T00:00:01.5Z", **owner),
     ]
 
-    (page,) = maker.pages(Directory(ROOT, entries, Totals(files=5, dirs=2, bytes=49)))
+    (page,) = PageMaker().pages(Directory(ROOT, entries, Totals(files=5, dirs=2, bytes=49), below))
 
     tail = [1, 2, 3, "u", "g"]
     assert rows(page) == [
@@ -46,16 +46,6 @@ def test_an_entry_says_all_that_the_contract_names_in_its_order() -> None:
     ]
     assert (page.page, page.pages, page.count, page.total) == (0, 1, 3, 3)
     assert page.totals.model_dump() == {"files": 5, "directories": 2, "bytes": 49}
-
-
-def test_a_directory_met_before_gives_its_totals_to_its_parent() -> None:
-    maker = PageMaker()
-    list(maker.pages(Directory(CHILD, [file("x", size=9)], Totals(files=1, dirs=0, bytes=9))))
-
-    (page,) = maker.pages(Directory(ROOT, [Entry(quoted_name="d", type="dir", subtree=CHILD)], Totals(1, 1, 9)))
-
-    assert rows(page)[0][2] == 9
-    assert rows(page)[0][12] == 1
 
 
 def test_an_entry_tells_its_content_its_other_times_and_its_attributes() -> None:
@@ -100,6 +90,41 @@ def test_names_that_do_not_compress_make_more_pages_not_larger_ones() -> None:
     assert len(made) > 1
     assert all(len(p.entries) <= PAGE_BYTES_MAX for p in made)
     assert sum(p.count for p in made) == PAGE_ENTRIES
+
+
+def large(entries: list[Entry], totals: Totals, below: dict[str, Totals]) -> LargeDirectory:
+    def parts() -> Iterator[list[Entry]]:
+        return (entries[start : start + 1000] for start in range(0, len(entries), 1000))
+
+    return LargeDirectory(ROOT, len(entries), totals, parts, lambda part: below)
+
+
+def test_a_large_directory_has_the_pages_that_a_small_one_has() -> None:
+    totals, below = Totals(6000, 6000, 9), {CHILD: Totals(files=3, dirs=1, bytes=42)}
+    entries = [
+        file(f"{n:06}", size=n) if n % 2 else Entry(quoted_name=f"{n:06}", type="dir", subtree=CHILD)
+        for n in range(12_000)
+    ]
+
+    streamed = list(PageMaker().pages(large(entries, totals, below)))
+
+    assert streamed == list(PageMaker().pages(Directory(ROOT, entries, totals, below)))
+    assert [page.count for page in streamed] == [PAGE_ENTRIES, PAGE_ENTRIES, 12_000 - 2 * PAGE_ENTRIES]
+
+
+def test_no_page_of_a_large_directory_is_too_large_for_kafka() -> None:
+    attributes = tuple(ExtendedAttribute(f"user.{n}", os.urandom(900)) for n in range(5))
+    entries = [
+        file(os.urandom(100).hex(), user="ü" * 50, content=(os.urandom(32).hex(),), extended_attributes=attributes)
+        for _ in range(500)
+    ] + [Entry(quoted_name=f"x{n:04}", type="symlink", linktarget=os.urandom(1000).hex()) for n in range(1000)]
+
+    made = list(PageMaker().pages(large(entries, Totals(1500, 0, 0), {})))
+
+    assert len({page.pages for page in made}) == 1
+    assert sum(page.count for page in made) == 1500
+    assert max(len(zstandard.decompress(page.entries)) for page in made) <= 640_000
+    assert max(len(page.model_dump_json(by_alias=True)) for page in made) < 1_000_000
 
 
 def test_no_page_grows_with_the_number_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:

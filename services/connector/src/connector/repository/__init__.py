@@ -1,18 +1,20 @@
 """Cairn's own read-only reader of the restic repository format (versions 1 and 2)."""
 
+from connector.repository.ledger import Totals
 from connector.repository.local_files import LocalFiles
 from connector.repository.memory_files import MemoryFiles
 from connector.repository.object_files import ObjectFiles
 from connector.repository.repository import Repository
 from connector.repository.storage import FileKind, RepositoryFiles, StoredFile
 from connector.repository.structs import Config, Entry, Node, Snapshot, Summary
-from connector.repository.walk import Directory, Totals
+from connector.repository.walk import Directory, LargeDirectory, Walked
 
 __all__ = [
     "Config",
     "Directory",
     "Entry",
     "FileKind",
+    "LargeDirectory",
     "LocalFiles",
     "MemoryFiles",
     "Node",
@@ -23,4 +25,5 @@ __all__ = [
     "StoredFile",
     "Summary",
     "Totals",
+    "Walked",
 ]

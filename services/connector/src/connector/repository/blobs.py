@@ -2,9 +2,10 @@
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, TypeVar
 
 import zstandard
 from chassis.caches import ByteBoundedCache
@@ -12,8 +13,10 @@ from chassis.caches import ByteBoundedCache
 from connector.repository.crypto import Box, NotAuthentic
 from connector.repository.errors import BlobMissing, Damaged, FileMissing, ThawRequired
 from connector.repository.index import BlobIndex, IndexLoader, Location, Shelf, Unusable
+from connector.repository.spooling import SpooledBlob, damaged_blob
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
 
+T = TypeVar("T")
 _SIZE_UNTOLD = -1
 
 
@@ -49,7 +52,7 @@ class Blobs:
 
     def locate(self, blob_id: str) -> Location:
         """Where a blob lies; looks for new index files once before it raises `BlobMissing`."""
-        index, key = self._index, _binary(blob_id)
+        index, key = self._index, binary_id(blob_id)
         found = self._found(index, key, most=1)
         if not found:
             self.refresh(seen=index)
@@ -93,20 +96,35 @@ class Blobs:
         except Damaged:
             return self._load_now(wanted.blob_id)
 
+    def spool(self, blob_id: str, *, scratch: Path | None) -> SpooledBlob:
+        """A blob too large for memory, sealed in a file without a name in `scratch`; raises as `load` does."""
+
+        def copy(location: Location) -> SpooledBlob:
+            return SpooledBlob.copy(blob_id, location, files=self._files, box=self._box, scratch=scratch)
+
+        return self._from_any(blob_id, copy)
+
     def _load_now(self, blob_id: str) -> bytes:
+        def read(location: Location) -> bytes:
+            sealed = self._read(location.pack, offset=location.offset, length=location.length)
+            return self._opened(blob_id, location, sealed)
+
+        return self._from_any(blob_id, read)
+
+    def _from_any(self, blob_id: str, read: Callable[[Location], T]) -> T:
+        """What is read from the first copy that can be read; the index is refreshed once if packs are gone."""
         index = self._index
         try:
-            return self._load_any(blob_id)
+            return self._from_known(blob_id, read)
         except FileMissing:
             self.refresh(seen=index)
-            return self._load_any(blob_id)
+            return self._from_known(blob_id, read)
 
-    def _load_any(self, blob_id: str) -> bytes:
+    def _from_known(self, blob_id: str, read: Callable[[Location], T]) -> T:
         failures: list[Damaged | ThawRequired] = []
         for location in self._copies(blob_id):
             try:
-                sealed = self._read(location.pack, offset=location.offset, length=location.length)
-                return self._opened(blob_id, location, sealed)
+                return read(location)
             except (Damaged, ThawRequired) as error:
                 failures.append(error)
         told_first = (ThawRequired, FileMissing, Damaged)
@@ -116,7 +134,7 @@ class Blobs:
         """Where copies of a blob lie, at least one; all but the first are looked up only when they are asked for."""
         first = self.locate(blob_id)
         yield first
-        yield from (other for other in self._found(self._index, bytes.fromhex(blob_id)) if other != first)
+        yield from (other for other in self._found(self._index, binary_id(blob_id)) if other != first)
 
     def _found(self, index: BlobIndex, key: bytes, *, most: int | None = None) -> list[Location]:
         """Up to so many locations; tables that turn out to be damaged are made anew."""
@@ -136,11 +154,11 @@ class Blobs:
             if location.compressed:
                 content = self._expanded(content, location.plain_length)
         except NotAuthentic:
-            raise _damaged(location, blob_id, "is not authentic") from None
+            raise damaged_blob(location, blob_id, "is not authentic") from None
         except zstandard.ZstdError:
-            raise _damaged(location, blob_id, "cannot be expanded") from None
+            raise damaged_blob(location, blob_id, "cannot be expanded") from None
         if len(content) != location.plain_length or hashlib.sha256(content).hexdigest() != blob_id:
-            raise _damaged(location, blob_id, "has another content than its id says")
+            raise damaged_blob(location, blob_id, "has another content than its id says")
         return content
 
     def _expanded(self, content: bytes, length: int) -> bytes:
@@ -181,11 +199,8 @@ def _continues(run: list[Wanted], location: Location, *, max_bytes: int, max_gap
     )
 
 
-def _binary(blob_id: str) -> bytes:
+def binary_id(blob_id: str) -> bytes:
+    """The 32 bytes of a blob's id; raises `BlobMissing` for what is no id."""
     if not is_storage_name(blob_id):
         raise BlobMissing(blob_id)
     return bytes.fromhex(blob_id)
-
-
-def _damaged(location: Location, blob_id: str, what: str) -> Damaged:
-    return Damaged(FileKind.PACK.word, location.pack, why=f"its blob {blob_id} {what}")

@@ -2,11 +2,10 @@
 
 import hashlib
 import threading
-from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR, ECB
 from cryptography.hazmat.primitives.poly1305 import Poly1305
@@ -15,7 +14,6 @@ NONCE_SIZE = 16
 MAC_SIZE = 16
 OVERHEAD = NONCE_SIZE + MAC_SIZE
 
-_PIECE_BYTES = 1 << 20
 _MAX_SCRYPT_BYTES = 1 << 29
 _MAX_SCRYPT_LANES = 256
 _MAX_SCRYPT_WORK = 1 << 24
@@ -63,26 +61,14 @@ class Box:
         plaintext: bytes = stream.update(ciphertext)
         return plaintext
 
-    def open_file(self, sealed: IO[bytes], size: int) -> Iterator[bytes]:
-        """The plaintext of a box of `size` bytes in a file, piece by piece; the file is read twice.
+    def authenticator(self, nonce: bytes) -> Poly1305:
+        """Takes a ciphertext piece by piece; its `verify` raises `InvalidSignature` for a tag that does not fit."""
+        block, _ = self._contexts()
+        return Poly1305(self._keys.mac_r + block.update(nonce))
 
-        Raises `NotAuthentic` before a byte is decrypted.
-        """
-        if size < OVERHEAD:
-            raise NotAuthentic
-        sealed.seek(0)
-        nonce = sealed.read(NONCE_SIZE)
-        mac = Poly1305(self._keys.mac_r + self._contexts()[0].update(nonce))
-        for piece in _pieces(sealed, size - OVERHEAD):
-            mac.update(piece)
-        try:
-            mac.verify(sealed.read(MAC_SIZE))
-        except InvalidSignature:
-            raise NotAuthentic from None
-        sealed.seek(NONCE_SIZE)
-        stream = Cipher(AES(self._keys.encryption), CTR(nonce)).decryptor()
-        for piece in _pieces(sealed, size - OVERHEAD):
-            yield stream.update(piece)
+    def decryptor(self, nonce: bytes) -> CipherContext:
+        """Decrypts a ciphertext piece by piece; for what was authenticated before, and for nothing else."""
+        return Cipher(AES(self._keys.encryption), CTR(nonce)).decryptor()
 
     def _contexts(self) -> tuple[Any, Any]:
         try:
@@ -96,11 +82,6 @@ class Box:
         # ECB here is the bare block cipher that Poly1305-AES applies to one nonce at a time.
         block = Cipher(AES(self._keys.mac_k), ECB()).encryptor()  # noqa: S305
         return block, Cipher(AES(self._keys.encryption), CTR(bytes(NONCE_SIZE))).encryptor()
-
-
-def _pieces(file: IO[bytes], size: int) -> Iterator[bytes]:
-    for offset in range(0, size, _PIECE_BYTES):
-        yield file.read(min(_PIECE_BYTES, size - offset))
 
 
 def derive_keys(password: bytes, *, salt: bytes, n: int, r: int, p: int) -> Keys:

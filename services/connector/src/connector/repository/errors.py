@@ -107,6 +107,13 @@ class StoreUnavailable(RepositoryError, TemporaryError):
         super().__init__("store_unavailable", f"The store cannot be reached: {why}.")
 
 
+class NoScratch(RepositoryError, TemporaryError):
+    """What is too large for memory could not be put aside on this machine."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("scratch_unusable", f"The worker cannot write to its own directory for scratch files: {why}.")
+
+
 class AccessDenied(RepositoryError, PermanentError):
     """The place that keeps the repository refused us."""
 

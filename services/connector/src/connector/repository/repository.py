@@ -1,9 +1,11 @@
 """A restic repository, opened for reading. Nothing here writes, locks or waits for a lock."""
 
 from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
@@ -26,6 +28,7 @@ from connector.repository.errors import (
 )
 from connector.repository.index import Shelf
 from connector.repository.keys import unlock
+from connector.repository.large import LargeTree, is_large
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
 from connector.repository.structs import Config, Node, Snapshot, Tree
 
@@ -33,6 +36,9 @@ _VERSIONS = (1, 2)
 _THREADS = 6
 _GO_DIRECTORY = 1 << 31
 _DECODED_RATIO = 3
+_LARGE_TREES = 2
+_NODE_BYTES = 2000
+_CONTENT_ID_BYTES = 130
 
 _config = msgspec.json.Decoder(Config)
 _snapshot = msgspec.json.Decoder(Snapshot)
@@ -43,23 +49,40 @@ class Repository:
     """Snapshots, directories and file contents of one repository. Safe to use from any thread; close it after use."""
 
     def __init__(
-        self, files: RepositoryFiles, box: Box, config: Config, *, cache_bytes: int, cache_dir: Path | None = None
+        self,
+        files: RepositoryFiles,
+        box: Box,
+        config: Config,
+        *,
+        cache_bytes: int,
+        scratch: Path | None,
+        cache_dir: Path | None,
     ) -> None:
         self.config = config
+        self._scratch = scratch
         self._files = files
         self._box = box
         shelf = None if cache_dir is None else Shelf(cache_dir, scope=config.id)
         self._blobs = Blobs(files, box, cache_bytes=cache_bytes // 2, shelf=shelf)
         self._trees: ByteBoundedCache[list[Node]] = ByteBoundedCache(cache_bytes // 2)
+        self._large: OrderedDict[str, LargeTree] = OrderedDict()
+        self._spooling = Lock()
         self._snapshots: dict[str, Snapshot] = {}
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="repository")
 
     @classmethod
     def open(
-        cls, files: RepositoryFiles, password: str, *, cache_bytes: int = 64 << 20, cache_dir: Path | None = None
+        cls,
+        files: RepositoryFiles,
+        password: str,
+        *,
+        cache_bytes: int = 64 << 20,
+        scratch: Path | None = None,
+        cache_dir: Path | None = None,
     ) -> Self:
         """Opens a repository and loads its index; `cache_bytes` bounds the contents kept in memory.
 
+        What is too large for memory is put, sealed as it is, into files without a name in the directory `scratch`.
         With `cache_dir`, a directory of this repository's own that may be deleted at any time, a large index is
         searched there and not in memory, and the next opening finds it ready.
 
@@ -73,13 +96,14 @@ class Repository:
         config = open_document(sealed, FileKind.CONFIG, "", box=box, decoder=_config)
         if config.version not in _VERSIONS:
             raise UnsupportedVersion(config.version)
-        repository = cls(files, box, config, cache_bytes=cache_bytes, cache_dir=cache_dir)
+        repository = cls(files, box, config, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir)
         repository.refresh()
         return repository
 
     def close(self) -> None:
         """Ends the threads that read ahead; nothing can be read afterwards."""
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._large.clear()
 
     def __enter__(self) -> Self:
         return self
@@ -129,7 +153,7 @@ class Repository:
     def tree(self, tree_id: str) -> list[Node]:
         """The nodes of a directory, in the order of the bytes of their names; the list is shared: leave it as it is.
 
-        Raises `BlobMissing` or `Damaged`.
+        All of them at once, be it millions; see `parts`. Raises `BlobMissing` or `Damaged`.
         """
         nodes = self._trees.get(tree_id)
         if nodes is None:
@@ -140,6 +164,13 @@ class Repository:
                 raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
             self._trees.put(tree_id, nodes, size_bytes=_DECODED_RATIO * len(data))
         return nodes
+
+    def parts(self, tree_id: str) -> Iterator[list[Node]]:
+        """The nodes of a directory as `tree` has them, of a large one some thousand at a time, in bounded memory."""
+        if self._is_large(tree_id):
+            yield from self._large_tree(tree_id).parts(Node)
+        else:
+            yield self.tree(tree_id)
 
     def resolve(self, root: str, path: bytes, *, shown: bool = False) -> Node:
         """The node at a path below the tree `root`; "/" is a directory without a name.
@@ -153,7 +184,7 @@ class Repository:
         for name in filter(None, path.split(b"/")):
             if node.type != "dir":
                 raise NotADirectory(walked, type_=node.type)
-            child = _named(self.tree(node.subtree), name, shown=shown) if node.subtree else None
+            child = self._child(node.subtree, name, shown=shown) if node.subtree else None
             if child is None:
                 raise PathNotFound(path)
             node, walked = child, walked + b"/" + name
@@ -173,9 +204,34 @@ class Repository:
             raise ValueError("offset and length are not negative")
         return content.read_content(self._blobs, _blobs_of(node), pool=self._pool, offset=offset, length=length)
 
-    def walk_new(self, root: str, known: walk.Known) -> Iterator[walk.Directory]:
+    def walk_new(self, root: str, known: walk.Known) -> Iterator[walk.Walked]:
         """See `walk.walk_new`."""
-        return walk.walk_new(self._blobs, root, known=known, pool=self._pool)
+        return walk.walk_new(self._blobs, root, known=known, pool=self._pool, scratch=self._scratch)
+
+    def _child(self, tree_id: str, name: bytes, *, shown: bool) -> Node | None:
+        if not self._is_large(tree_id):
+            return _named(self.tree(tree_id), name, shown=shown)
+        key = f"{tree_id}/{name.hex()}/{shown}"
+        if found := self._trees.get(key):
+            return found[0]
+        node = self._large_tree(tree_id).find(name, shown=shown)
+        if node is not None:
+            self._trees.put(key, [node], size_bytes=_NODE_BYTES + _CONTENT_ID_BYTES * len(node.content or ()))
+        return node
+
+    def _is_large(self, tree_id: str) -> bool:
+        return self._trees.get(tree_id) is None and is_large(self._blobs.locate(tree_id))
+
+    def _large_tree(self, tree_id: str) -> LargeTree:
+        """One of the few that are kept at hand, as each takes room on the disk."""
+        with self._spooling:
+            tree = self._large.pop(tree_id, None)
+            if tree is None:
+                tree = LargeTree(tree_id, self._blobs.spool(tree_id, scratch=self._scratch))
+            self._large[tree_id] = tree
+            while len(self._large) > _LARGE_TREES:
+                self._large.popitem(last=False)
+        return tree
 
     def _read_snapshot(self, name: str) -> Snapshot | None:
         """A snapshot, or None when it was forgotten in the meantime."""

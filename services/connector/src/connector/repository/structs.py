@@ -93,10 +93,33 @@ class ExtendedAttribute(msgspec.Struct, frozen=True, gc=False):
     value: bytes | None = None
 
 
-class Entry(msgspec.Struct, frozen=True, gc=False):
-    """What a listing tells of a node: `content` holds the ids of a file's blobs in order, `subtree` that of a tree."""
+class Name(msgspec.Struct, frozen=True, gc=False):
+    """How a node is called."""
 
     quoted_name: str = msgspec.field(name="name")
+
+    @property
+    def name(self) -> bytes:
+        """The name as the source had it, byte for byte."""
+        return unquote(self.quoted_name)
+
+    @property
+    def shown_name(self) -> str:
+        """The name as people see it: bytes that are not UTF-8 appear as `\\xNN`."""
+        return self.name.decode("utf-8", "backslashreplace")
+
+
+class Child(Name, frozen=True, gc=False):
+    """What a directory's totals need to know of a node."""
+
+    type: str
+    size: int = 0
+    subtree: str | None = None
+
+
+class Entry(Name, frozen=True, gc=False):
+    """What a listing tells of a node: `content` holds the ids of a file's blobs in order, `subtree` that of a tree."""
+
     type: str
     mode: int = 0
     mtime: str = "1970-01-01T00:00:00Z"
@@ -113,16 +136,6 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     ctime: str = ""
     content: tuple[str, ...] | None = None
     extended_attributes: tuple[ExtendedAttribute, ...] | None = None
-
-    @property
-    def name(self) -> bytes:
-        """The name as the source had it, byte for byte."""
-        return unquote(self.quoted_name)
-
-    @property
-    def shown_name(self) -> str:
-        """The name as people see it: bytes that are not UTF-8 appear as `\\xNN`."""
-        return self.name.decode("utf-8", "backslashreplace")
 
     @property
     def mtime_ns(self) -> int:

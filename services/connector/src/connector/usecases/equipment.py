@@ -72,13 +72,18 @@ def configuration_of(sealer: Sealer, org: OrganizationId, app: App) -> AppConfig
 def repository_opener(
     sealer: Sealer, integrations: AllIntegrations, *, cache_bytes: int, work_dir: Path
 ) -> OpenRepository:
-    """How repositories are opened for reading; tables of their blobs are kept in `work_dir`."""
+    """How repositories are opened for reading; what memory is too small for is kept in `work_dir`."""
 
     def open_repository(org: OrganizationId, app: App) -> Repository:
         configuration, integration = configuration_of(sealer, org, app), integrations.of(app.protocol)
         passphrase = integration.store_location(configuration).passphrase
         files = integration.repository_files(configuration)
-        cache_dir = blob_table_dir(work_dir, org, app.id)
-        return Repository.open(files, passphrase, cache_bytes=cache_bytes, cache_dir=cache_dir)
+        return Repository.open(
+            files,
+            passphrase,
+            cache_bytes=cache_bytes,
+            scratch=work_dir / "scratch",
+            cache_dir=blob_table_dir(work_dir, org, app.id),
+        )
 
     return open_repository

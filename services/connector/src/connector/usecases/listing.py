@@ -111,16 +111,10 @@ def _batches(
     repository: Repository, tree_id: str, known: Callable[[list[str]], Mapping[str, Totals]]
 ) -> Iterator[_Batch]:
     maker = PageMaker()
-
-    def remembered(tree_ids: list[str]) -> Mapping[str, Totals]:
-        answer = known(tree_ids)
-        maker.remember(answer)
-        return answer
-
     pages: list[DirectoryPage] = []
     size = directories = entries = 0
-    for directory in repository.walk_new(tree_id, remembered):
-        directories, entries = directories + 1, entries + len(directory.entries)
+    for directory in repository.walk_new(tree_id, known):
+        directories, entries = directories + 1, entries + directory.size
         for page in maker.pages(directory):
             added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD
             if pages and size + added > BATCH_BYTES:

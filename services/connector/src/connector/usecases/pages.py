@@ -4,8 +4,9 @@ The form of an entry is that of `contracts.restore_index.DirectoryPage`.
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from operator import itemgetter
 
 import msgspec
@@ -13,7 +14,7 @@ import zstandard
 from contracts.restore_index import PAGE_ENTRIES, DirectoryPage, Totals
 from contracts.values import TreeId
 
-from connector.repository import Directory, Entry
+from connector.repository import Directory, Entry, LargeDirectory, Walked
 from connector.repository import Totals as Below
 
 Attributes = list[tuple[bytes, bytes | None, int]]
@@ -24,6 +25,12 @@ Row = tuple[
 PAGE_BYTES_MAX = 500_000
 ATTRIBUTE_BYTES_MAX = 1024
 _CONTENT_BYTES = 8
+_ROWS_BYTES_MAX = 640_000
+"""Of a page of a large directory, before it is compressed: Kafka takes it even if it does not become smaller."""
+_ROW_BYTES_MOST = 120
+"""Numbers, times, digest and the marks between them."""
+_SUBTREE_BYTES_MOST = 44
+_ATTRIBUTE_ROW_BYTES_MOST = 20
 _NOTHING = Below(0, 0, 0)
 _by_name = itemgetter(0)
 
@@ -35,38 +42,25 @@ class _Part:
 
 
 class PageMaker:
-    """Makes pages; remembers the totals of every directory it has met, as parents show those of their children."""
+    """Makes the pages of directories."""
 
     def __init__(self) -> None:
-        self._totals: dict[str, Below] = {}
         self._pack = msgspec.msgpack.Encoder().encode
         self._compress = zstandard.ZstdCompressor(level=1, write_checksum=False).compress
 
-    def remember(self, totals: Mapping[str, Below]) -> None:
-        """Take in totals of directories that are known already."""
-        self._totals.update(totals)
+    def pages(self, directory: Walked) -> Iterator[DirectoryPage]:
+        """The pages of a directory, in order."""
+        if isinstance(directory, LargeDirectory):
+            return self._stream(directory)
+        return self._split(directory)
 
-    def pages(self, directory: Directory) -> Iterator[DirectoryPage]:
-        """The pages of a directory, in order. Everything below it must have been met before."""
-        tree_id, entries, below = directory
-        self._totals[tree_id] = below
-        rows = sorted(map(self._row, entries), key=_by_name)
+    def _split(self, directory: Directory) -> Iterator[DirectoryPage]:
+        rows = sorted((_row(entry, directory.below) for entry in directory.entries), key=_by_name)
         starts = range(0, len(rows), PAGE_ENTRIES) if rows else (0,)
         parts = [part for start in starts for part in self._parts(rows[start : start + PAGE_ENTRIES])]
-        totals = Totals.model_construct(files=below.files, directories=below.dirs, bytes=below.bytes)
-        for number, part in enumerate(parts):
-            yield DirectoryPage.model_construct(
-                tree_id=TreeId(tree_id),
-                page=number,
-                pages=len(parts),
-                count=part.count,
-                total=len(rows),
-                first_names=(),
-                totals=totals,
-                entries=part.packed,
-            )
+        return _numbered(directory, parts, len(parts))
 
-    def _parts(self, rows: list[Row]) -> list["_Part"]:
+    def _parts(self, rows: list[Row]) -> list[_Part]:
         """These rows as one part, or as several where long names that do not compress would make it too large."""
         packed = self._compress(self._pack(rows))
         if len(packed) <= PAGE_BYTES_MAX or len(rows) == 1:
@@ -74,21 +68,80 @@ class PageMaker:
         middle = len(rows) // 2
         return self._parts(rows[:middle]) + self._parts(rows[middle:])
 
-    def _row(self, entry: Entry) -> Row:
-        size, subtree, files, target = entry.size, None, None, None
-        if entry.type == "dir":
-            below = self._totals.get(entry.subtree or "", _NOTHING)
-            size, files = below.bytes, below.files
-            subtree = bytes.fromhex(entry.subtree) if entry.subtree else None
-        elif entry.type == "symlink":
-            target = entry.link_target
-        mtime_ns = entry.mtime_ns
-        owner = (entry.uid, entry.gid, entry.links, entry.user, entry.group)
-        times = (_since(mtime_ns, entry.ctime_ns), _since(mtime_ns, entry.atime_ns))
-        return (
-            entry.name, entry.type, size, mtime_ns, entry.st_mode, subtree, target, *owner, files,
-            _digest(entry.content), *times, _attributes(entry),
-        )  # fmt: skip
+    def _stream(self, directory: LargeDirectory) -> Iterator[DirectoryPage]:
+        """Read it twice: how many pages it has stands in each of them, so where they end must not need packing."""
+        counts = list(_page_counts(entry for part in directory.parts() for entry in part))
+        return _numbered(directory, self._streamed(directory, counts), len(counts))
+
+    def _streamed(self, directory: LargeDirectory, counts: Sequence[int]) -> Iterator[_Part]:
+        rows = (
+            _row(entry, below) for part in directory.parts() for below in (directory.below(part),) for entry in part
+        )
+        for count in counts:
+            yield _Part(count, self._compress(self._pack(list(islice(rows, count)))))
+
+
+def _numbered(directory: Walked, parts: Iterable[_Part], pages: int) -> Iterator[DirectoryPage]:
+    below = directory.totals
+    totals = Totals.model_construct(files=below.files, directories=below.dirs, bytes=below.bytes)
+    for number, part in enumerate(parts):
+        yield DirectoryPage.model_construct(
+            tree_id=TreeId(directory.tree_id),
+            page=number,
+            pages=pages,
+            count=part.count,
+            total=directory.size,
+            first_names=(),
+            totals=totals,
+            entries=part.packed,
+        )
+
+
+def _page_counts(entries: Iterable[Entry]) -> Iterator[int]:
+    """How many entries each page has, so that none can be too large even if nothing in it can be compressed."""
+    count = size = 0
+    for entry in entries:
+        most = _bytes_most(entry)
+        if count == PAGE_ENTRIES or (count and size + most > _ROWS_BYTES_MAX):
+            yield count
+            count = size = 0
+        count, size = count + 1, size + most
+    if count:
+        yield count
+
+
+def _bytes_most(entry: Entry) -> int:
+    """At least what the packed row of an entry takes."""
+    size = _ROW_BYTES_MOST + sum(map(_utf8_most, (entry.quoted_name, entry.type, entry.user, entry.group)))
+    if entry.subtree is not None:
+        size += _SUBTREE_BYTES_MOST
+    elif entry.type == "symlink":
+        size += _utf8_most(entry.linktarget) + len(entry.linktarget_raw or b"")
+    for attribute in entry.extended_attributes or ():
+        value = attribute.value or b""
+        size += _ATTRIBUTE_ROW_BYTES_MOST + _utf8_most(attribute.name) + min(len(value), ATTRIBUTE_BYTES_MAX)
+    return size
+
+
+def _utf8_most(text: str) -> int:
+    return len(text) if text.isascii() else 4 * len(text)
+
+
+def _row(entry: Entry, below: Mapping[str, Below]) -> Row:
+    size, subtree, files, target = entry.size, None, None, None
+    if entry.type == "dir":
+        of_child = below.get(entry.subtree or "", _NOTHING)
+        size, files = of_child.bytes, of_child.files
+        subtree = bytes.fromhex(entry.subtree) if entry.subtree else None
+    elif entry.type == "symlink":
+        target = entry.link_target
+    mtime_ns = entry.mtime_ns
+    owner = (entry.uid, entry.gid, entry.links, entry.user, entry.group)
+    times = (_since(mtime_ns, entry.ctime_ns), _since(mtime_ns, entry.atime_ns))
+    return (
+        entry.name, entry.type, size, mtime_ns, entry.st_mode, subtree, target, *owner, files,
+        _digest(entry.content), *times, _attributes(entry),
+    )  # fmt: skip
 
 
 def _since(mtime_ns: int, moment_ns: int | None) -> int | None:

@@ -10,8 +10,9 @@ from typing import IO
 
 import msgspec
 import zstandard
+from cryptography.exceptions import InvalidSignature
 
-from connector.repository.crypto import Box, NotAuthentic
+from connector.repository.crypto import MAC_SIZE, NONCE_SIZE, OVERHEAD, Box, NotAuthentic
 from connector.repository.documents import expanded, read_checked
 from connector.repository.errors import Damaged
 from connector.repository.index.building import scratch_file
@@ -61,7 +62,7 @@ def _reader(
             else:
                 with scratch_file(directory) as aside:
                     _put_aside(files, stored, aside)
-                    yield from _batches(box.open_file(aside, stored.size))
+                    yield from _batches(_opened(aside, stored.size, box))
         except NotAuthentic:
             raise _damaged(stored, "it was not sealed with the repository's key") from None
         except (zstandard.ZstdError, msgspec.MsgspecError, ValueError) as error:
@@ -91,6 +92,28 @@ def _put_aside(files: RepositoryFiles, stored: StoredFile, aside: IO[bytes]) -> 
         aside.write(piece)
     if digest.hexdigest() != stored.name:
         raise _damaged(stored, "its content does not match its name")
+
+
+def _opened(sealed: IO[bytes], size: int, box: Box) -> Iterator[bytes]:
+    """The plaintext piece by piece; the file is read twice. Raises `NotAuthentic` before a byte is decrypted."""
+    if size < OVERHEAD:
+        raise NotAuthentic
+    sealed.seek(0)
+    nonce = sealed.read(NONCE_SIZE)
+    authenticator, decryptor = box.authenticator(nonce), box.decryptor(nonce)
+    for piece in _pieces(sealed, size - OVERHEAD):
+        authenticator.update(piece)
+    try:
+        authenticator.verify(sealed.read(MAC_SIZE))
+    except InvalidSignature:
+        raise NotAuthentic from None
+    sealed.seek(NONCE_SIZE)
+    yield from map(decryptor.update, _pieces(sealed, size - OVERHEAD))
+
+
+def _pieces(file: IO[bytes], size: int) -> Iterator[bytes]:
+    for offset in range(0, size, _PIECE_BYTES):
+        yield file.read(min(_PIECE_BYTES, size - offset))
 
 
 def _damaged(stored: StoredFile, why: str) -> Damaged:

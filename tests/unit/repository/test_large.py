@@ -281,6 +281,14 @@ def test_a_walk_that_is_left_gives_all_its_files_back(builder: Builder, monkeypa
         assert _descriptors() == before
 
 
+def test_a_large_directory_cannot_be_read_once_the_walk_went_on(builder: Builder) -> None:
+    with opened(builder) as repository:
+        (directory,) = repository.walk_new(builder.tree(*many(50)), lambda _: {})
+        assert isinstance(directory, LargeDirectory)
+        with pytest.raises(ValueError, match="closed"):
+            list(directory.parts())
+
+
 def _descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 

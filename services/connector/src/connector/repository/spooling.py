@@ -75,7 +75,9 @@ class SpooledBlob:
         return zstandard.ZstdDecompressor().stream_reader(cast("IO[bytes]", decrypted), read_size=_FED_BYTES)
 
     def sealed_at(self, offset: int, length: int) -> bytes:
-        """A part of the ciphertext; shorter at its end."""
+        """A part of the ciphertext; shorter at its end. Raises `ValueError` once it is closed."""
+        if not self.close.alive:
+            raise ValueError("the blob is closed")
         return os.pread(self._descriptor, length, offset)
 
     def _write(self, piece: bytes) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import backups, downloads, platform, reader, restore_points
+from tests.benchmarks import backups, downloads, memory, platform, reader, restore_points
 from tests.benchmarks.ground import Ground, open_ground
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
@@ -43,6 +43,8 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "index_incremental": lambda: restore_points.index_incremental(big()),
         "index_growth": lambda: restore_points.index_growth(ground),
         "reader_index": lambda: reader.reader_index(ground),
+        "index_memory_flat": lambda: memory.index_memory_flat(ground),
+        "index_memory_deep": lambda: memory.index_memory_deep(ground),
     }
 
 
@@ -57,9 +59,10 @@ def main() -> None:
     only = parser.parse_args().only
     logging.getLogger("faststream").setLevel(logging.ERROR)
     scale = float(os.environ.get("SCALE", "1"))
-    memory = psutil.virtual_memory().total / 2**30
+    installed = psutil.virtual_memory().total / 2**30
     print(
-        f"{os.cpu_count()} cores, {memory:.0f} GiB, {machine.system()} {machine.machine()}, SCALE={scale:g}", flush=True
+        f"{os.cpu_count()} cores, {installed:.0f} GiB, {machine.system()} {machine.machine()}, SCALE={scale:g}",
+        flush=True,
     )
     results = []
     with (

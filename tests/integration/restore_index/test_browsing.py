@@ -80,6 +80,8 @@ async def test_a_restore_point_as_it_is_told(door: Door, point: RestorePoint) ->
 async def test_a_directory_as_it_is_shown(door: Door, point: RestorePoint) -> None:
     found = await files(door, point, b"/docs")
     assert (found["path"], found["total"], found["next_cursor"]) == ("/docs", 3, None)
+    assert found["breadcrumbs"] == [{"name": "/", "path": "/"}, {"name": "docs", "path": "/docs"}]
+    assert found["totals"] == {"files": 2, "directories": 1, "bytes": 12}
     assert found["items"][1:] == [
         {
             "name": "link",
@@ -123,6 +125,26 @@ async def test_a_directory_of_10000_entries_is_read_by_pages(door: Door, point: 
     assert len((await files(door, point, b"/many"))["items"]) == 100
 
 
+@pytest.mark.parametrize(("order", "sizes"), [("asc", range(10_000)), ("desc", range(9_999, -1, -1))])
+async def test_a_directory_of_10000_entries_is_read_by_size(
+    door: Door, point: RestorePoint, order: str, sizes: range
+) -> None:
+    seen: list[int] = []
+    cursor = ""
+    while len(seen) < 10_000:
+        found = await files(door, point, b"/many", f"&limit=1000&sort=size&order={order}&cursor={cursor}")
+        seen, cursor = seen + [item["size"] for item in found["items"]], found["next_cursor"]
+    assert (seen, cursor) == (list(sizes), None)
+
+
+async def test_an_entry_as_it_is_shown(door: Door, point: RestorePoint) -> None:
+    note = (await door.get(f"/internal/restore-points/{point.snapshot_id}/entry?path=/docs/note.txt")).json()
+    assert (note["path"], note["permissions"], note["user"], note["links"]) == ("/docs/note.txt", "-rw-r-----", "me", 1)
+    assert (note["ctime"], note["attributes"], note["totals"]) == ("2026-11-23T12:00:00.125Z", [], None)
+    root = (await door.get(f"/internal/restore-points/{point.snapshot_id}/entry")).json()
+    assert (root["path"], root["totals"]) == ("/", TREE.totals.model_dump())
+
+
 @pytest.mark.parametrize(
     ("query", "status", "code"),
     [
@@ -137,6 +159,8 @@ async def test_a_directory_of_10000_entries_is_read_by_pages(door: Door, point: 
         ("path=/" + "x" * 20_000, 404, "path_not_found"),
         ("path=/docs&cursor=rubbish", 400, "cursor_invalid"),
         ("limit=0", 400, "request_invalid"),
+        ("sort=colour", 400, "request_invalid"),
+        ("sort=size&order=up", 400, "request_invalid"),
         ("limit=x", 400, "request_invalid"),
     ],
 )
@@ -149,7 +173,7 @@ async def test_a_question_that_leads_nowhere_is_refused(
 
 @pytest.mark.parametrize("odd", ["nobody", "%00", "a%00b", "%ff", "%F0%9F%92%A9", "'", "x" * 5000])
 async def test_an_odd_id_is_not_found(door: Door, odd: str) -> None:
-    for path in ("", "/files"):
+    for path in ("", "/files", "/entry"):
         answer = await door.get(f"/internal/restore-points/{odd}{path}")
         assert (answer.status_code, answer.json()["code"]) == (404, "snapshot_not_found")
     assert (await door.get(f"/internal/restore-points?store_id={odd}")).json() == {"items": []}
@@ -158,7 +182,7 @@ async def test_an_odd_id_is_not_found(door: Door, odd: str) -> None:
 
 async def test_nobody_else_sees_a_restore_point_and_nobody_without_a_token(door: Door, point: RestorePoint) -> None:
     other = OrganizationId("other")
-    for path in ("", "/files"):
+    for path in ("", "/files", "/entry"):
         url = f"/internal/restore-points/{point.snapshot_id}{path}"
         assert (await door.get(url, other)).status_code == 404
         assert (await door.http.get(url)).status_code == 401

@@ -7,8 +7,9 @@ import pytest
 import zstandard
 from chassis.errors import Invalid
 from contracts.restore_index import DirectoryPage
-from restore_index.domain.entries import Entry, find_entry, look_into, page_with, read_row, unpack, unpack_rows
+from restore_index.domain.entries import FullEntry, Rows, look_into, page_with, read_row, unpack, unpack_rows
 from restore_index.domain.listing import START, Place, read_cursor, show_entry, show_time, write_cursor
+from restore_index.domain.sorting import BY_NAME
 
 from tests.unit.restore_index.builder import MTIME_NS, File, Link, Tree, page
 
@@ -69,13 +70,13 @@ def test_rows_of_older_workers_are_read_without_what_they_do_not_tell() -> None:
 
 
 def test_an_entry_is_found_by_its_name() -> None:
-    entries = unpack(Tree({f"{i:03}".encode(): i for i in range(100)}).pages[0].entries)
-    found = find_entry(entries, b"042")
+    rows = Rows(Tree({f"{i:03}".encode(): i for i in range(100)}).pages[0].entries)
+    found = rows.find(b"042")
     assert found is not None
-    assert found.size == 42
-    assert find_entry(entries, b"0425") is None
-    assert find_entry(entries, b"zzz") is None
-    assert find_entry([], b"a") is None
+    assert (found.size, rows[-1].size, len(rows)) == (42, 99, 100)
+    assert rows.find(b"0425") is None
+    assert rows.find(b"zzz") is None
+    assert Rows(b"").find(b"a") is None
 
 
 @pytest.mark.parametrize(("name", "number"), [(b"a", 0), (b"b", 0), (b"m", 1), (b"mm", 1), (b"z", 2), (b"zz", 2)])
@@ -85,7 +86,7 @@ def test_a_name_tells_its_page(name: bytes, number: int) -> None:
 
 
 def test_an_entry_is_shown_with_a_path_that_leads_to_it() -> None:
-    link = Entry(
+    link = FullEntry(
         name=b"l\xff", type="symlink", size=0, mtime_ns=MTIME_NS, mode=0o120777, subtree=None, link_target=b".."
     )
     assert show_entry([b"d"], link) == {
@@ -97,7 +98,7 @@ def test_an_entry_is_shown_with_a_path_that_leads_to_it() -> None:
         "mode": 0o777,
         "link_target": "..",
     }
-    setuid = Entry(name=b"f", type="file", size=1, mtime_ns=0, mode=0o104755, subtree=None, link_target=None)
+    setuid = FullEntry(name=b"f", type="file", size=1, mtime_ns=0, mode=0o104755, subtree=None, link_target=None)
     shown = show_entry([], setuid)
     assert (shown["path"], shown["mode"]) == ("/f", 0o4755)
     assert "link_target" not in shown
@@ -117,16 +118,18 @@ def test_any_time_can_be_shown(ns: int, text: str) -> None:
 
 
 def test_a_cursor_leads_back_to_its_place() -> None:
-    assert read_cursor(TREE, write_cursor(TREE, Place(3, 4095))) == Place(3, 4095)
-    assert read_cursor(TREE, None) == START
-    assert read_cursor(TREE, "") == START
+    assert read_cursor(TREE, BY_NAME, write_cursor(TREE, BY_NAME, Place(3, 4095))) == Place(3, 4095)
+    assert read_cursor(TREE, BY_NAME, None) == START
+    assert read_cursor(TREE, BY_NAME, "") == START
 
 
-@pytest.mark.parametrize("cursor", ["rubbish", "é", "AAAA", "=", "%00", "x" * 1000, write_cursor("cd" * 32, START)])
+@pytest.mark.parametrize(
+    "cursor", ["rubbish", "é", "AAAA", "=", "%00", "x" * 1000, write_cursor("cd" * 32, BY_NAME, START)]
+)
 @pytest.mark.parametrize("tree_id", [TREE, ""])
 def test_a_cursor_of_something_else_is_refused(tree_id: str, cursor: str) -> None:
     with pytest.raises(Invalid, match="cursor_invalid"):
-        read_cursor(tree_id, cursor)
+        read_cursor(tree_id, BY_NAME, cursor)
 
 
 def test_random_bytes_are_never_a_page() -> None:

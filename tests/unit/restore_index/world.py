@@ -4,6 +4,7 @@ from chassis.records import MemoryRecords
 from contracts.restore_index import RestorePoint
 from restore_index.domain.listing import Part
 from restore_index.domain.points import Point
+from restore_index.domain.sorting import BY_NAME, Order
 from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names, Store, point_keys
 from restore_index.usecases import browsing, keeping
 
@@ -26,9 +27,18 @@ class World:
             await keeping.keep_directories(self.store, wrapped(event))
         await keeping.open_restore_point(self.store, wrapped(listed(point)))
 
-    async def browse(self, point: RestorePoint, path: bytes, *, limit: int = 1000, cursor: str | None = None) -> Part:
-        _, part = await browsing.list_files(self.store, ORG, point.snapshot_id, path=path, limit=limit, cursor=cursor)
-        return part
+    async def browse(
+        self,
+        point: RestorePoint,
+        path: bytes,
+        *,
+        limit: int = 1000,
+        cursor: str | None = None,
+        order: Order = BY_NAME,
+    ) -> Part:
+        return await browsing.list_files(
+            self.store, ORG, point.snapshot_id, path=path, limit=limit, cursor=cursor, order=order
+        )
 
     async def names(self, point: RestorePoint, path: bytes) -> list[str]:
         return [item["name"] for item in (await self.browse(point, path)).items]

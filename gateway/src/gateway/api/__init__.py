@@ -11,6 +11,7 @@ from fastapi.routing import APIRoute
 from gateway.api import (
     auth,
     connectors,
+    files,
     integrations,
     inventories,
     operations,
@@ -34,6 +35,7 @@ _AREAS = (
     integrations,
     connectors,
     snapshots,
+    files,
     scheduling,
     operations,
 )

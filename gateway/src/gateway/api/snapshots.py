@@ -9,11 +9,10 @@ from gateway.api.documents import headers, problems
 from gateway.api.gate import Opened, Right, Who
 from gateway.api.passing import ASKED, PassThrough
 from gateway.api.views.base import PageView, whole
-from gateway.api.views.snapshots import FilesView, SnapshotView, snapshot_view
+from gateway.api.views.snapshots import SnapshotView, snapshot_view
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
-FILE_ROWS, MOST_FILE_ROWS = 100, 1000
-_PATH = "Percent-encoded bytes from the root of the restore point; bytes that are no UTF-8 may be shown as `\\xff`"
+PATH = "Percent-encoded bytes from the root of the restore point; bytes that are no UTF-8 may be shown as `\\xff`"
 _BYTES = {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 _VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges")
 _WHOLE = {"description": "The file.", "headers": headers(*_VALIDATORS, "Content-Disposition")}
@@ -53,29 +52,6 @@ async def list_snapshots(store_id: str, gate: Opened, who: Who) -> PageView[Snap
 
 
 @router.get(
-    "/snapshots/{snapshot_id}/files",
-    summary="List a directory of a restore point",
-    response_model=FilesView,
-    responses=problems(404),
-)
-async def list_files(
-    snapshot_id: str,
-    request: Request,
-    gate: Opened,
-    who: Who,
-    *,
-    path: Annotated[str, Query(description=_PATH)] = "/",  # noqa: ARG001 - read as bytes
-    limit: Annotated[int, Query(ge=1, description=f"Entries at most; never more than {MOST_FILE_ROWS}")] = FILE_ROWS,
-    cursor: Annotated[str, Query(max_length=4000, description="`next_cursor` of the page before")] = "",
-) -> Response:
-    """Sorted by the bytes of the names. `next_cursor` is null on the last page."""
-    who.require(Right.READ)
-    sought = path_of(request)
-    found = await gate.snapshots.files(who, snapshot_id, sought, limit=min(limit, MOST_FILE_ROWS), cursor=cursor)
-    return Response(found, media_type="application/json")
-
-
-@router.get(
     "/snapshots/{snapshot_id}/content",
     summary="Download a file",
     response_class=Response,
@@ -87,7 +63,7 @@ async def read_content(
     request: Request,
     gate: Opened,
     who: Who,
-    path: Annotated[str, Query(description=_PATH)],  # noqa: ARG001 - read as bytes
+    path: Annotated[str, Query(description=PATH)],  # noqa: ARG001 - read as bytes
 ) -> PassThrough:
     """Byte for byte, with `Range`, `If-Range`, `ETag` and `If-None-Match`, as an attachment with the file's name."""
     return _content(snapshot_id, request, gate, who)
@@ -105,7 +81,7 @@ async def read_content_headers(
     request: Request,
     gate: Opened,
     who: Who,
-    path: Annotated[str, Query(description=_PATH)],  # noqa: ARG001 - read as bytes
+    path: Annotated[str, Query(description=PATH)],  # noqa: ARG001 - read as bytes
 ) -> PassThrough:
     """The headers that a download would have, without its bytes."""
     return _content(snapshot_id, request, gate, who)

@@ -165,7 +165,7 @@ class Owners:
             raise NotFound("snapshot_not_found", "There is no such restore point.")
         return list(found)
 
-    async def files(self, who: Visitor, snapshot_id: str, query: str) -> bytes:
-        """A page of a directory, JSON as the index tells it; `query` is a finished query string."""
-        path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}/files?{query}"
+    async def in_restore_point(self, who: Visitor, snapshot_id: str, question: str) -> bytes:
+        """What the index tells of a restore point, as JSON; `question` is the rest of an address, quoted already."""
+        path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}/{question}"
         return await self.restore_index.get_raw(path, who.caller())

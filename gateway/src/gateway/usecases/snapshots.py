@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from urllib.parse import quote, quote_from_bytes
+from urllib.parse import quote, quote_from_bytes, urlencode
 
 from chassis.errors import CairnError
 from chassis.http import Answer
@@ -27,12 +27,14 @@ class Snapshots:
         store = await self.owners.app(who, store_id)
         return await self.owners.restore_points(who, store.id)
 
-    async def files(self, who: Visitor, snapshot_id: str, path: bytes, *, limit: int, cursor: str) -> bytes:
-        """A page of a directory, as JSON."""
-        query = f"path={quote_from_bytes(path, safe='')}&limit={limit}"
-        if cursor:
-            query += f"&cursor={quote(cursor, safe='')}"
-        return await self.owners.files(who, snapshot_id, query)
+    async def files(self, who: Visitor, snapshot_id: str, path: bytes, asked: Mapping[str, str]) -> bytes:
+        """A page of a directory, as JSON. Of what is asked, empty texts are left out."""
+        asked = {name: text for name, text in asked.items() if text}
+        return await self.owners.in_restore_point(who, snapshot_id, f"files?{_path(path)}&{urlencode(asked)}")
+
+    async def entry(self, who: Visitor, snapshot_id: str, path: bytes) -> bytes:
+        """What is known of one file or directory, as JSON."""
+        return await self.owners.in_restore_point(who, snapshot_id, f"entry?{_path(path)}")
 
     @asynccontextmanager
     async def content(
@@ -61,12 +63,16 @@ class Snapshots:
     ) -> AbstractAsyncContextManager[Answer]:
         place = f"/internal/stores/{quote(point.store_id, safe='')}/snapshots/{quote(point.snapshot_id, safe='')}"
         return self.owners.connector.stream(
-            f"{place}/content?path={quote_from_bytes(path, safe='')}",
+            f"{place}/content?{_path(path)}",
             who.caller(),
             method=method,
             headers={"accept-encoding": "identity", **headers},
             expected=REFUSED,
         )
+
+
+def _path(path: bytes) -> str:
+    return f"path={quote_from_bytes(path, safe='')}"
 
 
 def most_telling(refusals: Sequence[CairnError]) -> CairnError:

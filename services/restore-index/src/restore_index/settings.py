@@ -10,6 +10,9 @@ class Settings(CommonSettings):
     directory_cache_bytes: int = Field(
         default=64 << 20, ge=0, description="Packed directories kept in memory for browsing, in bytes"
     )
+    order_cache_bytes: int = Field(
+        default=32 << 20, ge=0, description="Orders of large directories kept in memory, 4 bytes an entry, in bytes"
+    )
     known_directories_kept: int = Field(
         default=2_000_000, ge=0, description="Directories whose ids are kept in memory, about 61 bytes each"
     )

@@ -1,4 +1,4 @@
-"""Restore points and the entries of their directories."""
+"""Restore points."""
 
 from pydantic import Field
 
@@ -38,43 +38,6 @@ class SnapshotView(View):
     files: int | None
     bytes: int | None
     browsable: bool = Field(description="Whether its files can be listed")
-
-
-class FileView(View):
-    """An entry of a directory."""
-
-    name: str = Field(description="Bytes that are no UTF-8 are shown as `\\\\xff`")
-    path: str
-    type: str = Field(description="`file`, `dir`, `symlink`, `dev`, `chardev`, `fifo`, `socket` or `irregular`")
-    size: int = Field(description="Bytes; of a directory: of everything below it")
-    mtime: str = Field(description="RFC 3339 with milliseconds")
-    mode: int = Field(description="POSIX permission bits")
-    link_target: str | None = Field(default=None, description="Of symbolic links only")
-
-
-class FilesView(View):
-    """A page of a directory."""
-
-    model_config = example(
-        path="/documents",
-        total=1,
-        items=[
-            {
-                "name": "letter.txt",
-                "path": "/documents/letter.txt",
-                "type": "file",
-                "size": 13000,
-                "mtime": "2026-11-22T17:00:00.000Z",
-                "mode": 420,
-            }
-        ],
-        next_cursor=None,
-    )
-
-    path: str
-    total: int = Field(description="Entries in the directory")
-    items: list[FileView]
-    next_cursor: str | None
 
 
 def snapshot_view(point: KnownRestorePoint) -> SnapshotView:

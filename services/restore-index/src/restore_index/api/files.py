@@ -8,6 +8,7 @@ from contracts.values import SnapshotId
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from restore_index.api.answers import json_response, read_path
+from restore_index.domain.sorting import Direction, Order, Sort
 from restore_index.store import Store
 from restore_index.usecases import browsing
 
@@ -26,15 +27,25 @@ def files_router(store: Store, tokens: Tokens) -> APIRouter:
         caller: Annotated[Caller, Depends(read)],
         limit: Limit = 100,
         cursor: str | None = None,
+        sort: Sort = "name",
+        order: Direction = "asc",
     ) -> Response:
-        path, part = await browsing.list_files(
+        part = await browsing.list_files(
             store,
             caller.organization_id,
             snapshot_id,
             path=read_path(request.scope["query_string"]),
             limit=min(limit, FILES_LIMIT_MOST),
             cursor=cursor,
+            order=Order(sort, order),
         )
-        return json_response({"path": path, **part._asdict()})
+        return json_response(part._asdict())
+
+    @routes.get("/{snapshot_id}/entry")
+    async def show_entry(
+        request: Request, snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read)]
+    ) -> Response:
+        path = read_path(request.scope["query_string"])
+        return json_response(await browsing.show_entry(store, caller.organization_id, snapshot_id, path=path))
 
     return routes

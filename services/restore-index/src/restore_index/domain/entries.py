@@ -3,7 +3,6 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -50,6 +49,15 @@ class FullEntry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     attributes: tuple[tuple[bytes, bytes | None, int], ...] | None = None
 
 
+class Measured(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What entries are sorted by: quick to read by the million."""
+
+    name: bytes
+    type: str
+    size: int
+    mtime_ns: int
+
+
 class Below(msgspec.Struct, frozen=True, gc=False):
     """`contracts.restore_index.Totals` of a directory, in a form that is quick by the thousand."""
 
@@ -68,8 +76,8 @@ class Inside(NamedTuple):
 
 _entries = msgspec.msgpack.Decoder(list[Entry])
 _rows = msgspec.msgpack.Decoder(list[msgspec.Raw])
+_measured = msgspec.msgpack.Decoder(list[Measured])
 _full_entry = msgspec.msgpack.Decoder(FullEntry)
-_name = attrgetter("name")
 
 
 def unpack(packed: bytes) -> list[Entry]:
@@ -82,7 +90,12 @@ def unpack_rows(packed: bytes) -> list[bytes]:
     return [bytes(row) for row in _decoded(_rows, packed)]
 
 
-def read_row(row: bytes) -> FullEntry:
+def unpack_measured(packed: bytes) -> list[Measured]:
+    """What the entries of a page are sorted by. Raises as `unpack` does."""
+    return _decoded(_measured, packed)
+
+
+def read_row(row: bytes | msgspec.Raw) -> FullEntry:
     """One of `unpack_rows`, read whole. Raises `Invalid` (`page_damaged`)."""
     try:
         return _full_entry.decode(row)
@@ -122,10 +135,25 @@ def look_into(page: DirectoryPage) -> Inside:
     return Inside(names[0] if names else b"", {child.hex() for child in children}, entries)
 
 
-def find_entry(entries: Sequence[Entry], name: bytes) -> Entry | None:
-    """The entry of that name in a page, whose entries are sorted."""
-    place = bisect_left(entries, name, key=_name)
-    return entries[place] if place < len(entries) and entries[place].name == name else None
+class Rows:
+    """The entries of a page, sorted by name, each read when it is asked for. Raises as `unpack` does."""
+
+    def __init__(self, packed: bytes) -> None:
+        self._rows = _decoded(_rows, packed) if packed else []
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._rows)
+
+    def __getitem__(self, place: int) -> FullEntry:
+        """One of them."""
+        return read_row(self._rows[place])
+
+    def find(self, name: bytes) -> FullEntry | None:
+        """The entry of that name."""
+        place = bisect_left(range(len(self)), name, key=lambda number: self[number].name)
+        found = self[place] if place < len(self) else None
+        return found if found and found.name == name else None
 
 
 def page_with(first_names: Sequence[bytes], name: bytes) -> int:

@@ -1,6 +1,7 @@
 """A directory's entries as they are shown, page by page."""
 
 import base64
+import hashlib
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -10,8 +11,9 @@ from chassis.errors import Invalid
 from chassis.paths import shown
 from contracts.values import to_text
 
-from restore_index.domain.entries import Entry
+from restore_index.domain.entries import Below, FullEntry
 from restore_index.domain.paths import show_path
+from restore_index.domain.sorting import Order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
@@ -20,7 +22,10 @@ _CURSOR = struct.Struct(">8sII")
 
 
 class Place(NamedTuple):
-    """An entry of a directory: the number of its page, and its place in the page."""
+    """How far a directory was read: a page and a number in it. Backwards, both are counted from the end.
+
+    In an order other than by name the page is 0, and the number one in that order.
+    """
 
     page: int
     entry: int
@@ -30,22 +35,25 @@ START = Place(0, 0)
 
 
 class Part(NamedTuple):
-    """Some entries of a directory."""
+    """Some entries of a directory, and where and what it is."""
 
+    path: str
+    breadcrumbs: list[dict[str, str]]
     total: int
+    totals: Below
     items: list[dict[str, Any]]
     next_cursor: str | None
 
 
-def write_cursor(tree_id: str, place: Place) -> str:
+def write_cursor(tree_id: str, order: Order, place: Place) -> str:
     """Where to go on, as an opaque text. A directory never changes, so it stays right forever."""
-    return base64.urlsafe_b64encode(_CURSOR.pack(_mark(tree_id), *place)).rstrip(b"=").decode()
+    return base64.urlsafe_b64encode(_CURSOR.pack(_mark(tree_id, order), *place)).rstrip(b"=").decode()
 
 
-def read_cursor(tree_id: str, cursor: str | None) -> Place:
+def read_cursor(tree_id: str, order: Order, cursor: str | None) -> Place:
     """Where a cursor points to; the start without one.
 
-    Raises `Invalid` (`cursor_invalid`) for a text that is no cursor, or one of another directory.
+    Raises `Invalid` (`cursor_invalid`) for a text that is no cursor, or one of another directory or order.
     """
     if not cursor:
         return START
@@ -53,24 +61,31 @@ def read_cursor(tree_id: str, cursor: str | None) -> Place:
         mark, *place = _CURSOR.unpack(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True))
     except (ValueError, struct.error):
         raise _no_cursor() from None
-    if mark != _mark(tree_id):
+    if mark != _mark(tree_id, order):
         raise _no_cursor()
     return Place(*place)
 
 
 def _no_cursor() -> Invalid:
-    return Invalid("cursor_invalid", "The cursor does not belong to this directory.")
+    return Invalid("cursor_invalid", "The cursor does not belong to this directory in this order.")
 
 
-def _mark(tree_id: str) -> bytes:
-    return bytes.fromhex(tree_id[:16])
+def _mark(tree_id: str, order: Order) -> bytes:
+    return hashlib.blake2b(f"{tree_id}/{order.sort}/{order.direction}".encode(), digest_size=8).digest()
 
 
-def show_entry(parent: Sequence[bytes], entry: Entry) -> dict[str, Any]:
+def show_breadcrumbs(names: Sequence[bytes]) -> list[dict[str, str]]:
+    """The way to a path from the root, as names and paths."""
+    way = [{"name": shown(name), "path": show_path(names[:depth])} for depth, name in enumerate(names, start=1)]
+    return [{"name": "/", "path": "/"}, *way]
+
+
+def show_entry(parent: Sequence[bytes], entry: FullEntry) -> dict[str, Any]:
     """An entry for a person and for the next question.
 
     `size` in bytes, of a directory the sum of what is below it; `mtime` RFC 3339 with milliseconds; `mode` the
-    permission bits as an integer (0o7777 at most); `link_target` only of symbolic links.
+    permission bits as an integer (0o7777 at most); `link_target` only of symbolic links, `files` (below it) only of
+    directories.
     """
     item = {
         "name": shown(entry.name),
@@ -82,6 +97,8 @@ def show_entry(parent: Sequence[bytes], entry: Entry) -> dict[str, Any]:
     }
     if entry.type == "symlink":
         item["link_target"] = shown(entry.link_target or b"")
+    if entry.type == "dir":
+        item["files"] = entry.files
     return item
 
 

@@ -13,6 +13,7 @@ from restore_index.store.directories import EMPTY, Directories, Directory
 from restore_index.store.documents import MemoryDocuments, MongoDocuments
 from restore_index.store.known import KnownDirectories
 from restore_index.store.names import Names
+from restore_index.store.orders import Orders
 from restore_index.store.points import RestorePoints
 
 __all__ = [
@@ -43,10 +44,13 @@ def point_id(store_id: AppId, snapshot_id: str) -> str:
 class Store:
     """Restore points, directories, and the names of all that is in these."""
 
-    def __init__(self, points: Records[Point], directories: Directories, names: Names) -> None:
+    def __init__(
+        self, points: Records[Point], directories: Directories, names: Names, *, order_cache_bytes: int = 0
+    ) -> None:
         self.points = RestorePoints(points)
         self.directories = directories
         self.names = names
+        self.orders = Orders(directories, cache_bytes=order_cache_bytes)
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""
@@ -77,4 +81,5 @@ async def open_store(foundation: Foundation, settings: Settings) -> Store:
     await points.setup()
     known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept)
     names = Names(MongoDocuments(database["names"]))
-    return Store(points, Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes), names)
+    directories = Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes)
+    return Store(points, directories, names, order_cache_bytes=settings.order_cache_bytes)

@@ -1,5 +1,6 @@
 """Opening directories of a restore point."""
 
+import asyncio
 from typing import Any
 
 from chassis import names
@@ -8,29 +9,56 @@ from chassis.paths import split_path, without_prefix
 from chassis.telemetry import span
 from contracts.values import OrganizationId, SnapshotId
 
-from restore_index.domain import listing, paths, points
-from restore_index.domain.entries import Entry, find_entry, page_with
+from restore_index.domain import details, listing, paths, points
+from restore_index.domain.entries import FullEntry, Rows, page_with
 from restore_index.domain.listing import Part, Place
 from restore_index.domain.points import Point
+from restore_index.domain.sorting import BY_NAME, Order, split_place
 from restore_index.store import EMPTY, Directory, Store
 from restore_index.usecases.finding import get_point
 
+PAGES_AT_ONCE = 8
+
 
 async def list_files(
-    store: Store, org: OrganizationId, snapshot_id: SnapshotId, *, path: bytes, limit: int, cursor: str | None
-) -> tuple[str, Part]:
-    """The path of a directory as it is shown, and some of its entries, sorted by the bytes of their names.
+    store: Store,
+    org: OrganizationId,
+    snapshot_id: SnapshotId,
+    *,
+    path: bytes,
+    limit: int,
+    cursor: str | None,
+    order: Order = BY_NAME,
+) -> Part:
+    """A directory and some of its entries, sorted.
 
     Raises `NotFound` (`snapshot_not_found`, `path_not_found`), `Invalid` (`path_invalid`, `not_a_directory`,
-    `cursor_invalid`) or `TemporaryError` (`restore_point_not_browsable`).
+    `cursor_invalid`) or `TemporaryError` (`restore_point_not_browsable`, `directory_being_sorted`).
     """
     with span("restore-index.list_files", attributes={names.ORGANIZATION: org}):
-        wanted = split_path(path)
-        point = points.require_browsable(await get_point(store, org, snapshot_id))
-        browser = Browser(store, org, point)
+        browser, wanted = await _open(store, org, snapshot_id, path)
         found, directory = await browser.resolve(wanted)
-        start = listing.read_cursor(directory.tree_id, cursor)
-        return paths.show_path(found), await browser.part(found, directory, start, limit=limit)
+        start = listing.read_cursor(directory.tree_id, order, cursor)
+        return await browser.part(found, directory, start, order=order, limit=limit)
+
+
+async def show_entry(store: Store, org: OrganizationId, snapshot_id: SnapshotId, *, path: bytes) -> dict[str, Any]:
+    """All that is known of what is at a path. Raises like `list_files`."""
+    with span("restore-index.show_entry", attributes={names.ORGANIZATION: org}):
+        browser, wanted = await _open(store, org, snapshot_id, path)
+        found, entry = await browser.look(wanted)
+        if entry is None:
+            return details.show_root((await browser.inside(None)).totals)
+        totals = (await browser.inside(entry)).totals if entry.type == "dir" else None
+        return details.show_details(found, entry, totals)
+
+
+async def _open(
+    store: Store, org: OrganizationId, snapshot_id: SnapshotId, path: bytes
+) -> tuple["Browser", list[bytes]]:
+    wanted = split_path(path)
+    point = points.require_browsable(await get_point(store, org, snapshot_id))
+    return Browser(store, org, point), wanted
 
 
 class Browser:
@@ -38,11 +66,19 @@ class Browser:
 
     def __init__(self, store: Store, org: OrganizationId, point: Point) -> None:
         self._directories = store.directories
+        self._orders = store.orders
         self._org = org
         self._point = point.restore_point
 
     async def resolve(self, wanted: list[bytes]) -> tuple[list[bytes], Directory]:
         """The directory a path means, and its names; a path may begin with where the files were on the source."""
+        found, entry = await self.look(wanted)
+        if entry is not None and entry.type != "dir":
+            raise Invalid("not_a_directory", f"{paths.show_path(wanted)} is not a directory.")
+        return found, await self.inside(entry)
+
+    async def look(self, wanted: list[bytes]) -> tuple[list[bytes], FullEntry | None]:
+        """The names that lead to what a path means, see `resolve`, and its entry; the root has none."""
         try:
             return await self._walk(wanted)
         except NotFound:
@@ -51,44 +87,79 @@ class Browser:
                 raise
             return await self._walk(rest)
 
-    async def part(self, found: list[bytes], directory: Directory, start: Place, *, limit: int) -> Part:
+    async def part(
+        self, found: list[bytes], directory: Directory, start: Place, *, order: Order = BY_NAME, limit: int
+    ) -> Part:
         """Up to `limit` entries from a place on."""
-        items: list[dict[str, Any]] = []
-        place = start
-        while place.page < directory.pages and len(items) < limit:
-            entries = await self.entries(directory, place.page)
-            end = place.entry + limit - len(items)
-            items += [listing.show_entry(found, entry) for entry in entries[place.entry : end]]
-            place = Place(place.page, end) if end < len(entries) else Place(place.page + 1, 0)
-        more = place.page < directory.pages
-        return Part(directory.total, items, listing.write_cursor(directory.tree_id, place) if more else None)
+        read = self._by_name if order.sort == "name" else self._by_measure
+        entries, place = await read(directory, start, order, limit)
+        return Part(
+            path=paths.show_path(found),
+            breadcrumbs=listing.show_breadcrumbs(found),
+            total=directory.total,
+            totals=directory.totals,
+            items=[listing.show_entry(found, entry) for entry in entries],
+            next_cursor=listing.write_cursor(directory.tree_id, order, place) if place else None,
+        )
 
-    async def _walk(self, wanted: list[bytes]) -> tuple[list[bytes], Directory]:
+    async def _by_name(
+        self, directory: Directory, place: Place, order: Order, limit: int
+    ) -> tuple[list[FullEntry], Place | None]:
+        entries: list[FullEntry] = []
+        backwards = order.direction == "desc"
+        while place.page < directory.pages and len(entries) < limit:
+            rows = await self.rows(directory, directory.pages - 1 - place.page if backwards else place.page)
+            end = min(len(rows), place.entry + limit - len(entries))
+            entries += [rows[-1 - number if backwards else number] for number in range(place.entry, end)]
+            place = Place(place.page, end) if end < len(rows) else Place(place.page + 1, 0)
+        return entries, place if place.page < directory.pages else None
+
+    async def _by_measure(
+        self, directory: Directory, place: Place, order: Order, limit: int
+    ) -> tuple[list[FullEntry], Place | None]:
+        sorted_places = await self._orders.get(self._org, self._point.store_id, directory, order)
+        end = place.entry + limit
+        chosen = [split_place(number) for number in sorted_places[place.entry : end]]
+        pages = sorted({page for page, _ in chosen})
+        rows: dict[int, Rows] = {}
+        for start in range(0, len(pages), PAGES_AT_ONCE):
+            some = pages[start : start + PAGES_AT_ONCE]
+            rows |= zip(some, await asyncio.gather(*(self.rows(directory, page) for page in some)), strict=True)
+        return [rows[page][number] for page, number in chosen], Place(0, end) if end < len(sorted_places) else None
+
+    async def _walk(self, wanted: list[bytes]) -> tuple[list[bytes], FullEntry | None]:
         found: list[bytes] = []
-        directory = await self.directory(self._point.tree_id)
-        for depth, part in enumerate(wanted):
-            entry = await self.child(directory, part)
-            if entry is None or (entry.type != "dir" and depth < len(wanted) - 1):
+        entry: FullEntry | None = None
+        for part in wanted:
+            is_directory = entry is None or entry.type == "dir"
+            entry = await self.child(await self.inside(entry), part) if is_directory else None
+            if entry is None:
                 raise NotFound(
                     "path_not_found", f"There is nothing at {paths.show_path(wanted)} in this restore point."
                 )
-            if entry.type != "dir":
-                raise Invalid("not_a_directory", f"{paths.show_path(wanted)} is not a directory.")
             found.append(entry.name)
-            directory = await self.directory(entry.subtree.hex()) if entry.subtree else EMPTY
-        return found, directory
+        return found, entry
 
-    async def child(self, directory: Directory, part: bytes) -> Entry | None:
+    async def child(self, directory: Directory, part: bytes) -> FullEntry | None:
         """The entry of a directory that a part of a path means."""
         for name in paths.readings(part):
-            entries = await self.entries(directory, page_with(directory.first_names, name))
-            if entry := find_entry(entries, name):
+            rows = await self.rows(directory, page_with(directory.first_names, name))
+            if entry := rows.find(name):
                 return entry
         return None
 
-    async def entries(self, directory: Directory, page: int) -> list[Entry]:
-        """The entries of one page of a directory, sorted by name."""
-        return await self._directories.entries(self._org, self._point.store_id, directory, page=page)
+    async def rows(self, directory: Directory, page: int) -> Rows:
+        """The entries of one page of a directory, sorted by name; none beyond the last page."""
+        packed = await self._directories.packed(self._org, self._point.store_id, directory, page=page)
+        if not packed and page < directory.pages:
+            raise points.not_browsable()
+        return Rows(packed)
+
+    async def inside(self, entry: FullEntry | None) -> Directory:
+        """The directory an entry is of; without an entry, the root."""
+        if entry is None:
+            return await self.directory(self._point.tree_id)
+        return await self.directory(entry.subtree.hex()) if entry.subtree else EMPTY
 
     async def directory(self, tree_id: str) -> Directory:
         """A directory by its id. Raises `TemporaryError` (`restore_point_not_browsable`) when it is not there."""

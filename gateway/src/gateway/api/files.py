@@ -1,0 +1,62 @@
+"""The files in a restore point: directories and their entries."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.api.documents import problems
+from gateway.api.gate import Opened, Right, Who
+from gateway.api.snapshots import PATH, path_of
+from gateway.api.views.files import EntryView, FilesView
+
+router = APIRouter(prefix="/api/v1", tags=["snapshots"])
+FILE_ROWS, MOST_FILE_ROWS = 100, 1000
+Sort = Annotated[
+    Literal["name", "size", "mtime"],
+    Query(description="What to sort by; a directory's size is that of all below it. Equal ones come by name"),
+]
+Direction = Annotated[Literal["asc", "desc"], Query(description="Smallest, oldest, first name first, or last")]
+
+
+@router.get(
+    "/snapshots/{snapshot_id}/files",
+    summary="List a directory of a restore point",
+    response_model=FilesView,
+    responses=problems(404),
+)
+async def list_files(
+    snapshot_id: str,
+    request: Request,
+    gate: Opened,
+    who: Who,
+    *,
+    path: Annotated[str, Query(description=PATH)] = "/",  # noqa: ARG001 - read as bytes
+    sort: Sort = "name",
+    order: Direction = "asc",
+    limit: Annotated[int, Query(ge=1, description=f"Entries at most; never more than {MOST_FILE_ROWS}")] = FILE_ROWS,
+    cursor: Annotated[str, Query(max_length=4000, description="`next_cursor` of the page before, same order")] = "",
+) -> Response:
+    """Sorted, by the bytes of the names unless told. `next_cursor` is null on the last page."""
+    who.require(Right.READ)
+    asked = {"limit": str(min(limit, MOST_FILE_ROWS)), "sort": sort, "order": order, "cursor": cursor}
+    found = await gate.snapshots.files(who, snapshot_id, path_of(request), asked)
+    return Response(found, media_type="application/json")
+
+
+@router.get(
+    "/snapshots/{snapshot_id}/entry",
+    summary="Look at a file or directory of a restore point",
+    response_model=EntryView,
+    responses=problems(404),
+)
+async def show_entry(
+    snapshot_id: str,
+    request: Request,
+    gate: Opened,
+    who: Who,
+    path: Annotated[str, Query(description=PATH)] = "/",  # noqa: ARG001 - read as bytes
+) -> Response:
+    """All that is known of it: owner, mode, times, links, extended attributes, of a directory the totals."""
+    who.require(Right.READ)
+    found = await gate.snapshots.entry(who, snapshot_id, path_of(request))
+    return Response(found, media_type="application/json")

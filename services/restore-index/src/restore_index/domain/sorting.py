@@ -1,0 +1,70 @@
+"""In which order the entries of a directory are shown. Made for directories of millions of entries."""
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from restore_index.domain.entries import Measured
+
+Sort = Literal["name", "size", "mtime"]
+Direction = Literal["asc", "desc"]
+PAGE_BITS = 12
+"""A page holds no more entries than these bits can number: 4,096."""
+_BUCKET = 1 << 14
+_SAMPLES = 16
+_LEAST, _MOST = -(2**63), 2**63 - 1
+
+
+class Order(NamedTuple):
+    """By what entries are sorted, and in which direction. Those that are equal come by the bytes of their names."""
+
+    sort: Sort = "name"
+    direction: Direction = "asc"
+
+
+BY_NAME = Order()
+
+
+class Measures:
+    """Size or time of each entry of a directory, 12 bytes an entry."""
+
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._keys = array("q")
+        self._places = array("I")
+
+    def add(self, page: int, entries: Sequence[Measured]) -> None:
+        """Take the entries of a page. Pages come in their order."""
+        by_size, sign = self._order.sort == "size", -1 if self._order.direction == "desc" else 1
+        keys = [sign * (entry.size if by_size else entry.mtime_ns) for entry in entries]
+        if keys and (min(keys) < _LEAST or max(keys) > _MOST):
+            keys = [min(max(key, _LEAST), _MOST) for key in keys]
+        self._keys.extend(keys)
+        self._places.extend(range(page << PAGE_BITS, (page << PAGE_BITS) + len(entries)))
+
+    def sorted(self) -> "array[int]":
+        """The place of each entry, in order; a place is told apart by `split_place`.
+
+        Entries are dealt into buckets that are sorted one by one: that needs little memory, and nothing that runs
+        beside it waits for long. What is often equal has a bucket of its own.
+        """
+        borders = self._borders()
+        buckets = [array("I") for _ in range(2 * len(borders) + 1)]
+        for number, key in enumerate(self._keys):
+            buckets[bisect_left(borders, key) + bisect_right(borders, key)].append(number)
+        order = array("I")
+        for index, bucket in enumerate(buckets):
+            # Odd ones hold what equals a border, by name already.
+            numbers: Sequence[int] = bucket if index % 2 else sorted(bucket, key=self._keys.__getitem__)
+            order.extend(map(self._places.__getitem__, numbers))
+        return order
+
+    def _borders(self) -> list[int]:
+        step = max(1, _BUCKET // _SAMPLES)
+        return sorted(set(sorted(self._keys[::step])[_SAMPLES::_SAMPLES]))
+
+
+def split_place(place: int) -> tuple[int, int]:
+    """The page of an entry, and its number in that page."""
+    return place >> PAGE_BITS, place & ((1 << PAGE_BITS) - 1)

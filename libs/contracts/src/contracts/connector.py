@@ -90,6 +90,21 @@ class InitializeStore(ConnectorCommand):
     TYPE: ClassVar[str] = "cairn.connector.store.initialize.v1"
 
 
+class RefreshStore(ConnectorCommand):
+    """Compare a store with the restore index, and have the index follow it.
+
+    Result: `{"added", "removed", "listed"}`, how many restore points the index lacks, has in excess, and will be sent
+    listings of; that happens after the answer, and ends with `StoreRefreshed`. A store that cannot be opened changes
+    nothing. Refused: `store_not_initialized`, `repository_changed`, `passphrase_wrong`, `store_unreachable`, ...
+    """
+
+    TYPE: ClassVar[str] = "cairn.connector.store.refresh.v1"
+
+    rebuild: bool = Field(
+        default=False, description="Send listings of all restore points, whatever the index has of them already"
+    )
+
+
 class ConnectorEvent(Event):
     """All connector events share a topic; the key is the id of what the event is about."""
 
@@ -126,6 +141,22 @@ class StoreInitialized(ConnectorEvent):
     app_id: AppId = Field(description="The store")
     adopted: bool = Field(description="True when a repository was there already")
     repository_id: str = Field(description="Id that the engine gave the repository")
+
+
+class StoreRefreshed(ConnectorEvent):
+    """A store was compared with the restore index, and the index was told what differed."""
+
+    TYPE: ClassVar[str] = "cairn.connector.store.refreshed.v1"
+    KEY: ClassVar[str] = "app_id"
+
+    app_id: AppId = Field(description="The store")
+    rebuild: bool = Field(default=False, description="Whether everything was listed again")
+    added: int = Field(description="Restore points that the index lacked")
+    removed: int = Field(description="Restore points that the store has no more")
+    listed: int = Field(description="Restore points whose directories were sent, as far as the index lacked them")
+    unlisted: int = Field(
+        default=0, description="Restore points that cannot be browsed all the same; the next refresh tries them again"
+    )
 
 
 class TaskEvent(ConnectorEvent):

@@ -63,7 +63,7 @@ class DirectoryPage(Value):
 
 
 class DirectoriesListed(Event):
-    """Directories of a store that were not known before.
+    """Directories of a store that were not known before; or known ones `again`, to replace what is kept of them.
 
     Directories are sent after everything below them, pages in order; so a directory that is known whole has everything
     below it known too.
@@ -75,6 +75,9 @@ class DirectoriesListed(Event):
 
     store_id: AppId = Field(description="The store")
     directories: tuple[DirectoryPage, ...] = Field(description="Pages, children before their parents")
+    again: bool = Field(
+        default=False, description="Whether what is kept of these directories may be damaged and is to be written anew"
+    )
 
 
 class RestorePointListed(Event):

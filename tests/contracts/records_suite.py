@@ -72,6 +72,16 @@ class RecordsSuite:
         assert (record.id, record.organization_id, record.revision, record.value) == ("nothing", ORG, 0, None)
         assert await ground.records.get(ORG, "nothing") is None
 
+    async def test_what_is_dropped_was_never_there(self, ground: Ground) -> None:
+        first = await self.keep(ground, Thing(id="a"))
+        second = await ground.records.save(first, Thing(id="a", name="changed"))
+        await ground.records.drop(first)
+        assert await ground.records.get(ORG, "a") is not None
+        await ground.records.drop(second)
+        assert (await ground.records.load(ORG, "a")).revision == 0
+        again = await self.keep(ground, Thing(id="a", name="again"))
+        assert (again.revision, await ground.records.get(ORG, "a")) == (1, Thing(id="a", name="again"))
+
     async def test_what_was_saved_comes_back_as_it_was(self, ground: Ground) -> None:
         parts = (Part.model_validate({"class": "posix"}), Part.model_validate({"class": "ünï\ncode"}))
         thing = Thing(id="a", name="näme ☃", parts=parts, facts={"n": 1, "deep": {"list": [1, "2", None]}})

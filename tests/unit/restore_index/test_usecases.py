@@ -1,5 +1,7 @@
 """Restore points and browsing over a store in memory."""
 
+from datetime import timedelta
+
 import pytest
 from chassis.errors import CairnError, Conflict, NotFound
 from contracts.restore_index import RestorePoint
@@ -80,12 +82,40 @@ async def test_a_restore_point_whose_directories_were_lost_is_not_opened(world: 
 async def test_what_is_removed_stays_removed_whatever_arrives_late(world: World, point: RestorePoint) -> None:
     unheard = a_point(point.store_id, TREE)
     for told in (point, unheard):
+        late_news, late_listing = wrapped(created(told)), wrapped(listed(told))
         await keeping.note_removed(world.store, wrapped(removed(told)))
         await keeping.note_removed(world.store, wrapped(removed(told)))
-        await keeping.note_created(world.store, wrapped(created(told)))
-        await keeping.open_restore_point(world.store, wrapped(listed(told)))
+        await keeping.note_created(world.store, late_news)
+        await keeping.open_restore_point(world.store, late_listing)
         with pytest.raises(NotFound, match="snapshot_not_found"):
             await finding.get_point(world.store, ORG, told.snapshot_id)
+
+
+async def test_what_was_removed_comes_back_when_it_is_found_again(world: World, point: RestorePoint) -> None:
+    await keeping.note_removed(world.store, wrapped(removed(point)))
+    assert await finding.list_points(world.store, ORG, None) == []
+    news = wrapped(created(point))
+    await keeping.note_created(world.store, news.model_copy(update={"time": news.time + timedelta(seconds=1)}))
+    assert not (await finding.get_point(world.store, ORG, point.snapshot_id)).browsable
+    await world.hold(point, TREE)
+    assert (await finding.get_point(world.store, ORG, point.snapshot_id)).browsable
+
+
+async def test_what_is_told_again_is_written_anew_and_opens_all_the_same(world: World, point: RestorePoint) -> None:
+    kept = world.documents.kept
+    whole = dict(kept)
+    for lost, name in enumerate(sorted(kept)):
+        if lost % 2:
+            del kept[name]
+        else:
+            kept[name] = kept[name] | {"entries": b"damaged"}
+    for event in directories(point.store_id, TREE.pages, each=2):
+        await keeping.keep_directories(world.store, wrapped(event))
+    assert kept != whole
+    for event in directories(point.store_id, TREE.pages, each=2):
+        await keeping.keep_directories(world.store, wrapped(event.model_copy(update={"again": True})))
+    assert kept == whole
+    assert await world.names(point, b"/docs") == ["empty", "link", "note.txt"]
 
 
 async def test_restore_points_are_listed_newest_first_by_store(world: World) -> None:

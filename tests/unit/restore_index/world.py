@@ -17,8 +17,8 @@ class World:
     def __init__(self) -> None:
         self.points = MemoryRecords(Point, keys=point_keys)
         known = KnownDirectories(MemoryDocuments(), kept_in_memory=1000)
-        names = Names(MemoryDocuments())
-        self.store = Store(self.points, Directories(MemoryDocuments(), known, names, cache_bytes=1 << 20), names)
+        names, self.documents = Names(MemoryDocuments()), MemoryDocuments()
+        self.store = Store(self.points, Directories(self.documents, known, names, cache_bytes=1 << 20), names)
 
     async def hold(self, point: RestorePoint, tree: Tree) -> None:
         """Let a restore point be created, listed and opened."""

@@ -115,6 +115,10 @@ class Outbox:
         tidying.add_done_callback(self._tidying.discard)
         return True
 
+    def forget(self, kind: str, record_id: str) -> None:
+        """Its document is gone; another one with its id begins anew."""
+        self._sent.pop(f"{kind}/{record_id}", None)
+
     async def _delete(self, marks: Sequence[str]) -> None:
         try:
             for mark in marks:

@@ -102,6 +102,11 @@ class Records(Protocol[V]):
         """Values whose keys equal `where`, oldest first by id; `limit` 0 means all."""
         ...
 
+    async def drop(self, record: Record[V]) -> None:
+        """Remove a record with all it remembers. Only for one that nothing is heard of any more, and that has nothing
+        to announce. One that was saved since the load stays."""
+        ...
+
 
 @dataclass
 class MongoRecords(Generic[V]):
@@ -184,6 +189,11 @@ class MongoRecords(Generic[V]):
         found = [self._value(d) async for d in cursor.skip(offset).limit(limit)]
         total = await self.collection.count_documents(query) if limit or offset else len(found)
         return Page[V](total=total, items=[v for v in found if v is not None])
+
+    async def drop(self, record: Record[V]) -> None:
+        """See `Records`."""
+        await self.collection.delete_one({"_id": record.id, "revision": record.revision})
+        self.outbox.forget(self.collection.name, record.id)
 
     def _document(
         self, record: Record[V], value: V | None, *, revision: int, outbox: list[Document], seen: list[Document]
@@ -292,6 +302,12 @@ class MemoryRecords(Generic[V]):
         values = [r.value for r in records if r.organization_id == org and r.value is not None]
         chosen = [v for v in values if (where or {}).items() <= dict(self.keys(v)).items() and _matches(v, search)]
         return Page[V](total=len(chosen), items=chosen[offset : offset + limit if limit else None])
+
+    async def drop(self, record: Record[V]) -> None:
+        """See `Records`."""
+        kept = self._kept.get(record.id)
+        if kept is not None and kept.revision == record.revision:
+            del self._kept[record.id]
 
 
 def id_taken() -> Conflict:

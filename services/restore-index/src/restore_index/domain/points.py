@@ -1,23 +1,45 @@
 """Restore points, and when they can be browsed."""
 
+from datetime import datetime
+
 from chassis.errors import Conflict, NotFound, TemporaryError
 from contracts.restore_index import RestorePoint, Totals
-from contracts.values import SnapshotId, Value
+from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_milliseconds
 
 from restore_index.domain.entries import Below
 
 
 class Point(Value):
-    """A restore point in a store."""
+    """A restore point in a store, or what is left of one that is gone: what arrives late does not bring it back."""
 
     restore_point: RestorePoint
     browsable: bool = False
     totals: Totals | None = None
+    noted_at: Moment | None = None
+    gone_at: Moment | None = None
 
 
-def note_point(known: Point | None, told: RestorePoint) -> Point:
-    """A restore point with the latest that is told of it; whether it can be browsed does not change."""
-    return (known or Point(restore_point=told)).model_copy(update={"restore_point": told})
+def note_point(known: Point | None, told: RestorePoint, *, at: datetime) -> Point | None:
+    """A restore point with the latest that is told of it; whether it can be browsed does not change.
+
+    None for what was told before the restore point went: the store may have it again, but then that is told later.
+    """
+    if known is None or known.gone_at is not None:
+        return None if is_late(known, at) else Point(restore_point=told, noted_at=to_milliseconds(at))
+    return known.model_copy(update={"restore_point": told})
+
+
+def is_late(known: Point | None, at: datetime) -> bool:
+    """Whether something was told before the restore point went."""
+    return known is not None and known.gone_at is not None and to_milliseconds(at) <= known.gone_at
+
+
+def remove_point(known: Point | None, store_id: AppId, snapshot_id: str, *, at: datetime) -> Point | None:
+    """What is left of a restore point; None when it is gone already, or was told of since."""
+    if known is not None and known.gone_at is not None:
+        return None
+    told = RestorePoint(snapshot_id=SnapshotId(snapshot_id), store_id=store_id, tree_id=TreeId(""), time=at)
+    return Point(restore_point=told, gone_at=to_milliseconds(at))
 
 
 def measure(told: RestorePoint, root: Below | None) -> Totals:

@@ -31,8 +31,10 @@ __all__ = [
 
 
 def point_keys(point: Point) -> Keys:
-    """What queries for restore points lead with."""
+    """What queries for restore points lead with; those that are gone are found by `gone_from` alone."""
     told = point.restore_point
+    if point.gone_at is not None:
+        return {"gone_from": told.store_id}
     return {"store_id": told.store_id, "snapshot_id": told.snapshot_id, "source_id": told.source_id or ""}
 
 
@@ -55,7 +57,8 @@ class Store:
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""
         where: Keys = {} if store_id is None else {"store_id": store_id}
-        return (await self.points.find(org, where)).items
+        found = (await self.points.find(org, where)).items
+        return found if where else [point for point in found if point.gone_at is None]
 
     async def points_named(self, org: OrganizationId, snapshot_id: SnapshotId) -> list[Point]:
         """The restore points with an id: one for each store through which its repository is used."""
@@ -74,7 +77,7 @@ async def open_store(foundation: Foundation, settings: Settings) -> Store:
         Point,
         foundation.outbox,
         keys=point_keys,
-        indexed=("store_id", "snapshot_id", "source_id"),
+        indexed=("store_id", "snapshot_id", "source_id", "gone_from"),
     )
     documents = MongoDocuments(database["directories"])
     batches = MongoDocuments(database["known_directories"])

@@ -43,8 +43,9 @@ EMPTY = Directory("", 0, 0, (), Below(0, 0, 0))
 
 @dataclass
 class _Batch:
-    """Documents to be written, in this order, and the directories that are whole with them."""
+    """Documents to be written, in this order (`again`: in place of others), and the directories whole with them."""
 
+    again: bool
     documents: list[Document] = field(default_factory=list)
     whole: dict[str, Below] = field(default_factory=dict)
 
@@ -61,24 +62,28 @@ class Directories:
         self._names = names
         self._cache: ByteBoundedCache[Document] = ByteBoundedCache(cache_bytes)
 
-    async def add(self, org: OrganizationId, store_id: str, pages: Sequence[DirectoryPage]) -> None:
-        """Keep directories in the order given, which is: children first, pages one after the other. Again is harmless.
+    async def add(
+        self, org: OrganizationId, store_id: str, pages: Sequence[DirectoryPage], *, again: bool = False
+    ) -> None:
+        """Keep directories in the order given, which is: children first, pages one after the other. Twice is harmless.
 
-        Raises `Invalid` (`page_damaged`) or `Conflict` (`directory_incomplete`: something below it or one of its pages
-        has never arrived).
+        With `again` those that are known are written anew, as what is kept of them may be damaged. Raises `Invalid`
+        (`page_damaged`) or `Conflict` (`directory_incomplete`: something below it or one of its pages never arrived).
         """
         insides = await asyncio.to_thread(lambda: [look_into(page) for page in pages])
         asked = {p.tree_id for p in pages}.union(*(inside.subtrees for inside in insides))
         known = (await self.known(org, store_id, asked)).keys()
-        fresh = [(page, inside) for page, inside in zip(pages, insides, strict=True) if page.tree_id not in known]
+        fresh = [
+            (page, inside) for page, inside in zip(pages, insides, strict=True) if again or page.tree_id not in known
+        ]
         await self._require(org, store_id, fresh, known)
         await self._name(org, store_id, fresh)
-        batch = _Batch()
+        batch = _Batch(again=again)
         for page, inside in fresh:
             if page.tree_id not in batch.whole:
                 await self._take(org, store_id, page, batch, first_name=inside.first_name)
-        await self._documents.insert(batch.documents)
-        await self._known.add(org, store_id, batch.whole)
+        await self._write(batch)
+        await self._known.add(org, store_id, {t: below for t, below in batch.whole.items() if t not in known})
 
     async def known(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below]:
         """Which directories are known whole, with everything below them, and their totals.
@@ -158,9 +163,17 @@ class Directories:
         of_page = {"_id": f"{head['_id']}#{page.page}", "first_names": [first_name], "entries": page.entries}
         batch.documents.append({**head, **of_page})
         if page.page == page.pages - 1:
-            await self._documents.insert(batch.documents)
+            await self._write(batch)
             batch.documents = [await self._whole(org, store_id, page)]
             batch.whole[page.tree_id] = Below(**page.totals.model_dump())
+
+    async def _write(self, batch: _Batch) -> None:
+        if not batch.again:
+            await self._documents.insert(batch.documents)
+            return
+        await self._documents.put(batch.documents)
+        for document in batch.documents:
+            self._cache.put(document["_id"], document, size_bytes=_size(document))
 
     async def _whole(self, org: OrganizationId, store_id: str, last: DirectoryPage) -> Document:
         """The document that says that all pages of a directory are there."""

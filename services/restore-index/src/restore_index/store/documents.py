@@ -1,5 +1,6 @@
 """Documents that are written once, most of them: the port, over MongoDB and in memory."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -7,6 +8,8 @@ from typing import Protocol
 from chassis.mongo import Collection, Document, DuplicateKeyError
 from chassis.texts import is_storable
 from pymongo.errors import BulkWriteError
+
+WRITES_AT_ONCE = 16
 
 
 class Documents(Protocol):
@@ -25,6 +28,10 @@ class Documents(Protocol):
 
     async def replace(self, document: Document) -> None:
         """Put a document in place of the one with its `_id`, if that is there. One process at a time does this."""
+        ...
+
+    async def put(self, documents: Sequence[Document]) -> None:
+        """Keep documents, in place of those with their ids where there are any. One process at a time does this."""
         ...
 
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
@@ -62,6 +69,14 @@ class MongoDocuments:
         """See `Documents`."""
         await self.collection.replace_one({"_id": document["_id"]}, document)
 
+    async def put(self, documents: Sequence[Document]) -> None:
+        """See `Documents`."""
+        for start in range(0, len(documents), WRITES_AT_ONCE):
+            await asyncio.gather(*map(self._put, documents[start : start + WRITES_AT_ONCE]))
+
+    async def _put(self, document: Document) -> None:
+        await self.collection.replace_one({"_id": document["_id"]}, document, upsert=True)
+
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         """See `Documents`."""
         if not is_storable(document_id):
@@ -91,6 +106,10 @@ class MemoryDocuments:
         """See `Documents`."""
         if document["_id"] in self.kept:
             self.kept[document["_id"]] = document
+
+    async def put(self, documents: Sequence[Document]) -> None:
+        """See `Documents`."""
+        self.kept.update((document["_id"], document) for document in documents)
 
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         """See `Documents`."""

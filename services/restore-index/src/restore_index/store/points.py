@@ -81,6 +81,10 @@ class RestorePoints:
             org, where, search=search, limit=limit, offset=offset, newest_first=newest_first
         )
 
+    async def drop(self, record: Record[Point]) -> None:
+        """See `Records`."""
+        await self._records.drop(record)
+
     def _remember(self, key: _Key, found: list[Point]) -> None:
         self._recent[key] = (self._clock() + REMEMBERED_SECONDS, found)
         self._recent.move_to_end(key)

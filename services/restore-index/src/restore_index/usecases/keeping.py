@@ -19,21 +19,19 @@ log = logging.getLogger(__name__)
 
 
 async def keep_directories(store: Store, event: Envelope[DirectoriesListed]) -> None:
-    """Keep directories that were not known before."""
+    """Keep directories that were not known before, and write anew what is told again."""
     data = event.data
     with span("restore-index.keep_directories", attributes=ids(data.organization_id, data.store_id)):
-        await store.directories.add(data.organization_id, data.store_id, data.directories)
+        await store.directories.add(data.organization_id, data.store_id, data.directories, again=data.again)
 
 
 async def note_created(store: Store, event: Envelope[RestorePointCreated]) -> None:
-    """There is a restore point. One that was removed stays removed, whatever arrives late."""
+    """There is a restore point. One that was removed stays removed, unless this was told since."""
     data, told = event.data, event.data.restore_point
     with span("restore-index.note_created", attributes=ids(data.organization_id, data.store_id)):
         record = await store.points.load(data.organization_id, point_id(data.store_id, told.snapshot_id), cause=event)
-        if record.value is None and record.revision > 0:
-            return
-        point = points.note_point(record.value, told)
-        if point != record.value:
+        point = points.note_point(record.value, told, at=event.time)
+        if point is not None and point != record.value:
             await store.points.save(record, point, cause=event)
             log.info("restore point noted", extra=extra(data.store_id, told.snapshot_id))
 
@@ -43,8 +41,9 @@ async def note_removed(store: Store, event: Envelope[RestorePointRemoved]) -> No
     data = event.data
     with span("restore-index.note_removed", attributes=ids(data.organization_id, data.store_id)):
         record = await store.points.load(data.organization_id, point_id(data.store_id, data.snapshot_id), cause=event)
-        if record.value is not None or record.revision == 0:
-            await store.points.save(record, None, cause=event)
+        left = points.remove_point(record.value, data.store_id, data.snapshot_id, at=event.time)
+        if left is not None:
+            await store.points.save(record, left, cause=event)
             log.info("restore point removed", extra=extra(data.store_id, data.snapshot_id))
 
 
@@ -56,11 +55,12 @@ async def open_restore_point(store: Store, event: Envelope[RestorePointListed]) 
     data, org, told = event.data, event.data.organization_id, event.data.restore_point
     with span("restore-index.open_restore_point", attributes=ids(org, data.store_id)):
         record = await store.points.load(org, point_id(data.store_id, told.snapshot_id), cause=event)
-        if (record.value is None and record.revision > 0) or (record.value and record.value.browsable):
+        known = record.value
+        if points.is_late(known, event.time) or (known is not None and known.browsable):
             return
         root = await store.directories.get(org, data.store_id, told.tree_id)
         totals = points.measure(told, root.totals if root else None)
-        point = Point(restore_point=told, browsable=True, totals=totals)
+        point = Point(restore_point=told, browsable=True, totals=totals, noted_at=known.noted_at if known else None)
         browsable = RestorePointBrowsable(
             organization_id=org, store_id=data.store_id, snapshot_id=told.snapshot_id, totals=totals
         )

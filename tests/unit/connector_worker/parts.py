@@ -62,6 +62,29 @@ class MemoryWorkQueue:
         return work_id in self.cancelled
 
 
+class MemoryStoreApps:
+    """`StoreApps` in memory."""
+
+    def __init__(self) -> None:
+        self.stores: list[tuple[OrganizationId, App]] = []
+
+    async def all(self) -> list[tuple[OrganizationId, App]]:
+        return self.stores
+
+
+class MemoryRepositories:
+    """`Repositories` in memory."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, str] = {}
+
+    async def of(self, org: OrganizationId, store_id: str) -> str | None:
+        return self.noted.get(store_id)
+
+    async def note(self, org: OrganizationId, store_id: str, repository_id: str) -> None:
+        self.noted[store_id] = repository_id
+
+
 @dataclass
 class MemoryPublisher:
     """Keeps what it is sent; refuses the next `failures` messages."""
@@ -81,7 +104,13 @@ class MemoryPublisher:
 
 def memory_store() -> Store:
     attempts = MemoryRecords(Attempt, keys=lambda a: {"work": a.work_id})
-    return Store(apps=MemoryRecords(KnownApp), attempts=attempts, work=MemoryWorkQueue())
+    return Store(
+        apps=MemoryRecords(KnownApp),
+        attempts=attempts,
+        work=MemoryWorkQueue(),
+        stores=MemoryStoreApps(),
+        repositories=MemoryRepositories(),
+    )
 
 
 def published(store: Store) -> list[Envelope[Message]]:

@@ -147,8 +147,8 @@ class TestOutcomes:
 
         assert len(published(store)) == 1
 
-    async def test_adoption_answers_nobody(self, store: Store) -> None:
-        work = (await some_work(store, Kind.TEST)).model_copy(update={"kind": Kind.ADOPT, "id": "adoption"})
+    async def test_following_a_store_answers_nobody(self, store: Store) -> None:
+        work = (await some_work(store, Kind.TEST)).model_copy(update={"kind": Kind.FOLLOW, "id": "following"})
         await store.work.add(work)
 
         await (await held(store, work)).settle()

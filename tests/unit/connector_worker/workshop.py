@@ -15,8 +15,8 @@ from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, job_tag
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, FoundSnapshot
-from connector.repository import Snapshot
-from connector.repository.errors import SnapshotNotFound
+from connector.repository import Config, Snapshot
+from connector.repository.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 from connector.settings import Settings
 from connector.store import KnownApp, Store
 from connector.usecases.equipment import Equipment
@@ -24,8 +24,9 @@ from connector.usecases.lease import Lease
 from connector.usecases.listing import Listed
 from connector.usecases.queueing import Bells, work_of
 from connector.usecases.stores import OpenStores
+from connector.usecases.watching import Watch
 from contracts.assignment import AppRef
-from contracts.connector import BackupSummary, InitializeStore
+from contracts.connector import BackupSummary, InitializeStore, RefreshStore
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId
 
@@ -40,6 +41,14 @@ from tests.unit.connector_worker.parts import (
 )
 
 PASSPHRASE = "unit"
+SETTINGS: dict[str, Any] = {
+    "instance": "me",
+    "pool": "default",
+    "app_patience_seconds": 0.0,
+    "browsable_patience_seconds": 0.0,
+    "lease_seconds": 30.0,
+    "refresh_seconds": 3600.0,
+}
 
 
 class MemoryReader:
@@ -47,6 +56,15 @@ class MemoryReader:
 
     def __init__(self, workshop: "Workshop") -> None:
         self._workshop = workshop
+        self.config = Config(version=2, id=workshop.repository_id)
+
+    def confirm(self) -> None:
+        if self._workshop.silent:
+            raise self._workshop.silent
+        if self._workshop.away:
+            raise RepositoryNotFound
+        if self._workshop.repository_id != self.config.id:
+            raise Damaged("config", "", why="it is another one's")
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
         error = self._workshop.unreadable or self._workshop.damaged.get(snapshot_id)
@@ -72,20 +90,39 @@ class MemoryLister:
     """Notes what it was to list; raises what it was told to."""
 
     listed: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
     failures: dict[str, Exception] = field(default_factory=dict)
+    index: "MemoryIndex | None" = None
     before: Callable[[], Awaitable[object]] | None = None
 
-    async def list_restore_point(self, lease: Lease, _: Any, point: RestorePoint, **__: Any) -> Listed:
+    async def list_restore_point(
+        self, lease: Lease, _: Any, point: RestorePoint, *, again: object = None, **__: Any
+    ) -> Listed:
         if self.before:
             await self.before()
         if error := self.failures.get(point.snapshot_id) or self.failures.get("*"):
             raise error
         self.listed.append(point.snapshot_id)
+        if again is not None:
+            self.again.append(point.snapshot_id)
+        if self.index is not None and (again is not None or point.snapshot_id not in self.index.refuses):
+            self.index.points[point.snapshot_id] = True
         return Listed(1, 1)
 
 
+@dataclass
 class MemoryIndex:
-    """Takes everything in at once."""
+    """Takes everything in at once, but for what it `refuses` as long as it is not sent in full."""
+
+    points: dict[str, bool] = field(default_factory=dict)
+    refuses: set[str] = field(default_factory=set)
+    after: Callable[[], Awaitable[object]] | None = None
+
+    async def restore_points(self, *_: Any) -> dict[str, bool]:
+        known = dict(self.points)
+        if self.after:
+            await self.after()
+        return known
 
     async def await_browsable(self, *_: Any, **__: Any) -> bool:
         return True
@@ -121,6 +158,10 @@ class Workshop:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     unreadable: Exception | None = None
     damaged: dict[str, Exception] = field(default_factory=dict)
+    index: MemoryIndex = field(default_factory=MemoryIndex)
+    repository_id: str = "first"
+    away: bool = False
+    silent: Exception | None = None
 
     def __post_init__(self) -> None:
         (self.root / "source").mkdir()
@@ -128,19 +169,23 @@ class Workshop:
         self.folders = Folders(self.root)
         lister: Any = self.lister
         integrations: Any = self.folders
-        index: Any = MemoryIndex()
+        index: Any = self.index
+        self.lister.index = self.index
         self.place = self.folders.store_location(None)
+        settings, bells = Settings.model_construct(**SETTINGS), Bells()
+        self.watch = Watch(self.store, bells, settings)
         self.equipment = Equipment(
-            settings=Settings.model_construct(instance="me", app_patience_seconds=0.0, lease_seconds=30.0),
+            settings=settings,
             store=self.store,
             sealer=Sealer(b"k" * 32),
             engine=self.engine,
             integrations=integrations,
             publisher=self.publisher,
-            stores=OpenStores(self._open, limit=2),
+            stores=OpenStores(self._open, limit=2, on_loss=self.watch.suspect),
             lister=lister,
             index=index,
-            bells=Bells(),
+            bells=bells,
+            watch=self.watch,
         )
 
     async def open(self) -> "Workshop":
@@ -154,14 +199,19 @@ class Workshop:
         """The next worker at the job."""
         return await held(self.store, await some_work(self.store), owner="me", seconds=seconds)
 
-    async def command(self, app_id: str = "store", kind: Kind = Kind.INITIALIZE) -> Lease:
+    async def command(self, app_id: str = "store", kind: Kind = Kind.INITIALIZE, **facts: Any) -> Lease:
         """A worker at a new command about a store."""
         ref = AppRef(id=AppId(app_id), revision=1, kind="store", name=app_id)
-        message = InitializeStore(organization_id=ORG, app_id=ref.id, app=ref)
+        command = InitializeStore if kind is Kind.INITIALIZE else RefreshStore
+        message = command(organization_id=ORG, app_id=ref.id, app=ref, **facts)
         cause = envelope(message, service="gateway")
         work = work_of(cause, kind=kind, work_id=cause.id, pool="default")
         await self.store.work.add(work)
         return await held(self.store, work, owner="me")
+
+    async def again(self, lease: Lease) -> Lease:
+        """The next worker at the same work."""
+        return await held(self.store, lease.work, owner="me")
 
     async def left_behind(self) -> str:
         """A snapshot that an engine made of the job, and that was told to nobody."""

@@ -30,6 +30,7 @@ from connector.usecases.listing import Lister
 from connector.usecases.queueing import Bells
 from connector.usecases.stores import OpenStores
 from connector.usecases.tidying import Tidier
+from connector.usecases.watching import Watch
 from connector.worker import Runner, working
 
 log = logging.getLogger(__name__)
@@ -65,6 +66,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         await offer(foundation.publisher, tools.integrations.manifests())
         async with (
             tidier.tidying(),
+            tools.watch.watching(),
             working(tools, runner),
             handling(foundation, dispatcher, topics=heard, announces=ANNOUNCED),
         ):
@@ -76,8 +78,9 @@ async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tok
     """Everything that work is done with."""
     sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
     opener = repository_opener(sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir)
-    stores = OpenStores(opener, limit=settings.open_stores)
-    store = await open_store(foundation.database, foundation.outbox)
+    store, bells = await open_store(foundation.database, foundation.outbox), Bells()
+    watch = Watch(store, bells, settings)
+    stores = OpenStores(opener, limit=settings.open_stores, on_loss=watch.suspect)
     async with open_http() as http:
         index = IndexClient(ServiceClient(settings.url_restore_index, http=http, tokens=tokens))
         try:
@@ -91,7 +94,8 @@ async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tok
                 stores=stores,
                 lister=Lister(foundation.publisher, index),
                 index=index,
-                bells=Bells(),
+                bells=bells,
+                watch=watch,
             )
         finally:
             await stores.close()

@@ -1,6 +1,7 @@
 """Decisions about work: who may take it, and what its restore point says."""
 
-from collections.abc import Sequence
+import zlib
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple
@@ -45,19 +46,20 @@ class Kind(StrEnum):
     TASK = "task"
     TEST = "test"
     INITIALIZE = "initialize"
-    ADOPT = "adopt"
+    REFRESH = "refresh"
+    FOLLOW = "follow"
     CANCEL = "cancel"
 
     @property
     def lane(self) -> Lane:
         """Where this kind of work queues."""
-        lanes = {Kind.TASK: Lane.TASKS, Kind.ADOPT: Lane.LISTINGS}
+        lanes = {Kind.TASK: Lane.TASKS, Kind.FOLLOW: Lane.LISTINGS}
         return lanes.get(self, Lane.COMMANDS)
 
     @property
     def answers(self) -> bool:
         """Whether the end of this work is what the sender of its command waits for."""
-        return self in (Kind.TEST, Kind.INITIALIZE)
+        return self in (Kind.TEST, Kind.INITIALIZE, Kind.REFRESH)
 
 
 class Work(Value):
@@ -158,6 +160,44 @@ def announced(attempts: Sequence[Attempt]) -> MadeSnapshot | None:
 def announced_ids(attempts: Sequence[Attempt]) -> frozenset[str]:
     """The ids of what was announced: one, unless a worker that stalled between two lines announced another."""
     return frozenset(a.made.summary.snapshot_id for a in attempts if a.made is not None)
+
+
+def is_under_way(attempts: Sequence[Attempt]) -> bool:
+    """Whether work was begun and has not come to its end."""
+    return bool(attempts) and all(a.state != "settled" for a in attempts)
+
+
+class Difference(NamedTuple):
+    """How a store differs from what the restore index has of it; snapshot ids, in no certain order."""
+
+    added: frozenset[str]
+    removed: frozenset[str]
+    unbrowsable: frozenset[str]
+    """Those that the index knows of and cannot open."""
+    known: frozenset[str]
+    """Those that the index knows and can open."""
+
+    def to_list(self, *, rebuild: bool) -> frozenset[str]:
+        """What the index needs listings of."""
+        return self.added | self.unbrowsable | (self.known if rebuild else frozenset())
+
+
+def difference(indexed: Mapping[str, bool], stored: Collection[str]) -> Difference:
+    """Compare what the index had (and whether that could be browsed) with what the store has since then."""
+    there = frozenset(stored)
+    known = frozenset(snapshot_id for snapshot_id, browsable in indexed.items() if browsable)
+    return Difference(
+        added=there - indexed.keys(),
+        removed=frozenset(indexed) - there,
+        unbrowsable=(frozenset(indexed) & there) - known,
+        known=known & there,
+    )
+
+
+def turn_of_refresh(store_id: str, now: float, *, every_seconds: float) -> str:
+    """The id of the work that compares a store in this turn; stores take theirs at different moments."""
+    shift = zlib.crc32(store_id.encode("utf-8", "backslashreplace")) % max(int(every_seconds), 1)
+    return f"refresh:{store_id}:{every_seconds:g}:{int((now + shift) // every_seconds)}"
 
 
 def is_worth_another_try(error: TemporaryError, attempt: int) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chassis.dispatcher import Dispatcher
 from contracts.assignment import AppAssigned, AppReconfigured, AppRemoved
-from contracts.connector import InitializeStore, TestConnection
+from contracts.connector import InitializeStore, RefreshStore, TestConnection
 from contracts.envelope import Envelope
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
@@ -42,6 +42,9 @@ def register(
     async def initialize(command: Envelope[InitializeStore]) -> None:
         await request_command(store, bells, command, kind=Kind.INITIALIZE, pool=pool)
 
+    async def refresh(command: Envelope[RefreshStore]) -> None:
+        await request_command(store, bells, command, kind=Kind.REFRESH, pool=pool)
+
     async def requested(event: Envelope[TaskRequested]) -> None:
         await request_task(store, bells, event)
 
@@ -53,6 +56,7 @@ def register(
     dispatcher.on(AppRemoved, removed)
     dispatcher.on(TestConnection, test)
     dispatcher.on(InitializeStore, initialize)
+    dispatcher.on(RefreshStore, refresh)
     dispatcher.on(TaskRequested, requested)
     dispatcher.on(TaskCancelRequested, cancelled)
     return dispatcher

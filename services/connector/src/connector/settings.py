@@ -31,6 +31,9 @@ class Settings(CommonSettings):
     poll_seconds: float = Field(default=1, gt=0, description="Pause between looks for work nobody was told about")
     app_patience_seconds: float = Field(default=10, description="How long an app's revision is waited for")
     browsable_patience_seconds: float = Field(default=60, description="How long a backup waits for the restore index")
+    refresh_seconds: float = Field(
+        default=3600, ge=0, description="How often each store is compared with the restore index; 0: only with a reason"
+    )
     open_stores: int = Field(default=8, ge=1, description="Repositories kept open for reading")
     store_cache_bytes: int = Field(default=64 << 20, description="Contents kept in memory per open repository")
 

@@ -25,6 +25,26 @@ class KnownApp(Value):
     app: App | None = None
 
 
+class StoreApps(Protocol):
+    """The apps of all organizations that are stores."""
+
+    async def all(self) -> list[tuple[OrganizationId, App]]:
+        """All of them, in no certain order."""
+        ...
+
+
+class Repositories(Protocol):
+    """Which repository each store has."""
+
+    async def of(self, org: OrganizationId, store_id: str) -> str | None:
+        """The id of the repository that was noted last."""
+        ...
+
+    async def note(self, org: OrganizationId, store_id: str, repository_id: str) -> None:
+        """This is a store's repository from now on. Harmless when done twice."""
+        ...
+
+
 class WorkQueue(Protocol):
     """Work that was asked for, and what was asked to be stopped."""
 
@@ -68,6 +88,8 @@ class Store:
     apps: Records[KnownApp]
     attempts: Records[Attempt]
     work: WorkQueue
+    stores: StoreApps
+    repositories: Repositories
 
     async def attempts_at(self, org: OrganizationId, work_id: str) -> list[Attempt]:
         """All attempts at a piece of work, by number."""
@@ -127,15 +149,55 @@ class MongoWorkQueue:
         return await self._cancellations.find_one({"_id": work_id, "org": org}) is not None
 
 
+class MongoStoreApps:
+    """`StoreApps` in the collection of known apps."""
+
+    def __init__(self, apps: Collection) -> None:
+        self._apps = apps
+
+    async def all(self) -> list[tuple[OrganizationId, App]]:
+        """See `StoreApps`."""
+        found = self._apps.find({"kind": "store"}, {"org": 1, "value": 1})
+        known = [(each["org"], KnownApp.model_validate(each["value"])) async for each in found]
+        return [(OrganizationId(org), each.app) for org, each in known if each.app is not None]
+
+
+class MongoRepositories:
+    """`Repositories`: each change adds a document with the next number; whoever inserts it has noted it."""
+
+    def __init__(self, collection: Collection) -> None:
+        self._collection = collection
+
+    async def of(self, org: OrganizationId, store_id: str) -> str | None:
+        """See `Repositories`."""
+        return (await self._latest(org, store_id))[1]
+
+    async def note(self, org: OrganizationId, store_id: str, repository_id: str) -> None:
+        """See `Repositories`."""
+        noted = False
+        while not noted:
+            number, known = await self._latest(org, store_id)
+            document = {"_id": f"{org}/{store_id}/{number}", "org": org, "repository": repository_id}
+            noted = known == repository_id or await _inserted(self._collection, document)
+
+    async def _latest(self, org: OrganizationId, store_id: str) -> tuple[int, str | None]:
+        number, known = 0, None
+        while found := await self._collection.find_one({"_id": f"{org}/{store_id}/{number}"}):
+            number, known = number + 1, str(found["repository"])
+        return number, known
+
+
 async def open_store(database: Database, outbox: Outbox) -> Store:
     """The store of a worker, with its indexes made."""
-    apps = MongoRecords(database["apps"], KnownApp, outbox)
+    apps = MongoRecords(
+        database["apps"], KnownApp, outbox, keys=lambda k: {"kind": k.app.kind} if k.app else {}, indexed=("kind",)
+    )
     attempts = MongoRecords(
         database["attempts"], Attempt, outbox, keys=lambda a: {"work": a.work_id}, indexed=("work",)
     )
     work = MongoWorkQueue(database["work"], database["cancellations"], database["attempts"])
     await asyncio.gather(apps.setup(), attempts.setup(), work.setup())
-    return Store(apps, attempts, work)
+    return Store(apps, attempts, work, MongoStoreApps(database["apps"]), MongoRepositories(database["repositories"]))
 
 
 def _queue(pool: str, lane: Lane) -> str:

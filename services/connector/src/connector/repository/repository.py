@@ -88,10 +88,7 @@ class Repository:
 
         Raises `RepositoryNotFound`, `WrongPassword`, `UnsupportedVersion`, `Damaged`, or what `RepositoryFiles` does.
         """
-        try:
-            sealed = files.read(FileKind.CONFIG, "")
-        except FileMissing:
-            raise RepositoryNotFound from None
+        sealed = _read_config(files)
         box = unlock(files, password)
         config = open_document(sealed, FileKind.CONFIG, "", box=box, decoder=_config)
         if config.version not in _VERSIONS:
@@ -116,6 +113,15 @@ class Repository:
     def refresh(self) -> None:
         """Takes in what was written or pruned since; happens by itself when something is not found."""
         self._blobs.refresh()
+
+    def confirm(self) -> None:
+        """Make sure that this repository is at its place still, and no other one.
+
+        Raises `RepositoryNotFound`, or `Damaged` when its `config` is another repository's or cannot be read.
+        """
+        config = open_document(_read_config(self._files), FileKind.CONFIG, "", box=self._box, decoder=_config)
+        if config.id != self.config.id:
+            raise Damaged("config", "", why="it is that of another repository")
 
     @property
     def index_size(self) -> int:
@@ -240,6 +246,13 @@ class Repository:
         except FileMissing:
             return None
         return msgspec.structs.replace(found, id=name)
+
+
+def _read_config(files: RepositoryFiles) -> bytes:
+    try:
+        return files.read(FileKind.CONFIG, "")
+    except FileMissing:
+        raise RepositoryNotFound from None
 
 
 def _blobs_of(node: Node) -> tuple[str, ...]:

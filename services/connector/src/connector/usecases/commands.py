@@ -44,20 +44,19 @@ async def _report(equipment: Equipment, command: ConnectorCommand, app: App) -> 
 
 
 async def initialize_store(equipment: Equipment, lease: Lease, command: ConnectorCommand) -> None:
-    """Make sure that a store has a repository. One that was there is adopted: its restore points are taken in next.
+    """Make sure that a store has a repository. The index follows it next: one that was there may hold restore points,
+    and one that is new lacks those of another one that was there before.
 
     Raises what the engine raises, `root_forbidden`, `app_kind_wrong`, `app_not_found` or `app_unknown`.
     """
-    app = await _app(equipment, command)
-    if app.kind != "store":
-        raise NotFound("app_not_found", f"{app.name!r} is no store.")
+    app = await store_app(equipment, command)
     configuration = equipment.configuration(command.organization_id, app)
     location = equipment.integrations.of(app.protocol).store_location(configuration)
     async with alone_at(equipment, lease, location):
         done = await equipment.engine.initialize(location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
-    if done.adopted:
-        await _queue_adoption(equipment, lease)
+    await equipment.store.repositories.note(command.organization_id, app.id, done.repository_id)
+    await queue_following(equipment, lease)
     initialized = StoreInitialized(
         organization_id=command.organization_id,
         app_id=app.id,
@@ -67,12 +66,20 @@ async def initialize_store(equipment: Equipment, lease: Lease, command: Connecto
     await lease.settle([initialized], result={"adopted": done.adopted, "repository_id": done.repository_id})
 
 
-async def _queue_adoption(equipment: Equipment, lease: Lease) -> None:
-    """Taking in restore points takes its time, so it is work of its own; asked for twice, it is done once."""
+async def store_app(equipment: Equipment, command: ConnectorCommand) -> App:
+    """The store that a command is about. Raises `app_not_found` or `app_unknown`."""
+    app = await _app(equipment, command)
+    if app.kind != "store":
+        raise NotFound("app_not_found", f"{app.name!r} is no store.")
+    return app
+
+
+async def queue_following(equipment: Equipment, lease: Lease) -> None:
+    """Having the index follow takes its time, so it is work of its own; asked for twice, it is done once."""
     cause = lease.work
-    adoption = work_of(cause.cause, kind=Kind.ADOPT, work_id=f"{cause.id}:adopt", pool=cause.pool)
-    await equipment.store.work.add(adoption)
-    equipment.bells.ring(adoption.kind.lane)
+    following = work_of(cause.cause, kind=Kind.FOLLOW, work_id=f"{cause.id}:follow", pool=cause.pool)
+    await equipment.store.work.add(following)
+    equipment.bells.ring(following.kind.lane)
 
 
 async def _app(equipment: Equipment, command: ConnectorCommand) -> App:

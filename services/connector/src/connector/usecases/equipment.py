@@ -22,6 +22,7 @@ from connector.usecases.index_client import IndexClient
 from connector.usecases.listing import Lister
 from connector.usecases.queueing import Bells
 from connector.usecases.stores import OpenRepository, OpenStores
+from connector.usecases.watching import Watch
 
 
 class AllIntegrations(Protocol):
@@ -50,6 +51,7 @@ class Equipment:
     lister: Lister
     index: IndexClient
     bells: Bells
+    watch: Watch
 
     def configuration(self, org: OrganizationId, app: App) -> AppConfiguration:
         """An app with its secrets in clear, to be dropped after use. Raises like `open_fields`."""

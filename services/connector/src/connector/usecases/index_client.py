@@ -37,6 +37,13 @@ class IndexClient:
             found |= {tree_id: _below(totals) for tree_id, totals in answer.items()}
         return found
 
+    async def restore_points(self, org: OrganizationId, store_id: str) -> dict[str, bool]:
+        """The ids of the restore points that are known of a store, each with whether it can be browsed."""
+        answer = await _patiently(
+            lambda: self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
+        )
+        return {each["snapshot_id"]: bool(each["browsable"]) for each in answer["items"]}
+
     async def await_browsable(self, org: OrganizationId, snapshot_id: str, *, patience_seconds: float) -> bool:
         """Wait until a restore point can be browsed; False when that takes too long."""
         deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS

@@ -1,7 +1,8 @@
 """Telling the restore index what a restore point holds: only the directories that it has not met."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from array import array
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from chassis.envelopes import envelope
 from chassis.publisher import Publisher
 from chassis.telemetry import span
 from contracts.restore_index import DirectoriesListed, DirectoryPage, RestorePoint, RestorePointListed
+from contracts.values import OrganizationId
 
 from connector.repository import Repository, Totals
 from connector.usecases.index_client import IndexClient
@@ -21,6 +23,7 @@ from connector.usecases.pages import PageMaker
 
 BATCH_BYTES = 500_000
 BATCHES_AHEAD = 4
+WALKED_SLOTS = 1 << 21
 _PAGE_OVERHEAD = 400
 
 
@@ -33,6 +36,26 @@ class Listed(NamedTuple):
 
 OnListed = Callable[[Listed], None]
 """Called with what was sent so far."""
+
+
+class Walked:
+    """Directories that one rebuild has sent again, so that what restore points share is sent once.
+
+    Takes 16 MiB however many there are: one may push another out, which is then sent once more.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * WALKED_SLOTS))
+
+    def add(self, tree_id: str) -> None:
+        """This one was sent."""
+        mark = int(tree_id[:16], 16)
+        self._slots[mark % WALKED_SLOTS] = mark
+
+    def __contains__(self, tree_id: str) -> bool:
+        """Whether it was sent; that may have been forgotten."""
+        mark = int(tree_id[:16], 16)
+        return mark != 0 and self._slots[mark % WALKED_SLOTS] == mark
 
 
 @dataclass(frozen=True)
@@ -50,30 +73,52 @@ class Lister:
         self._index = index
 
     async def list_restore_point(
-        self, lease: Lease, repository: Repository, point: RestorePoint, *, on_listed: OnListed
+        self,
+        lease: Lease,
+        repository: Repository,
+        point: RestorePoint,
+        *,
+        on_listed: OnListed,
+        again: Walked | None = None,
     ) -> Listed:
         """Send what is new, children before parents, then that it is complete.
 
-        Raises `LeaseLost`, `Unavailable`, or what reading the repository raises. Doing it twice changes nothing.
+        With `again` everything is sent that was not sent in this rebuild, to replace what the index has of it. Raises
+        `LeaseLost`, `Unavailable`, or what reading the repository raises. Doing it twice changes nothing.
         """
         org, store_id, listed = lease.work.organization_id, point.store_id, Listed()
-        questions = _Questions(lambda tree_ids: self._index.known(org, store_id, tree_ids))
+        questions = _Questions(lambda tree_ids: self._known(org, store_id, tree_ids, again))
         with span("connector.index", attributes={names.STORE: store_id}):
             async with _ahead(lambda: _batches(repository, point.tree_id, questions.ask), questions) as batches:
                 async for batch in batches:
                     event = DirectoriesListed.model_construct(
-                        organization_id=org, store_id=store_id, directories=batch.pages
+                        organization_id=org, store_id=store_id, directories=batch.pages, again=again is not None
                     )
                     await self._send(lease, event)
+                    _remember(again, batch.pages)
                     listed = batch.listed
                     on_listed(listed)
             await self._send(lease, RestorePointListed(organization_id=org, store_id=store_id, restore_point=point))
         return listed
 
+    async def _known(
+        self, org: OrganizationId, store_id: str, tree_ids: list[str], again: Walked | None
+    ) -> Mapping[str, Totals]:
+        """What need not be sent: the index has it, and in a rebuild that is what was just sent."""
+        asked = tree_ids if again is None else [tree_id for tree_id in tree_ids if tree_id in again]
+        return await self._index.known(org, store_id, asked)
+
     async def _send(self, lease: Lease, event: DirectoriesListed | RestorePointListed) -> None:
         """One at a time: the order within the partition is part of what is said."""
         lease.check()
         await self._publisher.send(envelope(event, service="connector", cause=lease.work.cause))
+
+
+def _remember(again: Walked | None, pages: Sequence[DirectoryPage]) -> None:
+    """Those whose last page was sent."""
+    for page in pages if again is not None else ():
+        if again is not None and page.page == page.pages - 1:
+            again.add(page.tree_id)
 
 
 class _Abandoned(Exception):

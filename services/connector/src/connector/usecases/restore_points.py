@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from contracts.connector import BackupSummary, RestorePointCreated
+from contracts.connector import BackupSummary, RestorePointCreated, RestorePointRemoved
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 
@@ -35,6 +35,11 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
 def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:
     """The news of a restore point."""
     return RestorePointCreated(organization_id=org, store_id=point.store_id, restore_point=point)
+
+
+def removed(snapshot_id: str, org: OrganizationId, *, store_id: AppId) -> RestorePointRemoved:
+    """The news that a restore point is gone from its store."""
+    return RestorePointRemoved(organization_id=org, store_id=store_id, snapshot_id=snapshot_id)
 
 
 def snapshot_of(found: FoundSnapshot, summary: BackupSummary) -> Snapshot:

@@ -13,13 +13,22 @@ from contracts.values import OrganizationId
 
 from connector.engine.errors import PassphraseWrong, StoreNotInitialized
 from connector.repository import Repository, Snapshot
-from connector.repository.errors import BlobMissing, Damaged, RepositoryNotFound, WrongPassword
+from connector.repository.errors import (
+    BlobMissing,
+    Damaged,
+    FileMissing,
+    RepositoryNotFound,
+    SnapshotNotFound,
+    WrongPassword,
+)
 
 T = TypeVar("T")
 SNAPSHOTS_KEPT = 1024
 READERS = 16
 OpenRepository = Callable[[OrganizationId, App], Repository]
 """Opens the repository of a store; called in a thread."""
+Notice = Callable[[OrganizationId, App], None]
+"""Hears of a store that has no more what it should have."""
 
 
 class OpenStore:
@@ -59,8 +68,9 @@ class _Slot:
 class OpenStores:
     """At most `limit` open stores, the least recently used is closed first; none is closed while somebody reads."""
 
-    def __init__(self, open_repository: OpenRepository, *, limit: int) -> None:
+    def __init__(self, open_repository: OpenRepository, *, limit: int, on_loss: Notice = lambda *_: None) -> None:
         self._open_repository = open_repository
+        self._on_loss = on_loss
         self._limit = limit
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
@@ -73,15 +83,18 @@ class OpenStores:
     async def borrow(self, org: OrganizationId, app: App) -> AsyncIterator[OpenStore]:
         """The repository of a store in this revision, open until the context is left.
 
-        Raises `PassphraseWrong`, `StoreNotInitialized`, or what else opening raises. Who finds it damaged makes the
-        next one open it anew.
+        Raises `PassphraseWrong`, `StoreNotInitialized`, or what else opening raises. Who finds it damaged or gone makes
+        the next one open it anew; where something is missing in it, that is noticed.
         """
         slot = self._slot(org, app)
         slot.users += 1
         try:
             yield await asyncio.shield(slot.opening)
-        except (Damaged, BlobMissing):
-            self._discard(app.id, slot)
+        except (Damaged, BlobMissing, SnapshotNotFound, RepositoryNotFound) as error:
+            if not isinstance(error, SnapshotNotFound):
+                self._discard(app.id, slot)
+            if isinstance(error, BlobMissing | FileMissing | SnapshotNotFound):
+                self._on_loss(org, app)
             raise
         finally:
             slot.users -= 1

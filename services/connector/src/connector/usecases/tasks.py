@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 
 async def run_task(equipment: Equipment, lease: Lease, request: TaskRequested, *, cancel: asyncio.Event) -> None:
-    """Run a job to its end and tell how it went.
+    """Run a job to its end and tell how it went; its store is compared with the restore index soon.
 
     Raises `LeaseLost`, and `TemporaryError` or what the database raises when the job should be tried again.
     """
@@ -34,6 +34,8 @@ async def run_task(equipment: Equipment, lease: Lease, request: TaskRequested, *
     code = ending.problem.code if isinstance(ending, TaskFailed) else None
     log.info("job ended", extra={"job": request.job_id, "attempt": lease.number, "type": ending.TYPE, "code": code})
     await lease.settle([*reporter.rest(), ending])
+    if request.task.target is not None:
+        equipment.watch.suspect(request.organization_id, request.task.target)
 
 
 async def fail_task(equipment: Equipment, lease: Lease, request: TaskRequested, problem: Problem) -> None:

@@ -10,15 +10,16 @@ from chassis.ids import utc_now
 from chassis.mongo import PyMongoError
 from chassis.problems import to_problem, unexpected
 from chassis.telemetry import TraceContext, span
-from contracts.connector import ConnectorCommand
+from contracts.connector import ConnectorCommand, RefreshStore
 from contracts.outcomes import Problem
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.domain import Kind, Work, raise_if_hopeless, retry_pause_seconds
-from connector.usecases.adoption import adopt_restore_points
+from connector.domain import TRIES_MAX, Kind, Work, raise_if_hopeless, retry_pause_seconds
 from connector.usecases.commands import initialize_store, test_connection
 from connector.usecases.equipment import Equipment
+from connector.usecases.following import follow_store
 from connector.usecases.lease import Lease, LeaseLost
+from connector.usecases.refreshing import refresh_store
 from connector.usecases.rivals import tidy_up_after_loss
 from connector.usecases.tasks import cancel_unbegun, fail_task, run_task
 from connector.worker.keeper import Keeper
@@ -104,13 +105,15 @@ class Runner:
                 await initialize_store(self._equipment, lease, cast("ConnectorCommand", message))
             case Kind.CANCEL:
                 await cancel_unbegun(self._equipment, lease, cast("TaskCancelRequested", message))
-            case Kind.ADOPT:
-                await adopt_restore_points(self._equipment, lease, cast("ConnectorCommand", message))
+            case Kind.REFRESH:
+                await refresh_store(self._equipment, lease, cast("RefreshStore", message))
+            case Kind.FOLLOW:
+                await follow_store(self._equipment, lease, cast("ConnectorCommand", message))
 
     async def _fail(self, lease: Lease, problem: Problem) -> None:
         if isinstance(lease.work.cause.data, TaskRequested):
             await fail_task(self._equipment, lease, lease.work.cause.data, problem)
-        elif lease.work.kind is Kind.ADOPT and problem.kind == "unavailable":
+        elif lease.work.kind is Kind.FOLLOW and problem.kind == "unavailable" and lease.number < TRIES_MAX:
             await _give_up(lease, pause_seconds=retry_pause_seconds(lease.number))
         else:
             await lease.settle(result=problem)

@@ -1,0 +1,159 @@
+"""Having the restore index follow a store: what it lacks is announced and listed, what is gone is announced as gone."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from chassis.envelopes import envelope
+from chassis.errors import CairnError, PermanentError, TemporaryError
+from contracts.assignment import App
+from contracts.connector import ConnectorCommand, ConnectorEvent, RefreshStore, StoreRefreshed
+from contracts.restore_index import RestorePoint
+from contracts.values import AppId, OrganizationId
+
+from connector.domain import announced_ids, is_under_way, is_worth_another_try
+from connector.usecases.apps import await_app
+from connector.usecases.equipment import Equipment
+from connector.usecases.lease import Lease
+from connector.usecases.listing import Walked
+from connector.usecases.refreshing import comparing
+from connector.usecases.restore_points import created, removed, restore_point_of
+from connector.usecases.stores import OpenStore, OpenStores
+
+log = logging.getLogger(__name__)
+_LONGEST_PAUSE_SECONDS = 5.0
+
+
+async def follow_store(equipment: Equipment, lease: Lease, command: ConnectorCommand) -> None:
+    """Tell the index how a store differs from what it has, oldest restore point first. Doing it twice changes nothing.
+
+    A damaged restore point is passed over, and so is one that a job left beside the one it announced, or has not
+    announced yet. What the index cannot open though it was listed is listed once more, in full. Raises `LeaseLost`,
+    `TemporaryError` when it is worth another try, or what opening the store raises.
+    """
+    org, patience = command.organization_id, equipment.settings.app_patience_seconds
+    app = await await_app(equipment.store, org, command.app, patience_seconds=patience)
+    try:
+        refreshed = await _Following(equipment, lease, org, app).run(rebuild=_is_rebuild(command))
+    except TemporaryError as error:
+        if is_worth_another_try(error, lease.number):
+            raise
+        raise PermanentError(error.code, error.detail) from None
+    log.info("index follows store", extra=refreshed.model_dump(exclude={"organization_id"}))
+    await lease.settle([refreshed])
+
+
+def _is_rebuild(command: ConnectorCommand) -> bool:
+    return isinstance(command, RefreshStore) and command.rebuild
+
+
+class _Following:
+    """One comparison and what follows from it."""
+
+    def __init__(self, equipment: Equipment, lease: Lease, org: OrganizationId, app: App) -> None:
+        self._equipment = equipment
+        self._lease = lease
+        self._org = org
+        self._app = app
+
+    async def run(self, *, rebuild: bool) -> StoreRefreshed:
+        async with comparing(self._equipment, self._org, self._app) as (store, found):
+            for snapshot_id in sorted(found.removed):
+                await self._say(removed(snapshot_id, self._org, store_id=self._app.id))
+            wanted = found.to_list(rebuild=rebuild)
+            readable = await self._readable(store, wanted)
+            points = await self._without_strays(readable)
+            listed = await self._list(store, points, again=Walked() if rebuild else None)
+            left = await self._await_browsable({point.snapshot_id for point in listed})
+            if left and not rebuild:
+                await self._list(store, [p for p in listed if p.snapshot_id in left], again=Walked())
+                left = await self._await_browsable(left)
+        return StoreRefreshed(
+            organization_id=self._org,
+            app_id=self._app.id,
+            rebuild=rebuild,
+            added=len(found.added & {point.snapshot_id for point in points}),
+            removed=len(found.removed),
+            listed=len(listed),
+            unlisted=len(wanted) - len(readable) + len(points) - len(listed) + len(left),
+        )
+
+    async def _say(self, event: ConnectorEvent) -> None:
+        self._lease.check()
+        await self._equipment.publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
+
+    async def _list(
+        self, store: OpenStore, points: Sequence[RestorePoint], *, again: Walked | None
+    ) -> list[RestorePoint]:
+        """Announce and list restore points; those that could be listed. What is damaged is told in the log only."""
+        listed = []
+        for point in points:
+            await self._say(created(point, self._org))
+            try:
+                await self._equipment.lister.list_restore_point(
+                    self._lease, store.repository, point, on_listed=lambda _: None, again=again
+                )
+            except TemporaryError:
+                raise
+            except CairnError as error:
+                log.warning("restore point not listed", extra={"snapshot": point.snapshot_id, "reason": error.detail})
+            else:
+                listed.append(point)
+        return listed
+
+    async def _await_browsable(self, wanted: set[str]) -> set[str]:
+        """Those of some restore points that cannot be browsed; waits for as long as more and more of them can be."""
+        patience, pause = self._equipment.settings.browsable_patience_seconds, 0.1
+        left, deadline = wanted, time.monotonic() + patience
+        while left:
+            indexed = await self._equipment.index.restore_points(self._org, self._app.id)
+            now_left = {snapshot_id for snapshot_id in left if not indexed.get(snapshot_id)}
+            if len(now_left) < len(left):
+                left, deadline = now_left, time.monotonic() + patience
+            elif time.monotonic() >= deadline:
+                break
+            else:
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+        return left
+
+    async def _readable(self, store: OpenStore, wanted: Collection[str]) -> list[RestorePoint]:
+        return await _readable(self._equipment.stores, store, wanted, org=self._org, store_id=self._app.id)
+
+    async def _without_strays(self, points: Sequence[RestorePoint]) -> list[RestorePoint]:
+        """All but those whose job announced another one of this store, or has not come to its end."""
+        by_job: dict[str, set[str]] = defaultdict(set)
+        for point in points:
+            if point.job_id is not None:
+                by_job[point.job_id].add(point.snapshot_id)
+        strays: set[str] = set()
+        for job_id, found in by_job.items():
+            attempts = await self._equipment.store.attempts_at(self._org, job_id)
+            announced = announced_ids(attempts) & found
+            if is_under_way(attempts):
+                strays |= found
+            elif announced:
+                strays |= found - announced
+        return [point for point in points if point.snapshot_id not in strays]
+
+
+async def _readable(
+    stores: OpenStores, store: OpenStore, wanted: Collection[str], *, org: OrganizationId, store_id: AppId
+) -> list[RestorePoint]:
+    """The restore points among these snapshots that can be read, oldest first."""
+
+    def read(snapshot_id: str) -> tuple[int, RestorePoint] | None:
+        try:
+            snapshot = store.repository.snapshot(snapshot_id)
+            return snapshot.time_ns, restore_point_of(snapshot, org=org, store_id=store_id)
+        except TemporaryError:
+            raise
+        except CairnError as error:
+            log.warning("snapshot not read", extra={"snapshot": snapshot_id, "reason": error.detail})
+            return None
+
+    found = await asyncio.gather(*(stores.in_thread(partial(read, each)) for each in wanted))
+    return [point for _, point in sorted(filter(None, found), key=lambda each: (each[0], each[1].snapshot_id))]

@@ -1,0 +1,102 @@
+"""Noticing by ourselves that a store has changed: now and then, after a backup, and where something is missing."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from chassis.envelopes import envelope
+from chassis.errors import CairnError
+from chassis.mongo import PyMongoError
+from contracts.assignment import App, AppRef
+from contracts.connector import ConnectorCommand, RefreshStore
+from contracts.values import OrganizationId
+
+from connector.domain import Kind, Lane, turn_of_refresh
+from connector.settings import Settings
+from connector.store import Store
+from connector.usecases.queueing import Bells, work_of
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 60.0
+LOOKS_PER_SUSPICION = 4
+SUSPICION_SECONDS = 60.0
+"""A store in which something may have changed is compared no more than once in this time."""
+SUSPECTED_MAX = 1000
+
+
+class Watch:
+    """Queues comparisons of stores with the restore index. Any number of workers may do so: each is queued once.
+
+    What cannot be queued now, since a comparison is under way or was made a moment ago, is queued later.
+    """
+
+    def __init__(self, store: Store, bells: Bells, settings: Settings) -> None:
+        self._store = store
+        self._bells = bells
+        self._every = settings.refresh_seconds
+        self._pool = settings.pool
+        self._suspected: dict[str, tuple[OrganizationId, AppRef]] = {}
+        self._wake = asyncio.Event()
+
+    def suspect(self, org: OrganizationId, store: App | AppRef) -> None:
+        """Something may have changed in this store."""
+        if len(self._suspected) < SUSPECTED_MAX:
+            self._suspected[store.id] = (org, _reference(store))
+            self._wake.set()
+
+    @asynccontextmanager
+    async def watching(self) -> AsyncIterator[None]:
+        """Queue in the background until the context is left."""
+        task = asyncio.create_task(self._run())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def look(self, now: float) -> int:
+        """Queue what is due at a moment (seconds since the epoch); how much that was."""
+        every = await self._store.stores.all() if self._every else []
+        under_way = await self._under_way()
+        queued = 0
+        for org, app in every:
+            if app.id not in under_way:
+                queued += await self._queue(org, _reference(app), now, every_seconds=self._every)
+        for org, ref in list(self._suspected.values()):
+            if ref.id not in under_way and await self._queue(org, ref, now, every_seconds=SUSPICION_SECONDS):
+                queued += 1
+                del self._suspected[ref.id]
+        if queued:
+            self._bells.ring(Lane.LISTINGS)
+        return queued
+
+    async def _under_way(self) -> set[str]:
+        waiting = await self._store.work.waiting(pool=self._pool, lane=Lane.LISTINGS)
+        return {work.cause.data.app_id for work in waiting if isinstance(work.cause.data, ConnectorCommand)}
+
+    async def _queue(self, org: OrganizationId, ref: AppRef, now: float, *, every_seconds: float) -> bool:
+        """Whether it was not queued before in this turn."""
+        cause = envelope(RefreshStore(organization_id=org, app_id=ref.id, app=ref), service="connector")
+        turn = turn_of_refresh(ref.id, now, every_seconds=every_seconds)
+        return await self._store.work.add(work_of(cause, kind=Kind.FOLLOW, work_id=turn, pool=self._pool))
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self.look(time.time())
+            except (CairnError, PyMongoError) as error:
+                log.warning("stores not watched", extra={"reason": type(error).__name__})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause_seconds()):
+                    await self._wake.wait()
+
+    def _pause_seconds(self) -> float:
+        pause = min(LOOK_SECONDS, self._every or LOOK_SECONDS)
+        return min(pause, SUSPICION_SECONDS / LOOKS_PER_SUSPICION) if self._suspected else pause
+
+
+def _reference(store: App | AppRef) -> AppRef:
+    return AppRef(id=store.id, revision=store.revision, kind=store.kind, name=store.name)

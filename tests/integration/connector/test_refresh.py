@@ -1,0 +1,191 @@
+"""The restore index follows a store that changes behind Cairn's back."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from connector.app import open_app
+from connector.usecases import watching
+from contracts.assignment import App
+from contracts.connector import RefreshStore, RestorePointCreated, StoreRefreshed, TaskSucceeded
+from contracts.outcomes import CommandOutcome
+from fastapi import FastAPI
+
+from tests.integration.connector.ground import PASSPHRASE, Ground, ref, write_tree
+from tests.support import builders as make
+from tests.support.waiting import eventually_async
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def app(ground: Ground) -> AsyncIterator[FastAPI]:
+    """A worker that compares stores only when it is asked to, or has reason to."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(watching, "SUSPICION_SECONDS", 1.0)
+        async with open_app(ground.settings(refresh_seconds=0, browsable_patience_seconds=1.0)) as running:
+            yield running
+
+
+@pytest.fixture
+async def store(ground: Ground, app: FastAPI, tmp_path: Path) -> App:
+    return await ground.store_made_by_hand(tmp_path.name)
+
+
+def restic(ground: Ground, store: App, *arguments: str, cwd: Path | None = None) -> str:
+    environment = {**os.environ, "RESTIC_PASSWORD": PASSPHRASE}
+    command = [str(ground.restic), "-q", "-r", store.fields["root"].value or "", "--no-cache", *arguments]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=cwd)
+    return done.stdout
+
+
+def snapshot_ids(ground: Ground, store: App) -> list[str]:
+    return [each["id"] for each in json.loads(restic(ground, store, "snapshots", "--json"))]
+
+
+async def refresh(ground: Ground, store: App, *, rebuild: bool = False) -> tuple[CommandOutcome, StoreRefreshed]:
+    """Ask for a comparison; what was answered, and how it ended."""
+    before = len(refreshed(ground, store))
+    command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store), rebuild=rebuild)
+    outcome = await ground.asker.ask(command)
+    assert outcome.accepted, outcome.problem
+    await ground.asker.ear.until(lambda _: len(refreshed(ground, store)) > before, 60)
+    return outcome, refreshed(ground, store)[before]
+
+
+def refreshed(ground: Ground, store: App) -> list[StoreRefreshed]:
+    return [e.data for e in ground.asker.heard(StoreRefreshed) if e.data.app_id == store.id]
+
+
+async def indexed(ground: Ground, store: App) -> dict[str, bool]:
+    async with ground.index as index:
+        found = (await index.get("/internal/restore-points", params={"store_id": store.id})).json()["items"]
+    return {each["snapshot_id"]: each["browsable"] for each in found}
+
+
+async def files(ground: Ground, snapshot_id: str, path: str = "/") -> list[str]:
+    async with ground.index as index:
+        answer = await index.get(f"/internal/restore-points/{snapshot_id}/files", params={"path": path})
+    return [item["name"] for item in answer.json()["items"]]
+
+
+async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Ground, store: App) -> None:
+    root = ground.files("made elsewhere", store.name)
+    for number in range(6):
+        write_tree(root, {f"d{number}/f": b"%d" % number, "same/f": b"same"})
+        tags = ["--tag", f"t{number % 3}", "--tag", "all"] if number % 2 else []
+        restic(ground, store, "backup", "--host", f"host{number % 4}", *tags, ".", f"d{number}", cwd=root)
+    ids = snapshot_ids(ground, store)
+    snapshots = Path(store.fields["root"].value or "") / "snapshots"
+    damaged, unreadable = ids[3], ids[2]
+    kept = (snapshots / damaged).read_bytes()
+    (snapshots / damaged).chmod(0o600)
+    (snapshots / damaged).write_bytes(kept[:-1])
+    (snapshots / unreadable).rename(snapshots / ("0" * 64))
+
+    outcome, told = await refresh(ground, store)
+
+    assert outcome.result == {"added": 6, "removed": 0, "listed": 6}
+    assert (told.added, told.listed, told.unlisted) == (4, 4, 2)
+    assert await indexed(ground, store) == {each: True for each in ids if each not in (damaged, unreadable)}
+    assert await files(ground, ids[-1]) == sorted([*(f"d{number}" for number in range(6)), "same"])
+    points = [e.data.restore_point for e in ground.asker.heard(RestorePointCreated) if e.data.store_id == store.id]
+    assert {(p.hostname, p.tags) for p in points} >= {("host0", ()), ("host1", ("t2", "all"))}
+
+    (snapshots / damaged).write_bytes(kept)
+    (snapshots / ("0" * 64)).unlink()
+    _, told = await refresh(ground, store)
+
+    assert (told.added, told.removed, told.unlisted) == (1, 0, 0)
+    assert (await indexed(ground, store))[damaged]
+
+
+async def test_what_was_removed_elsewhere_goes_and_what_is_put_back_comes_back(ground: Ground, store: App) -> None:
+    root = write_tree(ground.files("removed elsewhere", store.name), {"a/b": b"c"})
+    for number in range(3):
+        restic(ground, store, "backup", "--tag", str(number), ".", cwd=root)
+    first, second, third = snapshot_ids(ground, store)
+    await refresh(ground, store)
+    place = Path(store.fields["root"].value or "") / "snapshots" / third
+    copy = shutil.copy(place, ground.folder / third)
+    restic(ground, store, "forget", first, third)
+
+    _, told = await refresh(ground, store)
+
+    assert told.removed == 2
+    await eventually_async(lambda: _is(indexed(ground, store), {second: True}))
+    shutil.copy(copy, place)
+    _, told = await refresh(ground, store)
+    assert (told.added, told.unlisted) == (1, 0)
+    assert await indexed(ground, store) == {second: True, third: True}
+
+
+async def _is(found: Any, wanted: Any) -> bool:
+    return bool(await found == wanted)
+
+
+async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(ground: Ground, store: App) -> None:
+    root = write_tree(ground.files("away", store.name), {"a": b"c"})
+    restic(ground, store, "backup", ".", cwd=root)
+    await refresh(ground, store)
+    known = await indexed(ground, store)
+    assert list(known.values()) == [True]
+    place = Path(store.fields["root"].value or "")
+    place.rename(place.with_suffix(".away"))
+    command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store))
+
+    assert (await ground.asker.refusal(command)).code == "store_not_initialized"
+    place.mkdir()
+    assert (await ground.asker.refusal(command)).code == "store_not_initialized"
+    restic(ground, store, "init")
+    assert (await ground.asker.refusal(command)).code == "repository_changed"
+    assert await indexed(ground, store) == known
+    shutil.rmtree(place)
+    place.with_suffix(".away").rename(place)
+    assert (await refresh(ground, store))[0].result == {"added": 0, "removed": 0, "listed": 0}
+
+
+async def test_a_removal_is_noticed_after_a_backup_and_when_a_file_is_wanted(
+    ground: Ground, app: FastAPI, store: App
+) -> None:
+    root = ground.files("noticed", store.name)
+    source, made = await ground.assign("source", root), []
+    for number in range(3):
+        write_tree(root, {"a": b"%d" % number * 1000})
+        ended = await ground.ending(await ground.request(source, store), TaskSucceeded)
+        made.append(ended.data.backup.snapshot_id)
+        if number == 1:
+            restic(ground, store, "forget", made[0])
+    _, second, third = made
+    await eventually_async(lambda: _is(indexed(ground, store), {second: True, third: True}), 30)
+    restic(ground, store, "forget", "--prune", second)
+
+    async with ground.http(app=app) as http:
+        where = f"/internal/stores/{store.id}/snapshots/{second}/content"
+        assert (await http.get(where, params={"path": "/a"})).status_code >= 400
+
+    await eventually_async(lambda: _is(indexed(ground, store), {third: True}), 30)
+
+
+async def test_a_rebuild_sends_everything_again(ground: Ground, store: App) -> None:
+    root = write_tree(ground.files("rebuilt", store.name), {"a/b/c": b"c", "d/e": b"e"})
+    for number in range(2):
+        restic(ground, store, "backup", "--tag", str(number), ".", cwd=root)
+    await refresh(ground, store)
+
+    outcome, told = await refresh(ground, store, rebuild=True)
+
+    assert outcome.result == {"added": 0, "removed": 0, "listed": 2}
+    assert (told.rebuild, told.added, told.listed, told.unlisted) == (True, 0, 2, 0)
+
+
+async def test_what_is_no_store_cannot_be_refreshed(ground: Ground, app: FastAPI, http: httpx.AsyncClient) -> None:
+    source = await ground.assign("source", ground.files("good"))
+    command = RefreshStore(organization_id=make.ORG, app_id=source.id, app=ref(source))
+
+    assert (await ground.asker.refusal(command)).code == "app_not_found"

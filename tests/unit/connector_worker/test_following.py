@@ -1,0 +1,282 @@
+"""What the restore index is told of a store: all that can be read, of each job what it announced, and what is gone."""
+
+from pathlib import Path
+
+import pytest
+from chassis.errors import Conflict, TemporaryError
+from chassis.records import Record
+from connector.domain import TRIES_MAX, Kind, Lane, difference
+from connector.engine.errors import StoreNotInitialized, StoreUnreachable
+from connector.repository.errors import BlobMissing, Damaged, SnapshotNotFound, StoreUnavailable
+from connector.store import KnownApp
+from connector.usecases.commands import initialize_store
+from connector.usecases.following import follow_store
+from connector.usecases.refreshing import refresh_store
+from connector.worker.runner import Runner
+from contracts.connector import RestorePointCreated, RestorePointRemoved, StoreRefreshed
+from contracts.outcomes import CommandOutcome
+
+from tests.unit.connector_worker.parts import ORG, an_app
+from tests.unit.connector_worker.workshop import Workshop
+
+DAMAGED = Damaged("tree", "x", why="of a test")
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    return await Workshop(tmp_path).open()
+
+
+async def follow(workshop: Workshop, *, rebuild: bool = False) -> StoreRefreshed:
+    lease = await workshop.command(kind=Kind.FOLLOW, rebuild=rebuild)
+    await follow_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    told: StoreRefreshed = workshop.told(StoreRefreshed)[-1]
+    return told
+
+
+def announced(workshop: Workshop) -> list[str]:
+    return [each.restore_point.snapshot_id for each in workshop.told(RestorePointCreated)]
+
+
+def gone(workshop: Workshop) -> list[str]:
+    return [each.snapshot_id for each in workshop.told(RestorePointRemoved)]
+
+
+def test_a_store_is_compared_by_what_is_in_it() -> None:
+    found = difference({"open": True, "closed": False, "gone": True, "lost": False}, ["open", "closed", "new"])
+
+    assert (found.added, found.removed, found.unbrowsable) == ({"new"}, {"gone", "lost"}, {"closed"})
+    assert found.to_list(rebuild=False) == {"new", "closed"}
+    assert found.to_list(rebuild=True) == {"new", "closed", "open"}
+
+
+class TestWhatIsThere:
+    async def test_a_snapshot_that_cannot_be_read_does_not_stop_the_others(self, workshop: Workshop) -> None:
+        first, damaged, last = [await workshop.left_behind() for _ in range(3)]
+        workshop.damaged[damaged] = DAMAGED
+
+        told = await follow(workshop)
+
+        assert announced(workshop) == workshop.lister.listed == [first, last]
+        assert (told.added, told.listed, told.unlisted) == (2, 2, 1)
+
+    async def test_what_could_not_be_listed_is_tried_again_the_next_time(self, workshop: Workshop) -> None:
+        damaged, last = [await workshop.left_behind() for _ in range(2)]
+        workshop.lister.failures[damaged] = DAMAGED
+        assert (await follow(workshop)).unlisted == 1
+        assert workshop.lister.listed == [last]
+        del workshop.lister.failures[damaged]
+
+        assert (await follow(workshop)).unlisted == 0
+
+        assert workshop.lister.listed == [last, damaged]
+
+    async def test_what_the_index_has_is_left_alone(self, workshop: Workshop) -> None:
+        await workshop.left_behind()
+        await follow(workshop)
+
+        told = await follow(workshop)
+
+        assert (told.added, told.listed, len(announced(workshop))) == (0, 0, 1)
+
+    async def test_a_rebuild_lists_everything_again(self, workshop: Workshop) -> None:
+        points = [await workshop.left_behind() for _ in range(2)]
+        await follow(workshop)
+
+        told = await follow(workshop, rebuild=True)
+
+        assert (told.rebuild, told.added, told.listed) == (True, 0, 2)
+        assert workshop.lister.again == points
+
+    async def test_what_the_index_cannot_open_is_listed_in_full(self, workshop: Workshop) -> None:
+        refused, other = [await workshop.left_behind() for _ in range(2)]
+        workshop.index.refuses = {refused}
+
+        assert (await follow(workshop)).unlisted == 0
+
+        assert workshop.lister.listed == [refused, other, refused]
+        assert workshop.lister.again == [refused]
+
+
+class TestJobs:
+    async def test_what_a_job_left_beside_the_one_it_announced_is_passed_over(self, workshop: Workshop) -> None:
+        _, kept = [await workshop.left_behind() for _ in range(2)]
+        await workshop.lost_attempt(made=kept, state="settled")
+
+        await follow(workshop)
+
+        assert announced(workshop) == [kept]
+
+    async def test_a_copy_in_another_store_is_taken_in_though_its_job_announced_the_original(
+        self, workshop: Workshop
+    ) -> None:
+        copies = [await workshop.left_behind() for _ in range(2)]
+        await workshop.lost_attempt(made="of another store", state="settled")
+
+        await follow(workshop)
+
+        assert announced(workshop) == copies
+
+    async def test_what_a_running_job_made_is_the_job_s_to_announce(self, workshop: Workshop) -> None:
+        made = await workshop.left_behind()
+        running = await workshop.attempt()
+        await follow(workshop)
+        assert announced(workshop) == []
+
+        await running.settle()
+        await follow(workshop)
+
+        assert announced(workshop) == [made]
+
+
+class TestWhatIsGone:
+    async def test_what_the_store_has_no_more_is_announced_as_removed(self, workshop: Workshop) -> None:
+        kept = await workshop.left_behind()
+        workshop.index.points = {kept: True, "gone": True, "never opened": False}
+
+        told = await follow(workshop)
+
+        assert gone(workshop) == ["gone", "never opened"]
+        assert (told.removed, told.added, told.listed) == (2, 0, 0)
+
+    async def test_a_restore_point_made_after_the_index_was_asked_is_no_removal(self, workshop: Workshop) -> None:
+        made: list[str] = []
+
+        async def back_up() -> None:
+            made.append(await workshop.left_behind())
+            workshop.index.points[made[0]] = True
+
+        workshop.index.after = back_up
+
+        await follow(workshop)
+
+        assert made[0] in {found.snapshot_id for found in workshop.kept()}
+        assert gone(workshop) == []
+
+    @pytest.mark.parametrize("command", [follow_store, refresh_store])
+    async def test_a_store_that_is_away_changes_nothing_and_says_so(self, workshop: Workshop, command: object) -> None:
+        workshop.index.points = {"kept": True}
+        workshop.away = True
+        lease = await workshop.command(kind=Kind.FOLLOW)
+
+        with pytest.raises(StoreNotInitialized):
+            await command(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[operator]
+
+        assert gone(workshop) == announced(workshop) == []
+
+    async def test_another_repository_than_before_changes_nothing_until_it_is_taken_over(
+        self, workshop: Workshop
+    ) -> None:
+        await follow(workshop)
+        workshop.index.points = {"of the first": True}
+        workshop.repository_id = "second"
+
+        with pytest.raises(Conflict, match="repository_changed"):
+            await follow(workshop)
+        assert gone(workshop) == []
+        await workshop.store.repositories.note(ORG, "store", "second")  # as an initialization does
+        await follow(workshop)
+
+        assert gone(workshop) == ["of the first"]
+
+    async def test_an_initialization_notes_the_repository_and_has_the_index_follow(self, workshop: Workshop) -> None:
+        lease = await workshop.command()
+        await initialize_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+        assert await workshop.store.repositories.of(ORG, "store") == await _engine_id(workshop)
+        assert [w.kind for w in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)] == [Kind.FOLLOW]
+
+
+async def _engine_id(workshop: Workshop) -> str:
+    return (await workshop.engine.initialize(workshop.place)).repository_id
+
+
+class TestCommand:
+    async def test_the_answer_tells_what_differs_and_the_rest_follows(self, workshop: Workshop) -> None:
+        await workshop.left_behind()
+        workshop.index.points = {"gone": True}
+        lease = await workshop.command(kind=Kind.REFRESH)
+
+        await Runner(workshop.equipment).run(lease)
+
+        (outcome,) = workshop.told(CommandOutcome)
+        assert outcome.result == {"added": 1, "removed": 1, "listed": 1}
+        assert gone(workshop) == announced(workshop) == []
+        (following,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        assert (following.kind, following.cause.id) == (Kind.FOLLOW, lease.work.id)
+
+    async def test_a_store_that_does_not_answer_refuses_the_command_at_once(self, workshop: Workshop) -> None:
+        workshop.silent = StoreUnavailable("gone")
+        lease = await workshop.command(kind=Kind.REFRESH)
+
+        with pytest.raises(StoreUnreachable):
+            await refresh_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+    async def test_following_a_store_that_does_not_answer_is_tried_again_for_a_while(self, workshop: Workshop) -> None:
+        workshop.silent = StoreUnavailable("gone")
+        lease = await workshop.command(kind=Kind.FOLLOW)
+        with pytest.raises(TemporaryError):
+            await follow_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+        await lease.release()
+        for number in range(2, TRIES_MAX + 1):
+            lease = await workshop.again(lease)
+            assert lease.number == number
+            await Runner(workshop.equipment).run(lease) if number == TRIES_MAX else await lease.release()
+
+        assert await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS) == []
+
+
+class TestWatch:
+    async def test_each_store_is_compared_once_in_its_turn_whoever_looks(self, workshop: Workshop) -> None:
+        workshop.store.stores.stores = [(ORG, an_app("store")), (ORG, an_app("other"))]  # type: ignore[attr-defined]
+
+        assert await workshop.watch.look(now=1_000_000) == 2
+        for work in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS):
+            await workshop.store.work.close(ORG, work.id)
+
+        assert await workshop.watch.look(now=1_000_001) == 0
+        assert await workshop.watch.look(now=1_000_000 + 2 * 3600) == 2
+
+    async def test_a_store_is_not_queued_while_it_is_being_followed(self, workshop: Workshop) -> None:
+        workshop.store.stores.stores = [(ORG, an_app("store"))]  # type: ignore[attr-defined]
+        await workshop.watch.look(now=1_000_000)
+
+        assert await workshop.watch.look(now=2_000_000) == 0
+
+    async def test_a_suspicion_waits_for_its_turn_and_is_not_forgotten(self, workshop: Workshop) -> None:
+        workshop.watch.suspect(ORG, an_app("store"))
+        assert await workshop.watch.look(now=1_000_000) == 1
+        workshop.watch.suspect(ORG, an_app("store"))
+        assert await workshop.watch.look(now=1_000_001) == 0
+        (work,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        await workshop.store.work.close(ORG, work.id)
+        assert await workshop.watch.look(now=1_000_001) == 0
+
+        assert await workshop.watch.look(now=1_000_061) == 1
+
+    @pytest.mark.parametrize(("error", "suspected"), [(SnapshotNotFound("x"), 1), (BlobMissing("x"), 1), (DAMAGED, 0)])
+    async def test_what_is_missing_in_a_store_makes_it_suspect(
+        self, workshop: Workshop, error: Exception, suspected: int
+    ) -> None:
+        with pytest.raises(type(error)):
+            async with workshop.equipment.stores.borrow(ORG, an_app("store")):
+                raise error
+
+        assert await workshop.watch.look(now=1_000_000) == suspected
+
+    async def test_no_store_is_compared_by_itself_when_that_is_switched_off(self, workshop: Workshop) -> None:
+        workshop.store.stores.stores = [(ORG, an_app("store"))]  # type: ignore[attr-defined]
+        workshop.watch._every = 0
+
+        assert await workshop.watch.look(now=1_000_000) == 0
+
+
+async def test_a_store_that_was_removed_is_not_followed(workshop: Workshop) -> None:
+    lease = await workshop.command("other", kind=Kind.FOLLOW)
+    record = await workshop.store.apps.load(ORG, "other")
+    await workshop.store.apps.save(Record(record.id, ORG, record.revision), KnownApp(revision=2))
+
+    await Runner(workshop.equipment).run(lease)
+
+    assert await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS) == []
+    assert workshop.told(StoreRefreshed) == []

@@ -16,7 +16,8 @@ class Settings(CommonSettings):
     badge_ttl_seconds: int = Field(default=3600, gt=0, description="Seconds after which a badge expires")
     rights_cache_seconds: float = Field(default=2, description="How long a changed grant may go unnoticed")
     initialize_timeout_seconds: float = Field(
-        default=27, description="How long stores/create and a connection test are waited for; clients give up at 30 s"
+        default=27,
+        description="How long stores/create, stores/refresh and a test are waited for; clients give up at 30 s",
     )
     max_body_bytes: int = Field(
         default=256 * 1024, description="Largest request body that is read; what is sealed of it must fit a message"

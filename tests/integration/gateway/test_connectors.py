@@ -185,6 +185,33 @@ async def test_store_is_created_once_and_then_adopted(platform: Platform, api: C
     assert (again.status_code, again.json()["adopted"]) == (200, True)
 
 
+@pytest.mark.parametrize("body", [None, {}, {"rebuild": None}, {"rebuild": True, "unknown": 1}])
+async def test_store_is_compared_with_what_is_known_of_it(
+    platform: Platform, api: Client, urn_id: str, body: Any
+) -> None:
+    store = await a_store(api, urn_id, platform.files / f"refreshed-{len(json.dumps(body))}")
+    missing = await api.problem("POST", f"/connectors/{store}/stores/refresh", json=body)
+    assert (missing["status"], missing["code"]) == (409, "store_not_initialized")
+    await api.post(f"/connectors/{store}/stores/create")
+    rebuild = bool(body and body.get("rebuild"))
+    assert await api.post(f"/connectors/{store}/stores/refresh", body) == {
+        "id": store,
+        "rebuild": rebuild,
+        "added": 0,
+        "removed": 0,
+        "listed": 0,
+    }
+
+
+async def test_what_cannot_be_refreshed_is_told(platform: Platform, api: Client, urn_id: str) -> None:
+    source = (await api.connector("source", urn_id, {"root": str(platform.files)}))["id"]
+    assert (await api.problem("POST", f"/connectors/{source}/stores/refresh"))["code"] == "not_a_store"
+    assert (await api.problem("POST", "/connectors/nothing/stores/refresh"))["status"] == 404
+    store = await a_store(api, urn_id, platform.files / "odd refresh")
+    odd = await api.problem("POST", f"/connectors/{store}/stores/refresh", json={"rebuild": "a lot"})
+    assert odd["status"] == 400
+
+
 async def test_stores_that_cannot_be_created(platform: Platform, api: Client, urn_id: str) -> None:
     for passphrase in (None, "", "  "):
         bare = await a_store(api, urn_id, platform.files / "bare", passphrase)

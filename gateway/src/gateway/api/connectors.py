@@ -5,11 +5,11 @@ from typing import Annotated
 from contracts.assignment import AppKind
 from fastapi import APIRouter, Query, Response
 
-from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation
+from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
 from gateway.api.documents import problems, writes
 from gateway.api.gate import Opened, Right, Wanted, Who, WhoThere
 from gateway.api.views.base import PageView, whole
-from gateway.api.views.connectors import ConnectorView, ReportView, StoreView, connector_view, report_view
+from gateway.api.views.connectors import ConnectorView, RefreshView, ReportView, StoreView, connector_view, report_view
 
 router = APIRouter(prefix="/api/v1", tags=["connectors"])
 
@@ -76,6 +76,25 @@ async def create_store(
     who.require(Right.WRITE)
     adopted = await gate.connectors.initialize(who, connector, wanted)
     return StoreView(id=connector, initialized=True, adopted=adopted)
+
+
+@router.post(
+    "/connectors/{connector}/stores/refresh",
+    summary="Compare a store with what is known of it",
+    responses=writes(404, 409),
+)
+async def refresh_store(
+    connector: str, gate: Opened, who: Who, wanted: Wanted, body: StoreRefresh | None = None
+) -> RefreshView:
+    """Restore points made or removed elsewhere are taken in or forgotten; that goes on after the answer.
+
+    Happens by itself every now and then. A store that cannot be opened, or holds another repository than before
+    (`repository_changed`), changes nothing.
+    """
+    who.require(Right.RUN)
+    rebuild = body is not None and body.rebuild
+    found = await gate.connectors.refresh(who, connector, wanted, rebuild=rebuild)
+    return RefreshView(id=connector, rebuild=rebuild, **found._asdict())
 
 
 @router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404, 409))

@@ -34,10 +34,15 @@ class ConnectorWish:
     temperature: Temperature | None = None
 
 
+def check_store(app: App) -> None:
+    """Raise `Conflict` when the app is no store."""
+    if app.kind != "store":
+        raise Conflict("not_a_store", f"{app.name} is a {app.kind}, not a store.")
+
+
 def check_initializable(app: App, fields: Mapping[str, GivenField]) -> None:
     """Raise `Conflict` when the app is no store, `Invalid` when it has no passphrase to encrypt with."""
-    if app.kind != "store":
-        raise Conflict("not_a_store", f"{app.name} is a {app.kind}; only a store can be initialized.")
+    check_store(app)
     passphrase = fields.get(PASSPHRASE)
     if passphrase is None or not (passphrase.provider_id or passphrase.value.strip()):
         raise Invalid(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from chassis.errors import Invalid, NotFound
 from chassis.outcomes import Commands
@@ -15,10 +16,10 @@ from contracts.assignment import (
     RemoveApp,
 )
 from contracts.catalog import Resource
-from contracts.connector import InitializeStore, TestConnection, TestReport
+from contracts.connector import InitializeStore, RefreshStore, TestConnection, TestReport
 from contracts.values import AppId
 
-from gateway.domain.apps import ConnectorWish, GivenField, check_initializable
+from gateway.domain.apps import ConnectorWish, GivenField, check_initializable, check_store
 from gateway.domain.intents import Intent
 from gateway.usecases.owners import Owners
 from gateway.usecases.secrets import Vault
@@ -31,6 +32,14 @@ class OpenConnector:
 
     app: App
     fields: Mapping[str, GivenField]
+
+
+class StoreDifference(NamedTuple):
+    """How many restore points the index lacks of a store, has in excess, and will be sent listings of."""
+
+    added: int
+    removed: int
+    listed: int
 
 
 def reference(app: App) -> AppRef:
@@ -98,6 +107,17 @@ class Connectors:
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
             return bool(result.get("adopted"))
+
+    async def refresh(self, who: Visitor, app_id: str, intent: Intent, *, rebuild: bool) -> StoreDifference:
+        """Have the restore index follow a store. Tells how they differ; the rest follows in the background."""
+        with span("gateway.refresh_store"):
+            store = await self.owners.app(who, app_id)
+            check_store(store)
+            command = RefreshStore(
+                organization_id=who.organization_id, app_id=store.id, app=reference(store), rebuild=rebuild
+            )
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            return StoreDifference(**{name: int(str(result.get(name, 0))) for name in StoreDifference._fields})
 
     async def test(self, who: Visitor, app_id: str, intent: Intent) -> TestReport:
         """Connect for real and tell of each check."""

@@ -108,6 +108,16 @@ class StoreCreation(Body):
     )
 
 
+class StoreRefresh(Body):
+    """How to have what is known of a store follow it."""
+
+    model_config = example(rebuild=False)
+
+    rebuild: Annotated[bool, none_is(False)] = Field(
+        default=False, description="Read every restore point again, to replace what is kept of its directories"
+    )
+
+
 class ConnectorRoles(Body):
     """Who may do what with a connector, as older clients say it."""
 

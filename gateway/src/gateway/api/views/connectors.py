@@ -107,6 +107,18 @@ class StoreView(View):
     adopted: bool = Field(description="True when the storage was there already and was taken over as it is")
 
 
+class RefreshView(View):
+    """How a store differed from what was known of it; that is mended next."""
+
+    model_config = example(id=CONNECTOR, rebuild=False, added=2, removed=1, listed=2)
+
+    id: str
+    rebuild: bool
+    added: int = Field(description="Restore points in the store that were not known")
+    removed: int = Field(description="Restore points that were known and are not in the store any more")
+    listed: int = Field(description="Restore points whose directories will be read")
+
+
 class MatchView(View):
     """A kind of resource that an integration works with."""
 

@@ -1,7 +1,7 @@
 """Paths in queries are bytes."""
 
 import pytest
-from chassis.queries import bytes_parameter
+from chassis.queries import bytes_parameter, bytes_parameters
 
 
 @pytest.mark.parametrize(
@@ -18,3 +18,8 @@ from chassis.queries import bytes_parameter
 )
 def test_parameter_is_read_byte_for_byte(query: bytes, found: bytes | None) -> None:
     assert bytes_parameter(query, "path") == found
+
+
+def test_all_parameters_of_a_name_in_their_order() -> None:
+    assert bytes_parameters(b"p=a+b&q=x&p=%ff&%70=&r", "p") == [b"a b", b"\xff", b""]
+    assert bytes_parameters(b"", "p") == []

@@ -2,7 +2,9 @@
 
 import pytest
 from chassis.errors import Invalid
-from connector.api.files import _disposition, _media_type, path_of
+from chassis.paths import shown
+from connector.api.files import _media_type, path_of
+from connector.api.streaming import attachment
 from connector.usecases.content import FoundFile
 from starlette.requests import Request
 
@@ -21,7 +23,7 @@ def found(name: bytes) -> FoundFile:
     ],
 )
 def test_any_name_fits_into_a_header(name: bytes, expected: str) -> None:
-    assert _disposition(found(name)) == expected
+    assert attachment(shown(name)) == expected
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,16 @@
 """A file as an HTTP response."""
 
 import mimetypes
-from urllib.parse import quote
 
 from chassis.errors import Invalid
 from chassis.paths import shown
 from chassis.queries import bytes_parameter
 from chassis.web import FILE_REFUSALS, problem_response
 from fastapi import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.types import Receive, Scope, Send
+from starlette.responses import Response
 
 from connector.api.ranges import Answer, answer, etag, last_modified
+from connector.api.streaming import Streamed, attachment
 from connector.usecases.content import Content, FoundFile, Span
 from connector.usecases.stores import OpenStores
 
@@ -42,27 +41,13 @@ class FileResponder:
         status, span = self._answer
         headers = _headers(content.found, self._answer)
         if span is not None and self._request.method == "GET":
-            return _Streamed(content, stores, status=status, headers=headers)
+            return Streamed(content, stores, status=status, headers=headers)
         await content.close()
         if status not in FILE_REFUSALS:
             return Response(None, status, headers)
         refusal = problem_response(FILE_REFUSALS[status], instance=self._request.url.path, status=status)
         refusal.headers.update({k: v for k, v in headers.items() if k in ("Content-Range", "ETag", "Accept-Ranges")})
         return refusal
-
-
-class _Streamed(StreamingResponse):
-    """Streams a content and closes it, whatever happens on the way."""
-
-    def __init__(self, content: Content, stores: OpenStores, *, status: int, headers: dict[str, str]) -> None:
-        super().__init__(content.read(stores), status, headers)
-        self._opened = content
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            await super().__call__(scope, receive, send)
-        finally:
-            await self._opened.close()
 
 
 def _headers(found: FoundFile, given: Answer) -> dict[str, str]:
@@ -79,7 +64,7 @@ def _headers(found: FoundFile, given: Answer) -> dict[str, str]:
     return headers | {
         "Content-Length": str(given.span.length),
         "Content-Type": _media_type(found),
-        "Content-Disposition": _disposition(found),
+        "Content-Disposition": attachment(shown(found.name)),
         "X-Content-Type-Options": "nosniff",
     }
 
@@ -87,10 +72,3 @@ def _headers(found: FoundFile, given: Answer) -> dict[str, str]:
 def _media_type(found: FoundFile) -> str:
     guessed, encoding = mimetypes.guess_type(f"/{shown(found.name)}")
     return guessed if guessed and not encoding else _BINARY
-
-
-def _disposition(found: FoundFile) -> str:
-    """Source: RFC 6266; `filename` for those who do not read `filename*`."""
-    name = shown(found.name)
-    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in name)
-    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -8,22 +8,23 @@ from chassis.web import Check, build_internal_api, caller_reader
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import Response
 
+from connector.api.archives import ArchiveBody, SelectionBody, respond
 from connector.api.files import FileResponder, path_of
 from connector.store import Store
+from connector.usecases.archives.opening import is_one_file, open_archive
 from connector.usecases.content import open_content
 from connector.usecases.stores import OpenStores
 
-CONTENT = "/internal/stores/{store_id}/snapshots/{snapshot_id}/content"
+_SNAPSHOT = "/internal/stores/{store_id}/snapshots/{snapshot_id}"
+CONTENT = f"{_SNAPSHOT}/content"
 
 
 def build_api(store: Store, stores: OpenStores, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
     """The internal HTTP API of the connector."""
     app = build_internal_api("Cairn connector", checks=checks)
-    read = caller_reader(tokens)
+    Asking = Annotated[Caller, Depends(caller_reader(tokens))]
 
-    async def content(
-        caller: Annotated[Caller, Depends(read)], store_id: str, snapshot_id: str, request: Request
-    ) -> Response:
+    async def content(caller: Asking, store_id: str, snapshot_id: str, request: Request) -> Response:
         """One file of a restore point, whole or in part."""
         responder = FileResponder(request)
         opened = await open_content(
@@ -37,5 +38,18 @@ def build_api(store: Store, stores: OpenStores, tokens: Tokens, *, checks: Mappi
         )
         return await responder.respond(opened, stores)
 
+    async def archive(caller: Asking, store_id: str, snapshot_id: str, body: ArchiveBody) -> Response:
+        """Files and directories of a restore point in one archive."""
+        place = {"store_id": store_id, "snapshot_id": snapshot_id}
+        opened = await open_archive(store, stores, caller.organization_id, **place, paths=body.asked, form=body.format)
+        return respond(opened, stores)
+
+    async def selection(caller: Asking, store_id: str, snapshot_id: str, body: SelectionBody) -> dict[str, bool]:
+        """Whether all paths lead somewhere, and whether they mean one file."""
+        place = {"store_id": store_id, "snapshot_id": snapshot_id}
+        return {"one_file": await is_one_file(store, stores, caller.organization_id, **place, paths=body.asked)}
+
     app.add_api_route(CONTENT, content, methods=["GET", "HEAD"])
+    app.add_api_route(f"{_SNAPSHOT}/archive", archive, methods=["POST"])
+    app.add_api_route(f"{_SNAPSHOT}/selection", selection, methods=["POST"])
     return app

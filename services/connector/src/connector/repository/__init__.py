@@ -1,10 +1,12 @@
 """Cairn's own read-only reader of the restic repository format (versions 1 and 2)."""
 
+from connector.repository.descent import Found
 from connector.repository.ledger import Totals
 from connector.repository.local_files import LocalFiles
 from connector.repository.memory_files import MemoryFiles
 from connector.repository.object_files import ObjectFiles
 from connector.repository.repository import Repository
+from connector.repository.sequence import ReadFile
 from connector.repository.storage import FileKind, RepositoryFiles, StoredFile
 from connector.repository.structs import Config, Entry, Node, Snapshot, Summary
 from connector.repository.walk import Directory, LargeDirectory, Walked
@@ -14,11 +16,13 @@ __all__ = [
     "Directory",
     "Entry",
     "FileKind",
+    "Found",
     "LargeDirectory",
     "LocalFiles",
     "MemoryFiles",
     "Node",
     "ObjectFiles",
+    "ReadFile",
     "Repository",
     "RepositoryFiles",
     "Snapshot",

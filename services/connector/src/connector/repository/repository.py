@@ -12,7 +12,7 @@ from typing import Self
 import msgspec
 from chassis.caches import ByteBoundedCache
 
-from connector.repository import content, walk
+from connector.repository import content, descent, sequence, walk
 from connector.repository.blobs import Blobs
 from connector.repository.crypto import Box
 from connector.repository.documents import open_document, read_document
@@ -209,6 +209,14 @@ class Repository:
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length are not negative")
         return content.read_content(self._blobs, _blobs_of(node), pool=self._pool, offset=offset, length=length)
+
+    def descend(self, top: descent.Found) -> Generator[descent.Found, None, None]:
+        """See `descent.descend`."""
+        return descent.descend(self.parts, top, pool=self._pool)
+
+    def read_all(self, found: Iterator[descent.Found]) -> Generator[sequence.ReadFile, None, None]:
+        """The contents of many files in one go; see `sequence.read_sequence`."""
+        return sequence.read_sequence(self._blobs, found, pool=self._pool)
 
     def walk_new(self, root: str, known: walk.Known) -> Iterator[walk.Walked]:
         """See `walk.walk_new`."""

@@ -1,0 +1,132 @@
+"""Zips that old readers could not even hold, and what each entry tells."""
+
+import io
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from itertools import repeat
+
+import pytest
+from chassis.errors import PermanentError
+from connector.repository import Found, Node, ReadFile
+from connector.usecases.archives.zipped import zip_pieces
+
+MTIME = "2026-01-02T03:04:05.5Z"
+
+
+def a_file(path: bytes, *pieces: bytes, shrinks: bool = True, mtime: str = MTIME, mode: int = 0o640) -> ReadFile:
+    node = Node(quoted_name="", type="file", mode=mode, mtime=mtime)
+    return ReadFile(Found(path, node), sum(map(len, pieces)), shrinks, iter(pieces))
+
+
+def a_node(path: bytes, kind: str, mode: int = 0o755, target: str = "") -> ReadFile:
+    node = Node(quoted_name="", type=kind, mode=mode, mtime=MTIME, linktarget=target)
+    return ReadFile(Found(path, node), 0, True, iter(()))
+
+
+def zipped(*files: ReadFile) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(iter(files)))))
+
+
+class Hollow(io.RawIOBase):
+    """A file of which only the ends are kept; in between it must not be read."""
+
+    def __init__(self, pieces: Iterator[bytes], *, kept: int = 1 << 16) -> None:
+        super().__init__()
+        self.tail, self.length, self.at = b"", 0, 0
+        for piece in pieces:
+            self.length += len(piece)
+            self.tail = (self.tail + piece[-kept:])[-kept:]
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self.at = offset + (0, self.at, self.length)[whence]
+        return self.at
+
+    def tell(self) -> int:
+        return self.at
+
+    def read(self, size: int = -1) -> bytes:
+        start = self.at - (self.length - len(self.tail))
+        assert start >= 0
+        data = self.tail[start:] if size < 0 else self.tail[start : start + size]
+        self.at += len(data)
+        return data
+
+
+def test_contents_come_back_whatever_their_size_and_kind() -> None:
+    contents = {
+        "empty": b"", "short": b"a", "text": b"words " * 10_000, "noise": os.urandom(5000),
+        "large text": b"many words " * 200_000, "large noise": os.urandom(2 << 20),
+    }  # fmt: skip
+    made = zipped(*(a_file(n.encode(), c, shrinks="noise" not in n) for n, c in contents.items()))
+
+    assert made.testzip() is None
+    assert {i.filename: made.read(i) for i in made.infolist()} == contents
+    assert made.getinfo("text").compress_size < 1000
+    assert made.getinfo("noise").compress_type == zipfile.ZIP_STORED
+    assert made.getinfo("large noise").compress_size < (2 << 20) + 1000
+
+
+def test_modes_links_and_directories_are_told() -> None:
+    made = zipped(
+        a_node(b"d", "dir", 1 << 31 | 0o750),
+        a_file(b"d/f", b"x", mode=0o4755 & 0o777 | 1 << 23),
+        a_node(b"l", "symlink", 0o777, "d/f"),
+    )
+
+    modes = {i.filename: i.external_attr >> 16 for i in made.infolist()}
+    assert modes == {"d/": stat.S_IFDIR | 0o750, "d/f": stat.S_IFREG | 0o4755, "l": stat.S_IFLNK | 0o777}
+    assert made.getinfo("d/").is_dir()
+    assert made.read("l") == b"d/f"
+
+
+@pytest.mark.parametrize(
+    ("mtime", "shown", "extended"),
+    [
+        (MTIME, (2026, 1, 2, 3, 4, 4), 1767323045),
+        ("1969-12-31T23:59:59Z", (1980, 1, 1, 0, 0, 0), -1),
+        ("0001-01-01T00:00:00Z", (1980, 1, 1, 0, 0, 0), None),
+        ("9999-01-01T00:00:00Z", (2107, 12, 31, 23, 59, 58), None),
+    ],
+)
+def test_times(mtime: str, shown: tuple[int, ...], extended: int | None) -> None:
+    [told] = zipped(a_file(b"f", b"x", mtime=mtime)).infolist()
+
+    assert told.date_time == shown
+    assert told.extra == (b"UT\5\0\1" + extended.to_bytes(4, "little", signed=True) if extended is not None else b"")
+
+
+@pytest.mark.parametrize("name", [b"plain", "grün".encode(), b"caf\xe9", b"back\\slash", b"new\nline", b"x" * 60_000])
+def test_names_stay_as_they_are(name: bytes) -> None:
+    [told] = zipped(a_file(name, b"x")).infolist()
+
+    encoding = "utf-8" if told.flag_bits & 0x800 else "cp437"
+    assert told.orig_filename.encode(encoding) == name
+
+
+def test_a_name_that_a_zip_cannot_hold_is_refused() -> None:
+    with pytest.raises(PermanentError, match="name_too_long"):
+        zipped(a_file(b"x" * 65_536, b""))
+
+
+def test_more_entries_than_two_bytes_count() -> None:
+    made = zipped(*(a_file(b"%d" % n, b"") for n in range(70_000)))
+
+    assert len(made.infolist()) == 70_000
+    assert made.read("69999") == b""
+
+
+def test_files_and_archives_over_4_gib() -> None:
+    block, size = bytes(256 << 10), (4 << 30) + (256 << 10)
+    node = Node(quoted_name="", type="file", mode=0o644, mtime=MTIME)
+    huge = ReadFile(Found(b"huge", node), size, shrinks=False, pieces=repeat(block, size // len(block)))
+    made = zipfile.ZipFile(Hollow(zip_pieces(iter((huge, a_file(b"behind", b"small"))))))  # type: ignore[arg-type]
+
+    assert made.getinfo("huge").file_size == size
+    assert made.getinfo("huge").compress_size > size
+    assert made.getinfo("behind").header_offset > size
+    assert made.read("behind") == b"small"

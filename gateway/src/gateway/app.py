@@ -21,12 +21,17 @@ from fastapi import FastAPI
 
 from gateway.api import build_api
 from gateway.api.gate import Gate
+from gateway.domain.links import link_key
 from gateway.settings import Settings
 from gateway.store.accounts import Accounts, open_accounts
+from gateway.store.audit import AuditLog
 from gateway.store.requests import Requests
+from gateway.usecases.audit import Audit
 from gateway.usecases.bootstrap import bootstrap
 from gateway.usecases.connectors import Connectors
+from gateway.usecases.downloads import Downloads
 from gateway.usecases.inventories import Inventories
+from gateway.usecases.links import Links
 from gateway.usecases.logins import Logins
 from gateway.usecases.operations import Operations
 from gateway.usecases.owners import Owners
@@ -60,7 +65,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The gateway, ready to serve: the owner is there and outcomes are listened for."""
     async with AsyncExitStack() as stack:
         foundation = await stack.enter_async_context(open_foundation(settings, SERVICE))
-        accounts, requests = await _open_stores(foundation)
+        accounts, requests, entries = await _open_stores(foundation)
         sealer = Sealer(read_key(settings.master_key_file))
         await bootstrap(
             accounts,
@@ -72,6 +77,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         await ensure_topics(settings, _TOPICS)
         commands = await stack.enter_async_context(open_commands(settings, foundation.publisher, service=SERVICE))
         http = await stack.enter_async_context(open_http())
+        audit = await stack.enter_async_context(Audit(entries, kept_days=settings.audit_days).running())
         operations = await stack.enter_async_context(Operations(requests, commands).running())
         gate = _gate(
             settings,
@@ -80,16 +86,18 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             vault=Vault(sealer, accounts.data_keys),
             commands=commands,
             operations=operations,
+            audit=audit,
             owners=_owners(settings, http),
         )
         checks = {**foundation.checks(), **_service_checks(settings, http)}
         yield build_api(gate, checks, max_body_bytes=settings.max_body_bytes)
 
 
-async def _open_stores(foundation: Foundation) -> tuple[Accounts, Requests]:
-    requests = Requests(foundation.database)
+async def _open_stores(foundation: Foundation) -> tuple[Accounts, Requests, AuditLog]:
+    requests, entries = Requests(foundation.database), AuditLog(foundation.database)
     await requests.setup()
-    return await open_accounts(foundation), requests
+    await entries.setup()
+    return await open_accounts(foundation), requests, entries
 
 
 def _gate(
@@ -100,10 +108,12 @@ def _gate(
     vault: Vault,
     commands: Commands,
     operations: Operations,
+    audit: Audit,
     owners: Owners,
 ) -> Gate:
     badge_key = read_key(settings.badge_key_file)
     badges = Tokens(badge_key, audience="cairn-badge")
+    downloads = Downloads(owners)
     visitors = Visitors(accounts, remembered_seconds=settings.rights_cache_seconds)
     return Gate(
         accounts=accounts,
@@ -115,6 +125,9 @@ def _gate(
         connectors=Connectors(owners, commands, vault, settings.initialize_timeout_seconds),
         runs=Runs(owners, commands),
         snapshots=Snapshots(owners),
+        downloads=downloads,
+        links=Links(downloads, visitors, audit, link_key(badge_key), settings.url_gateway.rstrip("/")),
+        audit=audit,
         operations=operations,
         requests=requests,
         fingerprint_key=hashlib.sha256(b"cairn request fingerprints" + badge_key).digest(),

@@ -19,6 +19,7 @@ class Settings(CommonSettings):
         default=27,
         description="How long stores/create, stores/refresh and a test are waited for; clients give up at 30 s",
     )
+    audit_days: int = Field(default=400, ge=1, description="Days after which entries of the audit log are removed")
     max_body_bytes: int = Field(
         default=256 * 1024, description="Largest request body that is read; what is sealed of it must fit a message"
     )

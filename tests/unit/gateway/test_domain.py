@@ -44,11 +44,11 @@ def a_job(**changes: Any) -> Job:
 @pytest.mark.parametrize(
     ("role", "permitted"),
     [
-        ("owner", {"read", "run", "write", "manage"}),
-        ("administrator", {"read", "run", "write", "manage"}),
+        ("owner", {"read", "run", "write", "manage", "audit"}),
+        ("administrator", {"read", "run", "write", "manage", "audit"}),
         ("operator", {"read", "run"}),
         ("backup-operator", {"read", "run"}),
-        ("auditor", {"read"}),
+        ("auditor", {"read", "audit"}),
         ("nobody-knows-this", set()),
     ],
 )

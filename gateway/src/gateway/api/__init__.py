@@ -9,8 +9,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from gateway.api import (
+    audit,
     auth,
     connectors,
+    downloads,
     files,
     integrations,
     inventories,
@@ -36,6 +38,8 @@ _AREAS = (
     connectors,
     snapshots,
     files,
+    downloads,
+    audit,
     scheduling,
     operations,
 )

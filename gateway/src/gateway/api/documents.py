@@ -15,6 +15,8 @@ Json = dict[str, Any]
 VERSION = "1.0.0"
 PUBLIC: Json = {"security": []}
 """`openapi_extra` of routes that need no badge."""
+BY_LINK: Json = {"security": [{"badge": []}, {"link": []}]}
+"""`openapi_extra` of routes that a signed link opens as well as a badge."""
 DESCRIPTION = """\
 The only public door of Cairn. Log in (`POST /api/v1/auth/login/apikey`), then send the badge that you get as
 `Authorization: Bearer <badge>`. A badge belongs to one account and one organization and expires; a 401 means: log in
@@ -31,6 +33,7 @@ TAGS = {
     "integrations": "Integrations",
     "connectors": "Connectors: sources, stores, destinations",
     "snapshots": "Restore points and the files in them",
+    "audit": "The audit log",
     "scheduling": "Runs and jobs",
     "operations": "Operations that took longer",
     "health": "Health",
@@ -131,7 +134,8 @@ def describe(app: FastAPI) -> Json:
     _restore_nulls(schemas)
     _fill_pages(schemas)
     document["components"]["securitySchemes"] = {
-        "badge": {"type": "http", "scheme": "bearer", "description": "A badge from one of the login routes"}
+        "badge": {"type": "http", "scheme": "bearer", "description": "A badge from one of the login routes"},
+        "link": {"type": "apiKey", "in": "query", "name": "link", "description": "A signed link to one download"},
     }
     document["components"]["responses"] = {f"Problem{status}": _problem(status) for status in _WORDS}
     document["security"] = [{"badge": []}]

@@ -14,8 +14,11 @@ from gateway.domain.intents import Intent
 from gateway.domain.rights import Right
 from gateway.store.accounts import Accounts
 from gateway.store.requests import Requests
+from gateway.usecases.audit import Audit
 from gateway.usecases.connectors import Connectors
+from gateway.usecases.downloads import Downloads
 from gateway.usecases.inventories import Inventories
+from gateway.usecases.links import Links
 from gateway.usecases.logins import Logins
 from gateway.usecases.operations import Operations, intent_of
 from gateway.usecases.owners import Owners
@@ -40,6 +43,9 @@ class Gate:
     connectors: Connectors
     runs: Runs
     snapshots: Snapshots
+    downloads: Downloads
+    links: Links
+    audit: Audit
     operations: Operations
     requests: Requests
     fingerprint_key: bytes

@@ -13,6 +13,7 @@ class Right(StrEnum):
     RUN = "run"
     WRITE = "write"
     MANAGE = "manage"
+    AUDIT = "audit"
 
 
 _IN_WORDS = {
@@ -20,6 +21,7 @@ _IN_WORDS = {
     Right.RUN: "run or test anything",
     Right.WRITE: "define or change anything",
     Right.MANAGE: "manage members and grants",
+    Right.AUDIT: "read the audit log",
 }
 
 ROLES: dict[str, tuple[str, frozenset[Right]]] = {
@@ -27,7 +29,7 @@ ROLES: dict[str, tuple[str, frozenset[Right]]] = {
     "administrator": ("Everything.", frozenset(Right)),
     "operator": ("Runs what is defined and defines nothing.", frozenset({Right.READ, Right.RUN})),
     "backup-operator": ("Runs what is defined and defines nothing.", frozenset({Right.READ, Right.RUN})),
-    "auditor": ("Reads everything.", frozenset({Right.READ})),
+    "auditor": ("Reads everything, the audit log too.", frozenset({Right.READ, Right.AUDIT})),
 }
 """Standard roles: name -> (in words, rights)."""
 

@@ -1,19 +1,11 @@
-"""Restore points: the index knows them and their directories, the workers read their files."""
+"""Restore points and their directories, as the index knows them."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, quote_from_bytes, urlencode
-
-from chassis.errors import CairnError
-from chassis.http import Answer
-from chassis.telemetry import span
-from chassis.web import FILE_REFUSALS
+from urllib.parse import quote_from_bytes, urlencode
 
 from gateway.usecases.owners import KnownRestorePoint, Owners
 from gateway.usecases.visitors import Visitor
-
-REFUSED = frozenset(FILE_REFUSALS)
 
 
 @dataclass(frozen=True)
@@ -36,45 +28,6 @@ class Snapshots:
         """What is known of one file or directory, as JSON."""
         return await self.owners.in_restore_point(who, snapshot_id, f"entry?{_path(path)}")
 
-    @asynccontextmanager
-    async def content(
-        self, who: Visitor, snapshot_id: str, path: bytes, *, method: str, headers: Mapping[str, str]
-    ) -> AsyncIterator[Answer]:
-        """One file, as the worker streams it; a 412 or 416 comes as what it is.
-
-        Stores may share a repository: the first one that can be read is used.
-        """
-        refusals: list[CairnError] = []
-        async with AsyncExitStack() as opened:
-            with span("gateway.open_file"):
-                for point in await self.owners.same_restore_points(who, snapshot_id):
-                    stream = self._stream(who, point, path, method=method, headers=headers)
-                    try:
-                        answer = await opened.enter_async_context(stream)
-                        break
-                    except CairnError as error:
-                        refusals.append(error)
-                else:
-                    raise most_telling(refusals)
-            yield answer
-
-    def _stream(
-        self, who: Visitor, point: KnownRestorePoint, path: bytes, *, method: str, headers: Mapping[str, str]
-    ) -> AbstractAsyncContextManager[Answer]:
-        place = f"/internal/stores/{quote(point.store_id, safe='')}/snapshots/{quote(point.snapshot_id, safe='')}"
-        return self.owners.connector.stream(
-            f"{place}/content?{_path(path)}",
-            who.caller(),
-            method=method,
-            headers={"accept-encoding": "identity", **headers},
-            expected=REFUSED,
-        )
-
 
 def _path(path: bytes) -> str:
     return f"path={quote_from_bytes(path, safe='')}"
-
-
-def most_telling(refusals: Sequence[CairnError]) -> CairnError:
-    """Why none of some stores gave a file: what one that is still there says, rather than that another is gone."""
-    return next((r for r in refusals if r.code != "app_not_found"), refusals[0])

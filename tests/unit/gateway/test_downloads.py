@@ -4,7 +4,7 @@ import httpx
 import pytest
 from chassis.errors import CairnError
 from contracts.values import OrganizationId
-from gateway.usecases.snapshots import Snapshots
+from gateway.usecases.downloads import Downloads
 from gateway.usecases.visitors import Visitor
 
 from tests.unit.gateway.services import a_problem, owners_of
@@ -18,19 +18,20 @@ def point(store_id: str) -> dict[str, object]:
     return {"snapshot_id": SNAPSHOT, "store_id": store_id, "tree_id": "t", "time": "2026-11-23T08:00:00Z"}
 
 
-def snapshots(stores: Stores) -> Snapshots:
+def downloads(stores: Stores) -> Downloads:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/internal/restore-points":
             assert request.url.params["snapshot_id"] == SNAPSHOT
             return httpx.Response(200, json={"items": [point(s) for s in stores]})
         return stores[request.url.path.split("/")[3]]
 
-    return Snapshots(owners_of(answer))
+    return Downloads(owners_of(answer))
 
 
 async def download(stores: Stores) -> bytes:
-    async with snapshots(stores).content(WHO, SNAPSHOT, b"/a", method="GET", headers={}) as answer:
-        return await answer.aread()
+    opened = downloads(stores).file(WHO, SNAPSHOT, b"/a", method="GET", headers={}, notice=lambda _: None)
+    async with opened as stream:
+        return await stream.answer.aread()
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ async def test_conditions_reach_the_worker() -> None:
         return httpx.Response(200, json={"items": [point("store")]})
 
     sent = {"if-none-match": '"5f"', "range": "bytes=0-1"}
-    async with Snapshots(owners_of(answer)).content(WHO, SNAPSHOT, b"/a", method="GET", headers=sent):
+    async with Downloads(owners_of(answer)).look(WHO, SNAPSHOT, b"/a", headers=sent):
         pass
     told = dict(heard[-1].headers.raw)
     assert told[b"if-none-match"] == b'"5f"'

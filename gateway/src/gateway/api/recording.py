@@ -1,0 +1,80 @@
+"""A download that stands in the audit log before its first byte is sent."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from chassis.errors import CairnError
+from chassis.http import Answer
+from chassis.web import FILE_REFUSALS
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.api.passing import PassThrough
+from gateway.domain.audit import Deed, Outcome
+from gateway.usecases.audit import Audit, Recording
+from gateway.usecases.downloads import Noticed, Stream
+
+OpenDownload = Callable[[Noticed], AbstractAsyncContextManager[Stream]]
+_BROKE_OFF = "stream_broken"
+
+
+class RecordedDownload(Response):
+    """Passes a stream on and records how it ended. What is asked of the log is asked while the stream is opened."""
+
+    def __init__(self, audit: Audit, deed: Deed, open_download: OpenDownload) -> None:
+        super().__init__()
+        self._audit = audit
+        self._deed = deed
+        self._open = open_download
+        self._recording: Recording | None = None
+        self._store_id: str | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Open the stream and pass it on; errors in opening it are raised before anything was sent."""
+        sent = _Sent(send)
+        try:
+            await PassThrough(self._opened)(scope, receive, sent)
+        except Exception as error:
+            await self._end(sent, code=error.code if isinstance(error, CairnError) else _BROKE_OFF)
+            raise
+        except BaseException:
+            await self._end(sent)
+            raise
+        refusal = FILE_REFUSALS.get(sent.status)
+        await self._end(sent, code=refusal.code if refusal else None)
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncIterator[Answer]:
+        async with self._open(self._begin) as stream:
+            self._store_id = stream.store_id
+            if self._recording:
+                await self._recording.written()
+            yield stream.answer
+
+    def _begin(self, store_id: str) -> None:
+        details = {**self._deed.details, "store_id": store_id}
+        self._recording = self._audit.begin(self._deed.model_copy(update={"details": details}))
+
+    async def _end(self, sent: "_Sent", *, code: str | None = None) -> None:
+        if self._recording is None:
+            return
+        outcome: Outcome = "failed" if code else "completed" if sent.whole else "cancelled"
+        facts = {"store_id": self._store_id} if self._store_id else {}
+        await self._recording.end(outcome, code=code, bytes=sent.bytes, **facts)
+
+
+class _Sent:
+    """Counts what goes to the client."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = self.bytes = 0
+        self.whole = False
+
+    async def __call__(self, message: Message) -> None:
+        await self._send(message)
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        else:
+            self.bytes += len(message.get("body", b""))
+            self.whole = not message.get("more_body", False)

@@ -1,0 +1,94 @@
+"""The audit log, and links."""
+
+from typing import Any
+
+from pydantic import Field
+
+from gateway.api.views.base import Stamp, View, example
+from gateway.domain.audit import Entry, Outcome, Via
+
+_ENTRY: dict[str, Any] = {
+    "id": "0198b1c2-0000-7000-8000-0000000000e1",
+    "at": "2026-11-23T08:00:00.120Z",
+    "ended_at": "2026-11-23T08:00:00.480Z",
+    "organization_id": "0198b1c2-0000-7000-8000-000000000001",
+    "account_id": "0198b1c2-0000-7000-8000-000000000002",
+    "via": "badge",
+    "action": "archive.download",
+    "subject": {"kind": "snapshot", "id": "5f" * 32},
+    "outcome": "completed",
+    "code": None,
+    "details": {
+        "paths": ["/documents"],
+        "paths_total": 1,
+        "format": "zip",
+        "store_id": "0198b1c2-0000-7000-8000-00000000000c",
+        "bytes": 13000,
+    },
+}
+
+
+class SubjectView(View):
+    """What something was done to."""
+
+    kind: str
+    id: str
+
+
+class AuditEntryView(View):
+    """Who did what, when, and what became of it."""
+
+    model_config = example(**_ENTRY)
+
+    id: str
+    at: Stamp
+    ended_at: Stamp | None
+    organization_id: str
+    account_id: str
+    via: Via = Field(description="`link`: by a link that the account made")
+    action: str = Field(description="`file.download`, `archive.download` or `link.create`; others will follow")
+    subject: SubjectView
+    outcome: Outcome = Field(description="`started` for ever when the process that served it died")
+    code: str | None = Field(description="Of a failure: the code of its problem")
+    details: dict[str, Any] = Field(
+        description="Of downloads: `paths` (the first 20), `paths_total`, `format`, `range`, `store_id`, `bytes` sent"
+    )
+
+
+class AuditPageView(View):
+    """A page of the audit log."""
+
+    model_config = example(items=[_ENTRY], next_cursor=None)
+
+    items: list[AuditEntryView]
+    next_cursor: str | None
+
+
+class LinkView(View):
+    """A link that stands for one download."""
+
+    model_config = example(
+        url=f"https://cairn.example.com/api/v1/snapshots/{'5f' * 32}/content?link=q83vEjRWeJ...",
+        expires_at="2026-11-23T09:00:00.000Z",
+    )
+
+    url: str = Field(description="Whoever has it can use it until then: treat it as a password")
+    expires_at: Stamp
+
+
+def entry_view(entry: Entry) -> AuditEntryView:
+    """A row."""
+    deed, ending = entry.deed, entry.ending
+    return AuditEntryView(
+        id=entry.id,
+        at=entry.at,
+        ended_at=entry.ended_at,
+        organization_id=deed.organization_id,
+        account_id=deed.actor.account_id,
+        via=deed.actor.via,
+        action=deed.action,
+        subject=SubjectView(kind=deed.subject.kind, id=deed.subject.id),
+        outcome=ending.outcome,
+        code=ending.code,
+        details={**deed.details, **ending.details},
+    )

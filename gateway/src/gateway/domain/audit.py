@@ -1,0 +1,76 @@
+"""What the audit log tells: who did what, when, and what became of it."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from contracts.values import Moment, OrganizationId, Value, to_milliseconds
+from pydantic import Field, JsonValue
+
+Outcome = Literal["started", "completed", "cancelled", "failed"]
+Via = Literal["badge", "link"]
+DOWNLOAD_FILE, DOWNLOAD_ARCHIVE, CREATE_LINK = "file.download", "archive.download", "link.create"
+
+_PATHS_TOLD = 20
+_PATH_CHARACTERS = 1000
+_RANGE_CHARACTERS = 100
+
+
+class Actor(Value):
+    """Who did something: an account, itself or through a link that it signed."""
+
+    account_id: str
+    via: Via
+
+
+class Subject(Value):
+    """What something was done to."""
+
+    kind: str = Field(description="e.g. `snapshot`")
+    id: str
+
+
+class Deed(Value):
+    """Something worth an entry, before it is done."""
+
+    organization_id: OrganizationId
+    actor: Actor
+    action: str = Field(description="`<thing>.<verb>`, e.g. `file.download`")
+    subject: Subject
+    details: dict[str, JsonValue] = {}
+
+
+class Ending(Value):
+    """What became of it. `details` are added to those of the deed."""
+
+    outcome: Outcome
+    code: str | None = Field(default=None, description="Of a failure: the code of its problem")
+    details: dict[str, JsonValue] = {}
+
+
+class Entry(Value):
+    """One row of the audit log. Its id is a UUIDv7 and holds the time at which it began."""
+
+    id: str
+    deed: Deed
+    ended_at: Moment | None = None
+    ending: Ending = Ending(outcome="started")
+
+    @property
+    def at(self) -> datetime:
+        """When it began."""
+        return began_at(self.id)
+
+
+def began_at(entry_id: str) -> datetime:
+    """The time in a UUIDv7. Raises `ValueError` for what is none, or is of no time that can be told."""
+    made = uuid.UUID(entry_id)
+    if made.version != 7:
+        raise ValueError("not a UUIDv7")
+    return to_milliseconds(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made.int >> 80))
+
+
+def told_selection(paths: list[str], **facts: str | None) -> dict[str, JsonValue]:
+    """What is kept of a selection: some of the paths, each cut to a length, and how many there were."""
+    told: list[JsonValue] = [path[:_PATH_CHARACTERS] for path in paths[:_PATHS_TOLD]]
+    return {"paths": told, "paths_total": len(paths), **{k: v[:_RANGE_CHARACTERS] for k, v in facts.items() if v}}

@@ -1,0 +1,106 @@
+"""The audit log: what is done is written down before it is done, and what became of it afterwards."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from chassis.errors import Invalid, Unavailable
+from chassis.ids import new_id, utc_now
+from chassis.mongo import PyMongoError
+from contracts.values import OrganizationId
+from pydantic import JsonValue
+
+from gateway.domain.audit import Deed, Ending, Entry, Outcome, began_at
+from gateway.store.audit import AuditLog
+
+log = logging.getLogger(__name__)
+FORGET_EVERY_SECONDS = 3600.0
+
+
+class Audit:
+    """Writes entries, reads them, and removes old ones."""
+
+    def __init__(self, entries: AuditLog, *, kept_days: int) -> None:
+        self._entries = entries
+        self._kept = timedelta(days=kept_days)
+
+    def begin(self, deed: Deed) -> "Recording":
+        """Begin to write down that something begins. It must be `written` before anything is seen of it."""
+        return Recording(self._entries, Entry(id=new_id(), deed=deed))
+
+    async def record(self, deed: Deed) -> None:
+        """Write down something that is done at once. Raises `Unavailable` (`audit_unavailable`)."""
+        recording = self.begin(deed)
+        await recording.written()
+        await recording.end("completed")
+
+    async def page(
+        self, org: OrganizationId, *, action: str | None, cursor: str | None, limit: int
+    ) -> tuple[list[Entry], str | None]:
+        """Entries of an organization, newest first, and where the next page begins. Raises `cursor_invalid`."""
+        now = utc_now()
+        found = await self._entries.page(
+            org, action=action, before=_entry_id(cursor), oldest=now - self._kept, now=now, limit=limit + 1
+        )
+        return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Audit"]:
+        """Remove old entries now and then."""
+        forgetting = asyncio.create_task(self._forget_forever())
+        try:
+            yield self
+        finally:
+            forgetting.cancel()
+            await asyncio.gather(forgetting, return_exceptions=True)
+
+    async def _forget_forever(self) -> None:
+        while True:
+            try:
+                await self._entries.forget(utc_now() - self._kept)
+            except PyMongoError as error:
+                log.warning("old audit entries not removed", extra={"reason": type(error).__name__})
+            await asyncio.sleep(FORGET_EVERY_SECONDS)
+
+
+class Recording:
+    """One entry, from beginning to end. This process is its only writer; when it dies, the entry stays begun."""
+
+    def __init__(self, entries: AuditLog, entry: Entry) -> None:
+        self._entries = entries
+        self._entry = entry
+        self._writing = asyncio.create_task(entries.begin(entry))
+
+    async def written(self) -> None:
+        """Wait until the beginning is written. Raises `Unavailable` (`audit_unavailable`): then it must not be done."""
+        try:
+            await asyncio.shield(self._writing)
+        except PyMongoError as error:
+            log.warning("audit entry not written", extra={"reason": type(error).__name__})
+            raise Unavailable(
+                "audit_unavailable", "The audit log cannot be written, so nothing is handed out."
+            ) from error
+
+    async def end(self, outcome: Outcome, *, code: str | None = None, **details: JsonValue) -> None:
+        """Write down what became of it; when that fails the log tells, and the entry stays begun."""
+        ending = Ending(outcome=outcome, code=code, details=details)
+        await asyncio.shield(asyncio.ensure_future(self._end(ending)))
+
+    async def _end(self, ending: Ending) -> None:
+        try:
+            await self._writing
+            await self._entries.end(self._entry.deed.organization_id, self._entry.id, ending, utc_now())
+        except PyMongoError as error:
+            log.warning("audit entry not ended", extra={"entry": self._entry.id, "reason": type(error).__name__})
+
+
+def _entry_id(cursor: str | None) -> str | None:
+    if not cursor:
+        return None
+    try:
+        began_at(cursor)
+    except (ValueError, OverflowError):
+        raise Invalid("cursor_invalid", "The cursor is none that this listing gave.") from None
+    return cursor

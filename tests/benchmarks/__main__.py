@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import backups, downloads, memory, platform, reader, restore_points
+from tests.benchmarks import backups, contention, downloads, memory, platform, reader, restore_points
 from tests.benchmarks.ground import Ground, open_ground
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
@@ -37,6 +37,7 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "index_cold": lambda: restore_points.index_cold(big()),
         **{f"browse_directory{of}": partial(_on, smaller[of], restore_points.browse_directory, of) for of in smaller},
         "browse_directory": lambda: restore_points.browse_directory(big()),
+        "browse_under_index": lambda: contention.browse_under_index(big()),
         "first_byte": lambda: restore_points.first_byte(big()),
         "range_read": lambda: downloads.range_read(large()),
         "download_throughput": lambda: downloads.download_throughput(large()),

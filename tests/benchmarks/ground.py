@@ -1,5 +1,6 @@
 """Where benchmarks run: a platform of their own, data of a size, restic by hand beside it."""
 
+import http.client
 import json
 import os
 import random
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bson.raw_bson import RawBSONDocument
 from cairn_local.api import Api
@@ -28,6 +30,28 @@ def timed(action: Callable[[], Any]) -> float:
     began = time.perf_counter()
     action()
     return time.perf_counter() - began
+
+
+class Line:
+    """A plain connection of `http.client` that is kept, so that the time of a request is the server's."""
+
+    def __init__(self, url: str, badge: str) -> None:
+        parts = urlsplit(url)
+        self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
+        self._headers = {"Authorization": f"Bearer {badge}"}
+
+    def get(self, path: str) -> bytes:
+        """The body of an answer, whole."""
+        self._connection.request("GET", f"/api/v1{path}", headers=self._headers)
+        answer = self._connection.getresponse()
+        body = answer.read()
+        if answer.status >= 400:
+            raise RuntimeError(f"{path} was answered with {answer.status}: {body[:500]!r}")
+        return body
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
 
 
 @dataclass
@@ -66,6 +90,21 @@ class Ground:
         client = Api(self.status()["gateway"], credentials["api_key"], timeout_seconds=600)
         client.login()
         return client
+
+    def badge(self) -> str:
+        """A badge of the owner."""
+        credentials = json.loads((self.home / "credentials.json").read_text())
+        client = Api(self.status()["gateway"], credentials["api_key"])
+        return str(client.post("/auth/login/apikey", {"api_key": credentials["api_key"]})["token"])
+
+    @contextmanager
+    def line(self) -> Iterator["Line"]:
+        """A connection to the gateway that is kept."""
+        line = Line(self.status()["gateway"], self.badge())
+        try:
+            yield line
+        finally:
+            line.close()
 
     def by_hand(self, repository: Path, *arguments: str, cwd: Path | None = None) -> None:
         """Run restic as a person would, with a warm cache of its own. What it prints is kept nowhere."""

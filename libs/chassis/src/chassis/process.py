@@ -24,6 +24,8 @@ from chassis.telemetry import telemetry
 from chassis.web import Edge
 
 log = logging.getLogger(__name__)
+SWITCH_SECONDS = 0.001
+"""For how long a thread that computes keeps the event loop waiting; it asks for its turn several times a request."""
 S = TypeVar("S", bound=CommonSettings)
 OpenApp = Callable[[S], AbstractAsyncContextManager[FastAPI]]
 OpenOutbox = Callable[[S], AbstractAsyncContextManager[Outbox]]
@@ -82,6 +84,7 @@ def main(service: str, settings_class: type[S], *, open_app: OpenApp[S], open_ou
     `open_outbox` opens the service's store alone, with its indexes made.
     """
     arguments = _arguments(service)
+    sys.setswitchinterval(SWITCH_SECONDS)
     try:
         settings = settings_class.read()
     except CairnError as error:

@@ -36,8 +36,10 @@ class Door:
         return await self.http.get(path, headers=self._headers(org))
 
     async def known(self, store_id: str, tree_ids: list[str], org: OrganizationId = ORG) -> httpx.Response:
-        body = {"store_id": store_id, "tree_ids": tree_ids}
-        return await self.http.post("/internal/directories/known", json=body, headers=self._headers(org))
+        return await self.post("/internal/directories/known", {"store_id": store_id, "tree_ids": tree_ids}, org)
+
+    async def post(self, path: str, body: dict[str, Any], org: OrganizationId = ORG) -> httpx.Response:
+        return await self.http.post(path, json=body, headers=self._headers(org))
 
     async def browsable(self, point: RestorePoint) -> dict[str, Any]:
         """The restore point, once it can be browsed."""

@@ -1,5 +1,6 @@
 """Restore points over Kafka and MongoDB: listings in, browsing over HTTP."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
 
@@ -222,6 +223,32 @@ async def test_known_directories_need_not_be_sent_again(door: Door, point: Resto
     assert known.keys() == set(ids)
     assert known[TREE.tree_id] == TREE.totals.model_dump()
     assert (await door.known(point.store_id, ["ab" * 32] * 5001)).status_code == 400
+
+
+async def test_pages_that_have_arrived_need_not_be_sent_again(door: Door, wire: Wire) -> None:
+    store, tree = new_store(), Tree({f"{i:03}".encode(): i for i in range(100)}, page_entries=9)
+    question = {"store_id": store, "tree_id": tree.tree_id, "pages": len(tree.pages)}
+
+    async def arrived() -> object:
+        answer = await door.post("/internal/directories/arrived", question)
+        return answer.json()["arrived"]
+
+    assert await arrived() == 0
+    for event in directories(store, tree.pages[:7], each=2):
+        await wire.publish(event)
+    await eventually_async(lambda: _is(arrived, 7))
+    for event in directories(store, tree.pages[7:], each=2):
+        await wire.publish(event)
+    await eventually_async(lambda: _is(arrived, len(tree.pages)))
+    for odd in ({"pages": 0}, {"first": -1}, {"pages": 1 << 40}, {"tree_id": None}):
+        assert (await door.post("/internal/directories/arrived", question | odd)).status_code == 400
+    for unknown in ("", "no id", "\0", "é" * 100):
+        answer = await door.post("/internal/directories/arrived", question | {"tree_id": unknown})
+        assert answer.json() == {"arrived": 0}
+
+
+async def _is(asked: Callable[[], Awaitable[object]], wanted: object) -> bool:
+    return await asked() == wanted
 
 
 async def test_a_lost_listing_leaves_nothing_half_known_and_can_be_sent_again(door: Door, wire: Wire) -> None:

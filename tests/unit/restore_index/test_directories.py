@@ -97,6 +97,23 @@ async def test_a_directory_in_pages_is_known_when_all_of_them_are_there(world: W
     assert names == [[b"00", b"01", b"02", b"03"], [b"04", b"05", b"06", b"07"], [b"08", b"09"], []]
 
 
+async def test_the_pages_that_need_not_be_sent_again_are_counted_up_to_a_gap(world: World) -> None:
+    store, pages = new_store(), Tree({f"{i:02}".encode(): 1 for i in range(20)}, page_entries=4).pages
+    tree_id = pages[0].tree_id
+
+    async def arrived(store: AppId = store, *, pages: int = 5, first: int = 0, org: OrganizationId = ORG) -> int:
+        return await world.directories.arrived(org, store, tree_id, pages=pages, first=first)
+
+    assert await arrived() == 0
+    await world.directories.add(ORG, store, [*pages[:2], pages[3]])
+    assert (await arrived(), await arrived(first=1), await arrived(first=3)) == (2, 2, 4)
+    assert (await arrived(pages=4), await arrived(new_store()), await arrived(org=OrganizationId("other"))) == (0, 0, 0)
+    await world.directories.add(ORG, store, [pages[2]])
+    assert await arrived() == 4
+    await world.directories.add(ORG, store, [pages[4]])
+    assert await arrived() == 5
+
+
 async def test_a_directory_with_a_lost_page_is_refused(world: World) -> None:
     store, pages = new_store(), Tree({f"{i:02}".encode(): 1 for i in range(10)}, page_entries=4).pages
     with pytest.raises(Conflict, match="directory_incomplete"):

@@ -20,6 +20,15 @@ class KnownQuestion(Value):
     tree_ids: tuple[str, ...] = Field(max_length=5000)
 
 
+class ArrivedQuestion(Value):
+    """How many pages of this directory need not be sent again, if those before `first` need not?"""
+
+    store_id: AppId
+    tree_id: str
+    pages: int = Field(ge=1, le=1 << 31)
+    first: int = Field(default=0, ge=0, le=1 << 31)
+
+
 def directories_router(store: Store, tokens: Tokens) -> APIRouter:
     """Routes about directories of a store."""
     routes, read = APIRouter(), caller_reader(tokens)
@@ -28,5 +37,12 @@ def directories_router(store: Store, tokens: Tokens) -> APIRouter:
     async def known_directories(question: KnownQuestion, caller: Annotated[Caller, Depends(read)]) -> Response:
         known = await keeping.known_directories(store, caller.organization_id, question.store_id, question.tree_ids)
         return json_response({"known": known})
+
+    @routes.post("/arrived")
+    async def arrived_pages(asked: ArrivedQuestion, caller: Annotated[Caller, Depends(read)]) -> Response:
+        arrived = await keeping.arrived_pages(
+            store, caller.organization_id, asked.store_id, asked.tree_id, pages=asked.pages, first=asked.first
+        )
+        return json_response({"arrived": arrived})
 
     return routes

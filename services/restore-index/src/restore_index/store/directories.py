@@ -23,6 +23,7 @@ from restore_index.store.known import KnownDirectories
 from restore_index.store.names import Names
 
 LOOKUPS_AT_ONCE = 16
+PAGES_LOOKED_AT = 1024
 _OVERHEAD_BYTES = 1000
 
 
@@ -92,6 +93,23 @@ class Directories:
         """
         found = await self._known.among(org, store_id, tree_ids)
         return await self._look_up(org, store_id, tree_ids) if found is None else found
+
+    async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int) -> int:
+        """How many of a directory's `pages` need not be sent again, given that those before `first` need not.
+
+        All, if it is known whole. Else counted up to the first one that is not there or was cut otherwise, at most
+        1,024 further; the last one always has to be sent, as it makes the directory whole.
+        """
+        if await self.known(org, store_id, [tree_id]):
+            return pages
+        last = min(pages - 1, first + PAGES_LOOKED_AT)
+        for numbers in _chunks(first, last):
+            name = f"{store_id}/{tree_id}"
+            asked = (self._documents.get(f"{name}#{number}", without="entries") for number in numbers)
+            for number, found in zip(numbers, await asyncio.gather(*asked), strict=True):
+                if not found or found["org"] != org or found["pages"] != pages:
+                    return number
+        return last
 
     async def get(self, org: OrganizationId, store_id: str, tree_id: str) -> Directory | None:
         """A directory that is known whole."""
@@ -180,7 +198,7 @@ class Directories:
         name = f"{store_id}/{last.tree_id}"
         first_names: list[bytes] = []
         count = 0
-        for numbers in _chunks(last.pages):
+        for numbers in _chunks(0, last.pages):
             asked = (self._documents.get(f"{name}#{number}", without="entries") for number in numbers)
             found = [document for document in await asyncio.gather(*asked) if document]
             if len(found) < len(numbers):
@@ -204,8 +222,8 @@ def _document(org: OrganizationId, document_id: str, page: DirectoryPage) -> Doc
     }
 
 
-def _chunks(pages: int) -> Iterator[range]:
-    for start in range(0, pages, LOOKUPS_AT_ONCE):
+def _chunks(first: int, pages: int) -> Iterator[range]:
+    for start in range(first, pages, LOOKUPS_AT_ONCE):
         yield range(start, min(start + LOOKUPS_AT_ONCE, pages))
 
 

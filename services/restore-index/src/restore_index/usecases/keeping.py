@@ -74,3 +74,11 @@ async def known_directories(
     """Which directories need not be sent again: they are known to the last leaf."""
     with span("restore-index.known_directories", attributes=ids(org, store_id)):
         return await store.directories.known(org, store_id, tree_ids)
+
+
+async def arrived_pages(
+    store: Store, org: OrganizationId, store_id: AppId, tree_id: str, *, pages: int, first: int
+) -> int:
+    """How many pages of a directory need not be sent again; see `Directories.arrived`."""
+    with span("restore-index.arrived_pages", attributes=ids(org, store_id)):
+        return await store.directories.arrived(org, store_id, tree_id, pages=pages, first=min(first, pages - 1))

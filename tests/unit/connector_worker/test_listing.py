@@ -1,19 +1,24 @@
 """Listing a restore point: only what is new, children first, and no thread left behind."""
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from chassis.errors import PermanentError
-from connector.repository import FileKind, Repository, Totals
+from connector.repository import FileKind, Repository, Totals, Walked, large
 from connector.repository.errors import Damaged
-from connector.usecases import listing
+from connector.usecases import listing, pages
 from connector.usecases.lease import Lease, LeaseLost
 from connector.usecases.listing import Listed, Lister
+from connector.usecases.pages import PageMaker
 from connector.usecases.restore_points import restore_point_of
-from contracts.restore_index import DirectoriesListed, RestorePointListed
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.restore_index import DirectoriesListed, DirectoryPage, RestorePointListed
 from contracts.values import AppId, OrganizationId
 
+from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, MemoryPublisher, held, memory_store, some_work
 from tests.unit.repository.builder import PASSWORD, Builder, dir_node, file_node
 
@@ -25,6 +30,8 @@ class Index:
         self.known_totals: dict[str, Totals] = {}
         self.asked: list[list[str]] = []
         self.silent = asyncio.Event()
+        self.awaited: list[DirectoryPage] = []
+        self.arrived_pages = 0
         self._answers = answers
 
     async def known(self, org: OrganizationId, store_id: str, tree_ids: list[str]) -> dict[str, Totals]:
@@ -33,6 +40,74 @@ class Index:
             self.silent.set()
             await asyncio.Event().wait()
         return {tree: totals for tree, totals in self.known_totals.items() if tree in tree_ids}
+
+    async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int) -> int:
+        return self.arrived_pages
+
+    async def await_arrival(
+        self, org: OrganizationId, store_id: str, page: DirectoryPage, *, patience_seconds: float
+    ) -> bool:
+        self.awaited.append(page)
+        return await self.takes_in(page)
+
+    async def takes_in(self, page: DirectoryPage) -> bool:
+        return True
+
+
+class SlowIndex(Index):
+    """Takes messages in only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def takes_in(self, page: DirectoryPage) -> bool:
+        await self.gate.wait()
+        return True
+
+
+class StuckIndex(Index):
+    """Answers, and takes nothing in."""
+
+    async def takes_in(self, page: DirectoryPage) -> bool:
+        return False
+
+
+class SlowPublisher(MemoryPublisher):
+    """A Kafka that takes messages only when it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    async def send(self, message: Envelope[Message]) -> None:
+        await self.gate.wait()
+        await super().send(message)
+
+
+class CountingMaker(PageMaker):
+    """Counts the pages that were made."""
+
+    made = 0
+
+    def pages(self, directory: Walked) -> Iterator[DirectoryPage]:
+        for page in super().pages(directory):
+            CountingMaker.made += 1
+            yield page
+
+
+class Wide:
+    """A hundred directories in one, whose listing takes a message each."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(listing, "BATCH_BYTES", 1)
+        monkeypatch.setattr(listing, "PageMaker", CountingMaker)
+        CountingMaker.made = 0
+        self.builder = Builder()
+        leaves = self.builder.trees([file_node(f"f{number}", [], 1)] for number in range(100))
+        self.root = self.builder.tree(*(dir_node(f"d{number:03}", leaf) for number, leaf in enumerate(leaves)))
+        self.snapshot_id = self.builder.snapshot(self.root)
+        self.repository = Repository.open(self.builder.files, PASSWORD)
 
 
 class Tree:
@@ -55,7 +130,7 @@ async def a_lease(seconds: float = 30) -> Lease:
     return await held(store, await some_work(store), seconds=seconds)
 
 
-async def list_it(tree: Tree, index: Any, publisher: MemoryPublisher, lease: Lease | None = None) -> Listed:
+async def list_it(tree: Tree | Wide, index: Any, publisher: MemoryPublisher, lease: Lease | None = None) -> Listed:
     point = restore_point_of(tree.repository.snapshot(tree.snapshot_id), org=ORG, store_id=AppId("store"))
     lister = Lister(publisher, index)
     return await lister.list_restore_point(lease or await a_lease(), tree.repository, point, on_listed=lambda _: None)
@@ -117,6 +192,61 @@ async def test_who_lost_the_lease_lists_nothing() -> None:
     with pytest.raises(LeaseLost):
         await list_it(Tree(), Index(), publisher, await a_lease(seconds=-1))
     assert publisher.sent == []
+
+
+async def test_the_walk_is_never_far_ahead_of_what_kafka_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide, publisher = Wide(monkeypatch), SlowPublisher()
+    task = asyncio.create_task(list_it(wide, Index(), publisher))
+    most = listing.BATCHES_AHEAD + 3  # one is being sent, one waits for its turn, one is being filled
+
+    await eventually_async(lambda: CountingMaker.made >= most - 1)
+    assert CountingMaker.made <= most
+    publisher.gate.set()
+    await task
+
+    assert CountingMaker.made == len(listed(publisher)) == 101
+
+
+async def test_messages_are_never_far_ahead_of_what_the_index_has_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide, index, publisher = Wide(monkeypatch), SlowIndex(), MemoryPublisher()
+    task = asyncio.create_task(list_it(wide, index, publisher))
+
+    await eventually_async(lambda: bool(index.awaited))
+    assert len(publisher.sent) == listing.MESSAGES_AHEAD
+    assert index.awaited[0].tree_id == listed(publisher)[listing.MESSAGES_AHEAD // 4 - 1]
+    index.gate.set()
+    await task
+
+    assert len(listed(publisher)) == 101
+    assert len(index.awaited) == 1 + (101 - listing.MESSAGES_AHEAD) // (listing.MESSAGES_AHEAD // 4)
+
+
+async def test_an_index_that_takes_nothing_in_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    wide, index, publisher = Wide(monkeypatch), StuckIndex(), MemoryPublisher()
+
+    await list_it(wide, index, publisher)
+
+    assert (len(listed(publisher)), len(index.awaited)) == (101, 1)
+
+
+async def test_of_a_large_directory_only_the_pages_that_have_not_arrived_are_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(large, "LARGE_BYTES", 2000)
+    monkeypatch.setattr(pages, "PAGE_ENTRIES", 7)
+    tree, index = Tree(), Index()
+    tree.root = tree.builder.tree(*(file_node(f"f{number:02}", [], number) for number in range(60)))
+    tree.snapshot_id = tree.builder.snapshot(tree.root)
+
+    async def pages_sent(arrived: int) -> list[DirectoryPage]:
+        index.arrived_pages, publisher = arrived, MemoryPublisher()
+        await list_it(tree, index, publisher)
+        return [p for m in publisher.sent if isinstance(m.data, DirectoriesListed) for p in m.data.directories]
+
+    whole = await pages_sent(0)
+    assert [page.page for page in whole] == list(range(9))
+    assert await pages_sent(5) == whole[5:]
+    assert await pages_sent(9) == []
 
 
 async def test_a_listing_that_waits_for_an_answer_can_be_stopped() -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from chassis.client import ServiceClient
 from chassis.errors import NotFound
 from chassis.mongo import Unavailable
 from chassis.tokens import Caller
-from contracts.restore_index import Totals
+from contracts.restore_index import DirectoryPage, Totals
 from contracts.values import OrganizationId
 
 from connector.repository import Totals as Below
@@ -33,7 +34,7 @@ class IndexClient:
         found: dict[str, Below] = {}
         for start in range(0, len(tree_ids), IDS_PER_QUESTION):
             question = {"store_id": store_id, "tree_ids": tree_ids[start : start + IDS_PER_QUESTION]}
-            answer = await _patiently(lambda asked=question: self._post(org, asked))  # type: ignore[misc]
+            answer = await _patiently(partial(self._ask, "known", org, question))
             found |= {tree_id: _below(totals) for tree_id, totals in answer.items()}
         return found
 
@@ -44,15 +45,32 @@ class IndexClient:
         )
         return {each["snapshot_id"]: bool(each["browsable"]) for each in answer["items"]}
 
+    async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int = 0) -> int:
+        """How many of a directory's pages need not be sent again, if those before `first` need not; all if it is known.
+
+        Asks on until one is missing.
+        """
+        while True:
+            question = {"store_id": store_id, "tree_id": tree_id, "pages": pages, "first": first}
+            answer = await _patiently(partial(self._ask, "arrived", org, question))
+            if answer in (first, pages):
+                return int(answer)
+            first = int(answer)
+
+    async def await_arrival(
+        self, org: OrganizationId, store_id: str, page: DirectoryPage, *, patience_seconds: float
+    ) -> bool:
+        """Wait until the index has taken in a page; False when that takes too long."""
+
+        async def is_there() -> bool:
+            question = {"store_id": store_id, "tree_id": page.tree_id, "pages": page.pages, "first": page.page}
+            return bool(await _patiently(partial(self._ask, "arrived", org, question)) > page.page)
+
+        return await _until(is_there, patience_seconds)
+
     async def await_browsable(self, org: OrganizationId, snapshot_id: str, *, patience_seconds: float) -> bool:
         """Wait until a restore point can be browsed; False when that takes too long."""
-        deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
-        while not await self._is_browsable(org, snapshot_id):
-            if time.monotonic() >= deadline:
-                return False
-            await asyncio.sleep(pause)
-            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
-        return True
+        return await _until(partial(self._is_browsable, org, snapshot_id), patience_seconds)
 
     async def _is_browsable(self, org: OrganizationId, snapshot_id: str) -> bool:
         try:
@@ -61,9 +79,8 @@ class IndexClient:
             return False
         return bool(found.get("browsable"))
 
-    async def _post(self, org: OrganizationId, question: dict[str, object]) -> Mapping[str, object]:
-        answer = await self._service.post("/internal/directories/known", _caller(org), question)
-        return dict(answer["known"])
+    async def _ask(self, what: str, org: OrganizationId, question: Mapping[str, object]) -> Any:
+        return (await self._service.post(f"/internal/directories/{what}", _caller(org), question))[what]
 
 
 def _caller(org: OrganizationId) -> Caller:
@@ -73,6 +90,16 @@ def _caller(org: OrganizationId) -> Caller:
 def _below(totals: object) -> Below:
     read = Totals.model_validate(totals)
     return Below(files=read.files, dirs=read.directories, bytes=read.bytes)
+
+
+async def _until(is_so: Callable[[], Awaitable[bool]], patience_seconds: float) -> bool:
+    deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
+    while not await is_so():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+    return True
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

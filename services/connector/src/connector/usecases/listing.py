@@ -1,13 +1,15 @@
 """Telling the restore index what a restore point holds: only the directories that it has not met."""
 
 import asyncio
+import logging
 from array import array
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from threading import Event, Lock, Semaphore
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from chassis import names
 from chassis.envelopes import envelope
@@ -21,8 +23,12 @@ from connector.usecases.index_client import IndexClient
 from connector.usecases.lease import Lease
 from connector.usecases.pages import PageMaker
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 BATCH_BYTES = 500_000
 BATCHES_AHEAD = 4
+MESSAGES_AHEAD = 32
+PATIENCE_SECONDS = 60.0
 WALKED_SLOTS = 1 << 21
 _PAGE_OVERHEAD = 400
 
@@ -66,7 +72,7 @@ class _Batch:
 
 
 class Lister:
-    """Lists restore points of stores; the walk runs in a thread, and never far ahead of what Kafka has taken."""
+    """Lists restore points of stores; the walk runs in a thread, and never far ahead of what the index has taken in."""
 
     def __init__(self, publisher: Publisher, index: IndexClient) -> None:
         self._publisher = publisher
@@ -87,9 +93,13 @@ class Lister:
         `LeaseLost`, `Unavailable`, or what reading the repository raises. Doing it twice changes nothing.
         """
         org, store_id, listed = lease.work.organization_id, point.store_id, Listed()
-        questions = _Questions(lambda tree_ids: self._known(org, store_id, tree_ids, again))
+        window = _Window(self._index, org, store_id)
+        questions = _Questions(
+            known=lambda tree_ids: self._known(org, store_id, tree_ids, again),
+            arrived=lambda tree_id, pages: self._arrived(org, store_id, tree_id, pages, again),
+        )
         with span("connector.index", attributes={names.STORE: store_id}):
-            async with _ahead(lambda: _batches(repository, point.tree_id, questions.ask), questions) as batches:
+            async with _ahead(lambda: _batches(repository, point.tree_id, questions), questions) as batches:
                 async for batch in batches:
                     event = DirectoriesListed.model_construct(
                         organization_id=org, store_id=store_id, directories=batch.pages, again=again is not None
@@ -98,6 +108,7 @@ class Lister:
                     _remember(again, batch.pages)
                     listed = batch.listed
                     on_listed(listed)
+                    await window.sent(batch.pages[-1])
             await self._send(lease, RestorePointListed(organization_id=org, store_id=store_id, restore_point=point))
         return listed
 
@@ -107,6 +118,10 @@ class Lister:
         """What need not be sent: the index has it, and in a rebuild that is what was just sent."""
         asked = tree_ids if again is None else [tree_id for tree_id in tree_ids if tree_id in again]
         return await self._index.known(org, store_id, asked)
+
+    async def _arrived(self, org: OrganizationId, store_id: str, tree_id: str, pages: int, again: Walked | None) -> int:
+        """How many pages of a large directory need not be sent."""
+        return await self._index.arrived(org, store_id, tree_id, pages=pages) if again is None else 0
 
     async def _send(self, lease: Lease, event: DirectoriesListed | RestorePointListed) -> None:
         """One at a time: the order within the partition is part of what is said."""
@@ -125,21 +140,63 @@ class _Abandoned(Exception):
     """Nobody waits for the listing any more."""
 
 
+class _Window:
+    """Keeps a listing near to what the index has taken in, so that little is sent twice after a kill."""
+
+    def __init__(self, index: IndexClient, org: OrganizationId, store_id: str) -> None:
+        self._index = index
+        self._org, self._store_id = org, store_id
+        self._sent: deque[DirectoryPage] = deque()
+        self._waits = True
+
+    async def sent(self, last: DirectoryPage) -> None:
+        """A message went out that ends with this page; returns when fewer than `MESSAGES_AHEAD` may be under way.
+
+        An index that answers and takes nothing in for a minute is waited for no more: what it refused is parked.
+        """
+        self._sent.append(last)
+        if len(self._sent) < MESSAGES_AHEAD:
+            return
+        oldest = [self._sent.popleft() for _ in range(MESSAGES_AHEAD // 4)]
+        if self._waits:
+            self._waits = await self._index.await_arrival(
+                self._org, self._store_id, oldest[-1], patience_seconds=PATIENCE_SECONDS
+            )
+            if not self._waits:
+                log.warning("the restore index does not take a listing in", extra={"store": self._store_id})
+
+
 class _Questions:
     """Questions of a thread to the restore index, asked on the event loop; once ended, they raise."""
 
-    def __init__(self, known: Callable[[list[str]], Coroutine[object, object, Mapping[str, Totals]]]) -> None:
+    def __init__(
+        self,
+        *,
+        known: Callable[[list[str]], Coroutine[object, object, Mapping[str, Totals]]],
+        arrived: Callable[[str, int], Coroutine[object, object, int]],
+    ) -> None:
         self._known = known
+        self._arrived = arrived
         self._loop = asyncio.get_running_loop()
         self._lock = Lock()
-        self._asked: Future[Mapping[str, Totals]] | None = None
+        self._asked: Future[Any] | None = None
         self._ended = False
 
-    def ask(self, tree_ids: list[str]) -> Mapping[str, Totals]:
+    def known(self, tree_ids: list[str]) -> Mapping[str, Totals]:
+        """Which of these directories need not be sent."""
+        return self._ask(self._known(tree_ids))
+
+    def arrived(self, tree_id: str, pages: int) -> int:
+        """How many of the pages of a directory need not be sent."""
+        return self._ask(self._arrived(tree_id, pages))
+
+    def _ask(self, question: Coroutine[object, object, T]) -> T:
         with self._lock:
             if self._ended:
+                question.close()
                 raise _Abandoned
-            self._asked = asked = asyncio.run_coroutine_threadsafe(self._known(tree_ids), self._loop)
+            asked = asyncio.run_coroutine_threadsafe(question, self._loop)
+            self._asked = asked
         try:
             return asked.result()
         except CancelledError:
@@ -152,13 +209,11 @@ class _Questions:
                 self._asked.cancel()
 
 
-def _batches(
-    repository: Repository, tree_id: str, known: Callable[[list[str]], Mapping[str, Totals]]
-) -> Iterator[_Batch]:
-    maker = PageMaker()
+def _batches(repository: Repository, tree_id: str, questions: _Questions) -> Iterator[_Batch]:
+    maker = PageMaker(questions.arrived)
     pages: list[DirectoryPage] = []
     size = directories = entries = 0
-    for directory in repository.walk_new(tree_id, known):
+    for directory in repository.walk_new(tree_id, questions.known):
         directories, entries = directories + 1, entries + directory.size
         for page in maker.pages(directory):
             added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD

@@ -4,7 +4,7 @@ The form of an entry is that of `contracts.restore_index.DirectoryPage`.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -41,10 +41,15 @@ class _Part:
     packed: bytes
 
 
-class PageMaker:
-    """Makes the pages of directories."""
+Arrived = Callable[[str, int], int]
+"""How many of the pages of a directory, of so many, need not be made."""
 
-    def __init__(self) -> None:
+
+class PageMaker:
+    """Makes the pages of directories; of large ones those that have not `arrived`."""
+
+    def __init__(self, arrived: Arrived = lambda _tree_id, _pages: 0) -> None:
+        self._arrived = arrived
         self._pack = msgspec.msgpack.Encoder().encode
         self._compress = zstandard.ZstdCompressor(level=1, write_checksum=False).compress
 
@@ -71,20 +76,24 @@ class PageMaker:
     def _stream(self, directory: LargeDirectory) -> Iterator[DirectoryPage]:
         """Read it twice: how many pages it has stands in each of them, so where they end must not need packing."""
         counts = list(_page_counts(entry for part in directory.parts() for entry in part))
-        return _numbered(directory, self._streamed(directory, counts), len(counts))
-
-    def _streamed(self, directory: LargeDirectory, counts: Sequence[int]) -> Iterator[_Part]:
-        rows = (
-            _row(entry, below) for part in directory.parts() for below in (directory.below(part),) for entry in part
-        )
-        for count in counts:
-            yield _Part(count, self._compress(self._pack(list(islice(rows, count)))))
+        first = self._arrived(directory.tree_id, len(counts))
+        rows = _rows(directory, skipped=sum(counts[:first]))
+        parts = (_Part(count, self._compress(self._pack(list(islice(rows, count))))) for count in counts[first:])
+        return _numbered(directory, parts, len(counts), first=first)
 
 
-def _numbered(directory: Walked, parts: Iterable[_Part], pages: int) -> Iterator[DirectoryPage]:
+def _rows(directory: LargeDirectory, *, skipped: int) -> Iterator[Row]:
+    for part in directory.parts():
+        entries = part[skipped:]
+        skipped = max(skipped - len(part), 0)
+        below = directory.below(entries)
+        yield from (_row(entry, below) for entry in entries)
+
+
+def _numbered(directory: Walked, parts: Iterable[_Part], pages: int, *, first: int = 0) -> Iterator[DirectoryPage]:
     below = directory.totals
     totals = Totals.model_construct(files=below.files, directories=below.dirs, bytes=below.bytes)
-    for number, part in enumerate(parts):
+    for number, part in enumerate(parts, first):
         yield DirectoryPage.model_construct(
             tree_id=TreeId(directory.tree_id),
             page=number,

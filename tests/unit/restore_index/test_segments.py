@@ -42,6 +42,7 @@ pages = st.builds(
     st.binary(min_size=32, max_size=32),
     st.integers(0, 5),
     st.integers(1, 6),
+    st.integers(0, 2**64 - 1),
     st.lists(entries, max_size=4),
 )
 
@@ -82,7 +83,7 @@ def read(segment: Segment) -> list[NamedPage]:
         assert read_names(segment)[frame.names[n] : frame.names[n + 1]] == b"".join(e.name + b"\0" for e in rows)
         text = read_text(segment)[frame.texts[n] : frame.texts[n + 1]]
         assert text == b"".join(fold(e.name) + b"\0" for e in rows)
-        found.append(NamedPage(frame.tree(n), frame.pages[n], frame.of[n], rows))
+        found.append(NamedPage(frame.tree(n), frame.pages[n], frame.of[n], frame.files[n], rows))
     return found
 
 
@@ -106,7 +107,7 @@ def entry(name: bytes, **facts: object) -> Entry:
 
 def test_what_cannot_be_is_kept_as_the_nearest_that_can() -> None:
     odd = [entry(b"a\0b", type="door", size=-5, mode=-1), entry(b"c", size=2**64 - 1, mtime_ns=2**64 - 1)]
-    [page] = read(pack_segment([NamedPage(TREE, 0, 1, odd)]))
+    [page] = read(pack_segment([NamedPage(TREE, 0, 1, 0, odd)]))
     assert [(e.name, e.type, e.size, e.mode) for e in page.entries] == [
         (b"a\\x00b", "irregular", 0, 0xFFFFFFFF),
         (b"c", "file", 2**64 - 1, 0o644),
@@ -135,7 +136,7 @@ def test_names_are_folded_together_as_each_by_itself(names: list[bytes]) -> None
 
 @pytest.mark.parametrize("part", ["frame", "names", "columns", "links"])
 def test_a_damaged_segment_says_so(part: str) -> None:
-    segment = pack_segment([NamedPage(TREE, 0, 1, [entry(b"a", type="symlink", link_target=b"b")])])
+    segment = pack_segment([NamedPage(TREE, 0, 1, 0, [entry(b"a", type="symlink", link_target=b"b")])])
     packed = getattr(segment, part)
     for bad in (packed[:-1], packed[:9] + bytes([packed[9] ^ 1]) + packed[10:], b"x"):
         with pytest.raises(Conflict, match="names_damaged"):
@@ -145,7 +146,7 @@ def test_a_damaged_segment_says_so(part: str) -> None:
 async def test_segments_are_read_in_order_from_any_number_on() -> None:
     documents, store = MemoryDocuments(), new_store()
     for n in range(30):
-        await Names(documents).append(ORG, store, pack_segment([NamedPage(TREE, n, 40, [])]))
+        await Names(documents).append(ORG, store, pack_segment([NamedPage(TREE, n, 40, 0, [])]))
     for start in (0, 7, 29, 30, 99):
         found = [(n, read_frame(s).pages[0]) async for n, s in Names(documents).read(ORG, store, start=start)]
         assert found == [(n, n) for n in range(start, 30)]
@@ -157,7 +158,7 @@ async def test_two_writers_leave_no_gap() -> None:
     documents, store = MemoryDocuments(), new_store()
     writers = [Names(documents), Names(documents)]
     for n in range(9):
-        await writers[n % 2].append(ORG, store, pack_segment([NamedPage(TREE, n, 40, [])]))
+        await writers[n % 2].append(ORG, store, pack_segment([NamedPage(TREE, n, 40, 0, [])]))
     found = [read_frame(s).pages[0] async for _, s in Names(documents).read(ORG, store)]
     assert found == list(range(9))
     with pytest.raises(Conflict, match="store_foreign"):
@@ -167,7 +168,7 @@ async def test_two_writers_leave_no_gap() -> None:
 async def test_a_segment_is_replaced_by_a_smaller_one() -> None:
     names, store = Names(MemoryDocuments()), new_store()
     for n in range(3):
-        await names.append(ORG, store, pack_segment([NamedPage(TREE, n, 9, []), NamedPage(TREE, n + 3, 9, [])]))
+        await names.append(ORG, store, pack_segment([NamedPage(TREE, n, 9, 0, []), NamedPage(TREE, n + 3, 9, 0, [])]))
     middle = await names.get(ORG, store, 1)
     assert middle is not None
     await names.replace(ORG, store, 1, keep_pages(middle, [False, True]))

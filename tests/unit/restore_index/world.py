@@ -5,7 +5,15 @@ from contracts.restore_index import RestorePoint
 from restore_index.domain.listing import Part
 from restore_index.domain.points import Point
 from restore_index.domain.sorting import BY_NAME, Order
-from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names, Store, point_keys
+from restore_index.store import (
+    Catalogues,
+    Directories,
+    KnownDirectories,
+    MemoryDocuments,
+    Names,
+    Store,
+    point_keys,
+)
 from restore_index.usecases import browsing, keeping
 
 from tests.unit.restore_index.builder import ORG, Tree, created, directories, listed, wrapped
@@ -14,11 +22,18 @@ from tests.unit.restore_index.builder import ORG, Tree, created, directories, li
 class World:
     """A restore index in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, catalogue_bytes: int = 1 << 20, packed_bytes: int = 1 << 20) -> None:
         self.points = MemoryRecords(Point, keys=point_keys)
-        known = KnownDirectories(MemoryDocuments(), kept_in_memory=1000)
-        names, self.documents = Names(MemoryDocuments()), MemoryDocuments()
-        self.store = Store(self.points, Directories(self.documents, known, names, cache_bytes=1 << 20), names)
+        self.documents, self.batches, self.segments = MemoryDocuments(), MemoryDocuments(), MemoryDocuments()
+        self._for_searches = {"catalogue_bytes": catalogue_bytes, "packed_bytes": packed_bytes}
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what is not in documents."""
+        known = KnownDirectories(self.batches, kept_in_memory=1000)
+        names = Names(self.segments)
+        kept = Directories(self.documents, known, names, cache_bytes=1 << 20)
+        self.store = Store(self.points, kept, names, Catalogues(names, **self._for_searches))
 
     async def hold(self, point: RestorePoint, tree: Tree) -> None:
         """Let a restore point be created, listed and opened."""

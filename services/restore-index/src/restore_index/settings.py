@@ -16,3 +16,11 @@ class Settings(CommonSettings):
     known_directories_kept: int = Field(
         default=2_000_000, ge=0, description="Directories whose ids are kept in memory, about 61 bytes each"
     )
+    search_names_bytes: int = Field(
+        default=128 << 20, ge=0, description="Packed names kept in memory for searches, in bytes: 7 to 15 an entry"
+    )
+    search_catalogue_bytes: int = Field(
+        default=128 << 20,
+        ge=0,
+        description="Where names lie, kept in memory for the stores searched last, in bytes: about 80 a directory",
+    )

@@ -33,12 +33,21 @@ _NUL = b"\\x00"
 _LARGEST_SIZE = 2**64 - 1
 
 
+class DamagedNames(Conflict):
+    """A segment cannot be read."""
+
+    def __init__(self) -> None:
+        detail = "Names of this store are damaged in the index: have the index of the store rebuilt."
+        super().__init__("names_damaged", detail)
+
+
 class NamedPage(NamedTuple):
-    """One page of a directory, out of how many, and its entries."""
+    """One page of a directory, out of how many, the files below the directory, and the entries of the page."""
 
     tree_id: bytes
     page: int
     pages: int
+    files: int
     entries: Sequence[Entry]
 
 
@@ -57,6 +66,7 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True, gc=False):
     trees: bytes
     pages: bytes
     of: bytes
+    files: bytes
     counts: bytes
     name_ends: bytes
     text_ends: bytes
@@ -69,15 +79,17 @@ class _Packed(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Frame:
     """How the pages of a segment lie in its columns, and the directories below them. All arrays are of unsigned ints.
 
-    `trees` has 32 bytes for each page; `pages` is its number and `of` how many the directory has. `entries`, `names`
-    and `texts` have one element more than there are pages: page n has what is from element n up to element n + 1 (rows;
-    bytes of `names`; bytes of what `text` stands for). Child m is entry `child_entries[m]` of page `child_pages[m]` and
-    has the id `child_trees[32 * m:][:32]`; children come in the order of the pages.
+    `trees` has 32 bytes for each page; `pages` is its number, `of` how many the directory has, and `files` how many are
+    below that. `entries`, `names` and `texts` have one element more than there are pages: page n has what is from
+    element n up to element n + 1 (rows; bytes of `names`; bytes of what `text` stands for). Child m is entry
+    `child_entries[m]` of page `child_pages[m]` and has the id `child_trees[32 * m:][:32]`; children come in the order
+    of the pages.
     """
 
     trees: bytes
     pages: "array[int]"
     of: "array[int]"
+    files: "array[int]"
     entries: "array[int]"
     names: "array[int]"
     texts: "array[int]"
@@ -123,6 +135,7 @@ def pack_segment(pages: Sequence[NamedPage]) -> Segment:
         trees=b"".join(page.tree_id for page in pages),
         pages=_numbers(page.page for page in pages),
         of=_numbers(page.pages for page in pages),
+        files=_raw(array("Q", [page.files for page in pages])),
         counts=_numbers(len(page.entries) for page in pages),
         name_ends=_numbers(map(len, names)),
         text_ends=_numbers(map(len, texts)),
@@ -136,13 +149,14 @@ def pack_segment(pages: Sequence[NamedPage]) -> Segment:
 
 
 def read_frame(segment: Segment) -> Frame:
-    """The frame of a segment. Raises `Conflict` (`names_damaged`) when it cannot be read, as all readers here do."""
+    """The frame of a segment. Raises `DamagedNames` when it cannot be read, as all readers here do."""
     packed = _frame(segment)
     names = _ends(packed.name_ends)
-    return Frame(
+    frame = Frame(
         trees=packed.trees,
         pages=_array("I", packed.pages),
         of=_array("I", packed.of),
+        files=_array("Q", packed.files),
         entries=_ends(packed.counts),
         names=names,
         texts=_ends(packed.text_ends) if segment.text else names,
@@ -150,6 +164,30 @@ def read_frame(segment: Segment) -> Frame:
         child_entries=_array("I", packed.child_entries),
         child_trees=packed.child_trees,
     )
+    pages, children = len(frame), len(frame.child_pages)
+    lengths = (
+        len(frame.of),
+        len(frame.files),
+        len(frame.entries) - 1,
+        len(names) - 1,
+        len(frame.texts) - 1,
+        len(frame.trees) / TREE_BYTES,
+    )
+    if set(lengths) - {pages} or {len(frame.child_entries), len(frame.child_trees) / TREE_BYTES} - {children}:
+        raise DamagedNames
+    return frame
+
+
+def read_whole(segment: Segment) -> Frame:
+    """The frame of a segment, after all of it was read: whoever keeps the frame can rely on the rest."""
+    frame, columns = read_frame(segment), read_columns(segment)
+    if len(read_names(segment)) != frame.names[-1] or len(columns.types) != frame.entries[-1]:
+        raise DamagedNames
+    if segment.text and len(read_text(segment)) != frame.texts[-1]:
+        raise DamagedNames
+    if len(read_links(segment)) != columns.types.count(_SYMLINK):
+        raise DamagedNames
+    return frame
 
 
 def read_names(segment: Segment) -> bytes:
@@ -167,7 +205,7 @@ def read_columns(segment: Segment) -> Columns:
     packed = _unpacked(segment.columns)
     count, rest = divmod(len(packed), 21)
     if rest:
-        raise damaged()
+        raise DamagedNames
     planes = [packed[start : start + count] for start in range(count, len(packed), count)] if count else [b""] * 20
     return Columns(packed[:count], _woven("I", planes[:4]), _woven("Q", planes[4:12]), _woven("q", planes[12:]))
 
@@ -177,7 +215,7 @@ def read_links(segment: Segment) -> list[bytes]:
     try:
         return msgspec.msgpack.decode(_unpacked(segment.links), type=list[bytes]) if segment.links else []
     except msgspec.MsgspecError:
-        raise damaged() from None
+        raise DamagedNames from None
 
 
 def keep_pages(segment: Segment, kept: Sequence[bool]) -> Segment:
@@ -193,6 +231,7 @@ def keep_pages(segment: Segment, kept: Sequence[bool]) -> Segment:
         trees=b"".join(frame.tree(n) for n in pages),
         pages=_numbers(frame.pages[n] for n in pages),
         of=_numbers(frame.of[n] for n in pages),
+        files=_raw(array("Q", [frame.files[n] for n in pages])),
         counts=_numbers(frame.entries[n + 1] - frame.entries[n] for n in pages),
         name_ends=_numbers(frame.names[n + 1] - frame.names[n] for n in pages),
         text_ends=_numbers(frame.texts[n + 1] - frame.texts[n] for n in pages) if segment.text else b"",
@@ -214,13 +253,6 @@ def keep_pages(segment: Segment, kept: Sequence[bool]) -> Segment:
             array("q", compress(columns.mtimes, rows)),
         ),
         list(links),
-    )
-
-
-def damaged() -> Conflict:
-    """What is said of a segment that cannot be read."""
-    return Conflict(
-        "names_damaged", "Names of this store are damaged in the index: have the index of the store rebuilt."
     )
 
 
@@ -269,14 +301,14 @@ def _frame(segment: Segment) -> _Packed:
     try:
         return msgspec.msgpack.decode(_unpacked(segment.frame), type=_Packed)
     except msgspec.MsgspecError:
-        raise damaged() from None
+        raise DamagedNames from None
 
 
 def _unpacked(packed: bytes) -> bytes:
     try:
         return zstandard.decompress(packed)
     except zstandard.ZstdError:
-        raise damaged() from None
+        raise DamagedNames from None
 
 
 def _parts(joined: bytes, ends: "array[int]", pages: Iterable[int]) -> bytes:
@@ -303,7 +335,7 @@ def _array(code: str, raw: bytes | bytearray) -> "array[int]":
     try:
         numbers.frombytes(raw)
     except ValueError:
-        raise damaged() from None
+        raise DamagedNames from None
     if sys.byteorder == "big":
         numbers.byteswap()
     return numbers

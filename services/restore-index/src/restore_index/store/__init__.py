@@ -9,6 +9,7 @@ from contracts.values import AppId, OrganizationId, SnapshotId
 
 from restore_index.domain.points import Point
 from restore_index.settings import Settings
+from restore_index.store.catalogues import Catalogues
 from restore_index.store.directories import EMPTY, Directories, Directory
 from restore_index.store.documents import MemoryDocuments, MongoDocuments
 from restore_index.store.known import KnownDirectories
@@ -18,6 +19,7 @@ from restore_index.store.points import RestorePoints
 
 __all__ = [
     "EMPTY",
+    "Catalogues",
     "Directories",
     "Directory",
     "KnownDirectories",
@@ -47,11 +49,18 @@ class Store:
     """Restore points, directories, and the names of all that is in these."""
 
     def __init__(
-        self, points: Records[Point], directories: Directories, names: Names, *, order_cache_bytes: int = 0
+        self,
+        points: Records[Point],
+        directories: Directories,
+        names: Names,
+        catalogues: Catalogues,
+        *,
+        order_cache_bytes: int = 0,
     ) -> None:
         self.points = RestorePoints(points)
         self.directories = directories
         self.names = names
+        self.catalogues = catalogues
         self.orders = Orders(directories, cache_bytes=order_cache_bytes)
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
@@ -85,4 +94,7 @@ async def open_store(foundation: Foundation, settings: Settings) -> Store:
     known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept)
     names = Names(MongoDocuments(database["names"]))
     directories = Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes)
-    return Store(points, directories, names, order_cache_bytes=settings.order_cache_bytes)
+    catalogues = Catalogues(
+        names, catalogue_bytes=settings.search_catalogue_bytes, packed_bytes=settings.search_names_bytes
+    )
+    return Store(points, directories, names, catalogues, order_cache_bytes=settings.order_cache_bytes)

@@ -167,7 +167,10 @@ class Directories:
     async def _name(self, org: OrganizationId, store_id: str, fresh: Sequence[_Fresh]) -> None:
         """Keep what searches read of these pages. That comes first: what is known can be found."""
         if fresh:
-            pages = [NamedPage(bytes.fromhex(p.tree_id), p.page, p.pages, inside.entries) for p, inside in fresh]
+            pages = [
+                NamedPage(bytes.fromhex(p.tree_id), p.page, p.pages, p.totals.files, inside.entries)
+                for p, inside in fresh
+            ]
             await self._names.append(org, store_id, await asyncio.to_thread(pack_segment, pages))
 
     async def _take(

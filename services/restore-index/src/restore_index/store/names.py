@@ -18,6 +18,7 @@ from restore_index.domain.segments import Segment
 from restore_index.store.documents import Documents
 
 READS_AT_ONCE = 8
+GAP_MOST = 16
 _PARTS = tuple(field.name for field in fields(Segment))
 
 
@@ -59,6 +60,12 @@ class Names:
                     return
                 yield number, segment
             start, width = start + width, min(width * 2, READS_AT_ONCE)
+
+    async def after_gap(self, org: OrganizationId, store_id: str, lost: int) -> int | None:
+        """The next segment behind some that are missing; None where there is none, or it is too far."""
+        numbers = range(lost + 1, lost + 1 + GAP_MOST)
+        found = await asyncio.gather(*(self.get(org, store_id, number) for number in numbers))
+        return next((n for n, segment in zip(numbers, found, strict=True) if segment is not None), None)
 
     async def replace(self, org: OrganizationId, store_id: str, number: int, segment: Segment) -> None:
         """Put a smaller segment in place of one that is there. Readers that have read the old one go on with it."""

@@ -1,0 +1,76 @@
+"""Which pages of a segment have a match, and which directories have one somewhere below."""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from restore_index.domain.search.catalogue import Part
+from restore_index.domain.search.conditions import Matcher
+from restore_index.domain.segments import Columns
+
+
+@dataclass
+class Marks:
+    """Directories with a match in them or below, and by segment the pages with a match or with such a directory."""
+
+    directories: bytearray
+    pages: dict[int, bytearray] = field(default_factory=dict)
+
+    @property
+    def size_bytes(self) -> int:
+        """What they take."""
+        return len(self.directories) + sum(map(len, self.pages.values()))
+
+    def take(self, part: Part, pages: bytearray) -> None:
+        """Add the pages of a segment that have a match; segments in order, as what is above a directory comes later."""
+        marked, directories = self.directories, part.directories
+        page = pages.find(1)
+        while page >= 0:
+            marked[directories[page]] = 1
+            page = pages.find(1, page + 1)
+        for page, below in zip(part.child_pages, part.child_directories, strict=True):
+            if marked[below]:
+                pages[page] = marked[directories[page]] = 1
+        self.pages[part.number] = pages
+
+
+def scan(part: Part, text: bytes, columns: Columns | None, matcher: Matcher) -> bytearray:
+    """For each page of a segment whether there is a match in it. `columns` are needed if the matcher asks for them."""
+    found = bytearray(len(part.directories))
+    text = b"\0" + text
+    for page in _candidates(part.texts, text, matcher):
+        if matcher.is_literal or matcher.among(split(text, part.texts, page, 1), columns, part.entries[page]):
+            found[page] = 1
+    return found
+
+
+def split(joined: bytes, ends: "array[int]", page: int, shift: int = 0) -> list[bytes]:
+    """The names of one page."""
+    names = joined[ends[page] + shift : ends[page + 1] + shift].split(b"\0")
+    names.pop()
+    return names
+
+
+def _candidates(ends: "array[int]", text: bytes, matcher: Matcher) -> Iterator[int]:
+    """The pages with what a match must have, once each. The text has a NUL before it."""
+    find, end, shift = _finder(text, matcher), ends[-1], 0 if matcher.literal[0] == 0 else 1
+    place = find(0)
+    while place >= 0 and place - shift < end:
+        page = bisect_right(ends, place - shift) - 1
+        yield page
+        place = find(ends[page + 1])
+
+
+def _finder(text: bytes, matcher: Matcher) -> Callable[[int], int]:
+    """Finds the next place from one on, -1 when there is none."""
+    if matcher.pattern is None or len(matcher.literal) > 1:
+        literal = matcher.literal
+        return lambda start: text.find(literal, start)
+    pattern = matcher.pattern
+
+    def find(start: int) -> int:
+        found = pattern.search(text, start)
+        return found.start() - 1 if found else -1
+
+    return find

@@ -1,0 +1,211 @@
+"""Finding files by their names, sizes and times, in one restore point or in many."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, NamedTuple
+
+from chassis import names
+from chassis.errors import Invalid, NotFound
+from chassis.paths import split_path
+from chassis.telemetry import span
+from contracts.values import AppId, OrganizationId, SnapshotId
+
+from restore_index.domain import points
+from restore_index.domain.points import Point
+from restore_index.domain.search.catalogue import Catalogue, Part
+from restore_index.domain.search.conditions import Conditions, Matcher
+from restore_index.domain.search.results import Hits, Seen, read_cursor, show_found, write_cursor
+from restore_index.domain.search.scan import Marks, scan
+from restore_index.domain.search.walk import Found, Ground, Group, Unpacked, Walk
+from restore_index.domain.segments import DamagedNames, Segment, read_columns, read_text
+from restore_index.store import Store
+from restore_index.store.catalogues import Catalogues, Replaced
+from restore_index.usecases.browsing import Browser
+from restore_index.usecases.finding import get_point
+
+SCANNED_AT_ONCE = 16
+
+
+@dataclass(frozen=True)
+class Question:
+    """What to look for, below which directory, and which part of the answer."""
+
+    conditions: Conditions
+    path: bytes
+    limit: int
+    cursor: str | None
+
+
+@dataclass
+class _Start:
+    """A directory of a store at which to begin, and the restore points that have it there."""
+
+    store_id: AppId
+    base: tuple[bytes, ...]
+    tree_id: str
+    points: list[Point] = field(default_factory=list)
+
+
+class _Row(NamedTuple):
+    """What was found, as it is shown, and its path."""
+
+    path: list[bytes]
+    shown: dict[str, Any]
+
+
+_Show = Callable[[Found], dict[str, Any]]
+"""Shows what was found. Reads columns, hence only to be called where a search reads them: not on the event loop."""
+
+
+async def search_point(store: Store, org: OrganizationId, snapshot_id: SnapshotId, question: Question) -> Hits:
+    """What matches in one restore point, in the order of paths.
+
+    Raises `NotFound` (`snapshot_not_found`, `path_not_found`), `Invalid` (`path_invalid`, `not_a_directory`,
+    `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`names_missing`,
+    `names_damaged`: the index of the store has to be rebuilt).
+    """
+    with span("restore-index.search_point", attributes={names.ORGANIZATION: org}):
+        point = points.require_browsable(await get_point(store, org, snapshot_id))
+        digest = question.conditions.digest(snapshot_id, question.path.hex())
+        starts = await _starts(store, org, [point], question.path)
+        return await _find(store, org, starts, question, digest=digest, show=show_found)
+
+
+async def search_points(
+    store: Store, org: OrganizationId, question: Question, *, store_id: AppId | None, source_id: AppId | None
+) -> Hits:
+    """What matches in any browsable restore point of a source, of a store or of the organization, each path once.
+
+    Raises as `search_point` does; a path need not be in all of them.
+    """
+    with span("restore-index.search_points", attributes={names.ORGANIZATION: org}):
+        chosen = await _choose(store, org, store_id=store_id, source_id=source_id)
+        digest = question.conditions.digest(store_id or "", source_id or "", question.path.hex())
+        starts = await _starts(store, org, chosen, question.path)
+        show = Seen([start.points for start in starts]).show
+        return await _find(store, org, starts, question, digest=digest, show=show)
+
+
+async def _choose(store: Store, org: OrganizationId, *, store_id: AppId | None, source_id: AppId | None) -> list[Point]:
+    """Restore points that can be browsed, newest first; what several stores share is taken in the likeliest."""
+    found = await store.points_of(org, store_id) if source_id is None else await store.points_from(org, source_id)
+    same: dict[SnapshotId, list[Point]] = {}
+    for point in found:
+        if point.browsable and store_id in (None, point.restore_point.store_id):
+            same.setdefault(point.restore_point.snapshot_id, []).append(point)
+    return points.newest_first([points.likeliest_first(several)[0] for several in same.values()])
+
+
+async def _find(
+    store: Store, org: OrganizationId, starts: Sequence[_Start], question: Question, *, digest: bytes, show: _Show
+) -> Hits:
+    """One page of the answer."""
+    after = read_cursor(digest, question.cursor)
+    search = _Search(store.catalogues, org, question.conditions, show)
+    for _ in range(2):
+        try:
+            async with store.catalogues.turns:
+                found = await search.find(starts, after=after, count=question.limit + 1)
+            more = len(found) > question.limit
+            last = found[question.limit - 1].path if more else []
+            items = [each.shown for each in found[: question.limit]]
+            return Hits(items, write_cursor(digest, last) if more else None)
+        except (Replaced, DamagedNames):
+            for store_id in {start.store_id for start in starts}:
+                store.catalogues.forget(org, store_id)
+    raise DamagedNames
+
+
+async def _starts(store: Store, org: OrganizationId, chosen: Sequence[Point], path: bytes) -> list[_Start]:
+    """Where to begin, those of the newest restore points first. Raises `NotFound` or `Invalid` if it is nowhere."""
+    wanted, refusal = split_path(path), None
+    starts: dict[tuple[AppId, str, tuple[bytes, ...]], _Start] = {}
+    resolved: dict[tuple[AppId, str, tuple[str, ...]], tuple[tuple[bytes, ...], str] | None] = {}
+    for point in chosen:
+        told = point.restore_point
+        place = (told.store_id, told.tree_id, told.paths[:1])
+        if place not in resolved:
+            try:
+                resolved[place] = await _resolve(store, org, point, wanted)
+            except (NotFound, Invalid) as error:
+                resolved[place], refusal = None, error
+        if (found := resolved[place]) and found[1]:
+            start = _Start(told.store_id, *found)
+            starts.setdefault((told.store_id, found[1], found[0]), start).points.append(point)
+    if refusal and not any(resolved.values()):
+        raise refusal
+    return list(starts.values())
+
+
+async def _resolve(
+    store: Store, org: OrganizationId, point: Point, wanted: list[bytes]
+) -> tuple[tuple[bytes, ...], str]:
+    if not wanted:
+        return (), point.restore_point.tree_id
+    names_, directory = await Browser(store, org, point).resolve(wanted)
+    return tuple(names_), directory.tree_id
+
+
+class _Search:
+    """One search through the names of some stores."""
+
+    def __init__(self, catalogues: Catalogues, org: OrganizationId, conditions: Conditions, show: _Show) -> None:
+        self._catalogues = catalogues
+        self._org = org
+        self._conditions = conditions
+        self._matcher = Matcher(conditions)
+        self._show = show
+
+    async def find(self, starts: Sequence[_Start], *, after: Sequence[bytes], count: int) -> list[_Row]:
+        """The first so many matches behind a path."""
+        groups: dict[tuple[bytes, ...], list[Group]] = {}
+        for store_id in dict.fromkeys(start.store_id for start in starts):
+            chosen = [(bit, start) for bit, start in enumerate(starts) if start.store_id == store_id]
+            trees = [start.tree_id for _, start in chosen]
+            catalogue, numbers = await self._catalogues.open(self._org, store_id, trees)
+            marks = await self._mark(store_id, catalogue, numbers)
+            ground = Ground(catalogue, marks, Unpacked(self._fetching(store_id)))
+            for (bit, start), number in zip(chosen, numbers, strict=True):
+                groups.setdefault(start.base, []).append(Group(1 << bit, ground, number))
+        return await asyncio.to_thread(lambda: list(islice(self._walk(groups, after), count)))
+
+    async def _mark(self, store_id: str, catalogue: Catalogue, roots: Sequence[int]) -> Marks:
+        """Where matches are below some roots; remembered for the next page of the answer."""
+        key = f"{catalogue.serial}/{sorted(set(roots))}/{self._conditions}"
+        found = self._catalogues.marks.get(key)
+        if found is None:
+            parts = [catalogue.parts[n] for n in await asyncio.to_thread(catalogue.reached, roots)]
+            found = Marks(bytearray(len(catalogue)))
+            for start in range(0, len(parts), SCANNED_AT_ONCE):
+                some = parts[start : start + SCANNED_AT_ONCE]
+                segments = await asyncio.gather(*(self._catalogues.segment(self._org, store_id, p) for p in some))
+                await asyncio.to_thread(self._scan, found, some, segments)
+            self._catalogues.marks.put(key, found, size_bytes=found.size_bytes)
+        return found
+
+    def _scan(self, marks: Marks, parts: Sequence[Part], segments: Sequence[Segment]) -> None:
+        for part, segment in zip(parts, segments, strict=True):
+            columns = read_columns(segment) if self._matcher.asks_columns else None
+            marks.take(part, scan(part, read_text(segment), columns, self._matcher))
+
+    def _fetching(self, store_id: str) -> Callable[[Part], Segment]:
+        loop = asyncio.get_running_loop()
+
+        def fetch(part: Part) -> Segment:
+            asked = asyncio.run_coroutine_threadsafe(self._catalogues.segment(self._org, store_id, part), loop)
+            return asked.result()
+
+        return fetch
+
+    def _walk(self, groups: dict[tuple[bytes, ...], list[Group]], after: Sequence[bytes]) -> Iterator[_Row]:
+        for base in sorted(groups):
+            for found in self._below(base, groups[base], after):
+                yield _Row(found.path, self._show(found))
+
+    def _below(self, base: tuple[bytes, ...], groups: list[Group], after: Sequence[bytes]) -> Iterable[Found]:
+        walk = Walk(self._matcher)
+        if tuple(after[: len(base)]) == base:
+            return walk.below(base, groups, after=after[len(base) :])
+        return walk.below(base, groups) if base > tuple(after) else ()

@@ -147,3 +147,12 @@ def test_pages_survive_their_way_as_json() -> None:
     read = DirectoriesListed.model_validate_json(event.model_dump_json(by_alias=True))
 
     assert [rows(p) for p in read.directories] == [rows(p) for p in made]
+
+
+def test_times_beyond_eight_bytes_and_contents_without_ids_do_not_stop_a_page() -> None:
+    late = {"mtime": "9999-12-31T23:59:59.999999999Z", "ctime": "0001-01-01T00:00:00Z"}
+    entries = [file("late", **late), file("odd", content=("no id",))]
+    (page,) = PageMaker().pages(Directory(ROOT, entries, Totals(2, 0, 0), {}))
+    late_row, odd_row = rows(page)
+    assert (late_row[3], late_row[14]) == ((1 << 63) - 1, 1 - (1 << 63))
+    assert isinstance(odd_row[13], bytes)

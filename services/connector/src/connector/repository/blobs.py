@@ -18,6 +18,8 @@ from connector.repository.storage import FileKind, RepositoryFiles, is_storage_n
 
 T = TypeVar("T")
 _SIZE_UNTOLD = -1
+_BLOB_BYTES_MOST = 128 << 20
+"""As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spool`."""
 
 
 class Wanted(NamedTuple):
@@ -146,6 +148,8 @@ class Blobs:
                 index = self._index
 
     def _read(self, pack: str, *, offset: int, length: int) -> bytes:
+        if length > _BLOB_BYTES_MOST:
+            raise Damaged(FileKind.PACK.word, pack, why="a blob in it is said to be larger than any is")
         return self._files.read_range(FileKind.PACK, pack, offset=offset, length=length)
 
     def _opened(self, blob_id: str, location: Location, sealed: bytes | memoryview) -> bytes:
@@ -163,8 +167,12 @@ class Blobs:
 
     def _expanded(self, content: bytes, length: int) -> bytes:
         """python-zstandard takes the memory that a frame asks for, whatever it is told to give at most."""
-        if zstandard.frame_content_size(content) not in (length, _SIZE_UNTOLD):
-            raise zstandard.ZstdError("another size than the index says")
+        told = zstandard.frame_content_size(content)
+        if told not in (length, _SIZE_UNTOLD) or length > _BLOB_BYTES_MOST:
+            raise zstandard.ZstdError("another size than the index says, or one that no blob has")
+        if told == _SIZE_UNTOLD:
+            with self._decompressor().stream_reader(content) as reader:
+                return reader.read(length + 1)
         return self._decompressor().decompress(content, max_output_size=length)
 
     def _decompressor(self) -> zstandard.ZstdDecompressor:

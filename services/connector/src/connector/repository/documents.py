@@ -12,7 +12,9 @@ from connector.repository.crypto import Box, NotAuthentic
 from connector.repository.errors import Damaged
 from connector.repository.storage import FileKind, RepositoryFiles
 
-EXPANDED_BYTES_MOST = 512 << 20
+UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What decoding raises for bytes that are not the document they should be."""
+EXPANDED_BYTES_MOST = 128 << 20
 _COMPRESSED = b"\x02"
 _PIECE_BYTES = 1 << 20
 
@@ -41,7 +43,7 @@ def open_document(sealed: bytes, kind: FileKind, name: str, *, box: Box, decoder
         return decoder.decode(b"".join(plaintext))
     except NotAuthentic:
         raise Damaged(kind.word, name, why="it was not sealed with the repository's key") from None
-    except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+    except (zstandard.ZstdError, *UNDECODABLE) as error:
         raise Damaged(kind.word, name, why="it does not hold the document it should") from error
 
 

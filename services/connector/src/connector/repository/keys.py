@@ -3,7 +3,7 @@
 import msgspec
 
 from connector.repository.crypto import Box, Keys, NotAuthentic, derive_keys
-from connector.repository.documents import read_checked
+from connector.repository.documents import UNDECODABLE, read_checked
 from connector.repository.errors import Damaged, WrongPassword
 from connector.repository.storage import FileKind, RepositoryFiles
 from connector.repository.structs import KeyFile, MasterKeys
@@ -36,7 +36,7 @@ def _master(files: RepositoryFiles, name: str, password: bytes) -> Keys:
         key = _key_file.decode(read_checked(files, FileKind.KEY, name))
         derived = derive_keys(password, salt=key.salt, n=key.N, r=key.r, p=key.p)
         master = _master_keys.decode(Box(derived).open(key.data))
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (*UNDECODABLE, ValueError) as error:
         raise Damaged(FileKind.KEY.word, name, why="it does not hold a key as it should") from error
     keys = Keys(master.encrypt, master.mac.k, master.mac.r)
     if [len(part) for part in keys] != [32, 16, 16]:

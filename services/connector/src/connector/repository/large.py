@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from connector.repository.documents import UNDECODABLE
 from connector.repository.errors import Damaged
 from connector.repository.index import Location
 from connector.repository.spooling import SpooledBlob
@@ -108,7 +109,7 @@ def _cut(text: bytes, decode: Callable[[bytes], list[Any]]) -> tuple[list[Any], 
         part = b"[" + text[:end] + b"]"
         try:
             return decode(part), part, text[begin:]
-        except msgspec.MsgspecError:
+        except UNDECODABLE:
             continue
     return None
 
@@ -125,7 +126,7 @@ def _rest(text: bytes, decode: Callable[[bytes], list[Any]], tree_id: str) -> It
     try:
         part = bytes(_raw.decode(_NODES + text).nodes)
         nodes = decode(part)
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise _damaged(tree_id) from error
     if nodes:
         yield nodes, part

@@ -11,6 +11,7 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{
 _SIMPLE = {"a": b"\a", "b": b"\b", "f": b"\f", "n": b"\n", "r": b"\r", "t": b"\t", "v": b"\v", "\\": b"\\", '"': b'"'}
 _MINUTE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):([0-5]\d):\Z", re.ASCII)
 _ZONE = re.compile(r"([+-])(\d\d):(\d\d)\Z", re.ASCII)
+_SECONDS = {f"{second:02}": second for second in range(61)}
 _DAYS_BEFORE_1970 = 719_468
 
 _TYPE_BITS = {
@@ -66,9 +67,13 @@ def time_ns(text: str) -> int:
     """
     fraction, zone = (text[20:-1], "Z") if text[-1:] == "Z" else (text[20:-6], text[-6:])
     try:
-        seconds = _minute(text[:17]) + int(text[17:19]) - _zone_offset(zone)
-        return seconds * 1_000_000_000 + (int(f"{fraction:0<9}") if fraction else 0)
-    except ValueError:
+        seconds = _minute(text[:17]) + _SECONDS[text[17:19]] - _zone_offset(zone)
+        if not fraction:
+            return seconds * 1_000_000_000
+        if text[19] != "." or len(fraction) > 9 or not fraction.isdecimal():
+            raise ValueError
+        return seconds * 1_000_000_000 + int(f"{fraction:0<9}")
+    except (ValueError, KeyError):
         raise Damaged("time", repr(text), why="it is not written as RFC 3339 has it") from None
 
 

@@ -15,7 +15,7 @@ from chassis.caches import ByteBoundedCache
 from connector.repository import content, descent, sequence, walk
 from connector.repository.blobs import Blobs
 from connector.repository.crypto import Box
-from connector.repository.documents import open_document, read_document
+from connector.repository.documents import UNDECODABLE, open_document, read_document
 from connector.repository.errors import (
     Damaged,
     FileMissing,
@@ -166,7 +166,7 @@ class Repository:
             data = self._blobs.load(tree_id, keep=False)
             try:
                 nodes = _tree.decode(data).nodes or []
-            except msgspec.MsgspecError as error:
+            except UNDECODABLE as error:
                 raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
             self._trees.put(tree_id, nodes, size_bytes=_DECODED_RATIO * len(data))
         return nodes
@@ -253,6 +253,8 @@ class Repository:
             found = read_document(self._files, FileKind.SNAPSHOT, name, box=self._box, decoder=_snapshot)
         except FileMissing:
             return None
+        if not is_storage_name(found.tree):
+            raise Damaged(FileKind.SNAPSHOT.word, name, why="what it calls its tree is none")
         return msgspec.structs.replace(found, id=name)
 
 

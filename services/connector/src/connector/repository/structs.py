@@ -5,9 +5,14 @@ they are asked for, so that listing a large directory pays only for what is used
 where the text is malformed.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from connector.repository.notation import posix_mode, time_ns, unquote
+
+Natural = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+"""What counts something, and fits into eight bytes wherever it is written next."""
 
 
 class Config(msgspec.Struct, frozen=True):
@@ -48,18 +53,18 @@ class Summary(msgspec.Struct, frozen=True):
 
     backup_start: str = ""
     backup_end: str = ""
-    files_new: int = 0
-    files_changed: int = 0
-    files_unmodified: int = 0
-    dirs_new: int = 0
-    dirs_changed: int = 0
-    dirs_unmodified: int = 0
-    data_blobs: int = 0
-    tree_blobs: int = 0
-    data_added: int = 0
-    data_added_packed: int = 0
-    total_files_processed: int = 0
-    total_bytes_processed: int = 0
+    files_new: Natural = 0
+    files_changed: Natural = 0
+    files_unmodified: Natural = 0
+    dirs_new: Natural = 0
+    dirs_changed: Natural = 0
+    dirs_unmodified: Natural = 0
+    data_blobs: Natural = 0
+    tree_blobs: Natural = 0
+    data_added: Natural = 0
+    data_added_packed: Natural = 0
+    total_files_processed: Natural = 0
+    total_bytes_processed: Natural = 0
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -71,8 +76,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     paths: tuple[str, ...] = ()
     hostname: str = ""
     username: str = ""
-    uid: int = 0
-    gid: int = 0
+    uid: Natural = 0
+    gid: Natural = 0
     excludes: tuple[str, ...] = ()
     tags: tuple[str, ...] | None = ()
     parent: str | None = None
@@ -113,7 +118,7 @@ class Child(Name, frozen=True, gc=False):
     """What a directory's totals need to know of a node."""
 
     type: str
-    size: int = 0
+    size: Natural = 0
     subtree: str | None = None
 
 
@@ -121,17 +126,17 @@ class Entry(Name, frozen=True, gc=False):
     """What a listing tells of a node: `content` holds the ids of a file's blobs in order, `subtree` that of a tree."""
 
     type: str
-    mode: int = 0
+    mode: Natural = 0
     mtime: str = "1970-01-01T00:00:00Z"
-    size: int = 0
+    size: Natural = 0
     subtree: str | None = None
     linktarget: str = ""
     linktarget_raw: bytes | None = None
-    uid: int = 0
-    gid: int = 0
+    uid: Natural = 0
+    gid: Natural = 0
     user: str = ""
     group: str = ""
-    links: int = 0
+    links: Natural = 0
     atime: str = ""
     ctime: str = ""
     content: tuple[str, ...] | None = None

@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeAlias
 import msgspec
 
 from connector.repository.blobs import Blobs, Wanted, binary_id, runs
+from connector.repository.documents import UNDECODABLE
 from connector.repository.errors import Damaged
 from connector.repository.large import LargeTree, is_large
 from connector.repository.ledger import Ledger, Totals
@@ -248,7 +249,7 @@ def _load(blobs: Blobs, chunk: list[Wanted], pool: Executor) -> list[tuple[Wante
 def _entries(tree_id: str, content: bytes) -> list[Entry]:
     try:
         return _listing.decode(content).nodes or []
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
 
 

@@ -5,6 +5,7 @@ The form of an entry is that of `contracts.restore_index.DirectoryPage`.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -25,6 +26,7 @@ Row = tuple[
 PAGE_BYTES_MAX = 500_000
 ATTRIBUTE_BYTES_MAX = 1024
 _CONTENT_BYTES = 8
+_NANOSECONDS_MOST = (1 << 63) - 1
 _ROWS_BYTES_MAX = 640_000
 """Of a page of a large directory, before it is compressed: Kafka takes it even if it does not become smaller."""
 _ROW_BYTES_MOST = 120
@@ -144,7 +146,7 @@ def _row(entry: Entry, below: Mapping[str, Below]) -> Row:
         subtree = bytes.fromhex(entry.subtree) if entry.subtree else None
     elif entry.type == "symlink":
         target = entry.link_target
-    mtime_ns = entry.mtime_ns
+    mtime_ns = _in_range(entry.mtime_ns)
     owner = (entry.uid, entry.gid, entry.links, entry.user, entry.group)
     times = (_since(mtime_ns, entry.ctime_ns), _since(mtime_ns, entry.atime_ns))
     return (
@@ -154,7 +156,12 @@ def _row(entry: Entry, below: Mapping[str, Below]) -> Row:
 
 
 def _since(mtime_ns: int, moment_ns: int | None) -> int | None:
-    return None if moment_ns is None else moment_ns - mtime_ns
+    return None if moment_ns is None else _in_range(moment_ns - mtime_ns)
+
+
+def _in_range(nanoseconds: int) -> int:
+    """What fits into eight bytes: there are file systems with times after 2262."""
+    return max(-_NANOSECONDS_MOST, min(nanoseconds, _NANOSECONDS_MOST))
 
 
 def _digest(content: tuple[str, ...] | None) -> bytes | None:
@@ -162,7 +169,8 @@ def _digest(content: tuple[str, ...] | None) -> bytes | None:
     if not content:
         return None
     if len(content) == 1:
-        return bytes.fromhex(content[0][: 2 * _CONTENT_BYTES])
+        with suppress(ValueError):  # not an id: reading the file will say so
+            return bytes.fromhex(content[0][: 2 * _CONTENT_BYTES])
     return hashlib.sha256("".join(content).encode()).digest()[:_CONTENT_BYTES]
 
 

@@ -10,6 +10,8 @@ from connector.domain import keepable, origin_of
 from connector.engine.port import FoundSnapshot
 from connector.repository import Snapshot, Summary
 
+_EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
+
 
 def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId) -> RestorePoint:
     """The restore point that a snapshot is."""
@@ -19,7 +21,7 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
         snapshot_id=SnapshotId(snapshot.id),
         store_id=store_id,
         tree_id=TreeId(snapshot.tree),
-        time=datetime.fromtimestamp(snapshot.time_ns / 1e9, UTC),
+        time=_moment(snapshot.time_ns),
         source_id=AppId(origin.source_id) if origin.source_id else None,
         job_id=JobId(origin.job_id) if origin.job_id else None,
         hostname=keepable(snapshot.hostname),
@@ -30,6 +32,11 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
         files=summary.total_files_processed if summary else None,
         bytes=summary.total_bytes_processed if summary else None,
     )
+
+
+def _moment(nanoseconds: int) -> datetime:
+    """The nearest moment that can be kept: a snapshot may say that it is of the year 0, or of 9999."""
+    return datetime.fromtimestamp(max(_EARLIEST_SECONDS, min(nanoseconds / 1e9, _LATEST_SECONDS)), UTC)
 
 
 def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:

@@ -13,7 +13,7 @@ import zstandard
 from cryptography.exceptions import InvalidSignature
 
 from connector.repository.crypto import MAC_SIZE, NONCE_SIZE, OVERHEAD, Box, NotAuthentic
-from connector.repository.documents import expanded, read_checked
+from connector.repository.documents import UNDECODABLE, expanded, read_checked
 from connector.repository.errors import Damaged
 from connector.repository.index.building import scratch_file
 from connector.repository.index.splitting import split_packs
@@ -65,7 +65,7 @@ def _reader(
                     yield from _batches(_opened(aside, stored.size, box))
         except NotAuthentic:
             raise _damaged(stored, "it was not sealed with the repository's key") from None
-        except (zstandard.ZstdError, msgspec.MsgspecError, ValueError) as error:
+        except (zstandard.ZstdError, *UNDECODABLE, ValueError) as error:
             raise _damaged(stored, "it does not hold the document it should") from error
 
     return read

@@ -23,6 +23,7 @@ class _Nodes:
     """Makes up nodes that look like those of a file system."""
 
     def __init__(self, writer: RepositoryWriter) -> None:
+        self._writer = writer
         self._chance = random.Random(5)
         self._contents = [(writer.data(bytes([n]) * (n + 1)), n + 1) for n in range(_CONTENTS)]
         self._inode = 1_000_000
@@ -35,6 +36,17 @@ class _Nodes:
     def directory(self, number: int, subtree: str) -> str:
         return _DIR.format(name=f"area-{number:08}", subtree=subtree, **self._facts())
 
+    def flat(self, entries: int) -> str:
+        """A directory with so many files."""
+        return self._writer.tree(self.file(number) for number in range(entries))
+
+    def deep(self, directories: int) -> str:
+        """So many directories of ten entries each, up to two of them directories."""
+        below = directories - 1
+        shares = [share for share in (below // 2, below - below // 2) if share]
+        children = [self.directory(number, self.deep(share)) for number, share in enumerate(shares)]
+        return self._writer.tree([*children, *(self.file(number) for number in range(10 - len(children)))])
+
     def _facts(self) -> dict[str, object]:
         self._inode += 1
         drawn = self._chance.getrandbits(60)
@@ -46,18 +58,18 @@ class _Nodes:
 def write_flat(root: Path, password: str, *, entries: int) -> str:
     """A repository with one snapshot: files in one directory. Its id."""
     with RepositoryWriter(root, password) as writer:
-        nodes = _Nodes(writer)
-        return writer.snapshot(writer.tree(nodes.file(number) for number in range(entries)))
+        return writer.snapshot(_Nodes(writer).flat(entries))
 
 
 def write_deep(root: Path, password: str, *, entries: int) -> str:
     """A repository with one snapshot: ten entries a directory, up to two of them directories. Its id."""
     with RepositoryWriter(root, password) as writer:
+        return writer.snapshot(_Nodes(writer).deep(max(1, entries // 10)))
+
+
+def write_both(root: Path, password: str, *, entries: int) -> str:
+    """A repository with one snapshot: one half of the entries in one directory, the other in deep trees. Its id."""
+    with RepositoryWriter(root, password) as writer:
         nodes = _Nodes(writer)
-
-        def tree(directories: int) -> str:
-            first, second = (directories - 1) // 2, (directories - 1) - (directories - 1) // 2
-            below = [nodes.directory(number, tree(share)) for number, share in enumerate((first, second)) if share]
-            return writer.tree([*below, *(nodes.file(number) for number in range(10 - len(below)))])
-
-        return writer.snapshot(tree(max(1, entries // 10)))
+        halves = nodes.deep(entries // 20), nodes.flat(entries // 2)
+        return writer.snapshot(writer.tree(nodes.directory(n, half) for n, half in enumerate(halves)))

@@ -54,6 +54,7 @@ class Ground:
     restic: Path
     asker: Asker
     index_port: int
+    index_process: Running
     master_key: Path
     _apps: dict[str, App] = field(default_factory=dict)
 
@@ -194,18 +195,22 @@ async def open_ground(corner: Corner, folder: Path, restic: Path) -> AsyncIterat
     port = free_port()
     heard = (topics.CONNECTOR_EVENTS, topics.LISTINGS, topics.RESTORE_INDEX_EVENTS)
     with ExitStack() as stack:
-        index = stack.enter_context(
-            running_module(
-                "restore_index", "serve", environment=corner.variables(http_port=port), log=folder / "index.log"
-            )
-        )
-        index.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
+        index = stack.enter_context(running_index(corner, folder, port))
         async with open_wire(corner.settings()) as wire:
             await wire.ensure(topics.ASSIGNMENT_EVENTS, topics.CONNECTOR_COMMANDS, topics.tasks())
             async with open_asker(wire, *heard) as asker:
                 await ready(index)
                 key = write_key_file(folder / "master.key")
-                yield Ground(corner, folder, restic, asker, port, key)
+                yield Ground(corner, folder, restic, asker, port, index, key)
+
+
+@contextmanager
+def running_index(corner: Corner, folder: Path, port: int) -> Iterator[Running]:
+    """A restore index in a process of its own; wait for `ready` before relying on it."""
+    variables = corner.variables(http_port=port, session_timeout_seconds=6)
+    with running_module("restore_index", "serve", environment=variables, log=folder / "index.log") as running:
+        running.url = f"http://127.0.0.1:{port}"  # type: ignore[attr-defined]
+        yield running
 
 
 def write_tree(root: Path, contents: dict[str, bytes]) -> Path:

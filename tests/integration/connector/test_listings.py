@@ -1,0 +1,74 @@
+"""A worker and the restore index killed while a large restore point is listed: all of it arrives, nothing twice."""
+
+import random
+from collections import Counter
+
+import pytest
+from contracts.assignment import App
+from contracts.restore_index import DirectoriesListed, RestorePointBrowsable
+
+from tests.integration.connector.ground import PASSPHRASE, Ground, initialize, ready, running_index
+from tests.support.kafka import header, to_envelope
+from tests.support.synthetic import write_both
+from tests.support.waiting import eventually_async
+
+ENTRIES = 60_000
+MESSAGES = 6
+"""At least so many are needed for all of it."""
+
+
+def messages(ground: Ground) -> int:
+    """How many messages with directories were heard."""
+    return sum(header(record, "ce_type") == DirectoriesListed.TYPE for record in ground.asker.ear.heard)
+
+
+async def heard(ground: Ground, count: int) -> None:
+    """Wait for so many messages with directories."""
+    await ground.asker.ear.until(lambda _: messages(ground) >= count, 60)
+
+
+async def taken_in(ground: Ground, store: App) -> None:
+    """Wait until the index has all that was sent."""
+    last = [r for r in ground.asker.ear.heard if header(r, "ce_type") == DirectoriesListed.TYPE][-1]
+    told = to_envelope(last).data
+    assert isinstance(told, DirectoriesListed)
+    page = told.directories[-1]
+    question = {"store_id": store.id, "tree_id": page.tree_id, "pages": page.pages, "first": page.page}
+
+    async def arrived() -> bool:
+        async with ground.index as http:
+            answer = await http.post("/internal/directories/arrived", json=question)
+        return bool(answer.json()["arrived"] > page.page)
+
+    await eventually_async(arrived, 30)
+
+
+@pytest.mark.parametrize("seed", [4])
+async def test_a_listing_survives_kills_of_either_side(fresh_ground: Ground, seed: int) -> None:
+    ground, chance = fresh_ground, random.Random(seed)
+    root = ground.files("stores") / "made-up"
+    snapshot = write_both(root, PASSPHRASE, entries=ENTRIES)
+    store = await ground.assign("store", root)
+    first, second = sorted(chance.sample(range(1, MESSAGES), 2))
+
+    with ground.worker("first") as worker:
+        await ready(worker)
+        await ground.asker.wire.publish(initialize(store))
+        await heard(ground, first)
+        worker.kill()
+    await taken_in(ground, store)
+    with ground.worker("second"):
+        await heard(ground, second)
+        ground.index_process.kill()
+        with running_index(ground.corner, ground.folder, ground.index_port) as index:
+            await ready(index)
+            browsable = await ground.asker.ear.message(RestorePointBrowsable, deadline_seconds=60)
+            point = (await ground.index.get(f"/internal/restore-points/{snapshot}")).json()
+
+    assert point["browsable"]
+    assert point["totals"] == browsable.data.totals.model_dump()
+    assert browsable.data.totals.files + browsable.data.totals.directories == ENTRIES + 2
+    sent = [p for e in ground.asker.heard(DirectoriesListed) for p in e.data.directories]
+    twice = [place for place, times in Counter((page.tree_id, page.page) for page in sent).items() if times > 1]
+    assert twice == []
+    assert sum(page.count for page in sent) == ENTRIES + 2

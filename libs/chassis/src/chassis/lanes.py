@@ -22,6 +22,8 @@ Pause: TypeAlias = Callable[[float], Awaitable[None]]
 BACKLOG_PER_LANE = 16
 PAUSE_AFTER_BUG_SECONDS = 1.0
 PAUSE_AFTER_FAILED_COMMIT_SECONDS = 0.5
+COMMIT_AFTER_SECONDS = 0.05
+"""A commit costs Kafka as much as a message: one is made for all that is finished within this time."""
 
 
 class Handle(Protocol):
@@ -67,6 +69,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         self._tasks: set[asyncio.Task[None]] = set()
         self._partitions: dict[TopicPartition, _Partition] = {}
         self._finished = asyncio.Event()
+        self._held_up = asyncio.Event()
         self._consumer: Any = None
         self._committing: asyncio.Task[None] | None = None
         self._closed = self._stopped = False
@@ -87,6 +90,7 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         if partition.is_far_ahead:
             partition.paused = True
             consumer.pause(place)
+            self._held_up.set()
         key = record.key if record.key is not None else place
         task = asyncio.create_task(self._run(record, partition, after=self._tails.get(key)))
         self._tails[key] = task
@@ -154,6 +158,9 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _commit_forever(self) -> None:
         while True:
             await self._finished.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._held_up.wait(), COMMIT_AFTER_SECONDS)
+            self._held_up.clear()
             self._finished.clear()
             if not await self._commit():
                 await asyncio.sleep(PAUSE_AFTER_FAILED_COMMIT_SECONDS)

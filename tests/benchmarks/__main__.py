@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import backups, contention, downloads, memory, platform, reader, restore_points
+from tests.benchmarks import archives, backups, contention, downloads, memory, platform, reader, restore_points
 from tests.benchmarks.ground import Ground, open_ground
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
@@ -41,6 +41,7 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "first_byte": lambda: restore_points.first_byte(big()),
         "range_read": lambda: downloads.range_read(large()),
         "download_throughput": lambda: downloads.download_throughput(large()),
+        "archive_throughput": lambda: archives.archive_throughput(archives.Folder(ground)),
         "index_incremental": lambda: restore_points.index_incremental(big()),
         "index_growth": lambda: restore_points.index_growth(ground),
         "reader_index": lambda: reader.reader_index(ground),

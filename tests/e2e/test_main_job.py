@@ -1,10 +1,13 @@
 """The first story, from the user's side: a directory and a bucket backed up, opened, and a file taken out."""
 
+import io
 import os
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from cairn_local.api import Api, ApiProblem
 
@@ -135,6 +138,9 @@ def test_bucket_is_backed_up_into_a_bucket(api: Api, inventory: str, s3: S3Serve
     [point] = api.snapshots(store)
     assert [e["path"] for e in api.files(point["snapshot_id"], "/year/2026")] == ["/year/2026/report.bin"]
     assert api.content(point["snapshot_id"], "/year/2026/report.bin").content == content
+    link = api.post(f"/snapshots/{point['snapshot_id']}/links", {"paths": ["/year"]})["url"]
+    with zipfile.ZipFile(io.BytesIO(httpx.get(link, trust_env=False).content)) as zipped:
+        assert zipped.read("year/2026/report.bin") == content
 
 
 def test_unchanged_source_gives_a_second_restore_point_with_the_same_files(

@@ -103,7 +103,7 @@ async def open_archive(
         def begin() -> Archive:
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
             selection = choose(opened.repository, point, paths)
-            pieces = _joined(_pieces(opened.repository, selection, form))
+            pieces = _joined(archive_pieces(opened.repository, selection, form))
             return Archive(pieces, next(pieces, b""), name=archive_name(selection, point.snapshot_id), form=form)
 
         archive = await stores.in_thread(begin)
@@ -126,7 +126,8 @@ async def is_one_file(
     raise AssertionError("not reached")
 
 
-def _pieces(repository: Repository, selection: Sequence[Chosen], form: Format) -> Generator[bytes, None, None]:
+def archive_pieces(repository: Repository, selection: Sequence[Chosen], form: Format) -> Generator[bytes, None, None]:
+    """An archive of a selection, in pieces of any size."""
     writer, left_out = _WRITERS[form], Counter[str]()
     with (
         closing(_below(repository, tops_of(selection), types=writer.types, left_out=left_out)) as found,

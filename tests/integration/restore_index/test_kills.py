@@ -10,6 +10,7 @@ from tests.support.kafka import open_wire
 from tests.support.processes import running_module
 from tests.support.waiting import eventually_async
 from tests.unit.restore_index.builder import ORG, Tree, a_point, new_store
+from tests.unit.restore_index.naive import entries
 
 TREE = Tree(
     {
@@ -21,8 +22,10 @@ TREE = Tree(
 
 async def test_a_listing_survives_an_index_that_is_killed_again_and_again(fresh_corner: Corner, tmp_path: Path) -> None:
     from chassis.foundation import open_foundation
+    from restore_index.domain.search.conditions import read_conditions
     from restore_index.settings import Settings
     from restore_index.store import open_store
+    from restore_index.usecases.searching import Question, search_point
 
     settings = fresh_corner.settings(Settings)
     environment = fresh_corner.variables(session_timeout_seconds=6)
@@ -52,3 +55,8 @@ async def test_a_listing_survives_an_index_that_is_killed_again_and_again(fresh_
                 opened = await ear.message(RestorePointBrowsable, deadline_seconds=30)
     assert opened.data.totals == TREE.totals
     assert await known() == len(ids)
+    async with open_foundation(settings, "restore-index") as foundation:
+        asked = Question(read_conditions(q=b"-19"), b"/", 10_000, None)
+        found = await search_point(await open_store(foundation, settings), ORG, point.snapshot_id, asked)
+    named = [path for path, _ in entries(TREE.root) if b"-19" in path[-1]]
+    assert [item["path"].encode() for item in found.items] == [b"/" + b"/".join(path) for path in named]

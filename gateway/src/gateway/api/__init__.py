@@ -20,6 +20,7 @@ from gateway.api import (
     organizations,
     resources,
     scheduling,
+    search,
     snapshots,
 )
 from gateway.api.docs_page import POLICY, render
@@ -38,6 +39,7 @@ _AREAS = (
     connectors,
     snapshots,
     files,
+    search,
     downloads,
     audit,
     scheduling,

@@ -165,6 +165,10 @@ class Owners:
             raise NotFound("snapshot_not_found", "There is no such restore point.")
         return list(found)
 
+    async def in_all_restore_points(self, who: Visitor, question: str) -> bytes:
+        """What the index tells of all restore points, as JSON; see `in_restore_point`."""
+        return await self.restore_index.get_raw(f"/internal/{question}", who.caller())
+
     async def in_restore_point(self, who: Visitor, snapshot_id: str, question: str) -> bytes:
         """What the index tells of a restore point, as JSON; `question` is the rest of an address, quoted already."""
         path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}/{question}"

@@ -1,6 +1,6 @@
 """Restore points and their directories, as the index knows them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote_from_bytes, urlencode
 
@@ -27,6 +27,18 @@ class Snapshots:
     async def entry(self, who: Visitor, snapshot_id: str, path: bytes) -> bytes:
         """What is known of one file or directory, as JSON."""
         return await self.owners.in_restore_point(who, snapshot_id, f"entry?{_path(path)}")
+
+    async def search_in(self, who: Visitor, snapshot_id: str, asked: Sequence[tuple[str, bytes]]) -> bytes:
+        """What a search in one restore point finds, as JSON."""
+        return await self.owners.in_restore_point(who, snapshot_id, f"search?{urlencode(asked)}")
+
+    async def search(
+        self, who: Visitor, asked: Sequence[tuple[str, bytes]], *, source_id: str | None, store_id: str | None
+    ) -> bytes:
+        """What a search across restore points finds, as JSON. Raises `NotFound` when there is no such connector."""
+        ids = {"source_id": source_id, "store_id": store_id}
+        apps = [(name, (await self.owners.app(who, app_id)).id) for name, app_id in ids.items() if app_id is not None]
+        return await self.owners.in_all_restore_points(who, f"search?{urlencode([*asked, *apps])}")
 
 
 def _path(path: bytes) -> str:

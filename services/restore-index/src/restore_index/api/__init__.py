@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from restore_index.api.directories import directories_router
 from restore_index.api.files import files_router
 from restore_index.api.points import points_router
+from restore_index.api.search import point_search_router, search_router
 from restore_index.store import Store
 
 POINTS = "/internal/restore-points"
@@ -19,5 +20,7 @@ def build_api(store: Store, tokens: Tokens, *, checks: Mapping[str, Check]) -> F
     app = build_internal_api("Cairn restore index", checks=checks)
     app.include_router(points_router(store, tokens), prefix=POINTS)
     app.include_router(files_router(store, tokens), prefix=POINTS)
+    app.include_router(point_search_router(store, tokens), prefix=POINTS)
+    app.include_router(search_router(store, tokens), prefix="/internal/search")
     app.include_router(directories_router(store, tokens), prefix="/internal/directories")
     return app

@@ -37,7 +37,7 @@ class DamagedNames(Conflict):
     """A segment cannot be read."""
 
     def __init__(self) -> None:
-        detail = "Names of this store are damaged in the index: have the index of the store rebuilt."
+        detail = "Names of this store are damaged in the index: refresh the store with `rebuild` set."
         super().__init__("names_damaged", detail)
 
 

@@ -139,5 +139,5 @@ def _key(org: OrganizationId, store_id: str, number: int) -> str:
 
 
 def _missing(store_id: str) -> Conflict:
-    detail = f"Names of store {store_id} are missing in the index: have the index of the store rebuilt."
+    detail = f"Names of store {store_id} are missing in the index: refresh the store with `rebuild` set."
     return Conflict("names_missing", detail)

@@ -1,9 +1,9 @@
 """The names of a store, as searches read them: segments `<store>/<number>`, numbered without gaps.
 
-A segment is written before the directories it is of (see `store.directories`): whatever is known can be found. One that
-was written twice, or whose directories never became known, is harmless: readers take the first of equal pages. Segments
-are never deleted; one that nothing of is needed any more is replaced by an empty one, so that the numbers stay without
-gaps.
+A segment is written before the directories it is of (see `store.directories`), so whoever removes both removes the
+directories first: whatever is known can be found. A segment that was written twice, or whose directories never became
+known, is harmless. Segments are never deleted; one that nothing of is needed any more is replaced by an empty one, so
+that the numbers stay without gaps.
 """
 
 import asyncio

@@ -1,0 +1,55 @@
+"""What a search finds."""
+
+from pydantic import Field
+
+from gateway.api.views.base import Stamp, View, example
+from gateway.api.views.files import FileView
+
+_LETTER = {
+    "name": "letter.txt",
+    "path": "/documents/letter.txt",
+    "type": "file",
+    "size": 13000,
+    "mtime": "2026-11-22T17:00:00.000Z",
+    "mode": 420,
+}
+_SEEN = {
+    "snapshot_id": "5f" * 32,
+    "creation_time": "2026-11-23T08:00:00.120Z",
+    "store_id": "0198b1c2-0000-7000-8000-00000000000c",
+    "source_id": "0198b1c2-0000-7000-8000-00000000000b",
+}
+
+
+class HitsView(View):
+    """A page of what was found in one restore point."""
+
+    model_config = example(items=[_LETTER], next_cursor=None)
+
+    items: list[FileView]
+    next_cursor: str | None
+
+
+class SeenView(View):
+    """A restore point in which something was found."""
+
+    snapshot_id: str
+    creation_time: Stamp
+    store_id: str
+    source_id: str | None
+
+
+class SeenFileView(FileView):
+    """A path in which something was found, as the newest of its restore points has it."""
+
+    restore_points: list[SeenView] = Field(description="Those in which it was found, newest first, 20 at most")
+    restore_points_total: int = Field(description="In how many it was found")
+
+
+class SeenHitsView(View):
+    """A page of what was found across restore points."""
+
+    model_config = example(items=[{**_LETTER, "restore_points": [_SEEN], "restore_points_total": 1}], next_cursor=None)
+
+    items: list[SeenFileView]
+    next_cursor: str | None

@@ -1,0 +1,79 @@
+"""Finding files."""
+
+from datetime import datetime
+from typing import Annotated
+
+from chassis.queries import bytes_parameter, bytes_parameters
+from chassis.tokens import Caller, Tokens
+from chassis.web import caller_reader
+from contracts.values import AppId, SnapshotId
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from restore_index.api.answers import json_response, read_path
+from restore_index.api.files import FILES_LIMIT_MOST, Limit
+from restore_index.domain.search.conditions import read_conditions
+from restore_index.store import Store
+from restore_index.usecases import searching
+from restore_index.usecases.searching import Question
+
+Size = Annotated[int | None, Query(ge=0)]
+
+
+def read_question(
+    request: Request,
+    min_size: Size = None,
+    max_size: Size = None,
+    modified_after: datetime | None = None,
+    modified_before: datetime | None = None,
+    type: Annotated[tuple[str, ...], Query()] = (),
+    limit: Limit = 100,
+    cursor: str | None = None,
+) -> Question:
+    """What is asked for. Names are bytes: `q`, `glob`, `ext` and `path` are read as such."""
+    query = request.scope["query_string"]
+    conditions = read_conditions(
+        q=bytes_parameter(query, "q"),
+        glob=bytes_parameter(query, "glob"),
+        ext=bytes_parameters(query, "ext"),
+        types=type,
+        min_size=min_size,
+        max_size=max_size,
+        modified_after=modified_after,
+        modified_before=modified_before,
+    )
+    return Question(conditions, read_path(query), min(limit, FILES_LIMIT_MOST), cursor)
+
+
+Asked = Annotated[Question, Depends(read_question)]
+
+
+def point_search_router(store: Store, tokens: Tokens) -> APIRouter:
+    """Searching in one restore point."""
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("/{snapshot_id}/search")
+    async def search_point(
+        snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read)], question: Asked
+    ) -> Response:
+        hits = await searching.search_point(store, caller.organization_id, snapshot_id, question)
+        return json_response(hits._asdict())
+
+    return routes
+
+
+def search_router(store: Store, tokens: Tokens) -> APIRouter:
+    """Searching across restore points."""
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("")
+    async def search_points(
+        caller: Annotated[Caller, Depends(read)],
+        question: Asked,
+        store_id: AppId | None = None,
+        source_id: AppId | None = None,
+    ) -> Response:
+        org = caller.organization_id
+        hits = await searching.search_points(store, org, question, store_id=store_id, source_id=source_id)
+        return json_response(hits._asdict())
+
+    return routes

@@ -1,62 +1,94 @@
-"""Archives of real repositories, unpacked by the programs that people have, are what the source was."""
+"""Stores whose packs lie in an archive: opened and listed at once, read once their packs are thawed."""
 
 import os
-import stat
-import subprocess
-import zipfile
-from pathlib import Path
-from types import SimpleNamespace
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
-from connector.repository import Repository
-from connector.usecases.archives.choosing import choose
-from connector.usecases.archives.opening import Format, archive_pieces
+import boto3  # type: ignore[import-untyped]
+import pytest
+from cairn_local.provision.toolbox import EngineTools
+from connector.repository import ObjectFiles, Repository
+from connector.repository.errors import ThawRequired
+from connector.repository.signed_ranges import SignedRanges
 
-from tests.integration.repository.conftest import Sample
-from tests.integration.repository.sources import paths_below
+from tests.integration.repository.restic_cli import PASSWORD, Restic
+from tests.integration.repository.servers import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, moto_s3
 
-
-def archive(repository: Repository, sample: Sample, form: Format, place: Path) -> Path:
-    """The whole restore point in a file."""
-    point = SimpleNamespace(tree_id=repository.snapshot(sample.snapshot).tree, paths=())
-    selection = choose(repository, point, [b"/"])  # type: ignore[arg-type]
-    with (place / f"all.{form}").open("wb") as file:
-        file.writelines(archive_pieces(repository, selection, form))
-    return place / f"all.{form}"
+CONTENT = os.urandom(100_000)
 
 
-def facts(path: Path) -> tuple[object, ...]:
-    told = path.lstat()
-    if stat.S_ISLNK(told.st_mode):
-        return told.st_mode, told.st_mtime_ns, os.fsencode(path.readlink())
-    content = path.read_bytes() if stat.S_ISREG(told.st_mode) else b""
-    return told.st_mode, told.st_uid, told.st_gid, told.st_mtime_ns, content
+@dataclass
+class Bucket:
+    """A repository in a bucket, with one file in one snapshot."""
+
+    server: S3Server
+    snapshot: str
+    prefix: str = "deep/repository"
+
+    @property
+    def client(self) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=self.server.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=ACCESS_KEY,
+            aws_secret_access_key=SECRET_KEY,
+        )
+
+    def packs(self) -> list[str]:
+        found = self.client.list_objects_v2(Bucket=BUCKET, Prefix=f"{self.prefix}/data/")["Contents"]
+        return [each["Key"] for each in found]
+
+    def archive(self, storage_class: str) -> None:
+        for key in self.packs():
+            itself = {"Bucket": BUCKET, "Key": key}
+            self.client.copy_object(**itself, CopySource=itself, StorageClass=storage_class)
+
+    def thaw(self) -> None:
+        for key in self.packs():
+            self.client.restore_object(Bucket=BUCKET, Key=key, RestoreRequest={"Days": 1})
+
+    def files(self, *, signed: bool = False) -> ObjectFiles:
+        files = ObjectFiles(self.server.store(), self.prefix)
+        if signed:
+            files._signed = SignedRanges(self.server.store())
+        return files
 
 
-def test_gnu_tar_unpacks_all_that_was_there(sample: Sample, repository: Repository, tmp_path: Path) -> None:
-    packed, place = archive(repository, sample, "tar.zst", tmp_path), tmp_path / "out"
-    place.mkdir()
+@pytest.fixture(scope="module")
+def bucket(engine: EngineTools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bucket]:
+    source = tmp_path_factory.mktemp("archived")
+    (source / "file").write_bytes(CONTENT)
+    with moto_s3() as server:
+        restic = Restic(engine.restic, *server.restic(Bucket.prefix))
+        restic.init()
+        yield Bucket(server, restic.backup(source))
 
-    subprocess.run(["tar", "--zstd", "-xpf", packed, "-C", place], check=True, stderr=subprocess.DEVNULL)
 
-    assert sorted(paths_below(place)) == sorted(paths_below(sample.source))
-    for path in map(os.fsdecode, paths_below(sample.source)):
-        assert facts(place / path[1:]) == facts(sample.source / path[1:]), path
+def read(repository: Repository, snapshot: str) -> bytes:
+    return b"".join(repository.read(repository.resolve(repository.snapshot(snapshot).tree, b"/file")))
 
 
-def test_zip_has_no_fault_and_holds_all_but_the_pipe(sample: Sample, repository: Repository, tmp_path: Path) -> None:
-    packed = archive(repository, sample, "zip", tmp_path)
-    tested = subprocess.run(["unzip", "-tqq", packed], capture_output=True, check=True)
-    assert b"warning" not in tested.stdout + tested.stderr
-    with zipfile.ZipFile(packed) as zipped:
-        found = {i.orig_filename.encode("utf-8" if i.flag_bits & 0x800 else "cp437"): i for i in zipped.infolist()}
-        assert zipped.testzip() is None
-        expected = {p[1:] for p in paths_below(sample.source)} - {b"kinds/fifo"}
-        assert {name.rstrip(b"/") for name in found} == expected
-        for name, entry in found.items():
-            path = sample.source / os.fsdecode(name)
-            told = path.lstat()
-            assert entry.external_attr >> 16 == told.st_mode
-            if stat.S_ISREG(told.st_mode):
-                assert zipped.read(entry) == path.read_bytes()
-            elif stat.S_ISLNK(told.st_mode):
-                assert zipped.read(entry) == os.fsencode(path.readlink())
+@pytest.mark.parametrize("storage_class", ["GLACIER", "DEEP_ARCHIVE"])
+@pytest.mark.parametrize("signed", [False, True])
+def test_what_is_archived_has_to_be_thawed_and_is_read_then(bucket: Bucket, storage_class: str, signed: bool) -> None:
+    bucket.archive(storage_class)
+
+    with Repository.open(bucket.files(signed=signed), PASSWORD) as repository:
+        assert [each.id for each in repository.snapshots()] == [bucket.snapshot]
+        with pytest.raises(ThawRequired) as caught:
+            read(repository, bucket.snapshot)
+        assert (caught.value.code, caught.value.kind) == ("thaw_required", "conflict")
+        assert f"{bucket.prefix}/{caught.value.path}" in bucket.packs()
+        assert caught.value.path in caught.value.detail
+
+        bucket.thaw()
+        assert read(repository, bucket.snapshot) == CONTENT
+
+
+def test_classes_that_answer_at_once_are_read_at_once(bucket: Bucket) -> None:
+    bucket.archive("GLACIER_IR")
+
+    with Repository.open(bucket.files(), PASSWORD) as repository:
+        assert read(repository, bucket.snapshot) == CONTENT

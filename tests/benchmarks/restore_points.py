@@ -47,7 +47,7 @@ class IndexedStore:
         """Back up by restic, then index: from asking until it can be browsed."""
         snapshot = self.ground.back_up_by_hand(self.repository, self.tree)
         began = time.perf_counter()
-        self.api.post(f"/connectors/{self.store}/stores/create")
+        self.api.post(f"/connectors/{self.store}/stores/{'refresh' if self.snapshots else 'create'}")
         wait_until_browsable(self.api, snapshot)
         self.seconds.append(time.perf_counter() - began)
         self.snapshots.append(snapshot)

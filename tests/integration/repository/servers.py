@@ -1,18 +1,24 @@
-"""Real S3 servers on the loopback address."""
+"""Real servers on the loopback address: S3, SFTP, WebDAV."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 
+import asyncssh
 import boto3  # type: ignore[import-untyped]
+from connector.integrations.rclone.remote import Remote
+from connector.repository.sftp_files import SftpServer
 from obstore.store import S3Store
 
+USER, PASSWORD = "backup", "canary-password/0123456789"
 ACCESS_KEY, SECRET_KEY = "cairn-test-access-key", "cairn-test-secret-key-0123456789"
 BUCKET = "backups"
 
@@ -70,6 +76,112 @@ def _make_bucket(server: S3Server) -> None:
         aws_secret_access_key=SECRET_KEY,
     )
     client.create_bucket(Bucket=BUCKET)
+
+
+@dataclass
+class Sftp:
+    """An SFTP server of asyncssh: what leads there, and what was tried."""
+
+    server: SftpServer
+    root: Path
+    key: str
+    """A private key that it lets in."""
+    loop: asyncio.AbstractEventLoop
+    connections: list[asyncssh.SSHServerConnection] = field(default_factory=list)
+    passwords: list[str] = field(default_factory=list)
+
+    def cut_off(self) -> None:
+        """Break every connection."""
+        for connection in list(self.connections):
+            self.loop.call_soon_threadsafe(connection.abort)
+
+
+class _Door(asyncssh.SSHServer):
+    def __init__(self, sftp: Sftp) -> None:
+        self._sftp = sftp
+        self._connection: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, connection: asyncssh.SSHServerConnection) -> None:
+        self._connection = connection
+        self._sftp.connections.append(connection)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._connection in self._sftp.connections:
+            self._sftp.connections.remove(self._connection)
+
+    def password_auth_supported(self) -> bool:
+        return True
+
+    def validate_password(self, username: str, password: str) -> bool:
+        self._sftp.passwords.append(password)
+        return (username, password) == (USER, PASSWORD)
+
+
+@contextmanager
+def asyncssh_sftp(root: Path) -> Iterator[Sftp]:
+    """A directory over SFTP, by a server in a thread of this process."""
+    loop, port = asyncio.new_event_loop(), _free_port()
+    host_key, user_key = (asyncssh.generate_private_key("ssh-ed25519") for _ in range(2))
+    made = Sftp(_sftp_server(port, host_key), root, user_key.export_private_key("openssh").decode(), loop)
+
+    async def listen() -> asyncssh.SSHAcceptor:
+        return await asyncssh.listen(
+            "127.0.0.1",
+            port,
+            server_factory=lambda: _Door(made),
+            server_host_keys=[host_key],
+            authorized_client_keys=asyncssh.import_authorized_keys(user_key.export_public_key("openssh").decode()),
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=os.fsencode(root)),
+        )
+
+    async def leave(acceptor: asyncssh.SSHAcceptor) -> None:
+        acceptor.close()
+        made.cut_off()
+        await asyncio.sleep(0.1)  # asyncssh tells of no better moment
+
+    thread = threading.Thread(target=loop.run_forever, name="sftp server", daemon=True)
+    thread.start()
+    try:
+        acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(30)
+        yield made
+        asyncio.run_coroutine_threadsafe(leave(acceptor), loop).result(30)
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(10)
+
+
+@contextmanager
+def rclone_sftp(rclone: Path, root: Path, keys: Path) -> Iterator[SftpServer]:
+    """A directory over SFTP, by rclone, whose host key lies in `keys`."""
+    port, host_key = _free_port(), asyncssh.generate_private_key("ssh-ed25519")
+    host_key.write_private_key(str(keys / "host"))
+    command: list[str | Path] = [rclone, "serve", "sftp", root, "--addr", f"127.0.0.1:{port}", "--key", keys / "host"]
+    secrets = {"RCLONE_USER": USER, "RCLONE_PASS": PASSWORD}
+    with _running([*command, "--config", os.devnull, "--dir-cache-time", "0s"], port, environment=secrets):
+        yield _sftp_server(port, host_key)
+
+
+def _sftp_server(port: int, host_key: asyncssh.SSHKey) -> SftpServer:
+    known = f"[127.0.0.1]:{port} {host_key.export_public_key('openssh').decode()}"
+    return SftpServer(host="127.0.0.1", port=port, user=USER, password=PASSWORD, known_hosts=known)
+
+
+@contextmanager
+def rclone_webdav(rclone: Path, root: Path) -> Iterator[Remote]:
+    """A directory over WebDAV, by rclone; what leads there, for another rclone."""
+    port = _free_port()
+    command: list[str | Path] = [rclone, "serve", "webdav", root, "--addr", f"127.0.0.1:{port}", "--config", os.devnull]
+    secrets = {"RCLONE_USER": USER, "RCLONE_PASS": PASSWORD}
+    with _running([*command, "--dir-cache-time", "0s"], port, environment=secrets):
+        yield webdav_remote(rclone, port)
+
+
+def webdav_remote(rclone: Path, port: int, *, password: str = PASSWORD) -> Remote:
+    """rclone wants passwords in a form of its own."""
+    hidden = subprocess.run([rclone, "obscure", "-"], input=password.encode(), capture_output=True, check=True).stdout
+    url, secret = f"http://127.0.0.1:{port}", hidden.decode().strip()
+    settings = {"type": "webdav", "vendor": "rclone", "url": url, "user": USER, "pass": secret}
+    return Remote(settings=settings, path="", origin=url, secrets=(password, secret))
 
 
 def _free_port() -> int:

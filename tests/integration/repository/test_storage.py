@@ -5,17 +5,37 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 import obstore
 import pytest
 from cairn_local.provision.toolbox import EngineTools
-from connector.repository import FileKind, LocalFiles, MemoryFiles, ObjectFiles, Repository, RepositoryFiles, StoredFile
+from connector.integrations.rclone.remote import Remote
+from connector.integrations.rclone.serving import RcloneFiles
+from connector.repository import (
+    FileKind,
+    LocalFiles,
+    MemoryFiles,
+    ObjectFiles,
+    Repository,
+    RepositoryFiles,
+    StoredFile,
+)
 from connector.repository.errors import AccessDenied, Damaged, FileMissing, RepositoryNotFound, StoreUnavailable
+from connector.repository.sftp_files import SftpFiles, SftpServer
 from obstore.store import ObjectStore
 
 from tests.integration.repository.restic_cli import PASSWORD, Restic
-from tests.integration.repository.servers import S3Server, moto_s3, rclone_s3
+from tests.integration.repository.servers import (
+    S3Server,
+    asyncssh_sftp,
+    moto_s3,
+    rclone_s3,
+    rclone_sftp,
+    rclone_webdav,
+)
 
 CONTENTS = [os.urandom(size) for size in (1, 1000, 3_000_000)]
 FILES = {hashlib.sha256(content).hexdigest(): content for content in CONTENTS}
@@ -31,12 +51,64 @@ def servers(engine: EngineTools, tmp_path_factory: pytest.TempPathFactory) -> It
         yield {"rclone": rclone, "moto": stack.enter_context(moto_s3())}
 
 
-def _local(root: Path) -> tuple[RepositoryFiles, Put]:
+class Directories:
+    """Servers that show directories of this machine; each is started when it is first needed."""
+
+    def __init__(self, stack: ExitStack, rclone: Path, root: Path) -> None:
+        self._stack, self._rclone, self._count = stack, rclone, 0
+        self.root, self.work = root / "served", root / "work"
+        self.root.mkdir()
+        self.work.mkdir()
+
+    def fresh(self) -> Path:
+        """A directory that was not there before."""
+        self._count += 1
+        return self.root / f"some where {self._count}" / "else"
+
+    @cached_property
+    def sftp(self) -> SftpServer:
+        return self._stack.enter_context(asyncssh_sftp(self.root)).server
+
+    @cached_property
+    def rclone_sftp(self) -> SftpServer:
+        return self._stack.enter_context(rclone_sftp(self._rclone, self.root, self.work))
+
+    @cached_property
+    def webdav(self) -> Remote:
+        return self._stack.enter_context(rclone_webdav(self._rclone, self.root))
+
+    def through_rclone(self, remote: Remote, path: str) -> RcloneFiles:
+        return RcloneFiles(str(self._rclone), replace(remote, path=path), directory=self.work / "stores")
+
+    def files(self, kind: str) -> tuple[RepositoryFiles, Put]:
+        """Some adapter over a fresh directory."""
+        place = self.fresh()
+        below = str(place.relative_to(self.root))
+        made: RepositoryFiles
+        if kind == "sftp":
+            made = SftpFiles(self.sftp, f"/{below}/")
+        elif kind == "sftp of rclone":
+            made = SftpFiles(self.rclone_sftp, below)
+        elif kind == "alias":
+            alias = Remote(settings={"type": "alias", "remote": str(self.root)}, path="", origin="")
+            made = self.through_rclone(alias, below)
+        else:
+            made = self.through_rclone(self.webdav, below)
+        return made, _put_below(place)
+
+
+@pytest.fixture(scope="module")
+def directories(engine: EngineTools, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Directories]:
+    with ExitStack() as stack:
+        yield Directories(stack, engine.rclone, tmp_path_factory.mktemp("directories"))
+
+
+def _put_below(root: Path) -> Put:
     def put(path: str, content: bytes) -> None:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content)
 
-    return LocalFiles(root), put
+    return put
 
 
 def _memory() -> tuple[RepositoryFiles, Put]:
@@ -58,12 +130,15 @@ def _object(store: ObjectStore) -> tuple[RepositoryFiles, Put]:
     return ObjectFiles(store, f"/{PREFIX}/"), put
 
 
-@pytest.fixture(params=["local", "memory", "rclone", "moto"])
-def files(request: pytest.FixtureRequest, tmp_path: Path) -> RepositoryFiles:
+@pytest.fixture(params=["local", "memory", "rclone", "moto", "sftp", "sftp of rclone", "alias", "webdav"])
+def files(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RepositoryFiles]:
+    made: RepositoryFiles
     if request.param == "local":
-        made, put = _local(tmp_path / "repository")
+        made, put = LocalFiles(tmp_path / "repository"), _put_below(tmp_path / "repository")
     elif request.param == "memory":
         made, put = _memory()
+    elif request.param in ("sftp", "sftp of rclone", "alias", "webdav"):
+        made, put = request.getfixturevalue("directories").files(request.param)
     else:
         made, put = _object(request.getfixturevalue("servers")[request.param].store())
     put("config", b"the config")
@@ -71,7 +146,9 @@ def files(request: pytest.FixtureRequest, tmp_path: Path) -> RepositoryFiles:
         put(f"data/{name[:2]}/{name}", content)
         put(f"keys/{name}", content)
     put("data/00/not-a-pack.tmp", b"left over")
-    return made
+    yield made
+    made.close()
+    made.close()
 
 
 def test_listing_tells_names_and_sizes_and_leaves_strangers_out(files: RepositoryFiles) -> None:

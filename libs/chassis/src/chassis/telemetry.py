@@ -92,7 +92,7 @@ def setup_logging(service: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    for name in ("aiokafka", "pymongo", "opentelemetry", "asyncio"):
+    for name in ("aiokafka", "pymongo", "opentelemetry", "asyncio", "asyncssh"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     # It warns at each start that it leaves the topics to us.
     logging.getLogger("faststream").setLevel(max(logging.ERROR, root.level))

@@ -10,15 +10,18 @@ from connector.repository.storage import FileKind, RepositoryFiles
 
 
 async def check_repository(checklist: Checklist, files: RepositoryFiles, passphrase: str) -> None:
-    """Note whether a repository is there and, if so, whether the passphrase opens it."""
+    """Note whether a repository is there and, if so, whether the passphrase opens it; the files are closed then."""
 
     async def look() -> str:
         checklist.initialized = await asyncio.to_thread(_is_there, files)
         return "holds a repository" if checklist.initialized else "no repository yet: the store can be initialized"
 
-    await checklist.step("initialized", look())
-    if checklist.initialized:
-        await checklist.step("passphrase", asyncio.to_thread(_open, files, passphrase))
+    try:
+        await checklist.step("initialized", look())
+        if checklist.initialized:
+            await checklist.step("passphrase", asyncio.to_thread(_open, files, passphrase))
+    finally:
+        files.close()
 
 
 def _is_there(files: RepositoryFiles) -> bool:

@@ -6,6 +6,7 @@ from connector.repository.local_files import LocalFiles
 from connector.repository.memory_files import MemoryFiles
 from connector.repository.object_files import ObjectFiles
 from connector.repository.repository import Repository
+from connector.repository.rest_files import RestFiles
 from connector.repository.sequence import ReadFile
 from connector.repository.storage import FileKind, RepositoryFiles, StoredFile
 from connector.repository.structs import Config, Entry, Node, Snapshot, Summary
@@ -25,6 +26,7 @@ __all__ = [
     "ReadFile",
     "Repository",
     "RepositoryFiles",
+    "RestFiles",
     "Snapshot",
     "StoredFile",
     "Summary",

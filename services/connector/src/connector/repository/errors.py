@@ -104,6 +104,7 @@ class StoreUnavailable(RepositoryError, TemporaryError):
     """The place that keeps the repository did not answer; trying again may help."""
 
     def __init__(self, why: str) -> None:
+        self.why = why
         super().__init__("store_unavailable", f"The store cannot be reached: {why}.")
 
 
@@ -120,6 +121,15 @@ class AccessDenied(RepositoryError, PermanentError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__("store_access_denied", f"The store denies access to {what}.")
+
+
+class HostUnknown(RepositoryError, PermanentError):
+    """The place proved to be none that we were told to trust; it was told no secret."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "store_host_unknown", "The store's host key is none of the known ones: it may be another machine."
+        )
 
 
 def _printable(path: bytes) -> str:

@@ -31,6 +31,9 @@ class LocalFiles:
             data = _pread(f"{self._root}/{relative_path(kind, name)}", length, offset)
         return exactly(data, length, kind=kind, name=name)
 
+    def close(self) -> None:
+        """See `RepositoryFiles.close`: nothing is kept open."""
+
 
 def _pread(path: str, length: int, offset: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

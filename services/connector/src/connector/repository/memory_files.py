@@ -28,3 +28,6 @@ class MemoryFiles:
         """See `RepositoryFiles.read_range`."""
         data = self.read(kind, name)[offset : offset + length]
         return exactly(data, length, kind=kind, name=name)
+
+    def close(self) -> None:
+        """See `RepositoryFiles.close`: nothing is kept open."""

@@ -54,6 +54,9 @@ class ObjectFiles:
             data = self._range(self._path(kind, name), offset, length)
         return exactly(data, length, kind=kind, name=name)
 
+    def close(self) -> None:
+        """See `RepositoryFiles.close`: nothing is kept open."""
+
     def _range(self, path: str, offset: int, length: int) -> bytes:
         if self._signed is None:
             try:

@@ -86,21 +86,23 @@ class Repository:
         With `cache_dir`, a directory of this repository's own that may be deleted at any time, a large index is
         searched there and not in memory, and the next opening finds it ready.
 
-        Raises `RepositoryNotFound`, `WrongPassword`, `UnsupportedVersion`, `Damaged`, or what `RepositoryFiles` does.
+        The files are the repository's from now on: closed with it, or when this fails. Raises `RepositoryNotFound`,
+        `WrongPassword`, `UnsupportedVersion`, `Damaged`, or what `RepositoryFiles` does.
         """
-        sealed = _read_config(files)
-        box = unlock(files, password)
-        config = open_document(sealed, FileKind.CONFIG, "", box=box, decoder=_config)
-        if config.version not in _VERSIONS:
-            raise UnsupportedVersion(config.version)
-        repository = cls(files, box, config, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir)
-        repository.refresh()
+        try:
+            box, config = _unlocked(files, password)
+            repository = cls(files, box, config, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir)
+            repository.refresh()
+        except BaseException:
+            files.close()
+            raise
         return repository
 
     def close(self) -> None:
-        """Ends the threads that read ahead; nothing can be read afterwards."""
+        """Ends the threads that read ahead, and closes the files; nothing can be read afterwards."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._large.clear()
+        self._files.close()
 
     def __enter__(self) -> Self:
         return self
@@ -263,6 +265,16 @@ def _read_config(files: RepositoryFiles) -> bytes:
         return files.read(FileKind.CONFIG, "")
     except FileMissing:
         raise RepositoryNotFound from None
+
+
+def _unlocked(files: RepositoryFiles, password: str) -> tuple[Box, Config]:
+    """What opens everything else, and the configuration."""
+    sealed = _read_config(files)
+    box = unlock(files, password)
+    config = open_document(sealed, FileKind.CONFIG, "", box=box, decoder=_config)
+    if config.version not in _VERSIONS:
+        raise UnsupportedVersion(config.version)
+    return box, config
 
 
 def _blobs_of(node: Node) -> tuple[str, ...]:

@@ -1,12 +1,10 @@
 """Ranges of an object through signed addresses, for S3 servers that obstore takes no range from.
 
 obstore insists on status 206. Some servers (rclone's among them) send the right range and its `Content-Range` with
-status 200. Signed addresses are secrets as long as they are valid: they are in no log and in no error here, which is
-why this speaks plain `http.client` and not a library that logs what it asks for.
+status 200. Signed addresses are secrets as long as they are valid: they are in no log and in no error here.
 """
 
 import ssl
-import threading
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import TYPE_CHECKING
@@ -16,6 +14,7 @@ import obstore
 
 from connector.repository.archives import Archived, tells_of_an_archive
 from connector.repository.errors import StoreUnavailable
+from connector.repository.kept_connections import KeptConnections
 
 if TYPE_CHECKING:
     from obstore.store import AzureStore, GCSStore, S3Store
@@ -30,7 +29,7 @@ class SignedRanges:
     def __init__(self, store: "S3Store | GCSStore | AzureStore", *, tls: ssl.SSLContext | None = None) -> None:
         self._store = store
         self._tls = tls
-        self._local = threading.local()
+        self._connections = KeptConnections(self._connect)
 
     def read(self, path: str, *, offset: int, length: int) -> bytes:
         """The range, or as much of it as the object has.
@@ -40,34 +39,17 @@ class SignedRanges:
         parts = urlsplit(obstore.sign(self._store, "GET", path, _VALID))
         asked = {"Range": f"bytes={offset}-{offset + length - 1}"}
         try:
-            response, body = self._get(parts.scheme, parts.netloc, f"{parts.path}?{parts.query}", headers=asked)
+            place, target = (parts.scheme, parts.netloc), f"{parts.path}?{parts.query}"
+            response, body = self._connections.get(place, target, asked)
         except (OSError, HTTPException) as error:
             raise StoreUnavailable(type(error).__name__) from None
         return _range_of(response, body, offset=offset, length=length)
 
-    def _get(self, scheme: str, host: str, target: str, *, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
-        kept = self._connection(scheme, host)
-        try:
-            return _ask(kept, target, headers)
-        except (ConnectionError, HTTPException):  # a kept connection may have been closed meanwhile
-            kept.close()
-            return _ask(kept, target, headers)
-
-    def _connection(self, scheme: str, host: str) -> HTTPConnection:
-        connections: dict[tuple[str, str], HTTPConnection] = self._local.__dict__.setdefault("connections", {})
-        if (scheme, host) not in connections:
-            connections[scheme, host] = (
-                HTTPSConnection(host, timeout=_TIMEOUT_SECONDS, context=self._tls)
-                if scheme == "https"
-                else HTTPConnection(host, timeout=_TIMEOUT_SECONDS)
-            )
-        return connections[scheme, host]
-
-
-def _ask(connection: HTTPConnection, target: str, headers: dict[str, str]) -> tuple[HTTPResponse, bytes]:
-    connection.request("GET", target, headers=headers)
-    response = connection.getresponse()
-    return response, response.read()
+    def _connect(self, place: tuple[str, str]) -> HTTPConnection:
+        scheme, host = place
+        if scheme == "https":
+            return HTTPSConnection(host, timeout=_TIMEOUT_SECONDS, context=self._tls)
+        return HTTPConnection(host, timeout=_TIMEOUT_SECONDS)
 
 
 def _range_of(response: HTTPResponse, body: bytes, *, offset: int, length: int) -> bytes:

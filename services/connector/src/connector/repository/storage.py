@@ -55,6 +55,10 @@ class RepositoryFiles(Protocol):
         """Exactly `length` bytes from `offset`; raises `FileMissing`, or `Damaged` where the file ends before."""
         ...
 
+    def close(self) -> None:
+        """Gives up connections and helpers and returns at once; nothing is read afterwards. May be repeated."""
+        ...
+
 
 def is_storage_name(name: str) -> bool:
     """Whether a file name is one that a repository gives (lower-case SHA-256)."""

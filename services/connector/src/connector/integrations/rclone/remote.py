@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from chassis.children import ChildCommand
@@ -45,9 +45,15 @@ class Rclone:
         self.cancel = cancel
 
     def command(self, *arguments: str, remote: Remote) -> ChildCommand:
-        """A command line of an rclone that knows the remote and writes its log as JSON."""
-        variables = {f"RCLONE_CONFIG_{_NAME}_{name.upper()}": value for name, value in remote.settings.items() if value}
-        if remote.insecure_tls:
-            variables["RCLONE_NO_CHECK_CERTIFICATE"] = "true"
-        common = ["--config", os.devnull, "--cache-dir", str(self._cache_dir), "--use-json-log"]
-        return ChildCommand(arguments=[self._program, *common, *arguments], environment=variables, nice=_NICE)
+        """A command of the run, which gives way to more urgent work."""
+        found = rclone_command(self._program, *arguments, remote=remote, cache_dir=self._cache_dir)
+        return replace(found, nice=_NICE)
+
+
+def rclone_command(program: str, *arguments: str, remote: Remote, cache_dir: Path) -> ChildCommand:
+    """A command line of an rclone that knows the remote and writes its log as JSON."""
+    variables = {f"RCLONE_CONFIG_{_NAME}_{name.upper()}": value for name, value in remote.settings.items() if value}
+    if remote.insecure_tls:
+        variables["RCLONE_NO_CHECK_CERTIFICATE"] = "true"
+    common = ["--config", os.devnull, "--cache-dir", str(cache_dir), "--use-json-log"]
+    return ChildCommand(arguments=[program, *common, *arguments], environment=variables)

@@ -1,0 +1,160 @@
+"""A repository on anything that rclone reaches, read through an rclone of our own that serves it."""
+
+import asyncio
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+from dataclasses import replace
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import TypeVar
+
+from chassis.children import ChildCommand, open_child
+from chassis.scrubbing import Scrubber
+
+from connector.integrations.rclone.log import RcloneLog
+from connector.integrations.rclone.remote import Remote, rclone_command
+from connector.repository import FileKind, RestFiles, StoredFile
+from connector.repository.errors import FileMissing, StoreUnavailable
+from connector.repository.loop_thread import LoopThread
+
+T = TypeVar("T")
+
+_SOCKET = "socket"
+_GREETING = "Serving "
+_START_SECONDS = 20.0
+_LOOK_AGAIN_SECONDS = 0.02
+_ANSWER_SECONDS = 120
+_ARGUMENTS = ("--append-only", "--server-read-timeout", "0", "--server-write-timeout", "0")
+
+
+class RcloneFiles:
+    """`RepositoryFiles` through `rclone serve restic`, which dies with this process and is started anew if it ends.
+
+    It listens on a socket in a directory that only our user may enter, made in `directory`; nothing but reads is asked
+    of it, and it would refuse to change or remove a file. What it needs to know is in its environment.
+    """
+
+    def __init__(self, program: str, remote: Remote, *, directory: Path) -> None:
+        self._program = program
+        self._remote = remote
+        self._directory = directory
+        self._thread = LoopThread("rclone")
+        self._lock = threading.Lock()
+        self._server: _Server | None = None
+
+    def list(self, kind: FileKind) -> list[StoredFile]:
+        """See `RepositoryFiles.list`."""
+        return self._ask(lambda files: files.list(kind))
+
+    def read(self, kind: FileKind, name: str) -> bytes:
+        """See `RepositoryFiles.read`."""
+        return self._ask(lambda files: files.read(kind, name))
+
+    def read_range(self, kind: FileKind, name: str, *, offset: int, length: int) -> bytes:
+        """See `RepositoryFiles.read_range`."""
+        return self._ask(lambda files: files.read_range(kind, name, offset=offset, length=length))
+
+    def close(self) -> None:
+        """See `RepositoryFiles.close`."""
+        self._thread.stop()
+
+    def _ask(self, question: Callable[[RestFiles], T]) -> T:
+        """The answer. rclone tells of a remote that it cannot reach as of a file that is not there: a listing tells."""
+        server = self._running()
+        try:
+            return question(server.files)
+        except FileMissing:
+            server.files.list(FileKind.KEY)
+            raise
+        except StoreUnavailable as error:
+            raise StoreUnavailable(server.words or error.why) from None
+
+    def _running(self) -> "_Server":
+        with self._lock:
+            if self._server is None or self._server.ended:
+                self._directory.mkdir(parents=True, exist_ok=True)
+                own = Path(tempfile.mkdtemp(prefix="rclone-", dir=self._directory))
+                self._server = _Server(self._command(own), own, secrets=self._remote.secrets)
+                self._thread.run(self._server.start())
+            return self._server
+
+    def _command(self, directory: Path) -> ChildCommand:
+        arguments = ("serve", "restic", self._remote.argument, "--addr", f"unix://{_SOCKET}", *_ARGUMENTS)
+        command = rclone_command(self._program, *arguments, remote=self._remote, cache_dir=self._directory / "cache")
+        return replace(command, directory=directory)
+
+
+class _Server:
+    """A running rclone, in a directory of its own that is removed when it ends."""
+
+    def __init__(self, command: ChildCommand, directory: Path, *, secrets: Sequence[str]) -> None:
+        self._command = command
+        self._directory = directory
+        self._log = RcloneLog(lambda _level, _text: None, Scrubber(secrets))
+        self._serving: asyncio.Task[None] | None = None
+        self.files = RestFiles(self._connection)
+
+    @property
+    def ended(self) -> bool:
+        return self._serving is None or self._serving.done()
+
+    @property
+    def words(self) -> str:
+        """What it said last, if that was no greeting."""
+        return "" if self._log.words.startswith(_GREETING) else self._log.words
+
+    async def start(self) -> None:
+        """Returns once it listens. Raises `StoreUnavailable`."""
+        self._serving = asyncio.create_task(self._serve())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START_SECONDS):
+                while not self.ended:
+                    if await asyncio.to_thread(self._listens):
+                        return
+                    await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        self._serving.cancel()
+        raise StoreUnavailable(self.words or "rclone does not start")
+
+    async def _serve(self) -> None:
+        """Until it ends, or this is cancelled."""
+        try:
+            async with open_child(self._command) as child:
+                await child.pump(on_output=self._log.take, on_error=self._log.take)
+                await child.wait()
+        finally:
+            await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
+
+    def _listens(self) -> bool:
+        """The socket is there a moment before anybody listens to it."""
+        try:
+            with closing(self._connection()) as connection:
+                connection.connect()
+        except OSError:
+            return False
+        return True
+
+    def _connection(self) -> HTTPConnection:
+        return _UnixConnection(self._directory / _SOCKET)
+
+
+class _UnixConnection(HTTPConnection):
+    """Reaches a socket by a directory, since a whole path may be longer than an address of a socket."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__("localhost", timeout=_ANSWER_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        """Connect. Raises `OSError`."""
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        directory = os.open(self._path.parent, os.O_PATH | os.O_DIRECTORY)
+        try:
+            self.sock.connect(f"/proc/self/fd/{directory}/{self._path.name}")
+        finally:
+            os.close(directory)

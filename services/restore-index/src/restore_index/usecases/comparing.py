@@ -1,0 +1,164 @@
+"""What differs between two restore points: in pages, or as a stream."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from chassis import names
+from chassis.errors import NotFound
+from chassis.paths import split_path
+from chassis.telemetry import span
+from contracts.values import OrganizationId, SnapshotId
+
+from restore_index.domain import points
+from restore_index.domain.differences import (
+    BEGINNING,
+    Moves,
+    Place,
+    Summary,
+    mark_of,
+    read_place,
+    show_change,
+    write_place,
+)
+from restore_index.domain.paths import show_path
+from restore_index.domain.points import Point
+from restore_index.store import Directory, Store
+from restore_index.usecases.browsing import Browser
+from restore_index.usecases.finding import get_point
+from restore_index.usecases.surveying import Bounds, Survey, Surveys
+from restore_index.usecases.walking import Both, Reader, Step, Trees, Walk
+
+PAGES_AN_ANSWER = 4000
+ROWS_A_PART = 200
+PAGES_A_PART = 64
+PAGES_A_SIGN = 1000
+Row = dict[str, Any]
+
+
+class Rows(NamedTuple):
+    """A part of a comparison. There may be more even after few rows or none: one answer looks at so much only."""
+
+    items: list[Row]
+    next_cursor: str | None
+    summary: dict[str, dict[str, int]] | None
+    moves_complete: bool
+
+
+@dataclass
+class Comparison:
+    """Two directories that are compared, for one answer."""
+
+    trees: Trees
+    roots: Both
+    base: list[bytes]
+    surveys: Surveys
+    survey: Survey | None = None
+    """What was moved, once it had to be known."""
+
+    @property
+    def _mark(self) -> bytes:
+        return mark_of(*self.trees.stores, *(str(root) for root in self.roots), show_path(self.base))
+
+    def place(self, cursor: str | None) -> Place:
+        """Where a cursor points to. Raises `Invalid` (`cursor_invalid`)."""
+        return read_place(self._mark, cursor)
+
+    async def part(self, after: Place, *, limit: int, most_pages: int = PAGES_AN_ANSWER) -> Rows:
+        """Up to `limit` rows after a place. The summary comes with the only part, or once all has been looked at."""
+        items: list[Row] = []
+        summary, reached = Summary(), None
+        async with Reader(self.trees) as reader, aclosing(self._steps(reader, after)) as steps:
+            async for step in steps:
+                if step.change and len(items) == limit:
+                    break
+                reached = step.place
+                if step.change:
+                    summary.count(step.change)
+                    items.append(show_change(self.base, step.place.names, step.change))
+                elif reader.pages >= most_pages:
+                    break
+            else:
+                reached = None
+        cursor = write_place(self._mark, reached) if reached else None
+        whole = summary if after == BEGINNING and cursor is None else None
+        counted = whole or (self._known.summary if self._known else None)
+        return Rows(items, cursor, counted.show() if counted else None, self._complete)
+
+    async def parts(self) -> AsyncGenerator[list[Row], None]:
+        """All rows, a few hundred at a time; from time to time how far it is; and, last of all, the summary."""
+        summary, rows, sent_at, sign_at = Summary(), list[Row](), 0, PAGES_A_SIGN
+        async with Reader(self.trees) as reader, aclosing(self._steps(reader, BEGINNING)) as steps:
+            async for step in steps:
+                if step.change:
+                    summary.count(step.change)
+                    rows.append(show_change(self.base, step.place.names, step.change))
+                elif reader.pages >= sign_at and not rows:
+                    rows.append({"progress": {"pages": reader.pages}})
+                if len(rows) >= ROWS_A_PART or (rows and reader.pages - sent_at >= PAGES_A_PART):
+                    yield rows
+                    rows, sent_at, sign_at = [], reader.pages, reader.pages + PAGES_A_SIGN
+        yield [*rows, {"summary": summary.show(), "moves_complete": self._complete}]
+
+    @property
+    def _known(self) -> Survey | None:
+        return self.survey or self.surveys.known(self.trees, self.roots)
+
+    @property
+    def _complete(self) -> bool:
+        return self._known is None or self._known.complete
+
+    def _steps(self, reader: Reader, after: Place) -> AsyncGenerator[Step, None]:
+        return Walk(reader, self._find_moves).steps(self.roots, after=after)
+
+    async def _find_moves(self) -> Moves:
+        self.survey = await self.surveys.make(self.trees, self.roots)
+        return self.survey.moves
+
+
+class Comparisons:
+    """Compares restore points."""
+
+    def __init__(self, store: Store, bounds: Bounds | None = None) -> None:
+        self._store = store
+        self._surveys = Surveys(bounds or Bounds())
+
+    async def list_changes(
+        self,
+        org: OrganizationId,
+        pair: tuple[SnapshotId, SnapshotId],
+        *,
+        path: bytes,
+        limit: int,
+        cursor: str | None,
+    ) -> Rows:
+        """Some of what differs below a path, in the order of paths.
+
+        Raises `NotFound` (`snapshot_not_found`, `path_not_found`), `Invalid` (`path_invalid`, `not_a_directory`,
+        `cursor_invalid`) or `TemporaryError` (`restore_point_not_browsable`).
+        """
+        with span("restore-index.list_changes", attributes={names.ORGANIZATION: org}):
+            comparison = await self.compare(org, pair, path=path)
+            return await comparison.part(comparison.place(cursor), limit=limit)
+
+    async def compare(self, org: OrganizationId, pair: tuple[SnapshotId, SnapshotId], *, path: bytes) -> Comparison:
+        """What is needed to tell all that differs below a path. Raises like `list_changes`."""
+        wanted = split_path(path)
+        old, new = [points.require_browsable(await get_point(self._store, org, each)) for each in pair]
+        sides = [await self._find(org, point, wanted) for point in (old, new)]
+        found = sides[1] or sides[0]
+        if found is None:
+            detail = f"There is nothing at {show_path(wanted)} in either restore point."
+            raise NotFound("path_not_found", detail)
+        trees = Trees(self._store.directories, org, (old.restore_point.store_id, new.restore_point.store_id))
+        roots = Both(*(side[1].tree_id or None if side else None for side in sides))
+        return Comparison(trees, roots, found[0], self._surveys)
+
+    async def _find(
+        self, org: OrganizationId, point: Point, wanted: list[bytes]
+    ) -> tuple[list[bytes], Directory] | None:
+        try:
+            return await Browser(self._store, org, point).resolve(wanted)
+        except NotFound:
+            return None

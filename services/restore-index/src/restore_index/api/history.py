@@ -1,0 +1,92 @@
+"""What became of files: their versions, and what differs between two restore points."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import msgspec
+from chassis.tokens import Caller, Tokens
+from chassis.web import caller_reader
+from contracts.values import AppId, SnapshotId
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
+
+from restore_index.api.answers import json_response, read_path
+from restore_index.api.files import FILES_LIMIT_MOST, Limit
+from restore_index.store import Store
+from restore_index.usecases import versions
+from restore_index.usecases.comparing import Comparison, Comparisons
+
+NDJSON = "application/x-ndjson"
+
+
+def versions_router(store: Store, tokens: Tokens) -> APIRouter:
+    """Routes of versions."""
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.get("")
+    async def list_versions(
+        request: Request,
+        source_id: AppId,
+        caller: Annotated[Caller, Depends(read)],
+        limit: Limit = 100,
+        cursor: str | None = None,
+    ) -> Response:
+        found = await versions.list_versions(
+            store,
+            caller.organization_id,
+            source_id,
+            path=read_path(request.scope["query_string"]),
+            limit=min(limit, FILES_LIMIT_MOST),
+            cursor=cursor,
+        )
+        return json_response(found._asdict())
+
+    return routes
+
+
+def differences_router(store: Store, tokens: Tokens) -> APIRouter:
+    """Routes of what differs between restore points."""
+    routes, read = APIRouter(), caller_reader(tokens)
+    comparisons = Comparisons(store)
+
+    @routes.get("/{snapshot_id}/diff/{other_id}")
+    async def compare(
+        request: Request,
+        snapshot_id: SnapshotId,
+        other_id: SnapshotId,
+        caller: Annotated[Caller, Depends(read)],
+        *,
+        limit: Limit = 100,
+        cursor: str | None = None,
+        stream: bool = False,
+    ) -> Response:
+        org, pair = caller.organization_id, (snapshot_id, other_id)
+        path = read_path(request.scope["query_string"])
+        if stream:
+            return _Lines(await comparisons.compare(org, pair, path=path))
+        rows = await comparisons.list_changes(org, pair, path=path, limit=min(limit, FILES_LIMIT_MOST), cursor=cursor)
+        return json_response(rows._asdict())
+
+    return routes
+
+
+class _Lines(StreamingResponse):
+    """Rows as lines of JSON. The last line is the summary; what ends without it has broken off."""
+
+    def __init__(self, comparison: Comparison) -> None:
+        self._parts = comparison.parts()
+        super().__init__(self._encoded(), media_type=NDJSON)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._parts.aclose()
+
+    async def _encoded(self) -> AsyncIterator[bytes]:
+        async for rows in self._parts:
+            yield _encode_lines(rows)
+
+
+_encode_lines = msgspec.json.Encoder().encode_lines

@@ -1,0 +1,179 @@
+"""The versions of a file over time, told from what restore points have at its path."""
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from contracts.restore_index import RestorePoint
+from contracts.values import to_text
+
+from restore_index.domain.differences import Names, changes, mark_of, no_cursor
+from restore_index.domain.entries import FullEntry
+from restore_index.domain.listing import show_entry
+
+POINTS_SHOWN = 100
+CREATED, REMOVED, REAPPEARED = "created", "removed", "reappeared"
+When = tuple[datetime, str]
+"""The time of a restore point, and its id: restore points are in this order."""
+
+
+class Seen(NamedTuple):
+    """What is at a path, and the path as it is there."""
+
+    names: Names
+    entry: FullEntry
+
+
+class Sighting(NamedTuple):
+    """What a restore point has at a path; nothing, perhaps."""
+
+    point: RestorePoint
+    seen: Seen | None
+
+
+@dataclass
+class Version:
+    """Restore points, one after the other, in which a file is the same, or in all of which it is not."""
+
+    changed: list[str]
+    sightings: list[Sighting]
+    """Oldest first; never empty."""
+    contents: dict[str, bytes] = field(default_factory=dict)
+    """By store: what tells its content from others there."""
+
+    @property
+    def seen(self) -> Seen | None:
+        """What it is, as it was seen last."""
+        return self.sightings[-1].seen
+
+    @property
+    def newest(self) -> When:
+        """Its last restore point."""
+        return when(self.sightings[-1].point)
+
+    @property
+    def oldest(self) -> When:
+        """Its first restore point."""
+        return when(self.sightings[0].point)
+
+    def add(self, sighting: Sighting) -> None:
+        """One more restore point has it."""
+        self.sightings.append(sighting)
+        if content := _content(sighting):
+            self.contents.setdefault(sighting.point.store_id, content)
+
+
+def when(point: RestorePoint) -> When:
+    """Where a restore point is in time."""
+    return point.time, point.snapshot_id
+
+
+def versions_of(sightings: Iterable[Sighting]) -> list[Version]:
+    """Versions, oldest first, of what was seen, oldest first. What is older than its first appearance is left out."""
+    versions: list[Version] = []
+    present: Version | None = None
+    was_missing = False
+    for sighting in sightings:
+        latest = versions[-1] if versions else None
+        if sighting.seen is None:
+            if latest is None:
+                was_missing = True
+            elif latest.seen is None:
+                latest.add(sighting)
+            else:
+                versions.append(_version([REMOVED], sighting))
+            continue
+        what = _differences(present, sighting) if present else [CREATED] if was_missing else []
+        if present is not None and present is latest and not what:
+            present.add(sighting)
+            continue
+        returned = [REAPPEARED] if present is not None and present is not latest else []
+        present = _version([*returned, *what], sighting)
+        versions.append(present)
+    return versions
+
+
+def _version(changed: list[str], sighting: Sighting) -> Version:
+    version = Version(changed, [])
+    version.add(sighting)
+    return version
+
+
+def _differences(present: Version, sighting: Sighting) -> list[str]:
+    """What a sighting differs in from a version. Contents are compared with those of the same store."""
+    last, seen, store_id = present.sightings[-1], sighting.seen, sighting.point.store_id
+    if last.seen is None or seen is None:
+        return []
+    old, new = last.seen.entry, seen.entry
+    what = changes(old, new, same_store=last.point.store_id == store_id)
+    if what == ["type"]:
+        return what
+    if new.type == "dir" and (old.size, old.files) != (new.size, new.files):
+        what = ["content", *(["size"] if old.size != new.size else []), *what]
+    content, before = _content(sighting), present.contents.get(store_id)
+    if "content" not in what and content and before and content != before:
+        what = ["content", *what]
+    return what
+
+
+def _content(sighting: Sighting) -> bytes | None:
+    if sighting.seen is None:
+        return None
+    entry = sighting.seen.entry
+    return entry.subtree if entry.type == "dir" else entry.content
+
+
+def show_version(version: Version) -> dict[str, Any]:
+    """A version for a person: of its restore points the newest first, and not more than 100."""
+    points = [sighting.point for sighting in reversed(version.sightings)]
+    seen = version.seen
+    return {
+        "changed": version.changed,
+        "entry": show_seen(seen) if seen else None,
+        "first_seen": to_text(points[-1].time),
+        "last_seen": to_text(points[0].time),
+        "restore_points": [
+            {"snapshot_id": p.snapshot_id, "store_id": p.store_id, "creation_time": to_text(p.time)}
+            for p in points[:POINTS_SHOWN]
+        ],
+        "restore_point_count": len(points),
+    }
+
+
+def show_seen(seen: Seen) -> dict[str, Any]:
+    """An entry as in a listing; of the root, which is in no listing, neither times nor mode are known."""
+    if not seen.names:
+        known = {"type": "dir", "size": seen.entry.size, "files": seen.entry.files}
+        return {"name": "/", "path": "/", **known, "mtime": None, "mode": None}
+    return show_entry(seen.names[:-1], seen.entry)
+
+
+def mark(source_id: str, path: Sequence[bytes]) -> bytes:
+    """What tells the cursors of one question from those of others."""
+    return mark_of("versions", source_id, *(part.hex() for part in path))
+
+
+def write_moment(marked: bytes, moment: When) -> str:
+    """Where to go on, as an opaque text: with what is older than a restore point."""
+    packed = marked + f"{moment[0].isoformat()} {moment[1]}".encode()
+    return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
+
+
+def read_moment(marked: bytes, cursor: str | None) -> When | None:
+    """Where a cursor points to; None without one.
+
+    Raises `Invalid` (`cursor_invalid`) for a text that is no cursor, or one of another question.
+    """
+    if not cursor:
+        return None
+    try:
+        packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
+        moment, _, snapshot_id = packed[len(marked) :].decode().partition(" ")
+        found = datetime.fromisoformat(moment)
+    except ValueError:
+        raise no_cursor() from None
+    if packed[: len(marked)] != marked or found.tzinfo is None:
+        raise no_cursor()
+    return found, snapshot_id

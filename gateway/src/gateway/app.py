@@ -30,6 +30,7 @@ from gateway.usecases.audit import Audit
 from gateway.usecases.bootstrap import bootstrap
 from gateway.usecases.connectors import Connectors
 from gateway.usecases.downloads import Downloads
+from gateway.usecases.history import History
 from gateway.usecases.inventories import Inventories
 from gateway.usecases.links import Links
 from gateway.usecases.logins import Logins
@@ -128,6 +129,7 @@ def _gate(
         downloads=downloads,
         links=Links(downloads, visitors, audit, link_key(badge_key), settings.url_gateway.rstrip("/")),
         audit=audit,
+        history=History(owners),
         operations=operations,
         requests=requests,
         fingerprint_key=hashlib.sha256(b"cairn request fingerprints" + badge_key).digest(),

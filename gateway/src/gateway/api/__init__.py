@@ -14,6 +14,7 @@ from gateway.api import (
     connectors,
     downloads,
     files,
+    history,
     integrations,
     inventories,
     operations,
@@ -42,6 +43,7 @@ _AREAS = (
     search,
     downloads,
     audit,
+    history,
     scheduling,
     operations,
 )

@@ -17,6 +17,7 @@ from gateway.store.requests import Requests
 from gateway.usecases.audit import Audit
 from gateway.usecases.connectors import Connectors
 from gateway.usecases.downloads import Downloads
+from gateway.usecases.history import History
 from gateway.usecases.inventories import Inventories
 from gateway.usecases.links import Links
 from gateway.usecases.logins import Logins
@@ -46,6 +47,7 @@ class Gate:
     downloads: Downloads
     links: Links
     audit: Audit
+    history: History
     operations: Operations
     requests: Requests
     fingerprint_key: bytes

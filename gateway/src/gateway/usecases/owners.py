@@ -1,12 +1,14 @@
 """What the services know, as values: every read of the gateway goes through here."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from chassis.client import ServiceClient
 from chassis.errors import NotFound
+from chassis.http import Answer
 from contracts.assignment import App, AppKind
 from contracts.catalog import Inventory, Resource
 from contracts.connector import Integration, LogLine
@@ -61,6 +63,11 @@ def _segment(identifier: str, *, missing: str) -> str:
     if not 0 < len(identifier) <= LONGEST_ID or "/" in identifier or identifier.strip(".") == "":
         raise NotFound(f"{missing}_not_found", f"There is no such {missing}.")
     return quote(identifier, safe="")
+
+
+def _diff(pair: tuple[str, str]) -> str:
+    old, new = (_segment(each, missing="snapshot") for each in pair)
+    return f"/internal/restore-points/{old}/diff/{new}"
 
 
 @dataclass(frozen=True)
@@ -168,6 +175,19 @@ class Owners:
     async def in_all_restore_points(self, who: Visitor, question: str) -> bytes:
         """What the index tells of all restore points, as JSON; see `in_restore_point`."""
         return await self.restore_index.get_raw(f"/internal/{question}", who.caller())
+
+    async def versions(self, who: Visitor, source_id: str, query: str) -> bytes:
+        """Versions of a file of a source, JSON as the index tells it; `query` is a finished query string."""
+        path = f"/internal/versions?source_id={quote(source_id, safe='')}&{query}"
+        return await self.restore_index.get_raw(path, who.caller())
+
+    async def changes(self, who: Visitor, pair: tuple[str, str], query: str) -> bytes:
+        """What differs between two restore points, JSON as the index tells it; `query` is a finished query string."""
+        return await self.restore_index.get_raw(f"{_diff(pair)}?{query}", who.caller())
+
+    def all_changes(self, who: Visitor, pair: tuple[str, str], query: str) -> AbstractAsyncContextManager[Answer]:
+        """All that differs between two restore points, as lines of JSON."""
+        return self.restore_index.stream(f"{_diff(pair)}?{query}&stream=true", who.caller())
 
     async def in_restore_point(self, who: Visitor, snapshot_id: str, question: str) -> bytes:
         """What the index tells of a restore point, as JSON; `question` is the rest of an address, quoted already."""

@@ -1,0 +1,45 @@
+"""What became of files over time: the index knows."""
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from urllib.parse import quote, quote_from_bytes
+
+from chassis.http import Answer
+
+from gateway.usecases.owners import Owners
+from gateway.usecases.visitors import Visitor
+
+
+@dataclass(frozen=True)
+class Part:
+    """Which part of a listing below a path is asked for. Paths are bytes, as file names are."""
+
+    path: bytes
+    limit: int
+    cursor: str = ""
+
+    @property
+    def query(self) -> str:
+        """As a query string."""
+        query = f"path={quote_from_bytes(self.path, safe='')}&limit={self.limit}"
+        return f"{query}&cursor={quote(self.cursor, safe='')}" if self.cursor else query
+
+
+@dataclass(frozen=True)
+class History:
+    """Versions of files, and differences between restore points."""
+
+    owners: Owners
+
+    async def versions(self, who: Visitor, source_id: str, part: Part) -> bytes:
+        """Versions of a file over all restore points of a source, as JSON. Raises `NotFound` for no connector."""
+        source = await self.owners.app(who, source_id)
+        return await self.owners.versions(who, source.id, part.query)
+
+    async def changes(self, who: Visitor, pair: tuple[str, str], part: Part) -> bytes:
+        """A part of what differs between two restore points, as JSON."""
+        return await self.owners.changes(who, pair, part.query)
+
+    def all_changes(self, who: Visitor, pair: tuple[str, str], path: bytes) -> AbstractAsyncContextManager[Answer]:
+        """All that differs between two restore points, line by line as the index tells it."""
+        return self.owners.all_changes(who, pair, f"path={quote_from_bytes(path, safe='')}")

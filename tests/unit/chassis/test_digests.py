@@ -29,6 +29,17 @@ def test_what_is_there_stays() -> None:
     assert (len(table), table.get(hashed(1))) == (1, b"a")
 
 
+def test_records_side_by_side_are_kept_like_single_ones() -> None:
+    table = DigestTable(8)
+    table.put(hashed(7), b"earlier!")
+    table.put_all(b"".join(hashed(number) + number.to_bytes(8) for number in range(3000)))
+    assert len(table) == 3000
+    assert table.get(hashed(7)) == b"earlier!"
+    assert table.get(hashed(2999)) == (2999).to_bytes(8)
+    with pytest.raises(ValueError, match="another size"):
+        table.put_all(bytes(41))
+
+
 @pytest.mark.parametrize("odd", [b"", b"abc", bytes(31), bytes(33), bytes(64)])
 def test_what_is_no_hash_is_not_found_and_not_taken(odd: bytes) -> None:
     table = DigestTable(1)

@@ -24,22 +24,31 @@ class DigestTable:
 
     def get(self, digest: bytes) -> bytes | None:
         """The value kept for a hash; None also for what is no hash."""
+        if len(digest) != DIGEST_BYTES:
+            return None
         bucket = self._buckets[self._number(digest)]
         start = self._find(bucket, digest)
-        return None if start is None else bucket[start + DIGEST_BYTES : start + self._size]
+        return None if start < 0 else bucket[start + DIGEST_BYTES : start + self._size]
 
     def put(self, digest: bytes, value: bytes) -> None:
         """Keep a value for a hash; one that is there stays. Raises `ValueError` for other sizes than were agreed."""
         if len(digest) != DIGEST_BYTES or len(digest) + len(value) != self._size:
             raise ValueError("a hash or value of another size")
-        number = self._number(digest)
-        bucket = self._buckets[number]
-        if self._find(bucket, digest) is not None:
-            return
-        self._buckets[number] = bucket + digest + value
-        self._count += 1
-        if self._count > _PER_BUCKET * len(self._buckets):
-            self._split()
+        self.put_all(digest + value)
+
+    def put_all(self, packed: bytes) -> None:
+        """`put` records that lie side by side, each a hash and its value."""
+        if len(packed) % self._size:
+            raise ValueError("a record of another size")
+        for start in range(0, len(packed), self._size):
+            record = packed[start : start + self._size]
+            number = int.from_bytes(record[:4]) >> self._shift
+            bucket = self._buckets[number]
+            if self._find(bucket, record[:DIGEST_BYTES]) < 0:
+                self._buckets[number] = bucket + record
+                self._count += 1
+                if self._count > _PER_BUCKET * len(self._buckets):
+                    self._split()
 
     def records(self) -> Iterator[tuple[bytes, bytes]]:
         """All hashes and values, in no certain order."""
@@ -48,15 +57,14 @@ class DigestTable:
                 yield bucket[start : start + DIGEST_BYTES], bucket[start + DIGEST_BYTES : start + self._size]
 
     def _number(self, digest: bytes) -> int:
-        return int.from_bytes(digest[:4].ljust(4, b"\0")) >> self._shift
+        return int.from_bytes(digest[:4]) >> self._shift
 
-    def _find(self, bucket: bytes, digest: bytes) -> int | None:
-        if len(digest) != DIGEST_BYTES:
-            return None
+    def _find(self, bucket: bytes, digest: bytes) -> int:
+        """Where its record begins; below 0 if there is none."""
         start = bucket.find(digest)
-        while start % self._size and start >= 0:
+        while start % self._size and start >= 0:  # It may also lie across two records.
             start = bucket.find(digest, start + 1)
-        return start if start >= 0 else None
+        return start
 
     def _split(self) -> None:
         """One bucket after the other, so that there is never room for two tables."""

@@ -6,6 +6,7 @@ some 1.7 GB. It is cut where one node ends and the next begins, and what lies be
 
 import re
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterator
 from operator import attrgetter
 from typing import Any, TypeVar
@@ -118,8 +119,8 @@ def _places(text: bytes) -> Iterator[tuple[int, int]]:
     """Where a node may end and the next begin, the likeliest first: between two lists of attributes it looks alike."""
     near = max(0, len(text) - _NEAR_BYTES)
     for pattern, start in ((_NODE_ENDS, near), (_NODE_ENDS, 0), (_OBJECT_ENDS, 0)):
-        found = [(match.start() + 1, match.end()) for match in pattern.finditer(text, start)]
-        yield from found[: -_TRIES - 1 : -1]
+        found = ((match.start() + 1, match.end()) for match in pattern.finditer(text, start))
+        yield from reversed(deque(found, maxlen=_TRIES))
 
 
 def _rest(text: bytes, decode: Callable[[bytes], list[Any]], tree_id: str) -> Iterator[tuple[list[Any], bytes]]:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chassis.digests import DIGEST_BYTES, DigestTable
+from chassis.digests import DigestTable
 from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.values import OrganizationId
@@ -117,10 +117,7 @@ class KnownDirectories:
         ledger.batches = batch["number"] + 1
         if ledger.totals is None:
             return
-        packed = bytes(batch["known"])
-        for start in range(0, len(packed), _RECORD.size):
-            middle = start + DIGEST_BYTES
-            ledger.totals.put(packed[start:middle], packed[middle : start + _RECORD.size])
+        ledger.totals.put_all(bytes(batch["known"]))
         if len(ledger.totals) > self._kept:
             ledger.totals = None
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import archives, backups, contention, downloads, memory, platform, reader, restore_points
+from tests.benchmarks import archives, backups, contention, downloads, memory, platform, reader, restore_points, search
 from tests.benchmarks.ground import Ground, open_ground
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
@@ -42,6 +42,8 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "range_read": lambda: downloads.range_read(large()),
         "download_throughput": lambda: downloads.download_throughput(large()),
         "archive_throughput": lambda: archives.archive_throughput(archives.Folder(ground)),
+        "search_name": lambda: search.search_name(ground),
+        "search_substring": lambda: search.search_substring(big()),
         "index_incremental": lambda: restore_points.index_incremental(big()),
         "index_growth": lambda: restore_points.index_growth(ground),
         "reader_index": lambda: reader.reader_index(ground),

@@ -1,7 +1,9 @@
 """Restore points and their directories, as the index knows them."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 from urllib.parse import quote_from_bytes, urlencode
 
 from gateway.usecases.owners import KnownRestorePoint, Owners
@@ -37,8 +39,14 @@ class Snapshots:
     ) -> bytes:
         """What a search across restore points finds, as JSON. Raises `NotFound` when there is no such connector."""
         ids = {"source_id": source_id, "store_id": store_id}
-        apps = [(name, (await self.owners.app(who, app_id)).id) for name, app_id in ids.items() if app_id is not None]
-        return await self.owners.in_all_restore_points(who, f"search?{urlencode([*asked, *apps])}")
+        chosen = [(name, app_id) for name, app_id in ids.items() if app_id is not None]
+        apps = [self.owners.app(who, app_id) for _, app_id in chosen]
+        search = self.owners.in_all_restore_points(who, f"search?{urlencode([*asked, *chosen])}")
+        *checks, found = await asyncio.gather(*apps, search, return_exceptions=True)
+        for answer in (*checks, found):
+            if isinstance(answer, BaseException):
+                raise answer
+        return cast("bytes", found)
 
 
 def _path(path: bytes) -> str:

@@ -50,7 +50,7 @@ class Catalogues:
         self.turns = asyncio.Semaphore(SEARCHES_AT_ONCE)
 
     async def open(self, org: OrganizationId, store_id: str, tree_ids: Sequence[str]) -> tuple[Catalogue, list[int]]:
-        """The catalogue of a store as it is now, and the numbers of some directories in it.
+        """The catalogue of a store, and the numbers of some directories in it.
 
         Raises `Conflict` (`names_missing`) unless it has all of these with everything below them.
         """
@@ -95,11 +95,12 @@ class Catalogues:
     async def _numbers(
         self, org: OrganizationId, store_id: str, catalogue: Catalogue, tree_ids: Sequence[str]
     ) -> list[int] | None:
-        """The numbers of some directories; None unless all are there."""
-        await self._read_on(org, store_id, catalogue)
-        found = [catalogue.root(tree_id) for tree_id in tree_ids]
-        numbers = [number for number in found if number is not None]
-        return numbers if len(numbers) == len(found) else None
+        """The numbers of some directories; None unless all are there. Only for those that lack, segments are read."""
+        numbers = _roots(catalogue, tree_ids)
+        if numbers is None:
+            await self._read_on(org, store_id, catalogue)
+            numbers = _roots(catalogue, tree_ids)
+        return numbers
 
     async def _read_past_gaps(self, org: OrganizationId, store_id: str, catalogue: Catalogue) -> None:
         """Where a segment was lost, what came after it is there, and what was in it may have come again since."""
@@ -123,6 +124,12 @@ class Catalogues:
                 return
             used -= sizes[name]
             del self._shelves[name]
+
+
+def _roots(catalogue: Catalogue, tree_ids: Sequence[str]) -> list[int] | None:
+    found = [catalogue.root(tree_id) for tree_id in tree_ids]
+    numbers = [number for number in found if number is not None]
+    return numbers if len(numbers) == len(found) else None
 
 
 def _take(catalogue: Catalogue, segment: Segment, mark: bytes) -> None:

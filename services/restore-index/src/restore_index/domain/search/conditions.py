@@ -108,17 +108,24 @@ class Matcher:
 
     def among(self, names: Sequence[bytes], columns: Columns | None, start: int) -> list[int]:
         """The places of those names that match, of a page; its entries begin in the columns at `start`."""
+        places, glob = self._but_glob(names, columns, start), self._glob
+        return [i for i in places if glob.matches(names[i].decode())] if glob else list(places)
+
+    def any_among(self, names: Sequence[bytes], columns: Columns | None, start: int) -> bool:
+        """Whether one of these names matches, see `among`."""
+        places, glob = self._but_glob(names, columns, start), self._glob
+        return any(glob.matches(names[i].decode()) for i in places) if glob else bool(places)
+
+    def _but_glob(self, names: Sequence[bytes], columns: Columns | None, start: int) -> Sequence[int]:
         places: Sequence[int] = range(len(names))
         if columns is not None and self.asks_columns:
             places = self._by_columns(columns, start, len(names))
-        part, endings, glob = self._conditions.part, self._conditions.endings, self._glob
+        part, endings = self._conditions.part, self._conditions.endings
         if part:
             places = [i for i in places if part in names[i]]
         if endings:
             places = [i for i in places if names[i].endswith(endings)]
-        if glob:
-            places = [i for i in places if glob.matches(names[i].decode())]
-        return list(places)
+        return places
 
     def _by_columns(self, columns: Columns, start: int, count: int) -> Sequence[int]:
         asked = self._conditions

@@ -74,6 +74,10 @@ class PathGlob:
         """Whether a path that stands there matches."""
         return bool(places >> len(self.parts) & 1)
 
+    def may_end(self, places: int) -> bool:
+        """Whether one more part may make a path match that stands there; the last part is never `**`."""
+        return bool(places >> len(self.parts) - 1 & 1)
+
     def _skip(self, places: int) -> int:
         for place, part in enumerate(self.parts):
             if part is None and places >> place & 1:

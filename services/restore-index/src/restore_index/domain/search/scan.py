@@ -40,7 +40,7 @@ def scan(part: Part, text: bytes, columns: Columns | None, matcher: Matcher) -> 
     found = bytearray(len(part.directories))
     text = b"\0" + text
     for page in _candidates(part.texts, text, matcher):
-        if matcher.is_literal or matcher.among(split(text, part.texts, page, 1), columns, part.entries[page]):
+        if matcher.is_literal or matcher.any_among(split(text, part.texts, page, 1), columns, part.entries[page]):
             found[page] = 1
     return found
 

@@ -171,29 +171,36 @@ class Walk:
 
     def _level(self, trail: _Trail, groups: Iterable[Group], places: int, rest: Sequence[bytes]) -> _Level:
         after = rest[0] if rest else None
-        streams = [self._items(group, after or b"") for group in groups]
+        named = self._matcher.path is None or self._matcher.path.may_end(places)
+        streams = [self._items(group, after or b"", named=named) for group in groups]
         merged = streams[0] if len(streams) == 1 else merge(*streams, key=_by_name)
         return _Level(trail, ((name, list(items)) for name, items in groupby(merged, _by_name)), places, after)
 
-    def _items(self, group: Group, start: bytes) -> Iterator[Item]:
-        """What is to be looked at in a directory, sorted by name, from a name on."""
+    def _items(self, group: Group, start: bytes, *, named: bool) -> Iterator[Item]:
+        """What is to be looked at in a directory, sorted by name, from a name on; unless `named`, directories alone."""
         ground, catalogue = group.ground, group.ground.catalogue
         records = catalogue.records_of(group.directory)
         for record in records[_first(ground, records, start) :] if start else records:
             part, page = catalogue.place(record)
             if ground.marks.pages[part.number][page]:
-                yield from self._items_of_page(group, part, page, start)
+                yield from self._items_of_page(group, part, page, start, named=named)
 
-    def _items_of_page(self, group: Group, part: Part, page: int, start: bytes) -> Iterator[Item]:
-        unpacked, marked, first = group.ground.unpacked, group.ground.marks.directories, part.entries[page]
-        names, folded = split(unpacked.names(part), part.names, page), split(unpacked.text(part), part.texts, page)
-        columns = unpacked.columns(part) if self._matcher.asks_columns else None
-        matching = set(self._matcher.among(folded, columns, first))
+    def _items_of_page(self, group: Group, part: Part, page: int, start: bytes, *, named: bool) -> Iterator[Item]:
+        ground, unpacked, first = group.ground, group.ground.unpacked, part.entries[page]
         directories = dict(part.children(page))
-        for place in sorted(matching.union(n for n, number in directories.items() if marked[number])):
+        leading_on = {place for place, number in directories.items() if ground.marks.directories[number]}
+        if not (named or leading_on):
+            return
+        folded = split(unpacked.text(part), part.texts, page)
+        columns = unpacked.columns(part) if named and self._matcher.asks_columns else None
+        matching = set(self._matcher.among(folded, columns, first)) if named else set()
+        if not (matching or leading_on):
+            return
+        names = split(unpacked.names(part), part.names, page)
+        for place in sorted(matching | leading_on):
             if names[place] >= start:
                 yield Item(
-                    names[place], folded[place], group.points, group.ground, part, first + place,
+                    names[place], folded[place], group.points, ground, part, first + place,
                     place in matching, directories.get(place),
                 )  # fmt: skip
 

@@ -10,6 +10,7 @@ from restore_index.store.documents import Documents, MongoDocuments
 
 from tests.support.environment import Corner
 from tests.unit.restore_index.builder import ORG, Tree, new_store
+from tests.unit.restore_index.world import no_sentences
 
 
 @pytest.fixture(params=["memory", "mongodb"])
@@ -53,12 +54,14 @@ async def test_one_of_two_inserts_wins(documents: Documents) -> None:
     assert (await documents.get("d/1") or {})["told"] == "first"
 
 
-async def test_what_is_replaced_is_gone_and_nothing_new_appears(documents: Documents) -> None:
+async def test_what_is_put_stands_in_place_of_what_was_and_what_is_deleted_is_gone(documents: Documents) -> None:
     await documents.insert([document(1, told="first")])
-    for number in (1, 2):
-        await documents.replace(document(number, told="second"))
-    assert (await documents.get("d/1") or {})["told"] == "second"
-    assert await documents.get("d/2") is None
+    for _ in range(2):
+        await documents.put([document(number, told="second") for number in range(40)])
+    assert [(await documents.get(f"d/{n}") or {})["told"] for n in (1, 2)] == ["second", "second"]
+    for _ in range(2):
+        await documents.delete([f"d/{number}" for number in range(39)])
+    assert [bool(await documents.get(f"d/{n}")) for n in (0, 38, 39)] == [False, False, True]
 
 
 @pytest.mark.parametrize("kept_in_memory", [0, 1000])
@@ -66,7 +69,7 @@ async def test_directories_stand_on_either(documents: Documents, kept_in_memory:
     tree = Tree({b"a": {b"\xff\n": 1}, b"many": {f"{i:03}".encode(): i for i in range(100)}}, page_entries=7)
     store = new_store()
     for _ in range(2):
-        known = KnownDirectories(documents, kept_in_memory=kept_in_memory)
+        known = KnownDirectories(documents, kept_in_memory=kept_in_memory, sentences=no_sentences())
         index = Directories(documents, known, Names(MemoryDocuments()), cache_bytes=10_000)
         await index.add(ORG, store, tree.pages[:9])
         await index.add(ORG, store, tree.pages)

@@ -9,6 +9,7 @@ from restore_index.domain.segments import read_frame
 from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names
 
 from tests.unit.restore_index.builder import ORG, Tree, new_store
+from tests.unit.restore_index.world import no_sentences
 
 
 class Killed(Exception):
@@ -37,7 +38,7 @@ class World:
 
     def start(self) -> Directories:
         Dying.left = 10**9
-        known = KnownDirectories(self.batches, kept_in_memory=self.kept)
+        known = KnownDirectories(self.batches, kept_in_memory=self.kept, sentences=no_sentences())
         self.names = Names(self.segments)
         self.directories = Directories(self.documents, known, self.names, cache_bytes=1 << 20)
         return self.directories
@@ -172,7 +173,7 @@ async def _check_whole(directories: Directories, store: AppId) -> None:
 
 async def test_two_indexes_of_one_store_learn_from_each_other() -> None:
     world, store = World(), new_store()
-    known = KnownDirectories(world.batches, kept_in_memory=1000)
+    known = KnownDirectories(world.batches, kept_in_memory=1000, sentences=no_sentences())
     other = Directories(world.documents, known, Names(world.segments), cache_bytes=0)
     trees = [Tree({str(n).encode(): n}) for n in range(6)]
     for number, tree in enumerate(trees):
@@ -196,12 +197,12 @@ class Counting(MemoryDocuments):
 async def test_of_a_store_too_large_for_memory_little_is_read_and_more_can_be_added() -> None:
     batches, store, count = Counting(), new_store(), 500
     ids = [f"{number:064x}" for number in range(count)]
-    writer = KnownDirectories(batches, kept_in_memory=1000)
+    writer = KnownDirectories(batches, kept_in_memory=1000, sentences=no_sentences())
     for tree_id in ids:
         await writer.add(ORG, store, {tree_id: Below(1, 0, 1)})
     batches.read.clear()
 
-    reader = KnownDirectories(batches, kept_in_memory=100)
+    reader = KnownDirectories(batches, kept_in_memory=100, sentences=no_sentences())
     assert await reader.among(ORG, store, ids) is None
     await reader.add(ORG, store, {"f" * 64: Below(1, 0, 1)})
 

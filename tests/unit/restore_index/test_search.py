@@ -336,7 +336,7 @@ async def test_a_segment_that_was_replaced_meanwhile_is_read_again() -> None:
         assert segment is not None
         if number == 0:
             smaller = keep_pages(segment, [False] * 2)
-            await world.store.names.replace(ORG, store, 0, smaller)
+            world.segments.kept[f"{store}/0"] |= dataclasses.asdict(smaller)
     assert paths(await found(world, point, q=b"ew")) == ["/y/new"]
     assert paths(await found(world, point, q=b"new")) == ["/y/new"]
 

@@ -3,11 +3,12 @@
 import dataclasses
 
 import pytest
+from chassis.digests import DigestTable
 from chassis.errors import Conflict
 from contracts.values import OrganizationId
 from hypothesis import given
 from hypothesis import strategies as st
-from restore_index.domain.entries import Entry
+from restore_index.domain.entries import Entry, look_into
 from restore_index.domain.folding import fold, fold_text
 from restore_index.domain.segments import (
     TYPES,
@@ -23,7 +24,7 @@ from restore_index.domain.segments import (
 )
 from restore_index.store import MemoryDocuments, Names
 
-from tests.unit.restore_index.builder import ORG, new_store
+from tests.unit.restore_index.builder import ORG, Link, Tree, new_store
 
 TREE = bytes(range(32))
 NUMBER = st.integers(-(2**63), 2**64 - 1)
@@ -165,11 +166,21 @@ async def test_two_writers_leave_no_gap() -> None:
         await Names(documents).append(OrganizationId("other"), store, pack_segment([]))
 
 
-async def test_a_segment_is_replaced_by_a_smaller_one() -> None:
-    names, store = Names(MemoryDocuments()), new_store()
-    for n in range(3):
-        await names.append(ORG, store, pack_segment([NamedPage(TREE, n, 9, 0, []), NamedPage(TREE, n + 3, 9, 0, [])]))
-    middle = await names.get(ORG, store, 1)
-    assert middle is not None
-    await names.replace(ORG, store, 1, keep_pages(middle, [False, True]))
-    assert [list(read_frame(s).pages) async for _, s in names.read(ORG, store)] == [[0, 3], [4], [2, 5]]
+async def test_what_is_gone_or_there_twice_is_dropped_and_small_segments_are_joined() -> None:
+    documents, store, gone = MemoryDocuments(), new_store(), DigestTable(0)
+    names, tree = Names(documents), Tree({b"kept": {b"\xc9t\xc9": 1, b"link": Link(b"to")}, b"gone": {b"x": {b"y": 2}}})
+    pages = [NamedPage(bytes.fromhex(p.tree_id), 0, 1, 7, look_into(p).entries) for p in tree.pages]
+    for page in (*pages, pages[0], pages[-1])[:6]:
+        await names.append(ORG, store, pack_segment([page]))
+    documents.kept[f"{store}/5"] |= {"frame": b"damaged"}
+    assert await names.count(ORG, store) == 6
+    gone.put(pages[1].tree_id, b"")
+    left = [page for page in pages if page.tree_id != pages[1].tree_id]
+
+    for _ in range(2):
+        await names.rewrite(ORG, store, gone)
+        assert await names.count(ORG, store) == len(documents.kept) == 1
+        assert await names.get(ORG, store, 0) == pack_segment(left)
+
+    await names.append(ORG, store, pack_segment([pages[1]]))
+    assert await names.count(ORG, store) == 2

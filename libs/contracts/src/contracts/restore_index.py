@@ -91,6 +91,19 @@ class RestorePointListed(Event):
     restore_point: RestorePoint = Field(description="What was listed")
 
 
+class StoreSweepDue(Event):
+    """The next step towards forgetting what no restore point of a store needs can be taken.
+
+    The restore index tells itself, so that the step is taken in the order of all that it hears of the store.
+    """
+
+    TYPE: ClassVar[str] = "cairn.restore-index.store.sweep-due.v1"
+    TOPIC: ClassVar[str] = topics.RESTORE_INDEX_EVENTS
+    KEY: ClassVar[str] = "store_id"
+
+    store_id: AppId = Field(description="The store")
+
+
 class RestorePointBrowsable(Event):
     """Every directory of a restore point can be browsed."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from chassis.foundation import handling, open_foundation
 from chassis.outbox import Outbox
@@ -13,6 +14,7 @@ from restore_index.api import build_api
 from restore_index.handlers import ANNOUNCES, LISTENS_TO, register_handlers
 from restore_index.settings import Settings
 from restore_index.store import open_store
+from restore_index.worker import sweeping
 
 SERVICE = "restore-index"
 
@@ -31,6 +33,10 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
     async with open_foundation(settings, SERVICE) as foundation:
         store = await open_store(foundation, settings)
-        dispatcher = register_handlers(foundation.dispatcher(), store)
-        async with handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES):
+        grace = timedelta(seconds=settings.sweep_grace_seconds)
+        dispatcher = register_handlers(foundation.dispatcher(), store, sweep_grace=grace)
+        async with (
+            handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
+            sweeping(store, foundation.publisher, settings),
+        ):
             yield build_api(store, tokens, checks=foundation.checks())

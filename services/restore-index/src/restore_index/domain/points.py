@@ -66,7 +66,7 @@ def choose_point(found: list[Point], snapshot_id: SnapshotId) -> Point:
 def likeliest_first(same: list[Point]) -> list[Point]:
     """One restore point in several stores: those that can be browsed first, then those in the newest store.
 
-    An older store may have been removed since; nobody tells the index.
+    One whose store was removed is gone soon after.
     """
     return sorted(same, key=lambda p: (p.browsable, p.restore_point.store_id), reverse=True)
 

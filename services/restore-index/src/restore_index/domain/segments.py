@@ -30,6 +30,7 @@ TYPES = ("file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregula
 _CODES = {name: code for code, name in enumerate(TYPES)}
 _IRREGULAR, _SYMLINK = _CODES["irregular"], _CODES["symlink"]
 _NUL = b"\\x00"
+_SIDE_BY_SIDE = ("trees", "pages", "of", "files", "counts", "name_ends", "child_entries", "child_trees")
 _LARGEST_SIZE = 2**64 - 1
 
 
@@ -253,6 +254,32 @@ def keep_pages(segment: Segment, kept: Sequence[bool]) -> Segment:
             array("q", compress(columns.mtimes, rows)),
         ),
         list(links),
+    )
+
+
+def join_segments(segments: Sequence[Segment]) -> Segment:
+    """The pages of several segments in one, in their order."""
+    frames, columns = [_frame(each) for each in segments], [read_columns(each) for each in segments]
+    starts = accumulate((len(frame.trees) // TREE_BYTES for frame in frames), initial=0)
+    numbered = zip(frames, starts, strict=False)
+    folded = any(each.text for each in segments)
+    text_ends = [f.text_ends if s.text else f.name_ends for f, s in zip(frames, segments, strict=True)]
+    joined = _Packed(
+        **{part: b"".join(getattr(frame, part) for frame in frames) for part in _SIDE_BY_SIDE},
+        text_ends=b"".join(text_ends) if folded else b"",
+        child_pages=_numbers(start + page for frame, start in numbered for page in _array("I", frame.child_pages)),
+    )
+    return _segment(
+        joined,
+        b"".join(map(read_names, segments)),
+        b"".join(map(read_text, segments)) if folded else b"",
+        _woven_apart(
+            b"".join(each.types for each in columns),
+            array("I", chain.from_iterable(each.modes for each in columns)),
+            array("Q", chain.from_iterable(each.sizes for each in columns)),
+            array("q", chain.from_iterable(each.mtimes for each in columns)),
+        ),
+        list(chain.from_iterable(map(read_links, segments))),
     )
 
 

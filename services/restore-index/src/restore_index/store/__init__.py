@@ -1,6 +1,6 @@
 """What the restore index keeps, in MongoDB.
 
-Restore points are written by the lane of their store only; directories and the notes about them are inserts.
+All of it is written by the lane of its store; directories and the notes about them are inserts until they are swept.
 """
 
 from chassis.foundation import Foundation
@@ -16,6 +16,7 @@ from restore_index.store.known import KnownDirectories
 from restore_index.store.names import Names
 from restore_index.store.orders import Orders
 from restore_index.store.points import RestorePoints
+from restore_index.store.sentences import Sentences, open_sentences
 
 __all__ = [
     "EMPTY",
@@ -25,6 +26,7 @@ __all__ = [
     "KnownDirectories",
     "MemoryDocuments",
     "Names",
+    "Sentences",
     "Store",
     "open_store",
     "point_id",
@@ -37,7 +39,8 @@ def point_keys(point: Point) -> Keys:
     told = point.restore_point
     if point.gone_at is not None:
         return {"gone_from": told.store_id}
-    return {"store_id": told.store_id, "snapshot_id": told.snapshot_id, "source_id": told.source_id or ""}
+    awaited = {} if point.browsable else {"awaited_from": told.store_id}
+    return {"store_id": told.store_id, "snapshot_id": told.snapshot_id, "source_id": told.source_id or "", **awaited}
 
 
 def point_id(store_id: AppId, snapshot_id: str) -> str:
@@ -54,6 +57,7 @@ class Store:
         directories: Directories,
         names: Names,
         catalogues: Catalogues,
+        sentences: Sentences,
         *,
         order_cache_bytes: int = 0,
     ) -> None:
@@ -61,6 +65,7 @@ class Store:
         self.directories = directories
         self.names = names
         self.catalogues = catalogues
+        self.sentences = sentences
         self.orders = Orders(directories, cache_bytes=order_cache_bytes)
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
@@ -68,6 +73,14 @@ class Store:
         where: Keys = {} if store_id is None else {"store_id": store_id}
         found = (await self.points.find(org, where)).items
         return found if where else [point for point in found if point.gone_at is None]
+
+    async def points_gone(self, org: OrganizationId, store_id: AppId) -> list[Point]:
+        """What is left of the restore points that are gone from a store."""
+        return (await self.points.find(org, {"gone_from": store_id})).items
+
+    async def points_awaited(self, org: OrganizationId, store_id: AppId) -> list[Point]:
+        """The restore points of a store that cannot be browsed yet."""
+        return (await self.points.find(org, {"awaited_from": store_id})).items
 
     async def points_named(self, org: OrganizationId, snapshot_id: SnapshotId) -> list[Point]:
         """The restore points with an id: one for each store through which its repository is used."""
@@ -86,15 +99,16 @@ async def open_store(foundation: Foundation, settings: Settings) -> Store:
         Point,
         foundation.outbox,
         keys=point_keys,
-        indexed=("store_id", "snapshot_id", "source_id", "gone_from"),
+        indexed=("store_id", "snapshot_id", "source_id", "gone_from", "awaited_from"),
     )
     documents = MongoDocuments(database["directories"])
     batches = MongoDocuments(database["known_directories"])
     await points.setup()
-    known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept)
+    sentences = await open_sentences(foundation)
+    known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept, sentences=sentences)
     names = Names(MongoDocuments(database["names"]))
     directories = Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes)
     catalogues = Catalogues(
         names, catalogue_bytes=settings.search_catalogue_bytes, packed_bytes=settings.search_names_bytes
     )
-    return Store(points, directories, names, catalogues, order_cache_bytes=settings.order_cache_bytes)
+    return Store(points, directories, names, catalogues, sentences, order_cache_bytes=settings.order_cache_bytes)

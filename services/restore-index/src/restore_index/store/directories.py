@@ -59,9 +59,10 @@ class Directories:
 
     def __init__(self, documents: Documents, known: KnownDirectories, names: Names, *, cache_bytes: int) -> None:
         self._documents = documents
-        self._known = known
+        self.ledger = self._known = known
         self._names = names
         self._cache: ByteBoundedCache[Document] = ByteBoundedCache(cache_bytes)
+        known.on_rewrite = names.forget
 
     async def add(
         self, org: OrganizationId, store_id: str, pages: Sequence[DirectoryPage], *, again: bool = False
@@ -84,15 +85,28 @@ class Directories:
             if page.tree_id not in batch.whole:
                 await self._take(org, store_id, page, batch, first_name=inside.first_name)
         await self._write(batch)
+        await self._known.reprieve(org, store_id, batch.whole)
         await self._known.add(org, store_id, {t: below for t, below in batch.whole.items() if t not in known})
 
     async def known(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below]:
-        """Which directories are known whole, with everything below them, and their totals.
+        """Which directories are known whole, with everything below them, and their totals; none that is condemned.
 
         One that became known a moment ago may be missing.
         """
-        found = await self._known.among(org, store_id, tree_ids)
-        return await self._look_up(org, store_id, tree_ids) if found is None else found
+        asked = list(tree_ids)
+        found = await self._known.among(org, store_id, asked)
+        return await self._look_up(org, store_id, asked) if found is None else found
+
+    async def delete(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> None:
+        """Remove directories with all their pages, the pages first. Again is harmless."""
+        names = [f"{store_id}/{tree_id}" for tree_id in tree_ids]
+        for start in range(0, len(names), LOOKUPS_AT_ONCE):
+            some = names[start : start + LOOKUPS_AT_ONCE]
+            heads = await asyncio.gather(*(self._documents.get(name, without="entries") for name in some))
+            for head in heads:
+                if head and head["org"] == org and head["pages"] > 1:
+                    await self._documents.delete([f"{head['_id']}#{page}" for page in range(head["pages"])])
+            await self._documents.delete([head["_id"] for head in heads if head and head["org"] == org])
 
     async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int) -> int:
         """How many of a directory's `pages` need not be sent again, given that those before `first` need not.
@@ -140,15 +154,17 @@ class Directories:
                 self._cache.put(document_id, found, size_bytes=_size(found))
         return found if found and found["org"] == org else None
 
-    async def _look_up(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below]:
-        gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+    async def _look_up(self, org: OrganizationId, store_id: str, sought: Iterable[str]) -> dict[str, Below]:
+        """What is there and not condemned; what is remembered may have been swept since, so that does not count."""
+        tree_ids, gate = set(sought), asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        condemned = self._known.among_condemned(org, store_id, tree_ids)
 
-        async def look(tree_id: str) -> Directory | None:
+        async def look(tree_id: str) -> tuple[str, Document | None]:
             async with gate:
-                return await self.get(org, store_id, tree_id)
+                return tree_id, await self._documents.get(f"{store_id}/{tree_id}", without="entries")
 
-        found = await asyncio.gather(*map(look, tree_ids))
-        return {directory.tree_id: directory.totals for directory in found if directory}
+        found = await asyncio.gather(*map(look, tree_ids - condemned))
+        return {tree_id: Below(**head["totals"]) for tree_id, head in found if head and head["org"] == org}
 
     async def _require(
         self, org: OrganizationId, store_id: str, fresh: Sequence[_Fresh], known: Collection[str]

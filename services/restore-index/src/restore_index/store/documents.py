@@ -26,12 +26,12 @@ class Documents(Protocol):
         """Keep a document; False when its `_id` is taken."""
         ...
 
-    async def replace(self, document: Document) -> None:
-        """Put a document in place of the one with its `_id`, if that is there. One process at a time does this."""
-        ...
-
     async def put(self, documents: Sequence[Document]) -> None:
         """Keep documents, in place of those with their ids where there are any. One process at a time does this."""
+        ...
+
+    async def delete(self, document_ids: Sequence[str]) -> None:
+        """Remove documents; those that are not there are none the less gone. One process at a time does this."""
         ...
 
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
@@ -65,14 +65,16 @@ class MongoDocuments:
             return False
         return True
 
-    async def replace(self, document: Document) -> None:
-        """See `Documents`."""
-        await self.collection.replace_one({"_id": document["_id"]}, document)
-
     async def put(self, documents: Sequence[Document]) -> None:
         """See `Documents`."""
         for start in range(0, len(documents), WRITES_AT_ONCE):
             await asyncio.gather(*map(self._put, documents[start : start + WRITES_AT_ONCE]))
+
+    async def delete(self, document_ids: Sequence[str]) -> None:
+        """See `Documents`."""
+        for start in range(0, len(document_ids), WRITES_AT_ONCE):
+            names = document_ids[start : start + WRITES_AT_ONCE]
+            await asyncio.gather(*(self.collection.delete_one({"_id": name}) for name in names))
 
     async def _put(self, document: Document) -> None:
         await self.collection.replace_one({"_id": document["_id"]}, document, upsert=True)
@@ -102,14 +104,14 @@ class MemoryDocuments:
         """See `Documents`."""
         return self.kept.setdefault(document["_id"], document) is document
 
-    async def replace(self, document: Document) -> None:
-        """See `Documents`."""
-        if document["_id"] in self.kept:
-            self.kept[document["_id"]] = document
-
     async def put(self, documents: Sequence[Document]) -> None:
         """See `Documents`."""
         self.kept.update((document["_id"], document) for document in documents)
+
+    async def delete(self, document_ids: Sequence[str]) -> None:
+        """See `Documents`."""
+        for name in document_ids:
+            self.kept.pop(name, None)
 
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
         """See `Documents`."""

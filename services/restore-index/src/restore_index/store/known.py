@@ -2,24 +2,28 @@
 
 A `$in` over a store's directories takes seconds on FerretDB, thousands of lookups nearly as long. So each batch of new
 directories leaves one small document, `<store>/<number>`, with their ids and totals. A store's batches are read once,
-later ones as they appear; a batch is written after its directories, so whatever it names is there.
+later ones as they appear; a batch is written after its directories, so whatever it names is there. Of what is condemned
+(see `store.sentences`) nobody is told that it is known.
 """
 
 import asyncio
 import struct
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chassis.digests import DigestTable
+from chassis.digests import DIGEST_BYTES, DigestTable
 from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.values import OrganizationId
 
 from restore_index.domain.entries import Below
+from restore_index.domain.sweeping import Sweep
 from restore_index.store.documents import Documents
+from restore_index.store.sentences import PART_NUMBER_BYTES, Sentences
 
 READS_AT_ONCE = 16
+BATCH_LEAST = 512
 _SUMS = struct.Struct(">QQQ")
 _RECORD = struct.Struct(">32sQQQ")
 
@@ -30,27 +34,47 @@ class _Ledger:
 
     totals: DigestTable | None = field(default_factory=lambda: DigestTable(_SUMS.size))
     batches: int = 0
+    sweep: Sweep | None = None
+    condemned: DigestTable = field(default_factory=lambda: DigestTable(PART_NUMBER_BYTES))
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class KnownDirectories:
     """The directories of all stores, those of the most recently asked stores in memory."""
 
-    def __init__(self, batches: Documents, *, kept_in_memory: int) -> None:
+    def __init__(self, batches: Documents, *, kept_in_memory: int, sentences: Sentences) -> None:
         self._batches = batches
         self._kept = kept_in_memory
+        self._sentences = sentences
+        self.on_rewrite: Callable[[OrganizationId, str], None] = lambda *_: None
+        """Called when what is noted of a store may have been rewritten."""
         self._ledgers: OrderedDict[tuple[OrganizationId, str], _Ledger] = OrderedDict()
 
     async def among(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below] | None:
-        """Those of some directories that are known, with their totals.
+        """Those of some directories that are known and not condemned, with their totals.
 
         One that became known a moment ago may be missing. None when the store has too many to be kept in memory.
         """
         ledger = await self._fresh(org, store_id)
         if ledger.totals is None:
             return None
-        asked = {tree_id: ledger.totals.get(_key(tree_id)) for tree_id in tree_ids}
+        keys = {tree_id: _key(tree_id) for tree_id in tree_ids}
+        if len(ledger.condemned):
+            keys = {tree_id: key for tree_id, key in keys.items() if ledger.condemned.get(key) is None}
+        asked = {tree_id: ledger.totals.get(key) for tree_id, key in keys.items()}
         return {tree_id: Below(*_SUMS.unpack(found)) for tree_id, found in asked.items() if found is not None}
+
+    def among_condemned(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> set[str]:
+        """Those of some directories that were condemned when it was last asked what is known."""
+        ledger = self._ledgers.get((org, store_id))
+        table = ledger.condemned if ledger is not None else None
+        return {tree_id for tree_id in tree_ids if table and table.get(_key(tree_id)) is not None}
+
+    async def reprieve(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> None:
+        """These were written anew just now: if they were condemned, they are not any more."""
+        ledger = self._ledgers.get((org, store_id))
+        if ledger is not None and len(ledger.condemned):
+            await self._sentences.reprieve(org, store_id, ledger.condemned, map(_key, tree_ids))
 
     async def add(self, org: OrganizationId, store_id: str, directories: Mapping[str, Below]) -> None:
         """Take note of directories that are stored whole.
@@ -77,9 +101,66 @@ class KnownDirectories:
         ledger = self._ledgers.setdefault((org, store_id), _Ledger())
         self._ledgers.move_to_end((org, store_id))
         async with ledger.lock:
+            await self._follow(org, store_id, ledger)
             await self._read_on(org, store_id, ledger)
         self._forget_oldest()
         return ledger
+
+    async def _follow(self, org: OrganizationId, store_id: str, ledger: _Ledger) -> None:
+        """Take in what was condemned since, and begin anew when the batches were rewritten."""
+        sweep, before = await self._sentences.of(org, store_id), ledger.sweep
+        if before is not None and before.epoch == sweep.epoch and before.rewrites == sweep.rewrites:
+            return
+        if before is None or before.rewrites != sweep.rewrites:
+            ledger.totals, ledger.batches = DigestTable(_SUMS.size), 0
+            self.on_rewrite(org, store_id)
+        ledger.condemned = await self._sentences.condemned(org, sweep)
+        ledger.sweep = sweep
+
+    async def read(self, org: OrganizationId, store_id: str) -> AsyncIterator[bytes]:
+        """The ids of all that is known, condemned or not, by batches."""
+        number = 0
+        while batch := await self._get(org, store_id, number):
+            packed = bytes(batch["known"])
+            yield b"".join(packed[at : at + DIGEST_BYTES] for at in range(0, len(packed), _RECORD.size))
+            number += 1
+
+    async def rewrite(self, org: OrganizationId, store_id: str, gone: DigestTable) -> None:
+        """Drop some directories, and join small batches, so that their number does not grow for ever.
+
+        What was read is written before anything of it is replaced, and what is not needed is removed from the end:
+        whoever dies on the way leaves all that is known, some of it twice. Nothing may be added meanwhile.
+        """
+        try:
+            await self._rewrite(org, store_id, gone)
+        finally:
+            self._ledgers.pop((org, store_id), None)
+
+    async def _rewrite(self, org: OrganizationId, store_id: str, gone: DigestTable) -> None:
+        kept, written, number = DigestTable(0), 0, 0
+        left: list[bytes] = []
+        while batch := await self._get(org, store_id, number):
+            packed, number = bytes(batch["known"]), number + 1
+            for at in range(0, len(packed), _RECORD.size):
+                key = packed[at : at + DIGEST_BYTES]
+                if gone.get(key) is None and kept.get(key) is None:
+                    kept.put(key, b"")
+                    left.append(packed[at : at + _RECORD.size])
+            if len(left) >= BATCH_LEAST:
+                written, left = await self._put(org, store_id, written, left, batch), []
+        if left:
+            written = await self._put(org, store_id, written, left, None)
+        for spare in range(number - 1, written - 1, -1):
+            await self._batches.delete([f"{store_id}/{spare}"])
+
+    async def _put(
+        self, org: OrganizationId, store_id: str, number: int, records: list[bytes], was: Document | None
+    ) -> int:
+        """Write a batch, unless it is there as it is; the number of the next one."""
+        packed = b"".join(records)
+        if was is None or was["number"] != number or bytes(was["known"]) != packed:
+            await self._batches.put([self._batch(org, store_id, number, packed)])
+        return number + 1
 
     async def _read_on(self, org: OrganizationId, store_id: str, ledger: _Ledger) -> bool:
         """Read the batches that appeared since, until it is too much to be kept; whether there were any."""

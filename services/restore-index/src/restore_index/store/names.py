@@ -1,23 +1,26 @@
 """The names of a store, as searches read them: segments `<store>/<number>`, numbered without gaps.
 
-A segment is written before the directories it is of (see `store.directories`), so whoever removes both removes the
-directories first: whatever is known can be found. A segment that was written twice, or whose directories never became
-known, is harmless. Segments are never deleted; one that nothing of is needed any more is replaced by an empty one, so
-that the numbers stay without gaps.
+A segment is written before the directories it is of (see `store.directories`), and loses them after these are gone:
+whatever is known can be found. One that was written twice, or whose directories never became known, is harmless. What
+is swept is dropped from its segments, and small ones are joined, so that the numbers stay without gaps. Readers that
+have read other segments before find out: what they look for is not there, or no longer the same.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict, fields
 
+from chassis.digests import DigestTable
 from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.values import OrganizationId
 
-from restore_index.domain.segments import Segment
+from restore_index.domain.reaching import page_key
+from restore_index.domain.segments import Segment, join_segments, keep_pages, read_frame
 from restore_index.store.documents import Documents
 
 READS_AT_ONCE = 8
+SEGMENT_LEAST_PAGES = 256
 GAP_MOST = 16
 _PARTS = tuple(field.name for field in fields(Segment))
 
@@ -67,9 +70,40 @@ class Names:
         found = await asyncio.gather(*(self.get(org, store_id, number) for number in numbers))
         return next((n for n, segment in zip(numbers, found, strict=True) if segment is not None), None)
 
-    async def replace(self, org: OrganizationId, store_id: str, number: int, segment: Segment) -> None:
-        """Put a smaller segment in place of one that is there. Readers that have read the old one go on with it."""
-        await self._documents.replace(_document(org, store_id, number, segment))
+    async def count(self, org: OrganizationId, store_id: str) -> int:
+        """How many segments there are."""
+        return await self._end(org, store_id, 0)
+
+    async def rewrite(self, org: OrganizationId, store_id: str, gone: DigestTable) -> None:
+        """Drop the pages of some directories, pages that are there twice and damaged segments, and join small ones.
+
+        What was read is written before anything of it is replaced, and what is not needed is removed from the end:
+        whoever dies on the way leaves all names, some of them twice. Nothing may be appended meanwhile.
+        """
+        self.forget(org, store_id)
+        number = written = pages = 0
+        kept, left = DigestTable(0), list[Segment]()
+        while (segment := await self.get(org, store_id, number)) is not None:
+            rest, count = await asyncio.to_thread(_without, segment, gone, kept)
+            number, pages = number + 1, pages + count
+            left += [rest] if count else []
+            if pages >= SEGMENT_LEAST_PAGES:
+                if rest is not segment or len(left) > 1 or written != number - 1:
+                    await self._put(org, store_id, written, left)
+                written, pages, left = written + 1, 0, []
+        if left:
+            await self._put(org, store_id, written, left)
+            written += 1
+        for spare in range(number - 1, written - 1, -1):
+            await self._documents.delete([f"{store_id}/{spare}"])
+
+    def forget(self, org: OrganizationId, store_id: str) -> None:
+        """Find anew where the segments of a store end: they may have been rewritten."""
+        self._next.pop((org, store_id), None)
+
+    async def _put(self, org: OrganizationId, store_id: str, number: int, segments: list[Segment]) -> None:
+        joined = await asyncio.to_thread(join_segments, segments)
+        await self._documents.put([_document(org, store_id, number, joined)])
 
     async def _end(self, org: OrganizationId, store_id: str, start: int) -> int:
         """The number after the last segment, found without reading them all."""
@@ -85,3 +119,17 @@ class Names:
 
 def _document(org: OrganizationId, store_id: str, number: int, segment: Segment) -> Document:
     return {"_id": f"{store_id}/{number}", "org": org, "store": store_id, "number": number, **asdict(segment)}
+
+
+def _without(segment: Segment, gone: DigestTable, kept: DigestTable) -> tuple[Segment, int]:
+    """A segment without what is gone or kept of others, and how many pages that has."""
+    try:
+        frame = read_frame(segment)
+    except Conflict:
+        return segment, 0
+    wanted = []
+    for page in range(len(frame)):
+        key = page_key(frame.tree(page), frame.pages[page], frame.of[page])
+        wanted.append(gone.get(frame.tree(page)) is None and kept.get(key) is None)
+        kept.put(key, b"")
+    return segment if all(wanted) else keep_pages(segment, wanted), sum(wanted)

@@ -2,17 +2,20 @@
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 
+from chassis.ids import utc_now
 from chassis.telemetry import span
 from contracts.connector import RestorePointCreated, RestorePointRemoved
 from contracts.envelope import Envelope
-from contracts.restore_index import DirectoriesListed, RestorePointBrowsable, RestorePointListed
+from contracts.restore_index import DirectoriesListed, RestorePoint, RestorePointBrowsable, RestorePointListed, Totals
 from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import points
 from restore_index.domain.entries import Below
 from restore_index.domain.points import Point
 from restore_index.store import Store, point_id
+from restore_index.usecases import sweeping
 from restore_index.usecases.traces import extra, ids
 
 log = logging.getLogger(__name__)
@@ -22,7 +25,13 @@ async def keep_directories(store: Store, event: Envelope[DirectoriesListed]) -> 
     """Keep directories that were not known before, and write anew what is told again."""
     data = event.data
     with span("restore-index.keep_directories", attributes=ids(data.organization_id, data.store_id)):
-        await store.directories.add(data.organization_id, data.store_id, data.directories, again=data.again)
+        org, store_id = data.organization_id, data.store_id
+        if await _is_removed(store, org, store_id):
+            return
+        if data.again:
+            await sweeping.mark_due(store, org, store_id, event.time)
+        add = partial(store.directories.add, org, store_id, data.directories, again=data.again)
+        await sweeping.building(store, org, store_id, add)
 
 
 async def note_created(store: Store, event: Envelope[RestorePointCreated]) -> None:
@@ -31,6 +40,8 @@ async def note_created(store: Store, event: Envelope[RestorePointCreated]) -> No
     with span("restore-index.note_created", attributes=ids(data.organization_id, data.store_id)):
         record = await store.points.load(data.organization_id, point_id(data.store_id, told.snapshot_id), cause=event)
         point = points.note_point(record.value, told, at=event.time)
+        if await _is_removed(store, data.organization_id, data.store_id):
+            return
         if point is not None and point != record.value:
             await store.points.save(record, point, cause=event)
             log.info("restore point noted", extra=extra(data.store_id, told.snapshot_id))
@@ -43,6 +54,7 @@ async def note_removed(store: Store, event: Envelope[RestorePointRemoved]) -> No
         record = await store.points.load(data.organization_id, point_id(data.store_id, data.snapshot_id), cause=event)
         left = points.remove_point(record.value, data.store_id, data.snapshot_id, at=event.time)
         if left is not None:
+            await sweeping.mark_due(store, data.organization_id, data.store_id, utc_now())
             await store.points.save(record, left, cause=event)
             log.info("restore point removed", extra=extra(data.store_id, data.snapshot_id))
 
@@ -58,14 +70,25 @@ async def open_restore_point(store: Store, event: Envelope[RestorePointListed]) 
         known = record.value
         if points.is_late(known, event.time) or (known is not None and known.browsable):
             return
-        root = await store.directories.get(org, data.store_id, told.tree_id)
-        totals = points.measure(told, root.totals if root else None)
+        if await _is_removed(store, org, data.store_id):
+            return
+        totals = await sweeping.building(store, org, data.store_id, partial(_measure, store, org, told))
         point = Point(restore_point=told, browsable=True, totals=totals, noted_at=known.noted_at if known else None)
         browsable = RestorePointBrowsable(
             organization_id=org, store_id=data.store_id, snapshot_id=told.snapshot_id, totals=totals
         )
         await store.points.save(record, point, events=[browsable], cause=event)
     log.info("restore point can be browsed", extra=extra(data.store_id, told.snapshot_id))
+
+
+async def _measure(store: Store, org: OrganizationId, told: RestorePoint) -> Totals:
+    known = await store.directories.known(org, told.store_id, [told.tree_id])
+    return points.measure(told, known.get(told.tree_id))
+
+
+async def _is_removed(store: Store, org: OrganizationId, store_id: AppId) -> bool:
+    """Whether a store was removed: what is still told of it comes too late."""
+    return (await store.sentences.of(org, store_id)).removed
 
 
 async def known_directories(

@@ -1,0 +1,101 @@
+"""Which directories of a store are condemned: how far it has come, and their ids in documents `<store>/<part>`."""
+
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+
+from chassis.digests import DigestTable
+from chassis.foundation import Foundation
+from chassis.mongo import Collection
+from chassis.records import Keys, MongoRecords, Record, Records
+from contracts.values import AppId, OrganizationId
+
+from restore_index.domain import sweeping
+from restore_index.domain.sweeping import Sweep
+from restore_index.store.documents import Documents, MongoDocuments
+
+PART_NUMBER_BYTES = 4
+Pending = Callable[[], Awaitable[list[tuple[OrganizationId, Sweep]]]]
+"""The sweeps of all organizations in which something is to be done."""
+
+
+def sweep_keys(sweep: Sweep) -> Keys:
+    """What queries for sweeps lead with."""
+    return {"pending": "yes"} if sweep.is_pending else {}
+
+
+class Sentences:
+    """Written by the lane of a store only, read by everybody."""
+
+    def __init__(self, sweeps: Records[Sweep], parts: Documents, pending: Pending) -> None:
+        self.sweeps = sweeps
+        self.pending = pending
+        self._parts = parts
+
+    async def of(self, org: OrganizationId, store_id: str) -> Sweep:
+        """How far the forgetting has come in a store."""
+        return await self.sweeps.get(org, store_id) or Sweep(store_id=AppId(store_id))
+
+    async def load(self, org: OrganizationId, store_id: str) -> tuple[Record[Sweep], Sweep]:
+        """The same, to be saved."""
+        record = await self.sweeps.load(org, store_id)
+        return record, record.value or Sweep(store_id=AppId(store_id))
+
+    async def condemned(self, org: OrganizationId, sweep: Sweep) -> DigestTable:
+        """The ids of all that is condemned, each with the number of its part."""
+        found = DigestTable(PART_NUMBER_BYTES)
+        for number in range(sweep.parts):
+            for tree in sweeping.ids_in(await self.part(org, sweep.store_id, number)):
+                found.put(tree, number.to_bytes(PART_NUMBER_BYTES))
+        return found
+
+    async def part(self, org: OrganizationId, store_id: str, number: int) -> bytes:
+        """The ids in one part, side by side."""
+        found = await self._parts.get(f"{store_id}/{number}")
+        return bytes(found["ids"]) if found and found["org"] == org else b""
+
+    async def put(self, org: OrganizationId, store_id: str, number: int, ids: bytes) -> None:
+        """Note one part, in place of what it was."""
+        await self._parts.put([{"_id": f"{store_id}/{number}", "org": org, "ids": ids}])
+
+    async def clear(self, store_id: str, *, start: int = 0) -> None:
+        """Remove the parts from a number on, the last ones first."""
+        end = start
+        while await self._parts.get(f"{store_id}/{end}", without="ids"):
+            end += 1
+        for number in range(end - 1, start - 1, -1):
+            await self._parts.delete([f"{store_id}/{number}"])
+
+    async def reprieve(
+        self, org: OrganizationId, store_id: str, condemned: DigestTable, trees: Iterable[bytes]
+    ) -> None:
+        """These are condemned no more, as they were written anew."""
+        spared: dict[int, set[bytes]] = defaultdict(set)
+        for tree in trees:
+            found = condemned.get(tree)
+            if found is not None:
+                spared[int.from_bytes(found)].add(tree)
+        if not spared:
+            return
+        for number, those in spared.items():
+            left = [tree for tree in sweeping.ids_in(await self.part(org, store_id, number)) if tree not in those]
+            await self.put(org, store_id, number, b"".join(left))
+        record, sweep = await self.load(org, store_id)
+        await self.sweeps.save(record, sweeping.reprieve(sweep))
+
+
+def all_pending(collection: Collection) -> Pending:
+    """See `Pending`."""
+
+    async def pending() -> list[tuple[OrganizationId, Sweep]]:
+        found = collection.find({"pending": "yes"}, {"org": 1, "value": 1})
+        return [(OrganizationId(each["org"]), Sweep.model_validate(each["value"])) async for each in found]
+
+    return pending
+
+
+async def open_sentences(foundation: Foundation) -> Sentences:
+    """The sentences in MongoDB, with their indexes made."""
+    database = foundation.database
+    sweeps = MongoRecords(database["sweeps"], Sweep, foundation.outbox, keys=sweep_keys, indexed=("pending",))
+    await sweeps.setup()
+    return Sentences(sweeps, MongoDocuments(database["condemned"]), all_pending(database["sweeps"]))

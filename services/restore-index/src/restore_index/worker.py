@@ -1,0 +1,42 @@
+"""Looks every now and then in which stores there is something to be forgotten, and tells the lanes of these stores."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from chassis.envelopes import envelope
+from chassis.errors import CairnError
+from chassis.ids import utc_now
+from chassis.mongo import PyMongoError
+from chassis.publisher import Publisher
+
+from restore_index.settings import Settings
+from restore_index.store import Store
+from restore_index.usecases.sweeping import look_for_stores
+
+log = logging.getLogger(__name__)
+SERVICE = "restore-index"
+
+
+@asynccontextmanager
+async def sweeping(store: Store, publisher: Publisher, settings: Settings) -> AsyncIterator[None]:
+    """Look until the context is left. Any number of processes may do so: a step is taken once."""
+    task = asyncio.create_task(_look_forever(store, publisher, settings))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _look_forever(store: Store, publisher: Publisher, settings: Settings) -> None:
+    grace = timedelta(seconds=settings.sweep_grace_seconds)
+    while True:
+        try:
+            for due in await look_for_stores(store, utc_now(), grace=grace):
+                await publisher.send(envelope(due, service=SERVICE))
+        except (CairnError, PyMongoError) as error:
+            log.warning("no look for stores to be swept", extra={"reason": type(error).__name__})
+        await asyncio.sleep(settings.sweep_look_seconds)

@@ -13,6 +13,10 @@ from connector.repository import LocalFiles, Repository
 from tests.integration.repository.restic_cli import PASSWORD, Restic
 from tests.integration.repository.sources import Source
 
+FORMATS = ["v1", "v2-off", "v2-auto", "v2-max"]
+SEED = int(os.environ.get("CAIRN_FUZZ_SEED", "20"))
+"""Of the random directories; another one makes others."""
+
 
 class Sample(NamedTuple):
     """A directory, and a repository that holds one snapshot of it."""
@@ -28,17 +32,11 @@ def engine() -> EngineTools:
     return EngineTools(Path(os.environ.get("CAIRN_RESTIC") or found.restic), found.rclone)
 
 
-@pytest.fixture(scope="session")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("source")
-    Source(root, seed=20).fill()
-    return root
-
-
-@pytest.fixture(scope="session", params=["v1", "v2-off", "v2-auto", "v2-max"])
-def sample(
-    request: pytest.FixtureRequest, engine: EngineTools, source: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Sample:
+@pytest.fixture(scope="session", params=FORMATS)
+def sample(request: pytest.FixtureRequest, engine: EngineTools, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+    """In each format another random directory."""
+    source = tmp_path_factory.mktemp("source")
+    Source(source, seed=SEED + FORMATS.index(request.param)).fill()
     version, _, compression = str(request.param).partition("-")
     restic = Restic(engine.restic, str(tmp_path_factory.mktemp("repository")))
     restic.init(int(version[1:]))

@@ -3,8 +3,10 @@
 import os
 import random
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+_PATH_BYTES_MOST = 3500
 ODD_NAMES = [
     b"new\nline",
     b"not-utf8-\xff\xfe\x80",
@@ -47,9 +49,37 @@ class Source:
             self._file(self.root, name)
             self._file(self._directory(self.root, b"d" + name[1:]), name)
         self._special(self._directory(self.root, b"kinds"))
+        self._dig(self._directory(self.root, b"deep"))
         self._grow(self._directory(self.root, b"random"), depth=4)
+        self._relate(self._directory(self.root, b"related"))
         for path in self._files:  # long ago and far ahead, with odd nanoseconds
             os.utime(path, ns=(0, self._chance.randrange(-(10**18), 4 * 10**18)))
+
+    def _dig(self, directory: Path) -> None:
+        """Down as far as a path may reach."""
+        name = self._chance.choice(ODD_NAMES)[:60]
+        while len(os.fsencode(directory)) + 2 * len(name) < _PATH_BYTES_MOST:
+            directory = self._directory(directory, name)
+        self._file(directory, b"bottom")
+
+    def _relate(self, directory: Path) -> None:
+        """Equal contents, further names of files, links to anywhere, pipes and attributes, all at random."""
+        for number in range(self._chance.randrange(5, 20)):
+            place, other = directory / f"{number}", self._chance.choice(self._files)
+            match self._chance.choice(["equal", "longer", "hard", "soft", "pipe", "marked"]):
+                case "equal":
+                    self._write(place, other.read_bytes())
+                case "longer":
+                    self._write(place, other.read_bytes() * 2 + b"!")
+                case "hard":
+                    place.hardlink_to(other)
+                case "soft":
+                    place.symlink_to(os.fsdecode(self._chance.choice(ODD_NAMES) + b"/" + os.fsencode(other)))
+                case "pipe":
+                    os.mkfifo(place)
+                case "marked":
+                    self._write(place, b"marked")
+                    _mark(place, self._chance.randbytes(self._chance.choice([0, 1, 1500])))
 
     def _grow(self, directory: Path, *, depth: int) -> None:
         for number in range(self._chance.randrange(6)):
@@ -90,6 +120,11 @@ class Source:
     def _write(self, path: Path, content: bytes) -> None:
         path.write_bytes(content)
         self._files.append(path)
+
+
+def _mark(path: Path, value: bytes) -> None:
+    with suppress(OSError):  # not every file system keeps attributes
+        os.setxattr(path, "user.cairn.\u00fc", value)
 
 
 def _sparse(path: Path, size: int) -> None:

@@ -98,6 +98,28 @@ def test_every_password_opens_and_a_removed_one_does_not(restic: Restic, source:
         opened(restic)
 
 
+def test_locks_hold_nobody_up_who_only_reads(restic: Restic, source: Path) -> None:
+    snapshot = restic.backup(source)
+    (restic.path / "locks" / ("0" * 64)).write_bytes(b"an exclusive lock of somebody who was killed, as far as we know")
+    with opened(restic) as repository:
+        assert read(repository, snapshot, b"/file1") == (source / "file1").read_bytes()
+
+
+def test_tables_of_blobs_follow_what_restic_does(restic: Restic, source: Path, tmp_path: Path) -> None:
+    first, tables = restic.backup(source), tmp_path / "tables"
+    with Repository.open(LocalFiles(restic.path), PASSWORD, cache_dir=tables) as repository:
+        for number in range(0, 30, 2):
+            (source / f"file{number}").write_bytes(b"new" * number)
+        second = restic.backup(source)
+        assert read(repository, second, b"/file2") == b"new" * 2
+        restic.run("forget", first, "--prune", "--max-unused", "0")
+        repository.refresh()
+    with Repository.open(LocalFiles(restic.path), PASSWORD, cache_dir=tables) as repository:
+        told = set(restic.run("list", "blobs").decode().split()) - {"data", "tree"}
+        assert repository.index_size == len(told)
+        assert all(repository.load_blob(blob) for blob in told)
+
+
 def test_a_wrong_password_is_refused(restic: Restic) -> None:
     with pytest.raises(WrongPassword) as caught:
         opened(restic, "not the one")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from connector.repository import Node, Repository
 
-from tests.integration.repository.conftest import Sample
+from tests.integration.repository.conftest import SEED, Sample
 from tests.integration.repository.restic_cli import PASSWORD
 from tests.integration.repository.sources import paths_below
 
@@ -32,6 +32,13 @@ def content(repository: Repository, node: Node) -> bytes:
 
 def at(source: Path, path: bytes) -> Path:
     return source / os.fsdecode(path[1:])
+
+
+def attributes_of(path: Path) -> dict[str, bytes]:
+    try:
+        return {name: os.getxattr(path, name) for name in os.listxattr(path)}
+    except OSError:
+        return {}
 
 
 def as_restic_shows(text: bytes) -> str:
@@ -54,7 +61,10 @@ def test_every_name_kind_mode_time_and_link_is_as_it_was(sample: Sample, reposit
         if stat.S_ISREG(on_disk.st_mode):
             assert (node.size, node.links) == (on_disk.st_size, on_disk.st_nlink)
         if stat.S_ISLNK(on_disk.st_mode):
-            assert node.link_target == os.fsencode(at(sample.source, path).readlink())
+            assert node.link_target == os.readlink(os.fsencode(at(sample.source, path)))  # noqa: PTH115
+        else:
+            attributes = {each.name: each.value or b"" for each in node.extended_attributes or ()}
+            assert attributes == attributes_of(at(sample.source, path)), path
 
 
 def test_every_content_is_as_it_was(sample: Sample, repository: Repository) -> None:
@@ -98,7 +108,9 @@ def test_the_whole_tree_is_that_of_restic_dump(sample: Sample, repository: Repos
 
 def test_single_files_are_those_of_restic_dump(sample: Sample, repository: Repository) -> None:
     root = repository.snapshot(sample.snapshot).tree
-    for path in (b"/not-utf8-\xff\xfe\x80", b"/new\nline", b"/kinds/sparse", b"/" + b"\xff" * 255, rb"/back\slash"):
+    files = [path for path, node in every_node(repository, root) if node.type == "file"]
+    odd = [b"/not-utf8-\xff\xfe\x80", b"/kinds/sparse", b"/" + b"\xff" * 255]
+    for path in (*odd, max(files, key=len), *random.Random(SEED).sample(files, 2)):
         assert content(repository, repository.resolve(root, path)) == sample.restic.dump(sample.snapshot, path)
 
 

@@ -15,18 +15,21 @@ BLOBS = 10_000_000
 _MIB = 1 << 20
 
 _READ_ONE = """
-import json, resource, sys, time
+import json, re, sys, time
+from pathlib import Path
 from connector.repository import LocalFiles, Repository
 
 began = time.perf_counter()
 with Repository.open(LocalFiles(Path(sys.argv[1])), sys.argv[2], cache_dir=Path(sys.argv[3])) as repository:
     repository.load_blob(sys.argv[4])
     seconds = time.perf_counter() - began
+    others = sys.stdin.read().split()
     began = time.process_time()
-    for blob in sys.argv[5:]:
+    for blob in others:
         repository._blobs.locate(blob)
-    lookup = (time.process_time() - began) / len(sys.argv[5:])
-print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, lookup]))
+    lookup = (time.process_time() - began) / len(others)
+peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+print(json.dumps([seconds, peak, lookup]))
 """
 
 
@@ -38,7 +41,7 @@ def reader_index(ground: Ground) -> Result:
     table = sum(path.stat().st_size for path in (many.root / "tables").iterdir())
     peer, peer_peak = min(_cat_blob(ground, many) for _ in range(2))
     return Result(
-        "reader_index", cold, "s", "ratio >= 1", peer="restic cat blob", peer_value=peer,
+        "reader_index", cold, "s", "300 MiB of memory", peer="restic cat blob", peer_value=peer,
         detail=f"{ground.size(BLOBS)} blobs; peak {cold_peak / _MIB:.0f} MiB, restic {peer_peak / _MIB:.0f} MiB; "
         f"opened again {warm * 1000:.0f} ms with {warm_peak / _MIB:.0f} MiB; a look-up {lookup * 1e6:.1f} us of CPU; "
         f"table of {table / _MIB:.0f} MiB on disk; the peer's better of two, its cache filled by the first",
@@ -48,7 +51,7 @@ def reader_index(ground: Ground) -> Result:
 def _read_one(many: ManyBlobs) -> tuple[float, int, float]:
     """Seconds, peak memory in bytes, seconds of CPU for a look-up."""
     command = [sys.executable, "-c", _READ_ONE, str(many.root), PASSWORD, str(many.root / "tables"), many.real]
-    done = subprocess.run([*command, *many.some[:1000]], check=True, capture_output=True, text=True)
+    done = subprocess.run(command, input="\n".join(many.some[:5000]), check=True, stdout=subprocess.PIPE, text=True)
     seconds, peak, lookup = json.loads(done.stdout)
     return seconds, peak, lookup
 

@@ -122,11 +122,12 @@ class _Runs:
         self._file = scratch_file(directory)
 
     def add(self, records: bytes | bytearray, wanted: Iterable[bool] | None = None) -> None:
-        text = str(records, "latin-1")
-        each: Iterable[str] = (text[at : at + _SIZE] for at in range(0, len(text), _SIZE))
-        for record in each if wanted is None else compress(each, wanted):
-            self._buffer.append(record)
-            if len(self._buffer) == _RUN_RECORDS:
+        each = _cut(records)
+        if wanted is not None:
+            each = list(compress(each, wanted))
+        for start in range(0, len(each), _RUN_RECORDS):
+            self._buffer += each[start : start + _RUN_RECORDS]
+            if len(self._buffer) >= _RUN_RECORDS:
                 self._put_aside()
 
     def merged(self) -> Iterator[bytes]:
@@ -153,8 +154,7 @@ class _Runs:
         records: list[str] = []
         for start, end in spans:
             self._file.seek(start * _SIZE)
-            text = str(self._file.read((end - start) * _SIZE), "latin-1")
-            records += [text[at : at + _SIZE] for at in range(0, len(text), _SIZE)]
+            records += _cut(self._file.read((end - start) * _SIZE))
         return records
 
 
@@ -163,6 +163,11 @@ def scratch_file(directory: Path | None) -> IO[bytes]:
     if directory is None:
         return io.BytesIO()
     return cast(IO[bytes], tempfile.SpooledTemporaryFile(_HELD_BYTES, dir=str(directory)))
+
+
+def _cut(records: bytes | bytearray) -> list[str]:
+    text = str(records, "latin-1")
+    return [text[at : at + _SIZE] for at in range(0, len(text), _SIZE)]
 
 
 def _text(records: list[str]) -> bytes:
@@ -182,9 +187,9 @@ def _records(packs: list[IndexPack], *, first_pack: int) -> bytes:
     words = memoryview(records).cast("I")
     words[_PACK::_NUMBERS] = array("I", _pack_numbers(packs, first_pack))
     words[_PACK + 1 :: _NUMBERS] = array("I", [blob.offset for blob in blobs])
-    words[_PACK + 2 :: _NUMBERS] = array("I", [blob.length for blob in blobs])
+    words[_PACK + 2 :: _NUMBERS] = lengths = array("I", [blob.length for blob in blobs])
     words[_PACK + 3 :: _NUMBERS] = array("I", [blob.uncompressed_length for blob in blobs])
-    if any(blob.length < OVERHEAD for blob in blobs):
+    if min(lengths, default=OVERHEAD) < OVERHEAD:
         raise ValueError("a blob is shorter than its seal")
     return bytes(records)
 
@@ -195,10 +200,11 @@ def _fill_ids(words: memoryview, ids: bytes) -> None:
         words[word :: _SIZE // 8] = source[word::_IDS]
 
 
-def _pack_numbers(packs: list[IndexPack], first: int) -> Iterator[int]:
+def _pack_numbers(packs: list[IndexPack], first: int) -> list[int]:
+    numbers: list[int] = []
     for number, pack in enumerate(packs, first):
-        for blob in pack.blobs or ():
-            yield number | TREE if blob.type == "tree" else number
+        numbers += [number | TREE if blob.type == "tree" else number for blob in pack.blobs or ()]
+    return numbers
 
 
 def _renumbered(
@@ -213,6 +219,6 @@ def _renumbered(
 
 def _joined(names: list[str]) -> bytes:
     joined = bytes.fromhex("".join(names))
-    if len(joined) != len(names) * ID_BYTES or any(len(name) != 2 * ID_BYTES for name in names):
+    if len(joined) != len(names) * ID_BYTES or not {2 * ID_BYTES}.issuperset(map(len, names)):
         raise ValueError("an id has not the length of a SHA-256")
     return joined

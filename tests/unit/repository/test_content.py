@@ -4,6 +4,7 @@ import random
 import pytest
 from connector.repository import FileKind, Node, Repository
 from connector.repository.errors import Damaged, NotADirectory, NotAFile, PathNotFound
+from connector.repository.index import Location
 
 from tests.unit.repository.builder import PASSWORD, Builder, CountingFiles, dir_node, file_node
 
@@ -142,3 +143,26 @@ def test_a_reader_may_stop_early(repository: Repository) -> None:
     parts = repository.read(at(repository, b"/dir/file"))
     assert next(parts) == CHUNKS[0]
     parts.close()
+
+
+def test_the_blobs_of_a_large_file_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    builder = Builder()
+    chunks = [os.urandom(chance) for chance in range(1, 3000, 10)]
+    _, ids = builder.pack(*chunks)
+    builder.snapshot(builder.tree(file_node("file", ids * 40, 40 * sum(map(len, chunks)))))
+    with Repository.open(builder.files, PASSWORD) as repository:
+        node, asked = at(repository, b"/file"), 0
+        locate = repository._blobs.locate
+
+        def counting(blob_id: str) -> Location:
+            nonlocal asked
+            asked += 1
+            return locate(blob_id)
+
+        monkeypatch.setattr(repository._blobs, "locate", counting)
+        size = repository.content_length(node)
+        last = b"".join(repository.read(node, size - 10))
+        again = b"".join(repository.read(node, size - 10))
+
+    assert last == again == chunks[-1][-10:]
+    assert len(ids) * 40 <= asked < len(ids) * 40 + 10

@@ -1,24 +1,53 @@
 """The bytes of a file, from anywhere in it, read ahead while they are being consumed."""
 
+import hashlib
 import sys
+from array import array
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
+from itertools import accumulate, islice
+from typing import TypeAlias
+
+from chassis.caches import ByteBoundedCache
 
 from connector.repository.blobs import Blobs, Wanted, runs
 
 _WINDOW_BYTES = 4 << 20
 _WINDOWS_AHEAD = 3
 _RUN_GAP = 64 << 10
+_MANY_BLOBS = 16
+Ends: TypeAlias = "array[int]"
 
 
-def content_length(blobs: Blobs, ids: Sequence[str]) -> int:
-    """How many bytes the file has, by the index; raises `BlobMissing`."""
-    return sum(blobs.locate(blob_id).plain_length for blob_id in ids)
+class Layouts:
+    """Where the blobs of files end in them, kept for large files: a terabyte has a million, each to be looked up.
+
+    Of what the index says only lengths are kept, and these belong to the blobs, wherever they come to lie.
+    """
+
+    def __init__(self, blobs: Blobs, *, cache_bytes: int) -> None:
+        self._blobs = blobs
+        self._kept: ByteBoundedCache[Ends] = ByteBoundedCache(cache_bytes)
+
+    def ends(self, ids: Sequence[str]) -> Ends:
+        """For each blob of a file, the offset in the file after its last byte; raises `BlobMissing`."""
+        if len(ids) < _MANY_BLOBS:
+            return self._measured(ids)
+        key = hashlib.sha256("".join(ids).encode()).hexdigest()
+        found = self._kept.get(key)
+        if found is None:
+            found = self._measured(ids)
+            self._kept.put(key, found, size_bytes=found.itemsize * len(found))
+        return found
+
+    def _measured(self, ids: Sequence[str]) -> Ends:
+        return array("Q", accumulate(self._blobs.locate(blob_id).plain_length for blob_id in ids))
 
 
 def read_content(
-    blobs: Blobs, ids: Sequence[str], *, pool: Executor, offset: int, length: int | None
+    blobs: Blobs, ids: Sequence[str], ends: Ends, *, pool: Executor, offset: int, length: int | None
 ) -> Generator[bytes, None, None]:
     """Bytes `offset` to `offset + length` (to the end without one) of the file that these blobs make up.
 
@@ -27,22 +56,14 @@ def read_content(
     left = sys.maxsize if length is None else length
     if left == 0:
         return
-    wanted, skip = _from_offset(blobs, ids, offset)
+    number = bisect_right(ends, offset)
+    skip = offset - (ends[number - 1] if number else 0)
+    wanted = (Wanted(each, blobs.locate(each)) for each in islice(ids, number, None))
     for content in _contents(blobs, _until(wanted, skip + left), pool):
         part = content[skip : skip + left]
         skip = 0
         left -= len(part)
         yield part
-
-
-def _from_offset(blobs: Blobs, ids: Sequence[str], offset: int) -> tuple[Iterator[Wanted], int]:
-    """The blobs from the one that holds `offset`, and how many bytes of that one come before it."""
-    for number, blob_id in enumerate(ids):
-        size = blobs.locate(blob_id).plain_length
-        if offset < size:
-            return (Wanted(each, blobs.locate(each)) for each in ids[number:]), offset
-        offset -= size
-    return iter(()), 0
 
 
 def _until(wanted: Iterator[Wanted], length: int) -> Iterator[Wanted]:

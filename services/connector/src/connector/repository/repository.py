@@ -37,6 +37,7 @@ _THREADS = 6
 _GO_DIRECTORY = 1 << 31
 _DECODED_RATIO = 3
 _LARGE_TREES = 2
+_LAYOUT_BYTES = 16 << 20
 _NODE_BYTES = 2000
 _CONTENT_ID_BYTES = 130
 
@@ -64,6 +65,7 @@ class Repository:
         self._box = box
         shelf = None if cache_dir is None else Shelf(cache_dir, scope=config.id)
         self._blobs = Blobs(files, box, cache_bytes=cache_bytes // 2, shelf=shelf)
+        self._layouts = content.Layouts(self._blobs, cache_bytes=_LAYOUT_BYTES)
         self._trees: ByteBoundedCache[list[Node]] = ByteBoundedCache(cache_bytes // 2)
         self._large: OrderedDict[str, LargeTree] = OrderedDict()
         self._spooling = Lock()
@@ -200,17 +202,21 @@ class Repository:
 
     def content_length(self, node: Node) -> int:
         """How many bytes `read` has for a file, by the index; raises `NotAFile` or `BlobMissing`."""
-        return content.content_length(self._blobs, _blobs_of(node))
+        ends = self._layouts.ends(_blobs_of(node))
+        return ends[-1] if ends else 0
 
     def read(self, node: Node, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
         """The bytes of a file from `offset`, `length` of them or all that follow, in pieces of at most a blob.
 
-        Nothing that lies before `offset` is read from the store; about 12 MiB are read ahead. Raises `NotAFile` at
-        once, `BlobMissing` and `Damaged` while reading, before any byte of the blob in question.
+        Nothing that lies before `offset` is read from the store; about 12 MiB are read ahead. Raises `NotAFile` and
+        `BlobMissing` at once, `Damaged` (and, after a prune, `BlobMissing`) while reading, before any byte of the blob
+        in question.
         """
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length are not negative")
-        return content.read_content(self._blobs, _blobs_of(node), pool=self._pool, offset=offset, length=length)
+        ids = _blobs_of(node)
+        ends = self._layouts.ends(ids)
+        return content.read_content(self._blobs, ids, ends, pool=self._pool, offset=offset, length=length)
 
     def descend(self, top: descent.Found) -> Generator[descent.Found, None, None]:
         """See `descent.descend`."""

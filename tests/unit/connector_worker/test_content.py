@@ -1,11 +1,14 @@
 """Nothing damaged is ever handed out."""
 
+import asyncio
+import os
+import threading
 from collections.abc import AsyncIterator
 from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
-from connector.repository import FileKind, Repository
+from connector.repository import FileKind, MemoryFiles, Repository
 from connector.repository.errors import Damaged, NotAFile, PathNotFound
 from connector.store import KnownApp, Store
 from connector.usecases.content import Content, Span, open_content
@@ -13,6 +16,7 @@ from connector.usecases.stores import OpenStores
 from contracts.assignment import App
 from contracts.values import OrganizationId
 
+from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, an_app, memory_store
 from tests.unit.repository.builder import PASSWORD, Builder, file_node
 
@@ -123,3 +127,81 @@ async def test_no_other_place_leads_to_a_file(shelf: Shelf, path: bytes) -> None
 async def test_the_root_is_no_file(shelf: Shelf, path: bytes) -> None:
     with pytest.raises(NotAFile):
         await shelf.opened(path=path)
+
+
+class SlowFiles(MemoryFiles):
+    """Reads of packs wait at a gate."""
+
+    def __init__(self, inner: MemoryFiles) -> None:
+        super().__init__(inner.files)
+        self.gate, self.waiting, self.reads = threading.Event(), 0, 0
+
+    def read_range(self, kind: FileKind, name: str, *, offset: int, length: int) -> bytes:
+        self.waiting += 1
+        self.gate.wait(10)
+        self.waiting -= 1
+        self.reads += 1
+        return super().read_range(kind, name, offset=offset, length=length)
+
+
+async def test_a_download_that_is_left_while_it_reads_leaves_nothing_behind() -> None:
+    builder, store = Builder(), memory_store()
+    chunks = [os.urandom(1 << 20) for _ in range(40)]
+    ids = [builder.pack(chunk)[1][0] for chunk in chunks]
+    snapshot_id = builder.snapshot(builder.tree(file_node("file", ids, 40 << 20)), tags=["cairn:org=org"])
+    await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
+    files = SlowFiles(builder.files)
+    files.gate.set()
+    stores = OpenStores(lambda org, app: Repository.open(files, PASSWORD), limit=1)
+    content = await Shelf(store, stores, snapshot_id, []).opened()
+    reading = content.read(stores)
+    await anext(reading)
+    files.gate.clear()
+
+    async def rest() -> None:
+        async for _ in reading:
+            pass
+
+    leaving = asyncio.create_task(rest())
+    await eventually_async(lambda: files.waiting > 0)
+    leaving.cancel()
+    await asyncio.wait({leaving})
+    await content.close()
+    async with stores.borrow(ORG, an_app()) as opened:
+        pool = opened.repository._pool
+    users = [slot.users for slot in stores._slots.values()]
+    files.gate.set()
+    await eventually_async(lambda: files.waiting == 0 and pool._work_queue.empty())
+    await stores.close()
+
+    assert users == [0]
+    assert files.reads < len(chunks)
+    await eventually_async(lambda: not any(thread.is_alive() for thread in pool._threads))
+
+
+async def test_many_downloads_of_one_file_and_of_others_are_whole() -> None:
+    builder, store = Builder(), memory_store()
+    contents = {f"file-{n:02}": [os.urandom(1000 + 37 * n) for _ in range(20)] for n in range(20)}
+    nodes = [
+        file_node(name, [builder.pack(piece)[1][0] for piece in pieces], sum(map(len, pieces)))
+        for name, pieces in contents.items()
+    ]
+    snapshot_id = builder.snapshot(builder.tree(*nodes), tags=["cairn:org=org"])
+    await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
+    stores = OpenStores(lambda org, app: Repository.open(builder.files, PASSWORD), limit=1)
+    shelf = Shelf(store, stores, snapshot_id, [])
+
+    async def download(name: str) -> bytes:
+        content = await shelf.opened(path=f"/{name}".encode())
+        try:
+            return b"".join([piece async for piece in content.read(stores)])
+        finally:
+            await content.close()
+
+    wanted = [*contents, *["file-07"] * 20]
+    got = await asyncio.gather(*map(download, wanted))
+    users = [slot.users for slot in stores._slots.values()]
+    await stores.close()
+
+    assert got == [b"".join(contents[name]) for name in wanted]
+    assert users == [0]

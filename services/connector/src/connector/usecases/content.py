@@ -80,10 +80,11 @@ class _Pieces:
     def next(self) -> bytes:
         """The next piece that is not empty; nothing at the end, or once it was closed."""
         with self._lock:
-            if self._closed:
+            piece = b"" if self._closed else next((piece for piece in self._pieces if piece), b"")
+            if self._closed:  # perhaps meanwhile
                 self._end()
                 return b""
-            return next((piece for piece in self._pieces if piece), b"")
+            return piece
 
     def close(self) -> None:
         self._closed = True

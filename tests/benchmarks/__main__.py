@@ -11,7 +11,18 @@ from pathlib import Path
 
 import psutil
 
-from tests.benchmarks import archives, backups, contention, downloads, memory, platform, reader, restore_points, search
+from tests.benchmarks import (
+    archives,
+    backups,
+    contention,
+    downloads,
+    history,
+    memory,
+    platform,
+    reader,
+    restore_points,
+    search,
+)
 from tests.benchmarks.ground import Ground, open_ground
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
@@ -45,6 +56,7 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "search_name": lambda: search.search_name(ground),
         "search_substring": lambda: search.search_substring(big()),
         "index_incremental": lambda: restore_points.index_incremental(big()),
+        "diff_page": lambda: history.diff_page(big()),
         "index_growth": lambda: restore_points.index_growth(ground),
         "reader_index": lambda: reader.reader_index(ground),
         "index_memory_flat": lambda: memory.index_memory_flat(ground),

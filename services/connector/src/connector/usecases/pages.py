@@ -5,7 +5,6 @@ The form of an entry is that of `contracts.restore_index.DirectoryPage`.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
@@ -146,9 +145,12 @@ def _row(entry: Entry, below: Mapping[str, Below]) -> Row:
         subtree = bytes.fromhex(entry.subtree) if entry.subtree else None
     elif entry.type == "symlink":
         target = entry.link_target
-    mtime_ns = _in_range(entry.mtime_ns)
+    mtime, mtime_ns = entry.mtime, _in_range(entry.mtime_ns)
     owner = (entry.uid, entry.gid, entry.links, entry.user, entry.group)
-    times = (_since(mtime_ns, entry.ctime_ns), _since(mtime_ns, entry.atime_ns))
+    times = (  # Most texts are equal, and then need not be read.
+        0 if entry.ctime == mtime else _since(mtime_ns, entry.ctime_ns),
+        0 if entry.atime == mtime else _since(mtime_ns, entry.atime_ns),
+    )
     return (
         entry.name, entry.type, size, mtime_ns, entry.st_mode, subtree, target, *owner, files,
         _digest(entry.content), *times, _attributes(entry),
@@ -161,7 +163,9 @@ def _since(mtime_ns: int, moment_ns: int | None) -> int | None:
 
 def _in_range(nanoseconds: int) -> int:
     """What fits into eight bytes: there are file systems with times after 2262."""
-    return max(-_NANOSECONDS_MOST, min(nanoseconds, _NANOSECONDS_MOST))
+    if -_NANOSECONDS_MOST <= nanoseconds <= _NANOSECONDS_MOST:
+        return nanoseconds
+    return _NANOSECONDS_MOST if nanoseconds > 0 else -_NANOSECONDS_MOST
 
 
 def _digest(content: tuple[str, ...] | None) -> bytes | None:
@@ -169,8 +173,10 @@ def _digest(content: tuple[str, ...] | None) -> bytes | None:
     if not content:
         return None
     if len(content) == 1:
-        with suppress(ValueError):  # not an id: reading the file will say so
+        try:
             return bytes.fromhex(content[0][: 2 * _CONTENT_BYTES])
+        except ValueError:  # not an id: reading the file will say so
+            pass
     return hashlib.sha256("".join(content).encode()).digest()[:_CONTENT_BYTES]
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -130,3 +132,33 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path) -> None:
     files = RcloneFiles(str(tmp_path / "missing"), local(tmp_path), directory=tmp_path / "stores")
     with closing(files), pytest.raises(StoreUnavailable, match="missing"):
         files.read(FileKind.CONFIG, "")
+
+
+def test_rclone_dies_with_the_worker_and_the_next_one_removes_what_it_left(
+    through: Through, engine: EngineTools, served: Path
+) -> None:
+    script = """
+import sys, time
+from pathlib import Path
+from connector.integrations.rclone.remote import Remote
+from connector.integrations.rclone.serving import RcloneFiles
+from connector.repository import FileKind
+remote = Remote(settings={"type": "local"}, path=sys.argv[2], origin="")
+RcloneFiles(sys.argv[1], remote, directory=Path(sys.argv[3])).read(FileKind.CONFIG, "")
+print("reading", flush=True)
+time.sleep(600)
+"""
+    files = through(local(served))
+    command = [sys.executable, "-c", script, engine.rclone, served, files._directory]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"reading\n"
+        (rclone,) = psutil.Process(worker.pid).children()
+        worker.kill()
+    (left,) = files._directory.glob("rclone-*")
+    os.utime(left, (0, 0))
+
+    eventually(lambda: not rclone.is_running() or rclone.status() == psutil.STATUS_ZOMBIE)
+    with closing(files):
+        files.read(FileKind.CONFIG, "")
+        assert not left.exists()

@@ -6,6 +6,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -24,7 +25,8 @@ from connector.repository.loop_thread import LoopThread
 
 T = TypeVar("T")
 
-_SOCKET = "socket"
+_PREFIX, _SOCKET = "rclone-", "socket"
+_LEFT_SECONDS = 60
 _GREETING = "Serving "
 _START_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 0.02
@@ -78,7 +80,8 @@ class RcloneFiles:
         with self._lock:
             if self._server is None or self._server.ended:
                 self._directory.mkdir(parents=True, exist_ok=True)
-                own = Path(tempfile.mkdtemp(prefix="rclone-", dir=self._directory))
+                _remove_leftovers(self._directory)
+                own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory))
                 self._server = _Server(self._command(own), own, secrets=self._remote.secrets)
                 self._thread.run(self._server.start())
             return self._server
@@ -131,15 +134,27 @@ class _Server:
 
     def _listens(self) -> bool:
         """The socket is there a moment before anybody listens to it."""
-        try:
-            with closing(self._connection()) as connection:
-                connection.connect()
-        except OSError:
-            return False
-        return True
+        return _listens(self._directory)
 
     def _connection(self) -> HTTPConnection:
         return _UnixConnection(self._directory / _SOCKET)
+
+
+def _listens(directory: Path) -> bool:
+    try:
+        with closing(_UnixConnection(directory / _SOCKET)) as connection:
+            connection.connect()
+    except OSError:
+        return False
+    return True
+
+
+def _remove_leftovers(parent: Path) -> None:
+    """What killed workers left: directories where nobody listens, though there was time enough to begin."""
+    for directory in parent.glob(f"{_PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - directory.stat().st_mtime > _LEFT_SECONDS and not _listens(directory):
+                shutil.rmtree(directory, ignore_errors=True)
 
 
 class _UnixConnection(HTTPConnection):

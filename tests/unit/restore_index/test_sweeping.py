@@ -9,8 +9,10 @@ from chassis.records import AlreadyHandled
 from contracts.assignment import AppRemoved
 from contracts.restore_index import RestorePoint, StoreSweepDue
 from contracts.values import AppId
+from restore_index.domain.search.conditions import read_conditions
 from restore_index.domain.sweeping import Sweep
 from restore_index.usecases import keeping, sweeping
+from restore_index.usecases.searching import Question, search_point
 
 from tests.unit.restore_index.builder import (
     ORG,
@@ -313,6 +315,37 @@ async def test_documents_do_not_grow_in_number_while_restore_points_come_and_go(
             counts.append(sum(len(each.kept) for each in kept) + len(world.points._kept))
     await world.check()
     assert max(counts[1:]) <= counts[0] + 10, counts
+
+
+async def test_an_index_that_lost_its_database_while_it_runs_is_told_everything_again(world: Sweeping) -> None:
+    point = await world.point(OLD)
+    for kept in (world.documents, world.batches, world.segments, world.condemned):
+        kept.kept.clear()
+    world.points._kept.clear()
+    world.sweeps._kept.clear()
+
+    assert await world.known(OLD) == set()
+    await world.hold(point, OLD)
+
+    assert world.kept() == ids(OLD)
+    await world.check()
+
+
+async def test_searches_that_read_the_names_before_find_what_is_left(world: Sweeping) -> None:
+    async def found(point: RestorePoint) -> list[str]:
+        question = Question(read_conditions(q=b"e"), b"/", 100, "")
+        return [item["path"] for item in (await search_point(world.store, ORG, point.snapshot_id, question)).items]
+
+    old, new = await world.point(OLD), await world.point(NEW)
+    in_old, in_new = await found(old), await found(new)
+    assert "/shared/deep/er/file" in in_old
+    assert "/new/a/e" in in_new
+
+    await world.remove(old)
+    await world.to_the_end()
+
+    assert await found(new) == in_new
+    assert await found(await world.point(OLD)) == in_old
 
 
 class Killed(Exception):

@@ -18,7 +18,7 @@ from connector.domain import announced_ids, is_under_way, is_worth_another_try
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
 from connector.usecases.lease import Lease
-from connector.usecases.listing import Walked
+from connector.usecases.listing import Rebuilt
 from connector.usecases.refreshing import comparing
 from connector.usecases.restore_points import created, removed, restore_point_of
 from connector.usecases.stores import OpenStore, OpenStores
@@ -66,10 +66,10 @@ class _Following:
             wanted = found.to_list(rebuild=rebuild)
             readable = await self._readable(store, wanted)
             points = await self._without_strays(readable)
-            listed = await self._list(store, points, again=Walked() if rebuild else None)
+            listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
             left = await self._await_browsable({point.snapshot_id for point in listed})
             if left and not rebuild:
-                await self._list(store, [p for p in listed if p.snapshot_id in left], again=Walked())
+                await self._list(store, [p for p in listed if p.snapshot_id in left], again=Rebuilt())
                 left = await self._await_browsable(left)
         return StoreRefreshed(
             organization_id=self._org,
@@ -86,7 +86,7 @@ class _Following:
         await self._equipment.publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
 
     async def _list(
-        self, store: OpenStore, points: Sequence[RestorePoint], *, again: Walked | None
+        self, store: OpenStore, points: Sequence[RestorePoint], *, again: Rebuilt | None
     ) -> list[RestorePoint]:
         """Announce and list restore points; those that could be listed. What is damaged is told in the log only."""
         listed = []

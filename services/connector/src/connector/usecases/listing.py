@@ -29,7 +29,7 @@ BATCH_BYTES = 500_000
 BATCHES_AHEAD = 4
 MESSAGES_AHEAD = 32
 PATIENCE_SECONDS = 60.0
-WALKED_SLOTS = 1 << 21
+REBUILT_SLOTS = 1 << 21
 _PAGE_OVERHEAD = 400
 
 
@@ -44,24 +44,24 @@ OnListed = Callable[[Listed], None]
 """Called with what was sent so far."""
 
 
-class Walked:
+class Rebuilt:
     """Directories that one rebuild has sent again, so that what restore points share is sent once.
 
     Takes 16 MiB however many there are: one may push another out, which is then sent once more.
     """
 
     def __init__(self) -> None:
-        self._slots = array("Q", bytes(8 * WALKED_SLOTS))
+        self._slots = array("Q", bytes(8 * REBUILT_SLOTS))
 
     def add(self, tree_id: str) -> None:
         """This one was sent."""
         mark = int(tree_id[:16], 16)
-        self._slots[mark % WALKED_SLOTS] = mark
+        self._slots[mark % REBUILT_SLOTS] = mark
 
     def __contains__(self, tree_id: str) -> bool:
         """Whether it was sent; that may have been forgotten."""
         mark = int(tree_id[:16], 16)
-        return mark != 0 and self._slots[mark % WALKED_SLOTS] == mark
+        return mark != 0 and self._slots[mark % REBUILT_SLOTS] == mark
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class Lister:
         point: RestorePoint,
         *,
         on_listed: OnListed,
-        again: Walked | None = None,
+        again: Rebuilt | None = None,
     ) -> Listed:
         """Send what is new, children before parents, then that it is complete.
 
@@ -113,13 +113,15 @@ class Lister:
         return listed
 
     async def _known(
-        self, org: OrganizationId, store_id: str, tree_ids: list[str], again: Walked | None
+        self, org: OrganizationId, store_id: str, tree_ids: list[str], again: Rebuilt | None
     ) -> Mapping[str, Totals]:
         """What need not be sent: the index has it, and in a rebuild that is what was just sent."""
         asked = tree_ids if again is None else [tree_id for tree_id in tree_ids if tree_id in again]
         return await self._index.known(org, store_id, asked)
 
-    async def _arrived(self, org: OrganizationId, store_id: str, tree_id: str, pages: int, again: Walked | None) -> int:
+    async def _arrived(
+        self, org: OrganizationId, store_id: str, tree_id: str, pages: int, again: Rebuilt | None
+    ) -> int:
         """How many pages of a large directory need not be sent."""
         return await self._index.arrived(org, store_id, tree_id, pages=pages) if again is None else 0
 
@@ -129,7 +131,7 @@ class Lister:
         await self._publisher.send(envelope(event, service="connector", cause=lease.work.cause))
 
 
-def _remember(again: Walked | None, pages: Sequence[DirectoryPage]) -> None:
+def _remember(again: Rebuilt | None, pages: Sequence[DirectoryPage]) -> None:
     """Those whose last page was sent."""
     for page in pages if again is not None else ():
         if again is not None and page.page == page.pages - 1:

@@ -107,13 +107,14 @@ class KnownDirectories:
         return ledger
 
     async def _follow(self, org: OrganizationId, store_id: str, ledger: _Ledger) -> None:
-        """Take in what was condemned since, and begin anew when the batches were rewritten."""
-        sweep, before = await self._sentences.of(org, store_id), ledger.sweep
-        if before is not None and before.epoch == sweep.epoch and before.rewrites == sweep.rewrites:
-            return
-        if before is None or before.rewrites != sweep.rewrites:
+        """Take in what was condemned since, and begin anew when the batches were rewritten or lost."""
+        asked = self._sentences.of(org, store_id), self._is_there(org, store_id, ledger.batches - 1)
+        (sweep, is_there), before = await asyncio.gather(*asked), ledger.sweep
+        if before is None or before.rewrites != sweep.rewrites or not is_there:
             ledger.totals, ledger.batches = DigestTable(_SUMS.size), 0
             self.on_rewrite(org, store_id)
+        elif before.epoch == sweep.epoch:
+            return
         ledger.condemned = await self._sentences.condemned(org, sweep)
         ledger.sweep = sweep
 
@@ -189,6 +190,11 @@ class KnownDirectories:
             middle = (start + end) // 2
             start, end = (middle + 1, end) if await self._get(org, store_id, middle) else (start, middle)
         return start
+
+    async def _is_there(self, org: OrganizationId, store_id: str, number: int) -> bool:
+        """Whether a batch is there still; what is before the first one is."""
+        found = await self._batches.get(f"{store_id}/{number}", without="known") if number >= 0 else {"org": org}
+        return found is not None and found["org"] == org
 
     async def _get(self, org: OrganizationId, store_id: str, number: int) -> Document | None:
         batch = await self._batches.get(f"{store_id}/{number}")

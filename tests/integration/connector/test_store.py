@@ -1,17 +1,19 @@
 """What a worker keeps of work that is done, and for how long."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest_asyncio
 from chassis.foundation import Foundation, open_foundation
 from connector.domain import KEPT, Kind, Lane
-from connector.store import open_store
+from connector.store import KnownApp, open_store
 from connector.usecases.forgetting import forget_old_work
 from connector.usecases.queueing import work_of
+from contracts.values import OrganizationId
 
 from tests.support.environment import Corner
-from tests.unit.connector_worker.parts import ORG, held, task_request
+from tests.unit.connector_worker.parts import ORG, an_app, held, task_request
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -43,6 +45,26 @@ async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to
     assert await store.work.is_cancelled(ORG, "recent")
     assert len(await store.attempts_at(ORG, "recent")) == 1
     assert [work.id for work in await store.work.waiting(pool="default", lane=Lane.TASKS)] == ["waiting"]
+
+
+async def test_the_stores_of_all_organizations_are_found_until_they_are_removed(foundation: Foundation) -> None:
+    store, other = await open_store(foundation.database, foundation.outbox), OrganizationId("other")
+    for org, app in ((ORG, an_app("a")), (other, an_app("b")), (ORG, an_app("c", kind="source")), (ORG, an_app("d"))):
+        await store.apps.save(await store.apps.load(org, app.id), KnownApp(revision=1, app=app))
+    await store.apps.save(await store.apps.load(ORG, "d"), KnownApp(revision=2))
+
+    assert sorted((org, app.id) for org, app in await store.stores.all()) == [(ORG, "a"), (other, "b")]
+
+
+async def test_the_repository_that_was_noted_last_is_a_store_s_own(foundation: Foundation) -> None:
+    store, other = await open_store(foundation.database, foundation.outbox), OrganizationId("other")
+    assert await store.repositories.of(ORG, "store") is None
+    for repository_id in ("first", "first", "second", "first"):
+        await store.repositories.note(ORG, "store", repository_id)
+        assert await store.repositories.of(ORG, "store") == repository_id
+    assert await store.repositories.of(other, "store") is None
+    await asyncio.gather(*(store.repositories.note(other, "store", "at once") for _ in range(8)))
+    assert await foundation.database["repositories"].count_documents({"org": other}) == 1
 
 
 async def closed_on(foundation: Foundation, work_id: str, day: date) -> None:

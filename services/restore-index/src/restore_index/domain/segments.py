@@ -11,6 +11,7 @@ the entries:
 """
 
 import sys
+import threading
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -32,6 +33,16 @@ _IRREGULAR, _SYMLINK = _CODES["irregular"], _CODES["symlink"]
 _NUL = b"\\x00"
 _SIDE_BY_SIDE = ("trees", "pages", "of", "files", "counts", "name_ends", "child_entries", "child_trees")
 _LARGEST_SIZE = 2**64 - 1
+
+
+class _Local(threading.local):
+    """What a thread unpacks with: making that anew for each segment costs as much as unpacking a small one."""
+
+    def __init__(self) -> None:
+        self.unpacker = zstandard.ZstdDecompressor()
+
+
+_LOCAL = _Local()
 
 
 class DamagedNames(Conflict):
@@ -333,7 +344,7 @@ def _frame(segment: Segment) -> _Packed:
 
 def _unpacked(packed: bytes) -> bytes:
     try:
-        return zstandard.decompress(packed)
+        return _LOCAL.unpacker.decompress(packed)
     except zstandard.ZstdError:
         raise DamagedNames from None
 

@@ -83,6 +83,13 @@ class Catalogues:
             raise Replaced
         return found
 
+    async def segments(self, org: OrganizationId, store_id: str, parts: Sequence[Part]) -> list[Segment]:
+        """Several segments, see `segment`; those that are in memory without ado."""
+        kept = [self._packed.get(_key(org, store_id, part.number)) for part in parts]
+        wanting = [p for p, found in zip(parts, kept, strict=True) if found is None or found.frame != p.mark]
+        read = iter(await asyncio.gather(*(self.segment(org, store_id, part) for part in wanting)))
+        return [k if k and k.frame == part.mark else next(read) for part, k in zip(parts, kept, strict=True)]
+
     def forget(self, org: OrganizationId, store_id: str) -> None:
         """Read the catalogue of a store anew when it is asked for next."""
         self._shelves.pop((org, store_id), None)

@@ -25,7 +25,7 @@ from restore_index.store.catalogues import Catalogues, Replaced
 from restore_index.usecases.browsing import Browser
 from restore_index.usecases.finding import get_point
 
-SCANNED_AT_ONCE = 16
+SCANNED_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class _Search:
             found = Marks(bytearray(len(catalogue)))
             for start in range(0, len(parts), SCANNED_AT_ONCE):
                 some = parts[start : start + SCANNED_AT_ONCE]
-                segments = await asyncio.gather(*(self._catalogues.segment(self._org, store_id, p) for p in some))
+                segments = await self._catalogues.segments(self._org, store_id, some)
                 await asyncio.to_thread(self._scan, found, some, segments)
             self._catalogues.marks.put(key, found, size_bytes=found.size_bytes)
         return found

@@ -16,6 +16,7 @@ from chassis.digests import DigestTable
 from restore_index.domain.segments import Frame
 
 NONE: Final = 0xFFFFFFFF
+REACHED_KEPT = 32
 _NUMBER_BYTES = 4
 _DIRECTORY_BYTES = 32 + _NUMBER_BYTES + 5 + 4 + 1
 """Of one directory: its id and number in the table with what that needs beside, its record, whether it is whole."""
@@ -65,6 +66,7 @@ class Catalogue:
         self._pages: dict[int, array[int]] = {}
         self._whole = bytearray()
         self._parts_bytes = 0
+        self._reached: dict[frozenset[int], list[int]] = {}
 
     def __len__(self) -> int:
         """How many directories there are."""
@@ -119,6 +121,16 @@ class Catalogue:
 
     def reached(self, roots: Sequence[int]) -> list[int]:
         """The segments in which directories of these restore points are: nothing else need be looked at."""
+        key = frozenset(roots)
+        found = self._reached.get(key)
+        if found is None:
+            found = self._reach(roots)
+            if len(self._reached) >= REACHED_KEPT:
+                self._reached.clear()
+            self._reached[key] = found
+        return found
+
+    def _reach(self, roots: Sequence[int]) -> list[int]:
         parts, found = self.parts[::-1], []
         seen = bytearray(len(self))
         for root in roots:

@@ -1,12 +1,14 @@
 """Searching in restore points over a store in memory, held against a slow and plain reading of what a search means."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from chassis.digests import DigestTable
 from chassis.errors import CairnError, Conflict, Invalid, NotFound
+from chassis.mongo import Document
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +17,7 @@ from restore_index.domain.paths import show_path
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.domain.search.results import POINTS_SHOWN, read_cursor, write_cursor
 from restore_index.domain.segments import keep_pages, pack_segment
+from restore_index.store import MemoryDocuments, Names
 from restore_index.usecases import keeping
 from restore_index.usecases.searching import Question, search_point, search_points
 
@@ -339,6 +342,38 @@ async def test_a_segment_that_was_replaced_meanwhile_is_read_again() -> None:
             world.segments.kept[f"{store}/0"] |= dataclasses.asdict(smaller)
     assert paths(await found(world, point, q=b"ew")) == ["/y/new"]
     assert paths(await found(world, point, q=b"new")) == ["/y/new"]
+
+
+class Interrupted(MemoryDocuments):
+    """Something happens just before a certain document is read, once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.happens: dict[str, Callable[[], Awaitable[None]]] = {}
+
+    async def get(self, document_id: str, *, without: str | None = None) -> Document | None:
+        if happens := self.happens.pop(document_id, None):
+            await happens()
+        return await super().get(document_id, without=without)
+
+
+@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("known", [False, True], ids=["first search", "later search"])
+async def test_names_that_are_rewritten_while_they_are_read_are_found(number: int, known: bool) -> None:
+    world, store, tree = World(packed_bytes=0), new_store(), Tree({b"%d" % n: {b"x%d" % n: n} for n in range(12)})
+    world.segments = Interrupted()
+    world.restart()
+    point = a_point(store, tree)
+    await world.hold(point, tree)
+    if known:
+        assert len(await found(world, point, q=b"x")) == 12
+    names = Names(world.segments)
+    world.segments.happens[f"{store}/{number}"] = lambda: names.rewrite(ORG, store, DigestTable(0))
+    assert len(await found(world, point, q=b"X")) == 12
+    newer = Tree({b"y": {b"x": 1}, **tree.root})
+    later = a_point(store, newer)
+    await world.hold(later, newer)
+    assert len(await found(world, later, q=b"x")) == 13
 
 
 async def test_segments_that_came_twice_or_in_vain_change_nothing() -> None:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import cast
 
 from chassis.caches import ByteBoundedCache
 from chassis.errors import Conflict
@@ -22,6 +23,8 @@ from restore_index.store.names import Names
 
 MARKS_BYTES = 8 << 20
 SEARCHES_AT_ONCE = 2
+READ_ANEW_MOST = 3
+"""How often a store is read from its beginning for one search, in case it is rewritten meanwhile."""
 
 
 NOTHING = read_frame(pack_segment([]))
@@ -58,15 +61,13 @@ class Catalogues:
         self._shelves.move_to_end((org, store_id))
         async with shelf.lock:
             numbers = await self._numbers(org, store_id, shelf.catalogue, tree_ids) if shelf.catalogue else None
-            if numbers is None or not shelf.catalogue:
-                shelf.catalogue = Catalogue(next(self._serials))
-                numbers = await self._numbers(org, store_id, shelf.catalogue, tree_ids)
-            if numbers is None:
-                await self._read_past_gaps(org, store_id, shelf.catalogue)
-                numbers = await self._numbers(org, store_id, shelf.catalogue, tree_ids)
+            for _ in range(READ_ANEW_MOST):
+                if numbers is None:
+                    shelf.catalogue = await self._read(org, store_id)
+                    numbers = await self._numbers(org, store_id, shelf.catalogue, tree_ids)
             found = shelf.catalogue
         self._forget_oldest()
-        if numbers is None:
+        if numbers is None or found is None:
             raise _missing(store_id)
         return found, numbers
 
@@ -109,12 +110,15 @@ class Catalogues:
             numbers = _roots(catalogue, tree_ids)
         return numbers
 
-    async def _read_past_gaps(self, org: OrganizationId, store_id: str, catalogue: Catalogue) -> None:
-        """Where a segment was lost, what came after it is there, and what was in it may have come again since."""
-        while (following := await self._names.after_gap(org, store_id, len(catalogue.parts))) is not None:
+    async def _read(self, org: OrganizationId, store_id: str) -> Catalogue:
+        """A store from its beginning. Where a segment was lost, what was in it may have come again behind the gap."""
+        catalogue, following = Catalogue(next(self._serials)), cast("int | None", 0)
+        while following is not None:
             while len(catalogue.parts) < following:
                 catalogue.take(NOTHING, b"")
             await self._read_on(org, store_id, catalogue)
+            following = await self._names.after_gap(org, store_id, len(catalogue.parts))
+        return catalogue
 
     def _keep(self, key: str, segment: Segment) -> Segment:
         """The segment with a mark in place of its frame, which is not needed any more."""

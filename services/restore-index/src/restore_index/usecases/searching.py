@@ -26,6 +26,8 @@ from restore_index.usecases.browsing import Browser
 from restore_index.usecases.finding import get_point
 
 SCANNED_AT_ONCE = 32
+TRIES = 3
+"""How often one search is made, in case names are rewritten meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ async def _find(
     """One page of the answer."""
     after = read_cursor(digest, question.cursor)
     search = _Search(store.catalogues, org, question.conditions, show)
-    for _ in range(2):
+    for _ in range(TRIES):
         try:
             async with store.catalogues.turns:
                 found = await search.find(starts, after=after, count=question.limit + 1)

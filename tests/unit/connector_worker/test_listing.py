@@ -10,7 +10,7 @@ from connector.repository import FileKind, Repository, Totals, Walked, large
 from connector.repository.errors import Damaged
 from connector.usecases import listing, pages
 from connector.usecases.lease import Lease, LeaseLost
-from connector.usecases.listing import Listed, Lister
+from connector.usecases.listing import Listed, Lister, Rebuilt
 from connector.usecases.pages import PageMaker
 from connector.usecases.restore_points import restore_point_of
 from contracts.envelope import Envelope
@@ -130,10 +130,19 @@ async def a_lease(seconds: float = 30) -> Lease:
     return await held(store, await some_work(store), seconds=seconds)
 
 
-async def list_it(tree: Tree | Wide, index: Any, publisher: MemoryPublisher, lease: Lease | None = None) -> Listed:
+async def list_it(
+    tree: Tree | Wide,
+    index: Any,
+    publisher: MemoryPublisher,
+    lease: Lease | None = None,
+    *,
+    again: Rebuilt | None = None,
+) -> Listed:
     point = restore_point_of(tree.repository.snapshot(tree.snapshot_id), org=ORG, store_id=AppId("store"))
     lister = Lister(publisher, index)
-    return await lister.list_restore_point(lease or await a_lease(), tree.repository, point, on_listed=lambda _: None)
+    return await lister.list_restore_point(
+        lease or await a_lease(), tree.repository, point, on_listed=lambda _: None, again=again
+    )
 
 
 def listed(publisher: MemoryPublisher) -> list[str]:
@@ -171,6 +180,29 @@ async def test_a_restore_point_that_is_known_whole_is_only_announced() -> None:
 
     assert await list_it(tree, index, publisher) == Listed()
     assert [type(m.data) for m in publisher.sent] == [RestorePointListed]
+
+
+async def test_a_rebuild_sends_what_the_index_knows_and_what_restore_points_share_once() -> None:
+    tree, index, publisher, again = Tree(), Index(), MemoryPublisher(), Rebuilt()
+    index.known_totals = dict.fromkeys((tree.root, tree.a, tree.b, tree.c), Totals(files=1, dirs=1, bytes=7))
+
+    await list_it(tree, index, publisher, again=again)
+    assert sorted(listed(publisher)) == sorted([tree.a, tree.b, tree.c, tree.root])
+    assert all(m.data.again for m in publisher.sent if isinstance(m.data, DirectoriesListed))
+    tree.snapshot_id = tree.builder.snapshot(tree.builder.tree(dir_node("a", tree.a)))
+    tree.repository.refresh()
+    await list_it(tree, index, publisher, again=again)
+
+    assert len(listed(publisher)) == 5
+
+
+async def test_a_rebuild_sends_again_what_the_index_has_lost_meanwhile() -> None:
+    tree, index, publisher, again = Tree(), Index(), MemoryPublisher(), Rebuilt()
+    await list_it(tree, index, publisher, again=again)
+
+    await list_it(tree, index, publisher, again=again)
+
+    assert len(listed(publisher)) == 8
 
 
 async def test_a_damaged_directory_ends_the_listing_with_its_error() -> None:

@@ -284,6 +284,8 @@ async def test_a_step_that_is_told_twice_is_taken_once(world: Sweeping) -> None:
 
 async def test_a_store_that_was_removed_goes_as_a_whole_and_nothing_late_brings_it_back(world: Sweeping) -> None:
     old, _ = await world.point(OLD), await world.point(NEW)
+    half = Tree({b"half": {f"{i:02}".encode(): {} for i in range(30)}}, page_entries=20)
+    await world.send(half, only={half.pages[0].tree_id})
     other = Sweeping()
     gone = wrapped(AppRemoved(organization_id=ORG, app_id=world.store_id, revision=2))
 

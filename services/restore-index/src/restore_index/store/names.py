@@ -97,6 +97,12 @@ class Names:
         for spare in range(number - 1, written - 1, -1):
             await self._documents.delete([f"{store_id}/{spare}"])
 
+    async def clear(self, org: OrganizationId, store_id: str) -> None:
+        """Drop all segments of a store, the last ones first."""
+        self.forget(org, store_id)
+        for number in range(await self.count(org, store_id) - 1, -1, -1):
+            await self._documents.delete([f"{store_id}/{number}"])
+
     def forget(self, org: OrganizationId, store_id: str) -> None:
         """Find anew where the segments of a store end: they may have been rewritten."""
         self._next.pop((org, store_id), None)

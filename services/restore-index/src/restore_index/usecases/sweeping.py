@@ -105,6 +105,8 @@ async def _condemn(store: Store, org: OrganizationId, sweep: Sweep, now: datetim
         for point in held[:POINTS_PER_STEP]:
             await _remove(store, org, store_id, point.restore_point.snapshot_id, now)
         return sweep
+    if sweep.removed:
+        await store.names.clear(org, store_id)
     if any(sweeping.is_awaited(point, now) for point in held):
         return None
     await _forget_gone(store, org, store_id, now)

@@ -186,6 +186,11 @@ async def test_head_tells_all_but_the_bytes(http: httpx.AsyncClient, shelf: Shel
     assert answer.headers["content-length"] == str(len(LARGE))
 
 
+async def test_where_blobs_lie_is_kept_on_the_disk(ground: Ground, http: httpx.AsyncClient, shelf: Shelf) -> None:
+    assert (await get(http, shelf, "/a/plain.txt")).content == b"0123456789"
+    assert list((ground.folder / "work" / "blob-tables").glob("*/*.blobs"))
+
+
 async def test_the_store_is_opened_anew_when_it_is_configured_anew(
     ground: Ground, http: httpx.AsyncClient, shelf: Shelf
 ) -> None:

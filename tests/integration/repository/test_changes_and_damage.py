@@ -59,7 +59,10 @@ def test_reading_goes_on_after_a_prune_moved_everything(restic: Restic, source: 
             repository.snapshot(first)
 
 
-def test_threads_read_on_while_the_repository_is_pruned(restic: Restic, source: Path) -> None:
+@pytest.mark.parametrize("with_tables", [False, True])
+def test_threads_read_on_while_the_repository_is_pruned(
+    restic: Restic, source: Path, tmp_path: Path, with_tables: bool
+) -> None:
     first = restic.backup(source)
     for number in range(0, 30, 2):
         (source / f"file{number}").unlink()
@@ -72,7 +75,8 @@ def test_threads_read_on_while_the_repository_is_pruned(restic: Restic, source: 
                 if read(repository, second, b"/file%d" % number) != (source / f"file{number}").read_bytes():
                     wrong.append(f"file{number}")
 
-    with Repository.open(LocalFiles(restic.path), PASSWORD, cache_bytes=0) as repository:
+    tables = tmp_path / "tables" if with_tables else None
+    with Repository.open(LocalFiles(restic.path), PASSWORD, cache_bytes=0, cache_dir=tables) as repository:
         readers = [threading.Thread(target=keep_reading, args=(repository,)) for _ in range(3)]
         for reader in readers:
             reader.start()

@@ -63,9 +63,9 @@ class IndexLoader:
         A prune replaces index files at any time, also between our listing and our reading.
         """
         shelf = self._prepared_shelf()
-        kept = {part.table.name: part.table for part in known.parts if part.table.is_sound}
-        filed = {table.name: table for table in shelf.tables()} if shelf else {}
-        parts = chosen_parts({**filed, **kept}.values(), listed.keys())
+        tables = {part.table.name: part.table for part in known.parts if part.table.is_sound}
+        filed = shelf.tables(known=tables.keys()) if shelf else ()
+        parts = chosen_parts([*tables.values(), *filed], listed.keys())
         new = [listed[name] for name in sorted(listed.keys() - covered(parts))]
         gone: list[FileMissing] = []
         if new:

@@ -5,7 +5,7 @@ import os
 import stat
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,10 +36,10 @@ class Shelf:
             raise PermissionError(f"{self.directory} is not a directory of this user")
         self.directory.chmod(0o700)
 
-    def tables(self) -> Iterator[Table]:
-        """All tables that can be used; others are taken away."""
+    def tables(self, *, known: Collection[str]) -> Iterator[Table]:
+        """All tables that can be used but those whose names are known; what cannot be used is taken away."""
         for path in self._paths():
-            if path.suffix == _SUFFIX:
+            if path.suffix == _SUFFIX and path.stem not in known:
                 try:
                     yield open_file(path, scope=self._scope)
                 except (Unusable, OSError):

@@ -92,6 +92,8 @@ async def shelf() -> AsyncIterator[Shelf]:
         (["/a/one", "/a/empty"], ["empty/", "one"]),
         (["/a/one", "/a/many/001", "/a/many/000"], ["many/000", "many/001", "one"]),
         (["/srv/link/a/one"], ["one"]),
+        (["/srv/link/a/one", "/a/one"], ["one"]),
+        (["/srv/link/none", "/srv/link/a/empty"], ["a/empty/", "none"]),
         (["/pipe"], []),
     ],
 )
@@ -117,10 +119,14 @@ async def test_what_it_is_called(shelf: Shelf, paths: list[str], name: str | Non
 
 
 async def test_everything_comes_once(shelf: Shelf) -> None:
-    names = await shelf.names("/a/many", "/", "/big")
+    names = await shelf.names("/a/many", "/", "/big", "/srv/link")
 
     assert len(names) == len(set(names)) == 3 + 1 + 300 + 300 + 1 + 1 + 1
     assert not {"irregular", "socket", "pipe"} & set(names)
+
+
+async def test_the_place_on_the_source_is_everything(shelf: Shelf) -> None:
+    assert await shelf.names("/srv/link/") == await shelf.names("/")
 
 
 async def test_both_formats_hold_the_same(shelf: Shelf) -> None:
@@ -155,6 +161,24 @@ async def test_paths_that_lead_nowhere_are_named_before_the_first_byte(
         await shelf.opened(*paths)
     assert told in raised.value.detail
     assert shelf.users == 0
+
+
+async def test_many_paths_of_one_directory_are_looked_for_at_once(shelf: Shelf) -> None:
+    odd = [b"\\xff", b"\xff", b"shown\xfe", *(b"%d" % n for n in range(500))]
+    nodes = [{"name": _quoted(name), "type": "file", "content": []} for name in odd]
+    tree = shelf.builder.tree(dir_node("d", shelf.builder.tree(*nodes)))
+    other = shelf._replace(snapshot_id=shelf.builder.snapshot(tree))
+    asked = [f"/d/{n}" for n in range(0, 500, 2)]
+
+    names = await other.names(*asked, "/d/\\xff", "/d/shown\\xfe")
+
+    assert sorted(names) == sorted([*(a[3:] for a in asked), "\\xff", "shown\xfe".encode("latin-1").decode("cp437")])
+    with pytest.raises(PathNotFound, match="'/d/no'"):
+        await other.opened(*asked, "/d/no")
+
+
+def _quoted(name: bytes) -> str:
+    return name.replace(b"\\", b"\\\\").decode(errors="backslashreplace")
 
 
 @pytest.mark.parametrize("path", ["a", "/a/../b", "/a//b", "", "/a\0"])

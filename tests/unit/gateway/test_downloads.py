@@ -15,7 +15,8 @@ Stores = dict[str, httpx.Response]
 
 
 def point(store_id: str) -> dict[str, object]:
-    return {"snapshot_id": SNAPSHOT, "store_id": store_id, "tree_id": "t", "time": "2026-11-23T08:00:00Z"}
+    facts = {"snapshot_id": SNAPSHOT, "store_id": store_id, "tree_id": "t", "time": "2026-11-23T08:00:00Z"}
+    return {**facts, "browsable": not store_id.startswith("new")}
 
 
 def downloads(stores: Stores) -> Downloads:
@@ -80,3 +81,33 @@ async def test_conditions_reach_the_worker() -> None:
     told = dict(heard[-1].headers.raw)
     assert told[b"if-none-match"] == b'"5f"'
     assert told[b"range"] == b"bytes=0-1"
+
+
+async def packed(stores: Stores) -> tuple[bytes, str, list[str]]:
+    likely: list[str] = []
+    opened = downloads(stores).archive(WHO, SNAPSHOT, [b"/\xff"], "zip", notice=likely.append)
+    async with opened as stream:
+        return await stream.answer.aread(), stream.store_id, likely
+
+
+async def test_archive_comes_from_the_first_store_that_gives_it() -> None:
+    stores = {"first": a_problem(503, "store_unreachable"), "second": httpx.Response(200, content=b"zip")}
+
+    assert await packed(stores) == (b"zip", "second", ["first"])
+
+
+async def test_archive_waits_until_its_restore_point_can_be_browsed() -> None:
+    stores = {"new": httpx.Response(200, content=b"zip")}
+
+    with pytest.raises(CairnError) as raised:
+        await packed(stores)
+    assert (raised.value.code, raised.value.kind) == ("restore_point_not_browsable", "unavailable")
+    assert (await packed({**stores, "old": httpx.Response(200, content=b"whole")}))[:2] == (b"whole", "old")
+
+
+async def test_whether_a_selection_is_one_file_is_asked_of_the_first_that_knows() -> None:
+    stores = {"first": a_problem(404, "app_not_found"), "second": httpx.Response(200, json={"one_file": True})}
+
+    assert await downloads(stores).is_one_file(WHO, SNAPSHOT, [b"/a"])
+    with pytest.raises(CairnError, match="path_not_found"):
+        await downloads({**stores, "second": a_problem(404, "path_not_found")}).is_one_file(WHO, SNAPSHOT, [b"/a"])

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from chassis.mongo import Document, open_database
-from restore_index.domain.entries import Below
+from restore_index.domain.entries import Below, unpack
 from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names
 from restore_index.store.documents import Documents, MongoDocuments
 
@@ -77,5 +77,5 @@ async def test_directories_stand_on_either(documents: Documents, kept_in_memory:
         assert found[tree.tree_id] == Below(files=101, directories=2, bytes=4951)
     many = await index.get(ORG, store, tree.pages[5].tree_id)
     assert many is not None
-    pages = [await index.entries(ORG, store, many, page=n) for n in range(many.pages)]
+    pages = [unpack(await index.packed(ORG, store, many, page=n)) for n in range(many.pages)]
     assert [entry.size for page in pages for entry in page] == list(range(100))

@@ -7,6 +7,7 @@ from typing import Any
 
 from chassis.foundation import open_foundation
 from contracts.restore_index import RestorePoint, RestorePointBrowsable
+from restore_index.domain.entries import unpack
 from restore_index.settings import Settings
 from restore_index.store import Store, open_store
 
@@ -50,7 +51,8 @@ async def whole(store: Store, point: RestorePoint, tree: Tree) -> None:
         directory = await store.directories.get(ORG, point.store_id, tree_id)
         assert directory is not None
         pages = [
-            await store.directories.entries(ORG, point.store_id, directory, page=n) for n in range(directory.pages)
+            unpack(await store.directories.packed(ORG, point.store_id, directory, page=n))
+            for n in range(directory.pages)
         ]
         assert sum(map(len, pages)) == directory.total
 

@@ -4,7 +4,7 @@ import pytest
 from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.values import AppId, OrganizationId
-from restore_index.domain.entries import Below
+from restore_index.domain.entries import Below, unpack
 from restore_index.domain.segments import read_frame
 from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names
 
@@ -94,7 +94,8 @@ async def test_a_directory_in_pages_is_known_when_all_of_them_are_there(world: W
     directory = await world.directories.get(ORG, store, pages[0].tree_id)
     assert directory is not None
     assert (directory.total, directory.pages, directory.first_names) == (10, 3, (b"00", b"04", b"08"))
-    names = [[e.name for e in await world.directories.entries(ORG, store, directory, page=n)] for n in range(4)]
+    packed = [await world.directories.packed(ORG, store, directory, page=n) for n in range(4)]
+    names = [[e.name for e in unpack(page)] if page else [] for page in packed]
     assert names == [[b"00", b"01", b"02", b"03"], [b"04", b"05", b"06", b"07"], [b"08", b"09"], []]
 
 
@@ -165,7 +166,7 @@ async def _check_whole(directories: Directories, store: AppId) -> None:
         while pending:
             directory = await directories.get(ORG, store, pending.pop())
             assert directory is not None
-            pages = [await directories.entries(ORG, store, directory, page=n) for n in range(directory.pages)]
+            pages = [unpack(await directories.packed(ORG, store, directory, page=n)) for n in range(directory.pages)]
             entries = [entry for page in pages for entry in page]
             assert len(entries) == directory.total
             pending += [entry.subtree.hex() for entry in entries if entry.subtree]

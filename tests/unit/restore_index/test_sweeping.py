@@ -9,6 +9,7 @@ from chassis.records import AlreadyHandled
 from contracts.assignment import AppRemoved
 from contracts.restore_index import RestorePoint, StoreSweepDue
 from contracts.values import AppId
+from restore_index.domain.entries import unpack
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.domain.sweeping import Sweep
 from restore_index.usecases import keeping, sweeping
@@ -113,7 +114,7 @@ class Sweeping(World):
         assert directory is not None, f"{tree_id} is known and gone"
         found = []
         for page in range(directory.pages):
-            entries = await self.store.directories.entries(ORG, self.store_id, directory, page=page)
+            entries = unpack(await self.store.directories.packed(ORG, self.store_id, directory, page=page))
             assert entries or not directory.total
             found += [entry.subtree.hex() for entry in entries if entry.subtree]
         return found

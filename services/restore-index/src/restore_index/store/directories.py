@@ -16,7 +16,7 @@ from chassis.mongo import Document
 from contracts.restore_index import DirectoryPage
 from contracts.values import OrganizationId
 
-from restore_index.domain.entries import Below, Entry, Inside, look_into, unpack
+from restore_index.domain.entries import Below, Inside, look_into
 from restore_index.domain.segments import NamedPage, pack_segment
 from restore_index.store.documents import Documents
 from restore_index.store.known import KnownDirectories
@@ -132,11 +132,6 @@ class Directories:
             return None
         names = tuple(bytes(name) for name in found["first_names"])
         return Directory(tree_id, found["total"], found["pages"], names, Below(**found["totals"]))
-
-    async def entries(self, org: OrganizationId, store_id: str, directory: Directory, *, page: int) -> list[Entry]:
-        """The entries of one page, sorted by name; none beyond the last page."""
-        packed = await self.packed(org, store_id, directory, page=page)
-        return unpack(packed) if packed else []
 
     async def packed(self, org: OrganizationId, store_id: str, directory: Directory, *, page: int) -> bytes:
         """The entries of one page as they were received; nothing beyond the last page."""

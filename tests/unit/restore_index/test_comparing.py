@@ -227,3 +227,45 @@ async def test_a_restore_point_does_not_differ_from_itself() -> None:
     same = (ground.points[0].snapshot_id, ground.points[0].snapshot_id)
     rows = await ground.comparisons.list_changes(ORG, same, path=b"/", limit=10, cursor=None)
     assert (rows.items, rows.next_cursor) == ([], None)
+
+
+async def test_a_stream_that_cannot_go_on_does_not_end_as_if_it_were_whole() -> None:
+    old: Dir = {b"a": A, b"z": {b"y": {b"x": A}}}
+    ground = await Ground(old, {b"a": B, b"z": {b"y": {b"x": B}}}).held()
+    comparison = await ground.comparisons.compare(
+        ORG, (ground.points[0].snapshot_id, ground.points[1].snapshot_id), path=b"/"
+    )
+    lost = Tree({b"x": B}).tree_id
+    get = ground.world.store.directories.get
+
+    async def forgetful(org: OrganizationId, store_id: str, tree_id: str) -> Any:
+        return None if tree_id == lost else await get(org, store_id, tree_id)
+
+    ground.world.store.directories.get = forgetful  # type: ignore[method-assign]
+    lines: list[dict[str, Any]] = []
+
+    async def read() -> None:
+        async for part in comparison.parts():
+            lines.extend(part)
+
+    with pytest.raises(CairnError, match="restore_point_not_browsable"):
+        await read()
+    assert all("summary" not in line for line in lines)
+
+
+async def test_trees_may_be_deep() -> None:
+    old: dict[bytes, Node] = {b"x": A}
+    new: dict[bytes, Node] = {b"x": B}
+    for _ in range(300):
+        old, new = {b"d": old}, {b"d": new}
+    deep = "/d" * 300
+    assert await told(old, new) == [f"changed {deep}/x content,size"]
+    gone = await told({b"d": old, b"e": A}, {b"e": B})
+    assert (len(gone), gone[-2]) == (303, f"removed /d{deep}/x")
+
+
+async def test_thousands_of_equal_files_are_paired() -> None:
+    many: Dir = {f"{n:05}".encode(): File(5, b"same") for n in range(1000)}
+    renamed: Dir = {f"{n:05}.bak".encode(): File(5, b"same") for n in range(1000)}
+    rows = (await (await Ground({b"d": many}, {b"d": renamed}).held()).rows()).items
+    assert {row["change"] for row in rows} == {"moved"}

@@ -26,6 +26,7 @@ class Found(msgspec.Struct, gc=False, eq=False):
 
     parent: "Found | None"
     name: bytes = b""
+    one_sided: bool = False
     gone: bool = False
     """Whether the old side has it, not the new one."""
     row: bytes = b""
@@ -40,14 +41,17 @@ class Found(msgspec.Struct, gc=False, eq=False):
     @property
     def names(self) -> Names:
         """Its path."""
-        inside_out = [self, *self.ancestors][:-1]
-        return tuple(found.name for found in reversed(inside_out))
+        inside_out, at = [], self
+        while at.parent is not None:
+            inside_out.append(at.name)
+            at = at.parent
+        return tuple(reversed(inside_out))
 
     @property
     def ancestors(self) -> Iterator["Found"]:
-        """What it is in, from the inside out; the last is the root."""
+        """What it is in and the other side has not, from the inside out."""
         at = self.parent
-        while at is not None:
+        while at is not None and at.one_sided:
             yield at
             at = at.parent
 
@@ -61,7 +65,8 @@ def _found(parent: Found, entry: FullEntry, *, gone: bool, same_store: bool) -> 
     return Found(
         parent,
         entry.name,
-        gone,
+        one_sided=True,
+        gone=gone,
         row=msgspec.msgpack.encode(entry) if gone else b"",
         key=_key(entry, same_store=same_store),
         subtree=subtree_of(entry),
@@ -134,8 +139,6 @@ class Census:
         """Say what was moved. False when directories must be opened first: all that were like them were taken."""
         for found in self.found:
             found.twin, found.holds_twins = None, False
-            for at in found.ancestors:
-                at.holds_twins = False
         for directories in (True, False):
             self._match(directories=directories)
         alone = [found for found in self._waiting if not found.settled]
@@ -195,5 +198,8 @@ class _Offers:
 
 def _pair(gone: Found, new: Found) -> None:
     gone.twin, new.twin = new, gone
-    for at in (*gone.ancestors, *new.ancestors):
-        at.holds_twins = True
+    for found in (gone, new):
+        for at in found.ancestors:
+            if at.holds_twins:
+                break
+            at.holds_twins = True

@@ -50,8 +50,8 @@ async def survey(reader: Reader, roots: Both, bounds: Bounds) -> Survey:
     census = Census(same_store=reader.trees.same_store)
     whole = await _look_at_both(reader, census, roots, bounds) and await _look_at_one_sided(reader, census, bounds)
     if not whole:
-        census.decide()
-    return Survey(census.moves(), census.summary() if whole else None)
+        await asyncio.to_thread(census.decide)
+    return await asyncio.to_thread(lambda: Survey(census.moves(), census.summary() if whole else None))
 
 
 async def _look_at_both(reader: Reader, census: Census, roots: Both, bounds: Bounds) -> bool:
@@ -83,7 +83,7 @@ async def _look_at_one_sided(reader: Reader, census: Census, bounds: Bounds) -> 
                     census.note(found, pair)
                 if reader.pages > bounds.pages or len(census.found) > bounds.found:
                     return False
-        if census.decide():
+        if await asyncio.to_thread(census.decide):
             return True
 
 

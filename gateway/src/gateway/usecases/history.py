@@ -6,7 +6,7 @@ from urllib.parse import quote, quote_from_bytes
 
 from chassis.http import Answer
 
-from gateway.usecases.owners import Owners
+from gateway.usecases.owners import Owners, segment
 from gateway.usecases.visitors import Visitor
 
 
@@ -34,12 +34,17 @@ class History:
     async def versions(self, who: Visitor, source_id: str, part: Part) -> bytes:
         """Versions of a file over all restore points of a source, as JSON. Raises `NotFound` for no connector."""
         source = await self.owners.app(who, source_id)
-        return await self.owners.versions(who, source.id, part.query)
+        return await self.owners.in_all_restore_points(who, f"versions?source_id={source.id}&{part.query}")
 
     async def changes(self, who: Visitor, pair: tuple[str, str], part: Part) -> bytes:
         """A part of what differs between two restore points, as JSON."""
-        return await self.owners.changes(who, pair, part.query)
+        return await self.owners.in_restore_point(who, pair[0], f"{_diff(pair)}?{part.query}")
 
     def all_changes(self, who: Visitor, pair: tuple[str, str], path: bytes) -> AbstractAsyncContextManager[Answer]:
         """All that differs between two restore points, line by line as the index tells it."""
-        return self.owners.all_changes(who, pair, f"path={quote_from_bytes(path, safe='')}")
+        question = f"{_diff(pair)}?path={quote_from_bytes(path, safe='')}&stream=true"
+        return self.owners.lines_in_restore_point(who, pair[0], question)
+
+
+def _diff(pair: tuple[str, str]) -> str:
+    return f"diff/{segment(pair[1], missing='snapshot')}"

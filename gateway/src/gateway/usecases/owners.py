@@ -58,16 +58,11 @@ def _page(model: type[V], answer: Any) -> Page[V]:
     return Page(int(answer.get("total", len(items))), items)
 
 
-def _segment(identifier: str, *, missing: str) -> str:
+def segment(identifier: str, *, missing: str) -> str:
     """An id as a part of a path. Raises `NotFound` for what cannot be an id of ours, e.g. `..` or `a/b`."""
     if not 0 < len(identifier) <= LONGEST_ID or "/" in identifier or identifier.strip(".") == "":
         raise NotFound(f"{missing}_not_found", f"There is no such {missing}.")
     return quote(identifier, safe="")
-
-
-def _diff(pair: tuple[str, str]) -> str:
-    old, new = (_segment(each, missing="snapshot") for each in pair)
-    return f"/internal/restore-points/{old}/diff/{new}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ class Owners:
 
     async def inventory(self, who: Visitor, inventory_id: str) -> CountedInventory:
         """One inventory."""
-        path = f"/internal/inventories/{_segment(inventory_id, missing='inventory')}"
+        path = f"/internal/inventories/{segment(inventory_id, missing='inventory')}"
         return CountedInventory.model_validate(await self.catalog.get(path, who.caller()))
 
     async def resources(
@@ -100,7 +95,7 @@ class Owners:
 
     async def resource(self, who: Visitor, resource_id: str, *, inventory_id: str | None = None) -> Resource:
         """One resource; with `inventory_id`, only when it is in that inventory."""
-        path = f"/internal/resources/{_segment(resource_id, missing='resource')}"
+        path = f"/internal/resources/{segment(resource_id, missing='resource')}"
         found = Resource.model_validate(await self.catalog.get(path, who.caller()))
         if inventory_id is not None and found.inventory_id != inventory_id:
             raise NotFound("resource_not_found", "There is no such resource in this inventory.")
@@ -130,7 +125,7 @@ class Owners:
 
     async def app(self, who: Visitor, app_id: str) -> App:
         """One app."""
-        path = f"/internal/apps/{_segment(app_id, missing='app')}"
+        path = f"/internal/apps/{segment(app_id, missing='app')}"
         return App.model_validate(await self.assignment.get(path, who.caller()))
 
     async def jobs(
@@ -143,18 +138,18 @@ class Owners:
 
     async def job(self, who: Visitor, job_id: str) -> Job:
         """One job."""
-        path = f"/internal/jobs/{_segment(job_id, missing='job')}"
+        path = f"/internal/jobs/{segment(job_id, missing='job')}"
         return Job.model_validate(await self.scheduler.get(path, who.caller()))
 
     async def job_of_run(self, who: Visitor, run_id: str) -> Job | None:
         """The job of a run; None until there is one."""
-        path = f"/internal/runs/{_segment(run_id, missing='run')}"
+        path = f"/internal/runs/{segment(run_id, missing='run')}"
         answer = await self.scheduler.get(path, who.caller())
         return Job.model_validate(answer["job"]) if answer.get("job") else None
 
     async def job_log(self, who: Visitor, job_id: str) -> tuple[LogLine, ...]:
         """The log of a job, oldest line first."""
-        path = f"/internal/jobs/{_segment(job_id, missing='job')}/log"
+        path = f"/internal/jobs/{segment(job_id, missing='job')}/log"
         return _LINES.validate_python((await self.scheduler.get(path, who.caller()))["lines"])
 
     async def restore_points(self, who: Visitor, store_id: str) -> list[KnownRestorePoint]:
@@ -164,7 +159,7 @@ class Owners:
 
     async def same_restore_points(self, who: Visitor, snapshot_id: str) -> list[KnownRestorePoint]:
         """One restore point, in each store that shares its repository; the likeliest to be usable first."""
-        _segment(snapshot_id, missing="snapshot")
+        segment(snapshot_id, missing="snapshot")
         params = {"snapshot_id": snapshot_id}
         answer = await self.restore_index.get("/internal/restore-points", who.caller(), params)
         found = _page(KnownRestorePoint, answer).items
@@ -176,20 +171,14 @@ class Owners:
         """What the index tells of all restore points, as JSON; see `in_restore_point`."""
         return await self.restore_index.get_raw(f"/internal/{question}", who.caller())
 
-    async def versions(self, who: Visitor, source_id: str, query: str) -> bytes:
-        """Versions of a file of a source, JSON as the index tells it; `query` is a finished query string."""
-        path = f"/internal/versions?source_id={quote(source_id, safe='')}&{query}"
-        return await self.restore_index.get_raw(path, who.caller())
-
-    async def changes(self, who: Visitor, pair: tuple[str, str], query: str) -> bytes:
-        """What differs between two restore points, JSON as the index tells it; `query` is a finished query string."""
-        return await self.restore_index.get_raw(f"{_diff(pair)}?{query}", who.caller())
-
-    def all_changes(self, who: Visitor, pair: tuple[str, str], query: str) -> AbstractAsyncContextManager[Answer]:
-        """All that differs between two restore points, as lines of JSON."""
-        return self.restore_index.stream(f"{_diff(pair)}?{query}&stream=true", who.caller())
+    def lines_in_restore_point(
+        self, who: Visitor, snapshot_id: str, question: str
+    ) -> AbstractAsyncContextManager[Answer]:
+        """What the index tells of a restore point line by line; see `in_restore_point`."""
+        path = f"/internal/restore-points/{segment(snapshot_id, missing='snapshot')}/{question}"
+        return self.restore_index.stream(path, who.caller())
 
     async def in_restore_point(self, who: Visitor, snapshot_id: str, question: str) -> bytes:
         """What the index tells of a restore point, as JSON; `question` is the rest of an address, quoted already."""
-        path = f"/internal/restore-points/{_segment(snapshot_id, missing='snapshot')}/{question}"
+        path = f"/internal/restore-points/{segment(snapshot_id, missing='snapshot')}/{question}"
         return await self.restore_index.get_raw(path, who.caller())

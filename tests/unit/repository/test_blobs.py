@@ -135,6 +135,17 @@ def test_a_refresh_reads_new_index_files_only() -> None:
         assert (before, repository.index_size) == (1, 3)
 
 
+def test_index_files_are_listed_once_for_an_opening_and_once_for_a_refresh() -> None:
+    builder = Builder()
+    builder.pack(b"old")
+    files = CountingFiles(builder.files)
+    with Repository.open(files, PASSWORD) as repository:
+        assert files.listings.count(FileKind.INDEX) == 1
+        builder.pack(b"new")
+        repository.refresh()
+        assert files.listings.count(FileKind.INDEX) == 2
+
+
 def test_many_threads_read_the_same_repository() -> None:
     builder = Builder()
     contents = [os.urandom(2000 + number) for number in range(200)]

@@ -43,6 +43,8 @@ class IndexLoader:
             if known.is_sound and known.files == listed.keys():
                 return known
             known, gone = self._brought_up(known, listed)
+            if gone is None and known.is_sound:
+                return known
         if gone:  # and listed each time
             raise gone
         return known

@@ -1,6 +1,5 @@
 """Versions and differences over Kafka and MongoDB, asked over HTTP."""
 
-import asyncio
 import json
 from typing import Any
 from urllib.parse import quote
@@ -68,14 +67,6 @@ async def test_what_differs_in_pages_and_as_a_stream(door: Door, points: tuple[R
     *rows, last = [json.loads(line) for line in answer.text.splitlines()]
     assert rows == whole["items"]
     assert last == {"summary": whole["summary"], "moves_complete": True}
-
-
-async def test_a_stream_may_be_left_and_asked_for_again(door: Door, points: tuple[RestorePoint, RestorePoint]) -> None:
-    for _ in range(3):
-        leaving = asyncio.create_task(door.get(place(points, "stream=true")))
-        await asyncio.sleep(0)
-        leaving.cancel()
-    assert len((await door.get(place(points, "stream=true"))).text.splitlines()) == len(EXPECTED) + 1
 
 
 async def test_versions_of_a_file(door: Door, points: tuple[RestorePoint, RestorePoint]) -> None:

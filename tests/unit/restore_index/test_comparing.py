@@ -1,5 +1,6 @@
 """What differs between two restore points, over a store in memory."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -251,6 +252,17 @@ async def test_a_stream_that_cannot_go_on_does_not_end_as_if_it_were_whole() -> 
     with pytest.raises(CairnError, match="restore_point_not_browsable"):
         await read()
     assert all("summary" not in line for line in lines)
+
+
+async def test_a_stream_that_is_left_leaves_nothing_under_way() -> None:
+    wide: Dir = {b"%03d" % n: {b"x": File(1, b"%d" % n)} for n in range(300)}
+    ground = await Ground(wide, {name: {b"x": B} for name in wide}).held()
+    pair = (ground.points[0].snapshot_id, ground.points[1].snapshot_id)
+    before = asyncio.all_tasks()
+    parts = (await ground.comparisons.compare(ORG, pair, path=b"/")).parts()
+    assert await anext(parts)
+    await parts.aclose()
+    assert asyncio.all_tasks() == before
 
 
 async def test_trees_may_be_deep() -> None:

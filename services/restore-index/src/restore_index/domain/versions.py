@@ -77,22 +77,25 @@ def versions_of(sightings: Iterable[Sighting]) -> list[Version]:
     was_missing = False
     for sighting in sightings:
         latest = versions[-1] if versions else None
-        if sighting.seen is None:
-            if latest is None:
-                was_missing = True
-            elif latest.seen is None:
-                latest.add(sighting)
-            else:
-                versions.append(_version([REMOVED], sighting))
-            continue
-        what = _differences(present, sighting) if present else [CREATED] if was_missing else []
-        if present is not None and present is latest and not what:
-            present.add(sighting)
-            continue
-        returned = [REAPPEARED] if present is not None and present is not latest else []
-        present = _version([*returned, *what], sighting)
-        versions.append(present)
+        changed = _changed(present, latest, sighting, was_missing=was_missing)
+        if latest is None and sighting.seen is None:
+            was_missing = True
+        elif latest is not None and not changed:
+            latest.add(sighting)
+        else:
+            versions.append(_version(changed, sighting))
+            present = versions[-1] if sighting.seen else present
     return versions
+
+
+def _changed(present: Version | None, latest: Version | None, sighting: Sighting, *, was_missing: bool) -> list[str]:
+    """What is different since the latest version, `present` being the last one in which there was something."""
+    if sighting.seen is None:
+        return [REMOVED] if latest is present and latest is not None else []
+    if present is None:
+        return [CREATED] if was_missing else []
+    returned = [] if latest is present else [REAPPEARED]
+    return [*returned, *_differences(present, sighting)]
 
 
 def _version(changed: list[str], sighting: Sighting) -> Version:

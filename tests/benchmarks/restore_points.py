@@ -13,8 +13,8 @@ from tests.benchmarks.result import Result, median, percentile
 REQUESTS = 400
 PEER_RUNS = 5
 INDEXED_WITHIN_SECONDS = 1800
-INCREMENTS = 5
-GROWING_ENTRIES, GROWTH_POINTS = 100_000, 100
+INCREMENTS = 3
+GROWING_ENTRIES, GROWTH_POINTS = 20_000, 100
 
 
 class IndexedStore:

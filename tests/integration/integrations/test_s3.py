@@ -256,8 +256,9 @@ class TestSource:
             later = files(tree.directory)
 
         assert found["fine"] == b"3"
-        assert {problem.path for problem in tree.problems} == {"/a/b", f"/{'x' * 300}"}
-        assert {problem.reason for problem in tree.problems} == {"not a directory", "file name too long"}
+        reasons = {problem.path: problem.reason for problem in tree.problems}
+        assert reasons.pop(f"/{'x' * 300}") == "file name too long"
+        assert reasons in ({"/a/b": "not a directory"}, {"/a": "is a directory"})  # whichever was copied first is there
         assert "fine" not in later
 
     async def test_an_empty_source_is_an_empty_directory(

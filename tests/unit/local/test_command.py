@@ -1,6 +1,8 @@
 import os
 import shutil
 import socket
+from contextlib import suppress
+from io import RawIOBase
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -115,9 +117,17 @@ def test_progress_is_bars_on_a_terminal() -> None:
         with reporter.step("Building restic") as step:
             step.say("a [/detail]")
             step.advance(1, 2)
-    shown = os.read(leader, 65536).decode()
-    os.close(leader)
-    assert "Building restic" in shown
+    with os.fdopen(leader, "rb", buffering=0) as screen:
+        assert b"Building restic" in _all_of(screen)
+
+
+def _all_of(screen: RawIOBase) -> bytes:
+    """What was written to a terminal that is closed by now; the system hands it over in pieces."""
+    shown = b""
+    with suppress(OSError):
+        while piece := screen.read(65536):
+            shown += piece
+    return shown
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,8 @@ async def heard(ground: Ground, count: int) -> None:
 
 
 async def taken_in(ground: Ground, store: App) -> None:
-    """Wait until the index has all that was sent."""
+    """Wait until the index has all that was sent, also what nobody had heard yet when its sender was killed."""
+    await ground.asker.ear.drain()
     last = [r for r in ground.asker.ear.heard if header(r, "ce_type") == DirectoriesListed.TYPE][-1]
     told = to_envelope(last).data
     assert isinstance(told, DirectoriesListed)

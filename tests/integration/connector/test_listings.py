@@ -74,6 +74,7 @@ async def test_a_listing_survives_kills_of_either_side(fresh_ground: Ground) -> 
     assert point["totals"] == browsable.data.totals.model_dump()
     assert browsable.data.totals.files + browsable.data.totals.directories == ENTRIES + 2
     assert (listing["total"], len(content)) == (ENTRIES // 2, file["size"])
+    await ground.asker.ear.drain()
     sent = [p for e in ground.asker.heard(DirectoriesListed) for p in e.data.directories]
     twice = [place for place, times in Counter((page.tree_id, page.page) for page in sent).items() if times > 1]
     assert twice == []

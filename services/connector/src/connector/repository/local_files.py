@@ -55,8 +55,16 @@ def _files_below(directory: Path, *, nested: bool) -> Iterator[StoredFile]:
         for entry in entries:
             if nested and entry.is_dir():
                 yield from _files_below(Path(entry.path), nested=False)
-            elif is_storage_name(entry.name):
-                yield StoredFile(entry.name, entry.stat().st_size)
+            elif is_storage_name(entry.name) and (size := _size(entry)) is not None:
+                yield StoredFile(entry.name, size)
+
+
+def _size(entry: os.DirEntry[str]) -> int | None:
+    """None where the file was removed since its directory was read, as a prune may do at any time."""
+    try:
+        return entry.stat().st_size
+    except FileNotFoundError:
+        return None
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-# The front door. `make` alone lists every command. Needs Python 3.11+ and nothing else preinstalled.
+# The front door. `make` alone lists every command. Needs Python 3.11+; the README says what else.
 PYTHON ?= python3
 BOOT_PINS := deploy/local/src/cairn_local/provision/pins/uv.txt
 BOOT := .boot
@@ -55,11 +55,11 @@ bench: $(SYNCED) ## measure (ONLY=name for one, SCALE=0.1 for a quick look)
 up: $(SYNCED) ## start everything
 	@$(BIN)/cairn up
 
-down: $(SYNCED) ## stop everything; data stays
-	@$(BIN)/cairn down
+down: ## stop everything; data stays
+	@$(if $(wildcard $(BIN)/cairn),$(BIN)/cairn down,echo "Nothing was started from here.")
 
-status: $(SYNCED) ## what runs where
-	@$(BIN)/cairn status
+status: ## what runs where
+	@$(if $(wildcard $(BIN)/cairn),$(BIN)/cairn status,echo "Nothing was started from here.")
 
 clean: ## remove what was built in the checkout (not the data in .cairn)
 	@rm -rf .venv $(BOOT) build .mypy_cache .ruff_cache .pytest_cache

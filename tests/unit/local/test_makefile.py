@@ -24,3 +24,8 @@ def test_demo_stops_at_the_end_when_told_so(value: str, stops: bool) -> None:
 def test_programs_find_the_uv_of_the_caller(tmp_path: Path) -> None:
     (more := tmp_path / "more.mk").write_text("show:\n\t@echo $$UV\n")
     assert make("-f", "Makefile", "-f", str(more), "show", UV="/bin/uv") == "/bin/uv\n"
+
+
+@pytest.mark.parametrize("command", ["down", "status"])
+def test_stopping_and_looking_install_nothing(command: str) -> None:
+    assert "uv sync" not in make("-n", command, "--always-make")

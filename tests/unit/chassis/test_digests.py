@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import sys
 import tracemalloc
 
 import pytest
@@ -72,3 +73,25 @@ def test_a_record_takes_little_more_than_its_bytes() -> None:
     finally:
         tracemalloc.stop()
     assert used / 20_000 < 62
+
+
+def test_no_record_waits_until_all_others_were_dealt_out_anew() -> None:
+    table, chance = DigestTable(24), random.Random(3)
+    steps = [0]
+    sys.setprofile(lambda *_: steps.append(steps.pop() + 1))
+    try:
+        for _ in range(20_000):
+            steps.append(0)
+            table.put(chance.randbytes(32), bytes(24))
+    finally:
+        sys.setprofile(None)
+    assert max(steps) < 1000
+
+
+def test_what_was_put_is_found_at_any_size() -> None:
+    table, put = DigestTable(2), dict[bytes, bytes]()
+    for number in range(700):
+        put[hashed(number)] = number.to_bytes(2)
+        table.put(hashed(number), number.to_bytes(2))
+        assert dict(table.records()) == put
+        assert all(table.get(digest) == value for digest, value in put.items())

@@ -1,9 +1,10 @@
 """A directory in any order: its pages one after the other are its entries, sorted."""
 
+import asyncio
 import contextlib
 import itertools
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytest
 from chassis.errors import CairnError, TemporaryError
@@ -149,6 +150,28 @@ async def test_what_takes_long_goes_on_while_the_client_comes_again(world: World
         return False
 
     await eventually_async(done)
+
+
+async def test_others_have_their_turn_between_pages_that_are_in_memory(world: World, point: RestorePoint) -> None:
+    directories, seen = world.store.directories, list[str]()
+    many = await directories.get(ORG, point.store_id, next(p.tree_id for p in TREE.pages if p.pages > 1))
+    assert many is not None
+
+    class Watched:
+        async def packed(self, *asked: Any, page: int) -> bytes:
+            seen.append("page")
+            return await directories.packed(*asked, page=page)
+
+    async def others() -> None:
+        while True:
+            seen.append("others")
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    await Orders(cast("Any", Watched()), cache_bytes=0).get(ORG, point.store_id, many, Order("size", "asc"))
+    waiting.cancel()
+    turns = [key for key, _ in itertools.groupby(seen)]
+    assert turns.count("page") == seen.count("page") == many.pages
 
 
 def test_by_name_is_what_is_not_asked_for() -> None:

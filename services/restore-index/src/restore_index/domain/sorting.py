@@ -55,9 +55,10 @@ class Measures:
             buckets[bisect_left(borders, key) + bisect_right(borders, key)].append(number)
         order = array("I")
         for index, bucket in enumerate(buckets):
-            # Odd ones hold what equals a border, by name already.
+            # Odd ones hold what equals a border, by name already, and may be large.
             numbers: Sequence[int] = bucket if index % 2 else sorted(bucket, key=self._keys.__getitem__)
-            order.extend(map(self._places.__getitem__, numbers))
+            for start in range(0, len(numbers), _BUCKET):
+                order.extend(map(self._places.__getitem__, numbers[start : start + _BUCKET]))
         return order
 
     def _borders(self) -> list[int]:

@@ -55,6 +55,7 @@ class Orders:
             measures = Measures(order)
             for page in range(directory.pages):
                 await self._measure(org, store_id, directory, page, measures)
+                await asyncio.sleep(0)  # What is in memory is not waited for: others have their turn.
             return await asyncio.to_thread(measures.sorted)
 
     async def _measure(

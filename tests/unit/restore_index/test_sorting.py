@@ -174,5 +174,14 @@ async def test_others_have_their_turn_between_pages_that_are_in_memory(world: Wo
     assert turns.count("page") == seen.count("page") == many.pages
 
 
+async def test_a_directory_with_a_page_lost_is_not_shown_in_part(world: World, point: RestorePoint) -> None:
+    many = next(p.tree_id for p in TREE.pages if p.pages > 1)
+    del world.documents.kept[f"{point.store_id}/{many}#1"]
+    world.restart()
+    for order in ORDERS:
+        with pytest.raises(TemporaryError, match="restore_point_not_browsable"):
+            await world.browse(point, b"/many", order=order)
+
+
 def test_by_name_is_what_is_not_asked_for() -> None:
     assert Order() == BY_NAME == ("name", "asc")

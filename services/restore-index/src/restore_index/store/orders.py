@@ -8,6 +8,7 @@ from chassis.caches import ByteBoundedCache
 from chassis.errors import TemporaryError
 from contracts.values import OrganizationId
 
+from restore_index.domain import points
 from restore_index.domain.entries import unpack_measured
 from restore_index.domain.sorting import Measures, Order
 from restore_index.store.directories import Directories, Directory
@@ -31,7 +32,8 @@ class Orders:
     async def get(self, org: OrganizationId, store_id: str, directory: Directory, order: Order) -> "array[int]":
         """The places of a directory's entries in an order, see `Measures`.
 
-        Raises `TemporaryError` (`directory_being_sorted`) when that takes long; it goes on, for whoever asks again.
+        Raises `TemporaryError`: `directory_being_sorted` when that takes long; it goes on, for whoever asks again;
+        `restore_point_not_browsable` when a page is not there.
         """
         if directory.pages <= 1:
             measures = Measures(order)
@@ -62,6 +64,8 @@ class Orders:
         self, org: OrganizationId, store_id: str, directory: Directory, page: int, measures: Measures
     ) -> None:
         packed = await self._directories.packed(org, store_id, directory, page=page)
+        if not packed and page < directory.pages:
+            raise points.not_browsable()
         if packed:
             measures.add(page, unpack_measured(packed))
 

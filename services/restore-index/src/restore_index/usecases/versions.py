@@ -128,6 +128,8 @@ class _Finder:
             for name in readings(part):
                 page = page_with(directory.first_names, name)
                 packed = await self._directories.packed(self._org, spot.store_id, directory, page=page)
+                if not packed and page < directory.pages:
+                    raise points.not_browsable()
                 if entry := Rows(packed).find(name):
                     return entry
         return None

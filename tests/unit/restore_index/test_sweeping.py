@@ -11,6 +11,7 @@ from contracts.restore_index import RestorePoint, StoreSweepDue
 from contracts.values import AppId
 from restore_index.domain.entries import unpack
 from restore_index.domain.search.conditions import read_conditions
+from restore_index.domain.segments import read_frame
 from restore_index.domain.sweeping import Sweep
 from restore_index.usecases import keeping, sweeping
 from restore_index.usecases.searching import Question, search_point
@@ -85,6 +86,11 @@ class Sweeping(World):
         pages = [page for page in tree.pages if only is None or page.tree_id in only]
         for event in directories(self.store_id, pages, each=2):
             await keeping.keep_directories(self.store, wrapped(event))
+
+    async def found(self, point: RestorePoint) -> list[str]:
+        """Where names with an e in them are."""
+        question = Question(read_conditions(q=b"e"), b"/", 100, "")
+        return [item["path"] for item in (await search_point(self.store, ORG, point.snapshot_id, question)).items]
 
     async def known(self, tree: Tree) -> set[str]:
         return set(await self.store.directories.known(ORG, self.store_id, ids(tree)))
@@ -271,6 +277,28 @@ async def test_nothing_is_condemned_where_names_are_missing_until_it_is_listed_a
     await world.check()
 
 
+@pytest.mark.parametrize("number", range(7))
+async def test_what_was_rebuilt_after_damage_is_found_after_a_sweep_too(world: Sweeping, number: int) -> None:
+    grown = Tree({**NEW.root, b"many": {f"{i:02}".encode(): {b"e": i} for i in range(50)}}, page_entries=20)
+    point = await world.point(grown)
+    before = await world.found(point)
+    await world.remove(await world.point(OLD))
+    name = list(world.segments.kept)[number]
+    world.segments.kept[name] = world.segments.kept[name] | {"frame": b"damaged"}
+    world.restart()
+
+    counts = []
+    for _ in range(4):
+        for event in directories(world.store_id, grown.pages, each=2):
+            await keeping.keep_directories(world.store, wrapped(event.model_copy(update={"again": True})))
+        await world.to_the_end()
+        world.restart()
+        assert await world.found(point) == before
+        counts.append(sum([len(read_frame(s)) async for _, s in world.store.names.read(ORG, world.store_id)]))
+        await world.remove(await world.point(OLD))
+    assert len(set(counts)) == 1, counts
+
+
 async def test_a_step_that_is_told_twice_is_taken_once(world: Sweeping) -> None:
     await world.remove(await world.point(OLD))
     world.now += LATER
@@ -335,20 +363,16 @@ async def test_an_index_that_lost_its_database_while_it_runs_is_told_everything_
 
 
 async def test_searches_that_read_the_names_before_find_what_is_left(world: Sweeping) -> None:
-    async def found(point: RestorePoint) -> list[str]:
-        question = Question(read_conditions(q=b"e"), b"/", 100, "")
-        return [item["path"] for item in (await search_point(world.store, ORG, point.snapshot_id, question)).items]
-
     old, new = await world.point(OLD), await world.point(NEW)
-    in_old, in_new = await found(old), await found(new)
+    in_old, in_new = await world.found(old), await world.found(new)
     assert "/shared/deep/er/file" in in_old
     assert "/new/a/e" in in_new
 
     await world.remove(old)
     await world.to_the_end()
 
-    assert await found(new) == in_new
-    assert await found(await world.point(OLD)) == in_old
+    assert await world.found(new) == in_new
+    assert await world.found(await world.point(OLD)) == in_old
 
 
 class Killed(Exception):

@@ -1,4 +1,4 @@
-"""Which directories restore points reach, found from the frames of the segments of names."""
+"""What restore points reach, and what lies in order, found from the frames of the segments of names."""
 
 import hashlib
 from collections.abc import Iterable
@@ -55,6 +55,28 @@ class Reach:
     def _was_shown(self, tree: bytes) -> bool:
         of = self._pages.get(tree, 1)
         return all(self._shown.get(page_key(tree, page, of)) is not None for page in range(of))
+
+
+class Ordered:
+    """Which pages came behind all that is below them, as searches need them. Pages are taken in their order."""
+
+    def __init__(self) -> None:
+        self._there = DigestTable(0)
+        self._pages: dict[bytes, int] = {}
+
+    def __contains__(self, page: tuple[bytes, int, int]) -> bool:
+        """Whether a page (directory, number, how many there are) came so."""
+        return self._there.get(page_key(*page)) is not None
+
+    def take(self, tree: bytes, page: int, of: int, below: Iterable[bytes]) -> None:
+        """Take in a page, and what is right below it."""
+        if (tree, page, of) in self or any(self._there.get(child) is None for child in below):
+            return
+        self._there.put(page_key(tree, page, of), b"")
+        if of > 1:
+            self._pages[tree] = self._pages.get(tree, 0) + 1
+            if self._pages[tree] == of:
+                self._there.put(tree, b"")
 
 
 def page_key(tree: bytes, page: int, of: int) -> bytes:

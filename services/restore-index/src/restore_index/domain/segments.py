@@ -13,7 +13,8 @@ the entries:
 import sys
 import threading
 from array import array
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, compress
 from typing import NamedTuple
@@ -120,6 +121,14 @@ class Frame:
     def child(self, number: int) -> bytes:
         """The id of a child."""
         return self.child_trees[number * TREE_BYTES : (number + 1) * TREE_BYTES]
+
+    def children(self) -> Iterator[list[bytes]]:
+        """The ids of the children of each page."""
+        start = 0
+        for page in range(len(self)):
+            end = bisect_right(self.child_pages, page, start)
+            yield [self.child(number) for number in range(start, end)]
+            start = end
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from chassis.errors import Conflict
 from chassis.mongo import Document
 from contracts.values import OrganizationId
 
-from restore_index.domain.reaching import page_key
+from restore_index.domain.reaching import Ordered
 from restore_index.domain.segments import Segment, join_segments, keep_pages, read_frame
 from restore_index.store.documents import Documents
 
@@ -77,12 +77,13 @@ class Names:
     async def rewrite(self, org: OrganizationId, store_id: str, gone: DigestTable) -> None:
         """Drop the pages of some directories, pages that are there twice and damaged segments, and join small ones.
 
+        Of equal pages the first one stays that came behind all that is below it: what is before that was told in vain.
         What was read is written before anything of it is replaced, and what is not needed is removed from the end:
         whoever dies on the way leaves all names, some of them twice. Nothing may be appended meanwhile.
         """
         self.forget(org, store_id)
         number = written = pages = 0
-        kept, left = DigestTable(0), list[Segment]()
+        kept, left = Ordered(), list[Segment]()
         while (segment := await self.get(org, store_id, number)) is not None:
             rest, count = await asyncio.to_thread(_without, segment, gone, kept)
             number, pages = number + 1, pages + count
@@ -127,15 +128,17 @@ def _document(org: OrganizationId, store_id: str, number: int, segment: Segment)
     return {"_id": f"{store_id}/{number}", "org": org, "store": store_id, "number": number, **asdict(segment)}
 
 
-def _without(segment: Segment, gone: DigestTable, kept: DigestTable) -> tuple[Segment, int]:
+def _without(segment: Segment, gone: DigestTable, kept: Ordered) -> tuple[Segment, int]:
     """A segment without what is gone or kept of others, and how many pages that has."""
     try:
         frame = read_frame(segment)
     except Conflict:
         return segment, 0
     wanted = []
-    for page in range(len(frame)):
-        key = page_key(frame.tree(page), frame.pages[page], frame.of[page])
-        wanted.append(gone.get(frame.tree(page)) is None and kept.get(key) is None)
-        kept.put(key, b"")
+    for number, below in enumerate(frame.children()):
+        tree, page, of = frame.tree(number), frame.pages[number], frame.of[number]
+        stays = gone.get(tree) is None
+        wanted.append(stays and (tree, page, of) not in kept)
+        if stays:
+            kept.take(tree, page, of, below)
     return segment if all(wanted) else keep_pages(segment, wanted), sum(wanted)

@@ -53,6 +53,17 @@ async def files(door: Door, point: RestorePoint, path: bytes, query: str = "") -
     return found
 
 
+async def test_directories_of_more_than_two_gibibytes_are_opened(door: Door, wire: Wire) -> None:
+    large = Tree({b"images": {b"disk.img": 3 << 30}})
+    told = a_point(new_store(), large)
+    await hold(wire, told, large)
+    await door.browsable(told)
+
+    assert (await files(door, told, b"/images"))["totals"]["bytes"] == 3 << 30
+    entry = await door.get(f"/internal/restore-points/{told.snapshot_id}/entry?path=/")
+    assert (entry.status_code, entry.json()["size"]) == (200, 3 << 30)
+
+
 async def test_a_listed_restore_point_is_announced_once_with_its_totals(door: Door, wire: Wire, ear: Ear) -> None:
     told = a_point(new_store(), TREE)
     for _ in range(2):

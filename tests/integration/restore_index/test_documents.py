@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from chassis.mongo import Document, open_database
 from restore_index.domain.entries import Below, unpack
@@ -62,6 +63,22 @@ async def test_what_is_put_stands_in_place_of_what_was_and_what_is_deleted_is_go
     for _ in range(2):
         await documents.delete([f"d/{number}" for number in range(39)])
     assert [bool(await documents.get(f"d/{n}")) for n in (0, 38, 39)] == [False, False, True]
+
+
+@pytest.mark.parametrize("kept_in_memory", [0, 1000])
+async def test_totals_of_any_size_can_be_told(documents: Documents, kept_in_memory: int) -> None:
+    tree, store = Tree({b"disk.img": 3 << 40}), new_store()
+    known = KnownDirectories(documents, kept_in_memory=kept_in_memory, sentences=no_sentences())
+    index = Directories(documents, known, Names(MemoryDocuments()), cache_bytes=10_000)
+    await index.add(ORG, store, tree.pages)
+
+    found = await index.get(ORG, store, tree.tree_id)
+
+    assert found is not None
+    expected = {"files": 1, "directories": 0, "bytes": 3 << 40}
+    assert msgspec.json.decode(msgspec.json.encode(found.totals)) == expected
+    told = msgspec.json.encode(await index.known(ORG, store, [tree.tree_id]))
+    assert msgspec.json.decode(told) == {tree.tree_id: expected}
 
 
 @pytest.mark.parametrize("kept_in_memory", [0, 1000])

@@ -131,7 +131,7 @@ class Directories:
         if found is None:
             return None
         names = tuple(bytes(name) for name in found["first_names"])
-        return Directory(tree_id, found["total"], found["pages"], names, Below(**found["totals"]))
+        return Directory(tree_id, found["total"], found["pages"], names, _totals(found))
 
     async def packed(self, org: OrganizationId, store_id: str, directory: Directory, *, page: int) -> bytes:
         """The entries of one page as they were received; nothing beyond the last page."""
@@ -159,7 +159,7 @@ class Directories:
                 return tree_id, await self._documents.get(f"{store_id}/{tree_id}", without="entries")
 
         found = await asyncio.gather(*map(look, tree_ids - condemned))
-        return {tree_id: Below(**head["totals"]) for tree_id, head in found if head and head["org"] == org}
+        return {tree_id: _totals(head) for tree_id, head in found if head and head["org"] == org}
 
     async def _require(
         self, org: OrganizationId, store_id: str, fresh: Sequence[_Fresh], known: Collection[str]
@@ -234,6 +234,11 @@ def _document(org: OrganizationId, document_id: str, page: DirectoryPage) -> Doc
         "totals": page.totals.model_dump(),
         "first_names": [],
     }
+
+
+def _totals(document: Document) -> Below:
+    """Plain numbers: the driver has a type of its own for those of 64 bits, which no answer can be made of."""
+    return Below(**{name: int(number) for name, number in document["totals"].items()})
 
 
 def _chunks(first: int, pages: int) -> Iterator[range]:

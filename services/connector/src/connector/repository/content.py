@@ -12,13 +12,12 @@ from typing import TypeAlias
 
 from chassis.caches import ByteBoundedCache
 
-from connector.repository.blobs import Blobs, Wanted, runs
+from connector.repository.blobs import Blobs, Wanted
+from connector.repository.windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
 
-_WINDOW_BYTES = 4 << 20
-_WINDOWS_AHEAD = 3
-_RUN_GAP = 64 << 10
 _MANY_BLOBS = 16
 Ends: TypeAlias = "array[int]"
+_Ahead: TypeAlias = tuple[list[Wanted], Window]
 
 
 class Layouts:
@@ -78,16 +77,17 @@ def _contents(blobs: Blobs, wanted: Iterator[Wanted], pool: Executor) -> Iterato
     if first is None:
         return
     rest = _windows(wanted)
-    ahead: deque[_Window] = deque()
+    ahead: deque[_Ahead] = deque()
     try:
         _top_up(ahead, rest, blobs=blobs, pool=pool)
         yield blobs.load(first.blob_id)
         while ahead:
-            contents = ahead.popleft().contents()
+            items, window = ahead.popleft()
+            found = window.contents()
             _top_up(ahead, rest, blobs=blobs, pool=pool)
-            yield from contents
+            yield from (found[item.blob_id] for item in items)
     finally:
-        for window in ahead:
+        for _, window in ahead:
             window.cancel()
 
 
@@ -98,40 +98,11 @@ def _windows(wanted: Iterator[Wanted]) -> Iterator[list[Wanted]]:
 
 def _fitting(wanted: Iterator[Wanted]) -> Iterator[Wanted]:
     size = 0
-    while size < _WINDOW_BYTES and (item := next(wanted, None)) is not None:
+    while size < WINDOW_BYTES and (item := next(wanted, None)) is not None:
         size += item.location.plain_length
         yield item
 
 
-def _top_up(ahead: "deque[_Window]", rest: Iterator[list[Wanted]], *, blobs: Blobs, pool: Executor) -> None:
-    while len(ahead) < _WINDOWS_AHEAD and (window := next(rest, None)) is not None:
-        ahead.append(_Window(blobs, window, pool))
-
-
-class _Window:
-    """Consecutive blobs of a file while they are being read.
-
-    restic fills several packs at a time, so neighbours in the file are rarely neighbours in a pack; among the blobs of
-    a window there are some.
-    """
-
-    def __init__(self, blobs: Blobs, wanted: list[Wanted], pool: Executor) -> None:
-        self._ids = [item.blob_id for item in wanted]
-        in_place = sorted(set(wanted), key=lambda item: item.location)
-        self._runs = [
-            (run, pool.submit(blobs.load_run, run)) for run in runs(in_place, max_bytes=_WINDOW_BYTES, max_gap=_RUN_GAP)
-        ]
-
-    def contents(self) -> list[bytes]:
-        """The contents in the order of the file, once all are there."""
-        found = {
-            item.blob_id: content
-            for run, future in self._runs
-            for item, content in zip(run, future.result(), strict=True)
-        }
-        return [found[blob_id] for blob_id in self._ids]
-
-    def cancel(self) -> None:
-        """Leaves unread what nobody has begun to read."""
-        for _, future in self._runs:
-            future.cancel()
+def _top_up(ahead: deque[_Ahead], rest: Iterator[list[Wanted]], *, blobs: Blobs, pool: Executor) -> None:
+    while len(ahead) < WINDOWS_AHEAD and (items := next(rest, None)) is not None:
+        ahead.append((items, Window(blobs, items, pool)))

@@ -8,13 +8,11 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from connector.repository.blobs import Blobs, Wanted, runs
+from connector.repository.blobs import Blobs, Wanted
 from connector.repository.descent import Found
+from connector.repository.windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
 
-_WINDOW_BYTES = 4 << 20
 _WINDOW_STEPS = 1024
-_WINDOWS_AHEAD = 3
-_RUN_GAP = 64 << 10
 _SHRUNK = 0.9
 
 
@@ -85,47 +83,24 @@ def _windows(steps: Iterator[_Step]) -> Iterator[list[_Step]]:
 
 def _fitting(steps: Iterator[_Step]) -> Iterator[_Step]:
     size = count = 0
-    while size < _WINDOW_BYTES and count < _WINDOW_STEPS and (step := next(steps, None)) is not None:
+    while size < WINDOW_BYTES and count < _WINDOW_STEPS and (step := next(steps, None)) is not None:
         size += step.wanted.location.plain_length if step.wanted else 0
         count += 1
         yield step
 
 
 def _loaded(blobs: Blobs, windows: Iterator[list[_Step]], pool: Executor) -> Generator[_Step, None, None]:
-    ahead: deque[_Window] = deque()
+    ahead: deque[tuple[list[_Step], Window]] = deque()
     try:
         while True:
-            while len(ahead) < _WINDOWS_AHEAD and (steps := next(windows, None)) is not None:
-                ahead.append(_Window(blobs, steps, pool))
+            while len(ahead) < WINDOWS_AHEAD and (steps := next(windows, None)) is not None:
+                ahead.append((steps, Window(blobs, (step.wanted for step in steps if step.wanted), pool)))
             if not ahead:
                 return
-            yield from ahead.popleft().contents()
+            steps, window = ahead.popleft()
+            found = window.contents()
+            for step in steps:
+                yield step._replace(content=found[step.wanted.blob_id]) if step.wanted else step
     finally:
-        for window in ahead:
+        for _, window in ahead:
             window.cancel()
-
-
-class _Window:
-    """Consecutive steps while their blobs are being read."""
-
-    def __init__(self, blobs: Blobs, steps: list[_Step], pool: Executor) -> None:
-        self._steps = steps
-        in_place = sorted({step.wanted for step in steps if step.wanted}, key=lambda wanted: wanted.location)
-        self._runs = [
-            (run, pool.submit(blobs.load_run, run)) for run in runs(in_place, max_bytes=_WINDOW_BYTES, max_gap=_RUN_GAP)
-        ]
-
-    def contents(self) -> Iterator[_Step]:
-        """The steps with their contents, once all are there."""
-        found = {
-            wanted.blob_id: content
-            for run, future in self._runs
-            for wanted, content in zip(run, future.result(), strict=True)
-        }
-        for step in self._steps:
-            yield step._replace(content=found[step.wanted.blob_id]) if step.wanted else step
-
-    def cancel(self) -> None:
-        """Leave unread what nobody has begun to read."""
-        for _, future in self._runs:
-            future.cancel()

@@ -20,6 +20,7 @@ from contracts.values import OrganizationId
 from restore_index.domain.entries import Below
 from restore_index.domain.sweeping import Sweep
 from restore_index.store.documents import Documents
+from restore_index.store.numbering import end_of
 from restore_index.store.sentences import PART_NUMBER_BYTES, Sentences
 
 READS_AT_ONCE = 16
@@ -182,14 +183,7 @@ class KnownDirectories:
 
     async def _end(self, org: OrganizationId, store_id: str, start: int) -> int:
         """The number after the last batch, found without reading them all: there are no gaps."""
-        step = 1
-        while await self._get(org, store_id, start + step - 1):
-            start, step = start + step, step * 2
-        end = start + step - 1
-        while start < end:
-            middle = (start + end) // 2
-            start, end = (middle + 1, end) if await self._get(org, store_id, middle) else (start, middle)
-        return start
+        return await end_of(lambda number: self._get(org, store_id, number), start)
 
     async def _is_there(self, org: OrganizationId, store_id: str, number: int) -> bool:
         """Whether a batch is there still; what is before the first one is."""

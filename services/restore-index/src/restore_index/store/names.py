@@ -18,6 +18,7 @@ from contracts.values import OrganizationId
 from restore_index.domain.reaching import Ordered
 from restore_index.domain.segments import Segment, join_segments, keep_pages, read_frame
 from restore_index.store.documents import Documents
+from restore_index.store.numbering import end_of
 
 READS_AT_ONCE = 8
 SEGMENT_LEAST_PAGES = 256
@@ -114,14 +115,7 @@ class Names:
 
     async def _end(self, org: OrganizationId, store_id: str, start: int) -> int:
         """The number after the last segment, found without reading them all."""
-        step = 1
-        while await self.get(org, store_id, start + step - 1):
-            start, step = start + step, step * 2
-        end = start + step - 1
-        while start < end:
-            middle = (start + end) // 2
-            start, end = (middle + 1, end) if await self.get(org, store_id, middle) else (start, middle)
-        return start
+        return await end_of(lambda number: self.get(org, store_id, number), start)
 
 
 def _document(org: OrganizationId, store_id: str, number: int, segment: Segment) -> Document:

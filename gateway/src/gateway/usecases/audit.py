@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from chassis.background import in_background
 from chassis.errors import Invalid, Unavailable
 from chassis.ids import new_id, utc_now
 from chassis.mongo import PyMongoError
@@ -49,12 +50,8 @@ class Audit:
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Audit"]:
         """Remove old entries now and then."""
-        forgetting = asyncio.create_task(self._forget_forever())
-        try:
+        async with in_background(self._forget_forever()):
             yield self
-        finally:
-            forgetting.cancel()
-            await asyncio.gather(forgetting, return_exceptions=True)
 
     async def _forget_forever(self) -> None:
         while True:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from chassis.background import in_background
 from chassis.envelopes import envelope
 from chassis.errors import CairnError
 from chassis.ids import utc_now
@@ -23,12 +24,8 @@ SERVICE = "restore-index"
 @asynccontextmanager
 async def sweeping(store: Store, publisher: Publisher, settings: Settings) -> AsyncIterator[None]:
     """Look until the context is left. Any number of processes may do so: a step is taken once."""
-    task = asyncio.create_task(_look_forever(store, publisher, settings))
-    try:
+    async with in_background(_look_forever(store, publisher, settings)):
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 async def _look_forever(store: Store, publisher: Publisher, settings: Settings) -> None:

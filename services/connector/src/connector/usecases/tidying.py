@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from chassis.background import in_background
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
 from contracts.values import AppId, OrganizationId
@@ -35,12 +36,8 @@ class Tidier:
     @asynccontextmanager
     async def tidying(self) -> AsyncIterator[None]:
         """Sweep in the background until the context is left."""
-        task = asyncio.create_task(self._run())
-        try:
+        async with in_background(self._run()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
 
     async def sweep(self) -> None:
         """Once."""

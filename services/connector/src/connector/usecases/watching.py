@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from chassis.background import in_background
 from chassis.envelopes import envelope
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
@@ -49,12 +50,8 @@ class Watch:
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
         """Queue in the background until the context is left."""
-        task = asyncio.create_task(self._run())
-        try:
+        async with in_background(self._run()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
 
     async def look(self, now: float) -> int:
         """Queue what is due at a moment (seconds since the epoch); how much that was."""

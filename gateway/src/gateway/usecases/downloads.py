@@ -13,7 +13,7 @@ from chassis.telemetry import span
 from chassis.web import FILE_REFUSALS
 
 from gateway.domain.links import Format
-from gateway.usecases.owners import KnownRestorePoint, Owners
+from gateway.usecases.owners import KnownRestorePoint, Owners, path_query
 from gateway.usecases.visitors import Visitor
 
 REFUSED = frozenset(FILE_REFUSALS)
@@ -51,7 +51,7 @@ class Downloads:
 
         def ask(point: KnownRestorePoint) -> AbstractAsyncContextManager[Answer]:
             return self.owners.connector.stream(
-                f"{_place(point)}/content?path={quote_from_bytes(path, safe='')}",
+                f"{_place(point)}/content?{path_query(path)}",
                 who.caller(),
                 method=method,
                 headers={"accept-encoding": "identity", **headers},

@@ -2,11 +2,11 @@
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from urllib.parse import quote, quote_from_bytes
+from urllib.parse import quote
 
 from chassis.http import Answer
 
-from gateway.usecases.owners import Owners, segment
+from gateway.usecases.owners import Owners, path_query, segment
 from gateway.usecases.visitors import Visitor
 
 
@@ -21,7 +21,7 @@ class Part:
     @property
     def query(self) -> str:
         """As a query string."""
-        query = f"path={quote_from_bytes(self.path, safe='')}&limit={self.limit}"
+        query = f"{path_query(self.path)}&limit={self.limit}"
         return f"{query}&cursor={quote(self.cursor, safe='')}" if self.cursor else query
 
 
@@ -42,7 +42,7 @@ class History:
 
     def all_changes(self, who: Visitor, pair: tuple[str, str], path: bytes) -> AbstractAsyncContextManager[Answer]:
         """All that differs between two restore points, line by line as the index tells it."""
-        question = f"{_diff(pair)}?path={quote_from_bytes(path, safe='')}&stream=true"
+        question = f"{_diff(pair)}?{path_query(path)}&stream=true"
         return self.owners.lines_in_restore_point(who, pair[0], question)
 
 

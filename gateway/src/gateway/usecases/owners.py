@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from urllib.parse import quote, quote_from_bytes
 
 from chassis.client import ServiceClient
 from chassis.errors import NotFound
@@ -63,6 +63,11 @@ def segment(identifier: str, *, missing: str) -> str:
     if not 0 < len(identifier) <= LONGEST_ID or "/" in identifier or identifier.strip(".") == "":
         raise NotFound(f"{missing}_not_found", f"There is no such {missing}.")
     return quote(identifier, safe="")
+
+
+def path_query(path: bytes) -> str:
+    """The parameter `path` of a question to another service, byte for byte."""
+    return f"path={quote_from_bytes(path, safe='')}"
 
 
 @dataclass(frozen=True)

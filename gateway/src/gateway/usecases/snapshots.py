@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
-from urllib.parse import quote_from_bytes, urlencode
+from urllib.parse import urlencode
 
-from gateway.usecases.owners import KnownRestorePoint, Owners
+from gateway.usecases.owners import KnownRestorePoint, Owners, path_query
 from gateway.usecases.visitors import Visitor
 
 
@@ -24,11 +24,11 @@ class Snapshots:
     async def files(self, who: Visitor, snapshot_id: str, path: bytes, asked: Mapping[str, str]) -> bytes:
         """A page of a directory, as JSON. Of what is asked, empty texts are left out."""
         asked = {name: text for name, text in asked.items() if text}
-        return await self.owners.in_restore_point(who, snapshot_id, f"files?{_path(path)}&{urlencode(asked)}")
+        return await self.owners.in_restore_point(who, snapshot_id, f"files?{path_query(path)}&{urlencode(asked)}")
 
     async def entry(self, who: Visitor, snapshot_id: str, path: bytes) -> bytes:
         """What is known of one file or directory, as JSON."""
-        return await self.owners.in_restore_point(who, snapshot_id, f"entry?{_path(path)}")
+        return await self.owners.in_restore_point(who, snapshot_id, f"entry?{path_query(path)}")
 
     async def search_in(self, who: Visitor, snapshot_id: str, asked: Sequence[tuple[str, bytes]]) -> bytes:
         """What a search in one restore point finds, as JSON."""
@@ -47,7 +47,3 @@ class Snapshots:
             if isinstance(answer, BaseException):
                 raise answer
         return cast("bytes", found)
-
-
-def _path(path: bytes) -> str:
-    return f"path={quote_from_bytes(path, safe='')}"

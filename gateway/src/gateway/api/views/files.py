@@ -6,7 +6,7 @@ from pydantic import Field
 
 from gateway.api.views.base import View, example
 
-_LETTER: dict[str, Any] = {
+LETTER: dict[str, Any] = {
     "name": "letter.txt",
     "path": "/documents/letter.txt",
     "type": "file",
@@ -55,7 +55,7 @@ class FilesView(View):
         breadcrumbs=_WAY,
         total=1,
         totals={"files": 1, "directories": 0, "bytes": 13000},
-        items=[_LETTER],
+        items=[LETTER],
         next_cursor=None,
     )
 
@@ -80,7 +80,7 @@ class EntryView(View):
     """All that is known of one entry. Of the root of a restore point a backup keeps only what is below it."""
 
     model_config = example(
-        **_LETTER,
+        **LETTER,
         breadcrumbs=[*_WAY, {"name": "letter.txt", "path": "/documents/letter.txt"}],
         permissions="-rw-r--r--",
         uid=1000,

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from gateway.api.views.base import Stamp, View, example
-from gateway.api.views.files import FileView
+from gateway.api.views.files import LETTER, FileView
 
 _NEW, _STORE = "6a" * 32, "0198b1c2-0000-7000-8000-00000000000c"
 
@@ -23,14 +23,7 @@ class VersionPointView(View):
 
 _VERSION: dict[str, Any] = {
     "changed": ["content", "size", "mtime"],
-    "entry": {
-        "name": "letter.txt",
-        "path": "/documents/letter.txt",
-        "type": "file",
-        "size": 13000,
-        "mtime": "2026-11-22T17:00:00.000Z",
-        "mode": 420,
-    },
+    "entry": LETTER,
     "first_seen": "2026-11-23T08:00:00.000Z",
     "last_seen": "2026-11-23T08:00:00.000Z",
     "restore_points": [{"snapshot_id": _NEW, "store_id": _STORE, "creation_time": "2026-11-23T08:00:00.000Z"}],

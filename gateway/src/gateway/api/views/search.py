@@ -3,16 +3,8 @@
 from pydantic import Field
 
 from gateway.api.views.base import Stamp, View, example
-from gateway.api.views.files import FileView
+from gateway.api.views.files import LETTER, FileView
 
-_LETTER = {
-    "name": "letter.txt",
-    "path": "/documents/letter.txt",
-    "type": "file",
-    "size": 13000,
-    "mtime": "2026-11-22T17:00:00.000Z",
-    "mode": 420,
-}
 _SEEN = {
     "snapshot_id": "5f" * 32,
     "creation_time": "2026-11-23T08:00:00.120Z",
@@ -24,7 +16,7 @@ _SEEN = {
 class HitsView(View):
     """A page of what was found in one restore point."""
 
-    model_config = example(items=[_LETTER], next_cursor=None)
+    model_config = example(items=[LETTER], next_cursor=None)
 
     items: list[FileView]
     next_cursor: str | None
@@ -49,7 +41,7 @@ class SeenFileView(FileView):
 class SeenHitsView(View):
     """A page of what was found across restore points."""
 
-    model_config = example(items=[{**_LETTER, "restore_points": [_SEEN], "restore_points_total": 1}], next_cursor=None)
+    model_config = example(items=[{**LETTER, "restore_points": [_SEEN], "restore_points_total": 1}], next_cursor=None)
 
     items: list[SeenFileView]
     next_cursor: str | None

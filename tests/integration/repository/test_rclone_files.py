@@ -138,7 +138,7 @@ def test_rclone_dies_with_the_worker_and_the_next_one_removes_what_it_left(
     through: Through, engine: EngineTools, served: Path
 ) -> None:
     script = """
-import sys, time
+import sys
 from pathlib import Path
 from connector.integrations.rclone.remote import Remote
 from connector.integrations.rclone.serving import RcloneFiles
@@ -146,11 +146,11 @@ from connector.repository import FileKind
 remote = Remote(settings={"type": "local"}, path=sys.argv[2], origin="")
 RcloneFiles(sys.argv[1], remote, directory=Path(sys.argv[3])).read(FileKind.CONFIG, "")
 print("reading", flush=True)
-time.sleep(600)
+sys.stdin.read()
 """
     files = through(local(served))
     command = [sys.executable, "-c", script, engine.rclone, served, files._directory]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as worker:
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"reading\n"
         (rclone,) = psutil.Process(worker.pid).children()

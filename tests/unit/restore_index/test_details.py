@@ -9,7 +9,7 @@ from restore_index.domain.details import show_attribute, show_permissions
 from restore_index.domain.entries import Below, FullEntry
 from restore_index.usecases import browsing
 
-from tests.unit.restore_index.builder import MTIME_NS, ORG, File, Link, Tree, a_point, new_store
+from tests.unit.restore_index.builder import MTIME_NS, ORG, File, Link, Tree
 from tests.unit.restore_index.world import World
 
 ATTRIBUTES = ((b"user.color", b"gr\xc3\xbcn", 5), (b"user.raw", b"\xff\0", 2), (b"user.\xfe", None, 5000))
@@ -22,18 +22,6 @@ TREE = Tree(
         }
     }
 )
-
-
-@pytest.fixture
-async def world() -> World:
-    return World()
-
-
-@pytest.fixture
-async def point(world: World) -> RestorePoint:
-    told = a_point(new_store(), TREE)
-    await world.hold(told, TREE)
-    return told
 
 
 async def show(world: World, point: RestorePoint, path: bytes) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from restore_index.domain.sorting import BY_NAME, Direction, Measures, Order, So
 from restore_index.store.orders import Orders
 
 from tests.support.waiting import eventually_async
-from tests.unit.restore_index.builder import MTIME_NS, ORG, File, Tree, a_point, new_store
+from tests.unit.restore_index.builder import MTIME_NS, ORG, File, Tree
 from tests.unit.restore_index.world import World
 
 ORDERS = [Order(sort, direction) for sort, direction in itertools.product(get_args(Sort), get_args(Direction))]
@@ -32,18 +32,6 @@ TREE = Tree(
     },
     page_entries=100,
 )
-
-
-@pytest.fixture
-async def world() -> World:
-    return World()
-
-
-@pytest.fixture
-async def point(world: World) -> RestorePoint:
-    told = a_point(new_store(), TREE)
-    await world.hold(told, TREE)
-    return told
 
 
 def sorted_rows(rows: list[dict[str, Any]], order: Order) -> list[dict[str, Any]]:

@@ -37,18 +37,6 @@ TREE = Tree(
 )
 
 
-@pytest.fixture
-async def world() -> World:
-    return World()
-
-
-@pytest.fixture
-async def point(world: World) -> RestorePoint:
-    told = a_point(new_store(), TREE)
-    await world.hold(told, TREE)
-    return told
-
-
 async def test_a_restore_point_is_there_once_it_is_created_and_open_once_it_is_listed(world: World) -> None:
     told = a_point(new_store(), TREE)
     await keeping.note_created(world.store, wrapped(created(told)))

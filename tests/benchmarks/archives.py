@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmarks.ground import Ground, timed
+from tests.benchmarks.ground import Ground, in_turns
 from tests.benchmarks.restore_points import wait_until_browsable
-from tests.benchmarks.result import Result, median
+from tests.benchmarks.result import Result
 
 RUNS = 3
 MIB = 1 << 20
@@ -78,11 +78,8 @@ def archive_throughput(folder: Folder) -> Result:
 
 def _rates(folder: Folder, form: str, peer_form: str) -> tuple[float, float]:
     """Ours and the peer's, in MiB of content a second."""
-    ours, peer = [], []
-    for _ in range(RUNS):
-        ours.append(timed(partial(folder.fetch, form)))
-        peer.append(timed(partial(folder.dump, peer_form)))
-    return folder.size / MIB / median(ours), folder.size / MIB / median(peer)
+    ours, peer = in_turns(partial(folder.fetch, form), partial(folder.dump, peer_form), times=RUNS)
+    return folder.size / MIB / ours, folder.size / MIB / peer
 
 
 def make_mixed_files(root: Path, *, files: int, total_bytes: int) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from urllib.parse import quote
 
 import uvloop
@@ -11,8 +12,9 @@ from chassis.client import open_http
 from chassis.http import Http
 
 from tests.benchmarks.ground import Ground
-from tests.benchmarks.restore_points import IndexedStore
+from tests.benchmarks.restore_points import INDEXED_WITHIN_SECONDS, IndexedStore
 from tests.benchmarks.result import Result, median, percentile
+from tests.support.waiting import eventually
 
 PEOPLE, THINKING_SECONDS, ALONE_SECONDS, RUNS = 50, 1.0, 20.0, 5
 WARM_UP = 4
@@ -86,5 +88,8 @@ def _adopt_all(busy: IndexedStore, stores: Sequence[str]) -> None:
     """Adopt the same repository as one store after the other: of a new store nothing is known."""
     for store in stores:
         busy.api.post(f"/connectors/{store}/stores/create")
-        while not any(point["browsable"] for point in busy.api.snapshots(store)):
-            time.sleep(0.2)
+        eventually(partial(_is_indexed, busy, store), INDEXED_WITHIN_SECONDS)
+
+
+def _is_indexed(busy: IndexedStore, store: str) -> bool:
+    return any(point["browsable"] for point in busy.api.snapshots(store))

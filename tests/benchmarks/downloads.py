@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmarks.ground import Ground, timed
+from tests.benchmarks.ground import Ground, in_turns, timed
 from tests.benchmarks.platform import own_processes
 from tests.benchmarks.restore_points import wait_until_browsable
 from tests.benchmarks.result import Result, median, percentile
@@ -111,11 +111,8 @@ def download_throughput(files: LargeFiles) -> Result:
 
 def _rates(files: LargeFiles, name: str, size: int) -> tuple[float, float]:
     """Ours and the peer's, in MiB/s."""
-    ours, peer = [], []
-    for _ in range(WHOLE_RUNS):
-        ours.append(timed(partial(files.fetch, name)))
-        peer.append(timed(partial(files.dump, name)))
-    return size / MIB / median(ours), size / MIB / median(peer)
+    ours, peer = in_turns(partial(files.fetch, name), partial(files.dump, name), times=WHOLE_RUNS)
+    return size / MIB / ours, size / MIB / peer
 
 
 def _bytes_read(pid: int) -> int:

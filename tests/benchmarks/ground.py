@@ -19,6 +19,7 @@ from bson.raw_bson import RawBSONDocument
 from cairn_local.api import Api
 from pymongo import MongoClient
 
+from tests.benchmarks.result import median
 from tests.support.bodies import a_resource_body
 from tests.support.environment import platform_environment
 
@@ -52,6 +53,12 @@ class Line:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
+
+
+def in_turns(ours: Callable[[], Any], peer: Callable[[], Any], *, times: int) -> tuple[float, float]:
+    """The median seconds of two actions, one after the other in each turn."""
+    took = [(timed(ours), timed(peer)) for _ in range(times)]
+    return median([mine for mine, _ in took]), median([other for _, other in took])
 
 
 @dataclass

@@ -447,3 +447,15 @@ def _counted(act: Any, count: Any) -> Any:
         return await act(argument, *rest, **facts)
 
     return counted
+
+
+async def test_nothing_is_condemned_while_a_restore_point_is_not_among_what_is_known(world: Sweeping) -> None:
+    gone, stays = await world.point(OLD), await world.point(NEW)
+    last = max(world.batches.kept, key=lambda name: int(name.partition("/")[2]))
+    del world.batches.kept[last]
+    world.restart()
+    await world.remove(gone)
+    await world.to_the_end()
+
+    assert ids(NEW) <= world.kept()
+    assert await world.names(stays, b"/new/a") == ["e"]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from contracts.restore_index import StoreSweepDue
 from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import points, sweeping
+from restore_index.domain.points import Point
 from restore_index.domain.reaching import Reach
 from restore_index.domain.segments import read_frame
 from restore_index.domain.sweeping import Sweep
@@ -110,9 +111,9 @@ async def _condemn(store: Store, org: OrganizationId, sweep: Sweep, now: datetim
     if any(sweeping.is_awaited(point, now) for point in held):
         return None
     await _forget_gone(store, org, store_id, now)
-    reach = await _reach(store, org, store_id, {point.restore_point.tree_id for point in held})
+    reach = await _reach(store, org, store_id, held)
     if reach is None:
-        log.error("names are incomplete, rebuild the index of this store", extra={"store_id": store_id})
+        log.error("what is kept is incomplete, rebuild the index of this store", extra={"store_id": store_id})
         return sweeping.condemn(sweep, now, parts=0)
     parts = sweeping.in_parts(await _unreachable(store, org, store_id, reach))
     for number, part in enumerate(parts):
@@ -147,9 +148,13 @@ async def _forget_gone(store: Store, org: OrganizationId, store_id: AppId, now: 
             await store.points.drop(await store.points.load(org, name))
 
 
-async def _reach(store: Store, org: OrganizationId, store_id: AppId, roots: set[str]) -> Reach | None:
-    """All that restore points reach; None when the names of some of it are missing, so that nobody can tell."""
-    known = await store.directories.known(org, store_id, roots)
+async def _reach(store: Store, org: OrganizationId, store_id: AppId, held: Sequence[Point]) -> Reach | None:
+    """All that restore points reach; None when nobody can tell: the names of some of it are missing, or the root of one
+    that can be browsed is not among what is known. Those that were never listed to their end reach nothing.
+    """
+    known = await store.directories.known(org, store_id, {point.restore_point.tree_id for point in held})
+    if any(point.browsable and point.restore_point.tree_id not in known for point in held):
+        return None
     reach = Reach(bytes.fromhex(tree_id) for tree_id in known)
     before, count = None, await store.names.count(org, store_id)
     while not await asyncio.to_thread(reach.is_whole):

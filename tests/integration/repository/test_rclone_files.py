@@ -156,9 +156,9 @@ sys.stdin.read()
         (rclone,) = psutil.Process(worker.pid).children()
         worker.kill()
     (left,) = files._directory.glob("rclone-*")
-    os.utime(left, (0, 0))
 
     eventually(lambda: not rclone.is_running() or rclone.status() == psutil.STATUS_ZOMBIE)
+    os.utime(left, (0, 0))
     with closing(files):
         files.read(FileKind.CONFIG, "")
         assert not left.exists()

@@ -12,6 +12,7 @@ PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"
 CLOSING = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello"
 NOT_MODIFIED = b"HTTP/1.1 304 Not Modified\r\netag: x\r\n\r\n"
+SILENCE_SECONDS = 0.1
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n"
 
 
@@ -110,6 +111,21 @@ async def test_silence_ends(http: Http) -> None:
         with pytest.raises(TimedOut):
             await ask(Http(silence_seconds=0.01), server.url)
         await server.gone.wait()
+
+
+@pytest.mark.parametrize("size", [300 << 10, 540 << 10, 600 << 10, 700 << 10])
+async def test_a_kept_connection_may_be_silent(size: int) -> None:
+    """Also after an answer whose end waited in the buffer, and however long."""
+    http = Http(silence_seconds=SILENCE_SECONDS)
+    large = b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % size
+    async with serving(large + bytes(size), PLAIN) as server:
+        async with http.stream("GET", server.url, headers={}) as answer:
+            for _ in range(200):
+                await asyncio.sleep(0)
+            assert await answer.aread() == bytes(size)
+        await asyncio.sleep(2 * SILENCE_SECONDS)
+        assert await ask(http, server.url) == (200, b"hello")
+        await http.close()
 
 
 async def test_nobody_there() -> None:

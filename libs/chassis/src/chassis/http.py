@@ -1,8 +1,9 @@
 """HTTP between Cairn's processes: connections that are kept, answers that are streamed. The client is aiohttp."""
 
+import asyncio
 import re
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 from yarl import URL
@@ -58,7 +59,7 @@ class Http:
     """Sends requests. As many as are asked for at once have a connection each, so none waits for another's stream."""
 
     def __init__(self, *, silence_seconds: float = SILENCE_SECONDS) -> None:
-        self._timeout = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=silence_seconds)
+        self._silence_seconds = silence_seconds
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager
@@ -72,7 +73,7 @@ class Http:
         """
         response = await self._response(method, url, headers=headers, content=content)
         try:
-            yield Answer(response.status, _headers(response), _body(response))
+            yield Answer(response.status, _headers(response), self._body(response))
         finally:
             if response.content.at_eof():
                 response.release()
@@ -91,21 +92,31 @@ class Http:
             raise ValueError("an address or a header holds what it must not")
         sent = {name: text.encode("ascii", "replace").decode() for name, text in headers.items()}
         address, data = URL(url, encoded=True), content or (None if method in _REPEATED_BY_CLIENT else b"")
-        try:
-            try:
-                return await self._opened().request(method, address, headers=sent, data=data, allow_redirects=False)
-            except aiohttp.ServerDisconnectedError:
-                if method in _REPEATED_BY_CLIENT:
-                    raise
-                return await self._opened().request(method, address, headers=sent, data=data, allow_redirects=False)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _translated(error) from error
+        with _translated():
+            async with asyncio.timeout(self._silence_seconds):
+                try:
+                    return await self._opened().request(method, address, headers=sent, data=data, allow_redirects=False)
+                except aiohttp.ServerDisconnectedError:
+                    if method in _REPEATED_BY_CLIENT:
+                        raise
+                    return await self._opened().request(method, address, headers=sent, data=data, allow_redirects=False)
+
+    async def _body(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """Silence is measured here: aiohttp's `sock_read` may go on after an answer whose end waited in the buffer, and
+        the connection that was kept fails whoever is given it next."""
+        while True:
+            with _translated():
+                async with asyncio.timeout(self._silence_seconds):
+                    piece = await response.content.readany()
+            if not piece:
+                return
+            yield piece
 
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
-                timeout=self._timeout,
+                timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
                 skip_auto_headers=_ADDED_BY_CLIENT,
@@ -118,17 +129,15 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
     return {name.decode("latin-1").lower(): text.decode("latin-1") for name, text in response.raw_headers}
 
 
-async def _body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+@contextmanager
+def _translated() -> Iterator[None]:
     try:
-        async for piece in response.content.iter_any():
-            yield piece
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise _translated(error) from error
-
-
-def _translated(error: Exception) -> HttpError:
-    if isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
-        return NotReached()
-    if isinstance(error, TimeoutError):
-        return TimedOut()
-    return Garbled() if isinstance(error, aiohttp.ClientResponseError) else BrokenOff()
+        yield
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+        raise NotReached from error
+    except TimeoutError as error:
+        raise TimedOut from error
+    except aiohttp.ClientResponseError as error:
+        raise Garbled from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise BrokenOff from error

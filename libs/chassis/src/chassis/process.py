@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from chassis.errors import CairnError, Unavailable
 from chassis.ids import utc_now
+from chassis.memory import reuse_memory
 from chassis.outbox import Outbox
 from chassis.parked import list_parked, parked_topics, resend
 from chassis.publisher import open_publisher
@@ -90,6 +91,7 @@ def main(service: str, settings_class: type[S], *, open_app: OpenApp[S], open_ou
     """
     arguments = _arguments(service)
     sys.setswitchinterval(SWITCH_SECONDS)
+    reuse_memory()
     try:
         settings = settings_class.read()
     except CairnError as error:

@@ -7,7 +7,7 @@ BIN := .venv/bin
 SYNCED := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit check format schemas bench up down status clean
+.PHONY: help demo test test-unit test-long check format schemas bench up down status clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +31,11 @@ test: $(SYNCED) ## every test, on real servers
 
 test-unit: $(SYNCED) ## decisions and contracts, without servers, in seconds
 	@$(BIN)/python -m pytest tests/unit tests/contracts
+
+test-long: $(SYNCED) ## what is too slow for `test`, within an hour: other random cases each time (CAIRN_FUZZ_SEED=7 repeats)
+	@$(BIN)/cairn provision
+	@seed="$${CAIRN_FUZZ_SEED:-$$(date +%s)}"; CAIRN_FUZZ_SEED="$$seed" CAIRN_FUZZ_EXAMPLES="$${CAIRN_FUZZ_EXAMPLES:-2000}" $(BIN)/python -m pytest \
+		-m 'long or fuzz' --timeout=2400 --session-timeout=3400 --hypothesis-profile=default --hypothesis-seed="$$seed"
 
 check: $(SYNCED) ## format, lint, types, import rules, stale schemas
 	@$(BIN)/ruff format --check .

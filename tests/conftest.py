@@ -1,5 +1,6 @@
 """Fixtures for all tests. Servers start only when a test asks for them."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +11,15 @@ from chassis.settings import CommonSettings
 from tests.support.environment import Corner, write_key_file
 from tests.support.infra import Infra, find_rclone, find_restic, open_infra
 from tests.support.kafka import Wire, open_wire
+from tests.support.skips import pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+
+
+def pytest_report_header() -> str | None:
+    """With what random cases are made, where somebody chose it."""
+    chosen = {name: value for name, value in os.environ.items() if name.startswith("CAIRN_FUZZ_")}
+    return f"random cases: {chosen}" if chosen else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -10,11 +10,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from connector.repository import Node, Repository
 
 from tests.integration.repository.conftest import SEED, Sample
 from tests.integration.repository.restic_cli import PASSWORD
 from tests.integration.repository.sources import paths_below
+
+pytestmark = pytest.mark.fuzz
 
 
 def every_node(repository: Repository, tree: str, prefix: bytes = b"") -> Iterator[tuple[bytes, Node]]:

@@ -1,6 +1,6 @@
 """Whatever a repository holds, reading it gives values or a `RepositoryError`; the store may be anybody's.
 
-`CAIRN_FUZZ_EXAMPLES=5000` makes a long run of it.
+`make test-long` tries more of it.
 """
 
 import base64
@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from tests.unit.repository.builder import PASSWORD, Builder, dir_node, file_node, seal, sha256
 from tests.unit.repository.mutations import changed_bytes, changed_json, fuzzed, odd_bytes
 
+pytestmark = pytest.mark.fuzz
 CONTENT = [b"some content" * 30, b"and more of it"]
 KEYS = Keys(b"e" * 32, b"k" * 16, b"r" * 16)
 SALT = b"s" * 16

@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import CommitFailedError
 from chassis.envelopes import envelope
 from chassis.ids import utc_now
+from chassis.kafka import client_arguments
 from chassis.publisher import topic_of
 from chassis.settings import CommonSettings
 from chassis.topology import ensure_topics
@@ -53,7 +54,7 @@ class Wire:
         """Send bytes, compressed if a codec is named."""
         producer = self._producer
         if compression:
-            producer = AIOKafkaProducer(bootstrap_servers=self.settings.kafka, compression_type=compression)
+            producer = AIOKafkaProducer(**client_arguments(self.settings), compression_type=compression)
             await producer.start()
         try:
             await producer.send_and_wait(self._full(topic), value, key=key, headers=headers or [])
@@ -100,7 +101,7 @@ class Wire:
     @asynccontextmanager
     async def _member(self, group: str, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
         name = self.settings.on_kafka(group)
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka, group_id=name, enable_auto_commit=False)
+        consumer = AIOKafkaConsumer(**client_arguments(self.settings), group_id=name, enable_auto_commit=False)
         await consumer.start()
         try:
             consumer.assign([TopicPartition(self._full(topic), p) for p in range(self.settings.topic_partitions)])
@@ -119,7 +120,7 @@ class Ear:
         self.heard: list[Raw] = []
         reset = "earliest" if from_start else "latest"
         self._consumer = AIOKafkaConsumer(
-            *topics, bootstrap_servers=settings.kafka, enable_auto_commit=False, auto_offset_reset=reset
+            *topics, **client_arguments(settings), enable_auto_commit=False, auto_offset_reset=reset
         )
 
     async def open(self) -> None:
@@ -183,7 +184,7 @@ def describe(records: list[Raw]) -> list[str]:
 @asynccontextmanager
 async def open_wire(settings: CommonSettings) -> AsyncIterator[Wire]:
     """A wire to the corner that `settings` lead to."""
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka, acks="all")
+    producer = AIOKafkaProducer(**client_arguments(settings), acks="all")
     await producer.start()
     try:
         yield Wire(settings, producer)

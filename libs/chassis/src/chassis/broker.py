@@ -19,6 +19,7 @@ from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
 from chassis.consumer import Consumer
+from chassis.kafka import broker_security
 from chassis.lanes import Lanes, Record
 from chassis.settings import CommonSettings
 
@@ -55,6 +56,7 @@ def build_broker(
     """A broker with one member of a group; without a group, one that hears everything from now on."""
     broker = KafkaBroker(
         settings.kafka,
+        security=broker_security(settings),
         client_id=f"cairn-{service}",
         consumer_only=True,
         apply_types=False,

@@ -15,6 +15,7 @@ from contracts.values import Moment, Value
 
 from chassis.consumer import ERROR_HEADERS, FIRST_ERROR_HEADER
 from chassis.errors import NotFound
+from chassis.kafka import client_arguments
 from chassis.lanes import Record
 from chassis.publisher import Publisher
 from chassis.settings import CommonSettings
@@ -39,7 +40,7 @@ class ParkedMessage(Value):
 
 async def parked_topics(settings: CommonSettings) -> list[str]:
     """Names of all topics that have a dead-letter topic."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=settings.kafka)
+    consumer = AIOKafkaConsumer(**client_arguments(settings))
     await consumer.start()
     try:
         names = await consumer.topics()
@@ -83,7 +84,7 @@ def _own(record: Record) -> Headers:
 async def _reading(settings: CommonSettings, topic: str) -> AsyncIterator[AIOKafkaConsumer]:
     name = settings.on_kafka(dead_letters(topic))
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka,
+        **client_arguments(settings),
         group_id=settings.on_kafka(GROUP),
         enable_auto_commit=False,
         auto_offset_reset="earliest",

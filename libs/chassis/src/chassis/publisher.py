@@ -16,6 +16,7 @@ from opentelemetry.trace import SpanKind
 
 from chassis import names
 from chassis.errors import Unavailable
+from chassis.kafka import client_arguments
 from chassis.settings import CommonSettings
 from chassis.telemetry import TraceContext, current_trace, event_attributes, span
 
@@ -109,7 +110,7 @@ async def send_all(publisher: Publisher, envelopes: Sequence[Envelope[Message]])
 async def open_publisher(settings: CommonSettings) -> AsyncIterator[KafkaPublisher]:
     """A publisher; its connections are closed at the end, after what was sent has arrived."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka,
+        **client_arguments(settings),
         acks="all",
         enable_idempotence=True,
         max_request_size=MAX_PARKED_BYTES,

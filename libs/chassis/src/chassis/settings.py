@@ -10,10 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from chassis.errors import Invalid
 
-LogLevel = Annotated[
-    Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
-    BeforeValidator(lambda text: text.upper() if isinstance(text, str) else text),
-]
+UpperCase = BeforeValidator(lambda text: text.upper() if isinstance(text, str) else text)
+LogLevel = Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], UpperCase]
+KafkaSecurity = Annotated[Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"], UpperCase]
+KafkaMechanism = Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], UpperCase]
 
 
 class CommonSettings(BaseSettings):
@@ -22,6 +22,17 @@ class CommonSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CAIRN_", frozen=True, extra="ignore")
 
     kafka: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma-separated")
+    kafka_security: KafkaSecurity = Field(
+        default="PLAINTEXT", description="How Kafka is spoken to: PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL"
+    )
+    kafka_mechanism: KafkaMechanism = Field(
+        default="SCRAM-SHA-512", description="How credentials are shown: SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN"
+    )
+    kafka_username: str = Field(default="", description="User of Kafka, where security is SASL")
+    kafka_password_file: Path | None = Field(default=None, description="File whose first line is that user's password")
+    kafka_ca_file: Path | None = Field(
+        default=None, description="PEM file of the authorities that vouch for Kafka; those of the system if left out"
+    )
     mongodb_uri: str = Field(default="mongodb://127.0.0.1:27017", description="MongoDB connection string")
     http_host: str = Field(default="127.0.0.1", description="Address the HTTP port binds to")
     http_port: int = Field(default=0, ge=0, le=65535, description="HTTP port; 0 picks a free one")

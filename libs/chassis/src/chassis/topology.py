@@ -9,6 +9,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from contracts.topics import dead_letters
 
 from chassis.errors import Unavailable
+from chassis.kafka import client_arguments
 from chassis.publisher import MAX_PARKED_BYTES
 from chassis.settings import CommonSettings
 
@@ -23,7 +24,7 @@ async def ensure_topics(settings: CommonSettings, topics: Iterable[str]) -> None
     """
     wanted = {n for topic in topics for n in (topic, dead_letters(topic))}
     names = {settings.on_kafka(name) for name in wanted}
-    admin = AIOKafkaAdminClient(bootstrap_servers=settings.kafka)
+    admin = AIOKafkaAdminClient(**client_arguments(settings))
     await admin.start()
     try:
         missing = sorted(names - set(await admin.list_topics()))

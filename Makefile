@@ -53,7 +53,7 @@ schemas: $(SYNCED) ## write JSON Schemas, AsyncAPI and OpenAPI documents
 	@$(BIN)/python -m contracts.documents
 	@$(BIN)/python -m gateway openapi
 
-bench: $(SYNCED) ## measure (ONLY=name for one, SCALE=0.1 for a quick look)
+bench: $(SYNCED) ## measure (ONLY=name,name for some, SCALE=0.1 for a quick look)
 	@$(BIN)/cairn provision
 	@$(BIN)/python -m tests.benchmarks $(if $(ONLY),--only $(ONLY))
 

@@ -1,13 +1,14 @@
-"""`python -m tests.benchmarks [--only NAME]`: measure, print a table, write `build/bench.json`."""
+"""`python -m tests.benchmarks [--only NAME,NAME]`: measure, print a table, write `build/bench.json`."""
 
 import argparse
 import logging
 import os
 import platform as machine
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -28,6 +29,7 @@ from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
 from tests.support.infra import find_restic
 
+T = TypeVar("T")
 OUTPUT = Path(__file__).parents[2] / "build" / "bench.json"
 
 
@@ -43,6 +45,7 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "cold_start": lambda: platform.cold_start(ground),
         "idle_memory": lambda: platform.idle_memory(ground),
         "command_outcome": lambda: platform.command_outcome(ground),
+        "backup_fixed_cost": lambda: backups.backup_fixed_cost(ground),
         "backup_overhead": lambda: backups.backup_overhead(ground),
         **{f"index_cold{of}": partial(_on, smaller[of], restore_points.index_cold, of) for of in smaller},
         "index_cold": lambda: restore_points.index_cold(big()),
@@ -68,10 +71,21 @@ def _on(store: Callable[[], IndexedStore], benchmark: Callable[..., Result], lab
     return benchmark(store(), label=label)
 
 
+def choose(there: Mapping[str, T], only: str | None) -> dict[str, T]:
+    """What a list of names with commas between them asks for, in the order of what is there; all where it is empty.
+
+    Raises ValueError for a name that is not there.
+    """
+    wanted = {name.strip() for name in (only or "").split(",")} - {""} or set(there)
+    if unknown := sorted(wanted - there.keys()):
+        raise ValueError(f"no benchmark {', '.join(unknown)}; there are {', '.join(there)}")
+    return {name: run for name, run in there.items() if name in wanted}
+
+
 def main() -> None:
-    """Run all or one."""
+    """Run all or some."""
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--only", help="name of one benchmark")
+    parser.add_argument("--only", help="names of benchmarks, with commas between them")
     only = parser.parse_args().only
     logging.getLogger("faststream").setLevel(logging.ERROR)
     scale = float(os.environ.get("SCALE", "1"))
@@ -85,14 +99,15 @@ def main() -> None:
         tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory,
         open_ground(Path(directory) / "ground", scale=scale, restic=find_restic()) as ground,
     ):
-        chosen = benchmarks(ground)
-        if only and only not in chosen:
-            parser.error(f"no benchmark {only}; there are {', '.join(chosen)}")
-        for name, run in chosen.items():
-            if only in (None, name):
-                results.append(run())
-                print(table(results[-1:]).splitlines()[-1], f"\n    {results[-1].detail}", flush=True)
-                write(results, OUTPUT)
+        try:
+            chosen = choose(benchmarks(ground), only)
+        except ValueError as error:
+            parser.error(str(error))
+        for run in chosen.values():
+            results.append(run())
+            print(table(results[-1:]).splitlines()[-1], f"\n    {results[-1].detail}", flush=True)
+            write(results, OUTPUT)
+        print("\nOne hop: " + ", ".join(f"{bare.name} {bare.ms:.3g} ms" for bare in ground.bare.all()))
     print("\n" + table(results))
 
 

@@ -66,6 +66,7 @@ def browse_under_index(big: IndexedStore) -> Result:
     p99, idle = percentile(loaded, 0.99), percentile(alone, 0.99)
     return Result(
         "browse_under_index", p99, "ms", "within 5x of idle", peer="idle", peer_value=idle, p50=median(loaded), p99=p99,
+        bare=big.ground.bare.get,
         detail=f"p99 loaded / p99 idle = {p99 / idle:.1f}; {PEOPLE} people who think for {THINKING_SECONDS:g} s "
         f"between directories of 99 entries; {len(alone)} requests idle (p50 {median(alone):.1f} ms), {len(loaded)} in "
         f"{seconds:.0f} s while {busy.entries} entries were indexed {RUNS} times",

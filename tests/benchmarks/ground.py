@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from bson.raw_bson import RawBSONDocument
 from cairn_local.api import Api
 from pymongo import MongoClient
 
+from tests.benchmarks.bare import BareThings
 from tests.benchmarks.result import median
 from tests.support.bodies import a_resource_body
 from tests.support.environment import platform_environment
@@ -73,6 +75,11 @@ class Ground:
     def home(self) -> Path:
         """State of the platform."""
         return self.root / "state"
+
+    @cached_property
+    def bare(self) -> BareThings:
+        """What latencies are counted in, measured on this platform's servers."""
+        return BareThings(self.status)
 
     def size(self, full: int) -> int:
         """A size, scaled."""

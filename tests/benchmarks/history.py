@@ -23,7 +23,7 @@ def diff_page(of: IndexedStore) -> Result:
     peer = [timed(partial(of.ground.by_hand, of.repository, "diff", *pair)) * 1000 for pair in pairs]
     return Result(
         "diff_page", median(first), "ms", "well below 1 s", peer="restic diff", peer_value=median(peer),
-        p50=median(first), p99=percentile(first, 0.99),
+        bare=of.ground.bare.get, p50=median(first), p99=percentile(first, 0.99),
         detail=f"100 rows between {PAIRS} pairs of restore points of {of.entries} entries, 0.1 % of the files changed, "
         f"each pair for the first time: {', '.join(f'{ms:.0f}' for ms in first)}; again: median {median(again):.1f} ms",
     )  # fmt: skip

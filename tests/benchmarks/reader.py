@@ -41,7 +41,7 @@ def reader_index(ground: Ground) -> Result:
     table = sum(path.stat().st_size for path in (many.root / "tables").iterdir())
     peer, peer_peak = min(_cat_blob(ground, many) for _ in range(2))
     return Result(
-        "reader_index", cold, "s", "300 MiB of memory", peer="restic cat blob", peer_value=peer,
+        "reader_index", cold, "s", "ratio >= 1, 150 MiB of memory", peer="restic cat blob", peer_value=peer,
         detail=f"{ground.size(BLOBS)} blobs; peak {cold_peak / _MIB:.0f} MiB, restic {peer_peak / _MIB:.0f} MiB; "
         f"opened again {warm * 1000:.0f} ms with {warm_peak / _MIB:.0f} MiB; a look-up {lookup * 1e6:.1f} us of CPU; "
         f"table of {table / _MIB:.0f} MiB on disk; the peer's better of two, its cache filled by the first",

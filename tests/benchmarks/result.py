@@ -8,8 +8,16 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
+class Bare:
+    """What the same machine needs, in the same run, for the least that can be done."""
+
+    name: str
+    ms: float
+
+
+@dataclass(frozen=True)
 class Result:
-    """One row. `ratio` above 1 means we are ahead of the peer."""
+    """One row. `ratio` above 1 means we are ahead of the peer; `hops` are the value in bare things, for latencies."""
 
     name: str
     value: float
@@ -21,6 +29,7 @@ class Result:
     p50: float | None = None
     p99: float | None = None
     detail: str = ""
+    bare: Bare | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -29,11 +38,19 @@ class Result:
             return None
         return self.value / self.peer_value if self.larger_is_better else self.peer_value / self.value
 
+    @property
+    def hops(self) -> float | None:
+        """The value as a multiple of a bare thing; None for what is no latency. Raises where the unit is not known."""
+        if self.bare is None:
+            return None
+        return self.value * {"ms": 1, "s": 1000}[self.unit] / self.bare.ms
+
     def as_json(self) -> dict[str, object]:
         """The row as `build/bench.json` holds it."""
-        row = {k: v for k, v in asdict(self).items() if k != "larger_is_better"}
+        row = {k: v for k, v in asdict(self).items() if k not in ("larger_is_better", "bare")}
         numbers = {k: round(v, 4) for k, v in row.items() if isinstance(v, float)}
-        return {**row, **numbers, "ratio": round(self.ratio, 3) if self.ratio else None}
+        derived = {"ratio": self.ratio, "hops": self.hops}
+        return {**row, **numbers, **{k: round(v, 3) if v else None for k, v in derived.items()}}
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -49,14 +66,14 @@ def median(values: Sequence[float]) -> float:
 
 def table(results: Sequence[Result]) -> str:
     """The rows as a Markdown table."""
-    lines = ["| name | value | p50 | p99 | peer | ratio | goal |", "|---|---|---|---|---|---|---|"]
+    lines = ["| name | value | p50 | p99 | peer | ratio | hops | goal |", "|---|---|---|---|---|---|---|---|"]
     for r in results:
         peer = f"{r.peer} {r.peer_value:,.4g} {r.unit}" if r.peer_value else "-"
         spread = [f"{v:,.4g}" if v is not None else "-" for v in (r.p50, r.p99)]
         ratio = f"{r.ratio:,.3g}" if r.ratio else "-"
-        lines.append(
-            f"| `{r.name}` | {r.value:,.4g} {r.unit} | {spread[0]} | {spread[1]} | {peer} | {ratio} | {r.goal} |"
-        )
+        hops = f"{r.hops:,.3g} {r.bare.name}s" if r.hops and r.bare else "-"
+        cells = (f"`{r.name}`", f"{r.value:,.4g} {r.unit}", *spread, peer, ratio, hops, r.goal)
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -66,6 +66,21 @@ def test_an_entry_tells_its_content_its_other_times_and_its_attributes() -> None
     assert len({one[0], two[0], again[0]}) == 3
 
 
+def test_times_that_need_more_than_eight_bytes_are_told_beside_the_nearest_that_do_not() -> None:
+    far = {"mtime": "9999-12-31T23:59:59.999999999Z", "ctime": "1601-01-01T00:00:00Z", "atime": ""}
+    apart = {"mtime": "1700-01-01T00:00:00Z", "ctime": "2200-01-01T00:00:00Z", "atime": "1700-01-01T00:00:00Z"}
+    first, since = -8_520_336_000 * 10**9, 15_778_454_400 * 10**9
+    most = (1 << 63) - 1
+
+    (page,) = PageMaker().pages(Directory(ROOT, [file("a", **far), file("b", **apart)], Totals(2, 0, 0)))
+
+    a, b = rows(page)
+    assert (a[3], *a[14:16]) == (most, -most, None)
+    assert (b[3], *b[14:16]) == (first, most, 0)
+    moments = [[None if each is None else int.from_bytes(each, signed=True) for each in row[17]] for row in (a, b)]  # type: ignore[attr-defined,arg-type]
+    assert moments == [[253_402_300_799_999_999_999, -11_644_473_600 * 10**9, None], [first, first + since, first]]
+
+
 def test_an_empty_directory_has_one_empty_page() -> None:
     (page,) = PageMaker().pages(Directory(ROOT, [], Totals(0, 0, 0)))
 

@@ -26,6 +26,7 @@ from contracts.values import AppId, OrganizationId, SnapshotId, TreeId
 ORG = OrganizationId("org")
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 MTIME_NS = 1_795_435_200_123_456_789
+_MOST_NS = (1 << 63) - 1
 _NONE = (None, 0, 0, None)
 M = TypeVar("M", bound=Message)
 
@@ -80,7 +81,10 @@ class Tree:
             node = File(node, node.to_bytes(8) if node else None)
         if isinstance(node, File):
             further = [node.content and node.content.rjust(8, b"\0"), 2_000_000, 0, node.attributes]
-            row = [name, "file", node.size, node.mtime_ns, node.mode, None, None, *owner, None, *further]
+            nearest = min(max(node.mtime_ns, -_MOST_NS), _MOST_NS)
+            row = [name, "file", node.size, nearest, node.mode, None, None, *owner, None, *further]
+            if nearest != node.mtime_ns:
+                row.append([t.to_bytes(10, signed=True) for t in (node.mtime_ns, node.mtime_ns + 2_000_000, 0)])
             return row, Totals(files=1, directories=0, bytes=node.size)
         if isinstance(node, Link):
             row = [name, "symlink", 0, MTIME_NS, 0o120777, None, node.target, *owner, None, None, 0, 0, None]

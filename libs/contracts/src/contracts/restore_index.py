@@ -47,7 +47,9 @@ class DirectoryPage(Value):
     uid, gid, number of hard links, user, group, of a directory the files below it (else nil). Then, missing in pages of
     older workers: of a file with content 8 bytes that tell it from other contents of the same store (else nil), ctime
     and atime in nanoseconds after mtime (or nil), and extended attributes (or nil), each an array of name (bytes),
-    value (bytes; nil if longer than 1 KiB) and length of the value.
+    value (bytes; nil if longer than 1 KiB) and length of the value. Last, and only where one of the times needs more
+    than 8 bytes (it stands above as the nearest that fits, +-(2^63 - 1)): an array of mtime, ctime and atime, each in
+    nanoseconds since the epoch as big-endian signed bytes (or nil).
     """
 
     tree_id: TreeId = Field(description="Hash of the directory's content, 64 hex digits")

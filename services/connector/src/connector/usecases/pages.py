@@ -18,10 +18,12 @@ from connector.repository import Directory, Entry, LargeDirectory, Walked
 from connector.repository import Totals as Below
 
 Attributes = list[tuple[bytes, bytes | None, int]]
-Row = tuple[
+Beyond = tuple[bytes | None, bytes | None, bytes | None]
+NearRow = tuple[
     bytes, str, int, int, int, bytes | None, bytes | None, int, int, int, str, str, int | None,
     bytes | None, int | None, int | None, Attributes | None,
 ]  # fmt: skip
+Row = NearRow | tuple[*NearRow, Beyond]
 PAGE_BYTES_MAX = 500_000
 ATTRIBUTE_BYTES_MAX = 1024
 _CONTENT_BYTES = 8
@@ -30,6 +32,10 @@ _ROWS_BYTES_MAX = 640_000
 """Of a page of a large directory, before it is compressed: Kafka takes it even if it does not become smaller."""
 _ROW_BYTES_MOST = 120
 """Numbers, times, digest and the marks between them."""
+_BEYOND_BYTES = 10
+_BEYOND_ROW_BYTES_MOST = 40
+_NEAR_YEARS = ("1900", "2190")
+"""Times between these fit into eight bytes, and so does what is between them."""
 _SUBTREE_BYTES_MOST = 44
 _ATTRIBUTE_ROW_BYTES_MOST = 20
 _NOTHING = Below(0, 0, 0)
@@ -127,6 +133,8 @@ def _bytes_most(entry: Entry) -> int:
         size += _SUBTREE_BYTES_MOST
     elif entry.type == "symlink":
         size += _utf8_most(entry.linktarget) + len(entry.linktarget_raw or b"")
+    if any(text and not _NEAR_YEARS[0] <= text < _NEAR_YEARS[1] for text in (entry.mtime, entry.ctime, entry.atime)):
+        size += _BEYOND_ROW_BYTES_MOST
     for attribute in entry.extended_attributes or ():
         value = attribute.value or b""
         size += _ATTRIBUTE_ROW_BYTES_MOST + _utf8_most(attribute.name) + min(len(value), ATTRIBUTE_BYTES_MAX)
@@ -145,27 +153,49 @@ def _row(entry: Entry, below: Mapping[str, Below]) -> Row:
         subtree = bytes.fromhex(entry.subtree) if entry.subtree else None
     elif entry.type == "symlink":
         target = entry.link_target
-    mtime, mtime_ns = entry.mtime, _in_range(entry.mtime_ns)
+    mtime, mtime_ns = entry.mtime, entry.mtime_ns
     owner = (entry.uid, entry.gid, entry.links, entry.user, entry.group)
-    times = (  # Most texts are equal, and then need not be read.
-        0 if entry.ctime == mtime else _since(mtime_ns, entry.ctime_ns),
-        0 if entry.atime == mtime else _since(mtime_ns, entry.atime_ns),
-    )
-    return (
+    # Most texts are equal, and then need not be read.
+    ctime = 0 if entry.ctime == mtime else _since(mtime_ns, entry.ctime_ns)
+    atime = 0 if entry.atime == mtime else _since(mtime_ns, entry.atime_ns)
+    beyond = None
+    if not (_fits(mtime_ns) and _fits(ctime) and _fits(atime)):
+        beyond = _beyond(mtime_ns, ctime, atime)
+        mtime_ns, ctime, atime = _nearest(mtime_ns, ctime, atime)
+    row = (
         entry.name, entry.type, size, mtime_ns, entry.st_mode, subtree, target, *owner, files,
-        _digest(entry.content), *times, _attributes(entry),
+        _digest(entry.content), ctime, atime, _attributes(entry),
     )  # fmt: skip
+    return row if beyond is None else (*row, beyond)
 
 
 def _since(mtime_ns: int, moment_ns: int | None) -> int | None:
-    return None if moment_ns is None else _in_range(moment_ns - mtime_ns)
+    return None if moment_ns is None else moment_ns - mtime_ns
+
+
+def _fits(nanoseconds: int | None) -> bool:
+    return nanoseconds is None or -_NANOSECONDS_MOST <= nanoseconds <= _NANOSECONDS_MOST
+
+
+def _beyond(mtime_ns: int, *since: int | None) -> Beyond:
+    """Times as they are, where one of them does not fit into eight bytes: restic has the years 0 to 9999."""
+    ctime, atime = ((None if each is None else mtime_ns + each) for each in since)
+    return _packed_moment(mtime_ns), _packed_moment(ctime), _packed_moment(atime)
+
+
+def _packed_moment(nanoseconds: int | None) -> bytes | None:
+    return None if nanoseconds is None else nanoseconds.to_bytes(_BEYOND_BYTES, signed=True)
+
+
+def _nearest(mtime_ns: int, *since: int | None) -> tuple[int, int | None, int | None]:
+    """The same for readers that know of no more than eight bytes."""
+    nearest = _in_range(mtime_ns)
+    ctime, atime = (None if each is None else _in_range(mtime_ns + each - nearest) for each in since)
+    return nearest, ctime, atime
 
 
 def _in_range(nanoseconds: int) -> int:
-    """What fits into eight bytes: there are file systems with times after 2262."""
-    if -_NANOSECONDS_MOST <= nanoseconds <= _NANOSECONDS_MOST:
-        return nanoseconds
-    return _NANOSECONDS_MOST if nanoseconds > 0 else -_NANOSECONDS_MOST
+    return min(max(nanoseconds, -_NANOSECONDS_MOST), _NANOSECONDS_MOST)
 
 
 def _digest(content: tuple[str, ...] | None) -> bytes | None:

@@ -11,8 +11,13 @@ from chassis.errors import Invalid
 from contracts.restore_index import PAGE_ENTRIES, DirectoryPage
 
 UNPACKED_BYTES_MOST = 64 << 20
+_MOST_NS = (1 << 63) - 1
+_AT_THE_END = (_MOST_NS.to_bytes(8), (-_MOST_NS).to_bytes(8, signed=True))
+"""How a time that is told further on, or is the last that fits, stands in a packed page."""
+_BEYOND_BYTES_MOST = 10
 _TREE_ID = re.compile("[0-9a-f]{64}")
 T = TypeVar("T")
+E = TypeVar("E", "Entry", "Measured")
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -47,6 +52,8 @@ class FullEntry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     ctime_since: int | None = None
     atime_since: int | None = None
     attributes: tuple[tuple[bytes, bytes | None, int], ...] | None = None
+    beyond: tuple[bytes | None, bytes | None, bytes | None] | None = None
+    """Only while a row is being read: afterwards the times themselves are what they are, however far away."""
 
 
 class Measured(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -82,7 +89,7 @@ _full_entry = msgspec.msgpack.Decoder(FullEntry)
 
 def unpack(packed: bytes) -> list[Entry]:
     """The entries of a page. Raises `Invalid` (`page_damaged`) when these are not the bytes of a page."""
-    return _decoded(_entries, packed)
+    return _with_real_times(_entries, packed)
 
 
 def unpack_rows(packed: bytes) -> list[bytes]:
@@ -92,23 +99,66 @@ def unpack_rows(packed: bytes) -> list[bytes]:
 
 def unpack_measured(packed: bytes) -> list[Measured]:
     """What the entries of a page are sorted by. Raises as `unpack` does."""
-    return _decoded(_measured, packed)
+    return _with_real_times(_measured, packed)
 
 
 def read_row(row: bytes | msgspec.Raw) -> FullEntry:
     """One of `unpack_rows`, read whole. Raises `Invalid` (`page_damaged`)."""
     try:
-        return _full_entry.decode(row)
+        entry = _full_entry.decode(row)
     except msgspec.MsgspecError:
         raise _damaged("an entry cannot be unpacked") from None
+    return entry if entry.beyond is None else _with_times(entry, *entry.beyond)
+
+
+def _with_times(entry: FullEntry, mtime: bytes | None, ctime: bytes | None, atime: bytes | None) -> FullEntry:
+    mtime_ns = _moment(mtime)
+    if mtime_ns is None:
+        raise _damaged("an entry has no time")
+    since = [None if told is None else told - mtime_ns for told in map(_moment, (ctime, atime))]
+    return msgspec.structs.replace(
+        entry, mtime_ns=mtime_ns, ctime_since=since[0], atime_since=since[1], beyond=None
+    )  # fmt: skip
+
+
+def _moment(told: bytes | None) -> int | None:
+    if told is not None and len(told) > _BEYOND_BYTES_MOST:
+        raise _damaged("an entry has a time that nothing has")
+    return None if told is None else int.from_bytes(told, signed=True)
+
+
+def _with_real_times(decoder: msgspec.msgpack.Decoder[list[E]], packed: bytes) -> list[E]:
+    """Beginnings of entries. A time that does not fit into eight bytes is taken from the end of its row.
+
+    Whether there is any is found in the bytes: looking at each entry would cost as much as unpacking it.
+    """
+    data = _expanded(packed)
+    entries = _read(decoder, data)
+    if any(end in data for end in _AT_THE_END):
+        rows: list[msgspec.Raw] = _read(_rows, data)
+        for place, row in enumerate(rows):
+            if abs(entries[place].mtime_ns) == _MOST_NS:
+                entries[place] = msgspec.structs.replace(entries[place], mtime_ns=read_row(row).mtime_ns)
+    return entries
 
 
 def _decoded(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T:
+    return _read(decoder, _expanded(packed))
+
+
+def _expanded(packed: bytes) -> bytes:
     try:
         if zstandard.frame_content_size(packed) > UNPACKED_BYTES_MOST:
             raise _damaged("it would be too large")
-        return decoder.decode(zstandard.decompress(packed, max_output_size=UNPACKED_BYTES_MOST))
-    except (zstandard.ZstdError, msgspec.MsgspecError):
+        return zstandard.decompress(packed, max_output_size=UNPACKED_BYTES_MOST)
+    except zstandard.ZstdError:
+        raise _damaged("its entries cannot be unpacked") from None
+
+
+def _read(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
+    try:
+        return decoder.decode(data)
+    except msgspec.MsgspecError:
         raise _damaged("its entries cannot be unpacked") from None
 
 

@@ -17,6 +17,9 @@ from restore_index.domain.sorting import Order
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+_YEAR_0_MS = 366 * 86_400_000
+_CALENDAR = timedelta(days=146_097)
+"""After 400 years the calendar begins anew."""
 _LAST_MS = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 _CURSOR = struct.Struct(">8sII")
 
@@ -103,5 +106,12 @@ def show_entry(parent: Sequence[bytes], entry: FullEntry) -> dict[str, Any]:
 
 
 def show_time(ns: int) -> str:
-    """Nanoseconds since 1970 as RFC 3339 with milliseconds; what is outside the calendar becomes its nearest end."""
-    return to_text(_EPOCH + timedelta(milliseconds=min(max(ns // 1_000_000, _FIRST_MS), _LAST_MS)))
+    """Nanoseconds since 1970 as RFC 3339 with milliseconds, which has the years 0000 to 9999.
+
+    What is outside of them becomes their nearest end.
+    """
+    milliseconds = min(max(ns // 1_000_000, _FIRST_MS - _YEAR_0_MS), _LAST_MS)
+    moment = timedelta(milliseconds=milliseconds)
+    if milliseconds < _FIRST_MS:  # the standard library has no year 0
+        return f"0000{to_text(_EPOCH + (moment + _CALENDAR))[4:]}"
+    return to_text(_EPOCH + moment)

@@ -27,19 +27,20 @@ BY_NAME = Order()
 
 
 class Measures:
-    """Size or time of each entry of a directory, 12 bytes an entry."""
+    """Size or time of each entry of a directory, 12 bytes an entry; of the few that need more than 8 bytes more."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
         self._keys = array("q")
         self._places = array("I")
+        self._beyond: dict[int, int] = {}
 
     def add(self, page: int, entries: Sequence[Measured]) -> None:
         """Take the entries of a page. Pages come in their order."""
         by_size, sign = self._order.sort == "size", -1 if self._order.direction == "desc" else 1
         keys = [sign * (entry.size if by_size else entry.mtime_ns) for entry in entries]
         if keys and (min(keys) < _LEAST or max(keys) > _MOST):
-            keys = [min(max(key, _LEAST), _MOST) for key in keys]
+            keys = self._within(keys)
         self._keys.extend(keys)
         self._places.extend(range(page << PAGE_BITS, (page << PAGE_BITS) + len(entries)))
 
@@ -57,9 +58,21 @@ class Measures:
         for index, bucket in enumerate(buckets):
             # Odd ones hold what equals a border, by name already, and may be large.
             numbers: Sequence[int] = bucket if index % 2 else sorted(bucket, key=self._keys.__getitem__)
+            if self._beyond:
+                numbers = sorted(numbers, key=self._key)
             for start in range(0, len(numbers), _BUCKET):
                 order.extend(map(self._places.__getitem__, numbers[start : start + _BUCKET]))
         return order
+
+    def _within(self, keys: Sequence[int]) -> list[int]:
+        """Keys of 8 bytes; what does not fit is kept aside, and stands as the last that fits."""
+        within = [min(max(key, _LEAST), _MOST) for key in keys]
+        first = len(self._keys)
+        self._beyond |= {first + n: key for n, key in enumerate(keys) if key != within[n]}
+        return within
+
+    def _key(self, number: int) -> int:
+        return self._beyond.get(number, self._keys[number])
 
     def _borders(self) -> list[int]:
         step = max(1, _BUCKET // _SAMPLES)

@@ -3,6 +3,7 @@
 import io
 import os
 import stat
+import struct
 import zipfile
 from collections.abc import Iterator
 from itertools import repeat
@@ -10,6 +11,7 @@ from itertools import repeat
 import pytest
 from chassis.errors import PermanentError
 from connector.repository import Found, Node, ReadFile
+from connector.usecases.archives.windows_names import windows_path
 from connector.usecases.archives.zipped import zip_pieces
 
 MTIME = "2026-01-02T03:04:05.5Z"
@@ -97,7 +99,41 @@ def test_times(mtime: str, shown: tuple[int, ...], extended: int | None) -> None
     [told] = zipped(a_file(b"f", b"x", mtime=mtime)).infolist()
 
     assert told.date_time == shown
-    assert told.extra == (b"UT\5\0\1" + extended.to_bytes(4, "little", signed=True) if extended is not None else b"")
+    if extended is not None:
+        assert told.extra == b"UT\5\0\1" + extended.to_bytes(4, "little", signed=True)
+
+
+@pytest.mark.parametrize(
+    ("mtime", "ticks"),
+    [
+        ("1601-01-01T00:00:00Z", 0),
+        ("1601-06-01T00:00:00.5000001Z", 130_464_005_000_001),
+        ("1901-12-13T20:45:51Z", 94_969_899_510_000_000),
+        ("2038-01-19T03:14:08Z", 137_919_572_480_000_000),
+        ("3000-01-01T00:00:00Z", 441_481_536_000_000_000),
+        ("9999-12-31T23:59:59.9999999Z", 2_650_467_743_999_999_999),
+        ("1600-12-31T23:59:59Z", None),
+        ("0001-01-01T00:00:00Z", None),
+    ],
+)
+def test_times_out_of_reach_of_the_extended_timestamp_are_told_as_ntfs_has_them(mtime: str, ticks: int | None) -> None:
+    [told] = zipped(a_file(b"f", b"x", mtime=mtime)).infolist()
+
+    times = struct.unpack("<2H4x2H3Q", told.extra) if told.extra else None
+    assert times == (None if ticks is None else (10, 32, 1, 24, ticks, ticks, ticks))
+
+
+def test_a_path_that_was_changed_for_its_readers_is_told_in_the_comment() -> None:
+    share = rb"\\nas\share"
+    files = (a_node(share, "dir"), a_file(share + "/grün?.txt".encode(), b"x"), a_file(b"C/plain", b"y"))
+    made = zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(iter(files), rename=windows_path))))
+
+    assert [(i.filename, i.comment.decode()) for i in made.infolist()] == [
+        ("UNC/nas/share/", share.decode()),
+        ("UNC/nas/share/grün%3F.txt", share.decode() + "/grün?.txt"),
+        ("C/plain", ""),
+    ]
+    assert made.read("UNC/nas/share/grün%3F.txt") == b"x"
 
 
 @pytest.mark.parametrize("name", [b"plain", "grün".encode(), b"caf\xe9", b"back\\slash", b"new\nline", b"x" * 60_000])

@@ -17,6 +17,7 @@ from connector.store import Store
 from connector.usecases.apps import find_store
 from connector.usecases.archives import tarred, zipped
 from connector.usecases.archives.choosing import Chosen, archive_name, choose, tops_of
+from connector.usecases.archives.windows_names import is_windows, windows_path
 from connector.usecases.restore_points import restore_point_of
 from connector.usecases.stores import OpenStores
 
@@ -103,7 +104,8 @@ async def open_archive(
         def begin() -> Archive:
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
             selection = choose(opened.repository, point, paths)
-            pieces = _joined(archive_pieces(opened.repository, selection, form))
+            made = archive_pieces(opened.repository, selection, form, for_windows=is_windows(point.paths))
+            pieces = _joined(made)
             return Archive(pieces, next(pieces, b""), name=archive_name(selection, point.snapshot_id), form=form)
 
         archive = await stores.in_thread(begin)
@@ -126,14 +128,19 @@ async def is_one_file(
     raise AssertionError("not reached")
 
 
-def archive_pieces(repository: Repository, selection: Sequence[Chosen], form: Format) -> Generator[bytes, None, None]:
-    """An archive of a selection, in pieces of any size."""
+def archive_pieces(
+    repository: Repository, selection: Sequence[Chosen], form: Format, *, for_windows: bool = False
+) -> Generator[bytes, None, None]:
+    """An archive of a selection, in pieces of any size; a zip `for_windows` with names that Windows can open."""
     writer, left_out = _WRITERS[form], Counter[str]()
     with (
         closing(_below(repository, tops_of(selection), types=writer.types, left_out=left_out)) as found,
         closing(repository.read_all(found)) as files,
     ):
-        yield from writer.write(files)
+        if for_windows and form == "zip":
+            yield from zipped.zip_pieces(files, rename=windows_path)
+        else:
+            yield from writer.write(files)
     if left_out:
         log.info("left out of an archive", extra={"format": form, "types": dict(left_out)})
 

@@ -1,13 +1,14 @@
 """Zip archives, written from front to back.
 
-Sources: PKWARE's APPNOTE.TXT 6.3 for the records, Info-ZIP's `proginfo/extrafld.txt` for the extended timestamp.
+Sources: PKWARE's APPNOTE.TXT 6.3 for the records and the NTFS times, Info-ZIP's `proginfo/extrafld.txt` for the
+extended timestamp.
 """
 
 import stat
 import struct
 import time
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -41,18 +42,24 @@ _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _END_64_LOCATOR = struct.Struct("<4sLQL")
 _EXTENDED_TIME = struct.Struct("<2sHBl")
+_NTFS_TIMES = struct.Struct("<2H4x2H3Q")
+_NTFS_EPOCH_NS = 11_644_473_600 * 1_000_000_000
+"""From 1601 to 1970."""
+Rename = Callable[[bytes], bytes]
+"""Another path for one that a zip's readers could not make a file of; no two may become one."""
 
 
-def zip_pieces(files: Iterator[ReadFile]) -> Generator[bytes, None, None]:
+def zip_pieces(files: Iterator[ReadFile], *, rename: Rename = bytes) -> Generator[bytes, None, None]:
     """A zip of these files, in pieces of any size.
 
-    A name that is not UTF-8 stands there as its bytes, without the flag that says UTF-8. Content up to 1 MiB follows
-    its length and checksum; of larger files they come behind it. The directory at the end waits in memory, compressed.
-    Raises `name_too_long` beside what reading raises.
+    A name that is not UTF-8 stands there as its bytes, without the flag that says UTF-8; where `rename` changed a path,
+    the one before is the entry's comment. Content up to 1 MiB follows its length and checksum; of larger files they
+    come behind it. The directory at the end waits in memory, compressed. A zip has no place for times before 1601:
+    those are shown as 1980. Raises `name_too_long` beside what reading raises.
     """
     directory = _Directory()
     for file in files:
-        for piece in _entry(file, directory):
+        for piece in _entry(file, directory, rename):
             directory.offset += len(piece)
             yield piece
     yield from directory.pieces()
@@ -75,10 +82,11 @@ class _Head(NamedTuple):
     time: tuple[int, int]
     extra: bytes
     attributes: int
+    comment: bytes = b""
 
 
-def _entry(file: ReadFile, directory: "_Directory") -> Iterator[bytes]:
-    head, offset = _head(file), directory.offset
+def _entry(file: ReadFile, directory: "_Directory", rename: Rename) -> Iterator[bytes]:
+    head, offset = _head(file, rename), directory.offset
     if file.size <= _SMALL_BYTES:
         content, packed = _packed_small(_bytes_of(file), shrinks=file.shrinks)
         yield _local(head, content, zip64=False) + packed
@@ -123,15 +131,17 @@ def _packed_large(file: ReadFile) -> Generator[bytes, None, _Content]:
     return _Content(_DEFLATED, crc, packed + len(part), size)
 
 
-def _head(file: ReadFile) -> _Head:
-    node = file.found.node
+def _head(file: ReadFile, rename: Rename) -> _Head:
+    node, path = file.found.node, file.found.path
     is_dir = node.type == "dir"
-    name = file.found.path + (b"/" if is_dir else b"")
+    renamed = rename(path)
+    name = renamed + (b"/" if is_dir else b"")
     if len(name) > _LONGEST_NAME:
         raise PermanentError("name_too_long", "A zip cannot hold a path of more than 65,535 bytes; a tar.zst can.")
     seconds = node.mtime_ns // 1_000_000_000
     attributes = _mode(node) << 16 | (_DIRECTORY_ATTRIBUTE if is_dir else 0)
-    return _Head(name, _name_flag(name), _dos_time(seconds), _extended_time(seconds), attributes)
+    comment = b"" if renamed == path else path
+    return _Head(name, _name_flag(name), _dos_time(seconds), _further_time(node.mtime_ns), attributes, comment)
 
 
 def _mode(node: Node) -> int:
@@ -153,8 +163,13 @@ def _dos_time(seconds: int) -> tuple[int, int]:
     return hour << 11 | minute << 5 | second // 2, (year - 1980) << 9 | month << 5 | day
 
 
-def _extended_time(seconds: int) -> bytes:
-    return _EXTENDED_TIME.pack(b"UT", 5, 1, seconds) if -(1 << 31) <= seconds < 1 << 31 else b""
+def _further_time(nanoseconds: int) -> bytes:
+    """The time to the second from 1901 to 2038, to 100 ns from 1601 to the end of the calendar; nothing before."""
+    seconds = nanoseconds // 1_000_000_000
+    if -(1 << 31) <= seconds < 1 << 31:
+        return _EXTENDED_TIME.pack(b"UT", 5, 1, seconds)
+    ticks = (nanoseconds + _NTFS_EPOCH_NS) // 100
+    return _NTFS_TIMES.pack(0x000A, 32, 1, 24, ticks, ticks, ticks) if ticks >= 0 else b""
 
 
 def _local(head: _Head, content: _Content, *, zip64: bool) -> bytes:
@@ -184,8 +199,8 @@ class _Directory:
         entry = _CENTRAL.pack(
             b"PK\x01\x02", _MADE_BY_UNIX, version, head.flags, content.method, *head.time,
             content.crc, min(content.packed, _LIMIT), min(content.size, _LIMIT),
-            len(head.name), len(extra), 0, 0, 0, head.attributes, min(offset, _LIMIT),
-        ) + head.name + extra  # fmt: skip
+            len(head.name), len(extra), len(head.comment), 0, 0, head.attributes, min(offset, _LIMIT),
+        ) + head.name + extra + head.comment  # fmt: skip
         self._count += 1
         self._size += len(entry)
         if part := self._compressor.compress(entry):

@@ -87,6 +87,15 @@ def test_malformed_requests(api: Api, inventory: str) -> None:
     assert problem_of(api, "POST", "/scheduling/scheduler/run", json={"type": "dance", "origin_id": "x"}).status == 400
 
 
+def test_a_run_without_an_origin_is_refused(api: Api, directory: Directory, tmp_path: Path) -> None:
+    _, store = directory("store", tmp_path / "store")
+    for task in ({"type": "check"}, {"type": "backup", "target_id": store}, {"type": "check", "target_id": store}):
+        problem = problem_of(api, "POST", "/scheduling/scheduler/run", json={"origin_id": "", **task})
+        assert (problem.status, [f["field"] for f in problem.body["fields"]]) == (400, ["origin_id"])
+    swapped = {"type": "backup", "origin_id": store, "target_id": store}
+    assert problem_of(api, "POST", "/scheduling/scheduler/run", json=swapped).code == "origin_kind_wrong"
+
+
 def test_failed_test_is_an_answer_not_an_error(api: Api, directory: Directory, tmp_path: Path) -> None:
     _, source = directory("source", tmp_path / "is-not-there")
     report = api.post(f"/connectors/{source}/test")

@@ -237,13 +237,29 @@ async def test_wrong_passphrase_of_an_existing_store_is_told(platform: Platform,
     assert "another-passphrase" not in json.dumps(refused)
 
 
-async def test_role_lists_are_accepted(api: Client, urn_id: str) -> None:
+async def test_role_lists_name_users_that_are_there(api: Client, urn_id: str) -> None:
     source = (await api.connector("source", urn_id, {"root": "/srv"}))["id"]
-    lists = {"can_read": ["self:a"], "can_execute": ["self:a"], "can_write": [], "can_own": None}
+    me = f"self:{(await api.get('/account/me'))['id']}"
+    lists = {"can_read": [me], "can_execute": [me], "can_write": [], "can_own": None}
     answer = await api.call("PUT", f"/connectors/{source}/roles", json=lists)
-    assert (answer.status_code, answer.json()["can_read"]) == (200, ["self:a"])
+    assert (answer.status_code, answer.json()) == (200, lists | {"can_own": []})
     assert (await api.problem("PUT", "/connectors/nothing/roles", json=lists))["status"] == 404
-    assert (await api.problem("PUT", f"/connectors/{source}/roles", json={"can_read": "a"}))["status"] == 400
+    for wrong in ("a", 7, {}, [7], ["nobody"], ["self:"], ["team:x"]):
+        refused = await api.problem("PUT", f"/connectors/{source}/roles", json={"can_read": wrong})
+        assert refused["status"] == 400, wrong
+    unknown = await api.problem("PUT", f"/connectors/{source}/roles", json=lists | {"can_write": [me, "self:nobody"]})
+    assert (unknown["status"], unknown["code"]) == (400, "user_not_found")
+    assert [f["field"] for f in unknown["fields"]] == ["can_write.1"]
+    assert "nobody" in unknown["detail"]
+
+
+async def test_secret_provider_that_is_not_there_is_named(api: Client, urn_id: str) -> None:
+    body = a_connector_body("store", urn_id, {"root": "/srv"})
+    body["fields"]["passphrase"] = {"value": "kv/backup", "provider": {"id": "vault-7"}}
+    refused = await api.problem("POST", api.org("/connectors"), json=body)
+    assert (refused["status"], refused["code"]) == (400, "provider_not_found")
+    assert [f["field"] for f in refused["fields"]] == ["fields.passphrase.provider.id"]
+    assert "vault-7" in refused["detail"]
 
 
 async def test_integrations_are_offered_and_installed(api: Client) -> None:

@@ -1,13 +1,17 @@
 """What clients send: lenient where they differ, strict where a mistake would be kept."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from gateway.api.bodies.connectors import ConnectorBody, StoreCreation
+from gateway.api.bodies.accounts import BadgeExchange
+from gateway.api.bodies.base import Body
+from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, Installation, StoreCreation, StoreRefresh
+from gateway.api.bodies.downloads import LinkBody
 from gateway.api.bodies.inventories import InventoryBody, ResourceBody
 from gateway.api.bodies.runs import RunBody
 from gateway.domain.apps import GivenField
-from pydantic import ValidationError
+from jsonschema import Draft202012Validator
+from pydantic import Field, TypeAdapter, ValidationError
 
 CONNECTOR = {"name": "nas", "type": "source", "urn_id": "r-1"}
 RESOURCE = {"urn": "urn:1", "name": "nas", "class": "file-storage"}
@@ -119,3 +123,48 @@ def test_compression_is_optional(body: dict[str, Any]) -> None:
 def test_unknown_compression_is_refused() -> None:
     with pytest.raises(ValidationError):
         StoreCreation.model_validate({"compression": "RAR"})
+
+
+WRONG: list[tuple[type[Body], dict[str, Any], str]] = [
+    (RunBody, {"type": "check", "origin_id": ""}, "origin_id"),
+    (RunBody, {"type": "backup", "origin_id": "", "target_id": "t"}, "origin_id"),
+    (RunBody, {"type": "backup", "origin_id": "x" * 201}, "origin_id"),
+    (RunBody, {"type": "backup", "origin_id": "a", "target_id": False}, "target_id"),
+    (RunBody, {"type": "backup", "origin_id": "a", "config": {"snapshot_id": 0}}, "config.snapshot_id"),
+    (ConnectorBody, CONNECTOR | {"temperature": []}, "temperature"),
+    (BadgeExchange, {"organization_id": ""}, "organization_id"),
+    (ConnectorRoles, {"can_read": "self:a"}, "can_read"),
+    (ConnectorRoles, {"can_own": {"self:a": 1}}, "can_own"),
+    (ConnectorRoles, {"can_own": ["a"]}, "can_own.0"),
+    (ConnectorRoles, {"can_own": ["self:"]}, "can_own.0"),
+    (Installation, {"name": ""}, "name"),
+    (Installation, {"name": "fs", "version": 1}, "version"),
+    (StoreRefresh, {"rebuild": 1}, "rebuild"),
+    (StoreRefresh, {"rebuild": "true"}, "rebuild"),
+    (ResourceBody, RESOURCE | {"excluded_from_coverage": "yes"}, "excluded_from_coverage"),
+    (LinkBody, {"paths": ["/"], "expires_in": "3600"}, "expires_in"),
+    (LinkBody, {"paths": ["/"], "expires_in": True}, "expires_in"),
+]
+
+
+@pytest.mark.parametrize(("body", "sent", "place"), WRONG)
+def test_what_is_empty_or_of_another_type_is_refused(body: type[Body], sent: dict[str, Any], place: str) -> None:
+    with pytest.raises(ValidationError) as raised:
+        body.model_validate(sent)
+    assert places(raised.value) == [place]
+
+
+@pytest.mark.parametrize("body", Body.__subclasses__())
+def test_the_schema_of_a_body_takes_what_the_body_takes(body: type[Body]) -> None:
+    """Null and the empty text, wherever they are accepted, are in the document, and nowhere else."""
+    schema, fields = body.model_json_schema(), body.model_fields
+    for name, field in fields.items():
+        alias = field.alias or name
+        validator = Draft202012Validator({**schema["properties"][alias], "$defs": schema.get("$defs", {})})
+        for odd in (None, "", 0, False, [], {}, 1.5):
+            try:
+                TypeAdapter(Annotated[field.annotation, Field(), *field.metadata]).validate_python(odd)
+                taken = True
+            except ValidationError:
+                taken = False
+            assert taken == validator.is_valid(odd), (name, odd)

@@ -149,7 +149,7 @@ def test_only_a_job_that_goes_on_can_be_stopped() -> None:
     with pytest.raises(Conflict, match="job_finished"):
         decisions.request_cancel(ended, after(9))
     with pytest.raises(NotFound, match="job_not_found"):
-        decisions.request_cancel(None, after(9))
+        decisions.require_job(None)
 
 
 def test_a_cancel_command_names_its_job() -> None:

@@ -7,7 +7,7 @@ from chassis.errors import NotFound
 from chassis.records import AlreadyHandled, MemoryRecords
 from contracts.connector import BackupSummary, TaskCancelled, TaskSucceeded
 from contracts.scheduler import TaskRequested
-from contracts.values import JobId, OrganizationId
+from contracts.values import JobId, OrganizationId, RunId
 from scheduler import usecases
 from scheduler.domain.job import Job
 from scheduler.store import MemoryJobRoll, MemoryLogParts, SchedulerStore, job_keys
@@ -179,3 +179,28 @@ class TestJobsWithoutNews:
         job_id = await world.queued()
         await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, job_id)))
         assert await self.ask_again(world, minutes=600) == []
+
+
+async def test_the_id_of_a_run_in_place_of_a_job_is_told_with_its_job(world: World) -> None:
+    command = run_task()
+    await usecases.run_task(world.store, world.clock, wrapped(command))
+    run_as_job = JobId(command.run_id)
+    asks = (
+        usecases.get_job(world.store, ORG, run_as_job),
+        usecases.read_log(world.store, ORG, run_as_job),
+        usecases.cancel_job(world.store, world.clock, wrapped(cancel(run_as_job))),
+    )
+    for ask in asks:
+        with pytest.raises(NotFound, match=f"id_of_run: .*{command.job_id}"):
+            await ask
+    with pytest.raises(NotFound, match="job_not_found"):
+        await usecases.get_job(world.store, OrganizationId("another"), run_as_job)
+
+
+async def test_the_id_of_a_job_in_place_of_a_run_is_told_with_its_run(world: World) -> None:
+    command = run_task()
+    await usecases.run_task(world.store, world.clock, wrapped(command))
+    with pytest.raises(NotFound, match=f"id_of_job: .*{command.run_id}"):
+        await usecases.get_run(world.store, ORG, RunId(command.job_id))
+    with pytest.raises(NotFound, match="run_not_found"):
+        await usecases.get_run(world.store, OrganizationId("another"), RunId(command.job_id))

@@ -9,7 +9,15 @@ from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCr
 from gateway.api.documents import problems, writes
 from gateway.api.gate import Opened, Right, Wanted, Who, WhoThere
 from gateway.api.views.base import PageView, whole
-from gateway.api.views.connectors import ConnectorView, RefreshView, ReportView, StoreView, connector_view, report_view
+from gateway.api.views.connectors import (
+    ConnectorView,
+    RefreshView,
+    ReportView,
+    RolesView,
+    StoreView,
+    connector_view,
+    report_view,
+)
 
 router = APIRouter(prefix="/api/v1", tags=["connectors"])
 
@@ -105,8 +113,9 @@ async def test_connector(connector: str, gate: Opened, who: Who, wanted: Wanted)
 
 
 @router.put("/connectors/{connector}/roles", summary="Set role lists", responses=problems(404, 413))
-async def set_roles(connector: str, body: ConnectorRoles, gate: Opened, who: Who) -> ConnectorRoles:
+async def set_roles(connector: str, body: ConnectorRoles, gate: Opened, who: Who) -> RolesView:
     """Accepted for older clients and without effect: what an account may do follows from its grants alone."""
     who.require(Right.WRITE)
     await gate.owners.app(who, connector)
-    return body
+    await gate.visitors.check_members(who, body.account_ids())
+    return RolesView.model_validate(body.model_dump())

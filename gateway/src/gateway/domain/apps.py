@@ -1,6 +1,6 @@
 """Decisions about apps, which the API calls connectors."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from chassis.errors import Conflict, Invalid
@@ -32,6 +32,20 @@ class ConnectorWish:
     data_classes: tuple[str, ...] = ()
     environment: str = ""
     temperature: Temperature | None = None
+
+
+def check_providers(fields: Mapping[str, GivenField], *, known: Collection[str] = ()) -> None:
+    """Raise `Invalid` naming each field that refers to a secret provider which is not there. None can be set up yet."""
+    faults = {
+        f"fields.{name}.provider.id": f"there is no secret provider {given.provider_id}"
+        for name, given in fields.items()
+        if given.provider_id and given.provider_id not in known
+    }
+    if faults:
+        words = "; ".join(f"{place}: {fault}" for place, fault in faults.items())
+        raise Invalid(
+            "provider_not_found", f"Fields refer to secret providers that are not there: {words}.", fields=faults
+        )
 
 
 def check_store(app: App) -> None:

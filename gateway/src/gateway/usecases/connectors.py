@@ -19,7 +19,7 @@ from contracts.catalog import Resource
 from contracts.connector import InitializeStore, RefreshStore, TestConnection, TestReport
 from contracts.values import AppId
 
-from gateway.domain.apps import ConnectorWish, GivenField, check_initializable, check_store
+from gateway.domain.apps import ConnectorWish, GivenField, check_initializable, check_providers, check_store
 from gateway.domain.intents import Intent
 from gateway.usecases.owners import Owners
 from gateway.usecases.secrets import Vault
@@ -128,6 +128,7 @@ class Connectors:
             return TestReport.model_validate(result)
 
     async def _describe(self, who: Visitor, app_id: str, wish: ConnectorWish, resource: Resource) -> AppDescription:
+        check_providers(wish.fields)
         choice = await self.owners.choose(
             who, kind=wish.kind, resource=resource, integration_id=wish.integration_id, protocol=wish.protocol
         )

@@ -67,11 +67,13 @@ class Runs:
             return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
 
     async def _apps(self, who: Visitor, wish: RunWish) -> tuple[App, App | None]:
-        wanted = [i for i in (wish.origin_id, wish.target_id) if i]
-        apps = await asyncio.gather(*(self.owners.app(who, i) for i in wanted))
-        resources = {a.resource.id for a in apps}
+        target_id = wish.target_id
+        origin, target = await asyncio.gather(
+            self.owners.app(who, wish.origin_id), self.owners.app(who, target_id) if target_id else _nothing()
+        )
+        resources = {a.resource.id for a in (origin, target) if a}
         check_unlocked(await asyncio.gather(*(self.owners.resource(who, i) for i in resources)))
-        return apps[0], apps[1] if len(apps) > 1 else None
+        return origin, target
 
     async def cancel(self, who: Visitor, job_id: str, intent: Intent) -> Job:
         """Ask a job to stop. It is over once its status says so."""
@@ -84,3 +86,7 @@ class Runs:
         """The log of a job as plain text."""
         job, lines = await asyncio.gather(self.owners.job(who, job_id), self.owners.job_log(who, job_id))
         return log_text(job, lines)
+
+
+async def _nothing() -> None:
+    return None

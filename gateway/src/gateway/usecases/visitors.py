@@ -2,8 +2,9 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Mapping
 
-from chassis.errors import NotFound, Unauthorized
+from chassis.errors import Invalid, NotFound, Unauthorized
 from chassis.tokens import Caller
 from contracts.values import OrganizationId, Value
 
@@ -80,6 +81,24 @@ class Visitors:
             if await self._accounts.is_member(organization.id, account_id):
                 return chain[0].id
         raise _unknown()
+
+    async def check_members(self, visitor: Visitor, account_ids: Mapping[str, str]) -> None:
+        """Raise `Invalid` naming each place with an account that may not enter the organization of the visitor."""
+        faults: dict[str, str] = {}
+        members = {i: await self._is_admitted(i, visitor.organization_id) for i in set(account_ids.values())}
+        for place, account_id in account_ids.items():
+            if not members[account_id]:
+                faults[place] = f"there is no user {account_id} in this organization"
+        if faults:
+            words = "; ".join(f"{place}: {fault}" for place, fault in faults.items())
+            raise Invalid("user_not_found", f"The role lists name users that are not there: {words}.", fields=faults)
+
+    async def _is_admitted(self, account_id: str, organization_id: OrganizationId) -> bool:
+        try:
+            await self.admit(account_id, organization_id)
+        except NotFound:
+            return False
+        return await self._accounts.account(account_id) is not None
 
     async def account(self, visitor: Visitor) -> Account:
         """The account of a visitor."""

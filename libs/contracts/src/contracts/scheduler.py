@@ -55,7 +55,7 @@ class RunTask(JobCommand):
 
 
 class CancelJob(JobCommand):
-    """Stop a job that is queued or running. Refused: `job_not_found`, `job_finished`."""
+    """Stop a job that is queued or running. Refused: `job_not_found`, `id_of_run`, `job_finished`."""
 
     TYPE: ClassVar[str] = "cairn.scheduler.job.cancel.v1"
 

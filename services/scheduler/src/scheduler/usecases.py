@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from chassis import names
 from chassis.envelopes import envelope
-from chassis.errors import NotFound
 from chassis.publisher import Publisher
 from chassis.records import Page
 from chassis.telemetry import span
@@ -62,7 +61,7 @@ async def cancel_job(store: SchedulerStore, clock: Clock, command: Envelope[Canc
     data, org = command.data, command.data.organization_id
     with _span("scheduler.cancel_job", org, data.job_id):
         record = await store.jobs.load(org, data.job_id, cause=command)
-        job = decisions.request_cancel(record.value, clock())
+        job = decisions.request_cancel(await _required(store, org, data.job_id, record.value), clock())
         wish = TaskCancelRequested(organization_id=org, job_id=job.id, pool=job.pool)
         await store.save(record, job, events=[wish], cause=command, result={"job_id": job.id})
     log.info("job asked to stop", extra=_ids(org, job))
@@ -139,25 +138,29 @@ async def list_jobs(
 
 
 async def get_job(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> Job:
-    """One job. Raises `NotFound` (`job_not_found`)."""
+    """One job. Raises `NotFound` (`job_not_found`, `id_of_run`)."""
     with _span("scheduler.get_job", org, job_id):
-        return decisions.require_job(await store.jobs.get(org, job_id))
+        return await _required(store, org, job_id, await store.jobs.get(org, job_id))
 
 
 async def get_run(store: SchedulerStore, org: OrganizationId, run_id: RunId) -> Job:
-    """The job of a run. Raises `NotFound` (`run_not_found`)."""
+    """The job of a run. Raises `NotFound` (`run_not_found`, `id_of_job`)."""
     with span("scheduler.get_run", attributes={names.ORGANIZATION: org}):
-        job = await store.find_run(org, run_id)
-    if job is None:
-        raise NotFound("run_not_found", "There is no such run.")
-    return job
+        if job := await store.find_run(org, run_id):
+            return job
+        return decisions.require_run(None, of_id=await store.jobs.get(org, run_id))
 
 
 async def read_log(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> list[LogLine]:
-    """The log of a job, never empty. Raises `NotFound` (`job_not_found`)."""
+    """The log of a job, never empty. Raises `NotFound` (`job_not_found`, `id_of_run`)."""
     with _span("scheduler.read_log", org, job_id):
-        job = decisions.require_job(await store.jobs.get(org, job_id))
+        job = await _required(store, org, job_id, await store.jobs.get(org, job_id))
         return compose_log(job, await store.log_parts.of(org, job_id))
+
+
+async def _required(store: SchedulerStore, org: OrganizationId, job_id: JobId, job: Job | None) -> Job:
+    """The job; when there is none, look whether its id is a run's, so that the refusal can tell."""
+    return job or decisions.require_job(None, of_run=await store.find_run(org, RunId(job_id)))
 
 
 async def _follow(store: SchedulerStore, event: Envelope[E], decide: Callable[[Job, E], Job], *, name: str) -> None:

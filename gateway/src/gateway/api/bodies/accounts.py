@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from gateway.api.bodies.base import Body, example
+from gateway.api.bodies.base import Body, Id, example
 
 
 class ApiKeyLogin(Body):
@@ -27,4 +27,4 @@ class BadgeExchange(Body):
 
     model_config = example(organization_id="0198b1c2-0000-7000-8000-000000000001")
 
-    organization_id: str
+    organization_id: Id

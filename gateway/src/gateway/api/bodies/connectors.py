@@ -5,11 +5,12 @@ from typing import Annotated, Any, Literal
 from contracts.assignment import AppKind, Temperature
 from pydantic import BeforeValidator, Field, model_validator
 
-from gateway.api.bodies.base import Body, EmptyIsNone, Endpoints, Text, Texts, example, none_is
+from gateway.api.bodies.base import Body, Endpoints, Id, Switch, Text, Texts, empty_is_none, example, none_is
 from gateway.domain.apps import ConnectorWish, GivenField
 
 MOST_FIELDS = 200
-MaybeTemperature = Annotated[Temperature | None, EmptyIsNone]
+MOST_SUBJECTS = 200
+MaybeTemperature = Annotated[Temperature | None, empty_is_none(Temperature)]
 
 
 def _string(value: Any) -> Any:
@@ -42,6 +43,9 @@ class FieldBody(Body):
         return None if self.value is None and not provider else GivenField(self.value or "", provider or None)
 
 
+Fields = Annotated[dict[str, FieldBody | None], Field(max_length=MOST_FIELDS)]
+
+
 class ConnectorBody(Body):
     """What is said about a connector."""
 
@@ -66,7 +70,7 @@ class ConnectorBody(Body):
     resource: ResourceReference | None = Field(
         default=None, description="Read in place of `urn_id` when that is missing"
     )
-    fields: Annotated[dict[str, FieldBody | None], none_is({}), Field(max_length=MOST_FIELDS)] = {}
+    fields: Annotated[Fields, none_is({}, Fields)] = {}
     endpoints: Endpoints = Field(default=(), description="Empty: those of the resource")
     data_classes: Texts = ()
     environment: Text = ""
@@ -113,20 +117,33 @@ class StoreRefresh(Body):
 
     model_config = example(rebuild=False)
 
-    rebuild: Annotated[bool, none_is(False)] = Field(
+    rebuild: Switch = Field(
         default=False, description="Read every restore point again, to replace what is kept of its directories"
     )
 
 
+Subjects = Annotated[tuple[Annotated[str, Field(pattern=r"^self:[^\s]{1,200}$")], ...], Field(max_length=MOST_SUBJECTS)]
+MaybeSubjects = Annotated[Subjects, none_is((), Subjects)]
+
+
 class ConnectorRoles(Body):
-    """Who may do what with a connector, as older clients say it."""
+    """Who may do what with a connector, as older clients say it: each entry is `self:<user id>`."""
 
     model_config = example(can_read=["self:0198b1c2-0000-7000-8000-000000000002"], can_write=[])
 
-    can_read: Texts = ()
-    can_execute: Texts = ()
-    can_write: Texts = ()
-    can_own: Texts = ()
+    can_read: MaybeSubjects = ()
+    can_execute: MaybeSubjects = ()
+    can_write: MaybeSubjects = ()
+    can_own: MaybeSubjects = ()
+
+    def account_ids(self) -> dict[str, str]:
+        """Who is named, by the place in the body."""
+        lists: dict[str, tuple[str, ...]] = dict(self)
+        return {
+            f"{name}.{place}": subject.removeprefix("self:")
+            for name, subjects in lists.items()
+            for place, subject in enumerate(subjects)
+        }
 
 
 class Installation(Body):
@@ -134,5 +151,5 @@ class Installation(Body):
 
     model_config = example(name="fs", version="1.0.0")
 
-    name: str
-    version: Text = ""
+    name: Id
+    version: Text = Field(default="", description="Empty: whichever is offered")

@@ -17,6 +17,8 @@ Paths = Annotated[
     ),
 ]
 
+Seconds = Annotated[int, Field(strict=True, ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
+
 
 class ArchiveBody(Body):
     """Files and folders to download together."""
@@ -34,6 +36,6 @@ class LinkBody(Body):
 
     paths: Paths
     format: Format | None = Field(default=None, description="null: one file as it is, anything else as zip")
-    expires_in: Annotated[int, none_is(DEFAULT_SECONDS)] = Field(
-        default=DEFAULT_SECONDS, ge=SHORTEST_SECONDS, le=LONGEST_SECONDS, description="Seconds; 7 days at most"
+    expires_in: Annotated[Seconds, none_is(DEFAULT_SECONDS, Seconds)] = Field(
+        default=DEFAULT_SECONDS, description="Seconds; 7 days at most"
     )

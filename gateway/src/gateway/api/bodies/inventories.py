@@ -1,11 +1,9 @@
 """Inventories and resources."""
 
-from typing import Annotated
-
 from contracts.catalog import InventoryType, ResourceDescription
 from pydantic import Field
 
-from gateway.api.bodies.base import Body, Endpoints, Text, Texts, example, none_is
+from gateway.api.bodies.base import Body, Endpoints, Switch, Text, Texts, example
 
 
 class InventoryName(Body):
@@ -45,7 +43,7 @@ class ResourceBody(Body):
     service: Text = ""
     endpoints: Endpoints = ()
     tags: Texts = ()
-    excluded_from_coverage: Annotated[bool, none_is(False)] = False
+    excluded_from_coverage: Switch = False
 
     def description(self) -> ResourceDescription:
         """The body as the catalog is told."""

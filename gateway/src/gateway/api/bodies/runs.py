@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from contracts.scheduler import TaskOptions
 from pydantic import Field
 
-from gateway.api.bodies.base import Body, EmptyIsNone, Texts, example, none_is
+from gateway.api.bodies.base import Body, Id, MaybeId, Texts, example, none_is
 from gateway.usecases.runs import RunWish
 
 
@@ -14,7 +14,7 @@ class RunConfig(Body):
 
     labels: Texts = Field(default=(), description="backup: become tags of the restore point")
     ignores: Texts = Field(default=(), description="backup: patterns of files to leave out")
-    snapshot_id: Annotated[str | None, EmptyIsNone] = None
+    snapshot_id: MaybeId = None
 
 
 class RunBody(Body):
@@ -28,11 +28,9 @@ class RunBody(Body):
     )
 
     type: Literal["backup", "restore", "check", "sync"]
-    origin_id: str = Field(description="backup: a source; restore, check, sync: a store")
-    target_id: Annotated[str | None, EmptyIsNone] = Field(
-        default=None, description="backup, sync: a store; restore: a destination"
-    )
-    config: Annotated[RunConfig, none_is(RunConfig())] = RunConfig()
+    origin_id: Id = Field(description="backup: a source; restore, check, sync: a store")
+    target_id: MaybeId = Field(default=None, description="backup, sync: a store; restore: a destination")
+    config: Annotated[RunConfig, none_is(RunConfig(), RunConfig)] = RunConfig()
     edge_tags: Texts = Field(default=(), description="All must be present on the edge that runs the task")
 
     def wish(self) -> RunWish:

@@ -119,6 +119,19 @@ class RefreshView(View):
     listed: int = Field(description="Restore points whose directories will be read")
 
 
+class RolesView(View):
+    """The role lists as they were sent."""
+
+    model_config = example(
+        can_read=["self:0198b1c2-0000-7000-8000-000000000002"], can_execute=[], can_write=[], can_own=[]
+    )
+
+    can_read: list[str]
+    can_execute: list[str]
+    can_write: list[str]
+    can_own: list[str]
+
+
 class MatchView(View):
     """A kind of resource that an integration works with."""
 

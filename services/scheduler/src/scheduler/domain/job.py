@@ -113,12 +113,11 @@ def check_task(task: Task) -> None:
     check_options(task.options)
 
 
-def request_cancel(job: Job | None, now: datetime) -> Job:
+def request_cancel(job: Job, now: datetime) -> Job:
     """The job with a wish to stop; it ends when a worker says so. A second wish changes nothing.
 
-    Raises `NotFound` (`job_not_found`) or `Conflict` (`job_finished`).
+    Raises `Conflict` (`job_finished`).
     """
-    job = require_job(job)
     if job.status in FINAL:
         raise Conflict("job_finished", f"The job has ended already: it is {job.status}.")
     if job.cancel_requested_at is not None:
@@ -126,11 +125,25 @@ def request_cancel(job: Job | None, now: datetime) -> Job:
     return _noted(_with(job, cancel_requested_at=now), "asked to stop", at=now, place="after")
 
 
-def require_job(job: Job | None) -> Job:
-    """The job. Raises `NotFound` (`job_not_found`) when there is none."""
-    if job is None:
-        raise NotFound("job_not_found", "There is no such job.")
-    return job
+def require_job(job: Job | None, *, of_run: Job | None = None) -> Job:
+    """The job. Raises `NotFound` when there is none: `job_not_found`, or `id_of_run` when its id is that of a run.
+
+    `of_run`: the job of the run that has the id.
+    """
+    if job is not None:
+        return job
+    if of_run is not None:
+        raise NotFound("id_of_run", f"This is the id of a run, not of a job; its job is {of_run.id}.")
+    raise NotFound("job_not_found", "There is no such job.")
+
+
+def require_run(job: Job | None, *, of_id: Job | None = None) -> Job:
+    """The job of a run. Raises `NotFound` when there is none: `run_not_found`, or `id_of_job` for the id of a job."""
+    if job is not None:
+        return job
+    if of_id is not None:
+        raise NotFound("id_of_job", f"This is the id of a job, not of a run; its run is {of_id.run_id}.")
+    raise NotFound("run_not_found", "There is no such run.")
 
 
 def is_silent(job: Job, now: datetime, *, silence: timedelta) -> bool:

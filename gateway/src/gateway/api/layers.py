@@ -47,7 +47,7 @@ class Door:
             await problem_response(problem, instance=scope["path"])(scope, receive, send)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
-        body = await self._read(receive)
+        body = None if _length(scope) > self._max else await self._read(receive)
         scope[_FAULT] = self._fault_of(body)
         _call_it_json(scope)
         return b"" if scope[_FAULT] or body is None else body
@@ -75,6 +75,12 @@ class Door:
         if _MAYBE_NUL in body and not _is_storable(parsed):
             return Invalid("request_invalid", "A text in the request body holds a NUL character.")
         return None
+
+
+def _length(scope: Scope) -> int:
+    """How long the body is said to be; 0 when nothing is said, or nonsense."""
+    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(told) if told.isdigit() else 0
 
 
 def check_body(request: Request) -> None:

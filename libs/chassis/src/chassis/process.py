@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
+from chassis.connections import Connection, most_connections
 from chassis.errors import CairnError, Unavailable
 from chassis.ids import utc_now
 from chassis.memory import reuse_memory
@@ -63,19 +64,27 @@ class Stop:
             self._opening.cancel()
 
 
-async def serve(settings: CommonSettings, app: FastAPI, stop: Stop) -> None:
-    """Answer HTTP until the process is told to stop; requests under way are finished first, within 5 s."""
+def build_server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
+    """The HTTP server of a process, which leaves signals alone; what clients may do to it is bounded."""
+    Connection.most = most_connections()
     config = uvicorn.Config(
         Edge(app),
-        host=settings.http_host,
-        port=settings.http_port,
+        http=Connection,
+        ws="none",
+        host=host,
+        port=port,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,
     )
-    server = _Server(config)
+    return _Server(config)
+
+
+async def serve(settings: CommonSettings, app: FastAPI, stop: Stop) -> None:
+    """Answer HTTP until the process is told to stop; requests under way are finished first, within 5 s."""
+    server = build_server(app, host=settings.http_host, port=settings.http_port)
     stop.ends(server)
     # What is there by now stays: without looking through it each time, the garbage collector stops the process for
     # some milliseconds now and then, not for a tenth of a second.

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -34,12 +35,15 @@ TITLES = {
     403: "Forbidden",
     404: "Not found",
     405: "Method not allowed",
+    408: "Request timeout",
     409: "Conflict",
     412: "Precondition failed",
     413: "Too large",
+    414: "Address too long",
     416: "Range not satisfiable",
     422: "Not possible",
     429: "Too many requests",
+    431: "Headers too large",
     500: "Internal error",
     503: "Unavailable",
 }
@@ -48,8 +52,14 @@ FILE_REFUSALS = {
     416: Problem(code="range_not_satisfiable", detail="The range asked for lies outside the file."),
 }
 """Why a file, or a part of it, is not sent; told by whoever reads it and by whoever passes it on."""
-_HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 _CODES = {400: "request_invalid", 404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
+FIXED_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+"""Of every answer: it may hold a badge or a secret, and is what it says it is."""
+CLOSE = (b"connection", b"close")
+_FIXED_NAMES = frozenset(name for name, _ in FIXED_HEADERS)
+_ESCAPED_SLASH = re.compile(b"%2f", re.IGNORECASE)
+_NOWHERE = Problem(code="route_not_found", kind="not_found", detail="Nothing is here.")
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own telemetry stays off: `Edge` has the server span and the duration."""
@@ -106,7 +116,7 @@ def install_problems(app: FastAPI) -> None:
             error = Unavailable("database_unavailable", "The database does not answer.")
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
         response = problem_response(problem, instance=request.url.path)
-        response.headers.update(_HINTS.get(response.status_code, {}))
+        response.headers.update(HINTS.get(response.status_code, {}))
         return response
 
     for kind in (CairnError, RequestValidationError, HTTPException, PyMongoError, Exception):
@@ -114,7 +124,11 @@ def install_problems(app: FastAPI) -> None:
 
 
 class Edge:
-    """Outermost ASGI layer: a server span and a duration for each request, and a problem for whatever escapes."""
+    """Outermost ASGI layer: a server span and a duration for each request, and a problem for whatever escapes.
+
+    Every answer gets `FIXED_HEADERS`. After one that does not want the rest of the request's body the connection ends.
+    A path with an escaped slash leads nowhere: unescaped, it would lead elsewhere.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -122,9 +136,18 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request through."""
-        if scope["type"] != "http" or scope["path"].startswith("/health"):
+        if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        receive, send = _finished(scope, receive, send)
+        if scope["path"].startswith("/health"):
+            await self._app(scope, receive, send)
+        elif _ESCAPED_SLASH.search(scope.get("raw_path") or b""):
+            await problem_response(_NOWHERE, instance=scope["path"])(scope, receive, send)
+        else:
+            await self._observed(scope, receive, send)
+
+    async def _observed(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         parent = TraceContext(traceparent=headers.get("traceparent"), tracestate=headers.get("tracestate"))
         status, started, began = 500, False, time.monotonic()
@@ -165,6 +188,25 @@ class Edge:
         current.set_attribute(names.HTTP_STATUS, status)
         if status >= 500:
             current.set_status(Status(StatusCode.ERROR))
+
+
+def _finished(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
+    """The two channels of a request, such that the answer gets what every answer has."""
+    unread = any(n == b"transfer-encoding" or (n == b"content-length" and v != b"0") for n, v in scope["headers"])
+
+    async def read() -> Message:
+        nonlocal unread
+        message = await receive()
+        unread = unread and message.get("more_body", False)
+        return message
+
+    async def finish(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            told = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in _FIXED_NAMES]
+            message = {**message, "headers": [*told, *FIXED_HEADERS, *([CLOSE] if unread else ())]}
+        await send(message)
+
+    return read, finish
 
 
 def install_health(app: FastAPI, checks: Mapping[str, Check]) -> None:

@@ -69,7 +69,8 @@ async def shelf() -> AsyncIterator[Shelf]:
         dir_node("a", below), dir_node("b", many), file_node("big", large, 8_000_000), *sockets,
         {"name": "pipe", "type": "fifo"}, file_node("none", [], 0),
     )  # fmt: skip
-    snapshot_id = builder.snapshot(root, tags=["cairn:org=org", "cairn:location=/srv/link"])
+    tags = ["cairn:org=org", "cairn:source=s", "cairn:job=j", "cairn:location=/srv/link"]
+    snapshot_id = builder.snapshot(root, tags=tags)
     await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
     openings: list[Repository] = []
     files = CountingFiles(builder.files)

@@ -49,7 +49,7 @@ async def shelf() -> AsyncIterator[Shelf]:
     _, first = builder.pack(FIRST)
     pack, second = builder.pack(SECOND)
     builder.change(FileKind.PACK, pack, 20)
-    tags = ["cairn:org=org", "cairn:location=/srv/link"]
+    tags = ["cairn:org=org", "cairn:source=s", "cairn:job=j", "cairn:location=/srv/link"]
     tree = builder.tree(file_node("file", [*first, *second], 200_000))
     snapshot_id = builder.snapshot(tree, paths=["/mnt/copy"], tags=tags)
     await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))

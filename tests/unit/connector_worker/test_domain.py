@@ -113,6 +113,13 @@ def test_marks_of_another_organization_count_for_nothing() -> None:
     assert origin_of(tags, ORG) == Origin(labels=("kept",))
 
 
+@pytest.mark.parametrize(
+    "marks", [(), ("cairn:source=s",), ("cairn:job=j",), ("cairn:source=", "cairn:job=j"), ("cairn:location=/srv",)]
+)
+def test_marks_that_no_cairn_has_put_on_count_for_nothing(marks: tuple[str, ...]) -> None:
+    assert origin_of((f"cairn:org={ORG}", *marks, "kept"), ORG) == Origin(labels=("kept",))
+
+
 @pytest.mark.parametrize("label", ["", " ", "a,b", "cairn:job=1"])
 def test_labels_that_could_pass_for_something_else_are_refused(label: str) -> None:
     with pytest.raises(Invalid, match="label_invalid"):

@@ -19,3 +19,27 @@ from tests.unit.connector_worker.parts import ORG
 def test_a_snapshot_may_say_that_it_is_of_any_year(told: str, kept: str) -> None:
     point = restore_point_of(Snapshot(time=told, tree="0" * 64, id="1" * 64), org=ORG, store_id=AppId("store"))
     assert point.time.isoformat() == kept
+
+
+MADE = ("cairn:org=org", "cairn:source=s", "cairn:job=j", "cairn:location=/srv/link", "kept")
+
+
+@pytest.mark.parametrize(
+    ("tags", "paths", "source", "places", "root"),
+    [
+        (MADE, ("/mnt/copy",), "s", ("/srv/link",), "/srv/link"),
+        (MADE, ("/srv/a", "/srv/b"), None, ("/srv/a", "/srv/b"), None),
+        (("cairn:org=another", *MADE[1:]), ("/srv",), None, ("/srv",), None),
+        (MADE[3:], ("/srv",), None, ("/srv",), None),
+        (("cairn:org=org", "cairn:location=/srv", "kept"), ("/srv",), None, ("/srv",), None),
+        ((*MADE[:3], "kept"), ("/mnt/copy",), "s", (), None),
+    ],
+)
+def test_the_root_of_a_source_is_known_where_cairn_made_the_snapshot(
+    tags: tuple[str, ...], paths: tuple[str, ...], source: str | None, places: tuple[str, ...], root: str | None
+) -> None:
+    snapshot = Snapshot(time="2026-01-02T03:04:05Z", tree="0" * 64, id="1" * 64, tags=tags, paths=paths)
+
+    point = restore_point_of(snapshot, org=ORG, store_id=AppId("store"))
+
+    assert (point.source_id, point.paths, point.source_root, point.tags) == (source, places, root, ("kept",))

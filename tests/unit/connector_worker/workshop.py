@@ -218,7 +218,7 @@ class Workshop:
         made = await self.engine.backup(
             self.place,
             SourceTree(directory=self.root / "source"),
-            options=BackupOptions(host="source", tags=(job_tag("job"), f"cairn:org={ORG}")),
+            options=BackupOptions(host="source", tags=(job_tag("job"), f"cairn:org={ORG}", "cairn:source=source")),
             on_progress=lambda _: None,
             on_log=lambda *_: None,
             cancel=asyncio.Event(),

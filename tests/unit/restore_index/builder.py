@@ -130,6 +130,7 @@ def a_point(store_id: AppId, tree: Tree | str, *, age_minutes: int = 0, **facts:
         "store_id": store_id,
         "tree_id": tree.tree_id if isinstance(tree, Tree) else tree,
         "time": NOON - timedelta(minutes=age_minutes),
+        "source_id": AppId("source"),
         "paths": ("/srv/data",),
         "tags": ("nightly",),
     }

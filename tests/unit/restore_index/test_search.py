@@ -199,7 +199,7 @@ async def test_of_many_restore_points_the_newest_are_shown_and_all_are_counted()
         "snapshot_id": points[0].snapshot_id,
         "creation_time": "2026-11-23T12:00:00.000Z",
         "store_id": store,
-        "source_id": None,
+        "source_id": "source",
     }
 
 

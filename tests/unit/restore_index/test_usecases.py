@@ -121,7 +121,7 @@ async def test_restore_points_are_listed_newest_first_by_store(world: World) -> 
 async def test_restore_points_of_a_source_are_found_in_all_stores(world: World) -> None:
     source = AppId("source")
     points = [a_point(new_store(), TREE, source_id=source) for _ in range(2)]
-    for told in (*points, a_point(new_store(), TREE), a_point(new_store(), TREE, source_id="another")):
+    for told in (*points, a_point(new_store(), TREE, source_id=None), a_point(new_store(), TREE, source_id="another")):
         await keeping.note_created(world.store, wrapped(created(told)))
     found = await world.store.points_from(ORG, source)
     assert {p.restore_point.snapshot_id for p in found} == {p.snapshot_id for p in points}

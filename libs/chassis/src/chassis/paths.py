@@ -18,8 +18,10 @@ def split_path(path: bytes) -> list[bytes]:
     return parts
 
 
-def without_prefix(names: Sequence[bytes], source_path: str) -> list[bytes] | None:
+def without_prefix(names: Sequence[bytes], source_path: str | None) -> list[bytes] | None:
     """The rest of a path that begins with where the files were on the source; None when it does not."""
+    if source_path is None:
+        return None
     prefix = [part for part in source_path.encode(errors="replace").split(b"/") if part]
     if not prefix or list(names[: len(prefix)]) != prefix:
         return None

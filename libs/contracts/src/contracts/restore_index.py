@@ -29,6 +29,14 @@ class RestorePoint(Value):
     files: int | None = Field(default=None, description="Files in it, where the engine told")
     bytes: int | None = Field(default=None, description="Sum of file sizes, where the engine told")
 
+    @property
+    def source_root(self) -> str | None:
+        """Where on its source the root of the tree was; None where a path of the tree is that of the source already.
+
+        Only Cairn backs up from within the root of a source. Others may have begun anywhere, and at several places.
+        """
+        return self.paths[0] if self.source_id is not None and len(self.paths) == 1 else None
+
 
 class Totals(Value):
     """Sums over a directory and everything below it."""

@@ -257,11 +257,14 @@ def job_tag(job_id: str) -> str:
 
 
 def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:
-    """What tags tell. Of a snapshot that another organization made, only its labels count."""
+    """What tags tell. Of a snapshot that this organization's Cairn did not make, only its labels count.
+
+    Cairn names source and job: anything less was put on by hand.
+    """
     marks = [t.removeprefix(MARK).partition("=") for t in tags if t.startswith(MARK)]
     labels = tuple(t for t in tags if not t.startswith(MARK))
     named = {name: _unescape(value) for name, _, value in marks}
-    if named.get("org") != organization_id:
+    if named.get("org") != organization_id or not all(named.get(each) for each in ("source", "job")):
         return Origin(labels=labels)
     return Origin(
         organization_id=organization_id,

@@ -141,14 +141,14 @@ def _begin(repository: Repository, node: Node, choose: Choose) -> tuple[FoundFil
 def find_node(repository: Repository, point: RestorePoint, path: bytes) -> Node:
     """The node at a path; names may be given as they are shown. Raises `PathNotFound`, `path_invalid`.
 
-    A path that is not there is tried again without the place where the files were on the source, as the restore index
-    was told of it: where the worker read them is nobody's business.
+    A path that is not there is tried again without the root of the source, as the restore index was told of it: where
+    the worker read the files is nobody's business.
     """
     names = split_path(path)
     try:
         return _resolve(repository, point.tree_id, path)
     except PathNotFound:
-        rest = without_prefix(names, point.paths[0]) if point.paths else None
+        rest = without_prefix(names, point.source_root)
         if rest is None:
             raise
         return _resolve(repository, point.tree_id, b"/" + b"/".join(rest))

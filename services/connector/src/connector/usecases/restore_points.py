@@ -6,7 +6,7 @@ from contracts.connector import BackupSummary, RestorePointCreated, RestorePoint
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 
-from connector.domain import keepable, origin_of
+from connector.domain import Origin, keepable, origin_of
 from connector.engine.port import FoundSnapshot
 from connector.repository import Snapshot, Summary
 
@@ -16,6 +16,8 @@ _EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
 def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId) -> RestorePoint:
     """The restore point that a snapshot is."""
     origin = origin_of(snapshot.tags or (), org)
+    if len(snapshot.paths) != 1:  # Cairn backs up one root at a time: the tags were put on by hand, or copied
+        origin = Origin(labels=origin.labels)
     summary = snapshot.summary
     return RestorePoint(
         snapshot_id=SnapshotId(snapshot.id),
@@ -25,13 +27,18 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
         source_id=AppId(origin.source_id) if origin.source_id else None,
         job_id=JobId(origin.job_id) if origin.job_id else None,
         hostname=keepable(snapshot.hostname),
-        paths=tuple(map(keepable, (origin.location,) if origin.location else snapshot.paths)),
+        paths=tuple(map(keepable, _places(origin) if origin.source_id else snapshot.paths)),
         tags=tuple(map(keepable, origin.labels)),
         environment=origin.environment,
         data_classes=origin.data_classes,
         files=summary.total_files_processed if summary else None,
         bytes=summary.total_bytes_processed if summary else None,
     )
+
+
+def _places(origin: Origin) -> tuple[str, ...]:
+    """Where the files were on the source; where a worker read them is nobody's business."""
+    return (origin.location,) if origin.location else ()
 
 
 def _moment(nanoseconds: int) -> datetime:

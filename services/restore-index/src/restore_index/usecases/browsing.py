@@ -71,7 +71,7 @@ class Browser:
         self._point = point.restore_point
 
     async def resolve(self, wanted: list[bytes]) -> tuple[list[bytes], Directory]:
-        """The directory a path means, and its names; a path may begin with where the files were on the source."""
+        """The directory a path means, and its names; a path may begin with the root of the source."""
         found, entry = await self.look(wanted)
         if entry is not None and entry.type != "dir":
             raise Invalid("not_a_directory", f"{paths.show_path(wanted)} is not a directory.")
@@ -82,7 +82,7 @@ class Browser:
         try:
             return await self._walk(wanted)
         except NotFound:
-            rest = without_prefix(wanted, self._point.paths[0]) if self._point.paths else None
+            rest = without_prefix(wanted, self._point.source_root)
             if rest is None:
                 raise
             return await self._walk(rest)

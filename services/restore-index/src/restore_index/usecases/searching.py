@@ -124,10 +124,10 @@ async def _starts(store: Store, org: OrganizationId, chosen: Sequence[Point], pa
     """Where to begin, those of the newest restore points first. Raises `NotFound` or `Invalid` if it is nowhere."""
     wanted, refusal = split_path(path), None
     starts: dict[tuple[AppId, str, tuple[bytes, ...]], _Start] = {}
-    resolved: dict[tuple[AppId, str, tuple[str, ...]], tuple[tuple[bytes, ...], str] | None] = {}
+    resolved: dict[tuple[AppId, str, str | None], tuple[tuple[bytes, ...], str] | None] = {}
     for point in chosen:
         told = point.restore_point
-        place = (told.store_id, told.tree_id, told.paths[:1])
+        place = (told.store_id, told.tree_id, told.source_root)
         if place not in resolved:
             try:
                 resolved[place] = await _resolve(store, org, point, wanted)

@@ -84,7 +84,7 @@ class _Finder:
         self._gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
     async def sight(self, known: list[Point], wanted: Parts) -> list[Sighting]:
-        """What each restore point has there; a path may begin with where the files were on the source."""
+        """What each restore point has there; a path may begin with the root of the source."""
         seen = await self._look([(point, wanted) for point in known])
         again = [
             (point, rest)
@@ -141,8 +141,7 @@ def _spot(point: Point) -> Spot:
 
 def _rest(point: Point, found: Seen | None, wanted: Parts) -> Parts | None:
     """What is to be looked for instead of a path that was not found; nothing when it means what it says."""
-    places = point.restore_point.paths
-    rest = without_prefix(wanted, places[0]) if places and found is None else None
+    rest = without_prefix(wanted, point.restore_point.source_root) if found is None else None
     return None if rest is None else tuple(rest)
 
 

@@ -27,7 +27,7 @@ class Chosen(NamedTuple):
 def choose(repository: Repository, point: RestorePoint, paths: Sequence[bytes]) -> list[Chosen]:
     """What the paths mean, sorted; what lies in another part of the selection is left out, and nothing comes twice.
 
-    As for single files, a path may begin with the place where the files were on their source. Raises `path_invalid`,
+    As for single files, a path may begin with the root of their source. Raises `path_invalid`,
     and `PathNotFound` for the first path that leads nowhere.
     """
     kept: list[Chosen] = []
@@ -67,7 +67,7 @@ def _find(repository: Repository, point: RestorePoint, paths: Sequence[bytes]) -
 
 
 def _within_source(names: Sequence[bytes], point: RestorePoint) -> Names | None:
-    rest = without_prefix(names, point.paths[0]) if point.paths else None
+    rest = without_prefix(names, point.source_root)
     return None if rest is None else tuple(rest)
 
 

@@ -82,6 +82,24 @@ async def test_the_second_backup_lists_only_what_changed(ground: Ground, source:
     assert len([e for e in ground.asker.heard(RestorePointListed) if e.data.store_id == store.id]) == 2
 
 
+async def test_spaces_at_the_ends_of_the_root_and_of_labels_are_kept(
+    ground: Ground, store: App, tmp_path: Path
+) -> None:
+    source = await ground.assign("source", write_tree(ground.files("sources", f"{tmp_path.name} "), TREE))
+
+    await ground.ending(await ground.request(source, store, labels=("nightly ", "b")), TaskSucceeded)
+
+    created = await ground.asker.ear.message(RestorePointCreated, lambda data: data.store_id == store.id)
+    point = created.data.restore_point
+    root = source.fields["root"].value or ""
+    assert root.endswith(" ")
+    assert (point.paths, point.tags) == ((root,), ("nightly ", "b"))
+    async with ground.index as index:
+        where = f"/internal/restore-points/{point.snapshot_id}/files"
+        files = (await index.get(where, params={"path": f"{root}/deep"})).json()
+    assert [item["name"] for item in files["items"]] == ["empty", "er"]
+
+
 async def test_everything_said_about_a_job_follows_from_its_request(ground: Ground, source: App, store: App) -> None:
     request = await ground.request(source, store)
     ended = await ground.ending(request, TaskSucceeded)

@@ -16,6 +16,7 @@ from tests.unit.scheduler.builder import backup
         ({"labels": [" "]}, "config.labels.0"),
         ({"labels": [""]}, "config.labels.0"),
         ({"labels": ["cairn:org=x"]}, "config.labels.0"),
+        ({"labels": [" cairn:org=x"]}, "config.labels.0"),
         ({"labels": ["a\nb"]}, "config.labels.0"),
         ({"labels": ["x" * (LONGEST_LABEL + 1)]}, "config.labels.0"),
         ({"labels": ["x"] * (MOST_LABELS + 1)}, "config.labels"),

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple
+from urllib.parse import quote, unquote
 
 from chassis.errors import Invalid, PermanentError, TemporaryError, Unavailable
 from contracts.connector import BackupSummary
@@ -235,9 +236,12 @@ class Origin(Value):
 
 
 def tags_of(origin: Origin) -> tuple[str, ...]:
-    """The tags of a snapshot: the user's labels, then Cairn's own. Raises `label_invalid`."""
+    """The tags of a snapshot: the user's labels, then Cairn's own. Raises `label_invalid`.
+
+    Engines cut white space off the ends of a tag: where a label has some, marks tell all labels in full as well.
+    """
     for label in origin.labels:
-        if label.startswith(MARK) or "," in label or not label.strip():
+        if label.strip().startswith(MARK) or "," in label or not label.strip():
             raise Invalid("label_invalid", f"The label {label!r} is empty, has a comma, or begins with {MARK!r}.")
     single = {
         "org": origin.organization_id,
@@ -248,7 +252,9 @@ def tags_of(origin: Origin) -> tuple[str, ...]:
     }
     marks = [(name, value) for name, value in single.items() if value]
     marks += [("data-class", value) for value in origin.data_classes]
-    return (*origin.labels, *(f"{MARK}{name}={_escape(value)}" for name, value in marks))
+    bare = tuple(label.strip() for label in origin.labels)
+    marks += [("label", label) for label in origin.labels if bare != origin.labels]
+    return (*bare, *(f"{MARK}{name}={_escape(value)}" for name, value in marks))
 
 
 def job_tag(job_id: str) -> str:
@@ -266,6 +272,7 @@ def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:
     named = {name: _unescape(value) for name, _, value in marks}
     if named.get("org") != organization_id or not all(named.get(each) for each in ("source", "job")):
         return Origin(labels=labels)
+    whole = [_unescape(value) for name, _, value in marks if name == "label"]
     return Origin(
         organization_id=organization_id,
         source_id=named.get("source"),
@@ -273,16 +280,30 @@ def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:
         environment=named.get("environment", ""),
         data_classes=tuple(_unescape(value) for name, _, value in marks if name == "data-class"),
         location=named.get("location", ""),
-        labels=labels,
+        labels=_in_full(labels, whole),
     )
 
 
+def _in_full(labels: Sequence[str], whole: Sequence[str]) -> tuple[str, ...]:
+    """Labels as they were given: the `whole` ones that still stand among the tags, then tags that came later."""
+    left, given = list(labels), []
+    for label in whole:
+        if label.strip() in left:
+            left.remove(label.strip())
+            given.append(label)
+    return (*given, *left)
+
+
 def _escape(value: str) -> str:
-    return value.replace("%", "%25").replace(",", "%2C")
+    """A value as a mark holds it: without commas, which divide tags, or white space at its ends, which tags lose."""
+    bare = value.strip()
+    begin = value.index(bare)
+    head, tail = quote(value[:begin], safe=""), quote(value[begin + len(bare) :], safe="")
+    return head + bare.replace("%", "%25").replace(",", "%2C") + tail
 
 
 def _unescape(value: str) -> str:
-    return value.replace("%2C", ",").replace("%25", "%")
+    return unquote(value)
 
 
 def incomplete(made: MadeSnapshot) -> PermanentError | None:

@@ -54,7 +54,7 @@ class BackupOptions:
     host: str
     """Recorded as the restore point's host; the last one with the same host is the parent. Use the source app's id."""
     tags: tuple[str, ...] = ()
-    """The engine takes them as they are, so none may be empty or hold a comma."""
+    """None may be empty, hold a comma, or have white space at its ends, which restic cuts off."""
     ignores: tuple[str, ...] = ()
     """Patterns of files to leave out. `*.log` matches anywhere; a leading `/` is the root of the source; `**`
     matches any number of directories; a leading `!` takes in again what an earlier pattern left out."""

@@ -42,4 +42,4 @@ def _label_fault(label: str) -> str | None:
         return fault
     if "," in label:
         return "must not contain a comma"
-    return f"must not begin with {RESERVED}" if label.startswith(RESERVED) else None
+    return f"must not begin with {RESERVED}" if label.strip().startswith(RESERVED) else None

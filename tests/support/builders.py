@@ -132,7 +132,7 @@ def a_schema(*required: str, **properties: Any) -> dict[str, Any]:
 
 
 PASSPHRASE_RULES = {"x-secret": True, "minLength": 1, "description": "Opens and encrypts the store"}
-ROOT_RULES = {"pattern": "^/", "minLength": 1, "description": "an absolute path"}
+ROOT_RULES = {"pattern": "^/", "x-path": True, "minLength": 1, "description": "an absolute path"}
 FS_SCHEMA = a_schema("root", root=ROOT_RULES, passphrase=PASSPHRASE_RULES)
 S3_SCHEMA = a_schema(
     "root",

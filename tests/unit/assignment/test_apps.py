@@ -74,6 +74,14 @@ def test_a_reconfigured_app_is_said_anew_and_stays_itself() -> None:
     assert changed.fields == {"root": make.clear("/home")}
 
 
+def test_the_paths_of_an_app_are_kept_in_their_plain_form() -> None:
+    odd = {"root": make.clear("/srv//x/../data")}
+    assigned = apps.assign(make.assign_app(fields=odd), INTEGRATIONS, known=False)
+    changed = apps.reconfigure(an_app(), make.reconfigure_app("app-1", fields=odd), INTEGRATIONS)
+
+    assert assigned.fields == changed.fields == {"root": make.clear("/srv/data")}
+
+
 def renamed(revision: int) -> Any:
     endpoints = [{"endpoint": "new.example", "kind": "host"}]
     return make.a_resource(name="renamed", endpoints=endpoints, revision=revision)

@@ -2,7 +2,7 @@
 
 import pytest
 from chassis.errors import Invalid
-from chassis.paths import shown, split_path, without_prefix
+from chassis.paths import normalized, shown, split_path, without_prefix
 
 
 @pytest.mark.parametrize(
@@ -24,6 +24,24 @@ def test_a_path_is_names_from_the_root(raw: bytes, parts: list[bytes]) -> None:
 def test_other_texts_are_no_paths(raw: bytes) -> None:
     with pytest.raises(Invalid, match="path_invalid"):
         split_path(raw)
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/srv/data", "/srv/data"),
+        ("/srv/data/", "/srv/data/"),
+        ("/srv//data///", "/srv/data/"),
+        ("/srv/./a/../data/.", "/srv/data"),
+        ("//srv/data ", "/srv/data "),
+        ("/..", "/"),
+        ("/../../a/...", "/a/..."),
+        ("/", "/"),
+    ],
+)
+def test_a_normalized_path_has_none_of_the_parts_that_paths_lack(path: str, plain: str) -> None:
+    assert normalized(path) == plain
+    split_path(normalized(path).encode())
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,14 @@ def test_secrets_are_marked() -> None:
     assert marked["s3-source"] == {"passphrase", "access_key", "secret_access_key"}
 
 
+def test_roots_that_are_paths_are_marked_and_prefixes_of_buckets_are_not() -> None:
+    assert {name for name, found in schemas() if found["properties"]["root"].get("x-path")} == {
+        "fs-source",
+        "fs-store",
+        "fs-destination",
+    }
+
+
 @pytest.mark.parametrize("kind", ["source", "store", "destination"])
 @pytest.mark.parametrize(
     ("protocol", "fields", "accepted"),

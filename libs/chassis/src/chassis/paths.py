@@ -18,6 +18,17 @@ def split_path(path: bytes) -> list[bytes]:
     return parts
 
 
+def normalized(path: str) -> str:
+    """An absolute path without empty parts, `.` and `..`; one slash at its end stays. Links are not looked at."""
+    parts: list[str] = []
+    for part in path.split("/"):
+        if part == "..":
+            parts = parts[:-1]
+        elif part not in ("", "."):
+            parts.append(part)
+    return "/" + "/".join(parts) + ("/" if parts and path.endswith("/") else "")
+
+
 def without_prefix(names: Sequence[bytes], source_path: str | None) -> list[bytes] | None:
     """The rest of a path that begins with where the files were on the source; None when it does not."""
     if source_path is None:

@@ -11,7 +11,7 @@ from contracts.connector import Integration
 from contracts.values import AppId, Value
 
 from assignment.domain.choice import choose
-from assignment.domain.configuration import check_configuration
+from assignment.domain.configuration import check_configuration, normalize
 
 DEFAULT_TEMPERATURE = "hot"
 LONGEST_TEXT = 255
@@ -107,7 +107,7 @@ def _app(
         integration=IntegrationName(id=integration.id, name=integration.name, version=integration.version),
         protocol=choice.protocol.name,
         resource=resource,
-        fields=description.fields,
+        fields=normalize(choice, description.fields),
         endpoints=description.endpoints or _addresses(resource),
         endpoints_from_resource=not description.endpoints,
         data_classes=description.data_classes,

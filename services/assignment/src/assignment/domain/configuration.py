@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Any
 
 from chassis.errors import Invalid
+from chassis.paths import normalized
 from chassis.texts import fault_of, is_storable
 from contracts.assignment import FieldValue
 from jsonschema import Draft202012Validator
@@ -27,6 +28,17 @@ def check_configuration(choice: Choice, fields: Mapping[str, FieldValue]) -> Non
         words = "; ".join(f"{path.removeprefix('fields.')} {fault}" for path, fault in faults.items())
         detail = f"The configuration does not fit protocol {choice.protocol.name} of a {choice.kind}: {words}."
         raise Invalid("configuration_invalid", detail, fields=faults)
+
+
+def normalize(choice: Choice, fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    """The fields of a configuration that fits, with the paths among them (`x-path`) as restore points tell them."""
+    return {name: _normalized(field, choice.properties.get(name, {})) for name, field in fields.items()}
+
+
+def _normalized(field: FieldValue, rules: Mapping[str, Any]) -> FieldValue:
+    if not rules.get("x-path") or field.provider_id or not field.value:
+        return field
+    return field.model_copy(update={"value": normalized(field.value)})
 
 
 def _faults(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,5 @@
-"""JSON Schemas of configuration fields. All values are strings; secrets are marked with `x-secret`."""
+"""JSON Schemas of configuration fields. All values are strings; secrets are marked with `x-secret`,
+absolute paths with `x-path`: those are kept in their plain form."""
 
 from collections.abc import Mapping, Sequence
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from chassis.paths import normalized
 from contracts.connector import Integration as Manifest
 from contracts.connector import TestReport
 
@@ -62,7 +63,7 @@ class FsIntegration:
         require_directory(root, shown=configuration.text("root"))
         return SourceTree(
             directory=root,
-            origin=configuration.text("root"),
+            origin=normalized(configuration.text("root")),
             excludes=own_places_in(root, self._surroundings),
         )
 

@@ -15,7 +15,7 @@ _ROOT = {
 
 
 def _fields(kind: AppKind) -> schema.Schema:
-    root = schema.text("Directory", _ROOT[kind], pattern="^/", examples=["/srv/data"])
+    root = schema.text("Directory", _ROOT[kind], pattern="^/", examples=["/srv/data"], **{"x-path": True})
     return schema.fields({"root": root, "passphrase": schema.passphrase()}, required=["root"])
 
 

@@ -26,8 +26,10 @@ from connector.engine.restic.verdicts import Retry, is_final, judge_end, read_re
             errors.StoreUnreachable,
         ),
         (1, "Fatal: something nobody has seen before", errors.EngineFailed),
-        (2, "", errors.EngineFailed),
-        (-9, "", errors.EngineFailed),
+        (2, "goroutine 1 [running]", errors.EngineKilled),
+        (130, "", errors.EngineKilled),
+        (-9, "", errors.EngineKilled),
+        (-9, "Load(<data/1a2b3c>) returned error: permission denied", errors.EngineKilled),
     ],
 )
 def test_every_ending_has_its_error(exit_code: int, words: str, expected: type[errors.EngineError]) -> None:

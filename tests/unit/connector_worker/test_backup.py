@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 from chassis.errors import TemporaryError, Unavailable
-from connector.domain import TRIES_MAX
-from connector.engine.errors import StoreLocked, StoreRefused
+from connector.domain import TRIES_MAX, WORKERS_LOST_MAX
+from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import UnreadablePath
 from connector.repository.errors import Damaged, StoreUnavailable
 from connector.usecases.lease import Lease
 from connector.usecases.rivals import tidy_up_after_loss
 from connector.usecases.tasks import cancel_unbegun, run_task
+from connector.worker.runner import Runner
 from contracts.connector import (
     RestorePointCreated,
     TaskCancelled,
@@ -227,6 +228,40 @@ async def test_no_file_name_forges_a_line(workshop: Workshop) -> None:
 
     (failed,) = workshop.told(TaskFailed)
     assert "/a\\nb (permission denied)" in failed.problem.detail
+
+
+class TestEnginesThatAreKilled:
+    @pytest.fixture(autouse=True)
+    def deadly(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def killed(*_: Any, **__: Any) -> None:
+            raise EngineKilled("restic backup", "killed by signal 9")
+
+        monkeypatch.setattr(MemoryEngine, "backup", killed)
+        monkeypatch.setattr("connector.worker.runner.retry_pause_seconds", lambda _: 0)
+
+    async def test_a_job_is_tried_again_as_often_as_workers_may_be_lost(self, workshop: Workshop) -> None:
+        runner, attempts = Runner(workshop.equipment), 0
+        while not workshop.told(TaskFailed):
+            lease = await workshop.attempt()
+            attempts = lease.number
+            await runner.run(lease)
+
+        (failed,) = workshop.told(TaskFailed)
+        assert attempts == WORKERS_LOST_MAX
+        assert failed.problem.code == "engine_killed"
+        assert "memory" in failed.problem.detail
+
+    async def test_a_job_that_survives_the_next_try_succeeds(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lease = await workshop.attempt()
+        await Runner(workshop.equipment).run(lease)
+        monkeypatch.undo()
+
+        await run(workshop)
+
+        assert workshop.told(TaskSucceeded)
+        assert workshop.told(TaskFailed) == []
 
 
 class TestStoresThatDoNotAnswer:

@@ -80,6 +80,10 @@ class Work(Value):
         return self.cause.data.organization_id
 
 
+class Killed(TemporaryError):
+    """A process that works for a worker was killed or crashed, as a worker can be. Trying again may help."""
+
+
 class MadeSnapshot(Value):
     """The snapshot that a backup left behind, and what is missing from it."""
 
@@ -202,7 +206,12 @@ def turn_of_refresh(store_id: str, now: float, *, every_seconds: float) -> str:
 
 
 def is_worth_another_try(error: TemporaryError, attempt: int) -> bool:
-    """Whether to try again later. Servers that Cairn stands on are waited for as long as it takes, others are not."""
+    """Whether to try again later. Servers that Cairn stands on are waited for as long as it takes, others are not.
+
+    What kills an engine may well kill the next one: that is tried as often as what kills workers.
+    """
+    if isinstance(error, Killed):
+        return attempt < WORKERS_LOST_MAX
     return isinstance(error, Unavailable) or attempt < TRIES_MAX
 
 

@@ -2,6 +2,8 @@
 
 from chassis.errors import Conflict, Invalid, NotFound, PermanentError
 
+from connector.domain import Killed
+
 
 class EngineError(PermanentError):
     """The engine could not do what was asked."""
@@ -114,6 +116,14 @@ class EngineFailed(EngineError):
 
     def __init__(self, what: str, words: str) -> None:
         super().__init__("engine_failed", f"{what} failed: {words or 'the engine gave no reason'}")
+
+
+class EngineKilled(EngineError, Killed):
+    """The engine did not end by itself: somebody killed it, as a machine without memory does, or it crashed."""
+
+    def __init__(self, what: str, ending: str) -> None:
+        detail = f"{what} did not end by itself ({ending}). The machine may have run out of memory."
+        super().__init__("engine_killed", detail)
 
 
 class Cancelled(EngineError):

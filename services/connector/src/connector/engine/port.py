@@ -106,9 +106,9 @@ class Engine(Protocol):
     """Writes repositories in restic's format. Calls may run at the same time, also on one store.
 
     Every call raises `PassphraseMissing`, `PassphraseWrong`, `StoreNotInitialized` (except `initialize`),
-    `StoreLocked`, `StoreUnreachable`, `StoreRefused`, `StoreFull` or `EngineFailed`. Calls with `cancel` raise
-    `Cancelled` soon after it is set and leave the repository consistent and unlocked. A call whose task is
-    cancelled kills its processes; processes die with the worker in any case.
+    `StoreLocked`, `StoreUnreachable`, `StoreRefused`, `StoreFull`, `EngineKilled` or `EngineFailed`. Calls with
+    `cancel` raise `Cancelled` soon after it is set and leave the repository consistent and unlocked. A call whose
+    task is cancelled kills its processes; processes die with the worker in any case.
     """
 
     async def initialize(self, store: StoreLocation) -> Initialized:

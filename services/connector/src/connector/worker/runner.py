@@ -14,7 +14,7 @@ from contracts.connector import ConnectorCommand, RefreshStore
 from contracts.outcomes import Problem
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.domain import TRIES_MAX, Kind, Work, raise_if_hopeless, retry_pause_seconds
+from connector.domain import TRIES_MAX, Killed, Kind, Work, is_worth_another_try, raise_if_hopeless, retry_pause_seconds
 from connector.usecases.commands import initialize_store, test_connection
 from connector.usecases.equipment import Equipment
 from connector.usecases.following import follow_store
@@ -85,6 +85,10 @@ class Runner:
             attempts = await self._equipment.store.attempts_at(lease.work.organization_id, lease.work.id)
             raise_if_hopeless(attempts, utc_now())
             await self._act(lease, cancel)
+        except Killed as error:
+            if is_worth_another_try(error, lease.number):
+                raise
+            await self._fail(lease, to_problem(error))
         except (LeaseLost, TemporaryError, PyMongoError):
             raise
         except CairnError as error:

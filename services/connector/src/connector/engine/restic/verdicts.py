@@ -7,6 +7,7 @@ from typing import NamedTuple
 from connector.engine.errors import (
     EngineError,
     EngineFailed,
+    EngineKilled,
     PassphraseWrong,
     PatternInvalid,
     SnapshotMissing,
@@ -18,10 +19,12 @@ from connector.engine.errors import (
     StoreUnreachable,
 )
 
+CRASHED = 2
 INCOMPLETE = 3
 NO_REPOSITORY = 10
 LOCKED = 11
 WRONG_PASSPHRASE = 12
+INTERRUPTED = 130
 
 _CODES: dict[int, Callable[[], EngineError]] = {
     NO_REPOSITORY: StoreNotInitialized,
@@ -96,7 +99,9 @@ def is_final(reason: str) -> bool:
 
 
 def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> EngineError:
-    """The error behind a run that ended badly; `words` are restic's last ones."""
+    """The error behind a run that ended badly, and that we did not stop; `words` are restic's last ones."""
+    if exit_code < 0 or exit_code in (CRASHED, INTERRUPTED):
+        return EngineKilled(what, _ending(exit_code))
     if exit_code in _CODES:
         return _CODES[exit_code]()
     message = words.removeprefix("Fatal: ").removeprefix("Fatal: ").strip()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ from aiokafka.errors import CommitFailedError
 from chassis.envelopes import envelope
 from chassis.ids import utc_now
 from chassis.kafka import client_arguments
+from chassis.odd_records import OddBatch, escaped, is_odd, send_odd
 from chassis.publisher import topic_of
 from chassis.settings import CommonSettings
 from chassis.topology import ensure_topics
@@ -57,10 +58,23 @@ class Wire:
             producer = AIOKafkaProducer(**client_arguments(self.settings), compression_type=compression)
             await producer.start()
         try:
-            await producer.send_and_wait(self._full(topic), value, key=key, headers=headers or [])
+            if is_odd(key, value, headers or []):
+                await send_odd(producer, self._full(topic), key=key, value=value, headers=headers or [])
+            else:
+                await producer.send_and_wait(self._full(topic), value, key=key, headers=headers or [])
         finally:
             if compression:
                 await producer.stop()
+
+    async def send_batch(
+        self, topic: str, records: Sequence[tuple[bytes | None, Headers]], *, compression: str | None = None
+    ) -> None:
+        """Send values with their headers in one batch, to the first partition."""
+        codecs = {None: 0, "gzip": 1, "zstd": 4}
+        batch = OddBatch(1 << 24, codecs[compression])
+        for value, headers in records:
+            assert batch.append(timestamp=None, key=None, value=value, headers=escaped(headers))
+        await (await self._producer.send_batch(batch, self._full(topic), partition=0))
 
     async def ensure(self, *topics: str) -> None:
         """Create topics and their dead-letter topics."""

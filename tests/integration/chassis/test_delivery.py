@@ -162,6 +162,8 @@ GOOD = [
 MALFORMED = {
     "no headers": ([], b'{"organization_id": "o", "inventory_id": "i"}', "attributes are missing"),
     "headers not UTF-8": ([*GOOD, ("odd", b"\xff\xfe")], b"{}", "not UTF-8"),
+    "name of a header not UTF-8": ([*GOOD, ("odd \udcff\udcfe", b"\xff"), ("odd", None)], b"{}", "name of a header"),
+    "large headers": ([*GOOD[:3], ("x", b"x" * 400_000), ("y" * 400_000, b"")], b"{}", "attributes are missing: type"),
     "null header": ([("nothing", None)], b"{}", "attributes are missing"),
     "bad JSON": (GOOD, b'{"organization_id": ', "does not fit InventoryRemoved"),
     "wrong data": (GOOD, b'{"organization_id": "o", "inventory_id": {"secret": "canary"}}', "inventory_id"),
@@ -215,6 +217,58 @@ async def test_a_structured_cloud_event_is_accepted(wire: Wire) -> None:
         await wire.send(CATALOG_EVENTS, event, key=b"i", headers=headers)
         await eventually_async(lambda: handled)
     assert (handled[0].id, handled[0].source, handled[0].data) == ("42", "/elsewhere", removed("i", "o"))
+
+
+@pytest.mark.parametrize("codec", [None, "gzip", "zstd"])
+async def test_header_of_any_name_stands_in_nobodys_way(wire: Wire, codec: str | None) -> None:
+    """Names are read one by one where others that are sound lie in the same batch, and whatever the key is."""
+    handled: list[str] = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope.data.inventory_id)
+
+    def body(name: str) -> bytes:
+        return b'{"organization_id": "o", "inventory_id": "%b"}' % name.encode()
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        for _ in range(3):
+            odd = ("\udc80", b"odd")
+            records = [(body("one"), GOOD), (body("bad"), [*GOOD, odd]), (body("two"), [("x", None), *GOOD])]
+            await wire.send_batch(CATALOG_EVENTS, records, compression=codec)
+        await eventually_async(lambda: sorted(handled) == ["one"] * 3 + ["two"] * 3)
+    parked = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert [(r.key, r.value, r.headers[4]) for r in parked] == [(None, body("bad"), odd)] * 3
+
+
+async def test_message_that_unfolds_to_more_than_kafka_takes_is_parked_without_its_content(wire: Wire) -> None:
+    handled: list[str] = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope.data.inventory_id)
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        await wire.send_batch(CATALOG_EVENTS, [(b"x" * 5_000_000, GOOD)], compression="gzip")
+        good = b'{"organization_id": "o", "inventory_id": "next"}'
+        await wire.send_batch(CATALOG_EVENTS, [(good, GOOD)])
+        await eventually_async(lambda: handled == ["next"])
+    (parked,) = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert parked.value is None
+    assert header(parked, "__connect.errors.offset") == "0"
+    assert "too large" in (header(parked, "__connect.errors.left.out") or "")
+
+
+async def test_message_with_neither_key_nor_value_is_parked(wire: Wire) -> None:
+    handled: list[str] = []
+
+    async def handle(envelope: Envelope[InventoryRemoved]) -> None:
+        handled.append(envelope.data.inventory_id)
+
+    async with running_service(wire.settings, {InventoryRemoved: handle}):
+        await wire.send_batch(CATALOG_EVENTS, [(None, GOOD), (None, [])])
+        await wire.send_batch(CATALOG_EVENTS, [(b'{"organization_id": "o", "inventory_id": "next"}', GOOD)])
+        await eventually_async(lambda: handled == ["next"])
+    parked = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert [(r.key, r.value) for r in parked] == [(None, None)] * 2
 
 
 async def test_the_largest_message_that_kafka_takes_can_be_parked(wire: Wire) -> None:

@@ -44,7 +44,13 @@ async def park(wire: Wire, *keys: str) -> None:
     ):
         for key in keys:
             await wire.publish(removed(key))
-        odd: Headers = [("odd", b"\xff"), ("odd", b"twice"), ("empty", b""), ("ce_id", b"1")]
+        odd: Headers = [
+            ("odd\udcff\udc80", b"name"),
+            ("odd", b"\xff"),
+            ("odd", b"twice"),
+            ("empty", b""),
+            ("ce_id", b"1"),
+        ]
         odd += [("__connect.errors.topic", b"of another"), ("__connect.errors.stage", b"elsewhere")]
         await wire.send(CATALOG_EVENTS, b"\x00\xff", key=b"\xfe", headers=odd)
         await ear.count(len(keys) + 1)
@@ -61,7 +67,7 @@ async def test_parked_messages_are_listed_with_their_reasons(wire: Wire) -> None
         ("a", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
         ("b", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
     }
-    assert [m.reason for m in listed if m.stage == "decode"] == ["a header is not UTF-8"]
+    assert [m.reason for m in listed if m.stage == "decode"] == ["the name of a header is not UTF-8"]
     assert {m.group for m in listed} == {wire.settings.on_kafka("cairn.probe")}
     assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=2)) == 2
     assert await list_parked(wire.settings, CATALOG_COMMANDS, limit=2) == []

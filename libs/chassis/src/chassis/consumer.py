@@ -21,13 +21,18 @@ from chassis.errors import CairnError, Invalid, TemporaryError, Unanswered, Unav
 from chassis.ids import utc_now
 from chassis.lanes import Pause, Record
 from chassis.mongo import UNREACHABLE, PyMongoError
-from chassis.publisher import Publisher
+from chassis.publisher import MessageTooLarge, Publisher
 from chassis.telemetry import TraceContext, code_of, event_attributes, mark_failed, span
 
 log = logging.getLogger(__name__)
 ERROR_HEADERS = "__connect.errors."
 """How the headers that a parked message gets begin; Kafka Connect's names, and `consumer.group`: who parked it."""
 FIRST_ERROR_HEADER = f"{ERROR_HEADERS}topic"
+
+
+LONGEST_REASON = 2000
+"""Characters of the reason that a parked message gets; a longer one could make it too large to be parked."""
+_LEFT_OUT = (f"{ERROR_HEADERS}left.out", b"headers and value: too large to be parked, and still where they came from")
 
 
 class RetryPolicy(Value):
@@ -163,16 +168,20 @@ class Consumer:
             "exception.class.name": type(error).__name__,
             "exception.message": reason,
         }
-        headers = [*record.headers, *((f"{ERROR_HEADERS}{k}", v.encode()) for k, v in facts.items())]
-        await self._send_to_dead_letters(record, headers)
+        told = [(f"{ERROR_HEADERS}{k}", v.encode(errors="replace")) for k, v in facts.items()]
+        await self._send_to_dead_letters(record, told)
 
-    async def _send_to_dead_letters(self, record: Record, headers: Headers) -> None:
+    async def _send_to_dead_letters(self, record: Record, told: Headers) -> None:
+        """Send a record with what is told of it; without its content where that unfolded to more than Kafka takes."""
         pause = self._policy.first_pause_seconds
+        value, headers, topic = record.value, [*record.headers, *told], dead_letters(record.topic)
         while True:
             try:
-                topic = dead_letters(record.topic)
-                await self._publisher.send_raw(topic, key=record.key, value=record.value, headers=headers)
+                await self._publisher.send_raw(topic, key=record.key, value=value, headers=headers)
                 return
+            except MessageTooLarge:
+                value, headers = None, [*told, _LEFT_OUT]
+                continue
             except CairnError as error:
                 log.warning("parking is tried again", extra={"topic": record.topic, "reason": error.detail})
             await asyncio.sleep(pause)
@@ -196,5 +205,5 @@ def _classify(error: Exception) -> Exception:
 
 def _reason(error: Exception) -> str:
     if isinstance(error, CairnError | MalformedMessage):
-        return str(error)
+        return str(error)[:LONGEST_REASON]
     return f"unexpected {type(error).__name__}"

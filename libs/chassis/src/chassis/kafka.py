@@ -8,6 +8,7 @@ from faststream.kafka.security import parse_security
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from chassis.errors import Invalid
+from chassis.odd_records import read_any_names
 from chassis.settings import CommonSettings
 
 _MECHANISMS: Final = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
@@ -19,7 +20,11 @@ def client_arguments(settings: CommonSettings) -> dict[str, Any]:
 
 
 def broker_security(settings: CommonSettings) -> BaseSecurity:
-    """The same for a FastStream broker, without the servers. Raises `Invalid` naming the settings at fault."""
+    """The same for a FastStream broker, without the servers. Raises `Invalid` naming the settings at fault.
+
+    Whoever asks for these reads records whatever the names of their headers are.
+    """
+    read_any_names()
     context = _tls(settings.kafka_ca_file) if settings.kafka_security.endswith("SSL") else None
     if not settings.kafka_security.startswith("SASL"):
         return BaseSecurity(ssl_context=context)

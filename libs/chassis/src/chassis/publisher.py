@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from contracts.envelope import Envelope, Headers, to_body, to_headers
 from contracts.messages import Message
 from contracts.scheduler import TaskCancelRequested, TaskRequested
@@ -17,11 +17,16 @@ from opentelemetry.trace import SpanKind
 from chassis import names
 from chassis.errors import Unavailable
 from chassis.kafka import client_arguments
+from chassis.odd_records import is_odd, send_odd
 from chassis.settings import CommonSettings
 from chassis.telemetry import TraceContext, current_trace, event_attributes, span
 
 MAX_PARKED_BYTES = 2_000_000
 PING_SECONDS = 2
+
+
+class MessageTooLarge(Unavailable):
+    """Kafka takes no message of this size, now or later."""
 
 
 class Publisher(Protocol):
@@ -32,7 +37,10 @@ class Publisher(Protocol):
         ...
 
     async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Send bytes as they are, to a topic named with its prefix. Raises `Unavailable`."""
+        """Send bytes as they are, to a topic named with its prefix. Raises `Unavailable`, `MessageTooLarge` among it.
+
+        Bytes of a header's name that are no UTF-8 stand in it as surrogate escapes.
+        """
         ...
 
 
@@ -82,7 +90,12 @@ class KafkaPublisher:
     async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """See `Publisher`."""
         try:
-            await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+            if is_odd(key, value, headers):
+                await send_odd(self._producer, topic, key=key, value=value, headers=headers)
+            else:
+                await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+        except MessageSizeTooLargeError as error:
+            raise MessageTooLarge("message_too_large", "A message is larger than Kafka takes one.") from error
         except KafkaError as error:
             raise Unavailable("kafka_unavailable", f"Kafka did not take a message: {type(error).__name__}") from error
 

@@ -20,6 +20,7 @@ Headers = list[tuple[str, bytes]]
 JSON = "application/json"
 STRUCTURED = "application/cloudevents"
 _DATA = ("data", "data_base64")
+_ESCAPED = re.compile("[\ud800-\udfff]")
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -104,10 +105,13 @@ def _decoded(text: Any) -> bytes:
 def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[str, str], Any]:
     """The CloudEvents attributes of a Kafka message and its data (bytes in binary mode, parsed in structured mode).
 
-    Raises `MalformedMessage` when a required attribute is missing, a header is not UTF-8, or a text holds a NUL, which
+    Raises `MalformedMessage` when a required attribute is missing, a header is not UTF-8 (in a name such bytes
+    are surrogate escapes), or a text holds a NUL, which
     not every database can keep.
     """
     headers = [(name, value) for name, value in headers if value is not None]
+    if any(_ESCAPED.search(name) for name, _ in headers):
+        raise MalformedMessage("the name of a header is not UTF-8")
     if any(b"\x00" in value for _, value in headers):
         raise MalformedMessage("a text holds a NUL character")
     try:

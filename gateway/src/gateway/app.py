@@ -5,10 +5,12 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+from chassis.background import in_background
 from chassis.client import ServiceClient, open_http
 from chassis.errors import TemporaryError
 from chassis.foundation import Foundation, open_foundation
 from chassis.http import Http
+from chassis.ids import utc_now
 from chassis.outbox import Outbox
 from chassis.outcomes import Commands, open_commands
 from chassis.sealing import Sealer
@@ -22,9 +24,11 @@ from fastapi import FastAPI
 from gateway.api import build_api
 from gateway.api.gate import Gate
 from gateway.domain.links import link_key
+from gateway.domain.throttling import place_of
 from gateway.settings import Settings
 from gateway.store.accounts import Accounts, open_accounts
 from gateway.store.audit import AuditLog
+from gateway.store.known_addresses import KnownAddresses
 from gateway.store.requests import Requests
 from gateway.usecases.audit import Audit
 from gateway.usecases.bootstrap import bootstrap
@@ -33,13 +37,14 @@ from gateway.usecases.downloads import Downloads
 from gateway.usecases.history import History
 from gateway.usecases.inventories import Inventories
 from gateway.usecases.links import Links
-from gateway.usecases.logins import Logins
+from gateway.usecases.login_log import LoginLog
+from gateway.usecases.logins import Logins, forget_addresses
 from gateway.usecases.operations import Operations
 from gateway.usecases.owners import Owners
-from gateway.usecases.passwords import LoginBrake
 from gateway.usecases.runs import Runs
 from gateway.usecases.secrets import Vault
 from gateway.usecases.snapshots import Snapshots
+from gateway.usecases.throttle import Throttle
 from gateway.usecases.visitors import Visitors
 
 SERVICE = "gateway"
@@ -66,7 +71,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The gateway, ready to serve: the owner is there and outcomes are listened for."""
     async with AsyncExitStack() as stack:
         foundation = await stack.enter_async_context(open_foundation(settings, SERVICE))
-        accounts, requests, entries = await _open_stores(foundation)
+        accounts, requests, entries, known = await _open_stores(foundation)
         sealer = Sealer(read_key(settings.master_key_file))
         await bootstrap(
             accounts,
@@ -75,10 +80,13 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             url=settings.url_gateway.rstrip("/"),
             email=settings.owner_email,
         )
+        await _know_the_owner(known, settings)
         await ensure_topics(settings, _TOPICS)
         commands = await stack.enter_async_context(open_commands(settings, foundation.publisher, service=SERVICE))
         http = await stack.enter_async_context(open_http())
         audit = await stack.enter_async_context(Audit(entries, kept_days=settings.audit_days).running())
+        logins = await stack.enter_async_context(LoginLog(audit, accounts).running())
+        await stack.enter_async_context(in_background(forget_addresses(known)))
         operations = await stack.enter_async_context(Operations(requests, commands).running())
         gate = _gate(
             settings,
@@ -88,17 +96,26 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             commands=commands,
             operations=operations,
             audit=audit,
+            known=known,
+            login_log=logins,
             owners=_owners(settings, http),
         )
         checks = {**foundation.checks(), **_service_checks(settings, http)}
         yield build_api(gate, checks, max_body_bytes=settings.max_body_bytes)
 
 
-async def _open_stores(foundation: Foundation) -> tuple[Accounts, Requests, AuditLog]:
-    requests, entries = Requests(foundation.database), AuditLog(foundation.database)
-    await requests.setup()
-    await entries.setup()
-    return await open_accounts(foundation), requests, entries
+async def _know_the_owner(known: KnownAddresses, settings: Settings) -> None:
+    """Who is on the machine of the gateway can read the credentials there: as its owner he is known from the start."""
+    for address in ("127.0.0.1", "::1"):
+        await known.remember(settings.owner_email, place_of(address), utc_now())
+
+
+async def _open_stores(foundation: Foundation) -> tuple[Accounts, Requests, AuditLog, KnownAddresses]:
+    database = foundation.database
+    requests, entries, known = Requests(database), AuditLog(database), KnownAddresses(database)
+    for store in (requests, entries, known):
+        await store.setup()
+    return await open_accounts(foundation), requests, entries, known
 
 
 def _gate(
@@ -110,6 +127,8 @@ def _gate(
     commands: Commands,
     operations: Operations,
     audit: Audit,
+    known: KnownAddresses,
+    login_log: LoginLog,
     owners: Owners,
 ) -> Gate:
     badge_key = read_key(settings.badge_key_file)
@@ -119,7 +138,7 @@ def _gate(
     return Gate(
         accounts=accounts,
         badges=badges,
-        logins=Logins(accounts, visitors, badges, LoginBrake(), settings.badge_ttl_seconds),
+        logins=Logins(accounts, visitors, badges, Throttle(), known, login_log, settings.badge_ttl_seconds),
         visitors=visitors,
         owners=owners,
         inventories=Inventories(owners, commands),

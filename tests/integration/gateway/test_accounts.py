@@ -1,17 +1,24 @@
 """Logging in, badges, and what a role may do, over real HTTP."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
+from chassis.ids import new_id
 from chassis.settings import read_key
 from chassis.tokens import Caller, Tokens
+from contracts.connector import EVERYBODY
 from contracts.values import OrganizationId
+from gateway.domain.accounts import ApiKey
+from gateway.store.accounts import membership_id
+from gateway.usecases.logins import digest_of
 
 from tests.integration.gateway.client import Client, a_resource_body
 from tests.integration.gateway.conftest import Platform
 from tests.integration.gateway.members import accounts_of, add_member, add_organization, badge_for
+from tests.support.waiting import eventually_async
 
 
 def credentials(platform: Platform) -> dict[str, str]:
@@ -64,6 +71,80 @@ async def test_wrong_credentials_are_401(api: Client, path: str, body: dict[str,
 )
 async def test_logins_of_another_form_are_400(api: Client, path: str, body: Any) -> None:
     assert (await api.problem("POST", path, json=body))["status"] == 400
+
+
+async def a_key(platform: Platform, org: OrganizationId, *roles: str) -> tuple[str, str]:
+    """An API key of a new account with these roles, and the account's id."""
+    made = f"pcp_ak_{new_id()}"
+    async with accounts_of(platform.corner.settings()) as accounts:
+        account = await add_member(accounts, org, *roles)
+        key = ApiKey(id=digest_of(made), account_id=account, organization_id=org)
+        await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
+    return made, account
+
+
+async def test_badge_falls_within_seconds_with_its_key_and_membership(platform: Platform, api: Client) -> None:
+    org = OrganizationId(api.organization_id)
+    for gone in ("key", "membership"):
+        key, account = await a_key(platform, org, "owner")
+        badge = (await api.post("/auth/login/apikey", {"api_key": key}))["token"]
+        headers = {"authorization": f"Bearer {badge}"}
+        path = "/scheduling/scheduler/run/nothing"
+        assert (await api.problem("GET", path, headers=headers))["code"] == "run_not_found"
+        async with accounts_of(platform.corner.settings()) as accounts:
+            if gone == "key":
+                await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, digest_of(key)), None)
+            else:
+                record = await accounts.memberships.load(org, membership_id(org, account))
+                await accounts.memberships.save(record, None)
+
+        async def refused(path: str = path, headers: dict[str, str] = headers) -> bool:
+            return (await api.call("GET", path, headers=headers)).status_code in (401, 403)
+
+        await eventually_async(refused, 5)
+        assert (await api.problem("POST", "/auth/login/apikey", json={"api_key": key}))["code"] == "login_failed"
+
+
+async def test_wrong_passwords_keep_nobody_out(platform: Platform, api: Client) -> None:
+    kept = credentials(platform)
+    floods = [{"email": kept["email"], "password": "wrong"}] * 20
+    floods += [{"email": f"{n}@example.com", "password": "wrong"} for n in range(20)]
+    stop, seen = asyncio.Event(), list[httpx.Response]()
+
+    async def flood(body: dict[str, str]) -> None:
+        while not stop.is_set():
+            seen.append(await api.call("POST", "/auth/login/password", json=body))
+
+    tasks = [asyncio.create_task(flood(body)) for body in floods]
+    try:
+        await eventually_async(lambda: asyncio.sleep(0, any(a.status_code == 429 for a in seen)), 20)
+        body = {"email": kept["email"], "password": kept["password"]}
+        for _ in range(2):
+            assert (await api.call("POST", "/auth/login/password", json=body)).status_code == 200
+        assert (await api.call("POST", "/auth/login/apikey", json={"api_key": kept["api_key"]})).status_code == 200
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+    [refused] = [a for a in seen if a.status_code == 429][:1]
+    assert refused.json()["code"] == "too_many_attempts"
+    assert int(refused.headers["retry-after"]) >= 1
+    assert {a.status_code for a in seen} == {401, 429}
+
+    async def told() -> bool:
+        entries = (await api.get(api.org("/audit"), action="account.login", limit=1000))["items"]
+        counted = {e["code"]: e["details"] for e in entries if e["outcome"] == "failed" and e["via"] == "password"}
+        return {"login_failed", "too_many_attempts"} <= counted.keys() and all(
+            d["address"] == "127.0.0.1" for d in counted.values()
+        )
+
+    await eventually_async(told, 20)
+
+
+async def test_address_of_a_client_is_not_what_it_says_itself(platform: Platform, api: Client) -> None:
+    headers = {"x-forwarded-for": "203.0.113.77"}
+    await api.call("POST", "/auth/login/apikey", json={"api_key": credentials(platform)["api_key"]}, headers=headers)
+    [latest, *_] = (await api.get(api.org("/audit"), action="account.login", limit=50))["items"]
+    assert (latest["outcome"], latest["via"], latest["details"]) == ("completed", "api-key", {"address": "127.0.0.1"})
 
 
 async def test_expired_foreign_and_forged_badges_are_401(platform: Platform, api: Client) -> None:

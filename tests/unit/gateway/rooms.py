@@ -1,13 +1,24 @@
 """The gateway's own data in memory."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from chassis.mongo import PyMongoError
 from chassis.records import MemoryRecords, Record
+from chassis.tokens import Tokens
 from contracts.connector import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.domain.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
+from gateway.domain.audit import Ending, Entry
 from gateway.store.accounts import Accounts, membership_id
+from gateway.store.audit import AuditLog
+from gateway.store.known_addresses import KnownAddresses
+from gateway.usecases.audit import Audit
+from gateway.usecases.login_log import LoginLog
+from gateway.usecases.logins import Logins
+from gateway.usecases.throttle import Throttle
+from gateway.usecases.visitors import Visitors
 
 ROOT_ORG, CHILD_ORG, FOREIGN_ORG = (
     OrganizationId("org-root"),
@@ -79,3 +90,50 @@ async def add_organizations(accounts: Accounts) -> None:
     ):
         record = await accounts.organizations.load(EVERYBODY, organization.id)
         await accounts.organizations.save(record, organization)
+
+
+async def drop(records: Any, org: OrganizationId, record_id: str) -> None:
+    """Remove a value, as a route will."""
+    await records.save(await records.load(org, record_id), None)
+
+
+class AuditInMemory(AuditLog):
+    """Entries in a list."""
+
+    def __init__(self, written: list[Entry]) -> None:
+        self.written = written
+        self.broken = False
+
+    async def begin(self, entry: Entry) -> None:
+        """See `AuditLog`."""
+        if self.broken:
+            raise PyMongoError("away")
+        self.written.append(entry)
+
+    async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
+        """See `AuditLog`."""
+        [place] = [n for n, e in enumerate(self.written) if (e.id, e.deed.organization_id) == (entry_id, org)]
+        self.written[place] = self.written[place].model_copy(update={"ending": ending, "ended_at": now})
+
+
+class AddressesInMemory(KnownAddresses):
+    """Pairs in a set."""
+
+    def __init__(self) -> None:
+        self.pairs: set[tuple[str, str]] = set()
+
+    async def knows(self, email: str, address: str) -> bool:
+        """See `KnownAddresses`."""
+        return (email, address) in self.pairs
+
+    async def remember(self, email: str, address: str, now: datetime) -> None:
+        """See `KnownAddresses`."""
+        self.pairs.add((email, address))
+
+
+def logins_in_memory(
+    accounts: Accounts, visitors: Visitors, badges: Tokens, written: list[Entry] | None = None
+) -> Logins:
+    """The use case over memory."""
+    audit = Audit(AuditInMemory(written if written is not None else []), kept_days=1)
+    return Logins(accounts, visitors, badges, Throttle(), AddressesInMemory(), LoginLog(audit, accounts), 60)

@@ -1,18 +1,20 @@
 """Logging in, and who may go where."""
 
-import asyncio
 import hashlib
 
 import pytest
-from chassis.errors import Forbidden, NotFound, TemporaryError, Unauthorized
+from chassis.errors import Forbidden, NotFound, Unauthorized
 from chassis.tokens import Caller, Tokens
 from contracts.connector import EVERYBODY
 from contracts.values import OrganizationId
-from gateway.domain.accounts import ApiKey
+from gateway.domain.accounts import ApiKey, Grant
+from gateway.domain.audit import Entry
+from gateway.domain.links import Link, sign
 from gateway.domain.rights import Right
-from gateway.store.accounts import Accounts
+from gateway.store.accounts import Accounts, membership_id
+from gateway.usecases.links import Links
 from gateway.usecases.logins import Logins, digest_of
-from gateway.usecases.passwords import LoginBrake, hash_password, verify_password
+from gateway.usecases.passwords import hash_password, verify_password
 from gateway.usecases.visitors import Visitor, Visitors
 
 from tests.unit.gateway.rooms import (
@@ -23,9 +25,12 @@ from tests.unit.gateway.rooms import (
     add,
     add_organizations,
     an_account,
+    drop,
+    logins_in_memory,
 )
 
 BADGES = Tokens(bytes(32), audience="cairn-badge")
+HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 PASSWORD = hash_password("right", salt=bytes(16))
 
 
@@ -33,8 +38,8 @@ def visitors(accounts: Accounts) -> Visitors:
     return Visitors(accounts, remembered_seconds=0)
 
 
-def logins(accounts: Accounts) -> Logins:
-    return Logins(accounts, visitors(accounts), BADGES, LoginBrake(), 60)
+def logins(accounts: Accounts, written: list[Entry] | None = None) -> Logins:
+    return logins_in_memory(accounts, visitors(accounts), BADGES, written)
 
 
 async def accounts_of(role: str | None = "owner", org: OrganizationId = ROOT_ORG) -> Accounts:
@@ -52,21 +57,21 @@ def test_password_matches_its_hash_only() -> None:
 
 
 async def test_login_by_password_ignores_the_case_of_the_address() -> None:
-    badge = await logins(await accounts_of()).by_password(" SomeOne@Example.com ", "right")
+    badge = await logins(await accounts_of()).by_password(" SomeOne@Example.com ", "right", address=HOME)
     assert BADGES.read(badge) == Caller(organization_id=ROOT_ORG, account_id="someone")
 
 
 @pytest.mark.parametrize(("email", "password"), [("someone@example.com", "wrong"), ("nobody@example.com", "right")])
 async def test_wrong_password_and_unknown_address_look_the_same(email: str, password: str) -> None:
     with pytest.raises(Unauthorized, match=r"Email or password are wrong\."):
-        await logins(await accounts_of()).by_password(email, password)
+        await logins(await accounts_of()).by_password(email, password, address=HOME)
 
 
 async def test_account_without_password_has_no_interactive_login() -> None:
     accounts = await accounts_of()
     await add(accounts, an_account("robot", is_service=True))
     with pytest.raises(Unauthorized):
-        await logins(accounts).by_password("robot@example.com", "")
+        await logins(accounts).by_password("robot@example.com", "", address=HOME)
 
 
 async def test_login_by_api_key_needs_the_exact_key() -> None:
@@ -74,61 +79,27 @@ async def test_login_by_api_key_needs_the_exact_key() -> None:
     key = ApiKey(id=digest_of(api_key), account_id="someone", organization_id=CHILD_ORG)
     await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
     assert key.id == hashlib.sha256(api_key.encode()).hexdigest()
-    assert BADGES.read(await logins(accounts).by_api_key(api_key)).organization_id == CHILD_ORG
+    assert BADGES.read(await logins(accounts).by_api_key(api_key, address=HOME)).organization_id == CHILD_ORG
     for wrong in ("", "pcp_ak_tes", "pcp_ak_test ", key.id):
         with pytest.raises(Unauthorized):
-            await logins(accounts).by_api_key(wrong)
-
-
-async def test_repeated_failures_wait_longer_and_a_success_ends_that() -> None:
-    slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    brake = LoginBrake(sleep)
-    for _ in range(9):
-        async with brake.attempt("a") as attempts:
-            attempts.failures += 1
-    assert slept == [0, 0, 0, 0.1, 0.2, 0.4, 0.8, 1.6, 2.0]
-    async with brake.attempt("b"):
-        assert slept[9:] == [0]
-    async with brake.attempt("a") as attempts:
-        attempts.failures = 0
-    async with brake.attempt("a"):
-        assert slept[10:] == [2.0, 0]
-
-
-async def test_only_a_few_attempts_for_one_account_wait_at_once() -> None:
-    brake, release = LoginBrake(), asyncio.Event()
-
-    async def attempt() -> None:
-        async with brake.attempt("a"):
-            await release.wait()
-
-    waiting = [asyncio.create_task(attempt()) for _ in range(8)]
-    await asyncio.sleep(0)
-    with pytest.raises(TemporaryError, match="too_many_attempts"):
-        await attempt()
-    release.set()
-    await asyncio.gather(*waiting)
+            await logins(accounts).by_api_key(wrong, address=HOME)
 
 
 async def test_badge_is_exchanged_where_the_account_is_a_member_or_below() -> None:
     accounts = await accounts_of()
     visitor = Visitor(account_id="someone", organization_id=ROOT_ORG)
     for org in (ROOT_ORG, CHILD_ORG):
-        assert BADGES.read(await logins(accounts).exchange(visitor, org)).organization_id == org
+        assert BADGES.read(await logins(accounts).exchange(visitor, org, address=HOME)).organization_id == org
     for org in (FOREIGN_ORG, "no-such-organization", ""):
         with pytest.raises(NotFound):
-            await logins(accounts).exchange(visitor, org)
+            await logins(accounts).exchange(visitor, org, address=HOME)
 
 
 async def test_member_of_a_child_does_not_reach_its_parent() -> None:
     accounts = await accounts_of(org=CHILD_ORG)
     visitor = Visitor(account_id="someone", organization_id=CHILD_ORG)
     with pytest.raises(NotFound):
-        await logins(accounts).exchange(visitor, ROOT_ORG)
+        await logins(accounts).exchange(visitor, ROOT_ORG, address=HOME)
     with pytest.raises(NotFound):
         await visitors(accounts).enter(visitor, ROOT_ORG)
 
@@ -141,7 +112,7 @@ async def test_grants_above_count_below_and_not_the_other_way() -> None:
     below = await visitors(await accounts_of("operator", CHILD_ORG)).recognize(
         Caller(organization_id=ROOT_ORG, account_id="someone")
     )
-    assert below.roles == ()
+    assert (below.roles, below.is_member) == ((), False)
     with pytest.raises(Forbidden):
         below.require(Right.READ)
 
@@ -164,3 +135,104 @@ async def test_entering_a_child_takes_its_organization_on() -> None:
 async def test_badge_of_somebody_or_something_gone_is_unknown(badge: Caller) -> None:
     with pytest.raises(Unauthorized, match="token_invalid"):
         await visitors(await accounts_of()).recognize(badge)
+
+
+async def test_api_key_badge_falls_with_its_key() -> None:
+    accounts, api_key = await accounts_of(), "pcp_ak_test"
+    key = ApiKey(id=digest_of(api_key), account_id="someone", organization_id=ROOT_ORG)
+    await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
+    badge = BADGES.read(await logins(accounts).by_api_key(api_key, address=HOME))
+    visitor = await visitors(accounts).recognize(badge)
+    below = BADGES.read(await logins(accounts).exchange(visitor, CHILD_ORG, address=HOME))
+    inside = await visitors(accounts).enter(visitor, CHILD_ORG)
+    assert (visitor.roles, inside.key_id) == (("owner",), key.id)
+
+    await drop(accounts.api_keys, EVERYBODY, key.id)
+
+    for gone in (badge, below):
+        with pytest.raises(Unauthorized, match="token_invalid"):
+            await visitors(accounts).recognize(gone)
+    with pytest.raises(Unauthorized, match="token_invalid"):
+        await visitors(accounts).enter(visitor, CHILD_ORG)
+    by_password = BADGES.read(await logins(accounts).by_password("someone@example.com", "right", address=HOME))
+    assert (await visitors(accounts).recognize(by_password)).roles == ("owner",)
+
+
+@pytest.mark.parametrize("here", [ROOT_ORG, CHILD_ORG])
+async def test_a_grant_without_its_membership_permits_nothing(here: OrganizationId) -> None:
+    accounts, api_key = await accounts_of("owner", here), "pcp_ak_test"
+    key = ApiKey(id=digest_of(api_key), account_id="someone", organization_id=here)
+    await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
+    badge = BADGES.read(await logins(accounts).by_api_key(api_key, address=HOME))
+    assert (await visitors(accounts).recognize(badge)).roles == ("owner",)
+
+    await drop(accounts.memberships, here, membership_id(here, "someone"))
+
+    if here == ROOT_ORG:
+        at_home = await visitors(accounts).recognize(badge)
+        assert at_home.roles == ()
+        with pytest.raises(NotFound):
+            await visitors(accounts).enter(at_home, ROOT_ORG)
+    else:
+        with pytest.raises(Unauthorized, match="token_invalid"):
+            await visitors(accounts).recognize(badge)
+    with pytest.raises(Unauthorized, match="login_failed"):
+        await logins(accounts).by_api_key(api_key, address=HOME)
+
+
+async def test_membership_above_keeps_grants_below() -> None:
+    accounts = await accounts_of("auditor")
+    grant = Grant(id="g", organization_id=CHILD_ORG, account_id="someone", role="operator")
+    await accounts.grants.save(await accounts.grants.load(CHILD_ORG, "g"), grant)
+    found = await visitors(accounts).recognize(Caller(organization_id=CHILD_ORG, account_id="someone"))
+    assert found.roles == ("operator", "auditor")
+
+
+async def test_logins_stand_in_the_audit_log_with_their_address() -> None:
+    accounts, written = await accounts_of(), list[Entry]()
+    entering = logins(accounts, written)
+    await entering.by_password("someone@example.com", "right", address=HOME)
+    for _ in range(3):
+        with pytest.raises(Unauthorized):
+            await entering.by_password("someone@example.com", "wrong", address=ELSEWHERE)
+    with pytest.raises(Unauthorized):
+        await entering.by_password("typed-a-password-here", "", address=ELSEWHERE)
+    with pytest.raises(Unauthorized):
+        await entering.by_api_key("pcp_ak_wrong", address=ELSEWHERE)
+    await entering.log.flush()
+
+    told = [
+        (
+            e.deed.actor.account_id,
+            e.deed.actor.via,
+            e.ending.code,
+            e.deed.details["address"],
+            e.deed.details.get("count"),
+        )
+        for e in written
+    ]
+    assert told == [
+        ("someone", "password", None, HOME, None),
+        ("someone", "password", "login_failed", ELSEWHERE, 3),
+        ("", "password", "login_failed", ELSEWHERE, 1),
+        ("", "api-key", "login_failed", ELSEWHERE, 1),
+    ]
+    assert {e.deed.organization_id for e in written[:2]} == {ROOT_ORG}
+    assert {e.ending.outcome for e in written[1:]} == {"failed"}
+    assert "typed" not in str(written)
+
+
+async def test_a_link_falls_with_the_key_it_was_made_with() -> None:
+    accounts = await accounts_of()
+    key = ApiKey(id="digest", account_id="someone", organization_id=ROOT_ORG)
+    await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
+    facts = {"organization_id": ROOT_ORG, "account_id": "someone", "snapshot_id": "5f", "paths": ("/a",)}
+    link = Link(**facts, key_id=key.id, format=None, expires_at=2**40)
+    links = Links(None, visitors(accounts), None, bytes(32), "")  # type: ignore[arg-type]
+    who, followed = await links.follow(sign(link, bytes(32)), "5f")
+    assert (who.roles, followed) == (("owner",), link)
+
+    await drop(accounts.api_keys, EVERYBODY, key.id)
+
+    with pytest.raises(Unauthorized, match="link_invalid"):
+        await links.follow(sign(link, bytes(32)), "5f")

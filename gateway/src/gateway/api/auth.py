@@ -4,7 +4,7 @@ from fastapi import APIRouter, Depends
 
 from gateway.api.bodies.accounts import ApiKeyLogin, BadgeExchange, PasswordLogin
 from gateway.api.documents import PUBLIC, problems
-from gateway.api.gate import Opened, Who
+from gateway.api.gate import Address, Opened, Who
 from gateway.api.layers import check_body
 from gateway.api.views.accounts import BadgeView, MeView, me_view
 
@@ -19,9 +19,10 @@ router = APIRouter(prefix="/api/v1")
     dependencies=[Depends(check_body)],
     responses=problems(401, 413),
 )
-async def log_in_by_api_key(body: ApiKeyLogin, gate: Opened) -> BadgeView:
-    """A badge for the organization in which the key was made."""
-    return BadgeView(token=await gate.logins.by_api_key(body.api_key), expires_in_seconds=gate.logins.badge_ttl_seconds)
+async def log_in_by_api_key(body: ApiKeyLogin, gate: Opened, address: Address) -> BadgeView:
+    """A badge for the organization in which the key was made. It stands as long as the key and the membership do."""
+    token = await gate.logins.by_api_key(body.api_key, address=address)
+    return BadgeView(token=token, expires_in_seconds=gate.logins.badge_ttl_seconds)
 
 
 @router.post(
@@ -30,18 +31,22 @@ async def log_in_by_api_key(body: ApiKeyLogin, gate: Opened) -> BadgeView:
     summary="Log in with email and password",
     openapi_extra=PUBLIC,
     dependencies=[Depends(check_body)],
-    responses=problems(401, 413),
+    responses=problems(401, 413, 429),
 )
-async def log_in_by_password(body: PasswordLogin, gate: Opened) -> BadgeView:
-    """A badge for the home organization of the account. Repeated failures make the next attempt slower."""
-    token = await gate.logins.by_password(body.email, body.password)
+async def log_in_by_password(body: PasswordLogin, gate: Opened, address: Address) -> BadgeView:
+    """A badge for the home organization of the account.
+
+    Tries from one address go one after the other, and failures make the next one wait. Who logged in from there before
+    does not wait for others. Where too many wait already, the answer is 429 with `Retry-After`.
+    """
+    token = await gate.logins.by_password(body.email, body.password, address=address)
     return BadgeView(token=token, expires_in_seconds=gate.logins.badge_ttl_seconds)
 
 
 @router.post("/auth/badge", tags=["auth"], summary="Go to another organization", responses=problems(404, 413))
-async def exchange_badge(body: BadgeExchange, gate: Opened, who: Who) -> BadgeView:
+async def exchange_badge(body: BadgeExchange, gate: Opened, who: Who, address: Address) -> BadgeView:
     """A badge of the same account for an organization in which it is a member, there or above."""
-    token = await gate.logins.exchange(who, body.organization_id)
+    token = await gate.logins.exchange(who, body.organization_id, address=address)
     return BadgeView(token=token, expires_in_seconds=gate.logins.badge_ttl_seconds)
 
 

@@ -48,6 +48,7 @@ _WORDS = {
     413: ("The request body is too large.", "body_too_large"),
     416: ("The range lies outside the file; `Content-Range` tells its size.", "range_not_satisfiable"),
     422: ("The request was understood and could not be carried out.", "idempotency_key_reused"),
+    429: ("Too much was tried at once; try again after `Retry-After`.", "too_many_attempts"),
     500: ("Something nobody foresaw went wrong; the log of the process that failed has more.", "internal_error"),
     503: ("A part of Cairn does not answer; try again.", "service_unavailable"),
 }
@@ -55,6 +56,7 @@ _HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     412: ("ETag", "Accept-Ranges"),
     416: ("Content-Range", "ETag", "Accept-Ranges"),
+    429: ("Retry-After",),
     503: ("Retry-After",),
 }
 _HEADER_WORDS = {

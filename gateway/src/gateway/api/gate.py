@@ -61,6 +61,14 @@ async def gate_of(request: Request) -> Gate:
 Opened = Annotated[Gate, Depends(gate_of)]
 
 
+async def address_of(request: Request) -> str:
+    """The address of the client: that of a trusted proxy's client, when it came through one."""
+    return request.client.host if request.client else ""
+
+
+Address = Annotated[str, Depends(address_of)]
+
+
 async def visitor_of(request: Request, gate: Opened) -> Visitor:
     """Who is asking. Raises `Unauthorized` without a valid badge, then what is wrong with the body."""
     token = bearer(request)
@@ -121,6 +129,7 @@ Search = Annotated[str, Query(max_length=1000, description="A part of the URN or
 __all__ = [
     "LARGEST_OFFSET",
     "PAGE_ROWS",
+    "Address",
     "Gate",
     "Opened",
     "Paged",

@@ -8,8 +8,11 @@ from contracts.values import Moment, OrganizationId, Value, to_milliseconds
 from pydantic import Field, JsonValue
 
 Outcome = Literal["started", "completed", "cancelled", "failed"]
-Via = Literal["badge", "link"]
+Via = Literal["badge", "link", "password", "api-key"]
 DOWNLOAD_FILE, DOWNLOAD_ARCHIVE, CREATE_LINK = "file.download", "archive.download", "link.create"
+LOG_IN, CHANGE_ORGANIZATION = "account.login", "account.exchange-badge"
+NOBODY = ""
+"""`account_id` of whoever tried to log in as nobody who is known."""
 
 _PATHS_TOLD = 20
 _PATH_CHARACTERS = 1000
@@ -17,7 +20,7 @@ _RANGE_CHARACTERS = 100
 
 
 class Actor(Value):
-    """Who did something: an account, itself or through a link that it signed."""
+    """Who did something: an account, itself or through a link that it signed; `NOBODY` for a login as nobody known."""
 
     account_id: str
     via: Via

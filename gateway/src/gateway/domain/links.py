@@ -27,6 +27,8 @@ class Link(Value):
 
     organization_id: OrganizationId
     account_id: str
+    key_id: str | None = None
+    """The API key whose badge made it, if one did; without that it permits nothing."""
     snapshot_id: str
     paths: tuple[str, ...]
     """Percent-encoded bytes."""
@@ -43,7 +45,7 @@ def link_key(badge_key: bytes) -> bytes:
 
 def sign(link: Link, key: bytes) -> str:
     """The link as text for a URL."""
-    payload = zlib.compress(link.model_dump_json().encode(), 9)
+    payload = zlib.compress(link.model_dump_json(exclude_defaults=True).encode(), 9)
     return base64.urlsafe_b64encode(_mac(key, payload) + payload).rstrip(b"=").decode()
 
 

@@ -31,11 +31,14 @@ class Audit:
         """Begin to write down that something begins. It must be `written` before anything is seen of it."""
         return Recording(self._entries, Entry(id=new_id(), deed=deed))
 
-    async def record(self, deed: Deed) -> None:
-        """Write down something that is done at once. Raises `Unavailable` (`audit_unavailable`)."""
-        recording = self.begin(deed)
-        await recording.written()
-        await recording.end("completed")
+    async def record(self, deed: Deed, *, code: str | None = None) -> None:
+        """Write down something that is done at once, or that failed with a code.
+
+        Raises `Unavailable` (`audit_unavailable`).
+        """
+        ending = Ending(outcome="failed" if code else "completed", code=code)
+        entry = Entry(id=new_id(), deed=deed, ended_at=utc_now(), ending=ending)
+        await Recording(self._entries, entry).written()
 
     async def page(
         self, org: OrganizationId, *, action: str | None, cursor: str | None, limit: int

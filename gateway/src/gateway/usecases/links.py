@@ -52,6 +52,7 @@ class Links:
             link = Link(
                 organization_id=who.organization_id,
                 account_id=who.account_id,
+                key_id=who.key_id,
                 snapshot_id=snapshot_id,
                 paths=tuple(quoted(paths)),
                 format=kept,
@@ -75,7 +76,9 @@ class Links:
             raise invalid()
         try:
             org = await self.visitors.admit(link.account_id, link.organization_id)
-            who = await self.visitors.recognize(Caller(organization_id=org, account_id=link.account_id))
+            who = await self.visitors.recognize(
+                Caller(organization_id=org, account_id=link.account_id, key_id=link.key_id)
+            )
         except (NotFound, Unauthorized):
             raise invalid() from None
         who.require(Right.READ)

@@ -22,6 +22,10 @@ class Visitor(Value):
     account_id: str
     organization_id: OrganizationId
     roles: tuple[str, ...] = ()
+    is_member: bool = True
+    """False: may do no more than go to an organization where it is one."""
+    key_id: str | None = None
+    """The API key its badge came from."""
 
     def caller(self) -> Caller:
         """The caller as other services are told."""
@@ -42,15 +46,17 @@ class Visitors:
     def __init__(self, accounts: Accounts, *, remembered_seconds: float) -> None:
         self._accounts = accounts
         self._remembered_seconds = remembered_seconds
-        self._known: OrderedDict[tuple[str, str], tuple[float, Visitor]] = OrderedDict()
+        self._known: OrderedDict[Caller, tuple[float, Visitor]] = OrderedDict()
 
     async def recognize(self, badge: Caller) -> Visitor:
-        """The visitor a badge speaks for. Raises `Unauthorized` when account or organization are gone."""
-        key = (badge.account_id, badge.organization_id)
-        until, visitor = self._known.get(key, (0.0, None))
+        """The visitor a badge speaks for.
+
+        Raises `Unauthorized` when account, organization, API key or membership that it came from are gone.
+        """
+        until, visitor = self._known.get(badge, (0.0, None))
         if visitor is None or until < time.monotonic():
             visitor = await self._look_up(badge)
-            self._known[key] = (time.monotonic() + self._remembered_seconds, visitor)
+            self._known[badge] = (time.monotonic() + self._remembered_seconds, visitor)
             while len(self._known) > _REMEMBERED:
                 self._known.popitem(last=False)
         return visitor
@@ -58,22 +64,49 @@ class Visitors:
     async def _look_up(self, badge: Caller) -> Visitor:
         account = await self._accounts.account(badge.account_id)
         chain = await self._upwards(badge.organization_id)
-        if account is None or not chain:
+        if account is None or not chain or not await self._key_stands(badge):
             raise _gone()
-        roles = [r for o in chain for r in await self._accounts.roles(o.id, badge.account_id)]
-        return Visitor(account_id=account.id, organization_id=chain[0].id, roles=tuple(dict.fromkeys(roles)))
+        standing = await self._standing(chain, account.id)
+        if not standing and chain[0].id != account.home_id:
+            raise _gone()
+        roles = [r for o in standing for r in await self._accounts.roles(o.id, account.id)]
+        return Visitor(
+            account_id=account.id,
+            organization_id=chain[0].id,
+            roles=tuple(dict.fromkeys(roles)),
+            is_member=bool(standing),
+            key_id=badge.key_id,
+        )
+
+    async def _key_stands(self, badge: Caller) -> bool:
+        if badge.key_id is None:
+            return True
+        key = await self._accounts.api_key(badge.key_id)
+        return key is not None and key.account_id == badge.account_id
+
+    async def _standing(self, chain: list[Organization], account_id: str) -> list[Organization]:
+        """Those of an organization and the ones above it whose grants count: where the account is a member, or below.
+
+        A grant that outlived the membership it was made for permits nothing.
+        """
+        member = [await self._accounts.is_member(o.id, account_id) for o in chain]
+        return chain[: max((n + 1 for n, is_member in enumerate(member) if is_member), default=0)]
 
     async def enter(self, visitor: Visitor, organization_id: str) -> Visitor:
         """The same visitor in the organization of the badge or one below it.
 
         Raises `NotFound` for any other, so that nobody learns which organizations there are.
         """
+        if not visitor.is_member:
+            raise _unknown()
         if organization_id == visitor.organization_id:
             return visitor
         chain = await self._upwards(organization_id)
         if visitor.organization_id not in [o.id for o in chain]:
             raise _unknown()
-        return await self.recognize(Caller(organization_id=chain[0].id, account_id=visitor.account_id))
+        return await self.recognize(
+            Caller(organization_id=chain[0].id, account_id=visitor.account_id, key_id=visitor.key_id)
+        )
 
     async def admit(self, account_id: str, organization_id: str) -> OrganizationId:
         """The organization, when the account is a member there or above. Raises `NotFound` when it may not enter."""
@@ -134,7 +167,7 @@ class Visitors:
 
 
 def _gone() -> Unauthorized:
-    return Unauthorized("token_invalid", "The account or the organization of this badge is gone.")
+    return Unauthorized("token_invalid", "The account, API key or membership of this badge is gone.")
 
 
 def _unknown() -> NotFound:

@@ -65,6 +65,12 @@ class TemporaryError(CairnError):
         self.retry_after_seconds = retry_after_seconds
 
 
+class Throttled(TemporaryError):
+    """Too much was asked at once; after `retry_after_seconds` there should be room."""
+
+    kind = "throttled"
+
+
 class Unavailable(TemporaryError):
     """A server that Cairn stands on does not answer; worth waiting for much longer than other temporary errors."""
 

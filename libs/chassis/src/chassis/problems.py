@@ -21,6 +21,7 @@ STATUS = {
     "not_found": 404,
     "conflict": 409,
     "failed": 422,
+    "throttled": 429,
     "internal": 500,
     "unavailable": 503,
 }

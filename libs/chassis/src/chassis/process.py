@@ -64,7 +64,7 @@ class Stop:
             self._opening.cancel()
 
 
-def build_server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
+def build_server(app: FastAPI, *, host: str, port: int, trusted_proxies: str = "") -> uvicorn.Server:
     """The HTTP server of a process, which leaves signals alone; what clients may do to it is bounded."""
     Connection.most = most_connections()
     config = uvicorn.Config(
@@ -76,6 +76,8 @@ def build_server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=bool(trusted_proxies),
+        forwarded_allow_ips=trusted_proxies,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,
     )
@@ -84,7 +86,9 @@ def build_server(app: FastAPI, *, host: str, port: int) -> uvicorn.Server:
 
 async def serve(settings: CommonSettings, app: FastAPI, stop: Stop) -> None:
     """Answer HTTP until the process is told to stop; requests under way are finished first, within 5 s."""
-    server = build_server(app, host=settings.http_host, port=settings.http_port)
+    server = build_server(
+        app, host=settings.http_host, port=settings.http_port, trusted_proxies=settings.trusted_proxies
+    )
     stop.ends(server)
     # What is there by now stays: without looking through it each time, the garbage collector stops the process for
     # some milliseconds now and then, not for a tenth of a second.

@@ -44,6 +44,9 @@ class CommonSettings(BaseSettings):
     topic_partitions: int = Field(default=8, ge=1, description="Partitions of the topics this process creates")
     topic_replicas: int = Field(default=1, ge=1, description="Replicas of the topics this process creates")
     lanes: int = Field(default=8, ge=1, description="Messages handled at once; those with equal keys always in order")
+    trusted_proxies: str = Field(
+        default="", description="Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated"
+    )
     session_timeout_seconds: float = Field(default=10, gt=0, description="Silence after which Kafka drops a consumer")
     outcome_timeout_seconds: float = Field(default=10, gt=0, description="How long a command's outcome is waited for")
     service_key_file: Path = Field(description="File with the key that signs internal calls: 32 bytes, base64")

@@ -18,6 +18,8 @@ class Caller(Value):
     organization_id: OrganizationId
     account_id: str
     roles: tuple[str, ...] = ()
+    key_id: str | None = None
+    """Of a badge that an API key was exchanged for: that key, without which the badge does not stand."""
 
 
 class Tokens:
@@ -36,7 +38,7 @@ class Tokens:
             "sub": caller.account_id,
             "roles": list(caller.roles),
             "exp": int(time.time()) + ttl_seconds,
-        }
+        } | ({"key": caller.key_id} if caller.key_id else {})
         return jwt.encode(claims, self._key, _ALGORITHM)
 
     def read(self, token: str) -> Caller:
@@ -57,7 +59,12 @@ class Tokens:
             claims = jwt.decode(
                 token, self._key, [_ALGORITHM], audience=self._audience, options={"require": ["exp", "org", "sub"]}
             )
-            caller = Caller(organization_id=claims["org"], account_id=claims["sub"], roles=claims.get("roles", ()))
+            caller = Caller(
+                organization_id=claims["org"],
+                account_id=claims["sub"],
+                roles=claims.get("roles", ()),
+                key_id=claims.get("key"),
+            )
             return float(claims["exp"]), caller
         except (jwt.InvalidTokenError, ValueError) as error:
             raise Unauthorized("token_invalid", "The token is expired or unknown.") from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -19,7 +20,7 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import names
-from chassis.errors import CairnError, Invalid, Unauthorized
+from chassis.errors import CairnError, Invalid, Throttled, Unauthorized
 from chassis.mongo import PyMongoError, Unavailable
 from chassis.problems import STATUS, to_problem, unexpected
 from chassis.telemetry import TraceContext, span
@@ -117,6 +118,8 @@ def install_problems(app: FastAPI) -> None:
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
         response = problem_response(problem, instance=request.url.path)
         response.headers.update(HINTS.get(response.status_code, {}))
+        if isinstance(error, Throttled):
+            response.headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
         return response
 
     for kind in (CairnError, RequestValidationError, HTTPException, PyMongoError, Exception):

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from connector.app import open_app
+from connector.repository import LocalFiles, Repository
 from connector.usecases import watching
 from contracts.assignment import App
 from contracts.connector import RefreshStore, RestorePointCreated, StoreRefreshed, TaskSucceeded
@@ -74,6 +75,52 @@ async def files(ground: Ground, snapshot_id: str, path: str = "/") -> list[str]:
     return [item["name"] for item in answer.json()["items"]]
 
 
+async def refusal(ground: Ground, snapshot_id: str) -> tuple[str, str]:
+    async with ground.index as index:
+        answer = await index.get(f"/internal/restore-points/{snapshot_id}/files")
+    assert answer.status_code == 409
+    return answer.json()["code"], answer.json()["detail"]
+
+
+def tree_pack(ground: Ground, store: App, snapshot_id: str) -> Path:
+    """The file of the pack with the root of a snapshot."""
+    root = json.loads(restic(ground, store, "cat", "snapshot", snapshot_id))["tree"]
+    with Repository.open(LocalFiles(Path(store.fields["root"].value or "")), PASSPHRASE) as repository:
+        name = repository._blobs.locate(root).pack
+    return Path(store.fields["root"].value or "") / "data" / name[:2] / name
+
+
+async def test_a_restore_point_whose_tree_is_lost_is_damaged_until_it_comes_back(ground: Ground, store: App) -> None:
+    root = ground.files("tree lost", store.name)
+    for number in range(2):
+        write_tree(root, {"f": b"%d" % number})
+        restic(ground, store, "backup", ".", cwd=root)
+    whole, hurt = snapshot_ids(ground, store)
+    pack = tree_pack(ground, store, hurt)
+    pack.rename(pack.with_suffix(".lost"))
+
+    _, told = await refresh(ground, store)
+
+    assert (told.added, told.listed, told.unlisted, told.damaged) == (2, 1, 1, 1)
+    await eventually_async(lambda: _is(indexed(ground, store), {whole: True, hurt: False}))
+    reason = f"This restore point is damaged. The pack {pack.stem} is damaged: the file is missing."
+    assert await refusal(ground, hurt) == ("restore_point_damaged", reason)
+    outcome, told = await refresh(ground, store)
+    assert (outcome.result or {})["damaged"] == told.damaged == 1
+
+    pack.with_suffix(".lost").rename(pack)
+    _, told = await refresh(ground, store)
+
+    assert (told.unlisted, told.damaged) == (0, 0)
+    assert await files(ground, hurt) == ["f"]
+    pack.rename(pack.with_suffix(".lost"))
+    _, told = await refresh(ground, store, rebuild=True)
+    assert (told.listed, told.damaged) == (1, 1)
+    await eventually_async(lambda: _is(indexed(ground, store), {whole: True, hurt: False}))
+    _, told = await refresh(ground, store)  # which the index need not read, as it knows all of it
+    assert told.damaged == 1
+
+
 async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Ground, store: App) -> None:
     root = ground.files("made elsewhere", store.name)
     for number in range(4):
@@ -90,9 +137,14 @@ async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Grou
 
     outcome, told = await refresh(ground, store)
 
-    assert outcome.result == {"added": 4, "removed": 0, "listed": 4}
-    assert (told.added, told.listed, told.unlisted) == (2, 2, 2)
-    assert await indexed(ground, store) == {each: True for each in ids if each not in (damaged, unreadable)}
+    assert outcome.result == {"added": 4, "removed": 0, "listed": 4, "damaged": 0}
+    assert (told.added, told.listed, told.unlisted, told.damaged) == (2, 2, 2, 2)
+    hurt = {damaged, "0" * 64}
+    assert await indexed(ground, store) == {each: each not in hurt for each in {*ids, *hurt} - {unreadable}}
+    for snapshot_id in hurt:
+        code, detail = await refusal(ground, snapshot_id)
+        assert code == "restore_point_damaged"
+        assert f"The snapshot {snapshot_id} is damaged: its content does not match its name." in detail
     assert await files(ground, ids[-1]) == sorted([*(f"d{number}" for number in range(4)), "same"])
     points = [e.data.restore_point for e in ground.asker.heard(RestorePointCreated) if e.data.store_id == store.id]
     assert {(p.hostname, p.tags) for p in points} >= {("host0", ()), ("host3", ("t0", "all"))}
@@ -101,12 +153,12 @@ async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Grou
     (snapshots / ("0" * 64)).unlink()
     _, told = await refresh(ground, store)
 
-    assert (told.added, told.removed, told.unlisted) == (1, 0, 0)
+    assert (told.added, told.removed, told.unlisted, told.damaged) == (0, 1, 0, 0)
     assert (await indexed(ground, store))[damaged]
 
     outcome, told = await refresh(ground, store, rebuild=True)
 
-    assert outcome.result == {"added": 0, "removed": 0, "listed": 3}
+    assert outcome.result == {"added": 0, "removed": 0, "listed": 3, "damaged": 0}
     assert (told.rebuild, told.added, told.listed, told.unlisted) == (True, 0, 3, 0)
 
 
@@ -152,7 +204,12 @@ async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(g
     assert await indexed(ground, store) == known
     shutil.rmtree(place)
     place.with_suffix(".away").rename(place)
-    assert (await refresh(ground, store))[0].result == {"added": 0, "removed": 0, "listed": 0}
+    assert (await refresh(ground, store))[0].result == {
+        "added": 0,
+        "removed": 0,
+        "listed": 0,
+        "damaged": 0,
+    }
 
 
 async def test_a_removal_is_noticed_after_a_backup_and_when_a_file_is_wanted(

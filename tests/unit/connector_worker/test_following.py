@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from chassis.errors import Conflict, TemporaryError
 from chassis.records import Record
-from connector.domain import TRIES_MAX, Kind, Lane, difference
+from connector.domain import TRIES_MAX, Kind, Lane, PointState, difference
 from connector.engine.errors import StoreNotInitialized, StoreUnreachable
-from connector.repository.errors import BlobMissing, Damaged, SnapshotNotFound, StoreUnavailable
+from connector.repository.errors import BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
 from connector.store import KnownApp
 from connector.usecases.commands import initialize_store
 from connector.usecases.following import follow_store
@@ -15,6 +15,7 @@ from connector.usecases.refreshing import refresh_store
 from connector.worker.runner import Runner
 from contracts.connector import RestorePointCreated, RestorePointRemoved, StoreRefreshed
 from contracts.outcomes import CommandOutcome
+from contracts.restore_index import Damage, RestorePointDamaged
 
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import Workshop
@@ -43,11 +44,14 @@ def gone(workshop: Workshop) -> list[str]:
 
 
 def test_a_store_is_compared_by_what_is_in_it() -> None:
-    found = difference({"open": True, "closed": False, "gone": True, "lost": False}, ["open", "closed", "new"])
+    browsable, awaited, damaged = PointState.BROWSABLE, PointState.AWAITED, PointState.DAMAGED
+    indexed = {"open": browsable, "closed": awaited, "gone": browsable, "lost": damaged, "hurt": damaged}
+    found = difference(indexed, ["open", "closed", "new", "hurt"])
 
-    assert (found.added, found.removed, found.unbrowsable) == ({"new"}, {"gone", "lost"}, {"closed"})
-    assert found.to_list(rebuild=False) == {"new", "closed"}
-    assert found.to_list(rebuild=True) == {"new", "closed", "open"}
+    assert (found.added, found.removed) == ({"new"}, {"gone", "lost"})
+    assert (found.unbrowsable, found.damaged) == ({"closed", "hurt"}, {"hurt"})
+    assert found.to_list(rebuild=False) == {"new", "closed", "hurt"}
+    assert found.to_list(rebuild=True) == {"new", "closed", "hurt", "open"}
 
 
 class TestWhatIsThere:
@@ -58,7 +62,45 @@ class TestWhatIsThere:
         told = await follow(workshop)
 
         assert announced(workshop) == workshop.lister.listed == [first, last]
-        assert (told.added, told.listed, told.unlisted) == (2, 2, 1)
+        assert (told.added, told.listed, told.unlisted, told.damaged) == (2, 2, 1, 1)
+        (news,) = workshop.told(RestorePointDamaged)
+        assert (news.snapshot_id, news.restore_point) == (damaged, None)
+        assert news.damage == Damage(code="repository_damaged", detail=DAMAGED.detail)
+
+    async def test_of_what_could_not_be_listed_the_index_hears_why(self, workshop: Workshop) -> None:
+        damaged, gone = [await workshop.left_behind() for _ in range(2)]
+        workshop.lister.failures[damaged] = BlobMissing("x")
+        workshop.damaged[gone] = SnapshotNotFound(gone)
+
+        told = await follow(workshop)
+
+        assert (told.unlisted, told.damaged) == (2, 1)
+        (news,) = workshop.told(RestorePointDamaged)
+        assert news.restore_point.snapshot_id == news.snapshot_id == damaged
+        assert news.damage.code == "blob_missing"
+
+    async def test_a_damaged_one_is_read_through_before_it_is_listed_again(self, workshop: Workshop) -> None:
+        damaged = await workshop.left_behind()
+        workshop.index.damaged = {damaged}
+        tree = workshop.kept()[0].tree_id
+        workshop.lost[tree] = FileMissing("pack", "p")
+
+        assert (await follow(workshop)).damaged == 1
+        assert workshop.lister.listed == []
+        del workshop.lost[tree]
+
+        assert (await follow(workshop)).damaged == 0
+        assert workshop.lister.listed == [damaged]
+
+    async def test_a_rebuild_tells_of_what_was_lost_since(self, workshop: Workshop) -> None:
+        lost = await workshop.left_behind()
+        await follow(workshop)
+        workshop.lister.failures[lost] = DAMAGED
+
+        told = await follow(workshop, rebuild=True)
+
+        assert (told.listed, told.damaged) == (0, 1)
+        assert [news.snapshot_id for news in workshop.told(RestorePointDamaged)] == [lost]
 
     async def test_what_could_not_be_listed_is_tried_again_the_next_time(self, workshop: Workshop) -> None:
         damaged, last = [await workshop.left_behind() for _ in range(2)]
@@ -200,7 +242,7 @@ class TestCommand:
         await Runner(workshop.equipment).run(lease)
 
         (outcome,) = workshop.told(CommandOutcome)
-        assert outcome.result == {"added": 1, "removed": 1, "listed": 1}
+        assert outcome.result == {"added": 1, "removed": 1, "listed": 1, "damaged": 0}
         assert gone(workshop) == announced(workshop) == []
         (following,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
         assert (following.kind, following.cause.id) == (Kind.FOLLOW, lease.work.id)

@@ -1,7 +1,7 @@
 """A worker's equipment in memory: an engine, a reader of what it wrote, a source and a store of one organization."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from typing import Any
 from chassis.envelopes import envelope
 from chassis.records import Record
 from chassis.sealing import Sealer
-from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, job_tag
+from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, PointState, job_tag
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, FoundSnapshot
@@ -81,6 +81,11 @@ class MemoryReader:
     def snapshots(self) -> list[Snapshot]:
         return [_read(found) for found in self._workshop.kept()]
 
+    def walk_new(self, tree_id: str, _known: Any) -> Iterator[Any]:
+        if error := self._workshop.lost.get(tree_id):
+            raise error
+        return iter(())
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -107,6 +112,7 @@ class MemoryLister:
             self.again.append(point.snapshot_id)
         if self.index is not None and (again is not None or point.snapshot_id not in self.index.refuses):
             self.index.points[point.snapshot_id] = True
+            self.index.damaged.discard(point.snapshot_id)
         return Listed(1, 1)
 
 
@@ -115,11 +121,14 @@ class MemoryIndex:
     """Takes everything in at once, but for what it `refuses` as long as it is not sent in full."""
 
     points: dict[str, bool] = field(default_factory=dict)
+    damaged: set[str] = field(default_factory=set)
     refuses: set[str] = field(default_factory=set)
     after: Callable[[], Awaitable[object]] | None = None
 
-    async def restore_points(self, *_: Any) -> dict[str, bool]:
-        known = dict(self.points)
+    async def restore_points(self, *_: Any) -> dict[str, PointState]:
+        awaited = {False: PointState.AWAITED, True: PointState.BROWSABLE}
+        known = {each: awaited[browsable] for each, browsable in self.points.items()}
+        known |= dict.fromkeys(self.damaged, PointState.DAMAGED)
         if self.after:
             await self.after()
         return known
@@ -158,6 +167,7 @@ class Workshop:
     publisher: MemoryPublisher = field(default_factory=MemoryPublisher)
     unreadable: Exception | None = None
     damaged: dict[str, Exception] = field(default_factory=dict)
+    lost: dict[str, Exception] = field(default_factory=dict)
     index: MemoryIndex = field(default_factory=MemoryIndex)
     repository_id: str = "first"
     away: bool = False

@@ -245,8 +245,9 @@ def test_status_that_a_route_gives_is_described(document: dict[str, Any], method
     assert status in document["paths"][f"/api/v1{path}"][method]["responses"]
 
 
-def test_files_are_never_in_conflict(document: dict[str, Any]) -> None:
-    assert "409" not in document["paths"]["/api/v1/snapshots/{snapshot_id}/files"]["get"]["responses"]
+@pytest.mark.parametrize("asked", ["files", "entry", "search", "diff/{other_id}", "content"])
+def test_whatever_is_asked_of_a_damaged_restore_point_may_be_a_conflict(document: dict[str, Any], asked: str) -> None:
+    assert "409" in document["paths"][f"/api/v1/snapshots/{{snapshot_id}}/{asked}"]["get"]["responses"]
 
 
 @pytest.mark.parametrize("method", ["get", "head"])

@@ -22,7 +22,7 @@ Direction = Annotated[Literal["asc", "desc"], Query(description="Smallest, oldes
     "/snapshots/{snapshot_id}/files",
     summary="List a directory of a restore point",
     response_model=FilesView,
-    responses=problems(404),
+    responses=problems(404, 409),
 )
 async def list_files(
     snapshot_id: str,
@@ -47,7 +47,7 @@ async def list_files(
     "/snapshots/{snapshot_id}/entry",
     summary="Look at a file or directory of a restore point",
     response_model=EntryView,
-    responses=problems(404),
+    responses=problems(404, 409),
 )
 async def show_entry(
     snapshot_id: str,

@@ -25,7 +25,7 @@ Cursor = Annotated[str, Query(max_length=LONGEST_CURSOR, description="`next_curs
     "/connectors/{source_id}/versions",
     summary="List versions of a file",
     response_model=VersionsView,
-    responses=problems(404),
+    responses=problems(404, 409),
 )
 async def list_versions(
     source_id: str,
@@ -58,7 +58,7 @@ async def list_versions(
             "description": "What differs; with `stream`, or for who accepts `application/x-ndjson`, as lines.",
             "content": {NDJSON: {"schema": {"type": "string"}, "example": LINES}},
         },
-        **problems(404),
+        **problems(404, 409),
     },
 )
 async def compare(

@@ -35,11 +35,12 @@ class OpenConnector:
 
 
 class StoreDifference(NamedTuple):
-    """How many restore points the index lacks of a store, has in excess, and will be sent listings of."""
+    """How many restore points the index lacks of a store, has in excess, will be sent listings of, knows as damaged."""
 
     added: int
     removed: int
     listed: int
+    damaged: int
 
 
 def reference(app: App) -> AppRef:

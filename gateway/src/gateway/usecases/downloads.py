@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, quote_from_bytes
 
 import orjson
-from chassis.errors import CairnError, TemporaryError
+from chassis.errors import CairnError
 from chassis.http import Answer
 from chassis.telemetry import span
 from chassis.web import FILE_REFUSALS
+from contracts.restore_index import LOSSES
 
 from gateway.domain.links import Format
 from gateway.usecases.owners import KnownRestorePoint, Owners, path_query
@@ -77,7 +78,10 @@ class Downloads:
     async def archive(
         self, who: Visitor, snapshot_id: str, paths: Sequence[bytes], form: Format, *, notice: Noticed
     ) -> AsyncIterator[Stream]:
-        """Many files in one archive. Raises `restore_point_not_browsable` while the restore point is being indexed."""
+        """Many files in one archive. Raises `restore_point_not_browsable` while the restore point is being indexed.
+
+        Of a damaged one that is sent which can be read; else `restore_point_damaged` is raised.
+        """
         body = orjson.dumps({"paths": quoted(paths), "format": form})
 
         def ask(point: KnownRestorePoint) -> AbstractAsyncContextManager[Answer]:
@@ -86,7 +90,7 @@ class Downloads:
                 f"{_place(point)}/archive", who.caller(), method="POST", headers=headers, content=body
             )
 
-        points = await self._browsable(who, snapshot_id)
+        points = await self._readable(who, snapshot_id)
         notice(points[0].store_id)
         async with _first(points, ask) as stream:
             yield stream
@@ -94,7 +98,8 @@ class Downloads:
     async def is_one_file(self, who: Visitor, snapshot_id: str, paths: Sequence[bytes]) -> bool:
         """Whether a selection is one file and nothing else. Raises what its archive would be refused with."""
         refusals: list[CairnError] = []
-        for point in await self._browsable(who, snapshot_id):
+        points = await self._readable(who, snapshot_id)
+        for point in points:
             question = {"paths": quoted(paths)}
             try:
                 answer: dict[str, Any] = await self.owners.connector.post(
@@ -103,13 +108,14 @@ class Downloads:
                 return bool(answer["one_file"])
             except CairnError as error:
                 refusals.append(error)
-        raise most_telling(refusals)
+        raise most_telling(refusals, points)
 
-    async def _browsable(self, who: Visitor, snapshot_id: str) -> list[KnownRestorePoint]:
+    async def _readable(self, who: Visitor, snapshot_id: str) -> list[KnownRestorePoint]:
+        """Those that can be browsed, then those that are damaged: not all of it need be lost."""
         points = await self.owners.same_restore_points(who, snapshot_id)
-        if browsable := [point for point in points if point.browsable]:
-            return browsable
-        raise TemporaryError("restore_point_not_browsable", "The restore point is still being indexed; try again soon.")
+        if readable := [point for point in points if point.browsable or point.damage]:
+            return readable
+        raise points[0].refusal
 
 
 def quoted(paths: Sequence[bytes]) -> list[str]:
@@ -117,9 +123,14 @@ def quoted(paths: Sequence[bytes]) -> list[str]:
     return [quote_from_bytes(path) for path in paths]
 
 
-def most_telling(refusals: Sequence[CairnError]) -> CairnError:
-    """Why none of some stores gave a file: what one that is still there says, rather than that another is gone."""
-    return next((r for r in refusals if r.code != "app_not_found"), refusals[0])
+def most_telling(refusals: Sequence[CairnError], points: Sequence[KnownRestorePoint] = ()) -> CairnError:
+    """Why none of some stores gave a file: what one that is still there says, rather than that another is gone.
+
+    What a restore point that is known to be damaged has lost is told as that.
+    """
+    told = next((r for r in refusals if r.code != "app_not_found"), refusals[0])
+    known = next((point for point in points if point.state == "damaged"), None)
+    return known.refusal if known and told.code in LOSSES else told
 
 
 @asynccontextmanager
@@ -137,7 +148,7 @@ async def _first(
                 except CairnError as error:
                     refusals.append(error)
             else:
-                raise most_telling(refusals)
+                raise most_telling(refusals, points)
         yield stream
 
 

@@ -3,16 +3,16 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, quote_from_bytes
 
 from chassis.client import ServiceClient
-from chassis.errors import NotFound
+from chassis.errors import CairnError, Conflict, NotFound, TemporaryError
 from chassis.http import Answer
 from contracts.assignment import App, AppKind
 from contracts.catalog import Inventory, Resource
 from contracts.connector import Integration, LogLine
-from contracts.restore_index import RestorePoint, Totals
+from contracts.restore_index import Damage, RestorePoint, Totals
 from contracts.values import IntegrationId, Value
 from pydantic import BaseModel, TypeAdapter
 
@@ -34,7 +34,27 @@ class KnownRestorePoint(RestorePoint):
     """A restore point and whether it can be opened."""
 
     browsable: bool = False
+    damage: Damage | None = None
     totals: Totals | None = None
+
+    @property
+    def state(self) -> Literal["browsable", "indexing", "damaged", "unreadable"]:
+        """What can be done with it: `unreadable` is what the store has and does not give out."""
+        if self.browsable:
+            return "browsable"
+        if self.damage is None:
+            return "indexing"
+        return "damaged" if self.damage.is_loss else "unreadable"
+
+    @property
+    def refusal(self) -> CairnError:
+        """Why what is in it cannot be told."""
+        if self.damage is None:
+            detail = "The restore point is still being indexed; try again soon."
+            return TemporaryError("restore_point_not_browsable", detail)
+        if self.damage.is_loss:
+            return Conflict("restore_point_damaged", f"This restore point is damaged. {self.damage.detail}")
+        return Conflict(self.damage.code, self.damage.detail)
 
 
 class Choice(Value):

@@ -93,8 +93,9 @@ class InitializeStore(ConnectorCommand):
 class RefreshStore(ConnectorCommand):
     """Compare a store with the restore index, and have the index follow it.
 
-    Result: `{"added", "removed", "listed"}`, how many restore points the index lacks, has in excess, and will be sent
-    listings of; that happens after the answer, and ends with `StoreRefreshed`. A store that cannot be opened changes
+    Result: `{"added", "removed", "listed", "damaged"}`, how many restore points the index lacks, has in excess, will be
+    sent listings of, and was told before that they are damaged; that happens after the answer, and ends with
+    `StoreRefreshed`. A store that cannot be opened changes
     nothing. Refused: `store_not_initialized`, `repository_changed`, `passphrase_wrong`, `store_unreachable`, ...
     """
 
@@ -156,6 +157,9 @@ class StoreRefreshed(ConnectorEvent):
     listed: int = Field(description="Restore points whose directories were sent, as far as the index lacked them")
     unlisted: int = Field(
         default=0, description="Restore points that cannot be browsed all the same; the next refresh tries them again"
+    )
+    damaged: int = Field(
+        default=0, description="Those of them that are damaged, or that the store does not give out; each has an event"
     )
 
 

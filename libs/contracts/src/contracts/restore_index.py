@@ -8,6 +8,7 @@ from contracts import topics
 from contracts.messages import Event
 from contracts.values import AppId, JobId, Moment, SnapshotId, TreeId, Value
 
+LOSSES = frozenset({"repository_damaged", "blob_missing"})
 PAGE_ENTRIES = 4096
 """Entries in one page of a directory, at most."""
 
@@ -36,6 +37,21 @@ class RestorePoint(Value):
         Only Cairn backs up from within the root of a source. Others may have begun anywhere, and at several places.
         """
         return self.paths[0] if self.source_id is not None and len(self.paths) == 1 else None
+
+
+class Damage(Value):
+    """Why what is in a restore point could not be listed."""
+
+    code: str = Field(
+        description="`repository_damaged` and `blob_missing` where the store has lost something; other codes where it"
+        " does not give it out, e.g. `thaw_required`"
+    )
+    detail: str = Field(description="What is missing or cannot be read, in words")
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether the store has lost something, rather than not given it out."""
+        return self.code in LOSSES
 
 
 class Totals(Value):
@@ -99,6 +115,21 @@ class RestorePointListed(Event):
 
     store_id: AppId = Field(description="The store")
     restore_point: RestorePoint = Field(description="What was listed")
+
+
+class RestorePointDamaged(Event):
+    """A restore point is in its store, and what is in it cannot be listed. Listing it later mends that."""
+
+    TYPE: ClassVar[str] = "cairn.connector.restore-point.damaged.v1"
+    TOPIC: ClassVar[str] = topics.LISTINGS
+    KEY: ClassVar[str] = "store_id"
+
+    store_id: AppId = Field(description="The store")
+    snapshot_id: SnapshotId = Field(description="The restore point")
+    restore_point: RestorePoint | None = Field(
+        default=None, description="What is known of it; None where the snapshot itself cannot be read"
+    )
+    damage: Damage = Field(description="What is wrong with it")
 
 
 class StoreSweepDue(Event):

@@ -172,6 +172,14 @@ def is_under_way(attempts: Sequence[Attempt]) -> bool:
     return bool(attempts) and all(a.state != "settled" for a in attempts)
 
 
+class PointState(StrEnum):
+    """How the restore index has a restore point."""
+
+    BROWSABLE = "browsable"
+    AWAITED = "awaited"
+    DAMAGED = "damaged"
+
+
 class Difference(NamedTuple):
     """How a store differs from what the restore index has of it; snapshot ids, in no certain order."""
 
@@ -181,21 +189,25 @@ class Difference(NamedTuple):
     """Those that the index knows of and cannot open."""
     known: frozenset[str]
     """Those that the index knows and can open."""
+    damaged: frozenset[str] = frozenset()
+    """Those of `unbrowsable` that could not be listed before."""
 
     def to_list(self, *, rebuild: bool) -> frozenset[str]:
         """What the index needs listings of."""
         return self.added | self.unbrowsable | (self.known if rebuild else frozenset())
 
 
-def difference(indexed: Mapping[str, bool], stored: Collection[str]) -> Difference:
+def difference(indexed: Mapping[str, PointState], stored: Collection[str]) -> Difference:
     """Compare what the index had (and whether that could be browsed) with what the store has since then."""
     there = frozenset(stored)
-    known = frozenset(snapshot_id for snapshot_id, browsable in indexed.items() if browsable)
+    known = frozenset(snapshot_id for snapshot_id, state in indexed.items() if state is PointState.BROWSABLE)
+    damaged = frozenset(snapshot_id for snapshot_id, state in indexed.items() if state is PointState.DAMAGED)
     return Difference(
         added=there - indexed.keys(),
         removed=frozenset(indexed) - there,
         unbrowsable=(frozenset(indexed) & there) - known,
         known=known & there,
+        damaged=damaged & there,
     )
 
 

@@ -6,7 +6,7 @@ from functools import partial
 from chassis.dispatcher import Dispatcher
 from contracts.assignment import AppRemoved
 from contracts.connector import RestorePointCreated, RestorePointRemoved
-from contracts.restore_index import DirectoriesListed, RestorePointListed, StoreSweepDue
+from contracts.restore_index import DirectoriesListed, RestorePointDamaged, RestorePointListed, StoreSweepDue
 from contracts.topics import ASSIGNMENT_EVENTS, CONNECTOR_EVENTS, LISTINGS, RESTORE_INDEX_EVENTS
 
 from restore_index.store import Store
@@ -22,6 +22,7 @@ def register_handlers(dispatcher: Dispatcher, store: Store, *, sweep_grace: time
     dispatcher.on(RestorePointRemoved, partial(keeping.note_removed, store))
     dispatcher.on(DirectoriesListed, partial(keeping.keep_directories, store))
     dispatcher.on(RestorePointListed, partial(keeping.open_restore_point, store))
+    dispatcher.on(RestorePointDamaged, partial(keeping.note_damaged, store))
     dispatcher.on(StoreSweepDue, partial(sweeping.sweep_store, store, grace=sweep_grace))
     dispatcher.on(AppRemoved, partial(sweeping.forget_store, store))
     return dispatcher

@@ -110,13 +110,16 @@ class StoreView(View):
 class RefreshView(View):
     """How a store differed from what was known of it; that is mended next."""
 
-    model_config = example(id=CONNECTOR, rebuild=False, added=2, removed=1, listed=2)
+    model_config = example(id=CONNECTOR, rebuild=False, added=2, removed=1, listed=2, damaged=0)
 
     id: str
     rebuild: bool
     added: int = Field(description="Restore points in the store that were not known")
     removed: int = Field(description="Restore points that were known and are not in the store any more")
     listed: int = Field(description="Restore points whose directories will be read")
+    damaged: int = Field(
+        description="Those of them that were found damaged, or unreadable, before: they are tried again"
+    )
 
 
 class RolesView(View):

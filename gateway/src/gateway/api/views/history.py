@@ -7,6 +7,7 @@ from pydantic import Field
 
 from gateway.api.views.base import Stamp, View, example
 from gateway.api.views.files import LETTER, FileView
+from gateway.api.views.snapshots import LeftOutView
 
 _NEW, _STORE = "6a" * 32, "0198b1c2-0000-7000-8000-00000000000c"
 
@@ -49,12 +50,16 @@ class VersionView(View):
 class VersionsView(View):
     """A page of versions, newest first."""
 
-    model_config = example(path="/documents/letter.txt", total=1, items=[_VERSION], next_cursor=None)
+    model_config = example(
+        path="/documents/letter.txt", total=1, items=[_VERSION], next_cursor=None, left_out=[], left_out_total=0
+    )
 
     path: str
     total: int = Field(description="How many versions there are")
     items: list[VersionView]
     next_cursor: str | None
+    left_out: list[LeftOutView] = Field(description="Restore points that cannot be browsed, newest first, 20 at most")
+    left_out_total: int = Field(description="How many restore points could not be looked into")
 
 
 _WAS: dict[str, Any] = {

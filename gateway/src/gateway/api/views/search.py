@@ -4,6 +4,7 @@ from pydantic import Field
 
 from gateway.api.views.base import Stamp, View, example
 from gateway.api.views.files import LETTER, FileView
+from gateway.api.views.snapshots import LeftOutView
 
 _SEEN = {
     "snapshot_id": "5f" * 32,
@@ -41,7 +42,14 @@ class SeenFileView(FileView):
 class SeenHitsView(View):
     """A page of what was found across restore points."""
 
-    model_config = example(items=[{**LETTER, "restore_points": [_SEEN], "restore_points_total": 1}], next_cursor=None)
+    model_config = example(
+        items=[{**LETTER, "restore_points": [_SEEN], "restore_points_total": 1}],
+        next_cursor=None,
+        left_out=[],
+        left_out_total=0,
+    )
 
     items: list[SeenFileView]
     next_cursor: str | None
+    left_out: list[LeftOutView] = Field(description="Restore points that cannot be browsed, newest first, 20 at most")
+    left_out_total: int = Field(description="How many restore points could not be looked into")

@@ -1,9 +1,38 @@
 """Restore points."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from gateway.api.views.base import Stamp, View, example
 from gateway.usecases.owners import KnownRestorePoint
+
+
+class DamageView(View):
+    """What is wrong with a restore point."""
+
+    model_config = example(code="repository_damaged", detail=f"The pack {'7c' * 32} is damaged: the file is missing.")
+
+    code: str
+    detail: str = Field(description="What is missing or cannot be read, in words")
+
+
+class LeftOutView(View):
+    """A restore point that an answer about many could not take in."""
+
+    model_config = example(
+        snapshot_id="6b" * 32,
+        store_id="0198b1c2-0000-7000-8000-00000000000c",
+        creation_time="2026-11-23T08:00:00.000Z",
+        code="restore_point_damaged",
+        detail=f"This restore point is damaged. The pack {'7c' * 32} is damaged: the file is missing.",
+    )
+
+    snapshot_id: str
+    store_id: str
+    creation_time: Stamp
+    code: str
+    detail: str
 
 
 class SnapshotView(View):
@@ -23,10 +52,14 @@ class SnapshotView(View):
         files=3,
         bytes=4096,
         browsable=True,
+        state="browsable",
+        damage=None,
     )
 
     snapshot_id: str
-    creation_time: Stamp
+    creation_time: Stamp = Field(
+        description="When the backup began; of one whose snapshot cannot be read, when that was noticed"
+    )
     store_id: str
     source_id: str | None
     job_id: str | None
@@ -38,6 +71,11 @@ class SnapshotView(View):
     files: int | None
     bytes: int | None
     browsable: bool = Field(description="Whether its files can be listed")
+    state: Literal["browsable", "indexing", "damaged", "unreadable"] = Field(
+        description="`indexing` ends by itself. `damaged` is what the store has lost something of, `unreadable` what it"
+        " has and does not give out, both as long as `damage` says so: a refresh looks again"
+    )
+    damage: DamageView | None = Field(description="Why it cannot be browsed; null where it can be, or can be soon")
 
 
 def snapshot_view(point: KnownRestorePoint) -> SnapshotView:
@@ -57,4 +95,6 @@ def snapshot_view(point: KnownRestorePoint) -> SnapshotView:
         files=known.files if known else point.files,
         bytes=known.bytes if known else point.bytes,
         browsable=point.browsable,
+        state=point.state,
+        damage=DamageView(code=point.damage.code, detail=point.damage.detail) if point.damage else None,
     )

@@ -11,28 +11,35 @@ from chassis.envelopes import envelope
 from chassis.errors import CairnError, PermanentError, TemporaryError
 from contracts.assignment import App
 from contracts.connector import ConnectorCommand, ConnectorEvent, RefreshStore, StoreRefreshed
-from contracts.restore_index import RestorePoint
+from contracts.restore_index import RestorePoint, RestorePointDamaged
 from contracts.values import AppId, OrganizationId
 
-from connector.domain import announced_ids, is_under_way, is_worth_another_try
+from connector.domain import PointState, announced_ids, is_under_way, is_worth_another_try
+from connector.repository import Totals
+from connector.repository.errors import AccessDenied, BlobMissing, Damaged, ThawRequired
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
 from connector.usecases.lease import Lease
 from connector.usecases.listing import Rebuilt
 from connector.usecases.refreshing import comparing
-from connector.usecases.restore_points import created, removed, restore_point_of
+from connector.usecases.restore_points import created, damaged, removed, restore_point_of
 from connector.usecases.stores import OpenStore, OpenStores
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
+UNREADABLE = (Damaged, BlobMissing, ThawRequired, AccessDenied)
+"""What a part of a store is that has lost something, or does not give it out."""
+SOUND_MOST = 200_000
+"""Directories of which is remembered that they could be read."""
 
 
 async def follow_store(equipment: Equipment, lease: Lease, command: ConnectorCommand) -> None:
     """Tell the index how a store differs from what it has, oldest restore point first. Doing it twice changes nothing.
 
-    A damaged restore point is passed over, and so is one that a job left beside the one it announced, or has not
-    announced yet. What the index cannot open though it was listed is listed once more, in full. Raises `LeaseLost`,
-    `TemporaryError` when it is worth another try, or what opening the store raises.
+    Of a damaged restore point the index is told what is wrong with it; it is tried again the next time. One that a job
+    left beside the one it announced, or has not announced yet, is passed over. What the index cannot open though it was
+    listed is listed once more, in full. Raises `LeaseLost`, `TemporaryError` when it is worth another try, or what
+    opening the store raises.
     """
     org, patience = command.organization_id, equipment.settings.app_patience_seconds
     app = await await_app(equipment.store, org, command.app, patience_seconds=patience)
@@ -58,6 +65,8 @@ class _Following:
         self._lease = lease
         self._org = org
         self._app = app
+        self._damaged: set[str] = set()
+        self._sound: dict[str, Totals] = {}
 
     async def run(self, *, rebuild: bool) -> StoreRefreshed:
         async with comparing(self._equipment, self._org, self._app) as (store, found):
@@ -66,6 +75,9 @@ class _Following:
             wanted = found.to_list(rebuild=rebuild)
             readable = await self._readable(store, wanted)
             points = await self._without_strays(readable)
+            for point in points if not rebuild else ():
+                if point.snapshot_id in found.damaged:
+                    await self._read_through(store, point)
             listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
             left = await self._await_browsable({point.snapshot_id for point in listed})
             if left and not rebuild:
@@ -79,19 +91,22 @@ class _Following:
             removed=len(found.removed),
             listed=len(listed),
             unlisted=len(wanted) - len(readable) + len(points) - len(listed) + len(left),
+            damaged=len(self._damaged),
         )
 
-    async def _say(self, event: ConnectorEvent) -> None:
+    async def _say(self, event: ConnectorEvent | RestorePointDamaged) -> None:
         self._lease.check()
         await self._equipment.publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
 
     async def _list(
         self, store: OpenStore, points: Sequence[RestorePoint], *, again: Rebuilt | None
     ) -> list[RestorePoint]:
-        """Announce and list restore points; those that could be listed. What is damaged is told in the log only."""
+        """Announce and list restore points; those that could be listed. Of the others it is told why."""
         listed = []
         for point in points:
             await self._say(created(point, self._org))
+            if point.snapshot_id in self._damaged:
+                continue
             try:
                 await self._equipment.lister.list_restore_point(
                     self._lease, store.repository, point, on_listed=lambda _: None, again=again
@@ -99,10 +114,33 @@ class _Following:
             except TemporaryError:
                 raise
             except CairnError as error:
-                log.warning("restore point not listed", extra={"snapshot": point.snapshot_id, "reason": error.detail})
+                await self._tell_damage(error, point.snapshot_id, point)
             else:
                 listed.append(point)
         return listed
+
+    async def _tell_damage(self, error: CairnError, snapshot_id: str, point: RestorePoint | None = None) -> None:
+        log.warning("restore point not listed", extra={"snapshot": snapshot_id, "reason": error.detail})
+        if isinstance(error, UNREADABLE):
+            self._damaged.add(snapshot_id)
+            await self._say(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
+
+    async def _read_through(self, store: OpenStore, point: RestorePoint) -> None:
+        """Make sure that all of a tree can be read again: the index may know of what the store has lost."""
+
+        def read() -> None:
+            for directory in store.repository.walk_new(point.tree_id, self._sound_among):
+                self._lease.check()
+                if len(self._sound) < SOUND_MOST:
+                    self._sound[directory.tree_id] = directory.totals
+
+        try:
+            await self._equipment.stores.in_thread(read)
+        except UNREADABLE as error:
+            await self._tell_damage(error, point.snapshot_id, point)
+
+    def _sound_among(self, tree_ids: list[str]) -> dict[str, Totals]:
+        return {tree_id: self._sound[tree_id] for tree_id in tree_ids if tree_id in self._sound}
 
     async def _await_browsable(self, wanted: set[str]) -> set[str]:
         """Those of some restore points that cannot be browsed; waits for as long as more and more of them can be."""
@@ -110,7 +148,7 @@ class _Following:
         left, deadline = wanted, time.monotonic() + patience
         while left:
             indexed = await self._equipment.index.restore_points(self._org, self._app.id)
-            now_left = {snapshot_id for snapshot_id in left if not indexed.get(snapshot_id)}
+            now_left = {each for each in left if indexed.get(each) is not PointState.BROWSABLE}
             if len(now_left) < len(left):
                 left, deadline = now_left, time.monotonic() + patience
             elif time.monotonic() >= deadline:
@@ -121,7 +159,10 @@ class _Following:
         return left
 
     async def _readable(self, store: OpenStore, wanted: Collection[str]) -> list[RestorePoint]:
-        return await _readable(self._equipment.stores, store, wanted, org=self._org, store_id=self._app.id)
+        found, failures = await _readable(self._equipment.stores, store, wanted, org=self._org, store_id=self._app.id)
+        for snapshot_id, error in failures:
+            await self._tell_damage(error, snapshot_id)
+        return found
 
     async def _without_strays(self, points: Sequence[RestorePoint]) -> list[RestorePoint]:
         """All but those whose job announced another one of this store, or has not come to its end."""
@@ -142,18 +183,19 @@ class _Following:
 
 async def _readable(
     stores: OpenStores, store: OpenStore, wanted: Collection[str], *, org: OrganizationId, store_id: AppId
-) -> list[RestorePoint]:
-    """The restore points among these snapshots that can be read, oldest first."""
+) -> tuple[list[RestorePoint], list[tuple[str, CairnError]]]:
+    """The restore points among these snapshots that can be read, oldest first; and why the others cannot."""
 
-    def read(snapshot_id: str) -> tuple[int, RestorePoint] | None:
+    def read(snapshot_id: str) -> tuple[int, RestorePoint] | tuple[str, CairnError]:
         try:
             snapshot = store.repository.snapshot(snapshot_id)
             return snapshot.time_ns, restore_point_of(snapshot, org=org, store_id=store_id)
         except TemporaryError:
             raise
         except CairnError as error:
-            log.warning("snapshot not read", extra={"snapshot": snapshot_id, "reason": error.detail})
-            return None
+            return snapshot_id, error
 
-    found = await asyncio.gather(*(stores.in_thread(partial(read, each)) for each in wanted))
-    return [point for _, point in sorted(filter(None, found), key=lambda each: (each[0], each[1].snapshot_id))]
+    read_all = await asyncio.gather(*(stores.in_thread(partial(read, each)) for each in sorted(wanted)))
+    found = [each for each in read_all if isinstance(each[1], RestorePoint)]
+    failures = [each for each in read_all if isinstance(each[1], CairnError)]
+    return [point for _, point in sorted(found, key=lambda each: (each[0], each[1].snapshot_id))], failures

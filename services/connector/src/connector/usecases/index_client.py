@@ -13,6 +13,7 @@ from chassis.tokens import Caller
 from contracts.restore_index import DirectoryPage, Totals
 from contracts.values import OrganizationId
 
+from connector.domain import PointState
 from connector.repository import Totals as Below
 
 T = TypeVar("T")
@@ -39,12 +40,12 @@ class IndexClient:
             found |= {tree_id: _below(totals) for tree_id, totals in answer.items()}
         return found
 
-    async def restore_points(self, org: OrganizationId, store_id: str) -> dict[str, bool]:
+    async def restore_points(self, org: OrganizationId, store_id: str) -> dict[str, PointState]:
         """The ids of the restore points that are known of a store, each with whether it can be browsed."""
         answer = await _patiently(
             lambda: self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
         )
-        return {each["snapshot_id"]: bool(each["browsable"]) for each in answer["items"]}
+        return {each["snapshot_id"]: _state(each) for each in answer["items"]}
 
     async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int = 0) -> int:
         """How many of a directory's pages need not be sent again, if those before `first` need not; all if it is known.
@@ -86,6 +87,12 @@ class IndexClient:
 
 def _caller(org: OrganizationId) -> Caller:
     return Caller(organization_id=org, account_id=_WORKER)
+
+
+def _state(point: Mapping[str, Any]) -> PointState:
+    if point["browsable"]:
+        return PointState.BROWSABLE
+    return PointState.DAMAGED if point.get("damage") else PointState.AWAITED
 
 
 def _below(totals: object) -> Below:

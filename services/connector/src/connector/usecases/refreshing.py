@@ -35,7 +35,8 @@ async def refresh_store(equipment: Equipment, lease: Lease, command: RefreshStor
     except TemporaryError as error:
         raise StoreUnreachable(error.detail) from None
     listed = len(found.to_list(rebuild=command.rebuild))
-    await lease.settle(result={"added": len(found.added), "removed": len(found.removed), "listed": listed})
+    counts = {"added": found.added, "removed": found.removed, "damaged": found.damaged}
+    await lease.settle(result={"listed": listed, **{name: len(those) for name, those in counts.items()}})
 
 
 @asynccontextmanager

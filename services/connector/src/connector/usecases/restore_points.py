@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from contracts.connector import BackupSummary, RestorePointCreated, RestorePointRemoved
-from contracts.restore_index import RestorePoint
+from contracts.restore_index import Damage, RestorePoint, RestorePointDamaged
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 
 from connector.domain import Origin, keepable, origin_of
 from connector.engine.port import FoundSnapshot
 from connector.repository import Snapshot, Summary
+from connector.repository.errors import RepositoryError
 
 _EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
 
@@ -49,6 +50,16 @@ def _moment(nanoseconds: int) -> datetime:
 def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:
     """The news of a restore point."""
     return RestorePointCreated(organization_id=org, store_id=point.store_id, restore_point=point)
+
+
+def damaged(
+    error: RepositoryError, snapshot_id: str, org: OrganizationId, *, store_id: AppId, point: RestorePoint | None = None
+) -> RestorePointDamaged:
+    """The news that what is in a restore point cannot be listed; without `point` not even what it is."""
+    damage = Damage(code=error.code, detail=error.detail)
+    return RestorePointDamaged(
+        organization_id=org, store_id=store_id, snapshot_id=SnapshotId(snapshot_id), restore_point=point, damage=damage
+    )
 
 
 def removed(snapshot_id: str, org: OrganizationId, *, store_id: AppId) -> RestorePointRemoved:

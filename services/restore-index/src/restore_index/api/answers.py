@@ -18,7 +18,9 @@ def read_path(query: bytes) -> bytes:
 def show_point(point: Point) -> dict[str, Any]:
     """A restore point as other processes see it."""
     totals = point.totals.model_dump() if point.totals else None
-    return {**point.restore_point.model_dump(mode="json"), "browsable": point.browsable, "totals": totals}
+    damage = point.damage.model_dump() if point.damage else None
+    told = point.restore_point.model_dump(mode="json")
+    return {**told, "browsable": point.browsable, "damage": damage, "totals": totals}
 
 
 def json_response(answer: dict[str, Any]) -> Response:

@@ -1,12 +1,15 @@
 """Restore points, and when they can be browsed."""
 
 from datetime import datetime
+from typing import Any
 
-from chassis.errors import Conflict, NotFound, TemporaryError
-from contracts.restore_index import RestorePoint, Totals
-from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_milliseconds
+from chassis.errors import CairnError, Conflict, NotFound, TemporaryError
+from contracts.restore_index import Damage, RestorePoint, RestorePointDamaged, Totals
+from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_milliseconds, to_text
 
 from restore_index.domain.entries import Below
+
+LEFT_OUT_SHOWN = 20
 
 
 class Point(Value):
@@ -14,6 +17,7 @@ class Point(Value):
 
     restore_point: RestorePoint
     browsable: bool = False
+    damage: Damage | None = None
     totals: Totals | None = None
     noted_at: Moment | None = None
     gone_at: Moment | None = None
@@ -29,6 +33,23 @@ def note_point(known: Point | None, told: RestorePoint, *, at: datetime) -> Poin
     return known.model_copy(update={"restore_point": told})
 
 
+def note_damage(known: Point | None, told: RestorePointDamaged, *, at: datetime) -> Point | None:
+    """A restore point that cannot be listed any more, or never could. None for what was told before it went.
+
+    Of one of which nothing could be read the time is when that was noticed first.
+    """
+    if is_late(known, at):
+        return None
+    there = known if known is not None and known.gone_at is None else None
+    point = told.restore_point or (there.restore_point if there else _unread(told.store_id, told.snapshot_id, at))
+    noted_at = there.noted_at if there else to_milliseconds(at)
+    return Point(restore_point=point, damage=told.damage, totals=there.totals if there else None, noted_at=noted_at)
+
+
+def _unread(store_id: AppId, snapshot_id: str, at: datetime) -> RestorePoint:
+    return RestorePoint(snapshot_id=SnapshotId(snapshot_id), store_id=store_id, tree_id=TreeId(""), time=at)
+
+
 def is_late(known: Point | None, at: datetime) -> bool:
     """Whether something was told before the restore point went."""
     return known is not None and known.gone_at is not None and to_milliseconds(at) <= known.gone_at
@@ -38,8 +59,7 @@ def remove_point(known: Point | None, store_id: AppId, snapshot_id: str, *, at: 
     """What is left of a restore point; None when it is gone already, or was told of since."""
     if known is not None and known.gone_at is not None:
         return None
-    told = RestorePoint(snapshot_id=SnapshotId(snapshot_id), store_id=store_id, tree_id=TreeId(""), time=at)
-    return Point(restore_point=told, gone_at=to_milliseconds(at))
+    return Point(restore_point=_unread(store_id, snapshot_id, at), gone_at=to_milliseconds(at))
 
 
 def measure(told: RestorePoint, root: Below | None) -> Totals:
@@ -64,24 +84,53 @@ def choose_point(found: list[Point], snapshot_id: SnapshotId) -> Point:
 
 
 def likeliest_first(same: list[Point]) -> list[Point]:
-    """One restore point in several stores: those that can be browsed first, then those in the newest store.
+    """One restore point in several stores: those that can be browsed first, then those that may be soon, newest first.
 
     One whose store was removed is gone soon after.
     """
-    return sorted(same, key=lambda p: (p.browsable, p.restore_point.store_id), reverse=True)
+    return sorted(same, key=lambda p: (p.browsable, p.damage is None, p.restore_point.store_id), reverse=True)
 
 
 def require_browsable(point: Point) -> Point:
-    """The restore point. Raises `TemporaryError` (`restore_point_not_browsable`) while it is being indexed."""
+    """The restore point.
+
+    Raises `TemporaryError` (`restore_point_not_browsable`) while it is being indexed, or `Conflict`
+    (`restore_point_damaged`, or why the store does not give it out).
+    """
     if not point.browsable:
-        raise not_browsable()
+        raise refusal(point)
     return point
+
+
+def refusal(point: Point) -> CairnError:
+    """Why a restore point cannot be browsed."""
+    if point.damage is None:
+        return not_browsable()
+    if point.damage.is_loss:
+        return Conflict("restore_point_damaged", f"This restore point is damaged. {point.damage.detail}")
+    return Conflict(point.damage.code, point.damage.detail)
 
 
 def not_browsable() -> TemporaryError:
     """What is said of a restore point that is still being indexed."""
     detail = "This restore point is still being indexed."
     return TemporaryError("restore_point_not_browsable", detail, retry_after_seconds=1)
+
+
+def left_out(points: list[Point]) -> dict[str, Any]:
+    """Restore points that an answer about many could not take in: why, newest first, and how many there are."""
+    shown = [
+        {
+            "snapshot_id": point.restore_point.snapshot_id,
+            "store_id": point.restore_point.store_id,
+            "creation_time": to_text(point.restore_point.time),
+            "code": why.code,
+            "detail": why.detail,
+        }
+        for point in newest_first(points)[:LEFT_OUT_SHOWN]
+        for why in (refusal(point),)
+    ]
+    return {"left_out": shown, "left_out_total": len(points)}
 
 
 def newest_first(points: list[Point]) -> list[Point]:

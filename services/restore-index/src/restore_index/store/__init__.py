@@ -39,7 +39,7 @@ def point_keys(point: Point) -> Keys:
     told = point.restore_point
     if point.gone_at is not None:
         return {"gone_from": told.store_id}
-    awaited = {} if point.browsable else {"awaited_from": told.store_id}
+    awaited = {} if point.browsable or point.damage else {"awaited_from": told.store_id}
     return {"store_id": told.store_id, "snapshot_id": told.snapshot_id, "source_id": told.source_id or "", **awaited}
 
 

@@ -33,7 +33,8 @@ async def list_files(
     """A directory and some of its entries, sorted.
 
     Raises `NotFound` (`snapshot_not_found`, `path_not_found`), `Invalid` (`path_invalid`, `not_a_directory`,
-    `cursor_invalid`) or `TemporaryError` (`restore_point_not_browsable`, `directory_being_sorted`).
+    `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`, `directory_being_sorted`) or `Conflict`
+    (`restore_point_damaged`).
     """
     with span("restore-index.list_files", attributes={names.ORGANIZATION: org}):
         browser, wanted = await _open(store, org, snapshot_id, path)

@@ -136,7 +136,7 @@ class Comparisons:
         """Some of what differs below a path, in the order of paths.
 
         Raises `NotFound` (`snapshot_not_found`, `path_not_found`), `Invalid` (`path_invalid`, `not_a_directory`,
-        `cursor_invalid`) or `TemporaryError` (`restore_point_not_browsable`).
+        `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`restore_point_damaged`).
         """
         with span("restore-index.list_changes", attributes={names.ORGANIZATION: org}):
             comparison = await self.compare(org, pair, path=path)

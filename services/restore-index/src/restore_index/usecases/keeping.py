@@ -8,7 +8,14 @@ from chassis.ids import utc_now
 from chassis.telemetry import span
 from contracts.connector import RestorePointCreated, RestorePointRemoved
 from contracts.envelope import Envelope
-from contracts.restore_index import DirectoriesListed, RestorePoint, RestorePointBrowsable, RestorePointListed, Totals
+from contracts.restore_index import (
+    DirectoriesListed,
+    RestorePoint,
+    RestorePointBrowsable,
+    RestorePointDamaged,
+    RestorePointListed,
+    Totals,
+)
 from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import points
@@ -57,6 +64,18 @@ async def note_removed(store: Store, event: Envelope[RestorePointRemoved]) -> No
             await sweeping.mark_due(store, data.organization_id, data.store_id, utc_now())
             await store.points.save(record, left, cause=event)
             log.info("restore point removed", extra=extra(data.store_id, data.snapshot_id))
+
+
+async def note_damaged(store: Store, event: Envelope[RestorePointDamaged]) -> None:
+    """A restore point cannot be listed: from now on whoever asks for what is in it hears why."""
+    data, org = event.data, event.data.organization_id
+    with span("restore-index.note_damaged", attributes=ids(org, data.store_id)):
+        record = await store.points.load(org, point_id(data.store_id, data.snapshot_id), cause=event)
+        point = points.note_damage(record.value, data, at=event.time)
+        if point is None or point == record.value or await _is_removed(store, org, data.store_id):
+            return
+        await store.points.save(record, point, cause=event)
+    log.warning("restore point is damaged", extra=extra(data.store_id, data.snapshot_id) | {"code": data.damage.code})
 
 
 async def open_restore_point(store: Store, event: Envelope[RestorePointListed]) -> None:

@@ -16,7 +16,7 @@ from restore_index.domain import points
 from restore_index.domain.points import Point
 from restore_index.domain.search.catalogue import Catalogue, Part
 from restore_index.domain.search.conditions import Conditions, Matcher
-from restore_index.domain.search.results import Hits, Seen, read_cursor, show_found, write_cursor
+from restore_index.domain.search.results import Hits, Seen, SeenHits, read_cursor, show_found, write_cursor
 from restore_index.domain.search.scan import Marks, scan
 from restore_index.domain.search.walk import Found, Ground, Group, Unpacked, Walk
 from restore_index.domain.segments import DamagedNames, Segment, read_columns, read_text
@@ -65,8 +65,8 @@ async def search_point(store: Store, org: OrganizationId, snapshot_id: SnapshotI
     """What matches in one restore point, in the order of paths.
 
     Raises `NotFound` (`snapshot_not_found`, `path_not_found`), `Invalid` (`path_invalid`, `not_a_directory`,
-    `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`names_missing`,
-    `names_damaged`: the index of the store has to be rebuilt).
+    `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`restore_point_damaged`;
+    `names_missing`, `names_damaged`: the index of the store has to be rebuilt).
     """
     with span("restore-index.search_point", attributes={names.ORGANIZATION: org}):
         point = points.require_browsable(await get_point(store, org, snapshot_id))
@@ -77,27 +77,35 @@ async def search_point(store: Store, org: OrganizationId, snapshot_id: SnapshotI
 
 async def search_points(
     store: Store, org: OrganizationId, question: Question, *, store_id: AppId | None, source_id: AppId | None
-) -> Hits:
+) -> SeenHits:
     """What matches in any browsable restore point of a source, of a store or of the organization, each path once.
 
     Raises as `search_point` does; a path need not be in all of them.
     """
     with span("restore-index.search_points", attributes={names.ORGANIZATION: org}):
-        chosen = await _choose(store, org, store_id=store_id, source_id=source_id)
+        chosen, closed = await _choose(store, org, store_id=store_id, source_id=source_id)
         digest = question.conditions.digest(store_id or "", source_id or "", question.path.hex())
         starts = await _starts(store, org, chosen, question.path)
         show = Seen([start.points for start in starts]).show
-        return await _find(store, org, starts, question, digest=digest, show=show)
+        hits = await _find(store, org, starts, question, digest=digest, show=show)
+        return SeenHits(*hits, **points.left_out(closed))
 
 
-async def _choose(store: Store, org: OrganizationId, *, store_id: AppId | None, source_id: AppId | None) -> list[Point]:
-    """Restore points that can be browsed, newest first; what several stores share is taken in the likeliest."""
+async def _choose(
+    store: Store, org: OrganizationId, *, store_id: AppId | None, source_id: AppId | None
+) -> tuple[list[Point], list[Point]]:
+    """Restore points that can be browsed, newest first, and those that cannot.
+
+    What several stores share is taken in the likeliest.
+    """
     found = await store.points_of(org, store_id) if source_id is None else await store.points_from(org, source_id)
     same: dict[SnapshotId, list[Point]] = {}
     for point in found:
-        if point.browsable and store_id in (None, point.restore_point.store_id):
+        if store_id in (None, point.restore_point.store_id):
             same.setdefault(point.restore_point.snapshot_id, []).append(point)
-    return points.newest_first([points.likeliest_first(several)[0] for several in same.values()])
+    chosen = [points.likeliest_first(several)[0] for several in same.values()]
+    closed = [point for point in chosen if not point.browsable]
+    return points.newest_first([point for point in chosen if point.browsable]), closed
 
 
 async def _find(

@@ -152,7 +152,7 @@ async def _reach(store: Store, org: OrganizationId, store_id: AppId, held: Seque
     """All that restore points reach; None when nobody can tell: the names of some of it are missing, or the root of one
     that can be browsed is not among what is known. Those that were never listed to their end reach nothing.
     """
-    known = await store.directories.known(org, store_id, {point.restore_point.tree_id for point in held})
+    known = await store.directories.known(org, store_id, {point.restore_point.tree_id for point in held} - {""})
     if any(point.browsable and point.restore_point.tree_id not in known for point in held):
         return None
     reach = Reach(bytes.fromhex(tree_id) for tree_id in known)

@@ -36,6 +36,9 @@ class Versions(NamedTuple):
     total: int
     items: list[dict[str, Any]]
     next_cursor: str | None
+    left_out: list[dict[str, Any]]
+    left_out_total: int
+    """Restore points of the source that could not be looked into."""
 
 
 async def list_versions(
@@ -43,8 +46,8 @@ async def list_versions(
 ) -> Versions:
     """The versions of what is, or was, at a path of a source, in all restore points that can be browsed.
 
-    Raises `NotFound` (`path_not_found`) when none of them has it, `Invalid` (`path_invalid`, `cursor_invalid`) or
-    `TemporaryError` (`restore_point_not_browsable`) when none can be browsed yet.
+    Raises `NotFound` (`path_not_found`) when none of them has it, `Invalid` (`path_invalid`, `cursor_invalid`), or
+    when none can be browsed `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`restore_point_damaged`).
     """
     with span("restore-index.list_versions", attributes={names.ORGANIZATION: org}):
         wanted = split_path(path)
@@ -53,14 +56,15 @@ async def list_versions(
         known = _each_once(await store.points_from(org, source_id))
         browsable = [point for point in known if point.browsable]
         if known and not browsable:
-            raise points.not_browsable()
+            raise points.refusal(points.likeliest_first(known)[0])
         found = versions.versions_of(await _Finder(store, org).sight(browsable, tuple(wanted)))
         present = [version.seen for version in found if version.seen]
         if not present:
             raise NotFound("path_not_found", f"No restore point of this source has anything at {show_path(wanted)}.")
         newest_first = list(reversed(found))
         older = [version for version in newest_first if before is None or version.newest < before]
-        return Versions(show_path(present[-1].names), len(found), *_part(older, mark, limit))
+        closed = points.left_out([point for point in known if not point.browsable])
+        return Versions(show_path(present[-1].names), len(found), *_part(older, mark, limit), **closed)
 
 
 def _part(older: list[Version], mark: bytes, limit: int) -> tuple[list[dict[str, Any]], str | None]:

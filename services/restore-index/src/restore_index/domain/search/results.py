@@ -24,6 +24,15 @@ class Hits(NamedTuple):
     next_cursor: str | None
 
 
+class SeenHits(NamedTuple):
+    """Some of what was found in many restore points, and those of them that could not be searched."""
+
+    items: list[dict[str, Any]]
+    next_cursor: str | None
+    left_out: list[dict[str, Any]]
+    left_out_total: int
+
+
 def write_cursor(digest: bytes, path: Sequence[bytes]) -> str:
     """Where to go on: behind this path, as an opaque text that belongs to one question."""
     return base64.urlsafe_b64encode(digest + zlib.compress(b"\0".join(path))).rstrip(b"=").decode()

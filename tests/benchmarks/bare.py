@@ -16,9 +16,11 @@ from typing import Any
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from chassis.kafka import client_arguments
 from pymongo import MongoClient
 
 from tests.benchmarks.result import Bare, median
+from tests.support.kafka import settings_for
 from tests.support.waiting import eventually
 
 TIMES, UNCOUNTED = 400, 50
@@ -52,7 +54,11 @@ class BareThings:
     @cached_property
     def kafka(self) -> Bare:
         """A message produced, acknowledged and consumed."""
-        return Bare("Kafka round trip", median(uvloop.run(round_trips(self._status()["kafka"]))))
+        return Bare("Kafka round trip", median(uvloop.run(round_trips(self._kafka()))))
+
+    def _kafka(self) -> dict[str, Any]:
+        status = self._status()
+        return client_arguments(settings_for(status["kafka"], status["kafka_access"]))
 
     @cached_property
     def find_one(self) -> Bare:
@@ -71,11 +77,11 @@ class BareThings:
         return self.get, self.kafka, self.find_one
 
 
-async def round_trips(kafka: str, *, times: int = TIMES) -> list[float]:
+async def round_trips(kafka: dict[str, Any], *, times: int = TIMES) -> list[float]:
     """Milliseconds to produce to and consume from the topic of outcomes, of a type that its readers skip."""
     topic, took = "cairn.outcomes", []
-    producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all")
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka, auto_offset_reset="latest")
+    producer = AIOKafkaProducer(**kafka, acks="all")
+    consumer = AIOKafkaConsumer(topic, **kafka, auto_offset_reset="latest")
     await producer.start()
     await consumer.start()
     try:

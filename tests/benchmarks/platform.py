@@ -13,12 +13,12 @@ import uvloop
 from chassis.ids import new_id
 from chassis.outcomes import open_commands
 from chassis.publisher import open_publisher
-from chassis.settings import CommonSettings
 from contracts.catalog import CreateInventory
 from contracts.values import InventoryId, OrganizationId
 
 from tests.benchmarks.ground import Ground, timed
 from tests.benchmarks.result import Result, median, percentile
+from tests.support.kafka import settings_for
 
 COMMANDS = 500
 OURS = ("gateway", "catalog", "assignment", "connector", "scheduler", "restore-index")
@@ -64,8 +64,8 @@ def command_outcome(ground: Ground) -> Result:
 
 
 async def _commands(ground: Ground) -> list[float]:
-    kafka = ground.status()["kafka"]
-    settings = CommonSettings(kafka=kafka, instance="bench", service_key_file=_key(ground.root / "bench.key"))
+    status, key_file = ground.status(), _key(ground.root / "bench.key")
+    settings = settings_for(status["kafka"], status["kafka_access"], instance="bench", service_key_file=key_file)
     organization = OrganizationId(new_id())
     ours = []
     async with open_publisher(settings) as publisher, open_commands(settings, publisher, service="bench") as commands:

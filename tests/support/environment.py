@@ -47,6 +47,7 @@ class Corner:
         """The settings, by their names in `CommonSettings`."""
         return {
             "kafka": self.infra.kafka,
+            **{f"kafka_{name}": value for name, value in self.infra.kafka_access.items()},
             "mongodb_uri": self.infra.mongodb_uri,
             "database_prefix": f"test_{self.name}_",
             "topic_prefix": f"test-{self.name}.",

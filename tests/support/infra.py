@@ -6,9 +6,11 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from cairn_local.environment import named_kafka_access
 
 if TYPE_CHECKING:
     from cairn_local.provision.toolbox import EngineTools
@@ -16,16 +18,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Infra:
-    """Addresses of a Kafka and of a MongoDB."""
+    """Addresses of a Kafka and of a MongoDB, and how Kafka is spoken to: settings by their names after `kafka_`."""
 
     kafka: str
     mongodb_uri: str
+    kafka_access: dict[str, str] = field(default_factory=dict)
 
 
 @contextmanager
 def open_infra() -> Iterator[Infra]:
     """Servers for one run of tests, stopped at the end unless the environment named them."""
-    named = Infra(os.environ.get("CAIRN_KAFKA", ""), os.environ.get("CAIRN_MONGODB_URI", ""))
+    kafka = os.environ.get("CAIRN_KAFKA", "")
+    named = Infra(kafka, os.environ.get("CAIRN_MONGODB_URI", ""), named_kafka_access(os.environ) if kafka else {})
     if named.kafka and named.mongodb_uri:
         yield named
     elif docker_answers():
@@ -55,7 +59,7 @@ def _containers(named: Infra) -> Iterator[Infra]:
     with ExitStack() as stack:
         kafka = named.kafka or stack.enter_context(running_kafka())
         mongodb_uri = named.mongodb_uri or stack.enter_context(running_mongodb())
-        yield Infra(kafka, mongodb_uri)
+        yield Infra(kafka, mongodb_uri, named.kafka_access)
 
 
 @contextmanager
@@ -66,7 +70,8 @@ def _local(named: Infra) -> Iterator[Infra]:
         tempfile.TemporaryDirectory(prefix="cairn-tests-") as folder,
         start(Path(folder), kafka=not named.kafka, mongodb=not named.mongodb_uri) as started,
     ):
-        yield Infra(named.kafka or started.kafka, named.mongodb_uri or started.mongodb_uri)
+        access = named.kafka_access if named.kafka else started.kafka_access
+        yield Infra(named.kafka or started.kafka, named.mongodb_uri or started.mongodb_uri, access)
 
 
 def find_restic() -> Path:

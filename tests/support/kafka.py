@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
@@ -22,6 +23,12 @@ from contracts.registry import MESSAGES
 from tests.support.waiting import eventually_async
 
 Raw: TypeAlias = ConsumerRecord[bytes | None, bytes | None]
+
+
+def settings_for(kafka: str, access: Mapping[str, str], **facts: Any) -> CommonSettings:
+    """Settings of a client of the Kafka that a status or an infrastructure tells of."""
+    known = {f"kafka_{name}": value for name, value in access.items()}
+    return CommonSettings(**{"kafka": kafka, "service_key_file": Path("none"), **known, **facts})
 
 
 def to_envelope(record: Raw) -> Envelope[Message]:

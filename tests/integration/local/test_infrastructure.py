@@ -1,22 +1,26 @@
 """Kafka and MongoDB alone, as other tests use them."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from cairn_local import infrastructure
-from cairn_local.infrastructure.postgres import socket_folder
+from cairn_local.infrastructure.sockets import socket_folder
 from cairn_local.paths import StateDir
 from cairn_local.supervisor.record import find_process, load_record
+from chassis.kafka import client_arguments
 from pymongo import MongoClient
 
+from tests.support.kafka import settings_for
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
@@ -56,19 +60,24 @@ def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[infrastructu
         yield started
 
 
-async def send(bootstrap: str, topic: str, value: bytes) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+def client(servers: infrastructure.Addresses) -> dict[str, Any]:
+    """Arguments of a client that knows the password."""
+    return client_arguments(settings_for(servers.kafka, servers.kafka_access))
+
+
+async def send(servers: infrastructure.Addresses, topic: str, value: bytes) -> None:
+    async with AIOKafkaProducer(**client(servers)) as producer:
         await producer.send_and_wait(topic, value)
 
 
-async def receive(bootstrap: str, topic: str) -> bytes:
-    consumer = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id="readers")
+async def receive(servers: infrastructure.Addresses, topic: str) -> bytes:
+    consumer = AIOKafkaConsumer(topic, **client(servers), auto_offset_reset="earliest", group_id="readers")
     async with consumer:
         return bytes((await consumer.getone()).value)
 
 
-async def create_topic(bootstrap: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def create_topic(servers: infrastructure.Addresses, topic: str) -> None:
+    admin = AIOKafkaAdminClient(**client(servers))
     await admin.start()
     await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
     await admin.close()
@@ -76,28 +85,41 @@ async def create_topic(bootstrap: str, topic: str) -> None:
 
 async def test_messages_and_documents_are_still_there_after_a_restart(state: StateDir) -> None:
     with infrastructure.start(state.root) as servers:
-        await create_topic(servers.kafka, "kept")
-        await send(servers.kafka, "kept", b"message")
+        await create_topic(servers, "kept")
+        await send(servers, "kept", b"message")
         with MongoClient(servers.mongodb_uri) as client:
             client.test.things.insert_one({"_id": "kept"})
     with infrastructure.start(state.root) as servers:
-        assert await receive(servers.kafka, "kept") == b"message"
+        assert await receive(servers, "kept") == b"message"
         with MongoClient(servers.mongodb_uri) as client:
             assert client.test.things.find_one({"_id": "kept"})
 
 
 async def test_messages_and_documents_survive_a_kill_of_everything(state: StateDir) -> None:
     with infrastructure.start(state.root) as servers:
-        await create_topic(servers.kafka, "kept")
-        await send(servers.kafka, "kept", b"message")
+        await create_topic(servers, "kept")
+        await send(servers, "kept", b"message")
         with MongoClient(servers.mongodb_uri) as client:
             client.test.things.insert_one({"_id": "kept"})
         for process in living(state):
             process.kill()
     with infrastructure.start(state.root) as servers:
-        assert await receive(servers.kafka, "kept") == b"message"
+        assert await receive(servers, "kept") == b"message"
         with MongoClient(servers.mongodb_uri) as client:
             assert client.test.things.find_one({"_id": "kept"})
+
+
+async def test_node_that_does_not_know_our_password_is_told_it(state: StateDir) -> None:
+    """As after an upgrade: former nodes asked nobody for a password."""
+    with infrastructure.start(state.root, mongodb=False) as servers:
+        await create_topic(servers, "kept")
+        await send(servers, "kept", b"message")
+    former = state.password("kafka").read_text()
+    state.password("kafka").unlink()
+    with infrastructure.start(state.root, mongodb=False) as servers:
+        assert state.password("kafka").read_text() != former
+        assert await receive(servers, "kept") == b"message"
+    assert not list(state.run.glob("kafka.setup*"))
 
 
 def test_one_of_the_two_may_be_left_out(state: StateDir) -> None:
@@ -112,8 +134,9 @@ def test_folder_with_a_path_too_long_for_a_socket(tmp_path: Path) -> None:
     state = StateDir(tmp_path / ("long" * 40))
     with infrastructure.start(state.root, kafka=False) as servers, MongoClient(servers.mongodb_uri) as client:
         assert client.admin.command("ping")["ok"] == 1
-        assert socket_folder(state).stat().st_mode & 0o777 == 0o700
-    socket_folder(state).rmdir()
+        folder = socket_folder(state, "postgres").parent
+        assert folder.stat().st_mode & 0o777 == 0o700
+    shutil.rmtree(folder)
 
 
 def test_servers_end_with_the_process_that_started_them(state: StateDir) -> None:

@@ -71,7 +71,7 @@ def test_second_up_changes_nothing(platform: LocalPlatform) -> None:
 def test_every_file_is_private(platform: LocalPlatform) -> None:
     state = platform.state
     files = [state.credentials, state.plan, state.ports, *state.keys.iterdir(), *state.logs.iterdir()]
-    assert len(list(state.keys.iterdir())) == 3
+    assert len(list(state.keys.iterdir())) == 4
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     folders = [state.root, state.data, state.logs, state.run, state.keys]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}

@@ -1,13 +1,18 @@
 from pathlib import Path
 
-from cairn_local.environment import Surroundings, base_environment, service_environment
+from cairn_local.environment import Surroundings, base_environment, named_kafka_access, service_environment
 from cairn_local.paths import StateDir
 from cairn_local.services import SERVICES, Service
 
 STATE = StateDir(Path("/state"))
 PORTS = {service.name: 7000 + number for number, service in enumerate(SERVICES)}
 SURROUNDINGS = Surroundings(
-    "127.0.0.1:9", "mongodb://127.0.0.1:8/", restic="/bin/restic", rclone="/bin/rclone", ports=PORTS
+    "127.0.0.1:9",
+    "mongodb://127.0.0.1:8/",
+    restic="/bin/restic",
+    rclone="/bin/rclone",
+    ports=PORTS,
+    kafka_access={"security": "SASL_PLAINTEXT", "password_file": "/state/keys/kafka.password"},
 )
 CALLER = {
     "PATH": "/bin",
@@ -17,6 +22,8 @@ CALLER = {
     "CAIRN_HTTP_PORT": "1",
     "CAIRN_MASTER_KEY_FILE": "/elsewhere",
     "CAIRN_SUPERVISED": "/another",
+    "CAIRN_KAFKA_SECURITY": "SSL",
+    "CAIRN_KAFKA_CA_FILE": "/ca.pem",
 }
 
 
@@ -66,3 +73,15 @@ def test_proxies_reach_the_service_that_goes_out_and_are_not_for_this_machine() 
     assert connector["NO_PROXY"] == connector["no_proxy"] == "intra.example.org,localhost,127.0.0.1"
     assert "HTTPS_PROXY" not in of("gateway", **proxies)
     assert "NO_PROXY" not in of("connector")
+
+
+def test_services_learn_how_kafka_is_spoken_to_and_nothing_of_another_kafka() -> None:
+    told = {name: value for name, value in of("catalog").items() if name.startswith("CAIRN_KAFKA_")}
+    assert told == {
+        "CAIRN_KAFKA_SECURITY": "SASL_PLAINTEXT",
+        "CAIRN_KAFKA_PASSWORD_FILE": "/state/keys/kafka.password",
+    }
+
+
+def test_named_kafka_is_spoken_to_as_its_owner_says() -> None:
+    assert named_kafka_access(CALLER) == {"security": "SSL", "ca_file": "/ca.pem"}

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cairn_local.paths import StateDir
 from cairn_local.ports import LOOPBACK
@@ -18,6 +18,7 @@ KEY_VARIABLES = {
 _SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 _PASSED_ON = ("OTEL_", "CAIRN_")
+KAFKA_ACCESS = "CAIRN_KAFKA_"
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class Surroundings:
     restic: str
     rclone: str
     ports: Mapping[str, int]
+    kafka_access: Mapping[str, str] = field(default_factory=dict)
+
+
+def named_kafka_access(environ: Mapping[str, str]) -> dict[str, str]:
+    """How the Kafka that the caller names is spoken to: his settings by their names after `kafka_`."""
+    return {name.removeprefix(KAFKA_ACCESS).lower(): environ[name] for name in environ if name.startswith(KAFKA_ACCESS)}
 
 
 def system_environment(environ: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -62,7 +69,12 @@ def service_environment(
 ) -> dict[str, str]:
     """The environment of one of our services. The caller's `OTEL_` and `CAIRN_` variables go in, ours prevail."""
     withheld = KEY_VARIABLES.values()
-    passed_on = {name: value for name, value in environ.items() if name.startswith(_PASSED_ON) and name not in withheld}
+    passed_on = {
+        name: value
+        for name, value in environ.items()
+        if name.startswith(_PASSED_ON) and name not in withheld and not name.startswith(KAFKA_ACCESS)
+    }
+    access = {KAFKA_ACCESS + name.upper(): value for name, value in surroundings.kafka_access.items()}
     urls = {other.url_variable: f"http://{LOOPBACK}:{surroundings.ports[other.name]}" for other in services}
     keys = {KEY_VARIABLES[key]: str(state.key(key)) for key in service.keys}
     proxies = proxy_environment(environ) if service.proxied else {}
@@ -88,6 +100,7 @@ def service_environment(
         | passed_on
         | urls
         | keys
+        | access
         | own
         | {MARKER: str(state.root)}
     )

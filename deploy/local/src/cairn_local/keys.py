@@ -1,7 +1,8 @@
-"""The keys that a platform makes for itself on its first start."""
+"""The keys and passwords that a platform makes for itself on its first start."""
 
 import base64
 import secrets
+from pathlib import Path
 
 from cairn_local.environment import KEY_VARIABLES
 from cairn_local.errors import LocalError
@@ -23,6 +24,14 @@ def ensure_keys(state: StateDir) -> None:
                 _refuse_beside_data(state)
             key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
             write_private(path, key, durable=True)
+
+
+def ensure_password(state: StateDir, server: str) -> Path:
+    """The file with the password of a server, made unless it is there: 256 random bits, one line."""
+    path = state.password(server)
+    if not path.exists():
+        write_private(path, secrets.token_urlsafe(KEY_BYTES) + "\n", durable=True)
+    return path
 
 
 def _refuse_beside_data(state: StateDir) -> None:

@@ -32,7 +32,7 @@ class StateDir:
 
     @property
     def keys(self) -> Path:
-        """The generated keys."""
+        """The generated keys and passwords."""
         return self.root / "keys"
 
     @property
@@ -68,6 +68,10 @@ class StateDir:
     def key(self, name: str) -> Path:
         """The file of one generated key."""
         return self.keys / f"{name}.key"
+
+    def password(self, server: str) -> Path:
+        """The file of the password that a server asks for."""
+        return self.keys / f"{server}.password"
 
     def log(self, name: str) -> Path:
         """The log file of one process."""

@@ -4,14 +4,14 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from cairn_local import control
 from cairn_local.credentials import Credentials, load_credentials, refresh_url
 from cairn_local.environment import Surroundings, service_environment
 from cairn_local.errors import LocalError
-from cairn_local.health import parse_address
+from cairn_local.health import is_socket, parse_address
 from cairn_local.infrastructure.servers import check_named_servers, prepare_servers
 from cairn_local.keys import ensure_keys
 from cairn_local.locks import file_lock
@@ -30,11 +30,15 @@ PORT_ATTEMPTS = 3
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where the platform is. `mongodb_uri` may hold a password when it came from the environment."""
+    """Where the platform is, and how one comes in. `mongodb_uri` may hold a password when it was given so.
+
+    `kafka_access` has the settings of Kafka's clients by their names after `kafka_`: security, username, password_file.
+    """
 
     gateway: str
     kafka: str
     mongodb_uri: str
+    kafka_access: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -105,7 +109,8 @@ def _started(state: StateDir, specs: Sequence[ProcessSpec]) -> bool:
         control.wait_until_healthy(state, specs)
     except LocalError:
         control.stop(state)
-        if any(spec.check.kind != "postgres" and not is_free(parse_address(spec.check.address)[1]) for spec in specs):
+        listening = [spec.check.address for spec in specs if not is_socket(spec.check.address)]
+        if any(not is_free(parse_address(address)[1]) for address in listening):
             return False
         raise
     return True
@@ -134,12 +139,13 @@ def _plan(
     surroundings = Surroundings(
         kafka=servers.addresses.kafka,
         mongodb_uri=servers.addresses.mongodb_uri,
+        kafka_access=servers.addresses.kafka_access,
         restic=str(toolbox.engine.restic),
         rclone=str(toolbox.engine.rclone),
         ports=ports,
     )
     gateway = f"http://{LOOPBACK}:{ports[GATEWAY]}" if GATEWAY in ports else ""
-    addresses = Addresses(gateway, surroundings.kafka, surroundings.mongodb_uri)
+    addresses = Addresses(gateway, surroundings.kafka, surroundings.mongodb_uri, servers.addresses.kafka_access)
     write_private(state.addresses, json.dumps(asdict(addresses), indent=2))
     after = tuple(spec.name for spec in servers.specs)
     return servers.specs + [

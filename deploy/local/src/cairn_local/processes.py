@@ -13,10 +13,15 @@ CheckKind = Literal["http", "kafka", "mongodb", "postgres", "tcp"]
 
 @dataclass(frozen=True)
 class Check:
-    """How to see that a process is ready: `address` is host:port, or the path of a socket for postgres."""
+    """How to see that a process is ready: `address` is host:port, or the path of a Unix socket.
+
+    A Kafka that asks for credentials is asked as the user named, with the password in the file.
+    """
 
     kind: CheckKind
     address: str
+    username: str = ""
+    password_file: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,7 @@ class ProcessSpec:
     """One process: how to start it, when it is ready, how to stop it.
 
     A guest of the platform names the folder that it is about: later starts run it too while that folder exists.
+    What a killed process leaves behind and its successor would stumble over is `stale`: removed before each start.
     """
 
     name: str
@@ -35,6 +41,7 @@ class ProcessSpec:
     stop_signal: str = "SIGTERM"
     grace_seconds: float = 10.0
     guest_of: str = ""
+    stale: tuple[str, ...] = field(default=())
 
 
 def save_plan(path: Path, specs: Sequence[ProcessSpec]) -> None:
@@ -51,5 +58,5 @@ def load_plan(path: Path) -> list[ProcessSpec]:
 
 def _parse(entry: dict[str, Any]) -> ProcessSpec:
     check = Check(**entry.pop("check"))
-    argv, after = tuple(entry.pop("argv")), tuple(entry.pop("after"))
-    return ProcessSpec(check=check, argv=argv, after=after, **entry)
+    argv, after, stale = (tuple(entry.pop(name, ())) for name in ("argv", "after", "stale"))
+    return ProcessSpec(check=check, argv=argv, after=after, stale=stale, **entry)

@@ -26,7 +26,10 @@ class ProcessStatus:
 
 @dataclass(frozen=True)
 class Status:
-    """The platform. `mongodb_uri` is without its password; `supervisor` is a process id."""
+    """The platform. `mongodb_uri` is without its password; `supervisor` is a process id.
+
+    `kafka_access` tells how Kafka is spoken to, by the names of settings after `kafka_`; the password is in a file.
+    """
 
     state_dir: str
     running: bool
@@ -36,6 +39,7 @@ class Status:
     processes: list[ProcessStatus]
     credentials_file: str
     supervisor: int | None
+    kafka_access: dict[str, str]
 
     @property
     def healthy(self) -> bool:
@@ -62,6 +66,7 @@ def read_status(state: StateDir) -> Status:
         processes=_processes(state, load_plan(state.plan)),
         credentials_file=str(state.credentials),
         supervisor=supervisor.pid if supervisor else None,
+        kafka_access=addresses.kafka_access,
     )
 
 

@@ -1,22 +1,26 @@
-"""FerretDB: speaks MongoDB's protocol in front of PostgreSQL."""
+"""FerretDB: speaks MongoDB's protocol in front of PostgreSQL, on a socket in a private folder."""
 
 from pathlib import Path
 from urllib.parse import urlencode
 
-from cairn_local.infrastructure.postgres import CONNECTIONS, DATABASE, USER, socket_folder
+from cairn_local.infrastructure.postgres import CONNECTIONS, DATABASE, SERVER, USER
+from cairn_local.infrastructure.sockets import socket_folder
 from cairn_local.paths import StateDir
-from cairn_local.ports import LOOPBACK
 from cairn_local.processes import Check, ProcessSpec
 
+SOCKET_NAME = "mongodb.sock"
 
-def spec(state: StateDir, program: Path, *, port: int, env: dict[str, str]) -> ProcessSpec:
+
+def spec(state: StateDir, program: Path, *, env: dict[str, str]) -> ProcessSpec:
     """The server process; it starts once PostgreSQL answers."""
-    address = f"{LOOPBACK}:{port}"
-    parameters = {"host": str(socket_folder(state)), "user": USER, "pool_max_conns": str(CONNECTIONS)}
+    path = str(socket_folder(state, "mongodb") / SOCKET_NAME)
+    parameters = {"host": str(socket_folder(state, SERVER)), "user": USER, "pool_max_conns": str(CONNECTIONS)}
     settings = {
         "FERRETDB_HANDLER": "postgresql",
         "FERRETDB_POSTGRESQL_URL": f"postgres:///{DATABASE}?{urlencode(parameters)}",
-        "FERRETDB_LISTEN_ADDR": address,
+        # It knows no users of its own, so that it must not be reached by any other.
+        "FERRETDB_LISTEN_ADDR": "",
+        "FERRETDB_LISTEN_UNIX": path,
         "FERRETDB_DEBUG_ADDR": "-",
         "FERRETDB_STATE_DIR": str(state.data / "ferretdb"),
         "FERRETDB_TELEMETRY": "disable",
@@ -27,7 +31,8 @@ def spec(state: StateDir, program: Path, *, port: int, env: dict[str, str]) -> P
         name="mongodb",
         argv=(str(program),),
         env=env | settings,
-        check=Check("mongodb", address),
-        address=address,
+        check=Check("mongodb", path),
+        address=path,
         after=("postgres",),
+        stale=(path,),
     )

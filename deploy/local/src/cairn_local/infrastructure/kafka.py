@@ -1,11 +1,16 @@
-"""One Kafka node that is broker and controller at once."""
+"""One Kafka node that is broker and controller at once. It lets in who knows the password in a private file."""
 
 import base64
+import hashlib
+import secrets
 import subprocess
 import uuid
+from dataclasses import replace
 from pathlib import Path
 
 from cairn_local.errors import LocalError
+from cairn_local.infrastructure.kafka_settings import Accounts, Node, properties, setup_client
+from cairn_local.keys import ensure_password
 from cairn_local.paths import PRIVATE_FOLDER, StateDir, write_private
 from cairn_local.ports import LOOPBACK
 from cairn_local.processes import Check, ProcessSpec
@@ -14,21 +19,33 @@ from cairn_local.provision.toolbox import KafkaTools
 
 # Ready in two seconds: no time spent on the best machine code, no threads for collecting a small heap.
 JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms64m", "-Xmx384m", "-XX:+ExitOnOutOfMemoryError")
-FORMAT_SECONDS = 120
+TOOL_SECONDS = 120
+STOP_SECONDS = 20
+USER = "cairn"
 
 
-def prepare(state: StateDir, tools: KafkaTools, *, port: int, controller_port: int) -> None:
-    """Write the settings, and format the log folder unless that was done."""
-    logs = state.data / "kafka"
-    write_private(_settings(state), _properties(logs, port=port, controller_port=controller_port))
-    if (logs / "meta.properties").exists():
-        return
-    logs.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    storage_tool = [*_java(tools), "kafka.tools.StorageTool", "format", "--config", str(_settings(state))]
-    argv = [*storage_tool, "--cluster-id", new_cluster_id(), "--ignore-formatted"]
-    result = subprocess.run(argv, capture_output=True, text=True, timeout=FORMAT_SECONDS, check=False)
-    if result.returncode:
-        raise LocalError(f"Kafka's log folder could not be formatted:\n{(result.stderr or result.stdout).strip()}")
+def prepare(state: StateDir, tools: KafkaTools, *, port: int, controller_port: int, env: dict[str, str]) -> None:
+    """Write the settings, format the log folder unless that was done, and let our user in by the password we keep."""
+    password = ensure_password(state, "kafka").read_text().strip()
+    accounts = Accounts(USER, password, controller_password=secrets.token_urlsafe(32))
+    node = Node(state.data / "kafka", port, controller_port)
+    write_private(_settings(state), properties(node, accounts))
+    if not (node.logs / "meta.properties").exists():
+        node.logs.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        _format(state, tools, password)
+    elif not _known(state, password):
+        _set_password(state, tools, node, replace(accounts, setup=secrets.token_urlsafe(32)), env=env)
+    write_private(_user(state), _digest(password), durable=True)
+
+
+def access(state: StateDir) -> dict[str, str]:
+    """How a client shows who it is: names and values of settings, after `kafka_`."""
+    return {
+        "security": "SASL_PLAINTEXT",
+        "mechanism": "SCRAM-SHA-512",
+        "username": USER,
+        "password_file": str(state.password("kafka")),
+    }
 
 
 def new_cluster_id() -> str:
@@ -44,12 +61,53 @@ def spec(state: StateDir, tools: KafkaTools, *, port: int, env: dict[str, str]) 
     address = f"{LOOPBACK}:{port}"
     return ProcessSpec(
         name="kafka",
-        argv=(*_java(tools), *JVM_OPTIONS, "kafka.Kafka", str(_settings(state))),
+        argv=_server(tools, _settings(state)),
         env=env,
-        check=Check("kafka", address),
+        check=Check("kafka", address, username=USER, password_file=str(state.password("kafka"))),
         address=address,
-        grace_seconds=20.0,
+        grace_seconds=float(STOP_SECONDS),
     )
+
+
+def _format(state: StateDir, tools: KafkaTools, password: str) -> None:
+    # Arguments in a file: everybody may read those of a command line.
+    arguments = _private(state, "kafka.format", f"--add-scram\nSCRAM-SHA-512=[name={USER},password={password}]\n")
+    options = ["--config", str(_settings(state)), "--cluster-id", new_cluster_id(), "--ignore-formatted"]
+    try:
+        _run([*_java(tools), "kafka.tools.StorageTool", "format", *options, f"@{arguments}"])
+    finally:
+        arguments.unlink()
+
+
+def _set_password(state: StateDir, tools: KafkaTools, node: Node, accounts: Accounts, *, env: dict[str, str]) -> None:
+    """Set the password in a node that was made without one, or with one that was lost.
+
+    Only a running node does that, so it runs for some seconds with another way in, for one who is drawn for this time.
+    """
+    files = {
+        "server": _private(state, "kafka.setup", properties(node, accounts)),
+        "client": _private(state, "kafka.setup-client", setup_client(accounts)),
+        "change": _private(state, "kafka.setup-change", f"SCRAM-SHA-512=password={accounts.password}\n"),
+    }
+    argv = [*_java(tools), "kafka.admin.ConfigCommand", "--bootstrap-server", f"{LOOPBACK}:{node.port}", "--alter"]
+    argv += ["--entity-type", "users", "--entity-name", USER]
+    argv += ["--command-config", str(files["client"]), "--add-config-file", str(files["change"])]
+    log = state.log("kafka").open("ab")
+    running = subprocess.Popen(_server(tools, files["server"]), env=env, cwd="/", stdout=log, stderr=log)
+    try:
+        _run(argv)
+    finally:
+        running.terminate()
+        running.wait(STOP_SECONDS)
+        log.close()
+        for file in files.values():
+            file.unlink()
+
+
+def _run(argv: list[str]) -> None:
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=TOOL_SECONDS, check=False)
+    if result.returncode:
+        raise LocalError(f"Kafka could not be prepared:\n{(result.stderr or result.stdout).strip()}")
 
 
 def _java(tools: KafkaTools) -> list[str]:
@@ -57,39 +115,28 @@ def _java(tools: KafkaTools) -> list[str]:
     return [str(tools.java), "-cp", f"{tools.jars}/*", f"-Dlog4j2.configurationFile={logging}"]
 
 
+def _server(tools: KafkaTools, settings: Path) -> tuple[str, ...]:
+    return (*_java(tools), *JVM_OPTIONS, "kafka.Kafka", str(settings))
+
+
+def _private(state: StateDir, name: str, content: str) -> Path:
+    path = state.run / name
+    write_private(path, content)
+    return path
+
+
 def _settings(state: StateDir) -> Path:
     return state.run / "kafka.properties"
 
 
-def _properties(logs: Path, *, port: int, controller_port: int) -> str:
-    settings = {
-        "process.roles": "broker,controller",
-        "node.id": 1,
-        # Voters by address in the settings, not in the log: the port may be another one at the next start.
-        "controller.quorum.voters": f"1@{LOOPBACK}:{controller_port}",
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
-        "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
-        "controller.listener.names": "CONTROLLER",
-        "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
-        "log.dirs": str(logs),
-        # After a kill the node waits until the session of its former self is over; the default is nine seconds.
-        "broker.session.timeout.ms": 3000,
-        "broker.heartbeat.interval.ms": 500,
-        "metadata.max.idle.interval.ms": 5000,
-        "auto.create.topics.enable": "false",
-        "num.network.threads": 2,
-        "num.io.threads": 4,
-        "background.threads": 2,
-        "log.cleaner.dedupe.buffer.size": 16 * 1024 * 1024,
-        "offsets.topic.num.partitions": 8,
-        "offsets.topic.replication.factor": 1,
-        "transaction.state.log.num.partitions": 4,
-        "transaction.state.log.replication.factor": 1,
-        "transaction.state.log.min.isr": 1,
-        "share.coordinator.state.topic.num.partitions": 4,
-        "share.coordinator.state.topic.replication.factor": 1,
-        "share.coordinator.state.topic.min.isr": 1,
-        "group.initial.rebalance.delay.ms": 0,
-        "group.min.session.timeout.ms": 1000,
-    }
-    return "".join(f"{name}={value}\n" for name, value in settings.items())
+def _user(state: StateDir) -> Path:
+    return state.data / "kafka.user"
+
+
+def _digest(password: str) -> str:
+    return hashlib.sha256(password.encode()).hexdigest()
+
+
+def _known(state: StateDir, password: str) -> bool:
+    """Whether the node has our user with this password."""
+    return _user(state).exists() and _user(state).read_text() == _digest(password)

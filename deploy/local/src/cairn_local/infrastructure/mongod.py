@@ -1,9 +1,10 @@
-"""A `mongod` found on the path, in place of FerretDB and PostgreSQL."""
+"""A `mongod` found on the path, in place of FerretDB and PostgreSQL; on a socket in a private folder."""
 
 from pathlib import Path
 
+from cairn_local.infrastructure.ferretdb import SOCKET_NAME
+from cairn_local.infrastructure.sockets import socket_folder
 from cairn_local.paths import PRIVATE_FOLDER, StateDir
-from cairn_local.ports import LOOPBACK
 from cairn_local.processes import Check, ProcessSpec
 
 
@@ -12,16 +13,18 @@ def prepare(state: StateDir) -> None:
     (state.data / "mongod").mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
-def spec(state: StateDir, program: Path, *, port: int, env: dict[str, str]) -> ProcessSpec:
+def spec(state: StateDir, program: Path, *, env: dict[str, str]) -> ProcessSpec:
     """The server process."""
-    address = f"{LOOPBACK}:{port}"
-    options = ["--dbpath", str(state.data / "mongod"), "--bind_ip", LOOPBACK, "--port", str(port)]
-    options += ["--nounixsocket", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
+    path = str(socket_folder(state, "mongodb") / SOCKET_NAME)
+    # The named socket alone: no TCP port, and not the usual socket in the temporary folder.
+    options = ["--dbpath", str(state.data / "mongod"), "--bind_ip", path, "--nounixsocket"]
+    options += ["--filePermissions", "0700", "--quiet", "--wiredTigerCacheSizeGB", "0.25"]
     return ProcessSpec(
         name="mongodb",
         argv=(str(program), *options),
         env=env,
-        check=Check("mongodb", address),
-        address=address,
+        check=Check("mongodb", path),
+        address=path,
         grace_seconds=20.0,
+        stale=(path,),
     )

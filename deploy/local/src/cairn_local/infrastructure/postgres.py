@@ -1,26 +1,23 @@
 """PostgreSQL as the store below FerretDB: reached through a socket in a private folder, no TCP port."""
 
-import hashlib
 import os
 import shutil
-import stat
 import subprocess
-import tempfile
 from pathlib import Path
 
 import psutil
 
 from cairn_local.errors import LocalError
 from cairn_local.infrastructure.privileges import drop_root, hand_over
+from cairn_local.infrastructure.sockets import socket_folder
 from cairn_local.paths import PRIVATE_FOLDER, StateDir
 from cairn_local.processes import Check, ProcessSpec
 
+SERVER = "postgres"
 USER = "cairn"
 DATABASE = "ferretdb"
 CONNECTIONS = 40
 _SOCKET_NAME = ".s.PGSQL.5432"
-# sockaddr_un holds 104 bytes on macOS and 108 on Linux, the closing zero included.
-_LONGEST_SOCKET_PATH = 103
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -50,7 +47,7 @@ def prepare(state: StateDir, installation: Path) -> None:
     """Create the database cluster, with FerretDB's database and index trigger in it, unless it exists."""
     cluster = state.data / "postgres"
     if cluster.exists():
-        _drop_stale_locks(cluster, socket_folder(state))
+        _drop_stale_locks(cluster, _sockets(state))
         return
     unfinished = state.data / "postgres.unfinished"
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -67,7 +64,7 @@ def prepare(state: StateDir, installation: Path) -> None:
 
 def spec(state: StateDir, installation: Path, *, env: dict[str, str]) -> ProcessSpec:
     """The server process."""
-    sockets = socket_folder(state)
+    sockets = _sockets(state)
     settings = SETTINGS | {"unix_socket_directories": str(sockets)}
     argv = [str(installation / "bin" / "postgres"), "-D", str(state.data / "postgres")]
     argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -83,16 +80,9 @@ def spec(state: StateDir, installation: Path, *, env: dict[str, str]) -> Process
     )
 
 
-def socket_folder(state: StateDir) -> Path:
-    """The private folder of the socket: in the state folder, or where its path is too long, in the temporary one."""
-    inside = state.run / "postgres"
-    fits = len(os.fsencode(inside / _SOCKET_NAME)) <= _LONGEST_SOCKET_PATH
-    digest = hashlib.sha256(os.fsencode(state.root)).hexdigest()[:16]
-    folder = inside if fits else Path(tempfile.gettempdir()) / f"cairn-{os.geteuid()}-{digest}"
-    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+def _sockets(state: StateDir) -> Path:
+    folder = socket_folder(state, SERVER)
     hand_over(folder)
-    if stat.S_IMODE(folder.lstat().st_mode) != PRIVATE_FOLDER or not folder.is_dir() or folder.is_symlink():
-        raise LocalError(f"{folder} is not a private folder.", hint="Remove it.")
     return folder
 
 

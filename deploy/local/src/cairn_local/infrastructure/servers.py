@@ -4,8 +4,9 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
-from cairn_local.environment import base_environment
+from cairn_local.environment import base_environment, named_kafka_access
 from cairn_local.errors import LocalError
 from cairn_local.health import is_healthy
 from cairn_local.infrastructure import ferretdb, kafka, mongod, postgres
@@ -17,10 +18,14 @@ from cairn_local.provision.toolbox import FerretTools, KafkaTools, MongodTools
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where Kafka (host:port) and MongoDB (URI) are; empty for one that was not asked for."""
+    """Where Kafka (host:port) and MongoDB (URI) are; empty for one that was not asked for.
+
+    `kafka_access` has the settings of Kafka's clients by their names after `kafka_`.
+    """
 
     kafka: str = ""
     mongodb_uri: str = ""
+    kafka_access: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,16 @@ def prepare_servers(
 ) -> Servers:
     """Create what is missing in the state folder. Where tools are None, the address comes from `environ`."""
     kafka_address, kafka_specs = environ.get("CAIRN_KAFKA", ""), list[ProcessSpec]()
+    kafka_access = named_kafka_access(environ)
     mongodb_uri, mongo_specs = environ.get("CAIRN_MONGODB_URI", ""), list[ProcessSpec]()
     env = base_environment(state, environ)
     if kafka_tools:
         kafka_specs = [_kafka(state, kafka_tools, env=env)]
-        kafka_address = kafka_specs[0].address
+        kafka_address, kafka_access = kafka_specs[0].address, kafka.access(state)
     if mongo_tools:
         mongo_specs = _mongodb(state, mongo_tools, env=env)
-        mongodb_uri = f"mongodb://{mongo_specs[-1].address}/"
-    return Servers(Addresses(kafka_address, mongodb_uri), kafka_specs + mongo_specs)
+        mongodb_uri = f"mongodb://{quote(mongo_specs[-1].address, safe='')}/"
+    return Servers(Addresses(kafka_address, mongodb_uri, kafka_access), kafka_specs + mongo_specs)
 
 
 def check_named_servers(environ: Mapping[str, str]) -> None:
@@ -66,17 +72,16 @@ def check_named_servers(environ: Mapping[str, str]) -> None:
 
 def _kafka(state: StateDir, tools: KafkaTools, *, env: dict[str, str]) -> ProcessSpec:
     ports = remember_ports(state.ports, ["kafka", "kafka-controller"])
-    kafka.prepare(state, tools, port=ports["kafka"], controller_port=ports["kafka-controller"])
+    kafka.prepare(state, tools, port=ports["kafka"], controller_port=ports["kafka-controller"], env=env)
     return kafka.spec(state, tools, port=ports["kafka"], env=env)
 
 
 def _mongodb(state: StateDir, tools: FerretTools | MongodTools, *, env: dict[str, str]) -> list[ProcessSpec]:
-    port = remember_ports(state.ports, ["mongodb"])["mongodb"]
     if isinstance(tools, MongodTools):
         mongod.prepare(state)
-        return [mongod.spec(state, tools.mongod, port=port, env=env)]
+        return [mongod.spec(state, tools.mongod, env=env)]
     postgres.prepare(state, tools.postgres)
     return [
         postgres.spec(state, tools.postgres, env=env),
-        ferretdb.spec(state, tools.ferretdb, port=port, env=env),
+        ferretdb.spec(state, tools.ferretdb, env=env),
     ]

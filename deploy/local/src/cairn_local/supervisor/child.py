@@ -68,6 +68,8 @@ class Child:
     def _spawn(self) -> "subprocess.Popen[bytes]":
         log = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE)
         try:
+            for path in self.spec.stale:
+                Path(path).unlink(missing_ok=True)
             return subprocess.Popen(
                 self.spec.argv,
                 env=self.spec.env,

@@ -2,7 +2,7 @@
 
 import psutil
 
-from cairn_local.health import is_healthy, parse_address
+from cairn_local.health import is_healthy, is_socket, parse_address
 from cairn_local.processes import ProcessSpec
 from cairn_local.supervisor.record import Running, find_process
 
@@ -14,8 +14,8 @@ def is_serving(spec: ProcessSpec, running: Running | None) -> bool:
 
 
 def _listens(process: psutil.Process, spec: ProcessSpec) -> bool:
-    if spec.check.kind == "postgres":
-        # Its socket is in a private folder of this platform.
+    if is_socket(spec.check.address):
+        # The socket is in a private folder of this platform.
         return True
     port = parse_address(spec.check.address)[1]
     try:

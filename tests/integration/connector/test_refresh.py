@@ -15,11 +15,11 @@ from connector.app import open_app
 from connector.repository import LocalFiles, Repository
 from connector.usecases import watching
 from contracts.assignment import App
-from contracts.connector import RefreshStore, RestorePointCreated, StoreRefreshed, TaskSucceeded
+from contracts.connector import RefreshStore, RestorePointCreated, StoreRefreshed, TaskFailed, TaskSucceeded
 from contracts.outcomes import CommandOutcome
 from fastapi import FastAPI
 
-from tests.integration.connector.ground import PASSPHRASE, Ground, ref, write_tree
+from tests.integration.connector.ground import PASSPHRASE, Ground, connection_test, initialize, ref, write_tree
 from tests.support import builders as make
 from tests.support.waiting import eventually_async
 
@@ -194,13 +194,14 @@ async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(g
     assert list(known.values()) == [True]
     place = Path(store.fields["root"].value or "")
     place.rename(place.with_suffix(".away"))
-    command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store))
 
-    assert (await ground.asker.refusal(command)).code == "store_not_initialized"
+    assert await refusals(ground, store) == {"repository_missing"}
+    assert not place.exists()
     place.mkdir()
-    assert (await ground.asker.refusal(command)).code == "store_not_initialized"
+    assert await refusals(ground, store) == {"repository_missing"}
+    assert list(place.iterdir()) == []
     restic(ground, store, "init")
-    assert (await ground.asker.refusal(command)).code == "repository_changed"
+    assert await refusals(ground, store) == {"repository_changed"}
     assert await indexed(ground, store) == known
     shutil.rmtree(place)
     place.with_suffix(".away").rename(place)
@@ -210,6 +211,47 @@ async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(g
         "listed": 0,
         "damaged": 0,
     }
+    report = (await ground.asker.ask(connection_test(store))).result
+    assert report["ok"], report
+
+
+async def test_a_store_that_lacks_a_part_is_damaged_and_not_empty(ground: Ground, store: App) -> None:
+    root = write_tree(ground.files("parts", store.name), {"a": b"c"})
+    restic(ground, store, "backup", ".", cwd=root)
+    await refresh(ground, store)
+    known = await indexed(ground, store)
+    place = Path(store.fields["root"].value or "")
+    for part in ("snapshots", "keys"):
+        (place / part).rename(place / "hidden")
+
+        assert await refusals(ground, store) == {"repository_damaged"}
+        assert await indexed(ground, store) == known
+
+        (place / "hidden").rename(place / part)
+
+
+async def test_what_is_away_is_given_up_only_by_force(ground: Ground, store: App) -> None:
+    root = write_tree(ground.files("given up", store.name), {"a": b"c"})
+    restic(ground, store, "backup", ".", cwd=root)
+    await refresh(ground, store)
+    shutil.rmtree(Path(store.fields["root"].value or ""))
+
+    outcome = await ground.asker.ask(initialize(store).model_copy(update={"force": True}))
+
+    assert outcome.result["adopted"] is False
+    await eventually_async(lambda: _is(indexed(ground, store), {}), 30)
+
+
+async def refusals(ground: Ground, store: App) -> set[str]:
+    """The codes by which everything is refused that could touch a store that is away."""
+    command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store))
+    codes = {(await ground.asker.refusal(each)).code for each in (command, initialize(store))}
+    source = await ground.assign("source", write_tree(ground.files("any"), {"a": b"a"}))
+    failed = await ground.ending(await ground.request(source, store), TaskFailed)
+    report = (await ground.asker.ask(connection_test(store))).result
+    assert report["ok"] is False
+    [told] = [check["detail"].partition(":")[0] for check in report["checks"] if not check["ok"]]
+    return codes | {failed.data.problem.code, told}
 
 
 async def test_a_removal_is_noticed_after_a_backup_and_when_a_file_is_wanted(

@@ -12,7 +12,7 @@ from connector.store import KnownApp, Store
 from connector.usecases.lease import Lease, claim
 from connector.usecases.queueing import work_of
 from contracts.assignment import App, AppRef
-from contracts.connector import TestConnection
+from contracts.connector import Compression, TestConnection
 from contracts.envelope import Envelope, Headers
 from contracts.messages import Message
 from contracts.scheduler import Task, TaskRequested
@@ -77,12 +77,20 @@ class MemoryRepositories:
 
     def __init__(self) -> None:
         self.noted: dict[str, str] = {}
+        self.compressions: dict[str, Compression] = {}
 
     async def of(self, org: OrganizationId, store_id: str) -> str | None:
         return self.noted.get(store_id)
 
-    async def note(self, org: OrganizationId, store_id: str, repository_id: str) -> None:
+    async def compression_of(self, org: OrganizationId, store_id: str) -> Compression:
+        return self.compressions.get(store_id, "auto")
+
+    async def note(
+        self, org: OrganizationId, store_id: str, repository_id: str, *, compression: Compression | None = None
+    ) -> None:
         self.noted[store_id] = repository_id
+        if compression:
+            self.compressions[store_id] = compression
 
 
 @dataclass

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from chassis.errors import Conflict, TemporaryError
+from chassis.errors import TemporaryError
 from chassis.records import Record
 from connector.domain import TRIES_MAX, Kind, Lane, PointState, difference
-from connector.engine.errors import StoreNotInitialized, StoreUnreachable
+from connector.engine.errors import StoreUnreachable
 from connector.repository.errors import BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
 from connector.store import KnownApp
 from connector.usecases.commands import initialize_store
@@ -194,32 +194,6 @@ class TestWhatIsGone:
 
         assert made[0] in {found.snapshot_id for found in workshop.kept()}
         assert gone(workshop) == []
-
-    @pytest.mark.parametrize("command", [follow_store, refresh_store])
-    async def test_a_store_that_is_away_changes_nothing_and_says_so(self, workshop: Workshop, command: object) -> None:
-        workshop.index.points = {"kept": True}
-        workshop.away = True
-        lease = await workshop.command(kind=Kind.FOLLOW)
-
-        with pytest.raises(StoreNotInitialized):
-            await command(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[operator]
-
-        assert gone(workshop) == announced(workshop) == []
-
-    async def test_another_repository_than_before_changes_nothing_until_it_is_taken_over(
-        self, workshop: Workshop
-    ) -> None:
-        await follow(workshop)
-        workshop.index.points = {"of the first": True}
-        workshop.repository_id = "second"
-
-        with pytest.raises(Conflict, match="repository_changed"):
-            await follow(workshop)
-        assert gone(workshop) == []
-        await workshop.store.repositories.note(ORG, "store", "second")  # as an initialization does
-        await follow(workshop)
-
-        assert gone(workshop) == ["of the first"]
 
     async def test_an_initialization_notes_the_repository_and_has_the_index_follow(self, workshop: Workshop) -> None:
         lease = await workshop.command()

@@ -56,15 +56,28 @@ class MemoryReader:
 
     def __init__(self, workshop: "Workshop") -> None:
         self._workshop = workshop
-        self.config = Config(version=2, id=workshop.repository_id)
+        if workshop.away or not workshop.current_id:
+            raise RepositoryNotFound(has_data=workshop.has_data)
+        if workshop.silent:
+            raise workshop.silent
+        self.config = Config(version=workshop.version, id=workshop.current_id)
+        self.access = self
+
+    def require_parts(self) -> None:
+        if self._workshop.broken:
+            raise self._workshop.broken
+
+    def may_have_lost_snapshots(self) -> bool:
+        return self._workshop.suspicious
 
     def confirm(self) -> None:
         if self._workshop.silent:
             raise self._workshop.silent
         if self._workshop.away:
             raise RepositoryNotFound
-        if self._workshop.repository_id != self.config.id:
+        if self._workshop.current_id != self.config.id:
             raise Damaged("config", "", why="it is another one's")
+        self.require_parts()
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
         error = self._workshop.unreadable or self._workshop.damaged.get(snapshot_id)
@@ -169,8 +182,12 @@ class Workshop:
     damaged: dict[str, Exception] = field(default_factory=dict)
     lost: dict[str, Exception] = field(default_factory=dict)
     index: MemoryIndex = field(default_factory=MemoryIndex)
-    repository_id: str = "first"
+    repository_id: str = ""
+    version: int = 2
     away: bool = False
+    has_data: bool = False
+    suspicious: bool = False
+    broken: Exception | None = None
     silent: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -196,6 +213,7 @@ class Workshop:
             index=index,
             bells=bells,
             watch=self.watch,
+            access=self._open,
         )
 
     async def open(self) -> "Workshop":
@@ -242,6 +260,12 @@ class Workshop:
         until = datetime.now(UTC) - timedelta(seconds=1)
         attempt = Attempt(work_id="job", number=number, owner="gone", until=until, state=state, made=snapshot)
         await self.store.attempts.save(await self.store.attempts.load(ORG, attempt.id), attempt)
+
+    @property
+    def current_id(self) -> str:
+        """The repository that is at the place: the engine's, unless another one was put there; empty where none is."""
+        made = self.engine._repositories.get(self.place.address)
+        return self.repository_id or (made.id if made else "")
 
     def _open(self, *_: Any) -> Any:
         return MemoryReader(self)

@@ -11,6 +11,7 @@ from connector.repository.errors import (
     BlobMissing,
     Damaged,
     FileMissing,
+    PartMissing,
     RepositoryError,
     RepositoryNotFound,
     SnapshotNotFound,
@@ -136,7 +137,7 @@ def _flipped(data: bytes, offset: int) -> bytes:
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
-@pytest.mark.parametrize("kind", [kind for kind in FileKind if kind is not FileKind.PACK])
+@pytest.mark.parametrize("kind", [kind for kind in FileKind if kind not in (FileKind.PACK, FileKind.LOCK)])
 @pytest.mark.parametrize("renamed", [False, True], ids=["under its name", "under the name it should have"])
 def test_a_changed_file_is_named_and_nothing_of_it_is_told(kind: FileKind, change: Change, renamed: bool) -> None:
     builder, snapshot = a_store()
@@ -158,7 +159,7 @@ def test_a_changed_file_is_named_and_nothing_of_it_is_told(kind: FileKind, chang
     ("kind", "error"),
     [
         (FileKind.CONFIG, RepositoryNotFound),
-        (FileKind.KEY, WrongPassword),
+        (FileKind.KEY, PartMissing),
         (FileKind.SNAPSHOT, SnapshotNotFound),
         (FileKind.INDEX, BlobMissing),
         (FileKind.PACK, FileMissing),

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
 from gateway.api.documents import problems, writes
 from gateway.api.gate import Opened, Right, Wanted, Who, WhoThere
+from gateway.api.store_audit import BELIEVE_STORE, REPLACE_STORE, store_deed
 from gateway.api.views.base import PageView, whole
 from gateway.api.views.connectors import (
     ConnectorView,
@@ -75,15 +76,20 @@ async def create_store(
     gate: Opened,
     who: Who,
     wanted: Wanted,
-    body: StoreCreation | None = None,  # noqa: ARG001 - checked, and without effect
+    body: StoreCreation | None = None,
 ) -> StoreView:
     """Storage that is there already, encrypted with the same passphrase, is taken over as it is.
 
-    Refused for a store without a passphrase (`passphrase_missing`) and for other types (`not_a_store`).
+    Refused for a store without a passphrase (`passphrase_missing`) and for other types (`not_a_store`). Where the store
+    had storage before that is not there now (`repository_missing`: a disk is not mounted, say) or is another one
+    (`repository_changed`), nothing is done unless `force` says that this is meant; that stands in the audit log.
     """
     who.require(Right.WRITE)
-    adopted = await gate.connectors.initialize(who, connector, wanted)
-    return StoreView(id=connector, initialized=True, adopted=adopted)
+    asked = body or StoreCreation()
+    if asked.force:
+        await gate.audit.record(store_deed(who, REPLACE_STORE, connector, asked.model_dump(exclude_none=True)))
+    made = await gate.connectors.initialize(who, connector, wanted, compression=asked.level(), force=asked.force)
+    return StoreView(id=connector, initialized=True, **made._asdict())
 
 
 @router.post(
@@ -96,13 +102,17 @@ async def refresh_store(
 ) -> RefreshView:
     """Restore points made or removed elsewhere are taken in or forgotten; that goes on after the answer.
 
-    Happens by itself every now and then. A store that cannot be opened, or holds another repository than before
-    (`repository_changed`), changes nothing.
+    Happens by itself every now and then. Nothing changes where a store cannot be opened, is away
+    (`repository_missing`), holds another repository than before (`repository_changed`), lacks a part
+    (`repository_damaged`), or has data and no restore point any more, and nobody can tell whether they were lost
+    (`snapshots_missing`; `force` says that they were removed).
     """
     who.require(Right.RUN)
-    rebuild = body is not None and body.rebuild
-    found = await gate.connectors.refresh(who, connector, wanted, rebuild=rebuild)
-    return RefreshView(id=connector, rebuild=rebuild, **found._asdict())
+    asked = body or StoreRefresh()
+    if asked.force:
+        await gate.audit.record(store_deed(who, BELIEVE_STORE, connector, {}))
+    found = await gate.connectors.refresh(who, connector, wanted, rebuild=asked.rebuild, force=asked.force)
+    return RefreshView(id=connector, rebuild=asked.rebuild, **found._asdict())
 
 
 @router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404, 409))

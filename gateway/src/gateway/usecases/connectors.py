@@ -16,7 +16,7 @@ from contracts.assignment import (
     RemoveApp,
 )
 from contracts.catalog import Resource
-from contracts.connector import InitializeStore, RefreshStore, TestConnection, TestReport
+from contracts.connector import Compression, InitializeStore, RefreshStore, TestConnection, TestReport
 from contracts.values import AppId
 
 from gateway.domain.apps import ConnectorWish, GivenField, check_initializable, check_providers, check_store
@@ -41,6 +41,13 @@ class StoreDifference(NamedTuple):
     removed: int
     listed: int
     damaged: int
+
+
+class InitializedStore(NamedTuple):
+    """A store that has a repository: whether that was there before, and how later backups compress."""
+
+    adopted: bool
+    compression: str
 
 
 def reference(app: App) -> AppRef:
@@ -98,24 +105,32 @@ class Connectors:
             command = RemoveApp(organization_id=who.organization_id, app_id=AppId(app_id))
             await self.commands.carry_out(command, **intent.ids)
 
-    async def initialize(self, who: Visitor, app_id: str, intent: Intent) -> bool:
-        """Create the repository of a store. Tells whether one was there and was adopted."""
+    async def initialize(
+        self, who: Visitor, app_id: str, intent: Intent, *, compression: Compression | None = None, force: bool = False
+    ) -> InitializedStore:
+        """Create the repository of a store. `force` gives up another one that the store had."""
         with span("gateway.initialize_store"):
             store = await self.read(who, app_id)
             check_initializable(store.app, store.fields)
             command = InitializeStore(
-                organization_id=who.organization_id, app_id=store.app.id, app=reference(store.app)
+                organization_id=who.organization_id,
+                app_id=store.app.id,
+                app=reference(store.app),
+                force=force,
+                compression=compression,
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
-            return bool(result.get("adopted"))
+            return InitializedStore(bool(result.get("adopted")), str(result.get("compression") or "auto"))
 
-    async def refresh(self, who: Visitor, app_id: str, intent: Intent, *, rebuild: bool) -> StoreDifference:
+    async def refresh(
+        self, who: Visitor, app_id: str, intent: Intent, *, rebuild: bool, force: bool = False
+    ) -> StoreDifference:
         """Have the restore index follow a store. Tells how they differ; the rest follows in the background."""
         with span("gateway.refresh_store"):
             store = await self.owners.app(who, app_id)
             check_store(store)
             command = RefreshStore(
-                organization_id=who.organization_id, app_id=store.id, app=reference(store), rebuild=rebuild
+                organization_id=who.organization_id, app_id=store.id, app=reference(store), rebuild=rebuild, force=force
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
             return StoreDifference(**{name: int(str(result.get(name, 0))) for name in StoreDifference._fields})

@@ -1,6 +1,6 @@
 """Commands to and events of the connector workers: tests, stores, running tasks, integrations on offer."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
 
@@ -11,6 +11,8 @@ from contracts.outcomes import Problem
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId, CommandId, IntegrationId, JobId, Moment, OrganizationId, Value
 
+Compression = Literal["auto", "fastest", "better", "max"]
+"""How much effort goes into compressing; the algorithm is always Zstandard."""
 EVERYBODY = OrganizationId("")
 """Organization of messages that concern the whole installation."""
 
@@ -48,7 +50,9 @@ class Integration(Value):
 class Check(Value):
     """One step of a connection test."""
 
-    name: str = Field(description="`reachable`, `authenticated`, `listable`, `writable` or `initialized`")
+    name: str = Field(
+        description="`reachable`, `authenticated`, `listable`, `writable`, `initialized`, `passphrase` or `repository`"
+    )
     ok: bool = Field(description="Whether the step succeeded")
     duration_ms: float = Field(description="Milliseconds")
     detail: str = Field(default="", description="What was found, in words; never a secret")
@@ -82,12 +86,21 @@ class TestConnection(ConnectorCommand):
 
 
 class InitializeStore(ConnectorCommand):
-    """Create the repository of a store, or adopt the one that is there. Result: `{"adopted": bool}`.
+    """Create the repository of a store, or adopt the one that is there.
 
-    Refused: `passphrase_missing`, `passphrase_wrong`, `store_unreachable`, `root_forbidden`, ...
+    Result: `{"adopted": bool, "repository_id", "compression"}`. Refused: `passphrase_missing`, `passphrase_wrong`,
+    `store_unreachable`, `root_forbidden`, and, unless forced, `repository_missing` or `repository_changed` where the
+    store had another repository before, ...
     """
 
     TYPE: ClassVar[str] = "cairn.connector.store.initialize.v1"
+
+    force: bool = Field(
+        default=False, description="Take what is there, or make a repository, though the store had another one before"
+    )
+    compression: Compression | None = Field(
+        default=None, description="How later backups into the store compress; None: as before"
+    )
 
 
 class RefreshStore(ConnectorCommand):
@@ -95,14 +108,18 @@ class RefreshStore(ConnectorCommand):
 
     Result: `{"added", "removed", "listed", "damaged"}`, how many restore points the index lacks, has in excess, will be
     sent listings of, and was told before that they are damaged; that happens after the answer, and ends with
-    `StoreRefreshed`. A store that cannot be opened changes
-    nothing. Refused: `store_not_initialized`, `repository_changed`, `passphrase_wrong`, `store_unreachable`, ...
+    `StoreRefreshed`. A store that cannot be opened changes nothing.
+    Refused: `store_not_initialized`, `repository_missing`, `repository_changed`,
+    `repository_damaged`, `snapshots_missing`, `passphrase_wrong`, `store_unreachable`, ...
     """
 
     TYPE: ClassVar[str] = "cairn.connector.store.refresh.v1"
 
     rebuild: bool = Field(
         default=False, description="Send listings of all restore points, whatever the index has of them already"
+    )
+    force: bool = Field(
+        default=False, description="Believe a store that has no restore point any more, though data of some is there"
     )
 
 

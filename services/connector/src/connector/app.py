@@ -22,9 +22,10 @@ from connector.engine.restic import ResticEngine, ResticSettings
 from connector.handlers import register
 from connector.integrations.registry import Integrations
 from connector.integrations.surroundings import Surroundings
+from connector.repository import KeyRing
 from connector.settings import Settings
 from connector.store import open_store
-from connector.usecases.equipment import Equipment, repository_opener
+from connector.usecases.equipment import Equipment, access_opener, repository_opener
 from connector.usecases.index_client import IndexClient
 from connector.usecases.listing import Lister
 from connector.usecases.queueing import Bells
@@ -77,7 +78,10 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tokens) -> AsyncIterator[Equipment]:
     """Everything that work is done with."""
     sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
-    opener = repository_opener(sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir)
+    ring = KeyRing()
+    opener = repository_opener(
+        sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir, ring=ring
+    )
     store, bells = await open_store(foundation.database, foundation.outbox), Bells()
     watch = Watch(store, bells, settings)
     stores = OpenStores(opener, limit=settings.open_stores, on_loss=watch.suspect)
@@ -96,6 +100,7 @@ async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tok
                 index=index,
                 bells=bells,
                 watch=watch,
+                access=access_opener(sealer, integrations, ring=ring),
             )
         finally:
             await stores.close()

@@ -10,6 +10,7 @@ from chassis.mongo import Collection, Database, Document, DuplicateKeyError
 from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from chassis.records import MongoRecords, Records
 from contracts.assignment import App
+from contracts.connector import Compression
 from contracts.values import OrganizationId, Value
 
 from connector.domain import Attempt, Kind, Lane, Work
@@ -40,8 +41,17 @@ class Repositories(Protocol):
         """The id of the repository that was noted last."""
         ...
 
-    async def note(self, org: OrganizationId, store_id: str, repository_id: str) -> None:
-        """This is a store's repository from now on. Harmless when done twice."""
+    async def compression_of(self, org: OrganizationId, store_id: str) -> Compression:
+        """How backups into a store compress; `auto` unless noted otherwise."""
+        ...
+
+    async def note(
+        self, org: OrganizationId, store_id: str, repository_id: str, *, compression: Compression | None = None
+    ) -> None:
+        """This is a store's repository from now on, and so backups into it compress; None: as before.
+
+        Harmless when done twice.
+        """
         ...
 
 
@@ -170,20 +180,28 @@ class MongoRepositories:
 
     async def of(self, org: OrganizationId, store_id: str) -> str | None:
         """See `Repositories`."""
-        return (await self._latest(org, store_id))[1]
+        return (await self._latest(org, store_id))[1].get("repository")
 
-    async def note(self, org: OrganizationId, store_id: str, repository_id: str) -> None:
+    async def compression_of(self, org: OrganizationId, store_id: str) -> Compression:
+        """See `Repositories`."""
+        return (await self._latest(org, store_id))[1].get("compression") or "auto"
+
+    async def note(
+        self, org: OrganizationId, store_id: str, repository_id: str, *, compression: Compression | None = None
+    ) -> None:
         """See `Repositories`."""
         noted = False
         while not noted:
             number, known = await self._latest(org, store_id)
-            document = {"_id": f"{org}/{store_id}/{number}", "org": org, "repository": repository_id}
-            noted = known == repository_id or await _inserted(self._collection, document)
+            facts = {"repository": repository_id, "compression": compression or known.get("compression")}
+            document = {"_id": f"{org}/{store_id}/{number}", "org": org, **facts}
+            noted = facts.items() <= known.items() or await _inserted(self._collection, document)
 
-    async def _latest(self, org: OrganizationId, store_id: str) -> tuple[int, str | None]:
-        number, known = 0, None
+    async def _latest(self, org: OrganizationId, store_id: str) -> tuple[int, Document]:
+        """The number of the next document, and the one before, empty where there is none."""
+        number, known = 0, Document()
         while found := await self._collection.find_one({"_id": f"{org}/{store_id}/{number}"}):
-            number, known = number + 1, str(found["repository"])
+            number, known = number + 1, {"compression": None, **found}
         return number, known
 
 

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from contracts.assignment import AppKind, Temperature
+from contracts.connector import Compression
 from pydantic import BeforeValidator, Field, model_validator
 
 from gateway.api.bodies.base import Body, Endpoints, Id, Switch, Text, Texts, empty_is_none, example, none_is
@@ -102,21 +103,41 @@ class ConnectorBody(Body):
         )
 
 
+LEVELS: dict[str, Compression] = {"LZ4": "fastest", "GZIP": "auto", "ZSTD": "auto"}
+
+
 class StoreCreation(Body):
     """How to create the storage behind a store."""
 
-    model_config = example(compression="ZSTD")
+    model_config = example(compression="ZSTD", force=False)
 
     compression: Literal["GZIP", "LZ4", "ZSTD", ""] | None = Field(
-        default=None, description="Accepted and ignored: what is stored is always compressed with Zstandard"
+        default=None,
+        description="How much effort goes into compressing what is backed up into the store from now on. The algorithm "
+        "is always Zstandard: `LZ4` asks for its fastest level, `GZIP` and `ZSTD` for the usual one; left out, it "
+        "stays as it is. Data that is stored already stays as it was written",
     )
+    force: Switch = Field(
+        default=False,
+        description="Where the store had other storage before: take what is there now, or create it anew. Restore "
+        "points that are known of the store and are not in it are then forgotten",
+    )
+
+    def level(self) -> Compression | None:
+        """The level of compression that is asked for."""
+        return LEVELS.get(self.compression or "")
 
 
 class StoreRefresh(Body):
     """How to have what is known of a store follow it."""
 
-    model_config = example(rebuild=False)
+    model_config = example(rebuild=False, force=False)
 
+    force: Switch = Field(
+        default=False,
+        description="Believe that all restore points were removed on purpose, where that cannot be told from a loss "
+        "(`snapshots_missing`)",
+    )
     rebuild: Switch = Field(
         default=False, description="Read every restore point again, to replace what is kept of its directories"
     )

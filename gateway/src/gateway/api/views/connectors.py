@@ -100,11 +100,12 @@ class ReportView(View):
 class StoreView(View):
     """The storage behind a store."""
 
-    model_config = example(id=CONNECTOR, initialized=True, adopted=False)
+    model_config = example(id=CONNECTOR, initialized=True, adopted=False, compression="auto")
 
     id: str
     initialized: bool
     adopted: bool = Field(description="True when the storage was there already and was taken over as it is")
+    compression: str = Field(description="Level of Zstandard for later backups: `auto`, `fastest`, `better` or `max`")
 
 
 class RefreshView(View):

@@ -31,7 +31,61 @@ class StoreNotInitialized(EngineError, Conflict):
     """There is no repository at the place."""
 
     def __init__(self) -> None:
-        super().__init__("store_not_initialized", "The store holds no repository: initialize it first.")
+        detail = (
+            "The store holds no repository: initialize it first, or, if there was one, bring that back (is its disk"
+            " mounted, is its bucket there?)."
+        )
+        super().__init__("store_not_initialized", detail)
+
+
+class RepositoryGone(EngineError, Conflict):
+    """The repository that a store had is not at its place."""
+
+    def __init__(self, store: str, noted: str, *, has_data: bool = False) -> None:
+        self.has_data = has_data
+        found = "its file `config` is gone, other files of it are there" if has_data else "which is not there"
+        detail = (
+            f"The store{_named(store)} had the repository {noted[:8]}, {found}. Bring it back (is its disk mounted, is"
+            " its bucket there?). To begin anew without it, create the storage with `force`: the restore points that"
+            " are known of it are then forgotten."
+        )
+        super().__init__("repository_missing", detail)
+
+
+class RepositoryChanged(EngineError, Conflict):
+    """Another repository than before is at the place of a store."""
+
+    def __init__(self, store: str, noted: str, *, found: str) -> None:
+        detail = (
+            f"The store{_named(store)} holds another repository than before: {found[:8]} in place of {noted[:8]}. Bring"
+            " that one back, or take this one over by creating the storage with `force`: what is known of the other is"
+            " then forgotten."
+        )
+        super().__init__("repository_changed", detail)
+
+
+class SnapshotsMissing(EngineError, Conflict):
+    """A repository has data but no snapshot any more, and nobody can tell whether they were removed or lost."""
+
+    def __init__(self, store: str) -> None:
+        detail = (
+            f"The store{_named(store)} has no snapshot any more, though data of some is there: were they lost? Bring"
+            " `snapshots` back, or, if they were removed on purpose, refresh the store with `force`: the restore points"
+            " that are known of it are then forgotten."
+        )
+        super().__init__("snapshots_missing", detail)
+
+
+class CompressionUnsupported(EngineError, Conflict):
+    """A repository of format 1 holds nothing compressed."""
+
+    def __init__(self) -> None:
+        detail = "The repository of this store has format version 1, in which nothing can be compressed."
+        super().__init__("compression_unsupported", detail)
+
+
+def _named(store: str) -> str:
+    return f" {store!r}" if store else ""
 
 
 class StoreHalfMade(EngineError, Conflict):
@@ -39,8 +93,9 @@ class StoreHalfMade(EngineError, Conflict):
 
     def __init__(self, address: str) -> None:
         detail = (
-            "The store has keys but no file `config`: an initialization was cut off, or the file was lost. Put the file"
-            f" back, or, if there is nothing worth keeping in `snapshots` and `data`, remove `keys` in {address}."
+            "The store has files of a repository but no file `config`: an initialization was cut off, or the file"
+            " was lost. Put the file back, or, if nothing in `snapshots` and `data` is worth keeping, remove `keys`"
+            f" and these in {address}."
         )
         super().__init__("store_half_initialized", detail)
 

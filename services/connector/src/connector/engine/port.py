@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-from contracts.connector import BackupSummary
+from contracts.connector import BackupSummary, Compression
 
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 
@@ -58,6 +58,8 @@ class BackupOptions:
     ignores: tuple[str, ...] = ()
     """Patterns of files to leave out. `*.log` matches anywhere; a leading `/` is the root of the source; `**`
     matches any number of directories; a leading `!` takes in again what an earlier pattern left out."""
+    compression: Compression = "auto"
+    """An engine that does not know a level takes the next lower one that it knows."""
 
 
 @dataclass(frozen=True, kw_only=True)

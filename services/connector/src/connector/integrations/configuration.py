@@ -20,6 +20,8 @@ class AppConfiguration:
     """Addresses; the resource's when the app names none."""
     fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Field values in clear, references into secret providers resolved."""
+    repository_id: str | None = None
+    """The repository that a store is known to have; None where that is not known yet."""
 
     def text(self, name: str, default: str = "") -> str:
         """A field's value; `default` when it is missing or empty."""

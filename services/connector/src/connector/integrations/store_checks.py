@@ -2,24 +2,28 @@
 
 import asyncio
 
-from connector.engine.errors import PassphraseMissing, PassphraseWrong
+from connector.engine.errors import PassphraseMissing, PassphraseWrong, RepositoryChanged, RepositoryGone
 from connector.integrations.checklist import Checklist
+from connector.integrations.configuration import AppConfiguration
+from connector.repository import Access, FileKind, RepositoryFiles
 from connector.repository.errors import FileMissing, WrongPassword
-from connector.repository.keys import unlock
-from connector.repository.storage import FileKind, RepositoryFiles
 
 
-async def check_repository(checklist: Checklist, files: RepositoryFiles, passphrase: str) -> None:
-    """Note whether a repository is there and, if so, whether the passphrase opens it; the files are closed then."""
+async def check_repository(checklist: Checklist, files: RepositoryFiles, configuration: AppConfiguration) -> None:
+    """Note whether a repository is there and, if so, whether the passphrase opens it, and whether it is still the one
+    that the store had, and whole. The files are closed then.
+    """
 
     async def look() -> str:
         checklist.initialized = await asyncio.to_thread(_is_there, files)
-        return "holds a repository" if checklist.initialized else "no repository yet: the store can be initialized"
+        return _told(configuration, is_there=checklist.initialized)
 
     try:
         await checklist.step("initialized", look())
         if checklist.initialized:
-            await checklist.step("passphrase", asyncio.to_thread(_open, files, passphrase))
+            opening = asyncio.create_task(asyncio.to_thread(_open, files, configuration.text("passphrase")))
+            await checklist.step("passphrase", _opened(opening))
+            await checklist.step("repository", asyncio.to_thread(_compare, opening.result(), configuration))
     finally:
         files.close()
 
@@ -32,11 +36,31 @@ def _is_there(files: RepositoryFiles) -> bool:
     return True
 
 
-def _open(files: RepositoryFiles, passphrase: str) -> str:
+def _told(configuration: AppConfiguration, *, is_there: bool) -> str:
+    if is_there:
+        return "holds a repository"
+    if configuration.repository_id is not None:
+        raise RepositoryGone("", configuration.repository_id)
+    return "no repository yet: the store can be initialized"
+
+
+async def _opened(opening: "asyncio.Task[Access]") -> str:
+    await opening
+    return "opens the repository"
+
+
+def _open(files: RepositoryFiles, passphrase: str) -> Access:
     if not passphrase:
         raise PassphraseMissing
     try:
-        unlock(files, passphrase)
+        return Access.open(files, passphrase)
     except WrongPassword:
         raise PassphraseWrong from None
-    return "opens the repository"
+
+
+def _compare(access: Access, configuration: AppConfiguration) -> str:
+    found, noted = access.config.id, configuration.repository_id
+    if noted not in (None, found):
+        raise RepositoryChanged("", str(noted), found=found)
+    access.require_parts()
+    return f"the repository {found[:8]}{', as before' if noted else ''}"

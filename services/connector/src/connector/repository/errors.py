@@ -10,7 +10,8 @@ class RepositoryError(CairnError):
 class RepositoryNotFound(RepositoryError, NotFound):
     """There is no repository at this place."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, has_data: bool = False) -> None:
+        self.has_data = has_data
         super().__init__("repository_not_found", "There is no repository here: the file 'config' is missing.")
 
 
@@ -45,6 +46,19 @@ class FileMissing(Damaged):
 
     def __init__(self, what: str, name: str) -> None:
         super().__init__(what, name, why="the file is missing")
+
+
+class PartMissing(Damaged):
+    """A whole part of the repository is gone, so that nothing may be concluded from what is not found."""
+
+    def __init__(self, directory: str) -> None:
+        RepositoryError.__init__(
+            self,
+            "repository_damaged",
+            f"The repository is damaged: its directory `{directory}` is gone. Bring it back before anything else is"
+            " done to the store.",
+        )
+        self.what, self.name, self.why = directory, "", "the directory is gone"
 
 
 class ThawRequired(RepositoryError, Conflict):

@@ -1,29 +1,78 @@
 """From a password to the keys of a repository."""
 
+import hashlib
+import hmac
+import secrets
+from collections import OrderedDict
+from threading import Lock
+
 import msgspec
 
 from connector.repository.crypto import Box, Keys, NotAuthentic, derive_keys
 from connector.repository.documents import UNDECODABLE, read_checked
-from connector.repository.errors import Damaged, WrongPassword
+from connector.repository.errors import Damaged, PartMissing, WrongPassword
 from connector.repository.storage import FileKind, RepositoryFiles
 from connector.repository.structs import KeyFile, MasterKeys
 
 KEYS_TRIED_MOST = 20
+KEYS_KEPT = 256
 _key_file = msgspec.json.Decoder(KeyFile)
 _master_keys = msgspec.json.Decoder(MasterKeys)
 
 
-def unlock(files: RepositoryFiles, password: str) -> Box:
-    """What opens everything in the repository; as many key files are tried as restic tries.
+class KeyRing:
+    """Master keys that were had from a password, since having one takes half a second of computing and 64 MiB.
 
-    Raises `WrongPassword` when none of them opens, or `Damaged` when none opens and one of them cannot be read.
+    A key is found again by the name of its file, which is the hash of what is in it, and by the password, of which
+    only a keyed hash is kept. So a key that was removed from its repository opens nothing any more.
+    """
+
+    def __init__(self, *, limit: int = KEYS_KEPT) -> None:
+        self._hash_key = secrets.token_bytes(32)
+        self._limit = limit
+        self._kept: OrderedDict[tuple[str, bytes], Keys] = OrderedDict()
+        self._lock = Lock()
+
+    def find(self, name: str, password: bytes) -> Keys | None:
+        """What a key file was found to hold with this password."""
+        mark = self._mark(name, password)
+        with self._lock:
+            if mark in self._kept:
+                self._kept.move_to_end(mark)
+            return self._kept.get(mark)
+
+    def keep(self, name: str, password: bytes, keys: Keys) -> None:
+        """Remember what a key file holds; the one that was not needed for longest goes."""
+        with self._lock:
+            self._kept[self._mark(name, password)] = keys
+            while len(self._kept) > self._limit:
+                self._kept.popitem(last=False)
+
+    def _mark(self, name: str, password: bytes) -> tuple[str, bytes]:
+        return name, hmac.digest(self._hash_key, password, hashlib.sha256)
+
+
+def unlock(files: RepositoryFiles, password: str, *, ring: KeyRing | None = None) -> Box:
+    """What opens everything in the repository; as many key files are tried as restic tries, those of `ring` first.
+
+    Raises `WrongPassword` when none of them opens, `PartMissing` when there are none, or `Damaged` when none opens and
+    one of them cannot be read.
     """
     secret = password.encode("utf-8", "surrogateescape")
     names = sorted(found.name for found in files.list(FileKind.KEY))[:KEYS_TRIED_MOST]
-    damaged: Damaged | None = None
+    if ring is not None and (kept := next(filter(None, (ring.find(name, secret) for name in names)), None)):
+        return Box(kept)
+    name, keys = _first_that_opens(files, names, secret)
+    if ring is not None:
+        ring.keep(name, secret, keys)
+    return Box(keys)
+
+
+def _first_that_opens(files: RepositoryFiles, names: list[str], password: bytes) -> tuple[str, Keys]:
+    damaged: Damaged | None = None if names else PartMissing(FileKind.KEY)
     for name in names:
         try:
-            return Box(_master(files, name, secret))
+            return name, _master(files, name, password)
         except NotAuthentic:
             continue
         except Damaged as error:

@@ -20,6 +20,10 @@ class LocalFiles:
         with _translated(kind, ""):
             yield from _files_below(self._root / kind.value, nested=kind is FileKind.PACK)
 
+    def has_directory(self, kind: FileKind) -> bool:
+        """See `RepositoryFiles.has_directory`."""
+        return (self._root / kind.value).is_dir()
+
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""
         with _translated(kind, name):

@@ -17,6 +17,9 @@ class MemoryFiles:
         names = [(name, len(data)) for (of_kind, name), data in self.files.items() if of_kind is kind]
         return (StoredFile(name, size) for name, size in names)
 
+    def has_directory(self, kind: FileKind) -> None:
+        """See `RepositoryFiles.has_directory`: nobody can tell."""
+
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""
         try:

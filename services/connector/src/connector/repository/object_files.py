@@ -43,6 +43,9 @@ class ObjectFiles:
                     if is_storage_name(name):
                         yield StoredFile(name, found["size"])
 
+    def has_directory(self, kind: FileKind) -> None:
+        """See `RepositoryFiles.has_directory`: nobody can tell."""
+
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""
         with _translated(kind, name):

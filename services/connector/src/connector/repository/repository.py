@@ -13,26 +13,23 @@ import msgspec
 from chassis.caches import ByteBoundedCache
 
 from connector.repository import content, descent, sequence, walk
+from connector.repository.access import Access
 from connector.repository.blobs import Blobs
-from connector.repository.crypto import Box
-from connector.repository.documents import UNDECODABLE, open_document, read_document
+from connector.repository.documents import UNDECODABLE, read_document
 from connector.repository.errors import (
     Damaged,
     FileMissing,
     NotADirectory,
     NotAFile,
     PathNotFound,
-    RepositoryNotFound,
     SnapshotNotFound,
-    UnsupportedVersion,
 )
 from connector.repository.index import Shelf
-from connector.repository.keys import unlock
+from connector.repository.keys import KeyRing
 from connector.repository.large import LargeTree, is_large
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
-from connector.repository.structs import Config, Node, Snapshot, Tree
+from connector.repository.structs import Node, Snapshot, Tree
 
-_VERSIONS = (1, 2)
 _THREADS = 6
 _GO_DIRECTORY = 1 << 31
 _DECODED_RATIO = 3
@@ -41,7 +38,6 @@ _LAYOUT_BYTES = 16 << 20
 _NODE_BYTES = 2000
 _CONTENT_ID_BYTES = 130
 
-_config = msgspec.json.Decoder(Config)
 _snapshot = msgspec.json.Decoder(Snapshot)
 _tree = msgspec.json.Decoder(Tree)
 
@@ -51,19 +47,18 @@ class Repository:
 
     def __init__(
         self,
-        files: RepositoryFiles,
-        box: Box,
-        config: Config,
+        access: Access,
         *,
         cache_bytes: int,
         scratch: Path | None,
         cache_dir: Path | None,
     ) -> None:
-        self.config = config
+        self.config = access.config
+        self._access = access
         self._scratch = scratch
-        self._files = files
-        self._box = box
-        shelf = None if cache_dir is None else Shelf(cache_dir, scope=config.id)
+        self._files = files = access.files
+        self._box = box = access.box
+        shelf = None if cache_dir is None else Shelf(cache_dir, scope=access.config.id)
         self._blobs = Blobs(files, box, cache_bytes=cache_bytes // 2, shelf=shelf)
         self._layouts = content.Layouts(self._blobs, cache_bytes=_LAYOUT_BYTES)
         self._trees: ByteBoundedCache[list[Node]] = ByteBoundedCache(cache_bytes // 2)
@@ -81,19 +76,21 @@ class Repository:
         cache_bytes: int = 64 << 20,
         scratch: Path | None = None,
         cache_dir: Path | None = None,
+        ring: KeyRing | None = None,
     ) -> Self:
         """Opens a repository and loads its index; `cache_bytes` bounds the contents kept in memory.
 
         What is too large for memory is put, sealed as it is, into files without a name in the directory `scratch`.
         With `cache_dir`, a directory of this repository's own that may be deleted at any time, a large index is
-        searched there and not in memory, and the next opening finds it ready.
+        searched there and not in memory, and the next opening finds it ready. With `ring`, a key that it has is not
+        derived from the password again.
 
         The files are the repository's from now on: closed with it, or when this fails. Raises `RepositoryNotFound`,
         `WrongPassword`, `UnsupportedVersion`, `Damaged`, or what `RepositoryFiles` does.
         """
+        access = Access.open(files, password, ring=ring)
         try:
-            box, config = _unlocked(files, password)
-            repository = cls(files, box, config, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir)
+            repository = cls(access, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir)
             repository.refresh()
         except BaseException:
             files.close()
@@ -118,14 +115,14 @@ class Repository:
         """Takes in what was written or pruned since; happens by itself when something is not found."""
         self._blobs.refresh()
 
-    def confirm(self) -> None:
-        """Make sure that this repository is at its place still, and no other one.
+    @property
+    def access(self) -> Access:
+        """What it tells without its index."""
+        return self._access
 
-        Raises `RepositoryNotFound`, or `Damaged` when its `config` is another repository's or cannot be read.
-        """
-        config = open_document(_read_config(self._files), FileKind.CONFIG, "", box=self._box, decoder=_config)
-        if config.id != self.config.id:
-            raise Damaged("config", "", why="it is that of another repository")
+    def confirm(self) -> None:
+        """See `Access.confirm`."""
+        self._access.confirm()
 
     @property
     def index_size(self) -> int:
@@ -264,23 +261,6 @@ class Repository:
         if not is_storage_name(found.tree):
             raise Damaged(FileKind.SNAPSHOT.word, name, why="what it calls its tree is none")
         return msgspec.structs.replace(found, id=name)
-
-
-def _read_config(files: RepositoryFiles) -> bytes:
-    try:
-        return files.read(FileKind.CONFIG, "")
-    except FileMissing:
-        raise RepositoryNotFound from None
-
-
-def _unlocked(files: RepositoryFiles, password: str) -> tuple[Box, Config]:
-    """What opens everything else, and the configuration."""
-    sealed = _read_config(files)
-    box = unlock(files, password)
-    config = open_document(sealed, FileKind.CONFIG, "", box=box, decoder=_config)
-    if config.version not in _VERSIONS:
-        raise UnsupportedVersion(config.version)
-    return box, config
 
 
 def _blobs_of(node: Node) -> tuple[str, ...]:

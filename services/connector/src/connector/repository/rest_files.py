@@ -43,6 +43,9 @@ class RestFiles:
             raise StoreUnavailable("it does not speak restic's REST protocol") from error
         return [StoredFile(each.name, each.size) for each in found if is_storage_name(each.name)]
 
+    def has_directory(self, kind: FileKind) -> None:
+        """See `RepositoryFiles.has_directory`: nobody can tell."""
+
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""
         status, body = self._get(_target(kind, name), {})

@@ -70,6 +70,10 @@ class SftpFiles:
         """See `RepositoryFiles.list`."""
         return self._run(kind, "", lambda sftp: _listing(sftp, f"{self._root}/{kind}", nested=kind is FileKind.PACK))
 
+    def has_directory(self, kind: FileKind) -> bool:
+        """See `RepositoryFiles.has_directory`."""
+        return self._run(kind, "", lambda sftp: sftp.isdir(f"{self._root}/{kind}"))
+
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""
         return self._run(kind, name, lambda sftp: _content(sftp, self._path(kind, name)))

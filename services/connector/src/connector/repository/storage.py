@@ -18,11 +18,12 @@ class FileKind(StrEnum):
     SNAPSHOT = "snapshots"
     INDEX = "index"
     PACK = "data"
+    LOCK = "locks"
 
     @property
     def word(self) -> str:
         """How an error text calls one file of this kind."""
-        return {"keys": "key", "snapshots": "snapshot", "data": "pack"}.get(self.value, self.value)
+        return {"keys": "key", "snapshots": "snapshot", "data": "pack", "locks": "lock"}.get(self.value, self.value)
 
 
 class StoredFile(NamedTuple):
@@ -45,6 +46,10 @@ class RepositoryFiles(Protocol):
 
         A directory that does not exist holds no files.
         """
+        ...
+
+    def has_directory(self, kind: FileKind) -> bool | None:
+        """Whether the directory of a kind is there, be it empty; None where a place has none or does not tell."""
         ...
 
     def read(self, kind: FileKind, name: str) -> bytes:

@@ -48,6 +48,25 @@ class MasterKeys(msgspec.Struct, frozen=True):
     encrypt: bytes
 
 
+class Lock(msgspec.Struct, frozen=True):
+    """A process that says it works on the repository. `id` is the name of its file (64 hex digits).
+
+    One that cannot be read, as a process leaves that was cut off, has neither host nor time.
+    """
+
+    time: str = ""
+    exclusive: bool = False
+    hostname: str = ""
+    username: str = ""
+    pid: Natural = 0
+    id: str = ""
+
+    @property
+    def time_ns(self) -> int:
+        """When it was last renewed, in nanoseconds since 1970."""
+        return time_ns(self.time)
+
+
 class Summary(msgspec.Struct, frozen=True):
     """What the backup that made a snapshot counted; sizes in bytes."""
 

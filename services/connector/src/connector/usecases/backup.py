@@ -31,6 +31,7 @@ from connector.engine.port import BackupOptions, BackupResult, Progress
 from connector.repository import Snapshot
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
+from connector.usecases.identity import require_same_store
 from connector.usecases.lease import Lease, LeaseLost
 from connector.usecases.reporting import Reporter
 from connector.usecases.restore_points import created, restore_point_of, snapshot_of
@@ -98,6 +99,7 @@ async def _prepare(
     source = await await_app(equipment.store, org, task.origin, patience_seconds=patience)
     target = await await_app(equipment.store, org, task.target, patience_seconds=patience)
     location = store_location(equipment, org, target)
+    await require_same_store(equipment, org, target)
     equipment.stores.open_ahead(org, target)
     reporter.log("info", f"Backup of {source.name} to {target.name}, attempt {lease.number}.")
     return _Job(equipment, lease, reporter, cancel, org, request, source, target, location)
@@ -142,7 +144,10 @@ async def _make(job: _Job) -> MadeSnapshot:
 
 async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
     options = BackupOptions(
-        host=job.source.id, tags=tags_of(_origin(job, tree)), ignores=job.request.task.options.ignores
+        host=job.source.id,
+        tags=tags_of(_origin(job, tree)),
+        ignores=job.request.task.options.ignores,
+        compression=await job.equipment.store.repositories.compression_of(job.org, job.target.id),
     )
     with span("engine.backup", attributes={names.JOB: job.id, names.ATTEMPT: job.lease.number}):
         return await job.equipment.engine.backup(

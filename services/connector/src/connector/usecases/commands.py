@@ -1,15 +1,19 @@
 """Commands about one app: test its connection, initialize its store."""
 
 import logging
+from dataclasses import replace
 
 from chassis.errors import CairnError, NotFound
 from contracts.assignment import App
-from contracts.connector import Check, ConnectionTested, ConnectorCommand, StoreInitialized, TestReport
+from contracts.connector import Check, ConnectionTested, ConnectorCommand, InitializeStore, StoreInitialized, TestReport
 from contracts.values import CommandId
 
 from connector.domain import Kind
+from connector.engine.errors import CompressionUnsupported, RepositoryGone, StoreNotInitialized
+from connector.engine.port import Initialized
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
+from connector.usecases.identity import ask_repository, half_made, require_noted, whole
 from connector.usecases.lease import Lease
 from connector.usecases.queueing import work_of
 from connector.usecases.turns import alone_at
@@ -36,34 +40,59 @@ async def test_connection(equipment: Equipment, lease: Lease, command: Connector
 
 async def _report(equipment: Equipment, command: ConnectorCommand, app: App) -> TestReport:
     try:
-        configuration = equipment.configuration(command.organization_id, app)
+        noted = await equipment.store.repositories.of(command.organization_id, app.id)
+        configuration = replace(equipment.configuration(command.organization_id, app), repository_id=noted)
         integration = equipment.integrations.of(app.protocol)
     except CairnError as error:
         return TestReport(ok=False, checks=(Check(name="reachable", ok=False, duration_ms=0, detail=error.detail),))
     return await integration.test(configuration)
 
 
-async def initialize_store(equipment: Equipment, lease: Lease, command: ConnectorCommand) -> None:
+async def initialize_store(equipment: Equipment, lease: Lease, command: InitializeStore) -> None:
     """Make sure that a store has a repository. The index follows it next: one that was there may hold restore points,
     and one that is new lacks those of another one that was there before.
 
-    Raises what the engine raises, `root_forbidden`, `app_kind_wrong`, `app_not_found` or `app_unknown`.
+    Raises `repository_missing` or `repository_changed` where another one was there before and that is not forced, what
+    the engine raises, `compression_unsupported`, `root_forbidden`, `app_kind_wrong`, `app_not_found` or `app_unknown`.
     """
-    app = await store_app(equipment, command)
-    configuration = equipment.configuration(command.organization_id, app)
-    location = equipment.integrations.of(app.protocol).store_location(configuration)
+    app, org, noted = await store_app(equipment, command), command.organization_id, equipment.store.repositories
+    location = equipment.integrations.of(app.protocol).store_location(equipment.configuration(org, app))
     async with alone_at(equipment, lease, location):
-        done = await equipment.engine.initialize(location)
+        done = await _adopt(equipment, command, app) or await equipment.engine.initialize(location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
-    await equipment.store.repositories.note(command.organization_id, app.id, done.repository_id)
+    await noted.note(org, app.id, done.repository_id, compression=command.compression)
     await queue_following(equipment, lease)
     initialized = StoreInitialized(
-        organization_id=command.organization_id,
-        app_id=app.id,
-        adopted=done.adopted,
-        repository_id=done.repository_id,
+        organization_id=org, app_id=app.id, adopted=done.adopted, repository_id=done.repository_id
     )
-    await lease.settle([initialized], result={"adopted": done.adopted, "repository_id": done.repository_id})
+    compression = await noted.compression_of(org, app.id)
+    await lease.settle(
+        [initialized],
+        result={"adopted": done.adopted, "repository_id": done.repository_id, "compression": compression},
+    )
+
+
+async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> Initialized | None:
+    """The repository that is at the place of a store, if one is.
+
+    Raises `StoreHalfMade` where files of a repository are that has lost its `config`: a new one would bury them.
+    """
+    org = command.organization_id
+    try:
+        config = await ask_repository(equipment, org, app, whole)
+    except StoreNotInitialized:
+        return None
+    except RepositoryGone as error:
+        if not command.force:
+            raise
+        if error.has_data:
+            raise half_made(equipment, org, app) from None
+        return None
+    if not command.force:
+        await require_noted(equipment, org, app, config.id)
+    if command.compression and config.version == 1:
+        raise CompressionUnsupported
+    return Initialized(config.id, adopted=True)
 
 
 async def store_app(equipment: Equipment, command: ConnectorCommand) -> App:

@@ -1,5 +1,6 @@
 """What work is done with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,10 +11,11 @@ from contracts.assignment import App
 from contracts.connector import Integration as Manifest
 from contracts.values import OrganizationId
 
+from connector.engine.errors import PassphraseMissing
 from connector.engine.port import Engine
 from connector.integrations.configuration import AppConfiguration
 from connector.integrations.port import Integration
-from connector.repository import Repository
+from connector.repository import Access, KeyRing, Repository, RepositoryFiles
 from connector.settings import Settings
 from connector.store import Store
 from connector.usecases.apps import open_fields
@@ -23,6 +25,9 @@ from connector.usecases.listing import Lister
 from connector.usecases.queueing import Bells
 from connector.usecases.stores import OpenRepository, OpenStores
 from connector.usecases.watching import Watch
+
+OpenAccess = Callable[[OrganizationId, App], Access]
+"""Unlocks the repository of a store without loading its index; called in a thread. Raises what `Access.open` raises."""
 
 
 class AllIntegrations(Protocol):
@@ -52,6 +57,7 @@ class Equipment:
     index: IndexClient
     bells: Bells
     watch: Watch
+    access: OpenAccess
 
     def configuration(self, org: OrganizationId, app: App) -> AppConfiguration:
         """An app with its secrets in clear, to be dropped after use. Raises like `open_fields`."""
@@ -71,18 +77,35 @@ def configuration_of(sealer: Sealer, org: OrganizationId, app: App) -> AppConfig
     )
 
 
+def access_opener(sealer: Sealer, integrations: AllIntegrations, *, ring: KeyRing) -> OpenAccess:
+    """How repositories are unlocked; their keys are kept in `ring`."""
+
+    def open_access(org: OrganizationId, app: App) -> Access:
+        return Access.open(*_way_in(sealer, integrations, org, app=app), ring=ring)
+
+    return open_access
+
+
+def _way_in(
+    sealer: Sealer, integrations: AllIntegrations, org: OrganizationId, *, app: App
+) -> tuple[RepositoryFiles, str]:
+    """The files of a store's repository, and its passphrase. Raises `PassphraseMissing`."""
+    configuration, integration = configuration_of(sealer, org, app), integrations.of(app.protocol)
+    passphrase = integration.store_location(configuration).passphrase
+    if not passphrase or "\0" in passphrase:
+        raise PassphraseMissing
+    return integration.repository_files(configuration), passphrase
+
+
 def repository_opener(
-    sealer: Sealer, integrations: AllIntegrations, *, cache_bytes: int, work_dir: Path
+    sealer: Sealer, integrations: AllIntegrations, *, cache_bytes: int, work_dir: Path, ring: KeyRing
 ) -> OpenRepository:
     """How repositories are opened for reading; what memory is too small for is kept in `work_dir`."""
 
     def open_repository(org: OrganizationId, app: App) -> Repository:
-        configuration, integration = configuration_of(sealer, org, app), integrations.of(app.protocol)
-        passphrase = integration.store_location(configuration).passphrase
-        files = integration.repository_files(configuration)
         return Repository.open(
-            files,
-            passphrase,
+            *_way_in(sealer, integrations, org, app=app),
+            ring=ring,
             cache_bytes=cache_bytes,
             scratch=work_dir / "scratch",
             cache_dir=blob_table_dir(work_dir, org, app.id),

@@ -10,7 +10,7 @@ from functools import partial
 from chassis.envelopes import envelope
 from chassis.errors import CairnError, PermanentError, TemporaryError
 from contracts.assignment import App
-from contracts.connector import ConnectorCommand, ConnectorEvent, RefreshStore, StoreRefreshed
+from contracts.connector import ConnectorCommand, ConnectorEvent, InitializeStore, RefreshStore, StoreRefreshed
 from contracts.restore_index import RestorePoint, RestorePointDamaged
 from contracts.values import AppId, OrganizationId
 
@@ -44,7 +44,9 @@ async def follow_store(equipment: Equipment, lease: Lease, command: ConnectorCom
     org, patience = command.organization_id, equipment.settings.app_patience_seconds
     app = await await_app(equipment.store, org, command.app, patience_seconds=patience)
     try:
-        refreshed = await _Following(equipment, lease, org, app).run(rebuild=_is_rebuild(command))
+        refreshed = await _Following(equipment, lease, org, app).run(
+            rebuild=_is_rebuild(command), force=_is_forced(command)
+        )
     except TemporaryError as error:
         if is_worth_another_try(error, lease.number):
             raise
@@ -55,6 +57,10 @@ async def follow_store(equipment: Equipment, lease: Lease, command: ConnectorCom
 
 def _is_rebuild(command: ConnectorCommand) -> bool:
     return isinstance(command, RefreshStore) and command.rebuild
+
+
+def _is_forced(command: ConnectorCommand) -> bool:
+    return isinstance(command, RefreshStore | InitializeStore) and command.force
 
 
 class _Following:
@@ -68,8 +74,8 @@ class _Following:
         self._damaged: set[str] = set()
         self._sound: dict[str, Totals] = {}
 
-    async def run(self, *, rebuild: bool) -> StoreRefreshed:
-        async with comparing(self._equipment, self._org, self._app) as (store, found):
+    async def run(self, *, rebuild: bool, force: bool) -> StoreRefreshed:
+        async with comparing(self._equipment, self._org, self._app, force=force) as (store, found):
             for snapshot_id in sorted(found.removed):
                 await self._say(removed(snapshot_id, self._org, store_id=self._app.id))
             wanted = found.to_list(rebuild=rebuild)

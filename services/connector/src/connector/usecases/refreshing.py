@@ -4,16 +4,18 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chassis.errors import Conflict, TemporaryError, Unavailable
+from chassis.errors import TemporaryError, Unavailable
 from contracts.assignment import App
 from contracts.connector import RefreshStore
 from contracts.values import OrganizationId
 
 from connector.domain import Difference, difference
-from connector.engine.errors import StoreNotInitialized, StoreUnreachable
+from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreUnreachable
+from connector.repository import Repository
 from connector.repository.errors import Damaged, RepositoryNotFound
 from connector.usecases.commands import queue_following, store_app
 from connector.usecases.equipment import Equipment
+from connector.usecases.identity import absence, require_noted
 from connector.usecases.lease import Lease
 from connector.usecases.stores import OpenStore
 
@@ -23,12 +25,13 @@ log = logging.getLogger(__name__)
 async def refresh_store(equipment: Equipment, lease: Lease, command: RefreshStore) -> None:
     """Tell how a store differs from the index; the index is told of it next.
 
-    Raises `store_not_initialized`, `repository_changed`, `store_unreachable`, what opening the store raises,
-    `app_not_found` or `app_unknown`. Nothing has changed then.
+    Raises `store_not_initialized`, `repository_missing`, `repository_changed`, `repository_damaged`,
+    `snapshots_missing`, `store_unreachable`, what opening the store raises, `app_not_found` or `app_unknown`. Nothing
+    has changed then.
     """
     app = await store_app(equipment, command)
     try:
-        async with comparing(equipment, command.organization_id, app) as (_, found):
+        async with comparing(equipment, command.organization_id, app, force=command.force) as (_, found):
             await queue_following(equipment, lease)
     except Unavailable:
         raise
@@ -40,46 +43,44 @@ async def refresh_store(equipment: Equipment, lease: Lease, command: RefreshStor
 
 
 @asynccontextmanager
-async def comparing(equipment: Equipment, org: OrganizationId, app: App) -> AsyncIterator[tuple[OpenStore, Difference]]:
+async def comparing(
+    equipment: Equipment, org: OrganizationId, app: App, *, force: bool = False
+) -> AsyncIterator[tuple[OpenStore, Difference]]:
     """An open store and how it differs from what the index has of it.
 
-    The index is asked first: a restore point that it has by then was in the store before. Raises
-    `StoreNotInitialized`, `Conflict` (`repository_changed`), `Unavailable`, or what opening the store raises.
+    The index is asked first: a restore point that it has by then was in the store before. `force` says that a store
+    without snapshots is meant to have none. Raises `repository_missing`, `repository_changed`, `repository_damaged`,
+    `snapshots_missing`, `StoreNotInitialized`, `Unavailable`, or what opening the store raises.
     """
     indexed = await equipment.index.restore_points(org, app.id)
     try:
-        stored = await _look_into(equipment, org, app)
+        stored, suspicious = await _look_into(equipment, org, app)
     except Damaged:  # of another repository than the one that was open here
-        stored = await _look_into(equipment, org, app)
+        stored, suspicious = await _look_into(equipment, org, app)
+    if indexed and suspicious and not force:
+        raise SnapshotsMissing(app.name)
     async with equipment.stores.borrow(org, app) as store:
         yield store, difference(indexed, stored)
 
 
-async def _look_into(equipment: Equipment, org: OrganizationId, app: App) -> list[str]:
-    """The ids of a store's snapshots, of the repository that it had before, from a place where that was all along."""
-    async with equipment.stores.borrow(org, app) as store:
+async def _look_into(equipment: Equipment, org: OrganizationId, app: App) -> tuple[list[str], bool]:
+    """The ids of a store's snapshots, and whether that there are none is suspicious.
 
-        def look() -> list[str]:
-            store.repository.confirm()
-            found = store.repository.snapshot_ids()
-            store.repository.confirm()
-            return found
-
-        try:
-            stored = await equipment.stores.in_thread(look)
-        except RepositoryNotFound:
-            raise StoreNotInitialized from None
-        await _require_same(equipment, org, app, store.repository.config.id)
-        return stored
+    Of the repository that it had before, from a place where that was all along, whole.
+    """
+    try:
+        async with equipment.stores.borrow(org, app) as store:
+            stored = await equipment.stores.in_thread(lambda: _look(store.repository))
+            await require_noted(equipment, org, app, store.repository.config.id)
+            return stored
+    except RepositoryNotFound as error:
+        raise await absence(equipment, org, app, has_data=error.has_data) from None
+    except StoreNotInitialized:
+        raise await absence(equipment, org, app) from None
 
 
-async def _require_same(equipment: Equipment, org: OrganizationId, app: App, repository_id: str) -> None:
-    known = await equipment.store.repositories.of(org, app.id)
-    if known is None:
-        await equipment.store.repositories.note(org, app.id, repository_id)
-    elif known != repository_id:
-        detail = (
-            f"The store {app.name!r} holds another repository than before: {repository_id[:8]} in place of {known[:8]}."
-            " Initialize it to take this one over."
-        )
-        raise Conflict("repository_changed", detail)
+def _look(repository: Repository) -> tuple[list[str], bool]:
+    repository.confirm()
+    found, suspicious = repository.snapshot_ids(), repository.access.may_have_lost_snapshots()
+    repository.confirm()
+    return found, suspicious

@@ -10,7 +10,7 @@ from chassis.ids import utc_now
 from chassis.mongo import PyMongoError
 from chassis.problems import to_problem, unexpected
 from chassis.telemetry import TraceContext, span
-from contracts.connector import ConnectorCommand, RefreshStore
+from contracts.connector import ConnectorCommand, InitializeStore, RefreshStore
 from contracts.outcomes import Problem
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
@@ -106,7 +106,7 @@ class Runner:
             case Kind.TEST:
                 await test_connection(self._equipment, lease, cast("ConnectorCommand", message))
             case Kind.INITIALIZE:
-                await initialize_store(self._equipment, lease, cast("ConnectorCommand", message))
+                await initialize_store(self._equipment, lease, cast("InitializeStore", message))
             case Kind.CANCEL:
                 await cancel_unbegun(self._equipment, lease, cast("TaskCancelRequested", message))
             case Kind.REFRESH:

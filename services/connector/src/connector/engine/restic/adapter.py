@@ -3,12 +3,13 @@
 import asyncio
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 
-from connector.engine.errors import EngineFailed, SourceEmpty, SourceMissing, StoreHalfMade, StoreNotInitialized
+from connector.engine.errors import EngineFailed, SourceEmpty, SourceMissing, StoreHalfMade
 from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import (
     BackupOptions,
@@ -30,7 +31,8 @@ from connector.engine.restic.verdicts import INCOMPLETE
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
 _WITH_PROBLEMS = frozenset({0, INCOMPLETE})
-_ALREADY_THERE = ("already exists", "already initialized")
+_ALREADY_THERE = ("config file already exists", "already initialized")
+_LEVEL_UNKNOWN = "invalid compression mode"
 _CUT_OFF = "already contains keys"
 
 
@@ -43,10 +45,6 @@ class ResticEngine:
 
     async def initialize(self, store: StoreLocation) -> Initialized:
         """See `Engine.initialize`. Makes the directory or the bucket too, where that is not there."""
-        try:
-            return await self._adopt(store)
-        except StoreNotInitialized:
-            pass
         try:
             return await self._create(store)
         except EngineFailed as error:
@@ -70,7 +68,8 @@ class ResticEngine:
         """See `Engine.backup`."""
         excludes = await asyncio.to_thread(_prepare, source, store, options)
         observer = BackupObserver(source, on_progress=on_progress, on_log=on_log)
-        try:
+
+        async def run(options: BackupOptions) -> None:
             await self._runner.run(
                 store,
                 commands.backup(source, options, excludes),
@@ -79,6 +78,9 @@ class ResticEngine:
                 cancel=cancel,
                 good=_WITH_PROBLEMS,
             )
+
+        try:
+            await _at_a_known_level(run, options, on_log)
         except SourceEmpty:
             raise SourceEmpty(observer.problems.in_words()) from None
         await self._trim_cache()
@@ -166,6 +168,19 @@ class ResticEngine:
 
     async def _trim_cache(self) -> None:
         await asyncio.to_thread(cache.trim, self._settings.cache_dir, self._settings.cache_bytes_max)
+
+
+async def _at_a_known_level(
+    run: Callable[[BackupOptions], Awaitable[None]], options: BackupOptions, on_log: OnLog
+) -> None:
+    """restic 0.17 has the levels `auto` and `max` only."""
+    try:
+        await run(options)
+    except EngineFailed as error:
+        if _LEVEL_UNKNOWN not in error.detail:
+            raise
+        on_log("warning", f"This restic has no compression level {options.compression!r}; it takes its usual one.")
+        await run(replace(options, compression="auto"))
 
 
 def _clear(store: StoreLocation) -> None:

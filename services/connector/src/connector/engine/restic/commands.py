@@ -16,6 +16,8 @@ def backup(source: SourceTree, options: BackupOptions, excludes: Sequence[str]) 
     arguments = ["backup", "--host", options.host, "--group-by", "host"]
     for tag in options.tags:
         arguments += ["--tag", tag]
+    if options.compression != "auto":
+        arguments += ["--compression", options.compression]
     for pattern in excludes:
         arguments += ["--exclude", pattern]
     if not source.stable_inodes:

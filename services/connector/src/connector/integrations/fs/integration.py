@@ -71,7 +71,7 @@ class FsIntegration:
         written = configuration.kind != "source"
 
         def find() -> str:
-            return reach(self._root(configuration), may_be_made=written)
+            return reach(self._root(configuration), may_be_made=written, had=configuration.repository_id)
 
         await checklist.step("reachable", asyncio.to_thread(find))
         root = await asyncio.to_thread(self._root, configuration)
@@ -79,4 +79,4 @@ class FsIntegration:
         if written:
             await checklist.step("writable", asyncio.to_thread(write_probe, root))
         if configuration.kind == "store":
-            await check_repository(checklist, LocalFiles(root), configuration.text("passphrase"))
+            await check_repository(checklist, LocalFiles(root), configuration)

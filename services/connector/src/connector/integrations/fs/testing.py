@@ -7,15 +7,19 @@ from pathlib import Path
 
 from chassis.errors import NotFound, PermanentError
 
+from connector.engine.errors import RepositoryGone
+
 _SOME = 1000
 
 
-def reach(root: Path, *, may_be_made: bool) -> str:
-    """The directory is there, or can be made."""
+def reach(root: Path, *, may_be_made: bool, had: str | None = None) -> str:
+    """The directory is there, or can be made; not that of a store which had a repository."""
     if root.is_dir():
         return "the directory is there"
     if os.path.lexists(root):
         raise PermanentError("not_a_directory", f"{root} is not a directory.")
+    if had is not None:
+        raise RepositoryGone("", had)
     if may_be_made and root.parent.is_dir():
         return "the directory is not there yet and will be made"
     raise NotFound("path_missing", f"{root} does not exist.")

@@ -119,7 +119,7 @@ async def _steps(checklist: Checklist, configuration: AppConfiguration) -> None:
     if configuration.kind != "source":
         await checklist.step("writable", testing.write_probe(address))
     if configuration.kind == "store":
-        await check_repository(checklist, _files(address, patient=False), configuration.text("passphrase"))
+        await check_repository(checklist, _files(address, patient=False), configuration)
 
 
 async def _reach(configuration: AppConfiguration) -> str:

@@ -1,0 +1,93 @@
+"""Whether a store still is what it was: the repository that was noted of it, whole, at its place."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import TypeVar
+
+from chassis.errors import CairnError, TemporaryError
+from contracts.assignment import App
+from contracts.values import OrganizationId
+
+from connector.engine.errors import (
+    PassphraseWrong,
+    RepositoryChanged,
+    RepositoryGone,
+    SnapshotsMissing,
+    StoreHalfMade,
+    StoreNotInitialized,
+    StoreRefused,
+    StoreUnreachable,
+)
+from connector.repository import Access, Config
+from connector.repository.errors import AccessDenied, RepositoryNotFound, WrongPassword
+from connector.usecases.equipment import Equipment
+
+T = TypeVar("T")
+
+
+async def require_same_store(equipment: Equipment, org: OrganizationId, app: App) -> None:
+    """Make sure that a store can be written to: it holds the repository that was noted of it, and all of that.
+
+    Of a store of which nothing was noted yet, its repository is noted. Raises `repository_missing`,
+    `repository_changed`, `repository_damaged`, `snapshots_missing`, or what `ask_repository` raises.
+    """
+    repository_id, suspicious = await ask_repository(equipment, org, app, _look)
+    await require_noted(equipment, org, app, repository_id)
+    if suspicious and await equipment.index.restore_points(org, app.id):
+        raise SnapshotsMissing(app.name)
+
+
+async def ask_repository(equipment: Equipment, org: OrganizationId, app: App, question: Callable[[Access], T]) -> T:
+    """What the repository of a store tells without its index.
+
+    Raises `repository_missing` or `StoreNotInitialized`, `PassphraseMissing`, `PassphraseWrong`, `StoreUnreachable`,
+    `StoreRefused`, or what is damaged.
+    """
+
+    def ask() -> T:
+        with closing(equipment.access(org, app)) as access:
+            return question(access)
+
+    try:
+        return await equipment.stores.in_thread(ask)
+    except RepositoryNotFound as error:
+        raise await absence(equipment, org, app, has_data=error.has_data) from None
+    except WrongPassword:
+        raise PassphraseWrong from None
+    except AccessDenied as error:
+        raise StoreRefused(error.detail) from None
+    except TemporaryError as error:
+        raise StoreUnreachable(error.detail) from None
+
+
+async def absence(equipment: Equipment, org: OrganizationId, app: App, *, has_data: bool = False) -> CairnError:
+    """What to say of a store without a repository: that it has none yet, or that what it had is away."""
+    noted = await equipment.store.repositories.of(org, app.id)
+    if noted is None:
+        return half_made(equipment, org, app) if has_data else StoreNotInitialized()
+    return RepositoryGone(app.name, noted, has_data=has_data)
+
+
+def half_made(equipment: Equipment, org: OrganizationId, app: App) -> StoreHalfMade:
+    """What to say of a store that has data of a repository and no `config`."""
+    configuration = equipment.configuration(org, app)
+    return StoreHalfMade(equipment.integrations.of(app.protocol).store_location(configuration).address)
+
+
+async def require_noted(equipment: Equipment, org: OrganizationId, app: App, repository_id: str) -> None:
+    """Note the repository of a store, or raise `repository_changed` when another one was noted."""
+    noted = await equipment.store.repositories.of(org, app.id)
+    if noted is None:
+        await equipment.store.repositories.note(org, app.id, repository_id)
+    elif noted != repository_id:
+        raise RepositoryChanged(app.name, noted, found=repository_id)
+
+
+def whole(access: Access) -> Config:
+    """What a repository is called, if it is whole. Raises `PartMissing`."""
+    access.require_parts()
+    return access.config
+
+
+def _look(access: Access) -> tuple[str, bool]:
+    return whole(access).id, access.may_have_lost_snapshots()

@@ -1,0 +1,217 @@
+"""A store that is away, or another one than it was: nothing is written to it, and nothing it had is forgotten."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from chassis.errors import CairnError
+from connector.domain import Kind, Lane
+from connector.engine.errors import RepositoryGone
+from connector.repository.errors import AccessDenied, PartMissing, StoreUnavailable, WrongPassword
+from connector.usecases.commands import initialize_store
+from connector.usecases.following import follow_store
+from connector.usecases.identity import require_same_store
+from connector.usecases.refreshing import refresh_store
+from contracts.connector import RestorePointRemoved, StoreInitialized
+
+from tests.unit.connector_worker.parts import ORG, an_app
+from tests.unit.connector_worker.workshop import Workshop
+
+Fault = Callable[[Workshop], object]
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    """A store that had a restore point when it was looked at last."""
+    opened = await Workshop(tmp_path).open()
+    await follow(opened)
+    opened.index.points = {"kept": True}
+    return opened
+
+
+async def follow(workshop: Workshop, **facts: bool) -> None:
+    lease = await workshop.command(kind=Kind.FOLLOW, **facts)
+    await follow_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+
+async def refresh(workshop: Workshop, **facts: bool) -> None:
+    lease = await workshop.command(kind=Kind.REFRESH, **facts)
+    await refresh_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+
+async def create(workshop: Workshop, app_id: str = "store", **facts: object) -> None:
+    lease = await workshop.command(app_id, **facts)
+    await initialize_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+
+async def prepare_backup(workshop: Workshop) -> None:
+    await require_same_store(workshop.equipment, ORG, an_app("store"))
+
+
+def away(workshop: Workshop) -> None:
+    workshop.away = True
+
+
+def config_gone(workshop: Workshop) -> None:
+    workshop.away = workshop.has_data = True
+
+
+def another(workshop: Workshop) -> None:
+    workshop.repository_id = "another"
+
+
+def no_snapshots_directory(workshop: Workshop) -> None:
+    workshop.broken = PartMissing("snapshots")
+
+
+def no_keys(workshop: Workshop) -> None:
+    workshop.silent = PartMissing("keys")
+
+
+def emptied(workshop: Workshop) -> None:
+    workshop.suspicious = True
+
+
+def network_away(workshop: Workshop) -> None:
+    workshop.silent = StoreUnavailable("gone")
+
+
+def refused(workshop: Workshop) -> None:
+    workshop.silent = AccessDenied("config")
+
+
+def other_passphrase(workshop: Workshop) -> None:
+    workshop.silent = WrongPassword(1)
+
+
+FAULTS = [
+    (away, "repository_missing"),
+    (config_gone, "repository_missing"),
+    (another, "repository_changed"),
+    (no_snapshots_directory, "repository_damaged"),
+    (no_keys, "repository_damaged"),
+    (emptied, "snapshots_missing"),
+]
+SILENCE = [(network_away, "store_unreachable"), (refused, "store_refused"), (other_passphrase, "passphrase_wrong")]
+
+
+@pytest.mark.parametrize("action", [follow, refresh, prepare_backup])
+@pytest.mark.parametrize(("fault", "code"), FAULTS)
+async def test_nothing_is_forgotten_or_written_and_the_reason_is_told(
+    workshop: Workshop, fault: Fault, code: str, action: Callable[[Workshop], Awaitable[None]]
+) -> None:
+    fault(workshop)
+
+    with pytest.raises(CairnError) as caught:
+        await action(workshop)
+
+    assert caught.value.code == code
+    assert workshop.told(RestorePointRemoved) == []
+
+
+@pytest.mark.parametrize(("fault", "code"), SILENCE)
+async def test_no_backup_begins_where_nobody_can_tell_which_store_it_is(
+    workshop: Workshop, fault: Fault, code: str
+) -> None:
+    fault(workshop)
+
+    with pytest.raises(CairnError) as caught:
+        await prepare_backup(workshop)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(("fault", "code"), FAULTS[:5])
+async def test_a_creation_makes_nothing_in_place_of_what_is_away(workshop: Workshop, fault: Fault, code: str) -> None:
+    before = dict(workshop.engine._repositories)
+    fault(workshop)
+
+    with pytest.raises(CairnError) as caught:
+        await create(workshop)
+
+    assert caught.value.code == code
+    assert workshop.engine._repositories == before
+    assert workshop.told(StoreInitialized) == []
+
+
+async def test_what_is_away_is_named_with_what_to_do(workshop: Workshop) -> None:
+    noted = await workshop.store.repositories.of(ORG, "store")
+    workshop.away = True
+
+    with pytest.raises(RepositoryGone) as caught:
+        await create(workshop)
+
+    assert noted
+    assert noted[:8] in caught.value.detail
+    assert "mounted" in caught.value.detail
+    assert "`force`" in caught.value.detail
+
+
+async def test_a_forced_creation_makes_a_new_one_and_the_old_restore_points_leave(workshop: Workshop) -> None:
+    workshop.engine._repositories.clear()
+
+    await create(workshop, force=True)
+    await follow(workshop)
+
+    assert [each.adopted for each in workshop.told(StoreInitialized)] == [False]
+    assert await workshop.store.repositories.of(ORG, "store") == workshop.current_id
+    assert [each.snapshot_id for each in workshop.told(RestorePointRemoved)] == ["kept"]
+
+
+async def test_a_forced_creation_takes_another_one_over(workshop: Workshop) -> None:
+    another(workshop)
+
+    await create(workshop, force=True)
+    await follow(workshop)
+
+    assert [each.adopted for each in workshop.told(StoreInitialized)] == [True]
+    assert [each.snapshot_id for each in workshop.told(RestorePointRemoved)] == ["kept"]
+
+
+@pytest.mark.parametrize("app_id", ["store", "other"], ids=["noted before", "never noted"])
+async def test_not_even_a_forced_one_buries_data_whose_config_is_gone(workshop: Workshop, app_id: str) -> None:
+    config_gone(workshop)
+
+    with pytest.raises(CairnError) as caught:
+        await create(workshop, app_id, force=True)
+
+    assert caught.value.code == "store_half_initialized"
+
+
+async def test_a_forced_refresh_believes_that_everything_was_removed(workshop: Workshop) -> None:
+    emptied(workshop)
+
+    await refresh(workshop, force=True)
+    (following,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+    assert following.cause.data.force  # type: ignore[attr-defined]
+    await follow(workshop, force=True)
+
+    assert [each.snapshot_id for each in workshop.told(RestorePointRemoved)] == ["kept"]
+
+
+async def test_a_store_that_never_had_a_restore_point_may_be_without(workshop: Workshop) -> None:
+    workshop.index.points = {}
+    emptied(workshop)
+
+    await prepare_backup(workshop)
+    await follow(workshop)
+
+
+class TestCompression:
+    async def test_a_level_is_kept_until_another_one_is_asked_for(self, workshop: Workshop) -> None:
+        noted = workshop.store.repositories
+        await create(workshop, compression="fastest")
+        await create(workshop)
+        assert await noted.compression_of(ORG, "store") == "fastest"
+
+        await create(workshop, compression="auto")
+
+        assert await noted.compression_of(ORG, "store") == "auto"
+
+    async def test_a_repository_that_cannot_hold_anything_compressed_says_so(self, workshop: Workshop) -> None:
+        workshop.version = 1
+
+        with pytest.raises(CairnError) as caught:
+            await create(workshop, compression="fastest")
+
+        assert caught.value.code == "compression_unsupported"

@@ -213,10 +213,10 @@ class TestSource:
         ) as tree:
             found = files(tree.directory)
             moment = (tree.directory / "a").stat().st_mtime
+            assert not list(tree.problems)
 
         assert found == objects
         assert tree.origin == f"s3://{BUCKET}/tree"
-        assert tree.problems == ()
         assert moment == pytest.approx(
             server.client().head_object(Bucket=BUCKET, Key="tree/a")["LastModified"].timestamp(), abs=1
         )
@@ -242,24 +242,6 @@ class TestSource:
             after.st_mtime_ns,
             after.st_ctime_ns,
         )
-
-    async def test_objects_that_cannot_be_files_are_problems(
-        self, s3: S3Integration, configure: Configure, moto: S3Server, log: Log, cancel: asyncio.Event
-    ) -> None:
-        moto.fill({"clash/a": b"1", "clash/a/b": b"2", "clash/fine": b"3", f"clash/{'x' * 300}": b"4"})
-        source = bucket(configure, "source", moto, f"{BUCKET}/clash")
-
-        async with s3.open_source(source, on_log=log.add, cancel=cancel) as tree:
-            found = files(tree.directory)
-        moto.client().delete_object(Bucket=BUCKET, Key="clash/fine")
-        async with s3.open_source(source, on_log=log.add, cancel=cancel) as tree:
-            later = files(tree.directory)
-
-        assert found["fine"] == b"3"
-        reasons = {problem.path: problem.reason for problem in tree.problems}
-        assert reasons.pop(f"/{'x' * 300}") == "file name too long"
-        assert reasons in ({"/a/b": "not a directory"}, {"/a": "is a directory"})  # whichever was copied first is there
-        assert "fine" not in later
 
     async def test_an_empty_source_is_an_empty_directory(
         self, s3: S3Integration, configure: Configure, moto: S3Server, log: Log, cancel: asyncio.Event

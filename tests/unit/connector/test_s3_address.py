@@ -126,7 +126,7 @@ def test_buckets_in_host_names_are_told_to_all_three() -> None:
     found = address("host:9000", virtual_host="true")
 
     assert to_location(found, passphrase="x").options["s3.bucket-lookup"] == "dns"
-    assert to_remote(found, is_empty=False).settings["force_path_style"] == "false"
+    assert to_remote(found, escaped_listings=True).settings["force_path_style"] == "false"
     assert client_options(found, patient=True)["endpoint"] == "https://bucket.host:9000"
 
 
@@ -134,5 +134,5 @@ def test_nothing_shows_a_secret() -> None:
     found = address("host", passphrase="canary-phrase")
 
     shown = [configuration("host"), found, to_location(found, passphrase="canary-phrase")]
-    shown.append(to_remote(found, is_empty=False))
+    shown.append(to_remote(found, escaped_listings=True))
     assert "canary" not in repr(shown)

@@ -75,7 +75,7 @@ class MemoryEngine:
         files, problems = _read(source, store, options.ignores)
         await _checkpoint(cancel)
         for problem in problems:
-            on_log("error", f"{problem.path}: {problem.reason}")
+            on_log("error", f"{problem.path}: {problem.reason_in_words}")
         if not files:
             raise SourceEmpty
         found = _describe(source, options, files)

@@ -1,8 +1,9 @@
 """What integrations hand to the engine: where a repository is, and which files are to be backed up."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from connector.domain import one_line
 
@@ -33,13 +34,36 @@ class UnreadablePath:
     """Something that should be in a restore point and is not."""
 
     path: str
-    """Absolute within the source, `/` being its root; bytes that are no UTF-8 are escaped."""
+    """Absolute within the source, `/` being its root; bytes that are no UTF-8 are escaped. Of an object: its key."""
     reason: str
+    code: str = ""
+    """Says the reason to programs, where it is one that Cairn knows."""
 
     @property
     def in_words(self) -> str:
         """Both on one line, since names may hold anything."""
-        return one_line(f"{self.path} ({self.reason})")
+        return one_line(f"{self.path} ({self.reason_in_words})")
+
+    @property
+    def reason_in_words(self) -> str:
+        """The reason, after its code if it has one."""
+        return f"{self.code}: {self.reason}" if self.code else self.reason
+
+
+class Evidence(Protocol):
+    """What a source knows of its files beyond what their sizes and times tell. Calls block, but for `explain`."""
+
+    def parent_in(self, store_id: str) -> str | None:
+        """The snapshot in a store that files may be compared with by size and time; None: they must all be read."""
+        ...
+
+    def keep(self, store_id: str, snapshot_id: str) -> None:
+        """Remember what a snapshot was made of, for the next one in this store."""
+        ...
+
+    async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
+        """The same problems in the same order, with the source's own reasons where it has some."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,5 +77,7 @@ class SourceTree:
     """Absolute paths in the directory that are never part of a backup."""
     stable_inodes: bool = True
     """False where a file may have another inode each time, so that only size and time tell a change."""
-    problems: tuple[UnreadablePath, ...] = ()
-    """What could not be brought into the directory."""
+    problems: Collection[UnreadablePath] = ()
+    """What could not be brought into the directory, each once; read while the context is open."""
+    evidence: Evidence | None = None
+    """None where size, time, inode and change time of the files in the directory tell every change."""

@@ -52,7 +52,11 @@ class BackupOptions:
     """How a backup is made and marked."""
 
     host: str
-    """Recorded as the restore point's host; the last one with the same host is the parent. Use the source app's id."""
+    """Recorded as the restore point's host. Use the source app's id."""
+    parent: str = ""
+    """The snapshot that files are compared with; empty: the last one with the same host."""
+    reread: bool = False
+    """Compare files with nothing, read them all."""
     tags: tuple[str, ...] = ()
     """None may be empty, hold a comma, or have white space at its ends, which restic cuts off."""
     ignores: tuple[str, ...] = ()
@@ -133,8 +137,8 @@ class Engine(Protocol):
     ) -> BackupResult:
         """Make one restore point of the tree; its root is the content of `source.directory`.
 
-        Raises also `SourceMissing`, `SourceEmpty`, `SourceInsideStore`, `PatternInvalid`. Unreadable files do not
-        stop it, unless nothing else is there.
+        Raises also `SourceMissing`, `SourceEmpty`, `SourceInsideStore`, `PatternInvalid`, and `SnapshotMissing` when
+        the parent that is asked for is not there. Unreadable files do not stop it, unless nothing else is there.
         """
         ...
 

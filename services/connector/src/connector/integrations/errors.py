@@ -10,6 +10,7 @@ __all__ = [
     "IntegrationError",
     "ProtocolUnknown",
     "RootForbidden",
+    "ScratchFull",
     "SourceMissing",
     "SourceRefused",
     "SourceUnreachable",
@@ -55,3 +56,10 @@ class SourceUnreachable(IntegrationError):
 
     def __init__(self, detail: str) -> None:
         super().__init__("source_unreachable", detail)
+
+
+class ScratchFull(IntegrationError):
+    """The worker has no room for its copy of a source."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("scratch_full", f"The worker cannot keep its copy of the source: {why.lower()}.")

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from chassis import names
 from chassis.errors import CairnError, TemporaryError
@@ -26,7 +27,7 @@ from connector.domain import (
     tags_of,
 )
 from connector.engine.errors import Cancelled, EngineError, SnapshotMissing
-from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, BackupResult, Progress
 from connector.repository import Snapshot
 from connector.usecases.apps import await_app
@@ -135,10 +136,12 @@ async def _make(job: _Job) -> MadeSnapshot:
     async with integration.open_source(configuration, on_log=job.reporter.log, cancel=job.cancel) as tree:
         job.reporter.enter("transferring")
         result = await _run_engine(job, tree)
+        problems = await _explained(job, tree, result)
+        await _remember(job, tree, result)
     summary = result.summary
     told = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
     job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {told} to the store.")
-    named = tuple(problem.in_words for problem in result.problems[:UNREADABLE_NAMED])
+    named = tuple(problem.in_words for problem in problems)
     return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
 
 
@@ -149,6 +152,19 @@ async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
         ignores=job.request.task.options.ignores,
         compression=await job.equipment.store.repositories.compression_of(job.org, job.target.id),
     )
+    if tree.evidence is None:
+        return await _back_up(job, tree, options)
+    parent = await asyncio.to_thread(tree.evidence.parent_in, job.target.id)
+    if parent:
+        try:
+            return await _back_up(job, tree, replace(options, parent=parent))
+        except SnapshotMissing:
+            job.reporter.log("info", f"The restore point {parent[:SHORT_ID]} is no more.")
+    job.reporter.log("info", "Every file is read: size and time alone would not tell each change.")
+    return await _back_up(job, tree, replace(options, reread=True))
+
+
+async def _back_up(job: _Job, tree: SourceTree, options: BackupOptions) -> BackupResult:
     with span("engine.backup", attributes={names.JOB: job.id, names.ATTEMPT: job.lease.number}):
         return await job.equipment.engine.backup(
             job.location,
@@ -158,6 +174,23 @@ async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
             on_log=job.reporter.log,
             cancel=job.cancel,
         )
+
+
+async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Sequence[UnreadablePath]:
+    """The problems that are named in the job's failure, with what the source says about them."""
+    named = result.problems[:UNREADABLE_NAMED]
+    if tree.evidence is None:
+        return named
+    explained = await tree.evidence.explain(result.problems)
+    for before, problem in zip(result.problems, explained, strict=True):
+        if problem != before:
+            job.reporter.log("error", problem.in_words)
+    return explained[:UNREADABLE_NAMED]
+
+
+async def _remember(job: _Job, tree: SourceTree, result: BackupResult) -> None:
+    if tree.evidence is not None:
+        await asyncio.to_thread(tree.evidence.keep, job.target.id, result.snapshot_id)
 
 
 def _origin(job: _Job, tree: SourceTree) -> Origin:

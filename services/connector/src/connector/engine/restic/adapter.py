@@ -83,6 +83,8 @@ class ResticEngine:
             await _at_a_known_level(run, options, on_log)
         except SourceEmpty:
             raise SourceEmpty(observer.problems.in_words()) from None
+        finally:
+            observer.problems.flush()
         await self._trim_cache()
         if observer.summary is None:
             raise EngineFailed("restic backup", "it named no snapshot")
@@ -111,6 +113,8 @@ class ResticEngine:
         except EngineFailed:
             if not observer.problems.count:
                 raise
+        finally:
+            observer.problems.flush()
         return RestoreResult(
             files=observer.files,
             bytes=observer.bytes,

@@ -20,6 +20,10 @@ def backup(source: SourceTree, options: BackupOptions, excludes: Sequence[str]) 
         arguments += ["--compression", options.compression]
     for pattern in excludes:
         arguments += ["--exclude", pattern]
+    if options.reread:
+        arguments.append("--force")
+    elif options.parent:
+        arguments += ["--parent", options.parent]
     if not source.stable_inodes:
         arguments.append("--ignore-inode")
     return [*arguments, "."]

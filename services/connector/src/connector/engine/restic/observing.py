@@ -19,15 +19,20 @@ from connector.engine.restic.stream import (
     unreadable_path,
 )
 
-_LOGGED_MAX = 100
+_LINES_MAX = 1000
+_LINE_CHARACTERS = 1500
 _NAMED_MAX = 5
 
 
 class Problems:
-    """Paths that could not be read or written: all counted, the first ones kept, fewer logged."""
+    """Paths that could not be read or written: all counted and logged, the first ones kept.
+
+    The first ones have a line each; of more, one line names many.
+    """
 
     def __init__(self, on_log: OnLog) -> None:
         self._on_log = on_log
+        self._waiting: list[str] = []
         self.kept: list[UnreadablePath] = []
         self.count = 0
 
@@ -36,10 +41,18 @@ class Problems:
         self.count += 1
         if self.count <= PROBLEMS_MAX:
             self.kept.append(problem)
-        if self.count <= _LOGGED_MAX:
-            self._on_log("error", f"{one_line(problem.path)}: {problem.reason}")
-        elif self.count == _LOGGED_MAX + 1:
-            self._on_log("error", "more files have problems; only their number is kept from here on")
+        if self.count <= _LINES_MAX:
+            self._on_log("error", f"{one_line(problem.path)}: {problem.reason_in_words}")
+            return
+        self._waiting.append(problem.in_words)
+        if sum(map(len, self._waiting)) > _LINE_CHARACTERS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Log what waits for others to share a line with."""
+        if self._waiting:
+            self._on_log("error", ", ".join(self._waiting))
+            self._waiting = []
 
     def in_words(self) -> str:
         """The first few, empty when there are none."""

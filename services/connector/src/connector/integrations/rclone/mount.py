@@ -3,21 +3,23 @@
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from chassis.children import Child, open_child
 from chassis.scrubbing import Scrubber
 
-from connector.engine.places import SourceTree
 from connector.integrations.errors import Cancelled, SourceUnreachable
 from connector.integrations.rclone.log import RcloneLog
 from connector.integrations.rclone.remote import Rclone, Remote
 
 MOUNT_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 0.05
-_ARGUMENTS = ("--read-only", "--use-server-modtime", "--vfs-cache-mode", "off", "--attr-timeout", "10s")
+_ARGUMENTS = (
+    *("--read-only", "--use-server-modtime", "--vfs-cache-mode", "off", "--attr-timeout", "10s"),
+    "--no-unicode-normalization",  # Names that look alike are different objects.
+)
 
 
 def why_not_mount() -> str:
@@ -28,18 +30,26 @@ def why_not_mount() -> str:
 
 
 @asynccontextmanager
-async def mount_source(rclone: Rclone, remote: Remote, directory: Path) -> AsyncIterator[SourceTree]:
-    """The source, mounted on an empty directory. Raises `SourceUnreachable` when that does not come about."""
+async def mount_source(
+    rclone: Rclone, remote: Remote, directory: Path, *, excludes: Sequence[str] = ()
+) -> AsyncIterator[None]:
+    """Show the source in an empty directory until the context is left, without what rclone's patterns exclude.
+
+    Raises `SourceUnreachable` when that does not come about.
+    """
     await unmount(directory)
     await asyncio.to_thread(directory.mkdir, mode=0o700, exist_ok=True)
-    log = RcloneLog(rclone.on_log, Scrubber(remote.secrets))
-    command = rclone.command("mount", remote.argument, str(directory), *_ARGUMENTS, remote=remote)
+    left_out = directory.with_name("excludes")
+    await asyncio.to_thread(left_out.write_text, "".join(f"{pattern}\n" for pattern in excludes), "utf-8")
+    arguments = (*_ARGUMENTS, "--exclude-from", str(left_out))
+    log = RcloneLog(Scrubber(remote.secrets))
+    command = rclone.command("mount", remote.argument, str(directory), *arguments, remote=remote)
     async with open_child(command) as child:
         pump = asyncio.create_task(child.pump(on_output=log.take, on_error=log.take))
         try:
             await _wait_until_mounted(child, directory, log=log, cancel=rclone.cancel)
             rclone.on_log("info", f"reading {remote.origin} through a mount")
-            yield SourceTree(directory=directory, origin=remote.origin, stable_inodes=False)
+            yield
         finally:
             await child.stop()
             pump.cancel()

@@ -26,8 +26,6 @@ class Remote:
     """For people, e.g. `s3://bucket/prefix`."""
     secrets: Sequence[str] = field(default=(), repr=False)
     insecure_tls: bool = False
-    is_empty: bool = False
-    """Known to hold nothing: to rclone an empty part of a bucket is as good as a missing one."""
 
     @property
     def argument(self) -> str:

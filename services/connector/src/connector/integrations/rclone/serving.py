@@ -98,7 +98,7 @@ class _Server:
     def __init__(self, command: ChildCommand, directory: Path, *, secrets: Sequence[str]) -> None:
         self._command = command
         self._directory = directory
-        self._log = RcloneLog(lambda _level, _text: None, Scrubber(secrets))
+        self._log = RcloneLog(Scrubber(secrets))
         self._serving: asyncio.Task[None] | None = None
         self.files = RestFiles(self._connection)
 

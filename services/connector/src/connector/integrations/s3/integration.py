@@ -14,13 +14,13 @@ from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
 from connector.integrations.configuration import AppConfiguration
-from connector.integrations.errors import SourceMissing, SourceRefused, SourceUnreachable
-from connector.integrations.rclone.reading import read_remote
+from connector.integrations.objects.reading import ObjectSource, read_objects
 from connector.integrations.rclone.remote import Remote
 from connector.integrations.s3 import testing
 from connector.integrations.s3.address import S3Address, client_options, read_address, tls_context
 from connector.integrations.s3.manifest import MANIFEST
-from connector.integrations.s3.words import WrongCredentials
+from connector.integrations.s3.objects import open_objects
+from connector.integrations.s3.words import as_source_error
 from connector.integrations.store_checks import check_repository
 from connector.integrations.surroundings import Surroundings
 from connector.repository import ObjectFiles, RepositoryFiles
@@ -46,10 +46,16 @@ class S3Integration:
     ) -> AsyncIterator[SourceTree]:
         """See `Integration.open_source`: a mount of the bucket, or a copy kept for the next run."""
         address = read_address(configuration)
-        remote = to_remote(address, is_empty=not await _has_objects(address))
-        reading = read_remote(remote, configuration, self._surroundings, on_log=on_log, cancel=cancel)
-        async with reading as tree:
-            yield tree
+        await _reach_source(address)
+        async with open_objects(address) as store:
+            source = ObjectSource(
+                store=store,
+                remote=lambda: to_remote(address, escaped_listings=store.escapes_keys),
+                origin=f"s3://{address.path}",
+            )
+            reading = read_objects(source, configuration, self._surroundings, on_log=on_log, cancel=cancel)
+            async with reading as tree:
+                yield tree
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Integration.store_location`."""
@@ -76,8 +82,8 @@ def to_location(address: S3Address, *, passphrase: str) -> StoreLocation:
     )
 
 
-def to_remote(address: S3Address, *, is_empty: bool) -> Remote:
-    """The bucket as a remote of rclone."""
+def to_remote(address: S3Address, *, escaped_listings: bool) -> Remote:
+    """The bucket as a remote of rclone; `escaped_listings`: the server escapes keys in listings when asked to."""
     settings = {
         "type": "s3",
         "provider": "Other",
@@ -87,6 +93,8 @@ def to_remote(address: S3Address, *, is_empty: bool) -> Remote:
         "region": address.region,
         "force_path_style": str(not address.virtual_host).lower(),
         "no_check_bucket": "true",
+        "list_url_encode": str(escaped_listings).lower(),
+        "encoding": "Raw",  # A key means the same to the server, to rclone and to us.
     }
     return Remote(
         settings=settings,
@@ -94,21 +102,15 @@ def to_remote(address: S3Address, *, is_empty: bool) -> Remote:
         origin=f"s3://{address.path}",
         secrets=(address.access_key, address.secret_key),
         insecure_tls=address.insecure,
-        is_empty=is_empty,
     )
 
 
-async def _has_objects(address: S3Address) -> bool:
-    """Whether there is anything. Raises in words what rclone would tell late or not at all."""
+async def _reach_source(address: S3Address) -> None:
+    """Raises in words what is wrong with the way to the server."""
     try:
         await testing.reach(address)
-        return await testing.has_objects(address)
-    except WrongCredentials as error:
-        raise SourceRefused(error.detail) from None
     except CairnError as error:
-        if error.code == "bucket_missing":
-            raise SourceMissing(error.detail) from None
-        raise (SourceRefused if error.code == "s3_refused" else SourceUnreachable)(error.detail) from None
+        raise as_source_error(error) from None
 
 
 async def _steps(checklist: Checklist, configuration: AppConfiguration) -> None:

@@ -4,6 +4,9 @@ import re
 
 from chassis.errors import CairnError, NotFound, PermanentError
 
+from connector.integrations.errors import SourceMissing, SourceRefused, SourceUnreachable
+from connector.integrations.objects.store import ARCHIVED, FORBIDDEN, MISSING, UNREADABLE, ObjectUnread
+
 _CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 
@@ -40,15 +43,45 @@ def read_refusal(error: Exception, *, bucket: str) -> CairnError:
     """The error behind what obstore raised, told without any of the server's own words."""
     text = str(error)
     code = found[1] if (found := _CODE.search(text)) else ""
-    status = found[1] if (found := _STATUS.search(text)) else ""
+    status = int(found[1]) if (found := _STATUS.search(text)) else 0
+    return judge_refusal(status, code, bucket=bucket)
+
+
+def judge_refusal(status: int, code: str, *, bucket: str) -> CairnError:
+    """The error behind an answer; `code` is what its document says, if it is one of S3."""
     if code in CREDENTIALS:
         return WrongCredentials("credentials_wrong", f"The credentials are refused: {CREDENTIALS[code]} ({code}).")
-    if code == "NoSuchBucket" or (not code and status == "404"):
+    if code == "NoSuchBucket" or (not code and status == 404):
         return NotFound("bucket_missing", f"The bucket {bucket} does not exist.")
     if code in _OTHERS:
         return PermanentError("s3_refused", f"The server refused: {_OTHERS[code]} ({code}).")
-    if status == "401":
+    if status == 401:
         return WrongCredentials("credentials_wrong", "The credentials are refused.")
     if status or code:
-        return PermanentError("s3_refused", f"The server answered {' '.join(filter(None, (status, code)))}.")
+        return PermanentError("s3_refused", f"The server answered {_answer(status, code)}.")
     return PermanentError("s3_unreachable", "The server does not answer as an S3 server does.")
+
+
+def judge_object(status: int, code: str, *, storage_class: str) -> ObjectUnread:
+    """Why one object cannot be read, where the bucket can."""
+    if code == "InvalidObjectState":
+        archive = f"archive class {storage_class}" if storage_class else "an archive class"
+        return ObjectUnread(ARCHIVED, f"is in {archive} and must be retrieved first")
+    if status == 404:
+        return ObjectUnread(MISSING, "is listed, but the server answers that it does not exist")
+    if code == "AccessDenied" or (status == 403 and not code):
+        return ObjectUnread(FORBIDDEN, "the access key does not have the right to read it")
+    return ObjectUnread(UNREADABLE, f"the server answers {_answer(status, code)}")
+
+
+def as_source_error(error: CairnError) -> CairnError:
+    """The same, as the error of a source."""
+    if isinstance(error, WrongCredentials) or error.code == "s3_refused":
+        return SourceRefused(error.detail)
+    if error.code == "bucket_missing":
+        return SourceMissing(error.detail)
+    return SourceUnreachable(error.detail)
+
+
+def _answer(status: int, code: str) -> str:
+    return " ".join(filter(None, (str(status or ""), code)))

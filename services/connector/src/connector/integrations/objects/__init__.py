@@ -1,0 +1,1 @@
+"""Object stores as sources: what they list is compared with what arrives."""

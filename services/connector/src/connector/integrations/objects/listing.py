@@ -1,0 +1,185 @@
+"""What a source listed: kept on disk, since it may be millions of objects."""
+
+import os
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector.engine.places import UnreadablePath
+from connector.integrations.objects.names import BESIDE_FOLDER, path_of
+from connector.integrations.objects.store import ListedObject, ObjectUnread
+
+_TABLE = """
+CREATE TABLE objects (
+    key BLOB PRIMARY KEY, size INTEGER, modified INTEGER, etag TEXT, class TEXT, path BLOB, is_folder INTEGER
+) WITHOUT ROWID
+"""
+_UNKNOWN = "?"
+_HIDDEN = """
+SELECT 1 FROM objects n JOIN earlier.objects e ON n.key = e.key
+WHERE n.size = e.size AND n.modified = e.modified AND n.etag <> e.etag
+"""
+_COLUMNS = "key, size, modified, etag, class, path"
+_BATCH = 1000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object and the path that it has in the source's tree."""
+
+    object: ListedObject
+    path: str
+
+
+def connect(file: Path) -> sqlite3.Connection:
+    """A database in a file for our own user, used by one thread at a time."""
+    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+    # Losing power costs what was kept last: what is then missing is read anew.
+    connection.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = TRUNCATE; PRAGMA temp_store = MEMORY")
+    return connection
+
+
+class Listing:
+    """One listing of a source, in a file of its own. Its calls block."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        file.unlink(missing_ok=True)
+        self.connection = connect(file)
+        self.connection.execute(_TABLE)
+        self.connection.execute("CREATE TABLE snapshot (id TEXT)")
+
+    def add(self, page: Sequence[ListedObject]) -> None:
+        """Take in a page. An object that is listed again counts once, as it was listed last."""
+        rows = [(os.fsencode(o.key), o.size, o.modified_ns, o.etag, o.storage_class, o.is_folder) for o in page]
+        self.connection.execute("BEGIN")
+        self.connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, x'', ?)", rows)
+        self.connection.execute("COMMIT")
+
+    def settle(self) -> None:
+        """Give each object its path, once all are there."""
+        self.connection.execute("BEGIN")
+        for rows in self._batches("SELECT key, is_folder FROM objects WHERE key > ? ORDER BY key LIMIT ?"):
+            paths = [(self._path(key, is_folder=bool(is_folder)), key) for key, is_folder in rows]
+            self.connection.executemany("UPDATE objects SET path = ? WHERE key = ?", paths)
+        self.connection.execute("CREATE INDEX paths ON objects (path)")
+        self.connection.execute("COMMIT")
+
+    def __len__(self) -> int:
+        return int(self.connection.execute("SELECT count(*) FROM objects").fetchone()[0])
+
+    def folders(self) -> Iterator[Entry]:
+        """The folders that are listed as such."""
+        wanted = f"SELECT {_COLUMNS} FROM objects WHERE key > ? AND is_folder ORDER BY key LIMIT ?"  # noqa: S608
+        return (_entry(row) for rows in self._batches(wanted) for row in rows)
+
+    def batches(self) -> Iterator[list[Entry]]:
+        """All objects that are no folders, in the order of their keys."""
+        wanted = f"SELECT {_COLUMNS} FROM objects WHERE key > ? AND NOT is_folder ORDER BY key LIMIT ?"  # noqa: S608
+        return (list(map(_entry, rows)) for rows in self._batches(wanted))
+
+    def at(self, path: str) -> Entry | None:
+        """The object that has a path."""
+        wanted = f"SELECT {_COLUMNS} FROM objects WHERE path = ? AND NOT is_folder"  # noqa: S608
+        row = self.connection.execute(wanted, [os.fsencode(path)]).fetchone()
+        return _entry(row) if row else None
+
+    def has_folder(self, path: str) -> bool:
+        """Whether anything lies below a path, or it is listed as a folder."""
+        raw = os.fsencode(path)
+        below = "SELECT 1 FROM objects WHERE (path > ? AND path < ?) OR (path = ? AND is_folder) LIMIT 1"
+        return self.connection.execute(below, [raw + b"/", raw + b"0", raw]).fetchone() is not None
+
+    def parent_of(self, earlier: Path) -> str | None:
+        """The snapshot of a listing that was kept, if sizes and times tell every change since then.
+
+        None where an object has another tag with the same size and time, and where nothing usable was kept.
+        """
+        if not earlier.is_file():
+            return None
+        self.connection.execute("ATTACH ? AS earlier", [str(earlier)])
+        try:
+            hidden = self.connection.execute(f"{_HIDDEN} LIMIT 1").fetchone()
+            kept = self.connection.execute("SELECT id FROM earlier.snapshot").fetchone()
+            return None if hidden or not kept else str(kept[0])
+        except sqlite3.DatabaseError:
+            return None
+        finally:
+            self.connection.execute("DETACH earlier")
+
+    def folders_beside_objects(self, count: int) -> list[str]:
+        """Paths that a folder and an object share; the first ones."""
+        sign = os.fsencode(BESIDE_FOLDER)
+        wanted = "SELECT path FROM objects WHERE substr(path, -?) = ? LIMIT ?"
+        found = self.connection.execute(wanted, [len(sign), sign, count])
+        return [os.fsdecode(path).removesuffix(BESIDE_FOLDER) for (path,) in found]
+
+    def correct(self, key: str, *, size: int, modified_ns: int) -> None:
+        """Take in that an object was another by the time it was read: which one is not known."""
+        change = "UPDATE objects SET size = ?, modified = ?, etag = ? WHERE key = ?"
+        self.connection.execute(change, [size, modified_ns, _UNKNOWN, os.fsencode(key)])
+
+    def keep_as(self, file: Path, *, snapshot_id: str) -> None:
+        """Leave a copy in place of an earlier one, as what a snapshot was made of."""
+        fresh = file.with_suffix(".new")
+        fresh.unlink(missing_ok=True)
+        os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600))
+        self.connection.execute("DELETE FROM snapshot")
+        self.connection.execute("INSERT INTO snapshot VALUES (?)", [snapshot_id])
+        self.connection.execute("VACUUM INTO ?", [str(fresh)])
+        fresh.replace(file)
+
+    def close(self) -> None:
+        """Remove it."""
+        self.connection.close()
+        self.file.unlink(missing_ok=True)
+
+    def _path(self, key: bytes, *, is_folder: bool) -> bytes:
+        if is_folder:
+            return os.fsencode(path_of(os.fsdecode(key[:-1]))) if key else b""
+        below = self.connection.execute(
+            "SELECT 1 FROM objects WHERE key >= ? AND key < ? LIMIT 1", [key + b"/", key + b"0"]
+        )
+        return os.fsencode(path_of(os.fsdecode(key), beside_folder=below.fetchone() is not None))
+
+    def _batches(self, wanted: str) -> Iterator[list[tuple[Any, ...]]]:
+        last: bytes | int = 0  # Less than any key, also than an empty one.
+        while rows := self.connection.execute(wanted, [last, _BATCH]).fetchall():
+            last = rows[-1][0]
+            yield rows
+
+
+class Problems(Collection[UnreadablePath]):
+    """What cannot be had of a source, kept in the file of its listing."""
+
+    def __init__(self, listing: Listing) -> None:
+        self._db = listing.connection
+        self._db.execute("CREATE TABLE problems (key BLOB PRIMARY KEY, code TEXT, reason TEXT) WITHOUT ROWID")
+
+    def add(self, key: str, why: ObjectUnread) -> None:
+        """Take note of an object."""
+        self._db.execute("INSERT OR REPLACE INTO problems VALUES (?, ?, ?)", [os.fsencode(key), why.code, why.reason])
+
+    def __len__(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM problems").fetchone()[0])
+
+    def __iter__(self) -> Iterator[UnreadablePath]:
+        for key, code, reason in self._db.execute("SELECT key, code, reason FROM problems ORDER BY key"):
+            yield UnreadablePath(shown(os.fsdecode(key)), reason, code)
+
+    def __contains__(self, problem: object) -> bool:
+        return any(problem == each for each in self)
+
+
+def shown(key: str) -> str:
+    """A key as a path for people, whole."""
+    return "/" + key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _entry(row: tuple[Any, ...]) -> Entry:
+    key, size, modified, etag, storage_class, path = row
+    found = ListedObject(key=os.fsdecode(key), size=size, modified_ns=modified, etag=etag, storage_class=storage_class)
+    return Entry(found, os.fsdecode(path))

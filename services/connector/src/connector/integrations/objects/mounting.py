@@ -1,0 +1,108 @@
+"""Reads a source through a mount: what the mount does not show is named, and what restic cannot see is remembered."""
+
+import asyncio
+import hashlib
+import re
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.engine.places import UnreadablePath
+from connector.integrations.errors import Cancelled
+from connector.integrations.objects.listing import Entry, Listing, Problems, shown
+from connector.integrations.objects.names import can_be_mounted
+from connector.integrations.objects.store import NOT_SHOWN, ObjectGone, ObjectStore, ObjectUnread
+
+_NOT_FOR_MOUNTS = ("//**", "/**//**", "/{{.*/}}", "/{{(.*/)?[^/]{256,}(/.*)?}}")
+"""rclone's patterns of keys that it shows at another key's place, or that keep it from listing a folder at all."""
+_CLASHES_MAX = 100
+"""Each costs a pattern that every object is compared with; folders beyond may be hidden by an object, and are named."""
+_SPECIAL = re.compile(r"[^\w/]", re.ASCII)
+_LOOKS_AT_ONCE = 8
+_BEYOND = "has a name that a mount cannot show, only a copy can"
+_HIDDEN = "is listed, but the mount does not show it"
+
+
+def excludes(listing: Listing) -> list[str]:
+    """What a mount has to leave out so that it shows the rest."""
+    clashes = listing.folders_beside_objects(_CLASHES_MAX)
+    return [*_NOT_FOR_MOUNTS, *("/{{" + _escape(path) + "}}" for path in clashes)]
+
+
+def compare(listing: Listing, problems: Problems, directory: Path, *, cancel: asyncio.Event) -> None:
+    """Add to the problems what is listed and does not show. Blocks. Raises `Cancelled`."""
+    for batch in listing.batches():
+        if cancel.is_set():
+            raise Cancelled
+        for entry in batch:
+            if not can_be_mounted(entry.path):
+                problems.add(entry.object.key, ObjectUnread(NOT_SHOWN, _BEYOND))
+            else:
+                _look(entry, listing, problems, directory)
+    for folder in listing.folders():
+        if not (directory / folder.path).is_dir():
+            problems.add(folder.object.key, ObjectUnread(NOT_SHOWN, _BEYOND))
+
+
+@dataclass(frozen=True)
+class MountEvidence:
+    """See `Evidence`: keeps one listing for each store, that of the last restore point there."""
+
+    store: ObjectStore
+    listing: Listing
+    place: Path
+
+    def parent_in(self, store_id: str) -> str | None:
+        """See `Evidence.parent_in`."""
+        return self.listing.parent_of(self._file(store_id))
+
+    def keep(self, store_id: str, snapshot_id: str) -> None:
+        """See `Evidence.keep`."""
+        self.place.mkdir(mode=0o700, exist_ok=True)
+        self.listing.keep_as(self._file(store_id), snapshot_id=snapshot_id)
+
+    async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
+        """See `Evidence.explain`: asks the source for each object, a few at a time."""
+        turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+        async def one(problem: UnreadablePath) -> UnreadablePath:
+            async with turns:
+                return await self._explain(problem)
+
+        return tuple(await asyncio.gather(*map(one, problems)))
+
+    async def _explain(self, problem: UnreadablePath) -> UnreadablePath:
+        entry = None if problem.code else await asyncio.to_thread(self.listing.at, problem.path.removeprefix("/"))
+        if entry is None:
+            return problem
+        path = shown(entry.object.key)
+        try:
+            why = await self.store.why_unread(entry.object)
+        except ObjectGone:
+            return UnreadablePath(path, "was removed while the source was read")
+        return UnreadablePath(path, why.reason, why.code) if why else UnreadablePath(path, problem.reason)
+
+    def _file(self, store_id: str) -> Path:
+        return self.place / f"{hashlib.sha256(store_id.encode()).hexdigest()}.db"
+
+
+def _look(entry: Entry, listing: Listing, problems: Problems, directory: Path) -> None:
+    found = entry.object
+    try:
+        status = (directory / entry.path).lstat()
+    except FileNotFoundError:
+        problems.add(found.key, ObjectUnread(NOT_SHOWN, _HIDDEN))
+        return
+    except OSError as error:
+        problems.add(found.key, ObjectUnread(NOT_SHOWN, f"{_HIDDEN}: {(error.strerror or '').lower()}"))
+        return
+    if not stat.S_ISREG(status.st_mode):
+        problems.add(found.key, ObjectUnread(NOT_SHOWN, _HIDDEN))
+    elif (status.st_size, status.st_mtime_ns) != (found.size, found.modified_ns):
+        listing.correct(found.key, size=status.st_size, modified_ns=status.st_mtime_ns)
+
+
+def _escape(path: str) -> str:
+    """A regular expression that needs no braces: rclone ends it at two of them."""
+    return _SPECIAL.sub(lambda found: found[0] if ord(found[0]) > 127 else f"\\x{ord(found[0]):02x}", path)

@@ -1,0 +1,139 @@
+"""Chooses how an object store is read, and compares what arrived with what was listed."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector.engine.places import SourceTree
+from connector.engine.port import OnLog
+from connector.integrations.configuration import AppConfiguration
+from connector.integrations.errors import Cancelled, SourceUnreachable
+from connector.integrations.objects.copying import Copying
+from connector.integrations.objects.listing import Listing, Problems
+from connector.integrations.objects.mounting import MountEvidence, compare, excludes
+from connector.integrations.objects.store import ObjectStore
+from connector.integrations.rclone.mount import mount_source, why_not_mount
+from connector.integrations.rclone.remote import Rclone, Remote
+from connector.integrations.rclone.scratch import open_scratch
+from connector.integrations.surroundings import Surroundings
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectSource:
+    """A source and the two ways to it."""
+
+    store: ObjectStore
+    remote: Callable[[], Remote]
+    """How rclone reaches it; asked once it was listed."""
+    origin: str
+    """For people, e.g. `s3://bucket/prefix`."""
+
+
+@asynccontextmanager
+async def read_objects(
+    source: ObjectSource,
+    configuration: AppConfiguration,
+    surroundings: Surroundings,
+    *,
+    on_log: OnLog,
+    cancel: asyncio.Event,
+) -> AsyncIterator[SourceTree]:
+    """The source as a directory, mounted or copied as the surroundings want it, used by one run at a time.
+
+    What is listed and is not in the directory is among the tree's problems. Raises `SourceUnreachable`,
+    `SourceRefused` or `SourceMissing` when the source cannot be listed: what is kept of it stays then; `Cancelled`.
+    """
+    async with open_scratch(surroundings.work_dir, configuration, on_log=on_log, cancel=cancel) as place:
+        listing = await _list(source, place, on_log=on_log, cancel=cancel)
+        try:
+            run = _Run(source, listing, Problems(listing), place, on_log, cancel)
+            async with run.open(surroundings) as tree:
+                yield tree
+        finally:
+            listing.close()
+
+
+@dataclass(frozen=True)
+class _Run:
+    source: ObjectSource
+    listing: Listing
+    problems: Problems
+    place: Path
+    on_log: OnLog
+    cancel: asyncio.Event
+
+    @asynccontextmanager
+    async def open(self, surroundings: Surroundings) -> AsyncIterator[SourceTree]:
+        """Mounted where that is wanted and works, else copied."""
+        async with AsyncExitStack() as stack:
+            # To rclone an empty part of a bucket is as good as a missing one.
+            if surroundings.reading != "sync" and len(self.listing) and await self._mount(stack, surroundings):
+                yield await self._mounted()
+            elif surroundings.reading == "mount" and len(self.listing):
+                why = why_not_mount() or "that failed"
+                raise SourceUnreachable(f"{self.source.origin} should be mounted, but {why}.")
+            else:
+                copying = Copying(self.source.store, self.listing, self.problems, place=self.place, on_log=self.on_log)
+                directory = await copying.run(self.cancel)
+                yield SourceTree(directory=directory, origin=self.source.origin, problems=self.problems)
+
+    async def _mount(self, stack: AsyncExitStack, surroundings: Surroundings) -> bool:
+        """Whether it is mounted now: not every machine can."""
+        if why_not_mount():
+            return False
+        cache_dir = surroundings.work_dir / "rclone"
+        rclone = Rclone(surroundings.rclone, cache_dir=cache_dir, on_log=self.on_log, cancel=self.cancel)
+        left_out = await asyncio.to_thread(excludes, self.listing)
+        mounting = mount_source(rclone, self.source.remote(), self.place / "mount", excludes=left_out)
+        try:
+            await stack.enter_async_context(mounting)
+        except SourceUnreachable as error:
+            self.on_log("warning", error.detail)
+            return False
+        return True
+
+    async def _mounted(self) -> SourceTree:
+        directory = self.place / "mount"
+        looking = asyncio.to_thread(compare, self.listing, self.problems, directory, cancel=self.cancel)
+        await unless_cancelled(looking, self.cancel)
+        return SourceTree(
+            directory=directory,
+            origin=self.source.origin,
+            stable_inodes=False,
+            problems=self.problems,
+            evidence=MountEvidence(self.source.store, self.listing, self.place / "listings"),
+        )
+
+
+async def unless_cancelled(work: Coroutine[Any, Any, None], cancel: asyncio.Event) -> None:
+    """Wait for the work, but no longer than until `cancel` is set: then raise `Cancelled`.
+
+    Work in a thread goes on until what it waits for gives way: the mount that is taken away.
+    """
+    doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(cancel.wait())
+    try:
+        await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise Cancelled
+        await doing
+    finally:
+        stopping.cancel()
+        doing.cancel()
+
+
+async def _list(source: ObjectSource, place: Path, *, on_log: OnLog, cancel: asyncio.Event) -> Listing:
+    listing = await asyncio.to_thread(Listing, place / "listing.db")
+    try:
+        async for page in source.store.pages():
+            if cancel.is_set():
+                raise Cancelled
+            await asyncio.to_thread(listing.add, page)
+        await asyncio.to_thread(listing.settle)
+    except BaseException:
+        listing.close()
+        raise
+    on_log("info", f"{source.origin} lists {len(listing)} objects")
+    return listing

@@ -1,0 +1,89 @@
+"""A server in front of an S3 server that lets single objects go wrong, and everything else through as it is."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Literal
+from urllib.parse import unquote, urlsplit
+
+import aiohttp
+from aiohttp import web
+from yarl import URL
+
+from tests.support.s3 import S3Server
+
+Fault = Literal["missing", "forbidden", "broken", "cut"]
+_REFUSED = {"missing": (404, "NoSuchKey"), "forbidden": (403, "AccessDenied"), "broken": (500, "InternalError")}
+
+
+@dataclass
+class Faults:
+    """What goes wrong from now on, by bucket and key (`bucket/key`); and what was asked for."""
+
+    of: dict[str, Fault] = field(default_factory=dict)
+    gets: list[str] = field(default_factory=list)
+    """Objects that were asked for, in order."""
+
+
+@contextmanager
+def faulty_s3(server: S3Server) -> Iterator[tuple[S3Server, Faults]]:
+    """The server behind the one that goes wrong, and its faults."""
+    faults, loop, ready = Faults(), asyncio.new_event_loop(), threading.Event()
+    ports: list[int] = []
+
+    async def serve() -> None:
+        async with aiohttp.ClientSession(auto_decompress=False) as session:
+            runner = web.ServerRunner(web.Server(lambda request: _answer(request, server, faults, session)))
+            await runner.setup()
+            site = web.TCPSite(runner, "127.0.0.1", 0)
+            await site.start()
+            ports.append(runner.addresses[0][1])
+            ready.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await runner.cleanup()
+
+    task = loop.create_task(serve())
+    thread = threading.Thread(target=lambda: loop.run_until_complete(asyncio.wait([task])), daemon=True)
+    thread.start()
+    assert ready.wait(10)
+    try:
+        yield replace(server, port=ports[0]), faults
+    finally:
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join(10)
+        loop.close()
+
+
+async def _answer(
+    request: web.BaseRequest, server: S3Server, faults: Faults, session: aiohttp.ClientSession
+) -> web.StreamResponse:
+    name = unquote(urlsplit(f"//host{request.raw_path}").path.removeprefix("/"))
+    is_object = request.method == "GET" and "list-type" not in request.raw_path
+    if is_object:
+        faults.gets.append(name)
+    fault = faults.of.get(name) if request.method in ("GET", "HEAD") else None
+    if fault in _REFUSED and is_object:
+        status, code = _REFUSED[fault]
+        return web.Response(status=status, text=f"<Error><Code>{code}</Code></Error>", content_type="application/xml")
+    url = URL(f"{server.url}{request.raw_path}", encoded=True)
+    headers = {k: v for k, v in request.headers.items() if k.lower() != "transfer-encoding"}
+    async with session.request(
+        request.method, url, headers=headers, data=await request.read(), allow_redirects=False
+    ) as inner:
+        body = await inner.read()
+        kept = {k: v for k, v in inner.headers.items() if k.lower() not in ("transfer-encoding", "connection", "date")}
+        response = web.StreamResponse(status=inner.status, headers=kept)
+        if request.method != "HEAD":
+            response.content_length = len(body)
+        await response.prepare(request)
+        if fault == "cut" and is_object and request.transport is not None:
+            await response.write(body[: len(body) // 2])
+            request.transport.close()
+            return response
+        if request.method != "HEAD":
+            await response.write(body)
+        return response

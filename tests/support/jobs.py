@@ -1,0 +1,134 @@
+"""Backup jobs of real sources by restic, run to their end without the servers that Cairn stands on."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.restic import ResticEngine, ResticSettings
+from connector.integrations.configuration import AppConfiguration
+from connector.integrations.port import Integration
+from connector.repository import LocalFiles, Repository
+from connector.usecases.tasks import run_task
+from contracts.connector import TaskFailed, TaskLogged, TaskSucceeded
+from contracts.scheduler import TaskRequested
+from contracts.values import AppId
+
+from tests.unit.connector_worker.workshop import PASSPHRASE, Workshop
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a job ended, and what its restore point holds."""
+
+    code: str
+    """Empty when it succeeded."""
+    detail: str
+    lines: tuple[str, ...]
+    files: Mapping[str, bytes]
+    """Content of the files in the restore point; paths are relative to its root, bytes surrogate escapes."""
+    folders: frozenset[str] = frozenset()
+
+    @property
+    def text(self) -> str:
+        return "\n".join((*self.lines, self.detail))
+
+
+@dataclass
+class Source:
+    """What the job is told to back up: in place of the integrations of a worker."""
+
+    integration: Integration
+    configuration: AppConfiguration
+    location: StoreLocation
+
+    def of(self, _: str) -> "Source":
+        return self
+
+    def open_source(self, _: Any, **others: Any) -> AbstractAsyncContextManager[SourceTree]:
+        return self.integration.open_source(self.configuration, **others)
+
+    def store_location(self, _: Any) -> StoreLocation:
+        return self.location
+
+
+class Jobs:
+    """Runs one job after the other into a store on disk."""
+
+    def __init__(self, restic: Path, root: Path, *, initialized: Path | None = None) -> None:
+        """`initialized`: a repository with the workshop's passphrase, which is copied: restic takes a while."""
+        self._initialized = initialized
+        self._engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=root / "restic-cache"))
+        self._root = root
+        self._count = 0
+
+    def store(self, name: str = "store") -> StoreLocation:
+        """A place for a repository."""
+        place = self._root / "stores" / name
+        return StoreLocation(address=str(place), passphrase=PASSPHRASE, local_path=place)
+
+    async def initialize(self, location: StoreLocation) -> None:
+        """Make the repository, unless it is there."""
+        place = Path(location.address)
+        if self._initialized and not place.exists():
+            shutil.copytree(self._initialized, place)
+        elif not place.exists():
+            await self._engine.initialize(location)
+
+    async def run(self, integration: Integration, configuration: AppConfiguration, *, store: str = "store") -> Ended:
+        """The next backup of a source, into `store` or `other`."""
+        self._count += 1
+        location, root = self.store(store), self._root / f"job-{self._count}"
+        root.mkdir(parents=True)
+        await self.initialize(location)
+        workshop = await Workshop(root).open()
+        object.__setattr__(workshop.equipment, "engine", self._engine)
+        object.__setattr__(workshop.equipment, "integrations", Source(integration, configuration, location))
+        workshop.unreadable = RuntimeError("restic is asked instead")
+        lease = await workshop.attempt(seconds=600)
+        request = lease.work.cause.data
+        assert isinstance(request, TaskRequested)
+        assert request.task.target is not None
+        target = request.task.target.model_copy(update={"id": AppId(store)})
+        request = request.model_copy(update={"task": request.task.model_copy(update={"target": target})})
+        await run_task(workshop.equipment, lease, request, cancel=asyncio.Event())
+        return _ended(workshop, location)
+
+
+def _ended(workshop: Workshop, location: StoreLocation) -> Ended:
+    lines = tuple(line.text for event in workshop.told(TaskLogged) for line in event.lines)
+    failed, succeeded = workshop.told(TaskFailed), workshop.told(TaskSucceeded)
+    problem = failed[0].problem if failed else None
+    backup = (failed or succeeded)[0].backup
+    files, folders = read_back(location, backup.snapshot_id) if backup else ({}, frozenset())
+    return Ended(
+        code=problem.code if problem else "",
+        detail=problem.detail if problem else "",
+        lines=lines,
+        files=files,
+        folders=folders,
+    )
+
+
+def read_back(location: StoreLocation, snapshot_id: str) -> tuple[dict[str, bytes], frozenset[str]]:
+    """Files with their content, and folders, of a snapshot."""
+    files: dict[str, bytes] = {}
+    folders = set()
+    with Repository.open(LocalFiles(Path(location.address)), PASSPHRASE) as repository:
+        waiting = [("", repository.snapshot(snapshot_id).tree)]
+        while waiting:
+            above, tree = waiting.pop()
+            for node in repository.tree(tree):
+                name = os.fsdecode(node.name)
+                path = f"{above}/{name}" if above else name
+                if node.subtree:
+                    folders.add(path)
+                    waiting.append((path, node.subtree))
+                elif node.type == "file":
+                    files[path] = b"".join(repository.read(node))
+    return files, frozenset(folders)

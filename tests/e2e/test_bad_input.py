@@ -40,8 +40,10 @@ def urn_id(api: Api, inventory: str) -> str:
 
 def test_configuration_faults_name_the_field(api: Api, urn_id: str) -> None:
     path = api.organization("/connectors")
-    missing = problem_of(api, "POST", path, json=connector_body(api, urn_id, fields={}))
-    assert "root" in json.dumps(missing.body)
+    lacking = api.post(path, connector_body(api, urn_id, fields={}))
+    assert (lacking["complete"], [f["field"] for f in lacking["faults"]]) == (False, ["fields.root"])
+    refused = problem_of(api, "POST", f"/connectors/{lacking['id']}/test")
+    assert (refused.status, refused.body["fields"]) == (409, lacking["faults"])
     extra = problem_of(
         api,
         "POST",

@@ -42,6 +42,7 @@ from gateway.usecases.logins import Logins, forget_addresses
 from gateway.usecases.operations import Operations
 from gateway.usecases.owners import Owners
 from gateway.usecases.runs import Runs
+from gateway.usecases.secret_reads import SecretReads
 from gateway.usecases.secrets import Vault
 from gateway.usecases.snapshots import Snapshots
 from gateway.usecases.throttle import Throttle
@@ -142,7 +143,7 @@ def _gate(
         visitors=visitors,
         owners=owners,
         inventories=Inventories(owners, commands),
-        connectors=Connectors(owners, commands, vault, settings.initialize_timeout_seconds),
+        connectors=Connectors(owners, commands, vault, SecretReads(audit), settings.initialize_timeout_seconds),
         runs=Runs(owners, commands),
         snapshots=Snapshots(owners),
         downloads=downloads,

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 from chassis.foundation import open_foundation
 from chassis.ids import new_id
 from chassis.settings import CommonSettings, read_key
@@ -12,6 +13,9 @@ from contracts.connector import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.domain.accounts import Account, Grant, Membership, Organization
 from gateway.store.accounts import Accounts, membership_id, open_accounts
+
+from tests.integration.gateway.client import Client
+from tests.integration.gateway.conftest import Platform
 
 
 @asynccontextmanager
@@ -47,3 +51,13 @@ def badge_for(key_file: Path, account_id: str, org: OrganizationId, *, ttl_secon
     """A badge as the gateway would sign it."""
     badges = Tokens(read_key(key_file), audience="cairn-badge")
     return badges.sign(Caller(organization_id=org, account_id=account_id), ttl_seconds=ttl_seconds)
+
+
+async def as_member(platform: Platform, api: Client, *roles: str, org: str | None = None) -> Client:
+    """A client of a new account with these roles."""
+    here = OrganizationId(org or api.organization_id)
+    async with accounts_of(platform.corner.settings()) as accounts:
+        account = await add_member(accounts, here, *roles)
+    badge = badge_for(platform.folder / "badge.key", account, here)
+    http = httpx.AsyncClient(base_url=platform.url, trust_env=False, headers={"authorization": f"Bearer {badge}"})
+    return Client(http, here)

@@ -17,22 +17,12 @@ from gateway.usecases.logins import digest_of
 
 from tests.integration.gateway.client import Client, a_resource_body
 from tests.integration.gateway.conftest import Platform
-from tests.integration.gateway.members import accounts_of, add_member, add_organization, badge_for
+from tests.integration.gateway.members import accounts_of, add_member, add_organization, as_member, badge_for
 from tests.support.waiting import eventually_async
 
 
 def credentials(platform: Platform) -> dict[str, str]:
     return dict(json.loads(platform.credentials.read_text()))
-
-
-async def as_member(platform: Platform, api: Client, *roles: str, org: str | None = None) -> Client:
-    """A client of a new account with these roles."""
-    here = OrganizationId(org or api.organization_id)
-    async with accounts_of(platform.corner.settings()) as accounts:
-        account = await add_member(accounts, here, *roles)
-    badge = badge_for(platform.folder / "badge.key", account, here)
-    http = httpx.AsyncClient(base_url=platform.url, trust_env=False, headers={"authorization": f"Bearer {badge}"})
-    return Client(http, here)
 
 
 async def test_first_start_leaves_credentials_for_its_owner_only(platform: Platform, api: Client) -> None:

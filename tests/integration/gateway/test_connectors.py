@@ -12,6 +12,7 @@ from pymongo import MongoClient
 
 from tests.integration.gateway.client import Client, a_connector_body
 from tests.integration.gateway.conftest import Platform
+from tests.integration.gateway.members import as_member
 from tests.support.kafka import open_wire
 
 CANARY = "canary-41c7-passphrase"
@@ -123,7 +124,6 @@ async def test_removed_connector_is_gone(platform: Platform, api: Client, urn_id
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
-        ({"fields": {}}, 400),
         ({"fields": {"root": {"value": "relative"}}}, 400),
         ({"fields": {"root": {"value": 7}}}, 400),
         ({"fields": {"root": {"value": "/srv"}, "colour": {"value": CANARY}}}, 400),
@@ -260,6 +260,77 @@ async def test_secret_provider_that_is_not_there_is_named(api: Client, urn_id: s
     assert (refused["status"], refused["code"]) == (400, "provider_not_found")
     assert [f["field"] for f in refused["fields"]] == ["fields.passphrase.provider.id"]
     assert "vault-7" in refused["detail"]
+
+
+async def test_who_may_not_see_secrets_reads_that_they_are_kept(platform: Platform, api: Client, urn_id: str) -> None:
+    store = await a_store(api, urn_id, platform.files / "masked")
+    masked = {"root": {"value": str(platform.files / "masked")}, "passphrase": {"value": "", "masked": True}}
+    for role in ("operator", "auditor", "backup-operator"):
+        member = await as_member(platform, api, role)
+        assert (await member.get(f"/connectors/{store}"))["fields"] == masked
+        listed = await member.call("GET", api.org("/connectors"))
+        assert [c["fields"] for c in listed.json()["items"] if c["id"] == store] == [masked]
+        assert CANARY not in listed.text
+    keeper = await as_member(platform, api, "administrator")
+    assert (await keeper.get(f"/connectors/{store}"))["fields"]["passphrase"] == {"value": CANARY}
+
+    body = a_connector_body("store", urn_id, {}, name="renamed") | {"fields": masked}
+    await api.post(f"/connectors/{store}", body)
+    changed = await api.get(f"/connectors/{store}")
+    assert (changed["name"], changed["fields"]["passphrase"]) == ("renamed", {"value": CANARY})
+    refused = await api.problem("POST", api.org("/connectors"), json=body)
+    assert (refused["status"], refused["code"]) == (400, "nothing_masked")
+
+
+async def test_changes_and_reads_of_secrets_stand_in_the_audit_log(
+    platform: Platform, api: Client, urn_id: str
+) -> None:
+    store = await a_store(api, urn_id, platform.files / "audited")
+    current = await api.get(f"/connectors/{store}")
+    await api.post(f"/connectors/{store}", {**current, "urn_id": urn_id, "integration": None, "name": "audited"})
+    assert (await api.call("DELETE", f"/connectors/{store}")).status_code == 204
+    assert (await api.call("DELETE", f"/connectors/{store}")).status_code == 404
+    me = (await api.get("/account/me"))["id"]
+    auditor = await as_member(platform, api, "auditor")
+    told = [
+        (e["action"], e["outcome"], e["code"], e["account_id"])
+        for e in (await auditor.get(api.org("/audit"), limit=1000))["items"]
+        if e["subject"]["id"] == store
+    ]
+    assert told[::-1] == [
+        ("connector.create", "completed", None, me),
+        ("secret.read", "completed", None, me),
+        ("connector.change", "completed", None, me),
+        ("secret.read", "completed", None, me),
+        ("connector.remove", "completed", None, me),
+        ("connector.remove", "failed", "app_not_found", me),
+    ]
+
+
+async def test_incomplete_connector_is_kept_and_refused_until_it_is_filled_in(
+    platform: Platform, api: Client, urn_id: str
+) -> None:
+    root = platform.files / "filled in later"
+    root.mkdir()
+    sent = {"root": {"value": ""}, "passphrase": {"value": CANARY}}
+    store = await api.post(api.org("/connectors"), a_connector_body("store", urn_id, {}) | {"fields": sent})
+    faults = [{"field": "fields.root", "detail": "is missing"}]
+    read = await api.get(f"/connectors/{store['id']}")
+    assert (read["fields"], read["complete"], read["faults"]) == (sent, False, faults)
+    source = await api.connector("source", urn_id, {"root": str(root)})
+    assert (source["complete"], source["faults"]) == (True, [])
+    run = {"type": "backup", "origin_id": source["id"], "target_id": store["id"]}
+    for path, body in (
+        (f"/connectors/{store['id']}/test", None),
+        (f"/connectors/{store['id']}/stores/create", None),
+        (f"/connectors/{store['id']}/stores/refresh", None),
+        ("/scheduling/scheduler/run", run),
+    ):
+        refused = await api.problem("POST", path, json=body)
+        assert (refused["status"], refused["code"], refused["fields"]) == (409, "connector_incomplete", faults), path
+    filled = a_connector_body("store", urn_id, {"root": str(root / "store"), "passphrase": CANARY})
+    assert (await api.post(f"/connectors/{store['id']}", filled))["complete"]
+    assert (await api.post(f"/connectors/{store['id']}/stores/create"))["initialized"]
 
 
 async def test_integrations_are_offered_and_installed(api: Client) -> None:

@@ -6,6 +6,7 @@ import pytest
 from assignment.domain import apps
 from assignment.domain.offers import check_offer, supersedes
 from chassis.errors import CairnError, Conflict, Invalid, NotFound
+from contracts.assignment import FieldValue
 
 from tests.support import builders as make
 
@@ -54,7 +55,10 @@ def test_labels_that_cannot_be_shown_are_refused(changes: dict[str, Any], field:
     ("decide", "error", "code"),
     [
         (lambda: apps.assign(make.assign_app(), INTEGRATIONS, known=True), Conflict, "app_exists"),
-        (lambda: apps.assign(make.assign_app(fields={}), INTEGRATIONS, known=False), Invalid, "configuration_invalid"),
+        (lambda: apps.assign(make.assign_app(fields={"colour": make.clear("x")}), INTEGRATIONS, known=False), Invalid,
+         "configuration_invalid"),
+        (lambda: apps.assign(make.assign_app(fields={"root": FieldValue(keep=True)}), INTEGRATIONS, known=False),
+         Invalid, "nothing_masked"),
         (lambda: apps.reconfigure(None, make.reconfigure_app("app-1"), INTEGRATIONS), NotFound, "app_not_found"),
         (lambda: apps.reconfigure(an_app(), make.reconfigure_app("app-1", kind="store"), INTEGRATIONS), Conflict,
          "app_kind_fixed"),
@@ -140,3 +144,32 @@ def test_the_newest_version_of_an_integration_wins(known: Any, offered: dict[str
 def test_a_manifest_that_cannot_be_checked_against_is_refused(protocol: dict[str, Any]) -> None:
     with pytest.raises(Invalid, match="manifest_invalid"):
         check_offer(make.fs_integration(protocols=[protocol]))
+
+
+def test_an_app_may_lack_what_is_required_until_it_is_filled_in() -> None:
+    app = an_app(fields={"root": make.clear("")})
+    assert [(lack.field, lack.detail) for lack in app.lacking] == [("fields.root", "is missing")]
+    assert app.fields == {"root": make.clear("")}
+    filled = apps.reconfigure(app, make.reconfigure_app("app-1", fields={"root": make.clear("/srv")}), INTEGRATIONS)
+    assert filled.lacking == ()
+
+
+def test_a_secret_that_should_stay_is_the_one_of_the_moment() -> None:
+    first = make.sealed()
+    assert first.sealed
+    second = FieldValue(sealed=first.sealed.model_copy(update={"nonce": "b3RoZXI="}))
+    fields = {"root": make.clear("/srv"), "passphrase": first}
+    app = an_app(fields=fields).model_copy(update={"fields": {**fields, "passphrase": second}})
+    kept = {"root": make.clear("/new"), "passphrase": FieldValue(keep=True)}
+    changed = apps.reconfigure(app, make.reconfigure_app("app-1", fields=kept), INTEGRATIONS)
+    assert changed.fields == {"root": make.clear("/new"), "passphrase": second}
+    dropped = apps.reconfigure(app, make.reconfigure_app("app-1", fields={"root": make.clear("/x")}), INTEGRATIONS)
+    assert "passphrase" not in dropped.fields
+
+
+@pytest.mark.parametrize("name", ["root", "secret"])
+def test_nothing_can_stay_where_no_secret_is(name: str) -> None:
+    fields = {"root": make.clear("/srv"), name: FieldValue(keep=True)}
+    with pytest.raises(Invalid) as refused:
+        apps.reconfigure(an_app(), make.reconfigure_app("app-1", fields=fields), INTEGRATIONS)
+    assert (refused.value.code, list(refused.value.fields)) == ("nothing_masked", [f"fields.{name}.masked"])

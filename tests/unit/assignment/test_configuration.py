@@ -37,16 +37,41 @@ def choice_of(**schema: Any) -> Choice:
     ],
 )
 def test_a_configuration_that_fits(changes: dict[str, FieldValue]) -> None:
-    check_configuration(S3, {**COMPLETE, **changes})
+    assert check_configuration(S3, {**COMPLETE, **changes}) == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "missing"),
+    [
+        ({"root": None}, ["root"]),
+        ({"root": clear("")}, ["root"]),
+        ({"root": clear(None)}, ["root"]),
+        ({"secret_access_key": None}, ["secret_access_key"]),
+        ({"secret_access_key": clear("")}, ["secret_access_key"]),
+        (dict.fromkeys(COMPLETE), ["root", "access_key", "secret_access_key"]),
+    ],
+)
+def test_what_is_missing_may_be_filled_in_later(changes: dict[str, FieldValue | None], missing: list[str]) -> None:
+    fields = {name: value for name, value in {**COMPLETE, **changes}.items() if value is not None}
+    found = check_configuration(S3, fields)
+    assert [(f.field, f.detail) for f in found] == [(f"fields.{name}", "is missing") for name in missing]
+    with pytest.raises(Invalid) as refused:
+        check_configuration(S3, {**fields, "use_tls": clear("maybe")})
+    assert refused.value.fields.keys() == {"fields.use_tls", *(f"fields.{name}" for name in missing)}
+
+
+def test_one_of_several_may_be_filled_in_later() -> None:
+    either = choice_of(
+        properties={"root": {}, "key": {}, "password": {"x-secret": True}},
+        anyOf=[{"required": ["key"]}, {"required": ["password"]}],
+    )
+    assert [f.field for f in check_configuration(either, {"root": clear("/a")})] == ["fields"]
+    assert check_configuration(either, {"root": clear("/a"), "password": sealed()}) == ()
 
 
 @pytest.mark.parametrize(
     ("changes", "field", "fault"),
     [
-        ({"root": None}, "fields.root", "is missing"),
-        ({"root": clear("")}, "fields.root", "is missing"),
-        ({"root": clear(None)}, "fields.root", "is missing"),
-        ({"secret_access_key": None}, "fields.secret_access_key", "is missing"),
         ({"colour": clear(CANARY)}, "fields.colour", "is not among its fields"),
         ({"colour": sealed()}, "fields.colour", "is not among its fields"),
         ({"use_tls": clear(CANARY)}, "fields.use_tls", "must be one of true, false"),
@@ -102,9 +127,8 @@ def test_rules_between_fields_are_kept() -> None:
         not_={},
         **{"not": {"required": ["root", "key"]}},
     )
-    with pytest.raises(Invalid) as missing:
-        check_configuration(tied, {"root": clear("/a"), "user": clear("me")})
-    assert missing.value.fields == {"fields.key": "is missing"}
+    missing = check_configuration(tied, {"root": clear("/a"), "user": clear("me")})
+    assert [(f.field, f.detail) for f in missing] == [("fields.key", "is missing")]
     with pytest.raises(Invalid) as together:
         check_configuration(tied, {"root": clear("/a"), "key": sealed()})
     assert together.value.fields == {"fields": "break a rule that they have together"}

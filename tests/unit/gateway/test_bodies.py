@@ -137,6 +137,9 @@ WRONG: list[tuple[type[Body], dict[str, Any], str]] = [
     (ConnectorRoles, {"can_own": {"self:a": 1}}, "can_own"),
     (ConnectorRoles, {"can_own": ["a"]}, "can_own.0"),
     (ConnectorRoles, {"can_own": ["self:"]}, "can_own.0"),
+    (ConnectorBody, CONNECTOR | {"fields": {"key": {"value": "x", "masked": True}}}, "fields.key"),
+    (ConnectorBody, CONNECTOR | {"fields": {"key": {"provider": {"id": "p"}, "masked": True}}}, "fields.key"),
+    (ConnectorBody, CONNECTOR | {"fields": {"key": {"masked": "true"}}}, "fields.key.masked"),
     (Installation, {"name": ""}, "name"),
     (Installation, {"name": "fs", "version": 1}, "version"),
     (StoreRefresh, {"rebuild": 1}, "rebuild"),
@@ -168,3 +171,9 @@ def test_the_schema_of_a_body_takes_what_the_body_takes(body: type[Body]) -> Non
             except ValidationError:
                 taken = False
             assert taken == validator.is_valid(odd), (name, odd)
+
+
+def test_a_password_that_looks_like_a_mask_is_a_password() -> None:
+    for looks in ("masked", "***", "true", '{"masked": true}'):
+        wish = ConnectorBody.model_validate(CONNECTOR | {"fields": {"key": {"value": looks, "masked": False}}}).wish()
+        assert wish.fields["key"] == GivenField(looks)

@@ -9,7 +9,7 @@ from chassis.ids import new_id, utc_now
 from contracts.assignment import App
 from contracts.connector import LogLine
 from contracts.outcomes import Problem
-from gateway.domain.apps import GivenField, check_initializable, check_unlocked, check_unused
+from gateway.domain.apps import GivenField, check_complete, check_initializable, check_unlocked, check_unused
 from gateway.domain.intents import Intent, sibling_id
 from gateway.domain.jobs import Job, log_text, printable
 from gateway.domain.rights import ROLES, Right, require, rights_of
@@ -44,8 +44,8 @@ def a_job(**changes: Any) -> Job:
 @pytest.mark.parametrize(
     ("role", "permitted"),
     [
-        ("owner", {"read", "run", "write", "manage", "audit"}),
-        ("administrator", {"read", "run", "write", "manage", "audit"}),
+        ("owner", {"read", "run", "write", "secrets", "manage", "audit"}),
+        ("administrator", {"read", "run", "write", "secrets", "manage", "audit"}),
         ("operator", {"read", "run"}),
         ("backup-operator", {"read", "run"}),
         ("auditor", {"read", "audit"}),
@@ -85,6 +85,18 @@ def test_store_with_passphrase_or_provider_is_initialized() -> None:
     check_initializable(an_app(), {"passphrase": GivenField("", provider_id="vault-1")})
     with pytest.raises(Conflict, match="not_a_store"):
         check_initializable(an_app(kind="source"), {"passphrase": GivenField("secret")})
+
+
+def test_incomplete_connector_is_named_with_its_faults() -> None:
+    check_complete(an_app())
+    lacking = ({"field": "fields.root", "detail": "is missing"},)
+    with pytest.raises(
+        Conflict, match="connector_incomplete: The store 'vault' is incomplete: root is missing"
+    ) as refused:
+        check_complete(an_app(lacking=lacking))
+    assert refused.value.fields == {"fields.root": "is missing"}
+    with pytest.raises(Conflict, match="connector_incomplete"):
+        check_initializable(an_app(lacking=lacking), {"passphrase": GivenField("secret")})
 
 
 def test_locked_resource_blocks_tasks() -> None:

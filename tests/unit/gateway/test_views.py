@@ -7,12 +7,13 @@ import pytest
 from chassis.errors import PermanentError
 from chassis.records import MemoryRecords
 from chassis.sealing import Sealer
-from contracts.assignment import AppRef
+from contracts.assignment import AppRef, FieldValue
 from contracts.catalog import CreateInventory, RemoveResource
 from contracts.connector import BackupSummary
 from contracts.messages import Command, Message
 from contracts.scheduler import RunTask, Task
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
+from gateway.api.bodies.connectors import ConnectorBody
 from gateway.api.views.base import page, stamp
 from gateway.api.views.connectors import connector_view
 from gateway.api.views.inventories import resource_view
@@ -71,6 +72,36 @@ async def test_fields_are_read_back_as_they_were_given() -> None:
         "passphrase": {"value": "s3cret"},
         "token": {"value": "kv/x", "provider": {"id": "provider-1"}},
     }
+
+
+async def test_who_may_not_see_secrets_sees_that_there_are_some() -> None:
+    vault = a_vault()
+    given = GIVEN | {"empty": GivenField("")}
+    app = an_app(fields=await vault.seal(ORG, "app-1", given, clear=frozenset({"root"})))
+    masked = vault.open(ORG, app, masked=True)
+    view = shown(connector_view(OpenConnector(app, masked)))
+    assert view["fields"] == {
+        "root": {"value": "/srv"},
+        "passphrase": {"value": "", "masked": True},
+        "token": {"value": "kv/x", "provider": {"id": "provider-1"}},
+        "empty": {"value": ""},
+    }
+    assert "s3cret" not in str(view)
+    body = ConnectorBody.model_validate({"name": "n", "type": "store", "urn_id": "r", "fields": view["fields"]})
+    again = await vault.seal(ORG, "app-1", body.wish().fields, clear=frozenset({"root"}))
+    assert again["passphrase"] == FieldValue(keep=True)
+    assert (again["root"], again["token"], again["empty"]) == (
+        app.fields["root"],
+        app.fields["token"],
+        FieldValue(value=""),
+    )
+
+
+def test_incomplete_connector_says_what_it_lacks() -> None:
+    view = shown(connector_view(OpenConnector(an_app(lacking=({"field": "fields.root", "detail": "is missing"},)), {})))
+    assert (view["complete"], view["faults"]) == (False, [{"field": "fields.root", "detail": "is missing"}])
+    whole = shown(connector_view(OpenConnector(an_app(), {})))
+    assert (whole["complete"], whole["faults"]) == (True, [])
 
 
 async def test_secret_moved_to_another_app_does_not_open() -> None:

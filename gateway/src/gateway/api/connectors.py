@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
 from gateway.api.documents import problems, writes
 from gateway.api.gate import Opened, Right, Wanted, Who, WhoThere
-from gateway.api.store_audit import BELIEVE_STORE, REPLACE_STORE, store_deed
+from gateway.api.store_audit import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, store_deed
 from gateway.api.views.base import PageView, whole
 from gateway.api.views.connectors import (
     ConnectorView,
@@ -29,22 +29,30 @@ async def list_connectors(
     who: WhoThere,
     kind: Annotated[AppKind | None, Query(alias="type", description="Only this type")] = None,
 ) -> PageView[ConnectorView]:
-    """Complete, with all fields unmasked."""
+    """Complete. Secrets are in clear for owners and administrators, and masked for others, as in a single read."""
     if not who.may(Right.READ):
         return whole([])
-    return whole([connector_view(gate.connectors.opened(who, a)) for a in await gate.owners.apps(who, kind)])
+    return whole([connector_view(shown) for shown in await gate.connectors.list(who, kind)])
 
 
 @router.post("/account/organizations/{org}/connectors", summary="Create a connector", responses=writes(404, 409))
 async def create_connector(body: ConnectorBody, gate: Opened, who: WhoThere, wanted: Wanted) -> ConnectorView:
-    """Puts a resource to use. Without integration or protocol they are chosen by the resource's class and subclass."""
+    """Puts a resource to use. Without integration or protocol they are chosen by the resource's class and subclass.
+
+    Fields that are required may be filled in later: until then `complete` is false, `faults` names them, and tests,
+    runs and the creation of storage are refused (`connector_incomplete`). Values that are there are checked.
+    """
     who.require(Right.WRITE)
-    return connector_view(await gate.connectors.assign(who, body.wish(), wanted))
+    async with gate.audit.change(who, "connector.create", "connector", wanted.id_for("app"), **body.summary()):
+        return connector_view(await gate.connectors.assign(who, body.wish(), wanted))
 
 
 @router.get("/connectors/{connector}", summary="Read a connector", responses=problems(404))
 async def read_connector(connector: str, gate: Opened, who: Who) -> ConnectorView:
-    """One connector, with all fields unmasked."""
+    """One connector. Secrets are in clear for owners and administrators; others read `masked` in place of the value.
+
+    That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and connector.
+    """
     who.require(Right.READ)
     return connector_view(await gate.connectors.read(who, connector))
 
@@ -53,16 +61,21 @@ async def read_connector(connector: str, gate: Opened, who: Who) -> ConnectorVie
 async def change_connector(
     connector: str, body: ConnectorBody, gate: Opened, who: Who, wanted: Wanted
 ) -> ConnectorView:
-    """Takes the full body of a creation. The type is fixed; an initialized store stays initialized."""
+    """Takes the full body of a creation. The type is fixed; an initialized store stays initialized.
+
+    A secret that is sent back `masked`, as it was read, stays as it is.
+    """
     who.require(Right.WRITE)
-    return connector_view(await gate.connectors.reconfigure(who, connector, body.wish(), wanted))
+    async with gate.audit.change(who, "connector.change", "connector", connector, **body.summary()):
+        return connector_view(await gate.connectors.reconfigure(who, connector, body.wish(), wanted))
 
 
 @router.delete("/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404))
 async def remove_connector(connector: str, gate: Opened, who: Who, wanted: Wanted) -> Response:
     """Stored data is not touched."""
     who.require(Right.WRITE)
-    await gate.connectors.remove(who, connector, wanted)
+    async with gate.audit.change(who, "connector.remove", "connector", connector):
+        await gate.connectors.remove(who, connector, wanted)
     return Response(status_code=204)
 
 
@@ -86,9 +99,9 @@ async def create_store(
     """
     who.require(Right.WRITE)
     asked = body or StoreCreation()
-    if asked.force:
-        await gate.audit.record(store_deed(who, REPLACE_STORE, connector, asked.model_dump(exclude_none=True)))
-    made = await gate.connectors.initialize(who, connector, wanted, compression=asked.level(), force=asked.force)
+    action = REPLACE_STORE if asked.force else CREATE_STORE
+    async with gate.audit.change(who, action, "store", connector, **asked.model_dump(exclude_none=True)):
+        made = await gate.connectors.initialize(who, connector, wanted, compression=asked.level(), force=asked.force)
     return StoreView(id=connector, initialized=True, **made._asdict())
 
 

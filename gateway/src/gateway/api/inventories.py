@@ -24,7 +24,8 @@ async def list_inventories(gate: Opened, who: WhoThere, paged: Paged) -> PageVie
 async def create_inventory(body: InventoryBody, gate: Opened, who: WhoThere, wanted: Wanted) -> InventoryView:
     """An inventory of any type that this version supports."""
     who.require(Right.WRITE)
-    return inventory_view(await gate.inventories.create(who, name=body.name, kind=body.type, intent=wanted))
+    async with gate.audit.change(who, "inventory.create", "inventory", wanted.id_for("inventory"), **body.summary()):
+        return inventory_view(await gate.inventories.create(who, name=body.name, kind=body.type, intent=wanted))
 
 
 @router.post(
@@ -35,7 +36,8 @@ async def create_inventory(body: InventoryBody, gate: Opened, who: WhoThere, wan
 async def create_self_managed(body: InventoryName, gate: Opened, who: WhoThere, wanted: Wanted) -> InventoryView:
     """An inventory whose resources are typed in."""
     who.require(Right.WRITE)
-    return inventory_view(await gate.inventories.create(who, name=body.name, kind="self-managed", intent=wanted))
+    async with gate.audit.change(who, "inventory.create", "inventory", wanted.id_for("inventory"), **body.summary()):
+        return inventory_view(await gate.inventories.create(who, name=body.name, kind="self-managed", intent=wanted))
 
 
 @router.get("/inventories/{inv}", summary="Read an inventory", responses=problems(404))
@@ -49,7 +51,8 @@ async def read_inventory(inv: str, gate: Opened, who: Who) -> InventoryView:
 async def change_inventory(inv: str, body: InventoryBody, gate: Opened, who: Who, wanted: Wanted) -> InventoryView:
     """Takes the full body of a creation. The type is fixed."""
     who.require(Right.WRITE)
-    changed = await gate.inventories.change(who, inv, name=body.name, kind=body.type, intent=wanted)
+    async with gate.audit.change(who, "inventory.change", "inventory", inv, **body.summary()):
+        changed = await gate.inventories.change(who, inv, name=body.name, kind=body.type, intent=wanted)
     return inventory_view(changed)
 
 
@@ -57,7 +60,8 @@ async def change_inventory(inv: str, body: InventoryBody, gate: Opened, who: Who
 async def remove_inventory(inv: str, gate: Opened, who: Who, wanted: Wanted) -> Response:
     """Removes its resources too. Refused (`inventory_in_use`) while connectors use one of them."""
     who.require(Right.WRITE)
-    await gate.inventories.remove(who, inv, wanted)
+    async with gate.audit.change(who, "inventory.remove", "inventory", inv):
+        await gate.inventories.remove(who, inv, wanted)
     return Response(status_code=204)
 
 

@@ -33,7 +33,8 @@ async def list_resources(inv: str, gate: Opened, who: Who, paged: Paged, search:
 async def create_resource(inv: str, body: ResourceBody, gate: Opened, who: Who, wanted: Wanted) -> ResourceView:
     """Only self-managed inventories take hand-made resources. The URN is unique in the inventory."""
     who.require(Right.WRITE)
-    return resource_view(await gate.inventories.register(who, inv, body.description(), wanted))
+    async with gate.audit.change(who, "resource.create", "resource", wanted.id_for("resource"), **body.summary()):
+        return resource_view(await gate.inventories.register(who, inv, body.description(), wanted))
 
 
 @router.get("/inventories/{inv}/resources/{urn_id}", summary="Read a resource", responses=problems(404))
@@ -49,8 +50,9 @@ async def change_resource(
 ) -> ResourceView:
     """Takes the full body of a creation. The URN is fixed."""
     who.require(Right.WRITE)
-    known = await gate.owners.resource(who, urn_id, inventory_id=inv)
-    return resource_view(await gate.inventories.describe(who, known, body.description(), wanted))
+    async with gate.audit.change(who, "resource.change", "resource", urn_id, **body.summary()):
+        known = await gate.owners.resource(who, urn_id, inventory_id=inv)
+        return resource_view(await gate.inventories.describe(who, known, body.description(), wanted))
 
 
 @router.delete(
@@ -62,7 +64,8 @@ async def change_resource(
 async def remove_resource(inv: str, urn_id: str, gate: Opened, who: Who, wanted: Wanted) -> Response:
     """Refused (`resource_in_use`) while connectors use it."""
     who.require(Right.WRITE)
-    await gate.inventories.unregister(who, inv, urn_id, wanted)
+    async with gate.audit.change(who, "resource.remove", "resource", urn_id):
+        await gate.inventories.unregister(who, inv, urn_id, wanted)
     return Response(status_code=204)
 
 

@@ -7,7 +7,12 @@ from pydantic import JsonValue
 from gateway.domain.audit import Actor, Deed, Subject
 from gateway.usecases.visitors import Visitor
 
-REPLACE_STORE, BELIEVE_STORE, UNLOCK_STORE = "store.replace", "store.believe", "store.unlock"
+CREATE_STORE, REPLACE_STORE, BELIEVE_STORE, UNLOCK_STORE = (
+    "store.create",
+    "store.replace",
+    "store.believe",
+    "store.unlock",
+)
 
 
 def store_deed(who: Visitor, action: str, store_id: str, details: Mapping[str, JsonValue]) -> Deed:

@@ -16,6 +16,8 @@ class GivenField:
 
     value: str
     provider_id: str | None = None
+    masked: bool = False
+    """The value that is kept, and not told here. Given by a client: it stays as it is."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,14 @@ def check_providers(fields: Mapping[str, GivenField], *, known: Collection[str] 
         )
 
 
+def check_complete(app: App) -> None:
+    """Raise `Conflict` with what a connector lacks of its configuration, before anything is done with it."""
+    if app.lacking:
+        words = "; ".join(f"{lack.field.removeprefix('fields.')} {lack.detail}" for lack in app.lacking)
+        faults = {lack.field: lack.detail for lack in app.lacking}
+        raise Conflict("connector_incomplete", f"The {app.kind} {app.name!r} is incomplete: {words}.", fields=faults)
+
+
 def check_store(app: App) -> None:
     """Raise `Conflict` when the app is no store."""
     if app.kind != "store":
@@ -55,8 +65,9 @@ def check_store(app: App) -> None:
 
 
 def check_initializable(app: App, fields: Mapping[str, GivenField]) -> None:
-    """Raise `Conflict` when the app is no store, `Invalid` when it has no passphrase to encrypt with."""
+    """Raise `Conflict` when the app is no store or incomplete, `Invalid` without a passphrase to encrypt with."""
     check_store(app)
+    check_complete(app)
     passphrase = fields.get(PASSPHRASE)
     if passphrase is None or not (passphrase.provider_id or passphrase.value.strip()):
         raise Invalid(

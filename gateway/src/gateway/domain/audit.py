@@ -7,10 +7,11 @@ from typing import Literal
 from contracts.values import Moment, OrganizationId, Value, to_milliseconds
 from pydantic import Field, JsonValue
 
-Outcome = Literal["started", "completed", "cancelled", "failed"]
+Outcome = Literal["started", "completed", "continued", "cancelled", "failed"]
 Via = Literal["badge", "link", "password", "api-key"]
 DOWNLOAD_FILE, DOWNLOAD_ARCHIVE, CREATE_LINK = "file.download", "archive.download", "link.create"
 LOG_IN, CHANGE_ORGANIZATION = "account.login", "account.exchange-badge"
+READ_SECRETS = "secret.read"
 NOBODY = ""
 """`account_id` of whoever tried to log in as nobody who is known."""
 

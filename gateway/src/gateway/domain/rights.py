@@ -12,6 +12,7 @@ class Right(StrEnum):
     READ = "read"
     RUN = "run"
     WRITE = "write"
+    SECRETS = "secrets"
     MANAGE = "manage"
     AUDIT = "audit"
 
@@ -20,6 +21,7 @@ _IN_WORDS = {
     Right.READ: "look at this",
     Right.RUN: "run or test anything",
     Right.WRITE: "define or change anything",
+    Right.SECRETS: "see secrets",
     Right.MANAGE: "manage members and grants",
     Right.AUDIT: "read the audit log",
 }
@@ -27,9 +29,12 @@ _IN_WORDS = {
 ROLES: dict[str, tuple[str, frozenset[Right]]] = {
     "owner": ("Everything.", frozenset(Right)),
     "administrator": ("Everything.", frozenset(Right)),
-    "operator": ("Runs what is defined and defines nothing.", frozenset({Right.READ, Right.RUN})),
-    "backup-operator": ("Runs what is defined and defines nothing.", frozenset({Right.READ, Right.RUN})),
-    "auditor": ("Reads everything, the audit log too.", frozenset({Right.READ, Right.AUDIT})),
+    "operator": ("Runs what is defined and defines nothing; sees no secrets.", frozenset({Right.READ, Right.RUN})),
+    "backup-operator": (
+        "Runs what is defined and defines nothing; sees no secrets.",
+        frozenset({Right.READ, Right.RUN}),
+    ),
+    "auditor": ("Reads everything but secrets, the audit log too.", frozenset({Right.READ, Right.AUDIT})),
 }
 """Standard roles: name -> (in words, rights)."""
 

@@ -7,14 +7,16 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from chassis.background import in_background
-from chassis.errors import Invalid, Unavailable
+from chassis.errors import CairnError, Invalid, Unavailable
 from chassis.ids import new_id, utc_now
 from chassis.mongo import PyMongoError
+from chassis.outcomes import StillRunning
 from contracts.values import OrganizationId
 from pydantic import JsonValue
 
-from gateway.domain.audit import Deed, Ending, Entry, Outcome, began_at
+from gateway.domain.audit import Actor, Deed, Ending, Entry, Outcome, Subject, began_at
 from gateway.store.audit import AuditLog
+from gateway.usecases.visitors import Visitor
 
 log = logging.getLogger(__name__)
 FORGET_EVERY_SECONDS = 3600.0
@@ -30,6 +32,33 @@ class Audit:
     def begin(self, deed: Deed) -> "Recording":
         """Begin to write down that something begins. It must be `written` before anything is seen of it."""
         return Recording(self._entries, Entry(id=new_id(), deed=deed))
+
+    @asynccontextmanager
+    async def change(
+        self, who: Visitor, action: str, kind: str, subject_id: str, **details: JsonValue
+    ) -> AsyncIterator[None]:
+        """Write down a change before it is made, and then what became of it. Raises `Unavailable`: it is not made.
+
+        One that goes on after its request is `continued`, with the operation it has become.
+        """
+        actor = Actor(account_id=who.account_id, via="badge")
+        subject = Subject(kind=kind, id=subject_id)
+        recording = self.begin(
+            Deed(organization_id=who.organization_id, actor=actor, action=action, subject=subject, details=details)
+        )
+        await recording.written()
+        try:
+            yield
+        except StillRunning as error:
+            await recording.end("continued", operation_id=error.command.id)
+            raise
+        except CairnError as error:
+            await recording.end("failed", code=error.code)
+            raise
+        except BaseException:
+            await recording.end("cancelled")
+            raise
+        await recording.end("completed")
 
     async def record(self, deed: Deed, *, code: str | None = None) -> None:
         """Write down something that is done at once, or that failed with a code.

@@ -1,6 +1,6 @@
 """Connectors: resources put to use. Their secrets are sealed before anything else hears of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from chassis.telemetry import span
 from contracts.assignment import (
     App,
     AppDescription,
+    AppKind,
     AppRef,
     AssignApp,
     ReconfigureApp,
@@ -19,16 +20,25 @@ from contracts.catalog import Resource
 from contracts.connector import Compression, InitializeStore, RefreshStore, TestConnection, TestReport
 from contracts.values import AppId
 
-from gateway.domain.apps import ConnectorWish, GivenField, check_initializable, check_providers, check_store
+from gateway.domain.apps import (
+    ConnectorWish,
+    GivenField,
+    check_complete,
+    check_initializable,
+    check_providers,
+    check_store,
+)
 from gateway.domain.intents import Intent
+from gateway.domain.rights import Right
 from gateway.usecases.owners import Owners
+from gateway.usecases.secret_reads import Place, SecretReads
 from gateway.usecases.secrets import Vault
 from gateway.usecases.visitors import Visitor
 
 
 @dataclass(frozen=True)
 class OpenConnector:
-    """An app with its fields in clear, as its client reads them."""
+    """An app with its fields as its client reads them."""
 
     app: App
     fields: Mapping[str, GivenField]
@@ -62,15 +72,23 @@ class Connectors:
     owners: Owners
     commands: Commands
     vault: Vault
+    secret_reads: SecretReads
     patience_seconds: float
 
-    def opened(self, who: Visitor, app: App) -> OpenConnector:
-        """An app with its fields in clear."""
-        return OpenConnector(app, self.vault.open(who.organization_id, app))
+    async def list(self, who: Visitor, kind: AppKind | None) -> Sequence[OpenConnector]:
+        """All connectors, or those of a kind; see `read`."""
+        return await self._shown(who, await self.owners.apps(who, kind), of="organization")
 
     async def read(self, who: Visitor, app_id: str) -> OpenConnector:
-        """One connector."""
-        return self.opened(who, await self.owners.app(who, app_id))
+        """One connector. Its secrets are in clear for who may see them, which is written down before; else masked."""
+        [shown] = await self._shown(who, [await self.owners.app(who, app_id)], of="connector")
+        return shown
+
+    async def _shown(self, who: Visitor, apps: Sequence[App], *, of: Place) -> Sequence[OpenConnector]:
+        masked = not who.may(Right.SECRETS)
+        if not masked:
+            await self.secret_reads.note(who, apps, of=of)
+        return [OpenConnector(app, self.vault.open(who.organization_id, app, masked=masked)) for app in apps]
 
     async def assign(self, who: Visitor, wish: ConnectorWish, intent: Intent) -> OpenConnector:
         """Put a resource to use. A repeated intent changes nothing and brings the same connector."""
@@ -110,12 +128,12 @@ class Connectors:
     ) -> InitializedStore:
         """Create the repository of a store. `force` gives up another one that the store had."""
         with span("gateway.initialize_store"):
-            store = await self.read(who, app_id)
-            check_initializable(store.app, store.fields)
+            store = await self.owners.app(who, app_id)
+            check_initializable(store, self.vault.open(who.organization_id, store))
             command = InitializeStore(
                 organization_id=who.organization_id,
-                app_id=store.app.id,
-                app=reference(store.app),
+                app_id=store.id,
+                app=reference(store),
                 force=force,
                 compression=compression,
             )
@@ -129,6 +147,7 @@ class Connectors:
         with span("gateway.refresh_store"):
             store = await self.owners.app(who, app_id)
             check_store(store)
+            check_complete(store)
             command = RefreshStore(
                 organization_id=who.organization_id, app_id=store.id, app=reference(store), rebuild=rebuild, force=force
             )
@@ -139,6 +158,7 @@ class Connectors:
         """Connect for real and tell of each check."""
         with span("gateway.test_connector"):
             app = await self.owners.app(who, app_id)
+            check_complete(app)
             command = TestConnection(organization_id=who.organization_id, app_id=app.id, app=reference(app))
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
             return TestReport.model_validate(result)

@@ -10,7 +10,7 @@ from contracts.assignment import App
 from contracts.scheduler import CancelJob, RunTask, Task, TaskOptions, TaskType
 from contracts.values import JobId, RunId
 
-from gateway.domain.apps import check_unlocked
+from gateway.domain.apps import check_complete, check_unlocked
 from gateway.domain.intents import Intent
 from gateway.domain.jobs import Job, log_text
 from gateway.usecases.connectors import reference
@@ -45,7 +45,7 @@ class Runs:
     commands: Commands
 
     async def start(self, who: Visitor, wish: RunWish, intent: Intent) -> Started:
-        """Run a task once. Raises `Conflict` when a resource is locked, or when edges are asked for."""
+        """Run a task once. Raises `Conflict` for incomplete connectors, locked resources, and edges."""
         with span("gateway.run_task"):
             if wish.edge_tags:
                 tags = ", ".join(wish.edge_tags)
@@ -71,6 +71,9 @@ class Runs:
         origin, target = await asyncio.gather(
             self.owners.app(who, wish.origin_id), self.owners.app(who, target_id) if target_id else _nothing()
         )
+        for app in (origin, target):
+            if app:
+                check_complete(app)
         resources = {a.resource.id for a in (origin, target) if a}
         check_unlocked(await asyncio.gather(*(self.owners.resource(who, i) for i in resources)))
         return origin, target

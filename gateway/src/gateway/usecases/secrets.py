@@ -23,26 +23,34 @@ class Vault:
     async def seal(
         self, org: OrganizationId, app_id: str, fields: Mapping[str, GivenField], *, clear: frozenset[str]
     ) -> dict[str, FieldValue]:
-        """Fields as they travel: those in `clear` and references into secret providers as they are, others sealed."""
+        """Fields as they travel: those in `clear` and references into secret providers as they are, others sealed.
+
+        Of what a client sends back masked travels that it should stay.
+        """
         data_key = await self._data_key(org)
-        return {
-            name: FieldValue(value=given.value, provider_id=given.provider_id)
-            if given.provider_id or name in clear
-            else FieldValue(
-                sealed=self._sealer.seal(
-                    given.value, data_key=data_key, place=Place(organization_id=org, app_id=app_id, field=name)
-                )
-            )
-            for name, given in fields.items()
-        }
 
-    def open(self, org: OrganizationId, app: App) -> dict[str, GivenField]:
-        """Fields as clients gave them. Raises `PermanentError` `secret_unreadable` under another master key."""
-        return {name: self._open(org, app.id, name, value) for name, value in app.fields.items()}
+        def sealed(name: str, given: GivenField) -> FieldValue:
+            if given.masked:
+                return FieldValue(keep=True)
+            if given.provider_id or name in clear or not given.value:
+                return FieldValue(value=given.value, provider_id=given.provider_id)
+            place = Place(organization_id=org, app_id=app_id, field=name)
+            return FieldValue(sealed=self._sealer.seal(given.value, data_key=data_key, place=place))
 
-    def _open(self, org: OrganizationId, app_id: str, name: str, value: FieldValue) -> GivenField:
+        return {name: sealed(name, given) for name, given in fields.items()}
+
+    def open(self, org: OrganizationId, app: App, *, masked: bool = False) -> dict[str, GivenField]:
+        """Fields as clients gave them, or with secrets `masked`.
+
+        Raises `PermanentError` `secret_unreadable` under another master key.
+        """
+        return {name: self._open(org, app.id, name, value, masked=masked) for name, value in app.fields.items()}
+
+    def _open(self, org: OrganizationId, app_id: str, name: str, value: FieldValue, *, masked: bool) -> GivenField:
         if value.sealed is None:
             return GivenField(value.value or "", value.provider_id)
+        if masked:
+            return GivenField("", masked=True)
         place = Place(organization_id=org, app_id=app_id, field=name)
         return GivenField(self._sealer.open(value.sealed, place=place), value.provider_id)
 

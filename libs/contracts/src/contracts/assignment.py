@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts import topics
 from contracts.catalog import Resource
 from contracts.messages import Command, Event
+from contracts.outcomes import FieldProblem
 from contracts.values import AppId, IntegrationId, Value
 
 AppKind = Literal["source", "store", "destination"]
@@ -27,11 +28,14 @@ class SealedValue(Value):
 
 
 class FieldValue(Value):
-    """Value of one configuration field: clear, sealed, or a reference into a secret provider."""
+    """Value of one configuration field: clear, sealed, a reference into a secret provider, or what is there already."""
 
     value: str | None = Field(default=None, description="Clear text, for fields that are not secret")
     sealed: SealedValue | None = Field(default=None, description="Set instead of `value` for secret fields")
     provider_id: str | None = Field(default=None, description="Secret provider in which `value` names the secret")
+    keep: bool = Field(
+        default=False, description="In place of a value, when an app is reconfigured: the secret that it has stays"
+    )
 
 
 class AppDescription(Value):
@@ -73,6 +77,9 @@ class App(Value):
     data_classes: tuple[str, ...] = Field(description="Labels policies select on, in the order given")
     environment: str = Field(description="Label policies select on, e.g. `production`")
     temperature: Temperature = Field(description="How quickly what is stored must be at hand")
+    lacking: tuple[FieldProblem, ...] = Field(
+        default=(), description="What is required and not there yet: until it is, nothing can be done with the app"
+    )
     revision: int = Field(description="Grows by one with each change")
 
 
@@ -98,7 +105,8 @@ class AssignApp(AppCommand):
     """Put a resource to use. Result: `{"id", "revision"}`.
 
     Refused: `integration_not_found`, `integration_incompatible`, `integration_ambiguous`, `protocol_not_found`,
-    `protocol_ambiguous`, `kind_not_offered`, `app_invalid` and `configuration_invalid` (with the fields at fault).
+    `protocol_ambiguous`, `kind_not_offered`, `app_invalid`, `nothing_masked` and `configuration_invalid`
+    (with the fields at fault).
     """
 
     TYPE: ClassVar[str] = "cairn.assignment.app.assign.v1"

@@ -5,6 +5,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
 
 LONGEST_ID = 200
+MOST_CHARACTERS_TOLD = 255
+"""Of a text in the audit log."""
 
 
 def none_is(empty: Any, kind: Any) -> BeforeValidator:

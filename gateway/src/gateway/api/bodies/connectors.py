@@ -4,9 +4,20 @@ from typing import Annotated, Any, Literal
 
 from contracts.assignment import AppKind, Temperature
 from contracts.connector import Compression
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, JsonValue, model_validator
 
-from gateway.api.bodies.base import Body, Endpoints, Id, Switch, Text, Texts, empty_is_none, example, none_is
+from gateway.api.bodies.base import (
+    MOST_CHARACTERS_TOLD,
+    Body,
+    Endpoints,
+    Id,
+    Switch,
+    Text,
+    Texts,
+    empty_is_none,
+    example,
+    none_is,
+)
 from gateway.domain.apps import ConnectorWish, GivenField
 
 MOST_FIELDS = 200
@@ -37,9 +48,21 @@ class FieldBody(Body):
 
     value: Annotated[str | None, BeforeValidator(_string)] = Field(default=None, description="Always a string")
     provider: Reference | None = Field(default=None, description="Absent: `value` is the literal value")
+    masked: Switch = Field(
+        default=False,
+        description="As it is read by who may not see secrets. Sent back, without a value: what is kept stays as it is",
+    )
+
+    @model_validator(mode="after")
+    def _is_masked_or_given(self) -> "FieldBody":
+        if self.masked and (self.value or (self.provider and self.provider.id)):
+            raise ValueError("masked stands for the value that is kept: send either that or a value")
+        return self
 
     def given(self) -> GivenField | None:
         """The field; None when it is not set at all."""
+        if self.masked:
+            return GivenField("", masked=True)
         provider = self.provider.id if self.provider else None
         return None if self.value is None and not provider else GivenField(self.value or "", provider or None)
 
@@ -85,6 +108,10 @@ class ConnectorBody(Body):
 
     def _resource(self) -> str:
         return self.urn_id or (self.resource.urn_id if self.resource else None) or ""
+
+    def summary(self) -> dict[str, JsonValue]:
+        """What the audit log tells of it."""
+        return {"name": self.name[:MOST_CHARACTERS_TOLD], "type": self.type}
 
     def wish(self) -> ConnectorWish:
         """The body as the use cases take it."""

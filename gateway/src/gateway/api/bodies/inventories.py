@@ -1,9 +1,9 @@
 """Inventories and resources."""
 
 from contracts.catalog import InventoryType, ResourceDescription
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from gateway.api.bodies.base import Body, Endpoints, Switch, Text, Texts, example
+from gateway.api.bodies.base import MOST_CHARACTERS_TOLD, Body, Endpoints, Switch, Text, Texts, example
 
 
 class InventoryName(Body):
@@ -12,6 +12,10 @@ class InventoryName(Body):
     model_config = example(name="datacentre")
 
     name: str
+
+    def summary(self) -> dict[str, JsonValue]:
+        """What the audit log tells of it."""
+        return {"name": self.name[:MOST_CHARACTERS_TOLD]}
 
 
 class InventoryBody(InventoryName):
@@ -44,6 +48,10 @@ class ResourceBody(Body):
     endpoints: Endpoints = ()
     tags: Texts = ()
     excluded_from_coverage: Switch = False
+
+    def summary(self) -> dict[str, JsonValue]:
+        """What the audit log tells of it."""
+        return {"urn": self.urn[:MOST_CHARACTERS_TOLD], "name": self.name[:MOST_CHARACTERS_TOLD]}
 
     def description(self) -> ResourceDescription:
         """The body as the catalog is told."""

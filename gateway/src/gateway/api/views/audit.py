@@ -47,16 +47,20 @@ class AuditEntryView(View):
     account_id: str = Field(description="Empty: a login as nobody who is known")
     via: Via = Field(description="`link`: by a link that the account made; of a login: `password`, `api-key`, `badge`")
     action: str = Field(
-        description="`account.login`, `account.exchange-badge`, `file.download`, `archive.download`, `link.create`; "
-        "others will follow"
+        description="`account.login`, `account.exchange-badge`; `secret.read`; `connector.create`, `.change` and "
+        "`.remove`, the same of `inventory` and `resource`; `store.create`; `file.download`, `archive.download`, "
+        "`link.create`; others will follow"
     )
     subject: SubjectView
-    outcome: Outcome = Field(description="`started` for ever when the process that served it died")
+    outcome: Outcome = Field(
+        description="`started` for ever when the process that served it died; `continued`: as the operation in "
+        "`details.operation_id`"
+    )
     code: str | None = Field(description="Of a failure: the code of its problem")
     details: dict[str, Any] = Field(
         description="Of downloads: `paths` (the first 20), `paths_total`, `format`, `range`, `store_id`, `bytes` sent. "
         "Of logins: `address`; of refused ones, which are counted together where they are many, also `count`, "
-        "`first_at` and `latest_at`"
+        "`first_at` and `latest_at`. Of secrets: `connectors`, and `window_seconds`, for which the entry stands"
     )
 
 

@@ -3,7 +3,7 @@
 from contracts.connector import Integration, TestReport
 from pydantic import Field, JsonValue
 
-from gateway.api.views.base import Absent, View, example
+from gateway.api.views.base import Absent, ProblemFieldView, View, example
 from gateway.domain.apps import GivenField
 from gateway.usecases.connectors import OpenConnector
 
@@ -17,10 +17,16 @@ class ProviderView(View):
 
 
 class FieldView(View):
-    """A configuration field, unmasked: clients compare it with what they want."""
+    """A configuration field. Who may see secrets reads all values as they were given."""
 
     value: str
     provider: ProviderView | None = Absent
+    masked: bool = Field(
+        default=False,
+        exclude_if=lambda value: not value,
+        description="Present and true: a secret is kept, and the caller may not see it; `value` is empty then. An "
+        "update that sends the field back like this leaves the secret as it is",
+    )
 
 
 class ConnectorEndpointView(View):
@@ -59,6 +65,8 @@ class ConnectorView(View):
         data_classes=["documents"],
         environment="production",
         temperature="hot",
+        complete=True,
+        faults=[],
     )
 
     id: str
@@ -72,6 +80,10 @@ class ConnectorView(View):
     data_classes: list[str]
     environment: str
     temperature: str
+    complete: bool = Field(
+        description="False: fields that are required are missing, so nothing can be done with it yet"
+    )
+    faults: list[ProblemFieldView] = Field(description="The fields that are missing")
 
 
 class CheckView(View):
@@ -190,12 +202,14 @@ def connector_view(opened: OpenConnector) -> ConnectorView:
         data_classes=list(app.data_classes),
         environment=app.environment,
         temperature=app.temperature,
+        complete=not app.lacking,
+        faults=[ProblemFieldView(field=lack.field, detail=lack.detail) for lack in app.lacking],
     )
 
 
 def _field(given: GivenField) -> FieldView:
     provider = ProviderView(id=given.provider_id) if given.provider_id else None
-    return FieldView(value=given.value, provider=provider)
+    return FieldView(value=given.value, provider=provider, masked=given.masked)
 
 
 def report_view(report: TestReport) -> ReportView:

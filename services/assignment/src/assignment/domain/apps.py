@@ -1,17 +1,17 @@
 """What an app is, and what becomes of it when it or its resource changes. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 from chassis.errors import Conflict, Invalid, NotFound
 from chassis.texts import fault_of
-from contracts.assignment import App, AppDescription, AssignApp, IntegrationName, ReconfigureApp
+from contracts.assignment import App, AppDescription, AssignApp, FieldValue, IntegrationName, ReconfigureApp
 from contracts.catalog import Resource
 from contracts.connector import Integration
 from contracts.values import AppId, Value
 
 from assignment.domain.choice import choose
-from assignment.domain.configuration import check_configuration, normalize
+from assignment.domain.configuration import check_configuration, normalize, with_kept
 
 DEFAULT_TEMPERATURE = "hot"
 LONGEST_TEXT = 255
@@ -31,7 +31,8 @@ def assign(command: AssignApp, integrations: Sequence[Integration], *, known: bo
     """A new app. `known`: its id was used before."""
     if known:
         raise Conflict("app_exists", "There is, or was, an app with this id.")
-    return _app(command.app_id, command.description, command.resource, integrations=integrations, revision=1)
+    description = _with_kept(command.description, {})
+    return _app(command.app_id, description, command.resource, integrations=integrations, revision=1)
 
 
 def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequence[Integration]) -> App:
@@ -40,8 +41,12 @@ def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequ
     if command.description.kind != current.kind:
         detail = f"The kind of an app never changes; this one is a {current.kind}."
         raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
-    revision = current.revision + 1
-    return _app(current.id, command.description, command.resource, integrations=integrations, revision=revision)
+    description, revision = _with_kept(command.description, current.fields), current.revision + 1
+    return _app(current.id, description, command.resource, integrations=integrations, revision=revision)
+
+
+def _with_kept(description: AppDescription, present: Mapping[str, FieldValue]) -> AppDescription:
+    return description.model_copy(update={"fields": with_kept(description.fields, present)})
 
 
 def require_app(current: App | None) -> App:
@@ -98,7 +103,7 @@ def _app(
         integration_id=description.integration_id,
         protocol=description.protocol,
     )
-    check_configuration(choice, description.fields)
+    lacking = check_configuration(choice, description.fields)
     integration = choice.integration
     return App(
         id=app_id,
@@ -108,6 +113,7 @@ def _app(
         protocol=choice.protocol.name,
         resource=resource,
         fields=normalize(choice, description.fields),
+        lacking=lacking,
         endpoints=description.endpoints or _addresses(resource),
         endpoints_from_resource=not description.endpoints,
         data_classes=description.data_classes,

@@ -1,6 +1,6 @@
 """Whether the fields of an app fit the schema of its protocol. Pure; no text here ever quotes a value."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -8,6 +8,7 @@ from chassis.errors import Invalid
 from chassis.paths import normalized
 from chassis.texts import fault_of, is_storable
 from contracts.assignment import FieldValue
+from contracts.outcomes import FieldProblem
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
@@ -15,19 +16,42 @@ from assignment.domain.choice import Choice
 
 LONGEST_VALUE = 65_536
 MOST_FAULTS = 20
+_ABOUT_PRESENCE = ("required", "dependentRequired")
 
 
-def check_configuration(choice: Choice, fields: Mapping[str, FieldValue]) -> None:
-    """Raise `Invalid` `configuration_invalid` when the fields do not fit the schema; never quotes a value.
+Fault = tuple[str, str]
+"""Path and what is wrong, in words."""
 
-    A sealed value or a reference into a secret provider counts as present, whatever it holds. An empty value counts
-    as missing.
+
+def check_configuration(choice: Choice, fields: Mapping[str, FieldValue]) -> tuple[FieldProblem, ...]:
+    """What the fields lack of those that the schema requires: they can be filled in later.
+
+    Raises `Invalid` `configuration_invalid`, which never quotes a value, when those that are there do not fit it. A
+    sealed value or a reference into a secret provider counts as present, whatever it holds. An empty one counts as
+    missing.
     """
-    faults = dict(islice(_faults(choice, fields), MOST_FAULTS))
-    if faults:
-        words = "; ".join(f"{path.removeprefix('fields.')} {fault}" for path, fault in faults.items())
+    wrong, missing = list(_wrong(choice, fields)), list[Fault]()
+    for is_missing, fault in _misfits(choice, fields):
+        (missing if is_missing else wrong).append(fault)
+    found = dict(islice([*wrong, *missing], MOST_FAULTS))
+    if wrong:
+        words = "; ".join(f"{path.removeprefix('fields.')} {fault}" for path, fault in found.items())
         detail = f"The configuration does not fit protocol {choice.protocol.name} of a {choice.kind}: {words}."
-        raise Invalid("configuration_invalid", detail, fields=faults)
+        raise Invalid("configuration_invalid", detail, fields=found)
+    return tuple(FieldProblem(field=path, detail=fault) for path, fault in found.items())
+
+
+def with_kept(fields: Mapping[str, FieldValue], present: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
+    """The fields, and for those that should stay as they are the secrets that are `present`.
+
+    Raises `Invalid` (`nothing_masked`) naming those where no secret is.
+    """
+    lost = [name for name, field in fields.items() if field.keep and (name not in present or not present[name].sealed)]
+    faults = {f"fields.{_printable(name)}.masked": "there is no secret to keep" for name in lost[:MOST_FAULTS]}
+    if faults:
+        words = ", ".join(faults)
+        raise Invalid("nothing_masked", f"No secret is kept that could stay as it is: {words}.", fields=faults)
+    return {name: present[name] if field.keep else field for name, field in fields.items()}
 
 
 def normalize(choice: Choice, fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
@@ -41,9 +65,14 @@ def _normalized(field: FieldValue, rules: Mapping[str, Any]) -> FieldValue:
     return field.model_copy(update={"value": normalized(field.value)})
 
 
-def _faults(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[tuple[str, str]]:
+def _given(fields: Mapping[str, FieldValue]) -> tuple[set[str], dict[str, str]]:
+    """Names of those that are there and cannot be read here, and what can be read of the others."""
     hidden = {name for name, field in fields.items() if field.sealed is not None or field.provider_id}
-    clear = {name: field.value for name, field in fields.items() if name not in hidden and field.value}
+    return hidden, {name: field.value for name, field in fields.items() if name not in hidden and field.value}
+
+
+def _wrong(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[Fault]:
+    _, clear = _given(fields)
     secret, known = choice.secret_fields(), ", ".join(sorted(choice.properties))
     for name in fields:
         if name not in choice.properties:
@@ -53,20 +82,29 @@ def _faults(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[tuple[
             yield f"fields.{name}", "is secret and must be sealed on its way"
         elif not is_storable(value) or len(value) > LONGEST_VALUE:
             yield f"fields.{name}", f"holds a NUL character or more than {LONGEST_VALUE} characters"
-    yield from _misfits(choice, {**clear, **dict.fromkeys(hidden, "")}, hidden=hidden)
 
 
-def _misfits(choice: Choice, given: Mapping[str, str], *, hidden: Collection[str]) -> Iterator[tuple[str, str]]:
+def _misfits(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[tuple[bool, Fault]]:
+    """Where the schema is broken, and whether by nothing but what is missing."""
+    hidden, clear = _given(fields)
     declared = choice.schema.get("properties", {})
-    instance = {name: value for name, value in given.items() if name in declared}
+    instance = {name: value for name, value in {**clear, **dict.fromkeys(hidden, "")}.items() if name in declared}
     for error in Draft202012Validator(choice.schema).iter_errors(instance):
-        if error.validator in ("required", "dependentRequired"):
-            yield from ((f"fields.{name}", "is missing") for name in _required(error) if name not in instance)
+        if error.validator in _ABOUT_PRESENCE:
+            yield from ((True, (f"fields.{name}", "is missing")) for name in _required(error) if name not in instance)
+        elif not error.path and _lacks_one_of_several(error):
+            yield True, ("fields", "lack one of several that go together")
         elif not error.path:
-            yield "fields", "break a rule that they have together"
+            yield False, ("fields", "break a rule that they have together")
         elif error.path[0] not in hidden:
             name = str(error.path[0])
-            yield f"fields.{name}", _words(error, choice.properties[name])
+            yield False, (f"fields.{name}", _words(error, choice.properties[name]))
+
+
+def _lacks_one_of_several(error: ValidationError) -> bool:
+    """Whether a rule of alternatives is broken only because none of them is there yet."""
+    contexts = list(error.context or ())
+    return bool(contexts) and all(e.validator in _ABOUT_PRESENCE and not e.path for e in contexts)
 
 
 def _required(error: ValidationError) -> list[str]:

@@ -18,7 +18,7 @@ from connector.integrations.port import Integration
 from connector.repository import Access, KeyRing, Repository, RepositoryFiles
 from connector.settings import Settings
 from connector.store import Store
-from connector.usecases.apps import open_fields
+from connector.usecases.apps import check_complete, open_fields
 from connector.usecases.blob_tables import blob_table_dir
 from connector.usecases.index_client import IndexClient
 from connector.usecases.listing import Lister
@@ -60,12 +60,13 @@ class Equipment:
     access: OpenAccess
 
     def configuration(self, org: OrganizationId, app: App) -> AppConfiguration:
-        """An app with its secrets in clear, to be dropped after use. Raises like `open_fields`."""
+        """An app with its secrets in clear, to be dropped after use. Raises like `check_complete` and `open_fields`."""
         return configuration_of(self.sealer, org, app)
 
 
 def configuration_of(sealer: Sealer, org: OrganizationId, app: App) -> AppConfiguration:
     """See `Equipment.configuration`."""
+    check_complete(app)
     return AppConfiguration(
         app_id=app.id,
         organization_id=org,

@@ -1,0 +1,112 @@
+"""What is written down of secrets that are read, and of changes."""
+
+import contextlib
+from typing import Any
+
+import pytest
+from chassis.envelopes import envelope
+from chassis.errors import Conflict, Unavailable
+from chassis.outcomes import StillRunning
+from contracts.assignment import App
+from gateway.domain.audit import Entry
+from gateway.usecases.audit import Audit
+from gateway.usecases.secret_reads import WINDOW_SECONDS, SecretReads
+from gateway.usecases.visitors import Visitor
+
+from tests.support import builders as make
+from tests.unit.gateway.rooms import ROOT_ORG, AuditInMemory
+from tests.unit.gateway.test_domain import an_app
+
+OWNER = Visitor(account_id="owner", organization_id=ROOT_ORG, roles=("owner",))
+
+
+class Room:
+    """The audit log in memory, with a clock."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.entries = AuditInMemory([])
+        self.audit = Audit(self.entries, kept_days=1)
+        self.reads = SecretReads(self.audit, clock=lambda: self.now)
+
+    def taken(self) -> list[Entry]:
+        taken, self.entries.written[:] = list(self.entries.written), []
+        return taken
+
+
+def with_secret(app_id: str = "app-1", **changes: Any) -> App:
+    return an_app(id=app_id, fields={"passphrase": make.sealed()}, **changes)
+
+
+async def test_a_read_is_written_once_in_a_window_for_each_caller_key_connector_and_revision() -> None:
+    room = Room()
+    for who, app, news in (
+        (OWNER, with_secret(), True),
+        (OWNER, with_secret(), False),
+        (OWNER, with_secret(revision=9), True),
+        (OWNER, with_secret("app-2"), True),
+        (OWNER.model_copy(update={"account_id": "another"}), with_secret(), True),
+        (OWNER.model_copy(update={"key_id": "k"}), with_secret(), True),
+        (OWNER, an_app(id="app-3"), False),
+    ):
+        await room.reads.note(who, [app], of="connector")
+        told = [(e.deed.action, e.deed.actor.account_id, e.deed.subject.id) for e in room.taken()]
+        assert told == ([("secret.read", who.account_id, app.id)] if news else [])
+    room.now += WINDOW_SECONDS
+    await room.reads.note(OWNER, [with_secret()], of="connector")
+    assert len(room.taken()) == 1
+
+
+async def test_a_listing_names_every_connector_whose_secrets_it_holds() -> None:
+    room = Room()
+    apps = [with_secret(f"app-{n}") for n in range(250)]
+    await room.reads.note(OWNER, apps[:10], of="organization")
+    room.taken()
+    await room.reads.note(OWNER, [*apps, an_app(id="bare")], of="organization")
+    entries = room.taken()
+    named = [name for e in entries for name in e.deed.details["connectors"]]  # type: ignore[union-attr]
+    assert named == [app.id for app in apps[10:]]
+    assert len(entries) == 3
+    assert {e.deed.subject.id for e in entries} == {ROOT_ORG}
+
+
+async def test_what_cannot_be_written_is_not_read() -> None:
+    room = Room()
+    room.entries.broken = True
+    with pytest.raises(Unavailable, match="audit_unavailable"):
+        await room.reads.note(OWNER, [with_secret()], of="connector")
+    room.entries.broken = False
+    await room.reads.note(OWNER, [with_secret()], of="connector")
+    assert len(room.taken()) == 1
+
+
+async def test_a_change_is_written_before_it_is_made_and_told_how_it_ended() -> None:
+    room = Room()
+
+    async def change(error: BaseException | None) -> Entry:
+        with contextlib.suppress(Conflict, StillRunning, KeyboardInterrupt):
+            async with room.audit.change(OWNER, "connector.change", "connector", "app-1", name="nas"):
+                assert room.entries.written[0].ending.outcome == "started"
+                if error:
+                    raise error
+        [entry] = room.taken()
+        return entry
+
+    running = StillRunning(envelope(make.remove_app("app-1"), service="gateway"))
+    ends = [await change(e) for e in (None, Conflict("resource_locked", "No."), running, KeyboardInterrupt())]
+    assert [(e.ending.outcome, e.ending.code) for e in ends] == [
+        ("completed", None),
+        ("failed", "resource_locked"),
+        ("continued", None),
+        ("cancelled", None),
+    ]
+    assert ends[2].ending.details == {"operation_id": running.command.id}
+    assert (ends[0].deed.subject.id, ends[0].deed.details) == ("app-1", {"name": "nas"})
+
+
+async def test_what_cannot_be_written_is_not_changed() -> None:
+    room = Room()
+    room.entries.broken = True
+    with pytest.raises(Unavailable, match="audit_unavailable"):
+        async with room.audit.change(OWNER, "connector.change", "connector", "app-1"):
+            pytest.fail("changed")

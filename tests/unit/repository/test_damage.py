@@ -146,13 +146,36 @@ def test_a_changed_file_is_named_and_nothing_of_it_is_told(kind: FileKind, chang
         called = sha256(data) if renamed and name else name
         builder.files.files[kind, called] = data
         snapshot = called if kind is FileKind.SNAPSHOT else snapshot
-    with pytest.raises((Damaged, WrongPassword)) as caught:
+    with pytest.raises((Damaged, WrongPassword, BlobMissing)) as caught:
         read_all(builder, snapshot)
-    if isinstance(caught.value, Damaged):
-        assert caught.value.what == kind.word
-        assert caught.value.name in {name for of_kind, name in builder.files.files if of_kind is kind}
+    error = caught.value.unreadable[0] if isinstance(caught.value, BlobMissing) else caught.value
+    if isinstance(error, Damaged):
+        assert error.what == kind.word
+        assert error.name in {name for of_kind, name in builder.files.files if of_kind is kind}
+        assert error.name in caught.value.detail
     else:
         assert kind is FileKind.KEY
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_a_damaged_index_file_hides_only_what_no_other_one_tells_of(change: Change) -> None:
+    builder = Builder()
+    _, (hidden,) = builder.pack(b"hidden")
+    index = only(builder, FileKind.INDEX)
+    whole = builder.files.files[FileKind.INDEX, index]
+    _, (known,) = builder.pack(b"known")
+    builder.files.files[FileKind.INDEX, index] = change(whole)
+    with opened(builder) as repository:
+        assert repository.load_blob(known) == b"known"
+        with pytest.raises(BlobMissing, match=index):
+            repository.load_blob(hidden)
+
+        builder.files.files[FileKind.INDEX, index] = whole
+
+        assert repository.load_blob(hidden) == b"hidden"
+        with pytest.raises(BlobMissing) as caught:
+            repository.load_blob("0" * 64)
+        assert caught.value.unreadable == ()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from connector.repository import FileKind, Repository
-from connector.repository.errors import Damaged
+from connector.repository.errors import BlobMissing, Damaged
 from connector.repository.index import reading
 from connector.repository.index.splitting import split_packs
 from connector.repository.structs import IndexFile, IndexPack
@@ -102,21 +102,41 @@ def test_a_changed_large_index_file_is_named(builder: Builder, offset: int) -> N
     builder.pack(*[os.urandom(50) for _ in range(300)])
     name = next(name for kind, name in builder.files.files if kind is FileKind.INDEX)
     builder.change(FileKind.INDEX, name, offset)
-    with pytest.raises(Damaged, match=name):
-        Repository.open(builder.files, PASSWORD)
+    assert wrong_with(builder).name == name
     data = builder.remove(FileKind.INDEX, name)
     moved = builder.put(FileKind.INDEX, data)  # the right name for what it is now, but not sealed with the key
-    with pytest.raises(Damaged, match=moved) as caught:
-        Repository.open(builder.files, PASSWORD)
-    assert "sealed" in caught.value.why
+    wrong = wrong_with(builder)
+    assert wrong.name == moved
+    assert "sealed" in wrong.why
+
+
+def wrong_with(builder: Builder) -> Damaged:
+    """What is wrong with the one index file that cannot be read."""
+    with Repository.open(builder.files, PASSWORD) as repository, pytest.raises(BlobMissing) as caught:
+        repository.load_blob("0" * 64)
+    (wrong,) = caught.value.unreadable
+    return wrong
+
+
+def test_one_that_breaks_off_in_the_middle_leaves_nothing_behind(
+    builder: Builder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, (good,) = builder.pack(b"good")
+    name, (first,) = builder.pack(b"first", indexed=False)
+    blob = {"id": first, "type": "data", "offset": 0, "length": 40}
+    packs = [{"id": name, "blobs": [blob]}] * 600
+    builder.document(FileKind.INDEX, {"packs": [*packs, {"id": name, "blobs": [{**blob, "offset": -1}]}]})
+    monkeypatch.setattr(reading, "_WHOLE_BYTES", 1000)
+    with Repository.open(builder.files, PASSWORD) as repository:
+        assert repository.load_blob(good) == b"good"
+        assert repository.index_size == 1
 
 
 def test_a_document_that_grows_without_end_is_damage(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading, "_EXPANDED_BYTES_MOST", 8 << 20)
     builder.document(FileKind.INDEX, {"packs": [], "x": "y" * (40 << 20)})
     tracemalloc.start()
-    with pytest.raises(Damaged):
-        Repository.open(builder.files, PASSWORD)
+    wrong_with(builder)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak_bytes < 36 << 20

@@ -60,7 +60,7 @@ class Blobs:
             self.refresh(seen=index)
             found = self._found(self._index, key, most=1)
         if not found:
-            raise BlobMissing(blob_id)
+            raise BlobMissing(blob_id, unreadable=self._loader.unreadable)
         return found[0]
 
     def load(self, blob_id: str, *, keep: bool = True) -> bytes:

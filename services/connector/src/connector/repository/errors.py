@@ -1,5 +1,7 @@
 """What can go wrong while a repository is read. No text here ever holds a secret or a piece of content."""
 
+from collections.abc import Sequence
+
 from chassis.errors import CairnError, Conflict, Invalid, NotFound, PermanentError, TemporaryError
 
 
@@ -74,11 +76,14 @@ class ThawRequired(RepositoryError, Conflict):
 
 
 class BlobMissing(RepositoryError, PermanentError):
-    """No index file of the repository knows this blob."""
+    """No index file of the repository knows this blob, or none of those that can be read."""
 
-    def __init__(self, blob_id: str) -> None:
-        self.blob_id = blob_id
-        super().__init__("blob_missing", f"The repository does not hold the blob {blob_id}.")
+    def __init__(self, blob_id: str, *, unreadable: Sequence[Damaged] = ()) -> None:
+        self.blob_id, self.unreadable = blob_id, tuple(unreadable)
+        detail = f"The repository does not hold the blob {blob_id}."
+        if unreadable:
+            detail = f"The repository may hold the blob {blob_id}, but {_lowered(unreadable[0].detail)}"
+        super().__init__("blob_missing", detail)
 
 
 class SnapshotNotFound(RepositoryError, NotFound):
@@ -144,6 +149,10 @@ class HostUnknown(RepositoryError, PermanentError):
         super().__init__(
             "store_host_unknown", "The store's host key is none of the known ones: it may be another machine."
         )
+
+
+def _lowered(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def _printable(path: bytes) -> str:

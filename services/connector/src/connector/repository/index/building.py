@@ -52,6 +52,11 @@ class TableBuilder:
         """The index files whose blobs were taken."""
         return tuple(self._files)
 
+    @property
+    def size(self) -> int:
+        """How many packs it has taken in."""
+        return len(self._pack_files)
+
     def add_file(self, name: str, batches: Iterable[list[IndexPack]]) -> None:
         """The blobs of one index file. Raises `ValueError` or `OverflowError` for what no repository has.
 

@@ -29,13 +29,21 @@ class IndexLoader:
         self._box = box
         self._shelf = shelf
         self._mended = 0
+        self._unreadable: dict[str, Damaged] = {}
+
+    @property
+    def unreadable(self) -> list[Damaged]:
+        """What is wrong with the index files that could not be read the last time."""
+        return list(self._unreadable.values())
 
     def load(self, known: BlobIndex) -> BlobIndex:
         """The index as the repository has it now, `known` itself when nothing changed.
 
         Index files that `known` or the shelf tells of are not read again; a table that turned out to be damaged is
-        made anew. Raises `Damaged` for an index file that cannot be read.
+        made anew. Index files that are damaged are left out and tried again the next time, see `unreadable`. Raises
+        `FileMissing` for one that is listed and not there.
         """
+        self._unreadable = {}
         gone: FileMissing | None = None
         for _ in range(_ATTEMPTS):
             self._drop_damaged(known)
@@ -44,6 +52,8 @@ class IndexLoader:
                 return known
             known, gone = self._brought_up(known, listed)
             if gone is None and known.is_sound:
+                if self._unreadable:
+                    log.warning("index files are damaged", extra={"files": sorted(self._unreadable)})
                 return known
         if gone:  # and listed each time
             raise gone
@@ -69,13 +79,26 @@ class IndexLoader:
         filed = shelf.tables(known=tables.keys()) if shelf else ()
         parts = chosen_parts([*tables.values(), *filed], listed.keys())
         new = [listed[name] for name in sorted(listed.keys() - covered(parts))]
-        gone: list[FileMissing] = []
-        if new:
-            parts += self._built(shelf, lambda builder: gone.extend(self._add_files(builder, new)))
-        parts = self._merged(shelf, parts)
+        made, gone = self._made(shelf, new)
+        parts = self._merged(shelf, parts + made)
         if shelf:
             shelf.keep_only({part.table.name for part in parts})
         return BlobIndex(parts), gone[0] if gone else None
+
+    def _made(self, shelf: Shelf | None, new: list[StoredFile]) -> tuple[list[Part], list[FileMissing]]:
+        """What new index files tell, as one part or none; and those that were gone."""
+        gone: list[FileMissing] = []
+
+        def fill(builder: TableBuilder) -> None:
+            sound = [stored for stored in new if stored.name not in self._unreadable]
+            gone[:] = self._add_files(builder, sound)
+
+        while new:
+            try:
+                return self._built(shelf, fill), gone
+            except _Spoilt:
+                continue
+        return [], gone
 
     def _prepared_shelf(self) -> Shelf | None:
         try:
@@ -115,13 +138,22 @@ class IndexLoader:
     def _add_files(self, builder: TableBuilder, new: list[StoredFile]) -> list[FileMissing]:
         gone = []
         for name, read in read_index_files(self._files, self._box, new, directory=builder.directory):
+            taken = builder.size
             try:
                 builder.add_file(name, read())
             except FileMissing as error:
                 gone.append(error)
-            except (ValueError, OverflowError) as error:
-                raise _damaged(name, "it has ids or numbers that no repository has") from error
+            except Damaged as error:
+                self._unreadable[name] = error
+            except (ValueError, OverflowError):
+                self._unreadable[name] = _damaged(name, "it has ids or numbers that no repository has")
+            if name in self._unreadable and builder.size != taken:
+                raise _Spoilt
         return gone
+
+
+class _Spoilt(Exception):
+    """A builder has taken in a part of an index file that turned out to be damaged."""
 
 
 def _filled(fill: Fill, shelf: Shelf | None) -> Table:

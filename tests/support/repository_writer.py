@@ -22,7 +22,6 @@ PACK_BYTES = 16 << 20
 INDEX_BLOBS = 50_000
 _PIECE_BYTES = 1 << 20
 _COMPRESSED = {"data": 2, "tree": 3}
-_SCRYPT = {"n": 1 << 15, "r": 8, "p": 1}
 
 
 @dataclass
@@ -43,8 +42,10 @@ class _Pack:
 class RepositoryWriter:
     """A new repository of format version 2 in a directory; whole once the block is left."""
 
-    def __init__(self, root: Path, password: str) -> None:
+    def __init__(self, root: Path, password: str, *, scrypt_n: int = 1 << 15) -> None:
+        """A small `scrypt_n` makes a repository that opens at once."""
         self._root = root
+        self._scrypt_n = scrypt_n
         self._encrypt, self._mac_k, self._mac_r = os.urandom(32), os.urandom(16), os.urandom(16)
         self._packs: dict[str, _Pack] = {}
         self._indexed: list[dict[str, Any]] = []
@@ -126,11 +127,11 @@ class RepositoryWriter:
 
     def _write_key(self, password: str) -> None:
         salt = os.urandom(64)
-        derived = hashlib.scrypt(password.encode(), salt=salt, maxmem=1 << 27, dklen=64, **_SCRYPT)
+        derived = hashlib.scrypt(password.encode(), salt=salt, maxmem=1 << 27, dklen=64, n=self._scrypt_n, r=8, p=1)
         mac = {"k": _base64(self._mac_k), "r": _base64(self._mac_r)}
         master = json.dumps({"mac": mac, "encrypt": _base64(self._encrypt)}).encode()
         data = b"".join(_sealed([master], derived[:32], derived[32:48], derived[48:]))
-        key = {"kdf": "scrypt", "N": _SCRYPT["n"], "r": 8, "p": 1, "salt": _base64(salt), "data": _base64(data)}
+        key = {"kdf": "scrypt", "N": self._scrypt_n, "r": 8, "p": 1, "salt": _base64(salt), "data": _base64(data)}
         facts = {"created": "2026-11-24T10:00:00Z", "username": "writer", "hostname": "writer"}
         self._write_file("keys", json.dumps({**facts, **key}).encode())
 

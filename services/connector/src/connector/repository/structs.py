@@ -92,12 +92,12 @@ class Snapshot(msgspec.Struct, frozen=True):
     time: str
     tree: str
     id: str = ""
-    paths: tuple[str, ...] = ()
+    paths: tuple[str, ...] | None = ()
     hostname: str = ""
     username: str = ""
     uid: Natural = 0
     gid: Natural = 0
-    excludes: tuple[str, ...] = ()
+    excludes: tuple[str, ...] | None = ()
     tags: tuple[str, ...] | None = ()
     parent: str | None = None
     original: str | None = None

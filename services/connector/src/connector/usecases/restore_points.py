@@ -17,7 +17,8 @@ _EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
 def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId) -> RestorePoint:
     """The restore point that a snapshot is."""
     origin = origin_of(snapshot.tags or (), org)
-    if len(snapshot.paths) != 1:  # Cairn backs up one root at a time: the tags were put on by hand, or copied
+    paths = snapshot.paths or ()
+    if len(paths) != 1:  # Cairn backs up one root at a time: the tags were put on by hand, or copied
         origin = Origin(labels=origin.labels)
     summary = snapshot.summary
     return RestorePoint(
@@ -28,7 +29,7 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
         source_id=AppId(origin.source_id) if origin.source_id else None,
         job_id=JobId(origin.job_id) if origin.job_id else None,
         hostname=keepable(snapshot.hostname),
-        paths=tuple(map(keepable, _places(origin) if origin.source_id else snapshot.paths)),
+        paths=tuple(map(keepable, _places(origin) if origin.source_id else paths)),
         tags=tuple(map(keepable, origin.labels)),
         environment=origin.environment,
         data_classes=origin.data_classes,

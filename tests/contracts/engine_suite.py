@@ -10,6 +10,7 @@ from connector.engine.errors import (
     PassphraseWrong,
     SnapshotMissing,
     SourceEmpty,
+    SourceIgnored,
     SourceInsideStore,
     SourceMissing,
     StoreNotInitialized,
@@ -188,6 +189,43 @@ class EngineSuite(StoreSuite):
 
         with pytest.raises(SourceEmpty, match="nothing to back up"):
             await desk.backup(ready, tmp_path / "empty")
+
+    async def test_a_source_of_which_everything_is_ignored_is_told_apart(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        with pytest.raises(SourceIgnored, match="leave out everything"):
+            await desk.backup(ready, tree, ignores=("*",))
+
+    @pytest.mark.parametrize("ignores", [(), ("*",)], ids=["nothing is there", "all is ignored"])
+    async def test_an_empty_restore_point_is_made_where_it_may_be(
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, ignores: tuple[str, ...]
+    ) -> None:
+        source = tree if ignores else tmp_path / "hollow"
+        source.mkdir(exist_ok=True)
+
+        made = await desk.backup(ready, source, ignores=ignores, allow_empty=True, tags=("one", "cairn:job=1"))
+        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+
+        (found,) = await desk.engine.find_snapshots(ready)
+        assert (found.snapshot_id, found.host, found.paths) == (made.snapshot_id, HOST, (str(source),))
+        assert found.tags == ("one", "cairn:job=1")
+        assert made.summary.files_processed == 0
+        assert not content(tmp_path / "restored")
+
+    async def test_a_source_that_may_be_empty_and_is_not_is_kept_as_ever(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        made = await desk.backup(ready, tree, allow_empty=True)
+
+        assert made.summary.files_processed == 3
+
+    async def test_a_hollow_directory_is_kept_without_what_is_in_it(
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path
+    ) -> None:
+        made = await desk.backup(ready, SourceTree(directory=tree, hollow=(tree / "deep",)))
+        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+
+        assert set(content(tmp_path / "restored")) == {"deep", "empty", "nothing", "bytes"}
 
     async def test_a_restore_point_tells_where_it_is_from(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
         await desk.backup(ready, tree, tags=("one", "two words"))

@@ -1,5 +1,7 @@
 """A job from its request to a restore point that can be browsed and read."""
 
+import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -109,6 +111,38 @@ async def test_everything_said_about_a_job_follows_from_its_request(ground: Grou
     assert started.correlation_id == ended.correlation_id
     assert started.causation_id == ended.causation_id
     assert all(p.fraction <= 1 for p in ground.told(request, TaskProgressed))
+
+
+async def test_an_emptied_source_is_told_or_kept_as_an_empty_restore_point(
+    ground: Ground, store: App, tmp_path: Path
+) -> None:
+    root = ground.files("sources", tmp_path.name)
+    source = await ground.assign("source", root)
+    empty = await ground.ending(await ground.request(source, store), TaskFailed)
+    (root / "file").touch()
+    ignored = await ground.ending(await ground.request(source, store, ignores=("file",)), TaskFailed)
+    (root / "file").unlink()
+
+    kept = await ground.ending(await ground.request(source, store, allow_empty=True), TaskSucceeded)
+
+    assert (empty.data.problem.code, ignored.data.problem.code) == ("source_empty", "source_ignored")
+    async with ground.index as index:
+        where = f"/internal/restore-points/{kept.data.backup.snapshot_id}/files"
+        assert (await index.get(where, params={"path": "/"})).json()["items"] == []
+
+
+async def test_what_no_restore_point_can_hold_makes_a_backup_incomplete_unless_it_is_ignored(
+    ground: Ground, store: App, tmp_path: Path
+) -> None:
+    root = write_tree(ground.files("sources", tmp_path.name), TREE)
+    os.mknod(root / "deep" / "agent.sock", stat.S_IFSOCK | 0o600)
+    source = await ground.assign("source", root)
+
+    failed = await ground.ending(await ground.request(source, store), TaskFailed)
+    await ground.ending(await ground.request(source, store, ignores=("*.sock",)), TaskSucceeded)
+
+    assert failed.data.problem.code == "backup_incomplete"
+    assert "/deep/agent.sock (a socket, which no restore point can hold)" in failed.data.problem.detail
 
 
 class TestFailures:

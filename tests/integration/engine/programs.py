@@ -21,6 +21,17 @@ def telling(restic: Path, script: Path, notes: Path) -> str:
     return _write(script, body)
 
 
+def ending(restic: Path, script: Path, *, exit_code: int) -> str:
+    """Does what restic does, and ends with another code."""
+    body = f"import subprocess\nsubprocess.run([{str(restic)!r}, *sys.argv[1:]])\nsys.exit({exit_code})"
+    return _write(script, body)
+
+
+def dying(script: Path) -> str:
+    """Is killed at once."""
+    return _write(script, "os.kill(os.getpid(), 9)")
+
+
 def slow(restic: Path, script: Path, *, kib_per_second: int) -> str:
     """Writes to the store at a limited rate."""
     limit = ["--limit-upload", str(kib_per_second)]

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from connector.engine.errors import (
     Cancelled,
     EngineFailed,
+    EngineKilled,
     PatternInvalid,
-    SourceEmpty,
+    SourceUnreadable,
     StoreHalfMade,
     StoreNotInitialized,
     StoreRefused,
@@ -24,7 +26,7 @@ from opentelemetry import trace
 
 from tests.contracts.engine_suite import Desk, content
 from tests.integration.engine.conftest import PASSPHRASE, NewEngine
-from tests.integration.engine.programs import slow, telling
+from tests.integration.engine.programs import dying, ending, slow, telling
 from tests.support.s3 import BUCKET, SECRET_KEY, S3Server, free_port
 from tests.support.unprivileged import write_unprivileged
 from tests.support.waiting import eventually, eventually_async
@@ -46,6 +48,11 @@ def big_tree(tmp_path: Path) -> Path:
     for number in range(40):
         (tmp_path / "big" / str(number)).write_bytes(os.urandom(1 << 20))
     return tmp_path / "big"
+
+
+def make_socket(directory: Path, name: str) -> None:
+    """A socket, wherever it lies: the kernel takes no long paths."""
+    os.mknod(directory / name, stat.S_IFSOCK | 0o600)
 
 
 class TestSecrets:
@@ -164,6 +171,67 @@ class TestInitializationsThatWereCutOff:
             await engine.initialize(store)
 
 
+class TestWhatResticLeavesOutWithoutAWord:
+    async def test_sockets_are_named(self, engine: ResticEngine, ready: StoreLocation, tree: Path) -> None:
+        names = ("a.sock", " two\nlines ", "back\\slash[1]", os.fsdecode(b"\xfe"))
+        for name in names:
+            make_socket(tree / "sub", name)
+        os.mkfifo(tree / "pipe")
+        desk = Desk(engine)
+
+        made = await desk.backup(ready, SourceTree(directory=tree, is_surveyed=True))
+
+        assert {problem.path for problem in made.problems} == {
+            *("/sub/a.sock", "/sub/ two\nlines ", "/sub/back\\slash[1]", "/sub/\\xfe")
+        }
+        assert {problem.reason for problem in made.problems} == {"a socket, which no restore point can hold"}
+        assert made.problem_count == len(names)
+
+    async def test_sockets_are_left_out_by_the_patterns_that_leave_out_files(
+        self, engine: ResticEngine, ready: StoreLocation, tmp_path: Path
+    ) -> None:
+        names = ("a", "ab", "a]", "a-", "b^", "x.sock", "keep.sock", "[z]", "é", "deep/a", "deep/er/x", "deep/er/a/b")
+        ignores = ("?]", "[b-c]^", "[^a-z]", "*.sock", "!keep.sock", "\\[z\\]", "/deep/**/b", "/a", "er/x", "é/")
+        files, sockets = tmp_path / "files", tmp_path / "sockets"
+        for name in names:
+            (files / name).parent.mkdir(parents=True, exist_ok=True)
+            (files / name).touch() if name != "deep/er/a" else None
+            (sockets / name).parent.mkdir(parents=True, exist_ok=True)
+            make_socket((sockets / name).parent, (sockets / name).name)
+        desk = Desk(engine)
+
+        held = await desk.backup(ready, files, ignores=ignores)
+        named = await desk.backup(ready, SourceTree(directory=sockets, is_surveyed=True), ignores=ignores)
+        await desk.restore(ready, held.snapshot_id, tmp_path / "restored")
+
+        expected = {f"/{path}" for path, data in content(tmp_path / "restored").items() if data is not None}
+        assert {problem.path for problem in named.problems} == expected
+        assert 0 < len(expected) < len(names)
+
+    async def test_an_incomplete_backup_without_a_name_is_incomplete(
+        self, new_engine: NewEngine, restic: Path, ready: StoreLocation, tree: Path, tmp_path: Path
+    ) -> None:
+        desk = Desk(new_engine(program=ending(restic, tmp_path / "restic", exit_code=3)))
+
+        made = await desk.backup(ready, tree)
+
+        assert [problem.path for problem in made.problems] == ["/"]
+
+    async def test_what_is_guarded_is_left_out_under_whatever_name_it_is_met(
+        self, engine: ResticEngine, ready: StoreLocation, tree: Path, tmp_path: Path
+    ) -> None:
+        facts = (tree / "sub").stat()
+        guarded = frozenset({(facts.st_dev, facts.st_ino)})
+        desk = Desk(engine)
+
+        made = await desk.backup(ready, SourceTree(directory=tree, guarded=guarded, is_surveyed=True))
+        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+
+        assert set(content(tmp_path / "restored")) == {"other"}
+        assert len(await engine.find_snapshots(ready)) == 1
+        assert any(text.startswith("/sub is left out on purpose") for _, text in desk.log)
+
+
 class TestFiles:
     async def test_unreadable_files_and_directories_are_named_and_the_rest_is_kept(
         self, new_engine: NewEngine, restic: Path, ready: StoreLocation, tree: Path, tmp_path: Path
@@ -184,6 +252,31 @@ class TestFiles:
         assert ("error", "/sub/secret: permission denied") in desk.log
         assert (tmp_path / "restored" / "sub" / "file").read_text() == "content"
 
+    async def test_names_that_are_no_text_are_told_by_their_bytes(
+        self, new_engine: NewEngine, restic: Path, ready: StoreLocation, tree: Path, tmp_path: Path
+    ) -> None:
+        folder = tree / os.fsdecode(b"d\xff")
+        folder.mkdir()
+        (folder / os.fsdecode(b"s\xc3\xa9\xe2\x82cret")).touch(mode=0o000)
+        desk = Desk(new_engine(program=str(write_unprivileged(tmp_path / "restic", restic))))
+
+        made = await desk.backup(ready, tree)
+
+        assert made.problems == (UnreadablePath("/d\\xff/sé\\xe2\\x82cret", "permission denied"),)
+
+    async def test_trees_deeper_than_a_path_may_be_long_are_told(
+        self, engine: ResticEngine, ready: StoreLocation, tree: Path
+    ) -> None:
+        here = os.open(tree, os.O_RDONLY)
+        for _ in range(22):
+            os.mkdir("d" * 200, dir_fd=here)
+            here = os.open("d" * 200, os.O_RDONLY, dir_fd=here)
+
+        made = await Desk(engine).backup(ready, SourceTree(directory=tree, is_surveyed=True))
+
+        assert made.problem_count == 1
+        assert made.problems[0].reason == "file name too long"
+
     async def test_a_source_of_which_nothing_can_be_read_is_told(
         self, new_engine: NewEngine, restic: Path, ready: StoreLocation, tmp_path: Path
     ) -> None:
@@ -191,7 +284,7 @@ class TestFiles:
         (tmp_path / "tree" / "secret").touch(mode=0o000)
         desk = Desk(new_engine(program=str(write_unprivileged(tmp_path / "restic", restic))))
 
-        with pytest.raises(SourceEmpty, match=r"could be read: /secret \(permission denied\)"):
+        with pytest.raises(SourceUnreadable, match=r"could be read: /secret \(permission denied\)"):
             await desk.backup(ready, tmp_path / "tree")
 
     async def test_names_that_are_no_text_survive(
@@ -250,6 +343,16 @@ class TestFiles:
         checked = await engine.check(ready, on_log=lambda *_: None, cancel=desk.cancel)
 
         assert any(pack.name[:8] in finding for finding in checked.findings)
+
+
+class TestDying:
+    async def test_an_engine_that_is_killed_is_told_apart(
+        self, new_engine: NewEngine, ready: StoreLocation, tree: Path, tmp_path: Path
+    ) -> None:
+        desk = Desk(new_engine(program=dying(tmp_path / "restic")))
+
+        with pytest.raises(EngineKilled, match="killed by signal 9"):
+            await desk.backup(ready, tree)
 
 
 class TestStopping:

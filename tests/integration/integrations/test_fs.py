@@ -73,12 +73,6 @@ async def test_a_file_is_no_directory(fs: FsIntegration, configure: Configure, t
     assert failure(report) == ("reachable", f"not_a_directory: {tmp_path / 'file'} is not a directory.")
 
 
-async def test_a_directory_that_cannot_be_written_is_told(fs: FsIntegration, configure: Configure) -> None:
-    report = await fs.test(configure("destination", "fs", root="/proc"))
-
-    assert failure(report)[0] == "writable"
-
-
 async def test_passphrase_of_a_repository_is_tried(
     fs: FsIntegration, configure: Configure, restic: Path, tmp_path: Path
 ) -> None:
@@ -122,6 +116,16 @@ async def test_own_state_is_never_a_root(fs: FsIntegration, configure: Configure
         fs.store_location(configuration)
     with pytest.raises(RootForbidden):
         fs.repository_files(configuration)
+
+
+@pytest.mark.parametrize("root", ["/proc", "/proc/self", "/sys/kernel/new", "/proc/self/task/../fd"])
+async def test_no_root_lies_in_what_the_kernel_makes_up(fs: FsIntegration, configure: Configure, root: str) -> None:
+    report = await fs.test(configure("source", "fs", root=root))
+
+    assert failure(report)[1].startswith("root_forbidden: ")
+    assert "which the kernel makes up" in failure(report)[1]
+    with pytest.raises(RootForbidden):
+        fs.store_location(configure("store", "fs", root=root, passphrase="open sesame"))
 
 
 @pytest.mark.parametrize("root", ["outside", "allowed/out", "allowed/../outside", "allowedtoo"])
@@ -219,18 +223,37 @@ print(asyncio.run(fs.test(app)).model_dump_json())
 """
 
 
-@pytest.mark.parametrize("kind", ["source", "store"])
-def test_a_directory_that_may_not_be_read_is_told(tmp_path: Path, kind: str) -> None:
-    (tmp_path / "secret").mkdir(mode=0o000)
+@pytest.mark.parametrize(
+    ("kind", "mode", "step", "what"),
+    [
+        ("source", 0o000, "listable", "listed"),
+        ("store", 0o000, "listable", "listed"),
+        ("destination", 0o555, "writable", "written"),
+    ],
+)
+def test_a_directory_that_may_not_be_read_or_written_is_told(
+    tmp_path: Path, kind: str, mode: int, step: str, what: str
+) -> None:
+    (tmp_path / "secret").mkdir(mode=mode)
     python = write_unprivileged(tmp_path / "python", Path(sys.executable))
     command = [str(python), "-c", _TEST_SCRIPT, kind, str(tmp_path / "secret"), str(tmp_path / "work")]
 
     done = subprocess.run(command, capture_output=True, check=True)
 
     report = TestReport.model_validate_json(done.stdout)
+    assert failure(report) == (step, f"permission_denied: {tmp_path / 'secret'} cannot be {what}: permission denied.")
+
+
+def test_links_that_may_not_be_followed_are_told_in_words(tmp_path: Path) -> None:
+    python = write_unprivileged(tmp_path / "python", Path(sys.executable))
+    command = [str(python), "-c", _TEST_SCRIPT, "source", "/proc/1/cwd", str(tmp_path / "work")]
+
+    done = subprocess.run(command, capture_output=True, check=True)
+
+    report = TestReport.model_validate_json(done.stdout)
     assert failure(report) == (
-        "listable",
-        f"permission_denied: {tmp_path / 'secret'} cannot be listed: permission denied.",
+        "reachable",
+        "root_unresolvable: /proc/1/cwd cannot be followed to where it leads: Permission denied.",
     )
 
 

@@ -113,6 +113,9 @@ def test_run_options_may_be_left_out_or_null() -> None:
     assert RunBody.model_validate(body | empty).wish() == plain
     wish = RunBody.model_validate(body | {"config": {"labels": ["b", "a"], "ignores": ["*.o"], "x": 1}}).wish()
     assert (wish.options.labels, wish.options.ignores) == (("b", "a"), ("*.o",))
+    assert (wish.options.allow_empty, wish.options.one_file_system) == (False, False)
+    wish = RunBody.model_validate(body | {"config": {"allow_empty": True, "one_file_system": None}}).wish()
+    assert (wish.options.allow_empty, wish.options.one_file_system) == (True, False)
 
 
 @pytest.mark.parametrize("body", [{}, {"compression": None}, {"compression": ""}, {"compression": "LZ4"}])

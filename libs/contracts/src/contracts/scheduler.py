@@ -19,6 +19,12 @@ class TaskOptions(Value):
 
     labels: tuple[str, ...] = Field(default=(), description="backup: become tags of the restore point")
     ignores: tuple[str, ...] = Field(default=(), description="backup: patterns of files to leave out")
+    one_file_system: bool = Field(
+        default=False, description="backup: leave out what is mounted below the source's root"
+    )
+    allow_empty: bool = Field(
+        default=False, description="backup: make a restore point also of a source with nothing in it"
+    )
     snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from contracts.scheduler import TaskOptions
 from pydantic import Field
 
-from gateway.api.bodies.base import Body, Id, MaybeId, Texts, example, none_is
+from gateway.api.bodies.base import Body, Id, MaybeId, Switch, Texts, example, none_is
 from gateway.usecases.runs import RunWish
 
 
@@ -14,6 +14,12 @@ class RunConfig(Body):
 
     labels: Texts = Field(default=(), description="backup: become tags of the restore point")
     ignores: Texts = Field(default=(), description="backup: patterns of files to leave out")
+    one_file_system: Switch = Field(
+        default=False, description="backup: leave out what is mounted below the source's root"
+    )
+    allow_empty: Switch = Field(
+        default=False, description="backup: make a restore point also of a source with nothing in it"
+    )
     snapshot_id: MaybeId = None
 
 
@@ -35,7 +41,5 @@ class RunBody(Body):
 
     def wish(self) -> RunWish:
         """The body as the use cases take it."""
-        options = TaskOptions(
-            labels=self.config.labels, ignores=self.config.ignores, snapshot_id=self.config.snapshot_id
-        )
+        options = TaskOptions.model_validate(self.config.model_dump())
         return RunWish(self.type, self.origin_id, self.target_id, options, self.edge_tags)

@@ -138,11 +138,37 @@ class SourceMissing(EngineError, NotFound):
 
 
 class SourceEmpty(EngineError):
-    """There is nothing to back up: nothing is there, nothing was left in, or nothing could be read."""
+    """There is nothing to back up."""
 
-    def __init__(self, unreadable: str = "") -> None:
-        detail = f"Nothing in the source could be read: {unreadable}" if unreadable else "There is nothing to back up."
+    def __init__(self) -> None:
+        detail = "There is nothing to back up: the source is empty. With `allow_empty` a restore point records that."
         super().__init__("source_empty", detail)
+
+
+class SourceIgnored(EngineError):
+    """Patterns leave out everything that there is."""
+
+    def __init__(self) -> None:
+        detail = (
+            "There is nothing to back up: `ignores` leave out everything that is in the source. With `allow_empty` an "
+            "empty restore point is made."
+        )
+        super().__init__("source_ignored", detail)
+
+
+class SourceUnreadable(EngineError):
+    """Nothing that is there can be read."""
+
+    def __init__(self, unreadable: str) -> None:
+        super().__init__("source_unreadable", f"Nothing in the source could be read: {unreadable}")
+
+
+class StateExposed(EngineError):
+    """Cairn's own state goes on turning up in the source under new names."""
+
+    def __init__(self) -> None:
+        detail = "Cairn's own state turned up in the source under other names again and again while it was read."
+        super().__init__("state_exposed", detail)
 
 
 class SourceInsideStore(EngineError, Invalid):

@@ -17,8 +17,10 @@ from connector.engine.errors import (
     PassphraseWrong,
     SnapshotMissing,
     SourceEmpty,
+    SourceIgnored,
     SourceInsideStore,
     SourceMissing,
+    SourceUnreadable,
     StoreNotInitialized,
 )
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
@@ -72,12 +74,14 @@ class MemoryEngine:
     ) -> BackupResult:
         """See `Engine.backup`."""
         repository = self._open(store)
-        files, problems = _read(source, store, options.ignores)
+        files, problems = _read(source, store, options)
         await _checkpoint(cancel)
         for problem in problems:
             on_log("error", f"{problem.path}: {problem.reason_in_words}")
-        if not files:
-            raise SourceEmpty
+        if not files and problems:
+            raise SourceUnreadable(", ".join(problem.in_words for problem in problems))
+        if not files and not options.allow_empty:
+            raise SourceIgnored if any(source.directory.iterdir()) else SourceEmpty
         found = _describe(source, options, files)
         contents = [content for content in files.values() if content is not None]
         size = sum(map(len, contents))
@@ -179,7 +183,7 @@ def _describe(source: SourceTree, options: BackupOptions, files: Files) -> Found
     )
 
 
-def _read(source: SourceTree, store: StoreLocation, ignores: Sequence[str]) -> tuple[Files, tuple[UnreadablePath, ...]]:
+def _read(source: SourceTree, store: StoreLocation, options: BackupOptions) -> tuple[Files, tuple[UnreadablePath, ...]]:
     if not source.directory.is_dir():
         raise SourceMissing(f"The source is not there: {source.origin or source.directory}")
     if store.local_path and source.directory.is_relative_to(store.local_path):
@@ -187,7 +191,11 @@ def _read(source: SourceTree, store: StoreLocation, ignores: Sequence[str]) -> t
     files: Files = {}
     problems = list(source.problems)
     excluded = {*source.excludes, *([store.local_path] if store.local_path else [])}
-    for path in _walk(source.directory, excluded, ignores):
+    for path in _walk(source.directory, excluded, options.ignores):
+        if options.one_file_system and _is_elsewhere(path, source.directory.stat().st_dev):
+            continue
+        if any(path.is_relative_to(each) and path != each for each in source.hollow):
+            continue
         shown = "/" + str(path.relative_to(source.directory))
         try:
             files[shown] = None if path.is_dir() else path.read_bytes()
@@ -213,6 +221,11 @@ def _is_taken(root: Path, path: Path, excluded: set[Path], *, ignores: Sequence[
     return path not in excluded and not any(
         fnmatchcase(inside if pattern.startswith("/") else path.name, pattern) for pattern in patterns
     )
+
+
+def _is_elsewhere(path: Path, device: int) -> bool:
+    is_other = path.lstat().st_dev != device
+    return path.parent.stat().st_dev != device or (is_other and not path.is_dir())
 
 
 def _write(files: Files, target: Path) -> None:

@@ -66,6 +66,10 @@ class Evidence(Protocol):
         ...
 
 
+FileIdentity = tuple[int, int]
+"""Device and inode of a file or directory of this machine."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class SourceTree:
     """A directory of this machine that shows the files of a source, for as long as its context is open."""
@@ -75,6 +79,14 @@ class SourceTree:
     """Where the files really are, for people: `/srv/data`, `s3://bucket/prefix`."""
     excludes: tuple[Path, ...] = ()
     """Absolute paths in the directory that are never part of a backup."""
+    hollow: tuple[Path, ...] = ()
+    """Absolute paths in the directory of which a backup has no more than themselves: nothing that is in them."""
+    guarded: frozenset[FileIdentity] = frozenset()
+    """What is never part of a backup, under whatever name it is met."""
+    guarded_first: bool = False
+    """Whether some of it is known to have another name, so that it is looked for before anything is read."""
+    is_surveyed: bool = False
+    """Whether it may hold what an engine leaves out without a word: true of what was not made by an integration."""
     stable_inodes: bool = True
     """False where a file may have another inode each time, so that only size and time tell a change."""
     problems: Collection[UnreadablePath] = ()

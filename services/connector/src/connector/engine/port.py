@@ -64,6 +64,10 @@ class BackupOptions:
     matches any number of directories; a leading `!` takes in again what an earlier pattern left out."""
     compression: Compression = "auto"
     """An engine that does not know a level takes the next lower one that it knows."""
+    one_file_system: bool = False
+    """Leave out what is on another file system than the source's root; mount points are kept, empty."""
+    allow_empty: bool = False
+    """Make a restore point also where there is nothing to put into it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,6 +110,8 @@ class FoundSnapshot:
     host: str
     paths: tuple[str, ...]
     tags: tuple[str, ...]
+    original: str = ""
+    """The one that this one was made of, if any."""
 
 
 class Engine(Protocol):
@@ -137,8 +143,10 @@ class Engine(Protocol):
     ) -> BackupResult:
         """Make one restore point of the tree; its root is the content of `source.directory`.
 
-        Raises also `SourceMissing`, `SourceEmpty`, `SourceInsideStore`, `PatternInvalid`, and `SnapshotMissing` when
-        the parent that is asked for is not there. Unreadable files do not stop it, unless nothing else is there.
+        What cannot be in it is among its problems: unreadable files, and sockets of a source that is surveyed. They
+        do not stop it, unless nothing else is there. Raises also `SourceMissing`, `SourceEmpty`, `SourceIgnored`,
+        `SourceUnreadable`, `SourceInsideStore`, `StateExposed`, `PatternInvalid`, and `SnapshotMissing` when the parent
+        that is asked for is not there.
         """
         ...
 

@@ -10,6 +10,7 @@ __all__ = [
     "IntegrationError",
     "ProtocolUnknown",
     "RootForbidden",
+    "RootUnresolvable",
     "ScratchFull",
     "SourceMissing",
     "SourceRefused",
@@ -36,10 +37,17 @@ class ConfigurationUnusable(IntegrationError, Invalid):
 
 
 class RootForbidden(IntegrationError, Forbidden):
-    """The root is outside what workers may touch, or part of Cairn's own state."""
+    """The root is outside what workers may touch, part of Cairn's own state, or in what the kernel makes up."""
 
     def __init__(self, root: str, why: str) -> None:
         super().__init__("root_forbidden", f"{root} may not be used: {why}.", fields={"fields.root": why})
+
+
+class RootUnresolvable(IntegrationError):
+    """The links in a root lead to a place that the worker may not look at."""
+
+    def __init__(self, root: str, why: str) -> None:
+        super().__init__("root_unresolvable", f"{root} cannot be followed to where it leads: {why}.")
 
 
 class SourceRefused(IntegrationError):

@@ -146,10 +146,13 @@ async def _make(job: _Job) -> MadeSnapshot:
 
 
 async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
+    wanted = job.request.task.options
     options = BackupOptions(
         host=job.source.id,
         tags=tags_of(_origin(job, tree)),
-        ignores=job.request.task.options.ignores,
+        ignores=wanted.ignores,
+        one_file_system=wanted.one_file_system,
+        allow_empty=wanted.allow_empty,
         compression=await job.equipment.store.repositories.compression_of(job.org, job.target.id),
     )
     if tree.evidence is None:

@@ -1,15 +1,13 @@
 """The engine port, carried out by restic."""
 
 import asyncio
-import os
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from connector.engine.errors import EngineFailed, SourceEmpty, SourceMissing, StoreHalfMade
+from connector.engine.errors import EngineFailed, StoreHalfMade
 from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import (
     BackupOptions,
@@ -22,22 +20,19 @@ from connector.engine.port import (
     RestoreResult,
 )
 from connector.engine.restic import cache, commands, leftovers
+from connector.engine.restic.backup_run import BackupCall, run_backup
 from connector.engine.restic.environment import ResticSettings
-from connector.engine.restic.observing import BackupObserver, CheckObserver, RestoreObserver
-from connector.engine.restic.patterns import exclusions
+from connector.engine.restic.observing import CheckObserver, RestoreObserver
 from connector.engine.restic.runner import Listener, Runner
 from connector.engine.restic.snapshots import read_snapshots
-from connector.engine.restic.verdicts import INCOMPLETE
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
-_WITH_PROBLEMS = frozenset({0, INCOMPLETE})
 _ALREADY_THERE = ("config file already exists", "already initialized")
-_LEVEL_UNKNOWN = "invalid compression mode"
 _CUT_OFF = "already contains keys"
 
 
 class ResticEngine:
-    """See `Engine`. A backup is one restic process, as by hand."""
+    """See `Engine`. A backup is one restic process, as by hand, but for one that turns out to be empty."""
 
     def __init__(self, settings: ResticSettings) -> None:
         self._settings = settings
@@ -66,34 +61,18 @@ class ResticEngine:
         cancel: asyncio.Event,
     ) -> BackupResult:
         """See `Engine.backup`."""
-        excludes = await asyncio.to_thread(_prepare, source, store, options)
-        observer = BackupObserver(source, on_progress=on_progress, on_log=on_log)
-
-        async def run(options: BackupOptions) -> None:
-            await self._runner.run(
-                store,
-                commands.backup(source, options, excludes),
-                listener=observer.listener,
-                directory=source.directory,
-                cancel=cancel,
-                good=_WITH_PROBLEMS,
-            )
-
-        try:
-            await _at_a_known_level(run, options, on_log)
-        except SourceEmpty:
-            raise SourceEmpty(observer.problems.in_words()) from None
-        finally:
-            observer.problems.flush()
-        await self._trim_cache()
-        if observer.summary is None:
-            raise EngineFailed("restic backup", "it named no snapshot")
-        return BackupResult(
-            snapshot_id=observer.summary.snapshot_id,
-            summary=observer.summary,
-            problems=tuple(observer.problems.kept),
-            problem_count=observer.problems.count,
+        call = BackupCall(
+            store=store,
+            source=source,
+            options=options,
+            on_progress=on_progress,
+            on_log=on_log,
+            cancel=cancel,
+            nice=self._settings.nice,
         )
+        result = await run_backup(self._runner, call)
+        await self._trim_cache()
+        return result
 
     async def restore(
         self,
@@ -174,33 +153,11 @@ class ResticEngine:
         await asyncio.to_thread(cache.trim, self._settings.cache_dir, self._settings.cache_bytes_max)
 
 
-async def _at_a_known_level(
-    run: Callable[[BackupOptions], Awaitable[None]], options: BackupOptions, on_log: OnLog
-) -> None:
-    """restic 0.17 has the levels `auto` and `max` only."""
-    try:
-        await run(options)
-    except EngineFailed as error:
-        if _LEVEL_UNKNOWN not in error.detail:
-            raise
-        on_log("warning", f"This restic has no compression level {options.compression!r}; it takes its usual one.")
-        await run(replace(options, compression="auto"))
-
-
 def _clear(store: StoreLocation) -> None:
     """Remove what a cut off initialization left, where nothing else can be lost by that."""
     if store.local_path is None or not leftovers.hold_keys_only(store.local_path):
         raise StoreHalfMade(store.address)
     leftovers.remove_keys(store.local_path)
-
-
-def _prepare(source: SourceTree, store: StoreLocation, options: BackupOptions) -> list[str]:
-    try:
-        os.stat(f"{source.directory}/.")  # noqa: PTH116 - a Path would drop the dot, which asks for the right to enter.
-    except OSError as error:
-        detail = f"The source is not there: {source.origin or source.directory} ({error.strerror})"
-        raise SourceMissing(detail) from None
-    return exclusions(source, store, options.ignores)
 
 
 def _id_in(document: bytes) -> str:

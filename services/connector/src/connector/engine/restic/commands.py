@@ -13,11 +13,7 @@ UNLOCK = ("unlock",)
 
 def backup(source: SourceTree, options: BackupOptions, excludes: Sequence[str]) -> list[str]:
     """Run it in the source's directory: so the restore point begins with that directory's content."""
-    arguments = ["backup", "--host", options.host, "--group-by", "host"]
-    for tag in options.tags:
-        arguments += ["--tag", tag]
-    if options.compression != "auto":
-        arguments += ["--compression", options.compression]
+    arguments = _marked_backup(options)
     for pattern in excludes:
         arguments += ["--exclude", pattern]
     if options.reread:
@@ -26,7 +22,25 @@ def backup(source: SourceTree, options: BackupOptions, excludes: Sequence[str]) 
         arguments += ["--parent", options.parent]
     if not source.stable_inodes:
         arguments.append("--ignore-inode")
+    if options.one_file_system:
+        arguments.append("--one-file-system")
     return [*arguments, "."]
+
+
+def placeholder(source: SourceTree, options: BackupOptions) -> list[str]:
+    """A snapshot of one file with a line end in it, restic takes no empty ones, called like the source's directory."""
+    return [*_marked_backup(options), "--stdin-filename", str(source.directory), "--stdin-from-command", "--", "echo"]
+
+
+def rewrite_without(snapshot_id: str, pattern: str) -> list[str]:
+    """Put a snapshot without what a pattern matches in the place of another one."""
+    return ["rewrite", "--forget", "--exclude", pattern, snapshot_id]
+
+
+def _marked_backup(options: BackupOptions) -> list[str]:
+    tags = [argument for tag in options.tags for argument in ("--tag", tag)]
+    level = [] if options.compression == "auto" else ["--compression", options.compression]
+    return ["backup", "--host", options.host, "--group-by", "host", *tags, *level]
 
 
 def restore(snapshot_id: str, target: Path) -> list[str]:

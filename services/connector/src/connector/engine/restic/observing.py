@@ -8,12 +8,14 @@ from contracts.connector import BackupSummary
 from connector.domain import one_line
 from connector.engine.places import SourceTree, UnreadablePath
 from connector.engine.port import PROBLEMS_MAX, OnLog, OnProgress, Progress
+from connector.engine.restic.names import exact_path
 from connector.engine.restic.runner import Listener, Usage
 from connector.engine.restic.stream import (
     Message,
     backup_progress,
     backup_summary,
     error_words,
+    is_about_the_store,
     read_message,
     restore_progress,
     unreadable_path,
@@ -67,8 +69,11 @@ class BackupObserver:
         self._directory = str(source.directory)
         self._on_progress = on_progress
         self._usage = Usage()
+        self._on_log = on_log
         self.problems = Problems(on_log)
         self.summary: BackupSummary | None = None
+        self.heard = False
+        """Whether restic complained of anything by name."""
         self.listener = Listener(
             on_output=self._on_output, on_error=self._on_error, on_usage=self._on_usage, on_log=on_log
         )
@@ -85,8 +90,12 @@ class BackupObserver:
             self.summary = backup_summary(message)
 
     def _on_error(self, message: Message) -> None:
-        if problem := unreadable_path(message, self._directory):
-            self.problems.add(problem)
+        if is_about_the_store(message):
+            self.heard = True
+            self._on_log("warning", error_words(message))
+        elif problem := unreadable_path(message, self._directory):
+            self.heard = True
+            self.problems.add(replace(problem, path=exact_path(Path(self._directory), problem.path)))
 
     def _on_usage(self, usage: Usage) -> None:
         self._usage = usage

@@ -1,5 +1,6 @@
 """Which files a backup leaves out, in restic's patterns."""
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,7 +19,8 @@ def exclusions(source: SourceTree, store: StoreLocation, ignores: Iterable[str])
     """
     root = source.directory
     users = [anchored(pattern, root) for pattern in ignores if pattern.strip("/! ")]
-    return users + [escape(path) for path in (*source.excludes, *_store_in(root, store))]
+    own = [escape(path) for path in (*source.excludes, *_store_in(root, store))]
+    return [*users, *own, *(f"{escape(path)}/*" for path in source.hollow)]
 
 
 def anchored(pattern: str, root: Path) -> str:
@@ -38,7 +40,7 @@ def escape(path: Path) -> str:
 def _store_in(root: Path, store: StoreLocation) -> list[Path]:
     if store.local_path is None:
         return []
-    if root.resolve().is_relative_to(store.local_path.resolve()):
+    place, root = (Path(os.path.realpath(path)) for path in (store.local_path, root))
+    if root.is_relative_to(place):
         raise SourceInsideStore
-    place = store.local_path.resolve()
-    return [place] if place.is_relative_to(root.resolve()) else []
+    return [place] if place.is_relative_to(root) else []

@@ -14,6 +14,7 @@ class _Listed(msgspec.Struct):
     hostname: str = ""
     paths: list[str] | None = None
     tags: list[str] | None = None
+    original: str | None = None
 
 
 def read_snapshots(document: bytes) -> list[FoundSnapshot]:
@@ -27,6 +28,7 @@ def read_snapshots(document: bytes) -> list[FoundSnapshot]:
             host=one.hostname,
             paths=tuple(one.paths or ()),
             tags=tuple(one.tags or ()),
+            original=one.original or "",
         )
         for one in listed
     ]

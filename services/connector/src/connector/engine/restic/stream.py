@@ -1,5 +1,6 @@
 """The JSON lines that restic writes while it works."""
 
+import re
 from typing import Any
 
 import msgspec
@@ -9,6 +10,9 @@ from connector.engine.places import UnreadablePath
 from connector.engine.port import Progress
 
 Message = dict[str, Any]
+_ATTRIBUTE = re.compile(r"can not obtain extended attribute (?P<name>\S+) for ")
+_METADATA = "incomplete metadata for "
+_MADE_GOOD = ("; storing the file again", "the repository could be damaged")
 
 
 def read_message(line: str | bytes) -> Message | None:
@@ -63,7 +67,21 @@ def unreadable_path(error: Message, directory: str) -> UnreadablePath | None:
         return None
     item, root = str(error["item"]), directory.rstrip("/")
     inside = item.removeprefix(root) if item.startswith(f"{root}/") else f"/{item.removeprefix('/')}"
-    return UnreadablePath(inside, error_words(error).rpartition(": ")[2])
+    return UnreadablePath(inside, _reason(error_words(error).strip()))
+
+
+def is_about_the_store(error: Message) -> bool:
+    """Whether an error tells of damage in the store that the backup makes good: nothing is missing from it for that."""
+    words = error_words(error)
+    return error.get("during") != "scan" and any(sign in words for sign in _MADE_GOOD)
+
+
+def _reason(words: str) -> str:
+    """Why, in the system's words; with what is missing, where that is not the content."""
+    why = words.rpartition(": ")[2]
+    if found := _ATTRIBUTE.search(words):
+        return f"without its extended attribute {found['name']}: {why}"
+    return f"with incomplete metadata: {why}" if _METADATA in words else why
 
 
 def error_words(error: Message) -> str:

@@ -13,8 +13,10 @@ from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
 from connector.integrations.configuration import AppConfiguration
+from connector.integrations.fs.leaving_out import guarded, left_out_of
 from connector.integrations.fs.manifest import MANIFEST
-from connector.integrations.fs.roots import own_places_in, require_directory, resolve_root
+from connector.integrations.fs.mounts import Mounts
+from connector.integrations.fs.roots import require_directory, resolve_root
 from connector.integrations.fs.testing import list_entries, reach, write_probe
 from connector.integrations.store_checks import check_repository
 from connector.integrations.surroundings import Surroundings
@@ -40,11 +42,11 @@ class FsIntegration:
         self,
         configuration: AppConfiguration,
         *,
-        on_log: OnLog,  # noqa: ARG002
+        on_log: OnLog,
         cancel: asyncio.Event,  # noqa: ARG002
     ) -> AsyncIterator[SourceTree]:
-        """See `Integration.open_source`: the directory itself."""
-        yield await asyncio.to_thread(self._tree, configuration)
+        """See `Integration.open_source`: the directory itself. What is left out of it on purpose is logged."""
+        yield await asyncio.to_thread(self._tree, configuration, on_log)
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Integration.store_location`."""
@@ -58,13 +60,20 @@ class FsIntegration:
     def _root(self, configuration: AppConfiguration) -> Path:
         return resolve_root(configuration.text("root"), self._surroundings)
 
-    def _tree(self, configuration: AppConfiguration) -> SourceTree:
+    def _tree(self, configuration: AppConfiguration, on_log: OnLog) -> SourceTree:
         root = self._root(configuration)
         require_directory(root, shown=configuration.text("root"))
+        left_out, own = left_out_of(root, self._surroundings, Mounts.read()), guarded(self._surroundings)
+        for line in left_out.in_words(root):
+            on_log("info", line)
         return SourceTree(
             directory=root,
             origin=normalized(configuration.text("root")),
-            excludes=own_places_in(root, self._surroundings),
+            excludes=left_out.own,
+            hollow=tuple(point for point, _ in left_out.pseudo),
+            guarded=own.identities,
+            guarded_first=own.is_linked,
+            is_surveyed=True,
         )
 
     async def _steps(self, checklist: Checklist, configuration: AppConfiguration) -> None:

@@ -1,25 +1,37 @@
 """Which directories may be a root: those in the allowed ones, and none of Cairn's own, by whatever name."""
 
 import os
-from collections.abc import Iterable
 from pathlib import Path
 
-from connector.integrations.errors import ConfigurationUnusable, RootForbidden, SourceMissing, SourceRefused
+from connector.integrations.errors import (
+    ConfigurationUnusable,
+    RootForbidden,
+    RootUnresolvable,
+    SourceMissing,
+    SourceRefused,
+)
+from connector.integrations.fs.mounts import Mounts
 from connector.integrations.surroundings import Surroundings
 
 
 def resolve_root(root: str, surroundings: Surroundings) -> Path:
-    """The real directory behind a root, which need not be there yet. Raises `RootForbidden`, `ConfigurationUnusable`.
+    """The real directory behind a root, which need not be there yet.
 
-    All links are followed first, in the root as in what it is compared with.
+    All links are followed first, in the root as in what it is compared with. Raises `ConfigurationUnusable`,
+    `RootUnresolvable`, or `RootForbidden`: outside what is allowed, Cairn's own, or in what the kernel makes up.
     """
     if not root.startswith("/") or "\0" in root:
         raise ConfigurationUnusable("fields.root", "The root must be an absolute path.")
-    real = _real(Path(root))
+    real = _followed(root)
     if not any(real.is_relative_to(_real(allowed)) for allowed in surroundings.allowed_roots):
         raise RootForbidden(root, "it is not in a directory that workers may touch")
-    if any(_is_within(real, own) for own in _own(surroundings)):
+    mounts = Mounts.read()
+    if any(_is_within(real, own, mounts) for own in own_places(surroundings)):
         raise RootForbidden(root, "it belongs to Cairn's own state")
+    mount = mounts.at(real)
+    if mount is not None and mount.is_pseudo:
+        why = f"it lies in a file system of the type {mount.type}, which the kernel makes up and which holds no files"
+        raise RootForbidden(root, why)
     return real
 
 
@@ -37,27 +49,31 @@ def require_directory(root: Path, *, shown: str) -> None:
         raise SourceMissing(f"{shown} cannot be reached: {error.strerror}.") from None
 
 
-def own_places_in(root: Path, surroundings: Surroundings) -> tuple[Path, ...]:
-    """Cairn's own directories and files below a root: they are never backed up."""
-    return tuple(own for own in map(_real, _own(surroundings)) if own.is_relative_to(root))
+def own_places(surroundings: Surroundings) -> tuple[Path, ...]:
+    """Cairn's own directories and files, all links followed; they need not be there."""
+    return tuple(map(_real, (*surroundings.state_dirs, *surroundings.key_files, surroundings.work_dir)))
 
 
-def _own(surroundings: Surroundings) -> Iterable[Path]:
-    return (*surroundings.state_dirs, *surroundings.key_files, surroundings.work_dir)
-
-
-def _is_within(real: Path, own: Path) -> bool:
-    if real.is_relative_to(_real(own)):
+def _is_within(real: Path, own: Path, mounts: Mounts) -> bool:
+    if real.is_relative_to(own) or any(_is_same(each, own) for each in (real, *real.parents)):
         return True
-    return any(_is_same(each, own) for each in (real, *real.parents))
+    place = mounts.place(real)
+    return place is not None and any(place.is_in(each) for each in mounts.places(own))
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    """Also when one of them is a bind mount of the other."""
+    """Also by another name."""
     try:
         return one.samefile(other)
     except OSError:
         return False
+
+
+def _followed(root: str) -> Path:
+    try:
+        return _real(Path(root))
+    except OSError as error:
+        raise RootUnresolvable(root, error.strerror or type(error).__name__) from None
 
 
 def _real(path: Path) -> Path:

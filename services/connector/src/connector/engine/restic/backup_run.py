@@ -1,0 +1,210 @@
+"""One backup by restic, with a look at what restic leaves out without a word."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from chassis.errors import CairnError
+
+from connector.engine.errors import (
+    Cancelled,
+    EngineError,
+    EngineFailed,
+    SourceEmpty,
+    SourceIgnored,
+    SourceMissing,
+    SourceUnreadable,
+    StateExposed,
+)
+from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
+from connector.engine.port import BackupOptions, BackupResult, OnLog, OnProgress
+from connector.engine.restic import commands, empty
+from connector.engine.restic.names import in_text
+from connector.engine.restic.observing import BackupObserver
+from connector.engine.restic.patterns import exclusions
+from connector.engine.restic.runner import Runner
+from connector.engine.restic.surveyor import Surveyor
+from connector.engine.restic.verdicts import INCOMPLETE
+
+_TURNS_MAX = 3
+_LEVEL_UNKNOWN = "invalid compression mode"
+_WITH_PROBLEMS = frozenset({0, INCOMPLETE})
+_SOCKET = "a socket, which no restore point can hold"
+_UNNAMED = UnreadablePath("/", "something below it could not be read, and restic did not say what")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupCall:
+    """What a backup was asked for."""
+
+    store: StoreLocation
+    source: SourceTree
+    options: BackupOptions
+    on_progress: OnProgress
+    on_log: OnLog
+    cancel: asyncio.Event
+    nice: int
+
+
+async def run_backup(runner: Runner, call: BackupCall) -> BackupResult:
+    """See `Engine.backup`. Begins anew where something that is guarded turns up under another name meanwhile."""
+    for _ in range(_TURNS_MAX):
+        try:
+            return await _Turn(runner, call, await asyncio.to_thread(_patterns, call)).run()
+        except _GuardedMet as met:
+            for path in met.paths:
+                call.on_log("warning", f"{in_text(path)} is left out on purpose: it belongs to Cairn's own state")
+            below = (call.source.directory / path.removeprefix("/") for path in met.paths)
+            call = replace(call, source=replace(call.source, excludes=(*call.source.excludes, *below)))
+    raise StateExposed
+
+
+class _GuardedMet(Exception):
+    """The source shows what must not be in a restore point."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        super().__init__()
+        self.paths = paths
+
+
+class _Turn:
+    """One run of restic and the survey beside it."""
+
+    def __init__(self, runner: Runner, call: BackupCall, patterns: Sequence[str]) -> None:
+        self._runner = runner
+        self._call = call
+        self._patterns = patterns
+        self._stop = asyncio.Event()
+        self._observer = BackupObserver(call.source, on_progress=call.on_progress, on_log=call.on_log)
+        self._surveyor = Surveyor(call.source, patterns, one_file_system=call.options.one_file_system, nice=call.nice)
+
+    async def run(self) -> BackupResult:
+        """The restore point. Raises `_GuardedMet`, with nothing left in the store, and what `Engine.backup` raises."""
+        try:
+            async with self._surveying() as survey:
+                if self._call.source.guarded_first:
+                    await self._settle(survey)
+                is_saved = await self._save()
+                await self._settle(survey)
+        except (CairnError, OSError):
+            self._observer.problems.flush()
+            await self._take_back()
+            if self._surveyor.found["guarded"] and not self._call.cancel.is_set():
+                raise _GuardedMet(self._surveyor.found["guarded"]) from None
+            raise
+        self._note_findings()
+        return self._result() if is_saved else await self._nothing()
+
+    @asynccontextmanager
+    async def _surveying(self) -> AsyncIterator["asyncio.Task[None]"]:
+        survey = asyncio.create_task(self._survey())
+        passing = asyncio.create_task(self._pass_cancel_on())
+        try:
+            yield survey
+        finally:
+            for task in (survey, passing):
+                task.cancel()
+            await asyncio.gather(survey, passing, return_exceptions=True)
+
+    async def _survey(self) -> None:
+        if self._call.source.is_surveyed:
+            await self._surveyor.run(on_guarded=self._stop.set)
+
+    async def _pass_cancel_on(self) -> None:
+        await self._call.cancel.wait()
+        self._stop.set()
+
+    async def _save(self) -> bool:
+        """Whether restic made a snapshot; if not, there was nothing for one."""
+        try:
+            ending = await _at_a_known_level(self._run_restic, self._call.options, self._call.on_log)
+        except SourceEmpty:
+            return False
+        if ending == INCOMPLETE and not self._observer.heard:
+            self._observer.problems.add(_UNNAMED)
+        return True
+
+    async def _run_restic(self, options: BackupOptions) -> int:
+        call = self._call
+        return await self._runner.run(
+            call.store,
+            commands.backup(call.source, options, self._patterns),
+            listener=self._observer.listener,
+            directory=call.source.directory,
+            cancel=self._stop,
+            good=_WITH_PROBLEMS,
+        )
+
+    async def _settle(self, survey: "asyncio.Task[None]") -> None:
+        """Wait for the survey. Raises `Cancelled` when the job is, or something guarded was met."""
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((survey, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if self._stop.is_set():
+            raise Cancelled
+        survey.result()
+
+    async def _take_back(self) -> None:
+        """Forget the snapshot, if there is one already."""
+        if self._observer.summary is not None:
+            snapshot_id = self._observer.summary.snapshot_id
+            try:
+                await self._runner.run(self._call.store, commands.forget([snapshot_id], prune=False))
+            except EngineError as error:
+                self._call.on_log("warning", f"The snapshot {snapshot_id} is still in the store. {error.detail}")
+
+    async def _nothing(self) -> BackupResult:
+        """What comes of a source of which nothing was saved: an error, or an empty restore point where that may be."""
+        if self._observer.problems.count:
+            raise SourceUnreadable(self._observer.problems.in_words())
+        if self._call.options.allow_empty:
+            return await empty.make(self._runner, self._call.store, self._call.source, options=self._call.options)
+        raise SourceEmpty if await asyncio.to_thread(_is_bare, self._call.source) else SourceIgnored
+
+    def _result(self) -> BackupResult:
+        summary, problems = self._observer.summary, self._observer.problems
+        if summary is None:
+            raise EngineFailed("restic backup", "it named no snapshot")
+        return BackupResult(
+            snapshot_id=summary.snapshot_id,
+            summary=summary,
+            problems=tuple(problems.kept),
+            problem_count=problems.count + self._surveyor.unnamed,
+        )
+
+    def _note_findings(self) -> None:
+        for path in sorted(self._surveyor.found["socket"]):
+            self._observer.problems.add(UnreadablePath(in_text(path), _SOCKET))
+        for path in sorted(self._surveyor.found["mount"]):
+            self._call.on_log("info", f"{in_text(path)} is left out on purpose: it is on another file system")
+        self._observer.problems.flush()
+
+
+async def _at_a_known_level(
+    run: Callable[[BackupOptions], Awaitable[int]], options: BackupOptions, on_log: OnLog
+) -> int:
+    """restic 0.17 has the levels `auto` and `max` only."""
+    try:
+        return await run(options)
+    except EngineFailed as error:
+        if _LEVEL_UNKNOWN not in error.detail:
+            raise
+        on_log("warning", f"This restic has no compression level {options.compression!r}; it takes its usual one.")
+        return await run(replace(options, compression="auto"))
+
+
+def _patterns(call: BackupCall) -> list[str]:
+    source = call.source
+    try:
+        os.stat(f"{source.directory}/.")  # noqa: PTH116 - a Path would drop the dot, which asks for the right to enter.
+    except OSError as error:
+        detail = f"The source is not there: {source.origin or source.directory} ({error.strerror})"
+        raise SourceMissing(detail) from None
+    return exclusions(source, call.store, call.options.ignores)
+
+
+def _is_bare(source: SourceTree) -> bool:
+    """Whether there is nothing that could be backed up."""
+    return all(each in source.excludes for each in source.directory.iterdir())

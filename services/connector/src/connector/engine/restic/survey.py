@@ -1,0 +1,152 @@
+"""Walks a source and tells what an engine leaves out without a word. Run as a script: it imports nothing of ours.
+
+In the source's directory, with a JSON object (`root`: the directory as patterns know it; `guarded`: pairs of device and
+inode; `one_file_system`) and patterns of restic's as arguments. Writes a JSON object a line: `path` within the source,
+and `kind`, one of `socket`, `guarded` and `mount`. What cannot be read is passed over: the engine itself names that.
+"""
+
+import json
+import os
+import re
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+Rejects = Callable[[str], bool]
+
+
+def main() -> int:
+    """Walk, and say what there is."""
+    task = json.loads(sys.argv[1])
+    walk = Walk(
+        task["root"].rstrip("/"),
+        rejects=rejecter(sys.argv[2:]),
+        guarded={tuple(each) for each in task["guarded"]},
+        one_file_system=task["one_file_system"],
+    )
+    for kind, path in walk.run():
+        sys.stdout.write(json.dumps({"kind": kind, "path": path}) + "\n")
+        sys.stdout.flush()
+    return 0
+
+
+class Walk:
+    """A walk through the directory that the process is in."""
+
+    def __init__(
+        self, root: str, *, rejects: Rejects, guarded: set[tuple[int, int]], one_file_system: bool = False
+    ) -> None:
+        self._root = root
+        self._rejects = rejects
+        self._guarded = guarded
+        self._inodes = {inode for _, inode in guarded}
+        self._device = Path.cwd().stat().st_dev if one_file_system else None
+        self._open: list[str] = []
+
+    def run(self) -> Iterator[tuple[str, str]]:
+        """What is found: its kind, and its path within the source."""
+        self._open = [""]
+        while self._open:
+            directory = self._open.pop()
+            try:
+                with os.scandir(f".{directory}") as entries:
+                    for entry in entries:
+                        yield from self._look_at(entry, f"{directory}/{entry.name}")
+            except OSError:
+                continue
+
+    def _look_at(self, entry: "os.DirEntry[str]", path: str) -> Iterator[tuple[str, str]]:
+        if entry.is_dir(follow_symlinks=False):
+            kind = "" if self._rejects(self._root + path) else self._kind_of(entry)
+            if kind is None:
+                self._open.append(path)
+        elif self._is_plain(entry):
+            return
+        else:
+            kind = self._kind_of(entry)
+            if kind and self._rejects(self._root + path):
+                return
+        if kind:
+            yield kind, path
+
+    def _is_plain(self, entry: "os.DirEntry[str]") -> bool:
+        """Whether it is a file or a link that nothing more need be asked about; the kernel told its type already."""
+        is_file = entry.is_file(follow_symlinks=False) or entry.is_symlink()
+        return is_file and self._device is None and entry.inode() not in self._inodes
+
+    def _kind_of(self, entry: "os.DirEntry[str]") -> str | None:
+        try:
+            facts = entry.stat(follow_symlinks=False)
+        except OSError:
+            return ""
+        if (facts.st_dev, facts.st_ino) in self._guarded:
+            return "guarded"
+        if self._device not in (None, facts.st_dev):
+            return "mount"
+        return "socket" if stat.S_ISSOCK(facts.st_mode) else None
+
+
+def rejecter(patterns: list[str]) -> Rejects:
+    """Whether restic leaves out a path, judged by patterns as it understands them (its manual, "Excluding Files")."""
+    rules = [(pattern.startswith("!"), _rule(pattern.removeprefix("!"))) for pattern in patterns]
+
+    def rejects(path: str) -> bool:
+        rejected = False
+        for takes_in, rule in rules:
+            if rejected is takes_in and rule.search(path):
+                rejected = not takes_in
+        return rejected
+
+    return rejects
+
+
+def _rule(pattern: str) -> re.Pattern[str]:
+    """One pattern; nothing matches a malformed one, which restic refuses."""
+    try:
+        return re.compile(_expression(pattern))
+    except re.error:
+        return re.compile(r"(?!)")
+
+
+def _expression(pattern: str) -> str:
+    """A pattern as a regular expression; it means what it matches and all below that."""
+    plain = os.path.normpath(pattern)
+    begin = r"\A" if plain.startswith("/") else ""
+    parts = plain.strip("/").split("/")
+    return begin + "".join(r"(?:/[^/]+)*" if part == "**" else "/" + _glob(part) for part in parts) + r"(?:/|\Z)"
+
+
+def _glob(part: str) -> str:
+    """One name with wildcards."""
+    made, rest = "", part
+    while rest:
+        sign, rest = rest[0], rest[1:]
+        if sign == "*":
+            made += "[^/]*"
+        elif sign == "?":
+            made += "[^/]"
+        elif sign == "[" and "]" in rest[1:]:
+            inside, rest = _one_of(rest)
+            made += inside
+        elif sign == "\\" and rest:
+            made, rest = made + re.escape(rest[0]), rest[1:]
+        else:
+            made += re.escape(sign)
+    return made
+
+
+def _one_of(rest: str) -> tuple[str, str]:
+    """A set of characters after its `[`, and what follows its `]`."""
+    negates = rest.startswith("^")
+    made, rest = "", rest[1:] if negates else rest
+    while rest and not (made and rest[0] == "]"):
+        if rest[0] == "\\" and len(rest) > 1:
+            made, rest = made + re.escape(rest[1]), rest[2:]
+        else:
+            made, rest = made + (rest[0] if rest[0] == "-" and made else re.escape(rest[0])), rest[1:]
+    return f"[{'^/' if negates else ''}{made}]", rest[1:]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,56 @@
+"""A walk through a source beside restic's own, in a process of its own: it finds what restic does not tell."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+
+from chassis.children import ChildCommand, open_child
+
+from connector.engine.errors import EngineFailed, EngineKilled
+from connector.engine.places import SourceTree
+from connector.engine.restic import survey
+
+_NAMED_MAX = 100_000
+
+
+class Surveyor:
+    """What one walk found. Paths are within the source, `/` being its root."""
+
+    def __init__(self, source: SourceTree, patterns: Sequence[str], *, one_file_system: bool, nice: int) -> None:
+        task = {
+            "root": str(source.directory),
+            "guarded": sorted(source.guarded),
+            "one_file_system": one_file_system,
+        }
+        self._command = ChildCommand(
+            arguments=[sys.executable, "-I", "-S", survey.__file__, json.dumps(task), *patterns],
+            directory=source.directory,
+            nice=nice,
+        )
+        self._complaint = ""
+        self.found: dict[str, list[str]] = {"socket": [], "guarded": [], "mount": []}
+        self.unnamed = 0
+        """Sockets beyond those named."""
+
+    async def run(self, *, on_guarded: Callable[[], None]) -> None:
+        """Walk to the end, and call back at the first thing that is guarded. Raises `EngineKilled`, `EngineFailed`."""
+
+        def take(line: bytes) -> None:
+            found = json.loads(line)
+            if len(self.found[found["kind"]]) < _NAMED_MAX:
+                self.found[found["kind"]].append(found["path"])
+            else:
+                self.unnamed += 1
+            if found["kind"] == "guarded":
+                on_guarded()
+
+        async with open_child(self._command) as child:
+            await child.pump(on_output=take, on_error=self._hear)
+            ending = await child.wait()
+        if ending < 0:
+            raise EngineKilled("The survey of the source", f"killed by signal {-ending}")
+        if ending:
+            raise EngineFailed("The survey of the source", self._complaint)
+
+    def _hear(self, line: bytes) -> None:
+        self._complaint = line.decode("utf-8", "backslashreplace")

@@ -1,0 +1,90 @@
+"""What a backup of a directory leaves out on purpose: Cairn's own state by all its names, what the kernel makes up."""
+
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from chassis.paths import shown
+
+from connector.engine.places import FileIdentity
+from connector.integrations.fs.mounts import Mounts
+from connector.integrations.fs.roots import own_places
+from connector.integrations.surroundings import Surroundings
+
+_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_LEVELS = 2
+"""How far below Cairn's own directories files are looked at for other names; keys and passwords lie no deeper."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Paths below a root; in no certain order."""
+
+    own: tuple[Path, ...] = ()
+    """Cairn's own directories and files."""
+    pseudo: tuple[tuple[Path, str], ...] = ()
+    """Mount points of what the kernel makes up, each with the type of file system."""
+
+    def in_words(self, root: Path) -> Iterator[str]:
+        """A line for each, with its path within the root."""
+        for path in self.own:
+            yield f"/{_shown(path, root)} is left out on purpose: it belongs to Cairn's own state"
+        for path, kind in self.pseudo:
+            yield (
+                f"/{_shown(path, root)} is left out on purpose, with all that is mounted below it: "
+                f"a file system of the type {kind} is made up by the kernel"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guarded:
+    """Cairn's own by device and inode, to be known again under names that no mount explains."""
+
+    identities: frozenset[FileIdentity]
+    is_linked: bool
+    """Whether a file among them has more names than one."""
+
+
+def left_out_of(root: Path, surroundings: Surroundings, mounts: Mounts) -> LeftOut:
+    """What must not be read of a directory, as far as paths and mounts tell."""
+    own = {name for each in own_places(surroundings) for name in _names_in(root, each, mounts)}
+    pseudo = {(mount.point, mount.type) for mount in mounts.below(root) if mount.is_pseudo}
+    return LeftOut(own=tuple(sorted(own)), pseudo=tuple(sorted(pseudo)))
+
+
+def guarded(surroundings: Surroundings) -> Guarded:
+    """The identities of Cairn's own directories, of those directly in them, and of private files with other names."""
+    found = {(each.st_dev, each.st_ino): each for own in own_places(surroundings) for each in _stats(own, _LEVELS)}
+    is_linked = any(stat.S_ISREG(each.st_mode) for each in found.values())
+    return Guarded(identities=frozenset(found), is_linked=is_linked)
+
+
+def _shown(path: Path, root: Path) -> str:
+    return shown(os.fsencode(path.relative_to(root)))
+
+
+def _names_in(root: Path, own: Path, mounts: Mounts) -> Iterator[Path]:
+    if own.is_relative_to(root):
+        yield own
+    for place in mounts.places(own):
+        for name in mounts.names(place):
+            if name != root and name.is_relative_to(root) and not name.is_relative_to(own):
+                shown = mounts.place(name)
+                if shown is not None and shown.is_in(place):
+                    yield name
+
+
+def _stats(own: Path, levels: int) -> Iterator[os.stat_result]:
+    """A file, or a directory with those directly in it, and private files down to a level that have other names."""
+    try:
+        facts = own.lstat()
+        inside = list(own.iterdir()) if stat.S_ISDIR(facts.st_mode) and levels else []
+    except OSError:
+        return
+    is_secret = levels == _LEVELS or not facts.st_mode & _OTHERS
+    if inside or (stat.S_ISREG(facts.st_mode) and facts.st_nlink > 1 and is_secret):
+        yield facts
+    for each in inside:
+        yield from _stats(each, levels - 1)

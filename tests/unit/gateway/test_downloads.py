@@ -16,7 +16,9 @@ Stores = dict[str, httpx.Response]
 
 def point(store_id: str) -> dict[str, object]:
     facts = {"snapshot_id": SNAPSHOT, "store_id": store_id, "tree_id": "t", "time": "2026-11-23T08:00:00Z"}
-    return {**facts, "browsable": not store_id.startswith("new")}
+    codes = {"damaged": "repository_damaged", "frozen": "thaw_required"}
+    damage = {"code": codes[store_id], "detail": "The pack 12 is away."} if store_id in codes else None
+    return {**facts, "browsable": not (damage or store_id.startswith("new")), "damage": damage}
 
 
 def downloads(stores: Stores) -> Downloads:
@@ -103,6 +105,32 @@ async def test_archive_waits_until_its_restore_point_can_be_browsed() -> None:
         await packed(stores)
     assert (raised.value.code, raised.value.kind) == ("restore_point_not_browsable", "unavailable")
     assert (await packed({**stores, "old": httpx.Response(200, content=b"whole")}))[:2] == (b"whole", "old")
+
+
+@pytest.mark.parametrize("store", ["damaged", "frozen"])
+async def test_what_can_be_read_of_a_damaged_restore_point_is_handed_out(store: str) -> None:
+    stores = {store: httpx.Response(200, content=b"whole")}
+
+    assert await download(stores) == (await packed(stores))[0] == b"whole"
+
+
+@pytest.mark.parametrize(
+    ("store", "said", "told"),
+    [
+        ("damaged", "repository_damaged", "restore_point_damaged"),
+        ("damaged", "blob_missing", "restore_point_damaged"),
+        ("damaged", "path_not_found", "path_not_found"),
+        ("whole", "repository_damaged", "repository_damaged"),
+        ("frozen", "thaw_required", "thaw_required"),
+    ],
+)
+async def test_what_cannot_be_read_of_it_is_told_as_its_damage(store: str, said: str, told: str) -> None:
+    stores = {store: a_problem(422, said)}
+    for ask in (download, packed):
+        with pytest.raises(CairnError) as raised:
+            await ask(stores)
+        assert raised.value.code == told
+        assert ("The pack 12 is away." in raised.value.detail) == (told == "restore_point_damaged")
 
 
 async def test_whether_a_selection_is_one_file_is_asked_of_the_first_that_knows() -> None:

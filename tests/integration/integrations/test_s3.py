@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from chassis.errors import CairnError
 from connector.engine.errors import SourceMissing
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
@@ -157,13 +158,33 @@ class TestConnection:
         assert failure(report)[0] == "reachable"
         assert "nobody.invalid is not known" in failure(report)[1]
 
-    async def test_tls_where_there_is_none_is_told(
-        self, s3: S3Integration, configure: Configure, server: S3Server
+    @pytest.mark.parametrize("left_out", [True, False])
+    async def test_tls_where_there_is_none_names_the_field(
+        self,
+        s3: S3Integration,
+        configure: Configure,
+        server: S3Server,
+        log: Log,
+        cancel: asyncio.Event,
+        restic: Path,
+        tmp_path: Path,
+        left_out: bool,
     ) -> None:
-        report = await s3.test(bucket(configure, "source", server, use_tls="true"))
+        fields = server.fields(passphrase=PASSPHRASE) | {"use_tls": "" if left_out else "true"}
+        store = configure("store", "s3", endpoint=server.endpoint, **fields)
+        engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=tmp_path / "cache"))
 
-        assert failure(report)[0] == "reachable"
-        assert "does not speak TLS" in failure(report)[1]
+        report = await s3.test(store)
+        with pytest.raises(CairnError) as of_source:
+            async with s3.open_source(store, on_log=log.add, cancel=cancel):
+                pass
+        with pytest.raises(CairnError) as of_store:
+            await engine.initialize(s3.store_location(store))
+
+        words = "The endpoint speaks plain HTTP, not HTTPS: set the field `use_tls` to false."
+        assert failure(report) == ("reachable", f"tls_misconfigured: {words}")
+        for error in (of_source.value, of_store.value):
+            assert (error.code, error.detail, list(error.fields)) == ("tls_misconfigured", words, ["fields.use_tls"])
 
     @pytest.mark.parametrize("endpoint", ["", "user:word@host", "host/path", "ftp://host", "host:99999"])
     async def test_an_endpoint_that_cannot_be_right_is_told(
@@ -175,10 +196,22 @@ class TestConnection:
         assert "ndpoint" in failure(report)[1]
 
     async def test_certificates_are_verified_unless_told_otherwise(
-        self, s3: S3Integration, configure: Configure, rclone: Path, restic: Path, tmp_path: Path
+        self,
+        s3: S3Integration,
+        configure: Configure,
+        rclone: Path,
+        restic: Path,
+        tmp_path: Path,
+        log: Log,
+        cancel: asyncio.Event,
     ) -> None:
         with rclone_s3(rclone, tmp_path / "served", tls=write_certificate(tmp_path)) as secure:
             strict = await s3.test(bucket(configure, "source", secure))
+            to_plain = bucket(configure, "source", secure, use_tls="false")
+            plain = await s3.test(to_plain)
+            with pytest.raises(CairnError, match="set the field `use_tls` to true"):
+                async with s3.open_source(to_plain, on_log=log.add, cancel=cancel):
+                    pass
             lax_store = bucket(configure, "store", secure, passphrase=PASSPHRASE, tls_insecure_no_verify="true")
             engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=tmp_path / "cache"))
             await engine.initialize(s3.store_location(lax_store))
@@ -188,6 +221,7 @@ class TestConnection:
             part = files.read_range(FileKind.KEY, key.name, offset=1, length=4)
             whole = files.read(FileKind.KEY, key.name)
 
+        assert "set the field `use_tls` to true" in failure(plain)[1]
         assert failure(strict)[0] == "reachable"
         assert "is not trusted" in failure(strict)[1]
         assert lax.ok

@@ -4,6 +4,15 @@ from chassis.errors import Conflict, Invalid, NotFound, PermanentError
 
 from connector.domain import Killed
 
+TLS_FIELD = {"fields.use_tls": "does not go with the endpoint"}
+
+
+def tls_advice(*, speaks_tls: bool) -> str:
+    """What to change where an endpoint speaks TLS and is not asked to, or the other way round."""
+    if speaks_tls:
+        return "The endpoint speaks HTTPS, not plain HTTP: set the field `use_tls` to true."
+    return "The endpoint speaks plain HTTP, not HTTPS: set the field `use_tls` to false."
+
 
 class EngineError(PermanentError):
     """The engine could not do what was asked."""
@@ -114,6 +123,13 @@ class StoreUnreachable(EngineError):
 
     def __init__(self, why: str) -> None:
         super().__init__("store_unreachable", f"The store cannot be reached: {why}")
+
+
+class TlsMisconfigured(EngineError, Invalid):
+    """The store's endpoint speaks TLS and is not asked to, or the other way round."""
+
+    def __init__(self, *, speaks_tls: bool) -> None:
+        super().__init__("tls_misconfigured", tls_advice(speaks_tls=speaks_tls), fields=TLS_FIELD)
 
 
 class StoreRefused(EngineError):

@@ -17,6 +17,7 @@ from connector.engine.errors import (
     StoreNotInitialized,
     StoreRefused,
     StoreUnreachable,
+    TlsMisconfigured,
 )
 
 CRASHED = 2
@@ -44,7 +45,9 @@ _REFUSED = (
     "read-only file system",
 )
 _NO_BUCKET = ("bucket does not exist", "nosuchbucket")
-_NEVER_REACHABLE = ("x509:", "tls:", "server gave http response to https client", "http request to an https server")
+_PLAIN_HTTP = ("server gave http response to https client", "first record does not look like a tls handshake")
+_TLS_ONLY = ("http request to an https server",)
+_NEVER_REACHABLE = ("x509:", "tls:", *_PLAIN_HTTP, *_TLS_ONLY)
 _UNREACHABLE = (
     "connection refused",
     "no such host",
@@ -88,6 +91,8 @@ def judge_reason(reason: str) -> EngineError | None:
         return StoreRefused(reason)
     if "no space left" in words or "quota exceeded" in words:
         return StoreFull()
+    if _has(words, (*_PLAIN_HTTP, *_TLS_ONLY)):
+        return TlsMisconfigured(speaks_tls=_has(words, _TLS_ONLY))
     if _has(words, (*_NEVER_REACHABLE, *_UNREACHABLE)):
         return StoreUnreachable(reason)
     return None

@@ -2,7 +2,9 @@
 
 import asyncio
 import hashlib
+import logging
 import re
+import sqlite3
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from connector.integrations.objects.listing import Entry, Listing, Problems, sho
 from connector.integrations.objects.names import can_be_mounted
 from connector.integrations.objects.store import NOT_SHOWN, ObjectGone, ObjectStore, ObjectUnread
 
+log = logging.getLogger(__name__)
 _NOT_FOR_MOUNTS = ("//**", "/**//**", "/{{.*/}}", "/{{(.*/)?[^/]{256,}(/.*)?}}")
 """rclone's patterns of keys that it shows at another key's place, or that keep it from listing a folder at all."""
 _CLASHES_MAX = 100
@@ -59,8 +62,11 @@ class MountEvidence:
 
     def keep(self, store_id: str, snapshot_id: str) -> None:
         """See `Evidence.keep`."""
-        self.place.mkdir(mode=0o700, exist_ok=True)
-        self.listing.keep_as(self._file(store_id), snapshot_id=snapshot_id)
+        try:
+            self.place.mkdir(mode=0o700, exist_ok=True)
+            self.listing.keep_as(self._file(store_id), snapshot_id=snapshot_id)
+        except (OSError, sqlite3.Error) as error:  # What is kept from before is still right about its snapshot.
+            log.warning("listing not kept", extra={"reason": type(error).__name__})
 
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
         """See `Evidence.explain`: asks the source for each object, a few at a time."""

@@ -1,6 +1,7 @@
 """Chooses how an object store is read, and compares what arrived with what was listed."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 from connector.engine.places import SourceTree
 from connector.engine.port import OnLog
 from connector.integrations.configuration import AppConfiguration
-from connector.integrations.errors import Cancelled, SourceUnreachable
+from connector.integrations.errors import Cancelled, ScratchFull, SourceUnreachable
 from connector.integrations.objects.copying import Copying
 from connector.integrations.objects.listing import Listing, Problems
 from connector.integrations.objects.mounting import MountEvidence, compare, excludes
@@ -52,6 +53,8 @@ async def read_objects(
             run = _Run(source, listing, Problems(listing), place, on_log, cancel)
             async with run.open(surroundings) as tree:
                 yield tree
+        except sqlite3.Error as error:
+            raise ScratchFull(str(error)) from None
         finally:
             listing.close()
 
@@ -132,6 +135,9 @@ async def _list(source: ObjectSource, place: Path, *, on_log: OnLog, cancel: asy
                 raise Cancelled
             await asyncio.to_thread(listing.add, page)
         await asyncio.to_thread(listing.settle)
+    except sqlite3.Error as error:
+        listing.close()
+        raise ScratchFull(str(error)) from None
     except BaseException:
         listing.close()
         raise

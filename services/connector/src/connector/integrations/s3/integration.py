@@ -14,6 +14,7 @@ from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
 from connector.integrations.configuration import AppConfiguration
+from connector.integrations.errors import SourceRefused, SourceUnreachable
 from connector.integrations.objects.reading import ObjectSource, read_objects
 from connector.integrations.rclone.remote import Remote
 from connector.integrations.s3 import testing
@@ -54,8 +55,13 @@ class S3Integration:
                 origin=f"s3://{address.path}",
             )
             reading = read_objects(source, configuration, self._surroundings, on_log=on_log, cancel=cancel)
-            async with reading as tree:
-                yield tree
+            try:
+                async with reading as tree:
+                    yield tree
+            except (SourceRefused, SourceUnreachable):
+                if address.scheme == "http" and await testing.speaks_tls(address):
+                    raise testing.tls_misconfigured(speaks_tls=True) from None
+                raise
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Integration.store_location`."""

@@ -7,14 +7,17 @@ import ssl
 from contextlib import suppress
 
 import obstore
-from chassis.errors import PermanentError
+from chassis.errors import Invalid, PermanentError
 from obstore.exceptions import BaseError, InvalidPathError
 from obstore.store import S3Store
 
+from connector.engine.errors import TLS_FIELD, tls_advice
 from connector.integrations.s3.address import S3Address, client_options, tls_context
 from connector.integrations.s3.words import WrongCredentials, read_refusal
 
 _CONNECT_SECONDS = 6.0
+_TLS_RECORDS = (b"\x15", b"\x16")
+"""First bytes of a TLS answer: an alert, or a handshake; a version that begins with 3 follows."""
 
 
 async def reach(address: S3Address) -> str:
@@ -30,8 +33,10 @@ async def reach(address: S3Address) -> str:
         raise _unreachable(
             "tls_untrusted", f"The certificate of {place} is not trusted: {error.verify_message}."
         ) from None
-    except ssl.SSLError:
-        raise _unreachable("tls_failed", f"{place} does not speak TLS: is use_tls right?") from None
+    except ssl.SSLError as error:
+        if await speaks_tls(address):
+            raise _unreachable("tls_failed", f"TLS with {place} fails: {error.reason}.") from None
+        raise tls_misconfigured(speaks_tls=False) from None
     except ConnectionRefusedError:
         raise _unreachable("connection_refused", f"Connection refused: nothing listens on {place}.") from None
     except (TimeoutError, OSError) as error:
@@ -50,7 +55,7 @@ async def authenticate(address: S3Address) -> str:
     except WrongCredentials:
         raise
     except PermanentError as error:
-        if error.code == "s3_unreachable":
+        if error.code in ("s3_unreachable", "tls_misconfigured"):
             raise
     return "the credentials are accepted"
 
@@ -81,8 +86,33 @@ async def has_objects(address: S3Address) -> bool:
     except InvalidPathError:
         return True  # An object is there, but obstore does not take its name.
     except (BaseError, FileNotFoundError) as error:
-        raise read_refusal(error, bucket=address.bucket) from None
+        refusal = read_refusal(error, bucket=address.bucket)
+        if address.scheme == "http" and not isinstance(refusal, WrongCredentials) and await speaks_tls(address):
+            raise tls_misconfigured(speaks_tls=True) from None
+        raise refusal from None
     return False
+
+
+async def speaks_tls(address: S3Address) -> bool:
+    """Whether anything that TLS would say comes back."""
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            greeting = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=address.host)
+            with suppress(ssl.SSLWantReadError):
+                greeting.do_handshake()
+            writer.write(outgoing.read())
+            answer = await reader.read(3)
+            writer.close()
+    except (TimeoutError, OSError):
+        return False
+    return answer[:1] in _TLS_RECORDS and answer[1:2] == b"\x03"
+
+
+def tls_misconfigured(*, speaks_tls: bool) -> PermanentError:
+    """The error of an app whose field `use_tls` is not what its endpoint needs."""
+    return Invalid("tls_misconfigured", tls_advice(speaks_tls=speaks_tls), fields=TLS_FIELD)
 
 
 def _store(address: S3Address) -> S3Store:

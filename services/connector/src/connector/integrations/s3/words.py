@@ -80,6 +80,8 @@ def as_source_error(error: CairnError) -> CairnError:
         return SourceRefused(error.detail)
     if error.code == "bucket_missing":
         return SourceMissing(error.detail)
+    if error.code == "tls_misconfigured":
+        return error
     return SourceUnreachable(error.detail)
 
 

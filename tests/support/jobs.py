@@ -33,6 +33,8 @@ class Ended:
     files: Mapping[str, bytes]
     """Content of the files in the restore point; paths are relative to its root, bytes surrogate escapes."""
     folders: frozenset[str] = frozenset()
+    others: frozenset[str] = frozenset()
+    """Links, pipes, sockets."""
 
     @property
     def text(self) -> str:
@@ -105,30 +107,27 @@ def _ended(workshop: Workshop, location: StoreLocation) -> Ended:
     failed, succeeded = workshop.told(TaskFailed), workshop.told(TaskSucceeded)
     problem = failed[0].problem if failed else None
     backup = (failed or succeeded)[0].backup
-    files, folders = read_back(location, backup.snapshot_id) if backup else ({}, frozenset())
+    kinds = read_back(location, backup.snapshot_id) if backup else {}
     return Ended(
         code=problem.code if problem else "",
         detail=problem.detail if problem else "",
         lines=lines,
-        files=files,
-        folders=folders,
+        files={path: data for path, (kind, data) in kinds.items() if kind == "file"},
+        folders=frozenset(path for path, (kind, _) in kinds.items() if kind == "dir"),
+        others=frozenset(path for path, (kind, _) in kinds.items() if kind not in ("file", "dir")),
     )
 
 
-def read_back(location: StoreLocation, snapshot_id: str) -> tuple[dict[str, bytes], frozenset[str]]:
-    """Files with their content, and folders, of a snapshot."""
-    files: dict[str, bytes] = {}
-    folders = set()
+def read_back(location: StoreLocation, snapshot_id: str) -> dict[str, tuple[str, bytes]]:
+    """Type and content of everything in a snapshot, by path."""
+    found: dict[str, tuple[str, bytes]] = {}
     with Repository.open(LocalFiles(Path(location.address)), PASSPHRASE) as repository:
         waiting = [("", repository.snapshot(snapshot_id).tree)]
         while waiting:
             above, tree = waiting.pop()
             for node in repository.tree(tree):
-                name = os.fsdecode(node.name)
-                path = f"{above}/{name}" if above else name
+                path = f"{above}/{os.fsdecode(node.name)}" if above else os.fsdecode(node.name)
+                found[path] = (node.type, b"".join(repository.read(node)) if node.type == "file" else b"")
                 if node.subtree:
-                    folders.add(path)
                     waiting.append((path, node.subtree))
-                elif node.type == "file":
-                    files[path] = b"".join(repository.read(node))
-    return files, frozenset(folders)
+    return found

@@ -11,6 +11,8 @@ from connector.integrations.surroundings import Surroundings
 from contracts.assignment import AppKind
 from contracts.values import AppId, OrganizationId
 
+from tests.support.jobs import Jobs
+
 Configure = Callable[..., AppConfiguration]
 
 
@@ -56,3 +58,11 @@ def configure() -> Configure:
         )
 
     return build
+
+
+@pytest.fixture(scope="module")
+async def initialized(restic: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of `Jobs`, to be copied."""
+    jobs = Jobs(restic, tmp_path_factory.mktemp("initialized"))
+    await jobs.initialize(jobs.store())
+    return Path(jobs.store().address)

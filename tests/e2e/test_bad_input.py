@@ -11,6 +11,7 @@ from tests.e2e.conftest import Directory
 from tests.support.bodies import a_bucket_body, a_resource_body
 from tests.support.s3 import S3Server
 from tests.support.waiting import eventually
+from tests.support.words import INSIDE
 
 
 def problem_of(api: Api, method: str, path: str, **parts: Any) -> ApiProblem:
@@ -22,6 +23,7 @@ def problem_of(api: Api, method: str, path: str, **parts: Any) -> ApiProblem:
     assert problem.body["detail"]
     assert problem.body["status"] == problem.status
     assert "Traceback" not in json.dumps(problem.body)
+    assert not INSIDE.search(problem.body["detail"]), problem.body
     return problem
 
 

@@ -181,6 +181,6 @@ def _reaches(http: Http, url: str) -> Check:
             async with http.stream("GET", f"{url.rstrip('/')}/health/ready", headers={}) as answer:
                 await answer.aread()
         if answer.status_code >= 400:
-            raise TemporaryError("service_not_ready", f"{url} is not ready.")
+            raise TemporaryError("service_not_ready", "A part of Cairn is not ready.")
 
     return check

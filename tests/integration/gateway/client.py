@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 
 from tests.support.waiting import eventually_async
+from tests.support.words import INSIDE
 
 Json = dict[str, Any]
 
@@ -46,6 +47,7 @@ class Client:
         assert body["title"]
         assert body["detail"]
         assert body["code"]
+        assert not INSIDE.search(body["detail"]), body
         return body
 
     def org(self, path: str) -> str:

@@ -27,7 +27,7 @@ async def start_run(body: RunBody, gate: Opened, who: Who, wanted: Wanted) -> St
 
 @router.get("/scheduling/scheduler/run/{at_id}", summary="Follow a run", responses=problems(404))
 async def read_run(at_id: str, gate: Opened, who: Who) -> RunView:
-    """`job` is absent until the scheduler has made one. The run is over once `job.stopped_at` is not null."""
+    """`job` is absent until there is one. The run is over once `job.stopped_at` is not null."""
     who.require(Right.READ)
     job = await gate.owners.job_of_run(who, at_id)
     return RunView(id=at_id, job=job_view(job) if job else None)

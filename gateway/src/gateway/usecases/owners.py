@@ -21,6 +21,8 @@ from gateway.usecases.visitors import Visitor
 
 V = TypeVar("V", bound=BaseModel)
 LONGEST_ID = 200
+_WORDS = {"app": "connector", "snapshot": "restore point"}
+"""What users call it."""
 _LINES: TypeAdapter[tuple[LogLine, ...]] = TypeAdapter(tuple[LogLine, ...])
 
 
@@ -81,7 +83,7 @@ def _page(model: type[V], answer: Any) -> Page[V]:
 def segment(identifier: str, *, missing: str) -> str:
     """An id as a part of a path. Raises `NotFound` for what cannot be an id of ours, e.g. `..` or `a/b`."""
     if not 0 < len(identifier) <= LONGEST_ID or "/" in identifier or identifier.strip(".") == "":
-        raise NotFound(f"{missing}_not_found", f"There is no such {missing}.")
+        raise NotFound(f"{missing}_not_found", f"There is no such {_WORDS.get(missing, missing)}.")
     return quote(identifier, safe="")
 
 

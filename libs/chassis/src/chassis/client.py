@@ -1,5 +1,6 @@
 """Reads from another process of Cairn over HTTP, on behalf of a caller, in the current trace."""
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
@@ -18,6 +19,7 @@ from chassis.problems import STATUS, to_error
 from chassis.telemetry import current_trace, span
 from chassis.tokens import Caller, Tokens
 
+log = logging.getLogger(__name__)
 _KINDS = {status: kind for kind, status in STATUS.items()}
 TOKEN_TTL_SECONDS = 120
 _SIGNED_MOST = 1000
@@ -113,14 +115,15 @@ class ServiceClient:
             return self._unavailable(error)
 
     def _unavailable(self, error: HttpError) -> CairnError:
-        why = f"The service at {self._host.netloc} does not answer ({type(error).__name__})."
-        return Unavailable("service_unavailable", why)
+        """What clients are told; the log says where it is."""
+        log.warning("service does not answer", extra={"address": self._host.netloc, "reason": type(error).__name__})
+        return Unavailable("service_unavailable", "A part of Cairn that is needed for this does not answer.")
 
 
 def _error_of(status: int, content: bytes) -> CairnError:
     kind = _KINDS.get(status, "failed")
     if not content and kind not in ("failed", "unavailable"):
-        return to_error(Problem(code=kind, kind=kind, detail=f"A service answered with {status}."))
+        return to_error(Problem(code=kind, kind=kind, detail=f"A part of Cairn answered with {status}."))
     try:
         body = orjson.loads(content)
         problem = Problem(
@@ -130,7 +133,7 @@ def _error_of(status: int, content: bytes) -> CairnError:
             fields=tuple(FieldProblem.model_validate(f) for f in body.get("fields", [])),
         )
     except (ValueError, KeyError, TypeError):
-        return Unavailable("service_failed", f"A service answered with status {status}.")
+        return Unavailable("service_failed", f"A part of Cairn answered with status {status}.")
     return to_error(problem)
 
 

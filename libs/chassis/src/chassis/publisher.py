@@ -85,7 +85,7 @@ class KafkaPublisher:
         except TimeoutError:
             answered = False
         if not answered:
-            raise Unavailable("kafka_unavailable", "Kafka does not answer.")
+            raise Unavailable("kafka_unavailable", "The message broker does not answer.")
 
     async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """See `Publisher`."""
@@ -95,9 +95,13 @@ class KafkaPublisher:
             else:
                 await self._producer.send_and_wait(topic, value, key=key, headers=headers)
         except MessageSizeTooLargeError as error:
-            raise MessageTooLarge("message_too_large", "A message is larger than Kafka takes one.") from error
+            raise MessageTooLarge(
+                "message_too_large", "A message is larger than the message broker takes one."
+            ) from error
         except KafkaError as error:
-            raise Unavailable("kafka_unavailable", f"Kafka did not take a message: {type(error).__name__}") from error
+            raise Unavailable(
+                "kafka_unavailable", f"The message broker did not take a message: {type(error).__name__}"
+            ) from error
 
 
 async def send_all(publisher: Publisher, envelopes: Sequence[Envelope[Message]]) -> None:

@@ -54,7 +54,7 @@ class Sealer:
         except (InvalidTag, ValueError) as error:
             raise PermanentError(
                 "secret_unreadable",
-                f"The secret of field {place.field} was sealed with another key or for another app.",
+                f"The secret of field {place.field} was sealed with another key or for another connector.",
             ) from error
 
     def _open_key(self, data_key: str, place: Place) -> AESGCM:

@@ -143,7 +143,7 @@ class JobView(View):
 
 
 class RunView(View):
-    """A one-off run; `job` is absent until the scheduler has made one."""
+    """A one-off run; `job` is absent until there is one."""
 
     model_config = example(id=RUN, job=_JOB_EXAMPLE)
 

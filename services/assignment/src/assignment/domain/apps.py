@@ -30,7 +30,7 @@ class KnownResource(Value):
 def assign(command: AssignApp, integrations: Sequence[Integration], *, known: bool) -> App:
     """A new app. `known`: its id was used before."""
     if known:
-        raise Conflict("app_exists", "There is, or was, an app with this id.")
+        raise Conflict("app_exists", "There is, or was, a connector with this id.")
     description = _with_kept(command.description, {})
     return _app(command.app_id, description, command.resource, integrations=integrations, revision=1)
 
@@ -39,7 +39,7 @@ def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequ
     """The app as it is described now. Its id and kind stay."""
     current = require_app(current)
     if command.description.kind != current.kind:
-        detail = f"The kind of an app never changes; this one is a {current.kind}."
+        detail = f"The type of a connector never changes; this one is a {current.kind}."
         raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
     description, revision = _with_kept(command.description, current.fields), current.revision + 1
     return _app(current.id, description, command.resource, integrations=integrations, revision=revision)
@@ -52,7 +52,7 @@ def _with_kept(description: AppDescription, present: Mapping[str, FieldValue]) -
 def require_app(current: App | None) -> App:
     """The app. Raises `NotFound` when there is none."""
     if current is None:
-        raise NotFound("app_not_found", "There is no such app.")
+        raise NotFound("app_not_found", "There is no such connector.")
     return current
 
 
@@ -131,7 +131,7 @@ def _check_labels(description: AppDescription) -> None:
     found = dict(islice(_label_faults(description), MOST_FAULTS))
     if found:
         words = "; ".join(f"{name} {fault}" for name, fault in found.items())
-        raise Invalid("app_invalid", f"The app cannot be described like this: {words}.", fields=found)
+        raise Invalid("app_invalid", f"The connector cannot be described like this: {words}.", fields=found)
 
 
 def _label_faults(description: AppDescription) -> Iterator[tuple[str, str]]:

@@ -56,11 +56,13 @@ async def await_app(store: Store, org: OrganizationId, ref: AppRef, *, patience_
         if known is not None and known.revision >= ref.revision:
             break
         if time.monotonic() >= deadline:
-            raise Conflict("app_unknown", f"No worker has heard of {ref.name!r} in revision {ref.revision} yet.")
+            raise Conflict(
+                "app_unknown", f"The latest change of the {ref.kind} {ref.name!r} has not reached the workers yet."
+            )
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
     if known.app is None:
-        raise NotFound("app_not_found", f"The app {ref.name!r} was removed.")
+        raise NotFound("app_not_found", f"The {ref.kind} {ref.name!r} was removed.")
     return known.app
 
 

@@ -282,4 +282,6 @@ async def _have_it_listed(job: _Job, point: RestorePoint, summary: BackupSummary
     reporter.log("info", f"{listed.entries} entries in {listed.directories} directories were new to the index.")
     patience = equipment.settings.browsable_patience_seconds
     if not await equipment.index.await_browsable(job.org, point.snapshot_id, patience_seconds=patience):
-        reporter.log("warning", "The restore point is complete, but the restore index has not taken it in yet.")
+        reporter.log(
+            "warning", "The restore point is complete and is still being indexed; until then it cannot be browsed."
+        )

@@ -92,7 +92,7 @@ def _root(configuration: AppConfiguration) -> tuple[str, str]:
 def _split(configuration: AppConfiguration) -> SplitResult:
     endpoint = next((each.strip() for each in configuration.endpoints if each.strip()), "")
     if not endpoint:
-        raise ConfigurationUnusable("endpoints", "Neither the app nor its resource has an endpoint.")
+        raise ConfigurationUnusable("endpoints", "Neither the connector nor its resource has an endpoint.")
     try:
         parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
         usable = bool(parts.hostname) and parts.scheme in ("", "http", "https") and parts.port != 0

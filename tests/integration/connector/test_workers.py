@@ -338,6 +338,30 @@ class TestCancelling:
         assert snapshots(ground, store) == []
 
 
+async def test_an_engine_that_is_killed_is_followed_by_another(ground: Ground, apps: tuple[App, App]) -> None:
+    source, store = apps
+    script, locks = ground.folder / "mortal", f"{store.fields['root'].value}/locks"
+    script.write_text(
+        "#!/bin/sh\n"
+        f'case " $* " in *" backup "*) if mkdir "{ground.folder}/killed" 2>/dev/null; then\n'
+        f'"{ground.restic}" "$@" & while [ -z "$(ls {locks})" ]; do sleep 0.05; done\n'
+        "kill -9 $! $$\n"
+        "fi;; esac\n"
+        f'exec "{ground.restic}" "$@"\n'
+    )
+    script.chmod(0o755)
+    with ground.worker("mortal", restic=script) as worker:
+        await ready(worker)
+        request = await ground.request(source, store)
+        ended = (await ground.ending(request, TaskSucceeded)).data
+        assert worker.stop() == 0
+
+    (snapshot,) = snapshots(ground, store)
+    assert (ended.attempt, ended.backup.snapshot_id) == (2, snapshot["id"])
+    assert (ground.folder / "killed").exists()
+    assert list(Path(locks).iterdir()) == []
+
+
 async def test_files_that_cannot_be_read_fail_the_job_and_leave_a_restore_point(
     ground: Ground, apps: tuple[App, App]
 ) -> None:

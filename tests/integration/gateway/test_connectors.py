@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from tests.integration.gateway.client import Client, a_connector_body
 from tests.integration.gateway.conftest import Platform
 from tests.integration.gateway.members import as_member
 from tests.support.kafka import open_wire
+from tests.support.store_locks import leave_lock
 
 CANARY = "canary-41c7-passphrase"
 
@@ -200,6 +202,7 @@ async def test_store_is_compared_with_what_is_known_of_it(
         "added": 0,
         "removed": 0,
         "listed": 0,
+        "damaged": 0,
     }
 
 
@@ -210,6 +213,45 @@ async def test_what_cannot_be_refreshed_is_told(platform: Platform, api: Client,
     store = await a_store(api, urn_id, platform.files / "odd refresh")
     odd = await api.problem("POST", f"/connectors/{store}/stores/refresh", json={"rebuild": "a lot"})
     assert odd["status"] == 400
+
+
+async def test_locks_of_a_store_are_shown_and_removed_once_they_are_stale(
+    platform: Platform, api: Client, urn_id: str
+) -> None:
+    root = platform.files / "locked"
+    store = await a_store(api, urn_id, root)
+    missing = await api.problem("GET", f"/connectors/{store}/stores/locks")
+    assert (missing["status"], missing["code"]) == (409, "store_not_initialized")
+    await api.post(f"/connectors/{store}/stores/create", {"compression": "LZ4"})
+    lock = leave_lock(root, CANARY, host="elsewhere")
+    [told] = (await api.get(f"/connectors/{store}/stores/locks"))["items"]
+    assert (told["host"], told["process"], told["user"], told["stale"]) == ("elsewhere", 4711, "me", False)
+    refused = await api.problem("POST", f"/connectors/{store}/stores/unlock")
+    assert (refused["status"], refused["code"]) == (409, "lock_not_stale")
+    lock.unlink()
+    leave_lock(root, CANARY, host="elsewhere", minutes_old=31)
+    done = await api.post(f"/connectors/{store}/stores/unlock")
+    assert ([each["stale"] for each in done["removed"]], done["remaining"]) == ([True], [])
+    entries = (await api.get(api.org("/audit?action=store.unlock")))["items"]
+    assert {entry["subject"]["id"] for entry in entries} == {store}
+
+
+async def test_storage_that_is_away_is_given_up_by_force_only_and_that_is_in_the_audit_log(
+    platform: Platform, api: Client, urn_id: str
+) -> None:
+    root = platform.files / "given-up"
+    store = await a_store(api, urn_id, root)
+    assert (await api.post(f"/connectors/{store}/stores/create", {"compression": "LZ4"}))["compression"] == "fastest"
+    assert (await api.post(f"/connectors/{store}/stores/create", {"compression": "ZSTD"}))["compression"] == "auto"
+    shutil.rmtree(root)
+    report = await api.post(f"/connectors/{store}/test")
+    assert (report["ok"], report["initialized"]) == (False, False)
+    refused = await api.problem("POST", f"/connectors/{store}/stores/create")
+    assert (refused["status"], refused["code"]) == (409, "repository_missing")
+    made = await api.post(f"/connectors/{store}/stores/create", {"force": True})
+    assert (made["adopted"], (await api.post(f"/connectors/{store}/test"))["ok"]) == (False, True)
+    [entry] = (await api.get(api.org("/audit?action=store.replace")))["items"]
+    assert entry["subject"] == {"kind": "store", "id": store}
 
 
 async def test_stores_that_cannot_be_created(platform: Platform, api: Client, urn_id: str) -> None:

@@ -36,6 +36,22 @@ def test_every_ending_has_its_error(exit_code: int, words: str, expected: type[e
     assert type(judge_end("restic backup", exit_code, words=words, last_retry="")) is expected
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            "unable to create lock in backend: repository is already locked exclusively by PID 77 on elsewhere by me"
+            " (UID 0, GID 0)\nlock was created at 2026-11-27 12:24:46 (1m2.4s ago)\nstorage ID 24e46b3e",
+            "process 77 of me on the host elsewhere since 2026-11-27 12:24:46",
+        ),
+        ("repository is already locked by PID 5 on h by  (UID 0, GID 0)", "process 5 of somebody on the host h"),
+        ("Fatal: unable to create lock in backend", "other work"),
+    ],
+)
+def test_a_lock_is_told_with_who_holds_it(words: str, told: str) -> None:
+    assert f"locked by {told}," in judge_end("restic backup", 11, words=words, last_retry="").detail
+
+
 def test_the_engines_own_words_are_kept() -> None:
     error = judge_end("restic check", 1, words="Fatal: something new", last_retry="")
 

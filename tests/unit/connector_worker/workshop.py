@@ -15,7 +15,7 @@ from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, PointSta
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, FoundSnapshot
-from connector.repository import Config, Snapshot
+from connector.repository import Config, Lock, Snapshot
 from connector.repository.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 from connector.settings import Settings
 from connector.store import KnownApp, Store
@@ -26,7 +26,7 @@ from connector.usecases.queueing import Bells, work_of
 from connector.usecases.stores import OpenStores
 from connector.usecases.watching import Watch
 from contracts.assignment import AppRef
-from contracts.connector import BackupSummary, InitializeStore, RefreshStore
+from contracts.connector import BackupSummary, ConnectorCommand, InitializeStore, RefreshStore, UnlockStore
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId
 
@@ -66,6 +66,9 @@ class MemoryReader:
     def require_parts(self) -> None:
         if self._workshop.broken:
             raise self._workshop.broken
+
+    def locks(self) -> list[Lock]:
+        return list(self._workshop.locks)
 
     def may_have_lost_snapshots(self) -> bool:
         return self._workshop.suspicious
@@ -187,6 +190,7 @@ class Workshop:
     away: bool = False
     has_data: bool = False
     suspicious: bool = False
+    locks: list[Lock] = field(default_factory=list)
     broken: Exception | None = None
     silent: Exception | None = None
 
@@ -230,8 +234,8 @@ class Workshop:
     async def command(self, app_id: str = "store", kind: Kind = Kind.INITIALIZE, **facts: Any) -> Lease:
         """A worker at a new command about a store."""
         ref = AppRef(id=AppId(app_id), revision=1, kind="store", name=app_id)
-        command = InitializeStore if kind is Kind.INITIALIZE else RefreshStore
-        message = command(organization_id=ORG, app_id=ref.id, app=ref, **facts)
+        commands: dict[Kind, type[ConnectorCommand]] = {Kind.INITIALIZE: InitializeStore, Kind.UNLOCK: UnlockStore}
+        message = commands.get(kind, RefreshStore)(organization_id=ORG, app_id=ref.id, app=ref, **facts)
         cause = envelope(message, service="gateway")
         work = work_of(cause, kind=kind, work_id=cause.id, pool="default")
         await self.store.work.add(work)

@@ -8,15 +8,18 @@ from fastapi import APIRouter, Query, Response
 from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
 from gateway.api.documents import problems, writes
 from gateway.api.gate import Opened, Right, Wanted, Who, WhoThere
-from gateway.api.store_audit import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, store_deed
+from gateway.api.store_audit import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE, store_deed
 from gateway.api.views.base import PageView, whole
 from gateway.api.views.connectors import (
     ConnectorView,
+    LockView,
     RefreshView,
     ReportView,
     RolesView,
     StoreView,
+    UnlockView,
     connector_view,
+    lock_view,
     report_view,
 )
 
@@ -126,6 +129,27 @@ async def refresh_store(
         await gate.audit.record(store_deed(who, BELIEVE_STORE, connector, {}))
     found = await gate.connectors.refresh(who, connector, wanted, rebuild=asked.rebuild, force=asked.force)
     return RefreshView(id=connector, rebuild=asked.rebuild, **found._asdict())
+
+
+@router.get("/connectors/{connector}/stores/locks", summary="Who works on a store", responses=problems(404, 409))
+async def list_locks(connector: str, gate: Opened, who: Who) -> PageView[LockView]:
+    """Each process that works on the storage behind a store leaves a lock there; complete, oldest first."""
+    who.require(Right.READ)
+    return whole([lock_view(lock) for lock in await gate.connectors.locks(who, connector)])
+
+
+@router.post(
+    "/connectors/{connector}/stores/unlock", summary="Remove stale locks of a store", responses=writes(404, 409)
+)
+async def unlock_store(connector: str, gate: Opened, who: Who, wanted: Wanted) -> UnlockView:
+    """Removes the locks that are proved stale: not renewed for 30 minutes, or of a process of the worker's host that is
+    gone. Where there are locks and none of them is, they stay (`lock_not_stale`). Stands in the audit log.
+    """
+    who.require(Right.RUN)
+    await gate.audit.record(store_deed(who, UNLOCK_STORE, connector, {}))
+    done = await gate.connectors.unlock(who, connector, wanted)
+    removed, remaining = ([lock_view(lock) for lock in locks] for locks in (done.removed, done.remaining))
+    return UnlockView(id=connector, removed=removed, remaining=remaining)
 
 
 @router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404, 409))

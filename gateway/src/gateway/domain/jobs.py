@@ -12,6 +12,7 @@ class JobProgress(Value):
     """How far a running job is; the latest report of its worker."""
 
     phase: str = ""
+    waiting_for: str = ""
     fraction: float = 0
     files_done: int = 0
     files_total: int = 0

@@ -17,8 +17,16 @@ from contracts.assignment import (
     RemoveApp,
 )
 from contracts.catalog import Resource
-from contracts.connector import Compression, InitializeStore, RefreshStore, TestConnection, TestReport
-from contracts.values import AppId
+from contracts.connector import (
+    Compression,
+    InitializeStore,
+    RefreshStore,
+    StoreLock,
+    TestConnection,
+    TestReport,
+    UnlockStore,
+)
+from contracts.values import AppId, Value
 
 from gateway.domain.apps import (
     ConnectorWish,
@@ -51,6 +59,13 @@ class StoreDifference(NamedTuple):
     removed: int
     listed: int
     damaged: int
+
+
+class Unlocked(Value):
+    """The locks of a store that were removed, and those that are still there."""
+
+    removed: tuple[StoreLock, ...] = ()
+    remaining: tuple[StoreLock, ...] = ()
 
 
 class InitializedStore(NamedTuple):
@@ -153,6 +168,21 @@ class Connectors:
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
             return StoreDifference(**{name: int(str(result.get(name, 0))) for name in StoreDifference._fields})
+
+    async def locks(self, who: Visitor, app_id: str) -> Sequence[StoreLock]:
+        """Who holds a store."""
+        store = await self.owners.app(who, app_id)
+        check_store(store)
+        return await self.owners.store_locks(who, store.id)
+
+    async def unlock(self, who: Visitor, app_id: str, intent: Intent) -> Unlocked:
+        """Remove the locks of a store that are proved stale. Raises `Conflict` (`lock_not_stale`) where none is."""
+        with span("gateway.unlock_store"):
+            store = await self.owners.app(who, app_id)
+            check_store(store)
+            command = UnlockStore(organization_id=who.organization_id, app_id=store.id, app=reference(store))
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            return Unlocked.model_validate(result)
 
     async def test(self, who: Visitor, app_id: str, intent: Intent) -> TestReport:
         """Connect for real and tell of each check."""

@@ -11,7 +11,7 @@ from chassis.errors import CairnError, Conflict, NotFound, TemporaryError
 from chassis.http import Answer
 from contracts.assignment import App, AppKind
 from contracts.catalog import Inventory, Resource
-from contracts.connector import Integration, LogLine
+from contracts.connector import Integration, LogLine, StoreLock
 from contracts.restore_index import Damage, RestorePoint, Totals
 from contracts.values import IntegrationId, Value
 from pydantic import BaseModel, TypeAdapter
@@ -144,6 +144,11 @@ class Owners:
             "protocol": protocol,
         }
         return Choice.model_validate(await self.assignment.post("/internal/choice", who.caller(), question))
+
+    async def store_locks(self, who: Visitor, store_id: str) -> list[StoreLock]:
+        """Who holds a store, as a worker reads it there."""
+        answer = await self.connector.get(f"/internal/stores/{segment(store_id, missing='app')}/locks", who.caller())
+        return [StoreLock.model_validate(each) for each in answer["items"]]
 
     async def apps(self, who: Visitor, kind: AppKind | None = None) -> list[App]:
         """All apps of the organization, or those of one kind."""

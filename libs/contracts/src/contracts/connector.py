@@ -123,6 +123,46 @@ class RefreshStore(ConnectorCommand):
     )
 
 
+class StoreLock(Value):
+    """A process that says it works on the repository of a store. Of one that cannot be read only the id is known."""
+
+    id: str = Field(description="Name of its file; changes as the process renews it")
+    exclusive: bool = Field(description="Whether it keeps everybody else out")
+    host: str = Field(default="", description="The machine it runs on")
+    process: int = Field(default=0, description="Its process id there")
+    user: str = Field(default="", description="The user it runs as")
+    since: Moment | None = Field(
+        default=None, description="When it was last renewed; who lives does so every 5 minutes"
+    )
+    stale: bool = Field(
+        default=False,
+        description="Proved to be nobody's: not renewed for 30 minutes, or of a dead process of the worker",
+    )
+
+    @property
+    def holder(self) -> tuple[str, int]:
+        """The process, whatever lock it has at the moment."""
+        return self.host, self.process
+
+    @property
+    def in_words(self) -> str:
+        """Who, where and since when."""
+        if not self.host:
+            return f"a lock that cannot be read ({self.id[:8]})"
+        since = f" since {self.since:%Y-%m-%d %H:%M:%S} UTC" if self.since else ""
+        return f"process {self.process} of {self.user or 'somebody'} on the host {self.host}{since}"
+
+
+class UnlockStore(ConnectorCommand):
+    """Remove the locks of a store that are proved stale.
+
+    Result: `{"removed", "remaining"}`, each a list of `StoreLock`. Refused: `lock_not_stale` where there are locks and
+    none of them is, `store_not_initialized`, `passphrase_wrong`, `store_unreachable`, ...
+    """
+
+    TYPE: ClassVar[str] = "cairn.connector.store.unlock.v1"
+
+
 class ConnectorEvent(Event):
     """All connector events share a topic; the key is the id of what the event is about."""
 
@@ -203,7 +243,8 @@ class TaskProgressed(TaskEvent):
 
     TYPE: ClassVar[str] = "cairn.connector.task.progressed.v1"
 
-    phase: str = Field(description="`preparing`, `transferring`, `indexing`")
+    phase: str = Field(description="`preparing`, `waiting`, `transferring`, `indexing`")
+    waiting_for: str = Field(default="", description="Who holds the store, in words, while the phase is `waiting`")
     fraction: float = Field(ge=0, le=1, description="Part of the job that is done")
     files_done: int = Field(default=0, description="Files handled so far")
     files_total: int = Field(default=0, description="Files known of so far")

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 from chassis.client import ServiceClient, open_http
 from chassis.envelopes import envelope
@@ -28,6 +29,7 @@ from connector.store import open_store
 from connector.usecases.equipment import Equipment, access_opener, repository_opener
 from connector.usecases.index_client import IndexClient
 from connector.usecases.listing import Lister
+from connector.usecases.locks import store_locks
 from connector.usecases.queueing import Bells
 from connector.usecases.stores import OpenStores
 from connector.usecases.tidying import Tidier
@@ -71,7 +73,9 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             working(tools, runner),
             handling(foundation, dispatcher, topics=heard, announces=ANNOUNCED),
         ):
-            yield build_api(tools.store, tools.stores, tokens, checks=foundation.checks())
+            yield build_api(
+                tools.store, tools.stores, tokens, locks=partial(store_locks, tools), checks=foundation.checks()
+            )
 
 
 @asynccontextmanager

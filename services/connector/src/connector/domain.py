@@ -1,14 +1,14 @@
 """Decisions about work: who may take it, and what its restore point says."""
 
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 
 from chassis.errors import Invalid, PermanentError, TemporaryError, Unavailable
-from contracts.connector import BackupSummary
+from contracts.connector import BackupSummary, StoreLock
 from contracts.envelope import Envelope
 from contracts.messages import Message
 from contracts.values import Moment, OrganizationId, Value
@@ -24,6 +24,7 @@ UNREADABLE_NAMED = 5
 KEPT = timedelta(days=30)
 """How long work that is done is remembered, and how old a message may be that asks for work."""
 SWEEP_LOOK_BACK_DAYS = 30
+LOCKS_LAST = timedelta(minutes=30)
 CLOCKS_AGREE = timedelta(hours=1)
 
 AttemptState = Literal["running", "settled", "released"]
@@ -48,6 +49,7 @@ class Kind(StrEnum):
     TEST = "test"
     INITIALIZE = "initialize"
     REFRESH = "refresh"
+    UNLOCK = "unlock"
     FOLLOW = "follow"
     CANCEL = "cancel"
 
@@ -60,7 +62,7 @@ class Kind(StrEnum):
     @property
     def answers(self) -> bool:
         """Whether the end of this work is what the sender of its command waits for."""
-        return self in (Kind.TEST, Kind.INITIALIZE, Kind.REFRESH)
+        return self in (Kind.TEST, Kind.INITIALIZE, Kind.REFRESH, Kind.UNLOCK)
 
 
 class Work(Value):
@@ -209,6 +211,13 @@ def difference(indexed: Mapping[str, PointState], stored: Collection[str]) -> Di
         known=known & there,
         damaged=damaged & there,
     )
+
+
+def is_stale(lock: StoreLock, now: datetime, *, host: str, is_alive: Callable[[int], bool]) -> bool:
+    """Whether a lock is proved to be nobody's, by restic's own rule: a living process renews it every 5 minutes."""
+    if lock.since is None:
+        return False
+    return now - lock.since > LOCKS_LAST or (lock.host == host and not is_alive(lock.process))
 
 
 def turn_of_refresh(store_id: str, now: float, *, every_seconds: float) -> str:

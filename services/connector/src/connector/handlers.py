@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from chassis.dispatcher import Dispatcher
 from contracts.assignment import AppAssigned, AppReconfigured, AppRemoved
-from contracts.connector import InitializeStore, RefreshStore, TestConnection
+from contracts.connector import InitializeStore, RefreshStore, TestConnection, UnlockStore
 from contracts.envelope import Envelope
 from contracts.scheduler import TaskCancelRequested, TaskRequested
 
@@ -45,6 +45,9 @@ def register(
     async def refresh(command: Envelope[RefreshStore]) -> None:
         await request_command(store, bells, command, kind=Kind.REFRESH, pool=pool)
 
+    async def unlock(command: Envelope[UnlockStore]) -> None:
+        await request_command(store, bells, command, kind=Kind.UNLOCK, pool=pool)
+
     async def requested(event: Envelope[TaskRequested]) -> None:
         await request_task(store, bells, event)
 
@@ -57,6 +60,7 @@ def register(
     dispatcher.on(TestConnection, test)
     dispatcher.on(InitializeStore, initialize)
     dispatcher.on(RefreshStore, refresh)
+    dispatcher.on(UnlockStore, unlock)
     dispatcher.on(TaskRequested, requested)
     dispatcher.on(TaskCancelRequested, cancelled)
     return dispatcher

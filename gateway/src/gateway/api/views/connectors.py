@@ -1,9 +1,9 @@
 """Connectors, their tests, and integrations."""
 
-from contracts.connector import Integration, TestReport
+from contracts.connector import Integration, StoreLock, TestReport
 from pydantic import Field, JsonValue
 
-from gateway.api.views.base import Absent, ProblemFieldView, View, example
+from gateway.api.views.base import Absent, ProblemFieldView, Stamp, View, example
 from gateway.domain.apps import GivenField
 from gateway.usecases.connectors import OpenConnector
 
@@ -118,6 +118,48 @@ class StoreView(View):
     initialized: bool
     adopted: bool = Field(description="True when the storage was there already and was taken over as it is")
     compression: str = Field(description="Level of Zstandard for later backups: `auto`, `fastest`, `better` or `max`")
+
+
+_LOCK = {
+    "id": "3c" * 32,
+    "exclusive": True,
+    "host": "backup-1",
+    "process": 4711,
+    "user": "root",
+    "since": "2026-11-23T08:00:00Z",
+    "stale": False,
+}
+
+
+class LockView(View):
+    """A process that says it works on the storage behind a store."""
+
+    model_config = example(**_LOCK)
+
+    id: str
+    exclusive: bool = Field(description="Whether it keeps everybody else out")
+    host: str = Field(description="The machine it runs on; empty for a lock that cannot be read")
+    process: int = Field(description="Its process id there")
+    user: str
+    since: Stamp | None = Field(description="When it was last renewed; who lives does so every 5 minutes")
+    stale: bool = Field(
+        description="Proved to be nobody's: not renewed for 30 minutes, or of a process of a worker's host that is gone"
+    )
+
+
+class UnlockView(View):
+    """What became of the locks of a store."""
+
+    model_config = example(id=CONNECTOR, removed=[_LOCK | {"stale": True}], remaining=[])
+
+    id: str
+    removed: list[LockView]
+    remaining: list[LockView] = Field(description="Those that are not proved stale")
+
+
+def lock_view(lock: StoreLock) -> LockView:
+    """A lock as the API shows it."""
+    return LockView(**lock.model_dump())
 
 
 class RefreshView(View):

@@ -16,6 +16,7 @@ JOB = "0198b1c2-0000-7000-8000-0000000000f1"
 _ABOUT_RESOURCES = (RegisterResource, ChangeResource, RemoveResource)
 _PROGRESS_EXAMPLE = {
     "phase": "transferring",
+    "waiting_for": "",
     "fraction": 0.4,
     "files_done": 3,
     "files_total": 8,
@@ -95,7 +96,8 @@ class ProgressView(View):
 
     model_config = example(**_PROGRESS_EXAMPLE)
 
-    phase: str
+    phase: str = Field(description="`preparing`, `waiting`, `transferring` or `indexing`; others may follow")
+    waiting_for: str = Field(description="Who holds the store, while the phase is `waiting`")
     fraction: float = Field(description="0 to 1")
     files_done: int
     files_total: int = Field(description="0 while nobody knows")

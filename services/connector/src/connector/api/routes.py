@@ -1,10 +1,12 @@
 """Routes of the connector."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
 from chassis.tokens import Caller, Tokens
 from chassis.web import Check, build_internal_api, caller_reader
+from contracts.connector import StoreLock
+from contracts.values import OrganizationId
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import Response
 
@@ -17,9 +19,13 @@ from connector.usecases.stores import OpenStores
 
 _SNAPSHOT = "/internal/stores/{store_id}/snapshots/{snapshot_id}"
 CONTENT = f"{_SNAPSHOT}/content"
+LOCKS = "/internal/stores/{store_id}/locks"
+LocksOf = Callable[[OrganizationId, str], Awaitable[list[StoreLock]]]
 
 
-def build_api(store: Store, stores: OpenStores, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
+def build_api(
+    store: Store, stores: OpenStores, tokens: Tokens, *, locks: LocksOf, checks: Mapping[str, Check]
+) -> FastAPI:
     """The internal HTTP API of the connector."""
     app = build_internal_api("Cairn connector", checks=checks)
     Asking = Annotated[Caller, Depends(caller_reader(tokens))]
@@ -49,6 +55,11 @@ def build_api(store: Store, stores: OpenStores, tokens: Tokens, *, checks: Mappi
         place = {"store_id": store_id, "snapshot_id": snapshot_id}
         return {"one_file": await is_one_file(store, stores, caller.organization_id, **place, paths=body.asked)}
 
+    async def held(caller: Asking, store_id: str) -> dict[str, list[StoreLock]]:
+        """Who holds a store."""
+        return {"items": await locks(caller.organization_id, store_id)}
+
+    app.add_api_route(LOCKS, held, methods=["GET"])
     app.add_api_route(CONTENT, content, methods=["GET", "HEAD"])
     app.add_api_route(f"{_SNAPSHOT}/archive", archive, methods=["POST"])
     app.add_api_route(f"{_SNAPSHOT}/selection", selection, methods=["POST"])

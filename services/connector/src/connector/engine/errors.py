@@ -1,5 +1,7 @@
 """How an engine's work can end badly. No text here ever holds a secret."""
 
+from collections.abc import Sequence
+
 from chassis.errors import Conflict, Invalid, NotFound, PermanentError
 
 from connector.domain import Killed
@@ -112,8 +114,21 @@ class StoreHalfMade(EngineError, Conflict):
 class StoreLocked(EngineError, Conflict):
     """Another process works on the repository and did not finish in time."""
 
-    def __init__(self) -> None:
-        super().__init__("store_locked", "The store is locked by other work that did not finish in time.")
+    def __init__(self, holder: str = "") -> None:
+        who = holder or "other work"
+        super().__init__("store_locked", f"The store is locked by {who}, and that did not finish in time.")
+
+
+class LockNotStale(EngineError, Conflict):
+    """Locks are there, and of none it is proved that nobody holds it."""
+
+    def __init__(self, holders: Sequence[str]) -> None:
+        detail = (
+            f"The store is locked by {'; '.join(holders)}. A lock is removed when it was not renewed for 30 minutes, or"
+            " when its process ran on the worker's own host and is gone. If that process is dead for certain, wait"
+            " until then."
+        )
+        super().__init__("lock_not_stale", detail)
 
 
 class StoreUnreachable(EngineError):

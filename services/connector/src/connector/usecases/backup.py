@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from chassis import names
@@ -11,7 +12,7 @@ from chassis.mongo import PyMongoError
 from chassis.problems import to_error, unexpected
 from chassis.telemetry import span
 from contracts.assignment import App
-from contracts.connector import BackupSummary
+from contracts.connector import BackupSummary, StoreLock
 from contracts.restore_index import RestorePoint
 from contracts.scheduler import TaskRequested
 from contracts.values import JobId, OrganizationId
@@ -34,6 +35,7 @@ from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
 from connector.usecases.identity import require_same_store
 from connector.usecases.lease import Lease, LeaseLost
+from connector.usecases.locks import telling_of_locks
 from connector.usecases.reporting import Reporter
 from connector.usecases.restore_points import created, restore_point_of, snapshot_of
 from connector.usecases.rivals import remove_rivals, store_location
@@ -169,14 +171,44 @@ async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
 
 async def _back_up(job: _Job, tree: SourceTree, options: BackupOptions) -> BackupResult:
     with span("engine.backup", attributes={names.JOB: job.id, names.ATTEMPT: job.lease.number}):
-        return await job.equipment.engine.backup(
-            job.location,
-            tree,
-            options=options,
-            on_progress=job.reporter.progress,
-            on_log=job.reporter.log,
-            cancel=job.cancel,
-        )
+        async with _Waiting(job).told() as waiting:
+            return await job.equipment.engine.backup(
+                job.location,
+                tree,
+                options=options,
+                on_progress=waiting.progress,
+                on_log=job.reporter.log,
+                cancel=job.cancel,
+            )
+
+
+class _Waiting:
+    """Tells who keeps a job out of its store, from the start of the engine until that is at work."""
+
+    def __init__(self, job: _Job) -> None:
+        self._job = job
+        self._is_in = False
+
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator["_Waiting"]:
+        job = self._job
+        async with telling_of_locks(job.equipment, job.org, job.target, on_locked=self._locked) as looking:
+            self._looking = looking
+            yield self
+
+    def progress(self, progress: Progress) -> None:
+        """The engine is at work: nobody keeps it out any more."""
+        if not self._is_in:
+            self._is_in = True
+            self._looking.cancel()
+            self._job.reporter.enter("transferring")
+        self._job.reporter.progress(progress)
+
+    def _locked(self, lock: StoreLock) -> None:
+        if not self._is_in:
+            self._job.reporter.wait(lock.in_words)
+            stale = " It is proved stale and can be removed: unlock the store." if lock.stale else ""
+            self._job.reporter.log("warning", f"The store is locked: waiting for {lock.in_words}.{stale}")
 
 
 async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Sequence[UnreadablePath]:

@@ -33,6 +33,7 @@ class Reporter:
         self._lease = lease
         self._job_id = job_id
         self._phase = "preparing"
+        self._waiting_for = ""
         self._latest: Progress | None = None
         self._lines: deque[LogLine] = deque()
         self._pending: TaskLogged | None = None
@@ -42,7 +43,12 @@ class Reporter:
 
     def enter(self, phase: str) -> None:
         """Say in which phase the job is: `preparing`, `transferring` or `indexing`."""
-        self._phase = phase
+        self._phase, self._waiting_for = phase, ""
+        self._latest = self._latest or Progress()
+
+    def wait(self, holder: str) -> None:
+        """Say that the job waits for somebody else to leave the store."""
+        self._phase, self._waiting_for = "waiting", holder
         self._latest = self._latest or Progress()
 
     def progress(self, progress: Progress) -> None:
@@ -111,7 +117,13 @@ class Reporter:
             "fraction": min(max(progress.fraction, 0), 1),
             "current": tuple(map(keepable, progress.current)),
         }
-        return TaskProgressed(**self._facts(), phase=self._phase, network_bytes=network, **figures)
+        return TaskProgressed(
+            **self._facts(),
+            phase=self._phase,
+            waiting_for=keepable(self._waiting_for),
+            network_bytes=network,
+            **figures,
+        )
 
     def _facts(self) -> dict[str, object]:
         organization_id = self._lease.work.organization_id

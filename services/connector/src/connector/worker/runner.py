@@ -19,6 +19,7 @@ from connector.usecases.commands import initialize_store, test_connection
 from connector.usecases.equipment import Equipment
 from connector.usecases.following import follow_store
 from connector.usecases.lease import Lease, LeaseLost
+from connector.usecases.locks import unlock_store
 from connector.usecases.refreshing import refresh_store
 from connector.usecases.rivals import tidy_up_after_loss
 from connector.usecases.tasks import cancel_unbegun, fail_task, run_task
@@ -111,6 +112,8 @@ class Runner:
                 await cancel_unbegun(self._equipment, lease, cast("TaskCancelRequested", message))
             case Kind.REFRESH:
                 await refresh_store(self._equipment, lease, cast("RefreshStore", message))
+            case Kind.UNLOCK:
+                await unlock_store(self._equipment, lease, cast("ConnectorCommand", message))
             case Kind.FOLLOW:
                 await follow_store(self._equipment, lease, cast("ConnectorCommand", message))
 

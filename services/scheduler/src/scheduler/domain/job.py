@@ -33,6 +33,7 @@ class Progress(Value):
 
     at: Moment
     phase: str
+    waiting_for: str = ""
     fraction: float
     files_done: int = 0
     files_total: int = 0

@@ -29,7 +29,6 @@ INTERRUPTED = 130
 
 _CODES: dict[int, Callable[[], EngineError]] = {
     NO_REPOSITORY: StoreNotInitialized,
-    LOCKED: StoreLocked,
     WRONG_PASSPHRASE: PassphraseWrong,
 }
 _REFUSED = (
@@ -60,6 +59,8 @@ _UNREACHABLE = (
     "unexpected eof",
 )
 _RETRY = re.compile(r"(?P<call>\w+)\((?P<what>.*?)\) (?:returned error|failed), retrying after [^:]+: (?P<reason>.*)")
+_LOCKED_BY = re.compile(r"locked (?:exclusively )?by PID (?P<pid>\d+) on (?P<host>\S+) by (?P<user>\S*)")
+_LOCKED_AT = re.compile(r"lock was created at (?P<at>[\d-]+ [\d:]+)")
 _NOT_A_SNAPSHOT = re.compile(r"failed to find snapshot: .*?(?:prefix \"|snapshot )(?P<id>[0-9a-f]+)")
 _PATTERNS = re.compile(r"invalid pattern\(s\) provided:\s*(?P<patterns>.*)", re.DOTALL)
 
@@ -107,6 +108,8 @@ def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> Engi
     """The error behind a run that ended badly, and that we did not stop; `words` are restic's last ones."""
     if exit_code < 0 or exit_code in (CRASHED, INTERRUPTED):
         return EngineKilled(what, _ending(exit_code))
+    if exit_code == LOCKED:
+        return StoreLocked(_holder(words))
     if exit_code in _CODES:
         return _CODES[exit_code]()
     message = words.removeprefix("Fatal: ").removeprefix("Fatal: ").strip()
@@ -117,6 +120,15 @@ def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> Engi
     if "snapshot is empty" in message:
         return SourceEmpty()
     return judge_reason(message) or judge_reason(last_retry) or EngineFailed(what, message or _ending(exit_code))
+
+
+def _holder(words: str) -> str:
+    """Who holds a lock, as restic says it; empty where it does not."""
+    found, at = _LOCKED_BY.search(words), _LOCKED_AT.search(words)
+    if found is None:
+        return ""
+    since = f" since {at['at']}" if at else ""
+    return f"process {found['pid']} of {found['user'] or 'somebody'} on the host {found['host']}{since}"
 
 
 def _ending(exit_code: int) -> str:

@@ -1,0 +1,121 @@
+"""Who holds a store is told at once; only what is proved to be nobody's is removed."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from connector.domain import Kind, is_stale
+from connector.engine.errors import LockNotStale
+from connector.engine.memory import MemoryEngine
+from connector.engine.places import StoreLocation
+from connector.engine.port import BackupResult, Progress
+from connector.repository import Lock
+from connector.usecases.locks import unlock_store
+from connector.usecases.tasks import run_task
+from connector.worker.runner import Runner
+from contracts.connector import StoreLock, TaskLogged, TaskProgressed, TaskSucceeded
+from contracts.outcomes import CommandOutcome
+from contracts.scheduler import TaskRequested
+
+from tests.support.waiting import eventually_async
+from tests.unit.connector_worker.workshop import Workshop
+
+NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
+ELSEWHERE = Lock(
+    time=datetime.now(UTC).isoformat(), exclusive=True, hostname="elsewhere", username="me", pid=7, id="a" * 64
+)
+OLD = Lock(time="2020-01-01T00:00:00Z", exclusive=True, hostname="elsewhere", username="me", pid=8, id="b" * 64)
+
+
+@pytest.mark.parametrize(
+    ("minutes_old", "host", "alive", "stale"),
+    [
+        (31, "elsewhere", True, True),
+        (29, "elsewhere", False, False),
+        (1, "here", False, True),
+        (1, "here", True, False),
+        (None, "", False, False),
+    ],
+)
+def test_a_lock_is_stale_when_that_is_proved(minutes_old: float | None, host: str, alive: bool, stale: bool) -> None:
+    since = None if minutes_old is None else NOW - timedelta(minutes=minutes_old)
+    lock = StoreLock(id="a", exclusive=True, host=host, process=7, since=since)
+
+    assert is_stale(lock, NOW, host="here", is_alive=lambda _: alive) is stale
+
+
+class Unlocking(MemoryEngine):
+    """Removes what is old, as restic does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.workshop: Workshop | None = None
+
+    async def unlock_stale(self, store: StoreLocation) -> None:
+        if self.workshop is not None:
+            self.workshop.locks.remove(OLD)
+
+
+class KeptOut(MemoryEngine):
+    """Begins only when it is let in, as restic does while others hold the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_in = asyncio.Event()
+
+    async def backup(self, *places: object, **options: object) -> BackupResult:
+        await self.let_in.wait()
+        options["on_progress"](Progress(fraction=0.5))  # type: ignore[operator]
+        return await super().backup(*places, **options)  # type: ignore[arg-type]
+
+
+async def unlock(workshop: Workshop) -> None:
+    lease = await workshop.command(kind=Kind.UNLOCK)
+    await unlock_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+
+async def test_what_is_stale_goes_and_what_is_not_is_told(tmp_path: Path) -> None:
+    engine = Unlocking()
+    workshop = await Workshop(tmp_path, engine=engine, locks=[OLD, ELSEWHERE]).open()
+    engine.workshop = workshop
+    lease = await workshop.command(kind=Kind.UNLOCK)
+
+    await Runner(workshop.equipment).run(lease)
+
+    (outcome,) = workshop.told(CommandOutcome)
+    assert [lock["process"] for lock in outcome.result["removed"]] == [8]
+    assert [lock["process"] for lock in outcome.result["remaining"]] == [7]
+
+
+async def test_a_lock_that_may_be_somebodys_stays_and_is_named(tmp_path: Path) -> None:
+    workshop = await Workshop(tmp_path, locks=[ELSEWHERE]).open()
+
+    with pytest.raises(LockNotStale, match="process 7 of me on the host elsewhere since 20"):
+        await unlock(workshop)
+
+
+async def test_where_there_is_no_lock_nothing_is_done(tmp_path: Path) -> None:
+    workshop = await Workshop(tmp_path, engine=Unlocking()).open()
+
+    await unlock(workshop)
+
+
+async def test_a_backup_says_at_once_for_whom_it_waits(tmp_path: Path) -> None:
+    engine = KeptOut()
+    shared = Lock(time=ELSEWHERE.time, hostname="another", pid=9, id="c" * 64)
+    workshop = await Workshop(tmp_path, engine=engine, locks=[ELSEWHERE, shared]).open()
+    lease = await workshop.attempt()
+    request = lease.work.cause.data
+    assert isinstance(request, TaskRequested)
+
+    job = asyncio.create_task(run_task(workshop.equipment, lease, request, cancel=asyncio.Event()))
+    await eventually_async(lambda: any(each.phase == "waiting" for each in workshop.told(TaskProgressed)))
+    engine.let_in.set()
+    await job
+
+    [waiting] = {each.waiting_for for each in workshop.told(TaskProgressed) if each.phase == "waiting"}
+    lines = [line.text for event in workshop.told(TaskLogged) for line in event.lines]
+    assert waiting.startswith("process 7 of me on the host elsewhere since 20")
+    assert [line for line in lines if "waiting" in line] == [f"The store is locked: waiting for {waiting}."]
+    assert workshop.told(TaskSucceeded)

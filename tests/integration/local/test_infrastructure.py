@@ -1,5 +1,7 @@
 """Kafka and MongoDB alone, as other tests use them."""
 
+import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -18,6 +20,7 @@ from cairn_local.infrastructure.sockets import socket_folder
 from cairn_local.paths import StateDir
 from cairn_local.supervisor.record import find_process, load_record
 from chassis.kafka import client_arguments
+from chassis.mongo import DuplicateKeyError, insert_new, open_database
 from pymongo import MongoClient
 
 from tests.support.kafka import settings_for
@@ -55,8 +58,13 @@ def state(tmp_path: Path) -> StateDir:
 
 
 @pytest.fixture(scope="module")
-def addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[infrastructure.Addresses]:
-    with infrastructure.start(tmp_path_factory.mktemp("servers")) as started:
+def running(tmp_path_factory: pytest.TempPathFactory) -> StateDir:
+    return StateDir(tmp_path_factory.mktemp("servers"))
+
+
+@pytest.fixture(scope="module")
+def addresses(running: StateDir) -> Iterator[infrastructure.Addresses]:
+    with infrastructure.start(running.root) as started:
         yield started
 
 
@@ -160,6 +168,25 @@ def test_each_field_of_an_index_is_looked_up_without_a_scan(addresses: infrastru
             plan = str(things.find(query).explain()["queryPlanner"])
             assert "cairn_containment" in plan
             assert "Seq Scan" not in plan
+
+
+async def test_claims_that_lose_are_no_errors_in_the_logs(
+    addresses: infrastructure.Addresses, running: StateDir
+) -> None:
+    settings = settings_for(addresses.kafka, addresses.kafka_access, mongodb_uri=addresses.mongodb_uri)
+    logs = [running.log(name) for name in ("mongodb", "postgres")]
+    async with open_database(settings, "probe") as database:
+        assert await insert_new(database.claims, {"_id": "canary", "owner": "first"})
+        before = [log.read_text() for log in logs]
+        assert not any([await insert_new(database.claims, {"_id": "canary", "owner": "late"}) for _ in range(20)])
+        assert [log.read_text() for log in logs] == before
+        at_once = await asyncio.gather(*(insert_new(database.claims, {"_id": "2", "owner": n}) for n in range(16)))
+        assert sum(at_once) == 1
+        # However they lose: no values out of documents.
+        with contextlib.suppress(DuplicateKeyError):
+            await database.claims.insert_one({"_id": "canary"})
+    assert not any("canary" in log.read_text() for log in logs)
+    assert running.log("mongodb").read_text() == before[0]
 
 
 def test_field_is_indexed_once(addresses: infrastructure.Addresses) -> None:

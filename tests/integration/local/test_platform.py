@@ -17,6 +17,7 @@ import pytest
 from cairn_local import control
 from cairn_local.errors import LocalError
 from cairn_local.health import is_healthy, parse_address
+from cairn_local.logs import ROTATE_BYTES
 from cairn_local.paths import StateDir
 from cairn_local.ports import LOOPBACK, remember_ports
 from cairn_local.processes import Check, ProcessSpec, load_plan
@@ -291,6 +292,17 @@ def test_logs_show_what_a_process_said(platform: LocalPlatform) -> None:
     unknown = platform.cairn("logs", "nobody")
     assert unknown.returncode == 1
     assert "catalog, connector" in unknown.stderr
+
+
+def test_log_of_a_running_process_is_put_aside(platform: LocalPlatform) -> None:
+    platform.up()
+    log = platform.state.log("gateway")
+    with log.open("ab") as file:
+        file.write(b"x" * ROTATE_BYTES + b"\n")
+    eventually(lambda: log.stat().st_size < ROTATE_BYTES)
+    assert log.with_suffix(".log.1").stat().st_size == ROTATE_BYTES
+    platform.process("gateway").kill()
+    eventually(lambda: "gateway says hello" in log.read_text())
 
 
 def test_down_stops_everything_and_may_be_repeated(platform: LocalPlatform) -> None:

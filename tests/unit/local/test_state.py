@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cairn_local import logs
 from cairn_local.credentials import load_credentials, refresh_url
 from cairn_local.environment import KEY_VARIABLES
 from cairn_local.errors import LocalError
@@ -188,7 +189,32 @@ def test_big_logs_are_put_aside(state: StateDir) -> None:
     with state.log("big").open("wb") as file:
         file.truncate(ROTATE_BYTES + 1)
     rotate_logs(state)
-    assert sorted(path.name for path in state.logs.iterdir()) == ["big.log.1", "small.log"]
+    assert {path.name: path.stat().st_size for path in state.logs.iterdir()} == {
+        "big.log": 0,
+        "big.log.1": ROTATE_BYTES,
+        "small.log": 1,
+    }
+    assert mode(state.logs / "big.log.1") == 0o600
+
+
+def test_lines_stay_in_order_and_the_oldest_go(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "ROTATE_BYTES", 4)
+    with state.log("a").open("ab", buffering=0) as file:
+        for line in (b"one\n", b"two\n", b"three\n", b"four\n", b"five\n"):
+            file.write(line)
+            rotate_logs(state)
+    kept = {path.name: path.read_text() for path in state.logs.iterdir()}
+    assert kept == {"a.log": "", "a.log.1": "ive\n", "a.log.2": "our\n"}
+
+
+def test_log_is_cut_even_if_nothing_can_be_put_aside(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(logs, "_copy", full)
+    state.log("big").write_bytes(b"x" * (ROTATE_BYTES + 1))
+    rotate_logs(state)
+    assert [(path.name, path.stat().st_size) for path in state.logs.iterdir()] == [("big.log", 0)]
 
 
 def test_unknown_log_is_said_with_those_that_exist(state: StateDir) -> None:

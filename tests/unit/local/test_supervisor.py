@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from cairn_local import logs
 from cairn_local.environment import base_environment
 from cairn_local.paths import StateDir
 from cairn_local.processes import Check, ProcessSpec, save_plan
@@ -12,6 +13,8 @@ from cairn_local.supervisor import loop
 from cairn_local.supervisor.child import Child
 from cairn_local.supervisor.loop import Signals, Supervisor
 from cairn_local.supervisor.record import find_process, load_record, save_record
+
+from tests.support.waiting import eventually
 
 SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
 
@@ -67,6 +70,29 @@ def test_record_that_cannot_be_written_is_written_later(state: StateDir, monkeyp
     Supervisor(state, caller=None).run(signals)
     assert seen[0] is not None
     assert not seen[0].is_running()
+
+
+WRITE_WHEN_EMPTY = """
+import os, sys, time
+while True:
+    if os.path.getsize(sys.argv[1]) == 0:
+        print("x" * 3000, flush=True)
+    time.sleep(0.001)
+"""
+
+
+def test_log_of_a_running_process_is_bounded(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "ROTATE_BYTES", 2000)
+    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.0)
+    log = state.log("sleeper")
+    save_plan(state.plan, [spec(state, sys.executable, "-c", WRITE_WHEN_EMPTY, str(log))])
+
+    def written() -> None:
+        eventually(lambda: log.exists() and log.stat().st_size == 3001)
+
+    Supervisor(state, caller=None).run(Turns(None, *[written] * 5, None))
+    aside = [path for path in state.logs.glob("sleeper.log.*") if path.stat().st_size == 2000]
+    assert sorted(path.name for path in aside) == ["sleeper.log.1", "sleeper.log.2"]
 
 
 def test_children_end_with_a_supervisor_that_fails(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,22 +1,52 @@
 """The log files: their ends, what is added to them, and a limit to their growth."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from cairn_local.errors import LocalError
-from cairn_local.paths import StateDir
+from cairn_local.paths import PRIVATE_FILE, StateDir
 
 ROTATE_BYTES = 10 * 1024 * 1024
+FILES_ASIDE = 2
 POLL_SECONDS = 0.2
 _BLOCK_BYTES = 64 * 1024
 
 
 def rotate_logs(state: StateDir) -> None:
-    """Put big files aside as `<name>.log.1`. Only while nothing runs: processes keep the file they opened."""
+    """Put what is in big logs aside as `<name>.log.1`, and what was there as `<name>.log.2`; older lines go.
+
+    Also while processes write: each keeps the file that it opened, and adds to its end wherever that is. What is added
+    in the moment between the last look and the cut is lost.
+    """
     for path in state.logs.glob("*.log"):
         if path.stat().st_size > ROTATE_BYTES:
-            path.replace(path.with_suffix(".log.1"))
+            _put_aside(path)
+
+
+def _put_aside(path: Path) -> None:
+    for number in range(FILES_ASIDE, 1, -1):
+        newer = path.with_suffix(f".log.{number - 1}")
+        if newer.exists():
+            newer.replace(path.with_suffix(f".log.{number}"))
+    aside = path.with_suffix(".log.1")
+    with path.open("r+b") as log:
+        log.seek(-ROTATE_BYTES, os.SEEK_END)
+        try:
+            _copy(log, aside)
+        except OSError:
+            # The disk is full, it may be: then the more so.
+            aside.unlink(missing_ok=True)
+        log.truncate(0)
+
+
+def _copy(log: BinaryIO, aside: Path) -> None:
+    aside.touch(mode=PRIVATE_FILE)
+    with aside.open("wb", buffering=0) as file:
+        while part := log.read(_BLOCK_BYTES):
+            file.write(part)
 
 
 def log_names(state: StateDir) -> list[str]:

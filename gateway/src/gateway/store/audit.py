@@ -4,12 +4,11 @@ An entry lies under the hour in which it began; which hours of a month hold any,
 are inserted before them and never changed. So every query leads with an equality, and a page reads the hours it needs.
 """
 
-import contextlib
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
-from chassis.mongo import Collection, Database, Document, DuplicateKeyError
+from chassis.mongo import Collection, Database, Document, insert_new
 from contracts.values import OrganizationId
 
 from gateway.domain.audit import Deed, Ending, Entry, began_at
@@ -95,8 +94,7 @@ class AuditLog:
         if mark in self._marked:
             self._marked.move_to_end(mark)
             return
-        with contextlib.suppress(DuplicateKeyError):
-            await self._marks.insert_one({"_id": mark, "list": of, "day": day})
+        await insert_new(self._marks, {"_id": mark, "list": of, "day": day})
         self._marked[mark] = None
         while len(self._marked) > _MARKS_REMEMBERED:
             self._marked.popitem(last=False)

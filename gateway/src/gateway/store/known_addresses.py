@@ -1,10 +1,9 @@
 """From where accounts came in before. Documents are inserted and never changed, so that several gateways share them."""
 
-import contextlib
 import hashlib
 from datetime import datetime, timedelta
 
-from chassis.mongo import Collection, Database, DuplicateKeyError
+from chassis.mongo import Collection, Database, insert_new
 from contracts.connector import EVERYBODY
 
 KEPT_DAYS = 180
@@ -28,8 +27,7 @@ class KnownAddresses:
     async def remember(self, email: str, address: str, now: datetime) -> None:
         """Keep that the account logged in from there. Harmless when repeated."""
         document = {"_id": _pair(email, address), "org": EVERYBODY, "day": _day(now)}
-        with contextlib.suppress(DuplicateKeyError):
-            await self._pairs.insert_one(document)
+        await insert_new(self._pairs, document)
 
     async def forget(self, now: datetime) -> None:
         """Remove what was kept `KEPT_DAYS` ago, a day at a time; the next login brings it back."""

@@ -3,14 +3,13 @@
 All documents are inserted and never changed, so that several gateways may share them.
 """
 
-import contextlib
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, Document, DuplicateKeyError
+from chassis.mongo import Collection, Database, Document, insert_new
 from chassis.outbox import entry_to_envelope, envelope_to_entry
 from contracts.envelope import Envelope
 from contracts.messages import Message
@@ -54,19 +53,16 @@ class Requests:
     async def remember(self, org: OrganizationId, key: str, wanted: RememberedKey) -> RememberedKey:
         """Claim a key. Answers with what it was claimed for first, by this request or an earlier one."""
         document = {"_id": key, "org": org, "day": _day(utc_now()), **vars(wanted)}
-        try:
-            await self._keys.insert_one(document)
-        except DuplicateKeyError:
-            found = await self._keys.find_one({"_id": key, "org": org}) or document
-            return RememberedKey(found["fingerprint"], found["command_id"])
-        return wanted
+        if await insert_new(self._keys, document):
+            return wanted
+        found = await self._keys.find_one({"_id": key, "org": org}) or document
+        return RememberedKey(found["fingerprint"], found["command_id"])
 
     async def begin(self, command: Envelope[Message]) -> None:
         """Keep a command whose outcome did not come in time. Harmless when repeated."""
         entry = envelope_to_entry(command, kind="operation", record_id=command.id, revision=0)
         document = {"_id": command.id, "org": command.data.organization_id, "day": _day(utc_now()), "command": entry}
-        with contextlib.suppress(DuplicateKeyError):
-            await self._operations.insert_one(document)
+        await insert_new(self._operations, document)
 
     async def command(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
         """The command of an operation."""
@@ -78,8 +74,7 @@ class Requests:
         problem = end.problem.model_dump(mode="json") if end.problem else None
         kept = json.dumps({"result": end.result, "problem": problem})
         document = {"_id": operation_id, "org": org, "day": _day(utc_now()), "end": kept}
-        with contextlib.suppress(DuplicateKeyError):
-            await self._ends.insert_one(document)
+        await insert_new(self._ends, document)
 
     async def ended(self, org: OrganizationId, operation_id: str) -> End | None:
         """How an operation ended; None while it has not, as far as anybody has heard."""

@@ -19,7 +19,16 @@ Document = dict[str, Any]
 Collection = AsyncCollection[Document]
 Database = AsyncDatabase[Document]
 
-__all__ = ["Collection", "Database", "Document", "DuplicateKeyError", "PyMongoError", "Unavailable", "open_database"]
+__all__ = [
+    "Collection",
+    "Database",
+    "Document",
+    "DuplicateKeyError",
+    "PyMongoError",
+    "Unavailable",
+    "insert_new",
+    "open_database",
+]
 
 _TRACED = frozenset({"find", "insert", "update", "delete", "aggregate", "count", "findAndModify", "getMore"})
 UNREACHABLE = ConnectionFailure | AutoReconnect
@@ -57,6 +66,21 @@ class CommandSpans(monitoring.CommandListener):
         if found := self._open.pop(event.request_id, None):
             found.set_status(Status(StatusCode.ERROR))
             found.end()
+
+
+async def insert_new(collection: Collection, document: Document) -> bool:
+    """Insert a document unless one with its id is there; whether it was inserted. Of several at once exactly one is.
+
+    Looks first: to the server an insert that is refused is an error, which it logs, and most that come too late come
+    late enough to see why.
+    """
+    if await collection.find_one({"_id": document["_id"]}, {"_id": 1}):
+        return False
+    try:
+        await collection.insert_one(document)
+    except DuplicateKeyError:
+        return False
+    return True
 
 
 @asynccontextmanager

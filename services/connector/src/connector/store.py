@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, Document, DuplicateKeyError
+from chassis.mongo import Collection, Database, Document, insert_new
 from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from chassis.records import MongoRecords, Records
 from contracts.assignment import App
@@ -122,7 +122,7 @@ class MongoWorkQueue:
 
     async def add(self, work: Work) -> bool:
         """See `WorkQueue`."""
-        return await _inserted(self._work, _document(work))
+        return await insert_new(self._work, _document(work))
 
     async def get(self, org: OrganizationId, work_id: str) -> Work | None:
         """See `WorkQueue`."""
@@ -152,7 +152,7 @@ class MongoWorkQueue:
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`."""
-        await _inserted(self._cancellations, {"_id": work_id, "org": org})
+        await insert_new(self._cancellations, {"_id": work_id, "org": org})
 
     async def is_cancelled(self, org: OrganizationId, work_id: str) -> bool:
         """See `WorkQueue`."""
@@ -195,7 +195,7 @@ class MongoRepositories:
             number, known = await self._latest(org, store_id)
             facts = {"repository": repository_id, "compression": compression or known.get("compression")}
             document = {"_id": f"{org}/{store_id}/{number}", "org": org, **facts}
-            noted = facts.items() <= known.items() or await _inserted(self._collection, document)
+            noted = facts.items() <= known.items() or await insert_new(self._collection, document)
 
     async def _latest(self, org: OrganizationId, store_id: str) -> tuple[int, Document]:
         """The number of the next document, and the one before, empty where there is none."""
@@ -242,11 +242,3 @@ def _work(document: Document) -> Work:
         cause=entry_to_envelope(document["cause"]),
         **{name: document[name] for name in ("pool", "at", "traceparent", "tracestate")},
     )
-
-
-async def _inserted(collection: Collection, document: Document) -> bool:
-    try:
-        await collection.insert_one(document)
-    except DuplicateKeyError:
-        return False
-    return True

@@ -24,8 +24,9 @@ def spec(state: StateDir, program: Path, *, env: dict[str, str]) -> ProcessSpec:
         "FERRETDB_DEBUG_ADDR": "-",
         "FERRETDB_STATE_DIR": str(state.data / "ferretdb"),
         "FERRETDB_TELEMETRY": "disable",
-        # Its warnings quote the answers, and so the documents, of commands that failed.
-        "FERRETDB_LOG_LEVEL": "error",
+        # Its errors and warnings quote the statements, and so the documents, of commands that failed; a claim that
+        # comes too late is one. Of statements that failed PostgreSQL has a line, without what they were about.
+        "FERRETDB_LOG_LEVEL": "ERROR+1",
     }
     return ProcessSpec(
         name="mongodb",

@@ -40,6 +40,8 @@ SETTINGS = {
     # A failed statement is FerretDB's to report; here its text would put documents into the log.
     "log_min_error_statement": "panic",
     "log_parameter_max_length": "0",
+    # Without the details of an error, which are values out of documents.
+    "log_error_verbosity": "terse",
 }
 
 

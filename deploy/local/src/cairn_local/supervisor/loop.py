@@ -3,8 +3,10 @@
 import os
 import select
 import signal
+import time
 from dataclasses import dataclass, field
 
+from cairn_local.logs import rotate_logs
 from cairn_local.paths import StateDir
 from cairn_local.processes import load_plan
 from cairn_local.supervisor.child import Child, say
@@ -60,6 +62,7 @@ class Supervisor:
         self._children: dict[str, Child] = {}
         self._self = Running(os.getpid(), start_time(os.getpid()))
         self._unsaved = False
+        self._next_look_at_logs = 0.0
 
     def run(self, signals: Signals) -> None:
         """Run until SIGTERM or SIGINT, or until the caller (where there is one) has gone; then stop everything."""
@@ -70,6 +73,7 @@ class Supervisor:
                     signals.reload = False
                     self._read_plan()
                 signals.wait(BUSY_SECONDS if self._tend() else IDLE_SECONDS)
+                self._bound_logs()
         finally:
             # Whatever went wrong: nothing is left behind that nobody looks after.
             while self._wind_down():
@@ -106,6 +110,16 @@ class Supervisor:
             if child.spec.name not in needed:
                 child.stop()
         return bool(alive)
+
+    def _bound_logs(self) -> None:
+        """Look at the size of the logs, once a second at most."""
+        if time.monotonic() < self._next_look_at_logs:
+            return
+        self._next_look_at_logs = time.monotonic() + IDLE_SECONDS
+        try:
+            rotate_logs(self._state)
+        except OSError as error:
+            say(f"the logs could not be put aside: {error.strerror}")
 
     def _save(self) -> None:
         """Write the record. On a full disk or without the folder it is tried again at the next turn."""

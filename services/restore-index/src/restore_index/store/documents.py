@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chassis.mongo import Collection, Document, DuplicateKeyError
+from chassis.mongo import Collection, Document, insert_new
 from chassis.texts import is_storable
 from pymongo.errors import BulkWriteError
 
@@ -59,11 +59,7 @@ class MongoDocuments:
 
     async def insert_new(self, document: Document) -> bool:
         """See `Documents`."""
-        try:
-            await self.collection.insert_one(document)
-        except DuplicateKeyError:
-            return False
-        return True
+        return await insert_new(self.collection, document)
 
     async def put(self, documents: Sequence[Document]) -> None:
         """See `Documents`."""

@@ -1,10 +1,9 @@
 """The lines of workers."""
 
-import contextlib
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chassis.mongo import Collection, DuplicateKeyError
+from chassis.mongo import Collection, insert_new
 from contracts.values import JobId, OrganizationId
 
 from scheduler.domain.log import LogPart
@@ -37,10 +36,8 @@ class MongoLogParts:
     async def add(self, org: OrganizationId, job_id: JobId, part: LogPart) -> None:
         """See `LogParts`."""
         name = f"{job_id}:{part.attempt}:{part.sequence}"
-        with contextlib.suppress(DuplicateKeyError):
-            await self.collection.insert_one(
-                {"_id": name, "org": org, "job_id": job_id, "part": part.model_dump_json()}
-            )
+        line = {"_id": name, "org": org, "job_id": job_id, "part": part.model_dump_json()}
+        await insert_new(self.collection, line)
 
     async def of(self, org: OrganizationId, job_id: JobId) -> list[LogPart]:
         """See `LogParts`."""

@@ -77,6 +77,7 @@ class MemoryRepositories:
 
     def __init__(self) -> None:
         self.noted: dict[str, str] = {}
+        self.seals: dict[str, str | None] = {}
         self.compressions: dict[str, Compression] = {}
 
     async def of(self, org: OrganizationId, store_id: str) -> str | None:
@@ -85,9 +86,20 @@ class MemoryRepositories:
     async def compression_of(self, org: OrganizationId, store_id: str) -> Compression:
         return self.compressions.get(store_id, "auto")
 
+    async def seal_of(self, org: OrganizationId, store_id: str) -> str | None:
+        return self.seals.get(store_id)
+
     async def note(
-        self, org: OrganizationId, store_id: str, repository_id: str, *, compression: Compression | None = None
+        self,
+        org: OrganizationId,
+        store_id: str,
+        repository_id: str,
+        *,
+        seal: str | None = None,
+        compression: Compression | None = None,
     ) -> None:
+        if seal or self.noted.get(store_id) != repository_id:
+            self.seals[store_id] = seal
         self.noted[store_id] = repository_id
         if compression:
             self.compressions[store_id] = compression

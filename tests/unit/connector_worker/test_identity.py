@@ -1,6 +1,7 @@
 """A store that is away, or another one than it was: nothing is written to it, and nothing it had is forgotten."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,16 @@ async def test_a_store_that_never_had_a_restore_point_may_be_without(workshop: W
 
     await prepare_backup(workshop)
     await follow(workshop)
+
+
+async def test_a_store_that_is_as_it_was_is_not_unlocked_before_a_backup(workshop: Workshop) -> None:
+    def unlocking(*_: object) -> None:
+        raise AssertionError("a key was derived")
+
+    await create(workshop)
+    workshop.equipment = replace(workshop.equipment, access=unlocking)  # type: ignore[arg-type]
+
+    await prepare_backup(workshop)
 
 
 class TestCompression:

@@ -15,7 +15,7 @@ from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, PointSta
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, FoundSnapshot
-from connector.repository import Config, Lock, Snapshot
+from connector.repository import Config, FileKind, Lock, MemoryFiles, Snapshot, seal_of
 from connector.repository.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 from connector.settings import Settings
 from connector.store import KnownApp, Store
@@ -51,6 +51,31 @@ SETTINGS: dict[str, Any] = {
 }
 
 
+class MemoryRepositoryFiles(MemoryFiles):
+    """As much of the repository's files as is looked at without a key."""
+
+    def __init__(self, workshop: "Workshop") -> None:
+        self._workshop = workshop
+        there = (
+            {} if workshop.away or not workshop.current_id else {(FileKind.CONFIG, ""): workshop.current_id.encode()}
+        )
+        data = {(FileKind.PACK, "d" * 64): b""} if workshop.has_data or workshop.suspicious else {}
+        snapshots = {} if workshop.suspicious or not (workshop.current_id or workshop.has_data) else _SNAPSHOTS
+        super().__init__(there | data | {(FileKind.KEY, "k" * 64): b""} | (snapshots if there else {}))
+
+    def read(self, kind: FileKind, name: str) -> bytes:
+        if self._workshop.silent:
+            raise self._workshop.silent
+        return super().read(kind, name)
+
+    def has_directory(self, kind: FileKind) -> None:
+        if self._workshop.broken:
+            raise self._workshop.broken
+
+
+_SNAPSHOTS = {(FileKind.SNAPSHOT, "e" * 64): b""}
+
+
 class MemoryReader:
     """What the in-process reader finds in the repository of the memory engine."""
 
@@ -62,6 +87,7 @@ class MemoryReader:
             raise workshop.silent
         self.config = Config(version=workshop.version, id=workshop.current_id)
         self.access = self
+        self.seal = seal_of(MemoryRepositoryFiles(workshop))
 
     def require_parts(self) -> None:
         if self._workshop.broken:
@@ -218,6 +244,7 @@ class Workshop:
             bells=bells,
             watch=self.watch,
             access=self._open,
+            files=self._files,
         )
 
     async def open(self) -> "Workshop":
@@ -264,6 +291,9 @@ class Workshop:
         until = datetime.now(UTC) - timedelta(seconds=1)
         attempt = Attempt(work_id="job", number=number, owner="gone", until=until, state=state, made=snapshot)
         await self.store.attempts.save(await self.store.attempts.load(ORG, attempt.id), attempt)
+
+    def _files(self, *_: Any) -> Any:
+        return MemoryRepositoryFiles(self)
 
     @property
     def current_id(self) -> str:

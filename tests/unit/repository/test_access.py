@@ -1,9 +1,11 @@
 """What a repository tells without its index, and keys that are derived once."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
-from connector.repository import Access, FileKind, KeyRing, LocalFiles, MemoryFiles, RepositoryFiles, keys
+from connector.repository import Access, FileKind, KeyRing, LocalFiles, MemoryFiles, RepositoryFiles, keys, seal_of
 from connector.repository.errors import Damaged, PartMissing, RepositoryNotFound, WrongPassword
 
 from tests.unit.repository.builder import PASSWORD, Builder
@@ -51,6 +53,23 @@ class TestKeys:
             Access.open(builder.files, PASSWORD, ring=ring).close()
 
         assert len(derivations) == 1
+
+    def test_who_needs_a_key_at_the_same_time_waits_for_it(self, derivations: list[bytes]) -> None:
+        builder, ring, together = Builder(), KeyRing(), Barrier(4)
+
+        def unlock(_: int) -> None:
+            together.wait(10)
+            Access.open(builder.files, PASSWORD, ring=ring).close()
+
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(unlock, range(4)))
+
+        assert len(derivations) == 1
+
+    def test_the_seal_tells_repositories_apart_without_a_key(self) -> None:
+        builder = Builder()
+
+        assert Access.open(builder.files, PASSWORD).seal == seal_of(builder.files) != seal_of(Builder().files)
 
     def test_another_password_is_not_let_in_by_what_is_kept(self, derivations: list[bytes]) -> None:
         builder, ring = Builder(), KeyRing()

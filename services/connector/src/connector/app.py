@@ -26,7 +26,7 @@ from connector.integrations.surroundings import Surroundings
 from connector.repository import KeyRing
 from connector.settings import Settings
 from connector.store import open_store
-from connector.usecases.equipment import Equipment, access_opener, repository_opener
+from connector.usecases.equipment import Equipment, access_opener, files_opener, repository_opener
 from connector.usecases.index_client import IndexClient
 from connector.usecases.listing import Lister
 from connector.usecases.locks import store_locks
@@ -105,6 +105,7 @@ async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tok
                 bells=bells,
                 watch=watch,
                 access=access_opener(sealer, integrations, ring=ring),
+                files=files_opener(sealer, integrations),
             )
         finally:
             await stores.close()

@@ -45,10 +45,20 @@ class Repositories(Protocol):
         """How backups into a store compress; `auto` unless noted otherwise."""
         ...
 
+    async def seal_of(self, org: OrganizationId, store_id: str) -> str | None:
+        """The seal (see `repository.seal_of`) of the repository that was noted last; None where it is not known."""
+        ...
+
     async def note(
-        self, org: OrganizationId, store_id: str, repository_id: str, *, compression: Compression | None = None
+        self,
+        org: OrganizationId,
+        store_id: str,
+        repository_id: str,
+        *,
+        seal: str | None = None,
+        compression: Compression | None = None,
     ) -> None:
-        """This is a store's repository from now on, and so backups into it compress; None: as before.
+        """This is a store's repository from now on, by this seal, and so backups into it compress; None: as before.
 
         Harmless when done twice.
         """
@@ -186,14 +196,29 @@ class MongoRepositories:
         """See `Repositories`."""
         return (await self._latest(org, store_id))[1].get("compression") or "auto"
 
+    async def seal_of(self, org: OrganizationId, store_id: str) -> str | None:
+        """See `Repositories`."""
+        return (await self._latest(org, store_id))[1].get("seal")
+
     async def note(
-        self, org: OrganizationId, store_id: str, repository_id: str, *, compression: Compression | None = None
+        self,
+        org: OrganizationId,
+        store_id: str,
+        repository_id: str,
+        *,
+        seal: str | None = None,
+        compression: Compression | None = None,
     ) -> None:
         """See `Repositories`."""
         noted = False
         while not noted:
             number, known = await self._latest(org, store_id)
-            facts = {"repository": repository_id, "compression": compression or known.get("compression")}
+            kept = known.get("seal") if known.get("repository") == repository_id else None
+            facts = {
+                "repository": repository_id,
+                "seal": seal or kept,
+                "compression": compression or known.get("compression"),
+            }
             document = {"_id": f"{org}/{store_id}/{number}", "org": org, **facts}
             noted = facts.items() <= known.items() or await insert_new(self._collection, document)
 
@@ -201,7 +226,7 @@ class MongoRepositories:
         """The number of the next document, and the one before, empty where there is none."""
         number, known = 0, Document()
         while found := await self._collection.find_one({"_id": f"{org}/{store_id}/{number}"}):
-            number, known = number + 1, {"compression": None, **found}
+            number, known = number + 1, {"compression": None, "seal": None, **found}
         return number, known
 
 

@@ -1,6 +1,6 @@
 """Cairn's own read-only reader of the restic repository format (versions 1 and 2)."""
 
-from connector.repository.access import Access
+from connector.repository.access import Access, may_have_lost_snapshots, require_parts, seal_of
 from connector.repository.descent import Found
 from connector.repository.keys import KeyRing
 from connector.repository.ledger import Totals
@@ -37,4 +37,7 @@ __all__ = [
     "Summary",
     "Totals",
     "Walked",
+    "may_have_lost_snapshots",
+    "require_parts",
+    "seal_of",
 ]

@@ -1,5 +1,6 @@
 """What a repository tells without its index: which one it is, whether it is whole, and who is at work on it."""
 
+import hashlib
 from typing import Self
 
 import msgspec
@@ -20,7 +21,8 @@ _lock = msgspec.json.Decoder(Lock)
 class Access:
     """A repository that was unlocked, and nothing more. Safe to use from any thread."""
 
-    def __init__(self, files: RepositoryFiles, box: Box, config: Config) -> None:
+    def __init__(self, files: RepositoryFiles, box: Box, config: Config, *, seal: str) -> None:
+        self.seal = seal
         self.files = files
         self.box = box
         self.config = config
@@ -42,7 +44,7 @@ class Access:
         except BaseException:
             files.close()
             raise
-        return cls(files, box, config)
+        return cls(files, box, config, seal=_hash(sealed))
 
     def close(self) -> None:
         """Closes the files."""
@@ -60,19 +62,12 @@ class Access:
         self.require_parts()
 
     def require_parts(self) -> None:
-        """Raises `PartMissing` when a directory is gone; a place that has no directories cannot tell."""
-        for kind in _PARTS:
-            if self.files.has_directory(kind) is False:
-                raise PartMissing(kind)
+        """See the function of this name."""
+        require_parts(self.files)
 
     def may_have_lost_snapshots(self) -> bool:
-        """Whether there is data but no snapshot, in a place where nobody can tell removed ones from lost ones.
-
-        A directory `snapshots` that is there and empty was emptied; in an object store the two look the same.
-        """
-        if self.files.has_directory(FileKind.SNAPSHOT) is not None or _holds(self.files, FileKind.SNAPSHOT):
-            return False
-        return _holds(self.files, FileKind.INDEX) or _holds(self.files, FileKind.PACK)
+        """See the function of this name."""
+        return may_have_lost_snapshots(self.files)
 
     def locks(self) -> list[Lock]:
         """The locks that are there now, oldest first."""
@@ -89,6 +84,38 @@ class Access:
         except Damaged:
             return Lock(id=name)
         return msgspec.structs.replace(found, id=name)
+
+
+def seal_of(files: RepositoryFiles) -> str:
+    """The hash of the file `config` as it lies there: read without a key, it tells one repository from another.
+
+    It may change while the repository stays the same (when its format is upgraded), never the other way round. Raises
+    `RepositoryNotFound`.
+    """
+    return _hash(_read_config(files))
+
+
+def require_parts(files: RepositoryFiles) -> None:
+    """Raises `PartMissing` when a directory or every key is gone; a place without directories cannot tell of those."""
+    for kind in _PARTS:
+        if files.has_directory(kind) is False:
+            raise PartMissing(kind)
+    if not _holds(files, FileKind.KEY):
+        raise PartMissing(FileKind.KEY)
+
+
+def may_have_lost_snapshots(files: RepositoryFiles) -> bool:
+    """Whether there is data but no snapshot, in a place where nobody can tell removed ones from lost ones.
+
+    A directory `snapshots` that is there and empty was emptied; in an object store the two look the same.
+    """
+    if files.has_directory(FileKind.SNAPSHOT) is not None or _holds(files, FileKind.SNAPSHOT):
+        return False
+    return _holds(files, FileKind.INDEX) or _holds(files, FileKind.PACK)
+
+
+def _hash(sealed: bytes) -> str:
+    return hashlib.sha256(sealed).hexdigest()
 
 
 def _read_config(files: RepositoryFiles) -> bytes:

@@ -4,6 +4,8 @@ import hashlib
 import hmac
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from threading import Lock
 
 import msgspec
@@ -31,6 +33,7 @@ class KeyRing:
         self._hash_key = secrets.token_bytes(32)
         self._limit = limit
         self._kept: OrderedDict[tuple[str, bytes], Keys] = OrderedDict()
+        self._turns: dict[tuple[str, bytes], tuple[Lock, int]] = {}
         self._lock = Lock()
 
     def find(self, name: str, password: bytes) -> Keys | None:
@@ -48,6 +51,22 @@ class KeyRing:
             while len(self._kept) > self._limit:
                 self._kept.popitem(last=False)
 
+    @contextmanager
+    def alone_with(self, name: str, password: bytes) -> Iterator[None]:
+        """Keep others who need the same key waiting: when they are let in, it is there."""
+        mark = self._mark(name, password)
+        with self._lock:
+            turn, waiting = self._turns.get(mark, (Lock(), 0))
+            self._turns[mark] = (turn, waiting + 1)
+        try:
+            with turn:
+                yield
+        finally:
+            with self._lock:
+                turn, waiting = self._turns.pop(mark)
+                if waiting > 1:
+                    self._turns[mark] = (turn, waiting - 1)
+
     def _mark(self, name: str, password: bytes) -> tuple[str, bytes]:
         return name, hmac.digest(self._hash_key, password, hashlib.sha256)
 
@@ -60,10 +79,12 @@ def unlock(files: RepositoryFiles, password: str, *, ring: KeyRing | None = None
     """
     secret = password.encode("utf-8", "surrogateescape")
     names = sorted(found.name for found in files.list(FileKind.KEY))[:KEYS_TRIED_MOST]
-    if ring is not None and (kept := next(filter(None, (ring.find(name, secret) for name in names)), None)):
-        return Box(kept)
-    name, keys = _first_that_opens(files, names, secret)
-    if ring is not None:
+    if ring is None or not names:
+        return Box(_first_that_opens(files, names, secret)[1])
+    with ring.alone_with(names[0], secret):
+        if kept := next(filter(None, (ring.find(name, secret) for name in names)), None):
+            return Box(kept)
+        name, keys = _first_that_opens(files, names, secret)
         ring.keep(name, secret, keys)
     return Box(keys)
 

@@ -13,7 +13,7 @@ from connector.engine.errors import CompressionUnsupported, RepositoryGone, Stor
 from connector.engine.port import Initialized
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
-from connector.usecases.identity import ask_repository, half_made, require_noted, whole
+from connector.usecases.identity import ask_repository, half_made, require_noted, seal_there, whole
 from connector.usecases.lease import Lease
 from connector.usecases.queueing import work_of
 from connector.usecases.turns import alone_at
@@ -60,7 +60,8 @@ async def initialize_store(equipment: Equipment, lease: Lease, command: Initiali
     async with alone_at(equipment, lease, location):
         done = await _adopt(equipment, command, app) or await equipment.engine.initialize(location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
-    await noted.note(org, app.id, done.repository_id, compression=command.compression)
+    seal = await seal_there(equipment, org, app)
+    await noted.note(org, app.id, done.repository_id, seal=seal, compression=command.compression)
     await queue_following(equipment, lease)
     initialized = StoreInitialized(
         organization_id=org, app_id=app.id, adopted=done.adopted, repository_id=done.repository_id
@@ -79,7 +80,7 @@ async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> In
     """
     org = command.organization_id
     try:
-        config = await ask_repository(equipment, org, app, whole)
+        access = await ask_repository(equipment, org, app, whole)
     except StoreNotInitialized:
         return None
     except RepositoryGone as error:
@@ -89,10 +90,10 @@ async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> In
             raise half_made(equipment, org, app) from None
         return None
     if not command.force:
-        await require_noted(equipment, org, app, config.id)
-    if command.compression and config.version == 1:
+        await require_noted(equipment, org, app, access)
+    if command.compression and access.config.version == 1:
         raise CompressionUnsupported
-    return Initialized(config.id, adopted=True)
+    return Initialized(access.config.id, adopted=True)
 
 
 async def store_app(equipment: Equipment, command: ConnectorCommand) -> App:

@@ -30,6 +30,10 @@ OpenAccess = Callable[[OrganizationId, App], Access]
 """Unlocks the repository of a store without loading its index; called in a thread. Raises what `Access.open` raises."""
 
 
+OpenFiles = Callable[[OrganizationId, App], RepositoryFiles]
+"""The files of a store's repository, to be closed after use; called in a thread. Raises `PassphraseMissing`."""
+
+
 class AllIntegrations(Protocol):
     """Knows the integrations of this worker."""
 
@@ -58,6 +62,7 @@ class Equipment:
     bells: Bells
     watch: Watch
     access: OpenAccess
+    files: OpenFiles
 
     def configuration(self, org: OrganizationId, app: App) -> AppConfiguration:
         """An app with its secrets in clear, to be dropped after use. Raises like `check_complete` and `open_fields`."""
@@ -85,6 +90,11 @@ def access_opener(sealer: Sealer, integrations: AllIntegrations, *, ring: KeyRin
         return Access.open(*_way_in(sealer, integrations, org, app=app), ring=ring)
 
     return open_access
+
+
+def files_opener(sealer: Sealer, integrations: AllIntegrations) -> OpenFiles:
+    """How the files of repositories are reached."""
+    return lambda org, app: _way_in(sealer, integrations, org, app=app)[0]
 
 
 def _way_in(

@@ -18,7 +18,7 @@ from connector.engine.errors import (
     StoreRefused,
     StoreUnreachable,
 )
-from connector.repository import Access, Config
+from connector.repository import Access, RepositoryFiles, may_have_lost_snapshots, require_parts, seal_of
 from connector.repository.errors import AccessDenied, RepositoryNotFound, WrongPassword
 from connector.usecases.equipment import Equipment
 
@@ -28,11 +28,15 @@ T = TypeVar("T")
 async def require_same_store(equipment: Equipment, org: OrganizationId, app: App) -> None:
     """Make sure that a store can be written to: it holds the repository that was noted of it, and all of that.
 
+    No key is derived for that where the file `config` is the very one that was noted: the engine derives one anyway.
     Of a store of which nothing was noted yet, its repository is noted. Raises `repository_missing`,
     `repository_changed`, `repository_damaged`, `snapshots_missing`, or what `ask_repository` raises.
     """
-    repository_id, suspicious = await ask_repository(equipment, org, app, _look)
-    await require_noted(equipment, org, app, repository_id)
+    noted = await equipment.store.repositories.seal_of(org, app.id)
+    seal, suspicious = await _ask(equipment, org, app, lambda: _look(equipment.files(org, app)))
+    if seal != noted:
+        access = await ask_repository(equipment, org, app, lambda access: access)
+        await require_noted(equipment, org, app, access)
     if suspicious and await equipment.index.restore_points(org, app.id):
         raise SnapshotsMissing(app.name)
 
@@ -48,6 +52,10 @@ async def ask_repository(equipment: Equipment, org: OrganizationId, app: App, qu
         with closing(equipment.access(org, app)) as access:
             return question(access)
 
+    return await _ask(equipment, org, app, ask)
+
+
+async def _ask(equipment: Equipment, org: OrganizationId, app: App, ask: Callable[[], T]) -> T:
     try:
         return await equipment.stores.in_thread(ask)
     except RepositoryNotFound as error:
@@ -74,20 +82,35 @@ def half_made(equipment: Equipment, org: OrganizationId, app: App) -> StoreHalfM
     return StoreHalfMade(equipment.integrations.of(app.protocol).store_location(configuration).address)
 
 
-async def require_noted(equipment: Equipment, org: OrganizationId, app: App, repository_id: str) -> None:
+async def require_noted(equipment: Equipment, org: OrganizationId, app: App, access: Access) -> None:
     """Note the repository of a store, or raise `repository_changed` when another one was noted."""
     noted = await equipment.store.repositories.of(org, app.id)
-    if noted is None:
-        await equipment.store.repositories.note(org, app.id, repository_id)
-    elif noted != repository_id:
-        raise RepositoryChanged(app.name, noted, found=repository_id)
+    if noted not in (None, access.config.id):
+        raise RepositoryChanged(app.name, str(noted), found=access.config.id)
+    await equipment.store.repositories.note(org, app.id, access.config.id, seal=access.seal)
 
 
-def whole(access: Access) -> Config:
-    """What a repository is called, if it is whole. Raises `PartMissing`."""
+async def seal_there(equipment: Equipment, org: OrganizationId, app: App) -> str | None:
+    """The seal of the repository that is at the place of a store; None where it cannot be read now."""
+
+    def read() -> str:
+        with closing(equipment.files(org, app)) as files:
+            return seal_of(files)
+
+    try:
+        return await _ask(equipment, org, app, read)
+    except CairnError:
+        return None
+
+
+def whole(access: Access) -> Access:
+    """A repository, if it is whole. Raises `PartMissing`."""
     access.require_parts()
-    return access.config
+    return access
 
 
-def _look(access: Access) -> tuple[str, bool]:
-    return whole(access).id, access.may_have_lost_snapshots()
+def _look(files: RepositoryFiles) -> tuple[str, bool]:
+    with closing(files):
+        seal = seal_of(files)
+        require_parts(files)
+        return seal, may_have_lost_snapshots(files)

@@ -71,7 +71,7 @@ async def _look_into(equipment: Equipment, org: OrganizationId, app: App) -> tup
     try:
         async with equipment.stores.borrow(org, app) as store:
             stored = await equipment.stores.in_thread(lambda: _look(store.repository))
-            await require_noted(equipment, org, app, store.repository.config.id)
+            await require_noted(equipment, org, app, store.repository.access)
             return stored
     except RepositoryNotFound as error:
         raise await absence(equipment, org, app, has_data=error.has_data) from None

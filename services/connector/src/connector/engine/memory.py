@@ -77,7 +77,7 @@ class MemoryEngine:
         files, problems = _read(source, store, options)
         await _checkpoint(cancel)
         for problem in problems:
-            on_log("error", f"{problem.path}: {problem.reason_in_words}")
+            on_log("error", problem.as_line)
         if not files and problems:
             raise SourceUnreadable(", ".join(problem.in_words for problem in problems))
         if not files and not options.allow_empty:

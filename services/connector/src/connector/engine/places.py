@@ -45,6 +45,11 @@ class UnreadablePath:
         return one_line(f"{self.path} ({self.reason_in_words})")
 
     @property
+    def as_line(self) -> str:
+        """The same as a line of a log."""
+        return one_line(f"{self.path}: {self.reason_in_words}")
+
+    @property
     def reason_in_words(self) -> str:
         """The reason, after its code if it has one."""
         return f"{self.code}: {self.reason}" if self.code else self.reason

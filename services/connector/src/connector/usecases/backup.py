@@ -219,7 +219,7 @@ async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Seque
     explained = await tree.evidence.explain(result.problems)
     for before, problem in zip(result.problems, explained, strict=True):
         if problem != before:
-            job.reporter.log("error", problem.in_words)
+            job.reporter.log("error", problem.as_line)
     return explained[:UNREADABLE_NAMED]
 
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from contracts.connector import BackupSummary
 
-from connector.domain import one_line
 from connector.engine.places import SourceTree, UnreadablePath
 from connector.engine.port import PROBLEMS_MAX, OnLog, OnProgress, Progress
 from connector.engine.restic.names import exact_path
@@ -44,7 +43,7 @@ class Problems:
         if self.count <= PROBLEMS_MAX:
             self.kept.append(problem)
         if self.count <= _LINES_MAX:
-            self._on_log("error", f"{one_line(problem.path)}: {problem.reason_in_words}")
+            self._on_log("error", problem.as_line)
             return
         self._waiting.append(problem.in_words)
         if sum(map(len, self._waiting)) > _LINE_CHARACTERS:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import logging
+import os
 import re
 import sqlite3
 import stat
@@ -44,7 +45,7 @@ def compare(listing: Listing, problems: Problems, directory: Path, *, cancel: as
             else:
                 _look(entry, listing, problems, directory)
     for folder in listing.folders():
-        if not (directory / folder.path).is_dir():
+        if not os.path.isdir(directory / folder.path):  # noqa: PTH112 - a Path raises where the mount has an error.
             problems.add(folder.object.key, ObjectUnread(NOT_SHOWN, _BEYOND))
 
 

@@ -1,11 +1,9 @@
 """The composition root: builds everything from settings, opens and closes it."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from chassis.background import in_background
 from chassis.client import ServiceClient, open_http
 from chassis.errors import TemporaryError
 from chassis.foundation import Foundation, open_foundation
@@ -13,11 +11,11 @@ from chassis.http import Http
 from chassis.ids import utc_now
 from chassis.outbox import Outbox
 from chassis.outcomes import Commands, open_commands
+from chassis.readiness import Check
 from chassis.sealing import Sealer
 from chassis.settings import read_key
 from chassis.tokens import Tokens
 from chassis.topology import ensure_topics
-from chassis.web import Check
 from contracts import topics
 from fastapi import FastAPI
 
@@ -49,7 +47,6 @@ from gateway.usecases.throttle import Throttle
 from gateway.usecases.visitors import Visitors
 
 SERVICE = "gateway"
-CHECK_TIMEOUT_SECONDS = 3
 _TOPICS = (
     topics.OUTCOMES,
     topics.CATALOG_COMMANDS,
@@ -83,12 +80,15 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         )
         await _know_the_owner(known, settings)
         await ensure_topics(settings, _TOPICS)
-        commands = await stack.enter_async_context(open_commands(settings, foundation.publisher, service=SERVICE))
+        background = foundation.background
+        commands = await stack.enter_async_context(
+            open_commands(settings, foundation.publisher, service=SERVICE, background=background)
+        )
         http = await stack.enter_async_context(open_http())
-        audit = await stack.enter_async_context(Audit(entries, kept_days=settings.audit_days).running())
-        logins = await stack.enter_async_context(LoginLog(audit, accounts).running())
-        await stack.enter_async_context(in_background(forget_addresses(known)))
-        operations = await stack.enter_async_context(Operations(requests, commands).running())
+        audit = await stack.enter_async_context(Audit(entries, kept_days=settings.audit_days).running(background))
+        logins = await stack.enter_async_context(LoginLog(audit, accounts).running(background))
+        await stack.enter_async_context(background.running("addresses", lambda: forget_addresses(known)))
+        operations = await stack.enter_async_context(Operations(requests, commands).running(background))
         gate = _gate(
             settings,
             accounts=accounts,
@@ -177,9 +177,8 @@ def _service_checks(settings: Settings, http: Http) -> dict[str, Check]:
 
 def _reaches(http: Http, url: str) -> Check:
     async def check() -> None:
-        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
-            async with http.stream("GET", f"{url.rstrip('/')}/health/ready", headers={}) as answer:
-                await answer.aread()
+        async with http.stream("GET", f"{url.rstrip('/')}/health/ready", headers={}) as answer:
+            await answer.aread()
         if answer.status_code >= 400:
             raise TemporaryError("service_not_ready", "A part of Cairn is not ready.")
 

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+from chassis.background import Background
 from connector.integrations.configuration import AppConfiguration
 from connector.integrations.rclone.scratch import open_scratch
 from connector.store import KnownApp, Store
@@ -29,7 +30,7 @@ async def test_scratch_directories_go_with_their_apps(tmp_path: Path) -> None:
     known, unknown = await scratch(tmp_path, "app"), await scratch(tmp_path, "unknown")
     tidier = Tidier(store, tmp_path)
 
-    async with tidier.tidying():
+    async with tidier.tidying(Background()):
         await eventually_async(lambda: not unknown.exists())
         assert known.exists()
         await learn(store, KnownApp(revision=2))

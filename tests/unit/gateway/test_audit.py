@@ -4,6 +4,7 @@ import contextlib
 from typing import Any
 
 import pytest
+from chassis.deadlines import Deadline, under
 from chassis.envelopes import envelope
 from chassis.errors import Conflict, Unavailable
 from chassis.outcomes import StillRunning
@@ -92,7 +93,7 @@ async def test_a_change_is_written_before_it_is_made_and_told_how_it_ended() -> 
         [entry] = room.taken()
         return entry
 
-    running = StillRunning(envelope(make.remove_app("app-1"), service="gateway"))
+    running = StillRunning(envelope(make.remove_app("app-1"), service="gateway"), taken=True)
     ends = [await change(e) for e in (None, Conflict("resource_locked", "No."), running, KeyboardInterrupt())]
     assert [(e.ending.outcome, e.ending.code) for e in ends] == [
         ("completed", None),
@@ -102,6 +103,16 @@ async def test_a_change_is_written_before_it_is_made_and_told_how_it_ended() -> 
     ]
     assert ends[2].ending.details == {"operation_id": running.command.id}
     assert (ends[0].deed.subject.id, ends[0].deed.details) == ("app-1", {"name": "nas"})
+
+
+async def test_a_change_that_was_made_and_cannot_be_read_back_goes_on() -> None:
+    room, deadline = Room(), Deadline(60)
+    with under(deadline), contextlib.suppress(Unavailable):
+        async with room.audit.change(OWNER, "connector.change", "connector", "app-1"):
+            deadline.accepted = envelope(make.remove_app("app-1"), service="gateway")
+            raise Unavailable("service_unavailable", "The service does not answer.")
+    [entry] = room.taken()
+    assert (entry.ending.outcome, entry.ending.code) == ("continued", None)
 
 
 async def test_what_cannot_be_written_is_not_changed() -> None:

@@ -1,6 +1,7 @@
 """Refused logins are counted, and make no more entries than there is room for."""
 
 import pytest
+from chassis.background import Background
 from chassis.errors import Unavailable
 from gateway.domain.audit import Entry
 from gateway.usecases.audit import Audit
@@ -79,6 +80,6 @@ async def test_sums_survive_an_audit_log_that_is_away(room: Room) -> None:
 
 
 async def test_the_end_writes_what_is_left(room: Room) -> None:
-    async with room.log.running():
+    async with room.log.running(Background()):
         room.log.refused(Attempt(None, "password", "192.0.2.1"), "login_failed")
     assert room.counted() == 1

@@ -1,9 +1,11 @@
 """Operations: what is kept of an outcome, and what is not an outcome."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 import pytest
+from chassis.background import Background
 from chassis.envelopes import accepted, refused
 from chassis.errors import Unavailable
 from chassis.outcomes import Commands
@@ -16,6 +18,7 @@ from gateway.usecases.operations import Operation, Operations
 from gateway.usecases.visitors import Visitor
 
 from tests.support import builders as make
+from tests.support.waiting import eventually_async
 
 
 class MemoryRequests(Requests):
@@ -24,10 +27,21 @@ class MemoryRequests(Requests):
     def __init__(self) -> None:
         self.commands: dict[str, Envelope[Message]] = {}
         self.ends: dict[str, End] = {}
+        self.waiting: dict[str, Envelope[Message]] = {}
 
-    async def begin(self, command: Envelope[Message]) -> None:
+    async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
         """See `Requests`."""
         self.commands[command.id] = command
+        if not taken:
+            self.waiting[command.id] = command
+
+    async def unsent(self) -> list[Envelope[Message]]:
+        """See `Requests`."""
+        return list(self.waiting.values())
+
+    async def sent(self, command: Envelope[Message]) -> None:
+        """See `Requests`."""
+        self.waiting.pop(command.id, None)
 
     async def command(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
         """See `Requests`."""
@@ -80,8 +94,8 @@ async def polled(operations: Operations, command: Envelope[Message]) -> Operatio
 async def test_every_refusal_ends_an_operation(kind: str) -> None:
     problem = Problem(code="it_went_wrong", kind=kind, detail="It went wrong.")
     platform, command = Platform(problem), make.wrap(make.create_inventory())
-    async with Operations(MemoryRequests(), platform.commands).running() as operations:
-        await operations.begin(command)
+    async with Operations(MemoryRequests(), platform.commands).running(Background()) as operations:
+        await operations.begin(command, taken=True)
         for _ in range(3):
             assert (await polled(operations, command)).end == End(problem=problem)
     assert platform.taken == [command.id]
@@ -89,16 +103,62 @@ async def test_every_refusal_ends_an_operation(kind: str) -> None:
 
 async def test_success_ends_an_operation() -> None:
     platform, command = Platform(), make.wrap(make.create_inventory())
-    async with Operations(MemoryRequests(), platform.commands).running() as operations:
-        await operations.begin(command)
+    async with Operations(MemoryRequests(), platform.commands).running(Background()) as operations:
+        await operations.begin(command, taken=True)
         assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
 
 
 async def test_a_command_that_kafka_does_not_take_runs_on() -> None:
     platform, command = Platform(), make.wrap(make.create_inventory())
     platform.away = True
-    async with Operations(MemoryRequests(), platform.commands).running() as operations:
-        await operations.begin(command)
+    async with Operations(MemoryRequests(), platform.commands).running(Background()) as operations:
+        await operations.begin(command, taken=True)
         assert (await polled(operations, command)).end is None
         platform.away = False
         assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
+
+
+class Away(MemoryRequests):
+    """A database that does not answer for some time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.back = asyncio.Event()
+
+    async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
+        """See `Requests`."""
+        await self.back.wait()
+        await super().begin(command, taken=taken)
+
+
+async def test_a_command_that_kafka_did_not_take_is_sent_later_by_whoever_runs_then() -> None:
+    platform, requests, command = Platform(), MemoryRequests(), make.wrap(make.create_inventory())
+    platform.away = True
+    async with Operations(requests, platform.commands).running(Background()) as operations:
+        await operations.begin(command, taken=False)
+    platform.away = False
+    async with Operations(requests, platform.commands).running(Background()) as operations:
+        await operations.send_unsent()
+        await eventually_async(lambda: command.id in requests.ends and not requests.waiting)
+        await operations.send_unsent()
+    assert platform.taken == [command.id]
+
+
+async def test_what_neither_kafka_nor_the_database_takes_is_refused() -> None:
+    requests, command = Away(), make.wrap(make.create_inventory())
+    async with Operations(requests, Platform().commands).running(Background()) as operations:
+        with pytest.raises(Unavailable) as refused:
+            await operations.begin(command, taken=False)
+        assert refused.value.code == "command_not_kept"
+        assert "Idempotency-Key" in refused.value.detail
+        requests.back.set()
+    assert requests.waiting == {}
+
+
+async def test_what_kafka_has_is_an_operation_though_the_database_is_away() -> None:
+    requests, platform, command = Away(), Platform(), make.wrap(make.create_inventory())
+    async with Operations(requests, platform.commands).running(Background()) as operations:
+        await operations.begin(command, taken=True)
+        assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
+        requests.back.set()
+        await eventually_async(lambda: command.id in requests.commands)

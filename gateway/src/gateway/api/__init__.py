@@ -3,7 +3,8 @@
 from functools import cache
 
 import orjson
-from chassis.web import UNTRACED, Check, install_health, install_problems
+from chassis.readiness import Check
+from chassis.web import UNTRACED, install_health, install_problems
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
@@ -65,11 +66,11 @@ def build_api(gate: Gate | None, checks: dict[str, Check], *, max_body_bytes: in
     app.state.gate = gate
     app.add_middleware(Door, max_body_bytes=max_body_bytes)
     install_problems(app)
-    install_health(app, checks)
+    install_health(app, checks, public=True)
     operations.install_operations(app)
     for area in _AREAS:
         app.include_router(area.router)
-    app.include_router(health_router(checks))
+    app.include_router(health_router())
     _add_documentation(app)
     return app
 

@@ -1,9 +1,7 @@
 """Whether the gateway can take requests, also under the path where clients of the API look for it."""
 
-from collections.abc import Mapping
-
-from chassis.web import Check, readiness
-from fastapi import APIRouter
+from chassis.web import readiness_of
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
 from gateway.api.documents import PUBLIC
@@ -19,7 +17,7 @@ class ReadyView(View):
     failed: dict[str, str]
 
 
-def health_router(checks: Mapping[str, Check]) -> APIRouter:
+def health_router() -> APIRouter:
     """`GET /api/v1/health/ready`, which needs no badge."""
     router = APIRouter(prefix="/api/v1", tags=["health"])
 
@@ -30,9 +28,9 @@ def health_router(checks: Mapping[str, Check]) -> APIRouter:
         response_model=ReadyView,
         responses={503: {"description": "Not ready; `failed` names what is missing.", "model": ReadyView}},
     )
-    async def read_readiness() -> JSONResponse:
+    async def read_readiness(request: Request) -> JSONResponse:
         """Also at `/health/ready`. Ready when the database and all services answer."""
-        return await readiness(checks)
+        return await readiness_of(request)
 
     router.head("/health/ready", include_in_schema=False)(read_readiness)
     return router

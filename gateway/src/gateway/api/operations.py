@@ -1,5 +1,7 @@
 """Operations: requests that were not finished in time."""
 
+from chassis.deadlines import current_deadline
+from chassis.errors import CairnError, Unavailable
 from chassis.outcomes import StillRunning
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
@@ -7,6 +9,7 @@ from fastapi.responses import JSONResponse
 from gateway.api.documents import problems
 from gateway.api.gate import Opened, Right, Who, gate_of
 from gateway.api.views.jobs import OperationView, operation_view
+from gateway.usecases.operations import Operation
 
 router = APIRouter(prefix="/api/v1", tags=["operations"])
 
@@ -19,13 +22,33 @@ async def read_operation(operation_id: str, gate: Opened, who: Who) -> Operation
 
 
 def install_operations(app: FastAPI) -> None:
-    """Answer a request whose outcome does not come in time with 202 and the operation it has become."""
+    """Answer with 202 and an operation where the outcome of a command does not come in time.
+
+    So too where a command was carried out and what it changed cannot be read now. Problems must be installed before.
+    """
+    problem_of = app.exception_handlers[CairnError]
 
     async def later(request: Request, error: Exception) -> Response:
-        if not isinstance(error, StillRunning):
-            raise error
-        operation = await (await gate_of(request)).operations.begin(error.command)
-        content = operation_view(operation).model_dump(mode="json")
-        return JSONResponse(content, 202, headers={"Location": f"/api/v1/operations/{operation.id}"})
+        try:
+            left, gate = _left(error), await gate_of(request)
+            return _accepted(await gate.operations.begin(left.command, taken=left.taken))
+        except CairnError as refused:
+            return await problem_of(request, refused)  # type: ignore[misc,no-any-return]
 
     app.add_exception_handler(StillRunning, later)
+    app.add_exception_handler(Unavailable, later)
+
+
+def _left(error: Exception) -> StillRunning:
+    """What is left to wait for. Raises the error itself when nothing is."""
+    if isinstance(error, StillRunning):
+        return error
+    deadline = current_deadline()
+    if deadline is None or deadline.accepted is None:
+        raise error
+    return StillRunning(deadline.accepted, taken=True)
+
+
+def _accepted(operation: Operation) -> Response:
+    content = operation_view(operation).model_dump(mode="json")
+    return JSONResponse(content, 202, headers={"Location": f"/api/v1/operations/{operation.id}"})

@@ -19,6 +19,7 @@ from pydantic import JsonValue
 
 KEPT_DAYS = 8
 FORGOTTEN_DAYS = 30
+UNSENT_AT_ONCE = 500
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,17 @@ class Requests:
         self._keys: Collection = database["idempotency_keys"]
         self._operations: Collection = database["operations"]
         self._ends: Collection = database["operation_ends"]
+        self._unsent: Collection = database["unsent_commands"]
 
     async def setup(self) -> None:
-        """Create the indexes that `forget` needs."""
-        for collection in (self._keys, self._operations, self._ends):
+        """Create the indexes that `forget` and `unsent` need."""
+        for collection in self._all:
             await collection.create_index("day")
+        await self._unsent.create_index("state")
+
+    @property
+    def _all(self) -> tuple[Collection, ...]:
+        return self._keys, self._operations, self._ends, self._unsent
 
     async def remember(self, org: OrganizationId, key: str, wanted: RememberedKey) -> RememberedKey:
         """Claim a key. Answers with what it was claimed for first, by this request or an earlier one."""
@@ -58,11 +65,22 @@ class Requests:
         found = await self._keys.find_one({"_id": key, "org": org}) or document
         return RememberedKey(found["fingerprint"], found["command_id"])
 
-    async def begin(self, command: Envelope[Message]) -> None:
-        """Keep a command whose outcome did not come in time. Harmless when repeated."""
+    async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
+        """Keep a command whose outcome did not come in time; if Kafka may lack it, as `unsent` too. May be repeated."""
         entry = envelope_to_entry(command, kind="operation", record_id=command.id, revision=0)
         document = {"_id": command.id, "org": command.data.organization_id, "day": _day(utc_now()), "command": entry}
+        if not taken:
+            await insert_new(self._unsent, document | {"state": "unsent"})
         await insert_new(self._operations, document)
+
+    async def unsent(self) -> list[Envelope[Message]]:
+        """Commands that were kept because Kafka did not take them, of all organizations; some if they are many."""
+        found = self._unsent.find({"state": "unsent"}).limit(UNSENT_AT_ONCE)
+        return [entry_to_envelope(document["command"]) async for document in found]
+
+    async def sent(self, command: Envelope[Message]) -> None:
+        """Kafka has a command."""
+        await self._unsent.delete_one({"_id": command.id, "org": command.data.organization_id})
 
     async def command(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
         """The command of an operation."""
@@ -87,7 +105,7 @@ class Requests:
     async def forget(self, now: datetime) -> None:
         """Remove what is older than `KEPT_DAYS`, a day at a time; what is older still was removed before."""
         for age in range(KEPT_DAYS, FORGOTTEN_DAYS):
-            for collection in (self._keys, self._operations, self._ends):
+            for collection in self._all:
                 await collection.delete_many({"day": _day(now - timedelta(days=age))})
 
 

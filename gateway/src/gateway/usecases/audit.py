@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chassis.background import in_background
+from chassis.background import Background
+from chassis.deadlines import current_deadline
 from chassis.errors import CairnError, Invalid, Unavailable
 from chassis.ids import new_id, utc_now
 from chassis.mongo import PyMongoError
@@ -53,7 +54,12 @@ class Audit:
             await recording.end("continued", operation_id=error.command.id)
             raise
         except CairnError as error:
-            await recording.end("failed", code=error.code)
+            deadline = current_deadline()
+            if isinstance(error, Unavailable) and deadline is not None and deadline.accepted is not None:
+                # It was carried out; what came of it could not be read.
+                await recording.end("continued", operation_id=deadline.accepted.id)
+            else:
+                await recording.end("failed", code=error.code)
             raise
         except BaseException:
             await recording.end("cancelled")
@@ -80,9 +86,9 @@ class Audit:
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Audit"]:
+    async def running(self, background: Background) -> AsyncIterator["Audit"]:
         """Remove old entries now and then."""
-        async with in_background(self._forget_forever()):
+        async with background.running("old audit entries", self._forget_forever):
             yield self
 
     async def _forget_forever(self) -> None:

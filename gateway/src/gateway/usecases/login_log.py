@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from chassis.background import in_background
+from chassis.background import Background
 from chassis.errors import CairnError
 from chassis.ids import utc_now
 from chassis.mongo import PyMongoError
@@ -88,10 +88,10 @@ class LoginLog:
         total.latest_at = utc_now()
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["LoginLog"]:
+    async def running(self, background: Background) -> AsyncIterator["LoginLog"]:
         """Write sums now and then, and what is left at the end."""
         try:
-            async with in_background(self._flush_forever()):
+            async with background.running("refused logins", self._flush_forever):
                 yield self
         finally:
             await self._flush_or_tell()

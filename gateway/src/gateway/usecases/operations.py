@@ -6,7 +6,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from chassis.errors import CairnError, Invalid, NotFound, PermanentError
+from chassis.background import Background
+from chassis.deadlines import under
+from chassis.errors import CairnError, Invalid, NotFound, PermanentError, Unavailable
 from chassis.ids import derived_id, new_id, utc_now
 from chassis.mongo import PyMongoError
 from chassis.outcomes import Commands, StillRunning
@@ -14,6 +16,7 @@ from chassis.problems import unexpected
 from contracts.envelope import Envelope
 from contracts.messages import Message
 from contracts.outcomes import CommandOutcome
+from contracts.values import OrganizationId
 
 from gateway.domain.intents import Intent
 from gateway.store.requests import End, RememberedKey, Requests
@@ -24,6 +27,12 @@ LONGEST_KEY = 255
 POLL_SECONDS = 2.0
 LISTEN_SECONDS = 1800.0
 FORGET_EVERY_SECONDS = 3600.0
+KEEP_SECONDS = 1.0
+SEND_EVERY_SECONDS = 5.0
+_NOT_KEPT = (
+    "The request could not be kept for certain. Try again later; what was sent may still be carried out."
+    " With the same Idempotency-Key it is not done twice."
+)
 
 
 @dataclass(frozen=True)
@@ -36,23 +45,54 @@ class Operation:
 
 
 class Operations:
-    """Waits for outcomes in the background. After a restart the first poll sends the command again, which is safe."""
+    """Waits for outcomes in the background. After a restart the first poll sends the command again, which is safe.
+
+    What Kafka did not take is kept in the database and sent when Kafka takes it, by this process or another one.
+    """
 
     def __init__(self, requests: Requests, commands: Commands) -> None:
         self._requests = requests
         self._commands = commands
         self._waiting: dict[str, asyncio.Task[None]] = {}
+        self._keeping: dict[str, tuple[Envelope[Message], asyncio.Task[None]]] = {}
+        self._unsent: set[str] = set()
+        self._noting: set[asyncio.Task[None]] = set()
 
-    async def begin(self, command: Envelope[Message]) -> Operation:
-        """Keep a command and go on listening for its outcome."""
-        await self._requests.begin(command)
+    async def begin(self, command: Envelope[Message], *, taken: bool) -> Operation:
+        """Keep a command and go on listening for its outcome.
+
+        What Kafka has taken cannot be lost; it is kept as soon as the database lets it. Raises `Unavailable`
+        (`command_not_kept`) when neither is known to have it: then it may still be carried out, if Kafka gets it.
+        """
+        keeping = asyncio.create_task(self._keep(command, taken=taken))
+        self._keeping[command.id] = command, keeping
+        keeping.add_done_callback(lambda _: self._keeping.pop(command.id, None))
+        await asyncio.wait({keeping}, timeout=KEEP_SECONDS)
+        if not taken and not (keeping.done() and keeping.exception() is None):
+            keeping.cancel()
+            raise Unavailable("command_not_kept", _NOT_KEPT)
         self._listen(command)
         return Operation(command.id, command.data)
+
+    async def _keep(self, command: Envelope[Message], *, taken: bool) -> None:
+        """Keep a command; one that is on its way already until that has succeeded."""
+        while True:
+            try:
+                await self._requests.begin(command, taken=taken)
+            except PyMongoError as error:
+                if not taken:
+                    raise
+                log.warning("operation not kept yet", extra={"operation": command.id, "reason": type(error).__name__})
+            else:
+                if not taken:
+                    self._unsent.add(command.id)
+                return
+            await asyncio.sleep(KEEP_SECONDS)
 
     async def poll(self, who: Visitor, operation_id: str) -> Operation:
         """How an operation stands; waits up to `POLL_SECONDS` for its end. Raises `NotFound`."""
         org = who.organization_id
-        command = await self._requests.command(org, operation_id)
+        command = self._being_kept(org, operation_id) or await self._requests.command(org, operation_id)
         if command is None:
             raise NotFound("operation_not_found", "There is no such operation.")
         end = await self._requests.ended(org, operation_id)
@@ -60,6 +100,10 @@ class Operations:
             await asyncio.wait([self._listen(command)], timeout=POLL_SECONDS)
             end = await self._requests.ended(org, operation_id)
         return Operation(operation_id, command.data, end)
+
+    def _being_kept(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
+        command, _ = self._keeping.get(operation_id, (None, None))
+        return command if command is not None and command.data.organization_id == org else None
 
     def _listen(self, command: Envelope[Message]) -> asyncio.Task[None]:
         task = self._waiting.get(command.id)
@@ -70,25 +114,60 @@ class Operations:
 
     async def _wait_for(self, command: Envelope[Message]) -> None:
         try:
-            outcome = await self._commands.send(command, timeout_seconds=LISTEN_SECONDS)
+            with under(None):
+                outcome = await self._commands.send(
+                    command, timeout_seconds=LISTEN_SECONDS, on_taken=lambda: self._taken(command)
+                )
+            await self._requests.end(command.data.organization_id, command.id, _end_of(outcome))
         except StillRunning:
             return
         except CairnError as error:
             log.warning("operation not heard of", extra={"operation": command.id, "code": error.code})
-            return
-        await self._requests.end(command.data.organization_id, command.id, _end_of(outcome))
+        except PyMongoError as error:
+            log.warning("end not kept", extra={"operation": command.id, "reason": type(error).__name__})
+
+    def _taken(self, command: Envelope[Message]) -> None:
+        if command.id in self._unsent:
+            noting = asyncio.create_task(self._note_sent(command))
+            self._noting.add(noting)
+            noting.add_done_callback(self._noting.discard)
+
+    async def _note_sent(self, command: Envelope[Message]) -> None:
+        try:
+            await self._requests.sent(command)
+        except PyMongoError as error:
+            log.warning("command will be sent again", extra={"operation": command.id, "reason": type(error).__name__})
+        else:
+            self._unsent.discard(command.id)
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator["Operations"]:
-        """Forget old ones now and then; at the end stop listening."""
-        forgetting = asyncio.create_task(self._forget_forever())
-        try:
-            yield self
-        finally:
-            tasks = [forgetting, *self._waiting.values()]
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def running(self, background: Background) -> AsyncIterator["Operations"]:
+        """Send what is unsent and forget old ones now and then; at the end stop listening."""
+        async with (
+            background.running("unsent commands", self._send_forever),
+            background.running("old operations", self._forget_forever),
+        ):
+            try:
+                yield self
+            finally:
+                tasks = [*self._waiting.values(), *self._noting, *(task for _, task in self._keeping.values())]
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _send_forever(self) -> None:
+        while True:
+            try:
+                await self.send_unsent()
+            except PyMongoError as error:
+                log.warning("unsent commands not looked for", extra={"reason": type(error).__name__})
+            await asyncio.sleep(SEND_EVERY_SECONDS)
+
+    async def send_unsent(self) -> None:
+        """Send what Kafka did not take before, and listen for what becomes of it."""
+        for command in await self._requests.unsent():
+            self._unsent.add(command.id)
+            self._listen(command)
 
     async def _forget_forever(self) -> None:
         while True:

@@ -1,17 +1,101 @@
-"""Work beside the work."""
+"""Work beside the work: loops without an end. One that ends is told, counted and begun again."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+
+from opentelemetry import metrics
+
+from chassis import names
+from chassis.deadlines import under
+from chassis.errors import Unavailable
+
+log = logging.getLogger(__name__)
+UNREADY_AFTER = 3
+LONGEST_PAUSE_SECONDS = 60.0
+WELL_AFTER_SECONDS = 30.0
+"""A loop that has run for so long is well, whatever was before."""
+_NOT_NOW = float("inf")
+Loop = Callable[[], Awaitable[None]]
 
 
-@asynccontextmanager
-async def in_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Run something without an end until the context is left, and until it has stopped. It tells its own errors."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
+class _Kept:
+    """One loop and how it fares."""
+
+    def __init__(self, name: str, loop: Loop, *, first_pause_seconds: float) -> None:
+        self.name = name
+        self.failures = 0
+        self.reason = ""
+        self._loop = loop
+        self._first_pause = first_pause_seconds
+        self._began = 0.0
+        self._counted = metrics.get_meter("cairn").create_counter(names.METRIC_BACKGROUND_FAILURES, "{failure}")
+
+    @property
+    def is_well(self) -> bool:
+        return self.failures < UNREADY_AFTER or self._runs_long
+
+    @property
+    def _runs_long(self) -> bool:
+        return asyncio.get_running_loop().time() - self._began > WELL_AFTER_SECONDS
+
+    async def keep(self) -> None:
+        while True:
+            self._began = asyncio.get_running_loop().time()
+            try:
+                await self._loop()
+                raise RuntimeError("a loop without an end has ended")
+            except asyncio.CancelledError as error:
+                # Something it waited for may have been cancelled; then nobody has told the loop itself to end.
+                if (task := asyncio.current_task()) is None or task.cancelling():
+                    raise
+                self._note(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the loop is begun again
+                self._note(error)
+            await asyncio.sleep(min(self._first_pause * 2 ** min(self.failures - 1, 16), LONGEST_PAUSE_SECONDS))
+
+    def _note(self, error: BaseException) -> None:
+        self.reason = type(error).__name__
+        self.failures = 1 if self._runs_long else self.failures + 1
+        self._began = _NOT_NOW
+        self._counted.add(1, {names.LOOP: self.name})
+        log.error("a background loop failed and is begun again", extra={"loop": self.name}, exc_info=error)
+
+
+class Background:
+    """The loops of one process."""
+
+    def __init__(self, *, first_pause_seconds: float = 1.0) -> None:
+        self._first_pause = first_pause_seconds
+        self._kept: set[_Kept] = set()
+
+    @asynccontextmanager
+    async def running(self, name: str, loop: Loop) -> AsyncIterator[None]:
+        """See `all_running`."""
+        async with self.all_running({name: loop}):
+            yield
+
+    @asynccontextmanager
+    async def all_running(self, loops: Mapping[str, Loop]) -> AsyncIterator[None]:
+        """Run named loops until the context is left, and until they have stopped.
+
+        One that ends is begun again, after pauses that double.
+        """
+        kept = {_Kept(name, loop, first_pause_seconds=self._first_pause) for name, loop in loops.items()}
+        self._kept |= kept
+        with under(None):
+            tasks = [asyncio.create_task(one.keep()) for one in kept]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self._kept -= kept
+
+    async def check(self) -> None:
+        """Raise `Unavailable` (`background_failing`) naming the loops that have failed again and again."""
+        ill = sorted(f"{k.name} failed {k.failures} times, last: {k.reason}" for k in self._kept if not k.is_well)
+        if ill:
+            raise Unavailable("background_failing", "; ".join(ill))

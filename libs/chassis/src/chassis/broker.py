@@ -5,6 +5,7 @@ after its message was handled, skipped or parked. All topics of a service share 
 assignment, so that messages with equal keys meet in one process, whatever their topic.
 """
 
+import asyncio
 import dataclasses
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,12 +19,15 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaMessage
 from faststream.kafka.subscriber.usecase import LogicSubscriber
 
+from chassis.background import Background
 from chassis.consumer import Consumer
+from chassis.errors import Unavailable
 from chassis.kafka import broker_security
 from chassis.lanes import Lanes, Record
 from chassis.settings import CommonSettings
 
 PATIENCE_AT_END_SECONDS = 10.0
+LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,26 @@ class Broker:
             # Its place is found at the first fetch; what is sent before that would be missed.
             for partition in client.assignment():
                 await client.position(partition)
+
+    def check(self) -> None:
+        """Raise `Unavailable` when a part of it has ended, so that no message will be taken any more."""
+        ended = [name for name, tasks in self._parts().items() if tasks and all(task.done() for task in tasks)]
+        if ended:
+            raise Unavailable("consumer_ended", f"Messages are not taken any more: {', '.join(ended)} ended.")
+
+    def _parts(self) -> dict[str, list[asyncio.Task[Any]]]:
+        """aiokafka keeps going with tasks of its own, which it does not begin again when they end."""
+        client = self.subscriber.consumer
+        if client is None:
+            return {}
+        parts: dict[str, list[asyncio.Task[Any]]] = {
+            "the consumer": self.subscriber.tasks,
+            "its fetcher": [client._fetcher._fetch_task],
+        }
+        if self.lanes is not None:
+            parts["its coordinator"] = [client._coordinator._coordination_task]
+            parts["its commits"] = self.lanes.loops
+        return parts
 
     async def stop(self) -> None:
         """Take no more messages; those under way are ended, or come again later."""
@@ -72,13 +96,24 @@ def build_broker(
 
 
 @asynccontextmanager
-async def consuming(broker: Broker) -> AsyncIterator[None]:
-    """Run a broker until the end of the block."""
-    await broker.start()
-    try:
+async def consuming(background: Background, name: str, build: Callable[[], Broker]) -> AsyncIterator[None]:
+    """Run a broker until the end of the block, from when it has connected; a new one when it has ended."""
+    connected = asyncio.Event()
+
+    async def consume() -> None:
+        broker = build()
+        try:
+            await broker.start()
+            connected.set()
+            while True:
+                await asyncio.sleep(LOOK_SECONDS)
+                broker.check()
+        finally:
+            await broker.stop()
+
+    async with background.running(name, consume):
+        await connected.wait()
         yield
-    finally:
-        await broker.stop()
 
 
 def _join(

@@ -13,6 +13,7 @@ from contracts.outcomes import FieldProblem, Problem
 from opentelemetry.trace import SpanKind
 
 from chassis import names
+from chassis.deadlines import passed_on
 from chassis.errors import CairnError, Unavailable
 from chassis.http import Answer, Http, HttpError
 from chassis.problems import STATUS, to_error
@@ -95,7 +96,8 @@ class ServiceClient:
             return body
 
     def _headers(self, caller: Caller) -> dict[str, str]:
-        return {**current_trace().model_dump(exclude_none=True), "authorization": f"Bearer {self._token(caller)}"}
+        trace = current_trace().model_dump(exclude_none=True)
+        return {**trace, **passed_on(), "authorization": f"Bearer {self._token(caller)}"}
 
     def _token(self, caller: Caller) -> str:
         """A token with half of its life left at least."""

@@ -4,16 +4,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from chassis.broker import build_broker, consuming
+from chassis.background import Background
+from chassis.broker import Broker, build_broker, consuming
 from chassis.consumer import Consumer, RetryPolicy
 from chassis.dispatcher import Dispatcher
 from chassis.mongo import Database, open_database
 from chassis.outbox import Outbox
 from chassis.publisher import KafkaPublisher, open_publisher
+from chassis.readiness import Check
 from chassis.refusals import Refusals
 from chassis.settings import CommonSettings
 from chassis.topology import ensure_topics
-from chassis.web import Check
 
 
 @dataclass(frozen=True)
@@ -26,18 +27,19 @@ class Foundation:
     publisher: KafkaPublisher
     outbox: Outbox
     refusals: Refusals
+    background: Background
 
     def dispatcher(self) -> Dispatcher:
         """An empty table of handlers for this service."""
         return Dispatcher(self.service, self.publisher, self.refusals)
 
     def checks(self) -> dict[str, Check]:
-        """Readiness: the database and Kafka answer."""
+        """Readiness: the database and Kafka answer, and the loops of this process run, its consumers among them."""
 
         async def mongodb() -> None:
             await self.database.command("ping")
 
-        return {"mongodb": mongodb, "kafka": self.publisher.ping}
+        return {"mongodb": mongodb, "kafka": self.publisher.ping, "background": self.background.check}
 
 
 @asynccontextmanager
@@ -50,7 +52,7 @@ async def open_foundation(settings: CommonSettings, service: str) -> AsyncIterat
         await outbox.setup()
         refusals = Refusals(database)
         await refusals.setup()
-        yield Foundation(service, settings, database, publisher, outbox, refusals)
+        yield Foundation(service, settings, database, publisher, outbox, refusals, Background())
 
 
 @asynccontextmanager
@@ -67,6 +69,12 @@ async def handling(
     await ensure_topics(settings, [*topics, *announces])
     group = f"cairn.{service}"
     consumer = Consumer(dispatcher, foundation.publisher, group=settings.on_kafka(group), policy=policy)
-    broker = build_broker(settings, consumer, service=service, topics=topics, group=group)
-    async with foundation.outbox.sweeping(), consuming(broker):
+
+    def build() -> Broker:
+        return build_broker(settings, consumer, service=service, topics=topics, group=group)
+
+    async with (
+        foundation.outbox.sweeping(foundation.background),
+        consuming(foundation.background, "messages", build),
+    ):
         yield

@@ -1,12 +1,13 @@
 """HTTP between Cairn's processes: connections that are kept, answers that are streamed. The client is aiohttp."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 
 import aiohttp
 from yarl import URL
+
+from chassis.deadlines import at_most
 
 CONNECT_SECONDS = 5
 SILENCE_SECONDS = 30
@@ -56,7 +57,10 @@ class Answer:
 
 
 class Http:
-    """Sends requests. As many as are asked for at once have a connection each, so none waits for another's stream."""
+    """Sends requests. As many as are asked for at once have a connection each, so none waits for another's stream.
+
+    An answer may be silent for `silence_seconds`, and never past the deadline of the request that is being answered.
+    """
 
     def __init__(self, *, silence_seconds: float = SILENCE_SECONDS) -> None:
         self._silence_seconds = silence_seconds
@@ -93,7 +97,7 @@ class Http:
         sent = {name: text.encode("ascii", "replace").decode() for name, text in headers.items()}
         address, data = URL(url, encoded=True), content or (None if method in _REPEATED_BY_CLIENT else b"")
         with _translated():
-            async with asyncio.timeout(self._silence_seconds):
+            async with at_most(self._silence_seconds):
                 try:
                     return await self._opened().request(method, address, headers=sent, data=data, allow_redirects=False)
                 except aiohttp.ServerDisconnectedError:
@@ -106,7 +110,7 @@ class Http:
         the connection that was kept fails whoever is given it next."""
         while True:
             with _translated():
-                async with asyncio.timeout(self._silence_seconds):
+                async with at_most(self._silence_seconds):
                     piece = await response.content.readany()
             if not piece:
                 return

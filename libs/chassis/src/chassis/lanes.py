@@ -74,6 +74,11 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committing: asyncio.Task[None] | None = None
         self._closed = self._stopped = False
 
+    @property
+    def loops(self) -> list[asyncio.Task[None]]:
+        """What must not end while records are taken."""
+        return [self._committing] if self._committing is not None else []
+
     async def take(self, record: Record, consumer: Any) -> None:
         """Queue a record, taken from an aiokafka consumer, behind those with its key; waits while too many are."""
         await self._places.acquire()
@@ -159,7 +164,8 @@ class Lanes(ConsumerRebalanceListener):  # type: ignore[misc]
         while True:
             await self._finished.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._held_up.wait(), COMMIT_AFTER_SECONDS)
+                async with asyncio.timeout(COMMIT_AFTER_SECONDS):
+                    await self._held_up.wait()
             self._held_up.clear()
             self._finished.clear()
             if not await self._commit():

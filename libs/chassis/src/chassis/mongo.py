@@ -85,7 +85,12 @@ async def insert_new(collection: Collection, document: Document) -> bool:
 
 @asynccontextmanager
 async def open_database(settings: CommonSettings, name: str) -> AsyncIterator[Database]:
-    """The database of one service, `<prefix><name>`. Answers are waited for 10 s, then `Unavailable` is due."""
+    """The database of one service, `<prefix><name>`.
+
+    A server is looked for during 10 s. How long an answer is waited for is the deadline of the request.
+    """
+    # No socketTimeoutMS: with one, PyMongo sends through asyncio.wait_for, which on Python 3.11 loses a cancellation
+    # that comes while the send ends. A worker's keeper then went on for ever.
     listeners = [CommandSpans()] if settings.otlp_endpoint else []
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         settings.mongodb_uri,

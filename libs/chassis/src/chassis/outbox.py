@@ -19,6 +19,7 @@ from contracts.envelope import Envelope
 from contracts.messages import Message
 from contracts.registry import MESSAGES
 
+from chassis.background import Background
 from chassis.errors import CairnError
 from chassis.ids import utc_now
 from chassis.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError
@@ -177,16 +178,13 @@ class Outbox:
         return document["revision"] >= revision, [e for e in document["outbox"] if e["revision"] == revision]
 
     @asynccontextmanager
-    async def sweeping(self, every_seconds: float = 2) -> AsyncIterator[None]:
+    async def sweeping(self, background: Background, every_seconds: float = 2) -> AsyncIterator[None]:
         """Sweep again and again in the background."""
-        task = asyncio.create_task(self._sweep_forever(every_seconds))
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
-            await self.settle()
+        async with background.running("outbox", lambda: self._sweep_forever(every_seconds)):
+            try:
+                yield
+            finally:
+                await self.settle()
 
     async def _sweep_forever(self, every_seconds: float) -> None:
         while True:

@@ -1,7 +1,7 @@
 """Sends a command and waits for what becomes of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -11,8 +11,10 @@ from contracts.outcomes import CommandOutcome
 from contracts.topics import OUTCOMES
 from pydantic import JsonValue
 
-from chassis.broker import build_broker, consuming
+from chassis.background import Background
+from chassis.broker import Broker, build_broker, consuming
 from chassis.consumer import Consumer
+from chassis.deadlines import at_most, current_deadline
 from chassis.dispatcher import Dispatcher
 from chassis.envelopes import envelope
 from chassis.problems import to_error
@@ -22,11 +24,22 @@ from chassis.telemetry import span
 
 
 class StillRunning(Exception):
-    """No outcome came in time. `command` can be sent again, which changes nothing but brings its outcome."""
+    """No outcome came in time. `command` can be sent again, which changes nothing but brings its outcome.
 
-    def __init__(self, command: Envelope[Message]) -> None:
+    `taken` tells whether Kafka is known to have it. If not, it must be sent again; it may arrive all the same.
+    """
+
+    def __init__(self, command: Envelope[Message], *, taken: bool) -> None:
         super().__init__(command.id)
         self.command = command
+        self.taken = taken
+
+
+Notice = Callable[[], None]
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass
@@ -54,30 +67,42 @@ class Commands:
     ) -> dict[str, JsonValue]:
         """Send a command and return its result.
 
-        Raises the error its refusal stands for, `StillRunning` when no outcome came in time, and `Unavailable` when
-        Kafka did not take it. The same `command_id` again changes nothing the second time. `correlation_id`
-        is carried by all that follows, `command_id` unless told.
+        Raises the error its refusal stands for, `StillRunning` when no outcome came in time or before the deadline of
+        the request is near, and `Unavailable` when Kafka did not take it. The same `command_id` again changes nothing
+        the second time. `correlation_id` is carried by all that follows, `command_id` unless told.
         """
         with span(f"command {type(command).__name__}"):
             made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
-            return _result(await self._send(made, timeout_seconds or self._timeout))
+            result = _result(await self._send(made, timeout_seconds or self._timeout))
+            if (deadline := current_deadline()) is not None:
+                deadline.accepted = made
+            return result
 
-    async def send(self, command: Envelope[Message], *, timeout_seconds: float | None = None) -> CommandOutcome:
+    async def send(
+        self, command: Envelope[Message], *, timeout_seconds: float | None = None, on_taken: Notice = _nothing
+    ) -> CommandOutcome:
         """Send a command that is wrapped already; what became of it, a refusal too. Several may wait for one command.
 
-        Raises only when no outcome was heard: `StillRunning`, and `Unavailable` when Kafka did not take the command.
+        `on_taken` is called once Kafka has it. Raises only when no outcome was heard: `StillRunning`, and `Unavailable`
+        when Kafka did not take the command.
         """
         with span(f"command {type(command.data).__name__}"):
-            return await self._send(command, timeout_seconds or self._timeout)
+            return await self._send(command, timeout_seconds or self._timeout, on_taken)
 
-    async def _send(self, command: Envelope[Message], timeout_seconds: float) -> CommandOutcome:
+    async def _send(
+        self, command: Envelope[Message], timeout_seconds: float, on_taken: Notice = _nothing
+    ) -> CommandOutcome:
         waiting = self._waiting.setdefault(command.id, _Waiting())
         waiting.waiters += 1
+        taken = False
         try:
-            await self._publisher.send(command)
-            return await asyncio.wait_for(asyncio.shield(waiting.outcome), timeout_seconds)
+            async with at_most(timeout_seconds):
+                await self._publisher.send(command)
+                taken = True
+                on_taken()
+                return await asyncio.shield(waiting.outcome)
         except TimeoutError:
-            raise StillRunning(command) from None
+            raise StillRunning(command, taken=taken) from None
         finally:
             waiting.waiters -= 1
             if not waiting.waiters:
@@ -99,12 +124,17 @@ def _result(outcome: CommandOutcome) -> dict[str, JsonValue]:
 
 
 @asynccontextmanager
-async def open_commands(settings: CommonSettings, publisher: Publisher, *, service: str) -> AsyncIterator[Commands]:
+async def open_commands(
+    settings: CommonSettings, publisher: Publisher, *, service: str, background: Background | None = None
+) -> AsyncIterator[Commands]:
     """Commands of this process, listening for outcomes from now on."""
     commands = Commands(publisher, service=service, timeout_seconds=settings.outcome_timeout_seconds)
     dispatcher = Dispatcher(service, publisher)
     dispatcher.on(CommandOutcome, commands.heard)
     consumer = Consumer(dispatcher, publisher, group=f"{service}-outcomes")
-    broker = build_broker(settings, consumer, service=service, topics=[OUTCOMES], group=None)
-    async with consuming(broker):
+
+    def build() -> Broker:
+        return build_broker(settings, consumer, service=service, topics=[OUTCOMES], group=None)
+
+    async with consuming(background or Background(), "outcomes", build):
         yield commands

@@ -68,7 +68,7 @@ def build_server(app: FastAPI, *, host: str, port: int, trusted_proxies: str = "
     """The HTTP server of a process, which leaves signals alone; what clients may do to it is bounded."""
     Connection.most = most_connections()
     config = uvicorn.Config(
-        Edge(app),
+        Edge(app, app.state.readiness),
         http=Connection,
         ws="none",
         host=host,

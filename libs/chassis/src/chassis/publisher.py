@@ -79,9 +79,14 @@ class KafkaPublisher:
         self._sent.add(1, {names.MESSAGING_DESTINATION: topic})
 
     async def ping(self) -> None:
-        """Return when Kafka answers. Raises `Unavailable` when it does not, within 2 s."""
+        """Return when Kafka answers and is sent to. Raises `Unavailable` when not, within 2 s."""
+        # aiokafka ends its sender where it does not know what to do, and does not begin it again.
+        sender = self._producer._sender._sender_task
+        if sender is None or sender.done():
+            raise Unavailable("producer_ended", "Messages are not sent any more.")
         try:
-            answered = await asyncio.wait_for(self._producer.client.force_metadata_update(), PING_SECONDS)
+            async with asyncio.timeout(PING_SECONDS):
+                answered = await self._producer.client.force_metadata_update()
         except TimeoutError:
             answered = False
         if not answered:

@@ -1,6 +1,5 @@
 """What every HTTP door has: problem details, health, traces, and callers that must say who they are."""
 
-import asyncio
 import logging
 import math
 import re
@@ -20,15 +19,16 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import names
+from chassis.deadlines import READS, deadline_of, under
 from chassis.errors import CairnError, Invalid, Throttled, Unauthorized
 from chassis.mongo import PyMongoError, Unavailable
 from chassis.problems import STATUS, to_problem, unexpected
+from chassis.readiness import Check, Clock, Extensions, Readiness
 from chassis.telemetry import TraceContext, span
 from chassis.tokens import Caller, Tokens
 
 log = logging.getLogger(__name__)
 PROBLEM_JSON = "application/problem+json"
-Check = Callable[[], Awaitable[None]]
 
 TITLES = {
     400: "Bad request",
@@ -79,7 +79,7 @@ def problem_response(problem: Problem, *, instance: str, status: int | None = No
     }
     if problem.fields:
         body["fields"] = [f.model_dump() for f in problem.fields]
-    return JSONResponse(body, status, media_type=PROBLEM_JSON)
+    return JSONResponse(body, status, media_type=PROBLEM_JSON, headers=HINTS.get(status))
 
 
 def _validation_problem(error: RequestValidationError) -> CairnError:
@@ -117,7 +117,6 @@ def install_problems(app: FastAPI) -> None:
             error = Unavailable("database_unavailable", "The database does not answer.")
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
         response = problem_response(problem, instance=request.url.path)
-        response.headers.update(HINTS.get(response.status_code, {}))
         if isinstance(error, Throttled):
             response.headers["Retry-After"] = str(math.ceil(error.retry_after_seconds))
         return response
@@ -126,15 +125,21 @@ def install_problems(app: FastAPI) -> None:
         app.add_exception_handler(kind, known)
 
 
-class Edge:
-    """Outermost ASGI layer: a server span and a duration for each request, and a problem for whatever escapes.
+_LATE = "A part of Cairn does not answer at the moment. Try again later."
+_LATE_WRITE = f"{_LATE} What was sent may still be carried out; with the same Idempotency-Key it is not done twice."
 
-    Every answer gets `FIXED_HEADERS`. After one that does not want the rest of the request's body the connection ends.
-    A path with an escaped slash leads nowhere: unescaped, it would lead elsewhere.
+
+class Edge:
+    """Outermost ASGI layer: a server span, a duration and a deadline for each request, a problem for whatever escapes.
+
+    The deadline counts from when the request is there, and is extended only while everything is ready. Every answer
+    gets `FIXED_HEADERS`. After one that does not want the rest of the request's body the connection ends. A path with
+    an escaped slash leads nowhere: unescaped, it would lead elsewhere.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, readiness: Readiness | None = None) -> None:
         self._app = app
+        self._extensions = Extensions(readiness) if readiness is not None else None
         self._duration = metrics.get_meter("cairn").create_histogram(names.METRIC_HTTP_DURATION, "s")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -154,24 +159,42 @@ class Edge:
         headers = {k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]}
         parent = TraceContext(traceparent=headers.get("traceparent"), tracestate=headers.get("tracestate"))
         status, started, began = 500, False, time.monotonic()
+        deadline = deadline_of(scope["method"], headers)
+        clock = Clock(deadline, self._extensions)
+
+        async def read() -> Message:
+            message = await receive()
+            if not message.get("more_body", False):
+                clock.start()
+            return message
 
         async def watch(message: Message) -> None:
             nonlocal status, started
             if message["type"] == "http.response.start":
                 status, started = message["status"], True
+                clock.stop()
             await send(message)
+
+        if scope["method"] in READS or not _has_body(scope):
+            clock.start()
 
         attributes: dict[str, Any] = {names.HTTP_METHOD: scope["method"], names.URL_PATH: scope["path"]}
         with span(scope["method"], kind=SpanKind.SERVER, parent=parent, attributes=attributes) as current:
             try:
-                await self._app(scope, receive, watch)
+                with under(deadline):
+                    async with deadline.cutting():
+                        await self._app(scope, read, watch)
             except Exception as error:
-                log.exception("request failed", extra={"path": scope["path"]})
+                if not deadline.was_cut:
+                    log.exception("request failed", extra={"path": scope["path"]})
                 current.set_attribute(names.ERROR_TYPE, type(error).__name__)
                 if started and status != 500:
                     raise
                 if not started:
-                    await problem_response(unexpected(), instance=scope["path"], status=500)(scope, receive, watch)
+                    problem = _late(scope["method"]) if deadline.was_cut else unexpected()
+                    await problem_response(problem, instance=scope["path"])(scope, receive, watch)
+            finally:
+                clock.stop()
             self._describe(current, scope, status)
         self._duration.record(time.monotonic() - began, self._facts(scope, status))
 
@@ -193,9 +216,13 @@ class Edge:
             current.set_status(Status(StatusCode.ERROR))
 
 
+def _has_body(scope: Scope) -> bool:
+    return any(n == b"transfer-encoding" or (n == b"content-length" and v != b"0") for n, v in scope["headers"])
+
+
 def _finished(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send]:
     """The two channels of a request, such that the answer gets what every answer has."""
-    unread = any(n == b"transfer-encoding" or (n == b"content-length" and v != b"0") for n, v in scope["headers"])
+    unread = _has_body(scope)
 
     async def read() -> Message:
         nonlocal unread
@@ -212,24 +239,35 @@ def _finished(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send
     return read, finish
 
 
-def install_health(app: FastAPI, checks: Mapping[str, Check]) -> None:
-    """`/health/live` answers while the process runs; `/health/ready` when every check passes, else 503 naming it."""
+def _late(method: str) -> Problem:
+    detail = _LATE if method in READS else _LATE_WRITE
+    return Problem(code="not_answered_in_time", kind="unavailable", detail=detail)
+
+
+def install_health(app: FastAPI, checks: Mapping[str, Check], *, public: bool = False) -> None:
+    """`/health/live` answers while the process runs; `/health/ready` when every check passes, else 503 and why.
+
+    In public only the names of what failed are told. Both answer within 2 s.
+    """
+    app.state.readiness, app.state.tells_reasons = Readiness(checks), not public
 
     @app.api_route("/health/live", methods=["GET", "HEAD"], include_in_schema=False)
     async def live() -> dict[str, str]:
         return {"status": "ok"}
 
     @app.api_route("/health/ready", methods=["GET", "HEAD"], include_in_schema=False)
-    async def ready() -> JSONResponse:
-        return await readiness(checks)
+    async def ready(request: Request) -> JSONResponse:
+        return await readiness_of(request)
 
 
-async def readiness(checks: Mapping[str, Check]) -> JSONResponse:
-    """200 when every check passes, else 503 with the names of those that failed. All are asked at once."""
-    answers = await asyncio.gather(*(check() for check in checks.values()), return_exceptions=True)
-    named = zip(checks, answers, strict=True)
-    failed = {name: type(answer).__name__ for name, answer in named if isinstance(answer, BaseException)}
-    return JSONResponse({"status": "failed" if failed else "ok", "failed": failed}, 503 if failed else 200)
+async def readiness_of(request: Request) -> JSONResponse:
+    """200 when all checks of an application pass, else 503 with those that failed, each with its reason."""
+    failed = await request.app.state.readiness.failed()
+    if not request.app.state.tells_reasons:
+        failed = dict.fromkeys(failed, "not ready")
+    status = 503 if failed else 200
+    body = {"status": "failed" if failed else "ok", "failed": failed}
+    return JSONResponse(body, status, headers=HINTS.get(status))
 
 
 def build_internal_api(title: str, *, checks: Mapping[str, Check]) -> FastAPI:

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from chassis.errors import TemporaryError
+from chassis.readiness import Check
 from chassis.tokens import Caller, Tokens
-from chassis.web import Check, build_internal_api, caller_reader
+from chassis.web import build_internal_api, caller_reader
 from contracts.assignment import AppKind
 from contracts.catalog import Resource
 from contracts.values import AppId, IntegrationId

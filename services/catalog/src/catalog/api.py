@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
+from chassis.readiness import Check
 from chassis.tokens import Caller, Tokens
-from chassis.web import Check, build_internal_api, caller_reader
+from chassis.web import build_internal_api, caller_reader
 from contracts.catalog import Resource
 from contracts.values import InventoryId, ResourceId
 from fastapi import APIRouter, Depends, FastAPI, Query

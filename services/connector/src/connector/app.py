@@ -68,9 +68,9 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         await ensure_topics(settings, ANNOUNCED)
         await offer(foundation.publisher, tools.integrations.manifests())
         async with (
-            tidier.tidying(),
-            tools.watch.watching(),
-            working(tools, runner),
+            tidier.tidying(foundation.background),
+            tools.watch.watching(foundation.background),
+            working(foundation.background, tools, runner),
             handling(foundation, dispatcher, topics=heard, announces=ANNOUNCED),
         ):
             yield build_api(

@@ -37,6 +37,6 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         dispatcher = register_handlers(foundation.dispatcher(), store, sweep_grace=grace)
         async with (
             handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
-            sweeping(store, foundation.publisher, settings),
+            sweeping(foundation.background, store, foundation.publisher, settings),
         ):
             yield build_api(store, tokens, checks=foundation.checks())

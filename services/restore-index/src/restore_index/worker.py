@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chassis.background import in_background
+from chassis.background import Background
 from chassis.envelopes import envelope
 from chassis.errors import CairnError
 from chassis.ids import utc_now
@@ -22,9 +22,11 @@ SERVICE = "restore-index"
 
 
 @asynccontextmanager
-async def sweeping(store: Store, publisher: Publisher, settings: Settings) -> AsyncIterator[None]:
+async def sweeping(
+    background: Background, store: Store, publisher: Publisher, settings: Settings
+) -> AsyncIterator[None]:
     """Look until the context is left. Any number of processes may do so: a step is taken once."""
-    async with in_background(_look_forever(store, publisher, settings)):
+    async with background.running("sweep", lambda: _look_forever(store, publisher, settings)):
         yield
 
 

@@ -36,6 +36,6 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         dispatcher = register_handlers(foundation.dispatcher(), store, utc_now)
         async with (
             handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
-            looking(store, foundation.publisher, utc_now, settings),
+            looking(foundation.background, store, foundation.publisher, utc_now, settings),
         ):
             yield build_api(store, tokens, checks=foundation.checks())

@@ -1,12 +1,12 @@
 """What the scheduler does by itself, now and then."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from chassis.background import Background
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
 from chassis.publisher import Publisher
@@ -20,15 +20,12 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def looking(store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings) -> AsyncIterator[None]:
+async def looking(
+    background: Background, store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings
+) -> AsyncIterator[None]:
     """Look after jobs without news in the background."""
-    task = asyncio.create_task(_look_forever(store, publisher, clock, settings))
-    try:
+    async with background.running("jobs", lambda: _look_forever(store, publisher, clock, settings)):
         yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
 
 
 async def _look_forever(store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings) -> None:

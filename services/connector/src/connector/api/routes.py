@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
+from chassis.readiness import Check
 from chassis.tokens import Caller, Tokens
-from chassis.web import Check, build_internal_api, caller_reader
+from chassis.web import build_internal_api, caller_reader
 from contracts.connector import StoreLock
 from contracts.values import OrganizationId
 from fastapi import Depends, FastAPI, Request

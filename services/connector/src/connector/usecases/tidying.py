@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from chassis.background import in_background
+from chassis.background import Background
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
 from contracts.values import AppId, OrganizationId
@@ -34,9 +34,9 @@ class Tidier:
         self._bell.set()
 
     @asynccontextmanager
-    async def tidying(self) -> AsyncIterator[None]:
+    async def tidying(self, background: Background) -> AsyncIterator[None]:
         """Sweep in the background until the context is left."""
-        async with in_background(self._run()):
+        async with background.running("clean-up", self._run):
             yield
 
     async def sweep(self) -> None:

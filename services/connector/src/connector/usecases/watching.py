@@ -6,7 +6,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
-from chassis.background import in_background
+from chassis.background import Background
 from chassis.envelopes import envelope
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
@@ -48,9 +48,9 @@ class Watch:
             self._wake.set()
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
+    async def watching(self, background: Background) -> AsyncIterator[None]:
         """Queue in the background until the context is left."""
-        async with in_background(self._run()):
+        async with background.running("store watch", self._run):
             yield
 
     async def look(self, now: float) -> int:

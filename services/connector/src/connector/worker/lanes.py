@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from chassis.background import Background, Loop
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
 
@@ -67,16 +68,15 @@ class LaneWorker:
 
 
 @asynccontextmanager
-async def working(equipment: Equipment, runner: Runner) -> AsyncIterator[None]:
+async def working(background: Background, equipment: Equipment, runner: Runner) -> AsyncIterator[None]:
     """Work until the context is left; then engines are stopped and leases given back."""
     settings = equipment.settings
     slots = {Lane.TASKS: settings.slots, Lane.COMMANDS: settings.command_slots, Lane.LISTINGS: LISTING_SLOTS}
-    tasks = {asyncio.create_task(LaneWorker(equipment, runner, lane, slots=slots[lane]).run()) for lane in Lane}
-    tasks.add(asyncio.create_task(_forget_forever(equipment)))
-    try:
+    loops: dict[str, Loop] = {
+        f"work of {lane.value}": LaneWorker(equipment, runner, lane, slots=slots[lane]).run for lane in Lane
+    }
+    async with background.all_running(loops | {"old work": lambda: _forget_forever(equipment)}):
         yield
-    finally:
-        await _end(tasks)
 
 
 async def _forget_forever(equipment: Equipment) -> None:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from chassis.readiness import Check
 from chassis.tokens import Tokens
-from chassis.web import Check, build_internal_api
+from chassis.web import build_internal_api
 from fastapi import FastAPI
 
 from restore_index.api.directories import directories_router

@@ -47,7 +47,8 @@ class Orders:
             self._sorting[key] = asyncio.create_task(self._sort(org, store_id, directory, order))
             self._sorting[key].add_done_callback(partial(self._sorted, key))
         try:
-            return await asyncio.wait_for(asyncio.shield(self._sorting[key]), self._patience_seconds)
+            async with asyncio.timeout(self._patience_seconds):
+                return await asyncio.shield(self._sorting[key])
         except TimeoutError:
             detail = "This directory is large and is still being sorted."
             raise TemporaryError("directory_being_sorted", detail, retry_after_seconds=1) from None

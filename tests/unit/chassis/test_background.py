@@ -1,0 +1,81 @@
+"""A background loop that ends is told, counted and begun again; one that ends again and again makes unready."""
+
+import asyncio
+import logging
+
+import pytest
+from chassis import background as module
+from chassis.background import Background
+from chassis.errors import Unavailable
+
+from tests.support.waiting import eventually_async
+
+
+class Failing:
+    """A loop that fails at its first beginnings."""
+
+    def __init__(self, times: int, error: BaseException | None = None) -> None:
+        self.times = times
+        self.error = error
+        self.begun = 0
+
+    async def __call__(self) -> None:
+        self.begun += 1
+        if self.begun <= self.times:
+            if self.error is not None:
+                raise self.error
+            return
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), asyncio.CancelledError(), None])
+async def test_a_loop_that_ends_is_begun_again_and_told_with_its_place(
+    error: BaseException | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop, background = Failing(2, error), Background(first_pause_seconds=0.001)
+    with caplog.at_level(logging.ERROR):
+        async with background.running("looking", loop):
+            await eventually_async(lambda: loop.begun == 3)
+            await background.check()
+    told = [record for record in caplog.records if getattr(record, "loop", "") == "looking"]
+    assert len(told) == 2
+    assert all(record.exc_info for record in told)
+
+
+async def test_a_loop_that_fails_again_and_again_makes_unready_until_it_has_run_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop, background = Failing(4, ValueError("secret-canary")), Background(first_pause_seconds=0.001)
+    monkeypatch.setattr(module, "WELL_AFTER_SECONDS", 0.3)
+    async with background.running("good", Failing(0)), background.running("looking", loop):
+        await eventually_async(lambda: loop.begun == 5)
+        with pytest.raises(Unavailable) as ill:
+            await background.check()
+        assert "looking failed 4 times, last: ValueError" in ill.value.detail
+        assert "good" not in ill.value.detail
+        assert "canary" not in ill.value.detail
+        await eventually_async(lambda: _passes(background))
+
+
+async def _passes(background: Background) -> bool:
+    try:
+        await background.check()
+    except Unavailable:
+        return False
+    return True
+
+
+async def test_a_loop_stops_with_its_context() -> None:
+    stopped = asyncio.Event()
+
+    async def loop() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+
+    background = Background()
+    async with background.running("looking", loop):
+        await asyncio.sleep(0)
+    assert stopped.is_set()
+    await background.check()

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -181,7 +182,8 @@ def check(ended: Ended, there: dict[str, bytes]) -> None:
 
 
 def is_named(ended: Ended, path: str, reason: str = "") -> bool:
-    return any(line.startswith(f"{one_line(path)}: {reason}") for line in ended.lines)
+    shown = one_line(path)
+    return any(line.startswith((f"{shown}: {reason}", f"{shown} ({reason}")) for line in ended.lines)
 
 
 NAMES = [
@@ -283,7 +285,10 @@ def open_again(root: Path) -> None:
 
 
 def is_named_above(ended: Ended, path: str) -> bool:
-    """Whether the path or a folder above it is named; bytes that are no UTF-8 are escaped."""
-    shown = "/" + os.fsencode(path).decode("utf-8", "backslashreplace")
-    whole = [shown[:end] for end, sign in enumerate(shown) if sign == "/" and end] + [shown]
-    return any(is_named(ended, each) for each in whole)
+    """Whether the path or a folder above it is named: by its bytes, or by restic's sign for bytes that are no UTF-8
+    where several names look alike with it.
+    """
+    names = path.split("/")
+    whole = ["/" + "/".join(names[:end]) for end in range(1, len(names) + 1)]
+    shown = {os.fsencode(each).decode("utf-8", "backslashreplace") for each in whole}
+    return any(is_named(ended, each) for each in shown | {re.sub("[\udc80-\udcff]", "\ufffd", w) for w in whole})

@@ -233,7 +233,10 @@ async def test_locks_of_a_store_are_shown_and_removed_once_they_are_stale(
     done = await api.post(f"/connectors/{store}/stores/unlock")
     assert ([each["stale"] for each in done["removed"]], done["remaining"]) == ([True], [])
     entries = (await api.get(api.org("/audit?action=store.unlock")))["items"]
-    assert {entry["subject"]["id"] for entry in entries} == {store}
+    assert [(entry["subject"]["id"], entry["outcome"], entry["code"]) for entry in entries] == [
+        (store, "completed", None),
+        (store, "failed", "lock_not_stale"),
+    ]
 
 
 async def test_storage_that_is_away_is_given_up_by_force_only_and_that_is_in_the_audit_log(

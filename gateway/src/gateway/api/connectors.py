@@ -1,5 +1,6 @@
 """Connectors: sources, stores and destinations."""
 
+from contextlib import nullcontext
 from typing import Annotated
 
 from contracts.assignment import AppKind
@@ -8,7 +9,6 @@ from fastapi import APIRouter, Query, Response
 from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
 from gateway.api.documents import problems, writes
 from gateway.api.gate import Opened, Right, Wanted, Who, WhoThere
-from gateway.api.store_audit import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE, store_deed
 from gateway.api.views.base import PageView, whole
 from gateway.api.views.connectors import (
     ConnectorView,
@@ -22,6 +22,7 @@ from gateway.api.views.connectors import (
     lock_view,
     report_view,
 )
+from gateway.domain.audit import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE
 
 router = APIRouter(prefix="/api/v1", tags=["connectors"])
 
@@ -125,9 +126,9 @@ async def refresh_store(
     """
     who.require(Right.RUN)
     asked = body or StoreRefresh()
-    if asked.force:
-        await gate.audit.record(store_deed(who, BELIEVE_STORE, connector, {}))
-    found = await gate.connectors.refresh(who, connector, wanted, rebuild=asked.rebuild, force=asked.force)
+    written = gate.audit.change(who, BELIEVE_STORE, "store", connector) if asked.force else nullcontext()
+    async with written:
+        found = await gate.connectors.refresh(who, connector, wanted, rebuild=asked.rebuild, force=asked.force)
     return RefreshView(id=connector, rebuild=asked.rebuild, **found._asdict())
 
 
@@ -146,8 +147,8 @@ async def unlock_store(connector: str, gate: Opened, who: Who, wanted: Wanted) -
     gone. Where there are locks and none of them is, they stay (`lock_not_stale`). Stands in the audit log.
     """
     who.require(Right.RUN)
-    await gate.audit.record(store_deed(who, UNLOCK_STORE, connector, {}))
-    done = await gate.connectors.unlock(who, connector, wanted)
+    async with gate.audit.change(who, UNLOCK_STORE, "store", connector):
+        done = await gate.connectors.unlock(who, connector, wanted)
     removed, remaining = ([lock_view(lock) for lock in locks] for locks in (done.removed, done.remaining))
     return UnlockView(id=connector, removed=removed, remaining=remaining)
 

@@ -12,6 +12,8 @@ Via = Literal["badge", "link", "password", "api-key"]
 DOWNLOAD_FILE, DOWNLOAD_ARCHIVE, CREATE_LINK = "file.download", "archive.download", "link.create"
 LOG_IN, CHANGE_ORGANIZATION = "account.login", "account.exchange-badge"
 READ_SECRETS = "secret.read"
+CREATE_STORE, REPLACE_STORE, BELIEVE_STORE = "store.create", "store.replace", "store.believe"
+UNLOCK_STORE = "store.unlock"
 NOBODY = ""
 """`account_id` of whoever tried to log in as nobody who is known."""
 

@@ -48,8 +48,8 @@ class AuditEntryView(View):
     via: Via = Field(description="`link`: by a link that the account made; of a login: `password`, `api-key`, `badge`")
     action: str = Field(
         description="`account.login`, `account.exchange-badge`; `secret.read`; `connector.create`, `.change` and "
-        "`.remove`, the same of `inventory` and `resource`; `store.create`; `file.download`, `archive.download`, "
-        "`link.create`; others will follow"
+        "`.remove`, the same of `inventory` and `resource`; `store.create`, `store.replace` and `store.believe` "
+        "(forced), `store.unlock`; `file.download`, `archive.download`, `link.create`; others will follow"
     )
     subject: SubjectView
     outcome: Outcome = Field(

@@ -116,6 +116,20 @@ async def test_what_could_not_be_sent_again_stays_parked(wire: Wire) -> None:
     assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=10)) == 2
 
 
+async def test_what_was_too_large_to_be_parked_whole_stays_parked(wire: Wire) -> None:
+    async with (
+        running_service(wire.settings, {InventoryRemoved: refuse}),
+        wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
+    ):
+        await wire.send_batch(CATALOG_EVENTS, [(b"x" * 5_000_000, [])], compression="gzip")
+        await ear.count(1)
+    async with open_publisher(wire.settings) as publisher:
+        assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=10) == 0
+    [listed] = await list_parked(wire.settings, CATALOG_EVENTS, limit=10)
+    assert "attributes are missing" in listed.reason
+    assert len(await wire.read(CATALOG_EVENTS)) == 1
+
+
 async def test_an_unknown_topic_is_said_to_be_unknown(wire: Wire) -> None:
     with pytest.raises(NotFound):
         await list_parked(wire.settings, "cairn.nothing", limit=1)

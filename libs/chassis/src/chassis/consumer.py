@@ -32,7 +32,8 @@ FIRST_ERROR_HEADER = f"{ERROR_HEADERS}topic"
 
 LONGEST_REASON = 2000
 """Characters of the reason that a parked message gets; a longer one could make it too large to be parked."""
-_LEFT_OUT = (f"{ERROR_HEADERS}left.out", b"headers and value: too large to be parked, and still where they came from")
+LEFT_OUT_HEADER = f"{ERROR_HEADERS}left.out"
+_LEFT_OUT = (LEFT_OUT_HEADER, b"headers, value, or key: too large to be parked, and still where they came from")
 
 
 class RetryPolicy(Value):
@@ -174,13 +175,13 @@ class Consumer:
     async def _send_to_dead_letters(self, record: Record, told: Headers) -> None:
         """Send a record with what is told of it; without its content where that unfolded to more than Kafka takes."""
         pause = self._policy.first_pause_seconds
-        value, headers, topic = record.value, [*record.headers, *told], dead_letters(record.topic)
+        key, value, headers = record.key, record.value, [*record.headers, *told]
         while True:
             try:
-                await self._publisher.send_raw(topic, key=record.key, value=value, headers=headers)
+                await self._publisher.send_raw(dead_letters(record.topic), key=key, value=value, headers=headers)
                 return
             except MessageTooLarge:
-                value, headers = None, [*told, _LEFT_OUT]
+                key, value, headers = key if value else None, None, [*told, _LEFT_OUT]
                 continue
             except CairnError as error:
                 log.warning("parking is tried again", extra={"topic": record.topic, "reason": error.detail})

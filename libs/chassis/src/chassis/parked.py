@@ -13,7 +13,7 @@ from contracts.envelope import Headers
 from contracts.topics import dead_letters
 from contracts.values import Moment, Value
 
-from chassis.consumer import ERROR_HEADERS, FIRST_ERROR_HEADER
+from chassis.consumer import ERROR_HEADERS, FIRST_ERROR_HEADER, LEFT_OUT_HEADER
 from chassis.errors import NotFound
 from chassis.kafka import client_arguments
 from chassis.lanes import Record
@@ -62,15 +62,17 @@ async def resend(settings: CommonSettings, publisher: Publisher, topic: str, *, 
     """Send the oldest parked messages of `topic` to it again, key, value and own headers byte for byte.
 
     Each is committed only after it was sent, so that one may be sent twice but none forgotten. What is parked again
-    meanwhile waits for the next call. Returns how many were sent. Raises `NotFound` and `Unavailable`.
+    meanwhile waits for the next call, and so does what was too large to be parked whole: it stays parked. Returns how
+    many were sent. Raises `NotFound` and `Unavailable`.
     """
     sent = 0
     async with _reading(settings, topic) as reader:
         async for record in _pending(reader, limit):
-            headers = _own(record)
-            await publisher.send_raw(settings.on_kafka(topic), key=record.key, value=record.value, headers=headers)
+            is_whole = LEFT_OUT_HEADER not in dict(record.headers[-1:])
+            to, headers = (settings.on_kafka(topic), _own(record)) if is_whole else (record.topic, record.headers)
+            await publisher.send_raw(to, key=record.key, value=record.value, headers=list(headers))
             await reader.commit({TopicPartition(record.topic, record.partition): record.offset + 1})
-            sent += 1
+            sent += is_whole
     return sent
 
 

@@ -10,14 +10,20 @@ import httpx
 import jsonschema
 import pytest
 import pytest_asyncio
+from chassis.paths import PATH_PATTERN
+from chassis.texts import STORABLE
 from contracts.connector import BackupSummary
 from fastapi import FastAPI
 from gateway.__main__ import openapi
 from gateway.api import build_api
+from gateway.api.bodies.inventories import InventoryName, ResourceBody
 from gateway.api.documents import describe
 from gateway.api.layers import Door
 from gateway.api.passing import ASKED
+from gateway.api.search import Conditions
 from gateway.domain.jobs import JobProgress
+from gateway.usecases.operations import KEY_PATTERN
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
@@ -164,6 +170,7 @@ async def test_unknown_route_and_wrong_method_are_problems(app: FastAPI) -> None
             ("roles", "GET"),
             ("connectors/x", "GET, POST, DELETE"),
             ("snapshots/x/content", "GET, HEAD"),
+            ("inventories/resources", "GET"),
         ):
             wrong = await http.patch(f"/api/v1/{path}")
             assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
@@ -201,6 +208,37 @@ def test_every_operation_is_described(document: dict[str, Any]) -> None:
             assert ("401" in operation["responses"]) == (operation.get("security") != [] or "login" in path), where
             assert "HTTPValidationError" not in json.dumps(operation), where
     assert len(names) == len(set(names))
+
+
+def test_what_any_request_may_be_answered_with_is_described(document: dict[str, Any]) -> None:
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert {"400", "408", "414", "431"} <= operation["responses"].keys()
+            assert ("413" in operation["responses"]) >= ("requestBody" in operation)
+
+
+def test_limits_of_what_is_asked_are_described(document: dict[str, Any]) -> None:
+    def schema(path: str, method: str, name: str) -> dict[str, Any]:
+        parameters = document["paths"][f"/api/v1{path}"][method]["parameters"]
+        return next(p["schema"] for p in parameters if p["name"].lower() == name)
+
+    key = schema("/connectors/{connector}", "delete", "idempotency-key")
+    assert (key["minLength"], key["maxLength"], key["pattern"]) == (1, 255, KEY_PATTERN)
+    assert schema("/snapshots/{snapshot_id}/files", "get", "path")["pattern"] == PATH_PATTERN
+    assert schema("/inventories/resources", "get", "search")["pattern"] == STORABLE
+    assert document["components"]["schemas"]["BadgeExchange"]["properties"]["organization_id"]["pattern"] == STORABLE
+
+
+@pytest.mark.parametrize("moment", ["0.5", "1700000000", "inf", "", "P1D", "2026-13-01T00:00:00Z"])
+async def test_what_is_no_time_is_refused(moment: str) -> None:
+    with pytest.raises(ValidationError):
+        Conditions.model_validate({"modified_after": moment})
+
+
+def test_nul_in_what_is_ignored_is_ignored() -> None:
+    assert InventoryName.model_validate({"name": "x", "other\0": ["\0"]}).name == "x"
+    with pytest.raises(ValidationError, match="NUL"):
+        ResourceBody.model_validate({"urn": "u", "name": "n", "class": "c", "tags": ["a\0"]})
 
 
 def test_every_body_and_object_has_an_example(document: dict[str, Any]) -> None:

@@ -1,8 +1,10 @@
 """The OpenAPI document: what FastAPI derives from the routes, and what it cannot know."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
+from chassis.texts import STORABLE
 from chassis.web import PROBLEM_JSON, TITLES
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
@@ -45,13 +47,18 @@ _WORDS = {
     404: ("What the path names is not there, or belongs to somebody else.", "resource_not_found"),
     409: ("The request does not fit the present state.", "resource_locked"),
     412: ("The file is not the one that `If-Match` or `If-Unmodified-Since` asks for.", "precondition_failed"),
+    408: ("The rest of the request did not come in time.", "request_timeout"),
     413: ("The request body is too large.", "body_too_large"),
+    414: ("The address of the request is too long.", "address_too_long"),
     416: ("The range lies outside the file; `Content-Range` tells its size.", "range_not_satisfiable"),
     422: ("The request was understood and could not be carried out.", "idempotency_key_reused"),
     429: ("Too much was tried at once; try again after `Retry-After`.", "too_many_attempts"),
+    431: ("The headers of the request are too large.", "headers_too_large"),
     500: ("Something nobody foresaw went wrong; the log of the process that failed has more.", "internal_error"),
     503: ("A part of Cairn does not answer; try again.", "service_unavailable"),
 }
+_OF_ANY = (400, 408, 414, 431, 500, 503)
+"""What any request may be answered with, by the server if not by the route."""
 _HEADERS: dict[int, tuple[str, ...]] = {
     401: ("WWW-Authenticate",),
     412: ("ETag", "Accept-Ranges"),
@@ -145,7 +152,31 @@ def describe(app: FastAPI) -> Json:
     document["security"] = [{"badge": []}]
     for operation in _operations(document):
         _complete(operation)
+    _forbid_nul(document)
     return document
+
+
+def _forbid_nul(document: Json) -> None:
+    """Say of all texts that come in, and of names of theirs, that they hold no NUL: no database keeps one."""
+    asked = [operation.get("requestBody", {}) for operation in _operations(document)]
+    bodies = set(re.findall(r"#/components/schemas/(\w+)", str(asked)))
+    left: list[Any] = [
+        p["schema"] for o in _operations(document) for p in o.get("parameters", ()) if p["in"] == "query"
+    ]
+    left += [document["components"]["schemas"][name] for name in bodies]
+    while left:
+        part = left.pop()
+        if isinstance(part, list):
+            left += part
+        elif isinstance(part, dict):
+            found = set(re.findall(r"#/components/schemas/(\w+)", str(part.get("$ref", "")))) - bodies
+            bodies |= found
+            left += [document["components"]["schemas"][name] for name in found]
+            left += [value for name, value in part.items() if name not in ("examples", "example", "default")]
+            if part.get("type") == "string" and part.keys().isdisjoint(("pattern", "enum", "const", "format")):
+                part["pattern"] = STORABLE
+            if "additionalProperties" in part:
+                part.setdefault("propertyNames", {"pattern": STORABLE})
 
 
 def _problem_schemas() -> Json:
@@ -188,9 +219,9 @@ def _complete(operation: Json) -> None:
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     public = operation.get("security") == []
-    common = [500, 503] if public else [401, 403, 500, 503]
-    if operation.get("parameters") or operation.get("requestBody"):
-        common.append(400)
+    common = [*_OF_ANY, *([] if public else [401, 403])]
+    if operation.get("requestBody"):
+        common.append(413)
     for expected in common:
         responses.setdefault(str(expected), _reference(expected))
     operation["responses"] = dict(sorted(responses.items()))

@@ -14,7 +14,7 @@ from gateway.api.documents import BY_LINK, headers, problems
 from gateway.api.gate import Gate, Opened, Right, Who, visitor_of
 from gateway.api.passing import ASKED, PassThrough
 from gateway.api.recording import RecordedDownload
-from gateway.api.snapshots import PATH
+from gateway.api.snapshots import PATH, PATH_SCHEMA, PathText
 from gateway.api.views.audit import LinkView
 from gateway.domain.audit import DOWNLOAD_ARCHIVE, DOWNLOAD_FILE, Actor, Deed, Subject, Via, told_selection
 from gateway.domain.links import Format, Link, invalid
@@ -25,9 +25,12 @@ router = APIRouter(prefix="/api/v1", tags=["snapshots"])
 _PATH = f"{PATH}. Needed unless there is a `link`"
 _LINK = "A link made by `POST /api/v1/snapshots/{snapshot_id}/links`, in place of a badge and of all else"
 _BINARY = {"schema": {"type": "string", "format": "binary"}}
-_BYTES = {"content": {"application/octet-stream": _BINARY}}
+_BYTES = {"content": {"*/*": _BINARY}}
 _VALIDATORS = ("ETag", "Last-Modified", "Accept-Ranges")
-_WHOLE = {"description": "The file.", "headers": headers(*_VALIDATORS, "Content-Disposition")}
+_WHOLE = {
+    "description": "The file; its type follows from its name.",
+    "headers": headers(*_VALIDATORS, "Content-Disposition"),
+}
 _FILE: dict[int | str, dict[str, object]] = {
     200: {**_WHOLE, **_BYTES},
     206: {
@@ -102,7 +105,7 @@ async def read_content(
     request: Request,
     gate: Opened,
     permit: Permitted,
-    path: Annotated[str | None, Query(description=_PATH)] = None,  # noqa: ARG001 - read as bytes
+    path: Annotated[str | None, Query(description=_PATH, json_schema_extra=PATH_SCHEMA)] = None,  # noqa: ARG001 - read as bytes
 ) -> RecordedDownload:
     """Byte for byte, with `Range`, `If-Range`, `ETag` and `If-None-Match`, as an attachment with the file's name."""
     sought, asked = _file_of(request, permit), _conditions(request)
@@ -126,7 +129,7 @@ async def read_content_headers(
     request: Request,
     gate: Opened,
     permit: Permitted,
-    path: Annotated[str | None, Query(description=_PATH)] = None,  # noqa: ARG001 - read as bytes
+    path: Annotated[str | None, Query(description=_PATH, json_schema_extra=PATH_SCHEMA)] = None,  # noqa: ARG001 - read as bytes
 ) -> PassThrough:
     """The headers that a download would have, without its bytes."""
     sought = _file_of(request, permit)
@@ -160,7 +163,7 @@ async def read_archive(
     request: Request,
     gate: Opened,
     permit: Permitted,
-    path: Annotated[list[str] | None, Query(description=f"{_PATH}; may be repeated")] = None,  # noqa: ARG001 - as bytes
+    path: Annotated[list[PathText] | None, Query(description=f"{_PATH}; may be repeated")] = None,  # noqa: ARG001 - as bytes
     format: Annotated[Format, Query(description="With a badge; a link has its own")] = "zip",
 ) -> RecordedDownload:
     """Like the `POST`, for what can only follow an address."""

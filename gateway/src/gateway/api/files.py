@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.api.documents import problems
 from gateway.api.gate import Opened, Right, Who
-from gateway.api.snapshots import PATH, path_of
+from gateway.api.snapshots import PATH, PATH_SCHEMA, path_of
 from gateway.api.views.files import EntryView, FilesView
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
@@ -30,7 +30,7 @@ async def list_files(
     gate: Opened,
     who: Who,
     *,
-    path: Annotated[str, Query(description=PATH)] = "/",  # noqa: ARG001 - read as bytes
+    path: Annotated[str, Query(description=PATH, json_schema_extra=PATH_SCHEMA)] = "/",  # noqa: ARG001 - read as bytes
     sort: Sort = "name",
     order: Direction = "asc",
     limit: Annotated[int, Query(ge=1, description=f"Entries at most; never more than {MOST_FILE_ROWS}")] = FILE_ROWS,
@@ -54,7 +54,7 @@ async def show_entry(
     request: Request,
     gate: Opened,
     who: Who,
-    path: Annotated[str, Query(description=PATH)] = "/",  # noqa: ARG001 - read as bytes
+    path: Annotated[str, Query(description=PATH, json_schema_extra=PATH_SCHEMA)] = "/",  # noqa: ARG001 - read as bytes
 ) -> Response:
     """All that is known of it: owner, mode, times, links, extended attributes, of a directory the totals."""
     who.require(Right.READ)

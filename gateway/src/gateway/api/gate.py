@@ -21,7 +21,7 @@ from gateway.usecases.history import History
 from gateway.usecases.inventories import Inventories
 from gateway.usecases.links import Links
 from gateway.usecases.logins import Logins
-from gateway.usecases.operations import Operations, intent_of
+from gateway.usecases.operations import KEY_PATTERN, LONGEST_KEY, Operations, intent_of
 from gateway.usecases.owners import Owners
 from gateway.usecases.runs import Runs
 from gateway.usecases.snapshots import Snapshots
@@ -94,7 +94,10 @@ async def intent_in(
     who: Who,
     idempotency_key: Annotated[
         str | None,
-        Header(description="Chosen by the client; a request repeated with it changes nothing the second time."),
+        Header(
+            description="Chosen by the client; a request repeated with it changes nothing the second time.",
+            json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_PATTERN},
+        ),
     ] = None,
 ) -> Intent:
     """What a writing request wants done, the same for a repeated `Idempotency-Key`."""

@@ -8,7 +8,7 @@ from gateway.api.documents import problems
 from gateway.api.files import FILE_ROWS, MOST_FILE_ROWS
 from gateway.api.gate import Opened, Right, Who
 from gateway.api.passing import PassThrough
-from gateway.api.snapshots import path_of
+from gateway.api.snapshots import PATH_SCHEMA, path_of
 from gateway.api.views.history import LINES, ChangesView, VersionsView
 from gateway.usecases.history import Part
 
@@ -33,7 +33,7 @@ async def list_versions(
     gate: Opened,
     who: Who,
     *,
-    path: Annotated[str, Query(description=_PATH)],  # noqa: ARG001 - read as bytes
+    path: Annotated[str, Query(description=_PATH, json_schema_extra=PATH_SCHEMA)],  # noqa: ARG001 - read as bytes
     limit: Limit = FILE_ROWS,
     cursor: Cursor = "",
 ) -> Response:
@@ -68,7 +68,7 @@ async def compare(
     gate: Opened,
     who: Who,
     *,
-    path: Annotated[str, Query(description=_DIRECTORY)] = "/",  # noqa: ARG001 - read as bytes
+    path: Annotated[str, Query(description=_DIRECTORY, json_schema_extra=PATH_SCHEMA)] = "/",  # noqa: ARG001 - read as bytes
     limit: Limit = FILE_ROWS,
     cursor: Cursor = "",
     stream: Annotated[bool, Query(description="All rows as lines of JSON; `limit` and `cursor` do not count")] = False,

@@ -13,15 +13,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ODD_QUERY = re.compile(rb"%00|[\x00-\x20\x7f]")
-_MAYBE_NUL = b"\\u0000"
 _FAULT = "cairn.body_fault"
 
 
 class Door:
     """ASGI layer inside the application.
 
-    `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says. One that is too large,
-    malformed, or holds what no database keeps becomes an empty one with a fault, which `check_body` tells: who may not
+    `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says. One that is too large
+    or malformed becomes an empty one with a fault, which `check_body` tells: who may not
     come in does not learn of it.
     """
 
@@ -69,11 +68,10 @@ class Door:
         if body is None:
             return HTTPException(413, f"A request body must not exceed {self._max} bytes.")
         try:
-            parsed = orjson.loads(body) if body.strip() else None
+            if body.strip():
+                orjson.loads(body)
         except ValueError:
             return Invalid("json_invalid", "The request body is not valid JSON.")
-        if _MAYBE_NUL in body and not _is_storable(parsed):
-            return Invalid("request_invalid", "A text in the request body holds a NUL character.")
         return None
 
 
@@ -103,20 +101,6 @@ def _head_problem(scope: Scope) -> Problem | None:
     if any(b"\x00" in value for _, value in scope["headers"]):
         return Problem(code="request_invalid", kind="invalid", detail="A header holds a NUL character.")
     return None
-
-
-def _is_storable(value: object) -> bool:
-    """Whether all texts of a JSON value are. A stack, as a value may be nested deeper than calls may."""
-    left = [value]
-    while left:
-        part = left.pop()
-        if isinstance(part, dict):
-            left += [*part.keys(), *part.values()]
-        elif isinstance(part, list):
-            left += part
-        elif isinstance(part, str) and not is_storable(part):
-            return False
-    return True
 
 
 def _call_it_json(scope: Scope) -> None:

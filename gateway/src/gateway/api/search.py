@@ -1,16 +1,17 @@
 """Finding files in restore points."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
 from chassis.queries import bytes_parameters
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from gateway.api.documents import problems
 from gateway.api.gate import Opened, Right, Who
-from gateway.api.snapshots import PATH
+from gateway.api.snapshots import PATH, PATH_SCHEMA
 from gateway.api.views.search import HitsView, SeenHitsView
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
@@ -24,20 +25,38 @@ _GLOB = (
 _TYPE = Literal["file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"]
 
 
+LARGEST_SIZE = 2**63 - 1
+_ENDINGS = r"^[^,\x00]+(,[^,\x00]+)*$"
+
+
+def _written_out(value: object) -> object:
+    """Pydantic takes any number for a time, too."""
+    if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}([Tt ]|$)", value):
+        raise ValueError("must be a date and time as RFC 3339 has them")
+    return value
+
+
+_Moment = Annotated[datetime, BeforeValidator(_written_out)]
+
+
 class Conditions(BaseModel):
     """What is looked for. Names are bytes: `q`, `glob`, `ext` and `path` are passed on as they were sent."""
 
-    q: str | None = Field(default=None, max_length=LONGEST_TEXT, description="A part of the name")
-    glob: str | None = Field(default=None, max_length=LONGEST_TEXT, description=_GLOB)
-    ext: list[str] | None = Field(
+    q: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT, description="A part of the name")
+    glob: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT, description=_GLOB)
+    ext: list[Annotated[str, Field(json_schema_extra={"pattern": _ENDINGS})]] | None = Field(
         default=None, description="What the name ends with after a dot; several, also with commas: any of them"
     )
-    min_size: int | None = Field(default=None, ge=0, description="Bytes at least; of a directory: of all below it")
-    max_size: int | None = Field(default=None, ge=0, description="Bytes at most")
-    modified_after: datetime | None = Field(default=None, description="Changed then or later; UTC unless told")
-    modified_before: datetime | None = Field(default=None, description="Changed before that")
+    min_size: int | None = Field(
+        default=None, ge=0, le=LARGEST_SIZE, description="Bytes at least; of a directory: of all below it"
+    )
+    max_size: int | None = Field(default=None, ge=0, le=LARGEST_SIZE, description="Bytes at most")
+    modified_after: _Moment | None = Field(default=None, description="Changed then or later; UTC unless told")
+    modified_before: _Moment | None = Field(default=None, description="Changed before that")
     type: list[_TYPE] | None = Field(default=None, description="Several: any of them")
-    path: str = Field(default="/", description=f"Only what is below this directory. {PATH}")
+    path: str = Field(
+        default="/", json_schema_extra=PATH_SCHEMA, description=f"Only what is below this directory. {PATH}"
+    )
     limit: int = Field(default=HITS, ge=1, description=f"Rows at most; never more than {MOST_HITS}")
     cursor: str = Field(
         default="", max_length=LONGEST_CURSOR, description="`next_cursor` of the page before, with the same conditions"

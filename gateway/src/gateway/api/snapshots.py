@@ -1,13 +1,19 @@
 """Restore points."""
 
+from typing import Annotated
+
+from chassis.paths import PATH_PATTERN
 from chassis.queries import bytes_parameter
 from fastapi import APIRouter, Request
+from pydantic import Field, JsonValue
 
 from gateway.api.documents import problems
 from gateway.api.gate import Opened, Right, Who
 from gateway.api.views.base import PageView, whole
 from gateway.api.views.snapshots import SnapshotView, snapshot_view
 
+PATH_SCHEMA: dict[str, JsonValue] = {"pattern": PATH_PATTERN}
+PathText = Annotated[str, Field(json_schema_extra=PATH_SCHEMA)]
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
 PATH = "Percent-encoded bytes from the root of the restore point; bytes that are no UTF-8 may be shown as `\\xff`"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from gateway.usecases.visitors import Visitor
 
 log = logging.getLogger(__name__)
 LONGEST_KEY = 255
+KEY_PATTERN = "^[!-~\u00a1-\u00ff]([ -~\u0080-\u00ff]*[!-~\u00a1-\u00ff])?$"
+"""Bytes of a header are read as Latin-1; spaces around it are none of it."""
 POLL_SECONDS = 2.0
 LISTEN_SECONDS = 1800.0
 FORGET_EVERY_SECONDS = 3600.0
@@ -189,8 +192,9 @@ async def intent_of(requests: Requests, who: Visitor, *, route: str, key: str | 
     """
     if key is None:
         return Intent(new_id())
-    if not 0 < len(key) <= LONGEST_KEY:
-        raise Invalid("idempotency_key_invalid", f"An Idempotency-Key has 1 to {LONGEST_KEY} characters.")
+    if len(key) > LONGEST_KEY or not re.fullmatch(KEY_PATTERN, key):
+        words = f"An Idempotency-Key has 1 to {LONGEST_KEY} characters, and no control characters."
+        raise Invalid("idempotency_key_invalid", words)
     claim = derived_id(who.organization_id, route, key)
     found = await requests.remember(who.organization_id, claim, RememberedKey(fingerprint, new_id()))
     if found.fingerprint != fingerprint:

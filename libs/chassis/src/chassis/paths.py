@@ -4,6 +4,10 @@ from collections.abc import Sequence
 
 from chassis.errors import Invalid
 
+_PART = r"([^/.\x00][^/\x00]*|\.[^/.\x00][^/\x00]*|\.\.[^/\x00]+)"
+PATH_PATTERN = f"^(/|(/{_PART})+/?)$"
+"""What `split_path` takes, as a regular expression of JSON Schema."""
+
 
 def split_path(path: bytes) -> list[bytes]:
     """The names that lead from the root to what a path means; none for the root itself.

@@ -4,7 +4,7 @@ import logging
 import math
 import re
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from contracts.outcomes import Problem
@@ -15,7 +15,6 @@ from fastapi.telemetry import TelemetryConfig
 from opentelemetry import metrics, trace
 from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import names
@@ -94,11 +93,19 @@ def _listed(fields: Mapping[str, str]) -> str:
 
 
 def _allowed(request: Request) -> str:
-    """The methods of all routes of a path: the framework tells those of the first one only."""
-    routes = request.app.router.routes
-    return ", ".join(
-        m for m in _METHODS if any(r.matches({**request.scope, "method": m})[0] is Match.FULL for r in routes)
-    )
+    """The methods of all routes with the path of the one that was found; the framework tells only those of that one.
+
+    A route whose more general path fits too is another resource.
+    """
+    found = request.scope["route"].path
+    same = [route.methods for route in _flat(request.app.router.routes) if getattr(route, "path", None) == found]
+    return ", ".join(method for method in _METHODS if any(method in methods for methods in same))
+
+
+def _flat(routes: Iterable[Any]) -> Iterator[Any]:
+    for route in routes:
+        included = getattr(route, "original_router", None)
+        yield from _flat(included.routes) if included else (route,)
 
 
 def install_problems(app: FastAPI) -> None:

@@ -4,16 +4,18 @@ from typing import Annotated, Any, Literal
 
 from contracts.assignment import AppKind, Temperature
 from contracts.connector import Compression
-from pydantic import BeforeValidator, Field, JsonValue, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from gateway.api.bodies.base import (
     MOST_CHARACTERS_TOLD,
     Body,
     Endpoints,
     Id,
+    Labels,
+    LabelText,
+    Line,
     Switch,
     Text,
-    Texts,
     empty_is_none,
     example,
     none_is,
@@ -43,8 +45,16 @@ class ResourceReference(Body):
     urn_id: str | None = None
 
 
+_MASKED_OR_GIVEN: list[JsonValue] = [
+    {"properties": {"masked": {"enum": [False, None]}}},
+    {"properties": {"value": {"enum": ["", None]}, "provider": {"type": "null"}}},
+]
+
+
 class FieldBody(Body):
     """A configuration field: a literal value, or a reference into a secret provider."""
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": _MASKED_OR_GIVEN})
 
     value: Annotated[str | None, BeforeValidator(_string)] = Field(default=None, description="Always a string")
     provider: Reference | None = Field(default=None, description="Absent: `value` is the literal value")
@@ -70,10 +80,17 @@ class FieldBody(Body):
 Fields = Annotated[dict[str, FieldBody | None], Field(max_length=MOST_FIELDS)]
 
 
+def _with_a_resource(**shown: Any) -> ConfigDict:
+    """An example, and that one of two ways to name the resource is needed."""
+    named: dict[str, JsonValue] = {"required": ["urn_id"], "properties": {"urn_id": {"type": "string", "minLength": 1}}}
+    within: dict[str, JsonValue] = {"required": ["resource"], "properties": {"resource": {**named, "type": "object"}}}
+    return ConfigDict(json_schema_extra={"examples": [shown], "anyOf": [named, within]})
+
+
 class ConnectorBody(Body):
     """What is said about a connector."""
 
-    model_config = example(
+    model_config = _with_a_resource(
         name="nas",
         type="source",
         protocol="fs",
@@ -86,7 +103,7 @@ class ConnectorBody(Body):
         temperature="hot",
     )
 
-    name: str
+    name: LabelText
     type: AppKind
     protocol: Text = Field(default="", description="Empty: the only one, else refused as ambiguous")
     integration: Reference | None = Field(default=None, description="Missing: chosen by the resource's class")
@@ -96,8 +113,8 @@ class ConnectorBody(Body):
     )
     fields: Annotated[Fields, none_is({}, Fields)] = {}
     endpoints: Endpoints = Field(default=(), description="Empty: those of the resource")
-    data_classes: Texts = ()
-    environment: Text = ""
+    data_classes: Labels = ()
+    environment: Line = ""
     temperature: MaybeTemperature = Field(default=None, description="Missing: `hot`")
 
     @model_validator(mode="after")
@@ -170,7 +187,8 @@ class StoreRefresh(Body):
     )
 
 
-Subjects = Annotated[tuple[Annotated[str, Field(pattern=r"^self:[^\s]{1,200}$")], ...], Field(max_length=MOST_SUBJECTS)]
+Subject = Annotated[str, Field(pattern=r"^self:[^\x00-\x20\x7f-\xa0]{1,200}$")]
+Subjects = Annotated[tuple[Subject, ...], Field(max_length=MOST_SUBJECTS)]
 MaybeSubjects = Annotated[Subjects, none_is((), Subjects)]
 
 

@@ -2,14 +2,15 @@
 
 from typing import Annotated
 
+from chassis.paths import PATH_PATTERN
 from pydantic import Field
 
-from gateway.api.bodies.base import Body, example, none_is
+from gateway.api.bodies.base import Body, example, none_is, whole_number
 from gateway.domain.links import DEFAULT_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS, Format
 
 MOST_PATHS = 10_000
 Paths = Annotated[
-    tuple[str, ...],
+    tuple[Annotated[str, Field(json_schema_extra={"pattern": PATH_PATTERN})], ...],
     Field(
         min_length=1,
         max_length=MOST_PATHS,
@@ -17,7 +18,8 @@ Paths = Annotated[
     ),
 ]
 
-Seconds = Annotated[int, Field(strict=True, ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
+_Told = Annotated[int, Field(strict=True, ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
+Seconds = Annotated[_Told, whole_number(_Told)]
 
 
 class ArchiveBody(Body):

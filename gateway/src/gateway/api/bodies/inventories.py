@@ -1,9 +1,23 @@
 """Inventories and resources."""
 
+from typing import Annotated
+
 from contracts.catalog import InventoryType, ResourceDescription
 from pydantic import Field, JsonValue
 
-from gateway.api.bodies.base import MOST_CHARACTERS_TOLD, Body, Endpoints, Switch, Text, Texts, example
+from gateway.api.bodies.base import (
+    MOST_CHARACTERS_TOLD,
+    Body,
+    Endpoints,
+    Labels,
+    LabelText,
+    Line,
+    Switch,
+    example,
+    text,
+)
+
+LONGEST_URN = 512
 
 
 class InventoryName(Body):
@@ -11,7 +25,7 @@ class InventoryName(Body):
 
     model_config = example(name="datacentre")
 
-    name: str
+    name: LabelText
 
     def summary(self) -> dict[str, JsonValue]:
         """What the audit log tells of it."""
@@ -40,13 +54,13 @@ class ResourceBody(Body):
         excluded_from_coverage=False,
     )
 
-    urn: str = Field(description="Unique in the inventory; never changes")
-    name: str
-    class_: str = Field(alias="class", description="e.g. `file-storage`, `object-storage`; open-ended")
-    subclass: Text = Field(default="", description="e.g. `posix`, `s3`; open-ended")
-    service: Text = ""
+    urn: Annotated[str, text(LONGEST_URN)] = Field(description="Unique in the inventory; never changes")
+    name: Annotated[str, text(LONGEST_URN, empty=True)]
+    class_: LabelText = Field(alias="class", description="e.g. `file-storage`, `object-storage`; open-ended")
+    subclass: Line = Field(default="", description="e.g. `posix`, `s3`; open-ended")
+    service: Line = ""
     endpoints: Endpoints = ()
-    tags: Texts = ()
+    tags: Labels = ()
     excluded_from_coverage: Switch = False
 
     def summary(self) -> dict[str, JsonValue]:

@@ -5,15 +5,20 @@ from typing import Annotated, Literal
 from contracts.scheduler import TaskOptions
 from pydantic import Field
 
-from gateway.api.bodies.base import Body, Id, MaybeId, Switch, Texts, example, none_is
+from gateway.api.bodies.base import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, example, none_is, text
 from gateway.usecases.runs import RunWish
+
+LONGEST_PATTERN = 512
+PatternText = Annotated[str, text(LONGEST_PATTERN, empty=True)]
+PatternTexts = Annotated[tuple[PatternText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})]
+Patterns = Annotated[PatternTexts, none_is((), PatternTexts)]
 
 
 class RunConfig(Body):
     """Options of a run."""
 
-    labels: Texts = Field(default=(), description="backup: become tags of the restore point")
-    ignores: Texts = Field(default=(), description="backup: patterns of files to leave out")
+    labels: Labels = Field(default=(), description="backup: become tags of the restore point")
+    ignores: Patterns = Field(default=(), description="backup: patterns of files to leave out")
     one_file_system: Switch = Field(
         default=False, description="backup: leave out what is mounted below the source's root"
     )
@@ -37,7 +42,7 @@ class RunBody(Body):
     origin_id: Id = Field(description="backup: a source; restore, check, sync: a store")
     target_id: MaybeId = Field(default=None, description="backup, sync: a store; restore: a destination")
     config: Annotated[RunConfig, none_is(RunConfig(), RunConfig)] = RunConfig()
-    edge_tags: Texts = Field(default=(), description="All must be present on the edge that runs the task")
+    edge_tags: Labels = Field(default=(), description="All must be present on the edge that runs the task")
 
     def wish(self) -> RunWish:
         """The body as the use cases take it."""

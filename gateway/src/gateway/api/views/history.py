@@ -32,13 +32,20 @@ _VERSION: dict[str, Any] = {
 }
 
 
+class VersionEntryView(FileView):
+    """An entry as it was; of the root neither times nor mode are known."""
+
+    mtime: str | None = Field(description="RFC 3339 with milliseconds")  # type: ignore[assignment]
+    mode: int | None = Field(description="POSIX permission bits")  # type: ignore[assignment]
+
+
 class VersionView(View):
     """Restore points, one after the other, in which a file is the same."""
 
     model_config = example(**_VERSION)
 
     changed: list[str] = Field(description="What it differs in from the version before")
-    entry: FileView | None = Field(
+    entry: VersionEntryView | None = Field(
         description="As in a listing; null where it is missing. Of the root neither times nor mode are known"
     )
     first_seen: Stamp = Field(description="Time of its oldest restore point")

@@ -245,15 +245,16 @@ async def test_link_permits_nothing_else(api: Client, shelf: Shelf, nobody: http
     file, folder = await link(api, shelf, ["/beside.txt"]), await link(api, shelf, ["/folder"])
     token = file.partition("?link=")[2]
 
-    async def refused(url: str, code: str = "link_invalid", **parts: Any) -> None:
+    async def refused(url: str, code: str = "link_invalid", *, status: int = 401, **parts: Any) -> None:
         answer = await nobody.get(url, **parts)
-        assert (answer.status_code, answer.json()["code"]) == (401, code), url
+        assert (answer.status_code, answer.json()["code"]) == (status, code), url
 
     await refused(file.replace("/content?", "/archive?"))
     await refused(folder.replace("/archive?", "/content?"))
     await refused(file.replace(shelf.snapshot_id, "0" * 64))
-    for odd in (token[:-1], token[:-4] + "AAAA", "A" + token[1:], "x", "", "%ff", "é", token * 100):
+    for odd in (token[:-1], token[:-4] + "AAAA", "A" + token[1:], "x", "", "%ff", "é"):
         await refused(f"/api/v1{shelf.at('content')}?link={odd}")
+    await refused(f"/api/v1{shelf.at('content')}?link={token * 100}", "address_too_long", status=414)
     assert (await nobody.get(f"{file}&path=/big.bin")).text == "beside"
     bearer = {"authorization": f"Bearer {token}"}
     await refused("/api/v1/account/me", "token_invalid", headers=bearer)
@@ -368,7 +369,7 @@ async def test_audit_log_comes_in_pages(api: Client, shelf: Shelf) -> None:
         cursor = page["next_cursor"]
 
     assert [r["id"] for r in seen] == [r["id"] for r in whole] == sorted((r["id"] for r in seen), reverse=True)
-    assert {r["action"] for r in whole} == {"file.download", "archive.download", "link.create"}
+    assert {r["action"] for r in whole} >= {"file.download", "archive.download", "link.create", "account.login"}
     for odd in ({"cursor": "x"}, {"cursor": "0" * 101}, {"limit": 0}, {"action": "A"}):
         assert (await api.problem("GET", api.org("/audit"), params=odd))["status"] == 400, odd
     future = "ffffffff-ffff-7000-8000-000000000000"

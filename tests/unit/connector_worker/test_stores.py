@@ -3,16 +3,18 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import pytest_asyncio
 from connector.engine.errors import PassphraseWrong
 from connector.repository import Repository
 from connector.repository.errors import Damaged
-from connector.usecases.stores import OpenStores
+from connector.usecases.stores import READERS_PER_STORE, OpenStores
 from contracts.assignment import App
 from contracts.values import OrganizationId
 
+from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.repository.builder import PASSWORD, Builder
 
@@ -121,3 +123,23 @@ async def test_a_dropped_store_is_closed_once_nobody_reads(stores: OpenStores, o
         assert not is_closed(store.repository)
 
     assert is_closed(opener.opened[0])
+
+
+async def test_a_store_that_does_not_answer_keeps_no_thread_from_another(stores: OpenStores) -> None:
+    answers, begun = threading.Event(), list[int]()
+
+    def hang(number: int) -> None:
+        begun.append(number)
+        answers.wait(30)
+
+    hung = [asyncio.create_task(stores.in_thread(partial(hang, number), of="silent")) for number in range(300)]
+    await eventually_async(lambda: len(begun) == READERS_PER_STORE)
+    assert await stores.in_thread(lambda: "read", of="other") == "read"
+    for reading in hung[:READERS_PER_STORE]:
+        reading.cancel()
+    await asyncio.wait(hung[:READERS_PER_STORE])
+    assert await stores.in_thread(lambda: "read", of="other") == "read"
+    assert len(begun) == READERS_PER_STORE  # Who has stopped waiting freed no thread.
+    answers.set()
+    await asyncio.wait(hung)
+    assert len(begun) == 300

@@ -1,7 +1,9 @@
 """Puts the connector together."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -38,6 +40,7 @@ from connector.worker import Runner, working
 
 log = logging.getLogger(__name__)
 SERVICE = "connector"
+THREADS = 64
 ANNOUNCED = (topics.CONNECTOR_EVENTS, topics.LISTINGS, topics.OUTCOMES)
 
 
@@ -52,6 +55,8 @@ async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """A worker at work, and its HTTP API."""
+    # Some threads may wait for stores that do not answer; the interpreter's own number is that of the processors and 4.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     heard = (topics.ASSIGNMENT_EVENTS, topics.CONNECTOR_COMMANDS, topics.tasks(settings.pool))
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
     async with open_foundation(settings, SERVICE) as foundation, open_equipment(foundation, settings, tokens) as tools:

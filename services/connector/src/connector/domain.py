@@ -1,6 +1,7 @@
 """Decisions about work: who may take it, and what its restore point says."""
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -19,6 +20,7 @@ WORKERS_LOST_MAX = 4
 TRIES_MAX = 12
 """Attempts at a job, when a store or a source does not answer: with the pauses between them 6 minutes or more."""
 COMMAND_LEASE_SECONDS = 5.0
+EXTRA_SLOTS = 4
 UNREADABLE_NAMED = 5
 
 KEPT = timedelta(days=30)
@@ -150,6 +152,15 @@ def is_superseded(mine: Attempt, attempts: Sequence[Attempt]) -> bool:
 def workers_lost(attempts: Sequence[Attempt], now: datetime) -> int:
     """How many attempts ended with their worker gone."""
     return sum(a.state == "running" and a.until <= now for a in attempts)
+
+
+def may_take(org: OrganizationId, running: Counter[OrganizationId], *, slots: int) -> bool:
+    """Whether work of an organization may be begun beside what runs.
+
+    Above its slots a lane takes work of organizations that have nothing running there, up to `EXTRA_SLOTS`: what waits
+    for the stores of one, which may never answer, keeps nobody else waiting.
+    """
+    return running.total() < slots or (running.total() < slots + EXTRA_SLOTS and not running[org])
 
 
 def raise_if_hopeless(attempts: Sequence[Attempt], now: datetime) -> None:

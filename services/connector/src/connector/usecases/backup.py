@@ -259,7 +259,7 @@ async def _restore_point(job: _Job, made: MadeSnapshot) -> RestorePoint:
     stores, snapshot_id = job.equipment.stores, made.summary.snapshot_id
     try:
         async with stores.borrow(job.org, job.target) as store:
-            snapshot = await stores.in_thread(lambda: store.snapshot(snapshot_id))
+            snapshot = await stores.in_thread(lambda: store.snapshot(snapshot_id), of=job.target.id)
     except Exception as error:
         log.warning("store not opened for reading", extra={"job": job.id}, exc_info=error)
         snapshot = await _told_by_engine(job, made, error)

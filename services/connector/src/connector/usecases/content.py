@@ -43,8 +43,11 @@ Choose = Callable[[FoundFile], Span | None]
 class Content:
     """An opened file: its facts, and the bytes of the part that was chosen. Close it after use."""
 
-    def __init__(self, found: FoundFile, first: bytes, pieces: "_Pieces", *, held: AsyncExitStack) -> None:
+    def __init__(
+        self, found: FoundFile, first: bytes, pieces: "_Pieces", *, store_id: str, held: AsyncExitStack
+    ) -> None:
         self.found = found
+        self._store_id = store_id
         self._first = first
         self._pieces = pieces
         self._held = held
@@ -58,7 +61,7 @@ class Content:
 
     async def _next(self, stores: OpenStores) -> bytes:
         try:
-            return await stores.in_thread(self._pieces.next)
+            return await stores.in_thread(self._pieces.next, of=self._store_id)
         except (BlobMissing, Damaged) as error:  # whoever lent the store is to hear of it
             await self._held.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -122,8 +125,8 @@ async def open_content(
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
             return _begin(opened.repository, find_node(opened.repository, point, path), choose)
 
-        found, first, pieces = await stores.in_thread(begin)
-        return Content(found, first, pieces, held=held.pop_all())
+        found, first, pieces = await stores.in_thread(begin, of=app.id)
+        return Content(found, first, pieces, store_id=app.id, held=held.pop_all())
     raise AssertionError("not reached")
 
 

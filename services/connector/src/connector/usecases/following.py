@@ -141,7 +141,7 @@ class _Following:
                     self._sound[directory.tree_id] = directory.totals
 
         try:
-            await self._equipment.stores.in_thread(read)
+            await self._equipment.stores.in_thread(read, of=self._app.id)
         except UNREADABLE as error:
             await self._tell_damage(error, point.snapshot_id, point)
 
@@ -201,7 +201,7 @@ async def _readable(
         except CairnError as error:
             return snapshot_id, error
 
-    read_all = await asyncio.gather(*(stores.in_thread(partial(read, each)) for each in sorted(wanted)))
+    read_all = await asyncio.gather(*(stores.in_thread(partial(read, each), of=store_id) for each in sorted(wanted)))
     found = [each for each in read_all if isinstance(each[1], RestorePoint)]
     failures = [each for each in read_all if isinstance(each[1], CairnError)]
     return [point for _, point in sorted(found, key=lambda each: (each[0], each[1].snapshot_id))], failures

@@ -57,7 +57,7 @@ async def ask_repository(equipment: Equipment, org: OrganizationId, app: App, qu
 
 async def _ask(equipment: Equipment, org: OrganizationId, app: App, ask: Callable[[], T]) -> T:
     try:
-        return await equipment.stores.in_thread(ask)
+        return await equipment.stores.in_thread(ask, of=app.id)
     except RepositoryNotFound as error:
         raise await absence(equipment, org, app, has_data=error.has_data) from None
     except WrongPassword:

@@ -70,7 +70,7 @@ async def _look_into(equipment: Equipment, org: OrganizationId, app: App) -> tup
     """
     try:
         async with equipment.stores.borrow(org, app) as store:
-            stored = await equipment.stores.in_thread(lambda: _look(store.repository))
+            stored = await equipment.stores.in_thread(lambda: _look(store.repository), of=app.id)
             await require_noted(equipment, org, app, store.repository.access)
             return stored
     except RepositoryNotFound as error:

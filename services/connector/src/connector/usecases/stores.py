@@ -4,9 +4,10 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TypeVar
+from weakref import WeakValueDictionary
 
 from contracts.assignment import App
 from contracts.values import OrganizationId
@@ -24,7 +25,9 @@ from connector.repository.errors import (
 
 T = TypeVar("T")
 SNAPSHOTS_KEPT = 1024
-READERS = 16
+READERS_PER_STORE = 8
+READERS = 256
+"""Threads are begun when they are needed. One that waits for a store which does not answer costs little."""
 OpenRepository = Callable[[OrganizationId, App], Repository]
 """Opens the repository of a store; called in a thread."""
 Notice = Callable[[OrganizationId, App], None]
@@ -74,10 +77,28 @@ class OpenStores:
         self._limit = limit
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
-    async def in_thread(self, action: Callable[[], T]) -> T:
-        """Run something that reads, off the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self._readers, action)
+    async def in_thread(self, action: Callable[[], T], *, of: str) -> T:
+        """Run something that reads the store `of` (its id), off the event loop.
+
+        So much at once of each store that one which does not answer keeps nobody from another. Who stops waiting frees
+        no thread: that ends when its action does.
+        """
+        turn, loop = self._turns.setdefault(of, asyncio.Semaphore(READERS_PER_STORE)), asyncio.get_running_loop()
+
+        def release(_: object) -> None:
+            with suppress(RuntimeError):  # The loop is closed: nobody waits for a turn any more.
+                loop.call_soon_threadsafe(turn.release)
+
+        await turn.acquire()
+        try:
+            reading = self._readers.submit(action)
+        except BaseException:
+            turn.release()
+            raise
+        reading.add_done_callback(release)
+        return await asyncio.wrap_future(reading)
 
     @asynccontextmanager
     async def borrow(self, org: OrganizationId, app: App) -> AsyncIterator[OpenStore]:
@@ -121,7 +142,7 @@ class OpenStores:
             self._slots.move_to_end(app.id)
             return found
         self.drop(app.id)
-        opening = asyncio.ensure_future(self.in_thread(lambda: self._open(org, app)))
+        opening = asyncio.ensure_future(self.in_thread(lambda: self._open(org, app), of=app.id))
         slot = self._slots[app.id] = _Slot(app.revision, opening)
         opening.add_done_callback(lambda _: self._opened(app.id, slot))
         while len(self._slots) > self._limit:

@@ -3,14 +3,16 @@
 import asyncio
 import contextlib
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chassis.background import Background, Loop
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
+from contracts.values import OrganizationId
 
-from connector.domain import Lane
+from connector.domain import EXTRA_SLOTS, Lane, may_take
 from connector.usecases.equipment import Equipment
 from connector.usecases.forgetting import forget_old_work
 from connector.usecases.lease import Lease, claim
@@ -28,21 +30,24 @@ class LaneWorker:
         self._equipment = equipment
         self._runner = runner
         self._lane = lane
-        self._slots = asyncio.Semaphore(slots)
+        self._slots = slots
+        self._running: dict[asyncio.Task[None], OrganizationId] = {}
         self._bell = equipment.bells.lanes[lane]
 
     async def run(self) -> None:
         """Run until cancelled; what is under way is then given up for others."""
-        running: set[asyncio.Task[None]] = set()
         try:
             while True:
-                await self._slots.acquire()
-                task = asyncio.create_task(self._runner.run(await self._next()))
-                running.add(task)
-                task.add_done_callback(running.discard)
-                task.add_done_callback(lambda _: self._slots.release())
+                lease = await self._next()
+                task = asyncio.create_task(self._runner.run(lease))
+                self._running[task] = lease.work.organization_id
+                task.add_done_callback(self._ended)
         finally:
-            await _end(running)
+            await _end(set(self._running))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self._bell.set()
 
     async def _next(self) -> Lease:
         while True:
@@ -50,15 +55,22 @@ class LaneWorker:
             try:
                 if lease := await self._claim():
                     return lease
-            except Exception as error:  # noqa: BLE001 - whatever it is, a worker that stopped looking would be no worker
+            except (CairnError, PyMongoError) as error:
                 log.warning("no look for work", extra={"lane": self._lane.value, "reason": type(error).__name__})
+            except Exception:
+                # What is under way must not end with the look, so nobody else keeps this from ending.
+                log.exception("no look for work", extra={"lane": self._lane.value})
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._equipment.settings.poll_seconds):
                     await self._bell.wait()
 
     async def _claim(self) -> Lease | None:
-        settings, store = self._equipment.settings, self._equipment.store
+        settings, store, running = self._equipment.settings, self._equipment.store, Counter(self._running.values())
+        if running.total() >= self._slots + EXTRA_SLOTS:
+            return None
         for work in await store.work.waiting(pool=settings.pool, lane=self._lane):
+            if not may_take(work.organization_id, running, slots=self._slots):
+                continue
             seconds = self._lane.lease_seconds(settings.lease_seconds)
             lease = await claim(store, work, owner=settings.instance, seconds=seconds)
             if lease is not None:

@@ -42,9 +42,12 @@ _WRITERS: dict[Format, _Writer] = {
 class Archive:
     """An opened archive: how it is called, and its bytes. Close it after use."""
 
-    def __init__(self, pieces: Generator[bytes, None, None], first: bytes, *, name: str, form: Format) -> None:
+    def __init__(
+        self, pieces: Generator[bytes, None, None], first: bytes, *, name: str, form: Format, store_id: str
+    ) -> None:
         self.name = f"{name}.{form}"
         self.media_type = _WRITERS[form].media_type
+        self._store_id = store_id
         self._pieces = pieces
         self._first = first
         self._step: asyncio.Future[bytes] | None = None
@@ -63,7 +66,7 @@ class Archive:
             piece = await self._next(stores)
 
     async def _next(self, stores: OpenStores) -> bytes:
-        self._step = asyncio.ensure_future(stores.in_thread(lambda: next(self._pieces, b"")))
+        self._step = asyncio.ensure_future(stores.in_thread(lambda: next(self._pieces, b""), of=self._store_id))
         try:
             return await asyncio.shield(self._step)
         except CairnError as error:
@@ -106,9 +109,10 @@ async def open_archive(
             selection = choose(opened.repository, point, paths)
             made = archive_pieces(opened.repository, selection, form, for_windows=is_windows(point.paths))
             pieces = _joined(made)
-            return Archive(pieces, next(pieces, b""), name=archive_name(selection, point.snapshot_id), form=form)
+            name = archive_name(selection, point.snapshot_id)
+            return Archive(pieces, next(pieces, b""), name=name, form=form, store_id=app.id)
 
-        archive = await stores.in_thread(begin)
+        archive = await stores.in_thread(begin, of=app.id)
         return archive.hold(held.pop_all())
     raise AssertionError("not reached")
 
@@ -124,7 +128,7 @@ async def is_one_file(
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
             return [chosen.node.type for chosen in choose(opened.repository, point, paths)] == ["file"]
 
-        return await stores.in_thread(look)
+        return await stores.in_thread(look, of=app.id)
     raise AssertionError("not reached")
 
 

@@ -1,0 +1,75 @@
+"""Work that waits for stores of one organization keeps nobody else's waiting."""
+
+import asyncio
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from chassis.background import Background
+from chassis.envelopes import envelope
+from connector.domain import EXTRA_SLOTS, Kind, Lane, may_take
+from connector.usecases.lease import Lease
+from connector.usecases.queueing import work_of
+from connector.worker.lanes import LaneWorker
+from connector.worker.runner import Runner
+from contracts.connector import TestConnection
+from contracts.values import OrganizationId
+
+from tests.support.waiting import eventually_async
+from tests.unit.connector_worker.parts import SOURCE
+from tests.unit.connector_worker.workshop import Workshop
+
+SLOTS = 2
+
+
+@pytest.mark.parametrize(
+    ("running", "org", "taken"),
+    [
+        ({}, "a", True),
+        ({"a": SLOTS - 1}, "a", True),
+        ({"a": SLOTS}, "a", False),
+        ({"a": SLOTS}, "b", True),
+        ({"a": SLOTS, "b": 1}, "b", False),
+        ({"a": SLOTS, "b": 1}, "c", True),
+        ({"a": SLOTS + EXTRA_SLOTS}, "b", False),
+    ],
+)
+def test_above_its_slots_a_lane_takes_work_of_organizations_that_have_none_there(
+    running: dict[str, int], org: str, taken: bool
+) -> None:
+    counted = Counter({OrganizationId(name): count for name, count in running.items()})
+    assert may_take(OrganizationId(org), counted, slots=SLOTS) is taken
+
+
+async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop = await Workshop(tmp_path).open()
+    runner, begun, ended, answers = Runner(workshop.equipment), list[str](), list[str](), asyncio.Event()
+
+    async def run(lease: Lease) -> None:
+        begun.append(lease.work.id)
+        if lease.work.organization_id == "silent":
+            await answers.wait()
+        await workshop.store.work.close(lease.work.organization_id, lease.work.id)
+        ended.append(lease.work.id)
+
+    async def queue(org: str, number: int) -> None:
+        cause = envelope(
+            TestConnection(organization_id=OrganizationId(org), app_id=SOURCE.id, app=SOURCE), service="gateway"
+        )
+        await workshop.store.work.add(work_of(cause, kind=Kind.TEST, work_id=f"{org}-{number}", pool="default"))
+
+    monkeypatch.setattr(runner, "run", run)
+    for number in range(2 * SLOTS):
+        await queue("silent", number)
+    for number in range(3):
+        await queue("other", number)
+    lane = LaneWorker(workshop.equipment, runner, Lane.COMMANDS, slots=SLOTS)
+    async with Background().running("work", lane.run):
+        await eventually_async(
+            lambda: [each for each in ended if each.startswith("other")] == ["other-0", "other-1", "other-2"]
+        )
+        assert len([each for each in begun if each.startswith("silent")]) == SLOTS
+        answers.set()
+        await eventually_async(lambda: len(ended) == 2 * SLOTS + 3)

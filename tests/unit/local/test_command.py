@@ -1,9 +1,12 @@
 import os
 import shutil
 import socket
+import time
 from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 from unittest.mock import Mock
 
 import pytest
@@ -14,7 +17,7 @@ from cairn_local.errors import LocalError
 from cairn_local.infrastructure.privileges import drop_root
 from cairn_local.infrastructure.servers import check_named_servers
 from cairn_local.paths import StateDir
-from cairn_local.progress import PlainReporter, open_reporter
+from cairn_local.progress import PlainReporter, Reminder, Step, open_reporter
 from cairn_local.progress_bars import BarReporter
 
 
@@ -95,11 +98,24 @@ def test_root_gives_up_everything_but_passing_folders(monkeypatch: pytest.Monkey
 def test_progress_is_plain_lines_where_no_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
     with open_reporter().step("Building restic") as step:
         step.say("a detail")
+        step.remind("waiting for kafka (10 s)")
         step.advance(1, 2)
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "Building restic ..."
-    assert lines[1].startswith("Building restic: done in ")
-    assert len(lines) == 2
+    assert lines[1] == "Building restic: waiting for kafka (10 s)"
+    assert lines[2].startswith("Building restic: done in ")
+    assert len(lines) == 3
+
+
+def test_what_is_waited_for_is_told_at_once_and_again_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    step = SimpleNamespace(say=told.append, remind=lambda detail: told.append(f"again: {detail}"))
+    now = iter([0.0, 0.1, 9.9, 10.1, 10.2, 15.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(now))
+    reminder = Reminder(cast(Step, step))
+    for names in (["kafka", "gateway"], ["kafka", "gateway"], ["gateway"], ["gateway"], ["gateway"]):
+        reminder.waiting_for(names)
+    assert told == ["waiting for kafka, gateway", "waiting for gateway", "again: waiting for gateway (10 s)"]
 
 
 def test_failed_step_is_not_called_done(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -93,6 +94,15 @@ def test_log_of_a_running_process_is_bounded(state: StateDir, monkeypatch: pytes
     Supervisor(state, caller=None).run(Turns(None, *[written] * 5, None))
     aside = [path for path in state.logs.glob("sleeper.log.*") if path.stat().st_size == 2000]
     assert sorted(path.name for path in aside) == ["sleeper.log.1", "sleeper.log.2"]
+
+
+def test_process_that_waits_itself_is_started_beside_its_server_and_ends_before_it(state: StateDir) -> None:
+    server = replace(spec(state), name="server")
+    client = replace(spec(state), name="client", after=("server",), beside=("server",))
+    waiting = replace(spec(state), name="waiting", after=("server",))
+    save_plan(state.plan, [server, client, waiting])
+    Supervisor(state, caller=None).run(Turns(None, None, None))
+    assert {path.stem for path in state.logs.glob("*.log")} == {"server", "client"}
 
 
 def test_children_end_with_a_supervisor_that_fails(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from cairn_local.errors import LocalError
 from cairn_local.logs import last_lines
 from cairn_local.paths import PRIVATE_FILE, StateDir
 from cairn_local.processes import ProcessSpec, save_plan
+from cairn_local.progress import PlainStep, Reminder, Step
 from cairn_local.supervisor.record import Record, find_process, load_record
 from cairn_local.supervisor.serving import is_serving
 
@@ -49,9 +50,14 @@ def supervise(state: StateDir, specs: Sequence[ProcessSpec], *, tied_to_caller: 
         _start_supervisor(state, [*argv, str(os.getpid())] if tied_to_caller else argv)
 
 
-def wait_until_healthy(state: StateDir, specs: Sequence[ProcessSpec], *, seconds: float = START_SECONDS) -> None:
-    """Return once every process itself answers. LocalError with log lines when one keeps ending, or time is up."""
-    deadline = time.monotonic() + seconds
+def wait_until_healthy(
+    state: StateDir, specs: Sequence[ProcessSpec], *, seconds: float = START_SECONDS, step: Step | None = None
+) -> None:
+    """Return once every process itself answers. LocalError with log lines when one keeps ending, or time is up.
+
+    `step` is told which processes are waited for, and again when that takes long.
+    """
+    deadline, reminder = time.monotonic() + seconds, Reminder(step or PlainStep())
     waiting = list(specs)
     restarts_before = _restarts(state)
     while waiting := _not_serving(state, waiting):
@@ -61,6 +67,7 @@ def wait_until_healthy(state: StateDir, specs: Sequence[ProcessSpec], *, seconds
         for spec in waiting:
             if restarts.get(spec.name, 0) - restarts_before.get(spec.name, 0) > EARLY_EXITS_ALLOWED:
                 raise LocalError(f"{spec.name} ends as soon as it is started.", hint=_log_tail(state, spec.name))
+        reminder.waiting_for([spec.name for spec in waiting])
         if time.monotonic() > deadline:
             names = ", ".join(spec.name for spec in waiting)
             raise LocalError(f"Not ready after {seconds:.0f} s: {names}.", hint=_log_tail(state, waiting[0].name))

@@ -13,7 +13,8 @@ from cairn_local.scram import log_in
 
 TIMEOUT_SECONDS = 2.0
 _REQUEST_ID = 7
-_METADATA, _SASL_HANDSHAKE, _SASL_AUTHENTICATE = 3, 17, 36
+_GROUP = b"cairn"
+_METADATA, _FIND_COORDINATOR, _SASL_HANDSHAKE, _SASL_AUTHENTICATE = 3, 10, 17, 36
 _LARGEST_ANSWER = 1024 * 1024
 
 
@@ -61,12 +62,18 @@ def _http(check: Check) -> bool:
 
 
 def _kafka(check: Check) -> bool:
-    """Metadata for no topics: answered with the brokers that may be used."""
+    """Metadata for no topics: answered with the brokers that may be used. Then who looks after a group.
+
+    A new server makes the topic of its groups when it is first asked for one, and until that is there nobody can join.
+    """
     with _connect(check.address) as connection:
         if check.password_file and not _kafka_lets_in(connection, check):
             return False
-        answer = _call_kafka(connection, _METADATA, 1, struct.pack(">i", 0))
-    return bool(struct.unpack_from(">i", answer)[0] > 0)
+        brokers = _call_kafka(connection, _METADATA, 1, struct.pack(">i", 0))
+        if struct.unpack_from(">i", brokers)[0] <= 0:
+            return False
+        group = _call_kafka(connection, _FIND_COORDINATOR, 0, struct.pack(">h", len(_GROUP)) + _GROUP)
+    return bool(struct.unpack_from(">h", group)[0] == 0)
 
 
 def _kafka_lets_in(connection: socket.socket, check: Check) -> bool:

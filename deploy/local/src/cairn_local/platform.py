@@ -19,7 +19,7 @@ from cairn_local.logs import rotate_logs
 from cairn_local.paths import PRIVATE_FOLDER, StateDir, find_cache_dir, write_private
 from cairn_local.ports import LOOPBACK, is_free, remember_ports
 from cairn_local.processes import ProcessSpec, load_plan
-from cairn_local.progress import Reporter
+from cairn_local.progress import Reporter, Step
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.toolbox import Toolbox, provision_all
 from cairn_local.services import GATEWAY, SERVICES, Service, service_spec
@@ -94,19 +94,20 @@ def _start(state: StateDir, *, reporter: Reporter, services: Sequence[Service], 
     toolbox = provision_all(Cache(find_cache_dir(environ)), reporter, environ=environ)
     rotate_logs(state)
     ensure_keys(state)
-    with reporter.step("Starting Cairn"), _stopped_on_failure(state):
+    with reporter.step("Starting Cairn") as step, _stopped_on_failure(state):
         for _attempt in range(PORT_ATTEMPTS):
+            step.say("preparing Kafka and the database")
             specs = _plan(state, toolbox, services=services, environ=environ)
-            if _started(state, specs):
+            if _started(state, specs, step):
                 return
         raise LocalError("Other programs take the ports as fast as they are chosen.", hint="Try again.")
 
 
-def _started(state: StateDir, specs: Sequence[ProcessSpec]) -> bool:
+def _started(state: StateDir, specs: Sequence[ProcessSpec], step: Step) -> bool:
     """Start everything; False, with nothing running, when somebody else took a port after it was chosen."""
     control.supervise(state, [*specs, *_guests(state)])
     try:
-        control.wait_until_healthy(state, specs)
+        control.wait_until_healthy(state, specs, step=step)
     except LocalError:
         control.stop(state)
         listening = [spec.check.address for spec in specs if not is_socket(spec.check.address)]

@@ -29,7 +29,9 @@ class ProcessSpec:
     """One process: how to start it, when it is ready, how to stop it.
 
     A guest of the platform names the folder that it is about: later starts run it too while that folder exists.
-    What a killed process leaves behind and its successor would stumble over is `stale`: removed before each start.
+    It stops before those that it is `after` do. It starts once they are ready, but not those that it starts `beside`:
+    for them it waits itself. What a killed process leaves behind and its successor would stumble over is `stale`:
+    removed before each start.
     """
 
     name: str
@@ -42,6 +44,12 @@ class ProcessSpec:
     grace_seconds: float = 10.0
     guest_of: str = ""
     stale: tuple[str, ...] = field(default=())
+    beside: tuple[str, ...] = field(default=())
+
+    @property
+    def starts_after(self) -> tuple[str, ...]:
+        """The processes that have to be ready before this one is started."""
+        return tuple(name for name in self.after if name not in self.beside)
 
 
 def save_plan(path: Path, specs: Sequence[ProcessSpec]) -> None:
@@ -58,5 +66,6 @@ def load_plan(path: Path) -> list[ProcessSpec]:
 
 def _parse(entry: dict[str, Any]) -> ProcessSpec:
     check = Check(**entry.pop("check"))
-    argv, after, stale = (tuple(entry.pop(name, ())) for name in ("argv", "after", "stale"))
-    return ProcessSpec(check=check, argv=argv, after=after, stale=stale, **entry)
+    lists = (tuple(entry.pop(name, ())) for name in ("argv", "after", "stale", "beside"))
+    argv, after, stale, beside = lists
+    return ProcessSpec(check=check, argv=argv, after=after, stale=stale, beside=beside, **entry)

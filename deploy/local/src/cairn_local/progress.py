@@ -2,9 +2,11 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
+
+REMIND_SECONDS = 10.0
 
 
 class Step(Protocol):
@@ -12,6 +14,9 @@ class Step(Protocol):
 
     def say(self, detail: str) -> None:
         """Show what is being done just now."""
+
+    def remind(self, detail: str) -> None:
+        """Show what takes unusually long."""
 
     def advance(self, done: int, total: int) -> None:
         """Show that `done` of `total` parts are finished."""
@@ -25,13 +30,42 @@ class Reporter(Protocol):
 
 
 class PlainStep:
-    """A step without a screen: its details stay unsaid."""
+    """A step without a screen: its details stay unsaid, but for those that take long."""
+
+    def __init__(self, title: str = "", stream: TextIO | None = None) -> None:
+        self._title = title
+        self._stream = stream
 
     def say(self, detail: str) -> None:
         """Say nothing: lines for every detail would bury the titles."""
 
+    def remind(self, detail: str) -> None:
+        """Print a line."""
+        if self._stream:
+            print(f"{self._title}: {detail}", file=self._stream, flush=True)
+
     def advance(self, done: int, total: int) -> None:
         """Say nothing, for the same reason."""
+
+
+class Reminder:
+    """Tells a step which things are waited for: at once, and again every ten seconds."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._began = time.monotonic()
+        self._next = self._began + REMIND_SECONDS
+        self._told = ""
+
+    def waiting_for(self, names: Sequence[str]) -> None:
+        """These are not ready yet."""
+        detail, now = f"waiting for {', '.join(names)}", time.monotonic()
+        if detail != self._told:
+            self._step.say(detail)
+            self._told = detail
+        if now >= self._next:
+            self._step.remind(f"{detail} ({now - self._began:.0f} s)")
+            self._next = now + REMIND_SECONDS
 
 
 class PlainReporter:
@@ -45,7 +79,7 @@ class PlainReporter:
         """Print the title now and again with the time taken."""
         started = time.monotonic()
         print(f"{title} ...", file=self._stream, flush=True)
-        yield PlainStep()
+        yield PlainStep(title, self._stream)
         print(f"{title}: done in {time.monotonic() - started:.1f} s", file=self._stream, flush=True)
 
 

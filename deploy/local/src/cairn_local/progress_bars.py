@@ -21,6 +21,10 @@ class BarStep:
         """Show `detail` behind the bar."""
         self._progress.update(self._task, detail=detail[-60:])
 
+    def remind(self, detail: str) -> None:
+        """The same: it is seen at once."""
+        self.say(detail)
+
     def advance(self, done: int, total: int) -> None:
         """Fill the bar."""
         self._progress.update(self._task, completed=done, total=total)

@@ -44,4 +44,6 @@ def service_spec(service: Service, *, address: str, env: dict[str, str], after: 
         check=Check("http", address),
         address=f"http://{address}",
         after=after,
+        # Java takes as long to start as our modules take to be loaded; publishers wait for Kafka.
+        beside=("kafka",),
     )

@@ -4,11 +4,12 @@ An entry lies under the hour in which it began; which hours of a month hold any,
 are inserted before them and never changed. So every query leads with an equality, and a page reads the hours it needs.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
-from chassis.mongo import Collection, Database, Document, insert_new
+from chassis.mongo import Collection, Database, Document, ensure_indexes, insert_new
 from contracts.values import OrganizationId
 
 from gateway.domain.audit import Deed, Ending, Entry, began_at
@@ -27,9 +28,7 @@ class AuditLog:
 
     async def setup(self) -> None:
         """Create the indexes."""
-        for collection, field in ((self._entries, "hour"), (self._entries, "day"), (self._marks, "list")):
-            await collection.create_index(field)
-        await self._marks.create_index("day")
+        await asyncio.gather(ensure_indexes(self._entries, "hour", "day"), ensure_indexes(self._marks, "list", "day"))
 
     async def begin(self, entry: Entry) -> None:
         """Keep that something begins."""

@@ -3,7 +3,7 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from chassis.mongo import Collection, Database, insert_new
+from chassis.mongo import Collection, Database, ensure_indexes, insert_new
 from contracts.connector import EVERYBODY
 
 KEPT_DAYS = 180
@@ -18,7 +18,7 @@ class KnownAddresses:
 
     async def setup(self) -> None:
         """Create the index that `forget` needs."""
-        await self._pairs.create_index("day")
+        await ensure_indexes(self._pairs, "day")
 
     async def knows(self, email: str, address: str) -> bool:
         """Whether the account with this email logged in from this address before."""

@@ -3,13 +3,14 @@
 All documents are inserted and never changed, so that several gateways may share them.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, Document, insert_new
+from chassis.mongo import Collection, Database, Document, ensure_indexes, insert_new
 from chassis.outbox import entry_to_envelope, envelope_to_entry
 from contracts.envelope import Envelope
 from contracts.messages import Message
@@ -49,9 +50,10 @@ class Requests:
 
     async def setup(self) -> None:
         """Create the indexes that `forget` and `unsent` need."""
-        for collection in self._all:
-            await collection.create_index("day")
-        await self._unsent.create_index("state")
+        others = (each for each in self._all if each is not self._unsent)
+        await asyncio.gather(
+            *(ensure_indexes(each, "day") for each in others), ensure_indexes(self._unsent, "day", "state")
+        )
 
     @property
     def _all(self) -> tuple[Collection, ...]:

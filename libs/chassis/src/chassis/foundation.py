@@ -1,5 +1,6 @@
 """What every service stands on: its database, its publisher, its outbox."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -49,9 +50,8 @@ async def open_foundation(settings: CommonSettings, service: str) -> AsyncIterat
         database = await stack.enter_async_context(open_database(settings, service))
         publisher = await stack.enter_async_context(open_publisher(settings))
         outbox = Outbox(service, database, publisher)
-        await outbox.setup()
         refusals = Refusals(database)
-        await refusals.setup()
+        await asyncio.gather(outbox.setup(), refusals.setup())
         yield Foundation(service, settings, database, publisher, outbox, refusals, Background())
 
 

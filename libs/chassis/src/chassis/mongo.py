@@ -6,7 +6,7 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from pymongo import AsyncMongoClient, monitoring
+from pymongo import AsyncMongoClient, IndexModel, monitoring
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect, ConnectionFailure, DuplicateKeyError, PyMongoError
@@ -26,6 +26,7 @@ __all__ = [
     "DuplicateKeyError",
     "PyMongoError",
     "Unavailable",
+    "ensure_indexes",
     "insert_new",
     "open_database",
 ]
@@ -81,6 +82,13 @@ async def insert_new(collection: Collection, document: Document) -> bool:
     except DuplicateKeyError:
         return False
     return True
+
+
+async def ensure_indexes(collection: Collection, *fields: str) -> None:
+    """Have an index on each of the fields. Only those that are missing are made, in one call."""
+    there = {info["key"][0][0] for info in (await collection.index_information()).values() if len(info["key"]) == 1}
+    if missing := [IndexModel(field) for field in fields if field not in there]:
+        await collection.create_indexes(missing)
 
 
 @asynccontextmanager

@@ -22,7 +22,7 @@ from contracts.registry import MESSAGES
 from chassis.background import Background
 from chassis.errors import CairnError
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError
+from chassis.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError, ensure_indexes
 from chassis.publisher import Publisher, send_all
 
 log = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ class Outbox:
 
     async def setup(self) -> None:
         """Create the index the sweep needs."""
-        await self._marks.create_index("state")
+        await ensure_indexes(self._marks, "state")
 
     def watch(self, collection: Collection) -> None:
         """Look for left messages in this collection too."""

@@ -1,6 +1,8 @@
 """Sends envelopes to Kafka."""
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -21,6 +23,8 @@ from chassis.odd_records import is_odd, send_odd
 from chassis.settings import CommonSettings
 from chassis.telemetry import TraceContext, current_trace, event_attributes, span
 
+log = logging.getLogger(__name__)
+PATIENCE_AT_START_SECONDS, LONGEST_PAUSE_AT_START_SECONDS = 120, 0.5
 MAX_PARKED_BYTES = 2_000_000
 PING_SECONDS = 2
 
@@ -147,11 +151,17 @@ async def open_publisher(settings: CommonSettings) -> AsyncIterator[KafkaPublish
 
 
 async def _start(producer: AIOKafkaProducer) -> None:
-    for attempt in range(60):
+    """Wait for a Kafka that is just being started, or started again; for two minutes."""
+    end, pause, told = time.monotonic() + PATIENCE_AT_START_SECONDS, 0.1, False
+    while True:
         try:
             await producer.start()
             return
-        except KafkaError:
-            if attempt == 59:
+        except KafkaError as error:
+            if time.monotonic() > end:
                 raise
-            await asyncio.sleep(min(0.1 * 2**attempt, 2))
+            if not told:
+                log.info("waiting for Kafka", extra={"reason": type(error).__name__})
+            told = True
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_AT_START_SECONDS)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, JsonValue
 
 from chassis.envelopes import accepted, envelope, is_command, refused
 from chassis.errors import CairnError, Conflict, Invalid, LostRace
-from chassis.mongo import Collection, Document, DuplicateKeyError
+from chassis.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
 from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from chassis.texts import is_storable
 
@@ -120,8 +120,7 @@ class MongoRecords(Generic[V]):
 
     async def setup(self) -> None:
         """Create the indexes and let the outbox find the collection."""
-        for name in ("org", *self.indexed):
-            await self.collection.create_index(name)
+        await ensure_indexes(self.collection, "org", *self.indexed)
         self.outbox.watch(self.collection)
 
     async def load(self, org: OrganizationId, record_id: str, *, cause: Envelope[Message] | None = None) -> Record[V]:

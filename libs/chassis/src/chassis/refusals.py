@@ -11,7 +11,7 @@ from contracts.envelope import Envelope
 from contracts.messages import Message
 
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, DuplicateKeyError
+from chassis.mongo import Collection, Database, DuplicateKeyError, ensure_indexes
 from chassis.outbox import entry_to_envelope, envelope_to_entry
 
 DAYS_KEPT = 8
@@ -27,7 +27,7 @@ class Refusals:
 
     async def setup(self) -> None:
         """Create the index, and forget what is old."""
-        await self._collection.create_index("day")
+        await ensure_indexes(self._collection, "day")
         await self._forget()
 
     async def remember(self, command: Envelope[Message], outcome: Envelope[Message]) -> Envelope[Message]:

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, Document, insert_new
+from chassis.mongo import Collection, Database, Document, ensure_indexes, insert_new
 from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from chassis.records import MongoRecords, Records
 from contracts.assignment import App
@@ -127,8 +127,7 @@ class MongoWorkQueue:
 
     async def setup(self) -> None:
         """Create the indexes that looking for work, and for what can be forgotten, needs."""
-        await self._work.create_index("queue")
-        await self._work.create_index("closed")
+        await ensure_indexes(self._work, "queue", "closed")
 
     async def add(self, work: Work) -> bool:
         """See `WorkQueue`."""

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
@@ -48,11 +49,14 @@ def prepare_servers(
     kafka_access = named_kafka_access(environ)
     mongodb_uri, mongo_specs = environ.get("CAIRN_MONGODB_URI", ""), list[ProcessSpec]()
     env = base_environment(state, environ)
-    if kafka_tools:
-        kafka_specs = [_kafka(state, kafka_tools, env=env)]
-        kafka_address, kafka_access = kafka_specs[0].address, kafka.access(state)
-    if mongo_tools:
-        mongo_specs = _mongodb(state, mongo_tools, env=env)
+    # Side by side: each waits for programs that it runs.
+    with ThreadPoolExecutor() as pool:
+        database = pool.submit(_mongodb, state, mongo_tools, env=env) if mongo_tools else None
+        if kafka_tools:
+            kafka_specs = [_kafka(state, kafka_tools, env=env)]
+            kafka_address, kafka_access = kafka_specs[0].address, kafka.access(state)
+    if database:
+        mongo_specs = database.result()
         mongodb_uri = f"mongodb://{quote(mongo_specs[-1].address, safe='')}/"
     return Servers(Addresses(kafka_address, mongodb_uri, kafka_access), kafka_specs + mongo_specs)
 

@@ -89,10 +89,10 @@ class Supervisor:
 
     def _tend(self) -> bool:
         """Look after every child once; True while some are not ready or not running."""
-        awaited = {name for child in self._children.values() for name in child.spec.after}
+        awaited = {name for child in self._children.values() for name in child.spec.starts_after}
         changed = [child.look(awaited=name in awaited) for name, child in self._children.items()]
         for child in self._children.values():
-            if child.due and all(self._children[name].ready for name in child.spec.after):
+            if child.due and all(self._children[name].ready for name in child.spec.starts_after):
                 child.start()
                 changed.append(True)
                 self._save()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chassis.mongo import Collection, insert_new
+from chassis.mongo import Collection, ensure_indexes, insert_new
 from contracts.values import JobId, OrganizationId
 
 from scheduler.domain.log import LogPart
@@ -31,7 +31,7 @@ class MongoLogParts:
 
     async def setup(self) -> None:
         """Create the index."""
-        await self.collection.create_index("job_id")
+        await ensure_indexes(self.collection, "job_id")
 
     async def add(self, org: OrganizationId, job_id: JobId, part: LogPart) -> None:
         """See `LogParts`."""

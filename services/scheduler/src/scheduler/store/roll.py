@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from chassis.errors import Conflict
-from chassis.mongo import Collection, Document, DuplicateKeyError
+from chassis.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
 from contracts.scheduler import JobStatus, TaskType
 from contracts.values import JobId, OrganizationId
 
@@ -47,8 +47,7 @@ class MongoJobRoll:
 
     async def setup(self) -> None:
         """Create the indexes."""
-        for name in ("org", "status"):
-            await self.collection.create_index(name)
+        await ensure_indexes(self.collection, "org", "status")
 
     async def enter(self, org: OrganizationId, job: Job) -> None:
         """See `JobRoll`."""

@@ -34,6 +34,7 @@ any_example = settings(
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # Making a failing case smaller takes many backups.
     print_blob=True,
+    derandomize="CAIRN_FUZZ_EXAMPLES" not in os.environ,  # `make test` tries the same cases each time.
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 _numbers = count()

@@ -176,3 +176,20 @@ def test_another_file_system_is_left_out_where_that_is_asked_for(place: Place, *
     elsewhere = {"/shown/file", "/deep/file"}
     assert set(told.paths) == (USUAL if one_file_system else USUAL | elsewhere)
     assert told.left_out == (["/deep/file", "/shown"] if one_file_system else [])
+
+
+@pytest.mark.parametrize("commands", [(), ("mount -t tmpfs none source/deep", "mkdir source/deep/er")])
+def test_what_is_mounted_over_what_the_kernel_makes_up_is_read(place: Place, commands: tuple[str, ...]) -> None:
+    over = commands or ("mount -t tmpfs none source/deep/er",)
+
+    told = place.back_up("mount -t proc none source/deep/er", *over, "cp source/file source/deep/er/file")
+
+    assert set(told.paths) == USUAL | {"/deep/er/file"}
+    assert (told.left_out, told.problems) == ([], [])
+
+
+def test_a_single_file_that_the_kernel_makes_up_is_not_read(place: Place) -> None:
+    told = place.back_up("mount --bind /proc/version source/file")
+
+    assert set(told.paths) == USUAL - {"/file"}
+    assert (told.left_out, told.problems) == (["/file"], [])

@@ -69,7 +69,7 @@ class FsIntegration:
         return SourceTree(
             directory=root,
             origin=normalized(configuration.text("root")),
-            excludes=left_out.own,
+            excludes=left_out.whole,
             hollow=tuple(point for point, _ in left_out.pseudo),
             guarded=own.identities,
             guarded_first=own.is_linked,

@@ -25,7 +25,14 @@ class LeftOut:
     own: tuple[Path, ...] = ()
     """Cairn's own directories and files."""
     pseudo: tuple[tuple[Path, str], ...] = ()
-    """Mount points of what the kernel makes up, each with the type of file system."""
+    """Directories where something that the kernel makes up is mounted, each with the type of file system."""
+    pseudo_files: tuple[tuple[Path, str], ...] = ()
+    """Files of such a file system that are mounted by themselves."""
+
+    @property
+    def whole(self) -> tuple[Path, ...]:
+        """What is left out with its name; of `pseudo` the directory itself is kept."""
+        return (*self.own, *(path for path, _ in self.pseudo_files))
 
     def in_words(self, root: Path) -> Iterator[str]:
         """A line for each, with its path within the root."""
@@ -36,6 +43,8 @@ class LeftOut:
                 f"/{_shown(path, root)} is left out on purpose, with all that is mounted below it: "
                 f"a file system of the type {kind} is made up by the kernel"
             )
+        for path, kind in self.pseudo_files:
+            yield f"/{_shown(path, root)} is left out on purpose: it is of the type {kind}, made up by the kernel"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +59,12 @@ class Guarded:
 def left_out_of(root: Path, surroundings: Surroundings, mounts: Mounts) -> LeftOut:
     """What must not be read of a directory, as far as paths and mounts tell."""
     own = {name for each in own_places(surroundings) for name in _names_in(root, each, mounts)}
-    pseudo = {(mount.point, mount.type) for mount in mounts.below(root) if mount.is_pseudo}
-    return LeftOut(own=tuple(sorted(own)), pseudo=tuple(sorted(pseudo)))
+    pseudo = sorted({(each.point, each.type) for each in mounts.below(root) if each.is_pseudo and mounts.shows(each)})
+    return LeftOut(
+        own=tuple(sorted(own)),
+        pseudo=tuple(each for each in pseudo if each[0].is_dir()),
+        pseudo_files=tuple(each for each in pseudo if each[0].is_file()),
+    )
 
 
 def guarded(surroundings: Surroundings) -> Guarded:

@@ -81,6 +81,10 @@ class Mounts:
         """What is mounted below a directory."""
         return [each for each in self._all if each.point != directory and each.point.is_relative_to(directory)]
 
+    def shows(self, mount: Mount) -> bool:
+        """Whether a mount is what its point leads to: another may be mounted over it, or over a directory above."""
+        return self.at(mount.point) is mount
+
     def place(self, path: Path) -> Place | None:
         """What a path means."""
         mount = self.at(path)

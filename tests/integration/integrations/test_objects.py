@@ -100,6 +100,15 @@ class TestChanges:
         assert second.files == {"a": b"AAAA"}
 
     @needs_mount
+    async def test_times_that_a_mount_shows_otherwise_hide_no_change(self, back_up: Run, server: S3Server) -> None:
+        turns = []
+        for data in (b"AAAA", b"BBBB", b"CCCC"):
+            overwrite(server, "early/a", data, mtime="-0.5")
+            turns.append(await back_up(server, "early", "mount"))
+
+        assert [turn.files for turn in turns] == [{"a": b"AAAA"}, {"a": b"BBBB"}, {"a": b"CCCC"}]
+
+    @needs_mount
     async def test_a_parent_that_was_removed_is_done_without(self, back_up: Run, server: S3Server, jobs: Jobs) -> None:
         overwrite(server, "gone/a", b"AAAA")
         await back_up(server, "gone", "mount")
@@ -167,6 +176,14 @@ class TestNames:
         ended = await back_up(moto, "marked")
 
         assert (ended.code, ended.files, ended.folders) == ("", {"full/a": b"1"}, frozenset({"empty", "full"}))
+
+    @needs_mount
+    async def test_an_object_called_like_the_root_is_not_the_source(self, back_up: Run, moto: S3Server) -> None:
+        moto.fill({"twin": b"other", "twin/a": b"1"})
+
+        ended = await back_up(moto, "twin", "mount")
+
+        assert (ended.code, ended.files) == ("", {"a": b"1"})
 
     @pytest.mark.parametrize("prefix", ["ends in a space ", "a: b", "50%zz/%41+&=;'ü"])
     async def test_any_prefix_can_be_a_root(self, back_up: Run, moto: S3Server, prefix: str) -> None:
@@ -271,9 +288,9 @@ class TestFaults:
         assert (ended.code, ended.files) == ("", objects)
 
 
-def overwrite(server: S3Server, key: str, data: bytes) -> None:
+def overwrite(server: S3Server, key: str, data: bytes, *, mtime: str = "1700000000") -> None:
     """The server keeps the time that it is told."""
-    server.client().put_object(Bucket=BUCKET, Key=key, Body=data, Metadata={"mtime": "1700000000"})
+    server.client().put_object(Bucket=BUCKET, Key=key, Body=data, Metadata={"mtime": mtime})
 
 
 def held(ended: Ended) -> set[str]:

@@ -17,9 +17,10 @@ CREATE TABLE objects (
 ) WITHOUT ROWID
 """
 _UNKNOWN = "?"
+"""A tag that tells nothing, not even of another one like it."""
 _HIDDEN = """
 SELECT 1 FROM objects n JOIN earlier.objects e ON n.key = e.key
-WHERE n.size = e.size AND n.modified = e.modified AND n.etag <> e.etag
+WHERE n.size = e.size AND n.modified = e.modified AND (n.etag <> e.etag OR n.etag = '?')
 """
 _COLUMNS = "key, size, modified, etag, class, path"
 _BATCH = 1000

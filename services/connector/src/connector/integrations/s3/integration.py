@@ -104,7 +104,7 @@ def to_remote(address: S3Address, *, escaped_listings: bool) -> Remote:
     }
     return Remote(
         settings=settings,
-        path=address.path,
+        path=f"{address.path}/",  # Without it, an object beside the folder of that name would be taken for the source.
         origin=f"s3://{address.path}",
         secrets=(address.access_key, address.secret_key),
         insecure_tls=address.insecure,

@@ -19,6 +19,7 @@ from connector.engine.errors import (
     StoreNotInitialized,
     StoreRefused,
     StoreUnreachable,
+    TlsMisconfigured,
 )
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.restic import ResticEngine
@@ -115,7 +116,7 @@ class TestStoresThatDoNotAnswer:
     async def test_tls_where_there_is_none_is_told(self, engine: ResticEngine, server: S3Server) -> None:
         secure = S3Server(server.port, scheme="https")
 
-        with pytest.raises(StoreUnreachable, match=r"tls|HTTP"):
+        with pytest.raises(TlsMisconfigured, match="plain HTTP, not HTTPS"):
             await engine.find_snapshots(secure.location("x", passphrase=PASSPHRASE))
 
     async def test_a_missing_bucket_holds_no_repository_and_is_made_with_one(

@@ -2,11 +2,14 @@
 
 import os
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
+from connector.app import open_app
 from contracts.assignment import App, FieldValue
 from contracts.connector import (
     RestorePointCreated,
@@ -17,11 +20,21 @@ from contracts.connector import (
     TaskSucceeded,
 )
 from contracts.restore_index import DirectoriesListed, RestorePointListed
+from fastapi import FastAPI
 
-from tests.integration.connector.ground import Ground, write_tree
+from tests.integration.connector.ground import Ground, initialize, write_tree
+from tests.integration.engine.programs import telling
 
 pytestmark = pytest.mark.usefixtures("app")
 TREE = {"readme.txt": b"hello", "deep/er/data.bin": bytes(range(256)) * 8000, "deep/empty": b""}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def app(ground: Ground) -> AsyncIterator[FastAPI]:
+    """A worker whose restic notes how it was called."""
+    program = telling(ground.restic, ground.folder / "restic", ground.folder / "notes")
+    async with open_app(ground.settings(restic=program)) as running:
+        yield running
 
 
 @pytest.fixture
@@ -143,6 +156,29 @@ async def test_what_no_restore_point_can_hold_makes_a_backup_incomplete_unless_i
 
     assert failed.data.problem.code == "backup_incomplete"
     assert "/deep/agent.sock (a socket, which no restore point can hold)" in failed.data.problem.detail
+
+
+async def test_a_backup_is_compressed_at_the_level_that_was_asked_for_last(
+    ground: Ground, source: App, tmp_path: Path
+) -> None:
+    store = await ground.assign("store", ground.files("stores", "levels", tmp_path.name))
+
+    async def arguments(compression: str | None) -> list[str]:
+        await ground.asker.ask(initialize(store).model_copy(update={"compression": compression}))
+        noted = set((ground.folder / "notes").iterdir())
+        await ground.ending(await ground.request(source, store), TaskSucceeded)
+        new = set((ground.folder / "notes").iterdir()) - noted
+        [call] = [call for call in map(_arguments, new) if "backup" in call]
+        return call
+
+    for asked in ("fastest", None):
+        call = await arguments(asked)
+        assert call[call.index("--compression") + 1] == "fastest"
+    assert "--compression" not in await arguments("auto")
+
+
+def _arguments(note: Path) -> list[str]:
+    return note.read_bytes().partition(b"\n")[0].decode().split("\0")
 
 
 class TestFailures:

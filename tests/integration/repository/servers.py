@@ -29,9 +29,9 @@ class S3Server:
 
     endpoint: str
 
-    def store(self, secret_key: str = SECRET_KEY) -> S3Store:
+    def store(self, secret_key: str = SECRET_KEY, *, bucket: str = BUCKET) -> S3Store:
         return S3Store(
-            BUCKET,
+            bucket,
             endpoint=self.endpoint,
             region="us-east-1",
             access_key_id=ACCESS_KEY,

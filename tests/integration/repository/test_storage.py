@@ -222,6 +222,12 @@ def test_an_empty_bucket_holds_no_repository(servers: dict[str, S3Server]) -> No
         Repository.open(ObjectFiles(servers["moto"].store(), "nothing/here"), PASSWORD)
 
 
+@pytest.mark.parametrize("kind", ["rclone", "moto"])
+def test_a_bucket_that_is_gone_holds_no_repository(kind: str, servers: dict[str, S3Server]) -> None:
+    with pytest.raises(RepositoryNotFound):
+        Repository.open(ObjectFiles(servers[kind].store(bucket="gone"), "nothing/here"), PASSWORD)
+
+
 def test_wrong_keys_of_a_store_are_denied_without_telling_them(servers: dict[str, S3Server]) -> None:
     with pytest.raises(AccessDenied) as caught:
         Repository.open(

@@ -1,5 +1,6 @@
 """A repository in an object store: S3, Azure, GCS, or any other that obstore reaches."""
 
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from obstore.store import ObjectStore, S3Store
 
 _LIST_PAGE = 1000
-# obstore has no classes of its own for these two answers.
+# obstore has no classes of its own for these answers.
 _NOT_PARTIAL = "non-partial response"
 _BEYOND_THE_END = "status code: 416"
+_BUCKET_GONE = re.compile(r"<Code>(?:NoSuchBucket|ContainerNotFound)</Code>")
 
 
 class ObjectFiles:
@@ -35,13 +37,17 @@ class ObjectFiles:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def list(self, kind: FileKind) -> Iterator[StoredFile]:
-        """See `RepositoryFiles.list`."""
+        """See `RepositoryFiles.list`; a bucket that does not exist holds no files either."""
         with _translated(kind, ""):
-            for page in obstore.list(self._store, prefix=f"{self._prefix}{kind.value}/", chunk_size=_LIST_PAGE):
-                for found in page:
-                    name = found["path"].rpartition("/")[2]
-                    if is_storage_name(name):
-                        yield StoredFile(name, found["size"])
+            try:
+                for page in obstore.list(self._store, prefix=f"{self._prefix}{kind.value}/", chunk_size=_LIST_PAGE):
+                    for found in page:
+                        name = found["path"].rpartition("/")[2]
+                        if is_storage_name(name):
+                            yield StoredFile(name, found["size"])
+            except GenericError as error:
+                if not _BUCKET_GONE.search(str(error)):
+                    raise
 
     def has_directory(self, kind: FileKind) -> None:
         """See `RepositoryFiles.has_directory`: nobody can tell."""

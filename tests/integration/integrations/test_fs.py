@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,23 @@ async def test_passphrase_of_a_repository_is_tried(
     assert "open barley" not in reports[1].model_dump_json()
     with Repository.open(fs.repository_files(right), "open sesame") as repository:
         assert repository.snapshots() == []
+
+
+@pytest.mark.parametrize(("noted", "code"), [(None, "store_half_initialized"), ("f" * 64, "repository_missing")])
+async def test_data_without_a_config_is_no_place_for_a_new_store(
+    fs: FsIntegration, configure: Configure, tmp_path: Path, noted: str | None, code: str
+) -> None:
+    pack = tmp_path / "store" / "data" / "ab" / ("ab" * 32)
+    pack.parent.mkdir(parents=True)
+    pack.touch()
+    store = configure("store", "fs", root=str(tmp_path / "store"), passphrase="open sesame")
+
+    report = await fs.test(replace(store, repository_id=noted))
+
+    assert report.initialized is False
+    name, detail = failure(report)
+    assert (name, detail.partition(":")[0]) == ("initialized", code)
+    assert "`config`" in detail
 
 
 @pytest.mark.parametrize("trick", ["inside", "below", "link", "dots", "link to a parent", "work"])

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from connector.engine.errors import PassphraseMissing, PassphraseWrong, RepositoryChanged, RepositoryGone
+from connector.engine.errors import PassphraseMissing, PassphraseWrong, RepositoryChanged, RepositoryGone, StoreHalfMade
 from connector.integrations.checklist import Checklist
 from connector.integrations.configuration import AppConfiguration
-from connector.repository import Access, FileKind, RepositoryFiles
-from connector.repository.errors import FileMissing, WrongPassword
+from connector.repository import Access, RepositoryFiles, seal_of
+from connector.repository.errors import RepositoryNotFound, WrongPassword
 
 
 async def check_repository(checklist: Checklist, files: RepositoryFiles, configuration: AppConfiguration) -> None:
@@ -15,8 +15,13 @@ async def check_repository(checklist: Checklist, files: RepositoryFiles, configu
     """
 
     async def look() -> str:
-        checklist.initialized = await asyncio.to_thread(_is_there, files)
-        return _told(configuration, is_there=checklist.initialized)
+        try:
+            await asyncio.to_thread(seal_of, files)
+        except RepositoryNotFound as error:
+            checklist.initialized = False
+            return _absent(configuration, has_data=error.has_data)
+        checklist.initialized = True
+        return "holds a repository"
 
     try:
         await checklist.step("initialized", look())
@@ -28,19 +33,11 @@ async def check_repository(checklist: Checklist, files: RepositoryFiles, configu
         files.close()
 
 
-def _is_there(files: RepositoryFiles) -> bool:
-    try:
-        files.read(FileKind.CONFIG, "")
-    except FileMissing:
-        return False
-    return True
-
-
-def _told(configuration: AppConfiguration, *, is_there: bool) -> str:
-    if is_there:
-        return "holds a repository"
+def _absent(configuration: AppConfiguration, *, has_data: bool) -> str:
     if configuration.repository_id is not None:
-        raise RepositoryGone("", configuration.repository_id)
+        raise RepositoryGone("", configuration.repository_id, has_data=has_data)
+    if has_data:
+        raise StoreHalfMade(configuration.text("root"))
     return "no repository yet: the store can be initialized"
 
 

@@ -15,10 +15,10 @@ from connector.app import open_app
 from connector.repository import LocalFiles, Repository
 from connector.usecases import watching
 from contracts.assignment import App
-from contracts.connector import RefreshStore, RestorePointCreated, StoreRefreshed, TaskFailed, TaskSucceeded
-from contracts.outcomes import CommandOutcome
+from contracts.connector import RefreshStore, RestorePointCreated, TaskSucceeded
 from fastapi import FastAPI
 
+from tests.integration.connector.comparing import indexed, refresh, refusals
 from tests.integration.connector.ground import PASSPHRASE, Ground, connection_test, initialize, ref, write_tree
 from tests.support import builders as make
 from tests.support.waiting import eventually_async
@@ -47,26 +47,6 @@ def restic(ground: Ground, store: App, *arguments: str, cwd: Path | None = None)
 
 def snapshot_ids(ground: Ground, store: App) -> list[str]:
     return [each["id"] for each in json.loads(restic(ground, store, "snapshots", "--json"))]
-
-
-async def refresh(ground: Ground, store: App, *, rebuild: bool = False) -> tuple[CommandOutcome, StoreRefreshed]:
-    """Ask for a comparison; what was answered, and how it ended."""
-    before = len(refreshed(ground, store))
-    command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store), rebuild=rebuild)
-    outcome = await ground.asker.ask(command)
-    assert outcome.accepted, outcome.problem
-    await ground.asker.ear.until(lambda _: len(refreshed(ground, store)) > before, 60)
-    return outcome, refreshed(ground, store)[before]
-
-
-def refreshed(ground: Ground, store: App) -> list[StoreRefreshed]:
-    return [e.data for e in ground.asker.heard(StoreRefreshed) if e.data.app_id == store.id]
-
-
-async def indexed(ground: Ground, store: App) -> dict[str, bool]:
-    async with ground.index as index:
-        found = (await index.get("/internal/restore-points", params={"store_id": store.id})).json()["items"]
-    return {each["snapshot_id"]: each["browsable"] for each in found}
 
 
 async def files(ground: Ground, snapshot_id: str, path: str = "/") -> list[str]:
@@ -240,18 +220,6 @@ async def test_what_is_away_is_given_up_only_by_force(ground: Ground, store: App
 
     assert outcome.result["adopted"] is False
     await eventually_async(lambda: _is(indexed(ground, store), {}), 30)
-
-
-async def refusals(ground: Ground, store: App) -> set[str]:
-    """The codes by which everything is refused that could touch a store that is away."""
-    command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store))
-    codes = {(await ground.asker.refusal(each)).code for each in (command, initialize(store))}
-    source = await ground.assign("source", write_tree(ground.files("any"), {"a": b"a"}))
-    failed = await ground.ending(await ground.request(source, store), TaskFailed)
-    report = (await ground.asker.ask(connection_test(store))).result
-    assert report["ok"] is False
-    [told] = [check["detail"].partition(":")[0] for check in report["checks"] if not check["ok"]]
-    return codes | {failed.data.problem.code, told}
 
 
 async def test_a_removal_is_noticed_after_a_backup_and_when_a_file_is_wanted(

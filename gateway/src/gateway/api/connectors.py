@@ -98,8 +98,9 @@ async def create_store(
     """Storage that is there already, encrypted with the same passphrase, is taken over as it is.
 
     Refused for a store without a passphrase (`passphrase_missing`) and for other types (`not_a_store`). Where the store
-    had storage before that is not there now (`repository_missing`: a disk is not mounted, say) or is another one
-    (`repository_changed`), nothing is done unless `force` says that this is meant; that stands in the audit log.
+    had storage before that is not there now (`repository_missing`: a disk is not mounted, say), is another one
+    (`repository_changed`) or has lost its restore points (`snapshots_missing`), nothing is done unless `force` says
+    that this is meant; that stands in the audit log.
     """
     who.require(Right.WRITE)
     asked = body or StoreCreation()

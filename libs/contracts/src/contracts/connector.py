@@ -90,7 +90,7 @@ class InitializeStore(ConnectorCommand):
 
     Result: `{"adopted": bool, "repository_id", "compression"}`. Refused: `passphrase_missing`, `passphrase_wrong`,
     `store_unreachable`, `root_forbidden`, and, unless forced, `repository_missing` or `repository_changed` where the
-    store had another repository before, ...
+    store had another repository before, `snapshots_missing` where it lost what it had, ...
     """
 
     TYPE: ClassVar[str] = "cairn.connector.store.initialize.v1"

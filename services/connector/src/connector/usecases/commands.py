@@ -1,7 +1,9 @@
 """Commands about one app: test its connection, initialize its store."""
 
+import asyncio
 import logging
 from dataclasses import replace
+from time import perf_counter
 
 from chassis.errors import CairnError, NotFound
 from contracts.assignment import App
@@ -11,9 +13,19 @@ from contracts.values import CommandId
 from connector.domain import Kind
 from connector.engine.errors import CompressionUnsupported, RepositoryGone, StoreNotInitialized
 from connector.engine.port import Initialized
+from connector.integrations.checklist import TEST_SECONDS
+from connector.repository import Access
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
-from connector.usecases.identity import ask_repository, half_made, require_noted, seal_there, whole
+from connector.usecases.identity import (
+    ask_repository,
+    half_made,
+    require_no_loss,
+    require_noted,
+    require_same_store,
+    seal_there,
+    whole,
+)
 from connector.usecases.lease import Lease
 from connector.usecases.queueing import work_of
 from connector.usecases.turns import alone_at
@@ -45,15 +57,42 @@ async def _report(equipment: Equipment, command: ConnectorCommand, app: App) -> 
         integration = equipment.integrations.of(app.protocol)
     except CairnError as error:
         return TestReport(ok=False, checks=(Check(name="reachable", ok=False, duration_ms=0, detail=error.detail),))
-    return await integration.test(configuration)
+    report = await integration.test(configuration)
+    if not report.ok or noted is None or app.kind != "store":
+        return report
+    return await _held_against_what_is_known(equipment, command, app, report)
+
+
+async def _held_against_what_is_known(
+    equipment: Equipment, command: ConnectorCommand, app: App, report: TestReport
+) -> TestReport:
+    """The report, with `repository` failed where a backup into the store would be refused now.
+
+    Its integration does not know whether restore points are known of a store that is without snapshots.
+    """
+    *before, last = report.checks
+    began = perf_counter()
+    try:
+        async with asyncio.timeout(TEST_SECONDS - sum(check.duration_ms for check in report.checks) / 1000):
+            await require_same_store(equipment, command.organization_id, app)
+    except CairnError as error:
+        detail = f"{error.code}: {error.detail}"
+    except TimeoutError:
+        detail = f"no answer within {TEST_SECONDS:.0f} seconds"
+    else:
+        return report
+    spent = last.duration_ms + round((perf_counter() - began) * 1000, 3)
+    failed = last.model_copy(update={"ok": False, "duration_ms": spent, "detail": detail})
+    return report.model_copy(update={"ok": False, "checks": (*before, failed)})
 
 
 async def initialize_store(equipment: Equipment, lease: Lease, command: InitializeStore) -> None:
     """Make sure that a store has a repository. The index follows it next: one that was there may hold restore points,
     and one that is new lacks those of another one that was there before.
 
-    Raises `repository_missing` or `repository_changed` where another one was there before and that is not forced, what
-    the engine raises, `compression_unsupported`, `root_forbidden`, `app_kind_wrong`, `app_not_found` or `app_unknown`.
+    Raises `repository_missing`, `repository_changed` or `snapshots_missing` where another one, or more, was there
+    before and that is not forced, what the engine raises, `compression_unsupported`, `root_forbidden`,
+    `app_kind_wrong`, `app_not_found` or `app_unknown`.
     """
     app, org, noted = await store_app(equipment, command), command.organization_id, equipment.store.repositories
     location = equipment.integrations.of(app.protocol).store_location(equipment.configuration(org, app))
@@ -80,7 +119,7 @@ async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> In
     """
     org = command.organization_id
     try:
-        access = await ask_repository(equipment, org, app, whole)
+        access, suspicious = await ask_repository(equipment, org, app, _look)
     except StoreNotInitialized:
         return None
     except RepositoryGone as error:
@@ -91,9 +130,15 @@ async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> In
         return None
     if not command.force:
         await require_noted(equipment, org, app, access)
+        if suspicious:
+            await require_no_loss(equipment, org, app)
     if command.compression and access.config.version == 1:
         raise CompressionUnsupported
     return Initialized(access.config.id, adopted=True)
+
+
+def _look(access: Access) -> tuple[Access, bool]:
+    return whole(access), access.may_have_lost_snapshots()
 
 
 async def store_app(equipment: Equipment, command: ConnectorCommand) -> App:

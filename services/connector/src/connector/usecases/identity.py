@@ -37,7 +37,13 @@ async def require_same_store(equipment: Equipment, org: OrganizationId, app: App
     if seal != noted:
         access = await ask_repository(equipment, org, app, lambda access: access)
         await require_noted(equipment, org, app, access)
-    if suspicious and await equipment.index.restore_points(org, app.id):
+    if suspicious:
+        await require_no_loss(equipment, org, app)
+
+
+async def require_no_loss(equipment: Equipment, org: OrganizationId, app: App) -> None:
+    """Of a store that has no snapshot, though it has data: raise `snapshots_missing` where restore points are known."""
+    if await equipment.index.restore_points(org, app.id):
         raise SnapshotsMissing(app.name)
 
 

@@ -22,6 +22,7 @@ from connector.engine.restic.stream import (
 
 _LINES_MAX = 1000
 _LINE_CHARACTERS = 1500
+_BETWEEN = ", "
 _NAMED_MAX = 5
 
 
@@ -45,14 +46,15 @@ class Problems:
         if self.count <= _LINES_MAX:
             self._on_log("error", problem.as_line)
             return
-        self._waiting.append(problem.in_words)
-        if sum(map(len, self._waiting)) > _LINE_CHARACTERS:
+        words = problem.in_words
+        if len(_BETWEEN.join([*self._waiting, words])) > _LINE_CHARACTERS:
             self.flush()
+        self._waiting.append(words)
 
     def flush(self) -> None:
         """Log what waits for others to share a line with."""
         if self._waiting:
-            self._on_log("error", ", ".join(self._waiting))
+            self._on_log("error", _BETWEEN.join(self._waiting))
             self._waiting = []
 
     def in_words(self) -> str:

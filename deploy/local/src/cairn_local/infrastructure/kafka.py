@@ -97,11 +97,20 @@ def _set_password(state: StateDir, tools: KafkaTools, node: Node, accounts: Acco
     try:
         _run(argv)
     finally:
-        running.terminate()
-        running.wait(STOP_SECONDS)
+        _stop(running)
         log.close()
         for file in files.values():
             file.unlink()
+
+
+def _stop(running: "subprocess.Popen[bytes]", *, patience_seconds: float = STOP_SECONDS) -> None:
+    """Stop it for certain: a node with another way in must not go on."""
+    running.terminate()
+    try:
+        running.wait(patience_seconds)
+    except subprocess.TimeoutExpired:
+        running.kill()
+        running.wait()
 
 
 def _run(argv: list[str]) -> None:

@@ -1,0 +1,18 @@
+"""Setting the password of a Kafka node that was made without one."""
+
+import signal
+import subprocess
+import sys
+
+from cairn_local.infrastructure import kafka
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
+
+
+def test_the_node_with_another_way_in_is_stopped_even_if_it_does_not_want_to() -> None:
+    running = subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE)
+    assert running.stdout is not None
+    with running.stdout:
+        running.stdout.readline()
+        kafka._stop(running, patience_seconds=0.1)
+    assert running.returncode == -signal.SIGKILL

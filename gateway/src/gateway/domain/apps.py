@@ -53,9 +53,8 @@ def check_providers(fields: Mapping[str, GivenField], *, known: Collection[str] 
 def check_complete(app: App) -> None:
     """Raise `Conflict` with what a connector lacks of its configuration, before anything is done with it."""
     if app.lacking:
-        words = "; ".join(f"{lack.field.removeprefix('fields.')} {lack.detail}" for lack in app.lacking)
         faults = {lack.field: lack.detail for lack in app.lacking}
-        raise Conflict("connector_incomplete", f"The {app.kind} {app.name!r} is incomplete: {words}.", fields=faults)
+        raise Conflict("connector_incomplete", f"{app.lacking_in_words}.", fields=faults)
 
 
 def check_store(app: App) -> None:

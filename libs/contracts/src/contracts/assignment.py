@@ -82,6 +82,12 @@ class App(Value):
     )
     revision: int = Field(description="Grows by one with each change")
 
+    @property
+    def lacking_in_words(self) -> str:
+        """What is missing, in a sentence without its end."""
+        words = "; ".join(f"{lack.field.removeprefix('fields.')} {lack.detail}" for lack in self.lacking)
+        return f"The {self.kind} {self.name!r} is incomplete: {words}"
+
 
 class AppRef(Value):
     """An app in a certain revision; whoever uses it waits until it knows that revision or a later one."""

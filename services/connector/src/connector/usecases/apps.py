@@ -69,9 +69,8 @@ async def await_app(store: Store, org: OrganizationId, ref: AppRef, *, patience_
 def check_complete(app: App) -> None:
     """Raise `Conflict` (`connector_incomplete`) with what the app lacks of its configuration."""
     if app.lacking:
-        words = "; ".join(f"{lack.field.removeprefix('fields.')} {lack.detail}" for lack in app.lacking)
         faults = {lack.field: lack.detail for lack in app.lacking}
-        raise Conflict("connector_incomplete", f"The {app.kind} {app.name!r} is incomplete: {words}.", fields=faults)
+        raise Conflict("connector_incomplete", f"{app.lacking_in_words}.", fields=faults)
 
 
 def open_fields(sealer: Sealer, org: OrganizationId, app: App) -> dict[str, str]:

@@ -7,6 +7,7 @@ import pytest
 from chassis.deadlines import Deadline, under
 from chassis.envelopes import envelope
 from chassis.errors import Conflict, Unavailable
+from chassis.mongo import PyMongoError
 from chassis.outcomes import StillRunning
 from contracts.assignment import App
 from gateway.domain.audit import Entry
@@ -113,6 +114,16 @@ async def test_a_change_that_was_made_and_cannot_be_read_back_goes_on() -> None:
             raise Unavailable("service_unavailable", "The service does not answer.")
     [entry] = room.taken()
     assert (entry.ending.outcome, entry.ending.code) == ("continued", None)
+
+
+async def test_what_nobody_foresaw_is_a_failure_and_no_cancellation() -> None:
+    room = Room()
+    for error, code in ((PyMongoError("away"), "database_unavailable"), (KeyError("a bug"), "internal_error")):
+        with contextlib.suppress(PyMongoError, KeyError):
+            async with room.audit.change(OWNER, "connector.change", "connector", "app-1"):
+                raise error
+        [entry] = room.taken()
+        assert (entry.ending.outcome, entry.ending.code) == ("failed", code)
 
 
 async def test_what_cannot_be_written_is_not_changed() -> None:

@@ -12,6 +12,7 @@ from chassis.errors import CairnError, Invalid, Unavailable
 from chassis.ids import new_id, utc_now
 from chassis.mongo import PyMongoError
 from chassis.outcomes import StillRunning
+from chassis.problems import unexpected
 from contracts.values import OrganizationId
 from pydantic import JsonValue
 
@@ -60,6 +61,10 @@ class Audit:
                 await recording.end("continued", operation_id=deadline.accepted.id)
             else:
                 await recording.end("failed", code=error.code)
+            raise
+        except Exception as error:
+            code = "database_unavailable" if isinstance(error, PyMongoError) else unexpected().code
+            await recording.end("failed", code=code)
             raise
         except BaseException:
             await recording.end("cancelled")
@@ -115,7 +120,7 @@ class Recording:
         except PyMongoError as error:
             log.warning("audit entry not written", extra={"reason": type(error).__name__})
             raise Unavailable(
-                "audit_unavailable", "The audit log cannot be written, so nothing is handed out."
+                "audit_unavailable", "The audit log cannot be written, so nothing is done or handed out."
             ) from error
 
     async def end(self, outcome: Outcome, *, code: str | None = None, **details: JsonValue) -> None:

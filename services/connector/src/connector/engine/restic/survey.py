@@ -118,21 +118,30 @@ def _expression(pattern: str) -> str:
 
 
 def _glob(part: str) -> str:
-    """One name with wildcards."""
-    made, rest = "", part
+    """One name with wildcards. What a `*` before the last one has found stays: no name takes long to judge."""
+    first, *others = _between_stars(part)
+    if not others:
+        return first
+    *inner, last = others
+    return first + "".join(f"(?>[^/]*?{made})" for made in inner if made) + "[^/]*" + last
+
+
+def _between_stars(part: str) -> list[str]:
+    """What stands before, between and after the `*` of a name."""
+    made, rest = [""], part
     while rest:
         sign, rest = rest[0], rest[1:]
         if sign == "*":
-            made += "[^/]*"
+            made.append("")
         elif sign == "?":
-            made += "[^/]"
+            made[-1] += "[^/]"
         elif sign == "[" and "]" in rest[1:]:
             inside, rest = _one_of(rest)
-            made += inside
+            made[-1] += inside
         elif sign == "\\" and rest:
-            made, rest = made + re.escape(rest[0]), rest[1:]
+            made[-1], rest = made[-1] + re.escape(rest[0]), rest[1:]
         else:
-            made += re.escape(sign)
+            made[-1] += re.escape(sign)
     return made
 
 

@@ -1,0 +1,32 @@
+"""Patterns of restic's, judged beside it."""
+
+import pytest
+from connector.engine.restic.survey import rejecter
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "expected"),
+    [
+        ("*.tmp", "/data/a.tmp", True),
+        ("*.tmp", "/data/a.tmp/below", True),
+        ("*.tmp", "/data/a.tmpx", False),
+        ("a*b*c", "/abxc", True),
+        ("a*b*c", "/abbcc", True),
+        ("a*b*c", "/acb", False),
+        ("a**c", "/abbc", True),
+        ("*a*", "/xay", True),
+        ("*[ab]*?d", "/xbyzd", True),
+        ("*[ab]*?d", "/xbd", False),
+        ("/data/*/x", "/data/y/x", True),
+        ("/data/**/x", "/data/y/z/x", True),
+        ("\\*x", "/*x", True),
+        ("\\*x", "/yx", False),
+    ],
+)
+def test_wildcards_mean_what_they_mean_to_restic(pattern: str, path: str, expected: bool) -> None:
+    assert rejecter([pattern])(path) is expected
+
+
+@pytest.mark.timeout(20)
+def test_no_pattern_takes_long() -> None:
+    assert not rejecter(["*a" * 30 + "b"])("/" + "a" * 255)

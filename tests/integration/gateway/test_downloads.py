@@ -361,15 +361,16 @@ async def test_downloads_stand_in_the_audit_log(api: Client, shelf: Shelf, nobod
 
 async def test_audit_log_comes_in_pages(api: Client, shelf: Shelf) -> None:
     await asyncio.gather(*(api.call("GET", f"{shelf.at('content')}?path=/beside.txt") for _ in range(7)))
-    whole = await rows(api, limit=1000)
+    whole = await rows(api, action="file.download", limit=1000)
     seen, cursor = [], ""
     while cursor is not None:
-        page = await api.get(api.org("/audit"), limit=3, cursor=cursor)
+        page = await api.get(api.org("/audit"), action="file.download", limit=3, cursor=cursor)
         seen += page["items"]
         cursor = page["next_cursor"]
 
     assert [r["id"] for r in seen] == [r["id"] for r in whole] == sorted((r["id"] for r in seen), reverse=True)
-    assert {r["action"] for r in whole} >= {"file.download", "archive.download", "link.create", "account.login"}
+    assert len(whole) >= 7
+    assert {r["action"] for r in whole} == {"file.download"}
     for odd in ({"cursor": "x"}, {"cursor": "0" * 101}, {"limit": 0}, {"action": "A"}):
         assert (await api.problem("GET", api.org("/audit"), params=odd))["status"] == 400, odd
     future = "ffffffff-ffff-7000-8000-000000000000"

@@ -82,6 +82,7 @@ async def test_a_restore_point_as_it_is_told(door: Door, point: RestorePoint) ->
     assert shown == {
         **point.model_dump(mode="json"),
         "browsable": True,
+        "damage": None,
         "totals": TREE.totals.model_dump(),
     }
     assert shown["time"] == "2026-11-23T12:00:00.000Z"

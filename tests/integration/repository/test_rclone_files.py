@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 from cairn_local.provision.toolbox import EngineTools
+from connector.integrations.rclone import serving
 from connector.integrations.rclone.remote import Remote
 from connector.integrations.rclone.serving import RcloneFiles
 from connector.repository import FileKind, Repository
@@ -158,6 +159,8 @@ sys.stdin.read()
     (left,) = files._directory.glob("rclone-*")
 
     eventually(lambda: not rclone.is_running() or rclone.status() == psutil.STATUS_ZOMBIE)
+    # Its other threads may hold the socket a moment longer than the one that tells how the process is.
+    eventually(lambda: not serving._listens(left))
     os.utime(left, (0, 0))
     with closing(files):
         files.read(FileKind.CONFIG, "")

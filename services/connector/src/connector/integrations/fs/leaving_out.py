@@ -84,8 +84,8 @@ def _names_in(root: Path, own: Path, mounts: Mounts) -> Iterator[Path]:
     for place in mounts.places(own):
         for name in mounts.names(place):
             if name != root and name.is_relative_to(root) and not name.is_relative_to(own):
-                shown = mounts.place(name)
-                if shown is not None and shown.is_in(place):
+                visible = mounts.place(name)
+                if visible is not None and visible.is_in(place):
                     yield name
 
 

@@ -14,7 +14,8 @@ from yarl import URL
 
 from tests.support.s3 import S3Server
 
-Fault = Literal["missing", "forbidden", "broken", "cut"]
+Fault = Literal["missing", "forbidden", "broken", "cut", "mute"]
+"""`cut`: an answer breaks off half-way; `mute`: after its headers, each time."""
 _REFUSED = {"missing": (404, "NoSuchKey"), "forbidden": (403, "AccessDenied"), "broken": (500, "InternalError")}
 
 
@@ -80,8 +81,8 @@ async def _answer(
         if request.method != "HEAD":
             response.content_length = len(body)
         await response.prepare(request)
-        if fault == "cut" and is_object and request.transport is not None:
-            await response.write(body[: len(body) // 2])
+        if fault in ("cut", "mute") and is_object and request.transport is not None:
+            await response.write(body[: len(body) // 2] if fault == "cut" else b"")
             request.transport.close()
             return response
         if request.method != "HEAD":

@@ -13,7 +13,8 @@ from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.restic import ResticEngine, ResticSettings
 from connector.integrations.configuration import AppConfiguration
 from connector.integrations.port import Integration
-from connector.repository import LocalFiles, Repository
+from connector.repository import KeyRing, LocalFiles, Repository
+from connector.usecases.stores import OpenStores
 from connector.usecases.tasks import run_task
 from contracts.connector import TaskFailed, TaskLogged, TaskSucceeded
 from contracts.scheduler import TaskRequested
@@ -66,6 +67,7 @@ class Jobs:
         """`initialized`: a repository with the workshop's passphrase, which is copied: restic takes a while."""
         self._initialized = initialized
         self._engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=root / "restic-cache"))
+        self._ring = KeyRing()
         self._root = root
         self._count = 0
 
@@ -91,7 +93,7 @@ class Jobs:
         workshop = await Workshop(root).open()
         object.__setattr__(workshop.equipment, "engine", self._engine)
         object.__setattr__(workshop.equipment, "integrations", Source(integration, configuration, location))
-        workshop.unreadable = RuntimeError("restic is asked instead")
+        object.__setattr__(workshop.equipment, "stores", OpenStores(lambda *_: self._read(location), limit=1))
         lease = await workshop.attempt(seconds=600)
         request = lease.work.cause.data
         assert isinstance(request, TaskRequested)
@@ -99,7 +101,11 @@ class Jobs:
         target = request.task.target.model_copy(update={"id": AppId(store)})
         request = request.model_copy(update={"task": request.task.model_copy(update={"target": target})})
         await run_task(workshop.equipment, lease, request, cancel=asyncio.Event())
+        await workshop.equipment.stores.close()
         return _ended(workshop, location)
+
+    def _read(self, location: StoreLocation) -> Repository:
+        return Repository.open(LocalFiles(Path(location.address)), PASSPHRASE, ring=self._ring)
 
 
 def _ended(workshop: Workshop, location: StoreLocation) -> Ended:

@@ -256,6 +256,22 @@ class TestFaults:
         assert ended.files == {"b": b"2"}
         assert "/a (object_unreadable: the server breaks off its answer)" in ended.detail
 
+    @needs_mount
+    async def test_a_file_that_a_mount_cuts_off_is_named_and_read_again(
+        self, back_up: Run, behind: tuple[S3Server, Faults]
+    ) -> None:
+        server, faults = behind
+        server.fill({"short/a": b"data", "short/b": b"2"})
+        faults.of[f"{BUCKET}/short/a"] = "mute"
+        first = await back_up(server, "short", "mount")
+        faults.of.clear()
+
+        second = await back_up(server, "short", "mount")
+
+        assert first.code == "backup_incomplete"
+        assert "/a (object_unreadable: has 0 bytes in the restore point, but 4 in the source)" in first.detail
+        assert (second.code, second.files) == ("", {"a": b"data", "b": b"2"})
+
     async def test_all_that_is_left_out_is_in_the_log(self, back_up: Run, behind: tuple[S3Server, Faults]) -> None:
         server, faults = behind
         keys = [f"{number:03}" for number in range(120)]

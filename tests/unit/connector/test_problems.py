@@ -1,7 +1,7 @@
 """What could not be read is in the job's log, whatever its name and however much there is."""
 
 from connector.engine.places import UnreadablePath
-from connector.engine.restic.observing import Problems
+from connector.engine.problems import Problems
 from connector.usecases.reporting import LINE_CHARACTERS
 
 LONG, MANY = 1015, 1200

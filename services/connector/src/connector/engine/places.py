@@ -1,9 +1,9 @@
 """What integrations hand to the engine: where a repository is, and which files are to be backed up."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from connector.domain import one_line
 
@@ -55,8 +55,20 @@ class UnreadablePath:
         return f"{self.code}: {self.reason}" if self.code else self.reason
 
 
+class SavedFile(NamedTuple):
+    """A file as a restore point has it."""
+
+    path: str
+    """Within the source, without a slash in front; bytes that are no UTF-8 as surrogate escapes."""
+    size_bytes: int
+    modified_ns: int
+
+
 class Evidence(Protocol):
-    """What a source knows of its files beyond what their sizes and times tell. Calls block, but for `explain`."""
+    """What a source knows of its files beyond what their sizes and times tell.
+
+    Calls block, but for `explain` and `differences`.
+    """
 
     def parent_in(self, store_id: str) -> str | None:
         """The snapshot in a store that files may be compared with by size and time; None: they must all be read."""
@@ -64,6 +76,29 @@ class Evidence(Protocol):
 
     def keep(self, store_id: str, snapshot_id: str) -> None:
         """Remember what a snapshot was made of, for the next one in this store."""
+        ...
+
+    def adds_up(self, *, files: int, size_bytes: int) -> bool:
+        """Whether a snapshot of so much holds all that was listed, and nothing else."""
+        ...
+
+    def take_in(self, saved: Iterable[SavedFile]) -> None:
+        """Note all files that a snapshot has, for `differences`."""
+        ...
+
+    def differences(
+        self,
+        named: Sequence[UnreadablePath],
+        *,
+        is_left_out: Callable[[str], bool],
+        on_log: Callable[[Literal["info", "warning", "error"], str], None],
+    ) -> AsyncIterator[UnreadablePath]:
+        """Files of the snapshot that are not what the source has, and those it lacks that are not `named` yet.
+
+        `is_left_out` tells of a path within the source, `/` being its root, whether that was done on purpose. What
+        the source has by now is asked of it again, and where that is what arrived, `keep` keeps it so. Files that were
+        removed meanwhile are logged.
+        """
         ...
 
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:

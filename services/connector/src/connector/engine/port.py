@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -80,6 +80,8 @@ class BackupResult:
     """What should be in it and is not: the source's own problems, then unreadable files; the first 1000."""
     problem_count: int = 0
     """How many there were in all."""
+    is_left_out: Callable[[str], bool] = field(default=lambda _: False, repr=False, compare=False)
+    """Whether a path within the source, `/` being its root, was left out on purpose."""
 
 
 @dataclass(frozen=True, kw_only=True)

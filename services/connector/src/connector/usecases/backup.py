@@ -32,6 +32,7 @@ from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, BackupResult, Progress
 from connector.repository import Snapshot
 from connector.usecases.apps import await_app
+from connector.usecases.comparison import compare_with_listing, is_compared
 from connector.usecases.equipment import Equipment
 from connector.usecases.identity import require_same_store
 from connector.usecases.lease import Lease, LeaseLost
@@ -137,7 +138,7 @@ async def _make(job: _Job) -> MadeSnapshot:
     integration = job.equipment.integrations.of(job.source.protocol)
     async with integration.open_source(configuration, on_log=job.reporter.log, cancel=job.cancel) as tree:
         job.reporter.enter("transferring")
-        result = await _run_engine(job, tree)
+        result = await _compared(job, tree, await _run_engine(job, tree))
         problems = await _explained(job, tree, result)
         await _remember(job, tree, result)
     summary = result.summary
@@ -211,6 +212,14 @@ class _Waiting:
             self._job.reporter.log("warning", f"The store is locked: waiting for {lock.in_words}.{stale}")
 
 
+async def _compared(job: _Job, tree: SourceTree, result: BackupResult) -> BackupResult:
+    if tree.evidence is None:
+        return result
+    return await compare_with_listing(
+        job.equipment, job.org, job.target, evidence=tree.evidence, result=result, on_log=job.reporter.log
+    )
+
+
 async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Sequence[UnreadablePath]:
     """The problems that are named in the job's failure, with what the source says about them."""
     named = result.problems[:UNREADABLE_NAMED]
@@ -224,7 +233,7 @@ async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Seque
 
 
 async def _remember(job: _Job, tree: SourceTree, result: BackupResult) -> None:
-    if tree.evidence is not None:
+    if tree.evidence is not None and is_compared(result):
         await asyncio.to_thread(tree.evidence.keep, job.target.id, result.snapshot_id)
 
 

@@ -25,6 +25,7 @@ from connector.engine.restic.names import in_text
 from connector.engine.restic.observing import BackupObserver
 from connector.engine.restic.patterns import exclusions
 from connector.engine.restic.runner import Runner
+from connector.engine.restic.survey import rejecter
 from connector.engine.restic.surveyor import Surveyor
 from connector.engine.restic.verdicts import INCOMPLETE
 
@@ -172,6 +173,7 @@ class _Turn:
             summary=summary,
             problems=tuple(problems.kept),
             problem_count=problems.count + self._surveyor.unnamed,
+            is_left_out=_leaving_out(str(self._call.source.directory), self._patterns),
         )
 
     def _note_findings(self) -> None:
@@ -193,6 +195,17 @@ async def _at_a_known_level(
             raise
         on_log("warning", f"This restic has no compression level {options.compression!r}; it takes its usual one.")
         return await run(replace(options, compression="auto"))
+
+
+def _leaving_out(root: str, patterns: Sequence[str]) -> Callable[[str], bool]:
+    """As restic judges: nothing is taken in again below a directory that is left out."""
+    rejects = rejecter(list(patterns))
+
+    def is_left_out(path: str) -> bool:
+        above = [path[:at] for at, sign in enumerate(path) if sign == "/" and at]
+        return any(rejects(root.rstrip("/") + each) for each in (*above, path))
+
+    return is_left_out
 
 
 def _patterns(call: BackupCall) -> list[str]:

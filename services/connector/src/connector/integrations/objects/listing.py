@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connector.engine.places import UnreadablePath
-from connector.integrations.objects.names import BESIDE_FOLDER, path_of
+from connector.engine.places import SavedFile, UnreadablePath
+from connector.integrations.objects.names import BESIDE_FOLDER, key_of, path_of
 from connector.integrations.objects.store import ListedObject, ObjectUnread
 
 _TABLE = """
@@ -75,18 +75,18 @@ class Listing:
     def folders(self) -> Iterator[Entry]:
         """The folders that are listed as such."""
         wanted = f"SELECT {_COLUMNS} FROM objects WHERE key > ? AND is_folder ORDER BY key LIMIT ?"  # noqa: S608
-        return (_entry(row) for rows in self._batches(wanted) for row in rows)
+        return (entry_of(row) for rows in self._batches(wanted) for row in rows)
 
     def batches(self) -> Iterator[list[Entry]]:
         """All objects that are no folders, in the order of their keys."""
         wanted = f"SELECT {_COLUMNS} FROM objects WHERE key > ? AND NOT is_folder ORDER BY key LIMIT ?"  # noqa: S608
-        return (list(map(_entry, rows)) for rows in self._batches(wanted))
+        return (list(map(entry_of, rows)) for rows in self._batches(wanted))
 
     def at(self, path: str) -> Entry | None:
         """The object that has a path."""
         wanted = f"SELECT {_COLUMNS} FROM objects WHERE path = ? AND NOT is_folder"  # noqa: S608
         row = self.connection.execute(wanted, [os.fsencode(path)]).fetchone()
-        return _entry(row) if row else None
+        return entry_of(row) if row else None
 
     def has_folder(self, path: str) -> bool:
         """Whether anything lies below a path, or it is listed as a folder."""
@@ -122,6 +122,15 @@ class Listing:
         """Take in that an object was another by the time it was read: which one is not known."""
         change = "UPDATE objects SET size = ?, modified = ?, etag = ? WHERE key = ?"
         self.connection.execute(change, [size, modified_ns, _UNKNOWN, os.fsencode(key)])
+
+    def correct_as_saved(self, files: Sequence[SavedFile]) -> None:
+        """Take in what a snapshot has in place of what was listed: which version of the objects is not known."""
+        change = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, '', ?, 0)"
+        facts = [(key_of(f.path), f.size_bytes, f.modified_ns, f.path) for f in files]
+        rows = [(os.fsencode(key), size, at, _UNKNOWN, os.fsencode(path)) for key, size, at, path in facts]
+        self.connection.execute("BEGIN")
+        self.connection.executemany(change, rows)
+        self.connection.execute("COMMIT")
 
     def keep_as(self, file: Path, *, snapshot_id: str) -> None:
         """Leave a copy in place of an earlier one, as what a snapshot was made of."""
@@ -180,7 +189,8 @@ def shown(key: str) -> str:
     return "/" + key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
-def _entry(row: tuple[Any, ...]) -> Entry:
+def entry_of(row: tuple[Any, ...]) -> Entry:
+    """The object of a row with its key, size, time, tag, class and path."""
     key, size, modified, etag, storage_class, path = row
     found = ListedObject(key=os.fsdecode(key), size=size, modified_ns=modified, etag=etag, storage_class=storage_class)
     return Entry(found, os.fsdecode(path))

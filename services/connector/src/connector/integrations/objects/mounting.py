@@ -7,15 +7,19 @@ import os
 import re
 import sqlite3
 import stat
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from connector.engine.places import UnreadablePath
+from connector.engine.places import SavedFile, UnreadablePath
+from connector.engine.port import OnLog
 from connector.integrations.errors import Cancelled
 from connector.integrations.objects.listing import Entry, Listing, Problems, shown
-from connector.integrations.objects.names import can_be_mounted
-from connector.integrations.objects.store import NOT_SHOWN, ObjectGone, ObjectStore, ObjectUnread
+from connector.integrations.objects.names import can_be_mounted, key_of
+from connector.integrations.objects.saved import Saved
+from connector.integrations.objects.store import NOT_SHOWN, UNREADABLE, ObjectGone, ObjectStore, ObjectUnread
 
 log = logging.getLogger(__name__)
 _NOT_FOR_MOUNTS = ("//**", "/**//**", "/{{.*/}}", "/{{(.*/)?[^/]{256,}(/.*)?}}")
@@ -26,6 +30,9 @@ _SPECIAL = re.compile(r"[^\w/]", re.ASCII)
 _LOOKS_AT_ONCE = 8
 _BEYOND = "has a name that a mount cannot show, only a copy can"
 _HIDDEN = "is listed, but the mount does not show it"
+_REMOVED = "was removed while the source was read"
+T = TypeVar("T")
+S = TypeVar("S")
 
 
 def excludes(listing: Listing) -> list[str]:
@@ -69,15 +76,56 @@ class MountEvidence:
         except (OSError, sqlite3.Error) as error:  # What is kept from before is still right about its snapshot.
             log.warning("listing not kept", extra={"reason": type(error).__name__})
 
+    def adds_up(self, *, files: int, size_bytes: int) -> bool:
+        """See `Evidence.adds_up`."""
+        return Saved(self.listing).adds_up(files=files, size_bytes=size_bytes)
+
+    def take_in(self, saved: Iterable[SavedFile]) -> None:
+        """See `Evidence.take_in`."""
+        Saved(self.listing).take_in(saved)
+
+    async def differences(
+        self, named: Sequence[UnreadablePath], *, is_left_out: Callable[[str], bool], on_log: OnLog
+    ) -> AsyncIterator[UnreadablePath]:
+        """See `Evidence.differences`."""
+        saved, told = Saved(self.listing), {problem.path for problem in named if not problem.code}
+        others, lacking = saved.other(), saved.lacking()
+        while files := await asyncio.to_thread(next, others, None):
+            for problem in await _some_at_once(self._judge_saved, files):
+                yield problem
+            await asyncio.to_thread(self.listing.correct_as_saved, files)
+        while entries := await asyncio.to_thread(next, lacking, None):
+            unexplained = [each for each in entries if not is_left_out(f"/{each.path}") and not _is_in(each.path, told)]
+            for problem in await _some_at_once(partial(self._judge_lacking, on_log=on_log), unexplained):
+                yield problem
+        await asyncio.to_thread(saved.forget)
+
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
         """See `Evidence.explain`: asks the source for each object, a few at a time."""
-        turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
+        return tuple(await _some_at_once(self._explain, problems))
 
-        async def one(problem: UnreadablePath) -> UnreadablePath:
-            async with turns:
-                return await self._explain(problem)
+    async def _judge_saved(self, saved: SavedFile) -> UnreadablePath | None:
+        """What is wrong with a file that is not what was listed; nothing where the object was another meanwhile."""
+        key = key_of(saved.path)
+        try:
+            now = await self.store.look_up(key)
+            if now.size == saved.size_bytes:
+                return None
+            why = await self.store.why_unread(now)
+        except ObjectGone:
+            return UnreadablePath(shown(key), _REMOVED)
+        sizes = f"has {saved.size_bytes} bytes in the restore point, but {now.size} in the source"
+        return UnreadablePath(shown(key), f"{why.reason}; {sizes}" if why else sizes, why.code if why else UNREADABLE)
 
-        return tuple(await asyncio.gather(*map(one, problems)))
+    async def _judge_lacking(self, entry: Entry, *, on_log: OnLog) -> UnreadablePath | None:
+        """What is wrong where an object did not arrive; that it is gone is only told."""
+        key = entry.object.key
+        try:
+            await self.store.look_up(key)
+        except ObjectGone:
+            on_log("info", f"{shown(key)} {_REMOVED}")
+            return None
+        return UnreadablePath(shown(key), _HIDDEN, NOT_SHOWN)
 
     async def _explain(self, problem: UnreadablePath) -> UnreadablePath:
         entry = None if problem.code else await asyncio.to_thread(self.listing.at, problem.path.removeprefix("/"))
@@ -87,11 +135,28 @@ class MountEvidence:
         try:
             why = await self.store.why_unread(entry.object)
         except ObjectGone:
-            return UnreadablePath(path, "was removed while the source was read")
+            return UnreadablePath(path, _REMOVED)
         return UnreadablePath(path, why.reason, why.code) if why else UnreadablePath(path, problem.reason)
 
     def _file(self, store_id: str) -> Path:
         return self.place / f"{hashlib.sha256(store_id.encode()).hexdigest()}.db"
+
+
+async def _some_at_once(ask: Callable[[T], Awaitable[S | None]], about: Sequence[T]) -> list[S]:
+    """The answers that there are, in order."""
+    turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+    async def one(each: T) -> S | None:
+        async with turns:
+            return await ask(each)
+
+    return [answer for answer in await asyncio.gather(*map(one, about)) if answer is not None]
+
+
+def _is_in(path: str, told: Collection[str]) -> bool:
+    """Whether a path, or a folder above it, was told as it is shown."""
+    whole = shown(path)
+    return any(whole[:at] in told for at, sign in enumerate(f"{whole}/") if sign == "/" and at)
 
 
 def _look(entry: Entry, listing: Listing, problems: Problems, directory: Path) -> None:

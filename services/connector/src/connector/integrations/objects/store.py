@@ -58,6 +58,10 @@ class ObjectStore(Protocol):
         """
         ...
 
+    async def look_up(self, key: str) -> ListedObject:
+        """An object as it is listed by now. Raises `ObjectGone` when it is not."""
+        ...
+
     async def why_unread(self, listed: ListedObject) -> ObjectUnread | None:
         """What keeps an object from being read, found by trying; None when nothing does. Raises `ObjectGone`."""
         ...

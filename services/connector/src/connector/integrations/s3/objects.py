@@ -59,12 +59,20 @@ class S3Objects:
                 why = ObjectUnread(UNREADABLE, error.words)
             except _OtherVersion as error:
                 why, others = error.why, others + 1
-                listed = await self._listed_now(listed)
+                listed = await self.look_up(listed.key)
             if others == _OTHERS_MAX:
                 raise why
             await pause(number)
         await self._page({"prefix": self._prefix, "max-keys": "1"})  # Is it the object, or the whole server?
         raise why
+
+    async def look_up(self, key: str) -> ListedObject:
+        """See `ObjectStore.look_up`."""
+        page = await self._page({"prefix": self._prefix + key})
+        for found in page.objects:
+            if found.key == key:
+                return found
+        raise ObjectGone
 
     async def why_unread(self, listed: ListedObject) -> ObjectUnread | None:
         """See `ObjectStore.why_unread`."""
@@ -75,7 +83,7 @@ class S3Objects:
                 why = self._judge(answer, listed)
         except NoAnswer as error:
             return ObjectUnread(UNREADABLE, error.words)
-        await self._listed_now(listed)
+        await self.look_up(listed.key)
         return why
 
     async def _read(self, listed: ListedObject, into: Path) -> ListedObject:
@@ -101,14 +109,6 @@ class S3Objects:
         if size != listed.size:
             raise _OtherVersion(ObjectUnread(UNREADABLE, f"the server sends {size} bytes of {listed.size}"))
         return listed
-
-    async def _listed_now(self, listed: ListedObject) -> ListedObject:
-        """The object as it is listed by now. Raises `ObjectGone` when it is not."""
-        page = await self._page({"prefix": self._key(listed)})
-        for found in page.objects:
-            if found.key == listed.key:
-                return found
-        raise ObjectGone
 
     async def _page(self, parameters: dict[str, str]) -> Page:
         """A page of the listing. Raises `SourceUnreachable`, `SourceRefused` or `SourceMissing`."""

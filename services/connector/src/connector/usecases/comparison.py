@@ -1,0 +1,59 @@
+"""Compares a restore point with what its source listed: what ends early looks whole to an engine."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+from contracts.assignment import App
+from contracts.values import OrganizationId
+
+from connector.engine.places import Evidence, SavedFile, UnreadablePath
+from connector.engine.port import PROBLEMS_MAX, BackupResult, OnLog
+from connector.engine.problems import Problems
+from connector.repository import Found, Repository
+from connector.usecases.equipment import Equipment
+
+log = logging.getLogger(__name__)
+NOT_COMPARED = "not_compared"
+_UNKNOWN = "the restore point could not be read again, so that nobody can tell whether each file arrived whole"
+
+
+async def compare_with_listing(
+    equipment: Equipment, org: OrganizationId, target: App, *, evidence: Evidence, result: BackupResult, on_log: OnLog
+) -> BackupResult:
+    """The result, with the files that arrived other than the source lists them among its problems.
+
+    The restore point is read only where its figures are not those of the listing. What goes wrong with that is a
+    problem of its own, `NOT_COMPARED`: the restore point stays.
+    """
+    files, size_bytes = result.summary.files_processed, result.summary.bytes_processed
+    if await asyncio.to_thread(evidence.adds_up, files=files, size_bytes=size_bytes):
+        return result
+    found = Problems(on_log)
+    try:
+        async with equipment.stores.borrow(org, target) as store:
+            files_of = _files_of(store.repository, result.snapshot_id)
+            await equipment.stores.in_thread(lambda: evidence.take_in(files_of), of=target.id)
+        names_all = result.problem_count == len(result.problems)
+        is_explained = result.is_left_out if names_all else lambda _: True
+        async for problem in evidence.differences(result.problems, is_left_out=is_explained, on_log=on_log):
+            found.add(problem)
+    except Exception as error:  # Whatever it is: the restore point was made, and is not lost for it.
+        log.warning("restore point not compared", extra={"snapshot": result.snapshot_id}, exc_info=error)
+        found.add(UnreadablePath("/", _UNKNOWN, NOT_COMPARED))
+    found.flush()
+    problems = (*found.kept, *result.problems)[:PROBLEMS_MAX]
+    return replace(result, problems=problems, problem_count=result.problem_count + found.count)
+
+
+def is_compared(result: BackupResult) -> bool:
+    """Whether all that differs from the listing is known."""
+    return all(problem.code != NOT_COMPARED for problem in result.problems)
+
+
+def _files_of(repository: Repository, snapshot_id: str) -> Iterator[SavedFile]:
+    top = Found(b"", repository.resolve(repository.snapshot(snapshot_id).tree, b"/"))
+    for path, node in repository.descend(top):
+        if node.type == "file":
+            yield SavedFile(path.decode("utf-8", "surrogateescape"), node.size, node.mtime_ns)

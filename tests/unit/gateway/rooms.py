@@ -106,14 +106,18 @@ class AuditInMemory(AuditLog):
 
     async def begin(self, entry: Entry) -> None:
         """See `AuditLog`."""
+        await self._answer()
+        self.written.append(entry)
+
+    async def _answer(self) -> None:
         if self.broken:
             raise PyMongoError("away")
-        self.written.append(entry)
 
     async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
         """See `AuditLog`."""
-        [place] = [n for n, e in enumerate(self.written) if (e.id, e.deed.organization_id) == (entry_id, org)]
-        self.written[place] = self.written[place].model_copy(update={"ending": ending, "ended_at": now})
+        await self._answer()
+        for place in [n for n, e in enumerate(self.written) if (e.id, e.deed.organization_id) == (entry_id, org)]:
+            self.written[place] = self.written[place].model_copy(update={"ending": ending, "ended_at": now})
 
 
 class AddressesInMemory(KnownAddresses):

@@ -1,6 +1,9 @@
 """Operations: requests that were not finished in time."""
 
-from chassis.deadlines import current_deadline
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from chassis.deadlines import LATE, current_deadline
 from chassis.errors import CairnError, Unavailable
 from chassis.outcomes import StillRunning
 from fastapi import APIRouter, FastAPI, Request, Response
@@ -9,6 +12,7 @@ from fastapi.responses import JSONResponse
 from gateway.api.documents import problems
 from gateway.api.gate import Opened, Right, Who, gate_of
 from gateway.api.views.jobs import OperationView, operation_view
+from gateway.usecases.audit_endings import Unsettled
 from gateway.usecases.operations import Operation
 
 router = APIRouter(prefix="/api/v1", tags=["operations"])
@@ -31,12 +35,26 @@ def install_operations(app: FastAPI) -> None:
     async def later(request: Request, error: Exception) -> Response:
         try:
             left, gate = _left(error), await gate_of(request)
-            return _accepted(await gate.operations.begin(left.command, taken=left.taken))
+            with _settling(left):
+                return _accepted(await gate.operations.begin(left.command, taken=left.taken))
         except CairnError as refused:
             return await problem_of(request, refused)  # type: ignore[misc,no-any-return]
 
     app.add_exception_handler(StillRunning, later)
     app.add_exception_handler(Unavailable, later)
+
+
+@contextmanager
+def _settling(left: StillRunning) -> Iterator[None]:
+    """Have the audit log tell whether a command is kept, where the log tells of it."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(left, Unsettled):
+            left.settle(code=error.code if isinstance(error, CairnError) else LATE)
+        raise
+    if isinstance(left, Unsettled):
+        left.settle()
 
 
 def _left(error: Exception) -> StillRunning:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+from chassis.deadlines import current_deadline
 from chassis.errors import CairnError
 from chassis.http import Answer
 from chassis.web import FILE_REFUSALS
@@ -10,8 +11,9 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway.api.passing import PassThrough
-from gateway.domain.audit import Deed, Outcome
-from gateway.usecases.audit import Audit, Recording
+from gateway.domain.audit import Deed, Ending, Outcome
+from gateway.usecases.audit import Audit
+from gateway.usecases.audit_endings import Recording, ending_of
 from gateway.usecases.downloads import Noticed, Stream
 
 OpenDownload = Callable[[Noticed], AbstractAsyncContextManager[Stream]]
@@ -37,8 +39,8 @@ class RecordedDownload(Response):
         except Exception as error:
             await self._end(sent, code=error.code if isinstance(error, CairnError) else _BROKE_OFF)
             raise
-        except BaseException:
-            await self._end(sent)
+        except BaseException as error:
+            await self._end(sent, code=None if sent.status else ending_of(error, current_deadline()).code)
             raise
         refusal = FILE_REFUSALS.get(sent.status)
         await self._end(sent, code=refusal.code if refusal else None)
@@ -60,7 +62,7 @@ class RecordedDownload(Response):
             return
         outcome: Outcome = "failed" if code else "completed" if sent.whole else "cancelled"
         facts = {"store_id": self._store_id} if self._store_id else {}
-        await self._recording.end(outcome, code=code, bytes=sent.bytes, **facts)
+        await self._recording.end(Ending(outcome=outcome, code=code, details={"bytes": sent.bytes, **facts}))
 
 
 class _Sent:

@@ -7,7 +7,7 @@ from typing import Literal
 from contracts.values import Moment, OrganizationId, Value, to_milliseconds
 from pydantic import Field, JsonValue
 
-Outcome = Literal["started", "completed", "continued", "cancelled", "failed"]
+Outcome = Literal["started", "completed", "continued", "unknown", "cancelled", "failed"]
 Via = Literal["badge", "link", "password", "api-key"]
 DOWNLOAD_FILE, DOWNLOAD_ARCHIVE, CREATE_LINK = "file.download", "archive.download", "link.create"
 LOG_IN, CHANGE_ORGANIZATION = "account.login", "account.exchange-badge"
@@ -50,7 +50,7 @@ class Ending(Value):
     """What became of it. `details` are added to those of the deed."""
 
     outcome: Outcome
-    code: str | None = Field(default=None, description="Of a failure: the code of its problem")
+    code: str | None = Field(default=None, description="The code of the problem that the client was told of")
     details: dict[str, JsonValue] = {}
 
 

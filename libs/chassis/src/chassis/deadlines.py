@@ -18,6 +18,8 @@ WRITE_SECONDS = 11.0
 LONGEST_SECONDS = 30.0
 ANSWER_SECONDS = 1.25
 """What is left at the end for saying what became of the request, and for keeping its command."""
+LATE = "not_answered_in_time"
+"""The code of a request that was cut off."""
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER = float("inf")
 
@@ -25,14 +27,16 @@ _NEVER = float("inf")
 class Deadline:
     """The end of one request, in seconds of the loop's clock.
 
-    `accepted` is a command of it that was carried out; `was_cut` tells whether the request was cut off.
+    `accepted` is a command of it that was carried out; `open_command` one that went out, or may have, and of which
+    nothing was heard. `was_cut` tells whether the request was cut off.
     """
 
     def __init__(self, seconds: float) -> None:
         self.accepted: Envelope[Message] | None = None
+        self.open_command: Envelope[Message] | None = None
         self._seconds = seconds
         self._began = self._end = _NEVER
-        self.was_cut = False
+        self._was_cut = False
         self._cut: asyncio.Timeout | None = None
         self._waits: dict[asyncio.Timeout, float] = {}
 
@@ -45,6 +49,11 @@ class Deadline:
     def last_wait(self) -> float:
         """Until when others are waited for."""
         return self._end - ANSWER_SECONDS
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the request was, or is just being, cut off."""
+        return self._was_cut or (self._cut is not None and self._cut.expired())
 
     def begin(self) -> None:
         """Count from now on."""
@@ -67,7 +76,7 @@ class Deadline:
             try:
                 yield
             finally:
-                self.was_cut, self._cut = cut.expired(), None
+                self._was_cut, self._cut = cut.expired(), None
                 self.lift()
 
     @asynccontextmanager

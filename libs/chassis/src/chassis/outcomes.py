@@ -14,11 +14,11 @@ from pydantic import JsonValue
 from chassis.background import Background
 from chassis.broker import Broker, build_broker, consuming
 from chassis.consumer import Consumer
-from chassis.deadlines import at_most, current_deadline
+from chassis.deadlines import Deadline, at_most, current_deadline
 from chassis.dispatcher import Dispatcher
 from chassis.envelopes import envelope
 from chassis.problems import to_error
-from chassis.publisher import Publisher
+from chassis.publisher import MessageTooLarge, Publisher
 from chassis.settings import CommonSettings
 from chassis.telemetry import span
 
@@ -73,10 +73,22 @@ class Commands:
         """
         with span(f"command {type(command).__name__}"):
             made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
-            result = _result(await self._send(made, timeout_seconds or self._timeout))
-            if (deadline := current_deadline()) is not None:
-                deadline.accepted = made
+            deadline = current_deadline() or Deadline(0)
+            outcome = await self._outcome(made, timeout_seconds or self._timeout, deadline)
+            result = _result(outcome)
+            deadline.accepted = made
             return result
+
+    async def _outcome(self, command: Envelope[Message], timeout_seconds: float, deadline: Deadline) -> CommandOutcome:
+        """What became of a command; until that is heard, it is the open one of its request."""
+        deadline.open_command = command
+        try:
+            outcome = await self._send(command, timeout_seconds)
+        except MessageTooLarge:
+            deadline.open_command = None
+            raise
+        deadline.open_command = None
+        return outcome
 
     async def send(
         self, command: Envelope[Message], *, timeout_seconds: float | None = None, on_taken: Notice = _nothing

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis import names
-from chassis.deadlines import READS, deadline_of, under
+from chassis.deadlines import LATE, READS, deadline_of, under
 from chassis.errors import CairnError, Invalid, Throttled, Unauthorized
 from chassis.mongo import PyMongoError, Unavailable
 from chassis.problems import STATUS, to_problem, unexpected
@@ -248,7 +248,7 @@ def _finished(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send
 
 def _late(method: str) -> Problem:
     detail = _LATE if method in READS else _LATE_WRITE
-    return Problem(code="not_answered_in_time", kind="unavailable", detail=detail)
+    return Problem(code=LATE, kind="unavailable", detail=detail)
 
 
 def install_health(app: FastAPI, checks: Mapping[str, Check], *, public: bool = False) -> None:

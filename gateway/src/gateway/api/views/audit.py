@@ -54,9 +54,10 @@ class AuditEntryView(View):
     subject: SubjectView
     outcome: Outcome = Field(
         description="`started` for ever when the process that served it died; `continued`: as the operation in "
-        "`details.operation_id`"
+        "`details.operation_id`; `unknown`: it may still be carried out, as nobody heard of its command "
+        "(`details.command_id`); `completed` with a `code`: it was done, and the client was told of that problem"
     )
-    code: str | None = Field(description="Of a failure: the code of its problem")
+    code: str | None = Field(description="The code of the problem that the client was told of")
     details: dict[str, Any] = Field(
         description="Of downloads: `paths` (the first 20), `paths_total`, `format`, `range`, `store_id`, `bytes` sent. "
         "Of logins: `address`; of refused ones, which are counted together where they are many, also `count`, "

@@ -1,0 +1,221 @@
+"""What the audit log tells of requests whose database, broker or service stood still in the middle."""
+
+import asyncio
+import logging
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+from chassis.background import Background
+from chassis.deadlines import HEADER
+from chassis.envelopes import accepted, refused
+from chassis.errors import Unavailable
+from chassis.mongo import PyMongoError
+from chassis.outcomes import Commands
+from chassis.web import Edge, install_problems
+from contracts.envelope import Envelope
+from contracts.messages import Message
+from contracts.outcomes import Problem
+from contracts.values import OrganizationId
+from fastapi import FastAPI
+from gateway.api.operations import install_operations
+from gateway.domain.audit import Entry
+from gateway.store.requests import Requests
+from gateway.usecases import operations
+from gateway.usecases.audit import Audit
+from gateway.usecases.operations import Operations
+
+from tests.support import builders as make
+from tests.support.waiting import eventually_async
+from tests.unit.gateway.rooms import AuditInMemory
+from tests.unit.gateway.test_audit import OWNER
+
+AT_ONCE_SECONDS = 5.0
+
+
+class Thawing(AuditInMemory):
+    """An audit log on a server that stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.going = asyncio.Event()
+        self.going.set()
+
+    async def _answer(self) -> None:
+        if self.broken:
+            raise PyMongoError("away")
+        await self.going.wait()
+
+    async def forget(self, oldest: datetime) -> None:
+        """Nothing is old."""
+
+
+class Kept(Requests):
+    """Operations in memory, or nowhere."""
+
+    def __init__(self) -> None:
+        self.away = False
+
+    async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
+        """See `Requests`."""
+        if self.away:
+            raise PyMongoError("away")
+
+    async def end(self, org: OrganizationId, operation_id: str, end: Any) -> None:
+        """See `Requests`."""
+
+
+class Room:
+    """An application with one route, which makes a recorded change by a command and then reads what it made."""
+
+    def __init__(self) -> None:
+        self.entries, self.requests = Thawing(), Kept()
+        self.audit = Audit(self.entries, kept_days=1)
+        self.commands = Commands(self, service="gateway", timeout_seconds=10)
+        self.broker = "quick"
+        self.read_back: Any = None
+        self.app = FastAPI()
+        self.app.state.gate = SimpleNamespace(operations=Operations(self.requests, self.commands))
+        install_problems(self.app)
+        install_operations(self.app)
+        self.app.post("/change")(self._change)
+
+    async def _change(self) -> dict[str, str]:
+        async with self.audit.change(OWNER, "connector.remove", "connector", "app-1"):
+            await self.commands.carry_out(make.remove_app("app-1"))
+            if self.read_back:
+                await self.read_back()
+        return {}
+
+    async def send(self, envelope: Envelope[Message]) -> None:
+        """Kafka takes a command and its outcome is heard, or not."""
+        if self.broker == "frozen":
+            await asyncio.Event().wait()
+        if self.broker == "breaks":
+            raise Unavailable("kafka_unavailable", "The broker did not take a message: RequestTimedOutError")
+        if self.broker == "refuses":
+            await self.commands.heard(refused(envelope, Problem(code="app_in_use", detail="No."), service="assignment"))
+        if self.broker == "quick":
+            await self.commands.heard(accepted(envelope, {}, service="assignment"))
+
+    async def send_raw(self, topic: str, **_: Any) -> None:
+        """Nothing is parked here."""
+        raise AssertionError(topic)
+
+    async def ask(self, *, seconds: float = 11.0) -> httpx.Response:
+        """Make the change, with a deadline."""
+        transport = httpx.ASGITransport(Edge(self.app), raise_app_exceptions=False)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
+            return await client.post("/change", headers={HEADER: str(round(seconds * 1000))})
+
+    async def entry(self) -> Entry:
+        """The entry, once its end is known."""
+        await eventually_async(lambda: bool(self.entries.written) and self.entries.written[0].ended_at is not None)
+        [entry] = self.entries.written
+        return entry
+
+    def freeze(self) -> None:
+        self.entries.going.clear()
+
+
+@pytest.fixture
+async def room() -> Room:
+    return Room()
+
+
+async def test_an_ending_that_cannot_be_written_holds_up_no_answer_and_is_not_lost(room: Room) -> None:
+    async def freeze() -> None:
+        room.freeze()
+
+    room.read_back = freeze
+    async with asyncio.timeout(AT_ONCE_SECONDS):
+        answer = await room.ask()
+    assert answer.status_code == 200
+    assert room.entries.written[0].ending.outcome == "started"
+
+    room.entries.going.set()
+    assert (await room.entry()).ending.outcome == "completed"
+
+
+async def test_a_request_that_is_cut_off_is_answered_though_its_ending_cannot_be_written(room: Room) -> None:
+    async def freeze() -> None:
+        room.freeze()
+        await asyncio.Event().wait()
+
+    room.read_back = freeze
+    async with asyncio.timeout(AT_ONCE_SECONDS):
+        answer = await room.ask(seconds=0.3)
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_answered_in_time")
+
+    room.entries.going.set()
+    ending = (await room.entry()).ending
+    assert (ending.outcome, ending.code) == ("completed", "not_answered_in_time")
+
+
+async def test_an_entry_that_began_too_late_tells_that_nothing_was_done(room: Room) -> None:
+    room.freeze()
+    async with asyncio.timeout(AT_ONCE_SECONDS):
+        assert (await room.ask(seconds=0.3)).status_code == 503
+
+    room.entries.going.set()
+    ending = (await room.entry()).ending
+    assert (ending.outcome, ending.code) == ("failed", "not_answered_in_time")
+
+
+@pytest.mark.parametrize(
+    ("broker", "away", "status", "outcome", "code"),
+    [
+        ("frozen", True, 503, "unknown", "command_not_kept"),
+        ("frozen", False, 202, "continued", None),
+        ("silent", True, 202, "continued", None),
+        ("breaks", False, 503, "unknown", "kafka_unavailable"),
+        ("refuses", False, 400, "failed", "app_in_use"),
+        ("quick", True, 200, "completed", None),
+    ],
+)
+async def test_an_entry_tells_what_is_known_of_its_command(
+    room: Room, monkeypatch: pytest.MonkeyPatch, broker: str, away: bool, status: int, outcome: str, code: str | None
+) -> None:
+    monkeypatch.setattr(operations, "KEEP_SECONDS", 0.1)
+    room.broker, room.requests.away = broker, away
+    answer = await room.ask(seconds=1.4)
+    assert (answer.status_code, answer.json().get("code")) == (status, code)
+    entry = await room.entry()
+    assert (entry.ending.outcome, entry.ending.code) == (outcome, code)
+    if status == 202:
+        assert entry.ending.details == {"operation_id": answer.json()["operation_id"]}
+
+
+async def test_a_change_that_was_made_is_no_failure_when_it_cannot_be_read_back(room: Room) -> None:
+    async def away() -> None:
+        raise PyMongoError("away")
+
+    room.read_back = away
+    assert (await room.ask()).status_code == 503
+    ending = (await room.entry()).ending
+    assert (ending.outcome, ending.code) == ("completed", "database_unavailable")
+
+
+async def test_an_ending_that_the_database_refused_is_written_when_it_is_back(room: Room) -> None:
+    async def away() -> None:
+        room.entries.broken = True
+
+    room.read_back = away
+    async with room.audit.running(Background()):
+        assert (await room.ask()).status_code == 200
+        assert room.entries.written[0].ending.outcome == "started"
+        room.entries.broken = False
+        assert (await room.entry()).ending.outcome == "completed"
+
+
+async def test_an_ending_that_is_lost_with_the_process_is_told(room: Room, caplog: pytest.LogCaptureFixture) -> None:
+    async def away() -> None:
+        room.entries.broken = True
+
+    room.read_back = away
+    with caplog.at_level(logging.ERROR):
+        async with room.audit.running(Background()):
+            await room.ask()
+    assert [r.getMessage() for r in caplog.records] == ["audit entry never ended"]

@@ -17,6 +17,11 @@ from connector.engine.restic.verdicts import Retry, is_final, judge_end, read_re
         (12, "Fatal: wrong password or no key found", errors.PassphraseWrong),
         (1, 'Fatal: failed to find snapshot: no matching ID found for prefix "abc"', errors.SnapshotMissing),
         (1, "Fatal: unable to save snapshot: snapshot is empty", errors.SourceEmpty),
+        (
+            1,
+            "Fatal: unable to save snapshot: openfile for readdirnames failed: open .: permission denied",
+            errors.RootUnreadable,
+        ),
         (1, "Fatal: --exclude: invalid pattern(s) provided:\n[", errors.PatternInvalid),
         (1, "Fatal: Fatal: create repository at /x failed: mkdir /x: permission denied", errors.StoreRefused),
         (1, "Fatal: unable to save snapshot: write /x: no space left on device", errors.StoreFull),

@@ -194,6 +194,25 @@ class SourceUnreadable(EngineError):
         super().__init__("source_unreadable", f"Nothing in the source could be read: {unreadable}")
 
 
+class SourceReplaced(EngineError):
+    """The directory of a source is not what it was when the work began."""
+
+    def __init__(self, source: str) -> None:
+        detail = (
+            f"Another directory took the place of {source} while it was read (was it moved, mounted over, or replaced"
+            " by a link?), so that no restore point is kept."
+        )
+        super().__init__("source_replaced", detail)
+
+
+class RootUnreadable(SourceUnreadable):
+    """The root of the source cannot be listed."""
+
+    def __init__(self, why: str, *, source: str = "/") -> None:
+        self.why = why
+        super().__init__(f"{source} ({why})")
+
+
 class StateExposed(EngineError):
     """Cairn's own state goes on turning up in the source under new names."""
 

@@ -1,5 +1,6 @@
 """What integrations hand to the engine: where a repository is, and which files are to be backed up."""
 
+import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,6 +116,8 @@ class SourceTree:
     """A directory of this machine that shows the files of a source, for as long as its context is open."""
 
     directory: Path
+    held: int | None = None
+    """A descriptor of the directory, open as long as the context: another one at its path is not the source."""
     origin: str = ""
     """Where the files really are, for people: `/srv/data`, `s3://bucket/prefix`."""
     excludes: tuple[Path, ...] = ()
@@ -133,3 +136,18 @@ class SourceTree:
     """What could not be brought into the directory, each once; read while the context is open."""
     evidence: Evidence | None = None
     """None where size, time, inode and change time of the files in the directory tell every change."""
+
+    @property
+    def way_in(self) -> Path:
+        """A path by which a child gets into the directory, whatever its own path leads to by now."""
+        return self.directory if self.held is None else Path(f"/proc/self/fd/{self.held}")
+
+    @property
+    def is_in_place(self) -> bool:
+        """Whether the directory is still what its path leads to. Blocks."""
+        if self.held is None:
+            return True
+        try:
+            return os.path.samestat(os.fstat(self.held), self.directory.lstat())
+        except OSError:
+            return False

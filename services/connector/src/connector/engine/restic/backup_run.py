@@ -12,9 +12,11 @@ from connector.engine.errors import (
     Cancelled,
     EngineError,
     EngineFailed,
+    RootUnreadable,
     SourceEmpty,
     SourceIgnored,
     SourceMissing,
+    SourceReplaced,
     SourceUnreadable,
     StateExposed,
 )
@@ -89,6 +91,7 @@ class _Turn:
                     await self._settle(survey)
                 is_saved = await self._save()
                 await self._settle(survey)
+            await asyncio.to_thread(_require_in_place, self._call.source)
         except (CairnError, OSError):
             self._observer.problems.flush()
             await self._take_back()
@@ -123,6 +126,8 @@ class _Turn:
             ending = await _at_a_known_level(self._run_restic, self._call.options, self._call.on_log)
         except SourceEmpty:
             return False
+        except RootUnreadable as error:
+            raise RootUnreadable(error.why, source=_named(self._call.source)) from None
         if ending == INCOMPLETE and not self._observer.heard:
             self._observer.problems.add(_UNNAMED)
         return True
@@ -133,7 +138,7 @@ class _Turn:
             call.store,
             commands.backup(call.source, options, self._patterns),
             listener=self._observer.listener,
-            directory=call.source.directory,
+            directory=call.source.way_in,
             cancel=self._stop,
             good=_WITH_PROBLEMS,
         )
@@ -213,9 +218,23 @@ def _patterns(call: BackupCall) -> list[str]:
     try:
         os.stat(f"{source.directory}/.")  # noqa: PTH116 - a Path would drop the dot, which asks for the right to enter.
     except OSError as error:
-        detail = f"The source is not there: {source.origin or source.directory} ({error.strerror})"
-        raise SourceMissing(detail) from None
+        raise SourceMissing(f"The source is not there: {_named(source)} ({error.strerror})") from None
+    _require_in_place(source)
+    try:
+        with os.scandir(source.way_in):
+            pass
+    except OSError as error:
+        raise RootUnreadable((error.strerror or "").lower(), source=_named(source)) from None
     return exclusions(source, call.store, call.options.ignores)
+
+
+def _require_in_place(source: SourceTree) -> None:
+    if not source.is_in_place:
+        raise SourceReplaced(_named(source))
+
+
+def _named(source: SourceTree) -> str:
+    return source.origin or str(source.directory)
 
 
 def _is_bare(source: SourceTree) -> bool:

@@ -24,7 +24,7 @@ class Surveyor:
         }
         self._command = ChildCommand(
             arguments=[sys.executable, "-I", "-S", survey.__file__, json.dumps(task), *patterns],
-            directory=source.directory,
+            directory=source.way_in,
             nice=nice,
         )
         self._complaint = ""

@@ -10,6 +10,7 @@ from connector.engine.errors import (
     EngineKilled,
     PassphraseWrong,
     PatternInvalid,
+    RootUnreadable,
     SnapshotMissing,
     SourceEmpty,
     StoreFull,
@@ -62,6 +63,7 @@ _RETRY = re.compile(r"(?P<call>\w+)\((?P<what>.*?)\) (?:returned error|failed), 
 _LOCKED_BY = re.compile(r"locked (?:exclusively )?by PID (?P<pid>\d+) on (?P<host>\S+) by (?P<user>\S*)")
 _LOCKED_AT = re.compile(r"lock was created at (?P<at>[\d-]+ [\d:]+)")
 _NOT_A_SNAPSHOT = re.compile(r"failed to find snapshot: .*?(?:prefix \"|snapshot )(?P<id>[0-9a-f]+)")
+_ROOT = re.compile(r"unable to save snapshot: .*readdirnames.*: \S+ \.: (?P<why>.*)")
 _PATTERNS = re.compile(r"invalid pattern\(s\) provided:\s*(?P<patterns>.*)", re.DOTALL)
 
 
@@ -117,6 +119,8 @@ def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> Engi
         return SnapshotMissing(found["id"])
     if found := _PATTERNS.search(message):
         return PatternInvalid(", ".join(found["patterns"].split("\n")))
+    if found := _ROOT.search(message):
+        return RootUnreadable(found["why"])
     if "snapshot is empty" in message:
         return SourceEmpty()
     return judge_reason(message) or judge_reason(last_retry) or EngineFailed(what, message or _ending(exit_code))

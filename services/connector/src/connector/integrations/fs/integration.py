@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 from chassis.paths import normalized
 from contracts.connector import Integration as Manifest
 from contracts.connector import TestReport
 
+from connector.engine.errors import SourceReplaced
 from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
@@ -16,7 +17,7 @@ from connector.integrations.configuration import AppConfiguration
 from connector.integrations.fs.leaving_out import guarded, left_out_of
 from connector.integrations.fs.manifest import MANIFEST
 from connector.integrations.fs.mounts import Mounts
-from connector.integrations.fs.roots import require_directory, resolve_root
+from connector.integrations.fs.roots import hold_directory, require_directory, resolve_root
 from connector.integrations.fs.testing import list_entries, reach, write_probe
 from connector.integrations.store_checks import check_repository
 from connector.integrations.surroundings import Surroundings
@@ -46,7 +47,8 @@ class FsIntegration:
         cancel: asyncio.Event,  # noqa: ARG002
     ) -> AsyncIterator[SourceTree]:
         """See `Integration.open_source`: the directory itself. What is left out of it on purpose is logged."""
-        yield await asyncio.to_thread(self._tree, configuration, on_log)
+        with ExitStack() as stack:
+            yield await asyncio.to_thread(self._tree, configuration, on_log, stack=stack)
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Integration.store_location`."""
@@ -60,14 +62,18 @@ class FsIntegration:
     def _root(self, configuration: AppConfiguration) -> Path:
         return resolve_root(configuration.text("root"), self._surroundings)
 
-    def _tree(self, configuration: AppConfiguration, on_log: OnLog) -> SourceTree:
-        root = self._root(configuration)
-        require_directory(root, shown=configuration.text("root"))
+    def _tree(self, configuration: AppConfiguration, on_log: OnLog, *, stack: ExitStack) -> SourceTree:
+        root, named = self._root(configuration), configuration.text("root")
+        require_directory(root, shown=named)
+        held = stack.enter_context(hold_directory(root, shown=named))
+        if self._root(configuration) != root:
+            raise SourceReplaced(named)
         left_out, own = left_out_of(root, self._surroundings, Mounts.read()), guarded(self._surroundings)
         for line in left_out.in_words(root):
             on_log("info", line)
         return SourceTree(
             directory=root,
+            held=held,
             origin=normalized(configuration.text("root")),
             excludes=left_out.whole,
             hollow=tuple(point for point, _ in left_out.pseudo),

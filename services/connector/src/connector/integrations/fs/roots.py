@@ -1,8 +1,11 @@
 """Which directories may be a root: those in the allowed ones, and none of Cairn's own, by whatever name."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from connector.engine.errors import SourceReplaced
 from connector.integrations.errors import (
     ConfigurationUnusable,
     RootForbidden,
@@ -47,6 +50,24 @@ def require_directory(root: Path, *, shown: str) -> None:
         raise SourceRefused(f"{shown} may not be entered: {error.strerror}.") from None
     except OSError as error:
         raise SourceMissing(f"{shown} cannot be reached: {error.strerror}.") from None
+
+
+@contextmanager
+def hold_directory(root: Path, *, shown: str) -> Iterator[int]:
+    """A descriptor of a directory, open until the context is left; so long no other one has its inode.
+
+    Raises `SourceReplaced` where the path has a link in it, or leads to another directory, by now.
+    """
+    try:
+        held = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        raise SourceReplaced(shown) from None
+    try:
+        if _real(root) != root:
+            raise SourceReplaced(shown)
+        yield held
+    finally:
+        os.close(held)
 
 
 def own_places(surroundings: Surroundings) -> tuple[Path, ...]:

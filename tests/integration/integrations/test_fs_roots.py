@@ -1,0 +1,135 @@
+"""The root of a source: one that is replaced while it is read, and one that may not be listed."""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector.engine.errors import SourceReplaced
+from connector.engine.places import SourceTree
+from connector.integrations.fs.integration import FsIntegration
+from connector.integrations.fs.roots import hold_directory
+from connector.integrations.surroundings import Surroundings
+
+from tests.integration.integrations.conftest import Configure, Log
+from tests.support.jobs import Jobs
+from tests.support.unprivileged import write_unprivileged
+
+Replace = Callable[[Path], None]
+
+
+def by_a_link(root: Path) -> None:
+    root.rename(root.with_name("moved"))
+    root.symlink_to(root.with_name("secret"))
+
+
+def by_a_directory(root: Path) -> None:
+    root.rename(root.with_name("moved"))
+    root.with_name("secret").rename(root)
+
+
+def by_a_link_above(root: Path) -> None:
+    root.parent.rename(root.parent.with_name("moved"))
+    root.parent.symlink_to(root.parent.with_name("other"))
+
+
+replaced = pytest.mark.parametrize("replace", [by_a_link, by_a_directory, by_a_link_above])
+
+
+class Hasty(FsIntegration):
+    """Somebody replaces the root as soon as it was looked at."""
+
+    replace: Replace
+
+    @asynccontextmanager
+    async def open_source(self, *args: Any, **options: Any) -> AsyncIterator[SourceTree]:
+        async with super().open_source(*args, **options) as tree:
+            self.replace(tree.directory)
+            yield tree
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("above/source", "above/secret", "other/source"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "file").write_text(name)
+    return tmp_path / "above" / "source"
+
+
+@replaced
+async def test_a_root_that_is_replaced_before_it_is_read_fails_the_job(
+    replace: Replace, root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+) -> None:
+    jobs, fs = Jobs(restic, root.parent.parent / "jobs", initialized=initialized), Hasty(surroundings)
+    fs.replace = replace
+
+    ended = await jobs.run(fs, configure("source", "fs", root=str(root)))
+
+    assert ended.code == "source_replaced"
+    assert ended.detail.startswith(f"Another directory took the place of {root} while it was read")
+    assert snapshots(jobs) == []
+
+
+async def test_a_root_that_is_replaced_while_it_is_read_fails_the_job(
+    root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+) -> None:
+    program = root.parent.parent / "restic"
+    program.write_text(
+        f"#!{sys.executable} -IS\nimport os, sys\n"
+        f"if 'backup' in sys.argv:\n    os.rename({str(root)!r}, {str(root) + '.old'!r})\n"
+        f"    os.symlink({str(root.with_name('secret'))!r}, {str(root)!r})\n"
+        f"os.execv({str(restic)!r}, [{str(restic)!r}, *sys.argv[1:]])\n"
+    )
+    program.chmod(0o755)
+    jobs = Jobs(program, root.parent.parent / "jobs", initialized=initialized)
+
+    ended = await jobs.run(FsIntegration(surroundings), configure("source", "fs", root=str(root)))
+
+    assert ended.code == "source_replaced"
+    assert snapshots(jobs) == []
+
+
+@pytest.mark.parametrize("replace", [by_a_link, by_a_link_above])
+def test_no_directory_is_held_in_the_place_of_another(replace: Replace, root: Path) -> None:
+    replace(root)
+
+    with pytest.raises(SourceReplaced), hold_directory(root, shown="/source"):
+        pass
+
+
+async def test_the_descriptor_of_a_root_is_given_back(
+    root: Path, surroundings: Surroundings, configure: Configure, log: Log, cancel: asyncio.Event
+) -> None:
+    fs, before = FsIntegration(surroundings), open_files()
+
+    async with fs.open_source(configure("source", "fs", root=str(root)), on_log=log.add, cancel=cancel) as tree:
+        assert tree.is_in_place
+        assert (tree.way_in / "file").read_text() == "above/source"
+        assert open_files() == before + 1
+
+    assert open_files() == before
+
+
+async def test_a_root_that_may_be_entered_and_not_listed_is_named(
+    root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+) -> None:
+    program = write_unprivileged(root.parent.parent / "restic", restic)
+    jobs = Jobs(program, root.parent.parent / "jobs", initialized=initialized)
+    root.chmod(0o311)
+
+    ended = await jobs.run(FsIntegration(surroundings), configure("source", "fs", root=str(root)))
+
+    root.chmod(0o700)
+    told = f"Nothing in the source could be read: {root} (permission denied)"
+    assert (ended.code, ended.detail) == ("source_unreadable", told)
+
+
+def snapshots(jobs: Jobs) -> list[Path]:
+    return list((Path(jobs.store().address) / "snapshots").iterdir())
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))

@@ -84,8 +84,10 @@ class Jobs:
         elif not place.exists():
             await self._engine.initialize(location)
 
-    async def run(self, integration: Integration, configuration: AppConfiguration, *, store: str = "store") -> Ended:
-        """The next backup of a source, into `store` or `other`."""
+    async def run(
+        self, integration: Integration, configuration: AppConfiguration, *, store: str = "store", **options: Any
+    ) -> Ended:
+        """The next backup of a source, into `store` or `other`; `options` are the task's."""
         self._count += 1
         location, root = self.store(store), self._root / f"job-{self._count}"
         root.mkdir(parents=True)
@@ -99,7 +101,9 @@ class Jobs:
         assert isinstance(request, TaskRequested)
         assert request.task.target is not None
         target = request.task.target.model_copy(update={"id": AppId(store)})
-        request = request.model_copy(update={"task": request.task.model_copy(update={"target": target})})
+        chosen = request.task.options.model_copy(update=options)
+        task = request.task.model_copy(update={"target": target, "options": chosen})
+        request = request.model_copy(update={"task": task})
         await run_task(workshop.equipment, lease, request, cancel=asyncio.Event())
         await workshop.equipment.stores.close()
         return _ended(workshop, location)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from connector.integrations.fs.leaving_out import LeftOut
 from connector.integrations.fs.mounts import Mounts, Place, parse
 
 CONTAINER = rb"""
@@ -96,3 +97,15 @@ def test_where_nothing_is_told_of_mounts_nothing_is_known(tmp_path: Path) -> Non
 
     assert mounts.place(tmp_path) is None
     assert mounts.places(tmp_path) == []
+
+
+def test_a_line_of_what_is_left_out_is_one_line() -> None:
+    root = Path("/source")
+    left_out = LeftOut(
+        own=(root / "own\n/x",), pseudo=((root / "p\nseudo", "proc"),), pseudo_files=((root / "f\nile", "nsfs"),)
+    )
+
+    said = list(left_out.in_words(root))
+
+    assert [line.partition(" ")[0] for line in said] == ["/own\\n/x", "/p\\nseudo", "/f\\nile"]
+    assert all(line.isprintable() for line in said)

@@ -1,7 +1,10 @@
 """Patterns of restic's, judged beside it."""
 
+import shutil
+from pathlib import Path
+
 import pytest
-from connector.engine.restic.survey import rejecter
+from connector.engine.restic.survey import Walk, rejecter
 
 
 @pytest.mark.parametrize(
@@ -30,3 +33,23 @@ def test_wildcards_mean_what_they_mean_to_restic(pattern: str, path: str, expect
 @pytest.mark.timeout(20)
 def test_no_pattern_takes_long() -> None:
     assert not rejecter(["*a" * 30 + "b"])("/" + "a" * 255)
+
+
+def test_what_is_removed_meanwhile_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "kept", "file", "ignored"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "inside").touch()
+    monkeypatch.chdir(tmp_path)
+    rejects = rejecter(["/source/file/ignored"])
+    walk = Walk("/source", rejects=rejects, guarded={identity(tmp_path / "first")}).run()
+    found = [next(walk)]  # The names beside it are read by now.
+    shutil.rmtree(tmp_path / "file")
+
+    found += walk
+
+    assert found == [("guarded", "/first"), ("removed", "/file")]
+
+
+def identity(path: Path) -> tuple[int, int]:
+    facts = path.stat()
+    return facts.st_dev, facts.st_ino

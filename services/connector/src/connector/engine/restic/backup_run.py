@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from chassis.errors import CairnError
 
+from connector.domain import one_line
 from connector.engine.errors import (
     Cancelled,
     EngineError,
@@ -22,6 +23,7 @@ from connector.engine.errors import (
 )
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, BackupResult, OnLog, OnProgress
+from connector.engine.problems import in_few_lines
 from connector.engine.restic import commands, empty
 from connector.engine.restic.names import in_text
 from connector.engine.restic.observing import BackupObserver
@@ -34,6 +36,7 @@ from connector.engine.restic.verdicts import INCOMPLETE
 _TURNS_MAX = 3
 _LEVEL_UNKNOWN = "invalid compression mode"
 _WITH_PROBLEMS = frozenset({0, INCOMPLETE})
+_LOST = "its directory lists it, but there is no such file"
 _SOCKET = "a socket, which no restore point can hold"
 _UNNAMED = UnreadablePath("/", "something below it could not be read, and restic did not say what")
 
@@ -58,7 +61,9 @@ async def run_backup(runner: Runner, call: BackupCall) -> BackupResult:
             return await _Turn(runner, call, await asyncio.to_thread(_patterns, call)).run()
         except _GuardedMet as met:
             for path in met.paths:
-                call.on_log("warning", f"{in_text(path)} is left out on purpose: it belongs to Cairn's own state")
+                call.on_log(
+                    "warning", one_line(f"{in_text(path)} is left out on purpose: it belongs to Cairn's own state")
+                )
             below = (call.source.directory / path.removeprefix("/") for path in met.paths)
             call = replace(call, source=replace(call.source, excludes=(*call.source.excludes, *below)))
     raise StateExposed
@@ -184,8 +189,14 @@ class _Turn:
     def _note_findings(self) -> None:
         for path in sorted(self._surveyor.found["socket"]):
             self._observer.problems.add(UnreadablePath(in_text(path), _SOCKET))
+        named = {problem.path for problem in self._observer.problems.kept}
+        for path in sorted({in_text(each) for each in self._surveyor.found["lost"]} - named):
+            self._observer.problems.add(UnreadablePath(path, _LOST))
+        removed = (one_line(in_text(path)) for path in sorted(self._surveyor.found["removed"]))
+        for line in in_few_lines("Removed while the source was read", removed):
+            self._call.on_log("info", line)
         for path in sorted(self._surveyor.found["mount"]):
-            self._call.on_log("info", f"{in_text(path)} is left out on purpose: it is on another file system")
+            self._call.on_log("info", one_line(f"{in_text(path)} is left out on purpose: it is on another file system"))
         self._observer.problems.flush()
 
 

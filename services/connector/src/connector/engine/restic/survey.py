@@ -2,7 +2,8 @@
 
 In the source's directory, with a JSON object (`root`: the directory as patterns know it; `guarded`: pairs of device and
 inode; `one_file_system`) and patterns of restic's as arguments. Writes a JSON object a line: `path` within the source,
-and `kind`, one of `socket`, `guarded` and `mount`. What cannot be read is passed over: the engine itself names that.
+and `kind`, one of `socket`, `guarded`, `mount`, `removed` and `lost` (listed and not there, by now or at all). What
+cannot be read otherwise is passed over: the engine itself names that.
 """
 
 import json
@@ -13,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+_GONE = "gone"
 Rejects = Callable[[str], bool]
 
 
@@ -53,6 +55,8 @@ class Walk:
                 with os.scandir(f".{directory}") as entries:
                     for entry in entries:
                         yield from self._look_at(entry, f"{directory}/{entry.name}")
+            except FileNotFoundError:
+                yield from self._lose(directory)
             except OSError:
                 continue
 
@@ -62,13 +66,31 @@ class Walk:
             if kind is None:
                 self._open.append(path)
         elif self._is_plain(entry):
+            if not _is_there(entry):
+                yield from self._lose(path)
             return
         else:
             kind = self._kind_of(entry)
             if kind and self._rejects(self._root + path):
                 return
-        if kind:
+        if kind == _GONE:
+            yield from self._lose(path)
+        elif kind:
             yield kind, path
+
+    def _lose(self, path: str) -> Iterator[tuple[str, str]]:
+        """What is listed and is not there, which no engine tells: it was removed meanwhile, or cannot be had."""
+        parent, _, name = path.rpartition("/")
+        if not path or self._rejects(self._root + path):
+            return
+        try:
+            is_listed = name in os.listdir(f".{parent}")  # noqa: PTH208
+        except OSError:
+            is_listed = False
+        if not is_listed:
+            yield "removed", path
+        elif not os.path.lexists(f".{path}"):
+            yield "lost", path
 
     def _is_plain(self, entry: "os.DirEntry[str]") -> bool:
         """Whether it is a file or a link that nothing more need be asked about; the kernel told its type already."""
@@ -78,6 +100,8 @@ class Walk:
     def _kind_of(self, entry: "os.DirEntry[str]") -> str | None:
         try:
             facts = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            return _GONE
         except OSError:
             return ""
         if (facts.st_dev, facts.st_ino) in self._guarded:
@@ -85,6 +109,16 @@ class Walk:
         if self._device not in (None, facts.st_dev):
             return "mount"
         return "socket" if stat.S_ISSOCK(facts.st_mode) else None
+
+
+def _is_there(entry: "os.DirEntry[str]") -> bool:
+    try:
+        entry.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    except OSError:  # The engine itself names that.
+        return True
+    return True
 
 
 def rejecter(patterns: list[str]) -> Rejects:

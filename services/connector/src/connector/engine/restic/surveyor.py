@@ -10,6 +10,7 @@ from connector.engine.errors import EngineFailed, EngineKilled
 from connector.engine.places import SourceTree
 from connector.engine.restic import survey
 
+_KINDS = ("socket", "guarded", "mount", "removed", "lost")
 _NAMED_MAX = 100_000
 
 
@@ -28,9 +29,9 @@ class Surveyor:
             nice=nice,
         )
         self._complaint = ""
-        self.found: dict[str, list[str]] = {"socket": [], "guarded": [], "mount": []}
+        self.found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
         self.unnamed = 0
-        """Sockets beyond those named."""
+        """What no restore point can hold, beyond what is named."""
 
     async def run(self, *, on_guarded: Callable[[], None]) -> None:
         """Walk to the end, and call back at the first thing that is guarded. Raises `EngineKilled`, `EngineFailed`."""
@@ -39,7 +40,7 @@ class Surveyor:
             found = json.loads(line)
             if len(self.found[found["kind"]]) < _NAMED_MAX:
                 self.found[found["kind"]].append(found["path"])
-            else:
+            elif found["kind"] in ("socket", "lost"):
                 self.unnamed += 1
             if found["kind"] == "guarded":
                 on_guarded()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from chassis.paths import shown
 
+from connector.domain import one_line
 from connector.engine.places import FileIdentity
 from connector.integrations.fs.mounts import Mounts
 from connector.integrations.fs.roots import own_places
@@ -75,7 +76,7 @@ def guarded(surroundings: Surroundings) -> Guarded:
 
 
 def _shown(path: Path, root: Path) -> str:
-    return shown(os.fsencode(path.relative_to(root)))
+    return one_line(shown(os.fsencode(path.relative_to(root))))
 
 
 def _names_in(root: Path, own: Path, mounts: Mounts) -> Iterator[Path]:

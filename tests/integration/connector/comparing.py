@@ -8,10 +8,10 @@ from tests.integration.connector.ground import Ground, connection_test, initiali
 from tests.support import builders as make
 
 
-async def refresh(ground: Ground, store: App, *, rebuild: bool = False) -> tuple[CommandOutcome, StoreRefreshed]:
+async def refresh(ground: Ground, store: App, **asked: bool) -> tuple[CommandOutcome, StoreRefreshed]:
     """Ask for a comparison; what was answered, and how it ended."""
     before = len(refreshed(ground, store))
-    command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store), rebuild=rebuild)
+    command = RefreshStore.model_validate({"organization_id": make.ORG, "app_id": store.id, "app": ref(store), **asked})
     outcome = await ground.asker.ask(command)
     assert outcome.accepted, outcome.problem
     await ground.asker.ear.until(lambda _: len(refreshed(ground, store)) > before, 60)

@@ -93,12 +93,46 @@ async def test_a_restore_point_whose_tree_is_lost_is_damaged_until_it_comes_back
 
     assert (told.unlisted, told.damaged) == (0, 0)
     assert await files(ground, hurt) == ["f"]
+    assert (await ground.asker.ask(connection_test(store))).result["warnings"] == []
+    pack.rename(pack.with_suffix(".lost"))
+    _, told = await refresh(ground, store, look_for_loss=True)
+    assert (told.listed, told.damaged) == (0, 1)
+    await eventually_async(lambda: _is(indexed(ground, store), {whole: True, hurt: False}))
+    report = (await ground.asker.ask(connection_test(store))).result
+    assert report["ok"] is True
+    [warning] = report["warnings"]
+    assert (warning["code"], warning["snapshot_ids"], warning["total"]) == ("restore_points_damaged", [hurt], 1)
+    assert f"The pack {pack.stem} is damaged: the file is missing." in warning["detail"]
+
+    pack.with_suffix(".lost").rename(pack)
+    outcome, told = await refresh(ground, store)
+    assert ((outcome.result or {})["warnings"], told.damaged) == ([warning], 0)
     pack.rename(pack.with_suffix(".lost"))
     _, told = await refresh(ground, store, rebuild=True)
     assert (told.listed, told.damaged) == (1, 1)
     await eventually_async(lambda: _is(indexed(ground, store), {whole: True, hurt: False}))
     _, told = await refresh(ground, store)  # which the index need not read, as it knows all of it
     assert told.damaged == 1
+
+
+async def test_a_download_that_meets_damage_has_its_restore_point_marked(
+    ground: Ground, store: App, app: FastAPI
+) -> None:
+    root = write_tree(ground.files("spoilt", store.name), {"d/f": b"content"})
+    restic(ground, store, "backup", ".", cwd=root)
+    [hurt] = snapshot_ids(ground, store)
+    await refresh(ground, store)
+    pack = tree_pack(ground, store, hurt)
+    pack.chmod(0o600)
+    pack.write_bytes(bytes(pack.stat().st_size))
+
+    async with ground.http(app=app) as http:
+        answer = await http.get(f"/internal/stores/{store.id}/snapshots/{hurt}/content", params={"path": "/d/f"})
+        assert answer.status_code >= 400, answer.text
+
+    await eventually_async(lambda: _is(indexed(ground, store), {hurt: False}), 30)
+    code, detail = await refusal(ground, hurt)
+    assert (code, pack.name in detail) == ("restore_point_damaged", True)
 
 
 async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Ground, store: App) -> None:
@@ -117,7 +151,7 @@ async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Grou
 
     outcome, told = await refresh(ground, store)
 
-    assert outcome.result == {"added": 4, "removed": 0, "listed": 4, "damaged": 0}
+    assert outcome.result == {"added": 4, "removed": 0, "listed": 4, "damaged": 0, "warnings": []}
     assert (told.added, told.listed, told.unlisted, told.damaged) == (2, 2, 2, 2)
     hurt = {damaged, "0" * 64}
     assert await indexed(ground, store) == {each: each not in hurt for each in {*ids, *hurt} - {unreadable}}
@@ -138,7 +172,7 @@ async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Grou
 
     outcome, told = await refresh(ground, store, rebuild=True)
 
-    assert outcome.result == {"added": 0, "removed": 0, "listed": 3, "damaged": 0}
+    assert outcome.result == {"added": 0, "removed": 0, "listed": 3, "damaged": 0, "warnings": []}
     assert (told.rebuild, told.added, told.listed, told.unlisted) == (True, 0, 3, 0)
 
 
@@ -190,6 +224,7 @@ async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(g
         "removed": 0,
         "listed": 0,
         "damaged": 0,
+        "warnings": [],
     }
     report = (await ground.asker.ask(connection_test(store))).result
     assert report["ok"], report

@@ -1,11 +1,13 @@
 """What the restore index is told of a store: all that can be read, of each job what it announced, and what is gone."""
 
+import contextlib
 from pathlib import Path
+from typing import Any
 
 import pytest
-from chassis.errors import TemporaryError
+from chassis.errors import PermanentError, TemporaryError
 from chassis.records import Record
-from connector.domain import TRIES_MAX, Kind, Lane, PointState, difference
+from connector.domain import TRIES_MAX, Kind, Lane, PointState, difference, is_thorough_turn
 from connector.engine.errors import StoreUnreachable
 from connector.repository.errors import BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
 from connector.store import KnownApp
@@ -13,9 +15,10 @@ from connector.usecases.commands import initialize_store
 from connector.usecases.following import follow_store
 from connector.usecases.refreshing import refresh_store
 from connector.worker.runner import Runner
-from contracts.connector import RestorePointCreated, RestorePointRemoved, StoreRefreshed
+from contracts.connector import RefreshStore, RestorePointCreated, RestorePointRemoved, StoreRefreshed
 from contracts.outcomes import CommandOutcome
 from contracts.restore_index import Damage, RestorePointDamaged
+from contracts.values import SnapshotId
 
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import Workshop
@@ -28,8 +31,8 @@ async def workshop(tmp_path: Path) -> Workshop:
     return await Workshop(tmp_path).open()
 
 
-async def follow(workshop: Workshop, *, rebuild: bool = False) -> StoreRefreshed:
-    lease = await workshop.command(kind=Kind.FOLLOW, rebuild=rebuild)
+async def follow(workshop: Workshop, **asked: Any) -> StoreRefreshed:
+    lease = await workshop.command(kind=Kind.FOLLOW, **asked)
     await follow_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
     told: StoreRefreshed = workshop.told(StoreRefreshed)[-1]
     return told
@@ -91,6 +94,45 @@ class TestWhatIsThere:
 
         assert (await follow(workshop)).damaged == 0
         assert workshop.lister.listed == [damaged]
+
+    @pytest.mark.parametrize("error", [ValueError("a bug"), PermanentError("unforeseen", "Of a test.")])
+    @pytest.mark.parametrize("where", ["snapshot", "listing", "reading through"])
+    async def test_what_nobody_foresaw_is_told_and_stops_no_other_one(
+        self, workshop: Workshop, error: Exception, where: str
+    ) -> None:
+        odd, other = [await workshop.left_behind() for _ in range(2)]
+        if where == "snapshot":
+            workshop.damaged[odd] = error
+        elif where == "listing":
+            workshop.lister.failures[odd] = error
+        else:
+            workshop.index.damaged = {odd}
+            workshop.lost[next(each.tree_id for each in workshop.kept() if each.snapshot_id == odd)] = error
+
+        told = await follow(workshop)
+
+        assert (workshop.lister.listed, told.damaged) == ([other], 1)
+        [news] = workshop.told(RestorePointDamaged)
+        expected = "internal_error" if isinstance(error, ValueError) else "unforeseen"
+        assert (news.snapshot_id, news.damage.code) == (odd, expected)
+
+    @pytest.mark.parametrize("asked", ["look_for_loss", "suspects"])
+    async def test_what_was_lost_since_it_was_indexed_is_found_where_it_is_looked_for(
+        self, workshop: Workshop, asked: str
+    ) -> None:
+        hurt = await workshop.left_behind()
+        (workshop.root / "source" / "another").touch()
+        whole = await workshop.left_behind()
+        await follow(workshop)
+        assert workshop.lister.listed == [hurt, whole]
+        [tree] = [each.tree_id for each in workshop.kept() if each.snapshot_id == hurt]
+        workshop.lost[tree] = FileMissing("pack", "p")
+
+        assert (await follow(workshop)).damaged == 0
+        told = await follow(workshop, **{asked: True if asked == "look_for_loss" else (hurt, whole)})
+
+        assert (told.listed, told.damaged) == (0, 1)
+        assert [news.snapshot_id for news in workshop.told(RestorePointDamaged)] == [hurt]
 
     async def test_a_rebuild_tells_of_what_was_lost_since(self, workshop: Workshop) -> None:
         lost = await workshop.left_behind()
@@ -216,7 +258,7 @@ class TestCommand:
         await Runner(workshop.equipment).run(lease)
 
         (outcome,) = workshop.told(CommandOutcome)
-        assert outcome.result == {"added": 1, "removed": 1, "listed": 1, "damaged": 0}
+        assert outcome.result == {"added": 1, "removed": 1, "listed": 1, "damaged": 0, "warnings": []}
         assert gone(workshop) == announced(workshop) == []
         (following,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
         assert (following.kind, following.cause.id) == (Kind.FOLLOW, lease.work.id)
@@ -269,6 +311,23 @@ class TestWatch:
         assert await workshop.watch.look(now=1_000_001) == 0
 
         assert await workshop.watch.look(now=1_000_061) == 1
+
+    @pytest.mark.parametrize("every", [60.0, 3600.0, 86_400.0, 604_800.0])
+    def test_losses_are_looked_for_once_a_day(self, every: float) -> None:
+        turns = range(1_000_000, 1_000_000 + 7 * 86_400, int(min(every, 86_400)))
+        thorough = sum(is_thorough_turn("store", now, every_seconds=every) for now in turns)
+        assert thorough == 7
+
+    @pytest.mark.parametrize("error", [FileMissing("pack", "x"), Damaged("pack", "x", why="y")])
+    async def test_what_a_reader_meets_is_looked_into(self, workshop: Workshop, error: Exception) -> None:
+        with contextlib.suppress(Damaged):
+            async with workshop.equipment.stores.borrow(ORG, an_app("store"), reading=SnapshotId("s" * 64)):
+                raise error
+        assert await workshop.watch.look(now=1_000_000) == 1
+        [work] = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        command = work.cause.data
+        assert isinstance(command, RefreshStore)
+        assert (command.look_for_loss, command.suspects) == (True, ("s" * 64,))
 
     @pytest.mark.parametrize(("error", "suspected"), [(SnapshotNotFound("x"), 1), (BlobMissing("x"), 1), (DAMAGED, 0)])
     async def test_what_is_missing_in_a_store_makes_it_suspect(

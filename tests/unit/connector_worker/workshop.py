@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.envelopes import envelope
+from chassis.errors import Unavailable
 from chassis.records import Record
 from chassis.sealing import Sealer
 from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, PointState, job_tag
@@ -20,6 +21,7 @@ from connector.repository.errors import Damaged, RepositoryNotFound, SnapshotNot
 from connector.settings import Settings
 from connector.store import KnownApp, Store
 from connector.usecases.equipment import Equipment
+from connector.usecases.index_client import DamagedPoint
 from connector.usecases.lease import Lease
 from connector.usecases.listing import Listed
 from connector.usecases.queueing import Bells, work_of
@@ -27,8 +29,8 @@ from connector.usecases.stores import OpenStores
 from connector.usecases.watching import Watch
 from contracts.assignment import AppRef
 from contracts.connector import BackupSummary, ConnectorCommand, InitializeStore, RefreshStore, UnlockStore
-from contracts.restore_index import RestorePoint
-from contracts.values import AppId
+from contracts.restore_index import Damage, RestorePoint
+from contracts.values import AppId, SnapshotId
 
 from tests.unit.connector_worker.parts import (
     ORG,
@@ -128,6 +130,9 @@ class MemoryReader:
             raise error
         return iter(())
 
+    def has_lost_directories(self) -> bool:
+        return bool(self._workshop.lost)
+
     def close(self) -> None:
         """Nothing is open."""
 
@@ -166,6 +171,7 @@ class MemoryIndex:
     damaged: set[str] = field(default_factory=set)
     refuses: set[str] = field(default_factory=set)
     after: Callable[[], Awaitable[object]] | None = None
+    silent: bool = False
 
     async def restore_points(self, *_: Any) -> dict[str, PointState]:
         awaited = {False: PointState.AWAITED, True: PointState.BROWSABLE}
@@ -174,6 +180,12 @@ class MemoryIndex:
         if self.after:
             await self.after()
         return known
+
+    async def damaged_points(self, *_: Any) -> list[DamagedPoint]:
+        if self.silent:
+            raise Unavailable("service_unavailable", "No answer.")
+        damage = Damage(code="repository_damaged", detail="Of a test.")
+        return [DamagedPoint(SnapshotId(each), damage) for each in sorted(self.damaged)]
 
     async def await_browsable(self, *_: Any, **__: Any) -> bool:
         return True
@@ -238,7 +250,7 @@ class Workshop:
             engine=self.engine,
             integrations=integrations,
             publisher=self.publisher,
-            stores=OpenStores(self._open, limit=2, on_loss=self.watch.suspect),
+            stores=OpenStores(self._open, limit=2, on_loss=self.watch.suspect_loss),
             lister=lister,
             index=index,
             bells=bells,

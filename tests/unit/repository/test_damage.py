@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import zstandard
@@ -328,3 +329,33 @@ def test_fields_that_nobody_knows_yet_are_passed_over() -> None:
     with opened(builder) as repository:
         node = repository.resolve(repository.snapshot(snapshot).tree, b"/f")
         assert b"".join(repository.read(node)) == b"content"
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_lost_packs_are_noticed_when_directories_lay_in_them(cached: bool, tmp_path: Path) -> None:
+    builder = Builder()
+    contents, _ = builder.pack(*CONTENTS)
+    root = builder.tree(file_node("f", [], 1))
+
+    def has_lost() -> bool:
+        with Repository.open(builder.files, PASSWORD, cache_dir=tmp_path if cached else None) as repository:
+            return repository.has_lost_directories()
+
+    assert not has_lost()
+    kept = builder.remove(FileKind.PACK, contents)
+    assert not has_lost()
+    builder.files.files[FileKind.PACK, contents] = kept
+    with opened(builder) as repository:
+        trees = repository._blobs.locate(root).pack
+    builder.remove(FileKind.PACK, trees)
+    assert has_lost()
+
+
+def test_what_a_prune_took_away_is_not_lost() -> None:
+    builder = Builder()
+    root = builder.tree(file_node("f", [], 1))
+    with opened(builder) as repository:
+        pack = repository._blobs.locate(root).pack
+        builder.remove(FileKind.PACK, pack)
+        builder.remove(FileKind.INDEX, only(builder, FileKind.INDEX))
+        assert not repository.has_lost_directories()

@@ -20,6 +20,7 @@ from gateway.api.views.connectors import (
     UnlockView,
     connector_view,
     lock_view,
+    refresh_view,
     report_view,
 )
 from gateway.domain.audit import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE
@@ -130,7 +131,7 @@ async def refresh_store(
     written = gate.audit.change(who, BELIEVE_STORE, "store", connector) if asked.force else nullcontext()
     async with written:
         found = await gate.connectors.refresh(who, connector, wanted, rebuild=asked.rebuild, force=asked.force)
-    return RefreshView(id=connector, rebuild=asked.rebuild, **found._asdict())
+    return refresh_view(connector, found, rebuild=asked.rebuild)
 
 
 @router.get("/connectors/{connector}/stores/locks", summary="Who works on a store", responses=problems(404, 409))

@@ -22,6 +22,7 @@ from contracts.connector import (
     InitializeStore,
     RefreshStore,
     StoreLock,
+    StoreWarning,
     TestConnection,
     TestReport,
     UnlockStore,
@@ -52,13 +53,14 @@ class OpenConnector:
     fields: Mapping[str, GivenField]
 
 
-class StoreDifference(NamedTuple):
+class StoreDifference(Value):
     """How many restore points the index lacks of a store, has in excess, will be sent listings of, knows as damaged."""
 
-    added: int
-    removed: int
-    listed: int
-    damaged: int
+    added: int = 0
+    removed: int = 0
+    listed: int = 0
+    damaged: int = 0
+    warnings: tuple[StoreWarning, ...] = ()
 
 
 class Unlocked(Value):
@@ -164,10 +166,15 @@ class Connectors:
             check_store(store)
             check_complete(store)
             command = RefreshStore(
-                organization_id=who.organization_id, app_id=store.id, app=reference(store), rebuild=rebuild, force=force
+                organization_id=who.organization_id,
+                app_id=store.id,
+                app=reference(store),
+                rebuild=rebuild,
+                force=force,
+                look_for_loss=True,
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
-            return StoreDifference(**{name: int(str(result.get(name, 0))) for name in StoreDifference._fields})
+            return StoreDifference.model_validate(result)
 
     async def locks(self, who: Visitor, app_id: str) -> Sequence[StoreLock]:
         """Who holds a store."""

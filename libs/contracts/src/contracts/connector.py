@@ -9,7 +9,7 @@ from contracts.assignment import AppKind, AppRef
 from contracts.messages import Command, Event
 from contracts.outcomes import Problem
 from contracts.restore_index import RestorePoint
-from contracts.values import AppId, CommandId, IntegrationId, JobId, Moment, OrganizationId, Value
+from contracts.values import AppId, CommandId, IntegrationId, JobId, Moment, OrganizationId, SnapshotId, Value
 
 Compression = Literal["auto", "fastest", "better", "max"]
 """How much effort goes into compressing; the algorithm is always Zstandard."""
@@ -58,6 +58,18 @@ class Check(Value):
     detail: str = Field(default="", description="What was found, in words; never a secret")
 
 
+class StoreWarning(Value):
+    """Something about a store that people should know although backups into it work."""
+
+    code: str = Field(
+        description="`restore_points_damaged`: the store has lost something; `restore_points_unreadable`: it does not"
+        " give something out; `restore_points_unknown`: nobody could be asked"
+    )
+    detail: str = Field(description="What is wrong, in words")
+    snapshot_ids: tuple[SnapshotId, ...] = Field(default=(), description="The first of the restore points in question")
+    total: int = Field(default=0, description="How many restore points there are in question")
+
+
 class TestReport(Value):
     """Result of a connection test."""
 
@@ -66,6 +78,9 @@ class TestReport(Value):
     ok: bool = Field(description="Whether every check succeeded")
     checks: tuple[Check, ...] = Field(description="The steps, in the order in which they were taken")
     initialized: bool | None = Field(default=None, description="Stores only: whether a repository is there")
+    warnings: tuple[StoreWarning, ...] = Field(
+        default=(), description="Stores only: what is wrong with restore points; changes nothing about `ok`"
+    )
 
 
 class ConnectorCommand(Command):
@@ -106,9 +121,9 @@ class InitializeStore(ConnectorCommand):
 class RefreshStore(ConnectorCommand):
     """Compare a store with the restore index, and have the index follow it.
 
-    Result: `{"added", "removed", "listed", "damaged"}`, how many restore points the index lacks, has in excess, will be
-    sent listings of, and was told before that they are damaged; that happens after the answer, and ends with
-    `StoreRefreshed`. A store that cannot be opened changes nothing.
+    Result: `{"added", "removed", "listed", "damaged", "warnings"}`, how many restore points the index lacks, has in
+    excess, will be sent listings of, and was told before that they are damaged, with a `StoreWarning` of these; the
+    rest happens after the answer, and ends with `StoreRefreshed`. A store that cannot be opened changes nothing.
     Refused: `store_not_initialized`, `repository_missing`, `repository_changed`,
     `repository_damaged`, `snapshots_missing`, `passphrase_wrong`, `store_unreachable`, ...
     """
@@ -120,6 +135,12 @@ class RefreshStore(ConnectorCommand):
     )
     force: bool = Field(
         default=False, description="Believe a store that has no restore point any more, though data of some is there"
+    )
+    look_for_loss: bool = Field(
+        default=False, description="Look too whether the store has lost directories that the index has already"
+    )
+    suspects: tuple[SnapshotId, ...] = Field(
+        default=(), description="Restore points in which something could not be read: their directories are read again"
     )
 
 

@@ -26,6 +26,7 @@ UNREADABLE_NAMED = 5
 KEPT = timedelta(days=30)
 """How long work that is done is remembered, and how old a message may be that asks for work."""
 SWEEP_LOOK_BACK_DAYS = 30
+DAY_SECONDS = 86_400.0
 LOCKS_LAST = timedelta(minutes=30)
 CLOCKS_AGREE = timedelta(hours=1)
 
@@ -233,8 +234,21 @@ def is_stale(lock: StoreLock, now: datetime, *, host: str, is_alive: Callable[[i
 
 def turn_of_refresh(store_id: str, now: float, *, every_seconds: float) -> str:
     """The id of the work that compares a store in this turn; stores take theirs at different moments."""
+    return f"refresh:{store_id}:{every_seconds:g}:{_turn(store_id, now, every_seconds)}"
+
+
+def is_thorough_turn(store_id: str, now: float, *, every_seconds: float) -> bool:
+    """Whether the comparison of this turn looks for what the store has lost, which costs a listing of its packs.
+
+    One of those of a day does, all of them where they are rarer than that.
+    """
+    turns_a_day = max(round(DAY_SECONDS / every_seconds), 1)
+    return _turn(store_id, now, every_seconds) % turns_a_day == 0
+
+
+def _turn(store_id: str, now: float, every_seconds: float) -> int:
     shift = zlib.crc32(store_id.encode("utf-8", "backslashreplace")) % max(int(every_seconds), 1)
-    return f"refresh:{store_id}:{every_seconds:g}:{int((now + shift) // every_seconds)}"
+    return int((now + shift) // every_seconds)
 
 
 def is_worth_another_try(error: TemporaryError, attempt: int) -> bool:

@@ -5,7 +5,7 @@ from pydantic import Field, JsonValue
 
 from gateway.api.views.base import Absent, ProblemFieldView, Stamp, View, example
 from gateway.domain.apps import GivenField
-from gateway.usecases.connectors import OpenConnector
+from gateway.usecases.connectors import OpenConnector, StoreDifference
 
 CONNECTOR = "0198b1c2-0000-7000-8000-00000000000b"
 
@@ -95,6 +95,18 @@ class CheckView(View):
     detail: str
 
 
+class StoreWarningView(View):
+    """Something about a store that people should know although backups into it work."""
+
+    code: str = Field(
+        description="`restore_points_damaged`: the store has lost something; `restore_points_unreadable`: it does not "
+        "give something out; `restore_points_unknown`: that could not be found out"
+    )
+    detail: str
+    snapshot_ids: list[str] = Field(description="The first 20 of the restore points in question, newest first")
+    total: int = Field(description="How many restore points there are in question")
+
+
 class ReportView(View):
     """What a connection test found. A failed test is an answer, not an error."""
 
@@ -102,11 +114,15 @@ class ReportView(View):
         ok=True,
         checks=[{"name": "reachable", "ok": True, "duration_ms": 0.4, "detail": "the directory is there"}],
         initialized=None,
+        warnings=[],
     )
 
     ok: bool
     checks: list[CheckView]
     initialized: bool | None = Field(description="Stores only: whether the storage behind it exists")
+    warnings: list[StoreWarningView] = Field(
+        description="Stores only: which restore points are known as damaged; changes nothing about `ok`"
+    )
 
 
 class StoreView(View):
@@ -165,7 +181,7 @@ def lock_view(lock: StoreLock) -> LockView:
 class RefreshView(View):
     """How a store differed from what was known of it; that is mended next."""
 
-    model_config = example(id=CONNECTOR, rebuild=False, added=2, removed=1, listed=2, damaged=0)
+    model_config = example(id=CONNECTOR, rebuild=False, added=2, removed=1, listed=2, damaged=0, warnings=[])
 
     id: str
     rebuild: bool
@@ -175,6 +191,7 @@ class RefreshView(View):
     damaged: int = Field(
         description="Those of them that were found damaged, or unreadable, before: they are tried again"
     )
+    warnings: list[StoreWarningView] = Field(description="Which those are")
 
 
 class RolesView(View):
@@ -252,6 +269,11 @@ def connector_view(opened: OpenConnector) -> ConnectorView:
 def _field(given: GivenField) -> FieldView:
     provider = ProviderView(id=given.provider_id) if given.provider_id else None
     return FieldView(value=given.value, provider=provider, masked=given.masked)
+
+
+def refresh_view(store_id: str, found: StoreDifference, *, rebuild: bool) -> RefreshView:
+    """How a store differs from what is known of it."""
+    return RefreshView.model_validate({"id": store_id, "rebuild": rebuild, **found.model_dump()})
 
 
 def report_view(report: TestReport) -> ReportView:

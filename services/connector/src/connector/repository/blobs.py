@@ -52,6 +52,25 @@ class Blobs:
             if seen is None or seen is self._index:
                 self._index = self._loader.load(self._index)
 
+    def has_lost_trees(self) -> bool:
+        """Whether one of the packs with trees is gone. The index is brought up first: a prune takes packs out of it."""
+        index = self._index
+        if not self._lost(index):
+            return False
+        self.refresh(seen=index)
+        index = self._index
+        lost = self._lost(index)
+        while True:
+            try:
+                return index.holds_trees(lost)
+            except Unusable:
+                self.refresh(seen=index)
+                index = self._index
+
+    def _lost(self, index: BlobIndex) -> set[bytes]:
+        there = {bytes.fromhex(stored.name) for stored in self._files.list(FileKind.PACK)}
+        return {pack for pack in index.packs() if pack not in there}
+
     def locate(self, blob_id: str) -> Location:
         """Where a blob lies; looks for new index files once before it raises `BlobMissing`."""
         index, key = self._index, binary_id(blob_id)

@@ -129,6 +129,13 @@ class Repository:
         """How many blobs the index knows."""
         return len(self._blobs.index)
 
+    def has_lost_directories(self) -> bool:
+        """Whether a pack is gone that the index says holds directories; costs a listing of all packs.
+
+        Where one is gone, the index is searched for what lay in it.
+        """
+        return self._blobs.has_lost_trees()
+
     def snapshots(self) -> list[Snapshot]:
         """All snapshots as they are now, oldest first; raises `Damaged` when one cannot be read."""
         names = self.snapshot_ids()

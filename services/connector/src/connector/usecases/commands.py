@@ -28,18 +28,23 @@ from connector.usecases.identity import (
 )
 from connector.usecases.lease import Lease
 from connector.usecases.queueing import work_of
+from connector.usecases.store_warnings import store_warnings
 from connector.usecases.turns import alone_at
 
 log = logging.getLogger(__name__)
 
 
 async def test_connection(equipment: Equipment, lease: Lease, command: ConnectorCommand) -> None:
-    """Connect for real and tell each step; a test that fails is a result like any other.
+    """Connect for real and tell each step; a test that fails is a result like any other. Of a store it tells too which
+    restore points are known as damaged; that changes nothing about `ok`.
 
     Raises `app_not_found` or `app_unknown`.
     """
     app = await _app(equipment, command)
     report = await _report(equipment, command, app)
+    if app.kind == "store":
+        warnings = await store_warnings(equipment.index, command.organization_id, app.id)
+        report = report.model_copy(update={"warnings": warnings})
     log.info("connection tested", extra={"app": app.id, "ok": report.ok})
     tested = ConnectionTested(
         organization_id=command.organization_id,

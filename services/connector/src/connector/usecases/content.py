@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from chassis.paths import split_path, without_prefix
 from contracts.restore_index import RestorePoint
-from contracts.values import OrganizationId
+from contracts.values import OrganizationId, SnapshotId
 
 from connector.repository import Node, Repository
 from connector.repository.errors import BlobMissing, Damaged, NotADirectory, PathNotFound
@@ -119,7 +119,7 @@ async def open_content(
     """
     app = await find_store(store, org, store_id)
     async with AsyncExitStack() as held:
-        opened = await held.enter_async_context(stores.borrow(org, app))
+        opened = await held.enter_async_context(stores.borrow(org, app, reading=SnapshotId(snapshot_id)))
 
         def begin() -> tuple[FoundFile, bytes, _Pieces]:
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)

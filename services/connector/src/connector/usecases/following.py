@@ -9,17 +9,19 @@ from functools import partial
 
 from chassis.envelopes import envelope
 from chassis.errors import CairnError, PermanentError, TemporaryError
+from chassis.mongo import PyMongoError
+from chassis.problems import to_error, unexpected
 from contracts.assignment import App
 from contracts.connector import ConnectorCommand, ConnectorEvent, InitializeStore, RefreshStore, StoreRefreshed
 from contracts.restore_index import RestorePoint, RestorePointDamaged
 from contracts.values import AppId, OrganizationId
 
-from connector.domain import PointState, announced_ids, is_under_way, is_worth_another_try
+from connector.domain import Difference, PointState, announced_ids, is_under_way, is_worth_another_try
 from connector.repository import Totals
-from connector.repository.errors import AccessDenied, BlobMissing, Damaged, ThawRequired
+from connector.repository.errors import SnapshotNotFound
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
-from connector.usecases.lease import Lease
+from connector.usecases.lease import Lease, LeaseLost
 from connector.usecases.listing import Rebuilt
 from connector.usecases.refreshing import comparing
 from connector.usecases.restore_points import created, damaged, removed, restore_point_of
@@ -27,8 +29,6 @@ from connector.usecases.stores import OpenStore, OpenStores
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
-UNREADABLE = (Damaged, BlobMissing, ThawRequired, AccessDenied)
-"""What a part of a store is that has lost something, or does not give it out."""
 SOUND_MOST = 200_000
 """Directories of which is remembered that they could be read."""
 
@@ -84,6 +84,9 @@ class _Following:
             for point in points if not rebuild else ():
                 if point.snapshot_id in found.damaged:
                     await self._read_through(store, point)
+            if not rebuild:
+                for point in await self._readable(store, await self._suspected(store, found)):
+                    await self._read_through(store, point)
             listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
             left = await self._await_browsable({point.snapshot_id for point in listed})
             if left and not rebuild:
@@ -117,19 +120,35 @@ class _Following:
                 await self._equipment.lister.list_restore_point(
                     self._lease, store.repository, point, on_listed=lambda _: None, again=again
                 )
-            except TemporaryError:
+            except (TemporaryError, PyMongoError, LeaseLost):
                 raise
-            except CairnError as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, the other restore points can be listed
                 await self._tell_damage(error, point.snapshot_id, point)
             else:
                 listed.append(point)
         return listed
 
-    async def _tell_damage(self, error: CairnError, snapshot_id: str, point: RestorePoint | None = None) -> None:
+    async def _tell_damage(self, error: Exception, snapshot_id: str, point: RestorePoint | None = None) -> None:
+        """Have the index know why a restore point is not listed: else it would be awaited for ever."""
+        if isinstance(error, SnapshotNotFound):  # It went meanwhile, which the next comparison finds.
+            log.info("restore point is gone", extra={"snapshot": snapshot_id})
+            return
+        if not isinstance(error, CairnError):
+            log.error("restore point not listed unexpectedly", extra={"snapshot": snapshot_id}, exc_info=error)
+            error = to_error(unexpected())
         log.warning("restore point not listed", extra={"snapshot": snapshot_id, "reason": error.detail})
-        if isinstance(error, UNREADABLE):
-            self._damaged.add(snapshot_id)
-            await self._say(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
+        self._damaged.add(snapshot_id)
+        await self._say(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
+
+    async def _suspected(self, store: OpenStore, found: Difference) -> frozenset[str]:
+        """Restore points that the index can open and of which the store may have lost something."""
+        command = self._lease.work.cause.data
+        if not isinstance(command, RefreshStore):
+            return frozenset()
+        lost = store.repository.has_lost_directories
+        if command.look_for_loss and await self._equipment.stores.in_thread(lost, of=self._app.id):
+            return found.known
+        return found.known & frozenset(command.suspects)
 
     async def _read_through(self, store: OpenStore, point: RestorePoint) -> None:
         """Make sure that all of a tree can be read again: the index may know of what the store has lost."""
@@ -142,7 +161,9 @@ class _Following:
 
         try:
             await self._equipment.stores.in_thread(read, of=self._app.id)
-        except UNREADABLE as error:
+        except (TemporaryError, PyMongoError, LeaseLost):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others can be read
             await self._tell_damage(error, point.snapshot_id, point)
 
     def _sound_among(self, tree_ids: list[str]) -> dict[str, Totals]:
@@ -189,19 +210,19 @@ class _Following:
 
 async def _readable(
     stores: OpenStores, store: OpenStore, wanted: Collection[str], *, org: OrganizationId, store_id: AppId
-) -> tuple[list[RestorePoint], list[tuple[str, CairnError]]]:
+) -> tuple[list[RestorePoint], list[tuple[str, Exception]]]:
     """The restore points among these snapshots that can be read, oldest first; and why the others cannot."""
 
-    def read(snapshot_id: str) -> tuple[int, RestorePoint] | tuple[str, CairnError]:
+    def read(snapshot_id: str) -> tuple[int, RestorePoint] | tuple[str, Exception]:
         try:
             snapshot = store.repository.snapshot(snapshot_id)
             return snapshot.time_ns, restore_point_of(snapshot, org=org, store_id=store_id)
         except TemporaryError:
             raise
-        except CairnError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the others can be read
             return snapshot_id, error
 
     read_all = await asyncio.gather(*(stores.in_thread(partial(read, each), of=store_id) for each in sorted(wanted)))
     found = [each for each in read_all if isinstance(each[1], RestorePoint)]
-    failures = [each for each in read_all if isinstance(each[1], CairnError)]
+    failures = [each for each in read_all if isinstance(each[1], Exception)]
     return [point for _, point in sorted(found, key=lambda each: (each[0], each[1].snapshot_id))], failures

@@ -4,14 +4,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from chassis.client import ServiceClient
 from chassis.errors import NotFound
 from chassis.mongo import Unavailable
 from chassis.tokens import Caller
-from contracts.restore_index import DirectoryPage, Totals
-from contracts.values import OrganizationId
+from contracts.restore_index import Damage, DirectoryPage, Totals
+from contracts.values import OrganizationId, SnapshotId
 
 from connector.domain import PointState
 from connector.repository import Totals as Below
@@ -23,6 +23,13 @@ PATIENCE_SECONDS = 60.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _WORKER = "connector"
+
+
+class DamagedPoint(NamedTuple):
+    """A restore point whose content cannot be told, and why."""
+
+    snapshot_id: SnapshotId
+    damage: Damage
 
 
 class IndexClient:
@@ -46,6 +53,15 @@ class IndexClient:
             lambda: self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
         )
         return {each["snapshot_id"]: _state(each) for each in answer["items"]}
+
+    async def damaged_points(self, org: OrganizationId, store_id: str) -> list[DamagedPoint]:
+        """The restore points of a store that cannot be opened, newest first. Raises `Unavailable` at once."""
+        answer = await self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
+        return [
+            DamagedPoint(SnapshotId(each["snapshot_id"]), Damage.model_validate(each["damage"]))
+            for each in answer["items"]
+            if each.get("damage")
+        ]
 
     async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int = 0) -> int:
         """How many of a directory's pages need not be sent again, if those before `first` need not; all if it is known.

@@ -8,6 +8,7 @@ from chassis.errors import TemporaryError, Unavailable
 from contracts.assignment import App
 from contracts.connector import RefreshStore
 from contracts.values import OrganizationId
+from pydantic import JsonValue
 
 from connector.domain import Difference, difference
 from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreUnreachable
@@ -17,6 +18,7 @@ from connector.usecases.commands import queue_following, store_app
 from connector.usecases.equipment import Equipment
 from connector.usecases.identity import absence, require_noted
 from connector.usecases.lease import Lease
+from connector.usecases.store_warnings import store_warnings
 from connector.usecases.stores import OpenStore
 
 log = logging.getLogger(__name__)
@@ -39,7 +41,15 @@ async def refresh_store(equipment: Equipment, lease: Lease, command: RefreshStor
         raise StoreUnreachable(error.detail) from None
     listed = len(found.to_list(rebuild=command.rebuild))
     counts = {"added": found.added, "removed": found.removed, "damaged": found.damaged}
-    await lease.settle(result={"listed": listed, **{name: len(those) for name, those in counts.items()}})
+    result: dict[str, JsonValue] = {"listed": listed, "warnings": await _warnings(equipment, command, found)}
+    await lease.settle(result=result | {name: len(those) for name, those in counts.items()})
+
+
+async def _warnings(equipment: Equipment, command: RefreshStore, found: Difference) -> list[JsonValue]:
+    if not found.damaged:
+        return []
+    told = await store_warnings(equipment.index, command.organization_id, command.app_id, among=found.damaged)
+    return [warning.model_dump(mode="json") for warning in told]
 
 
 @asynccontextmanager

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from chassis.errors import CairnError
 from contracts.connector import BackupSummary, RestorePointCreated, RestorePointRemoved
 from contracts.restore_index import Damage, RestorePoint, RestorePointDamaged
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
@@ -9,7 +10,6 @@ from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 from connector.domain import Origin, keepable, origin_of
 from connector.engine.port import FoundSnapshot
 from connector.repository import Snapshot, Summary
-from connector.repository.errors import RepositoryError
 
 _EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
 
@@ -54,7 +54,7 @@ def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:
 
 
 def damaged(
-    error: RepositoryError, snapshot_id: str, org: OrganizationId, *, store_id: AppId, point: RestorePoint | None = None
+    error: CairnError, snapshot_id: str, org: OrganizationId, *, store_id: AppId, point: RestorePoint | None = None
 ) -> RestorePointDamaged:
     """The news that what is in a restore point cannot be listed; without `point` not even what it is."""
     damage = Damage(code=error.code, detail=error.detail)

@@ -10,7 +10,7 @@ from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from contracts.assignment import App
-from contracts.values import OrganizationId
+from contracts.values import OrganizationId, SnapshotId
 
 from connector.engine.errors import PassphraseWrong, StoreNotInitialized
 from connector.repository import Repository, Snapshot
@@ -30,8 +30,8 @@ READERS = 256
 """Threads are begun when they are needed. One that waits for a store which does not answer costs little."""
 OpenRepository = Callable[[OrganizationId, App], Repository]
 """Opens the repository of a store; called in a thread."""
-Notice = Callable[[OrganizationId, App], None]
-"""Hears of a store that has no more what it should have."""
+Notice = Callable[[OrganizationId, App, SnapshotId | None], None]
+"""Hears of a store that has no more what it should have, and in which restore point that was noticed."""
 
 
 class OpenStore:
@@ -101,11 +101,14 @@ class OpenStores:
         return await asyncio.wrap_future(reading)
 
     @asynccontextmanager
-    async def borrow(self, org: OrganizationId, app: App) -> AsyncIterator[OpenStore]:
+    async def borrow(
+        self, org: OrganizationId, app: App, *, reading: SnapshotId | None = None
+    ) -> AsyncIterator[OpenStore]:
         """The repository of a store in this revision, open until the context is left.
 
         Raises `PassphraseWrong`, `StoreNotInitialized`, or what else opening raises. Who finds it damaged or gone makes
-        the next one open it anew; where something is missing in it, that is noticed.
+        the next one open it anew; where something is missing in it, or damaged in the restore point that is being read,
+        that is noticed.
         """
         slot = self._slot(org, app)
         slot.users += 1
@@ -114,8 +117,8 @@ class OpenStores:
         except (Damaged, BlobMissing, SnapshotNotFound, RepositoryNotFound) as error:
             if not isinstance(error, SnapshotNotFound):
                 self._discard(app.id, slot)
-            if isinstance(error, BlobMissing | FileMissing | SnapshotNotFound):
-                self._on_loss(org, app)
+            if reading or isinstance(error, BlobMissing | FileMissing | SnapshotNotFound):
+                self._on_loss(org, app, reading)
             raise
         finally:
             slot.users -= 1

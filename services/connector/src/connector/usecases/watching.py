@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 from chassis.background import Background
 from chassis.envelopes import envelope
@@ -12,9 +13,9 @@ from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
 from contracts.assignment import App, AppRef
 from contracts.connector import ConnectorCommand, RefreshStore
-from contracts.values import OrganizationId
+from contracts.values import OrganizationId, SnapshotId
 
-from connector.domain import Kind, Lane, turn_of_refresh
+from connector.domain import Kind, Lane, is_thorough_turn, turn_of_refresh
 from connector.settings import Settings
 from connector.store import Store
 from connector.usecases.queueing import Bells, work_of
@@ -25,6 +26,26 @@ LOOKS_PER_SUSPICION = 4
 SUSPICION_SECONDS = 60.0
 """A store in which something may have changed is compared no more than once in this time."""
 SUSPECTED_MAX = 1000
+POINTS_SUSPECTED_MAX = 100
+
+
+@dataclass
+class _Suspicion:
+    """A store in which something may have changed, or was lost."""
+
+    org: OrganizationId
+    ref: AppRef
+    loss: bool = False
+    points: set[SnapshotId] = field(default_factory=set)
+
+    def to_command(self) -> RefreshStore:
+        return RefreshStore(
+            organization_id=self.org,
+            app_id=self.ref.id,
+            app=self.ref,
+            look_for_loss=self.loss,
+            suspects=tuple(sorted(self.points)),
+        )
 
 
 class Watch:
@@ -38,14 +59,27 @@ class Watch:
         self._bells = bells
         self._every = settings.refresh_seconds
         self._pool = settings.pool
-        self._suspected: dict[str, tuple[OrganizationId, AppRef]] = {}
+        self._suspected: dict[str, _Suspicion] = {}
         self._wake = asyncio.Event()
 
     def suspect(self, org: OrganizationId, store: App | AppRef) -> None:
         """Something may have changed in this store."""
-        if len(self._suspected) < SUSPECTED_MAX:
-            self._suspected[store.id] = (org, _reference(store))
-            self._wake.set()
+        self._suspect(org, store)
+
+    def suspect_loss(self, org: OrganizationId, store: App | AppRef, snapshot_id: SnapshotId | None = None) -> None:
+        """This store has no more what it should have; that was noticed in a restore point, or in none."""
+        if (suspicion := self._suspect(org, store)) is not None:
+            suspicion.loss = True
+            if snapshot_id and len(suspicion.points) < POINTS_SUSPECTED_MAX:
+                suspicion.points.add(snapshot_id)
+
+    def _suspect(self, org: OrganizationId, store: App | AppRef) -> "_Suspicion | None":
+        if store.id not in self._suspected and len(self._suspected) >= SUSPECTED_MAX:
+            return None
+        self._wake.set()
+        suspicion = self._suspected.setdefault(store.id, _Suspicion(org, _reference(store)))
+        suspicion.ref = _reference(store)
+        return suspicion
 
     @asynccontextmanager
     async def watching(self, background: Background) -> AsyncIterator[None]:
@@ -60,11 +94,14 @@ class Watch:
         queued = 0
         for org, app in every:
             if app.id not in under_way:
-                queued += await self._queue(org, _reference(app), now, every_seconds=self._every)
-        for org, ref in list(self._suspected.values()):
-            if ref.id not in under_way and await self._queue(org, ref, now, every_seconds=SUSPICION_SECONDS):
+                thorough = is_thorough_turn(app.id, now, every_seconds=self._every)
+                wanted = RefreshStore(organization_id=org, app_id=app.id, app=_reference(app), look_for_loss=thorough)
+                queued += await self._queue(wanted, now, every_seconds=self._every)
+        for suspicion in list(self._suspected.values()):
+            wanted = suspicion.to_command()
+            if wanted.app_id not in under_way and await self._queue(wanted, now, every_seconds=SUSPICION_SECONDS):
                 queued += 1
-                del self._suspected[ref.id]
+                del self._suspected[wanted.app_id]
         if queued:
             self._bells.ring(Lane.LISTINGS)
         return queued
@@ -73,10 +110,10 @@ class Watch:
         waiting = await self._store.work.waiting(pool=self._pool, lane=Lane.LISTINGS)
         return {work.cause.data.app_id for work in waiting if isinstance(work.cause.data, ConnectorCommand)}
 
-    async def _queue(self, org: OrganizationId, ref: AppRef, now: float, *, every_seconds: float) -> bool:
+    async def _queue(self, wanted: RefreshStore, now: float, *, every_seconds: float) -> bool:
         """Whether it was not queued before in this turn."""
-        cause = envelope(RefreshStore(organization_id=org, app_id=ref.id, app=ref), service="connector")
-        turn = turn_of_refresh(ref.id, now, every_seconds=every_seconds)
+        cause = envelope(wanted, service="connector")
+        turn = turn_of_refresh(wanted.app_id, now, every_seconds=every_seconds)
         return await self._store.work.add(work_of(cause, kind=Kind.FOLLOW, work_id=turn, pool=self._pool))
 
     async def _run(self) -> None:

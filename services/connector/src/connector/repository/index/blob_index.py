@@ -1,10 +1,10 @@
 """All blobs of a repository at one moment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
 from connector.repository.crypto import OVERHEAD
-from connector.repository.index.table import ID_BYTES, RECORD, TREE, Table
+from connector.repository.index.table import ID_BYTES, RECORD, TREE, Table, numbers_of
 
 
 class Location(NamedTuple):
@@ -52,6 +52,22 @@ class Part:
                     number >= TREE,
                 )
 
+    def packs(self) -> Iterator[bytes]:
+        """The names of all packs that this part tells of."""
+        for _, pack in self._numbered():
+            yield pack
+
+    def holds_trees(self, packs: Collection[bytes]) -> bool:
+        """Whether one of these packs holds a tree, as this part tells; all of it is read. Raises `Unusable`."""
+        wanted = {TREE | number for number, pack in self._numbered() if pack in packs}
+        return bool(wanted) and any(not wanted.isdisjoint(numbers_of(piece)) for piece in self.table.pieces())
+
+    def _numbered(self) -> Iterator[tuple[int, bytes]]:
+        names = self.table.names.packs
+        for number in range(len(names) // ID_BYTES):
+            if self.dead is None or not self.dead[number]:
+                yield number, names[number * ID_BYTES : (number + 1) * ID_BYTES]
+
 
 class BlobIndex:
     """Parts that complete each other, the largest first; replaced and never changed, so that reading needs no lock."""
@@ -72,3 +88,12 @@ class BlobIndex:
         """Every known copy of a blob; nothing for one that is not known. Raises `Unusable`."""
         for part in self.parts:
             yield from part.locations(blob_id)
+
+    def packs(self) -> Iterator[bytes]:
+        """The names (32 bytes) of all packs; one may come more than once."""
+        for part in self.parts:
+            yield from part.packs()
+
+    def holds_trees(self, packs: Collection[bytes]) -> bool:
+        """Whether one of these packs holds a tree. Raises `Unusable`."""
+        return any(part.holds_trees(packs) for part in self.parts)

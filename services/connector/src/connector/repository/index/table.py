@@ -126,6 +126,12 @@ class Table:
             raise
 
 
+def numbers_of(records: bytes) -> "array[int]":
+    """The numbers of the packs of some records, with `TREE` set for trees."""
+    words: array[int] = array("I", records)
+    return words[ID_BYTES // 4 :: RECORD.size // 4]
+
+
 def table_name(files: Iterable[str]) -> str:
     """The name of the table made from these index files."""
     return hashlib.sha256("\n".join(sorted(files)).encode()).hexdigest()

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, closing
 from typing import Literal, NamedTuple
 
 from chassis.errors import CairnError
-from contracts.values import OrganizationId
+from contracts.values import OrganizationId, SnapshotId
 
 from connector.repository import Found, ReadFile, Repository
 from connector.repository.errors import BlobMissing, Damaged
@@ -102,7 +102,7 @@ async def open_archive(
     """
     app = await find_store(store, org, store_id)
     async with AsyncExitStack() as held:
-        opened = await held.enter_async_context(stores.borrow(org, app))
+        opened = await held.enter_async_context(stores.borrow(org, app, reading=SnapshotId(snapshot_id)))
 
         def begin() -> Archive:
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
@@ -122,7 +122,7 @@ async def is_one_file(
 ) -> bool:
     """Whether a selection is one file and nothing else. Raises like `open_archive`."""
     app = await find_store(store, org, store_id)
-    async with stores.borrow(org, app) as opened:
+    async with stores.borrow(org, app, reading=SnapshotId(snapshot_id)) as opened:
 
         def look() -> bool:
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)

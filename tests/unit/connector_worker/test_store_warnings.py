@@ -1,0 +1,59 @@
+"""What is told about a store whose backups work and whose restore points do not."""
+
+from pathlib import Path
+
+import pytest
+from connector.domain import Kind
+from connector.usecases.index_client import DamagedPoint
+from connector.usecases.refreshing import refresh_store
+from connector.usecases.store_warnings import NAMED, store_warnings, warnings_of
+from contracts.outcomes import CommandOutcome
+from contracts.restore_index import Damage
+from contracts.values import SnapshotId
+
+from tests.unit.connector_worker.parts import ORG
+from tests.unit.connector_worker.workshop import Workshop
+
+
+def damaged(number: int, code: str = "blob_missing") -> DamagedPoint:
+    return DamagedPoint(SnapshotId(f"{number:064x}"), Damage(code=code, detail=f"Reason {number}."))
+
+
+def test_losses_and_what_is_not_given_out_are_told_apart() -> None:
+    told = warnings_of([damaged(1), damaged(2, "thaw_required"), damaged(3, "repository_damaged")])
+    assert [(each.code, each.total) for each in told] == [
+        ("restore_points_damaged", 2),
+        ("restore_points_unreadable", 1),
+    ]
+    assert told[0].detail == "2 restore points are damaged: the store has lost something of them. Reason 1."
+    assert told[1].detail == "1 restore point is unreadable: the store does not give out all of it. Reason 2."
+    assert warnings_of([]) == ()
+
+
+def test_of_many_some_are_named() -> None:
+    [told] = warnings_of([damaged(number) for number in range(1000)])
+    assert (len(told.snapshot_ids), told.total) == (NAMED, 1000)
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    return await Workshop(tmp_path).open()
+
+
+async def test_an_index_that_is_silent_is_no_clean_bill(workshop: Workshop) -> None:
+    workshop.index.silent = True
+    [told] = await store_warnings(workshop.equipment.index, ORG, "store")
+    assert (told.code, told.snapshot_ids) == ("restore_points_unknown", ())
+
+
+async def test_a_refresh_names_the_damaged_ones_that_it_tries_again(workshop: Workshop) -> None:
+    hurt = await workshop.left_behind()
+    workshop.index.damaged = {hurt, "gone"}
+    lease = await workshop.command(kind=Kind.REFRESH)
+
+    await refresh_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+    [outcome] = workshop.told(CommandOutcome)
+    assert [(each["code"], each["snapshot_ids"]) for each in outcome.result["warnings"]] == [
+        ("restore_points_damaged", [hurt])
+    ]

@@ -19,6 +19,7 @@ from gateway.api import build_api
 from gateway.api.bodies.inventories import InventoryName, ResourceBody
 from gateway.api.documents import describe
 from gateway.api.layers import Door
+from gateway.api.named_paths import named_paths
 from gateway.api.passing import ASKED
 from gateway.api.search import Conditions
 from gateway.domain.jobs import JobProgress
@@ -175,6 +176,45 @@ async def test_unknown_route_and_wrong_method_are_problems(app: FastAPI) -> None
             wrong = await http.patch(f"/api/v1/{path}")
             assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
             assert wrong.headers["allow"] == allowed
+
+
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+
+async def test_every_path_refuses_the_methods_that_the_document_does_not_list(
+    app: FastAPI, document: dict[str, Any]
+) -> None:
+    async with client(app) as http:
+        for path, listed in document["paths"].items():
+            probed = {"head"} if path == "/api/v1/health/ready" else set()
+            there = [method for method in METHODS if method.lower() in listed.keys() | probed]
+            for method in set(METHODS) - set(there):
+                wrong = await http.request(method, re.sub(r"{\w+}", "x", path))
+                assert (wrong.status_code, wrong.headers.get("allow")) == (405, ", ".join(there)), (method, path)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("POST", "inventories/resources", "GET"),
+        ("DELETE", "inventories/resources", "GET"),
+        ("POST", "inventories/resources/", "GET"),
+        ("POST", "snapshots/store/archive", "GET"),
+        ("POST", "snapshots/store/links", "GET"),
+    ],
+)
+async def test_a_path_that_is_named_is_no_id(app: FastAPI, method: str, path: str, allowed: str) -> None:
+    async with client(app) as http:
+        wrong = await http.request(method, f"/api/v1/{path}")
+        assert (wrong.status_code, wrong.json()["code"]) == (405, "method_not_allowed")
+        assert wrong.headers["allow"] == allowed
+
+
+def test_all_named_paths_are_known(app: FastAPI) -> None:
+    assert {"/".join(part or "*" for part in each.segments) for each in named_paths(app)} == {
+        "api/v1/inventories/resources",
+        "api/v1/snapshots/store/*",
+    }
 
 
 async def test_readiness_is_told_without_a_body_too(app: FastAPI) -> None:

@@ -30,6 +30,7 @@ from gateway.api.documents import VERSION, describe
 from gateway.api.gate import Gate
 from gateway.api.health import health_router
 from gateway.api.layers import Door
+from gateway.api.named_paths import NamedPaths
 
 DOCS = "/api/v1/docs"
 _AREAS = (
@@ -64,6 +65,7 @@ def build_api(gate: Gate | None, checks: dict[str, Check], *, max_body_bytes: in
         telemetry=UNTRACED,
     )
     app.state.gate = gate
+    app.add_middleware(NamedPaths)
     app.add_middleware(Door, max_body_bytes=max_body_bytes)
     install_problems(app)
     install_health(app, checks, public=True)

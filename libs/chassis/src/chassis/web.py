@@ -92,20 +92,26 @@ def _listed(fields: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {detail}" for name, detail in fields.items())
 
 
-def _allowed(request: Request) -> str:
-    """The methods of all routes with the path of the one that was found; the framework tells only those of that one.
-
-    A route whose more general path fits too is another resource.
-    """
-    found = request.scope["route"].path
-    same = [route.methods for route in _flat(request.app.router.routes) if getattr(route, "path", None) == found]
-    return ", ".join(method for method in _METHODS if any(method in methods for methods in same))
+def methods_by_path(app: FastAPI) -> dict[str, str]:
+    """The methods of all routes with a path, as `Allow` tells them; the framework tells only those of one route."""
+    found: dict[str, set[str]] = {}
+    for route in _flat(app.router.routes):
+        found.setdefault(getattr(route, "path", ""), set()).update(getattr(route, "methods", None) or ())
+    return {path: ", ".join(method for method in _METHODS if method in methods) for path, methods in found.items()}
 
 
 def _flat(routes: Iterable[Any]) -> Iterator[Any]:
     for route in routes:
         included = getattr(route, "original_router", None)
         yield from _flat(included.routes) if included else (route,)
+
+
+def method_not_allowed(path: str, allowed: str) -> JSONResponse:
+    """What is answered where other methods than that of the request are."""
+    problem = Problem(code=_CODES[405], detail="Method Not Allowed")
+    response = problem_response(problem, instance=path, status=405)
+    response.headers["Allow"] = allowed
+    return response
 
 
 def install_problems(app: FastAPI) -> None:
@@ -115,11 +121,11 @@ def install_problems(app: FastAPI) -> None:
         if isinstance(error, RequestValidationError):
             error = _validation_problem(error)
         if isinstance(error, HTTPException):
-            problem = Problem(code=_CODES.get(error.status_code, "http_error"), detail=str(error.detail))
-            response = problem_response(problem, instance=request.url.path, status=error.status_code)
             if error.status_code == 405:
-                response.headers["Allow"] = _allowed(request)
-            return response
+                # A route whose more general path fits too is another resource.
+                return method_not_allowed(request.url.path, methods_by_path(request.app)[request.scope["route"].path])
+            problem = Problem(code=_CODES.get(error.status_code, "http_error"), detail=str(error.detail))
+            return problem_response(problem, instance=request.url.path, status=error.status_code)
         if isinstance(error, PyMongoError):
             error = Unavailable("database_unavailable", "The database does not answer.")
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()

@@ -1,5 +1,6 @@
 """Who is asking, and what they may do where."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -62,14 +63,16 @@ class Visitors:
         return visitor
 
     async def _look_up(self, badge: Caller) -> Visitor:
-        account = await self._accounts.account(badge.account_id)
-        chain = await self._upwards(badge.organization_id)
-        if account is None or not chain or not await self._key_stands(badge):
+        account, chain, key_stands = await asyncio.gather(
+            self._accounts.account(badge.account_id), self._upwards(badge.organization_id), self._key_stands(badge)
+        )
+        if account is None or not chain or not key_stands:
             raise _gone()
         standing = await self._standing(chain, account.id)
         if not standing and chain[0].id != account.home_id:
             raise _gone()
-        roles = [r for o in standing for r in await self._accounts.roles(o.id, account.id)]
+        held = await asyncio.gather(*(self._accounts.roles(o.id, account.id) for o in standing))
+        roles = [role for roles in held for role in roles]
         return Visitor(
             account_id=account.id,
             organization_id=chain[0].id,
@@ -89,7 +92,7 @@ class Visitors:
 
         A grant that outlived the membership it was made for permits nothing.
         """
-        member = [await self._accounts.is_member(o.id, account_id) for o in chain]
+        member = await asyncio.gather(*(self._accounts.is_member(o.id, account_id) for o in chain))
         return chain[: max((n + 1 for n, is_member in enumerate(member) if is_member), default=0)]
 
     async def enter(self, visitor: Visitor, organization_id: str) -> Visitor:

@@ -182,10 +182,14 @@ class MongoStoreApps:
 
 
 class MongoRepositories:
-    """`Repositories`: each change adds a document with the next number; whoever inserts it has noted it."""
+    """`Repositories`: each change adds a document with the next number; whoever inserts it has noted it.
+
+    No document ever changes, so that those that were read need not be read again: who asks looks for the next ones.
+    """
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
+        self._read: dict[str, tuple[int, Document]] = {}
 
     async def of(self, org: OrganizationId, store_id: str) -> str | None:
         """See `Repositories`."""
@@ -223,9 +227,11 @@ class MongoRepositories:
 
     async def _latest(self, org: OrganizationId, store_id: str) -> tuple[int, Document]:
         """The number of the next document, and the one before, empty where there is none."""
-        number, known = 0, Document()
-        while found := await self._collection.find_one({"_id": f"{org}/{store_id}/{number}"}):
+        place = f"{org}/{store_id}"
+        number, known = self._read.get(place, (0, Document()))
+        while found := await self._collection.find_one({"_id": f"{place}/{number}"}):
             number, known = number + 1, {"compression": None, "seal": None, **found}
+            self._read[place] = number, known
         return number, known
 
 

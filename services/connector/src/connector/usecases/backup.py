@@ -100,8 +100,10 @@ async def _prepare(
     org, task, patience = request.organization_id, request.task, equipment.settings.app_patience_seconds
     if task.target is None:
         raise ValueError("a backup has a target")
-    source = await await_app(equipment.store, org, task.origin, patience_seconds=patience)
-    target = await await_app(equipment.store, org, task.target, patience_seconds=patience)
+    source, target = await asyncio.gather(
+        await_app(equipment.store, org, task.origin, patience_seconds=patience),
+        await_app(equipment.store, org, task.target, patience_seconds=patience),
+    )
     location = store_location(equipment, org, target)
     await require_same_store(equipment, org, target)
     equipment.stores.open_ahead(org, target)
@@ -322,7 +324,10 @@ async def _have_it_listed(job: _Job, point: RestorePoint, summary: BackupSummary
         )
     reporter.log("info", f"{listed.entries} entries in {listed.directories} directories were new to the index.")
     patience = equipment.settings.browsable_patience_seconds
-    if not await equipment.index.await_browsable(job.org, point.snapshot_id, patience_seconds=patience):
+    is_browsable = await equipment.index.await_browsable(
+        job.org, job.target.id, point.snapshot_id, patience_seconds=patience
+    )
+    if not is_browsable:
         reporter.log(
             "warning", "The restore point is complete and is still being indexed; until then it cannot be browsed."
         )

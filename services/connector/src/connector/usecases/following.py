@@ -172,16 +172,17 @@ class _Following:
     async def _await_browsable(self, wanted: set[str]) -> set[str]:
         """Those of some restore points that cannot be browsed; waits for as long as more and more of them can be."""
         patience, pause = self._equipment.settings.browsable_patience_seconds, 0.1
-        left, deadline = wanted, time.monotonic() + patience
+        left, deadline, index = wanted, time.monotonic() + patience, self._equipment.index
         while left:
-            indexed = await self._equipment.index.restore_points(self._org, self._app.id)
+            is_one_more = await index.await_browsable(self._org, self._app.id, min(left), patience_seconds=pause)
+            indexed = await index.restore_points(self._org, self._app.id)
             now_left = {each for each in left if indexed.get(each) is not PointState.BROWSABLE}
             if len(now_left) < len(left):
                 left, deadline = now_left, time.monotonic() + patience
             elif time.monotonic() >= deadline:
                 break
             else:
-                await asyncio.sleep(pause)
+                await asyncio.sleep(pause if is_one_more else 0)
                 pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
         return left
 

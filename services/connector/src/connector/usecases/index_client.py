@@ -20,6 +20,7 @@ T = TypeVar("T")
 IDS_PER_QUESTION = 1024
 """So many are looked up in 4 ms, for which others who ask the index wait."""
 PATIENCE_SECONDS = 60.0
+_ONE_WAIT_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 _WORKER = "connector"
@@ -86,13 +87,23 @@ class IndexClient:
 
         return await _until(is_there, patience_seconds)
 
-    async def await_browsable(self, org: OrganizationId, snapshot_id: str, *, patience_seconds: float) -> bool:
+    async def await_browsable(
+        self, org: OrganizationId, store_id: str, snapshot_id: str, *, patience_seconds: float
+    ) -> bool:
         """Wait until a restore point can be browsed; False when that takes too long."""
-        return await _until(partial(self._is_browsable, org, snapshot_id), patience_seconds)
+        deadline = time.monotonic() + patience_seconds
 
-    async def _is_browsable(self, org: OrganizationId, snapshot_id: str) -> bool:
+        async def is_browsable() -> bool:
+            left = max(0.0, deadline - time.monotonic())
+            question = {"store_id": store_id, "wait_seconds": f"{min(left, _ONE_WAIT_SECONDS):.3f}"}
+            return await self._is_browsable(org, snapshot_id, question)
+
+        return await _until(is_browsable, patience_seconds)
+
+    async def _is_browsable(self, org: OrganizationId, snapshot_id: str, question: Mapping[str, str]) -> bool:
+        """As soon as it can be, or after a while: the index waits, since it is the first to know."""
         try:
-            found = await self._service.get(f"/internal/restore-points/{snapshot_id}", _caller(org))
+            found = await self._service.get(f"/internal/restore-points/{snapshot_id}", _caller(org), question)
         except (NotFound, Unavailable):
             return False
         return bool(found.get("browsable"))

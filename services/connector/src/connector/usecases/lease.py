@@ -16,6 +16,8 @@ from connector.domain import Attempt, AttemptState, MadeSnapshot, Work, is_confi
 from connector.store import Store
 
 log = logging.getLogger(__name__)
+_FRESH = 0.9
+"""A lease with this share of it left is not made longer before something is said."""
 
 
 class LeaseLost(Exception):
@@ -66,7 +68,7 @@ class Lease:
         Raises `LeaseLost`, and then nothing was said.
         """
         async with self._lock:
-            await self._renew()
+            await self._assure()
             self._attempt = self._attempt.model_copy(update={"made": made or self._attempt.made})
             await self._save(events)
 
@@ -78,7 +80,7 @@ class Lease:
     ) -> None:
         """Save the result with all that is to be said about it, then close the work. Raises `LeaseLost`."""
         async with self._lock:
-            await self._renew()
+            await self._assure()
             self._attempt = self._until("settled", 0)
             await self._save(events, result=result or {})
         await self._raise_if_superseded()
@@ -90,6 +92,14 @@ class Lease:
             self.check()
             self._attempt = self._until("released", pause_seconds)
             await self._save()
+
+    async def _assure(self) -> None:
+        """Make sure that the lease is held and will be for a while, whatever the clocks of other workers say."""
+        self.check()
+        if self.left_seconds < self.seconds * _FRESH:
+            await self._renew()
+        else:
+            await self._raise_if_superseded()
 
     async def _renew(self) -> None:
         self.check()

@@ -5,11 +5,13 @@ from typing import Annotated, Any
 from chassis.tokens import Caller, Tokens
 from chassis.web import caller_reader
 from contracts.values import AppId, SnapshotId
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from restore_index.api.answers import show_point
 from restore_index.store import Store
 from restore_index.usecases import finding
+
+WAIT_SECONDS_MAX = 5.0
 
 
 def points_router(store: Store, tokens: Tokens) -> APIRouter:
@@ -30,7 +32,13 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
         return {"items": [show_point(point) for point in found]}
 
     @routes.get("/{snapshot_id}")
-    async def get_point(snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read)]) -> dict[str, Any]:
-        return show_point(await finding.get_point(store, caller.organization_id, snapshot_id))
+    async def get_point(
+        snapshot_id: SnapshotId,
+        caller: Annotated[Caller, Depends(read)],
+        store_id: AppId | None = None,
+        wait_seconds: Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX)] = 0,
+    ) -> dict[str, Any]:
+        org = caller.organization_id
+        return show_point(await finding.await_settled(store, org, snapshot_id, store_id=store_id, seconds=wait_seconds))
 
     return routes

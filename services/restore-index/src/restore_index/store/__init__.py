@@ -14,6 +14,7 @@ from restore_index.store.directories import EMPTY, Directories, Directory
 from restore_index.store.documents import MemoryDocuments, MongoDocuments
 from restore_index.store.known import KnownDirectories
 from restore_index.store.names import Names
+from restore_index.store.openings import Openings
 from restore_index.store.orders import Orders
 from restore_index.store.points import RestorePoints
 from restore_index.store.sentences import Sentences, open_sentences
@@ -67,6 +68,7 @@ class Store:
         self.catalogues = catalogues
         self.sentences = sentences
         self.orders = Orders(directories, cache_bytes=order_cache_bytes)
+        self.openings = Openings()
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""

@@ -1,5 +1,9 @@
 """Finding restore points."""
 
+import asyncio
+import time
+from contextlib import suppress
+
 from chassis import names
 from chassis.telemetry import span
 from contracts.values import AppId, OrganizationId, SnapshotId
@@ -7,6 +11,8 @@ from contracts.values import AppId, OrganizationId, SnapshotId
 from restore_index.domain import points
 from restore_index.domain.points import Point
 from restore_index.store import Store
+
+LOOK_AGAIN_SECONDS = 0.25
 
 
 async def list_points(store: Store, org: OrganizationId, store_id: AppId | None) -> list[Point]:
@@ -25,3 +31,29 @@ async def get_point(store: Store, org: OrganizationId, snapshot_id: SnapshotId) 
     """One restore point. Raises `NotFound` (`snapshot_not_found`)."""
     with span("restore-index.get_point", attributes={names.ORGANIZATION: org}):
         return points.choose_point(await store.points_named(org, snapshot_id), snapshot_id)
+
+
+async def await_settled(
+    store: Store, org: OrganizationId, snapshot_id: SnapshotId, *, store_id: AppId | None = None, seconds: float
+) -> Point:
+    """One restore point, as soon as it can be browsed or is found to be damaged, or as it is after a while.
+
+    Without `store_id` in whichever store it is likeliest to be usable. Raises `NotFound` (`snapshot_not_found`) when
+    it is not there by then.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        with store.openings.awaiting(org, snapshot_id) as told:
+            point = await _find(store, org, snapshot_id, store_id)
+            left = deadline - time.monotonic()
+            if left <= 0 or (point is not None and (point.browsable or point.damage is not None)):
+                break
+            with suppress(TimeoutError):
+                await asyncio.wait_for(told.wait(), min(left, LOOK_AGAIN_SECONDS))
+    return points.choose_point([point] if point else [], snapshot_id)
+
+
+async def _find(store: Store, org: OrganizationId, snapshot_id: SnapshotId, store_id: AppId | None) -> Point | None:
+    found = await store.points_named(org, snapshot_id)
+    meant = [point for point in found if store_id in (None, point.restore_point.store_id)]
+    return points.choose_point(meant, snapshot_id) if meant else None

@@ -75,6 +75,7 @@ async def note_damaged(store: Store, event: Envelope[RestorePointDamaged]) -> No
         if point is None or point == record.value or await _is_removed(store, org, data.store_id):
             return
         await store.points.save(record, point, cause=event)
+    store.openings.tell(org, data.snapshot_id)
     log.warning("restore point is damaged", extra=extra(data.store_id, data.snapshot_id) | {"code": data.damage.code})
 
 
@@ -97,6 +98,7 @@ async def open_restore_point(store: Store, event: Envelope[RestorePointListed]) 
             organization_id=org, store_id=data.store_id, snapshot_id=told.snapshot_id, totals=totals
         )
         await store.points.save(record, point, events=[browsable], cause=event)
+    store.openings.tell(org, told.snapshot_id)
     log.info("restore point can be browsed", extra=extra(data.store_id, told.snapshot_id))
 
 

@@ -70,7 +70,7 @@ def test_every_service_has_routes() -> None:
     assert {route.method for route in routes()} >= {"GET", "HEAD", "POST"}
 
 
-@pytest.mark.parametrize("route", routes(), ids=" ".join)
+@pytest.mark.parametrize("route", list(routes()), ids=" ".join)
 @pytest.mark.parametrize("headers", HEADERS)
 async def test_nothing_is_answered_without_a_token_of_cairn_s_own(route: Route, headers: str) -> None:
     transport = httpx.ASGITransport(DOORS[route.service])

@@ -13,7 +13,6 @@ from connector.repository import Repository
 from connector.repository.errors import Damaged, FileMissing, RepositoryError
 from connector.repository.notation import time_ns
 from connector.usecases.content import find_node
-from connector.usecases.following import UNREADABLE
 from connector.usecases.pages import PageMaker
 from connector.usecases.restore_points import damaged, restore_point_of
 from contracts.restore_index import RestorePoint
@@ -45,7 +44,7 @@ async def adopt(repository: Repository, world: World) -> dict[str, RestorePoint 
             pages = [
                 page for each in repository.walk_new(point.tree_id, lambda _: {}) for page in PageMaker().pages(each)
             ]
-        except UNREADABLE as error:
+        except RepositoryError as error:
             told = damaged(error, snapshot_id, ORG, store_id=STORE, point=point)
             await keeping.note_damaged(world.store, wrapped(told))
         else:

@@ -1,12 +1,13 @@
 """A server in front of an S3 server that lets single objects go wrong, and everything else through as it is."""
 
 import asyncio
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import aiohttp
 from aiohttp import web
@@ -16,6 +17,7 @@ from tests.support.s3 import S3Server
 
 Fault = Literal["missing", "forbidden", "broken", "cut", "mute"]
 """`cut`: an answer breaks off half-way; `mute`: after its headers, each time."""
+_TAG = re.compile(rb"<ETag>.*?</ETag>")
 _REFUSED = {"missing": (404, "NoSuchKey"), "forbidden": (403, "AccessDenied"), "broken": (500, "InternalError")}
 
 
@@ -26,6 +28,12 @@ class Faults:
     of: dict[str, Fault] = field(default_factory=dict)
     gets: list[str] = field(default_factory=list)
     """Objects that were asked for, in order."""
+    folders: set[str] = field(default_factory=set)
+    """Prefixes that may not be listed as folders, though they are listed with all else."""
+    tells_tags: bool = True
+    """Whether there are ETags in answers."""
+    hosts: set[str] = field(default_factory=set)
+    """Names of hosts that were asked for as a proxy is: `bucket.endpoint`."""
 
 
 @contextmanager
@@ -62,7 +70,8 @@ def faulty_s3(server: S3Server) -> Iterator[tuple[S3Server, Faults]]:
 async def _answer(
     request: web.BaseRequest, server: S3Server, faults: Faults, session: aiohttp.ClientSession
 ) -> web.StreamResponse:
-    name = unquote(urlsplit(f"//host{request.raw_path}").path.removeprefix("/"))
+    raw_path = _in_path_style(request, faults)
+    name = unquote(urlsplit(f"//host{raw_path}").path.removeprefix("/"))
     is_object = request.method == "GET" and "list-type" not in request.raw_path
     if is_object:
         faults.gets.append(name)
@@ -70,13 +79,19 @@ async def _answer(
     if fault in _REFUSED and is_object:
         status, code = _REFUSED[fault]
         return web.Response(status=status, text=f"<Error><Code>{code}</Code></Error>", content_type="application/xml")
-    url = URL(f"{server.url}{request.raw_path}", encoded=True)
-    headers = {k: v for k, v in request.headers.items() if k.lower() != "transfer-encoding"}
+    asked = parse_qs(urlsplit(f"//host{raw_path}").query)
+    if "delimiter" in asked and asked.get("prefix", [""])[0] in faults.folders:
+        return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>", content_type="application/xml")
+    url = URL(f"{server.url}{raw_path}", encoded=True)
+    headers = {k: v for k, v in request.headers.items() if k.lower() not in ("transfer-encoding", "host")}
     async with session.request(
         request.method, url, headers=headers, data=await request.read(), allow_redirects=False
     ) as inner:
         body = await inner.read()
         kept = {k: v for k, v in inner.headers.items() if k.lower() not in ("transfer-encoding", "connection", "date")}
+        if not faults.tells_tags:
+            body = body if is_object else _TAG.sub(b"", body)
+            kept = {k: v for k, v in kept.items() if k.lower() not in ("etag", "content-length")}
         response = web.StreamResponse(status=inner.status, headers=kept)
         if request.method != "HEAD":
             response.content_length = len(body)
@@ -88,3 +103,12 @@ async def _answer(
         if request.method != "HEAD":
             await response.write(body)
         return response
+
+
+def _in_path_style(request: web.BaseRequest, faults: Faults) -> str:
+    """Path and query; what is asked for as of a proxy, with the bucket in the host's name, as path and query too."""
+    if not request.raw_path.startswith("http://"):
+        return request.raw_path
+    host, slash, rest = request.raw_path.removeprefix("http://").partition("/")
+    faults.hosts.add(host)
+    return f"/{host.partition('.')[0]}{slash}{rest}"

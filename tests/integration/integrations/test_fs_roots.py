@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from tests.integration.integrations.conftest import Configure, Log
 from tests.support.jobs import Jobs
 from tests.support.unprivileged import write_unprivileged
 
-Replace = Callable[[Path], None]
+Swap = Callable[[Path], None]
 
 
 def by_a_link(root: Path) -> None:
@@ -36,18 +37,18 @@ def by_a_link_above(root: Path) -> None:
     root.parent.symlink_to(root.parent.with_name("other"))
 
 
-replaced = pytest.mark.parametrize("replace", [by_a_link, by_a_directory, by_a_link_above])
+replaced = pytest.mark.parametrize("swap", [by_a_link, by_a_directory, by_a_link_above])
 
 
 class Hasty(FsIntegration):
     """Somebody replaces the root as soon as it was looked at."""
 
-    replace: Replace
+    swap: Swap
 
     @asynccontextmanager
     async def open_source(self, *args: Any, **options: Any) -> AsyncIterator[SourceTree]:
         async with super().open_source(*args, **options) as tree:
-            self.replace(tree.directory)
+            self.swap(tree.directory)
             yield tree
 
 
@@ -61,10 +62,10 @@ def root(tmp_path: Path) -> Path:
 
 @replaced
 async def test_a_root_that_is_replaced_before_it_is_read_fails_the_job(
-    replace: Replace, root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+    swap: Swap, root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
 ) -> None:
     jobs, fs = Jobs(restic, root.parent.parent / "jobs", initialized=initialized), Hasty(surroundings)
-    fs.replace = replace
+    fs.swap = swap
 
     ended = await jobs.run(fs, configure("source", "fs", root=str(root)))
 
@@ -92,9 +93,9 @@ async def test_a_root_that_is_replaced_while_it_is_read_fails_the_job(
     assert snapshots(jobs) == []
 
 
-@pytest.mark.parametrize("replace", [by_a_link, by_a_link_above])
-def test_no_directory_is_held_in_the_place_of_another(replace: Replace, root: Path) -> None:
-    replace(root)
+@pytest.mark.parametrize("swap", [by_a_link, by_a_link_above])
+def test_no_directory_is_held_in_the_place_of_another(swap: Swap, root: Path) -> None:
+    swap(root)
 
     with pytest.raises(SourceReplaced), hold_directory(root, shown="/source"):
         pass
@@ -125,6 +126,30 @@ async def test_a_root_that_may_be_entered_and_not_listed_is_named(
     root.chmod(0o700)
     told = f"Nothing in the source could be read: {root} (permission denied)"
     assert (ended.code, ended.detail) == ("source_unreadable", told)
+
+
+class Reused(FsIntegration):
+    """An inode of Cairn's own that is a directory of the user's by now."""
+
+    @asynccontextmanager
+    async def open_source(self, *args: Any, **options: Any) -> AsyncIterator[SourceTree]:
+        async with super().open_source(*args, **options) as tree:
+            facts = (tree.directory / "mine").stat()
+            yield replace(tree, guarded=tree.guarded | {(facts.st_dev, facts.st_ino)})
+
+
+async def test_a_directory_with_an_inode_that_was_guarded_is_read(
+    root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+) -> None:
+    jobs = Jobs(restic, root.parent.parent / "jobs", initialized=initialized)
+    (root / "mine").mkdir()
+    (root / "mine" / "b").write_bytes(b"kept")
+
+    ended = await jobs.run(Reused(surroundings), configure("source", "fs", root=str(root)))
+
+    assert (ended.code, ended.files["mine/b"]) == ("", b"kept")
+    assert "on purpose" not in ended.text
+    assert len(snapshots(jobs)) == 1
 
 
 def snapshots(jobs: Jobs) -> list[Path]:

@@ -1,10 +1,12 @@
 """Nothing of a bucket is left out in silence: what is listed is in the restore point, or named in the job."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 from connector.integrations.objects.names import key_of, path_of
@@ -53,9 +55,18 @@ def back_up(surroundings: Surroundings, configure: Configure, jobs: Jobs, monkey
     """Runs a backup of a part of the bucket; jobs of one test go into one store, unless another is named."""
     monkeypatch.setattr(requests, "_PAUSE_SECONDS", 0.01)
 
-    async def run(server: S3Server, prefix: str, mode: Mode = "sync", *, store: str = "store") -> Ended:
-        fields = server.fields(f"{BUCKET}/{prefix}" if prefix else BUCKET)
-        configuration = configure("source", "s3", endpoint=server.endpoint, **fields)
+    async def run(
+        server: S3Server,
+        prefix: str,
+        mode: Mode = "sync",
+        *,
+        store: str = "store",
+        bucket: str = BUCKET,
+        endpoint: str = "",
+        **others: str,
+    ) -> Ended:
+        fields = server.fields(f"{bucket}/{prefix}".rstrip("/"), **others)
+        configuration = configure("source", "s3", endpoint=endpoint or server.endpoint, **fields)
         return await jobs.run(S3Integration(replace(surroundings, reading=mode)), configuration, store=store)
 
     return run
@@ -178,6 +189,39 @@ class TestNames:
         assert (ended.code, ended.files, ended.folders) == ("", {"full/a": b"1"}, frozenset({"empty", "full"}))
 
     @needs_mount
+    async def test_folders_only_can_be_asked_for_with_a_mount(self, back_up: Run, moto: S3Server) -> None:
+        moto.fill({"bare/": b"", "hollow/": b"", "hollow/inner/": b""})
+
+        bare, hollow = await back_up(moto, "bare", "mount"), await back_up(moto, "hollow", "mount")
+
+        assert (bare.code, hollow.code) == ("source_empty", "")
+        assert (hollow.files, hollow.folders) == ({}, frozenset({"inner"}))
+
+    @both_ways
+    async def test_a_bucket_can_be_read_as_a_whole(self, back_up: Run, moto: S3Server, mode: Mode) -> None:
+        moto.client().create_bucket(Bucket=f"whole-{mode}")
+        moto.fill({"a": b"1", "folder/b": b"2"}, f"whole-{mode}")
+
+        ended = await back_up(moto, "", mode, bucket=f"whole-{mode}")
+
+        assert (ended.code, ended.files) == ("", {"a": b"1", "folder/b": b"2"})
+
+    @both_ways
+    async def test_a_bucket_can_be_in_the_name_of_the_host(
+        self, back_up: Run, behind: tuple[S3Server, Faults], mode: Mode, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server, faults = behind
+        server.fill({f"hosted-{mode}/a": b"1"})
+        monkeypatch.setenv("http_proxy", server.url)
+        monkeypatch.setattr(socket, "getaddrinfo", partial(look_up, socket.getaddrinfo))
+        faults.hosts.clear()
+
+        ended = await back_up(server, f"hosted-{mode}", mode, endpoint=f"s3.test:{server.port}", virtual_host="true")
+
+        assert (ended.code, ended.files) == ("", {"a": b"1"})
+        assert faults.hosts == {f"{BUCKET}.s3.test:{server.port}"}
+
+    @needs_mount
     async def test_an_object_called_like_the_root_is_not_the_source(self, back_up: Run, moto: S3Server) -> None:
         moto.fill({"twin": b"other", "twin/a": b"1"})
 
@@ -272,6 +316,37 @@ class TestFaults:
         assert "/a (object_unreadable: has 0 bytes in the restore point, but 4 in the source)" in first.detail
         assert (second.code, second.files) == ("", {"a": b"data", "b": b"2"})
 
+    @needs_mount
+    async def test_a_folder_that_a_mount_cannot_list_costs_no_other(
+        self, back_up: Run, behind: tuple[S3Server, Faults]
+    ) -> None:
+        server, faults = behind
+        server.fill({f"folders/{key}": b"data" for key in ("shut/a", "shut/below/b", "open/c")})
+        faults.folders.add("folders/shut/")
+
+        ended = await back_up(server, "folders", "mount")
+
+        assert (ended.code, held(ended)) == ("backup_incomplete", {"open/c"})
+        for key in ("shut/a", "shut/below/b"):
+            assert f"/{key} (object_not_shown: is listed, but the mount does not show it" in ended.detail
+
+    @both_ways
+    async def test_servers_without_tags_are_judged_by_size_and_time(
+        self, back_up: Run, behind: tuple[S3Server, Faults], mode: Mode, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        server, faults = behind
+        monkeypatch.setattr(faults, "tells_tags", False)
+        server.fill({f"tagless-{mode}/a": b"1", f"tagless-{mode}/b": b"2"})
+        first = await back_up(server, f"tagless-{mode}", mode)
+        server.fill({f"tagless-{mode}/a": b"longer"})
+        faults.gets.clear()
+
+        second = await back_up(server, f"tagless-{mode}", mode)
+
+        assert (first.code, first.files) == ("", {"a": b"1", "b": b"2"})
+        assert (second.code, second.files) == ("", {"a": b"longer", "b": b"2"})
+        assert {name for name in faults.gets if "tagless" in name} == {f"{BUCKET}/tagless-{mode}/a"}
+
     async def test_all_that_is_left_out_is_in_the_log(self, back_up: Run, behind: tuple[S3Server, Faults]) -> None:
         server, faults = behind
         keys = [f"{number:03}" for number in range(120)]
@@ -302,6 +377,12 @@ class TestFaults:
         ended = await back_up(moto, "pages")
 
         assert (ended.code, ended.files) == ("", objects)
+
+
+def look_up(really: Callable[..., Any], host: str | bytes | None, *asked: Any, **options: Any) -> Any:
+    """Names below `s3.test` are this machine's."""
+    is_ours = isinstance(host, str) and host.endswith("s3.test")
+    return really("127.0.0.1" if is_ours else host, *asked, **options)
 
 
 def overwrite(server: S3Server, key: str, data: bytes, *, mtime: str = "1700000000") -> None:

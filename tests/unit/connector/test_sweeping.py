@@ -47,6 +47,20 @@ async def test_what_is_not_wanted_goes_with_its_lock(tmp_path: Path) -> None:
     assert not gone.exists()
 
 
+async def test_listings_go_with_their_store(tmp_path: Path) -> None:
+    place = await use(tmp_path, "source")
+    (place / "listings").mkdir()
+    for name in ("there.db", "gone.db", "unknown.db"):
+        (place / "listings" / name).touch()
+    for name in ("there", "gone"):
+        (place / "listings" / f"{name}.store").write_text(name)
+
+    await sweep_all_but(tmp_path, "source", "there")
+
+    assert {path.name for path in (place / "listings").iterdir()} == {"there.db", "there.store"}
+    assert (place / "copy" / "file").exists()
+
+
 async def test_what_is_in_use_stays(tmp_path: Path) -> None:
     scratch = open_scratch(tmp_path, configuration("used"), on_log=lambda *_: None, cancel=asyncio.Event())
     async with scratch as place:

@@ -84,16 +84,36 @@ async def test_who_lost_the_lease_says_nothing(store: Store, publisher: MemoryPu
     assert publisher.sent == []
 
 
-async def test_a_log_without_end_is_cut(store: Store, publisher: MemoryPublisher) -> None:
+async def test_a_log_without_end_is_cut_and_says_so(store: Store, publisher: MemoryPublisher) -> None:
     reporter = await reporter_of(store, publisher)
     for number in range(reporting.LINES_MAX + 10):
-        reporter.log("error", f"{number} " + "x" * 5000)
+        reporter.log("error" if number % 2 else "info", f"{number}")
 
     said = reporter.rest()
 
-    assert len(lines(said)) == reporting.LINES_MAX + 1
-    assert lines(said)[-1] == "The log ends here: it is too long."
-    assert max(len(line) for line in lines(said)) == reporting.LINE_CHARACTERS
+    assert len(lines(said)) == reporting.LINES_MAX + 2
+    assert lines(said)[-2] == "The log ends here: it is too long. Its last line says how many more there were."
+    assert lines(said)[-1] == "10 more lines were left out, 5 of them about errors."
+    assert reporter.rest() == []
+
+
+async def test_a_long_text_goes_on_in_the_next_line(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher)
+    path = "/" + "\xff".join(f"{number:05}" for number in range(700))
+
+    reporter.log("error", f"{path}: permission denied")
+
+    said = lines(reporter.rest())
+    assert max(map(len, said)) <= reporting.LINE_CHARACTERS
+    assert said[0] + "".join(line.removeprefix("... ") for line in said[1:]) == f"{path}: permission denied"
+
+
+async def test_of_a_text_beyond_all_measure_the_rest_is_counted(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher)
+
+    reporter.log("info", "x" * (reporting.TEXT_CHARACTERS + 7))
+
+    assert lines(reporter.rest())[-1].endswith("x (7 more characters)")
 
 
 async def test_no_text_makes_more_than_one_line(store: Store, publisher: MemoryPublisher) -> None:

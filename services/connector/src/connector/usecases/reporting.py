@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import AsyncIterator
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import psutil
@@ -23,6 +23,10 @@ PERIOD_SECONDS = 0.5
 LINES_PER_EVENT = 200
 LINE_CHARACTERS = 2000
 LINES_MAX = 10_000
+TEXT_CHARACTERS = 16_000
+"""More than the longest path that a system takes, however it is escaped, and a reason."""
+_GOES_ON = "... "
+_FULL = "The log ends here: it is too long. Its last line says how many more there were."
 
 
 class Reporter:
@@ -38,6 +42,7 @@ class Reporter:
         self._lines: deque[LogLine] = deque()
         self._pending: TaskLogged | None = None
         self._taken = 0
+        self._left_out: Counter[Level] = Counter()
         self._sequence = 0
         self._network = _network_bytes()
 
@@ -56,14 +61,17 @@ class Reporter:
         self._latest = progress
 
     def log(self, level: Level, text: str) -> None:
-        """Take in a line for the job's log; a text of several lines stays one, so that no file name forges another."""
-        self._taken += 1
-        if self._taken <= LINES_MAX:
-            self._lines.append(
-                LogLine(at=utc_now(), level=level, text=one_line(text[:LINE_CHARACTERS])[:LINE_CHARACTERS])
-            )
-        elif self._taken == LINES_MAX + 1:
-            self._lines.append(LogLine(at=utc_now(), level="warning", text="The log ends here: it is too long."))
+        """Take in a line for the job's log. A text of several lines stays one, so that no file name forges another; a
+        long one goes on in lines that begin with dots.
+        """
+        for line in _lines_of(text):
+            self._taken += 1
+            if self._taken <= LINES_MAX:
+                self._lines.append(LogLine(at=utc_now(), level=level, text=line))
+                continue
+            self._left_out[level] += 1
+            if self._taken == LINES_MAX + 1:
+                self._lines.append(LogLine(at=utc_now(), level="warning", text=_FULL))
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator["Reporter"]:
@@ -77,7 +85,11 @@ class Reporter:
                 await task
 
     def rest(self) -> list[TaskLogged]:
-        """The lines not sent yet, to be sent with the result."""
+        """The lines not sent yet, to be sent with the result; the last one says how many there were no room for."""
+        if left_out := self._left_out.total():
+            errors, self._left_out = self._left_out["error"], Counter()
+            told = f"{left_out} more lines were left out, {errors} of them about errors."
+            self._lines.append(LogLine(at=utc_now(), level="warning", text=told))
         events = [self._pending] if self._pending else []
         while self._lines:
             events.append(self._next_lines())
@@ -129,6 +141,16 @@ class Reporter:
         organization_id = self._lease.work.organization_id
         facts = {"job_id": self._job_id, "attempt": self._lease.number, "at": utc_now()}
         return {"organization_id": organization_id, **facts}
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    """A text on one line; on more than one where it is long. Beyond all measure the rest is counted only."""
+    beyond = len(text) - TEXT_CHARACTERS
+    whole = one_line(text[:TEXT_CHARACTERS]) + (f" ({beyond} more characters)" if beyond > 0 else "")
+    yield whole[:LINE_CHARACTERS]
+    room = LINE_CHARACTERS - len(_GOES_ON)
+    for start in range(LINE_CHARACTERS, len(whole), room):
+        yield _GOES_ON + whole[start : start + room]
 
 
 def _network_bytes() -> int:

@@ -8,7 +8,8 @@ from contracts.values import Value
 from scheduler.domain.job import Job
 
 LINE_CHARACTERS = 4096
-MESSAGES_PER_ATTEMPT = 10_000
+MESSAGES_PER_ATTEMPT = 10_010
+"""A worker ends a log after 10,000 lines, and says so in two more; each may come in a message of its own."""
 LINES_READ = 20_000
 
 

@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from chassis.errors import CairnError
 
@@ -21,7 +22,7 @@ from connector.engine.errors import (
     SourceUnreadable,
     StateExposed,
 )
-from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
+from connector.engine.places import FileIdentity, SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, BackupResult, OnLog, OnProgress
 from connector.engine.problems import in_few_lines
 from connector.engine.restic import commands, empty
@@ -60,12 +61,7 @@ async def run_backup(runner: Runner, call: BackupCall) -> BackupResult:
         try:
             return await _Turn(runner, call, await asyncio.to_thread(_patterns, call)).run()
         except _GuardedMet as met:
-            for path in met.paths:
-                call.on_log(
-                    "warning", one_line(f"{in_text(path)} is left out on purpose: it belongs to Cairn's own state")
-                )
-            below = (call.source.directory / path.removeprefix("/") for path in met.paths)
-            call = replace(call, source=replace(call.source, excludes=(*call.source.excludes, *below)))
+            call = await asyncio.to_thread(_without, call, met.paths)
     raise StateExposed
 
 
@@ -211,6 +207,27 @@ async def _at_a_known_level(
             raise
         on_log("warning", f"This restic has no compression level {options.compression!r}; it takes its usual one.")
         return await run(replace(options, compression="auto"))
+
+
+def _without(call: BackupCall, met: Sequence[str]) -> BackupCall:
+    """The call without what was met and is guarded; an inode may be another file's by now."""
+    source = call.source
+    for path in met:
+        below = source.directory / path.removeprefix("/")
+        if source.is_still_guarded(below):
+            call.on_log("warning", one_line(f"{in_text(path)} is left out on purpose: it belongs to Cairn's own state"))
+            source = replace(source, excludes=(*source.excludes, below))
+        elif identity := _identity(below):
+            source = replace(source, guarded=source.guarded - {identity})
+    return replace(call, source=source)
+
+
+def _identity(path: Path) -> FileIdentity | None:
+    try:
+        facts = path.lstat()
+    except OSError:
+        return None
+    return facts.st_dev, facts.st_ino
 
 
 def _leaving_out(root: str, patterns: Sequence[str]) -> Callable[[str], bool]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from chassis.paths import normalized
@@ -14,7 +15,7 @@ from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
 from connector.integrations.configuration import AppConfiguration
-from connector.integrations.fs.leaving_out import guarded, left_out_of
+from connector.integrations.fs.leaving_out import guarded, is_still_guarded, left_out_of
 from connector.integrations.fs.manifest import MANIFEST
 from connector.integrations.fs.mounts import Mounts
 from connector.integrations.fs.roots import hold_directory, require_directory, resolve_root
@@ -78,6 +79,7 @@ class FsIntegration:
             excludes=left_out.whole,
             hollow=tuple(point for point, _ in left_out.pseudo),
             guarded=own.identities,
+            is_still_guarded=partial(is_still_guarded, surroundings=self._surroundings, since=own.looked_at),
             guarded_first=own.is_linked,
             is_surveyed=True,
         )

@@ -2,6 +2,7 @@
 
 import os
 import stat
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,8 @@ class Guarded:
     identities: frozenset[FileIdentity]
     is_linked: bool
     """Whether a file among them has more names than one."""
+    looked_at: int
+    """When, in nanoseconds since 1970."""
 
 
 def left_out_of(root: Path, surroundings: Surroundings, mounts: Mounts) -> LeftOut:
@@ -70,9 +73,23 @@ def left_out_of(root: Path, surroundings: Surroundings, mounts: Mounts) -> LeftO
 
 def guarded(surroundings: Surroundings) -> Guarded:
     """The identities of Cairn's own directories, of those directly in them, and of private files with other names."""
+    looked_at = time.time_ns()
     found = {(each.st_dev, each.st_ino): each for own in own_places(surroundings) for each in _stats(own, _LEVELS)}
     is_linked = any(stat.S_ISREG(each.st_mode) for each in found.values())
-    return Guarded(identities=frozenset(found), is_linked=is_linked)
+    return Guarded(identities=frozenset(found), is_linked=is_linked, looked_at=looked_at)
+
+
+def is_still_guarded(path: Path, *, surroundings: Surroundings, since: int) -> bool:
+    """Whether something with an identity that was guarded is Cairn's own, and not another one with its inode.
+
+    An older file may be another name of a key that was removed: that one stays guarded.
+    """
+    try:
+        facts = path.lstat()
+    except OSError:
+        return False
+    is_older = stat.S_ISREG(facts.st_mode) and facts.st_mtime_ns < since
+    return is_older or (facts.st_dev, facts.st_ino) in guarded(surroundings).identities
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from connector.integrations.objects.listing import Entry, connect
+from connector.integrations.objects.listing import Entry, connect, time_column
 from connector.integrations.objects.store import ListedObject
 
 _TABLE = """
@@ -56,8 +56,8 @@ class Ledger:
         return row == _version(entry.object) and _is_there(entry.object, directory / entry.path)
 
 
-def _version(found: ListedObject) -> tuple[bytes, int, int, str]:
-    return os.fsencode(found.key), found.size, found.modified_ns, found.etag
+def _version(found: ListedObject) -> tuple[bytes, int, int | bytes, str]:
+    return os.fsencode(found.key), found.size, time_column(found.modified_ns), found.etag
 
 
 def _is_there(found: ListedObject, file: Path) -> bool:

@@ -43,6 +43,11 @@ def connect(file: Path) -> sqlite3.Connection:
     return connection
 
 
+def time_column(nanoseconds: int) -> int | bytes:
+    """A time as a column takes it, also one that needs more than eight bytes; `int` makes it a number again."""
+    return nanoseconds if abs(nanoseconds) < 1 << 63 else b"%d" % nanoseconds
+
+
 class Listing:
     """One listing of a source, in a file of its own. Its calls block."""
 
@@ -55,7 +60,9 @@ class Listing:
 
     def add(self, page: Sequence[ListedObject]) -> None:
         """Take in a page. An object that is listed again counts once, as it was listed last."""
-        rows = [(os.fsencode(o.key), o.size, o.modified_ns, o.etag, o.storage_class, o.is_folder) for o in page]
+        rows = [
+            (os.fsencode(o.key), o.size, time_column(o.modified_ns), o.etag, o.storage_class, o.is_folder) for o in page
+        ]
         self.connection.execute("BEGIN")
         self.connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, x'', ?)", rows)
         self.connection.execute("COMMIT")
@@ -71,6 +78,11 @@ class Listing:
 
     def __len__(self) -> int:
         return int(self.connection.execute("SELECT count(*) FROM objects").fetchone()[0])
+
+    @property
+    def has_files(self) -> bool:
+        """Whether there is anything but markers of folders."""
+        return self.connection.execute("SELECT 1 FROM objects WHERE NOT is_folder LIMIT 1").fetchone() is not None
 
     def folders(self) -> Iterator[Entry]:
         """The folders that are listed as such."""
@@ -121,12 +133,12 @@ class Listing:
     def correct(self, key: str, *, size: int, modified_ns: int) -> None:
         """Take in that an object was another by the time it was read: which one is not known."""
         change = "UPDATE objects SET size = ?, modified = ?, etag = ? WHERE key = ?"
-        self.connection.execute(change, [size, modified_ns, _UNKNOWN, os.fsencode(key)])
+        self.connection.execute(change, [size, time_column(modified_ns), _UNKNOWN, os.fsencode(key)])
 
     def correct_as_saved(self, files: Sequence[SavedFile]) -> None:
         """Take in what a snapshot has in place of what was listed: which version of the objects is not known."""
         change = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, '', ?, 0)"
-        facts = [(key_of(f.path), f.size_bytes, f.modified_ns, f.path) for f in files]
+        facts = [(key_of(f.path), f.size_bytes, time_column(f.modified_ns), f.path) for f in files]
         rows = [(os.fsencode(key), size, at, _UNKNOWN, os.fsencode(path)) for key, size, at, path in facts]
         self.connection.execute("BEGIN")
         self.connection.executemany(change, rows)
@@ -192,5 +204,6 @@ def shown(key: str) -> str:
 def entry_of(row: tuple[Any, ...]) -> Entry:
     """The object of a row with its key, size, time, tag, class and path."""
     key, size, modified, etag, storage_class, path = row
-    found = ListedObject(key=os.fsdecode(key), size=size, modified_ns=modified, etag=etag, storage_class=storage_class)
+    at = int(modified)
+    found = ListedObject(key=os.fsdecode(key), size=size, modified_ns=at, etag=etag, storage_class=storage_class)
     return Entry(found, os.fsdecode(path))

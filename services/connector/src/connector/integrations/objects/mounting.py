@@ -16,6 +16,7 @@ from typing import TypeVar
 from connector.engine.places import SavedFile, UnreadablePath
 from connector.engine.port import OnLog
 from connector.integrations.errors import Cancelled
+from connector.integrations.objects.kept import LISTING, STORE
 from connector.integrations.objects.listing import Entry, Listing, Problems, shown
 from connector.integrations.objects.names import can_be_mounted, key_of
 from connector.integrations.objects.saved import Saved
@@ -72,6 +73,7 @@ class MountEvidence:
         """See `Evidence.keep`."""
         try:
             self.place.mkdir(mode=0o700, exist_ok=True)
+            self._file(store_id).with_suffix(STORE).write_text(store_id, "utf-8")
             self.listing.keep_as(self._file(store_id), snapshot_id=snapshot_id)
         except (OSError, sqlite3.Error) as error:  # What is kept from before is still right about its snapshot.
             log.warning("listing not kept", extra={"reason": type(error).__name__})
@@ -139,7 +141,7 @@ class MountEvidence:
         return UnreadablePath(path, why.reason, why.code) if why else UnreadablePath(path, problem.reason)
 
     def _file(self, store_id: str) -> Path:
-        return self.place / f"{hashlib.sha256(store_id.encode()).hexdigest()}.db"
+        return self.place / f"{hashlib.sha256(store_id.encode()).hexdigest()}{LISTING}"
 
 
 async def _some_at_once(ask: Callable[[T], Awaitable[S | None]], about: Sequence[T]) -> list[S]:

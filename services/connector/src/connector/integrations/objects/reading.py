@@ -13,6 +13,7 @@ from connector.engine.port import OnLog
 from connector.integrations.configuration import AppConfiguration
 from connector.integrations.errors import Cancelled, ScratchFull, SourceUnreachable
 from connector.integrations.objects.copying import Copying
+from connector.integrations.objects.kept import KEPT
 from connector.integrations.objects.listing import Listing, Problems
 from connector.integrations.objects.mounting import MountEvidence, compare, excludes
 from connector.integrations.objects.store import ObjectStore
@@ -72,10 +73,10 @@ class _Run:
     async def open(self, surroundings: Surroundings) -> AsyncIterator[SourceTree]:
         """Mounted where that is wanted and works, else copied."""
         async with AsyncExitStack() as stack:
-            # To rclone an empty part of a bucket is as good as a missing one.
-            if surroundings.reading != "sync" and len(self.listing) and await self._mount(stack, surroundings):
+            # To rclone an empty part of a bucket, or one with folders only, is as good as a missing one.
+            if surroundings.reading != "sync" and self.listing.has_files and await self._mount(stack, surroundings):
                 yield await self._mounted()
-            elif surroundings.reading == "mount" and len(self.listing):
+            elif surroundings.reading == "mount" and self.listing.has_files:
                 why = why_not_mount() or "that failed"
                 raise SourceUnreachable(f"{self.source.origin} should be mounted, but {why}.")
             else:
@@ -107,7 +108,7 @@ class _Run:
             origin=self.source.origin,
             stable_inodes=False,
             problems=self.problems,
-            evidence=MountEvidence(self.source.store, self.listing, self.place / "listings"),
+            evidence=MountEvidence(self.source.store, self.listing, self.place / KEPT),
         )
 
 

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from connector.engine.places import SavedFile
-from connector.integrations.objects.listing import Entry, Listing, entry_of
+from connector.integrations.objects.listing import Entry, Listing, entry_of, time_column
 
 _BATCH = 1000
 _TABLE = "CREATE TABLE saved (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER) WITHOUT ROWID"
@@ -39,7 +39,7 @@ class Saved:
         """Take these in, and nothing that was taken in before."""
         self._db.execute("DROP TABLE IF EXISTS saved")
         self._db.execute(_TABLE)
-        rows = ((os.fsencode(each.path), each.size_bytes, each.modified_ns) for each in saved)
+        rows = ((os.fsencode(each.path), each.size_bytes, time_column(each.modified_ns)) for each in saved)
         while batch := list(islice(rows, _BATCH)):
             self._db.execute("BEGIN")
             self._db.executemany("INSERT OR REPLACE INTO saved VALUES (?, ?, ?)", batch)
@@ -53,7 +53,7 @@ class Saved:
     def other(self) -> Iterator[list[SavedFile]]:
         """Files of the snapshot that are not listed, or with another size."""
         for rows in self._batches(_OTHER, path_at=0):
-            yield [SavedFile(os.fsdecode(path), size, modified) for path, size, modified in rows]
+            yield [SavedFile(os.fsdecode(path), size, int(modified)) for path, size, modified in rows]
 
     def forget(self) -> None:
         """Drop what was taken in."""

@@ -8,15 +8,16 @@ from pathlib import Path
 
 from contracts.values import AppId, OrganizationId
 
+from connector.integrations.objects.kept import sweep_listings
 from connector.integrations.rclone.mount import is_mounted, unmount
 from connector.integrations.rclone.scratch import LOCK, SOURCES, lock_now, read_owner
 
 IsWanted = Callable[[OrganizationId, AppId], Awaitable[bool]]
-"""Whether a source may still be read."""
+"""Whether a source or a store may still be used."""
 
 
 async def sweep(work_dir: Path, is_wanted: IsWanted) -> None:
-    """Unmount everything that no run uses, and remove the directories of apps that are not wanted.
+    """Unmount everything that no run uses, and remove the directories and listings of apps that are not wanted.
 
     What another run holds, of this process or of another, is left alone.
     """
@@ -32,7 +33,10 @@ async def _sweep(place: Path, is_wanted: IsWanted) -> None:
             return
         await unmount(place / "mount")
         owner = read_owner(lock)
-        if (owner and await is_wanted(*owner)) or await asyncio.to_thread(is_mounted, place / "mount"):
+        if owner and await is_wanted(*owner):
+            await sweep_listings(place, lambda store_id: is_wanted(owner[0], AppId(store_id)))
+            return
+        if await asyncio.to_thread(is_mounted, place / "mount"):
             return
         await asyncio.to_thread(_remove, place, lock_path)
 

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 
 from connector.integrations.objects.store import ListedObject
 
+_SIZE_MAX = (1 << 63) - 1
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -56,18 +57,27 @@ def read_error(document: bytes) -> str:
 def _object(key: str, contents: ElementTree.Element) -> ListedObject:
     return ListedObject(
         key=key,
-        size=int(_text(contents, "Size") or 0),
+        size=_size(_text(contents, "Size")),
         modified_ns=_moment(_text(contents, "LastModified")),
         etag=_text(contents, "ETag"),
         storage_class=_text(contents, "StorageClass"),
     )
 
 
+def _size(text: str) -> int:
+    """Bytes. Raises `ValueError` where no object can have so many."""
+    size = int(text or 0)
+    if not 0 <= size <= _SIZE_MAX:
+        raise ValueError("no size")
+    return size
+
+
 def _moment(text: str) -> int:
-    """Nanoseconds since 1970, without the rounding of floats."""
-    if not text:
+    """Nanoseconds since 1970, without the rounding of floats; 0 where the server tells nothing that is a time."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
         return 0
-    moment = datetime.fromisoformat(text)
     since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
     return since // timedelta(microseconds=1) * 1000
 

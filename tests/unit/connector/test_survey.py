@@ -1,5 +1,6 @@
 """Patterns of restic's, judged beside it."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -48,6 +49,29 @@ def test_what_is_removed_meanwhile_is_told(tmp_path: Path, monkeypatch: pytest.M
     found += walk
 
     assert found == [("guarded", "/first"), ("removed", "/file")]
+
+
+def test_a_directory_is_listed_once_more_for_all_that_went(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for n in range(100):
+        (tmp_path / f"{n:02}").mkdir()
+    monkeypatch.chdir(tmp_path)
+    listed = list[str]()
+    listing = os.listdir
+
+    def counting(path: str) -> list[str]:
+        listed.append(path)
+        return listing(path)
+
+    monkeypatch.setattr("connector.engine.restic.survey.os.listdir", counting)
+    walk = Walk("/source", rejects=rejecter([]), guarded={identity(tmp_path / "50")}).run()
+    found = [next(walk)]
+    for n in range(100):
+        (tmp_path / f"{n:02}").rmdir()
+
+    found += walk
+
+    assert {kind for kind, _ in found} == {"guarded", "removed"}
+    assert len(listed) == 1
 
 
 def identity(path: Path) -> tuple[int, int]:

@@ -45,6 +45,7 @@ class Walk:
         self._inodes = {inode for _, inode in guarded}
         self._device = Path.cwd().stat().st_dev if one_file_system else None
         self._open: list[str] = []
+        self._missing: dict[str, list[str]] = {}
 
     def run(self) -> Iterator[tuple[str, str]]:
         """What is found: its kind, and its path within the source."""
@@ -56,9 +57,11 @@ class Walk:
                     for entry in entries:
                         yield from self._look_at(entry, f"{directory}/{entry.name}")
             except FileNotFoundError:
-                yield from self._lose(directory)
+                self._miss(directory)
             except OSError:
                 continue
+        for parent, names in self._missing.items():
+            yield from self._look_again(parent, names)
 
     def _look_at(self, entry: "os.DirEntry[str]", path: str) -> Iterator[tuple[str, str]]:
         if entry.is_dir(follow_symlinks=False):
@@ -67,30 +70,34 @@ class Walk:
                 self._open.append(path)
         elif self._is_plain(entry):
             if not _is_there(entry):
-                yield from self._lose(path)
+                self._miss(path)
             return
         else:
             kind = self._kind_of(entry)
             if kind and self._rejects(self._root + path):
                 return
         if kind == _GONE:
-            yield from self._lose(path)
+            self._miss(path)
         elif kind:
             yield kind, path
 
-    def _lose(self, path: str) -> Iterator[tuple[str, str]]:
-        """What is listed and is not there, which no engine tells: it was removed meanwhile, or cannot be had."""
+    def _miss(self, path: str) -> None:
+        """Note what was listed and is not there, which no engine tells."""
         parent, _, name = path.rpartition("/")
-        if not path or self._rejects(self._root + path):
-            return
+        if path and not self._rejects(self._root + path):
+            self._missing.setdefault(parent, []).append(name)
+
+    def _look_again(self, parent: str, names: list[str]) -> Iterator[tuple[str, str]]:
+        """Whether what was missing was removed meanwhile or cannot be had; a directory is listed once for all of it."""
         try:
-            is_listed = name in os.listdir(f".{parent}")  # noqa: PTH208
+            listed = set(os.listdir(f".{parent}"))  # noqa: PTH208
         except OSError:
-            is_listed = False
-        if not is_listed:
-            yield "removed", path
-        elif not os.path.lexists(f".{path}"):
-            yield "lost", path
+            listed = set()
+        for name in names:
+            if name not in listed:
+                yield "removed", f"{parent}/{name}"
+            elif not os.path.lexists(f".{parent}/{name}"):
+                yield "lost", f"{parent}/{name}"
 
     def _is_plain(self, entry: "os.DirEntry[str]") -> bool:
         """Whether it is a file or a link that nothing more need be asked about; the kernel told its type already."""

@@ -19,6 +19,7 @@ def store() -> Store:
 
 @pytest.fixture
 def publisher(monkeypatch: pytest.MonkeyPatch) -> MemoryPublisher:
+    monkeypatch.setattr(reporting, "FIRST_SECONDS", 0.01)
     monkeypatch.setattr(reporting, "PERIOD_SECONDS", 0.01)
     return MemoryPublisher()
 

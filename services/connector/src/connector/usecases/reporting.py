@@ -19,7 +19,7 @@ from connector.engine.port import Level, Progress
 from connector.usecases.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
-PERIOD_SECONDS = 0.5
+FIRST_SECONDS, PERIOD_SECONDS = 0.5, 1.0
 LINES_PER_EVENT = 200
 LINE_CHARACTERS = 2000
 LINES_MAX = 10_000
@@ -30,7 +30,7 @@ _FULL = "The log ends here: it is too long. Its last line says how many more the
 
 
 class Reporter:
-    """Collects what a job has to say and sends it at most twice a second, as long as the lease is held."""
+    """Collects what a job has to say and sends it once a second at most, as long as the lease is held."""
 
     def __init__(self, publisher: Publisher, lease: Lease, job_id: JobId) -> None:
         self._publisher = publisher
@@ -96,8 +96,10 @@ class Reporter:
         return events
 
     async def _send_forever(self) -> None:
+        pause = FIRST_SECONDS
         while True:
-            await asyncio.sleep(PERIOD_SECONDS)
+            await asyncio.sleep(pause)
+            pause = PERIOD_SECONDS
             try:
                 await self._send()
             except LeaseLost:

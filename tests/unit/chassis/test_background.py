@@ -5,7 +5,7 @@ import logging
 
 import pytest
 from chassis import background as module
-from chassis.background import Background
+from chassis.background import Background, begin, beside
 from chassis.errors import Unavailable
 
 from tests.support.waiting import eventually_async
@@ -79,3 +79,34 @@ async def test_a_loop_stops_with_its_context() -> None:
         await asyncio.sleep(0)
     assert stopped.is_set()
     await background.check()
+
+
+async def test_a_loop_beside_a_piece_of_work_is_begun_again_and_stops_with_it(caplog: pytest.LogCaptureFixture) -> None:
+    loop = Failing(2, KeyError("a bug"))
+    with caplog.at_level(logging.ERROR):
+        async with beside("looking", loop, first_pause_seconds=0.001) as task:
+            await eventually_async(lambda: loop.begun == 3)
+    assert task.cancelled()
+    assert [getattr(record, "loop", "") for record in caplog.records] == ["looking"] * 2
+
+
+async def test_a_loop_beside_a_piece_of_work_may_end_by_itself(caplog: pytest.LogCaptureFixture) -> None:
+    loop = Failing(1)
+    async with beside("looking", loop) as task:
+        await asyncio.wait({task})
+    assert (loop.begun, caplog.records) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("error", "told"), [(KeyError("a bug"), 1), (Unavailable("away", "No."), 0), (asyncio.CancelledError(), 0)]
+)
+async def test_what_nobody_waits_for_is_told_of_when_it_fails(
+    error: BaseException, told: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise error
+
+    with caplog.at_level(logging.ERROR):
+        await asyncio.wait({begin("once", fail(), foreseen=(Unavailable,))})
+        await asyncio.sleep(0)
+    assert [getattr(record, "loop", "") for record in caplog.records] == ["once"] * told

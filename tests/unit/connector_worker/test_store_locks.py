@@ -1,8 +1,10 @@
 """Who holds a store is told at once; only what is proved to be nobody's is removed."""
 
 import asyncio
+import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from connector.domain import Kind, is_stale
@@ -11,7 +13,8 @@ from connector.engine.memory import MemoryEngine
 from connector.engine.places import StoreLocation
 from connector.engine.port import BackupResult, Progress
 from connector.repository import Lock
-from connector.usecases.locks import unlock_store
+from connector.usecases import locks
+from connector.usecases.locks import telling_of_locks, unlock_store
 from connector.usecases.tasks import run_task
 from connector.worker.runner import Runner
 from contracts.connector import StoreLock, TaskLogged, TaskProgressed, TaskSucceeded
@@ -19,6 +22,7 @@ from contracts.outcomes import CommandOutcome
 from contracts.scheduler import TaskRequested
 
 from tests.support.waiting import eventually_async
+from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import Workshop
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -119,3 +123,23 @@ async def test_a_backup_says_at_once_for_whom_it_waits(tmp_path: Path) -> None:
     assert waiting.startswith("process 7 of me on the host elsewhere since 20")
     assert [line for line in lines if "waiting" in line] == [f"The store is locked: waiting for {waiting}."]
     assert workshop.told(TaskSucceeded)
+
+
+async def test_a_look_at_locks_that_fails_is_told_and_looked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    workshop, heard, looks = await Workshop(tmp_path).open(), list[StoreLock](), list[int]()
+    workshop.locks.append(ELSEWHERE)
+    look = locks.locks_of
+
+    async def fails_at_first(*about: Any) -> list[StoreLock]:
+        looks.append(1)
+        if len(looks) == 1:
+            raise KeyError("a bug")
+        return await look(*about)
+
+    monkeypatch.setattr(locks, "locks_of", fails_at_first)
+    with caplog.at_level(logging.ERROR):
+        async with telling_of_locks(workshop.equipment, ORG, an_app("store"), on_locked=heard.append):
+            await eventually_async(lambda: bool(heard))
+    assert [record.getMessage() for record in caplog.records] == ["a background loop failed and is begun again"]

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chassis.background import Background
+from chassis.background import Background, begin
 from chassis.deadlines import LATE, Deadline
 from chassis.errors import CairnError, Unavailable
 from chassis.ids import utc_now
@@ -43,7 +43,7 @@ class Endings:
 
     def begin(self, writing: asyncio.Task[None], entry: Entry, ending: Ending) -> asyncio.Task[None]:
         """Write an ending once the beginning, which is being written, is there, or may be."""
-        task = asyncio.create_task(self._write_after(writing, _Unwritten(entry, ending)))
+        task = begin("end of an audit entry", self._write_after(writing, _Unwritten(entry, ending)))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task
@@ -61,8 +61,6 @@ class Endings:
         except asyncio.CancelledError:
             _tell_lost(one)
             raise
-        except Exception:
-            log.exception("audit entry not ended", extra={"entry": one.entry.id})
 
     async def _write(self, one: _Unwritten) -> None:
         await self._entries.end(one.entry.deed.organization_id, one.entry.id, one.ending, one.at)
@@ -121,7 +119,7 @@ class Recording:
     def __init__(self, entries: AuditLog, entry: Entry, endings: Endings) -> None:
         self._entry = entry
         self._endings = endings
-        self._writing = asyncio.create_task(entries.begin(entry))
+        self._writing = begin("audit entry", entries.begin(entry), foreseen=(PyMongoError,))
 
     async def written(self) -> None:
         """Wait until the beginning is written. Raises `Unavailable` (`audit_unavailable`): then it must not be done."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from chassis.background import Background
+from chassis.background import Background, begin
 from chassis.deadlines import under
 from chassis.errors import CairnError, Invalid, NotFound, PermanentError, Unavailable
 from chassis.ids import derived_id, new_id, utc_now
@@ -67,7 +67,7 @@ class Operations:
         What Kafka has taken cannot be lost; it is kept as soon as the database lets it. Raises `Unavailable`
         (`command_not_kept`) when neither is known to have it: then it may still be carried out, if Kafka gets it.
         """
-        keeping = asyncio.create_task(self._keep(command, taken=taken))
+        keeping = begin("keeping of an operation", self._keep(command, taken=taken), foreseen=(PyMongoError,))
         self._keeping[command.id] = command, keeping
         keeping.add_done_callback(lambda _: self._keeping.pop(command.id, None))
         await asyncio.wait({keeping}, timeout=KEEP_SECONDS)
@@ -111,7 +111,7 @@ class Operations:
     def _listen(self, command: Envelope[Message]) -> asyncio.Task[None]:
         task = self._waiting.get(command.id)
         if task is None:
-            task = self._waiting[command.id] = asyncio.create_task(self._wait_for(command))
+            task = self._waiting[command.id] = begin("wait for an outcome", self._wait_for(command))
             task.add_done_callback(lambda _: self._waiting.pop(command.id, None))
         return task
 
@@ -131,7 +131,7 @@ class Operations:
 
     def _taken(self, command: Envelope[Message]) -> None:
         if command.id in self._unsent:
-            noting = asyncio.create_task(self._note_sent(command))
+            noting = begin("note of a sent command", self._note_sent(command))
             self._noting.add(noting)
             noting.add_done_callback(self._noting.discard)
 

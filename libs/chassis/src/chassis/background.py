@@ -1,9 +1,10 @@
-"""Work beside the work: loops without an end. One that ends is told, counted and begun again."""
+"""Work beside the work. A loop that fails is told, counted and begun again; a single piece of work is told of."""
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 from opentelemetry import metrics
 
@@ -17,20 +18,22 @@ LONGEST_PAUSE_SECONDS = 60.0
 WELL_AFTER_SECONDS = 30.0
 """A loop that has run for so long is well, whatever was before."""
 _NOT_NOW = float("inf")
+T = TypeVar("T")
 Loop = Callable[[], Awaitable[None]]
+Foreseen = tuple[type[BaseException], ...]
 
 
 class _Kept:
     """One loop and how it fares."""
 
-    def __init__(self, name: str, loop: Loop, *, first_pause_seconds: float) -> None:
+    def __init__(self, name: str, loop: Loop, *, first_pause_seconds: float, endless: bool = True) -> None:
         self.name = name
+        self._endless = endless
         self.failures = 0
         self.reason = ""
         self._loop = loop
         self._first_pause = first_pause_seconds
         self._began = 0.0
-        self._counted = metrics.get_meter("cairn").create_counter(names.METRIC_BACKGROUND_FAILURES, "{failure}")
 
     @property
     def is_well(self) -> bool:
@@ -45,6 +48,8 @@ class _Kept:
             self._began = asyncio.get_running_loop().time()
             try:
                 await self._loop()
+                if not self._endless:
+                    return
                 raise RuntimeError("a loop without an end has ended")
             except asyncio.CancelledError as error:
                 # Something it waited for may have been cancelled; then nobody has told the loop itself to end.
@@ -59,8 +64,44 @@ class _Kept:
         self.reason = type(error).__name__
         self.failures = 1 if self._runs_long else self.failures + 1
         self._began = _NOT_NOW
-        self._counted.add(1, {names.LOOP: self.name})
+        _count(self.name)
         log.error("a background loop failed and is begun again", extra={"loop": self.name}, exc_info=error)
+
+
+def _count(name: str) -> None:
+    counter = metrics.get_meter("cairn").create_counter(names.METRIC_BACKGROUND_FAILURES, "{failure}")
+    counter.add(1, {names.LOOP: name})
+
+
+@asynccontextmanager
+async def beside(name: str, loop: Loop, *, first_pause_seconds: float = 1.0) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run a loop beside one piece of work, until the context is left, the task is cancelled or the loop returns.
+
+    One that fails is told, counted and begun again, after pauses that double; what it goes with does not end for it.
+    """
+    task = asyncio.create_task(_Kept(name, loop, first_pause_seconds=first_pause_seconds, endless=False).keep())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def begin(name: str, work: Coroutine[Any, Any, T], *, foreseen: Foreseen = ()) -> "asyncio.Task[T]":
+    """Begin something that nobody may ever wait for. What it fails with is told and counted, but for what is foreseen.
+
+    The task must be kept by somebody: the event loop does not.
+    """
+
+    def tell(task: "asyncio.Task[T]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, foreseen):
+            _count(name)
+            log.error("work in the background failed", extra={"loop": name}, exc_info=error)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(tell)
+    return task
 
 
 class Background:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis import launch
+from chassis.background import begin
 from chassis.telemetry import current_trace
 
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -116,7 +117,7 @@ async def run_child(
 ) -> int:
     """Run a child to its end, or stop it when `cancel` is set. Returns its exit code."""
     async with open_child(command) as child:
-        stopper = asyncio.create_task(_stop_when(cancel, child, grace_seconds)) if cancel else None
+        stopper = begin("stop of a child", _stop_when(cancel, child, grace_seconds)) if cancel else None
         try:
             await child.pump(on_output=on_output, on_error=on_error)
             return await child.wait()

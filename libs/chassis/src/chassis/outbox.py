@@ -19,7 +19,7 @@ from contracts.envelope import Envelope
 from contracts.messages import Message
 from contracts.registry import MESSAGES
 
-from chassis.background import Background
+from chassis.background import Background, begin
 from chassis.errors import CairnError
 from chassis.ids import utc_now
 from chassis.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError, ensure_indexes
@@ -111,7 +111,7 @@ class Outbox:
             return False
         revisions = {e["revision"] for e in entries}
         self._remember(f"{kind}/{record_id}", max(revisions))
-        tidying = asyncio.create_task(self._delete([f"{kind}/{record_id}/{r}" for r in revisions]))
+        tidying = begin("marks", self._delete([f"{kind}/{record_id}/{r}" for r in revisions]))
         self._tidying.add(tidying)
         tidying.add_done_callback(self._tidying.discard)
         return True

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 
+from chassis.background import begin
 from chassis.deadlines import Deadline, under
 from chassis.errors import CairnError
 
@@ -58,7 +59,7 @@ class Extensions:
         return asyncio.get_running_loop().call_at(deadline.end - LOOK_SECONDS, self._begin, deadline)
 
     def _begin(self, deadline: Deadline) -> None:
-        task = asyncio.create_task(self._look(deadline))
+        task = begin("look at readiness", self._look(deadline))
         self._looking.add(task)
         task.add_done_callback(self._looking.discard)
 

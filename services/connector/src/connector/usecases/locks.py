@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 
 import psutil
+from chassis.background import beside
 from chassis.errors import CairnError
 from chassis.ids import utc_now
 from chassis.mongo import PyMongoError
@@ -66,12 +67,8 @@ async def telling_of_locks(
     equipment: Equipment, org: OrganizationId, app: App, *, on_locked: OnLocked
 ) -> AsyncIterator["asyncio.Task[None]"]:
     """Look at once, and now and then, who keeps others out of a store: until the task that is yielded is cancelled."""
-    looking = asyncio.create_task(_look_forever(equipment, org, app, on_locked))
-    try:
+    async with beside("look at locks", lambda: _look_forever(equipment, org, app, on_locked)) as looking:
         yield looking
-    finally:
-        looking.cancel()
-        await asyncio.wait({looking})
 
 
 async def _look_forever(equipment: Equipment, org: OrganizationId, app: App, on_locked: OnLocked) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import psutil
+from chassis.background import beside
 from chassis.envelopes import envelope
 from chassis.errors import CairnError
 from chassis.ids import utc_now
@@ -76,13 +77,8 @@ class Reporter:
     @asynccontextmanager
     async def sending(self) -> AsyncIterator["Reporter"]:
         """Send in the background; what is left over at the end comes from `rest`."""
-        task = asyncio.create_task(self._send_forever())
-        try:
+        async with beside("progress of a job", self._send_forever):
             yield self
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     def rest(self) -> list[TaskLogged]:
         """The lines not sent yet, to be sent with the result; the last one says how many there were no room for."""

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from chassis.background import beside
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
 from contracts.connector import EVERYBODY
@@ -28,12 +29,10 @@ RENEWALS_PER_LEASE = 3
 async def alone_at(equipment: Equipment, lease: Lease, location: StoreLocation) -> AsyncIterator[None]:
     """Hold a place until the context is left. Raises `StoreLocked` when others hold it for too long."""
     turn = await _take_turn(equipment, _turn_at(location, lease.work))
-    renewing = asyncio.create_task(_keep(turn))
     try:
-        yield
+        async with beside("turn at a place", lambda: _keep(turn)):
+            yield
     finally:
-        renewing.cancel()
-        await asyncio.wait({renewing})
         await _end(turn)
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chassis.background import Background, Loop
+from chassis.background import Background, Loop, begin
 from chassis.errors import CairnError
 from chassis.mongo import PyMongoError
 from contracts.values import OrganizationId
@@ -39,7 +39,7 @@ class LaneWorker:
         try:
             while True:
                 lease = await self._next()
-                task = asyncio.create_task(self._runner.run(lease))
+                task = begin(f"work of {self._lane.value}", self._runner.run(lease))
                 self._running[task] = lease.work.organization_id
                 task.add_done_callback(self._ended)
         finally:

@@ -4,8 +4,10 @@ import asyncio
 from array import array
 from functools import partial
 
+from chassis.background import begin
 from chassis.caches import ByteBoundedCache
-from chassis.errors import TemporaryError
+from chassis.errors import CairnError, TemporaryError
+from chassis.mongo import PyMongoError
 from contracts.values import OrganizationId
 
 from restore_index.domain import points
@@ -44,7 +46,9 @@ class Orders:
         if found is not None:
             return found
         if key not in self._sorting:
-            self._sorting[key] = asyncio.create_task(self._sort(org, store_id, directory, order))
+            self._sorting[key] = begin(
+                "sorting", self._sort(org, store_id, directory, order), foreseen=(CairnError, PyMongoError)
+            )
             self._sorting[key].add_done_callback(partial(self._sorted, key))
         try:
             async with asyncio.timeout(self._patience_seconds):

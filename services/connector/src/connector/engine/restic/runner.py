@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 import psutil
+from chassis.background import begin
 from chassis.children import Child, ChildCommand, open_child
 from chassis.scrubbing import Scrubber
 
@@ -134,9 +135,9 @@ class Runner:
         self, command: ChildCommand, listener: Listener, *, complaints: Complaints, cancel: asyncio.Event | None
     ) -> int:
         async with open_child(command) as child:
-            helpers = [asyncio.create_task(_sample(child, listener.on_usage))]
+            helpers = [begin("usage of restic", _sample(child, listener.on_usage))]
             if cancel is not None:
-                helpers.append(asyncio.create_task(self._stop_when(cancel, child)))
+                helpers.append(begin("stop of restic", self._stop_when(cancel, child)))
             try:
                 await child.pump(on_output=listener.on_output, on_error=complaints.take)
                 return await child.wait()

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from chassis.background import begin
 from chassis.children import Child, open_child
 from chassis.scrubbing import Scrubber
 
@@ -45,7 +46,7 @@ async def mount_source(
     log = RcloneLog(Scrubber(remote.secrets))
     command = rclone.command("mount", remote.argument, str(directory), *arguments, remote=remote)
     async with open_child(command) as child:
-        pump = asyncio.create_task(child.pump(on_output=log.take, on_error=log.take))
+        pump = begin("log of a mount", child.pump(on_output=log.take, on_error=log.take))
         try:
             await _wait_until_mounted(child, directory, log=log, cancel=rclone.cancel)
             rclone.on_log("info", f"reading {remote.origin} through a mount")

@@ -14,6 +14,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import TypeVar
 
+from chassis.background import begin
 from chassis.children import ChildCommand, open_child
 from chassis.scrubbing import Scrubber
 
@@ -113,7 +114,7 @@ class _Server:
 
     async def start(self) -> None:
         """Returns once it listens. Raises `StoreUnavailable`."""
-        self._serving = asyncio.create_task(self._serve())
+        self._serving = begin("rclone of a store", self._serve())
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
                 while not self.ended:

@@ -4,21 +4,25 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest_asyncio
 from chassis.ids import new_id
 from connector.app import open_app
+from connector.usecases.stores import READERS_PER_STORE
 from contracts.assignment import App, AppAssigned, AppKind, FieldValue
 from contracts.connector import RefreshStore, TaskStarted, TaskSucceeded, TestConnection
 from contracts.messages import Message
 from contracts.scheduler import Task, TaskRequested
 from contracts.values import AppId, JobId, OrganizationId, RunId
+from fastapi import FastAPI
 
 from tests.integration.connector.ground import Ground, connection_test, initialize, ref, write_tree
 from tests.support import builders as make
+from tests.support.door import internal_client
 from tests.support.s3 import S3Server, rclone_s3
 
 SILENT = OrganizationId("silent")
@@ -38,13 +42,21 @@ def frozen(server: S3Server) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def silent(ground: Ground, tmp_path: Path, rclone: Path) -> AsyncIterator[S3Server]:
+@dataclass(frozen=True)
+class Silence:
     """A worker, and a real S3 server that stands still."""
+
+    worker: FastAPI
+    server: S3Server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def silence(ground: Ground, tmp_path: Path, rclone: Path) -> AsyncIterator[Silence]:
+    """Frozen once the worker runs."""
     with rclone_s3(rclone, tmp_path / "s3") as server:
-        async with open_app(ground.settings(rclone=str(rclone))):
+        async with open_app(ground.settings(rclone=str(rclone))) as worker:
             with frozen(server):
-                yield server
+                yield Silence(worker, server)
 
 
 async def assign(ground: Ground, kind: AppKind, protocol: str, fields: dict[str, str], **changes: object) -> App:
@@ -81,7 +93,24 @@ def work(source: App, store: App) -> list[Message]:
     return [*backups, *(TestConnection(**about) for _ in range(8)), *(RefreshStore(**about) for _ in range(8))]
 
 
-async def test_others_are_tested_backed_up_and_compared_meanwhile(ground: Ground, silent: S3Server) -> None:
+@asynccontextmanager
+async def waiting_downloads(ground: Ground, worker: FastAPI, store: App) -> AsyncIterator[None]:
+    """More downloads from a silent store than one store has threads, all of which wait until the context is left."""
+    url = f"/internal/stores/{store.id}/snapshots/{'a' * 64}/content?path=/a"
+    async with internal_client(ground.corner.settings(), worker, org=SILENT) as http:
+        waiting = [asyncio.create_task(http.get(url, timeout=None)) for _ in range(2 * READERS_PER_STORE)]
+        try:
+            await asyncio.sleep(0)
+            yield
+            assert not any(task.done() for task in waiting)
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
+
+
+async def test_others_are_served_meanwhile(ground: Ground, silence: Silence) -> None:
+    silent = silence.server
     tree = write_tree(ground.files("mute"), {"a": b"a"})
     source = await assign(ground, "source", "fs", {"root": str(tree)})
     fields = silent.fields() | {"passphrase": "mute"}
@@ -96,6 +125,20 @@ async def test_others_are_tested_backed_up_and_compared_meanwhile(ground: Ground
         async with asyncio.timeout(AT_ONCE_SECONDS):
             assert (await ground.asker.ask(connection_test(kept))).result["ok"] is True
         assert (await ground.asker.ask(initialize(kept))).accepted
-        await ground.ending(await ground.request(mine, kept), TaskSucceeded)
+        ended = await ground.ending(await ground.request(mine, kept), TaskSucceeded)
+        async with waiting_downloads(ground, silence.worker, store), asyncio.timeout(AT_ONCE_SECONDS):
+            await read(ground, silence.worker, kept, ended.data.backup.snapshot_id)
         about = {"organization_id": make.ORG, "app_id": kept.id, "app": ref(kept)}
         assert (await ground.asker.ask(RefreshStore(**about))).accepted
+
+
+async def read(ground: Ground, worker: FastAPI, store: App, snapshot_id: str) -> None:
+    """Browse a restore point, and take a file and an archive out of it."""
+    async with ground.index as index:
+        listed = (await index.get(f"/internal/restore-points/{snapshot_id}/files")).json()["items"]
+    assert [each["name"] for each in listed] == ["b"]
+    where = f"/internal/stores/{store.id}/snapshots/{snapshot_id}"
+    async with ground.http(app=worker) as http:
+        assert (await http.get(f"{where}/content?path=/b")).content == b"b"
+        answer = await http.post(f"{where}/archive", json={"paths": ["/b"], "format": "zip"})
+        assert answer.status_code == 200, answer.text

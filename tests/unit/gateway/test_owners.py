@@ -1,11 +1,15 @@
 """Questions to the services: what they may be asked, and what becomes of odd answers."""
 
+from datetime import UTC, datetime
+
 import httpx
 import pytest
 from chassis.errors import NotFound, Unavailable
-from contracts.values import OrganizationId
-from gateway.usecases.owners import Owners
+from contracts.restore_index import Damage, RestorePoint
+from contracts.values import AppId, OrganizationId, SnapshotId, TreeId
+from gateway.usecases.owners import KnownRestorePoint, Owners
 from gateway.usecases.visitors import Visitor
+from restore_index.domain.points import Point, refusal
 
 from tests.unit.gateway.services import owners_of
 
@@ -32,3 +36,21 @@ async def test_redirection_by_a_service_is_no_answer(status: int) -> None:
     owners = owners_of(lambda _: httpx.Response(status, headers={"location": "http://elsewhere/"}))
     with pytest.raises(Unavailable, match="service_failed"):
         await owners.app(WHO, "app-1")
+
+
+@pytest.mark.parametrize(
+    ("damage", "code"),
+    [
+        (None, "restore_point_not_browsable"),
+        (Damage(code="blob_missing", detail="Lost."), "restore_point_damaged"),
+        (Damage(code="thaw_required", detail="Frozen."), "thaw_required"),
+    ],
+)
+def test_a_restore_point_is_refused_in_the_same_words_as_by_the_index(damage: Damage | None, code: str) -> None:
+    point = RestorePoint(
+        snapshot_id=SnapshotId("a" * 64), store_id=AppId("store"), tree_id=TreeId("b" * 64), time=datetime.now(UTC)
+    )
+    mine = KnownRestorePoint.model_validate({**point.model_dump(), "damage": damage}).refusal
+    theirs = refusal(Point(restore_point=point, damage=damage))
+    assert (type(mine), mine.code, mine.detail) == (type(theirs), theirs.code, theirs.detail)
+    assert mine.code == code

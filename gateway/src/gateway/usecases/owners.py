@@ -7,12 +7,13 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, quote_from_bytes
 
 from chassis.client import ServiceClient
-from chassis.errors import CairnError, Conflict, NotFound, TemporaryError
+from chassis.errors import CairnError, NotFound
 from chassis.http import Answer
+from chassis.problems import to_error
 from contracts.assignment import App, AppKind
 from contracts.catalog import Inventory, Resource
 from contracts.connector import Integration, LogLine, StoreLock
-from contracts.restore_index import Damage, RestorePoint, Totals
+from contracts.restore_index import Damage, RestorePoint, Totals, refusal_of
 from contracts.values import IntegrationId, Value
 from pydantic import BaseModel, TypeAdapter
 
@@ -51,12 +52,7 @@ class KnownRestorePoint(RestorePoint):
     @property
     def refusal(self) -> CairnError:
         """Why what is in it cannot be told."""
-        if self.damage is None:
-            detail = "The restore point is still being indexed; try again soon."
-            return TemporaryError("restore_point_not_browsable", detail)
-        if self.damage.is_loss:
-            return Conflict("restore_point_damaged", f"This restore point is damaged. {self.damage.detail}")
-        return Conflict(self.damage.code, self.damage.detail)
+        return to_error(refusal_of(self.damage))
 
 
 class Choice(Value):

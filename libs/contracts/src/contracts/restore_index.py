@@ -6,6 +6,7 @@ from pydantic import Base64Bytes, Field
 
 from contracts import topics
 from contracts.messages import Event
+from contracts.outcomes import Problem
 from contracts.values import AppId, JobId, Moment, SnapshotId, TreeId, Value
 
 LOSSES = frozenset({"repository_damaged", "blob_missing"})
@@ -52,6 +53,17 @@ class Damage(Value):
     def is_loss(self) -> bool:
         """Whether the store has lost something, rather than not given it out."""
         return self.code in LOSSES
+
+
+def refusal_of(damage: Damage | None) -> Problem:
+    """Why what is in a restore point that cannot be browsed is not told, in the same words whoever is asked."""
+    if damage is None:
+        detail = "This restore point is still being indexed; try again soon."
+        return Problem(code="restore_point_not_browsable", kind="unavailable", detail=detail)
+    if damage.is_loss:
+        detail = f"This restore point is damaged. {damage.detail}"
+        return Problem(code="restore_point_damaged", kind="conflict", detail=detail)
+    return Problem(code=damage.code, kind="conflict", detail=damage.detail)
 
 
 class Totals(Value):

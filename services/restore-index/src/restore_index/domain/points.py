@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from chassis.errors import CairnError, Conflict, NotFound, TemporaryError
-from contracts.restore_index import Damage, RestorePoint, RestorePointDamaged, Totals
+from chassis.errors import CairnError, Conflict, NotFound
+from chassis.problems import to_error
+from contracts.restore_index import Damage, RestorePoint, RestorePointDamaged, Totals, refusal_of
 from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_milliseconds, to_text
 
 from restore_index.domain.entries import Below
@@ -104,17 +105,12 @@ def require_browsable(point: Point) -> Point:
 
 def refusal(point: Point) -> CairnError:
     """Why a restore point cannot be browsed."""
-    if point.damage is None:
-        return not_browsable()
-    if point.damage.is_loss:
-        return Conflict("restore_point_damaged", f"This restore point is damaged. {point.damage.detail}")
-    return Conflict(point.damage.code, point.damage.detail)
+    return to_error(refusal_of(point.damage))
 
 
-def not_browsable() -> TemporaryError:
+def not_browsable() -> CairnError:
     """What is said of a restore point that is still being indexed."""
-    detail = "This restore point is still being indexed."
-    return TemporaryError("restore_point_not_browsable", detail, retry_after_seconds=1)
+    return to_error(refusal_of(None))
 
 
 def left_out(points: list[Point]) -> dict[str, Any]:

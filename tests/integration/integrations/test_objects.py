@@ -330,6 +330,19 @@ class TestFaults:
         for key in ("shut/a", "shut/below/b"):
             assert f"/{key} (object_not_shown: is listed, but the mount does not show it" in ended.detail
 
+    @needs_mount
+    @pytest.mark.parametrize(("ignored", "left"), [("/shut", {"open/b"}), ("*", set())])
+    async def test_what_is_left_out_of_a_mount_on_purpose_is_not_missed(
+        self, moto: S3Server, jobs: Jobs, surroundings: Surroundings, configure: Configure, ignored: str, left: set[str]
+    ) -> None:
+        moto.fill({"purpose/shut/a": b"1", "purpose/open/b": b"2"})
+        source = S3Integration(replace(surroundings, reading="mount"))
+        configuration = configure("source", "s3", endpoint=moto.endpoint, **moto.fields(f"{BUCKET}/purpose"))
+
+        ended = await jobs.run(source, configuration, ignores=(ignored,), allow_empty=True)
+
+        assert (ended.code, held(ended)) == ("", left)
+
     @both_ways
     async def test_servers_without_tags_are_judged_by_size_and_time(
         self, back_up: Run, behind: tuple[S3Server, Faults], mode: Mode, monkeypatch: pytest.MonkeyPatch

@@ -80,6 +80,7 @@ class _Turn:
         self._runner = runner
         self._call = call
         self._patterns = patterns
+        self._is_left_out = _leaving_out(str(call.source.directory), patterns)
         self._stop = asyncio.Event()
         self._observer = BackupObserver(call.source, on_progress=call.on_progress, on_log=call.on_log)
         self._surveyor = Surveyor(call.source, patterns, one_file_system=call.options.one_file_system, nice=call.nice)
@@ -167,7 +168,8 @@ class _Turn:
         if self._observer.problems.count:
             raise SourceUnreadable(self._observer.problems.in_words())
         if self._call.options.allow_empty:
-            return await empty.make(self._runner, self._call.store, self._call.source, options=self._call.options)
+            made = await empty.make(self._runner, self._call.store, self._call.source, options=self._call.options)
+            return replace(made, is_left_out=self._is_left_out)
         raise SourceEmpty if await asyncio.to_thread(_is_bare, self._call.source) else SourceIgnored
 
     def _result(self) -> BackupResult:
@@ -179,7 +181,7 @@ class _Turn:
             summary=summary,
             problems=tuple(problems.kept),
             problem_count=problems.count + self._surveyor.unnamed,
-            is_left_out=_leaving_out(str(self._call.source.directory), self._patterns),
+            is_left_out=self._is_left_out,
         )
 
     def _note_findings(self) -> None:

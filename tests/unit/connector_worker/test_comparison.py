@@ -1,0 +1,86 @@
+"""A restore point that cannot be read again stays, and does not count as compared."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector.engine.places import SavedFile, UnreadablePath
+from connector.engine.port import BackupResult
+from connector.repository.errors import Damaged
+from connector.usecases.comparison import compare_with_listing, is_compared
+from contracts.connector import BackupSummary
+
+from tests.unit.connector_worker.parts import ORG, an_app
+from tests.unit.connector_worker.workshop import Workshop
+
+NAMED = UnreadablePath("/a", "permission denied")
+
+
+class Doubtful:
+    """See `Evidence`: other figures were listed."""
+
+    def __init__(self, *, is_right: bool = False) -> None:
+        self.is_right = is_right
+
+    def adds_up(self, *, files: int, size_bytes: int) -> bool:
+        return self.is_right
+
+    def parent_in(self, store_id: str) -> str | None:
+        return None
+
+    def keep(self, store_id: str, snapshot_id: str) -> None:
+        """Nothing is kept."""
+
+    def take_in(self, saved: Iterable[SavedFile]) -> None:
+        list(saved)
+
+    async def differences(
+        self, named: Sequence[UnreadablePath], *, is_left_out: Callable[[str], bool], on_log: Any
+    ) -> AsyncIterator[UnreadablePath]:
+        yield UnreadablePath("/b", "has 0 bytes", "object_unreadable")
+
+    async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
+        return tuple(problems)
+
+
+async def compared(workshop: Workshop, evidence: Doubtful, said: list[str]) -> BackupResult:
+    snapshot_id = await workshop.left_behind()
+    result = BackupResult(
+        snapshot_id=snapshot_id,
+        summary=BackupSummary(snapshot_id=snapshot_id, files_processed=1, bytes_processed=7),
+        problems=(NAMED,),
+        problem_count=1,
+    )
+    return await compare_with_listing(
+        workshop.equipment,
+        ORG,
+        an_app("store"),
+        evidence=evidence,
+        result=result,
+        on_log=lambda _, text: said.append(text),
+    )
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    return await Workshop(tmp_path).open()
+
+
+async def test_a_store_that_cannot_be_read_costs_no_restore_point(workshop: Workshop) -> None:
+    workshop.unreadable = Damaged("snapshot", "x", why="bits fell off")
+    said: list[str] = []
+
+    result = await compared(workshop, Doubtful(), said)
+
+    assert [problem.code for problem in result.problems] == ["not_compared", ""]
+    assert (result.problem_count, is_compared(result)) == (2, False)
+    assert said == [result.problems[0].as_line]
+
+
+async def test_figures_that_add_up_need_no_reading(workshop: Workshop) -> None:
+    workshop.unreadable = Damaged("snapshot", "x", why="bits fell off")
+
+    result = await compared(workshop, Doubtful(is_right=True), [])
+
+    assert (result.problems, is_compared(result)) == ((NAMED,), True)

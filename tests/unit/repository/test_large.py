@@ -11,6 +11,7 @@ from connector.repository import Directory, FileKind, LargeDirectory, Repository
 from connector.repository.errors import BlobMissing, Damaged, NoScratch, PathNotFound
 from connector.repository.structs import Entry
 
+from tests.support.descriptors import open_files
 from tests.unit.repository.builder import PASSWORD, Builder, dir_node, file_node
 
 Node = dict[str, object]
@@ -272,13 +273,13 @@ def test_a_walk_that_is_left_gives_all_its_files_back(builder: Builder, monkeypa
     monkeypatch.setattr(ledger, "IN_MEMORY", 0)
     leaf = builder.tree(*many(50))
     root = builder.tree(*(dir_node(f"d{number:02}", leaf) for number in range(60)))
-    before = _descriptors()
+    before = open_files()
     with opened(builder) as repository:
         steps = repository.walk_new(root, lambda _: {})
         assert next(steps).tree_id == leaf
-        assert _descriptors() > before
+        assert open_files() > before
         steps.close()  # type: ignore[attr-defined]
-        assert _descriptors() == before
+        assert open_files() == before
 
 
 def test_a_large_directory_cannot_be_read_once_the_walk_went_on(builder: Builder) -> None:
@@ -287,10 +288,6 @@ def test_a_large_directory_cannot_be_read_once_the_walk_went_on(builder: Builder
         assert isinstance(directory, LargeDirectory)
         with pytest.raises(ValueError, match="closed"):
             list(directory.parts())
-
-
-def _descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 def test_totals_beyond_what_anybody_can_count_stop_there(builder: Builder) -> None:

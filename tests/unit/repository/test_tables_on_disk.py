@@ -13,6 +13,7 @@ from connector.repository import FileKind, Repository
 from connector.repository.index import shelf, table_file
 from connector.repository.index.building import TableBuilder
 
+from tests.support.descriptors import open_files
 from tests.unit.repository.builder import PASSWORD, Builder, CountingFiles
 
 
@@ -302,10 +303,10 @@ def test_processes_share_a_directory(store: Store) -> None:
 
 
 def test_open_files_are_closed_with_their_tables(store: Store) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
     for _ in range(5):
         with store.open() as repository:
             store.add(2)
             store.check(repository)
         del repository
-    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    assert open_files() == before

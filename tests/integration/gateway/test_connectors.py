@@ -161,8 +161,8 @@ async def test_connection_test_reports_each_check(platform: Platform, api: Clien
     here.mkdir(exist_ok=True)
     good = (await api.connector("source", urn_id, {"root": str(here)}))["id"]
     report = await api.post(f"/connectors/{good}/test")
-    assert report.keys() == {"ok", "checks", "initialized"}
-    assert (report["ok"], report["initialized"]) == (True, None)
+    assert report.keys() == {"ok", "checks", "initialized", "warnings"}
+    assert (report["ok"], report["initialized"], report["warnings"]) == (True, None, [])
     assert report["checks"]
     for check in report["checks"]:
         assert check.keys() == {"name", "ok", "duration_ms", "detail"}
@@ -203,6 +203,7 @@ async def test_store_is_compared_with_what_is_known_of_it(
         "removed": 0,
         "listed": 0,
         "damaged": 0,
+        "warnings": [],
     }
 
 

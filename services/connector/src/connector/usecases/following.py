@@ -18,7 +18,7 @@ from contracts.values import AppId, OrganizationId
 
 from connector.domain import Difference, PointState, announced_ids, is_under_way, is_worth_another_try
 from connector.repository import Totals
-from connector.repository.errors import SnapshotNotFound
+from connector.repository.errors import RepositoryError, SnapshotNotFound
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
 from connector.usecases.lease import Lease, LeaseLost
@@ -71,11 +71,13 @@ class _Following:
         self._lease = lease
         self._org = org
         self._app = app
+        self._browsable: frozenset[str] = frozenset()
         self._damaged: set[str] = set()
         self._sound: dict[str, Totals] = {}
 
     async def run(self, *, rebuild: bool, force: bool) -> StoreRefreshed:
         async with comparing(self._equipment, self._org, self._app, force=force) as (store, found):
+            self._browsable = found.known
             for snapshot_id in sorted(found.removed):
                 await self._say(removed(snapshot_id, self._org, store_id=self._app.id))
             wanted = found.to_list(rebuild=rebuild)
@@ -129,9 +131,15 @@ class _Following:
         return listed
 
     async def _tell_damage(self, error: Exception, snapshot_id: str, point: RestorePoint | None = None) -> None:
-        """Have the index know why a restore point is not listed: else it would be awaited for ever."""
+        """Have the index know why a restore point is not listed: else it would be awaited for ever.
+
+        One that can be browsed stays so, unless it is the store that has lost something or does not give it out.
+        """
         if isinstance(error, SnapshotNotFound):  # It went meanwhile, which the next comparison finds.
             log.info("restore point is gone", extra={"snapshot": snapshot_id})
+            return
+        if snapshot_id in self._browsable and not isinstance(error, RepositoryError):
+            log.error("restore point not looked through", extra={"snapshot": snapshot_id}, exc_info=error)
             return
         if not isinstance(error, CairnError):
             log.error("restore point not listed unexpectedly", extra={"snapshot": snapshot_id}, exc_info=error)

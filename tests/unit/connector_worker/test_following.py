@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from chassis.errors import PermanentError, TemporaryError
 from chassis.records import Record
-from connector.domain import TRIES_MAX, Kind, Lane, PointState, difference, is_thorough_turn
+from connector.domain import TRIES_MAX, Kind, Lane, PointState, Work, difference, is_thorough_turn
 from connector.engine.errors import StoreUnreachable
 from connector.repository.errors import BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
 from connector.store import KnownApp
@@ -115,6 +115,16 @@ class TestWhatIsThere:
         [news] = workshop.told(RestorePointDamaged)
         expected = "internal_error" if isinstance(error, ValueError) else "unforeseen"
         assert (news.snapshot_id, news.damage.code) == (odd, expected)
+
+    @pytest.mark.parametrize("error", [OSError("no space left on this machine"), PermanentError("odd", "Of a test.")])
+    async def test_what_is_no_fault_of_the_store_takes_nothing_away(self, workshop: Workshop, error: Exception) -> None:
+        await workshop.left_behind()
+        await follow(workshop)
+        [tree] = [each.tree_id for each in workshop.kept()]
+        workshop.lost[tree] = error
+
+        assert (await follow(workshop, look_for_loss=True)).damaged == 0
+        assert workshop.told(RestorePointDamaged) == []
 
     @pytest.mark.parametrize("asked", ["look_for_loss", "suspects"])
     async def test_what_was_lost_since_it_was_indexed_is_found_where_it_is_looked_for(
@@ -328,6 +338,25 @@ class TestWatch:
         command = work.cause.data
         assert isinstance(command, RefreshStore)
         assert (command.look_for_loss, command.suspects) == (True, ("s" * 64,))
+
+    async def test_what_is_noticed_while_a_comparison_is_queued_is_not_forgotten(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        add, store = workshop.store.work.add, an_app("store")
+
+        async def add_slowly(work: Work) -> bool:
+            added = await add(work)
+            workshop.watch.suspect_loss(ORG, store, SnapshotId("b" * 64))
+            return added
+
+        monkeypatch.setattr(workshop.store.work, "add", add_slowly)
+        workshop.watch.suspect_loss(ORG, store, SnapshotId("a" * 64))
+        assert await workshop.watch.look(now=1_000_000) == 1
+        monkeypatch.undo()
+        for work in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS):
+            await workshop.store.work.close(ORG, work.id)
+
+        assert await workshop.watch.look(now=1_000_061) == 1
 
     @pytest.mark.parametrize(("error", "suspected"), [(SnapshotNotFound("x"), 1), (BlobMissing("x"), 1), (DAMAGED, 0)])
     async def test_what_is_missing_in_a_store_makes_it_suspect(

@@ -101,7 +101,8 @@ class Watch:
             wanted = suspicion.to_command()
             if wanted.app_id not in under_way and await self._queue(wanted, now, every_seconds=SUSPICION_SECONDS):
                 queued += 1
-                del self._suspected[wanted.app_id]
+                if suspicion.to_command() == wanted:  # Else something more was noticed meanwhile.
+                    del self._suspected[wanted.app_id]
         if queued:
             self._bells.ring(Lane.LISTINGS)
         return queued

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from connector.engine.places import SavedFile, UnreadablePath
-from connector.engine.port import BackupResult
+from connector.engine.port import PROBLEMS_MAX, BackupResult
 from connector.repository.errors import Damaged
 from connector.usecases.comparison import compare_with_listing, is_compared
 from contracts.connector import BackupSummary
@@ -14,6 +14,7 @@ from contracts.connector import BackupSummary
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import Workshop
 
+MANY = 2 * PROBLEMS_MAX
 NAMED = UnreadablePath("/a", "permission denied")
 
 
@@ -42,6 +43,18 @@ class Doubtful:
 
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
         return tuple(problems)
+
+
+class BreakingOff(Doubtful):
+    """Tells many differences, and then the source is gone."""
+
+    def take_in(self, saved: Iterable[SavedFile]) -> None:
+        """What is in the restore point does not matter here."""
+
+    async def differences(self, *_: Any, **__: Any) -> AsyncIterator[UnreadablePath]:
+        for number in range(MANY):
+            yield UnreadablePath(f"/{number}", "has 0 bytes", "object_unreadable")
+        raise ConnectionError("the source is gone")
 
 
 async def compared(workshop: Workshop, evidence: Doubtful, said: list[str]) -> BackupResult:
@@ -76,6 +89,13 @@ async def test_a_store_that_cannot_be_read_costs_no_restore_point(workshop: Work
     assert [problem.code for problem in result.problems] == ["not_compared", ""]
     assert (result.problem_count, is_compared(result)) == (2, False)
     assert said == [result.problems[0].as_line]
+
+
+async def test_what_is_not_compared_is_told_however_much_differs(workshop: Workshop) -> None:
+    result = await compared(workshop, BreakingOff(), [])
+
+    assert (len(result.problems), result.problem_count) == (PROBLEMS_MAX, MANY + 2)
+    assert not is_compared(result)
 
 
 async def test_figures_that_add_up_need_no_reading(workshop: Workshop) -> None:

@@ -30,7 +30,7 @@ async def compare_with_listing(
     files, size_bytes = result.summary.files_processed, result.summary.bytes_processed
     if await asyncio.to_thread(evidence.adds_up, files=files, size_bytes=size_bytes):
         return result
-    found = Problems(on_log)
+    found, unknown = Problems(on_log), tuple[UnreadablePath, ...]()
     try:
         async with equipment.stores.borrow(org, target) as store:
             files_of = _files_of(store.repository, result.snapshot_id)
@@ -41,9 +41,10 @@ async def compare_with_listing(
             found.add(problem)
     except Exception as error:  # Whatever it is: the restore point was made, and is not lost for it.
         log.warning("restore point not compared", extra={"snapshot": result.snapshot_id}, exc_info=error)
-        found.add(UnreadablePath("/", _UNKNOWN, NOT_COMPARED))
+        unknown = (UnreadablePath("/", _UNKNOWN, NOT_COMPARED),)
+        found.add(*unknown)
     found.flush()
-    problems = (*found.kept, *result.problems)[:PROBLEMS_MAX]
+    problems = tuple(dict.fromkeys((*unknown, *found.kept, *result.problems)))[:PROBLEMS_MAX]
     return replace(result, problems=problems, problem_count=result.problem_count + found.count)
 
 

@@ -74,6 +74,22 @@ def test_a_directory_is_listed_once_more_for_all_that_went(tmp_path: Path, monke
     assert len(listed) == 1
 
 
+@pytest.mark.parametrize(("goes_on_for", "found"), [(2, "removed"), (100, "lost")])
+def test_a_name_that_comes_and_goes_is_not_lost(
+    goes_on_for: int, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lock").mkdir()
+    (tmp_path / "own").mkdir()
+    monkeypatch.chdir(tmp_path)
+    listings = iter([["lock"]] * goes_on_for)
+    monkeypatch.setattr("connector.engine.restic.survey.os.listdir", lambda _: next(listings, []))
+    walk = Walk("/source", rejects=rejecter([]), guarded={identity(tmp_path / "own")}).run()
+    met = [next(walk)]
+    (tmp_path / "lock").rmdir()
+
+    assert [*met, *walk] == [("guarded", "/own"), (found, "/lock")]
+
+
 def identity(path: Path) -> tuple[int, int]:
     facts = path.stat()
     return facts.st_dev, facts.st_ino

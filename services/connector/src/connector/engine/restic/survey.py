@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _GONE = "gone"
+_LOOKS = 5
 Rejects = Callable[[str], bool]
 
 
@@ -88,16 +89,18 @@ class Walk:
             self._missing.setdefault(parent, []).append(name)
 
     def _look_again(self, parent: str, names: list[str]) -> Iterator[tuple[str, str]]:
-        """Whether what was missing was removed meanwhile or cannot be had; a directory is listed once for all of it."""
-        try:
-            listed = set(os.listdir(f".{parent}"))  # noqa: PTH208
-        except OSError:
-            listed = set()
-        for name in names:
-            if name not in listed:
-                yield "removed", f"{parent}/{name}"
-            elif not os.path.lexists(f".{parent}/{name}"):
-                yield "lost", f"{parent}/{name}"
+        """Whether what was missing was removed meanwhile or cannot be had; a directory is listed once for all of it.
+
+        Names that come and go (of locks, say) may be met twice just before they go: such are looked at some more times.
+        """
+        missing = names
+        for _ in range(_LOOKS):
+            if not missing:
+                return
+            listed = _names_in(f".{parent}")
+            yield from (("removed", f"{parent}/{name}") for name in missing if name not in listed)
+            missing = [name for name in missing if name in listed and not os.path.lexists(f".{parent}/{name}")]
+        yield from (("lost", f"{parent}/{name}") for name in missing)
 
     def _is_plain(self, entry: "os.DirEntry[str]") -> bool:
         """Whether it is a file or a link that nothing more need be asked about; the kernel told its type already."""
@@ -116,6 +119,13 @@ class Walk:
         if self._device not in (None, facts.st_dev):
             return "mount"
         return "socket" if stat.S_ISSOCK(facts.st_mode) else None
+
+
+def _names_in(directory: str) -> frozenset[str]:
+    try:
+        return frozenset(os.listdir(directory))  # noqa: PTH208
+    except OSError:
+        return frozenset()
 
 
 def _is_there(entry: "os.DirEntry[str]") -> bool:

@@ -126,8 +126,8 @@ class SourceTree:
     """Absolute paths in the directory of which a backup has no more than themselves: nothing that is in them."""
     guarded: frozenset[FileIdentity] = frozenset()
     """What is never part of a backup, under whatever name it is met."""
-    is_still_guarded: Callable[[Path], bool] = lambda _: True
-    """Of a path whose identity is guarded: what had it may be gone by now, and its inode another file's. Blocks."""
+    is_still_guarded: Callable[[os.stat_result], bool] = lambda _: True
+    """Of what is met with an identity that is guarded: its inode may be another file's by now. Blocks."""
     guarded_first: bool = False
     """Whether some of it is known to have another name, so that it is looked for before anything is read."""
     is_surveyed: bool = False

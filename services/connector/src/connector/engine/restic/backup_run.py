@@ -22,7 +22,7 @@ from connector.engine.errors import (
     SourceUnreadable,
     StateExposed,
 )
-from connector.engine.places import FileIdentity, SourceTree, StoreLocation, UnreadablePath
+from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, BackupResult, OnLog, OnProgress
 from connector.engine.problems import in_few_lines
 from connector.engine.restic import commands, empty
@@ -216,20 +216,22 @@ def _without(call: BackupCall, met: Sequence[str]) -> BackupCall:
     source = call.source
     for path in met:
         below = source.directory / path.removeprefix("/")
-        if source.is_still_guarded(below):
+        if (facts := _facts(below)) is None:
+            continue
+        if source.is_still_guarded(facts):
             call.on_log("warning", one_line(f"{in_text(path)} is left out on purpose: it belongs to Cairn's own state"))
             source = replace(source, excludes=(*source.excludes, below))
-        elif identity := _identity(below):
-            source = replace(source, guarded=source.guarded - {identity})
+        else:
+            source = replace(source, guarded=source.guarded - {(facts.st_dev, facts.st_ino)})
     return replace(call, source=source)
 
 
-def _identity(path: Path) -> FileIdentity | None:
+def _facts(path: Path) -> os.stat_result | None:
+    """Looked at once: a path may lead to a key a moment after it led to something else."""
     try:
-        facts = path.lstat()
+        return path.lstat()
     except OSError:
         return None
-    return facts.st_dev, facts.st_ino
 
 
 def _leaving_out(root: str, patterns: Sequence[str]) -> Callable[[str], bool]:

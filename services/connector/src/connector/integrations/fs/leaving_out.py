@@ -79,15 +79,11 @@ def guarded(surroundings: Surroundings) -> Guarded:
     return Guarded(identities=frozenset(found), is_linked=is_linked, looked_at=looked_at)
 
 
-def is_still_guarded(path: Path, *, surroundings: Surroundings, since: int) -> bool:
+def is_still_guarded(facts: os.stat_result, *, surroundings: Surroundings, since: int) -> bool:
     """Whether something with an identity that was guarded is Cairn's own, and not another one with its inode.
 
     An older file may be another name of a key that was removed: that one stays guarded.
     """
-    try:
-        facts = path.lstat()
-    except OSError:
-        return False
     is_older = stat.S_ISREG(facts.st_mode) and facts.st_mtime_ns < since
     return is_older or (facts.st_dev, facts.st_ino) in guarded(surroundings).identities
 

@@ -1,6 +1,8 @@
 """The root of a source: one that is replaced while it is read, and one that may not be listed."""
 
 import asyncio
+import errno
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,11 +13,13 @@ from typing import Any
 import pytest
 from connector.engine.errors import SourceReplaced
 from connector.engine.places import SourceTree
+from connector.integrations.errors import SourceMissing
 from connector.integrations.fs.integration import FsIntegration
 from connector.integrations.fs.roots import hold_directory
 from connector.integrations.surroundings import Surroundings
 
 from tests.integration.integrations.conftest import Configure, Log
+from tests.support.descriptors import open_files
 from tests.support.jobs import Jobs
 from tests.support.unprivileged import write_unprivileged
 
@@ -101,6 +105,18 @@ def test_no_directory_is_held_in_the_place_of_another(swap: Swap, root: Path) ->
         pass
 
 
+def test_a_worker_without_room_for_descriptors_does_not_speak_of_another_directory(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> int:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr("connector.integrations.fs.roots.os.open", no_room)
+
+    with pytest.raises(SourceMissing, match="cannot be reached: Too many open files"), hold_directory(root, shown="/s"):
+        pass
+
+
 async def test_the_descriptor_of_a_root_is_given_back(
     root: Path, surroundings: Surroundings, configure: Configure, log: Log, cancel: asyncio.Event
 ) -> None:
@@ -154,7 +170,3 @@ async def test_a_directory_with_an_inode_that_was_guarded_is_read(
 
 def snapshots(jobs: Jobs) -> list[Path]:
     return list((Path(jobs.store().address) / "snapshots").iterdir())
-
-
-def open_files() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))

@@ -1,5 +1,6 @@
 """Which directories may be a root: those in the allowed ones, and none of Cairn's own, by whatever name."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,8 @@ from connector.integrations.errors import (
 )
 from connector.integrations.fs.mounts import Mounts
 from connector.integrations.surroundings import Surroundings
+
+_REPLACED = frozenset({errno.ELOOP, errno.ENOENT, errno.ENOTDIR})
 
 
 def resolve_root(root: str, surroundings: Surroundings) -> Path:
@@ -56,12 +59,15 @@ def require_directory(root: Path, *, shown: str) -> None:
 def hold_directory(root: Path, *, shown: str) -> Iterator[int]:
     """A descriptor of a directory, open until the context is left; so long no other one has its inode.
 
-    Raises `SourceReplaced` where the path has a link in it, or leads to another directory, by now.
+    Raises `SourceReplaced` where the path has a link in it, or leads to another directory or nowhere, by now, and
+    `SourceMissing` where it cannot be opened for another reason.
     """
     try:
         held = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        raise SourceReplaced(shown) from None
+    except OSError as error:
+        if error.errno in _REPLACED:
+            raise SourceReplaced(shown) from None
+        raise SourceMissing(f"{shown} cannot be reached: {error.strerror}.") from None
     try:
         if _real(root) != root:
             raise SourceReplaced(shown)

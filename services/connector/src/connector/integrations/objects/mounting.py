@@ -97,7 +97,7 @@ class MountEvidence:
                 yield problem
             await asyncio.to_thread(self.listing.correct_as_saved, files)
         while entries := await asyncio.to_thread(next, lacking, None):
-            unexplained = [each for each in entries if not is_left_out(f"/{each.path}") and not _is_in(each.path, told)]
+            unexplained = await asyncio.to_thread(_unexplained, entries, told, is_left_out)
             for problem in await _some_at_once(partial(self._judge_lacking, on_log=on_log), unexplained):
                 yield problem
         await asyncio.to_thread(saved.forget)
@@ -153,6 +153,11 @@ async def _some_at_once(ask: Callable[[T], Awaitable[S | None]], about: Sequence
             return await ask(each)
 
     return [answer for answer in await asyncio.gather(*map(one, about)) if answer is not None]
+
+
+def _unexplained(entries: list[Entry], told: Collection[str], is_left_out: Callable[[str], bool]) -> list[Entry]:
+    """Those that were neither left out on purpose nor told of; patterns take a while to judge."""
+    return [each for each in entries if not is_left_out(f"/{each.path}") and not _is_in(each.path, told)]
 
 
 def _is_in(path: str, told: Collection[str]) -> bool:

@@ -343,6 +343,22 @@ def a_tree_that_is_no_tree(it: Elsewhere) -> None:
 
 
 @damage
+def names_that_no_file_can_have(it: Elsewhere) -> None:
+    with it.writer() as writer:
+        for name in ("", ".", "..", "a/b", "/a", "../../a", "a\0"):
+            tree = writer.tree([_file(writer, name, name.encode())])
+            above = writer.tree([_node("above", "dir", subtree=tree)])
+            it.damaged[writer.snapshot(above)] = f"The tree {tree} is damaged: it holds a name that no file can have."
+
+
+@damage
+def a_name_that_is_there_twice(it: Elsewhere) -> None:
+    with it.writer() as writer:
+        tree = writer.tree([_file(writer, "a", b"one"), _file(writer, "a", b"other")])
+        it.damaged[writer.snapshot(tree)] = f"The tree {tree} is damaged: it holds a name twice."
+
+
+@damage
 def a_snapshot_cut(it: Elsewhere) -> None:
     _, hurt = _two(it)
     _lost(it.root / "snapshots" / hurt, lambda data: data[:-10])

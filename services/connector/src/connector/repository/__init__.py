@@ -6,6 +6,7 @@ from connector.repository.keys import KeyRing
 from connector.repository.ledger import Totals
 from connector.repository.local_files import LocalFiles
 from connector.repository.memory_files import MemoryFiles
+from connector.repository.names import check_names
 from connector.repository.object_files import ObjectFiles
 from connector.repository.repository import Repository
 from connector.repository.rest_files import RestFiles
@@ -37,6 +38,7 @@ __all__ = [
     "Summary",
     "Totals",
     "Walked",
+    "check_names",
     "may_have_lost_snapshots",
     "require_parts",
     "seal_of",

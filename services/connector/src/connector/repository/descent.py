@@ -6,11 +6,10 @@ from concurrent.futures import Executor, Future
 from itertools import chain
 from typing import NamedTuple
 
-from connector.repository.errors import Damaged
+from connector.repository.names import is_name, nameless
 from connector.repository.structs import Node
 
 _TREES_AHEAD = 4
-_NO_NAMES = frozenset({b"", b".", b".."})
 
 Parts = Callable[[str], Iterator[list[Node]]]
 """The nodes of a directory by its id, of a large one some at a time."""
@@ -67,8 +66,8 @@ class _Level(Iterator[Found]):
             self._nodes = iter(part)
             self._coming = iter([node.subtree for node in part if node.subtree])
         name = node.name
-        if name in _NO_NAMES or b"/" in name or b"\0" in name:
-            raise Damaged("tree", self._tree_id, why="it holds a name that no file can have")
+        if not is_name(name):
+            raise nameless(self._tree_id)
         return Found(self._before + name, node)
 
     def next_tree(self) -> Iterator[list[Node]]:

@@ -14,7 +14,7 @@ import zstandard
 from contracts.restore_index import PAGE_ENTRIES, DirectoryPage, Totals
 from contracts.values import TreeId
 
-from connector.repository import Directory, Entry, LargeDirectory, Walked
+from connector.repository import Directory, Entry, LargeDirectory, Walked, check_names
 from connector.repository import Totals as Below
 
 Attributes = list[tuple[bytes, bytes | None, int]]
@@ -61,13 +61,14 @@ class PageMaker:
         self._compress = zstandard.ZstdCompressor(level=1, write_checksum=False).compress
 
     def pages(self, directory: Walked) -> Iterator[DirectoryPage]:
-        """The pages of a directory, in order."""
+        """The pages of a directory, in order. Raises `Damaged` for names that no files of one directory can have."""
         if isinstance(directory, LargeDirectory):
             return self._stream(directory)
         return self._split(directory)
 
     def _split(self, directory: Directory) -> Iterator[DirectoryPage]:
         rows = sorted((_row(entry, directory.below) for entry in directory.entries), key=_by_name)
+        check_names(directory.tree_id, list(map(_by_name, rows)))
         starts = range(0, len(rows), PAGE_ENTRIES) if rows else (0,)
         parts = [part for start in starts for part in self._parts(rows[start : start + PAGE_ENTRIES])]
         return _numbered(directory, parts, len(parts))
@@ -94,7 +95,9 @@ def _rows(directory: LargeDirectory, *, skipped: int) -> Iterator[Row]:
         entries = part[skipped:]
         skipped = max(skipped - len(part), 0)
         below = directory.below(entries)
-        yield from (_row(entry, below) for entry in entries)
+        rows = [_row(entry, below) for entry in entries]
+        check_names(directory.tree_id, list(map(_by_name, rows)))
+        yield from rows
 
 
 def _numbered(directory: Walked, parts: Iterable[_Part], pages: int, *, first: int = 0) -> Iterator[DirectoryPage]:

@@ -9,7 +9,14 @@ from chassis.errors import PermanentError, TemporaryError
 from chassis.records import Record
 from connector.domain import TRIES_MAX, Kind, Lane, PointState, Work, difference, is_thorough_turn
 from connector.engine.errors import StoreUnreachable
-from connector.repository.errors import BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
+from connector.repository.errors import (
+    AccessDenied,
+    BlobMissing,
+    Damaged,
+    FileMissing,
+    SnapshotNotFound,
+    StoreUnavailable,
+)
 from connector.store import KnownApp
 from connector.usecases.commands import initialize_store
 from connector.usecases.following import follow_store
@@ -21,7 +28,7 @@ from contracts.restore_index import Damage, RestorePointDamaged
 from contracts.values import SnapshotId
 
 from tests.unit.connector_worker.parts import ORG, an_app
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector_worker.workshop import MemoryReader, Workshop
 
 DAMAGED = Damaged("tree", "x", why="of a test")
 
@@ -125,6 +132,18 @@ class TestWhatIsThere:
 
         assert (await follow(workshop, look_for_loss=True)).damaged == 0
         assert workshop.told(RestorePointDamaged) == []
+
+    async def test_a_store_whose_packs_may_not_be_listed_is_followed(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(_: MemoryReader) -> bool:
+            raise AccessDenied("pack")
+
+        monkeypatch.setattr(MemoryReader, "has_lost_directories", refuse)
+        there = await workshop.left_behind()
+
+        assert (await follow(workshop, look_for_loss=True)).listed == 1
+        assert workshop.lister.listed == [there]
 
     @pytest.mark.parametrize("asked", ["look_for_loss", "suspects"])
     async def test_what_was_lost_since_it_was_indexed_is_found_where_it_is_looked_for(

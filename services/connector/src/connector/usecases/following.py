@@ -18,7 +18,7 @@ from contracts.values import AppId, OrganizationId
 
 from connector.domain import Difference, PointState, announced_ids, is_under_way, is_worth_another_try
 from connector.repository import Totals
-from connector.repository.errors import RepositoryError, SnapshotNotFound
+from connector.repository.errors import AccessDenied, RepositoryError, SnapshotNotFound
 from connector.usecases.apps import await_app
 from connector.usecases.equipment import Equipment
 from connector.usecases.lease import Lease, LeaseLost
@@ -153,10 +153,17 @@ class _Following:
         command = self._lease.work.cause.data
         if not isinstance(command, RefreshStore):
             return frozenset()
-        lost = store.repository.has_lost_directories
-        if command.look_for_loss and await self._equipment.stores.in_thread(lost, of=self._app.id):
+        if command.look_for_loss and await self._has_lost_directories(store):
             return found.known
         return found.known & frozenset(command.suspects)
+
+    async def _has_lost_directories(self, store: OpenStore) -> bool:
+        """False too where the store does not let its packs be listed: what can be read of it is told all the same."""
+        try:
+            return await self._equipment.stores.in_thread(store.repository.has_lost_directories, of=self._app.id)
+        except AccessDenied as error:
+            log.warning("packs not listed", extra={"app": self._app.id, "reason": error.detail})
+            return False
 
     async def _read_through(self, store: OpenStore, point: RestorePoint) -> None:
         """Make sure that all of a tree can be read again: the index may know of what the store has lost."""

@@ -190,12 +190,12 @@ class _Turn:
         named = {problem.path for problem in self._observer.problems.kept}
         for path in sorted({in_text(each) for each in self._surveyor.found["lost"]} - named):
             self._observer.problems.add(UnreadablePath(path, _LOST))
+        self._observer.problems.flush()
         removed = (one_line(in_text(path)) for path in sorted(self._surveyor.found["removed"]))
         for line in in_few_lines("Removed while the source was read", removed):
             self._call.on_log("info", line)
         for path in sorted(self._surveyor.found["mount"]):
             self._call.on_log("info", one_line(f"{in_text(path)} is left out on purpose: it is on another file system"))
-        self._observer.problems.flush()
 
 
 async def _at_a_known_level(

@@ -25,7 +25,8 @@ from connector.usecases.pages import PageMaker
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-BATCH_BYTES = 500_000
+FIRST_BATCH_BYTES, BATCH_BYTES = 60_000, 500_000
+"""The first batch is small and each is twice the one before, so that the index is at work early."""
 BATCHES_AHEAD = 4
 MESSAGES_AHEAD = 32
 PATIENCE_SECONDS = 60.0
@@ -215,13 +216,14 @@ def _batches(repository: Repository, tree_id: str, questions: _Questions) -> Ite
     maker = PageMaker(questions.arrived)
     pages: list[DirectoryPage] = []
     size = directories = entries = 0
+    limit = min(FIRST_BATCH_BYTES, BATCH_BYTES)
     for directory in repository.walk_new(tree_id, questions.known):
         directories, entries = directories + 1, entries + directory.size
         for page in maker.pages(directory):
             added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD
-            if pages and size + added > BATCH_BYTES:
+            if pages and size + added > limit:
                 yield _Batch(tuple(pages), Listed(directories, entries))
-                pages, size = [], 0
+                pages, size, limit = [], 0, min(2 * limit, BATCH_BYTES)
             pages.append(page)
             size += added
     if pages:

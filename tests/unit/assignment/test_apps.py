@@ -58,7 +58,7 @@ def test_labels_that_cannot_be_shown_are_refused(changes: dict[str, Any], field:
         (lambda: apps.assign(make.assign_app(fields={"colour": make.clear("x")}), INTEGRATIONS, known=False), Invalid,
          "configuration_invalid"),
         (lambda: apps.assign(make.assign_app(fields={"root": FieldValue(keep=True)}), INTEGRATIONS, known=False),
-         Invalid, "nothing_masked"),
+         Conflict, "nothing_masked"),
         (lambda: apps.reconfigure(None, make.reconfigure_app("app-1"), INTEGRATIONS), NotFound, "app_not_found"),
         (lambda: apps.reconfigure(an_app(), make.reconfigure_app("app-1", kind="store"), INTEGRATIONS), Conflict,
          "app_kind_fixed"),
@@ -170,6 +170,6 @@ def test_a_secret_that_should_stay_is_the_one_of_the_moment() -> None:
 @pytest.mark.parametrize("name", ["root", "secret"])
 def test_nothing_can_stay_where_no_secret_is(name: str) -> None:
     fields = {"root": make.clear("/srv"), name: FieldValue(keep=True)}
-    with pytest.raises(Invalid) as refused:
+    with pytest.raises(Conflict) as refused:
         apps.reconfigure(an_app(), make.reconfigure_app("app-1", fields=fields), INTEGRATIONS)
     assert (refused.value.code, list(refused.value.fields)) == ("nothing_masked", [f"fields.{name}.masked"])

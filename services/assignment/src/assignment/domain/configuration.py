@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from chassis.errors import Invalid
+from chassis.errors import Conflict, Invalid
 from chassis.paths import normalized
 from chassis.texts import fault_of, is_storable
 from contracts.assignment import FieldValue
@@ -44,13 +44,14 @@ def check_configuration(choice: Choice, fields: Mapping[str, FieldValue]) -> tup
 def with_kept(fields: Mapping[str, FieldValue], present: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
     """The fields, and for those that should stay as they are the secrets that are `present`.
 
-    Raises `Invalid` (`nothing_masked`) naming those where no secret is.
+    Raises `Conflict` (`nothing_masked`) naming those where no secret is: the request is well formed, and asks for what
+    is not there.
     """
     lost = [name for name, field in fields.items() if field.keep and (name not in present or not present[name].sealed)]
     faults = {f"fields.{_printable(name)}.masked": "there is no secret to keep" for name in lost[:MOST_FAULTS]}
     if faults:
         words = ", ".join(faults)
-        raise Invalid("nothing_masked", f"No secret is kept that could stay as it is: {words}.", fields=faults)
+        raise Conflict("nothing_masked", f"No secret is kept that could stay as it is: {words}.", fields=faults)
     return {name: present[name] if field.keep else field for name, field in fields.items()}
 
 

@@ -103,7 +103,7 @@ async def test_what_is_named_or_left_out_is_not_named_again(
 
 
 async def test_what_the_mount_did_not_show_is_not_named_again(evidence: MountEvidence, listing: Listing) -> None:
-    listing.connection.execute("INSERT INTO problems VALUES (?, ?, ?)", [b"a", NOT_SHOWN, "hidden"])
+    listing.database.run("INSERT INTO problems VALUES (?, ?, ?)", [b"a", NOT_SHOWN, "hidden"])
     evidence.take_in(files({"folder/b": 2}))
 
     assert evidence.adds_up(files=1, size_bytes=2)

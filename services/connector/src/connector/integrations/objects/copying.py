@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -49,8 +50,7 @@ class Copying:
         try:
             await self._bring_all(ledger, cancel)
         finally:
-            ledger.add(self._copied)
-            ledger.close()
+            await asyncio.to_thread(_end, ledger, self._copied)
         return self._directory
 
     def _prepare(self) -> None:
@@ -124,6 +124,13 @@ class Copying:
         if monotonic() - self._told >= _TOLD_EVERY_SECONDS:
             self._told = monotonic()
             self._on_log("info", f"{self._count} objects copied, {self._bytes / _MIB:.0f} MiB")
+
+
+def _end(ledger: Ledger, copied: Sequence[Entry]) -> None:
+    try:
+        ledger.add(copied)
+    finally:
+        ledger.close()
 
 
 def _put_in_place(incoming: Path, target: Path, modified_ns: int) -> None:

@@ -2,12 +2,11 @@
 
 import os
 import stat
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from connector.integrations.objects.listing import Entry, connect, time_column
+from connector.integrations.objects.database import Database
+from connector.integrations.objects.listing import Entry, time_column
 from connector.integrations.objects.store import ListedObject
 
 _TABLE = """
@@ -25,34 +24,27 @@ class Ledger:
     """
 
     def __init__(self, file: Path) -> None:
-        self._db = connect(file)
-        self._lock = threading.Lock()
-        self._db.execute(_TABLE)
+        self._db = Database(file)
+        self._db.run(_TABLE)
 
     def outdated(self, entries: Sequence[Entry], directory: Path) -> list[Entry]:
         """Those whose file in the copy is another version, or of which nothing is known; their entries go."""
         found = [entry for entry in entries if not self._has(entry, directory)]
-        self._write("DELETE FROM copied WHERE path = ?", [(os.fsencode(each.path),) for each in found])
+        self._db.run_each("DELETE FROM copied WHERE path = ?", [(os.fsencode(each.path),) for each in found])
         return found
 
     def add(self, copied: Sequence[Entry]) -> None:
         """Files that are in place now."""
         rows = [(os.fsencode(e.path), *_version(e.object)) for e in copied]
-        self._write("INSERT OR REPLACE INTO copied VALUES (?, ?, ?, ?, ?)", rows)
+        self._db.run_each("INSERT OR REPLACE INTO copied VALUES (?, ?, ?, ?, ?)", rows)
 
     def close(self) -> None:
         """Nothing can be asked of it any more."""
         self._db.close()
 
-    def _write(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-        with self._lock:
-            self._db.execute("BEGIN")
-            self._db.executemany(statement, rows)
-            self._db.execute("COMMIT")
-
     def _has(self, entry: Entry, directory: Path) -> bool:
         kept = "SELECT key, size, modified, etag FROM copied WHERE path = ?"
-        row = self._db.execute(kept, [os.fsencode(entry.path)]).fetchone()
+        row = self._db.first(kept, [os.fsencode(entry.path)])
         return row == _version(entry.object) and _is_there(entry.object, directory / entry.path)
 
 

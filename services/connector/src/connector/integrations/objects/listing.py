@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.engine.places import SavedFile, UnreadablePath
+from connector.integrations.objects.database import Database
 from connector.integrations.objects.names import BESIDE_FOLDER, key_of, path_of
 from connector.integrations.objects.store import ListedObject, ObjectUnread
 
@@ -24,6 +25,8 @@ WHERE n.size = e.size AND n.modified = e.modified AND (n.etag <> e.etag OR n.eta
 """
 _COLUMNS = "key, size, modified, etag, class, path"
 _BATCH = 1000
+BEFORE_ALL = 0
+"""Less than any key or path, also than an empty one."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +35,6 @@ class Entry:
 
     object: ListedObject
     path: str
-
-
-def connect(file: Path) -> sqlite3.Connection:
-    """A database in a file for our own user, used by one thread at a time."""
-    os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-    connection = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-    # Losing power costs what was kept last: what is then missing is read anew.
-    connection.executescript("PRAGMA synchronous = OFF; PRAGMA journal_mode = TRUNCATE; PRAGMA temp_store = MEMORY")
-    return connection
 
 
 def time_column(nanoseconds: int) -> int | bytes:
@@ -54,35 +48,31 @@ class Listing:
     def __init__(self, file: Path) -> None:
         self.file = file
         file.unlink(missing_ok=True)
-        self.connection = connect(file)
-        self.connection.execute(_TABLE)
-        self.connection.execute("CREATE TABLE snapshot (id TEXT)")
+        self.database = Database(file)
+        self.database.run(_TABLE)
+        self.database.run("CREATE TABLE snapshot (id TEXT)")
 
     def add(self, page: Sequence[ListedObject]) -> None:
         """Take in a page. An object that is listed again counts once, as it was listed last."""
         rows = [
             (os.fsencode(o.key), o.size, time_column(o.modified_ns), o.etag, o.storage_class, o.is_folder) for o in page
         ]
-        self.connection.execute("BEGIN")
-        self.connection.executemany("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, x'', ?)", rows)
-        self.connection.execute("COMMIT")
+        self.database.run_each("INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, ?, x'', ?)", rows)
 
     def settle(self) -> None:
         """Give each object its path, once all are there."""
-        self.connection.execute("BEGIN")
         for rows in self._batches("SELECT key, is_folder FROM objects WHERE key > ? ORDER BY key LIMIT ?"):
             paths = [(self._path(key, is_folder=bool(is_folder)), key) for key, is_folder in rows]
-            self.connection.executemany("UPDATE objects SET path = ? WHERE key = ?", paths)
-        self.connection.execute("CREATE INDEX paths ON objects (path)")
-        self.connection.execute("COMMIT")
+            self.database.run_each("UPDATE objects SET path = ? WHERE key = ?", paths)
+        self.database.run("CREATE INDEX paths ON objects (path)")
 
     def __len__(self) -> int:
-        return int(self.connection.execute("SELECT count(*) FROM objects").fetchone()[0])
+        return self.database.count("SELECT count(*) FROM objects")
 
     @property
     def has_files(self) -> bool:
         """Whether there is anything but markers of folders."""
-        return self.connection.execute("SELECT 1 FROM objects WHERE NOT is_folder LIMIT 1").fetchone() is not None
+        return self.database.first("SELECT 1 FROM objects WHERE NOT is_folder LIMIT 1") is not None
 
     def folders(self) -> Iterator[Entry]:
         """The folders that are listed as such."""
@@ -97,14 +87,14 @@ class Listing:
     def at(self, path: str) -> Entry | None:
         """The object that has a path."""
         wanted = f"SELECT {_COLUMNS} FROM objects WHERE path = ? AND NOT is_folder"  # noqa: S608
-        row = self.connection.execute(wanted, [os.fsencode(path)]).fetchone()
+        row = self.database.first(wanted, [os.fsencode(path)])
         return entry_of(row) if row else None
 
     def has_folder(self, path: str) -> bool:
         """Whether anything lies below a path, or it is listed as a folder."""
         raw = os.fsencode(path)
         below = "SELECT 1 FROM objects WHERE (path > ? AND path < ?) OR (path = ? AND is_folder) LIMIT 1"
-        return self.connection.execute(below, [raw + b"/", raw + b"0", raw]).fetchone() is not None
+        return self.database.first(below, [raw + b"/", raw + b"0", raw]) is not None
 
     def parent_of(self, earlier: Path) -> str | None:
         """The snapshot of a listing that was kept, if sizes and times tell every change since then.
@@ -113,63 +103,60 @@ class Listing:
         """
         if not earlier.is_file():
             return None
-        self.connection.execute("ATTACH ? AS earlier", [str(earlier)])
+        self.database.run("ATTACH ? AS earlier", [str(earlier)])
         try:
-            hidden = self.connection.execute(f"{_HIDDEN} LIMIT 1").fetchone()
-            kept = self.connection.execute("SELECT id FROM earlier.snapshot").fetchone()
+            hidden = self.database.first(f"{_HIDDEN} LIMIT 1")
+            kept = self.database.first("SELECT id FROM earlier.snapshot")
             return None if hidden or not kept else str(kept[0])
         except sqlite3.DatabaseError:
             return None
         finally:
-            self.connection.execute("DETACH earlier")
+            self.database.run("DETACH earlier")
 
     def folders_beside_objects(self, count: int) -> list[str]:
         """Paths that a folder and an object share; the first ones."""
         sign = os.fsencode(BESIDE_FOLDER)
         wanted = "SELECT path FROM objects WHERE substr(path, -?) = ? LIMIT ?"
-        found = self.connection.execute(wanted, [len(sign), sign, count])
+        found = self.database.all(wanted, [len(sign), sign, count])
         return [os.fsdecode(path).removesuffix(BESIDE_FOLDER) for (path,) in found]
 
     def correct(self, key: str, *, size: int, modified_ns: int) -> None:
         """Take in that an object was another by the time it was read: which one is not known."""
         change = "UPDATE objects SET size = ?, modified = ?, etag = ? WHERE key = ?"
-        self.connection.execute(change, [size, time_column(modified_ns), _UNKNOWN, os.fsencode(key)])
+        self.database.run(change, [size, time_column(modified_ns), _UNKNOWN, os.fsencode(key)])
 
     def correct_as_saved(self, files: Sequence[SavedFile]) -> None:
         """Take in what a snapshot has in place of what was listed: which version of the objects is not known."""
         change = "INSERT OR REPLACE INTO objects VALUES (?, ?, ?, ?, '', ?, 0)"
         facts = [(key_of(f.path), f.size_bytes, time_column(f.modified_ns), f.path) for f in files]
         rows = [(os.fsencode(key), size, at, _UNKNOWN, os.fsencode(path)) for key, size, at, path in facts]
-        self.connection.execute("BEGIN")
-        self.connection.executemany(change, rows)
-        self.connection.execute("COMMIT")
+        self.database.run_each(change, rows)
 
     def keep_as(self, file: Path, *, snapshot_id: str) -> None:
         """Leave a copy in place of an earlier one, as what a snapshot was made of."""
         fresh = file.with_suffix(".new")
         fresh.unlink(missing_ok=True)
         os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600))
-        self.connection.execute("DELETE FROM snapshot")
-        self.connection.execute("INSERT INTO snapshot VALUES (?)", [snapshot_id])
-        self.connection.execute("VACUUM INTO ?", [str(fresh)])
+        self.database.run("DELETE FROM snapshot")
+        self.database.run("INSERT INTO snapshot VALUES (?)", [snapshot_id])
+        self.database.run("VACUUM INTO ?", [str(fresh)])
         fresh.replace(file)
 
     def close(self) -> None:
-        """Remove it."""
-        self.connection.close()
+        """Remove it, once nobody is at work on it."""
+        self.database.close()
         self.file.unlink(missing_ok=True)
 
     def _path(self, key: bytes, *, is_folder: bool) -> bytes:
         if is_folder:
             return os.fsencode(path_of(os.fsdecode(key[:-1]))) if key else b""
-        below = self.connection.execute(
-            "SELECT 1 FROM objects WHERE key >= ? AND key < ? LIMIT 1", [key + b"/", key + b"0"]
-        )
-        return os.fsencode(path_of(os.fsdecode(key), beside_folder=below.fetchone() is not None))
+        wanted = "SELECT 1 FROM objects WHERE key >= ? AND key < ? LIMIT 1"
+        below = self.database.first(wanted, [key + b"/", key + b"0"])
+        return os.fsencode(path_of(os.fsdecode(key), beside_folder=below is not None))
 
     def _batches(self, wanted: str) -> Iterator[list[tuple[Any, ...]]]:
-        last: bytes | int = 0  # Less than any key, also than an empty one.
-        while rows := self.connection.execute(wanted, [last, _BATCH]).fetchall():
+        last: bytes | int = BEFORE_ALL
+        while rows := self.database.all(wanted, [last, _BATCH]):
             last = rows[-1][0]
             yield rows
 
@@ -178,19 +165,22 @@ class Problems(Collection[UnreadablePath]):
     """What cannot be had of a source, kept in the file of its listing."""
 
     def __init__(self, listing: Listing) -> None:
-        self._db = listing.connection
-        self._db.execute("CREATE TABLE problems (key BLOB PRIMARY KEY, code TEXT, reason TEXT) WITHOUT ROWID")
+        self._db = listing.database
+        self._db.run("CREATE TABLE problems (key BLOB PRIMARY KEY, code TEXT, reason TEXT) WITHOUT ROWID")
 
     def add(self, key: str, why: ObjectUnread) -> None:
         """Take note of an object."""
-        self._db.execute("INSERT OR REPLACE INTO problems VALUES (?, ?, ?)", [os.fsencode(key), why.code, why.reason])
+        self._db.run("INSERT OR REPLACE INTO problems VALUES (?, ?, ?)", [os.fsencode(key), why.code, why.reason])
 
     def __len__(self) -> int:
-        return int(self._db.execute("SELECT count(*) FROM problems").fetchone()[0])
+        return self._db.count("SELECT count(*) FROM problems")
 
     def __iter__(self) -> Iterator[UnreadablePath]:
-        for key, code, reason in self._db.execute("SELECT key, code, reason FROM problems ORDER BY key"):
-            yield UnreadablePath(shown(os.fsdecode(key)), reason, code)
+        wanted, last = "SELECT key, code, reason FROM problems WHERE key > ? ORDER BY key LIMIT ?", BEFORE_ALL
+        while rows := self._db.all(wanted, [last, _BATCH]):
+            last = rows[-1][0]
+            for key, code, reason in rows:
+                yield UnreadablePath(shown(os.fsdecode(key)), reason, code)
 
     def __contains__(self, problem: object) -> bool:
         return any(problem == each for each in self)

@@ -57,7 +57,7 @@ async def read_objects(
         except sqlite3.Error as error:
             raise ScratchFull(str(error)) from None
         finally:
-            listing.close()
+            await asyncio.to_thread(listing.close)
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,10 @@ async def _list(source: ObjectSource, place: Path, *, on_log: OnLog, cancel: asy
             await asyncio.to_thread(listing.add, page)
         await asyncio.to_thread(listing.settle)
     except sqlite3.Error as error:
-        listing.close()
+        await asyncio.to_thread(listing.close)
         raise ScratchFull(str(error)) from None
     except BaseException:
-        listing.close()
+        await asyncio.to_thread(listing.close)
         raise
     on_log("info", f"{source.origin} lists {len(listing)} objects")
     return listing

@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any
 
 from connector.engine.places import SavedFile
-from connector.integrations.objects.listing import Entry, Listing, entry_of, time_column
+from connector.integrations.objects.listing import BEFORE_ALL, Entry, Listing, entry_of, time_column
 
 _BATCH = 1000
 _TABLE = "CREATE TABLE saved (path BLOB PRIMARY KEY, size INTEGER, modified INTEGER) WITHOUT ROWID"
@@ -28,22 +28,20 @@ class Saved:
     """The files of one snapshot, in the database of the listing that it was made from. Its calls block."""
 
     def __init__(self, listing: Listing) -> None:
-        self._db = listing.connection
+        self._db = listing.database
 
     def adds_up(self, *, files: int, size_bytes: int) -> bool:
         """See `Evidence.adds_up`."""
-        listed = self._db.execute(_AMOUNT).fetchone()
-        return (int(listed[0]), int(listed[1])) == (files, size_bytes)
+        [(listed, listed_bytes)] = self._db.all(_AMOUNT)
+        return (int(listed), int(listed_bytes)) == (files, size_bytes)
 
     def take_in(self, saved: Iterable[SavedFile]) -> None:
         """Take these in, and nothing that was taken in before."""
-        self._db.execute("DROP TABLE IF EXISTS saved")
-        self._db.execute(_TABLE)
+        self._db.run("DROP TABLE IF EXISTS saved")
+        self._db.run(_TABLE)
         rows = ((os.fsencode(each.path), each.size_bytes, time_column(each.modified_ns)) for each in saved)
         while batch := list(islice(rows, _BATCH)):
-            self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR REPLACE INTO saved VALUES (?, ?, ?)", batch)
-            self._db.execute("COMMIT")
+            self._db.run_each("INSERT OR REPLACE INTO saved VALUES (?, ?, ?)", batch)
 
     def lacking(self) -> Iterator[list[Entry]]:
         """Objects that are listed and that the snapshot lacks, but for those among the problems."""
@@ -57,10 +55,10 @@ class Saved:
 
     def forget(self) -> None:
         """Drop what was taken in."""
-        self._db.execute("DROP TABLE IF EXISTS saved")
+        self._db.run("DROP TABLE IF EXISTS saved")
 
     def _batches(self, wanted: str, *, path_at: int) -> Iterator[list[tuple[Any, ...]]]:
-        last: bytes | int = 0  # Less than any path.
-        while rows := self._db.execute(wanted, [last, _BATCH]).fetchall():
+        last: bytes | int = BEFORE_ALL
+        while rows := self._db.all(wanted, [last, _BATCH]):
             last = rows[-1][path_at]
             yield rows

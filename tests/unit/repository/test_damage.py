@@ -351,6 +351,25 @@ def test_lost_packs_are_noticed_when_directories_lay_in_them(cached: bool, tmp_p
     assert has_lost()
 
 
+@pytest.mark.parametrize("left", [None, b"garbage"])
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_lost_index_file_is_noticed_by_the_packs_that_it_told_of(
+    cached: bool, left: bytes | None, tmp_path: Path
+) -> None:
+    builder = Builder()
+    builder.tree(file_node("f", [], 1))
+    index = only(builder, FileKind.INDEX)
+    with opened(builder) as repository:
+        assert not repository.has_lost_directories()
+        kept = builder.remove(FileKind.INDEX, index)
+        assert repository.has_lost_directories()
+        builder.files.files[FileKind.INDEX, index] = kept
+        assert not repository.has_lost_directories()
+    builder.files.files[FileKind.INDEX, index] = left or b""
+    with Repository.open(builder.files, PASSWORD, cache_dir=tmp_path if cached else None) as repository:
+        assert repository.has_lost_directories()
+
+
 def test_what_a_prune_took_away_is_not_lost() -> None:
     builder = Builder()
     root = builder.tree(file_node("f", [], 1))

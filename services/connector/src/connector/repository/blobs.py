@@ -53,23 +53,24 @@ class Blobs:
                 self._index = self._loader.load(self._index)
 
     def has_lost_trees(self) -> bool:
-        """Whether one of the packs with trees is gone. The index is brought up first: a prune takes packs out of it."""
+        """Whether a pack with trees is gone, or one is there that no index file tells of, as if such a file were lost.
+
+        The index is brought up first: a prune takes packs out of it, and a backup adds some.
+        """
+        there = self._packs()
+        self.refresh()
         index = self._index
-        if not self._lost(index):
-            return False
-        self.refresh(seen=index)
-        index = self._index
-        lost = self._lost(index)
         while True:
+            told = set(index.packs())
             try:
-                return index.holds_trees(lost)
+                return not there <= told or index.holds_trees(told - there)
             except Unusable:
                 self.refresh(seen=index)
                 index = self._index
 
-    def _lost(self, index: BlobIndex) -> set[bytes]:
-        there = {bytes.fromhex(stored.name) for stored in self._files.list(FileKind.PACK)}
-        return {pack for pack in index.packs() if pack not in there}
+    def _packs(self) -> set[bytes]:
+        """The names of all packs that are there."""
+        return {bytes.fromhex(stored.name) for stored in self._files.list(FileKind.PACK)}
 
     def locate(self, blob_id: str) -> Location:
         """Where a blob lies; looks for new index files once before it raises `BlobMissing`."""

@@ -130,9 +130,10 @@ class Repository:
         return len(self._blobs.index)
 
     def has_lost_directories(self) -> bool:
-        """Whether a pack is gone that the index says holds directories; costs a listing of all packs.
+        """Whether directories may be lost: a pack that holds some, or what the index told of a pack that is there.
 
-        Where one is gone, the index is searched for what lay in it.
+        Costs a listing of all packs. Where one is gone, the index is searched for what lay in it. Packs of which
+        no index file tells are also left by backups that were cut off.
         """
         return self._blobs.has_lost_trees()
 

@@ -250,6 +250,9 @@ class TestEnginesThatAreKilled:
         assert attempts == WORKERS_LOST_MAX
         assert failed.problem.code == "engine_killed"
         assert "memory" in failed.problem.detail
+        lines = [line.text for event in workshop.told(TaskLogged) for line in event.lines]
+        ended = [line for line in lines if "killed by signal 9" in line and "is tried again" in line]
+        assert [line.split(" has")[0] for line in ended] == [f"Attempt {each}" for each in range(1, attempts)]
 
     async def test_a_job_that_survives_the_next_try_succeeds(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch

@@ -76,8 +76,13 @@ def test_a_newer_attempt_takes_over_and_the_log_says_so() -> None:
     job = decisions.advance(running(), progressed("x", 0.5))
     taken = decisions.start(job, started(job.id, attempt=2, worker="w2", seconds=9))
     assert (taken.attempt, taken.worker, taken.started_at, taken.progress) == (2, "w2", after(1), None)
-    assert texts(taken)[-1] == "taken over from w1, which fell silent: started on w2, attempt 2"
+    assert texts(taken)[-1] == "taken over from w1: started on w2, attempt 2"
     assert taken.notes[-1].line.level == "warning"
+
+
+def test_a_worker_that_tries_again_is_not_said_to_have_been_silent() -> None:
+    job = running()
+    assert texts(decisions.start(job, started(job.id, attempt=2)))[-1] == "begun again: started on w1, attempt 2"
 
 
 @pytest.mark.parametrize(("attempt", "counts"), [(1, False), (2, True), (3, True)])

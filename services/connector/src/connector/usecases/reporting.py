@@ -1,6 +1,7 @@
 """Telling how a job goes: progress, of which the latest counts, and log lines, none of which is left out."""
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
@@ -91,17 +92,26 @@ class Reporter:
             events.append(self._next_lines())
         return events
 
+    async def flush(self) -> None:
+        """Send what was not sent yet, of an attempt that comes to no result and sends in the background no more."""
+        with contextlib.suppress(LeaseLost):
+            await self._send_or_keep()
+
     async def _send_forever(self) -> None:
         pause = FIRST_SECONDS
-        while True:
-            await asyncio.sleep(pause)
-            pause = PERIOD_SECONDS
-            try:
-                await self._send()
-            except LeaseLost:
-                return
-            except CairnError as error:
-                log.warning("progress was not sent", extra={"job": self._job_id, "reason": error.code})
+        with contextlib.suppress(LeaseLost):
+            while True:
+                await asyncio.sleep(pause)
+                pause = PERIOD_SECONDS
+                await self._send_or_keep()
+
+    async def _send_or_keep(self) -> None:
+        try:
+            await self._send()
+        except LeaseLost:
+            raise
+        except CairnError as error:
+            log.warning("progress was not sent", extra={"job": self._job_id, "reason": error.code})
 
     async def _send(self) -> None:
         if self._latest is not None:

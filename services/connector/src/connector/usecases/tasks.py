@@ -29,8 +29,13 @@ async def run_task(equipment: Equipment, lease: Lease, request: TaskRequested, *
     """
     await lease.announce([TaskStarted(**_facts(lease, request), worker=equipment.settings.instance)])
     reporter = Reporter(equipment.publisher, lease, request.job_id)
-    async with reporter.sending():
-        ending = await _ending(equipment, lease, request, reporter=reporter, cancel=cancel)
+    try:
+        async with reporter.sending():
+            ending = await _ending(equipment, lease, request, reporter=reporter, cancel=cancel)
+    except TemporaryError as error:
+        reporter.log("warning", f"Attempt {lease.number} has ended and the job is tried again. {error.detail}")
+        await reporter.flush()
+        raise
     code = ending.problem.code if isinstance(ending, TaskFailed) else None
     log.info("job ended", extra={"job": request.job_id, "attempt": lease.number, "type": ending.TYPE, "code": code})
     await lease.settle([*reporter.rest(), ending])

@@ -166,7 +166,11 @@ def start(job: Job, event: TaskStarted) -> Job:
         return job
     told = f"started on {event.worker}, attempt {event.attempt}"
     if job.attempt:
-        told = f"taken over from {job.worker or 'a worker'}, which fell silent: {told}"
+        told = (
+            f"begun again: {told}"
+            if event.worker == job.worker
+            else f"taken over from {job.worker or 'a worker'}: {told}"
+        )
     level = "warning" if job.attempt else "info"
     taken = _with(job, **{**_running(job, event), "worker": event.worker})
     return _noted(taken, told, at=event.at, place="before", level=level)

@@ -14,7 +14,7 @@ WAITED_FOR = {
     "gateway/src/gateway/api/passing.py": (2, "their results are taken"),
     "services/connector/src/connector/engine/restic/backup_run.py": (3, "the survey is waited for; the others wait"),
     "services/connector/src/connector/integrations/objects/copying.py": (2, "in a group of tasks"),
-    "services/connector/src/connector/integrations/objects/reading.py": (2, "waited for"),
+    "services/connector/src/connector/integrations/objects/stopping.py": (2, "waited for"),
     "services/connector/src/connector/integrations/store_checks.py": (1, "waited for"),
     "services/connector/src/connector/repository/loop_thread.py": (1, "ends the loop"),
     "services/connector/src/connector/repository/sftp_files.py": (1, "waited for by who reads"),

@@ -1,11 +1,13 @@
 """What a snapshot of a mount is compared with, and what becomes of a difference."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from connector.engine.places import SavedFile, UnreadablePath
+from connector.integrations.errors import Cancelled
 from connector.integrations.objects.listing import Listing, Problems
 from connector.integrations.objects.mounting import MountEvidence
 from connector.integrations.objects.store import NOT_SHOWN, ListedObject, ObjectGone, ObjectUnread
@@ -64,7 +66,7 @@ def test_what_was_listed_adds_up(evidence: MountEvidence, listing: Listing) -> N
         ({"a": 7, "folder/b": 2}, {"a": 7}, []),
         ({"a": 0, "folder/b": 2}, {"a": None}, ["/a: was removed while the source was read"]),
         ({"folder/b": 2}, {}, ["/a: object_not_shown: is listed, but the mount does not show it"]),
-        ({"folder/b": 2}, {"a": None}, ["info /a was removed while the source was read"]),
+        ({"folder/b": 2}, {"a": None}, ["info Removed while the source was read: /a"]),
         ({"a": 4, "folder/b": 2, "new": 3}, {"new": 3}, []),
         ({"a": 4, "folder/b": 2, "new": 0}, {"new": 4}, [f"/new: {CUT}"]),
     ],
@@ -122,6 +124,39 @@ async def test_a_file_that_was_cut_off_is_no_evidence_for_the_next_run(
     listing.correct("a", size=4, modified_ns=1)
     listing.correct("new", size=2, modified_ns=1)
     assert listing.parent_of(kept) == "snapshot"  # Size and time tell what has to be read.
+
+
+async def test_a_source_that_does_not_answer_is_waited_for_until_the_run_is_cancelled(evidence: MountEvidence) -> None:
+    asked = asyncio.Event()
+
+    class Silent(Bucket):
+        async def look_up(self, key: str) -> ListedObject:
+            asked.set()
+            await asyncio.Event().wait()
+            raise AssertionError(key)
+
+    object.__setattr__(evidence, "store", Silent())
+    evidence.take_in([])
+    finding = asyncio.create_task(found(evidence))
+    await asked.wait()
+    evidence.cancel.set()
+
+    async with asyncio.timeout(10):
+        with pytest.raises(Cancelled):
+            await finding
+
+
+async def test_what_was_removed_meanwhile_is_told_in_few_lines(listing: Listing, tmp_path: Path) -> None:
+    Problems(listing)
+    listing.add([listed(f"{number:03}", 1) for number in range(900)])
+    listing.settle()
+    evidence = MountEvidence(Bucket(), listing, tmp_path / "kept")
+    evidence.take_in([])
+
+    told = await found(evidence)
+
+    assert len(told) < 10
+    assert sum(line.count("/") for line in told) == 900
 
 
 def listed(key: str, size: int) -> ListedObject:

@@ -26,6 +26,7 @@ from contracts.scheduler import TaskCancelRequested, TaskRequested
 from contracts.values import JobId
 
 from tests.unit.connector_worker.parts import ORG
+from tests.unit.connector_worker.test_comparison import Stopping
 from tests.unit.connector_worker.workshop import Workshop
 
 DAMAGED = Damaged("snapshot", "x", why="of a test")
@@ -173,6 +174,17 @@ class TestCancelling:
 
         assert workshop.told(TaskCancelled) == []
         assert (await workshop.attempt()).number == 2
+
+
+async def test_a_job_that_is_cancelled_while_its_restore_point_is_compared_leaves_none(workshop: Workshop) -> None:
+    evidence: Any = Stopping()
+    workshop.folders.evidence = evidence
+
+    await run(workshop)
+
+    assert workshop.told(TaskCancelled)
+    assert workshop.told(RestorePointCreated) == []
+    assert kept(workshop) == []
 
 
 async def test_a_job_whose_request_never_arrived_can_be_cancelled(workshop: Workshop) -> None:

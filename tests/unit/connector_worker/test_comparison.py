@@ -1,10 +1,12 @@
 """A restore point that cannot be read again stays, and does not count as compared."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from connector.engine.errors import Cancelled
 from connector.engine.places import SavedFile, UnreadablePath
 from connector.engine.port import PROBLEMS_MAX, BackupResult
 from connector.repository.errors import Damaged
@@ -57,7 +59,17 @@ class BreakingOff(Doubtful):
         raise ConnectionError("the source is gone")
 
 
-async def compared(workshop: Workshop, evidence: Doubtful, said: list[str]) -> BackupResult:
+class Stopping(BreakingOff):
+    """The run is cancelled while it asks."""
+
+    async def differences(self, *_: Any, **__: Any) -> AsyncIterator[UnreadablePath]:
+        yield NAMED
+        raise Cancelled
+
+
+async def compared(
+    workshop: Workshop, evidence: Doubtful, said: list[str], *, cancel: asyncio.Event | None = None
+) -> BackupResult:
     snapshot_id = await workshop.left_behind()
     result = BackupResult(
         snapshot_id=snapshot_id,
@@ -72,6 +84,7 @@ async def compared(workshop: Workshop, evidence: Doubtful, said: list[str]) -> B
         evidence=evidence,
         result=result,
         on_log=lambda _, text: said.append(text),
+        cancel=cancel or asyncio.Event(),
     )
 
 
@@ -104,3 +117,20 @@ async def test_figures_that_add_up_need_no_reading(workshop: Workshop) -> None:
     result = await compared(workshop, Doubtful(is_right=True), [])
 
     assert (result.problems, is_compared(result)) == ((NAMED,), True)
+
+
+async def test_a_run_that_is_cancelled_while_it_asks_is_not_taken_for_one_that_could_not(workshop: Workshop) -> None:
+    with pytest.raises(Cancelled):
+        await compared(workshop, Stopping(), [])
+
+
+async def test_a_restore_point_is_read_no_longer_than_until_the_run_is_cancelled(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancel = asyncio.Event()
+    cancel.set()
+    some = [SavedFile(str(number), 1, 1) for number in range(MANY)]
+    monkeypatch.setattr("connector.usecases.comparison._files_of", lambda *_: iter(some))
+
+    with pytest.raises(Cancelled):
+        await compared(workshop, Doubtful(), [], cancel=cancel)

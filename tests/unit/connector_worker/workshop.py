@@ -14,7 +14,7 @@ from chassis.records import Record
 from chassis.sealing import Sealer
 from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, PointState, job_tag
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
+from connector.engine.places import Evidence, SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, FoundSnapshot
 from connector.repository import Config, FileKind, Lock, MemoryFiles, Snapshot, seal_of
 from connector.repository.errors import Damaged, RepositoryNotFound, SnapshotNotFound
@@ -197,6 +197,7 @@ class Folders:
 
     root: Path
     problems: tuple[UnreadablePath, ...] = ()
+    evidence: Evidence | None = None
 
     def of(self, protocol: str) -> "Folders":
         return self
@@ -207,7 +208,8 @@ class Folders:
 
     @asynccontextmanager
     async def open_source(self, configuration: Any, **_: Any) -> AsyncIterator[SourceTree]:
-        yield SourceTree(directory=self.root / "source", origin="/source", problems=self.problems)
+        place = self.root / "source"
+        yield SourceTree(directory=place, origin="/source", problems=self.problems, evidence=self.evidence)
 
 
 @dataclass

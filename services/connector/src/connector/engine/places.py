@@ -98,12 +98,12 @@ class Evidence(Protocol):
 
         `is_left_out` tells of a path within the source, `/` being its root, whether that was done on purpose. What
         the source has by now is asked of it again, and where that is what arrived, `keep` keeps it so. Files that were
-        removed meanwhile are logged.
+        removed meanwhile are logged. Raises `Cancelled` once the run is.
         """
         ...
 
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
-        """The same problems in the same order, with the source's own reasons where it has some."""
+        """The same problems in the same order, with the source's own reasons where it has some. Raises `Cancelled`."""
         ...
 
 

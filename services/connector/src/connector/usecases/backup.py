@@ -140,8 +140,13 @@ async def _make(job: _Job) -> MadeSnapshot:
     integration = job.equipment.integrations.of(job.source.protocol)
     async with integration.open_source(configuration, on_log=job.reporter.log, cancel=job.cancel) as tree:
         job.reporter.enter("transferring")
-        result = await _compared(job, tree, await _run_engine(job, tree))
-        problems = await _explained(job, tree, result)
+        result = await _run_engine(job, tree)
+        try:
+            result = await _compared(job, tree, result)
+            problems = await _explained(job, tree, result)
+        except Cancelled:
+            await _remove_rivals(job)
+            raise
         await _remember(job, tree, result)
     summary = result.summary
     told = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
@@ -218,7 +223,13 @@ async def _compared(job: _Job, tree: SourceTree, result: BackupResult) -> Backup
     if tree.evidence is None:
         return result
     return await compare_with_listing(
-        job.equipment, job.org, job.target, evidence=tree.evidence, result=result, on_log=job.reporter.log
+        job.equipment,
+        job.org,
+        job.target,
+        evidence=tree.evidence,
+        result=result,
+        on_log=job.reporter.log,
+        cancel=job.cancel,
     )
 
 
@@ -256,13 +267,19 @@ async def _tidy_up(job: _Job) -> None:
 
     The job has come to its end by now: it does not fail for this.
     """
-    if job.lease.number == 1:
-        return
+    if job.lease.number > 1:
+        await _remove_rivals(job)
+
+
+async def _remove_rivals(job: _Job) -> None:
+    """Remove what no restore point was announced of; where that fails, the job's log tells."""
     await job.lease.renew()
     try:
         await remove_rivals(job.equipment, job.lease.work, job.location, on_log=job.reporter.log)
     except EngineError as error:
-        job.reporter.log("warning", f"What an earlier attempt left in the store is still there. {error.detail}")
+        job.reporter.log(
+            "warning", f"What was left in the store without being announced is still there. {error.detail}"
+        )
 
 
 async def _restore_point(job: _Job, made: MadeSnapshot) -> RestorePoint:

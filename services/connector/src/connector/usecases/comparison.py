@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from contracts.assignment import App
 from contracts.values import OrganizationId
 
+from connector.engine.errors import Cancelled
 from connector.engine.places import Evidence, SavedFile, UnreadablePath
 from connector.engine.port import PROBLEMS_MAX, BackupResult, OnLog
 from connector.engine.problems import Problems
@@ -20,12 +21,19 @@ _UNKNOWN = "the restore point could not be read again, so that nobody can tell w
 
 
 async def compare_with_listing(
-    equipment: Equipment, org: OrganizationId, target: App, *, evidence: Evidence, result: BackupResult, on_log: OnLog
+    equipment: Equipment,
+    org: OrganizationId,
+    target: App,
+    *,
+    evidence: Evidence,
+    result: BackupResult,
+    on_log: OnLog,
+    cancel: asyncio.Event,
 ) -> BackupResult:
     """The result, with the files that arrived other than the source lists them among its problems.
 
     The restore point is read only where its figures are not those of the listing. What goes wrong with that is a
-    problem of its own, `NOT_COMPARED`: the restore point stays.
+    problem of its own, `NOT_COMPARED`: the restore point stays. Raises `Cancelled`.
     """
     files, size_bytes = result.summary.files_processed, result.summary.bytes_processed
     if await asyncio.to_thread(evidence.adds_up, files=files, size_bytes=size_bytes):
@@ -33,13 +41,15 @@ async def compare_with_listing(
     found, unknown = Problems(on_log), tuple[UnreadablePath, ...]()
     try:
         async with equipment.stores.borrow(org, target) as store:
-            files_of = _files_of(store.repository, result.snapshot_id)
+            files_of = _until(cancel, _files_of(store.repository, result.snapshot_id))
             await equipment.stores.in_thread(lambda: evidence.take_in(files_of), of=target.id)
         names_all = result.problem_count == len(result.problems)
         is_explained = result.is_left_out if names_all else lambda _: True
         async for problem in evidence.differences(result.problems, is_left_out=is_explained, on_log=on_log):
             found.add(problem)
-    except Exception as error:  # Whatever it is: the restore point was made, and is not lost for it.
+    except Cancelled:
+        raise
+    except Exception as error:  # Whatever else it is: the restore point was made, and is not lost for it.
         log.warning("restore point not compared", extra={"snapshot": result.snapshot_id}, exc_info=error)
         unknown = (UnreadablePath("/", _UNKNOWN, NOT_COMPARED),)
         found.add(*unknown)
@@ -51,6 +61,14 @@ async def compare_with_listing(
 def is_compared(result: BackupResult) -> bool:
     """Whether all that differs from the listing is known."""
     return all(problem.code != NOT_COMPARED for problem in result.problems)
+
+
+def _until(cancel: asyncio.Event, files: Iterable[SavedFile]) -> Iterator[SavedFile]:
+    """The files, until `cancel` is set: then raises `Cancelled`."""
+    for each in files:
+        if cancel.is_set():
+            raise Cancelled
+        yield each
 
 
 def _files_of(repository: Repository, snapshot_id: str) -> Iterator[SavedFile]:

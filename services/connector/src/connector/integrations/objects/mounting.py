@@ -8,18 +8,19 @@ import re
 import sqlite3
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from connector.engine.places import SavedFile, UnreadablePath
 from connector.engine.port import OnLog
+from connector.engine.problems import in_few_lines
 from connector.integrations.errors import Cancelled
 from connector.integrations.objects.kept import LISTING, STORE
 from connector.integrations.objects.listing import Entry, Listing, Problems, shown
 from connector.integrations.objects.names import can_be_mounted, key_of
 from connector.integrations.objects.saved import Saved
+from connector.integrations.objects.stopping import unless_cancelled
 from connector.integrations.objects.store import NOT_SHOWN, UNREADABLE, ObjectGone, ObjectStore, ObjectUnread
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ _LOOKS_AT_ONCE = 8
 _BEYOND = "has a name that a mount cannot show, only a copy can"
 _HIDDEN = "is listed, but the mount does not show it"
 _REMOVED = "was removed while the source was read"
+_ALL_REMOVED = "Removed while the source was read"
 T = TypeVar("T")
 S = TypeVar("S")
 
@@ -64,6 +66,8 @@ class MountEvidence:
     store: ObjectStore
     listing: Listing
     place: Path
+    cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    """Of the run: what asks the store raises `Cancelled` once it is set."""
 
     def parent_in(self, store_id: str) -> str | None:
         """See `Evidence.parent_in`."""
@@ -93,18 +97,22 @@ class MountEvidence:
         saved, told = Saved(self.listing), {problem.path for problem in named if not problem.code}
         others, lacking = saved.other(), saved.lacking()
         while files := await asyncio.to_thread(next, others, None):
-            for problem in await _some_at_once(self._judge_saved, files):
+            for problem in await self._some_at_once(self._judge_saved, files):
                 yield problem
             await asyncio.to_thread(self.listing.correct_as_saved, files)
         while entries := await asyncio.to_thread(next, lacking, None):
             unexplained = await asyncio.to_thread(_unexplained, entries, told, is_left_out)
-            for problem in await _some_at_once(partial(self._judge_lacking, on_log=on_log), unexplained):
-                yield problem
+            there = await self._some_at_once(self._is_there, unexplained)
+            gone = [shown(each.object.key) for each, is_there in zip(unexplained, there, strict=True) if not is_there]
+            for line in in_few_lines(_ALL_REMOVED, gone):
+                on_log("info", line)
+            for each in (each for each, is_there in zip(unexplained, there, strict=True) if is_there):
+                yield UnreadablePath(shown(each.object.key), _HIDDEN, NOT_SHOWN)
         await asyncio.to_thread(saved.forget)
 
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
         """See `Evidence.explain`: asks the source for each object, a few at a time."""
-        return tuple(await _some_at_once(self._explain, problems))
+        return tuple(await self._some_at_once(self._explain, problems))
 
     async def _judge_saved(self, saved: SavedFile) -> UnreadablePath | None:
         """What is wrong with a file that is not what was listed; nothing where the object was another meanwhile."""
@@ -119,15 +127,13 @@ class MountEvidence:
         sizes = f"has {saved.size_bytes} bytes in the restore point, but {now.size} in the source"
         return UnreadablePath(shown(key), f"{why.reason}; {sizes}" if why else sizes, why.code if why else UNREADABLE)
 
-    async def _judge_lacking(self, entry: Entry, *, on_log: OnLog) -> UnreadablePath | None:
-        """What is wrong where an object did not arrive; that it is gone is only told."""
-        key = entry.object.key
+    async def _is_there(self, entry: Entry) -> bool:
+        """Whether the source still has an object that did not arrive."""
         try:
-            await self.store.look_up(key)
+            await self.store.look_up(entry.object.key)
         except ObjectGone:
-            on_log("info", f"{shown(key)} {_REMOVED}")
-            return None
-        return UnreadablePath(shown(key), _HIDDEN, NOT_SHOWN)
+            return False
+        return True
 
     async def _explain(self, problem: UnreadablePath) -> UnreadablePath:
         entry = None if problem.code else await asyncio.to_thread(self.listing.at, problem.path.removeprefix("/"))
@@ -140,19 +146,21 @@ class MountEvidence:
             return UnreadablePath(path, _REMOVED)
         return UnreadablePath(path, why.reason, why.code) if why else UnreadablePath(path, problem.reason)
 
+    async def _some_at_once(self, ask: Callable[[T], Awaitable[S | None]], about: Sequence[T]) -> list[S]:
+        """The answers that there are, in order. Raises `Cancelled`."""
+        turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
+
+        async def one(each: T) -> S | None:
+            async with turns:
+                return await ask(each)
+
+        async def each_one() -> list[S | None]:
+            return await asyncio.gather(*map(one, about))
+
+        return [answer for answer in await unless_cancelled(each_one(), self.cancel) if answer is not None]
+
     def _file(self, store_id: str) -> Path:
         return self.place / f"{hashlib.sha256(store_id.encode()).hexdigest()}{LISTING}"
-
-
-async def _some_at_once(ask: Callable[[T], Awaitable[S | None]], about: Sequence[T]) -> list[S]:
-    """The answers that there are, in order."""
-    turns = asyncio.Semaphore(_LOOKS_AT_ONCE)
-
-    async def one(each: T) -> S | None:
-        async with turns:
-            return await ask(each)
-
-    return [answer for answer in await asyncio.gather(*map(one, about)) if answer is not None]
 
 
 def _unexplained(entries: list[Entry], told: Collection[str], is_left_out: Callable[[str], bool]) -> list[Entry]:

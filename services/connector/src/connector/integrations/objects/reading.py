@@ -2,11 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from connector.engine.places import SourceTree
 from connector.engine.port import OnLog
@@ -16,6 +15,7 @@ from connector.integrations.objects.copying import Copying
 from connector.integrations.objects.kept import KEPT
 from connector.integrations.objects.listing import Listing, Problems
 from connector.integrations.objects.mounting import MountEvidence, compare, excludes
+from connector.integrations.objects.stopping import unless_cancelled
 from connector.integrations.objects.store import ObjectStore
 from connector.integrations.rclone.mount import mount_source, why_not_mount
 from connector.integrations.rclone.remote import Rclone, Remote
@@ -108,24 +108,8 @@ class _Run:
             origin=self.source.origin,
             stable_inodes=False,
             problems=self.problems,
-            evidence=MountEvidence(self.source.store, self.listing, self.place / KEPT),
+            evidence=MountEvidence(self.source.store, self.listing, self.place / KEPT, cancel=self.cancel),
         )
-
-
-async def unless_cancelled(work: Coroutine[Any, Any, None], cancel: asyncio.Event) -> None:
-    """Wait for the work, but no longer than until `cancel` is set: then raise `Cancelled`.
-
-    Work in a thread goes on until what it waits for gives way: the mount that is taken away.
-    """
-    doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(cancel.wait())
-    try:
-        await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
-        if not doing.done():
-            raise Cancelled
-        await doing
-    finally:
-        stopping.cancel()
-        doing.cancel()
 
 
 async def _list(source: ObjectSource, place: Path, *, on_log: OnLog, cancel: asyncio.Event) -> Listing:

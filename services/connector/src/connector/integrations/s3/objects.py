@@ -15,6 +15,7 @@ from connector.integrations.s3.requests import TRIES, Answer, NoAnswer, Requests
 from connector.integrations.s3.words import CREDENTIALS, as_source_error, judge_object, judge_refusal
 
 _CHUNK_BYTES = 1 << 20
+_PAGE_MAX = 1000
 _OTHERS_MAX = 3
 """How often an object may be another than the listing says, before that is the reason why it cannot be had."""
 
@@ -68,11 +69,14 @@ class S3Objects:
 
     async def look_up(self, key: str) -> ListedObject:
         """See `ObjectStore.look_up`."""
-        page = await self._page({"prefix": self._prefix + key})
-        for found in page.objects:
-            if found.key == key:
-                return found
-        raise ObjectGone
+        for size in ("1", str(_PAGE_MAX)):
+            page = await self._page({"prefix": self._prefix + key, "max-keys": size})
+            for found in page.objects:
+                if found.key == key:
+                    return found
+            if not page.objects:
+                break
+        raise ObjectGone  # A key is listed before those that begin with it, but for servers that list in no order.
 
     async def why_unread(self, listed: ListedObject) -> ObjectUnread | None:
         """See `ObjectStore.why_unread`."""

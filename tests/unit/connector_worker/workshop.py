@@ -252,7 +252,7 @@ class Workshop:
             engine=self.engine,
             integrations=integrations,
             publisher=self.publisher,
-            stores=OpenStores(self._open, limit=2, on_loss=self.watch.suspect_loss),
+            stores=OpenStores(self._open, limit=2, on_loss=self.watch.suspect_loss, on_change=self.watch.suspect),
             lister=lister,
             index=index,
             bells=bells,

@@ -8,11 +8,11 @@ from typing import Any
 
 import httpx
 import pytest
-from chassis.background import Background
+from chassis.background import Background, begin
 from chassis.deadlines import HEADER
 from chassis.envelopes import accepted, refused
 from chassis.errors import Unavailable
-from chassis.mongo import PyMongoError
+from chassis.mongo import PyMongoError, WriteError
 from chassis.outcomes import Commands
 from chassis.web import Edge, install_problems
 from contracts.envelope import Envelope
@@ -21,11 +21,13 @@ from contracts.outcomes import Problem
 from contracts.values import OrganizationId
 from fastapi import FastAPI
 from gateway.api.operations import install_operations
-from gateway.domain.audit import Entry
+from gateway.domain.audit import Actor, Deed, Ending, Entry, Subject
 from gateway.store.requests import Requests
 from gateway.usecases import operations
 from gateway.usecases.audit import Audit
+from gateway.usecases.audit_endings import Endings
 from gateway.usecases.operations import Operations
+from pymongo.errors import ConnectionFailure
 
 from tests.support import builders as make
 from tests.support.waiting import eventually_async
@@ -33,6 +35,12 @@ from tests.unit.gateway.rooms import AuditInMemory
 from tests.unit.gateway.test_audit import OWNER
 
 AT_ONCE_SECONDS = 5.0
+DEED = Deed(
+    organization_id=OWNER.organization_id,
+    actor=Actor(account_id=OWNER.account_id, via="badge"),
+    action="connector.remove",
+    subject=Subject(kind="connector", id="app-1"),
+)
 
 
 class Thawing(AuditInMemory):
@@ -219,3 +227,45 @@ async def test_an_ending_that_is_lost_with_the_process_is_told(room: Room, caplo
         async with room.audit.running(Background()):
             await room.ask()
     assert [r.getMessage() for r in caplog.records] == ["audit entry never ended"]
+
+
+class Refusing(AuditInMemory):
+    """Takes no ending of some entries."""
+
+    def __init__(self, refused: dict[str, Exception]) -> None:
+        super().__init__([])
+        self.refused = refused
+
+    async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
+        """See `AuditLog`."""
+        if self.broken:
+            raise PyMongoError("away")
+        if error := self.refused.get(entry_id):
+            raise error
+        await super().end(org, entry_id, ending, now)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_lost"),
+    [(WriteError("no"), True), (PyMongoError("not now"), False), (ConnectionFailure("away"), None)],
+)
+async def test_an_ending_that_is_refused_keeps_no_other_waiting(
+    error: Exception, is_lost: bool | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    entries = Refusing({})
+    endings = Endings(entries)
+    for number in range(2):
+        entry = Entry(id=f"entry-{number}", deed=DEED)
+        await entries.begin(entry)
+        entries.broken = True
+        await endings.begin(begin("written", asyncio.sleep(0)), entry, Ending(outcome="completed"))
+        entries.broken = False
+    entries.refused = {"entry-0": error}
+
+    await endings.retry()
+    await endings.retry()
+
+    ended = {entry.id: entry.ended_at is not None for entry in entries.written}
+    assert ended == {"entry-0": False, "entry-1": is_lost is not None}
+    lost = [r for r in caplog.records if r.getMessage() == "audit entry never ended"]
+    assert bool(lost) is bool(is_lost)

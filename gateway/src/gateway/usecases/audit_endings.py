@@ -11,7 +11,7 @@ from chassis.background import Background, begin
 from chassis.deadlines import LATE, Deadline
 from chassis.errors import CairnError, Unavailable
 from chassis.ids import utc_now
-from chassis.mongo import PyMongoError
+from chassis.mongo import UNREACHABLE, PyMongoError, WriteError
 from chassis.outcomes import StillRunning
 from chassis.problems import unexpected
 
@@ -85,12 +85,20 @@ class Endings:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def retry(self) -> None:
-        """Write what is left, oldest first, until the database does not take it."""
+        """Write what is left, oldest first, until the database does not answer.
+
+        What it refuses for good is told lost. What it refuses for another reason goes behind the others: one is asked
+        for at a time, and none keeps the others waiting.
+        """
         for one in list(self._unwritten.values()):
             try:
                 await self._write(one)
+            except WriteError as error:
+                _tell_lost(one, reason=type(error).__name__)
             except PyMongoError as error:
                 log.warning("audit entry not ended yet", extra={"reason": type(error).__name__})
+                if not isinstance(error, UNREACHABLE):
+                    self._unwritten[one.entry.id] = self._unwritten.pop(one.entry.id, one)
                 return
             self._unwritten.pop(one.entry.id, None)
 
@@ -109,8 +117,9 @@ class Endings:
             _tell_lost(one)
 
 
-def _tell_lost(one: _Unwritten) -> None:
-    log.error("audit entry never ended", extra={"entry": one.entry.id, "outcome": one.ending.outcome})
+def _tell_lost(one: _Unwritten, *, reason: str = "not written in time") -> None:
+    facts = {"entry": one.entry.id, "outcome": one.ending.outcome, "reason": reason}
+    log.error("audit entry never ended", extra=facts)
 
 
 class Recording:

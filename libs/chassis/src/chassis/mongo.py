@@ -9,7 +9,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from pymongo import AsyncMongoClient, IndexModel, monitoring
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import AutoReconnect, ConnectionFailure, DuplicateKeyError, PyMongoError
+from pymongo.errors import AutoReconnect, ConnectionFailure, DuplicateKeyError, PyMongoError, WriteError
 
 from chassis import names
 from chassis.errors import Unavailable
@@ -26,6 +26,7 @@ __all__ = [
     "DuplicateKeyError",
     "PyMongoError",
     "Unavailable",
+    "WriteError",
     "ensure_indexes",
     "insert_new",
     "open_database",

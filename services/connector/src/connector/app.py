@@ -93,7 +93,7 @@ async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tok
     )
     store, bells = await open_store(foundation.database, foundation.outbox), Bells()
     watch = Watch(store, bells, settings)
-    stores = OpenStores(opener, limit=settings.open_stores, on_loss=watch.suspect_loss)
+    stores = OpenStores(opener, limit=settings.open_stores, on_loss=watch.suspect_loss, on_change=watch.suspect)
     async with open_http() as http:
         index = IndexClient(ServiceClient(settings.url_restore_index, http=http, tokens=tokens))
         try:

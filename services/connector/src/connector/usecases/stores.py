@@ -32,6 +32,8 @@ OpenRepository = Callable[[OrganizationId, App], Repository]
 """Opens the repository of a store; called in a thread."""
 Notice = Callable[[OrganizationId, App, SnapshotId | None], None]
 """Hears of a store that has no more what it should have, and in which restore point that was noticed."""
+Change = Callable[[OrganizationId, App], None]
+"""Hears of a store that lacks a snapshot: that was removed, and nothing is known to be lost."""
 
 
 class OpenStore:
@@ -71,9 +73,17 @@ class _Slot:
 class OpenStores:
     """At most `limit` open stores, the least recently used is closed first; none is closed while somebody reads."""
 
-    def __init__(self, open_repository: OpenRepository, *, limit: int, on_loss: Notice = lambda *_: None) -> None:
+    def __init__(
+        self,
+        open_repository: OpenRepository,
+        *,
+        limit: int,
+        on_loss: Notice = lambda *_: None,
+        on_change: Change = lambda *_: None,
+    ) -> None:
         self._open_repository = open_repository
         self._on_loss = on_loss
+        self._on_change = on_change
         self._limit = limit
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
@@ -114,10 +124,12 @@ class OpenStores:
         slot.users += 1
         try:
             yield await asyncio.shield(slot.opening)
-        except (Damaged, BlobMissing, SnapshotNotFound, RepositoryNotFound) as error:
-            if not isinstance(error, SnapshotNotFound):
-                self._discard(app.id, slot)
-            if reading or isinstance(error, BlobMissing | FileMissing | SnapshotNotFound):
+        except SnapshotNotFound:
+            self._on_change(org, app)
+            raise
+        except (Damaged, BlobMissing, RepositoryNotFound) as error:
+            self._discard(app.id, slot)
+            if reading or isinstance(error, BlobMissing | FileMissing):
                 self._on_loss(org, app, reading)
             raise
         finally:

@@ -1,6 +1,7 @@
 """What the restore index is told of a store: all that can be read, of each job what it announced, and what is gone."""
 
 import contextlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -387,11 +388,56 @@ class TestWatch:
 
         assert await workshop.watch.look(now=1_000_000) == suspected
 
+    @pytest.mark.parametrize("reading", [None, SnapshotId("s" * 64)])
+    async def test_a_snapshot_that_was_removed_is_no_reason_to_look_for_losses(
+        self, workshop: Workshop, reading: SnapshotId | None
+    ) -> None:
+        with contextlib.suppress(SnapshotNotFound):
+            async with workshop.equipment.stores.borrow(ORG, an_app("store"), reading=reading):
+                raise SnapshotNotFound("s")
+        await workshop.watch.look(now=1_000_000)
+
+        [work] = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        command = work.cause.data
+        assert isinstance(command, RefreshStore)
+        assert (command.look_for_loss, command.suspects) == (False, ())
+
+    @pytest.mark.parametrize("every", [3600.0, 5000.0, 604_800.0])
+    async def test_a_store_that_was_busy_in_its_thorough_turn_has_it_later(
+        self, workshop: Workshop, every: float
+    ) -> None:
+        workshop.store.stores.stores = [(ORG, an_app("store"))]  # type: ignore[attr-defined]
+        workshop.watch._every = every
+        begun = list[float]()
+        for now in range(1_000_000, 1_000_000 + 14 * 86_400, 600):
+            if is_thorough_turn("store", now, every_seconds=every) and every < 86_400:
+                continue  # It is being compared all that turn.
+            if await workshop.watch.look(now=now):
+                begun += [now for each in await queued(workshop) if each.look_for_loss]
+                await close(workshop)
+
+        longest = max(every, 86_400) + 2 * every + 600
+        assert begun
+        assert all(later - sooner <= longest for sooner, later in pairwise([1_000_000, *begun]))
+        assert all(later - sooner >= 86_400 for sooner, later in pairwise(begun))
+
     async def test_no_store_is_compared_by_itself_when_that_is_switched_off(self, workshop: Workshop) -> None:
         workshop.store.stores.stores = [(ORG, an_app("store"))]  # type: ignore[attr-defined]
         workshop.watch._every = 0
 
         assert await workshop.watch.look(now=1_000_000) == 0
+
+
+async def queued(workshop: Workshop) -> list[RefreshStore]:
+    """Comparisons that wait."""
+    waiting = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+    return [work.cause.data for work in waiting if isinstance(work.cause.data, RefreshStore)]
+
+
+async def close(workshop: Workshop) -> None:
+    """Have made what waits."""
+    for work in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS):
+        await workshop.store.work.close(ORG, work.id)
 
 
 async def test_a_store_that_was_removed_is_not_followed(workshop: Workshop) -> None:

@@ -15,7 +15,7 @@ from contracts.assignment import App, AppRef
 from contracts.connector import ConnectorCommand, RefreshStore
 from contracts.values import OrganizationId, SnapshotId
 
-from connector.domain import Kind, Lane, is_thorough_turn, turn_of_refresh
+from connector.domain import DAY_SECONDS, Kind, Lane, is_thorough_turn, turn_of_refresh
 from connector.settings import Settings
 from connector.store import Store
 from connector.usecases.queueing import Bells, work_of
@@ -60,6 +60,8 @@ class Watch:
         self._every = settings.refresh_seconds
         self._pool = settings.pool
         self._suspected: dict[str, _Suspicion] = {}
+        self._thorough: dict[str, float] = {}
+        """When losses were looked for last in each store, or the store was first seen; a restart forgets it."""
         self._wake = asyncio.Event()
 
     def suspect(self, org: OrganizationId, store: App | AppRef) -> None:
@@ -91,12 +93,11 @@ class Watch:
         """Queue what is due at a moment (seconds since the epoch); how much that was."""
         every = await self._store.stores.all() if self._every else []
         under_way = await self._under_way()
+        self._thorough = {app.id: self._thorough.get(app.id, now) for _, app in every}
         queued = 0
         for org, app in every:
             if app.id not in under_way:
-                thorough = is_thorough_turn(app.id, now, every_seconds=self._every)
-                wanted = RefreshStore(organization_id=org, app_id=app.id, app=_reference(app), look_for_loss=thorough)
-                queued += await self._queue(wanted, now, every_seconds=self._every)
+                queued += await self._queue_turn(org, app, now)
         for suspicion in list(self._suspected.values()):
             wanted = suspicion.to_command()
             if wanted.app_id not in under_way and await self._queue(wanted, now, every_seconds=SUSPICION_SECONDS):
@@ -106,6 +107,19 @@ class Watch:
         if queued:
             self._bells.ring(Lane.LISTINGS)
         return queued
+
+    async def _queue_turn(self, org: OrganizationId, app: App, now: float) -> bool:
+        """Queue the comparison of this turn, a thorough one also where the turn of that was missed.
+
+        Whether it was not queued before: of a thorough turn another worker may have done so.
+        """
+        is_its_turn = is_thorough_turn(app.id, now, every_seconds=self._every)
+        thorough = is_its_turn or now - self._thorough[app.id] >= DAY_SECONDS
+        wanted = RefreshStore(organization_id=org, app_id=app.id, app=_reference(app), look_for_loss=thorough)
+        is_new = await self._queue(wanted, now, every_seconds=self._every)
+        if is_its_turn or (is_new and thorough):
+            self._thorough[app.id] = now
+        return is_new
 
     async def _under_way(self) -> set[str]:
         waiting = await self._store.work.waiting(pool=self._pool, lane=Lane.LISTINGS)

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from connector.integrations.fs.leaving_out import guarded, is_still_guarded
+from connector.integrations.fs.leaving_out import guarded, is_still_guarded, is_surely_own
 from connector.integrations.surroundings import Surroundings
 
 
@@ -35,4 +35,6 @@ def test_an_older_file_may_be_another_name_of_a_key(tmp_path: Path, surroundings
     os.utime(new, ns=(since + 1, since + 1))
 
     assert is_still_guarded(old.lstat(), surroundings=surroundings, since=since)
+    assert not is_surely_own(old.lstat(), surroundings=surroundings)
+    assert is_surely_own((tmp_path / "work" / "sources").lstat(), surroundings=surroundings)
     assert not is_still_guarded(new.lstat(), surroundings=surroundings, since=since)

@@ -128,6 +128,8 @@ class SourceTree:
     """What is never part of a backup, under whatever name it is met."""
     is_still_guarded: Callable[[os.stat_result], bool] = lambda _: True
     """Of what is met with an identity that is guarded: its inode may be another file's by now. Blocks."""
+    is_surely_own: Callable[[os.stat_result], bool] = lambda _: True
+    """Of what is still guarded: False where it may be another's all the same. Blocks."""
     guarded_first: bool = False
     """Whether some of it is known to have another name, so that it is looked for before anything is read."""
     is_surveyed: bool = False

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -191,11 +191,20 @@ class _Turn:
         for path in sorted({in_text(each) for each in self._surveyor.found["lost"]} - named):
             self._observer.problems.add(UnreadablePath(path, _LOST))
         self._observer.problems.flush()
-        removed = (one_line(in_text(path)) for path in sorted(self._surveyor.found["removed"]))
-        for line in in_few_lines("Removed while the source was read", removed):
+        for line in remarks_on(self._surveyor):
             self._call.on_log("info", line)
-        for path in sorted(self._surveyor.found["mount"]):
-            self._call.on_log("info", one_line(f"{in_text(path)} is left out on purpose: it is on another file system"))
+
+
+def remarks_on(surveyor: Surveyor) -> Iterator[str]:
+    """Lines about what is missing in a restore point and is no problem: all of it is counted."""
+    removed = (one_line(in_text(path)) for path in sorted(surveyor.found["removed"]))
+    yield from in_few_lines("Removed while the source was read", removed)
+    if more := surveyor.beyond["removed"]:
+        yield f"{more} more were removed while the source was read"
+    for path in sorted(surveyor.found["mount"]):
+        yield one_line(f"{in_text(path)} is left out on purpose: it is on another file system")
+    if more := surveyor.beyond["mount"]:
+        yield f"{more} more are left out on purpose: they are on other file systems"
 
 
 async def _at_a_known_level(
@@ -219,7 +228,9 @@ def _without(call: BackupCall, met: Sequence[str]) -> BackupCall:
         if (facts := _facts(below)) is None:
             continue
         if source.is_still_guarded(facts):
-            call.on_log("warning", one_line(f"{in_text(path)} is left out on purpose: it belongs to Cairn's own state"))
+            belongs = "belongs" if source.is_surely_own(facts) else "may belong"
+            words = f"{in_text(path)} is left out on purpose: it {belongs} to Cairn's own state"
+            call.on_log("warning", one_line(words))
             source = replace(source, excludes=(*source.excludes, below))
         else:
             source = replace(source, guarded=source.guarded - {(facts.st_dev, facts.st_ino)})

@@ -30,19 +30,19 @@ class Surveyor:
         )
         self._complaint = ""
         self.found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
-        self.unnamed = 0
+        self.beyond = dict.fromkeys(_KINDS, 0)
+        """How much there is of each kind beyond what is named."""
+
+    @property
+    def unnamed(self) -> int:
         """What no restore point can hold, beyond what is named."""
+        return self.beyond["socket"] + self.beyond["lost"]
 
     async def run(self, *, on_guarded: Callable[[], None]) -> None:
         """Walk to the end, and call back at the first thing that is guarded. Raises `EngineKilled`, `EngineFailed`."""
 
         def take(line: bytes) -> None:
-            found = json.loads(line)
-            if len(self.found[found["kind"]]) < _NAMED_MAX:
-                self.found[found["kind"]].append(found["path"])
-            elif found["kind"] in ("socket", "lost"):
-                self.unnamed += 1
-            if found["kind"] == "guarded":
+            if self.take_in(line) == "guarded":
                 on_guarded()
 
         async with open_child(self._command) as child:
@@ -52,6 +52,16 @@ class Surveyor:
             raise EngineKilled("The survey of the source", f"killed by signal {-ending}")
         if ending:
             raise EngineFailed("The survey of the source", self._complaint)
+
+    def take_in(self, line: bytes) -> str:
+        """Take note of what the walk tells in a line; its kind."""
+        found = json.loads(line)
+        kind: str = found["kind"]
+        if len(self.found[kind]) < _NAMED_MAX:
+            self.found[kind].append(found["path"])
+        else:
+            self.beyond[kind] += 1
+        return kind
 
     def _hear(self, line: bytes) -> None:
         self._complaint = line.decode("utf-8", "backslashreplace")

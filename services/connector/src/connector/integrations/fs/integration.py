@@ -15,7 +15,7 @@ from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import OnLog
 from connector.integrations.checklist import Checklist, run_test
 from connector.integrations.configuration import AppConfiguration
-from connector.integrations.fs.leaving_out import guarded, is_still_guarded, left_out_of
+from connector.integrations.fs.leaving_out import guarded, is_still_guarded, is_surely_own, left_out_of
 from connector.integrations.fs.manifest import MANIFEST
 from connector.integrations.fs.mounts import Mounts
 from connector.integrations.fs.roots import hold_directory, require_directory, resolve_root
@@ -80,6 +80,7 @@ class FsIntegration:
             hollow=tuple(point for point, _ in left_out.pseudo),
             guarded=own.identities,
             is_still_guarded=partial(is_still_guarded, surroundings=self._surroundings, since=own.looked_at),
+            is_surely_own=partial(is_surely_own, surroundings=self._surroundings),
             guarded_first=own.is_linked,
             is_surveyed=True,
         )

@@ -85,7 +85,12 @@ def is_still_guarded(facts: os.stat_result, *, surroundings: Surroundings, since
     An older file may be another name of a key that was removed: that one stays guarded.
     """
     is_older = stat.S_ISREG(facts.st_mode) and facts.st_mtime_ns < since
-    return is_older or (facts.st_dev, facts.st_ino) in guarded(surroundings).identities
+    return is_older or is_surely_own(facts, surroundings=surroundings)
+
+
+def is_surely_own(facts: os.stat_result, *, surroundings: Surroundings) -> bool:
+    """Whether something is Cairn's own by now, whatever it was before."""
+    return (facts.st_dev, facts.st_ino) in guarded(surroundings).identities
 
 
 def _shown(path: Path, root: Path) -> str:

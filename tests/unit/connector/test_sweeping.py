@@ -54,6 +54,9 @@ async def test_listings_go_with_their_store(tmp_path: Path) -> None:
         (place / "listings" / name).touch()
     for name in ("there", "gone"):
         (place / "listings" / f"{name}.store").write_text(name)
+    (place / "listings" / "cut off.store").write_text("there")  # A kill came before the listing was there.
+    (place / "listings" / "cut off.new").touch()
+    (place / "listings" / "there.new").touch()
 
     await sweep_all_but(tmp_path, "source", "there")
 

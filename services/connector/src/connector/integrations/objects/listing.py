@@ -9,6 +9,7 @@ from typing import Any
 
 from connector.engine.places import SavedFile, UnreadablePath
 from connector.integrations.objects.database import Database
+from connector.integrations.objects.kept import HALF
 from connector.integrations.objects.names import BESIDE_FOLDER, key_of, path_of
 from connector.integrations.objects.store import ListedObject, ObjectUnread
 
@@ -134,7 +135,7 @@ class Listing:
 
     def keep_as(self, file: Path, *, snapshot_id: str) -> None:
         """Leave a copy in place of an earlier one, as what a snapshot was made of."""
-        fresh = file.with_suffix(".new")
+        fresh = file.with_suffix(HALF)
         fresh.unlink(missing_ok=True)
         os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600))
         self.database.run("DELETE FROM snapshot")

@@ -32,7 +32,7 @@ async def _sweep(place: Path, is_wanted: IsWanted) -> None:
         if lock is None:
             return
         await unmount(place / "mount")
-        owner = read_owner(lock)
+        owner = await asyncio.to_thread(read_owner, lock)
         if owner and await is_wanted(*owner):
             await sweep_listings(place, lambda store_id: is_wanted(owner[0], AppId(store_id)))
             return

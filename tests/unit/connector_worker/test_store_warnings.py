@@ -1,12 +1,15 @@
 """What is told about a store whose backups work and whose restore points do not."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from connector.domain import Kind
+from connector.usecases import commands
 from connector.usecases.index_client import DamagedPoint
 from connector.usecases.refreshing import refresh_store
 from connector.usecases.store_warnings import NAMED, store_warnings, warnings_of
+from contracts.connector import ConnectionTested, TestReport
 from contracts.outcomes import CommandOutcome
 from contracts.restore_index import Damage
 from contracts.values import SnapshotId
@@ -57,3 +60,27 @@ async def test_a_refresh_names_the_damaged_ones_that_it_tries_again(workshop: Wo
     assert [(each["code"], each["snapshot_ids"]) for each in outcome.result["warnings"]] == [
         ("restore_points_damaged", [hurt])
     ]
+
+
+async def test_a_test_waits_for_neither_before_it_asks_the_other(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+
+    async def test(_: object) -> TestReport:
+        async with asyncio.timeout(10):
+            await asked.wait()
+        return TestReport(ok=True, checks=())
+
+    async def damaged_points(*_: object) -> list[DamagedPoint]:
+        asked.set()
+        return [damaged(1)]
+
+    monkeypatch.setattr(workshop.folders, "test", test, raising=False)
+    monkeypatch.setattr(workshop.index, "damaged_points", damaged_points)
+    lease = await workshop.command(kind=Kind.TEST)
+
+    await commands.test_connection(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+    [told] = workshop.told(ConnectionTested)
+    assert [warning.total for warning in told.report.warnings] == [1]

@@ -7,7 +7,15 @@ from time import perf_counter
 
 from chassis.errors import CairnError, NotFound
 from contracts.assignment import App
-from contracts.connector import Check, ConnectionTested, ConnectorCommand, InitializeStore, StoreInitialized, TestReport
+from contracts.connector import (
+    Check,
+    ConnectionTested,
+    ConnectorCommand,
+    InitializeStore,
+    StoreInitialized,
+    StoreWarning,
+    TestReport,
+)
 from contracts.values import CommandId
 
 from connector.domain import Kind
@@ -41,10 +49,8 @@ async def test_connection(equipment: Equipment, lease: Lease, command: Connector
     Raises `app_not_found` or `app_unknown`.
     """
     app = await _app(equipment, command)
-    report = await _report(equipment, command, app)
-    if app.kind == "store":
-        warnings = await store_warnings(equipment.index, command.organization_id, app.id)
-        report = report.model_copy(update={"warnings": warnings})
+    report, warnings = await asyncio.gather(_report(equipment, command, app), _warnings(equipment, command, app))
+    report = report.model_copy(update={"warnings": warnings})
     log.info("connection tested", extra={"app": app.id, "ok": report.ok})
     tested = ConnectionTested(
         organization_id=command.organization_id,
@@ -53,6 +59,12 @@ async def test_connection(equipment: Equipment, lease: Lease, command: Connector
         report=report,
     )
     await lease.settle([tested], result=report.model_dump(mode="json"))
+
+
+async def _warnings(equipment: Equipment, command: ConnectorCommand, app: App) -> tuple[StoreWarning, ...]:
+    if app.kind != "store":
+        return ()
+    return await store_warnings(equipment.index, command.organization_id, app.id)
 
 
 async def _report(equipment: Equipment, command: ConnectorCommand, app: App) -> TestReport:

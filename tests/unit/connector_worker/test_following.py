@@ -137,10 +137,10 @@ class TestWhatIsThere:
     async def test_a_store_whose_packs_may_not_be_listed_is_followed(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def refuse(_: MemoryReader) -> bool:
+        def refuse(_: MemoryReader) -> frozenset[bytes]:
             raise AccessDenied("pack")
 
-        monkeypatch.setattr(MemoryReader, "has_lost_directories", refuse)
+        monkeypatch.setattr(MemoryReader, "doubtful_packs", refuse)
         there = await workshop.left_behind()
 
         assert (await follow(workshop, look_for_loss=True)).listed == 1
@@ -163,6 +163,48 @@ class TestWhatIsThere:
 
         assert (told.listed, told.damaged) == (0, 1)
         assert [news.snapshot_id for news in workshop.told(RestorePointDamaged)] == [hurt]
+
+    async def test_a_pack_that_stays_lost_is_looked_into_once(self, workshop: Workshop) -> None:
+        await workshop.left_behind()
+        (workshop.root / "source" / "another").touch()
+        await workshop.left_behind()
+        await follow(workshop)
+        first, second = (each.tree_id for each in workshop.kept())
+        workshop.lost["pack of a forgotten tree"] = FileMissing("pack", "p")
+
+        await follow(workshop, look_for_loss=True)
+        assert sorted(workshop.walked) == sorted([first, second])
+        await follow(workshop, look_for_loss=True)
+        assert len(workshop.walked) == 2
+
+        (workshop.root / "source" / "third").touch()
+        await workshop.left_behind()
+        await follow(workshop)
+        await follow(workshop, look_for_loss=True)
+        third = workshop.kept()[-1].tree_id
+        assert workshop.walked[2:] == [third]  # It may refer to what was lost before.
+
+        workshop.lost[second] = FileMissing("pack", "q")
+        assert (await follow(workshop, look_for_loss=True)).damaged == 1
+        assert len(workshop.walked) == 6
+
+    async def test_a_restore_point_that_was_not_read_is_read_the_next_time(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: Any) -> None:
+            raise KeyError("unforeseen")
+
+        await workshop.left_behind()
+        await follow(workshop)
+        workshop.lost["p"] = FileMissing("pack", "p")
+        with monkeypatch.context() as patch:
+            patch.setattr(MemoryReader, "walk_new", fail)
+            await follow(workshop, look_for_loss=True)
+        assert workshop.walked == []
+
+        await follow(workshop, look_for_loss=True)
+
+        assert len(workshop.walked) == 1
 
     async def test_a_rebuild_tells_of_what_was_lost_since(self, workshop: Workshop) -> None:
         lost = await workshop.left_behind()

@@ -126,12 +126,13 @@ class MemoryReader:
         return [_read(found) for found in self._workshop.kept()]
 
     def walk_new(self, tree_id: str, _known: Any) -> Iterator[Any]:
+        self._workshop.walked.append(tree_id)
         if error := self._workshop.lost.get(tree_id):
             raise error
         return iter(())
 
-    def has_lost_directories(self) -> bool:
-        return bool(self._workshop.lost)
+    def doubtful_packs(self) -> frozenset[bytes]:
+        return frozenset(tree_id.encode() for tree_id in self._workshop.lost)
 
     def close(self) -> None:
         """Nothing is open."""
@@ -224,6 +225,7 @@ class Workshop:
     unreadable: Exception | None = None
     damaged: dict[str, Exception] = field(default_factory=dict)
     lost: dict[str, Exception] = field(default_factory=dict)
+    walked: list[str] = field(default_factory=list)
     index: MemoryIndex = field(default_factory=MemoryIndex)
     repository_id: str = ""
     version: int = 2

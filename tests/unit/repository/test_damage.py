@@ -332,14 +332,14 @@ def test_fields_that_nobody_knows_yet_are_passed_over() -> None:
 
 
 @pytest.mark.parametrize("cached", [True, False])
-def test_lost_packs_are_noticed_when_directories_lay_in_them(cached: bool, tmp_path: Path) -> None:
+def test_doubtful_packs_are_noticed_when_directories_lay_in_them(cached: bool, tmp_path: Path) -> None:
     builder = Builder()
     contents, _ = builder.pack(*CONTENTS)
     root = builder.tree(file_node("f", [], 1))
 
     def has_lost() -> bool:
         with Repository.open(builder.files, PASSWORD, cache_dir=tmp_path if cached else None) as repository:
-            return repository.has_lost_directories()
+            return bool(repository.doubtful_packs())
 
     assert not has_lost()
     kept = builder.remove(FileKind.PACK, contents)
@@ -360,14 +360,14 @@ def test_a_lost_index_file_is_noticed_by_the_packs_that_it_told_of(
     builder.tree(file_node("f", [], 1))
     index = only(builder, FileKind.INDEX)
     with opened(builder) as repository:
-        assert not repository.has_lost_directories()
+        assert not repository.doubtful_packs()
         kept = builder.remove(FileKind.INDEX, index)
-        assert repository.has_lost_directories()
+        assert repository.doubtful_packs()
         builder.files.files[FileKind.INDEX, index] = kept
-        assert not repository.has_lost_directories()
+        assert not repository.doubtful_packs()
     builder.files.files[FileKind.INDEX, index] = left or b""
     with Repository.open(builder.files, PASSWORD, cache_dir=tmp_path if cached else None) as repository:
-        assert repository.has_lost_directories()
+        assert repository.doubtful_packs()
 
 
 def test_what_a_prune_took_away_is_not_lost() -> None:
@@ -377,4 +377,4 @@ def test_what_a_prune_took_away_is_not_lost() -> None:
         pack = repository._blobs.locate(root).pack
         builder.remove(FileKind.PACK, pack)
         builder.remove(FileKind.INDEX, only(builder, FileKind.INDEX))
-        assert not repository.has_lost_directories()
+        assert not repository.doubtful_packs()

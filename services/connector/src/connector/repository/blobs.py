@@ -52,8 +52,8 @@ class Blobs:
             if seen is None or seen is self._index:
                 self._index = self._loader.load(self._index)
 
-    def has_lost_trees(self) -> bool:
-        """Whether a pack with trees is gone, or one is there that no index file tells of, as if such a file were lost.
+    def doubtful_packs(self) -> frozenset[bytes]:
+        """Packs that are gone, if one of them held trees, and those that no index file tells of, as if one were lost.
 
         The index is brought up first: a prune takes packs out of it, and a backup adds some.
         """
@@ -63,7 +63,8 @@ class Blobs:
         while True:
             told = set(index.packs())
             try:
-                return not there <= told or index.holds_trees(told - there)
+                lost = told - there if index.holds_trees(told - there) else set[bytes]()
+                return frozenset(lost | (there - told))
             except Unusable:
                 self.refresh(seen=index)
                 index = self._index

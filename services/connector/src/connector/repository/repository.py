@@ -129,13 +129,14 @@ class Repository:
         """How many blobs the index knows."""
         return len(self._blobs.index)
 
-    def has_lost_directories(self) -> bool:
-        """Whether directories may be lost: a pack that holds some, or what the index told of a pack that is there.
+    def doubtful_packs(self) -> frozenset[bytes]:
+        """Packs by which directories may be lost: those that are gone, if one held some, and those that are there
+        and of which no index file tells.
 
         Costs a listing of all packs. Where one is gone, the index is searched for what lay in it. Packs of which
         no index file tells are also left by backups that were cut off.
         """
-        return self._blobs.has_lost_trees()
+        return self._blobs.doubtful_packs()
 
     def snapshots(self) -> list[Snapshot]:
         """All snapshots as they are now, oldest first; raises `Damaged` when one cannot be read."""

@@ -1,7 +1,7 @@
 """What work is done with."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from connector.store import Store
 from connector.usecases.apps import check_complete, open_fields
 from connector.usecases.blob_tables import blob_table_dir
 from connector.usecases.index_client import IndexClient
+from connector.usecases.known_losses import KnownLosses
 from connector.usecases.listing import Lister
 from connector.usecases.queueing import Bells
 from connector.usecases.stores import OpenRepository, OpenStores
@@ -63,6 +64,7 @@ class Equipment:
     watch: Watch
     access: OpenAccess
     files: OpenFiles
+    losses: KnownLosses = field(default_factory=KnownLosses)
 
     def configuration(self, org: OrganizationId, app: App) -> AppConfiguration:
         """An app with its secrets in clear, to be dropped after use. Raises like `check_complete` and `open_fields`."""

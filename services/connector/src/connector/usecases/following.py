@@ -87,8 +87,7 @@ class _Following:
                 if point.snapshot_id in found.damaged:
                     await self._read_through(store, point)
             if not rebuild:
-                for point in await self._readable(store, await self._suspected(store, found)):
-                    await self._read_through(store, point)
+                await self._look_for_loss(store, found)
             listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
             left = await self._await_browsable({point.snapshot_id for point in listed})
             if left and not rebuild:
@@ -148,24 +147,37 @@ class _Following:
         self._damaged.add(snapshot_id)
         await self._say(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
 
-    async def _suspected(self, store: OpenStore, found: Difference) -> frozenset[str]:
-        """Restore points that the index can open and of which the store may have lost something."""
-        command = self._lease.work.cause.data
-        if not isinstance(command, RefreshStore):
-            return frozenset()
-        if command.look_for_loss and await self._has_lost_directories(store):
-            return found.known
-        return found.known & frozenset(command.suspects)
+    async def _look_for_loss(self, store: OpenStore, found: Difference) -> None:
+        """Read restore points that the index can open and of which the store may have lost something.
 
-    async def _has_lost_directories(self, store: OpenStore) -> bool:
-        """False too where the store does not let its packs be listed: what can be read of it is told all the same."""
+        Because of a pack that is gone each is read once: what that affects is damaged in the index by then.
+        """
+        command, losses = self._lease.work.cause.data, self._equipment.losses
+        if not isinstance(command, RefreshStore):
+            return
+        doubtful = await self._doubtful_packs(store) if command.look_for_loss else None
+        unread = losses.not_read_since(self._app.id, doubtful, found.known) if doubtful else frozenset()
+        read = await self._read_all(store, unread | (found.known & frozenset(command.suspects)))
+        if doubtful:
+            losses.note(self._app.id, doubtful, (found.known - unread) | read)
+        elif doubtful is not None:
+            losses.forget(self._app.id)
+
+    async def _doubtful_packs(self, store: OpenStore) -> frozenset[bytes] | None:
+        """None where the store does not let its packs be listed: what can be read of it is told all the same."""
         try:
-            return await self._equipment.stores.in_thread(store.repository.has_lost_directories, of=self._app.id)
+            return await self._equipment.stores.in_thread(store.repository.doubtful_packs, of=self._app.id)
         except AccessDenied as error:
             log.warning("packs not listed", extra={"app": self._app.id, "reason": error.detail})
-            return False
+            return None
 
-    async def _read_through(self, store: OpenStore, point: RestorePoint) -> None:
+    async def _read_all(self, store: OpenStore, wanted: Collection[str]) -> frozenset[str]:
+        """Read some restore points; those that could be, or are told to be damaged."""
+        points = await self._readable(store, wanted)
+        read = [point.snapshot_id for point in points if await self._read_through(store, point)]
+        return frozenset(read) | (self._damaged & frozenset(wanted))
+
+    async def _read_through(self, store: OpenStore, point: RestorePoint) -> bool:
         """Make sure that all of a tree can be read again: the index may know of what the store has lost."""
 
         def read() -> None:
@@ -180,6 +192,8 @@ class _Following:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the others can be read
             await self._tell_damage(error, point.snapshot_id, point)
+            return False
+        return True
 
     def _sound_among(self, tree_ids: list[str]) -> dict[str, Totals]:
         return {tree_id: self._sound[tree_id] for tree_id in tree_ids if tree_id in self._sound}

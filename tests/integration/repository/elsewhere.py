@@ -359,6 +359,17 @@ def a_name_that_is_there_twice(it: Elsewhere) -> None:
 
 
 @damage
+def a_directory_that_does_not_tell_what_is_in_it(it: Elsewhere) -> None:
+    with it.writer() as writer:
+        for facts in ({}, {"subtree": None}, {"subtree": ""}, {"subtree": "no id"}):
+            tree = writer.tree([_file(writer, "a", b"one"), _node("d", "dir", **facts)])
+            above = writer.tree([_node("above", "dir", subtree=tree)])
+            it.damaged[writer.snapshot(above)] = (
+                f"The tree {tree} is damaged: it does not tell what is in its directory 'd'."
+            )
+
+
+@damage
 def a_snapshot_cut(it: Elsewhere) -> None:
     _, hurt = _two(it)
     _lost(it.root / "snapshots" / hurt, lambda data: data[:-10])

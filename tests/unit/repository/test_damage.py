@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from connector.repository import FileKind, MemoryFiles, Repository
+from connector.repository import FileKind, Found, MemoryFiles, Repository, large
 from connector.repository.errors import (
     BlobMissing,
     Damaged,
@@ -329,6 +329,54 @@ def test_fields_that_nobody_knows_yet_are_passed_over() -> None:
     with opened(builder) as repository:
         node = repository.resolve(repository.snapshot(snapshot).tree, b"/f")
         assert b"".join(repository.read(node)) == b"content"
+
+
+@pytest.mark.parametrize("subtree", [None, "", "no id"])
+def test_a_directory_that_does_not_tell_what_is_in_it_is_not_empty(subtree: str | None) -> None:
+    builder = Builder()
+    hurt = {**dir_node("hurt", ""), "subtree": subtree}
+    root = builder.tree(file_node("file", [], 0), hurt)
+    with opened(builder) as repository:
+        with pytest.raises(Damaged, match=f"tree {root} .* in its directory 'hurt'"):
+            list(repository.walk_new(root, lambda _: {}))
+        with pytest.raises(Damaged, match="directory 'hurt'"):
+            repository.resolve(root, b"/hurt/below")
+        with pytest.raises(Damaged, match="directory 'hurt'"):
+            list(repository.descend(Found(b"hurt", repository.resolve(root, b"/hurt"))))
+        found = repository.descend(Found(b"", repository.resolve(root, b"/")))
+        assert next(found).path == b"file"
+        with pytest.raises(Damaged, match="directory 'hurt'"):
+            next(found)
+
+
+def test_a_large_directory_does_not_hide_one_that_tells_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(large, "LARGE_BYTES", 1)
+    builder = Builder()
+    root = builder.tree(file_node("file", [], 0), {**dir_node("hurt", ""), "subtree": None})
+    with (
+        Repository.open(builder.files, PASSWORD, scratch=tmp_path) as repository,
+        pytest.raises(Damaged, match="directory 'hurt'"),
+    ):
+        list(repository.walk_new(root, lambda _: {}))
+
+
+@pytest.mark.parametrize("lost", [{"content": None}, {}], ids=["none", "not told"])
+def test_a_file_that_does_not_tell_its_content_is_not_handed_out_as_an_empty_one(lost: dict[str, object]) -> None:
+    builder = Builder()
+    facts = file_node("hurt", [], 5)
+    del facts["content"]
+    root = builder.tree(file_node("empty", [], 0), facts | lost)
+    with opened(builder) as repository:
+        node = repository.resolve(root, b"/hurt")
+        with pytest.raises(Damaged, match="file 'hurt' is damaged"):
+            repository.content_length(node)
+        with pytest.raises(Damaged, match="file 'hurt' is damaged"):
+            repository.read(node)
+        with pytest.raises(Damaged, match="file 'hurt' is damaged"):
+            list(repository.read_all(iter([Found(b"hurt", node)])))
+        assert b"".join(repository.read(repository.resolve(root, b"/empty"))) == b""
 
 
 @pytest.mark.parametrize("cached", [True, False])

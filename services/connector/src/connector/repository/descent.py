@@ -7,6 +7,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from connector.repository.names import is_name, nameless
+from connector.repository.nodes import check_subtrees, subtree_of
 from connector.repository.structs import Node
 
 _TREES_AHEAD = 4
@@ -26,12 +27,13 @@ def descend(parts: Parts, top: Found, *, pool: Executor) -> Generator[Found, Non
     """`top` and, when it is a directory, everything below it: depth first, a directory before what is in it.
 
     With an empty path `top` itself is left out. A few directories of each depth are read ahead; memory is bounded by
-    one part of each directory on the way down. Raises as `parts` does, and `Damaged` for a name that no file can have.
+    one part of each directory on the way down. Raises as `parts` does, and `Damaged` for a name that no file can have,
+    or a directory that does not tell what is in it.
     """
     if top.path:
         yield top
     levels: list[_Level] = []
-    below = top.node.subtree
+    below = _below(top)
     try:
         if below:
             levels.append(_Level(below, parts(below), path=top.path, parts=parts, pool=pool))
@@ -41,7 +43,7 @@ def descend(parts: Parts, top: Found, *, pool: Executor) -> Generator[Found, Non
                 levels.pop()
                 continue
             yield found
-            if below := found.node.subtree:
+            if below := _below(found):
                 levels.append(_Level(below, levels[-1].next_tree(), path=found.path, parts=parts, pool=pool))
     finally:
         for level in levels:
@@ -64,10 +66,11 @@ class _Level(Iterator[Found]):
         while (node := next(self._nodes, None)) is None:
             part = next(self._left)
             self._nodes = iter(part)
-            self._coming = iter([node.subtree for node in part if node.subtree])
+            self._coming = iter([node.subtree for node in part if node.type == "dir" and node.subtree])
         name = node.name
         if not is_name(name):
             raise nameless(self._tree_id)
+        check_subtrees(self._tree_id, (node,))
         return Found(self._before + name, node)
 
     def next_tree(self) -> Iterator[list[Node]]:
@@ -80,6 +83,10 @@ class _Level(Iterator[Found]):
         """Leave unread what nobody has begun to read."""
         for future in self._reading:
             future.cancel()
+
+
+def _below(found: Found) -> str | None:
+    return subtree_of(found.node) if found.node.type == "dir" else None
 
 
 def _begun(parts: Iterator[list[Node]]) -> Iterator[list[Node]]:

@@ -100,7 +100,7 @@ class PathNotFound(RepositoryError, NotFound):
 
     def __init__(self, path: bytes) -> None:
         self.path = path
-        super().__init__("path_not_found", f"The snapshot has nothing at {_printable(path)}.")
+        super().__init__("path_not_found", f"The snapshot has nothing at {printable(path)}.")
 
 
 class NotAFile(RepositoryError, Invalid):
@@ -108,7 +108,7 @@ class NotAFile(RepositoryError, Invalid):
 
     def __init__(self, path: bytes, *, type_: str) -> None:
         self.path, self.type = path, type_
-        super().__init__("not_a_file", f"{_printable(path)} is not a file but has the type {type_!r}.")
+        super().__init__("not_a_file", f"{printable(path)} is not a file but has the type {type_!r}.")
 
 
 class NotADirectory(RepositoryError, Invalid):
@@ -116,7 +116,7 @@ class NotADirectory(RepositoryError, Invalid):
 
     def __init__(self, path: bytes, *, type_: str) -> None:
         self.path, self.type = path, type_
-        super().__init__("not_a_directory", f"{_printable(path)} is not a directory but has the type {type_!r}.")
+        super().__init__("not_a_directory", f"{printable(path)} is not a directory but has the type {type_!r}.")
 
 
 class StoreUnavailable(RepositoryError, TemporaryError):
@@ -155,5 +155,6 @@ def _lowered(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def _printable(path: bytes) -> str:
+def printable(path: bytes) -> str:
+    """A path or name as error texts show it."""
     return repr(path.decode("utf-8", "backslashreplace"))

@@ -27,6 +27,7 @@ from connector.repository.errors import (
 from connector.repository.index import Shelf
 from connector.repository.keys import KeyRing
 from connector.repository.large import LargeTree, is_large
+from connector.repository.nodes import content_of, subtree_of
 from connector.repository.storage import FileKind, RepositoryFiles, is_storage_name
 from connector.repository.structs import Node, Snapshot, Tree
 
@@ -192,31 +193,31 @@ class Repository:
         """The node at a path below the tree `root`; "/" is a directory without a name.
 
         Symbolic links are not followed and ".." is a name like any other. With `shown`, a name that does not exist
-        may also be the shown form of one that is not UTF-8. Raises `PathNotFound`, or `NotADirectory` where the path
-        goes on below something else.
+        may also be the shown form of one that is not UTF-8. Raises `PathNotFound`, `NotADirectory` where the path goes
+        on below something else, or `Damaged`.
         """
         node = Node(quoted_name="", type="dir", mode=_GO_DIRECTORY | 0o755, subtree=root)
         walked = b""
         for name in filter(None, path.split(b"/")):
             if node.type != "dir":
                 raise NotADirectory(walked, type_=node.type)
-            child = self._child(node.subtree, name, shown=shown) if node.subtree else None
+            child = self._child(subtree_of(node), name, shown=shown)
             if child is None:
                 raise PathNotFound(path)
             node, walked = child, walked + b"/" + name
         return node
 
     def content_length(self, node: Node) -> int:
-        """How many bytes `read` has for a file, by the index; raises `NotAFile` or `BlobMissing`."""
+        """How many bytes `read` has for a file, by the index; raises `NotAFile`, `BlobMissing` or `Damaged`."""
         ends = self._layouts.ends(_blobs_of(node))
         return ends[-1] if ends else 0
 
     def read(self, node: Node, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
         """The bytes of a file from `offset`, `length` of them or all that follow, in pieces of at most a blob.
 
-        Nothing that lies before `offset` is read from the store; about 12 MiB are read ahead. Raises `NotAFile` and
-        `BlobMissing` at once, `Damaged` (and, after a prune, `BlobMissing`) while reading, before any byte of the blob
-        in question.
+        Nothing that lies before `offset` is read from the store; about 12 MiB are read ahead. Raises `NotAFile`,
+        `BlobMissing`, and `Damaged` for a file whose node tells of no content, at once; `Damaged` (and, after a prune,
+        `BlobMissing`) while reading, before any byte of the blob in question.
         """
         if offset < 0 or (length is not None and length < 0):
             raise ValueError("offset and length are not negative")
@@ -275,7 +276,7 @@ class Repository:
 def _blobs_of(node: Node) -> tuple[str, ...]:
     if node.type != "file":
         raise NotAFile(node.name, type_=node.type)
-    return node.content or ()
+    return content_of(node)
 
 
 def _named(nodes: list[Node], name: bytes, *, shown: bool) -> Node | None:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from connector.repository.blobs import Blobs, Wanted
 from connector.repository.descent import Found
+from connector.repository.nodes import content_of
 from connector.repository.windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
 
 _WINDOW_STEPS = 1024
@@ -52,7 +53,7 @@ def read_sequence(blobs: Blobs, found: Iterator[Found], *, pool: Executor) -> Ge
 
 def _ids_of(found: Found) -> Sequence[str]:
     """The blobs that a node's content is made of."""
-    return (found.node.content or ()) if found.node.type == "file" else ()
+    return content_of(found.node) if found.node.type == "file" else ()
 
 
 def _measure(blobs: Blobs, ids: Sequence[str]) -> tuple[int, bool]:

@@ -14,6 +14,7 @@ from connector.repository.documents import UNDECODABLE
 from connector.repository.errors import Damaged
 from connector.repository.large import LargeTree, is_large
 from connector.repository.ledger import Ledger, Totals
+from connector.repository.nodes import check_subtrees
 from connector.repository.scratch import IdQueue
 from connector.repository.structs import Child, Entry, Listing
 
@@ -210,6 +211,7 @@ class _Walk:
         tree = LargeTree(tree_id, self._blobs.spool(tree_id, scratch=self._scratch))
         survey = _Survey(tree, Totals(0, 0, 0), IdQueue(self._scratch))
         for children in tree.parts(Child):
+            check_subtrees(tree_id, children)
             survey.own = _plus(survey.own, [_sum(children, {})])
             survey.subtrees.add(binary_id(child.subtree) for child in children if child.subtree is not None)
         return survey
@@ -248,9 +250,11 @@ def _load(blobs: Blobs, chunk: list[Wanted], pool: Executor) -> list[tuple[Wante
 
 def _entries(tree_id: str, content: bytes) -> list[Entry]:
     try:
-        return _listing.decode(content).nodes or []
+        entries = _listing.decode(content).nodes or []
     except UNDECODABLE as error:
         raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
+    check_subtrees(tree_id, entries)
+    return entries
 
 
 def _sum(entries: Sequence[Entry | Child], below: Mapping[str, Totals]) -> Totals:

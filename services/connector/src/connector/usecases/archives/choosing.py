@@ -11,6 +11,7 @@ from contracts.restore_index import RestorePoint
 
 from connector.repository import Found, Node, Repository
 from connector.repository.errors import PathNotFound
+from connector.repository.nodes import subtree_of
 
 _GO_DIRECTORY = 1 << 31
 _FEW = 8
@@ -97,14 +98,15 @@ def _by_parent(wanted: Set[Names], depth: int) -> dict[Names, set[bytes]]:
 
 def _children(repository: Repository, node: Node, sought: Set[bytes]) -> Iterator[tuple[bytes, Node]]:
     """The nodes of a directory that are called so, or else appear so."""
-    if node.subtree is None:
+    if node.type != "dir":
         return
+    subtree = subtree_of(node)
     if len(sought) > _FEW:
-        yield from _looked_through(repository.parts(node.subtree), sought)
+        yield from _looked_through(repository.parts(subtree), sought)
         return
     for name in sought:
         with contextlib.suppress(PathNotFound):
-            yield name, repository.resolve(node.subtree, b"/" + name, shown=True)
+            yield name, repository.resolve(subtree, b"/" + name, shown=True)
 
 
 def _looked_through(parts: Iterator[list[Node]], sought: Set[bytes]) -> Iterator[tuple[bytes, Node]]:

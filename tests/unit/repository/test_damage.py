@@ -2,12 +2,12 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import zstandard
-from connector.repository import FileKind, Found, MemoryFiles, Repository, large
+from connector.repository import FileKind, Found, MemoryFiles, Repository, StoredFile, large
 from connector.repository.errors import (
     BlobMissing,
     Damaged,
@@ -397,6 +397,44 @@ def test_doubtful_packs_are_noticed_when_directories_lay_in_them(cached: bool, t
         trees = repository._blobs.locate(root).pack
     builder.remove(FileKind.PACK, trees)
     assert has_lost()
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_packs_that_end_before_their_directories_are_noticed(cached: bool, tmp_path: Path) -> None:
+    builder = Builder()
+    contents, _ = builder.pack(*CONTENTS)
+    ids = builder.trees([[file_node("f", [], number)] for number in range(3)])
+    with opened(builder) as repository:
+        trees = repository._blobs.locate(ids[0]).pack
+        end = max(repository._blobs.locate(each).end for each in ids)
+    kept = builder.files.files[FileKind.PACK, trees]
+
+    def doubtful() -> frozenset[bytes]:
+        with Repository.open(builder.files, PASSWORD, cache_dir=tmp_path if cached else None) as repository:
+            assert repository.doubtful_packs() == repository.doubtful_packs()
+            return repository.doubtful_packs()
+
+    builder.files.files[FileKind.PACK, contents] = b""
+    assert doubtful() == set()
+    builder.files.files[FileKind.PACK, trees] = kept[:end]
+    assert doubtful() == set()
+    for left in (end - 1, 1, 0):
+        builder.files.files[FileKind.PACK, trees] = kept[:left]
+        assert doubtful() == {bytes.fromhex(trees)}
+
+
+class Sizeless(MemoryFiles):
+    """A store that does not tell how large its files are."""
+
+    def list(self, kind: FileKind) -> Iterator[StoredFile]:
+        return (StoredFile(found.name, -1) for found in super().list(kind))
+
+
+def test_a_pack_whose_size_is_not_told_is_not_lost() -> None:
+    builder = Builder()
+    builder.tree(file_node("f", [], 1))
+    with Repository.open(Sizeless(builder.files.files), PASSWORD) as repository:
+        assert not repository.doubtful_packs()
 
 
 @pytest.mark.parametrize("left", [None, b"garbage"])

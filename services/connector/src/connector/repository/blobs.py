@@ -1,6 +1,7 @@
 """Blobs by their ids: found, read, authenticated, expanded and compared with their id before anyone sees a byte."""
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -53,7 +54,7 @@ class Blobs:
                 self._index = self._loader.load(self._index)
 
     def doubtful_packs(self) -> frozenset[bytes]:
-        """Packs that are gone, if one of them held trees, and those that no index file tells of, as if one were lost.
+        """Packs that are gone or end before the last tree in them, and those that no index file tells of.
 
         The index is brought up first: a prune takes packs out of it, and a backup adds some.
         """
@@ -63,15 +64,15 @@ class Blobs:
         while True:
             told = set(index.packs())
             try:
-                lost = told - there if index.holds_trees(told - there) else set[bytes]()
-                return frozenset(lost | (there - told))
+                return frozenset(index.short_of_trees(there) | (there.keys() - told))
             except Unusable:
                 self.refresh(seen=index)
                 index = self._index
 
-    def _packs(self) -> set[bytes]:
-        """The names of all packs that are there."""
-        return {bytes.fromhex(stored.name) for stored in self._files.list(FileKind.PACK)}
+    def _packs(self) -> dict[bytes, int]:
+        """The names of all packs that are there, and their sizes; what has no known size may be of any."""
+        listed = self._files.list(FileKind.PACK)
+        return {bytes.fromhex(name): size if size >= 0 else sys.maxsize for name, size in listed}
 
     def locate(self, blob_id: str) -> Location:
         """Where a blob lies; looks for new index files once before it raises `BlobMissing`."""

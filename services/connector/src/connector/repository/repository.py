@@ -131,11 +131,11 @@ class Repository:
         return len(self._blobs.index)
 
     def doubtful_packs(self) -> frozenset[bytes]:
-        """Packs by which directories may be lost: those that are gone, if one held some, and those that are there
-        and of which no index file tells.
+        """Packs by which directories may be lost: those that held some and are gone or end before them, and those
+        that are there and of which no index file tells.
 
-        Costs a listing of all packs. Where one is gone, the index is searched for what lay in it. Packs of which
-        no index file tells are also left by backups that were cut off.
+        Costs a listing of all packs, and once one reading of the index. Packs of which no index file tells are also
+        left by backups that were cut off.
         """
         return self._blobs.doubtful_packs()
 

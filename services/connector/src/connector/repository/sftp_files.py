@@ -180,7 +180,7 @@ async def _listing(sftp: SFTPClient, directory: str, *, nested: bool) -> list[St
         found = [entry async for entry in sftp.scandir(directory)]
     except _MISSING:
         return []
-    files = [StoredFile(str(each.filename), each.attrs.size or 0) for each in found]
+    files = [StoredFile(str(each.filename), -1 if each.attrs.size is None else each.attrs.size) for each in found]
     if not nested:
         return [file for file in files if is_storage_name(file.name)]
     gate = asyncio.Semaphore(_SCANS_AT_ONCE)

@@ -1,10 +1,11 @@
 """All blobs of a repository at one moment."""
 
-from collections.abc import Collection, Iterable, Iterator
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from connector.repository.crypto import OVERHEAD
-from connector.repository.index.table import ID_BYTES, RECORD, TREE, Table, numbers_of
+from connector.repository.index.table import ID_BYTES, RECORD, TREE, Table, note_tree_ends
 
 
 class Location(NamedTuple):
@@ -30,6 +31,7 @@ class Part:
         """`files` are those of the table's index files that count."""
         names = table.names
         self.table, self.files = table, files
+        self._tree_ends: array[int] | None = None
         alive = [name in files for name in names.files]
         self.dead = None if all(alive) else bytes(not alive[number] for number in names.pack_files)
         self._blobs = sum(count for count, is_alive in zip(names.blobs, alive, strict=True) if is_alive)
@@ -57,10 +59,20 @@ class Part:
         for _, pack in self._numbered():
             yield pack
 
-    def holds_trees(self, packs: Collection[bytes]) -> bool:
-        """Whether one of these packs holds a tree, as this part tells; all of it is read. Raises `Unusable`."""
-        wanted = {TREE | number for number, pack in self._numbered() if pack in packs}
-        return bool(wanted) and any(not wanted.isdisjoint(numbers_of(piece)) for piece in self.table.pieces())
+    def short_of_trees(self, sizes: Mapping[bytes, int]) -> Iterator[bytes]:
+        """The packs that end before a tree which this part tells of in them; one without a size is empty.
+
+        All of it is read the first time. Raises `Unusable`.
+        """
+        ends = self._tree_ends = self._tree_ends or self._ends()
+        return (pack for number, pack in self._numbered() if ends[number] > sizes.get(pack, 0))
+
+    def _ends(self) -> "array[int]":
+        """Where the last tree of each pack ends, by its number: 8 bytes for a pack."""
+        ends: array[int] = array("Q", bytes(8 * len(self.table.names.pack_files)))
+        for piece in self.table.pieces():
+            note_tree_ends(piece, ends)
+        return ends
 
     def _numbered(self) -> Iterator[tuple[int, bytes]]:
         names = self.table.names.packs
@@ -94,6 +106,9 @@ class BlobIndex:
         for part in self.parts:
             yield from part.packs()
 
-    def holds_trees(self, packs: Collection[bytes]) -> bool:
-        """Whether one of these packs holds a tree. Raises `Unusable`."""
-        return any(part.holds_trees(packs) for part in self.parts)
+    def short_of_trees(self, sizes: Mapping[bytes, int]) -> set[bytes]:
+        """The packs that end before a tree in them, by the sizes (bytes) of those there are.
+
+        Raises `Unusable`.
+        """
+        return {pack for part in self.parts for pack in part.short_of_trees(sizes)}

@@ -126,10 +126,15 @@ class Table:
             raise
 
 
-def numbers_of(records: bytes) -> "array[int]":
-    """The numbers of the packs of some records, with `TREE` set for trees."""
+def note_tree_ends(records: bytes, ends: "array[int]") -> None:
+    """Raise the end that `ends` has for a pack, by its number, to those of the trees among some records."""
     words: array[int] = array("I", records)
-    return words[ID_BYTES // 4 :: RECORD.size // 4]
+    each = RECORD.size // 4
+    numbers, offsets, lengths = (words[ID_BYTES // 4 + column :: each] for column in range(3))
+    for at, number in enumerate(numbers):
+        if number >= TREE:
+            pack, end = number & ~TREE, offsets[at] + lengths[at]
+            ends[pack] = max(ends[pack], end)
 
 
 def table_name(files: Iterable[str]) -> str:

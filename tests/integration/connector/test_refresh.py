@@ -211,6 +211,9 @@ async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(g
 
     assert await refusals(ground, store) == {"repository_missing"}
     assert not place.exists()
+    place.write_bytes(b"a plain file")
+    assert await refusals(ground, store) == {"not_a_directory"}
+    place.unlink()
     place.mkdir()
     assert await refusals(ground, store) == {"repository_missing"}
     assert list(place.iterdir()) == []

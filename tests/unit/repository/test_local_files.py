@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from connector.repository import FileKind
+import pytest
+from chassis.errors import PermanentError
+from connector.integrations.fs.testing import reach
+from connector.repository import FileKind, Repository, seal_of
 from connector.repository.local_files import LocalFiles
 
 NAMES = [f"{number:064x}" for number in range(3)]
@@ -18,3 +21,17 @@ def test_files_that_a_prune_removes_during_a_listing_are_left_out(tmp_path: Path
     for name in set(NAMES) - {first.name}:
         (index / name).unlink()
     assert list(listing) == []
+
+
+def test_what_is_no_directory_is_told_in_the_words_of_the_test(tmp_path: Path) -> None:
+    plain, dangling = tmp_path / "plain", tmp_path / "dangling"
+    plain.write_bytes(b"not a store")
+    dangling.symlink_to(tmp_path / "nothing")
+    for root in (plain, dangling):
+        with pytest.raises(PermanentError) as tested:
+            reach(root, may_be_made=True)
+        for ask in (seal_of, lambda files: Repository.open(files, "any")):
+            with pytest.raises(PermanentError) as told:
+                ask(LocalFiles(root))
+            assert (told.value.code, told.value.detail) == (tested.value.code, tested.value.detail)
+            assert told.value.code == "not_a_directory"

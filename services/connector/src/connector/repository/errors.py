@@ -9,6 +9,13 @@ class RepositoryError(CairnError):
     """A read that failed; `code` is stable, `detail` is for people."""
 
 
+class RootNotADirectory(RepositoryError, PermanentError):
+    """Something else is where the directory of the repository should be."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__("not_a_directory", f"{root} is not a directory.")
+
+
 class RepositoryNotFound(RepositoryError, NotFound):
     """There is no repository at this place."""
 

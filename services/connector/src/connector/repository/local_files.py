@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from connector.repository.errors import AccessDenied, FileMissing, StoreUnavailable
+from connector.repository.errors import AccessDenied, FileMissing, RootNotADirectory, StoreUnavailable
 from connector.repository.storage import FileKind, StoredFile, exactly, is_storage_name, relative_path
 
 
@@ -17,7 +17,7 @@ class LocalFiles:
 
     def list(self, kind: FileKind) -> Iterator[StoredFile]:
         """See `RepositoryFiles.list`."""
-        with _translated(kind, ""):
+        with self._translated(kind, ""):
             yield from _files_below(self._root / kind.value, nested=kind is FileKind.PACK)
 
     def has_directory(self, kind: FileKind) -> bool:
@@ -26,17 +26,30 @@ class LocalFiles:
 
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""
-        with _translated(kind, name):
+        with self._translated(kind, name):
             return (self._root / relative_path(kind, name)).read_bytes()
 
     def read_range(self, kind: FileKind, name: str, *, offset: int, length: int) -> bytes:
         """See `RepositoryFiles.read_range`."""
-        with _translated(kind, name):
+        with self._translated(kind, name):
             data = _pread(f"{self._root}/{relative_path(kind, name)}", length, offset)
         return exactly(data, length, kind=kind, name=name)
 
     def close(self) -> None:
         """See `RepositoryFiles.close`: nothing is kept open."""
+
+    @contextmanager
+    def _translated(self, kind: FileKind, name: str) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            if os.path.lexists(self._root) and not self._root.is_dir():
+                raise RootNotADirectory(str(self._root)) from None
+            raise FileMissing(kind.word, name) from error
+        except PermissionError as error:
+            raise AccessDenied(f"{kind.word} {name}".rstrip()) from error
+        except OSError as error:
+            raise StoreUnavailable(error.strerror or type(error).__name__) from error
 
 
 def _pread(path: str, length: int, offset: int) -> bytes:
@@ -69,15 +82,3 @@ def _size(entry: os.DirEntry[str]) -> int | None:
         return entry.stat().st_size
     except FileNotFoundError:
         return None
-
-
-@contextmanager
-def _translated(kind: FileKind, name: str) -> Iterator[None]:
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise FileMissing(kind.word, name) from error
-    except PermissionError as error:
-        raise AccessDenied(f"{kind.word} {name}".rstrip()) from error
-    except OSError as error:
-        raise StoreUnavailable(error.strerror or type(error).__name__) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from chassis.errors import NotFound, PermanentError
 
 from connector.engine.errors import RepositoryGone
+from connector.repository.errors import RootNotADirectory
 
 _SOME = 1000
 
@@ -17,7 +18,7 @@ def reach(root: Path, *, may_be_made: bool, had: str | None = None) -> str:
     if root.is_dir():
         return "the directory is there"
     if os.path.lexists(root):
-        raise PermanentError("not_a_directory", f"{root} is not a directory.")
+        raise RootNotADirectory(str(root))
     if had is not None:
         raise RepositoryGone("", had)
     if may_be_made and root.parent.is_dir():

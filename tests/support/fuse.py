@@ -20,7 +20,24 @@ _SILENT = (FORGET, BATCH_FORGET, INTERRUPT)
 _ROOT = 1
 _HEADER, _REPLY = struct.Struct("<IIQQIIII"), struct.Struct("<IiQ")
 
-Content = bytes | int | Mapping[str, "Content"]
+
+class Unseen:
+    """A file that is listed and there, but not for one program; for nobody after that, where it goes `for_good`."""
+
+    def __init__(self, content: bytes, *, by: str, for_good: bool = False) -> None:
+        self.content = content
+        self._by = by
+        self._for_good = for_good
+        self._is_gone = False
+
+    def seen_by(self, process_id: int) -> bytes:
+        if self._is_gone or Path(f"/proc/{process_id}/comm").read_text("utf-8").strip() == self._by:
+            self._is_gone = self._for_good
+            raise FileNotFoundError(errno.ENOENT, "not for this one")
+        return self.content
+
+
+Content = bytes | int | Unseen | Mapping[str, "Content"]
 """Of a file its bytes, of a folder what is in it; a number: the error of a name that is listed and cannot be had."""
 
 
@@ -59,8 +76,10 @@ class _Nodes:
         assert isinstance(folder, Mapping)
         return folder
 
-    def find(self, number: int, name: str) -> int:
+    def find(self, number: int, name: str, *, process_id: int) -> int:
         found = self.below(number).get(name, errno.ENOENT)
+        if isinstance(found, Unseen):
+            found = found.seen_by(process_id)
         if isinstance(found, int):
             raise OSError(found, name)
         for known, content in enumerate(self._contents):
@@ -78,21 +97,21 @@ def _serve(device: int, nodes: _Nodes) -> None:
                 request = os.read(kernel.fileno(), 1 << 18)
             except OSError:
                 return
-            _, operation, unique, node, *_ = _HEADER.unpack_from(request)
+            _, operation, unique, node, _, _, asker, _ = _HEADER.unpack_from(request)
             if operation in _SILENT:
                 continue
             try:
-                error, answer = 0, _answer(operation, nodes, node, body=request[_HEADER.size :])
+                error, answer = 0, _answer(operation, nodes, node, asker, body=request[_HEADER.size :])
             except OSError as failed:
                 error, answer = failed.errno or errno.EIO, b""
             os.write(kernel.fileno(), _REPLY.pack(_REPLY.size + len(answer), -error, unique) + answer)
 
 
-def _answer(operation: int, nodes: _Nodes, node: int, *, body: bytes) -> bytes:
+def _answer(operation: int, nodes: _Nodes, node: int, asker: int, *, body: bytes) -> bytes:
     if operation == INIT:
         return struct.pack("<IIIIHHIIHHI28x", 7, 31, 1 << 17, 0, 16, 12, 1 << 17, 1, 32, 0, 0)
     if operation == LOOKUP:
-        found = nodes.find(node, body.rstrip(b"\0").decode())
+        found = nodes.find(node, body.rstrip(b"\0").decode(), process_id=asker)
         return struct.pack("<QQQQII", found, 0, 0, 0, 0, 0) + _attributes(nodes, found)
     if operation == GETATTR:
         return struct.pack("<QII", 0, 0, 0) + _attributes(nodes, node)

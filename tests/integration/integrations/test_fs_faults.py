@@ -1,15 +1,18 @@
 """Directories that list what cannot be had: nothing of that goes by in silence."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 from connector.integrations.fs.integration import FsIntegration
 from connector.integrations.rclone.mount import why_not_mount
 from connector.integrations.surroundings import Surroundings
+from connector.usecases import vanished
+from connector.usecases.vanished import NOT_THERE
 
 from tests.integration.integrations.conftest import Configure
-from tests.support.fuse import mounted
+from tests.support.fuse import Unseen, mounted
 from tests.support.jobs import Jobs
 
 pytestmark = pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here: {why_not_mount()}")
@@ -40,3 +43,53 @@ async def test_what_is_listed_and_cannot_be_had_is_named(
     assert ended.detail.startswith("4 files or directories could not be read: ")
     for told in (f"/lost ({missing})", f"/folder/lost\\nbelow ({missing})", "/broken (input", "/failing (input"):
         assert told in ended.detail
+
+
+async def test_what_an_engine_did_not_meet_is_told(
+    surroundings: Surroundings, configure: Configure, tmp_path: Path, restic: Path, initialized: Path
+) -> None:
+    """restic passes over a file that is gone when it gets to it, without a word."""
+    root = tmp_path / "network"
+    root.mkdir()
+    tree = {
+        "good": b"data",
+        "passing": Unseen(b"there before and after", by="restic"),
+        "removed\nmeanwhile": Unseen(b"there before", by="restic", for_good=True),
+        "ignored": Unseen(b"left out anyway", by="restic"),
+        "folder": {"passing": Unseen(b"there as well", by="restic")},
+    }
+    jobs = Jobs(restic, tmp_path / "jobs", initialized=initialized)
+
+    with mounted(root, tree):
+        ended = await jobs.run(
+            FsIntegration(surroundings), configure("source", "fs", root=str(root)), ignores=("/ignored",)
+        )
+
+    assert ended.code == "backup_incomplete"
+    assert ended.files == {"good": b"data"}
+    assert ended.detail.startswith("2 files or directories could not be read: ")
+    for path in ("/passing", "/folder/passing"):
+        assert f"{path} ({NOT_THERE})" in ended.detail
+    assert "Removed while the source was read: /removed\\nmeanwhile" in ended.lines
+    assert "ignored" not in ended.text
+
+
+async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that(
+    surroundings: Surroundings, configure: Configure, tmp_path: Path, restic: Path, initialized: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    root = tmp_path / "root"
+    (root / "folder" / "empty").mkdir(parents=True)
+    (root / "folder" / b"caf\xe9".decode("utf-8", "surrogateescape")).write_bytes(b"odd")
+    (root / "file").write_bytes(b"data")
+    (root / "second").hardlink_to(root / "file")
+    (root / "link").symlink_to("file")
+    (root / "ignored.tmp").touch()
+    os.mkfifo(root / "pipe")
+    monkeypatch.setattr(vanished._Look, "through", None)
+    jobs = Jobs(restic, tmp_path / "jobs", initialized=initialized)
+
+    ended = await jobs.run(FsIntegration(surroundings), configure("source", "fs", root=str(root)), ignores=("*.tmp",))
+
+    assert ended.code == ""
+    assert len(ended.files) == 3

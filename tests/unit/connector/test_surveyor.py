@@ -17,7 +17,7 @@ def test_what_is_beyond_what_is_named_is_counted(
     kind: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("connector.engine.restic.surveyor._NAMED_MAX", 1)
-    surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0)
+    surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0, scratch=tmp_path)
 
     for number in range(3):
         surveyor.take_in(json.dumps({"kind": kind, "path": f"/{number}"}).encode())
@@ -30,7 +30,7 @@ def test_what_is_beyond_what_is_named_is_counted(
 
 def test_what_no_restore_point_can_hold_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("connector.engine.restic.surveyor._NAMED_MAX", 0)
-    surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0)
+    surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0, scratch=tmp_path)
     for kind in ("socket", "lost", "guarded"):
         surveyor.take_in(json.dumps({"kind": kind, "path": "/a"}).encode())
     assert surveyor.unnamed == 2
@@ -52,6 +52,7 @@ def test_what_is_left_out_in_doubt_is_told_so(is_own: bool, words: str, tmp_path
         on_log=lambda _, text: told.append(text),
         cancel=asyncio.Event(),
         nice=0,
+        scratch=tmp_path,
     )
 
     assert _without(call, ["/file"]).source.excludes == (tmp_path / "file",)

@@ -31,6 +31,8 @@ class ChildCommand:
     """Beside the few variables every child inherits, and `TRACEPARENT`."""
     directory: Path | None = None
     nice: int = 0
+    descriptors: Sequence[int] = ()
+    """Open files that it has too, by the same numbers."""
 
 
 class Child:
@@ -99,6 +101,7 @@ async def open_child(command: ChildCommand) -> AsyncIterator[Child]:
         cwd=command.directory,
         env=_environment(command.environment),
         start_new_session=True,
+        pass_fds=command.descriptors,
     )
     child = Child(process)
     try:

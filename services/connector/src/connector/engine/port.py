@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 
 from contracts.connector import BackupSummary, Compression
 
+from connector.engine.listed import SourceListing
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 
 PROBLEMS_MAX = 1000
@@ -82,6 +83,8 @@ class BackupResult:
     """How many there were in all."""
     is_left_out: Callable[[str], bool] = field(default=lambda _: False, repr=False, compare=False)
     """Whether a path within the source, `/` being its root, was left out on purpose."""
+    listed: SourceListing | None = field(default=None, repr=False, compare=False)
+    """What the source listed, where the engine does not tell what went before it was read."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,6 +40,7 @@ from connector.usecases.locks import telling_of_locks
 from connector.usecases.reporting import Reporter
 from connector.usecases.restore_points import created, restore_point_of, snapshot_of
 from connector.usecases.rivals import remove_rivals, store_location
+from connector.usecases.vanished import name_vanished
 
 log = logging.getLogger(__name__)
 SHORT_ID = 8
@@ -220,16 +221,13 @@ class _Waiting:
 
 
 async def _compared(job: _Job, tree: SourceTree, result: BackupResult) -> BackupResult:
+    equipment, on_log, cancel = job.equipment, job.reporter.log, job.cancel
     if tree.evidence is None:
-        return result
+        return await name_vanished(
+            equipment, job.org, job.target, directory=tree.way_in, result=result, on_log=on_log, cancel=cancel
+        )
     return await compare_with_listing(
-        job.equipment,
-        job.org,
-        job.target,
-        evidence=tree.evidence,
-        result=result,
-        on_log=job.reporter.log,
-        cancel=job.cancel,
+        equipment, job.org, job.target, evidence=tree.evidence, result=result, on_log=on_log, cancel=cancel
     )
 
 

@@ -69,6 +69,7 @@ class ResticEngine:
             on_log=on_log,
             cancel=cancel,
             nice=self._settings.nice,
+            scratch=self._settings.cache_dir,
         )
         result = await run_backup(self._runner, call)
         await self._trim_cache()

@@ -53,6 +53,8 @@ class BackupCall:
     on_log: OnLog
     cancel: asyncio.Event
     nice: int
+    scratch: Path
+    """A directory for files of this run without names."""
 
 
 async def run_backup(runner: Runner, call: BackupCall) -> BackupResult:
@@ -83,7 +85,10 @@ class _Turn:
         self._is_left_out = _leaving_out(str(call.source.directory), patterns)
         self._stop = asyncio.Event()
         self._observer = BackupObserver(call.source, on_progress=call.on_progress, on_log=call.on_log)
-        self._surveyor = Surveyor(call.source, patterns, one_file_system=call.options.one_file_system, nice=call.nice)
+        one_file_system = call.options.one_file_system
+        self._surveyor = Surveyor(
+            call.source, patterns, one_file_system=one_file_system, nice=call.nice, scratch=call.scratch
+        )
 
     async def run(self) -> BackupResult:
         """The restore point. Raises `_GuardedMet`, with nothing left in the store, and what `Engine.backup` raises."""
@@ -182,6 +187,7 @@ class _Turn:
             problems=tuple(problems.kept),
             problem_count=problems.count + self._surveyor.unnamed,
             is_left_out=self._is_left_out,
+            listed=self._surveyor.listing,
         )
 
     def _note_findings(self) -> None:

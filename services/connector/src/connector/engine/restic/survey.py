@@ -1,9 +1,12 @@
 """Walks a source and tells what an engine leaves out without a word. Run as a script: it imports nothing of ours.
 
 In the source's directory, with a JSON object (`root`: the directory as patterns know it; `guarded`: pairs of device and
-inode; `one_file_system`) and patterns of restic's as arguments. Writes a JSON object a line: `path` within the source,
-and `kind`, one of `socket`, `guarded`, `mount`, `removed` and `lost` (listed and not there, by now or at all). What
-cannot be read otherwise is passed over: the engine itself names that.
+inode; `one_file_system`; `listing`: a descriptor) and patterns of restic's as arguments. Writes a JSON object a line:
+`path` within the source, and `kind`, one of `socket`, `guarded`, `mount`, `removed` and `lost` (listed and not there,
+by now or at all). What cannot be read otherwise is passed over: the engine itself names that.
+
+What should be in a restore point is listed in the file of the descriptor (see `connector.engine.listed`). The last line
+of the output has the number of plain files in it, as `path` of the kind `listed`, unless it could not be written.
 """
 
 import json
@@ -11,9 +14,12 @@ import os
 import re
 import stat
 import sys
+import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
+_NAMES_TOGETHER = 100_000
 _GONE = "gone"
 _LOOKS = 5
 Rejects = Callable[[str], bool]
@@ -22,26 +28,64 @@ Rejects = Callable[[str], bool]
 def main() -> int:
     """Walk, and say what there is."""
     task = json.loads(sys.argv[1])
+    listing = Listing(task["listing"])
     walk = Walk(
         task["root"].rstrip("/"),
         rejects=rejecter(sys.argv[2:]),
         guarded={tuple(each) for each in task["guarded"]},
         one_file_system=task["one_file_system"],
+        on_listed=listing.add,
     )
-    for kind, path in walk.run():
+    for kind, path in chain(walk.run(), listing.ending()):
         sys.stdout.write(json.dumps({"kind": kind, "path": path}) + "\n")
         sys.stdout.flush()
     return 0
+
+
+class Listing:
+    """What should be in a restore point, written to an open file. Where that fails, there is none."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._pack = zlib.compressobj(1)
+        self._files = 0
+        self._is_whole = True
+
+    def add(self, directory: str, entries: list[str]) -> None:
+        """Some entries of a directory, as the words that stand for them."""
+        self._files += sum(word[0] == "f" for word in entries)
+        self._write(self._pack.compress(os.fsencode("\0".join((directory or "/", *entries)) + "\0")))
+
+    def ending(self) -> Iterator[tuple[str, str]]:
+        """What is said of it at the end."""
+        self._write(self._pack.flush())
+        if self._is_whole:
+            yield "listed", str(self._files)
+
+    def _write(self, packed: bytes) -> None:
+        try:
+            while packed and self._is_whole:
+                packed = packed[os.write(self._descriptor, packed) :]
+        except OSError:
+            self._is_whole = False
 
 
 class Walk:
     """A walk through the directory that the process is in."""
 
     def __init__(
-        self, root: str, *, rejects: Rejects, guarded: set[tuple[int, int]], one_file_system: bool = False
+        self,
+        root: str,
+        *,
+        rejects: Rejects,
+        guarded: set[tuple[int, int]],
+        one_file_system: bool = False,
+        on_listed: Callable[[str, list[str]], None] = lambda *_: None,
     ) -> None:
         self._root = root
         self._rejects = rejects
+        self._on_listed = on_listed
+        self._listed: list[str] = []
         self._guarded = guarded
         self._inodes = {inode for _, inode in guarded}
         self._device = Path.cwd().stat().st_dev if one_file_system else None
@@ -57,10 +101,12 @@ class Walk:
                 with os.scandir(f".{directory}") as entries:
                     for entry in entries:
                         yield from self._look_at(entry, f"{directory}/{entry.name}")
+                        self._hand_on(directory, at_least=_NAMES_TOGETHER)
             except FileNotFoundError:
                 self._miss(directory)
             except OSError:
-                continue
+                pass
+            self._hand_on(directory)
         for parent, names in self._missing.items():
             yield from self._look_again(parent, names)
 
@@ -68,19 +114,33 @@ class Walk:
         if entry.is_dir(follow_symlinks=False):
             kind = "" if self._rejects(self._root + path) else self._kind_of(entry)
             if kind is None:
+                self._listed.append(_word("d", entry))
                 self._open.append(path)
         elif self._is_plain(entry):
-            if not _is_there(entry):
+            if _is_there(entry):
+                self._list(entry, path)
+            else:
                 self._miss(path)
             return
         else:
             kind = self._kind_of(entry)
             if kind and self._rejects(self._root + path):
                 return
+            if kind is None:
+                self._list(entry, path)
         if kind == _GONE:
             self._miss(path)
         elif kind:
             yield kind, path
+
+    def _list(self, entry: "os.DirEntry[str]", path: str) -> None:
+        if not self._rejects(self._root + path):
+            self._listed.append(_word("f" if entry.is_file(follow_symlinks=False) else "o", entry))
+
+    def _hand_on(self, directory: str, *, at_least: int = 1) -> None:
+        if len(self._listed) >= at_least:
+            self._on_listed(directory, self._listed)
+            self._listed = []
 
     def _miss(self, path: str) -> None:
         """Note what was listed and is not there, which no engine tells."""
@@ -119,6 +179,15 @@ class Walk:
         if self._device not in (None, facts.st_dev):
             return "mount"
         return "socket" if stat.S_ISSOCK(facts.st_mode) else None
+
+
+def _word(kind: str, entry: "os.DirEntry[str]") -> str:
+    """An entry with what tells it from another one that has its name later on; it was asked for its status before."""
+    try:
+        facts = entry.stat(follow_symlinks=False)
+    except OSError:
+        return f"{kind}..{entry.name}"
+    return f"{kind}{facts.st_ino:x}.{facts.st_mtime_ns:x}.{entry.name}"
 
 
 def _names_in(directory: str) -> frozenset[str]:

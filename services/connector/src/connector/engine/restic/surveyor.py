@@ -3,10 +3,12 @@
 import json
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from chassis.children import ChildCommand, open_child
 
 from connector.engine.errors import EngineFailed, EngineKilled
+from connector.engine.listed import SourceListing, UnnamedFile
 from connector.engine.places import SourceTree
 from connector.engine.restic import survey
 
@@ -17,17 +19,16 @@ _NAMED_MAX = 100_000
 class Surveyor:
     """What one walk found. Paths are within the source, `/` being its root."""
 
-    def __init__(self, source: SourceTree, patterns: Sequence[str], *, one_file_system: bool, nice: int) -> None:
-        task = {
-            "root": str(source.directory),
-            "guarded": sorted(source.guarded),
-            "one_file_system": one_file_system,
-        }
-        self._command = ChildCommand(
-            arguments=[sys.executable, "-I", "-S", survey.__file__, json.dumps(task), *patterns],
-            directory=source.way_in,
-            nice=nice,
-        )
+    def __init__(
+        self, source: SourceTree, patterns: Sequence[str], *, one_file_system: bool, nice: int, scratch: Path
+    ) -> None:
+        self._source = source
+        self._patterns = patterns
+        self._one_file_system = one_file_system
+        self._nice = nice
+        self._packed = UnnamedFile(scratch)
+        self.listing: SourceListing | None = None
+        """What should be in the restore point, once the walk has ended; None where there was no room to keep it."""
         self._complaint = ""
         self.found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
         self.beyond = dict.fromkeys(_KINDS, 0)
@@ -45,7 +46,7 @@ class Surveyor:
             if self.take_in(line) == "guarded":
                 on_guarded()
 
-        async with open_child(self._command) as child:
+        async with open_child(self._command(self._packed.descriptor)) as child:
             await child.pump(on_output=take, on_error=self._hear)
             ending = await child.wait()
         if ending < 0:
@@ -57,11 +58,27 @@ class Surveyor:
         """Take note of what the walk tells in a line; its kind."""
         found = json.loads(line)
         kind: str = found["kind"]
-        if len(self.found[kind]) < _NAMED_MAX:
+        if kind == "listed":
+            self.listing = SourceListing(int(found["path"]), self._packed)
+        elif len(self.found[kind]) < _NAMED_MAX:
             self.found[kind].append(found["path"])
         else:
             self.beyond[kind] += 1
         return kind
+
+    def _command(self, listing: int) -> ChildCommand:
+        task = {
+            "root": str(self._source.directory),
+            "guarded": sorted(self._source.guarded),
+            "one_file_system": self._one_file_system,
+            "listing": listing,
+        }
+        return ChildCommand(
+            arguments=[sys.executable, "-I", "-S", survey.__file__, json.dumps(task), *self._patterns],
+            directory=self._source.way_in,
+            nice=self._nice,
+            descriptors=(listing,),
+        )
 
     def _hear(self, line: bytes) -> None:
         self._complaint = line.decode("utf-8", "backslashreplace")

@@ -253,6 +253,17 @@ class TestWhatIsThere:
         assert workshop.lister.listed == [refused, other, refused]
         assert workshop.lister.again == [refused]
 
+    async def test_what_the_index_never_takes_in_is_told_and_not_awaited_for_ever(self, workshop: Workshop) -> None:
+        refused, other = [await workshop.left_behind() for _ in range(2)]
+        workshop.index.refuses_all = {refused}
+
+        told = await follow(workshop)
+
+        assert workshop.lister.listed == [refused, other, refused]
+        [news] = workshop.told(RestorePointDamaged)
+        assert (news.snapshot_id, news.damage.code) == (refused, "not_indexable")
+        assert (told.unlisted, told.damaged) == (1, 1)
+
 
 class TestJobs:
     async def test_what_a_job_left_beside_the_one_it_announced_is_passed_over(self, workshop: Workshop) -> None:

@@ -31,6 +31,8 @@ def test_losses_and_what_is_not_given_out_are_told_apart() -> None:
     assert told[0].detail == "2 restore points are damaged: the store has lost something of them. Reason 1."
     assert told[1].detail == "1 restore point is unreadable: the store does not give out all of it. Reason 2."
     assert warnings_of([]) == ()
+    [told] = warnings_of([damaged(4, "not_indexable")])
+    assert (told.code, told.snapshot_ids) == ("restore_points_not_indexable", (f"{4:064x}",))
 
 
 def test_of_many_some_are_named() -> None:

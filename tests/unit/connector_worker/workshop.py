@@ -158,6 +158,8 @@ class MemoryLister:
         self.listed.append(point.snapshot_id)
         if again is not None:
             self.again.append(point.snapshot_id)
+        if self.index is not None and point.snapshot_id in self.index.refuses_all:
+            return Listed(1, 1)
         if self.index is not None and (again is not None or point.snapshot_id not in self.index.refuses):
             self.index.points[point.snapshot_id] = True
             self.index.damaged.discard(point.snapshot_id)
@@ -171,6 +173,7 @@ class MemoryIndex:
     points: dict[str, bool] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     refuses: set[str] = field(default_factory=set)
+    refuses_all: set[str] = field(default_factory=set)
     after: Callable[[], Awaitable[object]] | None = None
     silent: bool = False
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 from chassis.errors import CairnError, Conflict
-from contracts.restore_index import Damage, RestorePoint, RestorePointDamaged
+from contracts.restore_index import NOT_INDEXABLE, Damage, RestorePoint, RestorePointDamaged
 from contracts.values import AppId, SnapshotId
 from restore_index.api.answers import show_point
 from restore_index.domain.search.conditions import read_conditions
@@ -67,6 +67,20 @@ async def test_every_question_hears_what_is_wrong(
         await ASKED[asked](world, point.snapshot_id)
 
     assert damage.detail in raised.value.detail
+
+
+async def test_one_that_was_taken_in_only_late_stays_browsable(world: World) -> None:
+    slow, refused = [a_point(new_store(), TREE) for _ in range(2)]
+    why = Damage(code=NOT_INDEXABLE, detail="It was told twice.")
+    await world.hold(slow, TREE)
+    for point in (slow, refused):
+        await hurt(world, point, why)
+
+    assert await world.names(slow, b"/") == ["a"]
+    with pytest.raises(Conflict, match="not_indexable"):
+        await world.browse(refused, b"/")
+    await world.hold(refused, TREE)
+    assert await world.names(refused, b"/") == ["a"]
 
 
 async def test_it_can_be_browsed_again_once_it_is_listed(world: World) -> None:

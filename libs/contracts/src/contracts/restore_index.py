@@ -40,12 +40,16 @@ class RestorePoint(Value):
         return self.paths[0] if self.source_id is not None and len(self.paths) == 1 else None
 
 
+NOT_INDEXABLE = "not_indexable"
+"""The code of a restore point that the index does not take in; nothing of the store's is wrong with it."""
+
+
 class Damage(Value):
     """Why what is in a restore point could not be listed."""
 
     code: str = Field(
         description="`repository_damaged` and `blob_missing` where the store has lost something; other codes where it"
-        " does not give it out, e.g. `thaw_required`"
+        " does not give it out, e.g. `thaw_required`; `not_indexable` where the index does not take it in"
     )
     detail: str = Field(description="What is missing or cannot be read, in words")
 

@@ -13,7 +13,7 @@ from chassis.mongo import PyMongoError
 from chassis.problems import to_error, unexpected
 from contracts.assignment import App
 from contracts.connector import ConnectorCommand, ConnectorEvent, InitializeStore, RefreshStore, StoreRefreshed
-from contracts.restore_index import RestorePoint, RestorePointDamaged
+from contracts.restore_index import NOT_INDEXABLE, RestorePoint, RestorePointDamaged
 from contracts.values import AppId, OrganizationId
 
 from connector.domain import Difference, PointState, announced_ids, is_under_way, is_worth_another_try
@@ -93,6 +93,9 @@ class _Following:
             if left and not rebuild:
                 await self._list(store, [p for p in listed if p.snapshot_id in left], again=Rebuilt())
                 left = await self._await_browsable(left)
+                for point in listed:
+                    if point.snapshot_id in left:
+                        await self._tell_damage(_not_indexable(), point.snapshot_id, point)
         return StoreRefreshed(
             organization_id=self._org,
             app_id=self._app.id,
@@ -236,6 +239,14 @@ class _Following:
             elif announced:
                 strays |= found - announced
         return [point for point in points if point.snapshot_id not in strays]
+
+
+def _not_indexable() -> PermanentError:
+    return PermanentError(
+        NOT_INDEXABLE,
+        "The files of this restore point could not be made browsable, though all of them were listed twice. It is tried"
+        " again with every refresh of the store; it can be restored and downloaded from meanwhile.",
+    )
 
 
 async def _readable(

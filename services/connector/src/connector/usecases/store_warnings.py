@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 from chassis.errors import CairnError
 from contracts.connector import StoreWarning
+from contracts.restore_index import NOT_INDEXABLE
 from contracts.values import OrganizationId
 
 from connector.usecases.index_client import DamagedPoint, IndexClient
@@ -32,10 +33,12 @@ async def store_warnings(
 def warnings_of(found: Sequence[DamagedPoint]) -> tuple[StoreWarning, ...]:
     """One warning of all that the store has lost something of, one of all that it does not give out."""
     lost = [each for each in found if each.damage.is_loss]
-    kept = [each for each in found if not each.damage.is_loss]
+    refused = [each for each in found if each.damage.code == NOT_INDEXABLE]
+    kept = [each for each in found if not each.damage.is_loss and each.damage.code != NOT_INDEXABLE]
     warnings = (
         _warning("restore_points_damaged", lost, "damaged: the store has lost something of"),
         _warning("restore_points_unreadable", kept, "unreadable: the store does not give out all of"),
+        _warning("restore_points_not_indexable", refused, "not browsable, though nothing is lost of"),
     )
     return tuple(warning for warning in warnings if warning.total)
 

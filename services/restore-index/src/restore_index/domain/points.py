@@ -5,7 +5,7 @@ from typing import Any
 
 from chassis.errors import CairnError, Conflict, NotFound
 from chassis.problems import to_error
-from contracts.restore_index import Damage, RestorePoint, RestorePointDamaged, Totals, refusal_of
+from contracts.restore_index import NOT_INDEXABLE, Damage, RestorePoint, RestorePointDamaged, Totals, refusal_of
 from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_milliseconds, to_text
 
 from restore_index.domain.entries import Below
@@ -42,6 +42,8 @@ def note_damage(known: Point | None, told: RestorePointDamaged, *, at: datetime)
     if is_late(known, at):
         return None
     there = known if known is not None and known.gone_at is None else None
+    if there is not None and there.browsable and told.damage.code == NOT_INDEXABLE:
+        return there  # It was only slow: what was told before this has been taken in.
     point = told.restore_point or (there.restore_point if there else _unread(told.store_id, told.snapshot_id, at))
     noted_at = there.noted_at if there else to_milliseconds(at)
     return Point(restore_point=point, damage=told.damage, totals=there.totals if there else None, noted_at=noted_at)

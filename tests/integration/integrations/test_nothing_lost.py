@@ -257,9 +257,7 @@ def make_tree(root: Path, wanted: dict[tuple[bytes, ...], tuple[str, bytes]]) ->
     for folder, folders, files in os.walk(root):
         for name in (*folders, *files):
             place = Path(folder) / name
-            if place.is_socket():  # restic knows none: they end with the process that made them.
-                continue
-            is_file = place.is_file() and not place.is_symlink()
+            is_file = place.is_file() and not place.is_symlink()  # A socket is in no restore point, and is named.
             made[str(place.relative_to(root))] = place.read_bytes() if is_file else None
     for path, (kind, _) in wanted.items():
         if kind.startswith("shut "):

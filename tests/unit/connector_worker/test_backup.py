@@ -10,6 +10,7 @@ from connector.domain import TRIES_MAX, WORKERS_LOST_MAX
 from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import UnreadablePath
+from connector.integrations.errors import SourceUnreachable
 from connector.repository.errors import Damaged, StoreUnavailable
 from connector.usecases.lease import Lease
 from connector.usecases.rivals import tidy_up_after_loss
@@ -26,10 +27,20 @@ from contracts.scheduler import TaskCancelRequested, TaskRequested
 from contracts.values import JobId
 
 from tests.unit.connector_worker.parts import ORG
-from tests.unit.connector_worker.test_comparison import Stopping
+from tests.unit.connector_worker.test_comparison import Doubtful, Stopping
 from tests.unit.connector_worker.workshop import Workshop
 
 DAMAGED = Damaged("snapshot", "x", why="of a test")
+
+
+class Gone(Doubtful):
+    """All arrived as it was listed; then the source is away."""
+
+    def __init__(self) -> None:
+        super().__init__(is_right=True)
+
+    async def explain(self, _: object) -> tuple[UnreadablePath, ...]:
+        raise SourceUnreachable("It is gone.")
 
 
 @pytest.fixture
@@ -185,6 +196,20 @@ async def test_a_job_that_is_cancelled_while_its_restore_point_is_compared_leave
     assert workshop.told(TaskCancelled)
     assert workshop.told(RestorePointCreated) == []
     assert kept(workshop) == []
+
+
+async def test_a_source_that_does_not_answer_once_there_is_a_restore_point_undoes_nothing(workshop: Workshop) -> None:
+    evidence: Any = Gone()
+    workshop.folders.evidence = evidence
+    workshop.folders.problems = (UnreadablePath("/a", "permission denied"),)
+
+    await run(workshop)
+
+    (failed,) = workshop.told(TaskFailed)
+    assert failed.problem.code == "backup_incomplete"
+    assert "/a (permission denied)" in failed.problem.detail
+    assert "did not answer: It is gone." in lines(workshop)
+    assert [each.restore_point.snapshot_id for each in workshop.told(RestorePointCreated)] == kept(workshop)
 
 
 async def test_a_job_whose_request_never_arrived_can_be_cancelled(workshop: Workshop) -> None:

@@ -232,11 +232,17 @@ async def _compared(job: _Job, tree: SourceTree, result: BackupResult) -> Backup
 
 
 async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Sequence[UnreadablePath]:
-    """The problems that are named in the job's failure, with what the source says about them."""
+    """The problems that are named in the job's failure, with what the source says about them, if it answers."""
     named = result.problems[:UNREADABLE_NAMED]
     if tree.evidence is None:
         return named
-    explained = await tree.evidence.explain(result.problems)
+    try:
+        explained = await tree.evidence.explain(result.problems)
+    except Cancelled:
+        raise
+    except CairnError as error:  # The restore point is made: that the source does not answer now undoes nothing.
+        job.reporter.log("warning", f"The source was asked why, and did not answer: {error.detail}")
+        return named
     for before, problem in zip(result.problems, explained, strict=True):
         if problem != before:
             job.reporter.log("error", problem.as_line)

@@ -33,10 +33,33 @@ class Client:
         return answer.json()
 
     async def post(self, path: str, body: Any = None, **headers: str) -> Any:
-        """The JSON of a 200."""
+        """The JSON of a 200; the result of an operation where a loaded machine takes longer than requests wait."""
         answer = await self.call("POST", path, json=body, headers=headers)
+        if answer.status_code == 202:
+            return (await self.ended(answer.json()["operation_id"], status="succeeded"))["result"]
         assert answer.status_code == 200, answer.text
         return answer.json()
+
+    async def ended(self, operation_id: str, *, status: str | None = None) -> Json:
+        """An operation once it is over, with this status if one is given."""
+
+        async def over() -> Json | None:
+            found: Json = await self.get(f"/operations/{operation_id}")
+            return found if found["status"] != "running" else None
+
+        found = await eventually_async(over, 60)
+        assert found
+        assert status in (None, found["status"]), found
+        return found
+
+    async def audited(self, **query: Any) -> list[Json]:
+        """Entries of the audit log, newest first, once each has its ending: that is written beside the answer."""
+
+        async def told() -> list[Json] | None:
+            items: list[Json] = (await self.get(self.org("/audit"), **query))["items"]
+            return items if all(each["outcome"] != "started" for each in items) else None
+
+        return await eventually_async(told, 20) or []
 
     async def problem(self, method: str, path: str, **parts: Any) -> Json:
         """The problem that a request is answered with."""

@@ -133,7 +133,7 @@ async def test_wrong_passwords_keep_nobody_out(platform: Platform, api: Client) 
 async def test_address_of_a_client_is_not_what_it_says_itself(platform: Platform, api: Client) -> None:
     headers = {"x-forwarded-for": "203.0.113.77"}
     await api.call("POST", "/auth/login/apikey", json={"api_key": credentials(platform)["api_key"]}, headers=headers)
-    [latest, *_] = (await api.get(api.org("/audit"), action="account.login", limit=50))["items"]
+    [latest, *_] = await api.audited(action="account.login", limit=50)
     assert (latest["outcome"], latest["via"], latest["details"]) == ("completed", "api-key", {"address": "127.0.0.1"})
 
 

@@ -233,7 +233,7 @@ async def test_locks_of_a_store_are_shown_and_removed_once_they_are_stale(
     leave_lock(root, CANARY, host="elsewhere", minutes_old=31)
     done = await api.post(f"/connectors/{store}/stores/unlock")
     assert ([each["stale"] for each in done["removed"]], done["remaining"]) == ([True], [])
-    entries = (await api.get(api.org("/audit?action=store.unlock")))["items"]
+    entries = await api.audited(action="store.unlock")
     assert [(entry["subject"]["id"], entry["outcome"], entry["code"]) for entry in entries] == [
         (store, "completed", None),
         (store, "failed", "lock_not_stale"),
@@ -254,7 +254,7 @@ async def test_storage_that_is_away_is_given_up_by_force_only_and_that_is_in_the
     assert (refused["status"], refused["code"]) == (409, "repository_missing")
     made = await api.post(f"/connectors/{store}/stores/create", {"force": True})
     assert (made["adopted"], (await api.post(f"/connectors/{store}/test"))["ok"]) == (False, True)
-    [entry] = (await api.get(api.org("/audit?action=store.replace")))["items"]
+    [entry] = await api.audited(action="store.replace")
     assert entry["subject"] == {"kind": "store", "id": store}
 
 
@@ -340,7 +340,7 @@ async def test_changes_and_reads_of_secrets_stand_in_the_audit_log(
     auditor = await as_member(platform, api, "auditor")
     told = [
         (e["action"], e["outcome"], e["code"], e["account_id"])
-        for e in (await auditor.get(api.org("/audit"), limit=1000))["items"]
+        for e in await auditor.audited(limit=1000)
         if e["subject"]["id"] == store
     ]
     assert told[::-1] == [

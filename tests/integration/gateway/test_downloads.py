@@ -314,7 +314,7 @@ async def test_link_ends_with_the_rights_of_its_maker(
 
 
 async def rows(api: Client, **query: Any) -> list[Json]:
-    return list((await api.get(api.org("/audit"), **query))["items"])
+    return await api.audited(**query)
 
 
 async def newest(api: Client, outcome: str, action: str) -> Json:

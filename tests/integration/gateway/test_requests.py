@@ -13,7 +13,7 @@ import pytest
 from chassis.ids import new_id
 from contracts import topics
 
-from tests.integration.gateway.client import Client, Json, a_resource_body, log_in
+from tests.integration.gateway.client import Client, a_resource_body, log_in
 from tests.integration.gateway.conftest import Platform
 from tests.support.environment import Corner
 from tests.support.kafka import header, open_wire
@@ -97,10 +97,10 @@ async def test_what_takes_longer_becomes_an_operation(platform: Platform, api: C
     finally:
         catalog.send_signal(signal.SIGCONT)
     await platform.ready()
-    done = await over(api, operation["operation_id"])
+    done = await api.ended(operation["operation_id"])
     assert (done["status"], done["result"]) == ("succeeded", {"id": operation["id"]})
     assert (await api.get(f"/inventories/{operation['id']}"))["name"] == "patience"
-    assert await over(api, operation["operation_id"]) == done
+    assert await api.ended(operation["operation_id"]) == done
 
 
 async def test_refused_operation_tells_why(platform: Platform, api: Client) -> None:
@@ -114,16 +114,8 @@ async def test_refused_operation_tells_why(platform: Platform, api: Client) -> N
         assert answer.status_code == 202
     finally:
         catalog.send_signal(signal.SIGCONT)
-    done = await over(api, answer.json()["operation_id"])
+    done = await api.ended(answer.json()["operation_id"])
     assert (done["status"], done["problem"]["code"]) == ("failed", "urn_taken")
-
-
-async def over(api: Client, operation_id: str) -> Json:
-    async def ended() -> Json | None:
-        found: Json = await api.get(f"/operations/{operation_id}")
-        return found if found["status"] != "running" else None
-
-    return await eventually_async(ended, 30) or {}
 
 
 async def test_unknown_operation_is_404(api: Client) -> None:

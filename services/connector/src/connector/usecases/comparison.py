@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from contracts.assignment import App
@@ -54,6 +54,11 @@ async def compare_with_listing(
         unknown = (UnreadablePath("/", _UNKNOWN, NOT_COMPARED),)
         found.add(*unknown)
     found.flush()
+    return with_found(result, found, unknown)
+
+
+def with_found(result: BackupResult, found: Problems, unknown: Sequence[UnreadablePath]) -> BackupResult:
+    """The result with more problems; those that are `unknown` are kept first, however many there are."""
     problems = tuple(dict.fromkeys((*unknown, *found.kept, *result.problems)))[:PROBLEMS_MAX]
     return replace(result, problems=problems, problem_count=result.problem_count + found.count)
 

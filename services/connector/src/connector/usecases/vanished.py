@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chassis.paths import shown
@@ -14,11 +14,11 @@ from connector.domain import one_line
 from connector.engine.errors import Cancelled
 from connector.engine.listed import ListedEntry, SourceListing
 from connector.engine.places import UnreadablePath
-from connector.engine.port import PROBLEMS_MAX, BackupResult, OnLog
+from connector.engine.port import BackupResult, OnLog
 from connector.engine.problems import Problems, in_few_lines
 from connector.repository import Repository
 from connector.repository.errors import NotADirectory, PathNotFound
-from connector.usecases.comparison import NOT_COMPARED
+from connector.usecases.comparison import NOT_COMPARED, with_found
 from connector.usecases.equipment import Equipment
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ async def name_vanished(
     listing = result.listed
     if listing is None or _adds_up(listing, result):
         return result
-    lacking = Lacking(Problems(on_log))
+    lacking, unknown = Lacking(Problems(on_log)), tuple[UnreadablePath, ...]()
     try:
         async with equipment.stores.borrow(org, target) as store:
             look = _Look(store.repository, directory, result, lacking, cancel)
@@ -66,23 +66,19 @@ async def name_vanished(
         raise
     except Exception as error:  # Whatever else it is: the restore point was made, and is not lost for it.
         log.warning("restore point not compared", extra={"snapshot": result.snapshot_id}, exc_info=error)
-        lacking.problems.add(UnreadablePath("/", _UNKNOWN, NOT_COMPARED))
+        unknown = (UnreadablePath("/", _UNKNOWN, NOT_COMPARED),)
+        lacking.problems.add(*unknown)
     lacking.problems.flush()
     for line in in_few_lines("Removed while the source was read", lacking.removed):
         on_log("info", line)
     if beyond := lacking.removed_count - len(lacking.removed):
         on_log("info", f"Removed while the source was read: {beyond} more")
-    return _with(result, lacking.problems)
+    return with_found(result, lacking.problems, unknown)
 
 
 def _adds_up(listing: SourceListing, result: BackupResult) -> bool:
     names_all = result.problem_count == len(result.problems)
     return not names_all or listing.files == result.summary.files_processed + result.problem_count
-
-
-def _with(result: BackupResult, found: Problems) -> BackupResult:
-    problems = (*found.kept, *result.problems)[:PROBLEMS_MAX]
-    return replace(result, problems=problems, problem_count=result.problem_count + found.count)
 
 
 class _Look:

@@ -15,14 +15,25 @@ from tests.integration.integrations.conftest import Configure
 from tests.support.fuse import Unseen, mounted
 from tests.support.jobs import Jobs
 
-pytestmark = pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here: {why_not_mount()}")
+needs_mount = pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here: {why_not_mount()}")
 
 
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """The directory that is backed up."""
+    (root := tmp_path / "root").mkdir()
+    return root
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, restic: Path, initialized: Path) -> Jobs:
+    return Jobs(restic, tmp_path / "jobs", initialized=initialized)
+
+
+@needs_mount
 async def test_what_is_listed_and_cannot_be_had_is_named(
-    surroundings: Surroundings, configure: Configure, tmp_path: Path, restic: Path, initialized: Path
+    surroundings: Surroundings, configure: Configure, root: Path, jobs: Jobs
 ) -> None:
-    root = tmp_path / "network"
-    root.mkdir()
     tree = {
         "good": b"data",
         "lost": errno.ENOENT,
@@ -30,7 +41,6 @@ async def test_what_is_listed_and_cannot_be_had_is_named(
         "folder": {"lost\nbelow": errno.ENOENT, "ignored": errno.ENOENT},
         "failing": {"": errno.EIO, "unseen": b"data"},
     }
-    jobs = Jobs(restic, tmp_path / "jobs", initialized=initialized)
 
     with mounted(root, tree):
         ended = await jobs.run(
@@ -45,12 +55,11 @@ async def test_what_is_listed_and_cannot_be_had_is_named(
         assert told in ended.detail
 
 
+@needs_mount
 async def test_what_an_engine_did_not_meet_is_told(
-    surroundings: Surroundings, configure: Configure, tmp_path: Path, restic: Path, initialized: Path
+    surroundings: Surroundings, configure: Configure, root: Path, jobs: Jobs
 ) -> None:
     """restic passes over a file that is gone when it gets to it, without a word."""
-    root = tmp_path / "network"
-    root.mkdir()
     tree = {
         "good": b"data",
         "passing": Unseen(b"there before and after", by="restic"),
@@ -58,7 +67,6 @@ async def test_what_an_engine_did_not_meet_is_told(
         "ignored": Unseen(b"left out anyway", by="restic"),
         "folder": {"passing": Unseen(b"there as well", by="restic")},
     }
-    jobs = Jobs(restic, tmp_path / "jobs", initialized=initialized)
 
     with mounted(root, tree):
         ended = await jobs.run(
@@ -75,10 +83,8 @@ async def test_what_an_engine_did_not_meet_is_told(
 
 
 async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that(
-    surroundings: Surroundings, configure: Configure, tmp_path: Path, restic: Path, initialized: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    root = tmp_path / "root"
+    surroundings: Surroundings, configure: Configure, root: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (root / "folder" / "empty").mkdir(parents=True)
     (root / "folder" / b"caf\xe9".decode("utf-8", "surrogateescape")).write_bytes(b"odd")
     (root / "file").write_bytes(b"data")
@@ -87,7 +93,6 @@ async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that
     (root / "ignored.tmp").touch()
     os.mkfifo(root / "pipe")
     monkeypatch.setattr(vanished._Look, "through", None)
-    jobs = Jobs(restic, tmp_path / "jobs", initialized=initialized)
 
     ended = await jobs.run(FsIntegration(surroundings), configure("source", "fs", root=str(root)), ignores=("*.tmp",))
 

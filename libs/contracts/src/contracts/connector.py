@@ -63,7 +63,8 @@ class StoreWarning(Value):
 
     code: str = Field(
         description="`restore_points_damaged`: the store has lost something; `restore_points_unreadable`: it does not"
-        " give something out; `restore_points_unknown`: nobody could be asked"
+        " give something out; `restore_points_not_indexable`: nothing is lost, but they cannot be browsed;"
+        " `restore_points_unknown`: nobody could be asked"
     )
     detail: str = Field(description="What is wrong, in words")
     snapshot_ids: tuple[SnapshotId, ...] = Field(default=(), description="The first of the restore points in question")

@@ -100,7 +100,8 @@ class StoreWarningView(View):
 
     code: str = Field(
         description="`restore_points_damaged`: the store has lost something; `restore_points_unreadable`: it does not "
-        "give something out; `restore_points_unknown`: that could not be found out"
+        "give something out; `restore_points_not_indexable`: nothing is lost, but they cannot be browsed; "
+        "`restore_points_unknown`: that could not be found out"
     )
     detail: str
     snapshot_ids: list[str] = Field(description="The first 20 of the restore points in question, newest first")

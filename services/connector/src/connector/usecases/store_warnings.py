@@ -31,7 +31,9 @@ async def store_warnings(
 
 
 def warnings_of(found: Sequence[DamagedPoint]) -> tuple[StoreWarning, ...]:
-    """One warning of all that the store has lost something of, one of all that it does not give out."""
+    """One warning of all that the store has lost something of, one of all that it does not give out,
+    and one of all that the index did not take in.
+    """
     lost = [each for each in found if each.damage.is_loss]
     refused = [each for each in found if each.damage.code == NOT_INDEXABLE]
     kept = [each for each in found if not each.damage.is_loss and each.damage.code != NOT_INDEXABLE]

@@ -1,5 +1,7 @@
 """Indexes of a service, at its first start and at later ones."""
 
+import asyncio
+
 import pytest
 from chassis.mongo import ensure_indexes
 from pymongo import AsyncMongoClient, monitoring
@@ -25,7 +27,7 @@ class Heard(monitoring.CommandListener):
         pass
 
 
-async def test_only_missing_indexes_are_made_and_in_one_call(corner: Corner) -> None:
+async def test_only_missing_indexes_are_made(corner: Corner) -> None:
     heard = Heard()
     settings = corner.settings()
     async with AsyncMongoClient(settings.mongodb_uri, event_listeners=[heard]) as client:
@@ -34,4 +36,13 @@ async def test_only_missing_indexes_are_made_and_in_one_call(corner: Corner) -> 
             await ensure_indexes(things, *fields)
         made = {name for name in await things.index_information() if name != "_id_"}
     assert made == {"org_1", "kind_1", "day_1"}
-    assert heard.names.count("createIndexes") == 2
+    assert heard.names.count("createIndexes") == 3
+
+
+async def test_processes_that_start_for_the_first_time_at_once_all_make_them(corner: Corner) -> None:
+    settings = corner.settings()
+    async with AsyncMongoClient(settings.mongodb_uri) as client:
+        database = client[f"{settings.database_prefix}at_once"]
+        for name in ("first", "second", "third"):
+            await asyncio.gather(*(ensure_indexes(database[name], "org", "kind", "day") for _ in range(4)))
+            assert set(await database[name].index_information()) == {"_id_", "org_1", "kind_1", "day_1"}

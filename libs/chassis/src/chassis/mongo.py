@@ -86,10 +86,12 @@ async def insert_new(collection: Collection, document: Document) -> bool:
 
 
 async def ensure_indexes(collection: Collection, *fields: str) -> None:
-    """Have an index on each of the fields. Only those that are missing are made, in one call."""
+    """Have an index on each of the fields. Only missing ones are made; several processes may do so at once."""
     there = {info["key"][0][0] for info in (await collection.index_information()).values() if len(info["key"]) == 1}
-    if missing := [IndexModel(field) for field in fields if field not in there]:
-        await collection.create_indexes(missing)
+    for field in fields:
+        if field not in there:
+            # One to a call: FerretDB ends the connection over a call for several of which two are there by now.
+            await collection.create_indexes([IndexModel(field)])
 
 
 @asynccontextmanager

@@ -116,7 +116,7 @@ async def initialize_store(equipment: Equipment, lease: Lease, command: Initiali
     async with alone_at(equipment, lease, location):
         done = await _adopt(equipment, command, app) or await equipment.engine.initialize(location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
-    seal = await seal_there(equipment, org, app)
+    seal = await seal_there(equipment, org, app, repository_id=done.repository_id)
     await noted.note(org, app.id, done.repository_id, seal=seal, compression=command.compression)
     await queue_following(equipment, lease)
     initialized = StoreInitialized(

@@ -96,17 +96,16 @@ async def require_noted(equipment: Equipment, org: OrganizationId, app: App, acc
     await equipment.store.repositories.note(org, app.id, access.config.id, seal=access.seal)
 
 
-async def seal_there(equipment: Equipment, org: OrganizationId, app: App) -> str | None:
-    """The seal of the repository that is at the place of a store; None where it cannot be read now."""
+async def seal_there(equipment: Equipment, org: OrganizationId, app: App, *, repository_id: str) -> str | None:
+    """The seal of this repository at the place of a store; None where it cannot be opened now, or is another one.
 
-    def read() -> str:
-        with closing(equipment.files(org, app)) as files:
-            return seal_of(files)
-
+    Its key is kept from here on: the first backup would else derive it beside an engine that does the same.
+    """
     try:
-        return await _ask(equipment, org, app, read)
+        access = await ask_repository(equipment, org, app, lambda access: access)
     except CairnError:
         return None
+    return access.seal if access.config.id == repository_id else None
 
 
 def whole(access: Access) -> Access:

@@ -65,9 +65,11 @@ def time_ns(text: str) -> int:
 
     Raises `Damaged` for anything else.
     """
-    fraction, zone = (text[20:-1], "Z") if text[-1:] == "Z" else (text[20:-6], text[-6:])
+    fraction, zone = (text[20:-1], "") if text[-1:] == "Z" else (text[20:-6], text[-6:])
     try:
-        seconds = _minute(text[:17]) + _SECONDS[text[17:19]] - _zone_offset(zone)
+        seconds = _minute(text[:17]) + _SECONDS[text[17:19]]
+        if zone:
+            seconds -= _zone_offset(zone)
         if not fraction:
             return seconds * 1_000_000_000
         if text[19] != "." or len(fraction) > 9 or not fraction.isdecimal():
@@ -92,8 +94,6 @@ def _minute(text: str) -> int:
 
 @lru_cache(maxsize=256)
 def _zone_offset(zone: str) -> int:
-    if zone == "Z":
-        return 0
     found = _ZONE.match(zone)
     if found is None:
         raise ValueError

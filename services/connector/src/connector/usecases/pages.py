@@ -162,7 +162,7 @@ def _row(entry: Entry, below: Mapping[str, Below]) -> Row:
     ctime = 0 if entry.ctime == mtime else _since(mtime_ns, entry.ctime_ns)
     atime = 0 if entry.atime == mtime else _since(mtime_ns, entry.atime_ns)
     beyond = None
-    if not (_fits(mtime_ns) and _fits(ctime) and _fits(atime)):
+    if not _fits(mtime_ns) or (ctime and not _fits(ctime)) or (atime and not _fits(atime)):
         beyond = _beyond(mtime_ns, ctime, atime)
         mtime_ns, ctime, atime = _nearest(mtime_ns, ctime, atime)
     row = (
@@ -176,8 +176,8 @@ def _since(mtime_ns: int, moment_ns: int | None) -> int | None:
     return None if moment_ns is None else moment_ns - mtime_ns
 
 
-def _fits(nanoseconds: int | None) -> bool:
-    return nanoseconds is None or -_NANOSECONDS_MOST <= nanoseconds <= _NANOSECONDS_MOST
+def _fits(nanoseconds: int) -> bool:
+    return -_NANOSECONDS_MOST <= nanoseconds <= _NANOSECONDS_MOST
 
 
 def _beyond(mtime_ns: int, *since: int | None) -> Beyond:

@@ -137,6 +137,9 @@ class _Runs:
 
     def merged(self) -> Iterator[bytes]:
         """All records in order."""
+        if not self._cuts:  # They are one run: nothing need be put aside and read again.
+            yield _text(sorted(self._buffer))
+            return
         self._put_aside()
         limit = max(_SLICE_RECORDS_AT_LEAST, _UNEVEN * self._count // _SLICES)
         for number in range(_SLICES):

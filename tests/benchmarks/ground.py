@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 from bson.raw_bson import RawBSONDocument
 from cairn_local.api import Api
 from pymongo import MongoClient
@@ -26,6 +27,7 @@ from tests.support.bodies import a_resource_body
 from tests.support.environment import platform_environment
 
 PASSWORD = "benchmark-passphrase"
+IDLE_LOOK_SECONDS, IDLE_PERCENT = 0.5, 15
 
 
 def timed(action: Callable[[], Any]) -> float:
@@ -188,6 +190,13 @@ def change_files(root: Path, *, share: float, seed: int) -> int:
     for file in chosen:
         file.write_bytes(f"changed in round {seed}: {file.name}".encode())
     return len(chosen)
+
+
+def await_idle(*, patience_seconds: float = 20) -> None:
+    """Wait until the machine does next to nothing: what is tidied up after one measurement disturbs the next."""
+    deadline = time.monotonic() + patience_seconds
+    while psutil.cpu_percent(IDLE_LOOK_SECONDS) > IDLE_PERCENT and time.monotonic() < deadline:
+        os.sync()
 
 
 def make_random_files(root: Path, *, files: int, total_bytes: int) -> None:

@@ -14,8 +14,6 @@ from connector.engine.restic import survey
 
 _KINDS = ("socket", "guarded", "mount", "removed", "lost")
 _NAMED_MAX = 100_000
-_NICER = 10
-"""The engine goes first: the survey has until that has ended, and takes what it leaves of the processors."""
 
 
 class Surveyor:
@@ -81,7 +79,7 @@ class Surveyor:
         return ChildCommand(
             arguments=[sys.executable, "-I", "-S", survey.__file__, json.dumps(task), *self._patterns],
             directory=self._source.way_in,
-            nice=self._nice + _NICER,
+            nice=self._nice,
             descriptors=(listing,),
         )
 

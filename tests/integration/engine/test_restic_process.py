@@ -22,7 +22,6 @@ from connector.engine.errors import (
     TlsMisconfigured,
 )
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
-from connector.engine.port import Progress
 from connector.engine.restic import ResticEngine
 from opentelemetry import trace
 
@@ -372,25 +371,15 @@ class TestStopping:
         assert not locks(ready)
         assert await Desk(new_engine()).engine.find_snapshots(ready) == []
 
-    @pytest.mark.parametrize("is_surveyed", [False, True])
-    async def test_progress_tells_what_restic_uses_and_how_much_there_is(
-        self,
-        new_engine: NewEngine,
-        restic: Path,
-        ready: StoreLocation,
-        big_tree: Path,
-        tmp_path: Path,
-        is_surveyed: bool,
+    async def test_progress_tells_what_restic_uses(
+        self, new_engine: NewEngine, restic: Path, ready: StoreLocation, big_tree: Path, tmp_path: Path
     ) -> None:
         desk = Desk(new_engine(program=slow(restic, tmp_path / "restic", kib_per_second=1000)))
-        source = SourceTree(directory=big_tree, is_surveyed=is_surveyed)
-        backup = asyncio.create_task(desk.backup(ready, source))
+        backup = asyncio.create_task(desk.backup(ready, big_tree))
 
-        def told(progress: Progress) -> bool:
-            counted = (progress.files_total, progress.bytes_total) == (40, 40 << 20)
-            return bool(progress.memory_bytes and progress.fraction and counted)
-
-        await eventually_async(lambda: any(map(told, desk.progress)), 30)
+        await eventually_async(
+            lambda: any(p.memory_bytes and p.bytes_done and p.files_total for p in desk.progress), 30
+        )
 
         desk.cancel.set()
         with pytest.raises(Cancelled):
@@ -424,7 +413,6 @@ _BACK_UP = """
 import asyncio, os, sys
 from pathlib import Path
 from connector.engine.places import SourceTree, StoreLocation
-from connector.engine.port import Progress
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
 

@@ -36,17 +36,6 @@ def test_what_no_restore_point_can_hold_is_counted_too(tmp_path: Path, monkeypat
     assert surveyor.unnamed == 2
 
 
-@pytest.mark.parametrize("is_listed", [True, False])
-def test_what_was_counted_is_known_though_there_was_no_room_to_list_it(is_listed: bool, tmp_path: Path) -> None:
-    surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0, scratch=tmp_path)
-    counted = {"kind": "counted", "files": 3, "bytes": 70, "is_listed": is_listed}
-
-    surveyor.take_in(json.dumps(counted).encode())
-
-    assert (surveyor.files_total, surveyor.bytes_total) == (3, 70)
-    assert (surveyor.listing is not None) is is_listed
-
-
 @pytest.mark.parametrize(("is_own", "words"), [(True, "it belongs to"), (False, "it may belong to")])
 def test_what_is_left_out_in_doubt_is_told_so(is_own: bool, words: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -33,11 +33,6 @@ class Progress:
     cpu_percent: float = 0.0
     """Of one core."""
     memory_bytes: int = 0
-
-    def of(self, *, files: int, size: int) -> "Progress":
-        """The same, of so many files and bytes in all; 0 where nobody knows yet."""
-        fraction = min(1.0, self.bytes_done / size) if size else 0.0
-        return replace(self, fraction=fraction, files_total=files, bytes_total=size)
 
 
 OnProgress = Callable[[Progress], None]

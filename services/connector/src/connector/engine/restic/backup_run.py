@@ -23,7 +23,7 @@ from connector.engine.errors import (
     StateExposed,
 )
 from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
-from connector.engine.port import BackupOptions, BackupResult, OnLog, OnProgress, Progress
+from connector.engine.port import BackupOptions, BackupResult, OnLog, OnProgress
 from connector.engine.problems import in_few_lines
 from connector.engine.restic import commands, empty
 from connector.engine.restic.names import in_text
@@ -84,7 +84,7 @@ class _Turn:
         self._patterns = patterns
         self._is_left_out = _leaving_out(str(call.source.directory), patterns)
         self._stop = asyncio.Event()
-        self._observer = BackupObserver(call.source, on_progress=self._on_progress, on_log=call.on_log)
+        self._observer = BackupObserver(call.source, on_progress=call.on_progress, on_log=call.on_log)
         one_file_system = call.options.one_file_system
         self._surveyor = Surveyor(
             call.source, patterns, one_file_system=one_file_system, nice=call.nice, scratch=call.scratch
@@ -107,11 +107,6 @@ class _Turn:
             raise
         self._note_findings()
         return self._result() if is_saved else await self._nothing()
-
-    def _on_progress(self, progress: Progress) -> None:
-        if self._call.source.is_surveyed:
-            progress = progress.of(files=self._surveyor.files_total, size=self._surveyor.bytes_total)
-        self._call.on_progress(progress)
 
     @asynccontextmanager
     async def _surveying(self) -> AsyncIterator["asyncio.Task[None]"]:

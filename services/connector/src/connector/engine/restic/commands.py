@@ -24,8 +24,6 @@ def backup(source: SourceTree, options: BackupOptions, excludes: Sequence[str]) 
         arguments.append("--ignore-inode")
     if options.one_file_system:
         arguments.append("--one-file-system")
-    if source.is_surveyed:
-        arguments.append("--no-scan")  # The survey counts what there is: one walk beside restic's own is enough.
     return [*arguments, "."]
 
 

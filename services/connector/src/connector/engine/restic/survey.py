@@ -6,8 +6,7 @@ inode; `one_file_system`; `listing`: a descriptor) and patterns of restic's as a
 by now or at all). What cannot be read otherwise is passed over: the engine itself names that.
 
 What should be in a restore point is listed in the file of the descriptor (see `connector.engine.listed`). The last line
-of the output is of the kind `counted` and has no path: `files` and `bytes` are the plain files in the listing and their
-size, `is_listed` says whether all of it could be written.
+of the output has the number of plain files in it, as `path` of the kind `listed`, unless it could not be written.
 """
 
 import json
@@ -17,6 +16,7 @@ import stat
 import sys
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import chain
 from pathlib import Path
 
 _NAMES_TOGETHER = 100_000
@@ -36,15 +36,10 @@ def main() -> int:
         one_file_system=task["one_file_system"],
         on_listed=listing.add,
     )
-    for kind, path in walk.run():
-        _tell(kind=kind, path=path)
-    _tell(kind="counted", files=walk.files, bytes=walk.bytes, is_listed=listing.end())
+    for kind, path in chain(walk.run(), listing.ending()):
+        sys.stdout.write(json.dumps({"kind": kind, "path": path}) + "\n")
+        sys.stdout.flush()
     return 0
-
-
-def _tell(**found: object) -> None:
-    sys.stdout.write(json.dumps(found) + "\n")
-    sys.stdout.flush()
 
 
 class Listing:
@@ -53,16 +48,19 @@ class Listing:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._pack = zlib.compressobj(1)
+        self._files = 0
         self._is_whole = True
 
     def add(self, directory: str, entries: list[str]) -> None:
         """Some entries of a directory, as the words that stand for them."""
+        self._files += sum(word[0] == "f" for word in entries)
         self._write(self._pack.compress(os.fsencode("\0".join((directory or "/", *entries)) + "\0")))
 
-    def end(self) -> bool:
-        """Nothing more will come. Whether all of it could be written."""
+    def ending(self) -> Iterator[tuple[str, str]]:
+        """What is said of it at the end."""
         self._write(self._pack.flush())
-        return self._is_whole
+        if self._is_whole:
+            yield "listed", str(self._files)
 
     def _write(self, packed: bytes) -> None:
         try:
@@ -87,8 +85,6 @@ class Walk:
         self._root = root
         self._rejects = rejects
         self._on_listed = on_listed
-        self.files = self.bytes = 0
-        """Plain files that were listed so far, and their size."""
         self._listed: list[str] = []
         self._guarded = guarded
         self._inodes = {inode for _, inode in guarded}
@@ -118,7 +114,7 @@ class Walk:
         if entry.is_dir(follow_symlinks=False):
             kind = "" if self._rejects(self._root + path) else self._kind_of(entry)
             if kind is None:
-                self._listed.append(_word("d", entry.name, _facts(entry)))
+                self._listed.append(_word("d", entry))
                 self._open.append(path)
         elif self._is_plain(entry):
             if _is_there(entry):
@@ -138,13 +134,8 @@ class Walk:
             yield kind, path
 
     def _list(self, entry: "os.DirEntry[str]", path: str) -> None:
-        if self._rejects(self._root + path):
-            return
-        is_file, facts = entry.is_file(follow_symlinks=False), _facts(entry)
-        if is_file:
-            self.files += 1
-            self.bytes += facts.st_size if facts else 0
-        self._listed.append(_word("f" if is_file else "o", entry.name, facts))
+        if not self._rejects(self._root + path):
+            self._listed.append(_word("f" if entry.is_file(follow_symlinks=False) else "o", entry))
 
     def _hand_on(self, directory: str, *, at_least: int = 1) -> None:
         if len(self._listed) >= at_least:
@@ -190,17 +181,13 @@ class Walk:
         return "socket" if stat.S_ISSOCK(facts.st_mode) else None
 
 
-def _facts(entry: "os.DirEntry[str]") -> os.stat_result | None:
-    """Its status, for which the kernel was asked before; None where it does not tell."""
+def _word(kind: str, entry: "os.DirEntry[str]") -> str:
+    """An entry with what tells it from another one that has its name later on; it was asked for its status before."""
     try:
-        return entry.stat(follow_symlinks=False)
+        facts = entry.stat(follow_symlinks=False)
     except OSError:
-        return None
-
-
-def _word(kind: str, name: str, facts: os.stat_result | None) -> str:
-    """An entry with what tells it from another one that has its name later on."""
-    return f"{kind}{facts.st_ino:x}.{facts.st_mtime_ns:x}.{name}" if facts else f"{kind}..{name}"
+        return f"{kind}..{entry.name}"
+    return f"{kind}{facts.st_ino:x}.{facts.st_mtime_ns:x}.{entry.name}"
 
 
 def _names_in(directory: str) -> frozenset[str]:

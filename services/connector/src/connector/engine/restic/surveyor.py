@@ -29,8 +29,6 @@ class Surveyor:
         self._packed = UnnamedFile(scratch)
         self.listing: SourceListing | None = None
         """What should be in the restore point, once the walk has ended; None where there was no room to keep it."""
-        self.files_total = self.bytes_total = 0
-        """Of plain files, once the walk has ended."""
         self._complaint = ""
         self.found: dict[str, list[str]] = {kind: [] for kind in _KINDS}
         self.beyond = dict.fromkeys(_KINDS, 0)
@@ -60,9 +58,8 @@ class Surveyor:
         """Take note of what the walk tells in a line; its kind."""
         found = json.loads(line)
         kind: str = found["kind"]
-        if kind == "counted":
-            self.files_total, self.bytes_total = found["files"], found["bytes"]
-            self.listing = SourceListing(self.files_total, self._packed) if found["is_listed"] else None
+        if kind == "listed":
+            self.listing = SourceListing(int(found["path"]), self._packed)
         elif len(self.found[kind]) < _NAMED_MAX:
             self.found[kind].append(found["path"])
         else:

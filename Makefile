@@ -7,7 +7,7 @@ BIN := .venv/bin
 SYNCED := .venv/.synced
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-unit test-long check format schemas bench up down status clean
+.PHONY: help demo test test-unit test-long check format schemas bench up down status doctor clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,5 +66,9 @@ down: ## stop everything; data stays
 status: ## what runs where
 	@$(if $(wildcard $(BIN)/cairn),$(BIN)/cairn status,echo "Nothing was started from here.")
 
-clean: ## remove what was built in the checkout (not the data in .cairn)
-	@rm -rf .venv $(BOOT) build .mypy_cache .ruff_cache .pytest_cache
+doctor: $(SYNCED) ## what is missing on this machine
+	@$(BIN)/cairn doctor
+
+clean: down ## stop everything, remove what was built in the checkout (not the data in .cairn)
+	@rm -rf .venv $(BOOT) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -85,6 +85,20 @@ async def test_who_lost_the_lease_says_nothing(store: Store, publisher: MemoryPu
     assert publisher.sent == []
 
 
+async def test_how_far_the_job_came_at_last_is_told_with_its_result(store: Store, publisher: MemoryPublisher) -> None:
+    reporter = await reporter_of(store, publisher)
+    reporter.enter("indexing")
+    reporter.progress(Progress(fraction=1, files_done=3, files_total=3))
+    reporter.log("info", "done")
+
+    progressed, logged = reporter.rest()
+
+    assert isinstance(progressed, TaskProgressed)
+    assert (progressed.phase, progressed.fraction, progressed.files_done) == ("indexing", 1, 3)
+    assert isinstance(logged, TaskLogged)
+    assert reporter.rest() == []
+
+
 async def test_a_log_without_end_is_cut_and_says_so(store: Store, publisher: MemoryPublisher) -> None:
     reporter = await reporter_of(store, publisher)
     for number in range(reporting.LINES_MAX + 10):

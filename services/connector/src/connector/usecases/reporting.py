@@ -81,13 +81,17 @@ class Reporter:
         async with beside("progress of a job", self._send_forever):
             yield self
 
-    def rest(self) -> list[TaskLogged]:
-        """The lines not sent yet, to be sent with the result; the last one says how many there were no room for."""
+    def rest(self) -> list[TaskEvent]:
+        """What was not sent yet, to be sent with the result: how far the job came, then the lines, of which the last
+        one says how many there were no room for.
+        """
         if left_out := self._left_out.total():
             errors, self._left_out = self._left_out["error"], Counter()
             told = f"{left_out} more lines were left out, {errors} of them about errors."
             self._lines.append(LogLine(at=utc_now(), level="warning", text=told))
-        events = [self._pending] if self._pending else []
+        latest, self._latest = self._latest, None
+        events: list[TaskEvent] = [self._progressed(latest)] if latest is not None else []
+        events += [self._pending] if self._pending else []
         while self._lines:
             events.append(self._next_lines())
         return events

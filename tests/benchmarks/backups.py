@@ -100,7 +100,7 @@ class Pairs:
         """From the request to the job's end by one clock; asked rarely, as asking takes time from the backup."""
         began = datetime.now(UTC)
         run = self.api.start_backup(self.origin, target)
-        job = self.api.wait_for_run(run, deadline_seconds=3600, pause_seconds=1)
+        job = self.api.wait_for_run(run, deadline_seconds=3600, pause_seconds=3)
         if job["status"] != "succeeded":
             raise RuntimeError(self.api.job_log(job["id"]))
         return (datetime.fromisoformat(job["stopped_at"]) - began).total_seconds()

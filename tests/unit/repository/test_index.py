@@ -95,6 +95,15 @@ def test_runs_that_were_put_aside_come_together_in_order(monkeypatch: pytest.Mon
     assert all(found(index(built), blob.id)[0].pack == pack.id for pack in packs for blob in pack.blobs or ())
 
 
+@pytest.mark.parametrize("blobs", [1, 99, 100, 101, 199, 200, 201])
+def test_runs_of_any_size_come_together_in_order(blobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(building, "_RUN_RECORDS", 100)
+    packs = some_packs(1, blobs)
+    records = b"".join(table(a=packs).pieces())
+    ids = [records[at : at + 32].hex() for at in range(0, len(records), 48)]
+    assert ids == sorted(blob.id for pack in packs for blob in pack.blobs or ())
+
+
 def test_ids_that_are_no_hashes_do_not_take_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "_RUN_RECORDS", 100)
     monkeypatch.setattr(building, "_SLICE_RECORDS_AT_LEAST", 200)

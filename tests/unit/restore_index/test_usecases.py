@@ -7,6 +7,7 @@ from chassis.errors import CairnError, Conflict, NotFound
 from contracts.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId, SnapshotId
 from restore_index.domain.entries import Below
+from restore_index.domain.points import choose_point
 from restore_index.usecases import browsing, finding, keeping
 
 from tests.unit.restore_index.builder import (
@@ -208,3 +209,12 @@ async def test_a_path_that_leads_to_no_directory_is_refused(
 async def test_an_unknown_restore_point_is_not_found(world: World) -> None:
     with pytest.raises(NotFound, match="snapshot_not_found"):
         await finding.get_point(world.store, ORG, SnapshotId("nope"))
+
+
+@pytest.mark.parametrize(
+    ("given", "hint"), [("1bc52fda", " The whole id is needed."), ("1b" * 32, ""), ("1b" * 99, "")]
+)
+def test_an_id_that_was_cut_short_is_told_so(given: str, hint: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        choose_point([], SnapshotId(given))
+    assert caught.value.detail == f"There is no restore point {given[:64]!r}.{hint}"

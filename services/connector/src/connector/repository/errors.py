@@ -107,7 +107,7 @@ class PathNotFound(RepositoryError, NotFound):
 
     def __init__(self, path: bytes) -> None:
         self.path = path
-        super().__init__("path_not_found", f"The snapshot has nothing at {printable(path)}.")
+        super().__init__("path_not_found", f"The restore point has nothing at {printable(path)}.")
 
 
 class NotAFile(RepositoryError, Invalid):

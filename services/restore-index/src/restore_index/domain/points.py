@@ -11,6 +11,7 @@ from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_millis
 from restore_index.domain.entries import Below
 
 LEFT_OUT_SHOWN = 20
+ID_DIGITS = 64
 
 
 class Point(Value):
@@ -82,7 +83,8 @@ def choose_point(found: list[Point], snapshot_id: SnapshotId) -> Point:
     Raises `NotFound` (`snapshot_not_found`).
     """
     if not found:
-        raise NotFound("snapshot_not_found", f"There is no restore point {snapshot_id[:64]!r}.")
+        hint = " The whole id is needed." if len(snapshot_id) < ID_DIGITS else ""
+        raise NotFound("snapshot_not_found", f"There is no restore point {snapshot_id[:ID_DIGITS]!r}.{hint}")
     return likeliest_first(found)[0]
 
 

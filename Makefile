@@ -71,4 +71,4 @@ doctor: $(SYNCED) ## what is missing on this machine
 
 clean: down ## stop everything, remove what was built in the checkout (not the data in .cairn)
 	@rm -rf .venv $(BOOT) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
-	@find . -name __pycache__ -prune -exec rm -rf {} +
+	@find . -path './.*' -prune -o -name __pycache__ -prune -exec rm -rf {} +

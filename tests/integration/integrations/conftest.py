@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from connector.engine.port import Level
 from connector.integrations.configuration import AppConfiguration
+from connector.integrations.rclone.mount import why_not_mount
 from connector.integrations.surroundings import Surroundings
 from contracts.assignment import AppKind
 from contracts.values import AppId, OrganizationId
@@ -14,6 +15,8 @@ from contracts.values import AppId, OrganizationId
 from tests.support.jobs import Jobs
 
 Configure = Callable[..., AppConfiguration]
+needs_mount = pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here: {why_not_mount()}")
+"""Machines without FUSE skip these; a skip fails CI."""
 
 
 @pytest.fixture

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import pytest
 from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.rclone.mount import why_not_mount
 from connector.integrations.surroundings import Surroundings
 from connector.usecases import vanished
 from connector.usecases.vanished import NOT_THERE
 
-from tests.integration.integrations.conftest import Configure
+from tests.integration.integrations.conftest import Configure, needs_mount
 from tests.support.fuse import Unseen, mounted
 from tests.support.jobs import Jobs
-
-needs_mount = pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here: {why_not_mount()}")
 
 
 @pytest.fixture

@@ -15,14 +15,13 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from connector.domain import one_line
 from connector.integrations.fs.integration import FsIntegration
 from connector.integrations.objects.names import key_of
-from connector.integrations.rclone.mount import why_not_mount
 from connector.integrations.s3 import requests
 from connector.integrations.s3.integration import S3Integration
 from connector.integrations.surroundings import Surroundings
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 
-from tests.integration.integrations.conftest import Configure
+from tests.integration.integrations.conftest import Configure, needs_mount
 from tests.support.faulty import Fault, Faults, faulty_s3
 from tests.support.jobs import Ended, Jobs
 from tests.support.s3 import BUCKET, S3Server, moto_s3
@@ -110,7 +109,7 @@ class TestBuckets:
     ) -> None:
         check_bucket(before, after, behind, replace(surroundings, reading="sync"), configure, jobs())
 
-    @pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here: {why_not_mount()}")
+    @needs_mount
     @any_example
     @given(before=buckets, after=buckets)
     def test_of_a_mount(

@@ -10,19 +10,17 @@ from typing import Any, Literal
 
 import pytest
 from connector.integrations.objects.names import key_of, path_of
-from connector.integrations.rclone.mount import why_not_mount
 from connector.integrations.s3 import requests
 from connector.integrations.s3.integration import S3Integration
 from connector.integrations.surroundings import Surroundings
 
-from tests.integration.integrations.conftest import Configure
+from tests.integration.integrations.conftest import Configure, needs_mount
 from tests.support.faulty import Faults, faulty_s3
 from tests.support.jobs import Ended, Jobs
 from tests.support.s3 import BUCKET, S3Server, moto_s3, rclone_s3
 
 Run = Callable[..., Awaitable[Ended]]
 Mode = Literal["sync", "mount"]
-needs_mount = pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here: {why_not_mount()}")
 both_ways = pytest.mark.parametrize("mode", ["sync", pytest.param("mount", marks=needs_mount)])
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
-from pymongo import AsyncMongoClient, IndexModel, monitoring
+from pymongo import AsyncMongoClient, monitoring
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import AutoReconnect, ConnectionFailure, DuplicateKeyError, PyMongoError, WriteError
@@ -91,7 +91,7 @@ async def ensure_indexes(collection: Collection, *fields: str) -> None:
     for field in fields:
         if field not in there:
             # One to a call: FerretDB ends the connection over a call for several of which two are there by now.
-            await collection.create_indexes([IndexModel(field)])
+            await collection.create_index(field)
 
 
 @asynccontextmanager

@@ -7,7 +7,8 @@ import os
 import subprocess
 import tarfile
 import zipfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import zstandard
+from connector.repository import LocalFiles, Repository
 
 from tests.integration.gateway.client import Client, Json, log_in
 from tests.integration.gateway.conftest import Platform
@@ -77,6 +79,23 @@ async def nobody(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
     """Somebody without a badge."""
     async with httpx.AsyncClient(base_url=platform.url, trust_env=False, timeout=30) as http:
         yield http
+
+
+@contextmanager
+def spoilt(platform: Platform, shelf: Shelf, path: bytes, *, blob: int) -> Iterator[None]:
+    """A store in which one byte of one blob of a file is wrong: which blobs share a pack is restic's to choose."""
+    place = platform.files / f"store-of-{shelf.root.name}"
+    with Repository.open(LocalFiles(place), "a passphrase") as repository:
+        node = repository.resolve(repository.snapshot(shelf.snapshot_id).tree, path)
+        lies = repository._blobs.locate((node.content or ())[blob])
+    pack = place / "data" / lies.pack[:2] / lies.pack
+    kept = pack.read_bytes()
+    pack.chmod(0o600)
+    pack.write_bytes(kept[: lies.offset] + bytes([kept[lies.offset] ^ 1]) + kept[lies.offset + 1 :])
+    try:
+        yield
+    finally:
+        pack.write_bytes(kept)
 
 
 async def archive(api: Client, shelf: Shelf, paths: list[str], form: str) -> httpx.Response:
@@ -393,19 +412,20 @@ async def test_several_archives_at_once_are_whole(api: Client, shelf: Shelf) -> 
 
 
 async def test_archive_of_a_damaged_store_never_looks_whole(platform: Platform, api: Client, shelf: Shelf) -> None:
-    packs = sorted((platform.files / f"store-of-{shelf.root.name}" / "data").rglob("*"), key=lambda p: p.stat().st_size)
-    largest = packs[-1]
-    kept = largest.read_bytes()
-    largest.chmod(0o600)
-    largest.write_bytes(kept[: len(kept) // 2] + bytes(len(kept) - len(kept) // 2))
-    try:
+    with spoilt(platform, shelf, b"/big.bin", blob=-1):
         with pytest.raises(httpx.RemoteProtocolError):
-            await archive(api, shelf, ["/"], "zip")
+            await archive(api, shelf, ["/big.bin"], "zip")
         row = await newest(api, "failed", "archive.download")
-    finally:
-        largest.write_bytes(kept)
     assert row["code"] == "stream_broken"
-    assert (await archive(api, shelf, ["/"], "zip")).status_code == 200
+    assert (await archive(api, shelf, ["/big.bin"], "zip")).status_code == 200
+
+
+async def test_archive_that_is_damaged_from_its_beginning_is_refused(
+    platform: Platform, api: Client, shelf: Shelf
+) -> None:
+    with spoilt(platform, shelf, b"/big.bin", blob=0):
+        refused = await api.problem("POST", shelf.at("archive"), json={"paths": ["/big.bin"], "format": "zip"})
+    assert refused["code"] == "repository_damaged"
 
 
 async def test_no_link_is_in_any_log(platform: Platform, api: Client, shelf: Shelf, nobody: httpx.AsyncClient) -> None:

@@ -17,7 +17,6 @@ import sys
 import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
-from pathlib import Path
 
 _NAMES_TOGETHER = 100_000
 _GONE = "gone"
@@ -88,7 +87,7 @@ class Walk:
         self._listed: list[str] = []
         self._guarded = guarded
         self._inodes = {inode for _, inode in guarded}
-        self._device = Path.cwd().stat().st_dev if one_file_system else None
+        self._device = os.stat(".").st_dev if one_file_system else None  # noqa: PTH116 - pathlib takes 5 ms to import.
         self._open: list[str] = []
         self._missing: dict[str, list[str]] = {}
 
@@ -100,8 +99,12 @@ class Walk:
             try:
                 with os.scandir(f".{directory}") as entries:
                     for entry in entries:
-                        yield from self._look_at(entry, f"{directory}/{entry.name}")
-                        self._hand_on(directory, at_least=_NAMES_TOGETHER)
+                        if self._is_plain(entry):
+                            self._note_plain(entry, directory)
+                        else:
+                            yield from self._look_at(entry, f"{directory}/{entry.name}")
+                        if len(self._listed) >= _NAMES_TOGETHER:
+                            self._hand_on(directory)
             except FileNotFoundError:
                 self._miss(directory)
             except OSError:
@@ -110,18 +113,28 @@ class Walk:
         for parent, names in self._missing.items():
             yield from self._look_again(parent, names)
 
+    def _note_plain(self, entry: "os.DirEntry[str]", directory: str) -> None:
+        """What most of a source is: it is asked once, for what its word tells."""
+        path = f"{directory}/{entry.name}"
+        try:
+            facts = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:
+            self._miss(path)
+            return
+        except OSError:  # The engine itself names that.
+            told = ".."
+        else:
+            told = f"{facts.st_ino:x}.{facts.st_mtime_ns:x}."
+        if not self._rejects(self._root + path):
+            self._listed.append(f"{'f' if entry.is_file(follow_symlinks=False) else 'o'}{told}{entry.name}")
+
     def _look_at(self, entry: "os.DirEntry[str]", path: str) -> Iterator[tuple[str, str]]:
+        """All but what is plain."""
         if entry.is_dir(follow_symlinks=False):
             kind = "" if self._rejects(self._root + path) else self._kind_of(entry)
             if kind is None:
                 self._listed.append(_word("d", entry))
                 self._open.append(path)
-        elif self._is_plain(entry):
-            if _is_there(entry):
-                self._list(entry, path)
-            else:
-                self._miss(path)
-            return
         else:
             kind = self._kind_of(entry)
             if kind and self._rejects(self._root + path):
@@ -137,8 +150,8 @@ class Walk:
         if not self._rejects(self._root + path):
             self._listed.append(_word("f" if entry.is_file(follow_symlinks=False) else "o", entry))
 
-    def _hand_on(self, directory: str, *, at_least: int = 1) -> None:
-        if len(self._listed) >= at_least:
+    def _hand_on(self, directory: str) -> None:
+        if self._listed:
             self._on_listed(directory, self._listed)
             self._listed = []
 
@@ -195,16 +208,6 @@ def _names_in(directory: str) -> frozenset[str]:
         return frozenset(os.listdir(directory))  # noqa: PTH208
     except OSError:
         return frozenset()
-
-
-def _is_there(entry: "os.DirEntry[str]") -> bool:
-    try:
-        entry.stat(follow_symlinks=False)
-    except FileNotFoundError:
-        return False
-    except OSError:  # The engine itself names that.
-        return True
-    return True
 
 
 def rejecter(patterns: list[str]) -> Rejects:

@@ -10,6 +10,7 @@ from connector.domain import TRIES_MAX, WORKERS_LOST_MAX
 from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
 from connector.engine.places import UnreadablePath
+from connector.engine.port import BackupOptions
 from connector.integrations.errors import SourceUnreachable
 from connector.repository.errors import Damaged, StoreUnavailable
 from connector.usecases.lease import Lease
@@ -290,6 +291,21 @@ class TestEnginesThatAreKilled:
         lines = [line.text for event in workshop.told(TaskLogged) for line in event.lines]
         ended = [line for line in lines if "killed by signal 9" in line and "is tried again" in line]
         assert [line.split(" has")[0] for line in ended] == [f"Attempt {each}" for each in range(1, attempts)]
+
+    async def test_the_next_try_takes_as_little_memory_as_possible(
+        self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        thrifty = list[bool]()
+
+        async def killed(*_: Any, options: BackupOptions, **__: Any) -> None:
+            thrifty.append(options.thrifty)
+            raise EngineKilled("restic backup", "killed by signal 9")
+
+        monkeypatch.setattr(MemoryEngine, "backup", killed)
+        for _ in range(2):
+            await Runner(workshop.equipment).run(await workshop.attempt())
+
+        assert thrifty == [False, True]
 
     async def test_a_job_that_survives_the_next_try_succeeds(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch

@@ -139,4 +139,5 @@ def build_integrations(settings: Settings) -> Integrations:
 
 
 def _restic(settings: Settings) -> ResticSettings:
-    return ResticSettings(program=settings.restic, cache_dir=settings.work_dir / "restic-cache")
+    cache_dir, garbage_percent = settings.work_dir / "restic-cache", settings.restic_garbage_percent
+    return ResticSettings(program=settings.restic, cache_dir=cache_dir, garbage_percent=garbage_percent)

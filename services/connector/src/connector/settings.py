@@ -23,6 +23,11 @@ class Settings(CommonSettings):
         default=Path(tempfile.gettempdir()) / "cairn-connector", description="Scratch files, caches, private files"
     )
     restic: str = Field(default="restic", description="The restic executable")
+    restic_garbage_percent: int = Field(
+        default=150,
+        ge=0,
+        description="`GOGC` of a backup where 4 GiB of memory are available; 0: restic's own",
+    )
     rclone: str = Field(default="rclone", description="The rclone executable")
     pool: str = Field(default=DEFAULT_POOL, description="Pool of workers this one belongs to")
     slots: int = Field(default=2, ge=1, description="Tasks run at once")

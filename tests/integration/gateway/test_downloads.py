@@ -82,18 +82,18 @@ async def nobody(platform: Platform) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @contextmanager
-def spoilt(platform: Platform, shelf: Shelf, path: bytes, *, blob: int) -> Iterator[None]:
-    """A store in which one byte of one blob of a file is wrong: which blobs share a pack is restic's to choose."""
+def spoilt(platform: Platform, shelf: Shelf, path: bytes, *, blob: int) -> Iterator[str]:
+    """A store in which one byte of one blob of a file is wrong; the pack. What shares a pack is restic's to choose."""
     place = platform.files / f"store-of-{shelf.root.name}"
     with Repository.open(LocalFiles(place), "a passphrase") as repository:
         node = repository.resolve(repository.snapshot(shelf.snapshot_id).tree, path)
-        lies = repository._blobs.locate((node.content or ())[blob])
-    pack = place / "data" / lies.pack[:2] / lies.pack
+        location = repository._blobs.locate((node.content or ())[blob])
+    pack = place / "data" / location.pack[:2] / location.pack
     kept = pack.read_bytes()
     pack.chmod(0o600)
-    pack.write_bytes(kept[: lies.offset] + bytes([kept[lies.offset] ^ 1]) + kept[lies.offset + 1 :])
+    pack.write_bytes(kept[: location.offset] + bytes([kept[location.offset] ^ 1]) + kept[location.offset + 1 :])
     try:
-        yield
+        yield pack.name
     finally:
         pack.write_bytes(kept)
 
@@ -417,15 +417,18 @@ async def test_archive_of_a_damaged_store_never_looks_whole(platform: Platform, 
             await archive(api, shelf, ["/big.bin"], "zip")
         row = await newest(api, "failed", "archive.download")
     assert row["code"] == "stream_broken"
+    assert 0 < row["details"]["bytes"] < BIG
     assert (await archive(api, shelf, ["/big.bin"], "zip")).status_code == 200
 
 
 async def test_archive_that_is_damaged_from_its_beginning_is_refused(
     platform: Platform, api: Client, shelf: Shelf
 ) -> None:
-    with spoilt(platform, shelf, b"/big.bin", blob=0):
+    with spoilt(platform, shelf, b"/big.bin", blob=0) as pack:
         refused = await api.problem("POST", shelf.at("archive"), json={"paths": ["/big.bin"], "format": "zip"})
     assert refused["code"] == "repository_damaged"
+    assert pack in refused["detail"]
+    assert (await archive(api, shelf, ["/big.bin"], "zip")).status_code == 200
 
 
 async def test_no_link_is_in_any_log(platform: Platform, api: Client, shelf: Shelf, nobody: httpx.AsyncClient) -> None:

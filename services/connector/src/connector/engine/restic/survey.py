@@ -114,7 +114,7 @@ class Walk:
             yield from self._look_again(parent, names)
 
     def _note_plain(self, entry: "os.DirEntry[str]", directory: str) -> None:
-        """What most of a source is: it is asked once, for what its word tells."""
+        """List a file or a link; its status is read once."""
         path = f"{directory}/{entry.name}"
         try:
             facts = entry.stat(follow_symlinks=False)
@@ -122,33 +122,30 @@ class Walk:
             self._miss(path)
             return
         except OSError:  # The engine itself names that.
-            told = ".."
-        else:
-            told = f"{facts.st_ino:x}.{facts.st_mtime_ns:x}."
-        if not self._rejects(self._root + path):
-            self._listed.append(f"{'f' if entry.is_file(follow_symlinks=False) else 'o'}{told}{entry.name}")
+            facts = None
+        self._list(entry, path, facts)
 
     def _look_at(self, entry: "os.DirEntry[str]", path: str) -> Iterator[tuple[str, str]]:
-        """All but what is plain."""
+        """Judge a directory, a special file, or what may be guarded or on another file system."""
         if entry.is_dir(follow_symlinks=False):
             kind = "" if self._rejects(self._root + path) else self._kind_of(entry)
             if kind is None:
-                self._listed.append(_word("d", entry))
+                self._listed.append(_word("d", entry.name, _status(entry)))
                 self._open.append(path)
         else:
             kind = self._kind_of(entry)
             if kind and self._rejects(self._root + path):
                 return
             if kind is None:
-                self._list(entry, path)
+                self._list(entry, path, _status(entry))
         if kind == _GONE:
             self._miss(path)
         elif kind:
             yield kind, path
 
-    def _list(self, entry: "os.DirEntry[str]", path: str) -> None:
+    def _list(self, entry: "os.DirEntry[str]", path: str, facts: os.stat_result | None) -> None:
         if not self._rejects(self._root + path):
-            self._listed.append(_word("f" if entry.is_file(follow_symlinks=False) else "o", entry))
+            self._listed.append(_word("f" if entry.is_file(follow_symlinks=False) else "o", entry.name, facts))
 
     def _hand_on(self, directory: str) -> None:
         if self._listed:
@@ -194,13 +191,17 @@ class Walk:
         return "socket" if stat.S_ISSOCK(facts.st_mode) else None
 
 
-def _word(kind: str, entry: "os.DirEntry[str]") -> str:
-    """An entry with what tells it from another one that has its name later on; it was asked for its status before."""
+def _word(kind: str, name: str, facts: os.stat_result | None) -> str:
+    """An entry with what tells it from another one that has its name later on."""
+    return f"{kind}{facts.st_ino:x}.{facts.st_mtime_ns:x}.{name}" if facts else f"{kind}..{name}"
+
+
+def _status(entry: "os.DirEntry[str]") -> os.stat_result | None:
+    """It was asked for before, and is kept by the entry."""
     try:
-        facts = entry.stat(follow_symlinks=False)
+        return entry.stat(follow_symlinks=False)
     except OSError:
-        return f"{kind}..{entry.name}"
-    return f"{kind}{facts.st_ino:x}.{facts.st_mtime_ns:x}.{entry.name}"
+        return None
 
 
 def _names_in(directory: str) -> frozenset[str]:

@@ -87,7 +87,7 @@ class TestSecrets:
         assert b"TRACEPARENT" in note.read_bytes()
 
     @pytest.mark.parametrize(
-        ("plenty", "thrifty", "roomy"), [(0, False, True), (0, True, False), (1 << 60, False, False)]
+        ("plenty", "more_memory", "expected"), [(0, True, True), (0, False, False), (1 << 60, True, False)]
     )
     async def test_a_backup_takes_more_memory_to_be_faster_where_there_is_enough(
         self,
@@ -98,17 +98,17 @@ class TestSecrets:
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         plenty: int,
-        thrifty: bool,
-        roomy: bool,
+        more_memory: bool,
+        expected: bool,
     ) -> None:
         monkeypatch.setattr("connector.engine.restic.environment._PLENTY_BYTES", plenty)
         notes = tmp_path / "notes"
         desk = Desk(new_engine(program=telling(restic, tmp_path / "restic", notes), garbage_percent=123))
 
-        await desk.backup(ready, tree, thrifty=thrifty)
+        await desk.backup(ready, tree, more_memory=more_memory)
 
         (note,) = notes.iterdir()
-        assert (b"'GOGC': '123'" in note.read_bytes()) is roomy
+        assert (b"'GOGC': '123'" in note.read_bytes()) is expected
 
     async def test_they_show_in_no_text(self, engine: ResticEngine, server: S3Server, tree: Path) -> None:
         wrong = server.location("refused", passphrase=PASSPHRASE)

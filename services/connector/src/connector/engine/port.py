@@ -69,8 +69,8 @@ class BackupOptions:
     """Leave out what is on another file system than the source's root; mount points are kept, empty."""
     allow_empty: bool = False
     """Make a restore point also where there is nothing to put into it."""
-    thrifty: bool = False
-    """Take as little memory as possible, be it slower: an earlier attempt may have ended for want of it."""
+    more_memory: bool = False
+    """May take more memory than the engine does by itself, to be faster."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,7 +165,7 @@ async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
         one_file_system=wanted.one_file_system,
         allow_empty=wanted.allow_empty,
         compression=await job.equipment.store.repositories.compression_of(job.org, job.target.id),
-        thrifty=job.lease.number > 1,
+        more_memory=job.lease.number == 1,  # Attempts before may have ended for want of it.
     )
     if tree.evidence is None:
         return await _back_up(job, tree, options)

@@ -148,7 +148,7 @@ class _Turn:
             directory=call.source.way_in,
             cancel=self._stop,
             good=_WITH_PROBLEMS,
-            thrifty=options.thrifty,
+            more_memory=options.more_memory,
         )
 
     async def _settle(self, survey: "asyncio.Task[None]") -> None:

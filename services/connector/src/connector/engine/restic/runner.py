@@ -15,7 +15,7 @@ from chassis.scrubbing import Scrubber
 from connector.engine.errors import Cancelled, StoreUnreachable
 from connector.engine.places import StoreLocation
 from connector.engine.port import OnLog
-from connector.engine.restic.environment import ResticSettings, environment, global_arguments, roomy
+from connector.engine.restic.environment import ResticSettings, environment, gc_variables, global_arguments
 from connector.engine.restic.stream import Message, read_message
 from connector.engine.restic.verdicts import is_final, judge_end, judge_reason, read_retry
 
@@ -101,11 +101,11 @@ class Runner:
         cancel: asyncio.Event | None = None,
         good: frozenset[int] = frozenset({0}),
         patience_seconds: float | None = None,
-        thrifty: bool = True,
+        more_memory: bool = False,
     ) -> int:
         """Run to the end; its exit code, one of `good`. Raises the `EngineError` behind any other, or `Cancelled`.
 
-        Unless it is `thrifty`, it may take more memory to be faster.
+        With `more_memory` it may take more of that than it does by itself, to be faster.
         """
         if cancel is not None and cancel.is_set():
             raise Cancelled
@@ -115,7 +115,7 @@ class Runner:
         complaints = Complaints(listener, scrub, patience_seconds=patience)
         command = ChildCommand(
             arguments=[*global_arguments(store, self._settings), *arguments],
-            environment=environment(store) | ({} if thrifty else roomy(self._settings)),
+            environment=environment(store) | (gc_variables(self._settings) if more_memory else {}),
             directory=directory,
             nice=self._settings.nice,
         )

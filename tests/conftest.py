@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from chassis.settings import CommonSettings
+from chassis.runtime.settings import CommonSettings
 
 from tests.support.environment import Corner, write_key_file
 from tests.support.infra import Infra, find_rclone, find_restic, open_infra

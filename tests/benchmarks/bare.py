@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from chassis.kafka import client_arguments
+from chassis.messaging.kafka import client_arguments
 from pymongo import MongoClient
 
 from tests.benchmarks.result import Bare, median
@@ -28,7 +28,7 @@ DOCUMENTS = 1000
 UNKNOWN = [("ce_id", b"1"), ("ce_source", b"/bench"), ("ce_type", b"bench.v1"), ("ce_specversion", b"1.0")]
 _SERVER = """
 import sys, uvicorn
-from chassis.web import UNTRACED, Edge
+from chassis.http.server import UNTRACED, Edge
 from fastapi import FastAPI, Response
 app = FastAPI(telemetry=UNTRACED)
 @app.get("/")

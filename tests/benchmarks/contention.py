@@ -8,8 +8,8 @@ from functools import partial
 from urllib.parse import quote
 
 import uvloop
-from chassis.client import open_http
-from chassis.http import Http
+from chassis.http.client import open_http
+from chassis.http.transport import Http
 
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.restore_points import INDEXED_WITHIN_SECONDS, IndexedStore

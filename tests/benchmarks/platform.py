@@ -11,9 +11,9 @@ from typing import Any
 import psutil
 import uvloop
 from chassis.ids import new_id
-from chassis.outcomes import open_commands
-from chassis.publisher import open_publisher
-from contracts.catalog import CreateInventory
+from chassis.messaging.command_client import open_commands
+from chassis.messaging.publisher import open_publisher
+from contracts.messages.catalog import CreateInventory
 from contracts.values import InventoryId, OrganizationId
 
 from tests.benchmarks.ground import Ground, timed

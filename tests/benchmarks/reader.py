@@ -9,7 +9,7 @@ import time
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.result import Result
 from tests.support.many_blobs import ManyBlobs, write_many_blobs
-from tests.unit.repository.builder import PASSWORD
+from tests.unit.restic_reader.builder import PASSWORD
 
 BLOBS = 10_000_000
 _MIB = 1 << 20
@@ -17,7 +17,7 @@ _MIB = 1 << 20
 _READ_ONE = """
 import json, re, sys, time
 from pathlib import Path
-from connector.repository import LocalFiles, Repository
+from restic_reader import LocalFiles, Repository
 
 began = time.perf_counter()
 with Repository.open(LocalFiles(Path(sys.argv[1])), sys.argv[2], cache_dir=Path(sys.argv[3])) as repository:

@@ -4,19 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from connector.engine.errors import (
-    Cancelled,
-    PassphraseMissing,
-    PassphraseWrong,
-    SnapshotMissing,
-    SourceEmpty,
-    SourceIgnored,
-    SourceInsideStore,
-    SourceMissing,
-    StoreNotInitialized,
-)
-from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
-from connector.engine.port import BackupOptions, BackupResult, Engine, Level, Progress, RestoreResult
+from connector.engine.errors import SnapshotMissing, SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
+from connector.engine.port import BackupOptions, BackupResult, Engine, Progress, RestoreResult
+from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
+from integrations.sdk.job_log import Level
+from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 
 HOST = "source-1"
 ODD_NAMES = ("with space", "new\nline", "quote'\"", "$HOME", "#hash", "-dash", "ümläut", "x" * 255, "a,b", "..dots")

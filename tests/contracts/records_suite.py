@@ -1,4 +1,4 @@
-"""What every `Records` must do. A store joins with a fixture `ground`; see `test_memory_records.py`."""
+"""What every `Aggregates` must do. A store joins with a fixture `ground`; see `test_memory_records.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,13 +6,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.envelopes import envelope
-from chassis.errors import Conflict, LostRace
-from chassis.records import SEEN_KEPT, AlreadyHandled, Record, Records, Search
-from contracts.catalog import CreateInventory, InventoryRemoved
+from chassis.errors import LostRace
+from chassis.messaging.envelopes import envelope
+from chassis.persistence.aggregates import SEEN_KEPT, Aggregate, Aggregates, AlreadyHandled, Search
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.outcomes import CommandOutcome, Problem
+from contracts.errors import Conflict
+from contracts.messages.base import Message
+from contracts.messages.catalog import CreateInventory, InventoryRemoved
+from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import InventoryId, Moment, OrganizationId, Value
 from pydantic import Field
 
@@ -41,7 +42,7 @@ class Thing(Value):
 class Ground:
     """The records under test, what they announced so far, and how to make records over the same data once more."""
 
-    records: Records[Thing]
+    records: Aggregates[Thing]
     announced: Callable[[], list[Envelope[Message]]]
 
 
@@ -62,9 +63,9 @@ def event(key: str = "a") -> InventoryRemoved:
 
 
 class RecordsSuite:
-    """The promises of `chassis.records.Records`."""
+    """The promises of `chassis.persistence.aggregates.Aggregates`."""
 
-    async def keep(self, ground: Ground, thing: Thing, org: OrganizationId = ORG) -> Record[Thing]:
+    async def keep(self, ground: Ground, thing: Thing, org: OrganizationId = ORG) -> Aggregate[Thing]:
         return await ground.records.save(await ground.records.load(org, thing.id), thing)
 
     async def test_what_is_not_there_loads_as_an_empty_record(self, ground: Ground) -> None:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from contracts.catalog import InventoryRemoved
 from contracts.envelope import Envelope, MalformedMessage, attributes, parse, to_body, to_headers
+from contracts.messages.catalog import InventoryRemoved
 from contracts.values import InventoryId, OrganizationId
 from hypothesis import given
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ import pytest
 from contracts.asyncapi import HEADERS
 from contracts.documents import HOME, broken, documents, stale, write
 from contracts.envelope import to_headers
-from contracts.messages import Command, Message
+from contracts.messages.base import Command, Message
 from contracts.registry import MESSAGES
 from jsonschema import Draft202012Validator, validate
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 import pytest
 from contracts.evolution import breaking_changes
-from contracts.messages import Event
+from contracts.messages.base import Event
 from contracts.schemas import schema_of
 from contracts.values import Value
 from pydantic import BaseModel, Field

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from contracts.documents import HOME, SCHEMAS
 from contracts.envelope import Envelope, attributes, parse, to_body, to_headers
-from contracts.messages import Message
+from contracts.messages.base import Message
 from contracts.registry import MESSAGES
 from jsonschema import Draft202012Validator
 

@@ -24,10 +24,13 @@ VIOLATIONS = {
     f"{CATALOG}/settings.py": ("import assignment.settings", "catalog.settings -> assignment.settings"),
     f"{CATALOG}/__main__.py": ("import gateway.settings", "catalog.__main__ -> gateway.settings"),
     f"{CHASSIS}/ids.py": ("import scheduler.settings", "chassis.ids -> scheduler.settings"),
-    f"{CONTRACTS}/topics.py": ("import chassis.tokens", "contracts.topics -> chassis.tokens"),
+    f"{CONTRACTS}/topics.py": (
+        "import chassis.http.tokens",
+        "contracts.topics -> chassis.http.tokens",
+    ),
     f"{CATALOG}/store.py": ("import catalog.usecases", "catalog.store -> catalog.usecases"),
     f"{CATALOG}/api.py": ("import catalog.handlers", "catalog.api -> catalog.handlers"),
-    f"{CATALOG}/domain.py": ("import chassis.mongo", "catalog.domain -> chassis.mongo"),
+    f"{CATALOG}/domain.py": ("import chassis.persistence.mongo", "catalog.domain -> chassis.persistence.mongo"),
     f"{CONTRACTS}/values.py": ("import fastapi", "contracts.values -> fastapi"),
     f"{CATALOG}/helpers.py": ("import json", "catalog.helpers"),
 }

@@ -12,7 +12,7 @@ import httpx
 import pytest
 import restore_index.api
 import scheduler.api
-from chassis.tokens import Caller, Tokens
+from chassis.http.tokens import Caller, Tokens
 from fastapi import FastAPI
 
 from tests.support import builders as make

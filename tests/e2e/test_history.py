@@ -10,7 +10,7 @@ import pytest
 from cairn_local.api import Api, ApiProblem, Json
 
 from tests.e2e.conftest import CANARY, Directory
-from tests.integration.repository.restic_cli import Restic
+from tests.integration.restic_reader.restic_cli import Restic
 
 
 class Story:

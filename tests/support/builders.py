@@ -2,17 +2,12 @@
 
 from typing import Any
 
-from chassis.envelopes import envelope
 from chassis.ids import new_id
-from contracts.assignment import (
-    AppDescription,
-    AssignApp,
-    FieldValue,
-    ReconfigureApp,
-    RemoveApp,
-    SealedValue,
-)
-from contracts.catalog import (
+from chassis.messaging.envelopes import envelope
+from contracts.envelope import Envelope
+from contracts.messages.assignment import AppDescription, AssignApp, FieldValue, ReconfigureApp, RemoveApp, SealedValue
+from contracts.messages.base import Message
+from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
     CreateInventory,
@@ -25,9 +20,7 @@ from contracts.catalog import (
     ResourceDescription,
     ResourceRemoved,
 )
-from contracts.connector import EVERYBODY, Integration, IntegrationOffered
-from contracts.envelope import Envelope
-from contracts.messages import Message
+from contracts.messages.connector import EVERYBODY, Integration, IntegrationOffered
 from contracts.values import AppId, InventoryId, OrganizationId, ResourceId
 
 ORG = OrganizationId("0190-org")

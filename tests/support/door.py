@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-from chassis.settings import CommonSettings, read_key
-from chassis.tokens import Caller, Tokens
+from chassis.http.tokens import Caller, Tokens
+from chassis.runtime.settings import CommonSettings, read_key
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.outcomes import CommandOutcome, Problem
+from contracts.messages.base import Message
+from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.topics import OUTCOMES
 from contracts.values import OrganizationId
 from fastapi import FastAPI

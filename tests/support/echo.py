@@ -10,17 +10,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from chassis.errors import Conflict
-from chassis.foundation import Foundation, handling, open_foundation
-from chassis.mongo import Document
-from chassis.outbox import Outbox
-from chassis.process import main
-from chassis.records import MongoRecords, Record
-from chassis.settings import CommonSettings
-from chassis.telemetry import span
-from chassis.web import build_internal_api
-from contracts.catalog import CreateInventory, Inventory, InventoryCreated
+from chassis.http.server import build_internal_api
+from chassis.persistence.aggregates import Aggregate, MongoAggregates
+from chassis.persistence.mongo import Document
+from chassis.persistence.outbox import Outbox
+from chassis.runtime.process import main
+from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
+from chassis.runtime.settings import CommonSettings
+from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
+from contracts.errors import Conflict
+from contracts.messages.catalog import CreateInventory, Inventory, InventoryCreated
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
 from fastapi import FastAPI
 from pydantic import Field
@@ -50,12 +50,12 @@ class Crash:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class CrashingRecords(MongoRecords[Inventory]):
+class CrashingRecords(MongoAggregates[Inventory]):
     """Records that may die right after their write."""
 
     crash: Crash
 
-    async def _write(self, record: Record[Inventory], document: Document) -> None:
+    async def _write(self, record: Aggregate[Inventory], document: Document) -> None:
         self.crash.at("marked")
         await super()._write(record, document)
         self.crash.at("saved")
@@ -64,12 +64,12 @@ class CrashingRecords(MongoRecords[Inventory]):
 class Keeper:
     """The use case."""
 
-    def __init__(self, foundation: Foundation, settings: EchoSettings) -> None:
+    def __init__(self, runtime: ServiceRuntime, settings: EchoSettings) -> None:
         self.crash = Crash(settings.crash_at)
         self._settings = settings
-        self.inventories = CrashingRecords(foundation.database["inventories"], Inventory, foundation.outbox)
+        self.inventories = CrashingRecords(runtime.database["inventories"], Inventory, runtime.outbox)
         self.inventories.crash = self.crash
-        _crash_while_sending(foundation.outbox, self.crash)
+        _crash_while_sending(runtime.outbox, self.crash)
 
     async def create(self, envelope: Envelope[CreateInventory]) -> None:
         """Create an inventory. `refused` is refused, `gated` waits for the gate, `boom` fails unforeseen."""
@@ -110,22 +110,22 @@ def _crash_while_sending(outbox: Outbox, crash: Crash) -> None:
 @asynccontextmanager
 async def open_outbox(settings: EchoSettings) -> AsyncIterator[Outbox]:
     """For `relay` and `migrate`."""
-    async with open_foundation(settings, SERVICE) as foundation:
-        await Keeper(foundation, settings).inventories.setup()
-        yield foundation.outbox
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        await Keeper(runtime, settings).inventories.setup()
+        yield runtime.outbox
 
 
 @asynccontextmanager
 async def open_app(settings: EchoSettings) -> AsyncIterator[FastAPI]:
     """For `serve`."""
-    async with open_foundation(settings, SERVICE) as foundation:
-        keeper = Keeper(foundation, settings)
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        keeper = Keeper(runtime, settings)
         await keeper.inventories.setup()
-        dispatcher = foundation.dispatcher()
+        dispatcher = runtime.dispatcher()
         dispatcher.on(CreateInventory, keeper.create)
         announces = [CATALOG_EVENTS, OUTCOMES]
-        async with handling(foundation, dispatcher, topics=[CATALOG_COMMANDS], announces=announces):
-            yield build_internal_api("echo", checks=foundation.checks())
+        async with handling(runtime, dispatcher, topics=[CATALOG_COMMANDS], announces=announces):
+            yield build_internal_api("echo", checks=runtime.checks())
 
 
 if __name__ == "__main__":

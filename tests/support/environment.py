@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chassis.settings import CommonSettings
+from chassis.runtime.settings import CommonSettings
 from pymongo import MongoClient
 
 from tests.support.infra import Infra

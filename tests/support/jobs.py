@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.restic import ResticEngine, ResticSettings
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.port import Integration
-from connector.repository import KeyRing, LocalFiles, Repository
-from connector.usecases.stores import OpenStores
-from connector.usecases.tasks import run_task
-from contracts.connector import TaskFailed, TaskLogged, TaskSucceeded
-from contracts.scheduler import TaskRequested
+from connector.stores.open_stores import OpenStores
+from connector.tasks.job import run_task
+from contracts.messages.connector import TaskFailed, TaskLogged, TaskSucceeded
+from contracts.messages.scheduler import TaskRequested
 from contracts.values import AppId
+from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.locations import SourceTree, StoreLocation
+from integrations.sdk.ports import Integration
+from restic_reader import KeyRing, LocalFiles, Repository
 
 from tests.unit.connector_worker.workshop import PASSPHRASE, Workshop
 
@@ -93,9 +93,9 @@ class Jobs:
         root.mkdir(parents=True)
         await self.initialize(location)
         workshop = await Workshop(root).open()
-        object.__setattr__(workshop.equipment, "engine", self._engine)
-        object.__setattr__(workshop.equipment, "integrations", Source(integration, configuration, location))
-        object.__setattr__(workshop.equipment, "stores", OpenStores(lambda *_: self._read(location), limit=1))
+        object.__setattr__(workshop.context, "engine", self._engine)
+        object.__setattr__(workshop.context, "integrations", Source(integration, configuration, location))
+        object.__setattr__(workshop.context, "stores", OpenStores(lambda *_: self._read(location), limit=1))
         lease = await workshop.attempt(seconds=600)
         request = lease.work.cause.data
         assert isinstance(request, TaskRequested)
@@ -104,8 +104,8 @@ class Jobs:
         chosen = request.task.options.model_copy(update=options)
         task = request.task.model_copy(update={"target": target, "options": chosen})
         request = request.model_copy(update={"task": task})
-        await run_task(workshop.equipment, lease, request, cancel=asyncio.Event())
-        await workshop.equipment.stores.close()
+        await run_task(workshop.context, lease, request, cancel=asyncio.Event())
+        await workshop.context.stores.close()
         return _ended(workshop, location)
 
     def _read(self, location: StoreLocation) -> Repository:

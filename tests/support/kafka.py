@@ -9,15 +9,15 @@ from typing import Any, TypeAlias
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError
-from chassis.envelopes import envelope
 from chassis.ids import utc_now
-from chassis.kafka import client_arguments
-from chassis.odd_records import OddBatch, escaped, is_odd, send_odd
-from chassis.publisher import topic_of
-from chassis.settings import CommonSettings
-from chassis.topology import ensure_topics
+from chassis.messaging.envelopes import envelope
+from chassis.messaging.kafka import client_arguments
+from chassis.messaging.publisher import topic_of
+from chassis.messaging.topology import ensure_topics
+from chassis.messaging.undecodable_headers import OddBatch, escaped, is_odd, send_odd
+from chassis.runtime.settings import CommonSettings
 from contracts.envelope import Envelope, Headers, attributes, parse, to_body, to_headers
-from contracts.messages import Message
+from contracts.messages.base import Message
 from contracts.registry import MESSAGES
 
 from tests.support.waiting import eventually_async

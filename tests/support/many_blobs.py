@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import zstandard
-from connector.repository import FileKind
-from connector.repository.crypto import Keys
+from restic_reader import FileKind
+from restic_reader.crypto import Keys
 
-from tests.unit.repository.builder import Builder, seal, sha256
+from tests.unit.restic_reader.builder import Builder, seal, sha256
 
 BLOBS_PER_FILE = 50_000
 _BLOBS_PER_PACK = 500

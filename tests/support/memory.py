@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from chassis.dispatcher import Dispatcher
+from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.outcomes import CommandOutcome, Problem
+from contracts.messages.base import Message
+from contracts.messages.outcomes import CommandOutcome, Problem
 
 from tests.support.builders import wrap
 
@@ -19,7 +19,7 @@ class MemoryDoor:
         self.dispatcher = Dispatcher(service, self)
 
     async def send(self, envelope: Envelope[Any]) -> None:
-        """What the dispatcher publishes by itself: refusals and repeated outcomes."""
+        """What the dispatcher publishes by itself: rejected_commands and repeated outcomes."""
         self.published.append(envelope)
 
     async def send_raw(self, topic: str, **_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from chassis.errors import Unavailable
 from contracts.envelope import Envelope, Headers
-from contracts.messages import Message
+from contracts.messages.base import Message
 
 
 class Notebook:

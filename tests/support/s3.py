@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connector.engine.places import StoreLocation
+from integrations.sdk.locations import StoreLocation
 
 from tests.support.waiting import eventually
 

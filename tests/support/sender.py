@@ -5,11 +5,11 @@ import sys
 
 import uvloop
 from chassis.ids import new_id
-from chassis.outcomes import open_commands
-from chassis.publisher import open_publisher
-from chassis.settings import CommonSettings
-from chassis.telemetry import span, telemetry
-from contracts.catalog import CreateInventory
+from chassis.messaging.command_client import open_commands
+from chassis.messaging.publisher import open_publisher
+from chassis.runtime.settings import CommonSettings
+from chassis.telemetry.tracing import span, telemetry
+from contracts.messages.catalog import CreateInventory
 from contracts.values import InventoryId, OrganizationId
 
 

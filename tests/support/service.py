@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from chassis.consumer import RetryPolicy
-from chassis.foundation import Foundation, handling, open_foundation
-from chassis.settings import CommonSettings
-from contracts.messages import Message
+from chassis.messaging.consumer import RetryPolicy
+from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
+from chassis.runtime.settings import CommonSettings
+from contracts.messages.base import Message
 from contracts.topics import OUTCOMES
 
 Handlers = Mapping[type[Message], Callable[[Any], Awaitable[None]]]
@@ -17,12 +17,12 @@ QUICK = RetryPolicy(first_pause_seconds=0.01, longest_pause_seconds=0.2, patienc
 @asynccontextmanager
 async def running_service(
     settings: CommonSettings, handlers: Handlers, *, service: str = "probe", policy: RetryPolicy = QUICK
-) -> AsyncIterator[Foundation]:
+) -> AsyncIterator[ServiceRuntime]:
     """Handle messages of the given classes until the end of the block, with little patience."""
-    async with open_foundation(settings, service) as foundation:
-        dispatcher = foundation.dispatcher()
+    async with open_service_runtime(settings, service) as runtime:
+        dispatcher = runtime.dispatcher()
         for message, handler in handlers.items():
             dispatcher.on(message, handler)
         topics = sorted({message.TOPIC for message in handlers})
-        async with handling(foundation, dispatcher, topics=topics, announces=[OUTCOMES], policy=policy):
-            yield foundation
+        async with handling(runtime, dispatcher, topics=topics, announces=[OUTCOMES], policy=policy):
+            yield runtime

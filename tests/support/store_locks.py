@@ -5,9 +5,9 @@ import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from connector.repository import Access, FileKind, LocalFiles
+from restic_reader import Access, FileKind, LocalFiles
 
-from tests.unit.repository.builder import seal
+from tests.unit.restic_reader.builder import seal
 
 
 def leave_lock(

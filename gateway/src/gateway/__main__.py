@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import orjson
-from chassis.process import main
+from chassis.runtime.process import main
 
 from gateway.api import build_api
 from gateway.api.documents import describe

@@ -4,19 +4,19 @@ import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from chassis.client import ServiceClient, open_http
-from chassis.errors import TemporaryError
-from chassis.foundation import Foundation, open_foundation
-from chassis.http import Http
+from chassis.http.client import ServiceClient, open_http
+from chassis.http.tokens import Tokens
+from chassis.http.transport import Http
 from chassis.ids import utc_now
-from chassis.outbox import Outbox
-from chassis.outcomes import Commands, open_commands
-from chassis.readiness import Check
-from chassis.sealing import Sealer
-from chassis.settings import read_key
-from chassis.tokens import Tokens
-from chassis.topology import ensure_topics
+from chassis.messaging.command_client import Commands, open_commands
+from chassis.messaging.topology import ensure_topics
+from chassis.persistence.outbox import Outbox
+from chassis.runtime.health import Check
+from chassis.runtime.service import ServiceRuntime, open_service_runtime
+from chassis.runtime.settings import read_key
+from chassis.security.sealing import Sealer
 from contracts import topics
+from contracts.errors import TemporaryError
 from fastapi import FastAPI
 
 from gateway.api import build_api
@@ -59,17 +59,17 @@ _TOPICS = (
 @asynccontextmanager
 async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
     """The gateway's collections alone, with their indexes made."""
-    async with open_foundation(settings, SERVICE) as foundation:
-        await _open_stores(foundation)
-        yield foundation.outbox
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        await _open_stores(runtime)
+        yield runtime.outbox
 
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The gateway, ready to serve: the owner is there and outcomes are listened for."""
     async with AsyncExitStack() as stack:
-        foundation = await stack.enter_async_context(open_foundation(settings, SERVICE))
-        accounts, requests, entries, known = await _open_stores(foundation)
+        runtime = await stack.enter_async_context(open_service_runtime(settings, SERVICE))
+        accounts, requests, entries, known = await _open_stores(runtime)
         sealer = Sealer(read_key(settings.master_key_file))
         await bootstrap(
             accounts,
@@ -80,9 +80,9 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         )
         await _know_the_owner(known, settings)
         await ensure_topics(settings, _TOPICS)
-        background = foundation.background
+        background = runtime.background
         commands = await stack.enter_async_context(
-            open_commands(settings, foundation.publisher, service=SERVICE, background=background)
+            open_commands(settings, runtime.publisher, service=SERVICE, background=background)
         )
         http = await stack.enter_async_context(open_http())
         audit = await stack.enter_async_context(Audit(entries, kept_days=settings.audit_days).running(background))
@@ -101,7 +101,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             login_log=logins,
             owners=_owners(settings, http),
         )
-        checks = {**foundation.checks(), **_service_checks(settings, http)}
+        checks = {**runtime.checks(), **_service_checks(settings, http)}
         yield build_api(gate, checks, max_body_bytes=settings.max_body_bytes)
 
 
@@ -111,12 +111,12 @@ async def _know_the_owner(known: KnownAddresses, settings: Settings) -> None:
         await known.remember(settings.owner_email, place_of(address), utc_now())
 
 
-async def _open_stores(foundation: Foundation) -> tuple[Accounts, Requests, AuditLog, KnownAddresses]:
-    database = foundation.database
+async def _open_stores(runtime: ServiceRuntime) -> tuple[Accounts, Requests, AuditLog, KnownAddresses]:
+    database = runtime.database
     requests, entries, known = Requests(database), AuditLog(database), KnownAddresses(database)
     for store in (requests, entries, known):
         await store.setup()
-    return await open_accounts(foundation), requests, entries, known
+    return await open_accounts(runtime), requests, entries, known
 
 
 def _gate(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from chassis.settings import CommonSettings
+from chassis.runtime.settings import CommonSettings
 from pydantic import Field
 
 

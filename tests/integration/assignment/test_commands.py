@@ -4,9 +4,9 @@ from typing import Any
 
 import httpx
 from chassis.ids import new_id
-from contracts.assignment import AppAssigned, AppReconfigured, AppRemoved
 from contracts.envelope import Envelope
-from contracts.outcomes import CommandOutcome
+from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemoved
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import ASSIGNMENT_COMMANDS, CONNECTOR_EVENTS, dead_letters
 
 from tests.support import builders as make

@@ -10,10 +10,10 @@ import pytest_asyncio
 from assignment import usecases
 from assignment.settings import Settings
 from assignment.store import open_store
-from chassis.foundation import open_foundation
-from chassis.outbox import Outbox
-from contracts.assignment import AppAssigned
-from contracts.outcomes import CommandOutcome
+from chassis.persistence.outbox import Outbox
+from chassis.runtime.service import open_service_runtime
+from contracts.messages.assignment import AppAssigned
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CONNECTOR_EVENTS
 
 from tests.support import builders as make
@@ -54,12 +54,12 @@ async def test_what_was_saved_is_announced_after_a_death_before_publishing(
     fresh_corner: Corner, asker: Asker, tmp_path: Path
 ) -> None:
     command = make.wrap(make.assign_app())
-    async with open_foundation(fresh_corner.settings(Settings), "assignment") as foundation:
-        store = await open_store(foundation)
+    async with open_service_runtime(fresh_corner.settings(Settings), "assignment") as runtime:
+        store = await open_store(runtime)
         await usecases.note_integration(store, make.wrap(make.integration_offered(make.fs_integration())))
-        outbox = Outbox(foundation.service, foundation.database, Grave())
+        outbox = Outbox(runtime.service, runtime.database, Grave())
         with pytest.raises(Death):
-            await usecases.assign_app(await open_store(dataclasses.replace(foundation, outbox=outbox)), command)
+            await usecases.assign_app(await open_store(dataclasses.replace(runtime, outbox=outbox)), command)
 
     with serving(fresh_corner, tmp_path / "log"):
         assert (await asker.outcome(command, deadline_seconds=30)).accepted

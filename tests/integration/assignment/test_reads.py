@@ -8,8 +8,8 @@ import pytest
 from assignment.app import open_app
 from assignment.settings import Settings
 from chassis.ids import new_id
-from contracts.assignment import AppReconfigured
-from contracts.catalog import Resource
+from contracts.messages.assignment import AppReconfigured
+from contracts.messages.catalog import Resource
 from contracts.values import OrganizationId
 from fastapi import FastAPI
 

@@ -5,9 +5,15 @@ from typing import Any
 
 import httpx
 from chassis.ids import new_id
-from contracts.catalog import InventoryCreated, InventoryRemoved, ResourceChanged, ResourceRegistered, ResourceRemoved
 from contracts.envelope import Envelope
-from contracts.outcomes import CommandOutcome
+from contracts.messages.catalog import (
+    InventoryCreated,
+    InventoryRemoved,
+    ResourceChanged,
+    ResourceRegistered,
+    ResourceRemoved,
+)
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, dead_letters
 
 from tests.support import builders as make

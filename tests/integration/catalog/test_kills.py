@@ -10,11 +10,11 @@ import pytest_asyncio
 from catalog import usecases
 from catalog.settings import Settings
 from catalog.store import CatalogStore, open_store
-from chassis.foundation import Foundation, open_foundation
 from chassis.ids import new_id
-from chassis.outbox import Outbox
-from contracts.catalog import InventoryCreated, InventoryRemoved, ResourceRemoved
-from contracts.outcomes import CommandOutcome
+from chassis.persistence.outbox import Outbox
+from chassis.runtime.service import ServiceRuntime, open_service_runtime
+from contracts.messages.catalog import InventoryCreated, InventoryRemoved, ResourceRemoved
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS
 
 from tests.support import builders as make
@@ -47,9 +47,9 @@ async def asker(fresh_corner: Corner) -> AsyncIterator[Asker]:
             yield opened
 
 
-async def dying_store(foundation: Foundation) -> CatalogStore:
-    outbox = Outbox(foundation.service, foundation.database, Grave())
-    return await open_store(dataclasses.replace(foundation, outbox=outbox))
+async def dying_store(runtime: ServiceRuntime) -> CatalogStore:
+    outbox = Outbox(runtime.service, runtime.database, Grave())
+    return await open_store(dataclasses.replace(runtime, outbox=outbox))
 
 
 def serving(corner: Corner, log: Path, **settings: object) -> Any:
@@ -60,9 +60,9 @@ async def test_what_was_saved_is_announced_after_a_death_before_publishing(
     fresh_corner: Corner, asker: Asker, tmp_path: Path
 ) -> None:
     command = make.wrap(make.create_inventory())
-    async with open_foundation(fresh_corner.settings(Settings), "catalog") as foundation:
+    async with open_service_runtime(fresh_corner.settings(Settings), "catalog") as runtime:
         with pytest.raises(Death):
-            await usecases.create_inventory(await dying_store(foundation), command)
+            await usecases.create_inventory(await dying_store(runtime), command)
 
     with running_module("catalog", "relay", environment=fresh_corner.variables(), log=tmp_path / "log") as relay:
         assert await relay.ended() == 0

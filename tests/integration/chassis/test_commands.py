@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chassis.errors import Conflict, InternalError, TemporaryError, Unavailable
-from chassis.foundation import Foundation
+from chassis.errors import Unavailable
 from chassis.ids import new_id
-from chassis.outcomes import Commands, StillRunning, open_commands
-from chassis.publisher import open_publisher
-from chassis.records import MongoRecords
-from contracts.catalog import CreateInventory, Inventory
+from chassis.messaging.command_client import Commands, StillRunning, open_commands
+from chassis.messaging.publisher import open_publisher
+from chassis.persistence.aggregates import MongoAggregates
+from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
-from contracts.outcomes import CommandOutcome
+from contracts.errors import Conflict, InternalError, TemporaryError
+from contracts.messages.catalog import CreateInventory, Inventory
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, OUTCOMES
 from contracts.values import InventoryId, OrganizationId
 
@@ -37,8 +38,8 @@ class Keeper:
         self.carried_out = 0
         self.gate = asyncio.Event()
 
-    def use(self, foundation: Foundation) -> None:
-        self.records = MongoRecords(foundation.database["inventories"], Inventory, foundation.outbox)
+    def use(self, runtime: ServiceRuntime) -> None:
+        self.records = MongoAggregates(runtime.database["inventories"], Inventory, runtime.outbox)
 
     async def create(self, envelope: Envelope[CreateInventory]) -> None:
         command = envelope.data
@@ -70,11 +71,11 @@ async def carried_out_by(corner: Corner, wire: Wire, keeper: Keeper) -> AsyncIte
     settings = corner.settings()
     await wire.ensure(CATALOG_COMMANDS, OUTCOMES)
     async with (
-        running_service(settings, {CreateInventory: keeper.create}) as foundation,
+        running_service(settings, {CreateInventory: keeper.create}) as runtime,
         open_publisher(settings) as publisher,
         open_commands(settings, publisher, service="sender") as opened,
     ):
-        keeper.use(foundation)
+        keeper.use(runtime)
         yield opened
 
 

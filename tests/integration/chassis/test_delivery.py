@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chassis.consumer import RetryPolicy
-from chassis.errors import Conflict, PermanentError, TemporaryError
-from chassis.records import SEEN_KEPT
-from contracts.catalog import CreateInventory, InventoryRemoved, RemoveInventory
+from chassis.messaging.consumer import RetryPolicy
+from chassis.persistence.aggregates import SEEN_KEPT
 from contracts.envelope import Envelope
-from contracts.outcomes import CommandOutcome
+from contracts.errors import Conflict, PermanentError, TemporaryError
+from contracts.messages.catalog import CreateInventory, InventoryRemoved, RemoveInventory
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES, dead_letters
 from contracts.values import InventoryId, OrganizationId
 

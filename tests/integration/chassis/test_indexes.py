@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from chassis.mongo import ensure_indexes
+from chassis.persistence.mongo import ensure_indexes
 from pymongo import AsyncMongoClient, monitoring
 
 from tests.support.environment import Corner

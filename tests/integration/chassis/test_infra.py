@@ -1,6 +1,6 @@
 """The servers the other tests stand on."""
 
-from contracts.catalog import InventoryRemoved
+from contracts.messages.catalog import InventoryRemoved
 from contracts.topics import CATALOG_EVENTS
 from contracts.values import InventoryId, OrganizationId
 from pymongo import AsyncMongoClient

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chassis.mongo import open_database
-from contracts.catalog import CreateInventory, InventoryCreated
-from contracts.outcomes import CommandOutcome
+from chassis.persistence.mongo import open_database
+from contracts.messages.catalog import CreateInventory, InventoryCreated
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
 from contracts.values import InventoryId, OrganizationId
 

@@ -4,9 +4,9 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from chassis.mongo import Database, open_database
-from chassis.outbox import Outbox
-from chassis.records import MongoRecords
+from chassis.persistence.aggregates import MongoAggregates
+from chassis.persistence.mongo import Database, open_database
+from chassis.persistence.outbox import Outbox
 
 from tests.contracts.records_suite import Ground, RecordsSuite, Thing, keys_of
 from tests.support.environment import Corner
@@ -27,7 +27,7 @@ class TestMongoRecords(RecordsSuite):
         notebook = Notebook()
         outbox = Outbox("test", database, notebook)
         collection = database[f"things_{secrets.token_hex(4)}"]
-        records = MongoRecords(collection, Thing, outbox, keys_of, ("colour",))
+        records = MongoAggregates(collection, Thing, outbox, keys_of, ("colour",))
         await records.setup()
         yield Ground(records, lambda: list(notebook.sent))
         await outbox.settle()

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from chassis.ids import utc_now
-from chassis.mongo import Database, open_database
-from chassis.outbox import ABANDONED, GRACE, Outbox
-from chassis.records import MongoRecords
+from chassis.persistence.aggregates import MongoAggregates
+from chassis.persistence.mongo import Database, open_database
+from chassis.persistence.outbox import ABANDONED, GRACE, Outbox
 
 from tests.contracts.records_suite import ORG, Thing, event, keys_of
 from tests.support.environment import Corner
@@ -24,7 +24,7 @@ NOW_GRACE = timedelta(0)
 class Process:
     """What one process of a service has: its records, its outbox, its way to Kafka."""
 
-    records: MongoRecords[Thing]
+    records: MongoAggregates[Thing]
     outbox: Outbox
     kafka: Notebook
 
@@ -52,7 +52,7 @@ async def start(database: Database, name: str) -> Process:
     kafka = Notebook()
     outbox = Outbox("test", database, kafka)
     await outbox.setup()
-    records = MongoRecords(database[name], Thing, outbox, keys_of)
+    records = MongoAggregates(database[name], Thing, outbox, keys_of)
     await records.setup()
     return Process(records, outbox, kafka)
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from chassis.errors import NotFound, PermanentError, Unavailable
-from chassis.parked import list_parked, parked_topics, resend
-from chassis.publisher import open_publisher
-from contracts.catalog import InventoryRemoved
+from chassis.errors import Unavailable
+from chassis.messaging.dead_letters import list_parked, parked_topics, resend
+from chassis.messaging.publisher import open_publisher
 from contracts.envelope import Envelope, Headers
+from contracts.errors import NotFound, PermanentError
+from contracts.messages.catalog import InventoryRemoved
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES, dead_letters
 from contracts.values import InventoryId, OrganizationId
 

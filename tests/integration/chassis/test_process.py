@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 from chassis.errors import Unavailable
-from chassis.publisher import open_publisher
+from chassis.messaging.publisher import open_publisher
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
 
 from tests.support.environment import Corner

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from contracts.catalog import CreateInventory, InventoryCreated
-from contracts.outcomes import CommandOutcome
+from contracts.messages.catalog import CreateInventory, InventoryCreated
+from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
 
 from tests.support.environment import Corner

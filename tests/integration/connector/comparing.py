@@ -1,8 +1,8 @@
 """Having a store compared with the index, and what is said where it must not be touched."""
 
-from contracts.assignment import App
-from contracts.connector import RefreshStore, StoreRefreshed, TaskFailed
-from contracts.outcomes import CommandOutcome
+from contracts.messages.assignment import App
+from contracts.messages.connector import RefreshStore, StoreRefreshed, TaskFailed
+from contracts.messages.outcomes import CommandOutcome
 
 from tests.integration.connector.ground import Ground, connection_test, initialize, ref, write_tree
 from tests.support import builders as make

@@ -11,12 +11,13 @@ from typing import Any
 
 import httpx
 from chassis.ids import new_id
-from chassis.sealing import Place, Sealer
-from chassis.settings import read_key
+from chassis.runtime.settings import read_key
+from chassis.security.sealing import Place, Sealer
 from connector.settings import Settings
 from contracts import topics
-from contracts.assignment import App, AppAssigned, AppKind, AppReconfigured, AppRef, FieldValue
-from contracts.connector import (
+from contracts.envelope import Envelope
+from contracts.messages.assignment import App, AppAssigned, AppKind, AppReconfigured, AppRef, FieldValue
+from contracts.messages.connector import (
     InitializeStore,
     TaskCancelled,
     TaskEvent,
@@ -24,8 +25,7 @@ from contracts.connector import (
     TaskSucceeded,
     TestConnection,
 )
-from contracts.envelope import Envelope
-from contracts.scheduler import Task, TaskCancelRequested, TaskOptions, TaskRequested, TaskType
+from contracts.messages.scheduler import Task, TaskCancelRequested, TaskOptions, TaskRequested, TaskType
 from contracts.values import AppId, JobId, RunId
 
 from tests.support import builders as make

@@ -10,8 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 from connector.app import open_app
-from contracts.assignment import App, FieldValue
-from contracts.connector import (
+from contracts.messages.assignment import App, FieldValue
+from contracts.messages.connector import (
     RestorePointCreated,
     TaskFailed,
     TaskLogged,
@@ -19,7 +19,7 @@ from contracts.connector import (
     TaskStarted,
     TaskSucceeded,
 )
-from contracts.restore_index import DirectoriesListed, RestorePointListed
+from contracts.messages.restore_index import DirectoriesListed, RestorePointListed
 from fastapi import FastAPI
 
 from tests.integration.connector.ground import Ground, initialize, write_tree

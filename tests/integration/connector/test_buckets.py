@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from chassis.ids import new_id
 from connector.app import open_app
-from contracts.assignment import App, FieldValue
-from contracts.connector import TaskSucceeded
+from contracts.messages.assignment import App, FieldValue
+from contracts.messages.connector import TaskSucceeded
 from fastapi import FastAPI
 
 from tests.integration.connector.comparing import indexed, refresh, refusals

@@ -5,16 +5,16 @@ from typing import Any
 
 import httpx
 import pytest
-from contracts.assignment import App, FieldValue
-from contracts.connector import (
+from contracts.messages.assignment import App, FieldValue
+from contracts.messages.connector import (
     ConnectionTested,
     IntegrationOffered,
     RestorePointCreated,
     StoreInitialized,
     TaskSucceeded,
 )
-from contracts.outcomes import CommandOutcome
-from contracts.restore_index import RestorePointBrowsable
+from contracts.messages.outcomes import CommandOutcome
+from contracts.messages.restore_index import RestorePointBrowsable
 
 from tests.integration.connector.ground import Ground, connection_test, initialize, write_tree
 from tests.support import builders as make

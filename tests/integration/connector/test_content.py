@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 import pytest_asyncio
-from contracts.assignment import App
-from contracts.connector import TaskSucceeded
+from contracts.messages.assignment import App
+from contracts.messages.connector import TaskSucceeded
 from contracts.values import OrganizationId
 from fastapi import FastAPI
 

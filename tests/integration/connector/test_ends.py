@@ -1,11 +1,11 @@
 """The end of a job is told again to whoever asks for the job again."""
 
-from chassis.foundation import open_foundation
 from chassis.ids import utc_now
+from chassis.runtime.service import open_service_runtime
 from connector.domain import Kind
+from connector.queue.intake import WakeUps, request_task, work_of
 from connector.store import open_store
-from connector.usecases.queueing import Bells, request_task, work_of
-from contracts.connector import TaskLogged, TaskSucceeded
+from contracts.messages.connector import TaskLogged, TaskSucceeded
 from contracts.topics import CONNECTOR_EVENTS
 from contracts.values import JobId
 
@@ -17,15 +17,15 @@ from tests.unit.connector_worker.parts import ORG, held, task_request
 async def test_a_job_that_has_ended_says_so_once_more_for_each_request(fresh_corner: Corner) -> None:
     settings = fresh_corner.settings()
     facts = {"organization_id": ORG, "job_id": JobId("job"), "attempt": 1, "at": utc_now()}
-    async with open_foundation(settings, "connector") as foundation, open_wire(settings) as wire:
+    async with open_service_runtime(settings, "connector") as runtime, open_wire(settings) as wire:
         await wire.ensure(CONNECTOR_EVENTS)
-        store = await open_store(foundation.database, foundation.outbox)
-        await request_task(store, Bells(), task_request())  # type: ignore[arg-type]
+        store = await open_store(runtime.database, runtime.outbox)
+        await request_task(store, WakeUps(), task_request())  # type: ignore[arg-type]
         work = work_of(task_request(), kind=Kind.TASK, work_id="job", pool="default")
         await (await held(store, work)).settle([TaskLogged(**facts, sequence=1, lines=()), TaskSucceeded(**facts)])
 
         for _ in range(2):
-            await request_task(store, Bells(), task_request())  # type: ignore[arg-type]
+            await request_task(store, WakeUps(), task_request())  # type: ignore[arg-type]
 
         told = [header(record, "ce_type") for record in await wire.read(CONNECTOR_EVENTS)]
     assert told == [TaskLogged.TYPE, TaskSucceeded.TYPE, TaskSucceeded.TYPE, TaskSucceeded.TYPE]
@@ -33,12 +33,12 @@ async def test_a_job_that_has_ended_says_so_once_more_for_each_request(fresh_cor
 
 async def test_a_job_that_is_being_done_says_nothing(fresh_corner: Corner) -> None:
     settings = fresh_corner.settings()
-    async with open_foundation(settings, "connector") as foundation, open_wire(settings) as wire:
+    async with open_service_runtime(settings, "connector") as runtime, open_wire(settings) as wire:
         await wire.ensure(CONNECTOR_EVENTS)
-        store = await open_store(foundation.database, foundation.outbox)
-        await request_task(store, Bells(), task_request())  # type: ignore[arg-type]
+        store = await open_store(runtime.database, runtime.outbox)
+        await request_task(store, WakeUps(), task_request())  # type: ignore[arg-type]
         await held(store, work_of(task_request(), kind=Kind.TASK, work_id="job", pool="default"))
 
-        await request_task(store, Bells(), task_request())  # type: ignore[arg-type]
+        await request_task(store, WakeUps(), task_request())  # type: ignore[arg-type]
 
         assert await wire.read(CONNECTOR_EVENTS) == []

@@ -3,8 +3,8 @@
 import random
 from collections import Counter
 
-from contracts.assignment import App
-from contracts.restore_index import DirectoriesListed, RestorePointBrowsable
+from contracts.messages.assignment import App
+from contracts.messages.restore_index import DirectoriesListed, RestorePointBrowsable
 
 from tests.integration.connector.ground import PASSPHRASE, Ground, initialize, ready, running_index
 from tests.support.kafka import header, to_envelope

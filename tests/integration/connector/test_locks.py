@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from contracts.assignment import App
-from contracts.connector import TaskLogged, TaskProgressed, TaskSucceeded, UnlockStore
+from contracts.messages.assignment import App
+from contracts.messages.connector import TaskLogged, TaskProgressed, TaskSucceeded, UnlockStore
 from fastapi import FastAPI
 
 from tests.integration.connector.ground import PASSPHRASE, Ground, ref, write_tree

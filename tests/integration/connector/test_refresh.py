@@ -12,11 +12,11 @@ import httpx
 import pytest
 import pytest_asyncio
 from connector.app import open_app
-from connector.repository import LocalFiles, Repository
-from connector.usecases import watching
-from contracts.assignment import App
-from contracts.connector import RefreshStore, RestorePointCreated, TaskSucceeded
+from connector.stores import watch
+from contracts.messages.assignment import App
+from contracts.messages.connector import RefreshStore, RestorePointCreated, TaskSucceeded
 from fastapi import FastAPI
+from restic_reader import LocalFiles, Repository
 
 from tests.integration.connector.comparing import indexed, refresh, refusals
 from tests.integration.connector.ground import PASSPHRASE, Ground, connection_test, initialize, ref, write_tree
@@ -28,7 +28,7 @@ from tests.support.waiting import eventually_async
 async def app(ground: Ground) -> AsyncIterator[FastAPI]:
     """A worker that compares stores only when it is asked to, or has reason to."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(watching, "SUSPICION_SECONDS", 1.0)
+        patched.setattr(watch, "SUSPICION_SECONDS", 1.0)
         async with open_app(ground.settings(refresh_seconds=0, browsable_patience_seconds=1.0)) as running:
             yield running
 

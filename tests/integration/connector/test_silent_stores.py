@@ -12,11 +12,11 @@ import psutil
 import pytest_asyncio
 from chassis.ids import new_id
 from connector.app import open_app
-from connector.usecases.stores import READERS_PER_STORE
-from contracts.assignment import App, AppAssigned, AppKind, FieldValue
-from contracts.connector import RefreshStore, TaskStarted, TaskSucceeded, TestConnection
-from contracts.messages import Message
-from contracts.scheduler import Task, TaskRequested
+from connector.stores.open_stores import READERS_PER_STORE
+from contracts.messages.assignment import App, AppAssigned, AppKind, FieldValue
+from contracts.messages.base import Message
+from contracts.messages.connector import RefreshStore, TaskStarted, TaskSucceeded, TestConnection
+from contracts.messages.scheduler import Task, TaskRequested
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from fastapi import FastAPI
 

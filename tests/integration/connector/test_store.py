@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest_asyncio
-from chassis.foundation import Foundation, open_foundation
+from chassis.runtime.service import ServiceRuntime, open_service_runtime
 from connector.domain import KEPT, Kind, Lane
+from connector.queue.intake import work_of
+from connector.queue.retention import remove_old_work
 from connector.store import KnownApp, open_store
-from connector.usecases.forgetting import forget_old_work
-from connector.usecases.queueing import work_of
 from contracts.values import OrganizationId
 
 from tests.support.environment import Corner
@@ -17,13 +17,13 @@ from tests.unit.connector_worker.parts import ORG, an_app, held, task_request
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def foundation(fresh_corner: Corner) -> AsyncIterator[Foundation]:
-    async with open_foundation(fresh_corner.settings(), "connector") as opened:
+async def runtime(fresh_corner: Corner) -> AsyncIterator[ServiceRuntime]:
+    async with open_service_runtime(fresh_corner.settings(), "connector") as opened:
         yield opened
 
 
-async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to_it(foundation: Foundation) -> None:
-    store = await open_store(foundation.database, foundation.outbox)
+async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to_it(runtime: ServiceRuntime) -> None:
+    store = await open_store(runtime.database, runtime.outbox)
     old, recent, waiting = (
         work_of(task_request(job_id), kind=Kind.TASK, work_id=job_id, pool="default")
         for job_id in ("old", "recent", "waiting")
@@ -33,10 +33,10 @@ async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to
         await store.work.cancel(ORG, work.id)
     for work in (old, recent):
         await (await held(store, work)).settle()
-    await closed_on(foundation, "old", (datetime.now(UTC) - KEPT - timedelta(days=2)).date())
+    await closed_on(runtime, "old", (datetime.now(UTC) - KEPT - timedelta(days=2)).date())
 
-    assert await forget_old_work(store) == 1
-    assert await forget_old_work(store) == 0
+    assert await remove_old_work(store) == 1
+    assert await remove_old_work(store) == 0
 
     assert await store.work.get(ORG, "old") is None
     assert not await store.work.is_cancelled(ORG, "old")
@@ -47,8 +47,8 @@ async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to
     assert [work.id for work in await store.work.waiting(pool="default", lane=Lane.TASKS)] == ["waiting"]
 
 
-async def test_the_stores_of_all_organizations_are_found_until_they_are_removed(foundation: Foundation) -> None:
-    store, other = await open_store(foundation.database, foundation.outbox), OrganizationId("other")
+async def test_the_stores_of_all_organizations_are_found_until_they_are_removed(runtime: ServiceRuntime) -> None:
+    store, other = await open_store(runtime.database, runtime.outbox), OrganizationId("other")
     for org, app in ((ORG, an_app("a")), (other, an_app("b")), (ORG, an_app("c", kind="source")), (ORG, an_app("d"))):
         await store.apps.save(await store.apps.load(org, app.id), KnownApp(revision=1, app=app))
     await store.apps.save(await store.apps.load(ORG, "d"), KnownApp(revision=2))
@@ -56,17 +56,17 @@ async def test_the_stores_of_all_organizations_are_found_until_they_are_removed(
     assert sorted((org, app.id) for org, app in await store.stores.all()) == [(ORG, "a"), (other, "b")]
 
 
-async def test_the_repository_that_was_noted_last_is_a_store_s_own(foundation: Foundation) -> None:
-    store, other = await open_store(foundation.database, foundation.outbox), OrganizationId("other")
+async def test_the_repository_that_was_noted_last_is_a_store_s_own(runtime: ServiceRuntime) -> None:
+    store, other = await open_store(runtime.database, runtime.outbox), OrganizationId("other")
     assert await store.repositories.of(ORG, "store") is None
     for repository_id in ("first", "first", "second", "first"):
         await store.repositories.note(ORG, "store", repository_id)
         assert await store.repositories.of(ORG, "store") == repository_id
     assert await store.repositories.of(other, "store") is None
     await asyncio.gather(*(store.repositories.note(other, "store", "at once") for _ in range(8)))
-    assert await foundation.database["repositories"].count_documents({"org": other}) == 1
+    assert await runtime.database["repositories"].count_documents({"org": other}) == 1
 
 
-async def closed_on(foundation: Foundation, work_id: str, day: date) -> None:
+async def closed_on(runtime: ServiceRuntime, work_id: str, day: date) -> None:
     """Have work look as if it was closed on a day."""
-    await foundation.database["work"].update_one({"_id": work_id}, {"$set": {"closed": day.isoformat()}})
+    await runtime.database["work"].update_one({"_id": work_id}, {"$set": {"closed": day.isoformat()}})

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from connector.domain import job_tag
-from contracts.assignment import App
-from contracts.connector import (
+from contracts.messages.assignment import App
+from contracts.messages.connector import (
     RestorePointCreated,
     TaskCancelled,
     TaskEvent,
@@ -23,9 +23,9 @@ from contracts.connector import (
     TaskStarted,
     TaskSucceeded,
 )
-from contracts.outcomes import CommandOutcome
-from contracts.restore_index import RestorePointBrowsable
-from contracts.scheduler import TaskRequested
+from contracts.messages.outcomes import CommandOutcome
+from contracts.messages.restore_index import RestorePointBrowsable
+from contracts.messages.scheduler import TaskRequested
 
 from tests.integration.connector.ground import PASSPHRASE, Ground, initialize, ready, write_tree
 from tests.integration.engine.programs import slow

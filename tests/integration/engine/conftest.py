@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from connector.engine.places import StoreLocation
 from connector.engine.restic import ResticEngine, ResticSettings
+from integrations.sdk.locations import StoreLocation
 
 from tests.support.s3 import S3Server, rclone_s3
 

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from connector.engine.places import StoreLocation
+from integrations.sdk.locations import StoreLocation
 
 from tests.contracts.engine_suite import DiskEngineSuite, StoreSuite
 from tests.integration.engine.conftest import PASSPHRASE, on_disk

@@ -10,19 +10,18 @@ from pathlib import Path
 
 import pytest
 from connector.engine.errors import (
-    Cancelled,
     EngineFailed,
     EngineKilled,
     PatternInvalid,
     SourceUnreadable,
-    StoreHalfMade,
     StoreNotInitialized,
     StoreRefused,
     StoreUnreachable,
     TlsMisconfigured,
 )
-from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.restic import ResticEngine
+from integrations.sdk.errors import Cancelled, StoreHalfMade
+from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 from opentelemetry import trace
 
 from tests.contracts.engine_suite import Desk, content
@@ -436,7 +435,7 @@ class TestStopping:
 _BACK_UP = """
 import asyncio, os, sys
 from pathlib import Path
-from connector.engine.places import SourceTree, StoreLocation
+from integrations.sdk.locations import SourceTree, StoreLocation
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
 

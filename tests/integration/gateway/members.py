@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-from chassis.foundation import open_foundation
+from chassis.http.tokens import Caller, Tokens
 from chassis.ids import new_id
-from chassis.settings import CommonSettings, read_key
-from chassis.tokens import Caller, Tokens
-from contracts.connector import EVERYBODY
+from chassis.runtime.service import open_service_runtime
+from chassis.runtime.settings import CommonSettings, read_key
+from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.domain.accounts import Account, Grant, Membership, Organization
 from gateway.store.accounts import Accounts, membership_id, open_accounts
@@ -21,8 +21,8 @@ from tests.integration.gateway.conftest import Platform
 @asynccontextmanager
 async def accounts_of(settings: CommonSettings) -> AsyncIterator[Accounts]:
     """The gateway's own data."""
-    async with open_foundation(settings, "gateway") as foundation:
-        yield await open_accounts(foundation)
+    async with open_service_runtime(settings, "gateway") as runtime:
+        yield await open_accounts(runtime)
 
 
 async def add_member(accounts: Accounts, org: OrganizationId, *roles: str) -> str:

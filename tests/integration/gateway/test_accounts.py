@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 import pytest
+from chassis.http.tokens import Caller, Tokens
 from chassis.ids import new_id
-from chassis.settings import read_key
-from chassis.tokens import Caller, Tokens
-from contracts.connector import EVERYBODY
+from chassis.runtime.settings import read_key
+from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.domain.accounts import ApiKey
 from gateway.store.accounts import membership_id

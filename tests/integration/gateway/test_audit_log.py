@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
-from chassis.foundation import open_foundation
 from chassis.ids import new_id, utc_now
+from chassis.runtime.service import open_service_runtime
 from contracts.values import OrganizationId
 from gateway.domain.audit import Actor, Deed, Ending, Entry, Subject
 from gateway.store.audit import AuditLog
@@ -27,8 +27,8 @@ def entry_at(org: OrganizationId, moment: datetime, action: str = "file.download
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def log(corner: Corner) -> AsyncIterator[AuditLog]:
-    async with open_foundation(corner.settings(), "gateway") as foundation:
-        made = AuditLog(foundation.database)
+    async with open_service_runtime(corner.settings(), "gateway") as runtime:
+        made = AuditLog(runtime.database)
         await made.setup()
         yield made
 

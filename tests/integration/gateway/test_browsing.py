@@ -16,7 +16,7 @@ import pytest_asyncio
 
 from tests.integration.gateway.client import Client, Json, log_in
 from tests.integration.gateway.conftest import Platform
-from tests.integration.repository.restic_cli import Restic
+from tests.integration.restic_reader.restic_cli import Restic
 
 PASSPHRASE = "a passphrase"
 SIZES = {b"b": 30, b"caf\xe9": 10, b"a\nb": 20, b"z z": 10, "ü".encode(): 0}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chassis.topology import ensure_topics
+from chassis.messaging.topology import ensure_topics
 from contracts import topics
 from pymongo import MongoClient
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 import pytest_asyncio
 import zstandard
-from connector.repository import LocalFiles, Repository
+from restic_reader import LocalFiles, Repository
 
 from tests.integration.gateway.client import Client, Json, log_in
 from tests.integration.gateway.conftest import Platform

@@ -1,16 +1,17 @@
-"""An integration's surroundings, and a way to say what app it is to reach."""
+"""An integration's environment, and a way to say what app it is to reach."""
 
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from connector.engine.port import Level
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.rclone.mount import why_not_mount
-from connector.integrations.surroundings import Surroundings
-from contracts.assignment import AppKind
+from connector.programs import open_program
+from contracts.messages.assignment import AppKind
 from contracts.values import AppId, OrganizationId
+from integrations.rclone.mount import why_not_mount
+from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.job_log import Level
 
 from tests.support.jobs import Jobs
 
@@ -20,10 +21,14 @@ needs_mount = pytest.mark.skipif(bool(why_not_mount()), reason=f"no mounts here:
 
 
 @pytest.fixture
-def surroundings(rclone: Path, tmp_path: Path) -> Surroundings:
+def environment(rclone: Path, tmp_path: Path) -> WorkerEnvironment:
     (tmp_path / "state").mkdir()
-    return Surroundings(
-        rclone=str(rclone), work_dir=tmp_path / "work", state_dirs=(tmp_path / "state",), reading="sync"
+    return WorkerEnvironment(
+        open_program=open_program,
+        rclone=str(rclone),
+        work_dir=tmp_path / "work",
+        state_dirs=(tmp_path / "state",),
+        reading="sync",
     )
 
 

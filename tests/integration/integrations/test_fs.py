@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 from connector.app import build_integrations
-from connector.engine.errors import SourceMissing
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
-from connector.integrations.errors import ConfigurationUnusable, RootForbidden
-from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.surroundings import Surroundings
-from connector.repository import Repository
+from connector.programs import open_program
 from connector.settings import Settings
-from contracts.connector import TestReport
+from contracts.messages.connector import TestReport
+from integrations.fs.integration import FsIntegration
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import ConfigurationUnusable, RootForbidden, SourceMissing
+from restic_reader import Repository
 
 from tests.integration.integrations.conftest import Configure, Log
 from tests.support.reports import failure, outcome
@@ -24,8 +24,8 @@ from tests.support.unprivileged import write_unprivileged
 
 
 @pytest.fixture
-def fs(surroundings: Surroundings) -> FsIntegration:
-    return FsIntegration(surroundings)
+def fs(environment: WorkerEnvironment) -> FsIntegration:
+    return FsIntegration(environment)
 
 
 async def test_a_readable_directory_passes_as_source(fs: FsIntegration, configure: Configure, tmp_path: Path) -> None:
@@ -148,13 +148,16 @@ async def test_no_root_lies_in_what_the_kernel_makes_up(fs: FsIntegration, confi
 
 @pytest.mark.parametrize("root", ["outside", "allowed/out", "allowed/../outside", "allowedtoo"])
 async def test_only_allowed_directories_can_be_roots(
-    surroundings: Surroundings, configure: Configure, tmp_path: Path, root: str, log: Log, cancel: asyncio.Event
+    environment: WorkerEnvironment, configure: Configure, tmp_path: Path, root: str, log: Log, cancel: asyncio.Event
 ) -> None:
     for name in ("allowed", "outside", "allowedtoo"):
         (tmp_path / name).mkdir()
     (tmp_path / "allowed" / "out").symlink_to(tmp_path / "outside")
-    limited = Surroundings(
-        rclone=surroundings.rclone, work_dir=surroundings.work_dir, allowed_roots=(tmp_path / "allowed",)
+    limited = WorkerEnvironment(
+        open_program=open_program,
+        rclone=environment.rclone,
+        work_dir=environment.work_dir,
+        allowed_roots=(tmp_path / "allowed",),
     )
     fs = FsIntegration(limited)
 
@@ -230,12 +233,13 @@ async def test_a_source_that_is_gone_is_named(
 _TEST_SCRIPT = """
 import asyncio, sys
 from pathlib import Path
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.surroundings import Surroundings
+from integrations.sdk.configuration import AppConfiguration
+from integrations.fs.integration import FsIntegration
+from integrations.sdk.environment import WorkerEnvironment
+from connector.programs import open_program
 
 kind, root, work = sys.argv[1:]
-fs = FsIntegration(Surroundings(rclone="rclone", work_dir=Path(work)))
+fs = FsIntegration(WorkerEnvironment(open_program=open_program, rclone="rclone", work_dir=Path(work)))
 app = AppConfiguration(app_id="a", organization_id="o", kind=kind, protocol="fs", fields={"root": root})
 print(asyncio.run(fs.test(app)).model_dump_json())
 """
@@ -279,15 +283,16 @@ _SOURCE_SCRIPT = """
 import asyncio, sys
 from pathlib import Path
 from chassis.errors import CairnError
-from connector.engine.places import SourceTree, StoreLocation
+from integrations.sdk.locations import SourceTree, StoreLocation
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.surroundings import Surroundings
+from integrations.sdk.configuration import AppConfiguration
+from integrations.fs.integration import FsIntegration
+from integrations.sdk.environment import WorkerEnvironment
+from connector.programs import open_program
 
 root, work = sys.argv[1], Path(sys.argv[2])
-fs = FsIntegration(Surroundings(rclone="rclone", work_dir=work))
+fs = FsIntegration(WorkerEnvironment(open_program=open_program, rclone="rclone", work_dir=work))
 engine = ResticEngine(ResticSettings(program="restic", cache_dir=work))
 app = AppConfiguration(app_id="a", organization_id="o", kind="source", protocol="fs", fields={"root": root})
 nothing = {"on_log": lambda *_: None, "cancel": asyncio.Event()}

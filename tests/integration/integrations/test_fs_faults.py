@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 import pytest
-from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.surroundings import Surroundings
-from connector.usecases import vanished
-from connector.usecases.vanished import NOT_THERE
+from connector.tasks import vanished_files
+from connector.tasks.vanished_files import NOT_THERE
+from integrations.fs.integration import FsIntegration
+from integrations.sdk.environment import WorkerEnvironment
 
 from tests.integration.integrations.conftest import Configure, needs_mount
 from tests.support.fuse import Unseen, mounted
@@ -29,7 +29,7 @@ def jobs(tmp_path: Path, restic: Path, initialized: Path) -> Jobs:
 
 @needs_mount
 async def test_what_is_listed_and_cannot_be_had_is_named(
-    surroundings: Surroundings, configure: Configure, root: Path, jobs: Jobs
+    environment: WorkerEnvironment, configure: Configure, root: Path, jobs: Jobs
 ) -> None:
     tree = {
         "good": b"data",
@@ -41,7 +41,7 @@ async def test_what_is_listed_and_cannot_be_had_is_named(
 
     with mounted(root, tree):
         ended = await jobs.run(
-            FsIntegration(surroundings), configure("source", "fs", root=str(root)), ignores=("/folder/ignored",)
+            FsIntegration(environment), configure("source", "fs", root=str(root)), ignores=("/folder/ignored",)
         )
 
     missing = "its directory lists it, but there is no such file"
@@ -54,7 +54,7 @@ async def test_what_is_listed_and_cannot_be_had_is_named(
 
 @needs_mount
 async def test_what_an_engine_did_not_meet_is_told(
-    surroundings: Surroundings, configure: Configure, root: Path, jobs: Jobs
+    environment: WorkerEnvironment, configure: Configure, root: Path, jobs: Jobs
 ) -> None:
     """restic passes over a file that is gone when it gets to it, without a word."""
     tree = {
@@ -67,7 +67,7 @@ async def test_what_an_engine_did_not_meet_is_told(
 
     with mounted(root, tree):
         ended = await jobs.run(
-            FsIntegration(surroundings), configure("source", "fs", root=str(root)), ignores=("/ignored",)
+            FsIntegration(environment), configure("source", "fs", root=str(root)), ignores=("/ignored",)
         )
 
     assert ended.code == "backup_incomplete"
@@ -80,7 +80,7 @@ async def test_what_an_engine_did_not_meet_is_told(
 
 
 async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that(
-    surroundings: Surroundings, configure: Configure, root: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    environment: WorkerEnvironment, configure: Configure, root: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (root / "folder" / "empty").mkdir(parents=True)
     (root / "folder" / b"caf\xe9".decode("utf-8", "surrogateescape")).write_bytes(b"odd")
@@ -89,9 +89,9 @@ async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that
     (root / "link").symlink_to("file")
     (root / "ignored.tmp").touch()
     os.mkfifo(root / "pipe")
-    monkeypatch.setattr(vanished._Look, "through", None)
+    monkeypatch.setattr(vanished_files._Look, "through", None)
 
-    ended = await jobs.run(FsIntegration(surroundings), configure("source", "fs", root=str(root)), ignores=("*.tmp",))
+    ended = await jobs.run(FsIntegration(environment), configure("source", "fs", root=str(root)), ignores=("*.tmp",))
 
     assert ended.code == ""
     assert len(ended.files) == 3

@@ -15,17 +15,19 @@ from pathlib import Path
 from chassis.errors import CairnError
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.surroundings import Surroundings
-from connector.repository import Repository
-from chassis.paths import shown
+from integrations.sdk.configuration import AppConfiguration
+from integrations.fs.integration import FsIntegration
+from integrations.sdk.environment import WorkerEnvironment
+from connector.programs import open_program
+from restic_reader import Repository
+from contracts.paths import shown
 
 here, task = Path(sys.argv[1]), json.loads(sys.argv[2])
 for command in task["commands"]:
     subprocess.run(command.split(), check=True, cwd=here)
-fs = FsIntegration(Surroundings(
-    rclone="rclone", work_dir=here / "work", state_dirs=(here / "state",), key_files=(here / "etc" / "service.key",)
+fs = FsIntegration(WorkerEnvironment(
+    open_program=open_program, rclone="rclone",
+    work_dir=here / "work", state_dirs=(here / "state",), key_files=(here / "etc" / "service.key",)
 ))
 engine = ResticEngine(ResticSettings(program=task["restic"], cache_dir=here / "work" / "cache"))
 told = {"log": [], "code": None, "detail": "", "problems": [], "paths": []}

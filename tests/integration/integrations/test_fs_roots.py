@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector.engine.errors import SourceReplaced
-from connector.engine.places import SourceTree
-from connector.integrations.errors import SourceMissing
-from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.fs.roots import hold_directory
-from connector.integrations.surroundings import Surroundings
+from integrations.fs.integration import FsIntegration
+from integrations.fs.roots import hold_directory
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import SourceMissing, SourceReplaced
+from integrations.sdk.locations import SourceTree
 
 from tests.integration.integrations.conftest import Configure, Log
 from tests.support.descriptors import open_files
@@ -66,9 +65,9 @@ def root(tmp_path: Path) -> Path:
 
 @replaced
 async def test_a_root_that_is_replaced_before_it_is_read_fails_the_job(
-    swap: Swap, root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+    swap: Swap, root: Path, environment: WorkerEnvironment, configure: Configure, restic: Path, initialized: Path
 ) -> None:
-    jobs, fs = Jobs(restic, root.parent.parent / "jobs", initialized=initialized), Hasty(surroundings)
+    jobs, fs = Jobs(restic, root.parent.parent / "jobs", initialized=initialized), Hasty(environment)
     fs.swap = swap
 
     ended = await jobs.run(fs, configure("source", "fs", root=str(root)))
@@ -79,7 +78,7 @@ async def test_a_root_that_is_replaced_before_it_is_read_fails_the_job(
 
 
 async def test_a_root_that_is_replaced_while_it_is_read_fails_the_job(
-    root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+    root: Path, environment: WorkerEnvironment, configure: Configure, restic: Path, initialized: Path
 ) -> None:
     program = root.parent.parent / "restic"
     program.write_text(
@@ -91,7 +90,7 @@ async def test_a_root_that_is_replaced_while_it_is_read_fails_the_job(
     program.chmod(0o755)
     jobs = Jobs(program, root.parent.parent / "jobs", initialized=initialized)
 
-    ended = await jobs.run(FsIntegration(surroundings), configure("source", "fs", root=str(root)))
+    ended = await jobs.run(FsIntegration(environment), configure("source", "fs", root=str(root)))
 
     assert ended.code == "source_replaced"
     assert snapshots(jobs) == []
@@ -111,16 +110,16 @@ def test_a_worker_without_room_for_descriptors_does_not_speak_of_another_directo
     def no_room(*_: object) -> int:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
-    monkeypatch.setattr("connector.integrations.fs.roots.os.open", no_room)
+    monkeypatch.setattr("integrations.fs.roots.os.open", no_room)
 
     with pytest.raises(SourceMissing, match="cannot be reached: Too many open files"), hold_directory(root, shown="/s"):
         pass
 
 
 async def test_the_descriptor_of_a_root_is_given_back(
-    root: Path, surroundings: Surroundings, configure: Configure, log: Log, cancel: asyncio.Event
+    root: Path, environment: WorkerEnvironment, configure: Configure, log: Log, cancel: asyncio.Event
 ) -> None:
-    fs, before = FsIntegration(surroundings), open_files()
+    fs, before = FsIntegration(environment), open_files()
 
     async with fs.open_source(configure("source", "fs", root=str(root)), on_log=log.add, cancel=cancel) as tree:
         assert tree.is_in_place
@@ -131,13 +130,13 @@ async def test_the_descriptor_of_a_root_is_given_back(
 
 
 async def test_a_root_that_may_be_entered_and_not_listed_is_named(
-    root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+    root: Path, environment: WorkerEnvironment, configure: Configure, restic: Path, initialized: Path
 ) -> None:
     program = write_unprivileged(root.parent.parent / "restic", restic)
     jobs = Jobs(program, root.parent.parent / "jobs", initialized=initialized)
     root.chmod(0o311)
 
-    ended = await jobs.run(FsIntegration(surroundings), configure("source", "fs", root=str(root)))
+    ended = await jobs.run(FsIntegration(environment), configure("source", "fs", root=str(root)))
 
     root.chmod(0o700)
     told = f"Nothing in the source could be read: {root} (permission denied)"
@@ -155,13 +154,13 @@ class Reused(FsIntegration):
 
 
 async def test_a_directory_with_an_inode_that_was_guarded_is_read(
-    root: Path, surroundings: Surroundings, configure: Configure, restic: Path, initialized: Path
+    root: Path, environment: WorkerEnvironment, configure: Configure, restic: Path, initialized: Path
 ) -> None:
     jobs = Jobs(restic, root.parent.parent / "jobs", initialized=initialized)
     (root / "mine").mkdir()
     (root / "mine" / "b").write_bytes(b"kept")
 
-    ended = await jobs.run(Reused(surroundings), configure("source", "fs", root=str(root)))
+    ended = await jobs.run(Reused(environment), configure("source", "fs", root=str(root)))
 
     assert (ended.code, ended.files["mine/b"]) == ("", b"kept")
     assert "on purpose" not in ended.text

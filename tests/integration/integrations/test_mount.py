@@ -11,12 +11,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from connector.integrations.errors import SourceUnreachable
-from connector.integrations.rclone.mount import why_not_mount
-from connector.integrations.rclone.sweeping import sweep
-from connector.integrations.s3.integration import S3Integration
-from connector.integrations.surroundings import Surroundings
 from contracts.values import AppId, OrganizationId
+from integrations.object_storage.clean_up import sweep
+from integrations.rclone.mount import why_not_mount
+from integrations.s3.integration import S3Integration
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import SourceUnreachable
 
 from tests.integration.integrations.conftest import Configure, Log
 from tests.support.s3 import S3Server, rclone_s3
@@ -32,54 +32,55 @@ def server(rclone: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
         yield running
 
 
-async def read(reading: Surroundings, configure: Configure, server: S3Server, log: Log) -> dict[str, bytes]:
+async def read(reading: WorkerEnvironment, configure: Configure, server: S3Server, log: Log) -> dict[str, bytes]:
     source = configure("source", "s3", endpoint=server.endpoint, **server.fields())
     async with S3Integration(reading).open_source(source, on_log=log.add, cancel=asyncio.Event()) as tree:
         return {name: (tree.directory / name).read_bytes() for name in OBJECTS}
 
 
 async def test_what_is_possible_is_chosen(
-    surroundings: Surroundings, configure: Configure, server: S3Server, log: Log
+    environment: WorkerEnvironment, configure: Configure, server: S3Server, log: Log
 ) -> None:
-    found = await read(replace(surroundings, reading="auto"), configure, server, log)
+    found = await read(replace(environment, reading="auto"), configure, server, log)
 
     assert found == OBJECTS
     assert ("copying" if why_not_mount() else "through a mount") in log.text
 
 
 async def test_a_mount_that_is_asked_for_is_made_or_its_lack_is_told(
-    surroundings: Surroundings, configure: Configure, server: S3Server, log: Log
+    environment: WorkerEnvironment, configure: Configure, server: S3Server, log: Log
 ) -> None:
-    reading = replace(surroundings, reading="mount")
+    reading = replace(environment, reading="mount")
 
     if lack := why_not_mount():
         with pytest.raises(SourceUnreachable, match=lack):
             await read(reading, configure, server, log)
     else:
         assert await read(reading, configure, server, log) == OBJECTS
-        assert not mounts_below(surroundings.work_dir)
+        assert not mounts_below(environment.work_dir)
 
 
 async def test_without_its_helper_nothing_can_be_mounted(
-    surroundings: Surroundings,
+    environment: WorkerEnvironment,
     configure: Configure,
     server: S3Server,
     log: Log,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("PATH", str(surroundings.work_dir))
+    monkeypatch.setenv("PATH", str(environment.work_dir))
 
     assert why_not_mount()
     with pytest.raises(SourceUnreachable, match=r"fuse"):
-        await read(replace(surroundings, reading="mount"), configure, server, log)
+        await read(replace(environment, reading="mount"), configure, server, log)
 
 
 _MOUNT_AND_WAIT = """
 import asyncio, json, sys
 from pathlib import Path
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.s3.integration import S3Integration
-from connector.integrations.surroundings import Surroundings
+from integrations.sdk.configuration import AppConfiguration
+from integrations.s3.integration import S3Integration
+from integrations.sdk.environment import WorkerEnvironment
+from connector.programs import open_program
 
 rclone, work, endpoint, fields = sys.argv[1:]
 source = AppConfiguration(
@@ -88,7 +89,7 @@ source = AppConfiguration(
 )
 
 async def main():
-    reading = S3Integration(Surroundings(rclone=rclone, work_dir=Path(work)))
+    reading = S3Integration(WorkerEnvironment(open_program=open_program, rclone=rclone, work_dir=Path(work)))
     async with reading.open_source(source, on_log=lambda *_: None, cancel=asyncio.Event()):
         print("open", flush=True)
         await asyncio.Event().wait()
@@ -98,21 +99,21 @@ asyncio.run(main())
 
 
 async def test_what_a_killed_worker_leaves_is_cleared_away(
-    surroundings: Surroundings, configure: Configure, server: S3Server, log: Log
+    environment: WorkerEnvironment, configure: Configure, server: S3Server, log: Log
 ) -> None:
-    command = [sys.executable, "-c", _MOUNT_AND_WAIT, surroundings.rclone, str(surroundings.work_dir)]
+    command = [sys.executable, "-c", _MOUNT_AND_WAIT, environment.rclone, str(environment.work_dir)]
     worker = subprocess.Popen([*command, server.endpoint, json.dumps(server.fields())], stdout=subprocess.PIPE)
     assert worker.stdout is not None
     assert worker.stdout.readline() == b"open\n"
     worker.send_signal(signal.SIGKILL)
     worker.wait()
-    eventually(lambda: not rclones_of(surroundings.work_dir))
+    eventually(lambda: not rclones_of(environment.work_dir))
 
-    await sweep(surroundings.work_dir, is_wanted)
+    await sweep(environment.work_dir, is_wanted)
 
-    assert not mounts_below(surroundings.work_dir)
-    assert await read(replace(surroundings, reading="auto"), configure, server, log) == OBJECTS
-    assert not mounts_below(surroundings.work_dir)
+    assert not mounts_below(environment.work_dir)
+    assert await read(replace(environment, reading="auto"), configure, server, log) == OBJECTS
+    assert not mounts_below(environment.work_dir)
 
 
 async def is_wanted(_: OrganizationId, app_id: AppId) -> bool:

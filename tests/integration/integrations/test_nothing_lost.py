@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
-from connector.domain import one_line
-from connector.integrations.fs.integration import FsIntegration
-from connector.integrations.objects.names import key_of
-from connector.integrations.s3 import requests
-from connector.integrations.s3.integration import S3Integration
-from connector.integrations.surroundings import Surroundings
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
+from integrations.fs.integration import FsIntegration
+from integrations.object_storage.file_names import key_of
+from integrations.s3 import requests
+from integrations.s3.integration import S3Integration
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.text import one_line
 
 from tests.integration.integrations.conftest import Configure, needs_mount
 from tests.support.faulty import Fault, Faults, faulty_s3
@@ -103,11 +103,11 @@ class TestBuckets:
         before: dict[str, Put],
         after: dict[str, Put],
         behind: tuple[S3Server, Faults],
-        surroundings: Surroundings,
+        environment: WorkerEnvironment,
         configure: Configure,
         jobs: Callable[[], Jobs],
     ) -> None:
-        check_bucket(before, after, behind, replace(surroundings, reading="sync"), configure, jobs())
+        check_bucket(before, after, behind, replace(environment, reading="sync"), configure, jobs())
 
     @needs_mount
     @any_example
@@ -117,11 +117,11 @@ class TestBuckets:
         before: dict[str, Put],
         after: dict[str, Put],
         behind: tuple[S3Server, Faults],
-        surroundings: Surroundings,
+        environment: WorkerEnvironment,
         configure: Configure,
         jobs: Callable[[], Jobs],
     ) -> None:
-        check_bucket(before, after, behind, replace(surroundings, reading="mount"), configure, jobs())
+        check_bucket(before, after, behind, replace(environment, reading="mount"), configure, jobs())
 
 
 @pytest.fixture
@@ -135,14 +135,14 @@ def check_bucket(
     before: dict[str, Put],
     after: dict[str, Put],
     behind: tuple[S3Server, Faults],
-    surroundings: Surroundings,
+    environment: WorkerEnvironment,
     configure: Configure,
     jobs: Jobs,
 ) -> None:
     server, faults = behind
     number = next(_numbers)
     prefix = f"example-{number}"
-    fresh = replace(surroundings, work_dir=surroundings.work_dir / str(number))
+    fresh = replace(environment, work_dir=environment.work_dir / str(number))
     fields = server.fields(f"{BUCKET}/{prefix}")
     configuration = configure("source", "s3", endpoint=server.endpoint, **fields)
     contents: dict[str, bytes] = {}
@@ -223,7 +223,7 @@ trees = st.dictionaries(
 @given(wanted=trees)
 def test_of_a_directory(
     wanted: dict[tuple[bytes, ...], tuple[str, bytes]],
-    surroundings: Surroundings,
+    environment: WorkerEnvironment,
     configure: Configure,
     jobs: Callable[[], Jobs],
     tmp_path: Path,
@@ -234,7 +234,7 @@ def test_of_a_directory(
     made = {"always": b"there"} | make_tree(root, wanted)
     configuration = configure("source", "fs", root=str(root))
 
-    ended = asyncio.run(jobs().run(FsIntegration(surroundings), configuration))
+    ended = asyncio.run(jobs().run(FsIntegration(environment), configuration))
 
     open_again(root)
     note(f"{made} -> {ended}")

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from connector.integrations.objects.names import key_of, path_of
-from connector.integrations.s3 import requests
-from connector.integrations.s3.integration import S3Integration
-from connector.integrations.surroundings import Surroundings
+from integrations.object_storage.file_names import key_of, path_of
+from integrations.s3 import requests
+from integrations.s3.integration import S3Integration
+from integrations.sdk.environment import WorkerEnvironment
 
 from tests.integration.integrations.conftest import Configure, needs_mount
 from tests.support.faulty import Faults, faulty_s3
@@ -49,7 +49,7 @@ def jobs(restic: Path, tmp_path: Path, initialized: Path) -> Jobs:
 
 
 @pytest.fixture
-def back_up(surroundings: Surroundings, configure: Configure, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Run:
+def back_up(environment: WorkerEnvironment, configure: Configure, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs a backup of a part of the bucket; jobs of one test go into one store, unless another is named."""
     monkeypatch.setattr(requests, "_PAUSE_SECONDS", 0.01)
 
@@ -65,7 +65,7 @@ def back_up(surroundings: Surroundings, configure: Configure, jobs: Jobs, monkey
     ) -> Ended:
         fields = server.fields(f"{bucket}/{prefix}".rstrip("/"), **others)
         configuration = configure("source", "s3", endpoint=endpoint or server.endpoint, **fields)
-        return await jobs.run(S3Integration(replace(surroundings, reading=mode)), configuration, store=store)
+        return await jobs.run(S3Integration(replace(environment, reading=mode)), configuration, store=store)
 
     return run
 
@@ -129,11 +129,11 @@ class TestChanges:
         assert (again.code, again.files) == ("", {"a": b"AAAA"})
 
     async def test_a_copy_that_was_tampered_with_is_copied_again(
-        self, back_up: Run, server: S3Server, surroundings: Surroundings
+        self, back_up: Run, server: S3Server, environment: WorkerEnvironment
     ) -> None:
         overwrite(server, "copy/a", b"AAAA")
         await back_up(server, "copy")
-        (copied,) = surroundings.work_dir.glob("sources/*/copy/a")
+        (copied,) = environment.work_dir.glob("sources/*/copy/a")
         copied.unlink()
 
         again = await back_up(server, "copy")
@@ -331,10 +331,16 @@ class TestFaults:
     @needs_mount
     @pytest.mark.parametrize(("ignored", "left"), [("/shut", {"open/b"}), ("*", set())])
     async def test_what_is_left_out_of_a_mount_on_purpose_is_not_missed(
-        self, moto: S3Server, jobs: Jobs, surroundings: Surroundings, configure: Configure, ignored: str, left: set[str]
+        self,
+        moto: S3Server,
+        jobs: Jobs,
+        environment: WorkerEnvironment,
+        configure: Configure,
+        ignored: str,
+        left: set[str],
     ) -> None:
         moto.fill({"purpose/shut/a": b"1", "purpose/open/b": b"2"})
-        source = S3Integration(replace(surroundings, reading="mount"))
+        source = S3Integration(replace(environment, reading="mount"))
         configuration = configure("source", "s3", endpoint=moto.endpoint, **moto.fields(f"{BUCKET}/purpose"))
 
         ended = await jobs.run(source, configuration, ignores=(ignored,), allow_empty=True)

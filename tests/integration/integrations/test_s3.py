@@ -7,15 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from chassis.errors import CairnError
-from connector.engine.errors import SourceMissing
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.errors import Cancelled, SourceRefused, SourceUnreachable
-from connector.integrations.s3.integration import S3Integration
-from connector.integrations.surroundings import Surroundings
-from connector.repository import FileKind, Repository
+from contracts.errors import CairnError
+from integrations.s3.integration import S3Integration
+from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import Cancelled, SourceMissing, SourceRefused, SourceUnreachable
+from restic_reader import FileKind, Repository
 
 from tests.integration.integrations.certificates import write_certificate
 from tests.integration.integrations.conftest import Configure, Log
@@ -43,8 +42,8 @@ def moto() -> Iterator[S3Server]:
 
 
 @pytest.fixture
-def s3(surroundings: Surroundings) -> S3Integration:
-    return S3Integration(surroundings)
+def s3(environment: WorkerEnvironment) -> S3Integration:
+    return S3Integration(environment)
 
 
 def bucket(configure: Configure, kind: str, server: S3Server, root: str = BUCKET, **others: str) -> AppConfiguration:
@@ -237,7 +236,7 @@ class TestSource:
         server: S3Server,
         log: Log,
         cancel: asyncio.Event,
-        surroundings: Surroundings,
+        environment: WorkerEnvironment,
     ) -> None:
         objects = {"a": b"1", "deep/er/b": b"22", "deep/ü x": b"333", "deep/%41": b"4", "l" * 255: b"5"}
         server.fill({f"tree/{key}": data for key, data in objects.items()} | {"outside": b"6"})
@@ -254,7 +253,7 @@ class TestSource:
         assert moment == pytest.approx(
             server.client().head_object(Bucket=BUCKET, Key="tree/a")["LastModified"].timestamp(), abs=1
         )
-        assert stat.S_IMODE(surroundings.work_dir.stat().st_mode) == 0o700
+        assert stat.S_IMODE(environment.work_dir.stat().st_mode) == 0o700
 
     async def test_only_what_changed_is_copied_again(
         self, s3: S3Integration, configure: Configure, moto: S3Server, log: Log, cancel: asyncio.Event

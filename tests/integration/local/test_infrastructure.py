@@ -19,8 +19,8 @@ from cairn_local import infrastructure
 from cairn_local.infrastructure.sockets import socket_folder
 from cairn_local.paths import StateDir
 from cairn_local.supervisor.record import find_process, load_record
-from chassis.kafka import client_arguments
-from chassis.mongo import DuplicateKeyError, insert_new, open_database
+from chassis.messaging.kafka import client_arguments
+from chassis.persistence.mongo import DuplicateKeyError, insert_new, open_database
 from pymongo import MongoClient
 
 from tests.support.kafka import settings_for

@@ -16,12 +16,12 @@ from cairn_local.processes import Check, load_plan
 from cairn_local.progress import SilentReporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.toolbox import provision_kafka_tools
-from chassis.mongo import open_database
-from chassis.outcomes import open_commands
-from chassis.parked import parked_topics
-from chassis.publisher import open_publisher
-from chassis.settings import CommonSettings
-from chassis.topology import ensure_topics
+from chassis.messaging.command_client import open_commands
+from chassis.messaging.dead_letters import parked_topics
+from chassis.messaging.publisher import open_publisher
+from chassis.messaging.topology import ensure_topics
+from chassis.persistence.mongo import open_database
+from chassis.runtime.settings import CommonSettings
 from contracts.topics import OUTCOMES
 
 from tests.support.certificates import Certificate, make_certificate

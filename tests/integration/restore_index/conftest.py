@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
-from chassis.settings import read_key
-from chassis.tokens import Caller, Tokens
-from contracts.restore_index import RestorePoint
+from chassis.http.tokens import Caller, Tokens
+from chassis.runtime.settings import read_key
+from contracts.messages.restore_index import RestorePoint
 from contracts.topics import CONNECTOR_EVENTS, LISTINGS, RESTORE_INDEX_EVENTS
 from contracts.values import OrganizationId
 from restore_index.app import open_app

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 from chassis.ids import new_id
-from contracts.restore_index import DirectoriesListed, RestorePoint, RestorePointBrowsable
+from contracts.messages.restore_index import DirectoriesListed, RestorePoint, RestorePointBrowsable
 from contracts.topics import LISTINGS, dead_letters
 from contracts.values import OrganizationId
 

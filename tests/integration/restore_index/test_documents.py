@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from chassis.mongo import Document, open_database
+from chassis.persistence.mongo import Document, open_database
 from restore_index.domain.entries import Below, unpack
 from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names
 from restore_index.store.documents import Documents, MongoDocuments

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from contracts.restore_index import RestorePoint
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import OrganizationId
 
 from tests.integration.restore_index.conftest import Door, hold

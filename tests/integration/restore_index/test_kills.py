@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from contracts.restore_index import RestorePointBrowsable
+from contracts.messages.restore_index import RestorePointBrowsable
 
 from tests.integration.restore_index.conftest import TOPICS, hold
 from tests.support.environment import Corner
@@ -21,7 +21,7 @@ TREE = Tree(
 
 
 async def test_a_listing_survives_an_index_that_is_killed_again_and_again(fresh_corner: Corner, tmp_path: Path) -> None:
-    from chassis.foundation import open_foundation
+    from chassis.runtime.service import open_service_runtime
     from restore_index.domain.search.conditions import read_conditions
     from restore_index.settings import Settings
     from restore_index.store import open_store
@@ -33,8 +33,8 @@ async def test_a_listing_survives_an_index_that_is_killed_again_and_again(fresh_
     ids = [page.tree_id for page in TREE.pages]
 
     async def known() -> int:
-        async with open_foundation(settings, "restore-index") as foundation:
-            return len(await (await open_store(foundation, settings)).directories.known(ORG, point.store_id, ids))
+        async with open_service_runtime(settings, "restore-index") as runtime:
+            return len(await (await open_store(runtime, settings)).directories.known(ORG, point.store_id, ids))
 
     async with open_wire(settings) as wire:
         await wire.ensure(*TOPICS)
@@ -55,8 +55,8 @@ async def test_a_listing_survives_an_index_that_is_killed_again_and_again(fresh_
                 opened = await ear.message(RestorePointBrowsable, deadline_seconds=30)
     assert opened.data.totals == TREE.totals
     assert await known() == len(ids)
-    async with open_foundation(settings, "restore-index") as foundation:
+    async with open_service_runtime(settings, "restore-index") as runtime:
         asked = Question(read_conditions(q=b"-19"), b"/", 10_000, None)
-        found = await search_point(await open_store(foundation, settings), ORG, point.snapshot_id, asked)
+        found = await search_point(await open_store(runtime, settings), ORG, point.snapshot_id, asked)
     named = [path for path, _ in entries(TREE.root) if b"-19" in path[-1]]
     assert [item["path"].encode() for item in found.items] == [b"/" + b"/".join(path) for path in named]

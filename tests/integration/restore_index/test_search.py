@@ -4,7 +4,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from contracts.restore_index import RestorePoint
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import OrganizationId
 
 from tests.integration.restore_index.conftest import Door, hold

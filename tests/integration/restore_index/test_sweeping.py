@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from chassis.foundation import open_foundation
-from contracts.restore_index import RestorePoint, RestorePointBrowsable
+from chassis.runtime.service import open_service_runtime
+from contracts.messages.restore_index import RestorePoint, RestorePointBrowsable
 from restore_index.domain.entries import unpack
 from restore_index.settings import Settings
 from restore_index.store import Store, open_store
@@ -31,8 +31,8 @@ def a_tree(number: int) -> Tree:
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[tuple[Store, Any]]:
     """The store of an index, beside the processes that write it."""
-    async with open_foundation(settings, "restore-index") as foundation:
-        yield await open_store(foundation, settings), foundation.database
+    async with open_service_runtime(settings, "restore-index") as runtime:
+        yield await open_store(runtime, settings), runtime.database
 
 
 async def count(database: Any) -> int:

@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest_asyncio
-from chassis.settings import read_key
-from chassis.tokens import Caller, Tokens
+from chassis.http.tokens import Caller, Tokens
+from chassis.runtime.settings import read_key
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, tasks
 from contracts.values import OrganizationId
 from scheduler.app import open_app

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from chassis.ids import new_id
-from contracts.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.envelope import Envelope
-from contracts.outcomes import CommandOutcome, Problem
-from contracts.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
+from contracts.messages.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.outcomes import CommandOutcome, Problem
+from contracts.messages.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, dead_letters, tasks
 from contracts.values import OrganizationId
 from scheduler.app import open_app

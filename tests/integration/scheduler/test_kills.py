@@ -3,9 +3,9 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from contracts.connector import TaskSucceeded
-from contracts.outcomes import CommandOutcome
-from contracts.scheduler import JobChanged, TaskRequested
+from contracts.messages.connector import TaskSucceeded
+from contracts.messages.outcomes import CommandOutcome
+from contracts.messages.scheduler import JobChanged, TaskRequested
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, dead_letters, tasks
 
 from tests.support.environment import Corner

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from chassis.mongo import open_database
-from contracts.connector import LogLine
+from chassis.persistence.mongo import open_database
+from contracts.messages.connector import LogLine
 from contracts.values import JobId, OrganizationId
 from scheduler.domain.log import LogPart
 from scheduler.store.log_parts import LogParts, MemoryLogParts, MongoLogParts

@@ -3,8 +3,8 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from chassis.errors import Conflict
-from chassis.mongo import open_database
+from chassis.persistence.mongo import open_database
+from contracts.errors import Conflict
 from contracts.values import OrganizationId
 from scheduler.domain.job import Job
 from scheduler.store.roll import JobRoll, MemoryJobRoll, MongoJobRoll

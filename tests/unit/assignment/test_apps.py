@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from assignment.domain import apps
 from assignment.domain.offers import check_offer, supersedes
-from chassis.errors import CairnError, Conflict, Invalid, NotFound
-from contracts.assignment import FieldValue
+from contracts.errors import CairnError, Conflict, Invalid, NotFound
+from contracts.messages.assignment import FieldValue
 
 from tests.support import builders as make
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from assignment.domain import choice
-from chassis.errors import Invalid
+from contracts.errors import Invalid
 
 from tests.support import builders as make
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from assignment.domain.choice import Choice, choose
 from assignment.domain.configuration import check_configuration
-from chassis.errors import Invalid
-from contracts.assignment import FieldValue
+from contracts.errors import Invalid
+from contracts.messages.assignment import FieldValue
 
 from tests.support import builders as make
 from tests.support.builders import clear, provided, sealed

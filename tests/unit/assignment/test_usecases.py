@@ -5,11 +5,11 @@ from assignment import usecases
 from assignment.domain.apps import KnownResource
 from assignment.handlers import register_handlers
 from assignment.store import AssignmentStore, Offer, app_keys
-from chassis.errors import Invalid, NotFound, TemporaryError
-from chassis.records import MemoryRecords
-from contracts.assignment import App, AppAssigned, AppReconfigured, AppRemoved, AppResourceChanged
-from contracts.catalog import Resource
-from contracts.outcomes import CommandOutcome
+from chassis.persistence.aggregates import MemoryAggregates
+from contracts.errors import Invalid, NotFound, TemporaryError
+from contracts.messages.assignment import App, AppAssigned, AppReconfigured, AppRemoved, AppResourceChanged
+from contracts.messages.catalog import Resource
+from contracts.messages.outcomes import CommandOutcome
 from contracts.values import AppId, OrganizationId
 
 from tests.support import builders as make
@@ -22,9 +22,9 @@ class Assignment(MemoryDoor):
     def __init__(self) -> None:
         super().__init__("assignment")
         self.store = AssignmentStore(
-            MemoryRecords(App, keys=app_keys, published=self.published),
-            MemoryRecords(Offer, published=self.published),
-            MemoryRecords(KnownResource, published=self.published),
+            MemoryAggregates(App, keys=app_keys, published=self.published),
+            MemoryAggregates(Offer, published=self.published),
+            MemoryAggregates(KnownResource, published=self.published),
         )
         register_handlers(self.dispatcher, self.store)
 

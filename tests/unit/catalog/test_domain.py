@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from catalog import domain
-from chassis.errors import CairnError, Conflict, Invalid, NotFound
+from contracts.errors import CairnError, Conflict, Invalid, NotFound
 
 from tests.support import builders as make
 

@@ -7,9 +7,9 @@ import pytest
 from catalog import usecases
 from catalog.handlers import register_handlers
 from catalog.store import CatalogStore, resource_keys
-from chassis.errors import NotFound
-from chassis.records import AlreadyHandled, MemoryRecords, Record
-from contracts.catalog import (
+from chassis.persistence.aggregates import Aggregate, AlreadyHandled, MemoryAggregates
+from contracts.errors import NotFound
+from contracts.messages.catalog import (
     Inventory,
     InventoryCreated,
     InventoryRemoved,
@@ -18,7 +18,7 @@ from contracts.catalog import (
     ResourceRegistered,
     ResourceRemoved,
 )
-from contracts.outcomes import CommandOutcome
+from contracts.messages.outcomes import CommandOutcome
 from contracts.values import OrganizationId
 from pymongo.errors import AutoReconnect
 
@@ -27,12 +27,12 @@ from tests.support.memory import MemoryDoor
 
 
 @dataclass
-class Shaky(MemoryRecords[Resource]):
+class Shaky(MemoryAggregates[Resource]):
     """Resources on a database that can fail a number of saves."""
 
     failures: int = 0
 
-    async def save(self, record: Record[Resource], value: Resource | None, **about: Any) -> Record[Resource]:
+    async def save(self, record: Aggregate[Resource], value: Resource | None, **about: Any) -> Aggregate[Resource]:
         """Save, unless the database fails."""
         if self.failures:
             self.failures -= 1
@@ -45,7 +45,7 @@ class Catalog(MemoryDoor):
 
     def __init__(self) -> None:
         super().__init__("catalog")
-        inventories = MemoryRecords(Inventory, published=self.published)
+        inventories = MemoryAggregates(Inventory, published=self.published)
         self.resources = Shaky(Resource, keys=resource_keys, published=self.published)
         self.store = CatalogStore(inventories, self.resources)
         register_handlers(self.dispatcher, self.store, removals_at_once=2)

@@ -4,9 +4,9 @@ import asyncio
 import logging
 
 import pytest
-from chassis import background as module
-from chassis.background import Background, begin, beside
 from chassis.errors import Unavailable
+from chassis.runtime import supervision as module
+from chassis.runtime.supervision import Background, begin, beside
 
 from tests.support.waiting import eventually_async
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from chassis.children import ChildCommand, open_child, run_child
-from chassis.launch import NOT_STARTED
+from chassis.subprocesses.children import ChildCommand, open_child, run_child
+from chassis.subprocesses.launch import NOT_STARTED
 
 from tests.support.waiting import eventually, eventually_async
 
@@ -107,7 +107,7 @@ async def test_it_ends_with_its_context_and_so_does_what_it_started() -> None:
 def test_it_dies_with_its_parent() -> None:
     script = (
         "import asyncio\n"
-        "from chassis.children import ChildCommand, open_child\n"
+        "from chassis.subprocesses.children import ChildCommand, open_child\n"
         "async def main():\n"
         "    async with open_child(ChildCommand(arguments=['sleep', '60'])) as child:\n"
         "        print(child.pid, flush=True); await asyncio.sleep(60)\n"

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
-from chassis.client import ServiceClient
 from chassis.errors import Unavailable
-from chassis.http import Answer, Http, HttpError
-from chassis.tokens import Caller, Tokens
+from chassis.http.client import ServiceClient
+from chassis.http.tokens import Caller, Tokens
+from chassis.http.transport import Answer, Http, HttpError
 from contracts.values import OrganizationId
 
 CALLER = Caller(organization_id=OrganizationId("org"), account_id="someone")

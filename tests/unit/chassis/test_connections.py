@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chassis import connections
-from chassis.connections import Connection
-from chassis.process import build_server
-from chassis.web import build_internal_api
+from chassis.http import connections
+from chassis.http.connections import Connection
+from chassis.http.server import build_internal_api
+from chassis.runtime.process import build_server
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from gateway.api import build_api

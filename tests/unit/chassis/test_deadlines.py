@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from chassis import deadlines, readiness
-from chassis.client import ServiceClient
-from chassis.deadlines import HEADER, Deadline, at_most, current_deadline, under
 from chassis.errors import Unavailable
-from chassis.http import Http
-from chassis.readiness import Check, Readiness
-from chassis.tokens import Caller, Tokens
-from chassis.web import Edge, build_internal_api
+from chassis.http.client import ServiceClient
+from chassis.http.server import Edge, build_internal_api
+from chassis.http.tokens import Caller, Tokens
+from chassis.http.transport import Http
+from chassis.runtime import deadlines, health
+from chassis.runtime.deadlines import HEADER, Deadline, at_most, current_deadline, under
+from chassis.runtime.health import Check, Readiness
 from contracts.values import OrganizationId
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
@@ -28,8 +28,8 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines of fractions of a second."""
     for name, seconds in (("READ", READ), ("WRITE", WRITE), ("LONGEST", LONGEST), ("ANSWER", ANSWER)):
         monkeypatch.setattr(deadlines, f"{name}_SECONDS", seconds)
-    monkeypatch.setattr(readiness, "LOOK_SECONDS", LOOK)
-    monkeypatch.setattr(readiness, "CHECK_SECONDS", LOOK / 2)
+    monkeypatch.setattr(health, "LOOK_SECONDS", LOOK)
+    monkeypatch.setattr(health, "CHECK_SECONDS", LOOK / 2)
 
 
 async def passing() -> None:

@@ -6,7 +6,7 @@ import sys
 import tracemalloc
 
 import pytest
-from chassis.digests import DigestTable
+from restore_index.domain.hash_table import HashTable
 
 
 def hashed(number: int) -> bytes:
@@ -14,7 +14,7 @@ def hashed(number: int) -> bytes:
 
 
 def test_what_was_put_is_found_and_nothing_else() -> None:
-    table = DigestTable(8)
+    table = HashTable(8)
     for number in range(5000):
         table.put(hashed(number), number.to_bytes(8))
     assert len(table) == 5000
@@ -24,14 +24,14 @@ def test_what_was_put_is_found_and_nothing_else() -> None:
 
 
 def test_what_is_there_stays() -> None:
-    table = DigestTable(1)
+    table = HashTable(1)
     table.put(hashed(1), b"a")
     table.put(hashed(1), b"b")
     assert (len(table), table.get(hashed(1))) == (1, b"a")
 
 
 def test_records_side_by_side_are_kept_like_single_ones() -> None:
-    table = DigestTable(8)
+    table = HashTable(8)
     table.put(hashed(7), b"earlier!")
     table.put_all(b"".join(hashed(number) + number.to_bytes(8) for number in range(3000)))
     assert len(table) == 3000
@@ -43,7 +43,7 @@ def test_records_side_by_side_are_kept_like_single_ones() -> None:
 
 @pytest.mark.parametrize("odd", [b"", b"abc", bytes(31), bytes(33), bytes(64)])
 def test_what_is_no_hash_is_not_found_and_not_taken(odd: bytes) -> None:
-    table = DigestTable(1)
+    table = HashTable(1)
     table.put(bytes(32), b"\0")
     assert table.get(odd) is None
     with pytest.raises(ValueError, match="another size"):
@@ -51,7 +51,7 @@ def test_what_is_no_hash_is_not_found_and_not_taken(odd: bytes) -> None:
 
 
 def test_a_hash_that_appears_across_two_records_is_not_one_of_them() -> None:
-    table, chance = DigestTable(8), random.Random(1)
+    table, chance = HashTable(8), random.Random(1)
     records = [(bytes(4) + chance.randbytes(28), bytes(8)) for _ in range(30)]
     for digest, value in records:
         table.put(digest, value)
@@ -64,7 +64,7 @@ def test_a_hash_that_appears_across_two_records_is_not_one_of_them() -> None:
 
 
 def test_a_record_takes_little_more_than_its_bytes() -> None:
-    table, chance = DigestTable(24), random.Random(2)
+    table, chance = HashTable(24), random.Random(2)
     tracemalloc.start()
     try:
         for _ in range(20_000):
@@ -76,7 +76,7 @@ def test_a_record_takes_little_more_than_its_bytes() -> None:
 
 
 def test_no_record_waits_until_all_others_were_dealt_out_anew() -> None:
-    table, chance = DigestTable(24), random.Random(3)
+    table, chance = HashTable(24), random.Random(3)
     steps = [0]
     sys.setprofile(lambda *_: steps.append(steps.pop() + 1))
     try:
@@ -89,7 +89,7 @@ def test_no_record_waits_until_all_others_were_dealt_out_anew() -> None:
 
 
 def test_what_was_put_is_found_at_any_size() -> None:
-    table, put = DigestTable(2), dict[bytes, bytes]()
+    table, put = HashTable(2), dict[bytes, bytes]()
     for number in range(700):
         put[hashed(number)] = number.to_bytes(2)
         table.put(hashed(number), number.to_bytes(2))

@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass, field
 
 import pytest
-from chassis.http import Answer, BrokenOff, Garbled, Http, HttpError, NotReached, TimedOut
+from chassis.http.transport import Answer, BrokenOff, Garbled, Http, HttpError, NotReached, TimedOut
 
 PLAIN = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"

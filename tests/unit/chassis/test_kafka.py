@@ -3,9 +3,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from chassis.errors import Invalid
-from chassis.kafka import broker_security, client_arguments
-from chassis.settings import CommonSettings
+from chassis.messaging.kafka import broker_security, client_arguments
+from chassis.runtime.settings import CommonSettings
+from contracts.errors import Invalid
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec

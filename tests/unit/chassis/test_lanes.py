@@ -1,12 +1,12 @@
-"""Lanes commit what is finished and nothing else."""
+"""KeyOrderedExecutor commit what is finished and nothing else."""
 
 import asyncio
 
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import ConsumerRecord
-from chassis.lanes import BACKLOG_PER_LANE, Lanes, Pause, Record
-from chassis.records import SEEN_KEPT
+from chassis.messaging.key_executor import BACKLOG_PER_LANE, KeyOrderedExecutor, Pause, Record
+from chassis.persistence.aggregates import SEEN_KEPT
 
 from tests.support.waiting import eventually_async
 
@@ -27,7 +27,7 @@ class Desk:
         self.committed: list[int] = []
         self.refusing = False
         self.paused: set[TopicPartition] = set()
-        self.lanes = Lanes(self.handle, width=width, patience_seconds=patience_seconds)
+        self.lanes = KeyOrderedExecutor(self.handle, width=width, patience_seconds=patience_seconds)
 
     async def handle(self, record: Record, *, pause: Pause) -> None:
         self.begun.append(record.offset)
@@ -171,7 +171,7 @@ async def test_an_error_that_escapes_loses_nothing() -> None:
             raise RuntimeError("escaped")
 
     desk = Desk()
-    lanes = Lanes(handle, width=1, patience_seconds=1)
+    lanes = KeyOrderedExecutor(handle, width=1, patience_seconds=1)
     await lanes.take(record(0), desk)
     await eventually_async(lambda: desk.committed == [1])
     await lanes.stop()
@@ -187,7 +187,7 @@ async def test_who_pauses_gives_its_lane_to_others_but_not_to_its_own_key() -> N
         done.append(record.offset)
 
     desk = Desk()
-    lanes = Lanes(handle, width=1, patience_seconds=1)
+    lanes = KeyOrderedExecutor(handle, width=1, patience_seconds=1)
     for one in (record(0, "a"), record(1, "a"), record(2, "b")):
         await lanes.take(one, desk)
     await eventually_async(lambda: desk.committed[-1:] == [3])
@@ -200,7 +200,7 @@ async def test_all_who_pause_can_be_cancelled() -> None:
         await pause(3600)
 
     desk = Desk()
-    lanes = Lanes(handle, width=1, patience_seconds=0.01)
+    lanes = KeyOrderedExecutor(handle, width=1, patience_seconds=0.01)
     for offset in range(5):
         await lanes.take(record(offset, str(offset)), desk)
     await asyncio.wait_for(lanes.stop(), 5)

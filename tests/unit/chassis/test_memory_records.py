@@ -1,7 +1,7 @@
 """The memory store keeps the same promises as the real one."""
 
 import pytest
-from chassis.records import MemoryRecords
+from chassis.persistence.aggregates import MemoryAggregates
 
 from tests.contracts.records_suite import Ground, RecordsSuite, Thing, keys_of
 
@@ -11,5 +11,5 @@ class TestMemoryRecords(RecordsSuite):
 
     @pytest.fixture
     def ground(self) -> Ground:
-        records = MemoryRecords(Thing, keys_of)
+        records = MemoryAggregates(Thing, keys_of)
         return Ground(records, lambda: list(records.published))

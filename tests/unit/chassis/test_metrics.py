@@ -6,12 +6,12 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka.structs import ConsumerRecord
-from chassis.consumer import Consumer, RetryPolicy
-from chassis.dispatcher import Dispatcher
-from chassis.errors import TemporaryError
-from chassis.web import Edge
-from contracts.catalog import InventoryRemoved
+from chassis.http.server import Edge
+from chassis.messaging.consumer import Consumer, RetryPolicy
+from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope, Headers
+from contracts.errors import TemporaryError
+from contracts.messages.catalog import InventoryRemoved
 from fastapi import FastAPI
 from opentelemetry import metrics
 from opentelemetry.sdk.metrics import MeterProvider

@@ -2,9 +2,9 @@
 
 import pytest
 from aiokafka import ConsumerRecord
-from chassis.consumer import LEFT_OUT_HEADER, Consumer
-from chassis.dispatcher import Dispatcher
-from chassis.publisher import MessageTooLarge
+from chassis.messaging.consumer import LEFT_OUT_HEADER, Consumer
+from chassis.messaging.dispatcher import Dispatcher
+from chassis.messaging.publisher import MessageTooLarge
 from contracts.envelope import Headers
 
 MOST_BYTES = 5000

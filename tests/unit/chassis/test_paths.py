@@ -1,8 +1,8 @@
 """Paths in restore points."""
 
 import pytest
-from chassis.errors import Invalid
-from chassis.paths import normalized, shown, split_path, without_prefix
+from contracts.errors import Invalid
+from contracts.paths import normalized, shown, split_path, without_prefix
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 import re
 
-from chassis.errors import Invalid
-from chassis.paths import PATH_PATTERN, split_path
 from chassis.texts import NOT_BLANK, PRINTABLE, STORABLE, fault_of, is_storable
+from contracts.errors import Invalid
+from contracts.paths import PATH_PATTERN, split_path
 from hypothesis import given
 from hypothesis import strategies as st
 

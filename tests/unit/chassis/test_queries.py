@@ -1,7 +1,7 @@
 """Paths in queries are bytes."""
 
 import pytest
-from chassis.queries import bytes_parameter, bytes_parameters
+from chassis.http.byte_parameters import bytes_parameter, bytes_parameters
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import os
 from typing import Any
 
 import pytest
-from chassis.errors import PermanentError
-from chassis.sealing import Place, Sealer
-from contracts.assignment import SealedValue
+from chassis.security.sealing import Place, Sealer
+from contracts.errors import PermanentError
+from contracts.messages.assignment import SealedValue
 from contracts.values import OrganizationId
 
 ORG = OrganizationId("org")

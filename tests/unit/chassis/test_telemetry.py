@@ -6,8 +6,8 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from chassis.errors import Conflict
-from chassis.telemetry import JsonFormatter, TraceContext, current_trace, span
+from chassis.telemetry.tracing import JsonFormatter, TraceContext, current_trace, span
+from contracts.errors import Conflict
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor

@@ -8,8 +8,8 @@ from typing import Self
 
 import jwt
 import pytest
-from chassis.errors import Unauthorized
-from chassis.tokens import Caller, Tokens
+from chassis.http.tokens import Caller, Tokens
+from contracts.errors import Unauthorized
 from contracts.values import OrganizationId
 
 KEY, OTHER_KEY = b"k" * 32, b"o" * 32

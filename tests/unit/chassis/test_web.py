@@ -8,10 +8,11 @@ from typing import Annotated, Any
 import httpx
 import pytest
 import pytest_asyncio
-from chassis.errors import Conflict, Forbidden, Invalid, NotFound, PermanentError, TemporaryError, Unavailable
-from chassis.telemetry import JsonFormatter
-from chassis.tokens import Caller, Tokens
-from chassis.web import PROBLEM_JSON, Edge, build_internal_api, caller_reader
+from chassis.errors import Unavailable
+from chassis.http.server import PROBLEM_JSON, Edge, build_internal_api, caller_reader
+from chassis.http.tokens import Caller, Tokens
+from chassis.telemetry.tracing import JsonFormatter
+from contracts.errors import Conflict, Forbidden, Invalid, NotFound, PermanentError, TemporaryError
 from contracts.values import OrganizationId
 from fastapi import Depends, Query
 from fastapi.responses import StreamingResponse

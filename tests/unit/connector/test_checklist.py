@@ -1,7 +1,7 @@
 import asyncio
 
-from chassis.errors import PermanentError
-from connector.integrations.checklist import Checklist, run_test
+from contracts.errors import PermanentError
+from integrations.sdk.connection_test import Checklist, run_test
 
 from tests.support.reports import failure, outcome
 

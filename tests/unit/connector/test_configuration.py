@@ -1,6 +1,6 @@
 import pytest
-from connector.integrations.configuration import AppConfiguration
 from contracts.values import AppId, OrganizationId
+from integrations.sdk.configuration import AppConfiguration
 
 
 def configuration(**fields: str) -> AppConfiguration:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from connector.engine.restic.headroom import available_bytes
+from connector.engine.restic.memory_headroom import available_bytes
 
 AVAILABLE = 10 << 30
 

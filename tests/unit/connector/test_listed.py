@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
-from connector.engine.listed import ListedEntry, SourceListing, UnnamedFile
-from connector.engine.restic import survey
-from connector.engine.restic.survey import Listing, Walk, rejecter
+from connector.engine.restic import source_scan
+from connector.engine.restic.source_scan import Listing, Walk, rejecter
+from connector.engine.source_listing import ListedEntry, SourceListing, UnnamedFile
 
 ODD = "caf\udce9 .a.b\n"
 
@@ -45,7 +45,7 @@ def test_what_should_be_in_a_restore_point_is_listed(source: Path, tmp_path: Pat
 
 
 def test_a_large_directory_comes_in_parts(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "_NAMES_TOGETHER", 2)
+    monkeypatch.setattr(source_scan, "_NAMES_TOGETHER", 2)
     for n in range(5):
         (source / "folder" / "empty" / str(n)).touch()
 

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector.integrations.errors import ProtocolUnknown
-from connector.integrations.registry import Integrations
-from connector.integrations.surroundings import Surroundings
-from contracts.connector import Integration
+from connector.programs import open_program
+from contracts.messages.connector import Integration
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import ProtocolUnknown
+from integrations.sdk.registry import Integrations
 from jsonschema import Draft202012Validator
 
-INTEGRATIONS = Integrations(Surroundings(rclone="rclone", work_dir=Path("/nonexistent")))
+INTEGRATIONS = Integrations(
+    WorkerEnvironment(open_program=open_program, rclone="rclone", work_dir=Path("/nonexistent"))
+)
 S3 = {"root": "bucket", "access_key": "key", "secret_access_key": "word"}
 SWITCHES = ("use_tls", "tls_insecure_no_verify", "virtual_host")
 

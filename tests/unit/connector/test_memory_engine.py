@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import StoreLocation
+from integrations.sdk.locations import StoreLocation
 
 from tests.contracts.engine_suite import DiskEngineSuite
 

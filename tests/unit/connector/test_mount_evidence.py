@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from connector.engine.places import SavedFile, UnreadablePath
-from connector.integrations.errors import Cancelled
-from connector.integrations.objects.listing import Listing, Problems
-from connector.integrations.objects.mounting import MountEvidence
-from connector.integrations.objects.store import NOT_SHOWN, ListedObject, ObjectGone, ObjectUnread
+from integrations.object_storage.listing import Listing, Problems
+from integrations.object_storage.mounted_source import MountEvidence
+from integrations.object_storage.port import NOT_SHOWN, ListedObject, ObjectGone, ObjectUnread
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.locations import SavedFile, UnreadablePath
 
 CUT = "object_unreadable: has 0 bytes in the restore point, but 4 in the source"
 

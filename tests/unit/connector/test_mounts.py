@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from connector.integrations.fs.leaving_out import LeftOut
-from connector.integrations.fs.mounts import Mounts, Place, parse
+from integrations.fs.exclusions import LeftOut
+from integrations.fs.mounts import Mounts, Place, parse
 
 CONTAINER = rb"""
 100 1 0:50 / / rw,relatime master:1 - overlay overlay rw,lowerdir=/l,upperdir=/u,workdir=/w

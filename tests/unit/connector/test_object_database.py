@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
-from connector.integrations.objects.database import Database
+from integrations.object_storage.sqlite_file import Database
 
 LONG = """
 WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n WHERE x < 200000)

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from connector.integrations.errors import ScratchFull
-from connector.integrations.objects.copying import Copying
-from connector.integrations.objects.ledger import Ledger
-from connector.integrations.objects.listing import Entry, Listing, Problems
-from connector.integrations.objects.store import ListedObject, ObjectUnread
-from connector.integrations.s3.answers import read_page
+from integrations.object_storage.copy_index import Ledger
+from integrations.object_storage.listing import Entry, Listing, Problems
+from integrations.object_storage.local_copy import Copying
+from integrations.object_storage.port import ListedObject, ObjectUnread
+from integrations.s3.responses import read_page
+from integrations.sdk.errors import ScratchFull
 
 SECOND = 10**9
 

@@ -1,11 +1,11 @@
 import json
 
-from chassis.scrubbing import Scrubber
-from connector.integrations.rclone.log import RcloneLog
+from integrations.rclone.log import RcloneLog
+from integrations.sdk.redaction import Redactor
 
 
 def take(*lines: dict[str, object] | bytes) -> RcloneLog:
-    log = RcloneLog(Scrubber(["canary"]))
+    log = RcloneLog(Redactor(["canary"]))
     for line in lines:
         log.take(line if isinstance(line, bytes) else json.dumps(line).encode())
     return log

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 import pytest
-from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.restic.patterns import exclusions
+from integrations.sdk.locations import SourceTree, StoreLocation
 
 ROOT = Path("/srv/da*ta")
 

@@ -1,12 +1,14 @@
 """What restic says, and what it means."""
 
 import pytest
-from connector.domain import one_line
 from connector.engine import errors
-from connector.engine.places import UnreadablePath
 from connector.engine.port import Progress
-from connector.engine.restic.stream import backup_progress, backup_summary, read_message, unreadable_path
-from connector.engine.restic.verdicts import Retry, is_final, judge_end, read_retry
+from connector.engine.restic.exit_codes import Retry, is_final, judge_end, read_retry
+from connector.engine.restic.json_lines import backup_progress, backup_summary, read_message, unreadable_path
+from integrations.sdk import errors as sdk_errors
+from integrations.sdk.errors import WorkFailed
+from integrations.sdk.locations import UnreadablePath
+from integrations.sdk.text import one_line
 
 
 @pytest.mark.parametrize(
@@ -14,7 +16,7 @@ from connector.engine.restic.verdicts import Retry, is_final, judge_end, read_re
     [
         (10, "Fatal: repository does not exist", errors.StoreNotInitialized),
         (11, "Fatal: unable to create lock in backend", errors.StoreLocked),
-        (12, "Fatal: wrong password or no key found", errors.PassphraseWrong),
+        (12, "Fatal: wrong password or no key found", sdk_errors.PassphraseWrong),
         (1, 'Fatal: failed to find snapshot: no matching ID found for prefix "abc"', errors.SnapshotMissing),
         (1, "Fatal: unable to save snapshot: snapshot is empty", errors.SourceEmpty),
         (
@@ -37,7 +39,7 @@ from connector.engine.restic.verdicts import Retry, is_final, judge_end, read_re
         (-9, "Load(<data/1a2b3c>) returned error: permission denied", errors.EngineKilled),
     ],
 )
-def test_every_ending_has_its_error(exit_code: int, words: str, expected: type[errors.EngineError]) -> None:
+def test_every_ending_has_its_error(exit_code: int, words: str, expected: type[WorkFailed]) -> None:
     assert type(judge_end("restic backup", exit_code, words=words, last_retry="")) is expected
 
 

@@ -1,9 +1,9 @@
 import pytest
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.errors import ConfigurationUnusable
-from connector.integrations.s3.address import S3Address, client_options, read_address
-from connector.integrations.s3.integration import to_location, to_remote
 from contracts.values import AppId, OrganizationId
+from integrations.s3.address import S3Address, client_options, read_address
+from integrations.s3.integration import to_location, to_remote
+from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.errors import ConfigurationUnusable
 
 
 def configuration(endpoint: str, **fields: str) -> AppConfiguration:

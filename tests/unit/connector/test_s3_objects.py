@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from connector.integrations.objects.store import ListedObject, ObjectGone
-from connector.integrations.s3.answers import Page
-from connector.integrations.s3.objects import S3Objects
+from integrations.object_storage.port import ListedObject, ObjectGone
+from integrations.s3.bucket import S3Objects
+from integrations.s3.responses import Page
 
 
 class Bucket(S3Objects):

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from connector.engine.restic.survey import Walk, rejecter
+from connector.engine.restic.source_scan import Walk, rejecter
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_directory_is_listed_once_more_for_all_that_went(tmp_path: Path, monke
         listed.append(path)
         return listing(path)
 
-    monkeypatch.setattr("connector.engine.restic.survey.os.listdir", counting)
+    monkeypatch.setattr("connector.engine.restic.source_scan.os.listdir", counting)
     walk = Walk("/source", rejects=rejecter([]), guarded={identity(tmp_path / "50")}).run()
     found = [next(walk)]
     for n in range(100):
@@ -82,7 +82,7 @@ def test_a_name_that_comes_and_goes_is_not_lost(
     (tmp_path / "own").mkdir()
     monkeypatch.chdir(tmp_path)
     listings = iter([["lock"]] * goes_on_for)
-    monkeypatch.setattr("connector.engine.restic.survey.os.listdir", lambda _: next(listings, []))
+    monkeypatch.setattr("connector.engine.restic.source_scan.os.listdir", lambda _: next(listings, []))
     walk = Walk("/source", rejects=rejecter([]), guarded={identity(tmp_path / "own")}).run()
     met = [next(walk)]
     (tmp_path / "lock").rmdir()

@@ -6,17 +6,17 @@ import os
 from pathlib import Path
 
 import pytest
-from connector.engine.places import SourceTree, StoreLocation
 from connector.engine.port import BackupOptions
 from connector.engine.restic.backup_run import BackupCall, _without, remarks_on
-from connector.engine.restic.surveyor import Surveyor
+from connector.engine.restic.source_scanner import Surveyor
+from integrations.sdk.locations import SourceTree, StoreLocation
 
 
 @pytest.mark.parametrize(("kind", "words"), [("removed", "2 more were removed"), ("mount", "2 more are left out")])
 def test_what_is_beyond_what_is_named_is_counted(
     kind: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connector.engine.restic.surveyor._NAMED_MAX", 1)
+    monkeypatch.setattr("connector.engine.restic.source_scanner._NAMED_MAX", 1)
     surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0, scratch=tmp_path)
 
     for number in range(3):
@@ -29,7 +29,7 @@ def test_what_is_beyond_what_is_named_is_counted(
 
 
 def test_what_no_restore_point_can_hold_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.engine.restic.surveyor._NAMED_MAX", 0)
+    monkeypatch.setattr("connector.engine.restic.source_scanner._NAMED_MAX", 0)
     surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0, scratch=tmp_path)
     for kind in ("socket", "lost", "guarded"):
         surveyor.take_in(json.dumps({"kind": kind, "path": "/a"}).encode())

@@ -4,10 +4,10 @@ import asyncio
 import stat
 from pathlib import Path
 
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.rclone.scratch import open_scratch
-from connector.integrations.rclone.sweeping import sweep
 from contracts.values import AppId, OrganizationId
+from integrations.object_storage.clean_up import sweep
+from integrations.rclone.source_scratch import open_scratch
+from integrations.sdk.configuration import AppConfiguration
 
 from tests.support.waiting import eventually_async
 

@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from chassis.envelopes import envelope
-from chassis.mongo import Unavailable
-from chassis.records import MemoryRecords
+from chassis.messaging.envelopes import envelope
+from chassis.persistence.aggregates import MemoryAggregates
+from chassis.persistence.mongo import Unavailable
 from connector.domain import Attempt, Kind, Lane, Work
+from connector.queue.intake import work_of
+from connector.queue.lease import Lease, claim
 from connector.store import KnownApp, Store
-from connector.usecases.lease import Lease, claim
-from connector.usecases.queueing import work_of
-from contracts.assignment import App, AppRef
-from contracts.connector import Compression, TestConnection
 from contracts.envelope import Envelope, Headers
-from contracts.messages import Message
-from contracts.scheduler import Task, TaskRequested
+from contracts.messages.assignment import App, AppRef
+from contracts.messages.base import Message
+from contracts.messages.connector import Compression, TestConnection
+from contracts.messages.scheduler import Task, TaskRequested
 from contracts.values import AppId, JobId, OrganizationId, RunId
 
 from tests.support.builders import a_resource
@@ -123,9 +123,9 @@ class MemoryPublisher:
 
 
 def memory_store() -> Store:
-    attempts = MemoryRecords(Attempt, keys=lambda a: {"work": a.work_id})
+    attempts = MemoryAggregates(Attempt, keys=lambda a: {"work": a.work_id})
     return Store(
-        apps=MemoryRecords(KnownApp),
+        apps=MemoryAggregates(KnownApp),
         attempts=attempts,
         work=MemoryWorkQueue(),
         stores=MemoryStoreApps(),
@@ -134,7 +134,7 @@ def memory_store() -> Store:
 
 
 def published(store: Store) -> list[Envelope[Message]]:
-    assert isinstance(store.attempts, MemoryRecords)
+    assert isinstance(store.attempts, MemoryAggregates)
     return store.attempts.published
 
 

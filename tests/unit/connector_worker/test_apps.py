@@ -1,11 +1,11 @@
 """What a worker makes of the apps it is told of."""
 
 import pytest
-from chassis.errors import Conflict
-from chassis.sealing import Sealer
-from connector.usecases.equipment import configuration_of
-from contracts.assignment import FieldValue
-from contracts.outcomes import FieldProblem
+from chassis.security.sealing import Sealer
+from connector.context.worker_context import configuration_of
+from contracts.errors import Conflict
+from contracts.messages.assignment import FieldValue
+from contracts.messages.outcomes import FieldProblem
 
 from tests.unit.connector_worker.parts import ORG, an_app
 

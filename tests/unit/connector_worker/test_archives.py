@@ -10,23 +10,23 @@ from typing import NamedTuple
 import pytest
 import pytest_asyncio
 import zstandard
-from chassis.errors import Invalid
-from connector.repository import FileKind, Repository
-from connector.repository.errors import BlobMissing, Damaged, PathNotFound
+from connector.downloads.archives.archive import Archive, Format, is_one_file, open_archive
 from connector.store import KnownApp, Store
-from connector.usecases.archives.opening import Archive, Format, is_one_file, open_archive
-from connector.usecases.stores import OpenStores
-from contracts.assignment import App
+from connector.stores.open_stores import OpenStores
+from contracts.errors import Invalid
+from contracts.messages.assignment import App
 from contracts.values import OrganizationId
+from restic_reader import FileKind, Repository
+from restic_reader.errors import BlobMissing, Damaged, PathNotFound
 
 from tests.unit.connector_worker.parts import ORG, an_app, memory_store
-from tests.unit.repository.builder import PASSWORD, Builder, CountingFiles, dir_node, file_node
+from tests.unit.restic_reader.builder import PASSWORD, Builder, CountingFiles, dir_node, file_node
 
 SMALL = [b"content %d" % n for n in range(300)]
 LARGE = [os.urandom(1_000_000) for _ in range(8)]
 
 
-class Shelf(NamedTuple):
+class TableCache(NamedTuple):
     """A store with a snapshot of some directories."""
 
     builder: Builder
@@ -57,7 +57,7 @@ class Shelf(NamedTuple):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shelf() -> AsyncIterator[Shelf]:
+async def shelf() -> AsyncIterator[TableCache]:
     builder, store = Builder(), memory_store()
     _, small = builder.pack(*SMALL)
     large_pack, large = builder.pack(*LARGE)
@@ -80,7 +80,7 @@ async def shelf() -> AsyncIterator[Shelf]:
         return openings[-1]
 
     stores = OpenStores(open_repository, limit=1)
-    yield Shelf(builder, files, store, stores, snapshot_id, openings, large_pack)
+    yield TableCache(builder, files, store, stores, snapshot_id, openings, large_pack)
     await stores.close()
 
 
@@ -98,7 +98,9 @@ async def shelf() -> AsyncIterator[Shelf]:
         (["/pipe"], []),
     ],
 )
-async def test_names_begin_below_the_folder_that_holds_all(shelf: Shelf, paths: list[str], names: list[str]) -> None:
+async def test_names_begin_below_the_folder_that_holds_all(
+    shelf: TableCache, paths: list[str], names: list[str]
+) -> None:
     assert await shelf.names(*paths) == names
 
 
@@ -112,25 +114,25 @@ async def test_names_begin_below_the_folder_that_holds_all(shelf: Shelf, paths: 
         (["/"], None),
     ],
 )
-async def test_what_it_is_called(shelf: Shelf, paths: list[str], name: str | None) -> None:
+async def test_what_it_is_called(shelf: TableCache, paths: list[str], name: str | None) -> None:
     archive = await shelf.opened(*paths)
     await archive.close()
 
     assert archive.name == (name or f"restore-point-{shelf.snapshot_id[:8]}.zip")
 
 
-async def test_everything_comes_once(shelf: Shelf) -> None:
+async def test_everything_comes_once(shelf: TableCache) -> None:
     names = await shelf.names("/a/many", "/", "/big", "/srv/link")
 
     assert len(names) == len(set(names)) == 3 + 1 + 300 + 300 + 1 + 1 + 1
     assert not {"irregular", "socket", "pipe"} & set(names)
 
 
-async def test_the_place_on_the_source_is_everything(shelf: Shelf) -> None:
+async def test_the_place_on_the_source_is_everything(shelf: TableCache) -> None:
     assert await shelf.names("/srv/link/") == await shelf.names("/")
 
 
-async def test_both_formats_hold_the_same(shelf: Shelf) -> None:
+async def test_both_formats_hold_the_same(shelf: TableCache) -> None:
     zipped = zipfile.ZipFile(io.BytesIO(await shelf.read("/")))
     packed = await shelf.read("/", form="tar.zst")
     plain = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
@@ -142,7 +144,7 @@ async def test_both_formats_hold_the_same(shelf: Shelf) -> None:
     assert files["big"] == b"".join(LARGE)
 
 
-async def test_small_files_share_reads(shelf: Shelf) -> None:
+async def test_small_files_share_reads(shelf: TableCache) -> None:
     await (await shelf.opened("/a/one")).close()
     shelf.files.reads.clear()
 
@@ -153,7 +155,7 @@ async def test_small_files_share_reads(shelf: Shelf) -> None:
 
 @pytest.mark.parametrize(("paths", "told"), [(["/a", "/no"], "'/no'"), (["/a/one/x"], "'/a/one/x'"), (["/a/"], None)])
 async def test_paths_that_lead_nowhere_are_named_before_the_first_byte(
-    shelf: Shelf, paths: list[str], told: str | None
+    shelf: TableCache, paths: list[str], told: str | None
 ) -> None:
     if told is None:
         await (await shelf.opened(*paths)).close()
@@ -164,7 +166,7 @@ async def test_paths_that_lead_nowhere_are_named_before_the_first_byte(
     assert shelf.users == 0
 
 
-async def test_many_paths_of_one_directory_are_looked_for_at_once(shelf: Shelf) -> None:
+async def test_many_paths_of_one_directory_are_looked_for_at_once(shelf: TableCache) -> None:
     odd = [b"\\xff", b"\xff", b"shown\xfe", *(b"%d" % n for n in range(500))]
     nodes = [{"name": _quoted(name), "type": "file", "content": []} for name in odd]
     tree = shelf.builder.tree(dir_node("d", shelf.builder.tree(*nodes)))
@@ -183,12 +185,12 @@ def _quoted(name: bytes) -> str:
 
 
 @pytest.mark.parametrize("path", ["a", "/a/../b", "/a//b", "", "/a\0"])
-async def test_odd_paths_are_invalid(shelf: Shelf, path: str) -> None:
+async def test_odd_paths_are_invalid(shelf: TableCache, path: str) -> None:
     with pytest.raises(Invalid):
         await shelf.opened("/b", path)
 
 
-async def test_whether_it_is_one_file(shelf: Shelf) -> None:
+async def test_whether_it_is_one_file(shelf: TableCache) -> None:
     async def told(*paths: str) -> bool:
         place = {"store_id": "store", "snapshot_id": shelf.snapshot_id}
         return await is_one_file(shelf.store, shelf.stores, ORG, **place, paths=[p.encode() for p in paths])
@@ -200,7 +202,7 @@ async def test_whether_it_is_one_file(shelf: Shelf) -> None:
         await told("/no")
 
 
-async def test_damage_in_the_middle_breaks_it_off_and_opens_the_store_anew(shelf: Shelf) -> None:
+async def test_damage_in_the_middle_breaks_it_off_and_opens_the_store_anew(shelf: TableCache) -> None:
     offset = len(shelf.builder.files.files[FileKind.PACK, shelf.large_pack]) - 100
     shelf.builder.change(FileKind.PACK, shelf.large_pack, offset)
     archive = await shelf.opened("/", form="tar.zst")
@@ -215,7 +217,7 @@ async def test_damage_in_the_middle_breaks_it_off_and_opens_the_store_anew(shelf
     assert len(shelf.openings) == 2
 
 
-async def test_a_pack_that_is_gone_breaks_it_off(shelf: Shelf) -> None:
+async def test_a_pack_that_is_gone_breaks_it_off(shelf: TableCache) -> None:
     shelf.builder.remove(FileKind.PACK, shelf.large_pack)
     with pytest.raises((Damaged, BlobMissing)):
         await shelf.read("/")
@@ -223,7 +225,7 @@ async def test_a_pack_that_is_gone_breaks_it_off(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 3])
-async def test_whoever_leaves_leaves_nothing_behind(shelf: Shelf, pieces: int) -> None:
+async def test_whoever_leaves_leaves_nothing_behind(shelf: TableCache, pieces: int) -> None:
     archive = await shelf.opened("/big")
     reading = archive.read(shelf.stores)
     for _ in range(pieces):
@@ -244,7 +246,7 @@ def node(name: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "/etc/passwd", "a\\x00b"])
-async def test_names_that_would_lead_out_of_the_archive_are_damage(shelf: Shelf, name: str) -> None:
+async def test_names_that_would_lead_out_of_the_archive_are_damage(shelf: TableCache, name: str) -> None:
     tree = shelf.builder.tree(dir_node("d", shelf.builder.tree(node("a"), node(name))))
     snapshot_id = shelf.builder.snapshot(tree)
     for form in ("zip", "tar.zst"):
@@ -252,7 +254,7 @@ async def test_names_that_would_lead_out_of_the_archive_are_damage(shelf: Shelf,
             await shelf._replace(snapshot_id=snapshot_id).read("/", form=form)  # type: ignore[arg-type]
 
 
-async def test_directories_of_any_size_and_depth(shelf: Shelf) -> None:
+async def test_directories_of_any_size_and_depth(shelf: TableCache) -> None:
     tree = shelf.builder.tree(file_node("leaf", [], 0))
     for level in range(300):
         tree = shelf.builder.tree(dir_node(f"{level}", tree))

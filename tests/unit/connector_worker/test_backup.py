@@ -5,27 +5,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chassis.errors import TemporaryError, Unavailable
+from chassis.errors import Unavailable
 from connector.domain import TRIES_MAX, WORKERS_LOST_MAX
 from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import UnreadablePath
 from connector.engine.port import BackupOptions
-from connector.integrations.errors import SourceUnreachable
-from connector.repository.errors import Damaged, StoreUnavailable
-from connector.usecases.lease import Lease
-from connector.usecases.rivals import tidy_up_after_loss
-from connector.usecases.tasks import cancel_unbegun, run_task
+from connector.queue.lease import Lease
+from connector.store_state.orphan_snapshots import tidy_up_after_loss
+from connector.tasks.job import cancel_unbegun, run_task
 from connector.worker.runner import Runner
-from contracts.connector import (
-    RestorePointCreated,
-    TaskCancelled,
-    TaskFailed,
-    TaskLogged,
-    TaskSucceeded,
-)
-from contracts.scheduler import TaskCancelRequested, TaskRequested
+from contracts.errors import TemporaryError
+from contracts.messages.connector import RestorePointCreated, TaskCancelled, TaskFailed, TaskLogged, TaskSucceeded
+from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from contracts.values import JobId
+from integrations.sdk.errors import SourceUnreachable
+from integrations.sdk.locations import UnreadablePath
+from restic_reader.errors import Damaged, StoreUnavailable
 
 from tests.unit.connector_worker.parts import ORG
 from tests.unit.connector_worker.test_comparison import Doubtful, Stopping
@@ -60,7 +55,7 @@ async def run(workshop: Workshop, *, cancelled: bool = False) -> Lease:
     lease, cancel = await workshop.attempt(), asyncio.Event()
     if cancelled:
         cancel.set()
-    await run_task(workshop.equipment, lease, request_of(lease), cancel=cancel)
+    await run_task(workshop.context, lease, request_of(lease), cancel=cancel)
     return lease
 
 
@@ -134,7 +129,7 @@ class TestAfterALoss:
         (winner,) = kept(workshop)
         await workshop.left_behind()
 
-        await tidy_up_after_loss(workshop.equipment, lease.work)
+        await tidy_up_after_loss(workshop.context, lease.work)
 
         assert kept(workshop) == [winner]
 
@@ -143,7 +138,7 @@ class TestAfterALoss:
         await workshop.lost_attempt()
         lease = await workshop.attempt()
 
-        await tidy_up_after_loss(workshop.equipment, lease.work)
+        await tidy_up_after_loss(workshop.context, lease.work)
 
         assert kept(workshop) == [left]
 
@@ -153,7 +148,7 @@ class TestAfterALoss:
         lease = await run(workshop, cancelled=True)
         await workshop.left_behind()
 
-        await tidy_up_after_loss(workshop.equipment, lease.work)
+        await tidy_up_after_loss(workshop.context, lease.work)
 
         assert kept(workshop) == []
 
@@ -182,7 +177,7 @@ class TestCancelling:
         command = await workshop.command()
         wish = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
 
-        await cancel_unbegun(workshop.equipment, command, wish)
+        await cancel_unbegun(workshop.context, command, wish)
 
         assert workshop.told(TaskCancelled) == []
         assert (await workshop.attempt()).number == 2
@@ -216,7 +211,7 @@ async def test_a_source_that_does_not_answer_once_there_is_a_restore_point_undoe
 async def test_a_job_whose_request_never_arrived_can_be_cancelled(workshop: Workshop) -> None:
     wish = TaskCancelRequested(organization_id=ORG, job_id=JobId("lost"))
 
-    await cancel_unbegun(workshop.equipment, await workshop.command(), wish)
+    await cancel_unbegun(workshop.context, await workshop.command(), wish)
 
     (cancelled,) = workshop.told(TaskCancelled)
     assert (cancelled.job_id, cancelled.attempt) == ("lost", 1)
@@ -278,7 +273,7 @@ class TestEnginesThatAreKilled:
         monkeypatch.setattr("connector.worker.runner.retry_pause_seconds", lambda _: 0)
 
     async def test_a_job_is_tried_again_as_often_as_workers_may_be_lost(self, workshop: Workshop) -> None:
-        runner, attempts = Runner(workshop.equipment), 0
+        runner, attempts = Runner(workshop.context), 0
         while not workshop.told(TaskFailed):
             lease = await workshop.attempt()
             attempts = lease.number
@@ -303,7 +298,7 @@ class TestEnginesThatAreKilled:
 
         monkeypatch.setattr(MemoryEngine, "backup", killed)
         for _ in range(2):
-            await Runner(workshop.equipment).run(await workshop.attempt())
+            await Runner(workshop.context).run(await workshop.attempt())
 
         assert more_memory == [True, False]
 
@@ -311,7 +306,7 @@ class TestEnginesThatAreKilled:
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lease = await workshop.attempt()
-        await Runner(workshop.equipment).run(lease)
+        await Runner(workshop.context).run(lease)
         monkeypatch.undo()
 
         await run(workshop)
@@ -327,7 +322,7 @@ class TestStoresThatDoNotAnswer:
         await workshop.lost_attempt(number=TRIES_MAX - 2, state="released")
         lease = await workshop.attempt()
         with pytest.raises(TemporaryError):
-            await run_task(workshop.equipment, lease, request_of(lease), cancel=asyncio.Event())
+            await run_task(workshop.context, lease, request_of(lease), cancel=asyncio.Event())
         await lease.release()
         await run(workshop)
 

@@ -3,7 +3,7 @@
 import stat
 from pathlib import Path
 
-from connector.usecases.blob_tables import BLOB_TABLES, blob_table_dir, sweep_blob_tables
+from connector.stores.blob_tables import BLOB_TABLES, blob_table_dir, sweep_blob_tables
 from contracts.values import AppId, OrganizationId
 
 from tests.unit.connector_worker.parts import ORG

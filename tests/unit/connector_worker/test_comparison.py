@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector.engine.errors import Cancelled
-from connector.engine.places import SavedFile, UnreadablePath
 from connector.engine.port import PROBLEMS_MAX, BackupResult
-from connector.repository.errors import Damaged
-from connector.usecases.comparison import compare_with_listing, is_compared
-from contracts.connector import BackupSummary
+from connector.tasks.listing_comparison import compare_with_listing, is_compared
+from contracts.messages.connector import BackupSummary
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.locations import SavedFile, UnreadablePath
+from restic_reader.errors import Damaged
 
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import Workshop
@@ -78,7 +78,7 @@ async def compared(
         problem_count=1,
     )
     return await compare_with_listing(
-        workshop.equipment,
+        workshop.context,
         ORG,
         an_app("store"),
         evidence=evidence,
@@ -130,7 +130,7 @@ async def test_a_restore_point_is_read_no_longer_than_until_the_run_is_cancelled
     cancel = asyncio.Event()
     cancel.set()
     some = [SavedFile(str(number), 1, 1) for number in range(MANY)]
-    monkeypatch.setattr("connector.usecases.comparison._files_of", lambda *_: iter(some))
+    monkeypatch.setattr("connector.tasks.listing_comparison._files_of", lambda *_: iter(some))
 
     with pytest.raises(Cancelled):
         await compared(workshop, Doubtful(), [], cancel=cancel)

@@ -8,22 +8,22 @@ from typing import NamedTuple
 
 import pytest
 import pytest_asyncio
-from connector.repository import FileKind, MemoryFiles, Repository
-from connector.repository.errors import Damaged, NotAFile, PathNotFound
+from connector.downloads.content import Content, Span, open_content
 from connector.store import KnownApp, Store
-from connector.usecases.content import Content, Span, open_content
-from connector.usecases.stores import OpenStores
-from contracts.assignment import App
+from connector.stores.open_stores import OpenStores
+from contracts.messages.assignment import App
 from contracts.values import OrganizationId
+from restic_reader import FileKind, MemoryFiles, Repository
+from restic_reader.errors import Damaged, NotAFile, PathNotFound
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, an_app, memory_store
-from tests.unit.repository.builder import PASSWORD, Builder, file_node
+from tests.unit.restic_reader.builder import PASSWORD, Builder, file_node
 
 FIRST, SECOND = b"a" * 100_000, b"b" * 100_000
 
 
-class Shelf(NamedTuple):
+class TableCache(NamedTuple):
     """A store with a snapshot of `/file`, whose second half is damaged."""
 
     store: Store
@@ -44,7 +44,7 @@ class Shelf(NamedTuple):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shelf() -> AsyncIterator[Shelf]:
+async def shelf() -> AsyncIterator[TableCache]:
     builder, store = Builder(), memory_store()
     _, first = builder.pack(FIRST)
     pack, second = builder.pack(SECOND)
@@ -60,11 +60,11 @@ async def shelf() -> AsyncIterator[Shelf]:
         return Repository.open(builder.files, PASSWORD)
 
     stores = OpenStores(open_repository, limit=1)
-    yield Shelf(store, stores, snapshot_id, openings)
+    yield TableCache(store, stores, snapshot_id, openings)
     await stores.close()
 
 
-async def test_bytes_before_a_damaged_piece_come_then_an_error(shelf: Shelf) -> None:
+async def test_bytes_before_a_damaged_piece_come_then_an_error(shelf: TableCache) -> None:
     content = await shelf.opened()
     reading = content.read(shelf.stores)
 
@@ -74,7 +74,7 @@ async def test_bytes_before_a_damaged_piece_come_then_an_error(shelf: Shelf) -> 
     await content.close()
 
 
-async def test_a_store_that_was_found_damaged_is_opened_anew(shelf: Shelf) -> None:
+async def test_a_store_that_was_found_damaged_is_opened_anew(shelf: TableCache) -> None:
     content = await shelf.opened()
     with pytest.raises(Damaged):
         [piece async for piece in content.read(shelf.stores)]
@@ -85,12 +85,12 @@ async def test_a_store_that_was_found_damaged_is_opened_anew(shelf: Shelf) -> No
     assert len(shelf.openings) == 2
 
 
-async def test_damage_in_the_first_piece_shows_before_anything_is_answered(shelf: Shelf) -> None:
+async def test_damage_in_the_first_piece_shows_before_anything_is_answered(shelf: TableCache) -> None:
     with pytest.raises(Damaged):
         await shelf.opened(Span(100_000, 10))
 
 
-async def test_what_is_not_asked_for_is_not_read(shelf: Shelf) -> None:
+async def test_what_is_not_asked_for_is_not_read(shelf: TableCache) -> None:
     content = await shelf.opened(Span(99_990, 10))
 
     assert [piece async for piece in content.read(shelf.stores)] == [b"a" * 10]
@@ -98,7 +98,7 @@ async def test_what_is_not_asked_for_is_not_read(shelf: Shelf) -> None:
     await content.close()
 
 
-async def test_closing_ends_the_reading(shelf: Shelf) -> None:
+async def test_closing_ends_the_reading(shelf: TableCache) -> None:
     content = await shelf.opened()
     reading = content.read(shelf.stores)
     first = await anext(reading)
@@ -110,7 +110,7 @@ async def test_closing_ends_the_reading(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("path", [b"/file", b"/srv/link/file", b"/srv/link/file/"])
-async def test_a_path_may_begin_with_the_root_of_the_source(shelf: Shelf, path: bytes) -> None:
+async def test_a_path_may_begin_with_the_root_of_the_source(shelf: TableCache, path: bytes) -> None:
     content = await shelf.opened(path=path)
 
     assert content.found.name == b"file"
@@ -118,13 +118,13 @@ async def test_a_path_may_begin_with_the_root_of_the_source(shelf: Shelf, path: 
 
 
 @pytest.mark.parametrize("path", [b"/mnt/copy/file", b"/srv/linkfile", b"/srv/link/other", b"/srv/link/file/x"])
-async def test_no_other_place_leads_to_a_file(shelf: Shelf, path: bytes) -> None:
+async def test_no_other_place_leads_to_a_file(shelf: TableCache, path: bytes) -> None:
     with pytest.raises(PathNotFound):
         await shelf.opened(path=path)
 
 
 @pytest.mark.parametrize("path", [b"/", b"/srv/link"])
-async def test_the_root_is_no_file(shelf: Shelf, path: bytes) -> None:
+async def test_the_root_is_no_file(shelf: TableCache, path: bytes) -> None:
     with pytest.raises(NotAFile):
         await shelf.opened(path=path)
 
@@ -153,7 +153,7 @@ async def test_a_download_that_is_left_while_it_reads_leaves_nothing_behind() ->
     files = SlowFiles(builder.files)
     files.gate.set()
     stores = OpenStores(lambda org, app: Repository.open(files, PASSWORD), limit=1)
-    content = await Shelf(store, stores, snapshot_id, []).opened()
+    content = await TableCache(store, stores, snapshot_id, []).opened()
     reading = content.read(stores)
     await anext(reading)
     files.gate.clear()
@@ -189,7 +189,7 @@ async def test_many_downloads_of_one_file_and_of_others_are_whole() -> None:
     snapshot_id = builder.snapshot(builder.tree(*nodes), tags=["cairn:org=org"])
     await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
     stores = OpenStores(lambda org, app: Repository.open(builder.files, PASSWORD), limit=1)
-    shelf = Shelf(store, stores, snapshot_id, [])
+    shelf = TableCache(store, stores, snapshot_id, [])
 
     async def download(name: str) -> bytes:
         content = await shelf.opened(path=f"/{name}".encode())

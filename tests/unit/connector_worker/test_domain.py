@@ -3,7 +3,6 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chassis.errors import Invalid, PermanentError
 from connector.domain import (
     Attempt,
     AttemptState,
@@ -19,7 +18,8 @@ from connector.domain import (
     retry_pause_seconds,
     tags_of,
 )
-from contracts.connector import BackupSummary
+from contracts.errors import Invalid, PermanentError
+from contracts.messages.connector import BackupSummary
 from contracts.values import OrganizationId
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -1,11 +1,11 @@
 """File names in headers and paths in queries."""
 
 import pytest
-from chassis.errors import Invalid
-from chassis.paths import shown
 from connector.api.files import _media_type, path_of
 from connector.api.streaming import attachment
-from connector.usecases.content import FoundFile
+from connector.downloads.content import FoundFile
+from contracts.errors import Invalid
+from contracts.paths import shown
 from starlette.requests import Request
 
 

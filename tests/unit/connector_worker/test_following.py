@@ -6,27 +6,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chassis.errors import PermanentError, TemporaryError
-from chassis.records import Record
+from chassis.persistence.aggregates import Aggregate
 from connector.domain import TRIES_MAX, Kind, Lane, PointState, Work, difference, is_thorough_turn
 from connector.engine.errors import StoreUnreachable
-from connector.repository.errors import (
-    AccessDenied,
-    BlobMissing,
-    Damaged,
-    FileMissing,
-    SnapshotNotFound,
-    StoreUnavailable,
-)
 from connector.store import KnownApp
-from connector.usecases.commands import initialize_store
-from connector.usecases.following import follow_store
-from connector.usecases.refreshing import refresh_store
+from connector.tasks.initialize import initialize_store
+from connector.tasks.refresh import refresh_store
+from connector.tasks.store_sync import sync_store
 from connector.worker.runner import Runner
-from contracts.connector import RefreshStore, RestorePointCreated, RestorePointRemoved, StoreRefreshed
-from contracts.outcomes import CommandOutcome
-from contracts.restore_index import Damage, RestorePointDamaged
+from contracts.errors import PermanentError, TemporaryError
+from contracts.messages.connector import RefreshStore, RestorePointCreated, RestorePointRemoved, StoreRefreshed
+from contracts.messages.outcomes import CommandOutcome
+from contracts.messages.restore_index import Damage, RestorePointDamaged
 from contracts.values import SnapshotId
+from restic_reader.errors import AccessDenied, BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
 
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import MemoryReader, Workshop
@@ -41,7 +34,7 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 async def follow(workshop: Workshop, **asked: Any) -> StoreRefreshed:
     lease = await workshop.command(kind=Kind.FOLLOW, **asked)
-    await follow_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    await sync_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
     told: StoreRefreshed = workshop.told(StoreRefreshed)[-1]
     return told
 
@@ -322,7 +315,7 @@ class TestWhatIsGone:
 
     async def test_an_initialization_notes_the_repository_and_has_the_index_follow(self, workshop: Workshop) -> None:
         lease = await workshop.command()
-        await initialize_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+        await initialize_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
         assert await workshop.store.repositories.of(ORG, "store") == await _engine_id(workshop)
         assert [w.kind for w in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)] == [Kind.FOLLOW]
@@ -338,7 +331,7 @@ class TestCommand:
         workshop.index.points = {"gone": True}
         lease = await workshop.command(kind=Kind.REFRESH)
 
-        await Runner(workshop.equipment).run(lease)
+        await Runner(workshop.context).run(lease)
 
         (outcome,) = workshop.told(CommandOutcome)
         assert outcome.result == {"added": 1, "removed": 1, "listed": 1, "damaged": 0, "warnings": []}
@@ -351,18 +344,18 @@ class TestCommand:
         lease = await workshop.command(kind=Kind.REFRESH)
 
         with pytest.raises(StoreUnreachable):
-            await refresh_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+            await refresh_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
     async def test_following_a_store_that_does_not_answer_is_tried_again_for_a_while(self, workshop: Workshop) -> None:
         workshop.silent = StoreUnavailable("gone")
         lease = await workshop.command(kind=Kind.FOLLOW)
         with pytest.raises(TemporaryError):
-            await follow_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+            await sync_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
         await lease.release()
         for number in range(2, TRIES_MAX + 1):
             lease = await workshop.again(lease)
             assert lease.number == number
-            await Runner(workshop.equipment).run(lease) if number == TRIES_MAX else await lease.release()
+            await Runner(workshop.context).run(lease) if number == TRIES_MAX else await lease.release()
 
         assert await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS) == []
 
@@ -404,7 +397,7 @@ class TestWatch:
     @pytest.mark.parametrize("error", [FileMissing("pack", "x"), Damaged("pack", "x", why="y")])
     async def test_what_a_reader_meets_is_looked_into(self, workshop: Workshop, error: Exception) -> None:
         with contextlib.suppress(Damaged):
-            async with workshop.equipment.stores.borrow(ORG, an_app("store"), reading=SnapshotId("s" * 64)):
+            async with workshop.context.stores.borrow(ORG, an_app("store"), reading=SnapshotId("s" * 64)):
                 raise error
         assert await workshop.watch.look(now=1_000_000) == 1
         [work] = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
@@ -436,7 +429,7 @@ class TestWatch:
         self, workshop: Workshop, error: Exception, suspected: int
     ) -> None:
         with pytest.raises(type(error)):
-            async with workshop.equipment.stores.borrow(ORG, an_app("store")):
+            async with workshop.context.stores.borrow(ORG, an_app("store")):
                 raise error
 
         assert await workshop.watch.look(now=1_000_000) == suspected
@@ -446,7 +439,7 @@ class TestWatch:
         self, workshop: Workshop, reading: SnapshotId | None
     ) -> None:
         with contextlib.suppress(SnapshotNotFound):
-            async with workshop.equipment.stores.borrow(ORG, an_app("store"), reading=reading):
+            async with workshop.context.stores.borrow(ORG, an_app("store"), reading=reading):
                 raise SnapshotNotFound("s")
         await workshop.watch.look(now=1_000_000)
 
@@ -496,9 +489,9 @@ async def close(workshop: Workshop) -> None:
 async def test_a_store_that_was_removed_is_not_followed(workshop: Workshop) -> None:
     lease = await workshop.command("other", kind=Kind.FOLLOW)
     record = await workshop.store.apps.load(ORG, "other")
-    await workshop.store.apps.save(Record(record.id, ORG, record.revision), KnownApp(revision=2))
+    await workshop.store.apps.save(Aggregate(record.id, ORG, record.revision), KnownApp(revision=2))
 
-    await Runner(workshop.equipment).run(lease)
+    await Runner(workshop.context).run(lease)
 
     assert await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS) == []
     assert workshop.told(StoreRefreshed) == []

@@ -5,20 +5,20 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from chassis.errors import CairnError
 from connector.domain import Kind, Lane
-from connector.engine.errors import RepositoryGone
-from connector.engine.places import StoreLocation
 from connector.engine.port import Initialized
-from connector.repository import Access
-from connector.repository.errors import AccessDenied, PartMissing, StoreUnavailable, WrongPassword
-from connector.usecases.commands import initialize_store
-from connector.usecases.following import follow_store
-from connector.usecases.identity import require_same_store
-from connector.usecases.refreshing import refresh_store
-from contracts.assignment import App
-from contracts.connector import RestorePointRemoved, StoreInitialized
+from connector.failures import FAILURES
+from connector.store_state.identity import require_same_store
+from connector.tasks.initialize import initialize_store
+from connector.tasks.refresh import refresh_store
+from connector.tasks.store_sync import sync_store
+from contracts.messages.assignment import App
+from contracts.messages.connector import RestorePointRemoved, StoreInitialized
 from contracts.values import OrganizationId
+from integrations.sdk.errors import RepositoryGone
+from integrations.sdk.locations import StoreLocation
+from restic_reader import Access
+from restic_reader.errors import AccessDenied, PartMissing, StoreUnavailable, WrongPassword
 
 from tests.unit.connector_worker.parts import ORG, an_app
 from tests.unit.connector_worker.workshop import Workshop
@@ -37,21 +37,21 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 async def follow(workshop: Workshop, **facts: bool) -> None:
     lease = await workshop.command(kind=Kind.FOLLOW, **facts)
-    await follow_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    await sync_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
 
 async def refresh(workshop: Workshop, **facts: bool) -> None:
     lease = await workshop.command(kind=Kind.REFRESH, **facts)
-    await refresh_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    await refresh_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
 
 async def create(workshop: Workshop, app_id: str = "store", **facts: object) -> None:
     lease = await workshop.command(app_id, **facts)
-    await initialize_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    await initialize_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
 
 async def prepare_backup(workshop: Workshop) -> None:
-    await require_same_store(workshop.equipment, ORG, an_app("store"))
+    await require_same_store(workshop.context, ORG, an_app("store"))
 
 
 def away(workshop: Workshop) -> None:
@@ -108,7 +108,7 @@ async def test_nothing_is_forgotten_or_written_and_the_reason_is_told(
 ) -> None:
     fault(workshop)
 
-    with pytest.raises(CairnError) as caught:
+    with pytest.raises(FAILURES) as caught:
         await action(workshop)
 
     assert caught.value.code == code
@@ -121,7 +121,7 @@ async def test_no_backup_begins_where_nobody_can_tell_which_store_it_is(
 ) -> None:
     fault(workshop)
 
-    with pytest.raises(CairnError) as caught:
+    with pytest.raises(FAILURES) as caught:
         await prepare_backup(workshop)
 
     assert caught.value.code == code
@@ -132,7 +132,7 @@ async def test_a_creation_makes_nothing_in_place_of_what_is_away(workshop: Works
     before = dict(workshop.engine._repositories)
     fault(workshop)
 
-    with pytest.raises(CairnError) as caught:
+    with pytest.raises(FAILURES) as caught:
         await create(workshop)
 
     assert caught.value.code == code
@@ -178,7 +178,7 @@ async def test_a_forced_creation_takes_another_one_over(workshop: Workshop) -> N
 async def test_not_even_a_forced_one_buries_data_whose_config_is_gone(workshop: Workshop, app_id: str) -> None:
     config_gone(workshop)
 
-    with pytest.raises(CairnError) as caught:
+    with pytest.raises(FAILURES) as caught:
         await create(workshop, app_id, force=True)
 
     assert caught.value.code == "store_half_initialized"
@@ -208,7 +208,7 @@ async def test_a_store_that_is_as_it_was_is_not_unlocked_before_a_backup(worksho
         raise AssertionError("a key was derived")
 
     await create(workshop)
-    workshop.equipment = replace(workshop.equipment, access=unlocking)  # type: ignore[arg-type]
+    workshop.context = replace(workshop.context, access=unlocking)  # type: ignore[arg-type]
 
     await prepare_backup(workshop)
 
@@ -237,7 +237,7 @@ async def test_a_new_repository_that_cannot_be_opened_is_noted_without_a_seal(wo
 async def test_another_repository_in_place_of_a_new_one_is_found_by_the_next_backup(workshop: Workshop) -> None:
     await created_with(workshop, another)
 
-    with pytest.raises(CairnError) as caught:
+    with pytest.raises(FAILURES) as caught:
         await prepare_backup(workshop)
 
     assert caught.value.code == "repository_changed"
@@ -245,14 +245,14 @@ async def test_another_repository_in_place_of_a_new_one_is_found_by_the_next_bac
 
 async def test_a_store_is_opened_once_when_it_is_created_or_adopted(workshop: Workshop) -> None:
     opened: list[str] = []
-    access = workshop.equipment.access
+    access = workshop.context.access
 
     def counting(org: OrganizationId, app: App) -> Access:
         found = access(org, app)
         opened.append(app.id)
         return found
 
-    workshop.equipment = replace(workshop.equipment, access=counting)
+    workshop.context = replace(workshop.context, access=counting)
     await create(workshop)
     workshop.engine._repositories.clear()
     await create(workshop, force=True)
@@ -275,7 +275,7 @@ class TestCompression:
     async def test_a_repository_that_cannot_hold_anything_compressed_says_so(self, workshop: Workshop) -> None:
         workshop.version = 1
 
-        with pytest.raises(CairnError) as caught:
+        with pytest.raises(FAILURES) as caught:
             await create(workshop, compression="fastest")
 
         assert caught.value.code == "compression_unsupported"

@@ -5,14 +5,14 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from chassis.background import Background
-from chassis.envelopes import envelope
+from chassis.messaging.envelopes import envelope
+from chassis.runtime.supervision import Background
 from connector.domain import EXTRA_SLOTS, Kind, Lane, may_take
-from connector.usecases.lease import Lease
-from connector.usecases.queueing import work_of
-from connector.worker.lanes import LaneWorker
+from connector.queue.intake import work_of
+from connector.queue.lease import Lease
 from connector.worker.runner import Runner
-from contracts.connector import TestConnection
+from connector.worker.slots import LaneWorker
+from contracts.messages.connector import TestConnection
 from contracts.values import OrganizationId
 
 from tests.support.waiting import eventually_async
@@ -45,7 +45,7 @@ async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop = await Workshop(tmp_path).open()
-    runner, begun, ended, answers = Runner(workshop.equipment), list[str](), list[str](), asyncio.Event()
+    runner, begun, ended, answers = Runner(workshop.context), list[str](), list[str](), asyncio.Event()
 
     async def run(lease: Lease) -> None:
         begun.append(lease.work.id)
@@ -65,7 +65,7 @@ async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(
         await queue("silent", number)
     for number in range(3):
         await queue("other", number)
-    lane = LaneWorker(workshop.equipment, runner, Lane.COMMANDS, slots=SLOTS)
+    lane = LaneWorker(workshop.context, runner, Lane.COMMANDS, slots=SLOTS)
     async with Background().running("work", lane.run):
         await eventually_async(
             lambda: [each for each in ended if each.startswith("other")] == ["other-0", "other-1", "other-2"]

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 
 import pytest
-from chassis.records import AlreadyHandled, MemoryRecords
+from chassis.persistence.aggregates import AlreadyHandled, MemoryAggregates
 from connector.domain import Attempt, Kind
+from connector.queue.intake import WakeUps, request_command
+from connector.queue.lease import LeaseLost, claim
 from connector.store import Store
-from connector.usecases.lease import LeaseLost, claim
-from connector.usecases.queueing import Bells, request_command
-from contracts.connector import TaskStarted
-from contracts.outcomes import CommandOutcome, Problem
+from contracts.messages.connector import TaskStarted
+from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import JobId, to_milliseconds
 
 from tests.unit.connector_worker.parts import ORG, held, memory_store, published, some_work
@@ -119,7 +119,7 @@ class TestOutcomes:
         (first,) = published(store)
 
         with pytest.raises(AlreadyHandled) as repeat:
-            await request_command(store, Bells(), work.cause, kind=Kind.TEST, pool="default")
+            await request_command(store, WakeUps(), work.cause, kind=Kind.TEST, pool="default")
 
         assert isinstance(first.data, CommandOutcome)
         assert first.data.accepted
@@ -142,7 +142,7 @@ class TestOutcomes:
         work = await some_work(store, Kind.TEST)
         lease = await held(store, work)
 
-        await request_command(store, Bells(), work.cause, kind=Kind.TEST, pool="default")
+        await request_command(store, WakeUps(), work.cause, kind=Kind.TEST, pool="default")
         await lease.settle(result={})
 
         assert len(published(store)) == 1
@@ -159,7 +159,7 @@ class TestOutcomes:
 async def test_of_two_claims_at_the_same_moment_one_stands(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     work = await some_work(store)
     rival = Attempt(work_id="job", number=1, owner="rival", until=datetime.now(UTC))
-    find = MemoryRecords.find
+    find = MemoryAggregates.find
 
     async def found_then_raced(self, *args, **kwargs):  # type: ignore[no-untyped-def]
         seen = await find(self, *args, **kwargs)
@@ -167,7 +167,7 @@ async def test_of_two_claims_at_the_same_moment_one_stands(store: Store, monkeyp
         await store.attempts.save(await store.attempts.load(ORG, rival.id), rival)
         return seen
 
-    monkeypatch.setattr(MemoryRecords, "find", found_then_raced)
+    monkeypatch.setattr(MemoryAggregates, "find", found_then_raced)
 
     assert await claim(store, work, owner="me", seconds=30) is None
     assert [a.owner for a in await store.attempts_at(ORG, "job")] == ["rival"]

@@ -5,22 +5,21 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from chassis.errors import PermanentError
-from connector.repository import FileKind, Repository, Totals, Walked, large
-from connector.repository.errors import Damaged
-from connector.usecases import listing, pages
-from connector.usecases.lease import Lease, LeaseLost
-from connector.usecases.listing import Listed, Lister, Rebuilt
-from connector.usecases.pages import PageMaker
-from connector.usecases.restore_points import restore_point_of
+from connector.queue.lease import Lease, LeaseLost
+from connector.stores import directory_listing, directory_pages
+from connector.stores.directory_listing import Listed, Lister, Rebuilt
+from connector.stores.directory_pages import PageMaker
+from connector.stores.restore_points import restore_point_of
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.restore_index import DirectoriesListed, DirectoryPage, RestorePointListed
+from contracts.messages.base import Message
+from contracts.messages.restore_index import DirectoriesListed, DirectoryPage, RestorePointListed
 from contracts.values import AppId, OrganizationId
+from restic_reader import FileKind, Repository, Totals, Walked, large_directories
+from restic_reader.errors import Damaged
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, MemoryPublisher, held, memory_store, some_work
-from tests.unit.repository.builder import PASSWORD, Builder, dir_node, file_node
+from tests.unit.restic_reader.builder import PASSWORD, Builder, dir_node, file_node
 
 
 class Index:
@@ -100,8 +99,8 @@ class Wide:
     """A hundred directories in one, whose listing takes a message each."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(listing, "BATCH_BYTES", 1)
-        monkeypatch.setattr(listing, "PageMaker", CountingMaker)
+        monkeypatch.setattr(directory_listing, "BATCH_BYTES", 1)
+        monkeypatch.setattr(directory_listing, "PageMaker", CountingMaker)
         CountingMaker.made = 0
         self.builder = Builder()
         leaves = self.builder.trees([file_node(f"f{number}", [], 1)] for number in range(100))
@@ -151,7 +150,7 @@ def listed(publisher: MemoryPublisher) -> list[str]:
 
 
 async def test_children_come_before_parents_and_the_restore_point_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "BATCH_BYTES", 1)
+    monkeypatch.setattr(directory_listing, "BATCH_BYTES", 1)
     tree, publisher = Tree(), MemoryPublisher()
 
     told = await list_it(tree, Index(), publisher)
@@ -211,7 +210,7 @@ async def test_a_damaged_directory_ends_the_listing_with_its_error() -> None:
         if kind is FileKind.PACK:
             tree.builder.change(kind, name, 20)
 
-    with pytest.raises(PermanentError) as raised:
+    with pytest.raises(Damaged) as raised:
         await list_it(tree, Index(), publisher)
 
     assert isinstance(raised.value, Damaged)
@@ -229,7 +228,7 @@ async def test_who_lost_the_lease_lists_nothing() -> None:
 async def test_the_walk_is_never_far_ahead_of_what_kafka_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     wide, publisher = Wide(monkeypatch), SlowPublisher()
     task = asyncio.create_task(list_it(wide, Index(), publisher))
-    most = listing.BATCHES_AHEAD + 3  # one is being sent, one waits for its turn, one is being filled
+    most = directory_listing.BATCHES_AHEAD + 3  # one is being sent, one waits for its turn, one is being filled
 
     await eventually_async(lambda: CountingMaker.made >= most - 1)
     assert CountingMaker.made <= most
@@ -244,13 +243,13 @@ async def test_messages_are_never_far_ahead_of_what_the_index_has_taken_in(monke
     task = asyncio.create_task(list_it(wide, index, publisher))
 
     await eventually_async(lambda: bool(index.awaited))
-    assert len(publisher.sent) == listing.MESSAGES_AHEAD
-    assert index.awaited[0].tree_id == listed(publisher)[listing.MESSAGES_AHEAD // 4 - 1]
+    assert len(publisher.sent) == directory_listing.MESSAGES_AHEAD
+    assert index.awaited[0].tree_id == listed(publisher)[directory_listing.MESSAGES_AHEAD // 4 - 1]
     index.gate.set()
     await task
 
     assert len(listed(publisher)) == 101
-    assert len(index.awaited) == 1 + (101 - listing.MESSAGES_AHEAD) // (listing.MESSAGES_AHEAD // 4)
+    assert len(index.awaited) == 1 + (101 - directory_listing.MESSAGES_AHEAD) // (directory_listing.MESSAGES_AHEAD // 4)
 
 
 async def test_an_index_that_takes_nothing_in_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -264,8 +263,8 @@ async def test_an_index_that_takes_nothing_in_is_not_waited_for_again(monkeypatc
 async def test_of_a_large_directory_only_the_pages_that_have_not_arrived_are_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(large, "LARGE_BYTES", 2000)
-    monkeypatch.setattr(pages, "PAGE_ENTRIES", 7)
+    monkeypatch.setattr(large_directories, "LARGE_BYTES", 2000)
+    monkeypatch.setattr(directory_pages, "PAGE_ENTRIES", 7)
     tree, index = Tree(), Index()
     tree.root = tree.builder.tree(*(file_node(f"f{number:02}", [], number) for number in range(60)))
     tree.snapshot_id = tree.builder.snapshot(tree.root)

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 import zstandard
-from connector.repository import Directory, Entry, LargeDirectory, Totals
-from connector.repository.structs import ExtendedAttribute
-from connector.usecases import pages
-from connector.usecases.pages import PAGE_BYTES_MAX, PageMaker
-from contracts.restore_index import PAGE_ENTRIES, DirectoriesListed, DirectoryPage
+from connector.stores import directory_pages
+from connector.stores.directory_pages import PAGE_BYTES_MAX, PageMaker
+from contracts.messages.restore_index import PAGE_ENTRIES, DirectoriesListed, DirectoryPage
 from contracts.values import AppId, OrganizationId
+from restic_reader import Directory, Entry, LargeDirectory, Totals
+from restic_reader.structs import ExtendedAttribute
 
 CHILD = hashlib.sha256(b"child").hexdigest()
 ROOT = hashlib.sha256(b"root").hexdigest()
@@ -143,7 +143,7 @@ def test_no_page_of_a_large_directory_is_too_large_for_kafka() -> None:
 
 
 def test_no_page_grows_with_the_number_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "PAGE_ENTRIES", 1)
+    monkeypatch.setattr(directory_pages, "PAGE_ENTRIES", 1)
     entries = [file(f"{number:0255}") for number in range(1500)]
 
     made = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))

@@ -3,25 +3,25 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from chassis.envelopes import envelope
-from chassis.errors import PermanentError
+from chassis.messaging.envelopes import envelope
 from connector.domain import KEPT, Kind, forgettable_days
-from connector.usecases.queueing import Bells, request_cancel, request_command, request_task
-from contracts.scheduler import TaskCancelRequested
+from connector.queue.intake import WakeUps, request_cancel, request_command, request_task
+from contracts.errors import PermanentError
+from contracts.messages.scheduler import TaskCancelRequested
 from contracts.values import JobId
 
 from tests.unit.connector_worker.parts import ORG, memory_store, task_request, test_command
 
 
 async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
-    store, bells = memory_store(), Bells()
+    store, wake_ups = memory_store(), WakeUps()
     long_ago = {"time": datetime.now(UTC) - KEPT}
     wish = envelope(TaskCancelRequested(organization_id=ORG, job_id=JobId("job")), service="scheduler")
 
     for asked in (
-        request_task(store, bells, task_request().model_copy(update=long_ago)),  # type: ignore[arg-type]
-        request_command(store, bells, test_command().model_copy(update=long_ago), kind=Kind.TEST, pool="default"),
-        request_cancel(store, bells, wish.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
+        request_task(store, wake_ups, task_request().model_copy(update=long_ago)),  # type: ignore[arg-type]
+        request_command(store, wake_ups, test_command().model_copy(update=long_ago), kind=Kind.TEST, pool="default"),
+        request_cancel(store, wake_ups, wish.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
     ):
         with pytest.raises(PermanentError, match="request_too_old"):
             await asked
@@ -33,7 +33,7 @@ async def test_what_was_asked_for_a_while_ago_is_taken_in() -> None:
     store = memory_store()
     asked = task_request().model_copy(update={"time": datetime.now(UTC) - KEPT + timedelta(days=1)})
 
-    await request_task(store, Bells(), asked)  # type: ignore[arg-type]
+    await request_task(store, WakeUps(), asked)  # type: ignore[arg-type]
 
     assert store.work.known == {"job"}  # type: ignore[attr-defined]
 

@@ -2,7 +2,7 @@
 
 import pytest
 from connector.api.ranges import Answer, answer, etag, last_modified
-from connector.usecases.content import FoundFile, Span
+from connector.downloads.content import FoundFile, Span
 
 FOUND = FoundFile(name=b"file", size=100, tag="abc", mtime_ns=1_700_000_000_500_000_000)
 EMPTY = FoundFile(name=b"empty", size=0, tag="e3", mtime_ns=0)

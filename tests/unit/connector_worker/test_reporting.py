@@ -3,9 +3,9 @@
 import pytest
 from connector.engine.port import Progress
 from connector.store import Store
-from connector.usecases import reporting
-from connector.usecases.reporting import Reporter
-from contracts.connector import TaskLogged, TaskProgressed
+from connector.tasks import job_reporting
+from connector.tasks.job_reporting import Reporter
+from contracts.messages.connector import TaskLogged, TaskProgressed
 from contracts.values import JobId
 
 from tests.support.waiting import eventually_async
@@ -19,8 +19,8 @@ def store() -> Store:
 
 @pytest.fixture
 def publisher(monkeypatch: pytest.MonkeyPatch) -> MemoryPublisher:
-    monkeypatch.setattr(reporting, "FIRST_SECONDS", 0.01)
-    monkeypatch.setattr(reporting, "PERIOD_SECONDS", 0.01)
+    monkeypatch.setattr(job_reporting, "FIRST_SECONDS", 0.01)
+    monkeypatch.setattr(job_reporting, "PERIOD_SECONDS", 0.01)
     return MemoryPublisher()
 
 
@@ -101,12 +101,12 @@ async def test_how_far_the_job_came_at_last_is_told_with_its_result(store: Store
 
 async def test_a_log_without_end_is_cut_and_says_so(store: Store, publisher: MemoryPublisher) -> None:
     reporter = await reporter_of(store, publisher)
-    for number in range(reporting.LINES_MAX + 10):
+    for number in range(job_reporting.LINES_MAX + 10):
         reporter.log("error" if number % 2 else "info", f"{number}")
 
     said = reporter.rest()
 
-    assert len(lines(said)) == reporting.LINES_MAX + 2
+    assert len(lines(said)) == job_reporting.LINES_MAX + 2
     assert lines(said)[-2] == "The log ends here: it is too long. Its last line says how many more there were."
     assert lines(said)[-1] == "10 more lines were left out, 5 of them about errors."
     assert reporter.rest() == []
@@ -119,14 +119,14 @@ async def test_a_long_text_goes_on_in_the_next_line(store: Store, publisher: Mem
     reporter.log("error", f"{path}: permission denied")
 
     said = lines(reporter.rest())
-    assert max(map(len, said)) <= reporting.LINE_CHARACTERS
+    assert max(map(len, said)) <= job_reporting.LINE_CHARACTERS
     assert said[0] + "".join(line.removeprefix("... ") for line in said[1:]) == f"{path}: permission denied"
 
 
 async def test_of_a_text_beyond_all_measure_the_rest_is_counted(store: Store, publisher: MemoryPublisher) -> None:
     reporter = await reporter_of(store, publisher)
 
-    reporter.log("info", "x" * (reporting.TEXT_CHARACTERS + 7))
+    reporter.log("info", "x" * (job_reporting.TEXT_CHARACTERS + 7))
 
     assert lines(reporter.rest())[-1].endswith("x (7 more characters)")
 

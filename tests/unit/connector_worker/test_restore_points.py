@@ -1,9 +1,9 @@
 """Restore points out of what snapshots say."""
 
 import pytest
-from connector.repository import Snapshot
-from connector.usecases.restore_points import restore_point_of
+from connector.stores.restore_points import restore_point_of
 from contracts.values import AppId
+from restic_reader import Snapshot
 
 from tests.unit.connector_worker.parts import ORG
 

@@ -10,16 +10,17 @@ import pytest
 from connector.domain import Kind, is_stale
 from connector.engine.errors import LockNotStale
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import StoreLocation
 from connector.engine.port import BackupResult, Progress
-from connector.repository import Lock
-from connector.usecases import locks
-from connector.usecases.locks import telling_of_locks, unlock_store
-from connector.usecases.tasks import run_task
+from connector.store_state import locks
+from connector.store_state.locks import reporting_locks
+from connector.tasks.job import run_task
+from connector.tasks.unlock import unlock_store
 from connector.worker.runner import Runner
-from contracts.connector import StoreLock, TaskLogged, TaskProgressed, TaskSucceeded
-from contracts.outcomes import CommandOutcome
-from contracts.scheduler import TaskRequested
+from contracts.messages.connector import StoreLock, TaskLogged, TaskProgressed, TaskSucceeded
+from contracts.messages.outcomes import CommandOutcome
+from contracts.messages.scheduler import TaskRequested
+from integrations.sdk.locations import StoreLocation
+from restic_reader import Lock
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, an_app
@@ -76,7 +77,7 @@ class KeptOut(MemoryEngine):
 
 async def unlock(workshop: Workshop) -> None:
     lease = await workshop.command(kind=Kind.UNLOCK)
-    await unlock_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    await unlock_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
 
 async def test_what_is_stale_goes_and_what_is_not_is_told(tmp_path: Path) -> None:
@@ -85,7 +86,7 @@ async def test_what_is_stale_goes_and_what_is_not_is_told(tmp_path: Path) -> Non
     engine.workshop = workshop
     lease = await workshop.command(kind=Kind.UNLOCK)
 
-    await Runner(workshop.equipment).run(lease)
+    await Runner(workshop.context).run(lease)
 
     (outcome,) = workshop.told(CommandOutcome)
     assert [lock["process"] for lock in outcome.result["removed"]] == [8]
@@ -113,7 +114,7 @@ async def test_a_backup_says_at_once_for_whom_it_waits(tmp_path: Path) -> None:
     request = lease.work.cause.data
     assert isinstance(request, TaskRequested)
 
-    job = asyncio.create_task(run_task(workshop.equipment, lease, request, cancel=asyncio.Event()))
+    job = asyncio.create_task(run_task(workshop.context, lease, request, cancel=asyncio.Event()))
     await eventually_async(lambda: any(each.phase == "waiting" for each in workshop.told(TaskProgressed)))
     engine.let_in.set()
     await job
@@ -140,6 +141,6 @@ async def test_a_look_at_locks_that_fails_is_told_and_looked_again(
 
     monkeypatch.setattr(locks, "locks_of", fails_at_first)
     with caplog.at_level(logging.ERROR):
-        async with telling_of_locks(workshop.equipment, ORG, an_app("store"), on_locked=heard.append):
+        async with reporting_locks(workshop.context, ORG, an_app("store"), on_locked=heard.append):
             await eventually_async(lambda: bool(heard))
     assert [record.getMessage() for record in caplog.records] == ["a background loop failed and is begun again"]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from connector.domain import Kind
-from connector.usecases import commands
-from connector.usecases.index_client import DamagedPoint
-from connector.usecases.refreshing import refresh_store
-from connector.usecases.store_warnings import NAMED, store_warnings, warnings_of
-from contracts.connector import ConnectionTested, TestReport
-from contracts.outcomes import CommandOutcome
-from contracts.restore_index import Damage
+from connector.store_state.warnings import NAMED, store_warnings, warnings_of
+from connector.stores.index_client import DamagedPoint
+from connector.tasks import test as connection_test
+from connector.tasks.refresh import refresh_store
+from contracts.messages.connector import ConnectionTested, TestReport
+from contracts.messages.outcomes import CommandOutcome
+from contracts.messages.restore_index import Damage
 from contracts.values import SnapshotId
 
 from tests.unit.connector_worker.parts import ORG
@@ -47,7 +47,7 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 async def test_an_index_that_is_silent_is_no_clean_bill(workshop: Workshop) -> None:
     workshop.index.silent = True
-    [told] = await store_warnings(workshop.equipment.index, ORG, "store")
+    [told] = await store_warnings(workshop.context.index, ORG, "store")
     assert (told.code, told.snapshot_ids) == ("restore_points_unknown", ())
 
 
@@ -56,7 +56,7 @@ async def test_a_refresh_names_the_damaged_ones_that_it_tries_again(workshop: Wo
     workshop.index.damaged = {hurt, "gone"}
     lease = await workshop.command(kind=Kind.REFRESH)
 
-    await refresh_store(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    await refresh_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
     [outcome] = workshop.told(CommandOutcome)
     assert [(each["code"], each["snapshot_ids"]) for each in outcome.result["warnings"]] == [
@@ -82,7 +82,7 @@ async def test_a_test_waits_for_neither_before_it_asks_the_other(
     monkeypatch.setattr(workshop.index, "damaged_points", damaged_points)
     lease = await workshop.command(kind=Kind.TEST)
 
-    await commands.test_connection(workshop.equipment, lease, lease.work.cause.data)  # type: ignore[arg-type]
+    await connection_test.test_connection(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
     [told] = workshop.told(ConnectionTested)
     assert [warning.total for warning in told.report.warnings] == [1]

@@ -7,16 +7,16 @@ from functools import partial
 
 import pytest
 import pytest_asyncio
-from connector.engine.errors import PassphraseWrong
-from connector.repository import Repository
-from connector.repository.errors import Damaged
-from connector.usecases.stores import READERS_PER_STORE, OpenStores
-from contracts.assignment import App
+from connector.stores.open_stores import READERS_PER_STORE, OpenStores
+from contracts.messages.assignment import App
 from contracts.values import OrganizationId
+from integrations.sdk.errors import PassphraseWrong
+from restic_reader import Repository
+from restic_reader.errors import Damaged
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, an_app
-from tests.unit.repository.builder import PASSWORD, Builder
+from tests.unit.restic_reader.builder import PASSWORD, Builder
 
 
 class Opener:

@@ -6,9 +6,9 @@ import tarfile
 
 import pytest
 import zstandard
-from connector.repository import Found, Node, ReadFile
-from connector.repository.structs import ExtendedAttribute
-from connector.usecases.archives.tarred import tar_zst_pieces
+from connector.downloads.archives.tar_archive import tar_zst_pieces
+from restic_reader import Found, Node, ReadFile
+from restic_reader.structs import ExtendedAttribute
 
 BASE = {"quoted_name": "", "mtime": "2026-01-02T03:04:05Z", "mode": 0o640}
 

@@ -3,12 +3,12 @@
 import asyncio
 from pathlib import Path
 
-from chassis.background import Background
-from connector.integrations.configuration import AppConfiguration
-from connector.integrations.rclone.scratch import open_scratch
+from chassis.runtime.supervision import Background
 from connector.store import KnownApp, Store
-from connector.usecases.tidying import Tidier
+from connector.stores.cache_clean_up import CacheCleanUp
 from contracts.values import AppId
+from integrations.rclone.source_scratch import open_scratch
+from integrations.sdk.configuration import AppConfiguration
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector_worker.parts import ORG, an_app, memory_store
@@ -28,7 +28,7 @@ async def test_scratch_directories_go_with_their_apps(tmp_path: Path) -> None:
     store = memory_store()
     await learn(store, KnownApp(revision=1, app=an_app("app")))
     known, unknown = await scratch(tmp_path, "app"), await scratch(tmp_path, "unknown")
-    tidier = Tidier(store, tmp_path)
+    tidier = CacheCleanUp(store, tmp_path)
 
     async with tidier.tidying(Background()):
         await eventually_async(lambda: not unknown.exists())

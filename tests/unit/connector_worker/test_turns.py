@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from connector.engine.errors import StoreLocked
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import StoreLocation
 from connector.engine.port import Initialized
-from connector.usecases import turns
-from connector.usecases.commands import initialize_store
-from connector.usecases.turns import alone_at
-from contracts.connector import StoreInitialized
+from connector.queue import mutex
+from connector.queue.mutex import exclusive_at
+from connector.tasks.initialize import initialize_store
+from contracts.messages.connector import StoreInitialized
+from integrations.sdk.locations import StoreLocation
 
 from tests.unit.connector_worker.workshop import Workshop
 
@@ -34,7 +34,7 @@ class SlowEngine(MemoryEngine):
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(mutex, "PAUSE_SECONDS", 0.001)
 
 
 async def test_two_stores_at_one_place_are_initialized_one_after_the_other(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ async def test_two_stores_at_one_place_are_initialized_one_after_the_other(tmp_p
     leases = [await workshop.command("store"), await workshop.command("other"), await workshop.command("store")]
 
     await asyncio.gather(
-        *(initialize_store(workshop.equipment, lease, lease.work.cause.data) for lease in leases)  # type: ignore[arg-type]
+        *(initialize_store(workshop.context, lease, lease.work.cause.data) for lease in leases)  # type: ignore[arg-type]
     )
 
     told = workshop.told(StoreInitialized)
@@ -57,10 +57,10 @@ async def test_a_place_that_others_hold_for_too_long_is_locked(tmp_path: Path, m
     workshop = await Workshop(tmp_path).open()
     first, second = await workshop.command(), await workshop.command()
 
-    async with alone_at(workshop.equipment, first, workshop.place):
-        monkeypatch.setattr(turns, "PATIENCE_SECONDS", 0.01)
+    async with exclusive_at(workshop.context.store, workshop.context.settings, first, workshop.place):
+        monkeypatch.setattr(mutex, "PATIENCE_SECONDS", 0.01)
         with pytest.raises(StoreLocked):
-            await initialize_store(workshop.equipment, second, second.work.cause.data)  # type: ignore[arg-type]
+            await initialize_store(workshop.context, second, second.work.cause.data)  # type: ignore[arg-type]
     monkeypatch.undo()
 
-    await initialize_store(workshop.equipment, second, second.work.cause.data)  # type: ignore[arg-type]
+    await initialize_store(workshop.context, second, second.work.cause.data)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ import re
 from urllib.parse import unquote_to_bytes
 
 import pytest
-from connector.usecases.archives.windows_names import is_windows, windows_path
+from connector.downloads.archives.windows_names import is_windows, windows_path
 from hypothesis import given
 from hypothesis import strategies as some
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from itertools import repeat
 
 import pytest
-from chassis.errors import PermanentError
-from connector.repository import Found, Node, ReadFile
-from connector.usecases.archives.windows_names import windows_path
-from connector.usecases.archives.zipped import zip_pieces
+from connector.downloads.archives.windows_names import windows_path
+from connector.downloads.archives.zip_archive import zip_pieces
+from contracts.errors import PermanentError
+from restic_reader import Found, Node, ReadFile
 
 MTIME = "2026-01-02T03:04:05.5Z"
 

@@ -1,4 +1,4 @@
-"""A worker's equipment in memory: an engine, a reader of what it wrote, a source and a store of one organization."""
+"""A worker's context in memory: an engine, a reader of what it wrote, a source and a store of one organization."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -8,29 +8,29 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from chassis.envelopes import envelope
 from chassis.errors import Unavailable
-from chassis.records import Record
-from chassis.sealing import Sealer
+from chassis.messaging.envelopes import envelope
+from chassis.persistence.aggregates import Aggregate
+from chassis.security.sealing import Sealer
+from connector.context.worker_context import WorkerContext
 from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, PointState, job_tag
 from connector.engine.memory import MemoryEngine
-from connector.engine.places import Evidence, SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import BackupOptions, FoundSnapshot
-from connector.repository import Config, FileKind, Lock, MemoryFiles, Snapshot, seal_of
-from connector.repository.errors import Damaged, RepositoryNotFound, SnapshotNotFound
+from connector.queue.intake import WakeUps, work_of
+from connector.queue.lease import Lease
 from connector.settings import Settings
 from connector.store import KnownApp, Store
-from connector.usecases.equipment import Equipment
-from connector.usecases.index_client import DamagedPoint
-from connector.usecases.lease import Lease
-from connector.usecases.listing import Listed
-from connector.usecases.queueing import Bells, work_of
-from connector.usecases.stores import OpenStores
-from connector.usecases.watching import Watch
-from contracts.assignment import AppRef
-from contracts.connector import BackupSummary, ConnectorCommand, InitializeStore, RefreshStore, UnlockStore
-from contracts.restore_index import Damage, RestorePoint
+from connector.stores.directory_listing import Listed
+from connector.stores.index_client import DamagedPoint
+from connector.stores.open_stores import OpenStores
+from connector.stores.watch import Watch
+from contracts.messages.assignment import AppRef
+from contracts.messages.connector import BackupSummary, ConnectorCommand, InitializeStore, RefreshStore, UnlockStore
+from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.values import AppId, SnapshotId
+from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, UnreadablePath
+from restic_reader import Config, FileKind, Lock, MemoryFiles, Snapshot, seal_of
+from restic_reader.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 
 from tests.unit.connector_worker.parts import (
     ORG,
@@ -248,9 +248,9 @@ class Workshop:
         index: Any = self.index
         self.lister.index = self.index
         self.place = self.folders.store_location(None)
-        settings, bells = Settings.model_construct(**SETTINGS), Bells()
-        self.watch = Watch(self.store, bells, settings)
-        self.equipment = Equipment(
+        settings, wake_ups = Settings.model_construct(**SETTINGS), WakeUps()
+        self.watch = Watch(self.store, wake_ups, settings)
+        self.context = WorkerContext(
             settings=settings,
             store=self.store,
             sealer=Sealer(b"k" * 32),
@@ -260,7 +260,7 @@ class Workshop:
             stores=OpenStores(self._open, limit=2, on_loss=self.watch.suspect_loss, on_change=self.watch.suspect),
             lister=lister,
             index=index,
-            bells=bells,
+            wake_ups=wake_ups,
             watch=self.watch,
             access=self._open,
             files=self._files,
@@ -269,7 +269,7 @@ class Workshop:
     async def open(self) -> "Workshop":
         """Make the apps known and the store ready."""
         for app in (an_app("source", kind="source"), an_app("store"), an_app("other")):
-            await self.store.apps.save(Record(app.id, ORG), KnownApp(revision=1, app=app))
+            await self.store.apps.save(Aggregate(app.id, ORG), KnownApp(revision=1, app=app))
         await self.engine.initialize(self.place)
         return self
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from chassis.mongo import PyMongoError
-from chassis.records import MemoryRecords, Record
-from chassis.tokens import Tokens
-from contracts.connector import EVERYBODY
+from chassis.http.tokens import Tokens
+from chassis.persistence.aggregates import Aggregate, MemoryAggregates
+from chassis.persistence.mongo import PyMongoError
+from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.domain.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
 from gateway.domain.audit import Ending, Entry
@@ -32,12 +32,12 @@ class Died(Exception):
 
 
 @dataclass
-class Mortal(MemoryRecords[Any]):
+class Mortal(MemoryAggregates[Any]):
     """Records of a process that dies after a number of saves."""
 
     lives: list[int] = field(default_factory=lambda: [1_000_000])
 
-    async def save(self, record: Record[Any], value: Any, **about: Any) -> Record[Any]:
+    async def save(self, record: Aggregate[Any], value: Any, **about: Any) -> Aggregate[Any]:
         """Save, unless the process is dead by now."""
         if self.lives[0] == 0:
             raise Died

@@ -5,11 +5,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-from chassis.client import ServiceClient
-from chassis.http import Answer as Streamed
-from chassis.http import Http
-from chassis.tokens import Tokens
-from chassis.web import PROBLEM_JSON
+from chassis.http.client import ServiceClient
+from chassis.http.server import PROBLEM_JSON
+from chassis.http.tokens import Tokens
+from chassis.http.transport import Answer as Streamed
+from chassis.http.transport import Http
 from gateway.usecases.owners import Owners
 
 Answer = Callable[[httpx.Request], httpx.Response]

@@ -4,11 +4,12 @@ import contextlib
 from typing import Any
 
 import pytest
-from chassis.deadlines import Deadline, under
-from chassis.envelopes import envelope
-from chassis.errors import Conflict, Unavailable
-from chassis.mongo import PyMongoError
-from contracts.assignment import App
+from chassis.errors import Unavailable
+from chassis.messaging.envelopes import envelope
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.deadlines import Deadline, under
+from contracts.errors import Conflict
+from contracts.messages.assignment import App
 from gateway.domain.audit import Entry
 from gateway.usecases.audit import Audit
 from gateway.usecases.secret_reads import WINDOW_SECONDS, SecretReads

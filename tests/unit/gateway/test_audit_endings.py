@@ -8,16 +8,16 @@ from typing import Any
 
 import httpx
 import pytest
-from chassis.background import Background, begin
-from chassis.deadlines import HEADER
-from chassis.envelopes import accepted, refused
 from chassis.errors import Unavailable
-from chassis.mongo import PyMongoError, WriteError
-from chassis.outcomes import Commands
-from chassis.web import Edge, install_problems
+from chassis.http.server import Edge, install_problems
+from chassis.messaging.command_client import Commands
+from chassis.messaging.envelopes import accepted, refused
+from chassis.persistence.mongo import PyMongoError, WriteError
+from chassis.runtime.deadlines import HEADER
+from chassis.runtime.supervision import Background, begin
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.outcomes import Problem
+from contracts.messages.base import Message
+from contracts.messages.outcomes import Problem
 from contracts.values import OrganizationId
 from fastapi import FastAPI
 from gateway.api.operations import install_operations

@@ -4,9 +4,9 @@ import stat
 from pathlib import Path
 
 import pytest
-from chassis.errors import Invalid
-from chassis.sealing import Sealer
-from chassis.tokens import Tokens
+from chassis.http.tokens import Tokens
+from chassis.security.sealing import Sealer
+from contracts.errors import Invalid
 from gateway.store.accounts import ROOT, Accounts
 from gateway.usecases.bootstrap import Credentials, bootstrap, read_credentials
 from gateway.usecases.logins import Logins

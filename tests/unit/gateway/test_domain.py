@@ -4,11 +4,11 @@ import uuid
 from typing import Any
 
 import pytest
-from chassis.errors import Conflict, Forbidden, Invalid
 from chassis.ids import new_id, utc_now
-from contracts.assignment import App
-from contracts.connector import LogLine
-from contracts.outcomes import Problem
+from contracts.errors import Conflict, Forbidden, Invalid
+from contracts.messages.assignment import App
+from contracts.messages.connector import LogLine
+from contracts.messages.outcomes import Problem
 from gateway.domain.apps import GivenField, check_complete, check_initializable, check_unlocked, check_unused
 from gateway.domain.intents import Intent, sibling_id
 from gateway.domain.jobs import Job, log_text, printable

@@ -10,9 +10,9 @@ import httpx
 import jsonschema
 import pytest
 import pytest_asyncio
-from chassis.paths import PATH_PATTERN
 from chassis.texts import STORABLE
-from contracts.connector import BackupSummary
+from contracts.messages.connector import BackupSummary
+from contracts.paths import PATH_PATTERN
 from fastapi import FastAPI
 from gateway.__main__ import openapi
 from gateway.api import build_api

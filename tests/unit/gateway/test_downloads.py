@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from chassis.errors import CairnError
+from contracts.errors import CairnError
 from contracts.values import OrganizationId
 from gateway.usecases.downloads import Downloads
 from gateway.usecases.visitors import Visitor

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from chassis.errors import CairnError
+from contracts.errors import CairnError
 from contracts.values import OrganizationId
 from gateway.usecases.history import History, Part
 from gateway.usecases.visitors import Visitor

@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
-from chassis.outcomes import Commands
+from chassis.messaging.command_client import Commands
 from contracts.values import OrganizationId
 from gateway.usecases.inventories import Inventories
 from gateway.usecases.visitors import Visitor

@@ -4,8 +4,8 @@ import base64
 from datetime import UTC, datetime
 
 import pytest
-from chassis.errors import Unauthorized
-from chassis.tokens import Tokens
+from chassis.http.tokens import Tokens
+from contracts.errors import Unauthorized
 from contracts.values import OrganizationId
 from gateway.domain.links import LONGEST_URL, Link, link_key, read, sign
 

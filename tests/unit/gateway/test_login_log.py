@@ -1,8 +1,8 @@
 """Refused logins are counted, and make no more entries than there is room for."""
 
 import pytest
-from chassis.background import Background
 from chassis.errors import Unavailable
+from chassis.runtime.supervision import Background
 from gateway.domain.audit import Entry
 from gateway.usecases.audit import Audit
 from gateway.usecases.login_log import Attempt, LoginLog

@@ -3,9 +3,9 @@
 import hashlib
 
 import pytest
-from chassis.errors import Forbidden, NotFound, Unauthorized
-from chassis.tokens import Caller, Tokens
-from contracts.connector import EVERYBODY
+from chassis.http.tokens import Caller, Tokens
+from contracts.errors import Forbidden, NotFound, Unauthorized
+from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.domain.accounts import ApiKey, Grant
 from gateway.domain.audit import Entry

@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from chassis.background import Background
-from chassis.envelopes import accepted, refused
 from chassis.errors import Unavailable
-from chassis.outcomes import Commands
+from chassis.messaging.command_client import Commands
+from chassis.messaging.envelopes import accepted, refused
+from chassis.runtime.supervision import Background
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.outcomes import CommandOutcome, Problem
+from contracts.messages.base import Message
+from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import OrganizationId
 from gateway.store.requests import End, Requests
 from gateway.usecases.operations import Operation, Operations

@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import httpx
 import pytest
-from chassis.errors import NotFound, Unavailable
-from contracts.restore_index import Damage, RestorePoint
+from chassis.errors import Unavailable
+from contracts.errors import NotFound
+from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.values import AppId, OrganizationId, SnapshotId, TreeId
 from gateway.usecases.owners import KnownRestorePoint, Owners
 from gateway.usecases.visitors import Visitor

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 
 import pytest
-from chassis.errors import CairnError, NotFound
-from chassis.http import Answer, BrokenOff
-from chassis.mongo import PyMongoError
+from chassis.http.transport import Answer, BrokenOff
+from chassis.persistence.mongo import PyMongoError
+from contracts.errors import CairnError, NotFound
 from contracts.values import OrganizationId
 from gateway.api.recording import RecordedDownload
 from gateway.domain.audit import Actor, Deed, Ending, Entry, Subject, told_selection

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from chassis.errors import CairnError, Throttled
-from chassis.problems import STATUS
+from chassis.http.problems import STATUS
+from contracts.errors import CairnError, Throttled
 from gateway.domain.throttling import pause_after, place_of
 from gateway.usecases import throttle as module
 from gateway.usecases.throttle import KNOWN, STRANGER, Throttle

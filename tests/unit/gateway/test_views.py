@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.errors import PermanentError
-from chassis.records import MemoryRecords
-from chassis.sealing import Sealer
-from contracts.assignment import AppRef, FieldValue
-from contracts.catalog import CreateInventory, RemoveResource
-from contracts.connector import BackupSummary
-from contracts.messages import Command, Message
-from contracts.scheduler import RunTask, Task
+from chassis.persistence.aggregates import MemoryAggregates
+from chassis.security.sealing import Sealer
+from contracts.errors import PermanentError
+from contracts.messages.assignment import AppRef, FieldValue
+from contracts.messages.base import Command, Message
+from contracts.messages.catalog import CreateInventory, RemoveResource
+from contracts.messages.connector import BackupSummary
+from contracts.messages.scheduler import RunTask, Task
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.api.bodies.connectors import ConnectorBody
 from gateway.api.views.base import page, stamp
@@ -39,7 +39,7 @@ def shown(view: Any) -> dict[str, Any]:
 
 
 def a_vault() -> Vault:
-    return Vault(Sealer(bytes(32)), MemoryRecords(DataKey))
+    return Vault(Sealer(bytes(32)), MemoryAggregates(DataKey))
 
 
 def test_times_have_milliseconds_so_that_they_sort_as_text() -> None:

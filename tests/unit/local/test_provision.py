@@ -236,5 +236,5 @@ def test_our_packages_are_built_by_the_pinned_uv() -> None:
     assert pin
     builds = [path.read_text() for path in project.glob("*/*/pyproject.toml")]
     builds.append((project / "gateway" / "pyproject.toml").read_text())
-    assert len(builds) == 9
+    assert len(builds) == 11
     assert all(f'requires = ["uv_build=={pin.group(1)}"]' in build for build in builds)

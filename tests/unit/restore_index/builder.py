@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 import msgspec
 import zstandard
-from chassis.envelopes import envelope
 from chassis.ids import new_id
-from contracts.connector import RestorePointCreated, RestorePointRemoved
+from chassis.messaging.envelopes import envelope
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.restore_index import (
+from contracts.messages.base import Message
+from contracts.messages.connector import RestorePointCreated, RestorePointRemoved
+from contracts.messages.restore_index import (
     PAGE_ENTRIES,
     DirectoriesListed,
     DirectoryPage,

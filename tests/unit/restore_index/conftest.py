@@ -1,7 +1,7 @@
 """A restore index in memory, and in it a restore point of the `TREE` that a module of tests has."""
 
 import pytest
-from contracts.restore_index import RestorePoint
+from contracts.messages.restore_index import RestorePoint
 
 from tests.unit.restore_index.builder import a_point, new_store
 from tests.unit.restore_index.world import World

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from chassis.errors import CairnError, Invalid, NotFound
-from contracts.restore_index import RestorePoint
+from contracts.errors import CairnError, Invalid, NotFound
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import OrganizationId
 from restore_index.usecases.comparing import Comparisons, Rows
 from restore_index.usecases.surveying import Bounds

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.errors import Invalid
+from contracts.errors import Invalid
 from hypothesis import given
 from hypothesis import strategies as st
 from restore_index.domain.folding import fold

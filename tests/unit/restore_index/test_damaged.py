@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import pytest
-from chassis.errors import CairnError, Conflict
-from contracts.restore_index import NOT_INDEXABLE, Damage, RestorePoint, RestorePointDamaged
+from contracts.errors import CairnError, Conflict
+from contracts.messages.restore_index import NOT_INDEXABLE, Damage, RestorePoint, RestorePointDamaged
 from contracts.values import AppId, SnapshotId
 from restore_index.api.answers import show_point
 from restore_index.domain.search.conditions import read_conditions

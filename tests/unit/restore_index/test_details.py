@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from chassis.errors import CairnError
-from contracts.restore_index import RestorePoint
+from contracts.errors import CairnError
+from contracts.messages.restore_index import RestorePoint
 from restore_index.domain.details import show_attribute, show_permissions
 from restore_index.domain.entries import Below, FullEntry
 from restore_index.usecases import browsing

@@ -1,8 +1,8 @@
 """Directories in memory: what counts as known, whatever is repeated, lost, or cut off in the middle."""
 
 import pytest
-from chassis.errors import Conflict
-from chassis.mongo import Document
+from chassis.persistence.mongo import Document
+from contracts.errors import Conflict
 from contracts.values import AppId, OrganizationId
 from restore_index.domain.entries import Below, unpack
 from restore_index.domain.segments import read_frame

@@ -5,8 +5,8 @@ import os
 import msgspec
 import pytest
 import zstandard
-from chassis.errors import Invalid
-from contracts.restore_index import DirectoryPage
+from contracts.errors import Invalid
+from contracts.messages.restore_index import DirectoryPage
 from restore_index.domain.entries import FullEntry, Rows, look_into, page_with, read_row, unpack, unpack_rows
 from restore_index.domain.listing import START, Place, read_cursor, show_entry, show_time, write_cursor
 from restore_index.domain.sorting import BY_NAME

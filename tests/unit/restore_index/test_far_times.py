@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 import zstandard
-from chassis.errors import Invalid
-from contracts.restore_index import RestorePoint
+from contracts.errors import Invalid
+from contracts.messages.restore_index import RestorePoint
 from restore_index.domain.entries import read_row, unpack, unpack_rows
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.domain.sorting import Order

@@ -1,8 +1,8 @@
 """Paths in restore points that Cairn did not make are those of their trees, whatever paths their snapshots name."""
 
 import pytest
-from chassis.errors import NotFound
-from contracts.restore_index import RestorePoint
+from contracts.errors import NotFound
+from contracts.messages.restore_index import RestorePoint
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.usecases.browsing import show_entry
 from restore_index.usecases.comparing import Comparisons

@@ -3,8 +3,8 @@
 import asyncio
 
 import pytest
-from chassis.errors import NotFound
-from contracts.restore_index import RestorePoint
+from contracts.errors import NotFound
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, SnapshotId
 from restore_index.domain.points import Point
 from restore_index.usecases import finding, keeping

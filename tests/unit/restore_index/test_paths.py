@@ -1,6 +1,6 @@
 """Paths and names, odd ones too."""
 
-from chassis.paths import shown, split_path
+from contracts.paths import shown, split_path
 from hypothesis import given
 from hypothesis import strategies as st
 from restore_index.domain.paths import readings, show_path

@@ -1,7 +1,7 @@
 """Restore points asked for a moment ago are answered from memory, and never longer than they are true here."""
 
-from chassis.records import MemoryRecords
-from contracts.restore_index import Totals
+from chassis.persistence.aggregates import MemoryAggregates
+from contracts.messages.restore_index import Totals
 from restore_index.domain.points import Point
 from restore_index.store import point_id, point_keys
 from restore_index.store.points import REMEMBERED_SECONDS, RestorePoints
@@ -18,7 +18,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.now = 100.0
-        self.elsewhere = MemoryRecords(Point, keys=point_keys)
+        self.elsewhere = MemoryAggregates(Point, keys=point_keys)
         self.here = RestorePoints(self.elsewhere, clock=lambda: self.now)
 
     async def save(self, point: Point | None, *, here: bool) -> None:

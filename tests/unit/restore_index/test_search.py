@@ -6,13 +6,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.digests import DigestTable
-from chassis.errors import CairnError, Conflict, Invalid, NotFound
-from chassis.mongo import Document
-from contracts.restore_index import RestorePoint
+from chassis.persistence.mongo import Document
+from contracts.errors import CairnError, Conflict, Invalid, NotFound
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from restore_index.domain.hash_table import HashTable
 from restore_index.domain.paths import show_path
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.domain.search.results import POINTS_SHOWN, read_cursor, write_cursor
@@ -368,7 +368,7 @@ async def test_names_that_are_rewritten_while_they_are_read_are_found(number: in
     if known:
         assert len(await found(world, point, q=b"x")) == 12
     names = Names(world.segments)
-    world.segments.happens[f"{store}/{number}"] = lambda: names.rewrite(ORG, store, DigestTable(0))
+    world.segments.happens[f"{store}/{number}"] = lambda: names.rewrite(ORG, store, HashTable(0))
     assert len(await found(world, point, q=b"X")) == 12
     newer = Tree({b"y": {b"x": 1}, **tree.root})
     later = a_point(store, newer)

@@ -3,13 +3,13 @@
 import dataclasses
 
 import pytest
-from chassis.digests import DigestTable
-from chassis.errors import Conflict
+from contracts.errors import Conflict
 from contracts.values import OrganizationId
 from hypothesis import given
 from hypothesis import strategies as st
 from restore_index.domain.entries import Entry, look_into
 from restore_index.domain.folding import fold, fold_text
+from restore_index.domain.hash_table import HashTable
 from restore_index.domain.segments import (
     TYPES,
     NamedPage,
@@ -167,7 +167,7 @@ async def test_two_writers_leave_no_gap() -> None:
 
 
 async def test_what_is_gone_or_there_twice_is_dropped_and_small_segments_are_joined() -> None:
-    documents, store, gone = MemoryDocuments(), new_store(), DigestTable(0)
+    documents, store, gone = MemoryDocuments(), new_store(), HashTable(0)
     names, tree = Names(documents), Tree({b"kept": {b"\xc9t\xc9": 1, b"link": Link(b"to")}, b"gone": {b"x": {b"y": 2}}})
     pages = [NamedPage(bytes.fromhex(p.tree_id), 0, 1, 7, look_into(p).entries) for p in tree.pages]
     for page in (*pages, pages[0], pages[-1])[:6]:

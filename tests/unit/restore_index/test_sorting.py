@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any, cast, get_args
 
 import pytest
-from chassis.errors import CairnError, TemporaryError
-from chassis.paths import shown
-from contracts.restore_index import RestorePoint
+from contracts.errors import CairnError, TemporaryError
+from contracts.messages.restore_index import RestorePoint
+from contracts.paths import shown
 from hypothesis import given
 from hypothesis import strategies as some
 from restore_index.domain import sorting

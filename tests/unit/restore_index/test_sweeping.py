@@ -4,10 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from chassis.errors import Conflict
-from chassis.records import AlreadyHandled
-from contracts.assignment import AppRemoved
-from contracts.restore_index import RestorePoint, StoreSweepDue
+from chassis.persistence.aggregates import AlreadyHandled
+from contracts.errors import Conflict
+from contracts.messages.assignment import AppRemoved
+from contracts.messages.restore_index import RestorePoint, StoreSweepDue
 from contracts.values import AppId
 from restore_index.domain.entries import unpack
 from restore_index.domain.search.conditions import read_conditions

@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from chassis.errors import CairnError, Conflict, NotFound
-from contracts.restore_index import RestorePoint
+from contracts.errors import CairnError, Conflict, NotFound
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId, SnapshotId
 from restore_index.domain.entries import Below
 from restore_index.domain.points import choose_point

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from chassis.errors import CairnError, Invalid, NotFound
-from contracts.restore_index import RestorePoint
+from contracts.errors import CairnError, Invalid, NotFound
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId
 from restore_index.usecases.versions import Versions, list_versions
 

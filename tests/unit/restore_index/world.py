@@ -1,7 +1,7 @@
 """A restore index in memory."""
 
-from chassis.records import MemoryRecords
-from contracts.restore_index import RestorePoint
+from chassis.persistence.aggregates import MemoryAggregates
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import OrganizationId
 from restore_index.domain.listing import Part
 from restore_index.domain.points import Point
@@ -29,7 +29,7 @@ def no_sentences() -> Sentences:
     async def nothing() -> list[tuple[OrganizationId, Sweep]]:
         return []
 
-    return Sentences(MemoryRecords(Sweep, keys=sweep_keys), MemoryDocuments(), nothing)
+    return Sentences(MemoryAggregates(Sweep, keys=sweep_keys), MemoryDocuments(), nothing)
 
 
 class World:
@@ -39,9 +39,9 @@ class World:
         self, *, kept_in_memory: int = 1000, catalogue_bytes: int = 1 << 20, packed_bytes: int = 1 << 20
     ) -> None:
         self.kept_in_memory = kept_in_memory
-        self.points = MemoryRecords(Point, keys=point_keys)
+        self.points = MemoryAggregates(Point, keys=point_keys)
         self.documents, self.batches, self.segments = MemoryDocuments(), MemoryDocuments(), MemoryDocuments()
-        self.sweeps, self.condemned = MemoryRecords(Sweep, keys=sweep_keys), MemoryDocuments()
+        self.sweeps, self.condemned = MemoryAggregates(Sweep, keys=sweep_keys), MemoryDocuments()
         self._for_searches = {"catalogue_bytes": catalogue_bytes, "packed_bytes": packed_bytes}
         self.restart()
 

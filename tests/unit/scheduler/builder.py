@@ -3,13 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from chassis.envelopes import envelope
 from chassis.ids import new_id
-from contracts.assignment import AppRef
-from contracts.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed, TaskStarted
+from chassis.messaging.envelopes import envelope
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.scheduler import CancelJob, RunTask, Task
+from contracts.messages.assignment import AppRef
+from contracts.messages.base import Message
+from contracts.messages.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed, TaskStarted
+from contracts.messages.scheduler import CancelJob, RunTask, Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from scheduler.domain.job import Job, queue_job
 

@@ -1,10 +1,10 @@
 """What a job becomes, case by case."""
 
 import pytest
-from chassis.errors import Conflict, Invalid, NotFound
-from contracts.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSucceeded
-from contracts.outcomes import Problem
-from contracts.scheduler import Task
+from contracts.errors import Conflict, Invalid, NotFound
+from contracts.messages.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.outcomes import Problem
+from contracts.messages.scheduler import Task
 from scheduler.domain import job as decisions
 from scheduler.domain.job import Job
 

@@ -1,7 +1,7 @@
 """A job's log: order, gaps, bounds."""
 
 import pytest
-from contracts.connector import TaskSucceeded
+from contracts.messages.connector import TaskSucceeded
 from scheduler.domain import job as decisions
 from scheduler.domain.log import LINE_CHARACTERS, LINES_READ, MESSAGES_PER_ATTEMPT, compose_log, part_of
 from scheduler.domain.wording import describe_bytes

@@ -1,8 +1,8 @@
 """Options of a run that no worker could use are refused before it becomes a job."""
 
 import pytest
-from chassis.errors import Invalid
-from contracts.scheduler import TaskOptions
+from contracts.errors import Invalid
+from contracts.messages.scheduler import TaskOptions
 from scheduler.domain.job import check_task
 from scheduler.domain.options import LONGEST_IGNORE, LONGEST_LABEL, MOST_IGNORES, MOST_LABELS
 

@@ -3,10 +3,10 @@
 from datetime import timedelta
 
 import pytest
-from chassis.errors import NotFound
-from chassis.records import AlreadyHandled, MemoryRecords
-from contracts.connector import BackupSummary, TaskCancelled, TaskSucceeded
-from contracts.scheduler import TaskRequested
+from chassis.persistence.aggregates import AlreadyHandled, MemoryAggregates
+from contracts.errors import NotFound
+from contracts.messages.connector import BackupSummary, TaskCancelled, TaskSucceeded
+from contracts.messages.scheduler import TaskRequested
 from contracts.values import JobId, OrganizationId, RunId
 from scheduler import usecases
 from scheduler.domain.job import Job
@@ -20,7 +20,7 @@ class World:
     """A scheduler in memory, and what it has announced."""
 
     def __init__(self) -> None:
-        self.jobs = MemoryRecords(Job, keys=job_keys)
+        self.jobs = MemoryAggregates(Job, keys=job_keys)
         self.store = SchedulerStore(self.jobs, MemoryJobRoll(), MemoryLogParts())
         self.now = NOON
 

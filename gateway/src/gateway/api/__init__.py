@@ -3,8 +3,8 @@
 from functools import cache
 
 import orjson
-from chassis.readiness import Check
-from chassis.web import UNTRACED, install_health, install_problems
+from chassis.http.server import UNTRACED, install_health, install_problems
+from chassis.runtime.health import Check
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute

@@ -3,7 +3,7 @@
 from contextlib import nullcontext
 from typing import Annotated
 
-from contracts.assignment import AppKind
+from contracts.messages.assignment import AppKind
 from fastapi import APIRouter, Query, Response
 
 from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh

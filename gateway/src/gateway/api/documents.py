@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from chassis.http.server import PROBLEM_JSON, TITLES
 from chassis.texts import STORABLE
-from chassis.web import PROBLEM_JSON, TITLES
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 

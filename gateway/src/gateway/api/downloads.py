@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from chassis.errors import Invalid
-from chassis.paths import shown
-from chassis.queries import bytes_parameter, bytes_parameters
+from chassis.http.byte_parameters import bytes_parameter, bytes_parameters
+from contracts.errors import Invalid
+from contracts.paths import shown
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import JsonValue
 

@@ -5,8 +5,8 @@ import hmac
 from dataclasses import dataclass
 from typing import Annotated, cast
 
-from chassis.tokens import Tokens
-from chassis.web import bearer
+from chassis.http.server import bearer
+from chassis.http.tokens import Tokens
 from fastapi import Depends, Header, Query, Request
 
 from gateway.api.layers import check_body

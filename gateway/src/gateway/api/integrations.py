@@ -1,6 +1,6 @@
 """Integrations. All that the workers offer are installed."""
 
-from chassis.errors import NotFound
+from contracts.errors import NotFound
 from fastapi import APIRouter
 
 from gateway.api.bodies.connectors import Installation

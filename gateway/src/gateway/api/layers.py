@@ -3,10 +3,10 @@
 import re
 
 import orjson
-from chassis.errors import Invalid
+from chassis.http.server import problem_response
 from chassis.texts import is_storable
-from chassis.web import problem_response
-from contracts.outcomes import Problem
+from contracts.errors import Invalid
+from contracts.messages.outcomes import Problem
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from chassis.deadlines import LATE, current_deadline
-from chassis.errors import CairnError, Unavailable
-from chassis.outcomes import StillRunning
+from chassis.errors import Unavailable
+from chassis.messaging.command_client import StillRunning
+from chassis.runtime.deadlines import LATE, current_deadline
+from contracts.errors import CairnError
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 

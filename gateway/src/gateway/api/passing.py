@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from chassis.http import Answer
-from chassis.web import FILE_REFUSALS, problem_response
+from chassis.http.server import FILE_REFUSALS, problem_response
+from chassis.http.transport import Answer
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 

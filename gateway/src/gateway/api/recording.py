@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from chassis.deadlines import current_deadline
-from chassis.errors import CairnError
-from chassis.http import Answer
-from chassis.web import FILE_REFUSALS
+from chassis.http.server import FILE_REFUSALS
+from chassis.http.transport import Answer
+from chassis.runtime.deadlines import current_deadline
+from contracts.errors import CairnError
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 

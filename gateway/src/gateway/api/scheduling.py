@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from contracts.scheduler import JobStatus, TaskType
+from contracts.messages.scheduler import JobStatus, TaskType
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from chassis.paths import PATH_PATTERN
-from chassis.queries import bytes_parameter
+from chassis.http.byte_parameters import bytes_parameter
+from contracts.paths import PATH_PATTERN
 from fastapi import APIRouter, Request
 from pydantic import Field, JsonValue
 

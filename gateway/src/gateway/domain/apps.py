@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chassis.errors import Conflict, Invalid
-from contracts.assignment import App, AppKind, Temperature
-from contracts.catalog import Resource
+from contracts.errors import Conflict, Invalid
+from contracts.messages.assignment import App, AppKind, Temperature
+from contracts.messages.catalog import Resource
 
 PASSPHRASE = "passphrase"  # noqa: S105 - the name of a field
 

@@ -5,7 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TypedDict
 
-from contracts.messages import Message
+from contracts.messages.base import Message
 
 _HANDLES = ("run_id", "resource_id", "inventory_id", "app_id", "job_id")
 

@@ -1,8 +1,8 @@
 """Jobs as the scheduler tells of them."""
 
-from contracts.connector import BackupSummary, LogLine
-from contracts.outcomes import Problem
-from contracts.scheduler import JobStatus, Task
+from contracts.messages.connector import BackupSummary, LogLine
+from contracts.messages.outcomes import Problem
+from contracts.messages.scheduler import JobStatus, Task
 from contracts.values import Moment, Value
 
 FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})

@@ -8,7 +8,7 @@ import zlib
 from datetime import datetime
 from typing import Literal
 
-from chassis.errors import Invalid, Unauthorized
+from contracts.errors import Invalid, Unauthorized
 from contracts.values import OrganizationId, Value
 from pydantic import ValidationError
 

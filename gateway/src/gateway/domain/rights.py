@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
-from chassis.errors import Forbidden
+from contracts.errors import Forbidden
 
 
 class Right(StrEnum):

@@ -2,7 +2,7 @@
 
 import ipaddress
 
-from chassis.errors import Throttled
+from contracts.errors import Throttled
 
 FORGOTTEN_SECONDS = 300.0
 """After so long without another one, failures are forgotten."""

@@ -6,9 +6,9 @@ installation (`EVERYBODY`). Memberships, grants and data keys belong to their or
 
 from dataclasses import dataclass
 
-from chassis.foundation import Foundation
-from chassis.records import MongoRecords, Records
-from contracts.connector import EVERYBODY
+from chassis.persistence.aggregates import Aggregates, MongoAggregates
+from chassis.runtime.service import ServiceRuntime
+from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
 
 from gateway.domain.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
@@ -21,12 +21,12 @@ ROOT = ""
 class Accounts:
     """Who may come in."""
 
-    accounts: Records[Account]
-    organizations: Records[Organization]
-    memberships: Records[Membership]
-    grants: Records[Grant]
-    api_keys: Records[ApiKey]
-    data_keys: Records[DataKey]
+    accounts: Aggregates[Account]
+    organizations: Aggregates[Organization]
+    memberships: Aggregates[Membership]
+    grants: Aggregates[Grant]
+    api_keys: Aggregates[ApiKey]
+    data_keys: Aggregates[DataKey]
 
     async def account(self, account_id: str) -> Account | None:
         """An account by id."""
@@ -64,23 +64,25 @@ def membership_id(org: OrganizationId, account_id: str) -> str:
     return f"{org}:{account_id}"
 
 
-async def open_accounts(foundation: Foundation) -> Accounts:
+async def open_accounts(runtime: ServiceRuntime) -> Accounts:
     """The collections, with their indexes made."""
-    database, outbox = foundation.database, foundation.outbox
-    accounts = MongoRecords(
+    database, outbox = runtime.database, runtime.outbox
+    accounts = MongoAggregates(
         database["accounts"], Account, outbox, keys=lambda a: {"email": a.email}, indexed=("email",)
     )
-    organizations = MongoRecords(
+    organizations = MongoAggregates(
         database["organizations"],
         Organization,
         outbox,
         keys=lambda o: {"parent_id": o.parent_id or ROOT},
         indexed=("parent_id",),
     )
-    memberships = MongoRecords(database["memberships"], Membership, outbox, keys=lambda m: {"account_id": m.account_id})
-    grants = MongoRecords(database["grants"], Grant, outbox, keys=lambda g: {"account_id": g.account_id})
-    api_keys = MongoRecords(database["api_keys"], ApiKey, outbox)
-    data_keys = MongoRecords(database["data_keys"], DataKey, outbox)
+    memberships = MongoAggregates(
+        database["memberships"], Membership, outbox, keys=lambda m: {"account_id": m.account_id}
+    )
+    grants = MongoAggregates(database["grants"], Grant, outbox, keys=lambda g: {"account_id": g.account_id})
+    api_keys = MongoAggregates(database["api_keys"], ApiKey, outbox)
+    data_keys = MongoAggregates(database["data_keys"], DataKey, outbox)
     for records in (accounts, organizations, memberships, grants, api_keys, data_keys):
         await records.setup()
     return Accounts(accounts, organizations, memberships, grants, api_keys, data_keys)

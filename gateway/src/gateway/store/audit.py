@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 
-from chassis.mongo import Collection, Database, Document, ensure_indexes, insert_new
+from chassis.persistence.mongo import Collection, Database, Document, ensure_indexes, insert_new
 from contracts.values import OrganizationId
 
 from gateway.domain.audit import Deed, Ending, Entry, began_at

@@ -3,8 +3,8 @@
 import hashlib
 from datetime import datetime, timedelta
 
-from chassis.mongo import Collection, Database, ensure_indexes, insert_new
-from contracts.connector import EVERYBODY
+from chassis.persistence.mongo import Collection, Database, ensure_indexes, insert_new
+from contracts.messages.connector import EVERYBODY
 
 KEPT_DAYS = 180
 _FORGOTTEN_DAYS = KEPT_DAYS + 30

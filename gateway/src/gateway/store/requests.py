@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, Document, ensure_indexes, insert_new
-from chassis.outbox import entry_to_envelope, envelope_to_entry
+from chassis.persistence.mongo import Collection, Database, Document, ensure_indexes, insert_new
+from chassis.persistence.outbox import entry_to_envelope, envelope_to_entry
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.outcomes import Problem
+from contracts.messages.base import Message
+from contracts.messages.outcomes import Problem
 from contracts.values import OrganizationId
 from pydantic import JsonValue
 

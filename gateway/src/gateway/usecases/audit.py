@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chassis.background import Background
-from chassis.deadlines import current_deadline
-from chassis.errors import Invalid
 from chassis.ids import new_id, utc_now
-from chassis.mongo import PyMongoError
-from chassis.outcomes import StillRunning
+from chassis.messaging.command_client import StillRunning
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.deadlines import current_deadline
+from chassis.runtime.supervision import Background
+from contracts.errors import Invalid
 from contracts.values import OrganizationId
 from pydantic import JsonValue
 

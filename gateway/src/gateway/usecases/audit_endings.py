@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chassis.background import Background, begin
-from chassis.deadlines import LATE, Deadline
-from chassis.errors import CairnError, Unavailable
+from chassis.errors import Unavailable
+from chassis.http.problems import unexpected
 from chassis.ids import utc_now
-from chassis.mongo import UNREACHABLE, PyMongoError, WriteError
-from chassis.outcomes import StillRunning
-from chassis.problems import unexpected
+from chassis.messaging.command_client import StillRunning
+from chassis.persistence.mongo import UNREACHABLE, PyMongoError, WriteError
+from chassis.runtime.deadlines import LATE, Deadline
+from chassis.runtime.supervision import Background, begin
+from contracts.errors import CairnError
 
 from gateway.domain.audit import Ending, Entry
 from gateway.store.audit import AuditLog

@@ -13,12 +13,13 @@ import tempfile
 from pathlib import Path
 from typing import Any, TypeVar
 
-from chassis.errors import Invalid, LostRace
+from chassis.errors import LostRace
 from chassis.ids import derived_id, new_id
-from chassis.records import Records
-from chassis.sealing import Sealer
-from chassis.telemetry import span
-from contracts.connector import EVERYBODY
+from chassis.persistence.aggregates import Aggregates
+from chassis.security.sealing import Sealer
+from chassis.telemetry.tracing import span
+from contracts.errors import Invalid
+from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId, Value
 from pydantic import BaseModel, ValidationError
 
@@ -92,7 +93,7 @@ async def _insert(accounts: Accounts, sealer: Sealer, credentials: Credentials) 
     await _put(accounts.data_keys, org, org, DataKey(organization_id=org, sealed=sealer.new_data_key(org)))
 
 
-async def _put(records: Records[V], org: OrganizationId, record_id: str, value: V) -> None:
+async def _put(records: Aggregates[V], org: OrganizationId, record_id: str, value: V) -> None:
     """Save a value unless another gateway, which read the same file, was quicker."""
     with contextlib.suppress(LostRace):
         await records.save(await records.load(org, record_id), value)

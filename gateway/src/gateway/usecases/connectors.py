@@ -4,20 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from chassis.errors import Invalid, NotFound
-from chassis.outcomes import Commands
-from chassis.telemetry import span
-from contracts.assignment import (
-    App,
-    AppDescription,
-    AppKind,
-    AppRef,
-    AssignApp,
-    ReconfigureApp,
-    RemoveApp,
-)
-from contracts.catalog import Resource
-from contracts.connector import (
+from chassis.messaging.command_client import Commands
+from chassis.telemetry.tracing import span
+from contracts.errors import Invalid, NotFound
+from contracts.messages.assignment import App, AppDescription, AppKind, AppRef, AssignApp, ReconfigureApp, RemoveApp
+from contracts.messages.catalog import Resource
+from contracts.messages.connector import (
     Compression,
     InitializeStore,
     RefreshStore,

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, quote_from_bytes
 
 import orjson
-from chassis.errors import CairnError
-from chassis.http import Answer
-from chassis.telemetry import span
-from chassis.web import FILE_REFUSALS
-from contracts.restore_index import LOSSES
+from chassis.http.server import FILE_REFUSALS
+from chassis.http.transport import Answer
+from chassis.telemetry.tracing import span
+from contracts.errors import CairnError
+from contracts.messages.restore_index import LOSSES
 
 from gateway.domain.links import Format
 from gateway.usecases.owners import KnownRestorePoint, Owners, path_query

@@ -4,7 +4,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from chassis.http import Answer
+from chassis.http.transport import Answer
 
 from gateway.usecases.owners import Owners, path_query, segment
 from gateway.usecases.visitors import Visitor

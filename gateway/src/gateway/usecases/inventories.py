@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from chassis.errors import CairnError
-from chassis.outcomes import Commands
-from chassis.telemetry import span
-from contracts.catalog import (
+from chassis.messaging.command_client import Commands
+from chassis.telemetry.tracing import span
+from contracts.errors import CairnError
+from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
     CreateInventory,

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, unquote_to_bytes
 
-from chassis.errors import NotFound, Unauthorized
+from chassis.http.tokens import Caller
 from chassis.ids import utc_now
-from chassis.paths import shown
-from chassis.telemetry import span
-from chassis.tokens import Caller
+from chassis.telemetry.tracing import span
+from contracts.errors import NotFound, Unauthorized
+from contracts.paths import shown
 from pydantic import JsonValue
 
 from gateway.domain.audit import CREATE_LINK, Actor, Deed, Subject, told_selection

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from chassis.background import Background
-from chassis.errors import CairnError
 from chassis.ids import utc_now
-from chassis.mongo import PyMongoError
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.supervision import Background
+from contracts.errors import CairnError
 from contracts.values import OrganizationId, to_text
 from pydantic import JsonValue
 
@@ -38,7 +38,7 @@ class Attempt(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """Refusals that are counted together. `organization_id` None: that of the installation."""
+    """RejectedCommands that are counted together. `organization_id` None: that of the installation."""
 
     organization_id: OrganizationId | None
     account_id: str

@@ -5,11 +5,11 @@ import hashlib
 import logging
 from dataclasses import dataclass
 
-from chassis.errors import NotFound, Throttled, Unauthorized
+from chassis.http.tokens import Caller, Tokens
 from chassis.ids import utc_now
-from chassis.mongo import PyMongoError
-from chassis.telemetry import span
-from chassis.tokens import Caller, Tokens
+from chassis.persistence.mongo import PyMongoError
+from chassis.telemetry.tracing import span
+from contracts.errors import NotFound, Throttled, Unauthorized
 from contracts.values import OrganizationId
 
 from gateway.domain.accounts import Account

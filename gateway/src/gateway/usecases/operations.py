@@ -7,16 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from chassis.background import Background, begin
-from chassis.deadlines import under
-from chassis.errors import CairnError, Invalid, NotFound, PermanentError, Unavailable
+from chassis.errors import Unavailable
+from chassis.http.problems import unexpected
 from chassis.ids import derived_id, new_id, utc_now
-from chassis.mongo import PyMongoError
-from chassis.outcomes import Commands, StillRunning
-from chassis.problems import unexpected
+from chassis.messaging.command_client import Commands, StillRunning
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.deadlines import under
+from chassis.runtime.supervision import Background, begin
 from contracts.envelope import Envelope
-from contracts.messages import Message
-from contracts.outcomes import CommandOutcome
+from contracts.errors import CairnError, Invalid, NotFound, PermanentError
+from contracts.messages.base import Message
+from contracts.messages.outcomes import CommandOutcome
 from contracts.values import OrganizationId
 
 from gateway.domain.intents import Intent

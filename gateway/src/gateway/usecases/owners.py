@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, quote_from_bytes
 
-from chassis.client import ServiceClient
-from chassis.errors import CairnError, NotFound
-from chassis.http import Answer
-from chassis.problems import to_error
-from contracts.assignment import App, AppKind
-from contracts.catalog import Inventory, Resource
-from contracts.connector import Integration, LogLine, StoreLock
-from contracts.restore_index import Damage, RestorePoint, Totals, refusal_of
+from chassis.http.client import ServiceClient
+from chassis.http.problems import to_error
+from chassis.http.transport import Answer
+from contracts.errors import CairnError, NotFound
+from contracts.messages.assignment import App, AppKind
+from contracts.messages.catalog import Inventory, Resource
+from contracts.messages.connector import Integration, LogLine, StoreLock
+from contracts.messages.restore_index import Damage, RestorePoint, Totals, refusal_of
 from contracts.values import IntegrationId, Value
 from pydantic import BaseModel, TypeAdapter
 

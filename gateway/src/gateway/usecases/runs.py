@@ -3,11 +3,11 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from chassis.errors import Conflict
-from chassis.outcomes import Commands
-from chassis.telemetry import span
-from contracts.assignment import App
-from contracts.scheduler import CancelJob, RunTask, Task, TaskOptions, TaskType
+from chassis.messaging.command_client import Commands
+from chassis.telemetry.tracing import span
+from contracts.errors import Conflict
+from contracts.messages.assignment import App
+from contracts.messages.scheduler import CancelJob, RunTask, Task, TaskOptions, TaskType
 from contracts.values import JobId, RunId
 
 from gateway.domain.apps import check_complete, check_unlocked

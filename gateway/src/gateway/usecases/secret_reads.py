@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from contracts.assignment import App
+from contracts.messages.assignment import App
 
 from gateway.domain.audit import READ_SECRETS, Actor, Deed, Subject
 from gateway.usecases.audit import Audit

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from chassis.errors import LostRace
-from chassis.records import Records
-from chassis.sealing import Place, Sealer
-from contracts.assignment import App, FieldValue
+from chassis.persistence.aggregates import Aggregates
+from chassis.security.sealing import Place, Sealer
+from contracts.messages.assignment import App, FieldValue
 from contracts.values import OrganizationId
 
 from gateway.domain.accounts import DataKey
@@ -15,7 +15,7 @@ from gateway.domain.apps import GivenField
 class Vault:
     """Seals and opens fields with the data key of their organization."""
 
-    def __init__(self, sealer: Sealer, data_keys: Records[DataKey]) -> None:
+    def __init__(self, sealer: Sealer, data_keys: Aggregates[DataKey]) -> None:
         self._sealer = sealer
         self._data_keys = data_keys
         self._known: dict[OrganizationId, str] = {}

@@ -5,8 +5,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from chassis.errors import Invalid, NotFound, Unauthorized
-from chassis.tokens import Caller
+from chassis.http.tokens import Caller
+from contracts.errors import Invalid, NotFound, Unauthorized
 from contracts.values import OrganizationId, Value
 
 from gateway.domain.accounts import Account, Grant, Organization

@@ -3,8 +3,8 @@
 from typing import Any
 
 from contracts import topics
-from contracts.messages import Command, Message
-from contracts.outcomes import CommandOutcome
+from contracts.messages.base import Command, Message
+from contracts.messages.outcomes import CommandOutcome
 
 Document = dict[str, Any]
 BINDING = "0.5.0"

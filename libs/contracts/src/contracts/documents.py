@@ -13,7 +13,7 @@ from typing import Any
 
 from contracts.asyncapi import asyncapi
 from contracts.evolution import breaking_changes
-from contracts.messages import Message
+from contracts.messages.base import Message
 from contracts.registry import MESSAGES
 from contracts.schemas import schema_of
 

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.messages import Message
+from contracts.messages.base import Message
 from contracts.values import Moment, OrganizationId
 
 M_co = TypeVar("M_co", bound=Message, covariant=True)

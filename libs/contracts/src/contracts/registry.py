@@ -1,7 +1,7 @@
 """Every message of Cairn, by its CloudEvents type."""
 
-from contracts import assignment, catalog, connector, outcomes, restore_index, scheduler
-from contracts.messages import Command, Event, Message
+from contracts.messages import assignment, catalog, connector, outcomes, restore_index, scheduler
+from contracts.messages.base import Command, Event, Message
 
 _MODULES = (assignment, catalog, connector, outcomes, restore_index, scheduler)
 

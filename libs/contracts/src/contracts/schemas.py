@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from contracts.messages import Command, Message
+from contracts.messages.base import Command, Message
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

@@ -1,6 +1,6 @@
 """The commands of the assignment service: `serve`, `relay`, `migrate`."""
 
-from chassis.process import main
+from chassis.runtime.process import main
 
 from assignment.app import SERVICE, open_app, open_outbox
 from assignment.settings import Settings

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from chassis.errors import TemporaryError
-from chassis.readiness import Check
-from chassis.tokens import Caller, Tokens
-from chassis.web import build_internal_api, caller_reader
-from contracts.assignment import AppKind
-from contracts.catalog import Resource
+from chassis.http.server import build_internal_api, caller_reader
+from chassis.http.tokens import Caller, Tokens
+from chassis.runtime.health import Check
+from contracts.errors import TemporaryError
+from contracts.messages.assignment import AppKind
+from contracts.messages.catalog import Resource
 from contracts.values import AppId, IntegrationId
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field

@@ -2,10 +2,10 @@
 
 from functools import partial
 
-from chassis.dispatcher import Dispatcher
-from contracts.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
-from contracts.catalog import ResourceChanged, ResourceRemoved
-from contracts.connector import IntegrationOffered
+from chassis.messaging.dispatcher import Dispatcher
+from contracts.messages.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
+from contracts.messages.catalog import ResourceChanged, ResourceRemoved
+from contracts.messages.connector import IntegrationOffered
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
 
 from assignment import usecases

@@ -1,6 +1,6 @@
 """Settings of the assignment service."""
 
-from chassis.settings import CommonSettings
+from chassis.runtime.settings import CommonSettings
 
 
 class Settings(CommonSettings):

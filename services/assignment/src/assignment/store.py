@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Self
 
-from chassis.foundation import Foundation
-from chassis.records import Keys, MongoRecords, Record, Records
-from contracts.assignment import App, AppKind
-from contracts.connector import EVERYBODY, Integration
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, MongoAggregates
+from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
-from contracts.messages import Message
+from contracts.messages.assignment import App, AppKind
+from contracts.messages.base import Message
+from contracts.messages.connector import EVERYBODY, Integration
 from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
 
 from assignment.domain.apps import KnownResource
@@ -41,9 +41,9 @@ def app_keys(app: App) -> Keys:
 class AssignmentStore:
     """What the assignment service knows. Apps are written in the lane of their id, resources and offers in theirs."""
 
-    apps: Records[App]
-    offers: Records[Offer]
-    resources: Records[KnownResource]
+    apps: Aggregates[App]
+    offers: Aggregates[Offer]
+    resources: Aggregates[KnownResource]
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
         """All apps, or those of a kind, oldest first."""
@@ -72,18 +72,18 @@ class AssignmentStore:
 
     async def load_offer(
         self, integration_id: IntegrationId, *, cause: Envelope[Message]
-    ) -> tuple[Record[Offer], Integration | None]:
+    ) -> tuple[Aggregate[Offer], Integration | None]:
         """The place of an offer, and the integration that is kept there. Raises `AlreadyHandled`."""
         record = await self.offers.load(EVERYBODY, integration_id, cause=cause)
         return record, record.value.integration() if record.value else None
 
 
-async def open_store(foundation: Foundation) -> AssignmentStore:
+async def open_store(runtime: ServiceRuntime) -> AssignmentStore:
     """The store in MongoDB, with its indexes made."""
-    database, outbox = foundation.database, foundation.outbox
-    apps = MongoRecords(database["apps"], App, outbox, keys=app_keys, indexed=("kind", "resource_id"))
-    offers = MongoRecords(database["integrations"], Offer, outbox)
-    resources = MongoRecords(database["resources"], KnownResource, outbox)
+    database, outbox = runtime.database, runtime.outbox
+    apps = MongoAggregates(database["apps"], App, outbox, keys=app_keys, indexed=("kind", "resource_id"))
+    offers = MongoAggregates(database["integrations"], Offer, outbox)
+    resources = MongoAggregates(database["resources"], KnownResource, outbox)
     for records in (apps, offers, resources):
         await records.setup()
     return AssignmentStore(apps, offers, resources)

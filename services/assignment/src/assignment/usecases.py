@@ -5,10 +5,11 @@ import logging
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 
-from chassis import names
-from chassis.errors import TemporaryError
-from chassis.telemetry import span
-from contracts.assignment import (
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.envelope import Envelope
+from contracts.errors import TemporaryError
+from contracts.messages.assignment import (
     App,
     AppAssigned,
     AppCommand,
@@ -20,9 +21,8 @@ from contracts.assignment import (
     ReconfigureApp,
     RemoveApp,
 )
-from contracts.catalog import Resource, ResourceChanged, ResourceRemoved
-from contracts.connector import Integration, IntegrationOffered
-from contracts.envelope import Envelope
+from contracts.messages.catalog import Resource, ResourceChanged, ResourceRemoved
+from contracts.messages.connector import Integration, IntegrationOffered
 from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
@@ -87,7 +87,7 @@ async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceC
     In this order, an app that is assigned meanwhile either is told or finds out by itself.
     """
     org = event.data.organization_id
-    with span("assignment.note_resource_change", attributes={names.ORGANIZATION: org}):
+    with span("assignment.note_resource_change", attributes={semconv.ORGANIZATION: org}):
         record = await store.resources.load(org, event.data.resource_id, cause=event)
         if news := apps.note_change(record.value, event.data.resource):
             record = await store.resources.save(record, news)
@@ -100,14 +100,17 @@ async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceC
 async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceChanged]) -> None:
     """Announce an app anew when workers reach it elsewhere since its resource changed."""
     org, app_id = event.data.organization_id, event.data.app_id
-    with span("assignment.follow_resource", attributes={names.ORGANIZATION: org, names.APP: app_id}):
+    with span(
+        "assignment.follow_resource",
+        attributes={semconv.ORGANIZATION: org, semconv.APP: app_id},
+    ):
         await _follow_resource(store, org, app_id, cause=event)
 
 
 async def note_resource_removal(store: AssignmentStore, event: Envelope[ResourceRemoved]) -> None:
     """Remember that a resource is gone; its apps go on showing it as it was last."""
     org = event.data.organization_id
-    with span("assignment.note_resource_removal", attributes={names.ORGANIZATION: org}):
+    with span("assignment.note_resource_removal", attributes={semconv.ORGANIZATION: org}):
         record = await store.resources.load(org, event.data.resource_id, cause=event)
         if news := apps.note_removal(record.value, event.data.revision):
             await store.resources.save(record, news, cause=event)
@@ -135,7 +138,7 @@ async def choose(
 
 async def list_apps(store: AssignmentStore, org: OrganizationId, kind: AppKind | None) -> list[App]:
     """All apps, or those of a kind, oldest first, with their resources as they are now."""
-    with span("assignment.list_apps", attributes={names.ORGANIZATION: org}):
+    with span("assignment.list_apps", attributes={semconv.ORGANIZATION: org}):
         found = await store.apps_of(org, kind)
         known = await _resources(store, org, {app.resource.id for app in found})
         return [apps.refresh(app, known[app.resource.id]) for app in found]
@@ -143,7 +146,7 @@ async def list_apps(store: AssignmentStore, org: OrganizationId, kind: AppKind |
 
 async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> App:
     """One app with its resource as it is now. Raises `NotFound`."""
-    with span("assignment.get_app", attributes={names.ORGANIZATION: org, names.APP: app_id}):
+    with span("assignment.get_app", attributes={semconv.ORGANIZATION: org, semconv.APP: app_id}):
         app = apps.require_app(await store.apps.get(org, app_id))
         return apps.refresh(app, await store.resource(org, app.resource.id))
 
@@ -184,7 +187,13 @@ def _result(app: App) -> dict[str, JsonValue]:
 
 
 def _span(name: str, command: AppCommand) -> AbstractContextManager[Span]:
-    return span(name, attributes={names.ORGANIZATION: command.organization_id, names.APP: command.app_id})
+    return span(
+        name,
+        attributes={
+            semconv.ORGANIZATION: command.organization_id,
+            semconv.APP: command.app_id,
+        },
+    )
 
 
 def _ids(command: AppCommand) -> dict[str, str | int]:

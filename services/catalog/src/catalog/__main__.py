@@ -1,6 +1,6 @@
 """The commands of the catalog: `serve`, `relay`, `migrate`."""
 
-from chassis.process import main
+from chassis.runtime.process import main
 
 from catalog.app import SERVICE, open_app, open_outbox
 from catalog.settings import Settings

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from chassis.readiness import Check
-from chassis.tokens import Caller, Tokens
-from chassis.web import build_internal_api, caller_reader
-from contracts.catalog import Resource
+from chassis.http.server import build_internal_api, caller_reader
+from chassis.http.tokens import Caller, Tokens
+from chassis.runtime.health import Check
+from contracts.messages.catalog import Resource
 from contracts.values import InventoryId, ResourceId
 from fastapi import APIRouter, Depends, FastAPI, Query
 

@@ -3,9 +3,9 @@
 import ipaddress
 from collections.abc import Iterable
 
-from chassis.errors import Conflict, Invalid, NotFound
 from chassis.texts import fault_of
-from contracts.catalog import (
+from contracts.errors import Conflict, Invalid, NotFound
+from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
     CreateInventory,

@@ -2,8 +2,8 @@
 
 from functools import partial
 
-from chassis.dispatcher import Dispatcher
-from contracts.catalog import (
+from chassis.messaging.dispatcher import Dispatcher
+from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
     CreateInventory,

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from chassis.foundation import Foundation
-from chassis.records import Keys, MongoRecords, Page, Records, Search
-from contracts.catalog import Inventory, Resource
+from chassis.persistence.aggregates import Aggregates, Keys, MongoAggregates, Page, Search
+from chassis.runtime.service import ServiceRuntime
+from contracts.messages.catalog import Inventory, Resource
 from contracts.values import InventoryId, OrganizationId, ResourceId
 
 SEARCHED = ("urn", "name")
@@ -19,8 +19,8 @@ def resource_keys(resource: Resource) -> Keys:
 class CatalogStore:
     """What the catalog knows."""
 
-    inventories: Records[Inventory]
-    resources: Records[Resource]
+    inventories: Aggregates[Inventory]
+    resources: Aggregates[Resource]
 
     async def urn_owner(self, org: OrganizationId, inventory_id: InventoryId, urn: str) -> ResourceId | None:
         """Which resource of the inventory has the URN."""
@@ -44,11 +44,11 @@ class CatalogStore:
         return await self.resources.find(org, where, search=search, limit=limit, offset=offset)
 
 
-async def open_store(foundation: Foundation) -> CatalogStore:
+async def open_store(runtime: ServiceRuntime) -> CatalogStore:
     """The store in MongoDB, with its indexes made."""
-    database, outbox = foundation.database, foundation.outbox
-    inventories = MongoRecords(database["inventories"], Inventory, outbox)
-    resources = MongoRecords(
+    database, outbox = runtime.database, runtime.outbox
+    inventories = MongoAggregates(database["inventories"], Inventory, outbox)
+    resources = MongoAggregates(
         database["resources"], Resource, outbox, keys=resource_keys, indexed=("inventory_id", "urn")
     )
     await inventories.setup()

@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from chassis import names
-from chassis.records import Page
-from chassis.telemetry import span
-from contracts.catalog import (
+from chassis.persistence.aggregates import Page
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.envelope import Envelope
+from contracts.messages.catalog import (
     CatalogCommand,
     ChangeInventory,
     ChangeResource,
@@ -26,7 +27,6 @@ from contracts.catalog import (
     ResourceRegistered,
     ResourceRemoved,
 )
-from contracts.envelope import Envelope
 from contracts.values import InventoryId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 
@@ -125,7 +125,7 @@ async def list_inventories(
     store: CatalogStore, org: OrganizationId, *, limit: int, offset: int
 ) -> tuple[int, list[CountedInventory]]:
     """How many inventories there are, and some of them with their sizes, oldest first."""
-    with span("catalog.list_inventories", attributes={names.ORGANIZATION: org}):
+    with span("catalog.list_inventories", attributes={semconv.ORGANIZATION: org}):
         page = await store.inventories.find(org, limit=limit, offset=offset)
         counts = await asyncio.gather(*(store.count(org, inventory.id) for inventory in page.items))
         pairs = zip(page.items, counts, strict=True)
@@ -134,7 +134,7 @@ async def list_inventories(
 
 async def get_inventory(store: CatalogStore, org: OrganizationId, inventory_id: InventoryId) -> CountedInventory:
     """One inventory with its size. Raises `NotFound`."""
-    with span("catalog.get_inventory", attributes={names.ORGANIZATION: org}):
+    with span("catalog.get_inventory", attributes={semconv.ORGANIZATION: org}):
         inventory = domain.require_inventory(await store.inventories.get(org, inventory_id))
         return CountedInventory(inventory, await store.count(org, inventory.id))
 
@@ -143,13 +143,13 @@ async def list_resources(
     store: CatalogStore, org: OrganizationId, inventory_id: InventoryId | None, *, text: str, limit: int, offset: int
 ) -> Page[Resource]:
     """Resources of one inventory or of all, whose URN or name holds the text; oldest first."""
-    with span("catalog.list_resources", attributes={names.ORGANIZATION: org}):
+    with span("catalog.list_resources", attributes={semconv.ORGANIZATION: org}):
         return await store.search(org, inventory_id, text=text, limit=limit, offset=offset)
 
 
 async def get_resource(store: CatalogStore, org: OrganizationId, resource_id: ResourceId) -> Resource:
     """One resource. Raises `NotFound`."""
-    with span("catalog.get_resource", attributes={names.ORGANIZATION: org}):
+    with span("catalog.get_resource", attributes={semconv.ORGANIZATION: org}):
         return domain.require_resource(await store.resources.get(org, resource_id))
 
 
@@ -170,7 +170,7 @@ async def _all(steps: Iterable[Awaitable[None]]) -> None:
 
 
 def _span(name: str, command: CatalogCommand) -> AbstractContextManager[Span]:
-    return span(name, attributes={names.ORGANIZATION: command.organization_id})
+    return span(name, attributes={semconv.ORGANIZATION: command.organization_id})
 
 
 def _ids(command: CatalogCommand, resource_id: ResourceId | None = None) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The commands of the connector: `serve`, `relay`, `migrate`."""
 
-from chassis.process import main
+from chassis.runtime.process import main
 
 from connector.app import open_app, open_outbox
 from connector.settings import Settings

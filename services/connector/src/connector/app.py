@@ -7,35 +7,36 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 
-from chassis.client import ServiceClient, open_http
-from chassis.envelopes import envelope
-from chassis.foundation import Foundation, handling, open_foundation
-from chassis.outbox import Outbox
-from chassis.publisher import Publisher
-from chassis.sealing import Sealer
-from chassis.settings import read_key
-from chassis.tokens import Tokens
-from chassis.topology import ensure_topics
+from chassis.http.client import ServiceClient, open_http
+from chassis.http.tokens import Tokens
+from chassis.messaging.envelopes import envelope
+from chassis.messaging.publisher import Publisher
+from chassis.messaging.topology import ensure_topics
+from chassis.persistence.outbox import Outbox
+from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
+from chassis.runtime.settings import read_key
+from chassis.security.sealing import Sealer
 from contracts import topics
-from contracts.connector import EVERYBODY, Integration, IntegrationOffered
+from contracts.messages.connector import EVERYBODY, Integration, IntegrationOffered
 from fastapi import FastAPI
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.registry import Integrations
+from restic_reader import KeyRing
 
 from connector.api import build_api
+from connector.context.worker_context import WorkerContext, access_opener, files_opener, repository_opener
 from connector.engine.restic import ResticEngine, ResticSettings
 from connector.handlers import register
-from connector.integrations.registry import Integrations
-from connector.integrations.surroundings import Surroundings
-from connector.repository import KeyRing
+from connector.programs import open_program
+from connector.queue.intake import WakeUps
 from connector.settings import Settings
 from connector.store import open_store
-from connector.usecases.equipment import Equipment, access_opener, files_opener, repository_opener
-from connector.usecases.index_client import IndexClient
-from connector.usecases.listing import Lister
-from connector.usecases.locks import store_locks
-from connector.usecases.queueing import Bells
-from connector.usecases.stores import OpenStores
-from connector.usecases.tidying import Tidier
-from connector.usecases.watching import Watch
+from connector.store_state.locks import store_locks
+from connector.stores.cache_clean_up import CacheCleanUp
+from connector.stores.directory_listing import Lister
+from connector.stores.index_client import IndexClient
+from connector.stores.open_stores import OpenStores
+from connector.stores.watch import Watch
 from connector.worker import Runner, working
 
 log = logging.getLogger(__name__)
@@ -47,9 +48,9 @@ ANNOUNCED = (topics.CONNECTOR_EVENTS, topics.LISTINGS, topics.OUTCOMES)
 @asynccontextmanager
 async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
     """The store alone, for `relay` and `migrate`."""
-    async with open_foundation(settings, SERVICE) as foundation:
-        await open_store(foundation.database, foundation.outbox)
-        yield foundation.outbox
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        await open_store(runtime.database, runtime.outbox)
+        yield runtime.outbox
 
 
 @asynccontextmanager
@@ -59,55 +60,60 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     heard = (topics.ASSIGNMENT_EVENTS, topics.CONNECTOR_COMMANDS, topics.tasks(settings.pool))
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
-    async with open_foundation(settings, SERVICE) as foundation, open_equipment(foundation, settings, tokens) as tools:
-        runner, tidier = Runner(tools), Tidier(tools.store, settings.work_dir)
+    async with (
+        open_service_runtime(settings, SERVICE) as runtime,
+        open_worker_context(runtime, settings, tokens) as tools,
+    ):
+        runner, tidier = Runner(tools), CacheCleanUp(tools.store, settings.work_dir)
         dispatcher = register(
-            foundation.dispatcher(),
+            runtime.dispatcher(),
             tools.store,
-            bells=tools.bells,
+            wake_ups=tools.wake_ups,
             stores=tools.stores,
             notice_cancel=runner.cancel,
             notice_removal=tidier.wake,
             pool=settings.pool,
         )
         await ensure_topics(settings, ANNOUNCED)
-        await offer(foundation.publisher, tools.integrations.manifests())
+        await offer(runtime.publisher, tools.integrations.manifests())
         async with (
-            tidier.tidying(foundation.background),
-            tools.watch.watching(foundation.background),
-            working(foundation.background, tools, runner),
-            handling(foundation, dispatcher, topics=heard, announces=ANNOUNCED),
+            tidier.tidying(runtime.background),
+            tools.watch.watching(runtime.background),
+            working(runtime.background, tools, runner),
+            handling(runtime, dispatcher, topics=heard, announces=ANNOUNCED),
         ):
             yield build_api(
-                tools.store, tools.stores, tokens, locks=partial(store_locks, tools), checks=foundation.checks()
+                tools.store, tools.stores, tokens, locks=partial(store_locks, tools), checks=runtime.checks()
             )
 
 
 @asynccontextmanager
-async def open_equipment(foundation: Foundation, settings: Settings, tokens: Tokens) -> AsyncIterator[Equipment]:
+async def open_worker_context(
+    runtime: ServiceRuntime, settings: Settings, tokens: Tokens
+) -> AsyncIterator[WorkerContext]:
     """Everything that work is done with."""
     sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
     ring = KeyRing()
     opener = repository_opener(
         sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir, ring=ring
     )
-    store, bells = await open_store(foundation.database, foundation.outbox), Bells()
-    watch = Watch(store, bells, settings)
+    store, wake_ups = await open_store(runtime.database, runtime.outbox), WakeUps()
+    watch = Watch(store, wake_ups, settings)
     stores = OpenStores(opener, limit=settings.open_stores, on_loss=watch.suspect_loss, on_change=watch.suspect)
     async with open_http() as http:
         index = IndexClient(ServiceClient(settings.url_restore_index, http=http, tokens=tokens))
         try:
-            yield Equipment(
+            yield WorkerContext(
                 settings=settings,
                 store=store,
                 sealer=sealer,
                 engine=ResticEngine(_restic(settings)),
                 integrations=integrations,
-                publisher=foundation.publisher,
+                publisher=runtime.publisher,
                 stores=stores,
-                lister=Lister(foundation.publisher, index),
+                lister=Lister(runtime.publisher, index),
                 index=index,
-                bells=bells,
+                wake_ups=wake_ups,
                 watch=watch,
                 access=access_opener(sealer, integrations, ring=ring),
                 files=files_opener(sealer, integrations),
@@ -128,8 +134,9 @@ def build_integrations(settings: Settings) -> Integrations:
     if settings.state_dir is None:
         log.warning("CAIRN_STATE_DIR is not set: of Cairn's own state only keys and work_dir are left out of backups")
     return Integrations(
-        Surroundings(
+        WorkerEnvironment(
             rclone=settings.rclone,
+            open_program=open_program,
             work_dir=settings.work_dir,
             allowed_roots=settings.allowed_roots,
             state_dirs=(settings.state_dir,) if settings.state_dir else (),

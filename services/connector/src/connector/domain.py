@@ -8,10 +8,11 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 from urllib.parse import quote, unquote
 
-from chassis.errors import Invalid, PermanentError, TemporaryError, Unavailable
-from contracts.connector import BackupSummary, StoreLock
+from chassis.errors import Unavailable
 from contracts.envelope import Envelope
-from contracts.messages import Message
+from contracts.errors import Invalid, PermanentError, TemporaryError
+from contracts.messages.base import Message
+from contracts.messages.connector import BackupSummary, StoreLock
 from contracts.values import Moment, OrganizationId, Value
 from pydantic import Field
 
@@ -376,8 +377,3 @@ def incomplete(made: MadeSnapshot) -> PermanentError | None:
 def keepable(text: str) -> str:
     """A text as every database can keep it: escapes stand for NUL and for halves of surrogate pairs."""
     return text.encode("utf-8", "backslashreplace").decode().replace("\0", "\\x00")
-
-
-def one_line(text: str) -> str:
-    """A text on one line, whatever characters it is made of: those that do not print as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -2,24 +2,24 @@
 
 from collections.abc import Callable
 
-from chassis.dispatcher import Dispatcher
-from contracts.assignment import AppAssigned, AppReconfigured, AppRemoved
-from contracts.connector import InitializeStore, RefreshStore, TestConnection, UnlockStore
+from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope
-from contracts.scheduler import TaskCancelRequested, TaskRequested
+from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemoved
+from contracts.messages.connector import InitializeStore, RefreshStore, TestConnection, UnlockStore
+from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
+from connector.context.apps import forget_app, learn_app
 from connector.domain import Kind
+from connector.queue.intake import NoticeCancel, WakeUps, request_cancel, request_command, request_task
 from connector.store import Store
-from connector.usecases.apps import forget_app, learn_app
-from connector.usecases.queueing import Bells, NoticeCancel, request_cancel, request_command, request_task
-from connector.usecases.stores import OpenStores
+from connector.stores.open_stores import OpenStores
 
 
 def register(
     dispatcher: Dispatcher,
     store: Store,
     *,
-    bells: Bells,
+    wake_ups: WakeUps,
     stores: OpenStores,
     notice_cancel: NoticeCancel,
     notice_removal: Callable[[], None],
@@ -37,22 +37,22 @@ def register(
         notice_removal()
 
     async def test(command: Envelope[TestConnection]) -> None:
-        await request_command(store, bells, command, kind=Kind.TEST, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.TEST, pool=pool)
 
     async def initialize(command: Envelope[InitializeStore]) -> None:
-        await request_command(store, bells, command, kind=Kind.INITIALIZE, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.INITIALIZE, pool=pool)
 
     async def refresh(command: Envelope[RefreshStore]) -> None:
-        await request_command(store, bells, command, kind=Kind.REFRESH, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.REFRESH, pool=pool)
 
     async def unlock(command: Envelope[UnlockStore]) -> None:
-        await request_command(store, bells, command, kind=Kind.UNLOCK, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.UNLOCK, pool=pool)
 
     async def requested(event: Envelope[TaskRequested]) -> None:
-        await request_task(store, bells, event)
+        await request_task(store, wake_ups, event)
 
     async def cancelled(event: Envelope[TaskCancelRequested]) -> None:
-        await request_cancel(store, bells, event, notice=notice_cancel)
+        await request_cancel(store, wake_ups, event, notice=notice_cancel)
 
     dispatcher.on(AppAssigned, assigned)
     dispatcher.on(AppReconfigured, assigned)

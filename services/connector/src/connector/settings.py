@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Annotated
 
-from chassis.settings import CommonSettings
+from chassis.runtime.settings import CommonSettings
 from contracts.topics import DEFAULT_POOL
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode

@@ -6,11 +6,11 @@ from datetime import date
 from typing import Protocol
 
 from chassis.ids import utc_now
-from chassis.mongo import Collection, Database, Document, ensure_indexes, insert_new
-from chassis.outbox import Outbox, entry_to_envelope, envelope_to_entry
-from chassis.records import MongoRecords, Records
-from contracts.assignment import App
-from contracts.connector import Compression
+from chassis.persistence.aggregates import Aggregates, MongoAggregates
+from chassis.persistence.mongo import Collection, Database, Document, ensure_indexes, insert_new
+from chassis.persistence.outbox import Outbox, entry_to_envelope, envelope_to_entry
+from contracts.messages.assignment import App
+from contracts.messages.connector import Compression
 from contracts.values import OrganizationId, Value
 
 from connector.domain import Attempt, Kind, Lane, Work
@@ -105,8 +105,8 @@ class WorkQueue(Protocol):
 class Store:
     """Everything a worker keeps."""
 
-    apps: Records[KnownApp]
-    attempts: Records[Attempt]
+    apps: Aggregates[KnownApp]
+    attempts: Aggregates[Attempt]
     work: WorkQueue
     stores: StoreApps
     repositories: Repositories
@@ -237,10 +237,10 @@ class MongoRepositories:
 
 async def open_store(database: Database, outbox: Outbox) -> Store:
     """The store of a worker, with its indexes made."""
-    apps = MongoRecords(
+    apps = MongoAggregates(
         database["apps"], KnownApp, outbox, keys=lambda k: {"kind": k.app.kind} if k.app else {}, indexed=("kind",)
     )
-    attempts = MongoRecords(
+    attempts = MongoAggregates(
         database["attempts"], Attempt, outbox, keys=lambda a: {"work": a.work_id}, indexed=("work",)
     )
     work = MongoWorkQueue(database["work"], database["cancellations"], database["attempts"])

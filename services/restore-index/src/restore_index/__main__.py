@@ -1,6 +1,6 @@
 """The commands of the restore index: `python -m restore_index serve | relay | migrate`."""
 
-from chassis.process import main
+from chassis.runtime.process import main
 
 from restore_index.app import SERVICE, open_app, open_outbox
 from restore_index.settings import Settings

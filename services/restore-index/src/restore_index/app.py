@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chassis.foundation import handling, open_foundation
-from chassis.outbox import Outbox
-from chassis.settings import read_key
-from chassis.tokens import Tokens
+from chassis.http.tokens import Tokens
+from chassis.persistence.outbox import Outbox
+from chassis.runtime.service import handling, open_service_runtime
+from chassis.runtime.settings import read_key
 from fastapi import FastAPI
 
 from restore_index.api import build_api
@@ -22,21 +22,21 @@ SERVICE = "restore-index"
 @asynccontextmanager
 async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
     """The store alone, for sending what is pending and for making indexes."""
-    async with open_foundation(settings, SERVICE) as foundation:
-        await open_store(foundation, settings)
-        yield foundation.outbox
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        await open_store(runtime, settings)
+        yield runtime.outbox
 
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The whole service: events are handled for as long as the app is open."""
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
-    async with open_foundation(settings, SERVICE) as foundation:
-        store = await open_store(foundation, settings)
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        store = await open_store(runtime, settings)
         grace = timedelta(seconds=settings.sweep_grace_seconds)
-        dispatcher = register_handlers(foundation.dispatcher(), store, sweep_grace=grace)
+        dispatcher = register_handlers(runtime.dispatcher(), store, sweep_grace=grace)
         async with (
-            handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
-            sweeping(foundation.background, store, foundation.publisher, settings),
+            handling(runtime, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
+            sweeping(runtime.background, store, runtime.publisher, settings),
         ):
-            yield build_api(store, tokens, checks=foundation.checks())
+            yield build_api(store, tokens, checks=runtime.checks())

@@ -3,10 +3,10 @@
 from datetime import timedelta
 from functools import partial
 
-from chassis.dispatcher import Dispatcher
-from contracts.assignment import AppRemoved
-from contracts.connector import RestorePointCreated, RestorePointRemoved
-from contracts.restore_index import DirectoriesListed, RestorePointDamaged, RestorePointListed, StoreSweepDue
+from chassis.messaging.dispatcher import Dispatcher
+from contracts.messages.assignment import AppRemoved
+from contracts.messages.connector import RestorePointCreated, RestorePointRemoved
+from contracts.messages.restore_index import DirectoriesListed, RestorePointDamaged, RestorePointListed, StoreSweepDue
 from contracts.topics import ASSIGNMENT_EVENTS, CONNECTOR_EVENTS, LISTINGS, RESTORE_INDEX_EVENTS
 
 from restore_index.store import Store

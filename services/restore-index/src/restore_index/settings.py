@@ -1,6 +1,6 @@
 """Settings of the restore index."""
 
-from chassis.settings import CommonSettings
+from chassis.runtime.settings import CommonSettings
 from pydantic import Field
 
 

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chassis.background import Background
-from chassis.envelopes import envelope
-from chassis.errors import CairnError
 from chassis.ids import utc_now
-from chassis.mongo import PyMongoError
-from chassis.publisher import Publisher
+from chassis.messaging.envelopes import envelope
+from chassis.messaging.publisher import Publisher
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.supervision import Background
+from contracts.errors import CairnError
 
 from restore_index.settings import Settings
 from restore_index.store import Store

@@ -1,6 +1,6 @@
 """The commands of the scheduler: `python -m scheduler serve | relay | migrate`."""
 
-from chassis.process import main
+from chassis.runtime.process import main
 
 from scheduler.app import SERVICE, open_app, open_outbox
 from scheduler.settings import Settings

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from chassis.foundation import handling, open_foundation
+from chassis.http.tokens import Tokens
 from chassis.ids import utc_now
-from chassis.outbox import Outbox
-from chassis.settings import read_key
-from chassis.tokens import Tokens
+from chassis.persistence.outbox import Outbox
+from chassis.runtime.service import handling, open_service_runtime
+from chassis.runtime.settings import read_key
 from fastapi import FastAPI
 
 from scheduler.api import build_api
@@ -22,20 +22,20 @@ SERVICE = "scheduler"
 @asynccontextmanager
 async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
     """The store alone, for sending what is pending and for making indexes."""
-    async with open_foundation(settings, SERVICE) as foundation:
-        await open_store(foundation)
-        yield foundation.outbox
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        await open_store(runtime)
+        yield runtime.outbox
 
 
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The whole service: messages are handled for as long as the app is open."""
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
-    async with open_foundation(settings, SERVICE) as foundation:
-        store = await open_store(foundation)
-        dispatcher = register_handlers(foundation.dispatcher(), store, utc_now)
+    async with open_service_runtime(settings, SERVICE) as runtime:
+        store = await open_store(runtime)
+        dispatcher = register_handlers(runtime.dispatcher(), store, utc_now)
         async with (
-            handling(foundation, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
-            looking(foundation.background, store, foundation.publisher, utc_now, settings),
+            handling(runtime, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
+            looking(runtime.background, store, runtime.publisher, utc_now, settings),
         ):
-            yield build_api(store, tokens, checks=foundation.checks())
+            yield build_api(store, tokens, checks=runtime.checks())

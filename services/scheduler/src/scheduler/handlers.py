@@ -2,9 +2,16 @@
 
 from functools import partial
 
-from chassis.dispatcher import Dispatcher
-from contracts.connector import TaskCancelled, TaskFailed, TaskLogged, TaskProgressed, TaskStarted, TaskSucceeded
-from contracts.scheduler import CancelJob, RunTask
+from chassis.messaging.dispatcher import Dispatcher
+from contracts.messages.connector import (
+    TaskCancelled,
+    TaskFailed,
+    TaskLogged,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
+from contracts.messages.scheduler import CancelJob, RunTask
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, tasks
 
 from scheduler import usecases

@@ -6,12 +6,14 @@ from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from chassis import names
-from chassis.envelopes import envelope
-from chassis.publisher import Publisher
-from chassis.records import Page
-from chassis.telemetry import span
-from contracts.connector import (
+from chassis.messaging.envelopes import envelope
+from chassis.messaging.publisher import Publisher
+from chassis.persistence.aggregates import Page
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.envelope import Envelope
+from contracts.messages.base import Event
+from contracts.messages.connector import (
     LogLine,
     TaskCancelled,
     TaskEvent,
@@ -21,9 +23,7 @@ from contracts.connector import (
     TaskStarted,
     TaskSucceeded,
 )
-from contracts.envelope import Envelope
-from contracts.messages import Event
-from contracts.scheduler import (
+from contracts.messages.scheduler import (
     CancelJob,
     JobChanged,
     JobStatus,
@@ -133,7 +133,7 @@ async def list_jobs(
     offset: int,
 ) -> Page[Job]:
     """Jobs, newest first, and how many there are in all."""
-    with span("scheduler.list_jobs", attributes={names.ORGANIZATION: org}):
+    with span("scheduler.list_jobs", attributes={semconv.ORGANIZATION: org}):
         return await store.list_jobs(org, task_type=task_type, status=status, limit=limit, offset=offset)
 
 
@@ -145,7 +145,7 @@ async def get_job(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> 
 
 async def get_run(store: SchedulerStore, org: OrganizationId, run_id: RunId) -> Job:
     """The job of a run. Raises `NotFound` (`run_not_found`, `id_of_job`)."""
-    with span("scheduler.get_run", attributes={names.ORGANIZATION: org}):
+    with span("scheduler.get_run", attributes={semconv.ORGANIZATION: org}):
         if job := await store.find_run(org, run_id):
             return job
         return decisions.require_run(None, of_id=await store.jobs.get(org, run_id))
@@ -189,7 +189,7 @@ def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime)
 
 
 def _span(name: str, org: OrganizationId, job_id: JobId) -> AbstractContextManager[Span]:
-    return span(name, attributes={names.ORGANIZATION: org, names.JOB: job_id})
+    return span(name, attributes={semconv.ORGANIZATION: org, semconv.JOB: job_id})
 
 
 def _ids(org: OrganizationId, job: Job) -> dict[str, object]:

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chassis.background import Background
-from chassis.errors import CairnError
-from chassis.mongo import PyMongoError
-from chassis.publisher import Publisher
+from chassis.messaging.publisher import Publisher
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.supervision import Background
+from contracts.errors import CairnError
 
 from scheduler import usecases
 from scheduler.settings import Settings

@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from contracts.assignment import AppKind, Temperature
-from contracts.connector import Compression
+from contracts.messages.assignment import AppKind, Temperature
+from contracts.messages.connector import Compression
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from gateway.api.bodies.base import (

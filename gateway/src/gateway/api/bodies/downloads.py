@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from chassis.paths import PATH_PATTERN
+from contracts.paths import PATH_PATTERN
 from pydantic import Field
 
 from gateway.api.bodies.base import Body, example, none_is, whole_number

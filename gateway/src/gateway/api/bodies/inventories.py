@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from contracts.catalog import InventoryType, ResourceDescription
+from contracts.messages.catalog import InventoryType, ResourceDescription
 from pydantic import Field, JsonValue
 
 from gateway.api.bodies.base import (

@@ -1,6 +1,6 @@
 """Connectors, their tests, and integrations."""
 
-from contracts.connector import Integration, StoreLock, TestReport
+from contracts.messages.connector import Integration, StoreLock, TestReport
 from pydantic import Field, JsonValue
 
 from gateway.api.views.base import Absent, ProblemFieldView, Stamp, View, example

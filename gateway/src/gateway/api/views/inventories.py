@@ -1,6 +1,6 @@
 """Inventories and resources."""
 
-from contracts.catalog import Resource
+from contracts.messages.catalog import Resource
 from pydantic import Field, JsonValue
 
 from gateway.api.views.base import View, example

@@ -1,9 +1,9 @@
 """Runs, jobs and operations."""
 
-from contracts.assignment import AppRef
-from contracts.catalog import ChangeResource, RegisterResource, RemoveResource
-from contracts.outcomes import Problem
-from contracts.scheduler import TaskOptions
+from contracts.messages.assignment import AppRef
+from contracts.messages.catalog import ChangeResource, RegisterResource, RemoveResource
+from contracts.messages.outcomes import Problem
+from contracts.messages.scheduler import TaskOptions
 from pydantic import Field, JsonValue
 
 from gateway.api.views.base import Absent, Stamp, View, example

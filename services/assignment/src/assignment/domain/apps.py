@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
-from chassis.errors import Conflict, Invalid, NotFound
 from chassis.texts import fault_of
-from contracts.assignment import App, AppDescription, AssignApp, FieldValue, IntegrationName, ReconfigureApp
-from contracts.catalog import Resource
-from contracts.connector import Integration
+from contracts.errors import Conflict, Invalid, NotFound
+from contracts.messages.assignment import App, AppDescription, AssignApp, FieldValue, IntegrationName, ReconfigureApp
+from contracts.messages.catalog import Resource
+from contracts.messages.connector import Integration
 from contracts.values import AppId, Value
 
 from assignment.domain.choice import choose

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chassis.errors import Invalid
-from contracts.assignment import AppKind
-from contracts.catalog import Resource
-from contracts.connector import Integration, Protocol
+from contracts.errors import Invalid
+from contracts.messages.assignment import AppKind
+from contracts.messages.catalog import Resource
+from contracts.messages.connector import Integration, Protocol
 from contracts.values import IntegrationId
 
 PASSPHRASE = "passphrase"  # noqa: S105 - a name of a field

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from chassis.errors import Conflict, Invalid
-from chassis.paths import normalized
 from chassis.texts import fault_of, is_storable
-from contracts.assignment import FieldValue
-from contracts.outcomes import FieldProblem
+from contracts.errors import Conflict, Invalid
+from contracts.messages.assignment import FieldValue
+from contracts.messages.outcomes import FieldProblem
+from contracts.paths import normalized
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 

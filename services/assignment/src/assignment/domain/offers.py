@@ -2,8 +2,8 @@
 
 import re
 
-from chassis.errors import Invalid
-from contracts.connector import Integration
+from contracts.errors import Invalid
+from contracts.messages.connector import Integration
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 from starlette.responses import Response
 
 from connector.api.streaming import Streamed, attachment
-from connector.usecases.archives.opening import Archive, Format
-from connector.usecases.stores import OpenStores
+from connector.downloads.archives.archive import Archive, Format
+from connector.stores.open_stores import OpenStores
 
 
 class SelectionBody(BaseModel):

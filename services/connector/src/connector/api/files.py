@@ -2,17 +2,17 @@
 
 import mimetypes
 
-from chassis.errors import Invalid
-from chassis.paths import shown
-from chassis.queries import bytes_parameter
-from chassis.web import FILE_REFUSALS, problem_response
+from chassis.http.byte_parameters import bytes_parameter
+from chassis.http.server import FILE_REFUSALS, problem_response
+from contracts.errors import Invalid
+from contracts.paths import shown
 from fastapi import Request
 from starlette.responses import Response
 
 from connector.api.ranges import Answer, answer, etag, last_modified
 from connector.api.streaming import Streamed, attachment
-from connector.usecases.content import Content, FoundFile, Span
-from connector.usecases.stores import OpenStores
+from connector.downloads.content import Content, FoundFile, Span
+from connector.stores.open_stores import OpenStores
 
 _BINARY = "application/octet-stream"
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import NamedTuple
 
-from connector.usecases.content import FoundFile, Span
+from connector.downloads.content import FoundFile, Span
 
 _RANGES = re.compile(r"bytes=(.*)\Z", re.IGNORECASE | re.DOTALL | re.ASCII)
 _RANGE = re.compile(r"(?=.*\d)(\d*)-(\d*)\Z", re.ASCII)

@@ -3,20 +3,22 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated
 
-from chassis.readiness import Check
-from chassis.tokens import Caller, Tokens
-from chassis.web import build_internal_api, caller_reader
-from contracts.connector import StoreLock
+from chassis.http.server import build_internal_api, caller_reader
+from chassis.http.tokens import Caller, Tokens
+from chassis.runtime.health import Check
+from contracts.messages.connector import StoreLock
 from contracts.values import OrganizationId
 from fastapi import Depends, FastAPI, Request
+from restic_reader.errors import ReaderError
 from starlette.responses import Response
 
 from connector.api.archives import ArchiveBody, SelectionBody, respond
 from connector.api.files import FileResponder, path_of
+from connector.downloads.archives.archive import is_one_file, open_archive
+from connector.downloads.content import open_content
+from connector.failures import as_cairn_error
 from connector.store import Store
-from connector.usecases.archives.opening import is_one_file, open_archive
-from connector.usecases.content import open_content
-from connector.usecases.stores import OpenStores
+from connector.stores.open_stores import OpenStores
 
 _SNAPSHOT = "/internal/stores/{store_id}/snapshots/{snapshot_id}"
 CONTENT = f"{_SNAPSHOT}/content"
@@ -28,7 +30,7 @@ def build_api(
     store: Store, stores: OpenStores, tokens: Tokens, *, locks: LocksOf, checks: Mapping[str, Check]
 ) -> FastAPI:
     """The internal HTTP API of the connector."""
-    app = build_internal_api("Cairn connector", checks=checks)
+    app = build_internal_api("Cairn connector", checks=checks, translated={ReaderError: as_cairn_error})
     Asking = Annotated[Caller, Depends(caller_reader(tokens))]
 
     async def content(caller: Asking, store_id: str, snapshot_id: str, request: Request) -> Response:

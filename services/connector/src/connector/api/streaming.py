@@ -7,7 +7,7 @@ from urllib.parse import quote
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from connector.usecases.stores import OpenStores
+from connector.stores.open_stores import OpenStores
 
 
 class Readable(Protocol):

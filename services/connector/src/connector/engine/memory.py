@@ -9,28 +9,25 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from contracts.connector import BackupSummary
+from contracts.messages.connector import BackupSummary
+from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 
 from connector.engine.errors import (
-    Cancelled,
-    PassphraseMissing,
-    PassphraseWrong,
     SnapshotMissing,
     SourceEmpty,
     SourceIgnored,
     SourceInsideStore,
-    SourceMissing,
     SourceUnreadable,
     StoreNotInitialized,
 )
-from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
 from connector.engine.port import (
     BackupOptions,
     BackupResult,
     CheckResult,
     FoundSnapshot,
     Initialized,
-    OnLog,
     OnProgress,
     Progress,
     RestoreResult,

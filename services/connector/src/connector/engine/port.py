@@ -5,18 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-from contracts.connector import BackupSummary, Compression
+from contracts.messages.connector import BackupSummary, Compression
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 
-from connector.engine.listed import SourceListing
-from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
+from connector.engine.source_listing import SourceListing
 
 PROBLEMS_MAX = 1000
-
-Level = Literal["info", "warning", "error"]
-OnLog = Callable[[Level, str], None]
-"""Called with each line for the job's log, scrubbed of secrets. Must not block."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,26 +1,14 @@
 """What could not be read or written, as a job's log and its result have it."""
 
-from collections.abc import Iterable, Iterator
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import UnreadablePath
 
-from connector.engine.places import UnreadablePath
-from connector.engine.port import PROBLEMS_MAX, OnLog
+from connector.engine.port import PROBLEMS_MAX
 
 _LINES_MAX = 1000
 _LINE_CHARACTERS = 1500
 _BETWEEN = ", "
 _NAMED_MAX = 5
-
-
-def in_few_lines(what: str, words: Iterable[str]) -> Iterator[str]:
-    """`what` and many words a line, as many lines as that needs."""
-    waiting: list[str] = []
-    for each in words:
-        if waiting and len(_BETWEEN.join([*waiting, each])) > _LINE_CHARACTERS:
-            yield f"{what}: {_BETWEEN.join(waiting)}"
-            waiting = []
-        waiting.append(each)
-    if waiting:
-        yield f"{what}: {_BETWEEN.join(waiting)}"
 
 
 class Problems:

@@ -4,26 +4,28 @@ import asyncio
 import logging
 from typing import cast
 
-from chassis import names
-from chassis.errors import CairnError, TemporaryError
+from chassis.http.problems import to_problem, unexpected
 from chassis.ids import utc_now
-from chassis.mongo import PyMongoError
-from chassis.problems import to_problem, unexpected
-from chassis.telemetry import TraceContext, span
-from contracts.connector import ConnectorCommand, InitializeStore, RefreshStore
-from contracts.outcomes import Problem
-from contracts.scheduler import TaskCancelRequested, TaskRequested
+from chassis.persistence.mongo import PyMongoError
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import TraceContext, span
+from contracts.errors import CairnError, TemporaryError
+from contracts.messages.connector import ConnectorCommand, InitializeStore, RefreshStore
+from contracts.messages.outcomes import Problem
+from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
+from connector.context.worker_context import WorkerContext
 from connector.domain import TRIES_MAX, Killed, Kind, Work, is_worth_another_try, raise_if_hopeless, retry_pause_seconds
-from connector.usecases.commands import initialize_store, test_connection
-from connector.usecases.equipment import Equipment
-from connector.usecases.following import follow_store
-from connector.usecases.lease import Lease, LeaseLost
-from connector.usecases.locks import unlock_store
-from connector.usecases.refreshing import refresh_store
-from connector.usecases.rivals import tidy_up_after_loss
-from connector.usecases.tasks import cancel_unbegun, fail_task, run_task
-from connector.worker.keeper import Keeper
+from connector.failures import reader_errors_mapped
+from connector.queue.lease import Lease, LeaseLost
+from connector.queue.lease_keeper import Keeper
+from connector.store_state.orphan_snapshots import tidy_up_after_loss
+from connector.tasks.initialize import initialize_store
+from connector.tasks.job import cancel_unbegun, fail_task, run_task
+from connector.tasks.refresh import refresh_store
+from connector.tasks.store_sync import sync_store
+from connector.tasks.test import test_connection
+from connector.tasks.unlock import unlock_store
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +33,8 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs claimed work of this process; knows what is running."""
 
-    def __init__(self, equipment: Equipment) -> None:
-        self._equipment = equipment
+    def __init__(self, context: WorkerContext) -> None:
+        self._context = context
         self._cancels: dict[str, asyncio.Event] = {}
 
     def cancel(self, work_id: str) -> None:
@@ -56,8 +58,8 @@ class Runner:
 
     async def _run_kept(self, lease: Lease, cancel: asyncio.Event) -> None:
         """Do the work for as long as the lease is kept."""
-        equipment = self._equipment
-        keeper = Keeper(equipment.store, lease, cancel)
+        context = self._context
+        keeper = Keeper(context.store, lease, cancel)
         doing = asyncio.create_task(self._do(lease, cancel))
         keeping = asyncio.create_task(keeper.keep())
         try:
@@ -70,7 +72,7 @@ class Runner:
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("work was left", extra=_facts(lease), exc_info=error)
         if lease.work.kind is Kind.TASK and not lease.is_ended:
-            await tidy_up_after_loss(equipment, lease.work)
+            await tidy_up_after_loss(context, lease.work)
 
     async def _do(self, lease: Lease, cancel: asyncio.Event) -> None:
         try:
@@ -83,9 +85,10 @@ class Runner:
 
     async def _act_or_fail(self, lease: Lease, cancel: asyncio.Event) -> None:
         try:
-            attempts = await self._equipment.store.attempts_at(lease.work.organization_id, lease.work.id)
+            attempts = await self._context.store.attempts_at(lease.work.organization_id, lease.work.id)
             raise_if_hopeless(attempts, utc_now())
-            await self._act(lease, cancel)
+            with reader_errors_mapped():
+                await self._act(lease, cancel)
         except Killed as error:
             if is_worth_another_try(error, lease.number):
                 raise
@@ -103,23 +106,23 @@ class Runner:
         message = lease.work.cause.data
         match lease.work.kind:
             case Kind.TASK:
-                await run_task(self._equipment, lease, cast("TaskRequested", message), cancel=cancel)
+                await run_task(self._context, lease, cast("TaskRequested", message), cancel=cancel)
             case Kind.TEST:
-                await test_connection(self._equipment, lease, cast("ConnectorCommand", message))
+                await test_connection(self._context, lease, cast("ConnectorCommand", message))
             case Kind.INITIALIZE:
-                await initialize_store(self._equipment, lease, cast("InitializeStore", message))
+                await initialize_store(self._context, lease, cast("InitializeStore", message))
             case Kind.CANCEL:
-                await cancel_unbegun(self._equipment, lease, cast("TaskCancelRequested", message))
+                await cancel_unbegun(self._context, lease, cast("TaskCancelRequested", message))
             case Kind.REFRESH:
-                await refresh_store(self._equipment, lease, cast("RefreshStore", message))
+                await refresh_store(self._context, lease, cast("RefreshStore", message))
             case Kind.UNLOCK:
-                await unlock_store(self._equipment, lease, cast("ConnectorCommand", message))
+                await unlock_store(self._context, lease, cast("ConnectorCommand", message))
             case Kind.FOLLOW:
-                await follow_store(self._equipment, lease, cast("ConnectorCommand", message))
+                await sync_store(self._context, lease, cast("ConnectorCommand", message))
 
     async def _fail(self, lease: Lease, problem: Problem) -> None:
         if isinstance(lease.work.cause.data, TaskRequested):
-            await fail_task(self._equipment, lease, lease.work.cause.data, problem)
+            await fail_task(self._context, lease, lease.work.cause.data, problem)
         elif lease.work.kind is Kind.FOLLOW and problem.kind == "unavailable" and lease.number < TRIES_MAX:
             await _give_up(lease, pause_seconds=retry_pause_seconds(lease.number))
         else:
@@ -145,12 +148,12 @@ def _parent(work: Work) -> TraceContext:
 def _attributes(lease: Lease) -> dict[str, str | int | float | bool]:
     message = lease.work.cause.data
     attributes: dict[str, str | int | float | bool] = {
-        names.ORGANIZATION: lease.work.organization_id,
-        names.ATTEMPT: lease.number,
+        semconv.ORGANIZATION: lease.work.organization_id,
+        semconv.ATTEMPT: lease.number,
     }
     if isinstance(message, TaskRequested | TaskCancelRequested):
-        return attributes | {names.JOB: message.job_id}
-    return attributes | {names.APP: message.key}
+        return attributes | {semconv.JOB: message.job_id}
+    return attributes | {semconv.APP: message.key}
 
 
 def _facts(lease: Lease) -> dict[str, object]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from chassis.readiness import Check
-from chassis.tokens import Tokens
-from chassis.web import build_internal_api
+from chassis.http.server import build_internal_api
+from chassis.http.tokens import Tokens
+from chassis.runtime.health import Check
 from fastapi import FastAPI
 
 from restore_index.api.directories import directories_router

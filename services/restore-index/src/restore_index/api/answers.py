@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from chassis.queries import bytes_parameter
+from chassis.http.byte_parameters import bytes_parameter
 from fastapi import Response
 
 from restore_index.domain.points import Point

@@ -2,8 +2,8 @@
 
 from typing import Annotated
 
-from chassis.tokens import Caller, Tokens
-from chassis.web import caller_reader
+from chassis.http.server import caller_reader
+from chassis.http.tokens import Caller, Tokens
 from contracts.values import AppId, Value
 from fastapi import APIRouter, Depends, Response
 from pydantic import Field

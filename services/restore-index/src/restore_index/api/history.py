@@ -4,8 +4,8 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import msgspec
-from chassis.tokens import Caller, Tokens
-from chassis.web import caller_reader
+from chassis.http.server import caller_reader
+from chassis.http.tokens import Caller, Tokens
 from contracts.values import AppId, SnapshotId
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse

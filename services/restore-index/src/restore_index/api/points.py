@@ -2,8 +2,8 @@
 
 from typing import Annotated, Any
 
-from chassis.tokens import Caller, Tokens
-from chassis.web import caller_reader
+from chassis.http.server import caller_reader
+from chassis.http.tokens import Caller, Tokens
 from contracts.values import AppId, SnapshotId
 from fastapi import APIRouter, Depends, Query
 

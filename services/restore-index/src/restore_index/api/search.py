@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated
 
-from chassis.queries import bytes_parameter, bytes_parameters
-from chassis.tokens import Caller, Tokens
-from chassis.web import caller_reader
+from chassis.http.byte_parameters import bytes_parameter, bytes_parameters
+from chassis.http.server import caller_reader
+from chassis.http.tokens import Caller, Tokens
 from contracts.values import AppId, SnapshotId
 from fastapi import APIRouter, Depends, Query, Request, Response
 

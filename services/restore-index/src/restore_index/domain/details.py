@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 from typing import Any
 
-from chassis.paths import shown
+from contracts.paths import shown
 
 from restore_index.domain.entries import Below, FullEntry
 from restore_index.domain.listing import show_breadcrumbs, show_entry, show_time

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from chassis.errors import Invalid
-from chassis.paths import shown
+from contracts.errors import Invalid
+from contracts.paths import shown
 
 from restore_index.domain.entries import FullEntry, page_with, read_row, unpack_rows
 from restore_index.domain.listing import show_time

@@ -7,8 +7,8 @@ from typing import NamedTuple, TypeVar
 
 import msgspec
 import zstandard
-from chassis.errors import Invalid
-from contracts.restore_index import PAGE_ENTRIES, DirectoryPage
+from contracts.errors import Invalid
+from contracts.messages.restore_index import PAGE_ENTRIES, DirectoryPage
 
 UNPACKED_BYTES_MOST = 64 << 20
 _MOST_NS = (1 << 63) - 1
@@ -66,7 +66,7 @@ class Measured(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Below(msgspec.Struct, frozen=True, gc=False):
-    """`contracts.restore_index.Totals` of a directory, in a form that is quick by the thousand."""
+    """`contracts.messages.base.restore_index.Totals` of a directory, in a form that is quick by the thousand."""
 
     files: int
     directories: int

@@ -2,7 +2,7 @@
 
 import unicodedata
 
-from chassis.paths import shown
+from contracts.paths import shown
 
 
 def fold(name: bytes) -> bytes:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from chassis.errors import Invalid
-from chassis.paths import shown
+from contracts.errors import Invalid
+from contracts.paths import shown
 from contracts.values import to_text
 
 from restore_index.domain.entries import Below, FullEntry

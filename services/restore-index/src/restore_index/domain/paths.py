@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from chassis.paths import shown
+from contracts.paths import shown
 
 _SHOWN_BYTE = re.compile(rb"\\x[89a-f][0-9a-f]")
 _GUESSES_FOR = 8

@@ -3,9 +3,16 @@
 from datetime import datetime
 from typing import Any
 
-from chassis.errors import CairnError, Conflict, NotFound
-from chassis.problems import to_error
-from contracts.restore_index import NOT_INDEXABLE, Damage, RestorePoint, RestorePointDamaged, Totals, refusal_of
+from chassis.http.problems import to_error
+from contracts.errors import CairnError, Conflict, NotFound
+from contracts.messages.restore_index import (
+    NOT_INDEXABLE,
+    Damage,
+    RestorePoint,
+    RestorePointDamaged,
+    Totals,
+    refusal_of,
+)
 from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_milliseconds, to_text
 
 from restore_index.domain.entries import Below

@@ -3,8 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 
-from chassis.digests import DigestTable
-
+from restore_index.domain.hash_table import HashTable
 from restore_index.domain.segments import Frame
 
 
@@ -15,8 +14,8 @@ class Reach:
     """
 
     def __init__(self, roots: Iterable[bytes]) -> None:
-        self._reached = DigestTable(0)
-        self._shown = DigestTable(0)
+        self._reached = HashTable(0)
+        self._shown = HashTable(0)
         self._pages: dict[bytes, int] = {}
         for root in roots:
             self._reached.put(root, b"")
@@ -61,7 +60,7 @@ class Ordered:
     """Which pages came behind all that is below them, as searches need them. Pages are taken in their order."""
 
     def __init__(self) -> None:
-        self._there = DigestTable(0)
+        self._there = HashTable(0)
         self._pages: dict[bytes, int] = {}
 
     def __contains__(self, page: tuple[bytes, int, int]) -> bool:

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 import msgspec
 import zstandard
-from chassis.errors import Conflict
+from contracts.errors import Conflict
 
 from restore_index.domain.entries import Entry
 from restore_index.domain.folding import fold

@@ -7,9 +7,9 @@ still there for whoever was told before. After a while it is deleted, then what 
 from datetime import datetime, timedelta
 from typing import Literal
 
-from chassis.digests import DIGEST_BYTES
 from contracts.values import AppId, Moment, Value, to_milliseconds
 
+from restore_index.domain.hash_table import DIGEST_BYTES
 from restore_index.domain.points import Point
 
 LISTING_TAKES = timedelta(days=1)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from contracts.restore_index import RestorePoint
+from contracts.messages.restore_index import RestorePoint
 from contracts.values import to_text
 
 from restore_index.domain.differences import Names, changes, mark_of, no_cursor

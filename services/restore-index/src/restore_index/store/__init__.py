@@ -3,8 +3,8 @@
 All of it is written by the lane of its store; directories and the notes about them are inserts until they are swept.
 """
 
-from chassis.foundation import Foundation
-from chassis.records import Keys, MongoRecords, Records
+from chassis.persistence.aggregates import Aggregates, Keys, MongoAggregates
+from chassis.runtime.service import ServiceRuntime
 from contracts.values import AppId, OrganizationId, SnapshotId
 
 from restore_index.domain.points import Point
@@ -54,7 +54,7 @@ class Store:
 
     def __init__(
         self,
-        points: Records[Point],
+        points: Aggregates[Point],
         directories: Directories,
         names: Names,
         catalogues: Catalogues,
@@ -93,20 +93,20 @@ class Store:
         return (await self.points.find(org, {"source_id": source_id})).items
 
 
-async def open_store(foundation: Foundation, settings: Settings) -> Store:
+async def open_store(runtime: ServiceRuntime, settings: Settings) -> Store:
     """The store in MongoDB, with its indexes made."""
-    database = foundation.database
-    points = MongoRecords(
+    database = runtime.database
+    points = MongoAggregates(
         database["restore_points"],
         Point,
-        foundation.outbox,
+        runtime.outbox,
         keys=point_keys,
         indexed=("store_id", "snapshot_id", "source_id", "gone_from", "awaited_from"),
     )
     documents = MongoDocuments(database["directories"])
     batches = MongoDocuments(database["known_directories"])
     await points.setup()
-    sentences = await open_sentences(foundation)
+    sentences = await open_sentences(runtime)
     known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept, sentences=sentences)
     names = Names(MongoDocuments(database["names"]))
     directories = Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes)

@@ -13,7 +13,7 @@ from itertools import count
 from typing import cast
 
 from chassis.caches import ByteBoundedCache
-from chassis.errors import Conflict
+from contracts.errors import Conflict
 from contracts.values import OrganizationId
 
 from restore_index.domain.search.catalogue import Catalogue, Part

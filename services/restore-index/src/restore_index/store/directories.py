@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from chassis.caches import ByteBoundedCache
-from chassis.errors import Conflict
-from chassis.mongo import Document
-from contracts.restore_index import DirectoryPage
+from chassis.persistence.mongo import Document
+from contracts.errors import Conflict
+from contracts.messages.restore_index import DirectoryPage
 from contracts.values import OrganizationId
 
 from restore_index.domain.entries import Below, Inside, look_into

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chassis.mongo import Collection, Document, insert_new
+from chassis.persistence.mongo import Collection, Document, insert_new
 from chassis.texts import is_storable
 from pymongo.errors import BulkWriteError
 

@@ -12,12 +12,12 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from chassis.digests import DIGEST_BYTES, DigestTable
-from chassis.errors import Conflict
-from chassis.mongo import Document
+from chassis.persistence.mongo import Document
+from contracts.errors import Conflict
 from contracts.values import OrganizationId
 
 from restore_index.domain.entries import Below
+from restore_index.domain.hash_table import DIGEST_BYTES, HashTable
 from restore_index.domain.sweeping import Sweep
 from restore_index.store.documents import Documents
 from restore_index.store.numbering import end_of
@@ -33,10 +33,10 @@ _RECORD = struct.Struct(">32sQQQ")
 class _Ledger:
     """What is known of one store. `totals` is None when it is too much to be kept in memory."""
 
-    totals: DigestTable | None = field(default_factory=lambda: DigestTable(_SUMS.size))
+    totals: HashTable | None = field(default_factory=lambda: HashTable(_SUMS.size))
     batches: int = 0
     sweep: Sweep | None = None
-    condemned: DigestTable = field(default_factory=lambda: DigestTable(PART_NUMBER_BYTES))
+    condemned: HashTable = field(default_factory=lambda: HashTable(PART_NUMBER_BYTES))
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
@@ -112,7 +112,7 @@ class KnownDirectories:
         asked = self._sentences.of(org, store_id), self._is_there(org, store_id, ledger.batches - 1)
         (sweep, is_there), before = await asyncio.gather(*asked), ledger.sweep
         if before is None or before.rewrites != sweep.rewrites or not is_there:
-            ledger.totals, ledger.batches = DigestTable(_SUMS.size), 0
+            ledger.totals, ledger.batches = HashTable(_SUMS.size), 0
             self.on_rewrite(org, store_id)
         elif before.epoch == sweep.epoch:
             return
@@ -127,7 +127,7 @@ class KnownDirectories:
             yield b"".join(packed[at : at + DIGEST_BYTES] for at in range(0, len(packed), _RECORD.size))
             number += 1
 
-    async def rewrite(self, org: OrganizationId, store_id: str, gone: DigestTable) -> None:
+    async def rewrite(self, org: OrganizationId, store_id: str, gone: HashTable) -> None:
         """Drop some directories, and join small batches, so that their number does not grow for ever.
 
         What was read is written before anything of it is replaced, and what is not needed is removed from the end:
@@ -138,8 +138,8 @@ class KnownDirectories:
         finally:
             self._ledgers.pop((org, store_id), None)
 
-    async def _rewrite(self, org: OrganizationId, store_id: str, gone: DigestTable) -> None:
-        kept, written, number = DigestTable(0), 0, 0
+    async def _rewrite(self, org: OrganizationId, store_id: str, gone: HashTable) -> None:
+        kept, written, number = HashTable(0), 0, 0
         left: list[bytes] = []
         while batch := await self._get(org, store_id, number):
             packed, number = bytes(batch["known"]), number + 1

@@ -10,11 +10,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import asdict, fields
 
-from chassis.digests import DigestTable
-from chassis.errors import Conflict
-from chassis.mongo import Document
+from chassis.persistence.mongo import Document
+from contracts.errors import Conflict
 from contracts.values import OrganizationId
 
+from restore_index.domain.hash_table import HashTable
 from restore_index.domain.reaching import Ordered
 from restore_index.domain.segments import Segment, join_segments, keep_pages, read_frame
 from restore_index.store.documents import Documents
@@ -75,7 +75,7 @@ class Names:
         """How many segments there are."""
         return await self._end(org, store_id, 0)
 
-    async def rewrite(self, org: OrganizationId, store_id: str, gone: DigestTable) -> None:
+    async def rewrite(self, org: OrganizationId, store_id: str, gone: HashTable) -> None:
         """Drop the pages of some directories, pages that are there twice and damaged segments, and join small ones.
 
         Of equal pages the first one stays that came behind all that is below it: what is before that was told in vain.
@@ -122,7 +122,7 @@ def _document(org: OrganizationId, store_id: str, number: int, segment: Segment)
     return {"_id": f"{store_id}/{number}", "org": org, "store": store_id, "number": number, **asdict(segment)}
 
 
-def _without(segment: Segment, gone: DigestTable, kept: Ordered) -> tuple[Segment, int]:
+def _without(segment: Segment, gone: HashTable, kept: Ordered) -> tuple[Segment, int]:
     """A segment without what is gone or kept of others, and how many pages that has."""
     try:
         frame = read_frame(segment)

@@ -4,10 +4,10 @@ import asyncio
 from array import array
 from functools import partial
 
-from chassis.background import begin
 from chassis.caches import ByteBoundedCache
-from chassis.errors import CairnError, TemporaryError
-from chassis.mongo import PyMongoError
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.supervision import begin
+from contracts.errors import CairnError, TemporaryError
 from contracts.values import OrganizationId
 
 from restore_index.domain import points

@@ -4,9 +4,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
-from chassis.records import Keys, Page, Record, Records, Result, Search
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, Page, Result, Search
 from contracts.envelope import Envelope
-from contracts.messages import Event, Message
+from contracts.messages.base import Event, Message
 from contracts.values import OrganizationId, SnapshotId
 
 from restore_index.domain.points import Point
@@ -17,11 +17,11 @@ _Key = tuple[OrganizationId, str]
 
 
 class RestorePoints:
-    """`Records` of restore points. A person who browses asks for the same one again and again: once it can be browsed,
-    what was found by its id is remembered for a moment. What this process saves is forgotten at once.
+    """`Aggregates` of restore points. A person who browses asks for the same one again and again: once it can be
+    browsed, what was found by its id is remembered for a moment. What this process saves is forgotten at once.
     """
 
-    def __init__(self, records: Records[Point], *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, records: Aggregates[Point], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._records = records
         self._clock = clock
         self._recent: OrderedDict[_Key, tuple[float, list[Point]]] = OrderedDict()
@@ -41,25 +41,25 @@ class RestorePoints:
 
     async def load(
         self, org: OrganizationId, record_id: str, *, cause: Envelope[Message] | None = None
-    ) -> Record[Point]:
-        """See `Records`."""
+    ) -> Aggregate[Point]:
+        """See `Aggregates`."""
         return await self._records.load(org, record_id, cause=cause)
 
     async def get(self, org: OrganizationId, record_id: str) -> Point | None:
-        """See `Records`."""
+        """See `Aggregates`."""
         return await self._records.get(org, record_id)
 
     async def save(
         self,
-        record: Record[Point],
+        record: Aggregate[Point],
         value: Point | None,
         *,
         events: Sequence[Event] = (),
         cause: Envelope[Message] | None = None,
         result: Result | None = None,
         partial: bool = False,
-    ) -> Record[Point]:
-        """See `Records`."""
+    ) -> Aggregate[Point]:
+        """See `Aggregates`."""
         try:
             return await self._records.save(record, value, events=events, cause=cause, result=result, partial=partial)
         finally:
@@ -76,13 +76,13 @@ class RestorePoints:
         offset: int = 0,
         newest_first: bool = False,
     ) -> Page[Point]:
-        """See `Records`."""
+        """See `Aggregates`."""
         return await self._records.find(
             org, where, search=search, limit=limit, offset=offset, newest_first=newest_first
         )
 
-    async def drop(self, record: Record[Point]) -> None:
-        """See `Records`."""
+    async def drop(self, record: Aggregate[Point]) -> None:
+        """See `Aggregates`."""
         await self._records.drop(record)
 
     def _remember(self, key: _Key, found: list[Point]) -> None:

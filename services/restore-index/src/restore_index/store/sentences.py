@@ -3,13 +3,13 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 
-from chassis.digests import DigestTable
-from chassis.foundation import Foundation
-from chassis.mongo import Collection
-from chassis.records import Keys, MongoRecords, Record, Records
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, MongoAggregates
+from chassis.persistence.mongo import Collection
+from chassis.runtime.service import ServiceRuntime
 from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import sweeping
+from restore_index.domain.hash_table import HashTable
 from restore_index.domain.sweeping import Sweep
 from restore_index.store.documents import Documents, MongoDocuments
 
@@ -26,7 +26,7 @@ def sweep_keys(sweep: Sweep) -> Keys:
 class Sentences:
     """Written by the lane of a store only, read by everybody."""
 
-    def __init__(self, sweeps: Records[Sweep], parts: Documents, pending: Pending) -> None:
+    def __init__(self, sweeps: Aggregates[Sweep], parts: Documents, pending: Pending) -> None:
         self.sweeps = sweeps
         self.pending = pending
         self._parts = parts
@@ -35,14 +35,14 @@ class Sentences:
         """How far the forgetting has come in a store."""
         return await self.sweeps.get(org, store_id) or Sweep(store_id=AppId(store_id))
 
-    async def load(self, org: OrganizationId, store_id: str) -> tuple[Record[Sweep], Sweep]:
+    async def load(self, org: OrganizationId, store_id: str) -> tuple[Aggregate[Sweep], Sweep]:
         """The same, to be saved."""
         record = await self.sweeps.load(org, store_id)
         return record, record.value or Sweep(store_id=AppId(store_id))
 
-    async def condemned(self, org: OrganizationId, sweep: Sweep) -> DigestTable:
+    async def condemned(self, org: OrganizationId, sweep: Sweep) -> HashTable:
         """The ids of all that is condemned, each with the number of its part."""
-        found = DigestTable(PART_NUMBER_BYTES)
+        found = HashTable(PART_NUMBER_BYTES)
         for number in range(sweep.parts):
             for tree in sweeping.ids_in(await self.part(org, sweep.store_id, number)):
                 found.put(tree, number.to_bytes(PART_NUMBER_BYTES))
@@ -65,9 +65,7 @@ class Sentences:
         for number in range(end - 1, start - 1, -1):
             await self._parts.delete([f"{store_id}/{number}"])
 
-    async def reprieve(
-        self, org: OrganizationId, store_id: str, condemned: DigestTable, trees: Iterable[bytes]
-    ) -> None:
+    async def reprieve(self, org: OrganizationId, store_id: str, condemned: HashTable, trees: Iterable[bytes]) -> None:
         """These are condemned no more, as they were written anew."""
         spared: dict[int, set[bytes]] = defaultdict(set)
         for tree in trees:
@@ -93,9 +91,9 @@ def all_pending(collection: Collection) -> Pending:
     return pending
 
 
-async def open_sentences(foundation: Foundation) -> Sentences:
+async def open_sentences(runtime: ServiceRuntime) -> Sentences:
     """The sentences in MongoDB, with their indexes made."""
-    database = foundation.database
-    sweeps = MongoRecords(database["sweeps"], Sweep, foundation.outbox, keys=sweep_keys, indexed=("pending",))
+    database = runtime.database
+    sweeps = MongoAggregates(database["sweeps"], Sweep, runtime.outbox, keys=sweep_keys, indexed=("pending",))
     await sweeps.setup()
     return Sentences(sweeps, MongoDocuments(database["condemned"]), all_pending(database["sweeps"]))

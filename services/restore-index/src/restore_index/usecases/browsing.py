@@ -3,10 +3,10 @@
 import asyncio
 from typing import Any
 
-from chassis import names
-from chassis.errors import Invalid, NotFound
-from chassis.paths import split_path, without_prefix
-from chassis.telemetry import span
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.errors import Invalid, NotFound
+from contracts.paths import split_path, without_prefix
 from contracts.values import OrganizationId, SnapshotId
 
 from restore_index.domain import details, listing, paths, points
@@ -36,7 +36,7 @@ async def list_files(
     `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`, `directory_being_sorted`) or `Conflict`
     (`restore_point_damaged`).
     """
-    with span("restore-index.list_files", attributes={names.ORGANIZATION: org}):
+    with span("restore-index.list_files", attributes={semconv.ORGANIZATION: org}):
         browser, wanted = await _open(store, org, snapshot_id, path)
         found, directory = await browser.resolve(wanted)
         start = listing.read_cursor(directory.tree_id, order, cursor)
@@ -45,7 +45,7 @@ async def list_files(
 
 async def show_entry(store: Store, org: OrganizationId, snapshot_id: SnapshotId, *, path: bytes) -> dict[str, Any]:
     """All that is known of what is at a path. Raises like `list_files`."""
-    with span("restore-index.show_entry", attributes={names.ORGANIZATION: org}):
+    with span("restore-index.show_entry", attributes={semconv.ORGANIZATION: org}):
         browser, wanted = await _open(store, org, snapshot_id, path)
         found, entry = await browser.look(wanted)
         if entry is None:

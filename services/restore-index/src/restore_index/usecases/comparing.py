@@ -5,10 +5,10 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from chassis import names
-from chassis.errors import NotFound
-from chassis.paths import split_path
-from chassis.telemetry import span
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.errors import NotFound
+from contracts.paths import split_path
 from contracts.values import OrganizationId, SnapshotId
 
 from restore_index.domain import points
@@ -138,7 +138,7 @@ class Comparisons:
         Raises `NotFound` (`snapshot_not_found`, `path_not_found`), `Invalid` (`path_invalid`, `not_a_directory`,
         `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`restore_point_damaged`).
         """
-        with span("restore-index.list_changes", attributes={names.ORGANIZATION: org}):
+        with span("restore-index.list_changes", attributes={semconv.ORGANIZATION: org}):
             comparison = await self.compare(org, pair, path=path)
             return await comparison.part(comparison.place(cursor), limit=limit)
 

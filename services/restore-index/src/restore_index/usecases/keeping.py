@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from functools import partial
 
 from chassis.ids import utc_now
-from chassis.telemetry import span
-from contracts.connector import RestorePointCreated, RestorePointRemoved
+from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
-from contracts.restore_index import (
+from contracts.messages.connector import RestorePointCreated, RestorePointRemoved
+from contracts.messages.restore_index import (
     DirectoriesListed,
     RestorePoint,
     RestorePointBrowsable,

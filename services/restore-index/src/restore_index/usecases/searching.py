@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
-from chassis import names
-from chassis.errors import Invalid, NotFound
-from chassis.paths import split_path
-from chassis.telemetry import span
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.errors import Invalid, NotFound
+from contracts.paths import split_path
 from contracts.values import AppId, OrganizationId, SnapshotId
 
 from restore_index.domain import points
@@ -68,7 +68,7 @@ async def search_point(store: Store, org: OrganizationId, snapshot_id: SnapshotI
     `cursor_invalid`), `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`restore_point_damaged`;
     `names_missing`, `names_damaged`: the index of the store has to be rebuilt).
     """
-    with span("restore-index.search_point", attributes={names.ORGANIZATION: org}):
+    with span("restore-index.search_point", attributes={semconv.ORGANIZATION: org}):
         point = points.require_browsable(await get_point(store, org, snapshot_id))
         digest = question.conditions.digest(snapshot_id, question.path.hex())
         starts = await _starts(store, org, [point], question.path)
@@ -82,7 +82,7 @@ async def search_points(
 
     Raises as `search_point` does; a path need not be in all of them.
     """
-    with span("restore-index.search_points", attributes={names.ORGANIZATION: org}):
+    with span("restore-index.search_points", attributes={semconv.ORGANIZATION: org}):
         chosen, closed = await _choose(store, org, store_id=store_id, source_id=source_id)
         digest = question.conditions.digest(store_id or "", source_id or "", question.path.hex())
         starts = await _starts(store, org, chosen, question.path)

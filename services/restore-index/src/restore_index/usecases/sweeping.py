@@ -6,16 +6,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from chassis.digests import DigestTable
-from chassis.errors import Conflict
 from chassis.ids import utc_now
-from chassis.telemetry import span
-from contracts.assignment import AppRemoved
+from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
-from contracts.restore_index import StoreSweepDue
+from contracts.errors import Conflict
+from contracts.messages.assignment import AppRemoved
+from contracts.messages.restore_index import StoreSweepDue
 from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import points, sweeping
+from restore_index.domain.hash_table import HashTable
 from restore_index.domain.points import Point
 from restore_index.domain.reaching import Reach
 from restore_index.domain.segments import read_frame
@@ -124,7 +124,7 @@ async def _condemn(store: Store, org: OrganizationId, sweep: Sweep, now: datetim
 
 async def _unreachable(store: Store, org: OrganizationId, store_id: AppId, reach: Reach) -> bytes:
     """The ids of what is known and not reached, in the order in which it became known."""
-    found, unreachable = DigestTable(0), bytearray()
+    found, unreachable = HashTable(0), bytearray()
     async for trees in store.directories.ledger.read(org, store_id):
         for tree in sweeping.ids_in(trees):
             if tree not in reach and found.get(tree) is None:

@@ -1,12 +1,12 @@
 """What spans and log lines say of a store and its restore points."""
 
-from chassis import names
+from chassis.telemetry import semantic_conventions as semconv
 from contracts.values import OrganizationId
 
 
 def ids(org: OrganizationId, store_id: str) -> dict[str, str | int | float | bool]:
     """Attributes of a span."""
-    return {names.ORGANIZATION: org, names.STORE: store_id}
+    return {semconv.ORGANIZATION: org, semconv.STORE: store_id}
 
 
 def extra(store_id: str, snapshot_id: str) -> dict[str, str]:

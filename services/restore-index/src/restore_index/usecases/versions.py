@@ -5,10 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from chassis import names
-from chassis.errors import NotFound
-from chassis.paths import split_path, without_prefix
-from chassis.telemetry import span
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.errors import NotFound
+from contracts.paths import split_path, without_prefix
 from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import points, versions
@@ -49,7 +49,7 @@ async def list_versions(
     Raises `NotFound` (`path_not_found`) when none of them has it, `Invalid` (`path_invalid`, `cursor_invalid`), or
     when none can be browsed `TemporaryError` (`restore_point_not_browsable`) or `Conflict` (`restore_point_damaged`).
     """
-    with span("restore-index.list_versions", attributes={names.ORGANIZATION: org}):
+    with span("restore-index.list_versions", attributes={semconv.ORGANIZATION: org}):
         wanted = split_path(path)
         mark = versions.mark(source_id, wanted)
         before = versions.read_moment(mark, cursor)

@@ -3,9 +3,9 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from chassis.errors import Conflict, Invalid, NotFound
-from contracts.assignment import AppKind
-from contracts.connector import (
+from contracts.errors import Conflict, Invalid, NotFound
+from contracts.messages.assignment import AppKind
+from contracts.messages.connector import (
     BackupSummary,
     LogLine,
     TaskCancelled,
@@ -15,8 +15,8 @@ from contracts.connector import (
     TaskStarted,
     TaskSucceeded,
 )
-from contracts.outcomes import Problem
-from contracts.scheduler import JobStatus, RunTask, Task, TaskType
+from contracts.messages.outcomes import Problem
+from contracts.messages.scheduler import JobStatus, RunTask, Task, TaskType
 from contracts.values import JobId, Moment, RunId, Value
 from pydantic import Field
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from contracts.connector import LogLine, TaskLogged
+from contracts.messages.connector import LogLine, TaskLogged
 from contracts.values import Value
 
 from scheduler.domain.job import Job

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from itertools import islice
 
-from chassis.errors import Invalid
 from chassis.texts import fault_of
-from contracts.scheduler import TaskOptions
+from contracts.errors import Invalid
+from contracts.messages.scheduler import TaskOptions
 
 RESERVED = "cairn:"
 """Tags of a restore point that begin so are Cairn's own."""

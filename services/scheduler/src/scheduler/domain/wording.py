@@ -1,7 +1,7 @@
 """The words of a job's log."""
 
-from contracts.connector import BackupSummary
-from contracts.scheduler import Task
+from contracts.messages.connector import BackupSummary
+from contracts.messages.scheduler import Task
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 

@@ -7,11 +7,11 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.foundation import Foundation
-from chassis.records import Keys, MongoRecords, Page, Record, Records, Result
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, MongoAggregates, Page, Result
+from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
-from contracts.messages import Event, Message
-from contracts.scheduler import JobStatus, TaskType
+from contracts.messages.base import Event, Message
+from contracts.messages.scheduler import JobStatus, TaskType
 from contracts.values import JobId, OrganizationId, RunId
 
 from scheduler.domain.job import Job
@@ -32,20 +32,20 @@ def job_keys(job: Job) -> Keys:
 class SchedulerStore:
     """What the scheduler knows."""
 
-    jobs: Records[Job]
+    jobs: Aggregates[Job]
     roll: JobRoll
     log_parts: LogParts
 
     async def save(
         self,
-        record: Record[Job],
+        record: Aggregate[Job],
         job: Job,
         *,
         events: Sequence[Event] = (),
         cause: Envelope[Message] | None = None,
         result: Result | None = None,
     ) -> None:
-        """Save a job like `Records.save`, after its line in the roll.
+        """Save a job like `Aggregates.save`, after its line in the roll.
 
         Whoever dies between the two leaves the roll ahead; the message comes again, and the job follows.
         """
@@ -79,10 +79,10 @@ class SchedulerStore:
         return found.items[0] if found.items else None
 
 
-async def open_store(foundation: Foundation) -> SchedulerStore:
+async def open_store(runtime: ServiceRuntime) -> SchedulerStore:
     """The store in MongoDB, with its indexes made."""
-    database = foundation.database
-    jobs = MongoRecords(database["jobs"], Job, foundation.outbox, keys=job_keys, indexed=("run_id",))
+    database = runtime.database
+    jobs = MongoAggregates(database["jobs"], Job, runtime.outbox, keys=job_keys, indexed=("run_id",))
     roll = MongoJobRoll(database["job_roll"])
     log_parts = MongoLogParts(database["job_log_parts"])
     await jobs.setup()

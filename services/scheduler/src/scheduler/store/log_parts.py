@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chassis.mongo import Collection, ensure_indexes, insert_new
+from chassis.persistence.mongo import Collection, ensure_indexes, insert_new
 from contracts.values import JobId, OrganizationId
 
 from scheduler.domain.log import LogPart

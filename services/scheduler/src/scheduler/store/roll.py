@@ -7,9 +7,9 @@ fifteen times as long as reading one of these.
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from chassis.errors import Conflict
-from chassis.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
-from contracts.scheduler import JobStatus, TaskType
+from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
+from contracts.errors import Conflict
+from contracts.messages.scheduler import JobStatus, TaskType
 from contracts.values import JobId, OrganizationId
 
 from scheduler.domain.job import Job

@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
+from integrations.sdk.errors import StoreHalfMade
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import SourceTree, StoreLocation
 
-from connector.engine.errors import EngineFailed, StoreHalfMade
-from connector.engine.places import SourceTree, StoreLocation
+from connector.engine.errors import EngineFailed
 from connector.engine.port import (
     BackupOptions,
     BackupResult,
     CheckResult,
     FoundSnapshot,
     Initialized,
-    OnLog,
     OnProgress,
     RestoreResult,
 )
-from connector.engine.restic import cache, commands, leftovers
+from connector.engine.restic import cache, commands, partial_initialization
 from connector.engine.restic.backup_run import BackupCall, run_backup
 from connector.engine.restic.environment import ResticSettings
-from connector.engine.restic.observing import CheckObserver, RestoreObserver
+from connector.engine.restic.output_parser import CheckObserver, RestoreObserver
 from connector.engine.restic.runner import Listener, Runner
 from connector.engine.restic.snapshots import read_snapshots
 
@@ -156,9 +157,9 @@ class ResticEngine:
 
 def _clear(store: StoreLocation) -> None:
     """Remove what a cut off initialization left, where nothing else can be lost by that."""
-    if store.local_path is None or not leftovers.hold_keys_only(store.local_path):
+    if store.local_path is None or not partial_initialization.hold_keys_only(store.local_path):
         raise StoreHalfMade(store.address)
-    leftovers.remove_keys(store.local_path)
+    partial_initialization.remove_keys(store.local_path)
 
 
 def _id_in(document: bytes) -> str:

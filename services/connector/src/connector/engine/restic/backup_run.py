@@ -7,32 +7,29 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from chassis.errors import CairnError
+from contracts.errors import CairnError
+from integrations.sdk.errors import Cancelled, SourceMissing, SourceReplaced, WorkFailed
+from integrations.sdk.job_log import OnLog, in_few_lines
+from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
+from integrations.sdk.text import one_line
 
-from connector.domain import one_line
 from connector.engine.errors import (
-    Cancelled,
-    EngineError,
     EngineFailed,
     RootUnreadable,
     SourceEmpty,
     SourceIgnored,
-    SourceMissing,
-    SourceReplaced,
     SourceUnreadable,
     StateExposed,
 )
-from connector.engine.places import SourceTree, StoreLocation, UnreadablePath
-from connector.engine.port import BackupOptions, BackupResult, OnLog, OnProgress
-from connector.engine.problems import in_few_lines
-from connector.engine.restic import commands, empty
-from connector.engine.restic.names import in_text
-from connector.engine.restic.observing import BackupObserver
+from connector.engine.port import BackupOptions, BackupResult, OnProgress
+from connector.engine.restic import commands, empty_snapshot
+from connector.engine.restic.exit_codes import INCOMPLETE
+from connector.engine.restic.file_names import in_text
+from connector.engine.restic.output_parser import BackupObserver
 from connector.engine.restic.patterns import exclusions
 from connector.engine.restic.runner import Runner
-from connector.engine.restic.survey import rejecter
-from connector.engine.restic.surveyor import Surveyor
-from connector.engine.restic.verdicts import INCOMPLETE
+from connector.engine.restic.source_scan import rejecter
+from connector.engine.restic.source_scanner import Surveyor
 
 _TURNS_MAX = 3
 _LEVEL_UNKNOWN = "invalid compression mode"
@@ -166,7 +163,7 @@ class _Turn:
             snapshot_id = self._observer.summary.snapshot_id
             try:
                 await self._runner.run(self._call.store, commands.forget([snapshot_id], prune=False))
-            except EngineError as error:
+            except WorkFailed as error:
                 self._call.on_log("warning", f"The snapshot {snapshot_id} is still in the store. {error.detail}")
 
     async def _nothing(self) -> BackupResult:
@@ -174,7 +171,9 @@ class _Turn:
         if self._observer.problems.count:
             raise SourceUnreadable(self._observer.problems.in_words())
         if self._call.options.allow_empty:
-            made = await empty.make(self._runner, self._call.store, self._call.source, options=self._call.options)
+            made = await empty_snapshot.make(
+                self._runner, self._call.store, self._call.source, options=self._call.options
+            )
             return replace(made, is_left_out=self._is_left_out)
         raise SourceEmpty if await asyncio.to_thread(_is_bare, self._call.source) else SourceIgnored
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from connector.engine.places import SourceTree
+from integrations.sdk.locations import SourceTree
+
 from connector.engine.port import BackupOptions
 
 CONFIG = ("cat", "config", "--no-lock")

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector.engine.errors import PassphraseMissing
-from connector.engine.places import StoreLocation
-from connector.engine.restic.headroom import available_bytes
+from integrations.sdk.errors import PassphraseMissing
+from integrations.sdk.locations import StoreLocation
+
+from connector.engine.restic.memory_headroom import available_bytes
 
 PROGRESS_PER_SECOND = 2
 _PLENTY_BYTES = 4 << 30

@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from integrations.sdk.locations import SourceTree, StoreLocation
+
 from connector.engine.errors import SourceInsideStore
-from connector.engine.places import SourceTree, StoreLocation
 
 _GLOB = re.compile(r"([\\*?\[])")
 

@@ -8,16 +8,17 @@ from pathlib import Path
 from time import monotonic
 
 import psutil
-from chassis.background import begin
-from chassis.children import Child, ChildCommand, open_child
-from chassis.scrubbing import Scrubber
+from chassis.runtime.supervision import begin
+from chassis.subprocesses.children import Child, ChildCommand, open_child
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import StoreLocation
+from integrations.sdk.redaction import Redactor
 
-from connector.engine.errors import Cancelled, StoreUnreachable
-from connector.engine.places import StoreLocation
-from connector.engine.port import OnLog
+from connector.engine.errors import StoreUnreachable
 from connector.engine.restic.environment import ResticSettings, environment, gc_variables, global_arguments
-from connector.engine.restic.stream import Message, read_message
-from connector.engine.restic.verdicts import is_final, judge_end, judge_reason, read_retry
+from connector.engine.restic.exit_codes import is_final, judge_end, judge_reason, read_retry
+from connector.engine.restic.json_lines import Message, read_message
 
 _SAMPLE_SECONDS = 1.0
 
@@ -47,7 +48,7 @@ class Listener:
 class Complaints:
     """Standard error of one run: keeps restic's last words, and gives up on a store that cannot be opened."""
 
-    def __init__(self, listener: Listener, scrub: Scrubber, *, patience_seconds: float) -> None:
+    def __init__(self, listener: Listener, scrub: Redactor, *, patience_seconds: float) -> None:
         self._listener = listener
         self._scrub = scrub
         self._patience_seconds = patience_seconds
@@ -56,7 +57,7 @@ class Complaints:
         self.last_retry = ""
 
     def take(self, line: bytes) -> None:
-        """One line. Raises the `EngineError` of a store that will not open."""
+        """One line. Raises the `WorkFailed` of a store that will not open."""
         text = self._scrub(line.decode("utf-8", "backslashreplace"))
         message = read_message(text)
         if message is None:
@@ -103,14 +104,14 @@ class Runner:
         patience_seconds: float | None = None,
         more_memory: bool = False,
     ) -> int:
-        """Run to the end; its exit code, one of `good`. Raises the `EngineError` behind any other, or `Cancelled`.
+        """Run to the end; its exit code, one of `good`. Raises the `WorkFailed` behind any other, or `Cancelled`.
 
         With `more_memory` it may take more of that than it does by itself, to be faster.
         """
         if cancel is not None and cancel.is_set():
             raise Cancelled
         listener = listener or Listener()
-        scrub = Scrubber(store.secrets)
+        scrub = Redactor(store.secrets)
         patience = self._settings.open_patience_seconds if patience_seconds is None else patience_seconds
         complaints = Complaints(listener, scrub, patience_seconds=patience)
         command = ChildCommand(

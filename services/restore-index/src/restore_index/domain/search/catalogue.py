@@ -11,8 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from chassis.digests import DigestTable
-
+from restore_index.domain.hash_table import HashTable
 from restore_index.domain.segments import Frame
 
 NONE: Final = 0xFFFFFFFF
@@ -61,7 +60,7 @@ class Catalogue:
         self.parts: list[Part] = []
         self.records = 0
         self._starts: list[int] = []
-        self._numbers = DigestTable(_NUMBER_BYTES)
+        self._numbers = HashTable(_NUMBER_BYTES)
         self._record = array("I")
         self._pages: dict[int, array[int]] = {}
         self._whole = bytearray()

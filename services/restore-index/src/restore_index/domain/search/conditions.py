@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
-from chassis.errors import Invalid
-from chassis.paths import shown
+from contracts.errors import Invalid
+from contracts.paths import shown
 
 from restore_index.domain.folding import fold, fold_text
 from restore_index.domain.search.globs import NameGlob, PathGlob, name_glob, path_glob

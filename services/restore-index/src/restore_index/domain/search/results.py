@@ -5,7 +5,7 @@ import zlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from chassis.errors import Invalid
+from contracts.errors import Invalid
 from contracts.values import to_text
 
 from restore_index.domain.listing import show_entry

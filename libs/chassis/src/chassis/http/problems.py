@@ -1,0 +1,57 @@
+"""From an error to the words a client or a job's log gets. Status codes live here and nowhere else."""
+
+from contracts.errors import (
+    CairnError,
+    Conflict,
+    Forbidden,
+    InternalError,
+    Invalid,
+    NotFound,
+    PermanentError,
+    TemporaryError,
+    Unauthorized,
+)
+from contracts.messages.outcomes import FieldProblem, Problem
+
+STATUS = {
+    "invalid": 400,
+    "unauthorized": 401,
+    "forbidden": 403,
+    "not_found": 404,
+    "conflict": 409,
+    "failed": 422,
+    "throttled": 429,
+    "internal": 500,
+    "unavailable": 503,
+}
+
+_ERRORS: dict[str, type[PermanentError]] = {
+    "invalid": Invalid,
+    "unauthorized": Unauthorized,
+    "forbidden": Forbidden,
+    "not_found": NotFound,
+    "conflict": Conflict,
+}
+
+
+def to_problem(error: CairnError) -> Problem:
+    """The problem an error amounts to."""
+    fields = tuple(FieldProblem(field=name, detail=detail) for name, detail in error.fields.items())
+    return Problem(code=error.code, kind=error.kind, detail=error.detail, fields=fields)
+
+
+def to_error(problem: Problem) -> CairnError:
+    """The error a problem from another process stands for."""
+    if problem.kind == "unavailable":
+        return TemporaryError(problem.code, problem.detail)
+    if problem.kind == "internal":
+        return InternalError(problem.code, problem.detail)
+    kind = _ERRORS.get(problem.kind, PermanentError)
+    return kind(problem.code, problem.detail, fields={f.field: f.detail for f in problem.fields})
+
+
+def unexpected() -> Problem:
+    """What is told of an error nobody foresaw: nothing of its text, which may hold anything."""
+    return Problem(
+        code="internal_error", kind="internal", detail="Something went wrong inside Cairn; its log has more."
+    )

@@ -1,0 +1,152 @@
+"""Sends a command and waits for what becomes of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from contracts.envelope import Envelope
+from contracts.messages.base import Command, Message
+from contracts.messages.outcomes import CommandOutcome
+from contracts.topics import OUTCOMES
+from pydantic import JsonValue
+
+from chassis.http.problems import to_error
+from chassis.messaging.broker import Broker, build_broker, consuming
+from chassis.messaging.consumer import Consumer
+from chassis.messaging.dispatcher import Dispatcher
+from chassis.messaging.envelopes import envelope
+from chassis.messaging.publisher import MessageTooLarge, Publisher
+from chassis.runtime.deadlines import Deadline, at_most, current_deadline
+from chassis.runtime.settings import CommonSettings
+from chassis.runtime.supervision import Background
+from chassis.telemetry.tracing import span
+
+
+class StillRunning(Exception):
+    """No outcome came in time. `command` can be sent again, which changes nothing but brings its outcome.
+
+    `taken` tells whether Kafka is known to have it. If not, it must be sent again; it may arrive all the same.
+    """
+
+    def __init__(self, command: Envelope[Message], *, taken: bool) -> None:
+        super().__init__(command.id)
+        self.command = command
+        self.taken = taken
+
+
+Notice = Callable[[], None]
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass
+class _Waiting:
+    outcome: asyncio.Future[CommandOutcome] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    waiters: int = 0
+
+
+class Commands:
+    """Sends commands of one process; every process hears all outcomes and keeps those it waits for."""
+
+    def __init__(self, publisher: Publisher, *, service: str, timeout_seconds: float) -> None:
+        self._publisher = publisher
+        self._service = service
+        self._timeout = timeout_seconds
+        self._waiting: dict[str, _Waiting] = {}
+
+    async def carry_out(
+        self,
+        command: Command,
+        *,
+        command_id: str | None = None,
+        correlation_id: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> dict[str, JsonValue]:
+        """Send a command and return its result.
+
+        Raises the error its refusal stands for, `StillRunning` when no outcome came in time or before the deadline of
+        the request is near, and `Unavailable` when Kafka did not take it. The same `command_id` again changes nothing
+        the second time. `correlation_id` is carried by all that follows, `command_id` unless told.
+        """
+        with span(f"command {type(command).__name__}"):
+            made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
+            deadline = current_deadline() or Deadline(0)
+            outcome = await self._outcome(made, timeout_seconds or self._timeout, deadline)
+            result = _result(outcome)
+            deadline.accepted = made
+            return result
+
+    async def _outcome(self, command: Envelope[Message], timeout_seconds: float, deadline: Deadline) -> CommandOutcome:
+        """What became of a command; until that is heard, it is the open one of its request."""
+        deadline.open_command = command
+        try:
+            outcome = await self._send(command, timeout_seconds)
+        except MessageTooLarge:
+            deadline.open_command = None
+            raise
+        deadline.open_command = None
+        return outcome
+
+    async def send(
+        self, command: Envelope[Message], *, timeout_seconds: float | None = None, on_taken: Notice = _nothing
+    ) -> CommandOutcome:
+        """Send a command that is wrapped already; what became of it, a refusal too. Several may wait for one command.
+
+        `on_taken` is called once Kafka has it. Raises only when no outcome was heard: `StillRunning`, and `Unavailable`
+        when Kafka did not take the command.
+        """
+        with span(f"command {type(command.data).__name__}"):
+            return await self._send(command, timeout_seconds or self._timeout, on_taken)
+
+    async def _send(
+        self, command: Envelope[Message], timeout_seconds: float, on_taken: Notice = _nothing
+    ) -> CommandOutcome:
+        waiting = self._waiting.setdefault(command.id, _Waiting())
+        waiting.waiters += 1
+        taken = False
+        try:
+            async with at_most(timeout_seconds):
+                await self._publisher.send(command)
+                taken = True
+                on_taken()
+                return await asyncio.shield(waiting.outcome)
+        except TimeoutError:
+            raise StillRunning(command, taken=taken) from None
+        finally:
+            waiting.waiters -= 1
+            if not waiting.waiters:
+                self._waiting.pop(command.id, None)
+
+    async def heard(self, outcome: Envelope[CommandOutcome]) -> None:
+        """Take an outcome from Kafka."""
+        waiting = self._waiting.get(outcome.data.command_id)
+        if waiting is not None and not waiting.outcome.done():
+            waiting.outcome.set_result(outcome.data)
+
+
+def _result(outcome: CommandOutcome) -> dict[str, JsonValue]:
+    if outcome.accepted:
+        return outcome.result
+    if outcome.problem is None:
+        raise ValueError("a refused command has no problem")
+    raise to_error(outcome.problem)
+
+
+@asynccontextmanager
+async def open_commands(
+    settings: CommonSettings, publisher: Publisher, *, service: str, background: Background | None = None
+) -> AsyncIterator[Commands]:
+    """Commands of this process, listening for outcomes from now on."""
+    commands = Commands(publisher, service=service, timeout_seconds=settings.outcome_timeout_seconds)
+    dispatcher = Dispatcher(service, publisher)
+    dispatcher.on(CommandOutcome, commands.heard)
+    consumer = Consumer(dispatcher, publisher, group=f"{service}-outcomes")
+
+    def build() -> Broker:
+        return build_broker(settings, consumer, service=service, topics=[OUTCOMES], group=None)
+
+    async with consuming(background or Background(), "outcomes", build):
+        yield commands

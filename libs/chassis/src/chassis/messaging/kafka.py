@@ -1,0 +1,57 @@
+"""How a client reaches Kafka and says who it is: the one place that builds these arguments."""
+
+import ssl
+from pathlib import Path
+from typing import Any, Final
+
+from contracts.errors import Invalid
+from faststream.kafka.security import parse_security
+from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
+
+from chassis.messaging.undecodable_headers import read_any_names
+from chassis.runtime.settings import CommonSettings
+
+_MECHANISMS: Final = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
+
+
+def client_arguments(settings: CommonSettings) -> dict[str, Any]:
+    """Arguments for any aiokafka client: where the servers are, encryption and credentials. Raises `Invalid`."""
+    return {"bootstrap_servers": settings.kafka, **parse_security(broker_security(settings))}
+
+
+def broker_security(settings: CommonSettings) -> BaseSecurity:
+    """The same for a FastStream broker, without the servers. Raises `Invalid` naming the settings at fault.
+
+    Whoever asks for these reads records whatever the names of their headers are.
+    """
+    read_any_names()
+    context = _tls(settings.kafka_ca_file) if settings.kafka_security.endswith("SSL") else None
+    if not settings.kafka_security.startswith("SASL"):
+        return BaseSecurity(ssl_context=context)
+    if not settings.kafka_username or settings.kafka_password_file is None:
+        raise Invalid(
+            "settings_invalid",
+            f"CAIRN_KAFKA_SECURITY is {settings.kafka_security}: "
+            "it needs CAIRN_KAFKA_USERNAME and CAIRN_KAFKA_PASSWORD_FILE.",
+        )
+    chosen = _MECHANISMS[settings.kafka_mechanism]
+    return chosen(settings.kafka_username, read_password(settings.kafka_password_file), ssl_context=context)
+
+
+def read_password(path: Path) -> str:
+    """The first line of a file. Raises `Invalid` naming the file when there is none."""
+    try:
+        lines = path.read_text().splitlines()
+    except (OSError, ValueError) as error:
+        raise Invalid("password_unreadable", f"no readable password in {path}") from error
+    if not lines or not lines[0]:
+        raise Invalid("password_unreadable", f"the password file {path} is empty")
+    return lines[0]
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext:
+    """Checks certificate and host name, against one's own authorities or those of the system."""
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise Invalid("certificates_unreadable", f"no readable certificates in {ca_file}") from error

@@ -1,0 +1,167 @@
+"""Sends envelopes to Kafka."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from contracts.envelope import Envelope, Headers, to_body, to_headers
+from contracts.messages.base import Message
+from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
+from contracts.topics import tasks
+from opentelemetry import metrics
+from opentelemetry.trace import SpanKind
+
+from chassis.errors import Unavailable
+from chassis.messaging.kafka import client_arguments
+from chassis.messaging.undecodable_headers import is_odd, send_odd
+from chassis.runtime.settings import CommonSettings
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import TraceContext, current_trace, event_attributes, span
+
+log = logging.getLogger(__name__)
+PATIENCE_AT_START_SECONDS, LONGEST_PAUSE_AT_START_SECONDS = 120, 0.5
+MAX_PARKED_BYTES = 2_000_000
+PING_SECONDS = 2
+
+
+class MessageTooLarge(Unavailable):
+    """Kafka takes no message of this size, now or later."""
+
+
+class Publisher(Protocol):
+    """Sends messages; returns once they cannot be lost any more."""
+
+    async def send(self, envelope: Envelope[Message]) -> None:
+        """Send one envelope to the topic of its type. Raises `Unavailable` when Kafka does not take it."""
+        ...
+
+    async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """Send bytes as they are, to a topic named with its prefix. Raises `Unavailable`, `MessageTooLarge` among it.
+
+        Bytes of a header's name that are no UTF-8 stand in it as surrogate escapes.
+        """
+        ...
+
+
+def topic_of(message: Message) -> str:
+    """Where a message goes: the topic of its type, for tasks that of the pool."""
+    if isinstance(message, TaskRequested | TaskCancelRequested):
+        return tasks(message.pool)
+    return message.TOPIC
+
+
+class KafkaPublisher:
+    """A `Publisher` over an idempotent producer that waits for all replicas."""
+
+    def __init__(self, producer: AIOKafkaProducer, *, topic_prefix: str = "") -> None:
+        self._producer = producer
+        self._prefix = topic_prefix
+        self._sent = metrics.get_meter("cairn").create_counter(semconv.METRIC_SENT, "{message}")
+
+    async def send(self, envelope: Envelope[Message]) -> None:
+        """See `Publisher`. The span is a child of the trace in which the message was made."""
+        topic, body = self._prefix + topic_of(envelope.data), to_body(envelope)
+        attributes: dict[str, str | int | float | bool] = {
+            semconv.MESSAGING_SYSTEM: "kafka",
+            semconv.MESSAGING_OPERATION_NAME: "send",
+            semconv.MESSAGING_OPERATION_TYPE: "send",
+            semconv.MESSAGING_DESTINATION: topic,
+            **event_attributes(envelope),
+            semconv.MESSAGING_KEY: envelope.data.key,
+            semconv.MESSAGING_BODY_SIZE: len(body),
+        }
+        parent = TraceContext(traceparent=envelope.traceparent, tracestate=envelope.tracestate)
+        with span(f"send {topic}", kind=SpanKind.PRODUCER, parent=parent, attributes=attributes):
+            hop = [(k, v.encode()) for k, v in current_trace().model_dump(exclude_none=True).items()]
+            headers = to_headers(envelope) + hop
+            await self.send_raw(topic, key=envelope.data.key.encode(), value=body, headers=headers)
+        self._sent.add(1, {semconv.MESSAGING_DESTINATION: topic})
+
+    async def ping(self) -> None:
+        """Return when Kafka answers and is sent to. Raises `Unavailable` when not, within 2 s."""
+        # aiokafka ends its sender where it does not know what to do, and does not begin it again.
+        sender = self._producer._sender._sender_task
+        if sender is None or sender.done():
+            raise Unavailable("producer_ended", "Messages are not sent any more.")
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                answered = await self._producer.client.force_metadata_update()
+        except TimeoutError:
+            answered = False
+        if not answered:
+            raise Unavailable("kafka_unavailable", "The message broker does not answer.")
+
+    async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """See `Publisher`."""
+        try:
+            if is_odd(key, value, headers):
+                await send_odd(self._producer, topic, key=key, value=value, headers=headers)
+            else:
+                await self._producer.send_and_wait(topic, value, key=key, headers=headers)
+        except MessageSizeTooLargeError as error:
+            raise MessageTooLarge(
+                "message_too_large", "A message is larger than the message broker takes one."
+            ) from error
+        except KafkaError as error:
+            raise Unavailable(
+                "kafka_unavailable", f"The message broker did not take a message: {type(error).__name__}"
+            ) from error
+
+
+async def send_all(publisher: Publisher, envelopes: Sequence[Envelope[Message]]) -> None:
+    """Send envelopes: those with equal keys in their order, those with different keys at once.
+
+    Raises the first error after all have ended.
+    """
+    queues: dict[tuple[str, str], list[Envelope[Message]]] = {}
+    for one in envelopes:
+        queues.setdefault((topic_of(one.data), one.data.key), []).append(one)
+
+    async def send(queue: list[Envelope[Message]]) -> None:
+        for one in queue:
+            await publisher.send(one)
+
+    done = await asyncio.gather(*map(send, queues.values()), return_exceptions=True)
+    for error in done:
+        if isinstance(error, BaseException):
+            raise error
+
+
+@asynccontextmanager
+async def open_publisher(settings: CommonSettings) -> AsyncIterator[KafkaPublisher]:
+    """A publisher; its connections are closed at the end, after what was sent has arrived."""
+    producer = AIOKafkaProducer(
+        **client_arguments(settings),
+        acks="all",
+        enable_idempotence=True,
+        max_request_size=MAX_PARKED_BYTES,
+        request_timeout_ms=15_000,
+        client_id=f"cairn-{settings.instance}",
+    )
+    await _start(producer)
+    try:
+        yield KafkaPublisher(producer, topic_prefix=settings.topic_prefix)
+    finally:
+        await producer.stop()
+
+
+async def _start(producer: AIOKafkaProducer) -> None:
+    """Wait for a Kafka that is just being started, or started again; for two minutes."""
+    end, pause, told = time.monotonic() + PATIENCE_AT_START_SECONDS, 0.1, False
+    while True:
+        try:
+            await producer.start()
+            return
+        except KafkaError as error:
+            if time.monotonic() > end:
+                raise
+            if not told:
+                log.info("waiting for Kafka", extra={"reason": type(error).__name__})
+            told = True
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, LONGEST_PAUSE_AT_START_SECONDS)

@@ -1,0 +1,195 @@
+"""Sends what documents have pending, and never writes to those documents.
+
+Before an aggregate is saved with messages, a mark `<collection>/<id>/<revision>` is inserted; after they were sent it
+is deleted. A mark that outlives its moment was left by a process that died in between: the sweep then sends the
+messages again. So the mark is the outbox's own document of how far it has sent, and the aggregate keeps one writer.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from weakref import WeakValueDictionary
+
+from contracts.envelope import Envelope
+from contracts.errors import CairnError
+from contracts.messages.base import Message
+from contracts.registry import MESSAGES
+
+from chassis.ids import utc_now
+from chassis.messaging.publisher import Publisher, send_all
+from chassis.persistence.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError, ensure_indexes
+from chassis.runtime.supervision import Background, begin
+
+log = logging.getLogger(__name__)
+GRACE = timedelta(seconds=3)
+ABANDONED = timedelta(hours=1)
+REMEMBERED = 10_000
+SWEEP_LIMIT = 500
+
+
+def envelope_to_entry(envelope: Envelope[Message], *, kind: str, record_id: str, revision: int) -> Document:
+    """An outbox entry, with the field names that Debezium's MongoDB outbox router knows."""
+    about = envelope.model_dump(exclude={"data", "id", "type"})
+    return {
+        "_id": envelope.id,
+        "aggregatetype": kind,
+        "aggregateid": record_id,
+        "type": envelope.type,
+        "payload": envelope.data.model_dump_json(by_alias=True),
+        "revision": revision,
+        "about": about,
+    }
+
+
+def entry_to_envelope(entry: Document) -> Envelope[Message]:
+    """The envelope an entry was made from."""
+    data = MESSAGES[entry["type"]].model_validate_json(entry["payload"])
+    return Envelope[Any](id=entry["_id"], type=entry["type"], data=data, **entry["about"])
+
+
+def _place(mark: Document) -> tuple[str, str, int]:
+    kind, _, rest = str(mark["_id"]).partition("/")
+    record_id, _, revision = rest.rpartition("/")
+    return kind, record_id, int(revision)
+
+
+class Outbox:
+    """The pending messages of one service."""
+
+    def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
+        self.service = service
+        self._marks: Collection = database["outbox_marks"]
+        self._publisher = publisher
+        self._watched: dict[str, Collection] = {}
+        self._sent: OrderedDict[str, int] = OrderedDict()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._tidying: set[asyncio.Task[None]] = set()
+
+    async def setup(self) -> None:
+        """Create the index the sweep needs."""
+        await ensure_indexes(self._marks, "state")
+
+    def watch(self, collection: Collection) -> None:
+        """Look for left messages in this collection too."""
+        self._watched[collection.name] = collection
+
+    async def mark(self, kind: str, record_id: str, revision: int) -> None:
+        """Note that a revision is about to be saved with messages. Harmless when done twice."""
+        mark = {"_id": f"{kind}/{record_id}/{revision}", "state": "pending", "at": utc_now()}
+        with contextlib.suppress(DuplicateKeyError):
+            await self._marks.insert_one(mark)
+
+    async def unsent(self, kind: str, record_id: str, entries: Sequence[Document]) -> list[Document]:
+        """The entries of a loaded document that were not sent yet, as far as anybody can tell."""
+        reached = self._sent.get(f"{kind}/{record_id}", 0)
+        revisions = sorted({e["revision"] for e in entries if e["revision"] > reached})
+        pending = [r for r in revisions if await self._marks.find_one({"_id": f"{kind}/{record_id}/{r}"})]
+        return [e for e in entries if e["revision"] in pending]
+
+    async def send(self, kind: str, record_id: str, entries: Sequence[Document]) -> bool:
+        """Send entries, then delete their marks in the background. What fails is left to the sweep, logged, not raised.
+
+        Those with equal keys are sent in their order. Returns whether all were sent.
+        """
+        if not entries:
+            return True
+        lock = self._locks.setdefault(f"{kind}/{record_id}", asyncio.Lock())
+        try:
+            async with lock:
+                await send_all(self._publisher, [entry_to_envelope(entry) for entry in entries])
+        except CairnError as error:
+            log.warning("messages left to the relay", extra={"record": record_id, "reason": str(error)})
+            return False
+        except (KeyError, ValueError):
+            # Kept by another version of Cairn, it may be. Raising would refuse a command that was carried out.
+            log.exception("a message cannot be read as it is kept", extra={"record": record_id})
+            return False
+        revisions = {e["revision"] for e in entries}
+        self._remember(f"{kind}/{record_id}", max(revisions))
+        tidying = begin("marks", self._delete([f"{kind}/{record_id}/{r}" for r in revisions]))
+        self._tidying.add(tidying)
+        tidying.add_done_callback(self._tidying.discard)
+        return True
+
+    def forget(self, kind: str, record_id: str) -> None:
+        """Its document is gone; another one with its id begins anew."""
+        self._sent.pop(f"{kind}/{record_id}", None)
+
+    async def _delete(self, marks: Sequence[str]) -> None:
+        try:
+            for mark in marks:
+                await self._marks.delete_one({"_id": mark})
+        except PyMongoError as error:
+            log.warning("marks left to the relay", extra={"marks": list(marks), "reason": type(error).__name__})
+
+    async def settle(self) -> None:
+        """Wait until the marks of all that was sent are deleted."""
+        await asyncio.gather(*self._tidying)
+
+    def _remember(self, name: str, revision: int) -> None:
+        self._sent[name] = max(revision, self._sent.pop(name, 0))
+        while len(self._sent) > REMEMBERED:
+            self._sent.popitem(last=False)
+
+    async def sweep(self, now: datetime, *, grace: timedelta = GRACE) -> int:
+        """Send what processes that died have left; returns how many marks were settled."""
+        marks = [m async for m in self._marks.find({"state": "pending"}).limit(SWEEP_LIMIT)]
+        records: dict[tuple[str, str], list[Document]] = {}
+        for mark in (m for m in marks if now - m["at"] >= grace):
+            records.setdefault(_place(mark)[:2], []).append(mark)
+        settled = [await self._settle_in_order(left, now) for left in records.values()]
+        await self.settle()
+        return sum(settled)
+
+    async def left(self) -> int:
+        """How many revisions that were saved still have messages to send."""
+        marks = [m async for m in self._marks.find({"state": "pending"}).limit(SWEEP_LIMIT)]
+        return len([m for m in marks if (await self._saved(m))[1]])
+
+    async def _settle_in_order(self, marks: list[Document], now: datetime) -> int:
+        """Settle the marks of one record up to the first that cannot be."""
+        for done, mark in enumerate(sorted(marks, key=lambda m: _place(m)[2])):
+            if not await self._settle(mark, now):
+                return done
+        return len(marks)
+
+    async def _settle(self, mark: Document, now: datetime) -> bool:
+        saved, entries = await self._saved(mark)
+        if not saved and now - mark["at"] < ABANDONED:
+            return False
+        if entries:
+            kind, record_id, _ = _place(mark)
+            return await self.send(kind, record_id, entries)
+        await self._marks.delete_one({"_id": mark["_id"]})
+        return True
+
+    async def _saved(self, mark: Document) -> tuple[bool, list[Document]]:
+        """Whether the revision of a mark was saved, and the messages it came with, if it still has them."""
+        kind, record_id, revision = _place(mark)
+        collection = self._watched.get(kind)
+        document = await collection.find_one({"_id": record_id}) if collection is not None else None
+        if document is None:
+            return False, []
+        return document["revision"] >= revision, [e for e in document["outbox"] if e["revision"] == revision]
+
+    @asynccontextmanager
+    async def sweeping(self, background: Background, every_seconds: float = 2) -> AsyncIterator[None]:
+        """Sweep again and again in the background."""
+        async with background.running("outbox", lambda: self._sweep_forever(every_seconds)):
+            try:
+                yield
+            finally:
+                await self.settle()
+
+    async def _sweep_forever(self, every_seconds: float) -> None:
+        while True:
+            try:
+                await self.sweep(utc_now())
+            except (CairnError, PyMongoError) as error:
+                log.warning("sweep failed, will be tried again", extra={"reason": type(error).__name__})
+            await asyncio.sleep(every_seconds)

@@ -1,0 +1,146 @@
+"""How long a request may take: one deadline, set at the door and passed on to every process that is asked.
+
+Nobody waits past it for a part that does not answer. Only while all parts answer may a request that needs longer go on,
+up to `LONGEST_SECONDS`. An answer that has begun has no deadline any more; then its silence is bounded.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+
+from contracts.envelope import Envelope
+from contracts.messages.base import Message
+
+HEADER = "cairn-remaining-ms"
+READ_SECONDS = 8.5
+WRITE_SECONDS = 11.0
+LONGEST_SECONDS = 30.0
+ANSWER_SECONDS = 1.25
+"""What is left at the end for saying what became of the request, and for keeping its command."""
+LATE = "not_answered_in_time"
+"""The code of a request that was cut off."""
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+_NEVER = float("inf")
+
+
+class Deadline:
+    """The end of one request, in seconds of the loop's clock.
+
+    `accepted` is a command of it that was carried out; `open_command` one that went out, or may have, and of which
+    nothing was heard. `was_cut` tells whether the request was cut off.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.accepted: Envelope[Message] | None = None
+        self.open_command: Envelope[Message] | None = None
+        self._seconds = seconds
+        self._began = self._end = _NEVER
+        self._was_cut = False
+        self._cut: asyncio.Timeout | None = None
+        self._waits: dict[asyncio.Timeout, float] = {}
+
+    @property
+    def end(self) -> float:
+        """When the request is cut off."""
+        return self._end
+
+    @property
+    def last_wait(self) -> float:
+        """Until when others are waited for."""
+        return self._end - ANSWER_SECONDS
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the request was, or is just being, cut off."""
+        return self._was_cut or (self._cut is not None and self._cut.expired())
+
+    def begin(self) -> None:
+        """Count from now on."""
+        self._began = asyncio.get_running_loop().time()
+        self._move(self._began + self._seconds)
+
+    def extend(self) -> None:
+        """Let the request go on: whoever is waited for is alive."""
+        self._move(self._began + LONGEST_SECONDS)
+
+    def lift(self) -> None:
+        """The answer has begun, or the request is over."""
+        self._move(_NEVER)
+
+    @asynccontextmanager
+    async def cutting(self) -> AsyncIterator[None]:
+        """Raise `TimeoutError` at the end, whatever is waited for then."""
+        async with asyncio.timeout_at(_moment(self._end)) as cut:
+            self._cut = cut
+            try:
+                yield
+            finally:
+                self._was_cut, self._cut = cut.expired(), None
+                self.lift()
+
+    @asynccontextmanager
+    async def waiting(self, until: float) -> AsyncIterator[None]:
+        """Raise `TimeoutError` at a moment, or at `last_wait` if that comes first."""
+        async with asyncio.timeout_at(_moment(min(until, self.last_wait))) as wait:
+            self._waits[wait] = until
+            try:
+                yield
+            finally:
+                del self._waits[wait]
+
+    def _move(self, end: float) -> None:
+        self._end = end
+        if self._cut is not None and not self._cut.expired():
+            self._cut.reschedule(_moment(end))
+        for wait, until in self._waits.items():
+            if not wait.expired():
+                wait.reschedule(_moment(min(until, self.last_wait)))
+
+
+def _moment(end: float) -> float | None:
+    return None if end == _NEVER else end
+
+
+_current: ContextVar[Deadline | None] = ContextVar("deadline", default=None)
+
+
+def current_deadline() -> Deadline | None:
+    """The deadline of the request that is being answered; None for work that nobody waits for."""
+    return _current.get()
+
+
+@contextmanager
+def under(deadline: Deadline | None) -> Iterator[None]:
+    """Have a deadline for the length of the block; None for work that goes on when its request is over."""
+    token = _current.set(deadline)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+@asynccontextmanager
+async def at_most(seconds: float) -> AsyncIterator[None]:
+    """Raise `TimeoutError` after some seconds, sooner when the request's deadline is near."""
+    until, deadline = asyncio.get_running_loop().time() + seconds, _current.get()
+    async with deadline.waiting(until) if deadline is not None else asyncio.timeout_at(until):
+        yield
+
+
+def deadline_of(method: str, headers: Mapping[str, str]) -> Deadline:
+    """The deadline of a request, not begun. Whoever asked may have less time left than the method gives."""
+    seconds = READ_SECONDS if method in READS else WRITE_SECONDS
+    told = headers.get(HEADER, "")
+    if told.isascii() and told.isdigit() and len(told) < 10:
+        seconds = min(seconds, int(told) / 1000)
+    return Deadline(seconds)
+
+
+def passed_on() -> dict[str, str]:
+    """The header that tells another process how much time is left; empty without a deadline."""
+    deadline = _current.get()
+    if deadline is None or deadline.end == _NEVER:
+        return {}
+    left = deadline.end - asyncio.get_running_loop().time()
+    return {HEADER: str(max(round(left * 1000), 0))}

@@ -1,0 +1,97 @@
+"""Whether a process can do its work: all of its checks are asked at once, and none is waited for long."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from contracts.errors import CairnError
+
+from chassis.runtime.deadlines import Deadline, under
+from chassis.runtime.supervision import begin
+
+log = logging.getLogger(__name__)
+CHECK_SECONDS = 1.5
+LOOK_SECONDS = 2.0
+"""How long before a deadline the parts of a process are looked at."""
+Check = Callable[[], Awaitable[None]]
+
+
+class Readiness:
+    """The checks of one process. Who asks while they are asked already gets the same answer."""
+
+    def __init__(self, checks: Mapping[str, Check]) -> None:
+        self._checks = checks
+        self._asking: asyncio.Task[dict[str, str]] | None = None
+
+    async def failed(self) -> dict[str, str]:
+        """What is not ready, each with the reason in words; empty when all is. Takes `CHECK_SECONDS` at most."""
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        return await asyncio.shield(self._asking)
+
+    async def _ask(self) -> dict[str, str]:
+        with under(None):
+            answers = await asyncio.gather(*map(_reason, self._checks.values()))
+        return {name: reason for name, reason in zip(self._checks, answers, strict=True) if reason}
+
+
+async def _reason(check: Check) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            await check()
+    except TimeoutError:
+        return "does not answer"
+    except CairnError as error:
+        return error.detail
+    except Exception as error:  # noqa: BLE001 - whatever it is, this part is not ready
+        return f"failed ({type(error).__name__})"
+    return ""
+
+
+class Extensions:
+    """Lets requests that need longer than their deadline go on while everything is ready."""
+
+    def __init__(self, readiness: Readiness) -> None:
+        self._readiness = readiness
+        self._looking: set[asyncio.Task[None]] = set()
+
+    def watch(self, deadline: Deadline) -> asyncio.TimerHandle:
+        """Look when the deadline is near, unless the handle is cancelled before."""
+        return asyncio.get_running_loop().call_at(deadline.end - LOOK_SECONDS, self._begin, deadline)
+
+    def _begin(self, deadline: Deadline) -> None:
+        task = begin("look at readiness", self._look(deadline))
+        self._looking.add(task)
+        task.add_done_callback(self._looking.discard)
+
+    async def _look(self, deadline: Deadline) -> None:
+        if failed := await self._readiness.failed():
+            log.warning("a request ends at its deadline", extra={"failed": failed})
+        else:
+            deadline.extend()
+
+
+class Clock:
+    """Has the deadline of a request count from when the request is there until its answer begins."""
+
+    def __init__(self, deadline: Deadline, extensions: Extensions | None) -> None:
+        self._deadline = deadline
+        self._extensions = extensions
+        self._looking: asyncio.TimerHandle | None = None
+        self._ran = False
+
+    def start(self) -> None:
+        """The whole request is there. Called again it changes nothing."""
+        if self._ran:
+            return
+        self._ran = True
+        self._deadline.begin()
+        if self._extensions is not None:
+            self._looking = self._extensions.watch(self._deadline)
+
+    def stop(self) -> None:
+        """The answer has begun, or the request is over."""
+        self._ran = True
+        self._deadline.lift()
+        if self._looking is not None:
+            self._looking.cancel()

@@ -1,0 +1,142 @@
+"""Work beside the work. A loop that fails is told, counted and begun again; a single piece of work is told of."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+from opentelemetry import metrics
+
+from chassis.errors import Unavailable
+from chassis.runtime.deadlines import under
+from chassis.telemetry import semantic_conventions as semconv
+
+log = logging.getLogger(__name__)
+UNREADY_AFTER = 3
+LONGEST_PAUSE_SECONDS = 60.0
+WELL_AFTER_SECONDS = 30.0
+"""A loop that has run for so long is well, whatever was before."""
+_NOT_NOW = float("inf")
+T = TypeVar("T")
+Loop = Callable[[], Awaitable[None]]
+Foreseen = tuple[type[BaseException], ...]
+
+
+class _Kept:
+    """One loop and how it fares."""
+
+    def __init__(self, name: str, loop: Loop, *, first_pause_seconds: float, endless: bool = True) -> None:
+        self.name = name
+        self._endless = endless
+        self.failures = 0
+        self.reason = ""
+        self._loop = loop
+        self._first_pause = first_pause_seconds
+        self._began = 0.0
+
+    @property
+    def is_well(self) -> bool:
+        return self.failures < UNREADY_AFTER or self._runs_long
+
+    @property
+    def _runs_long(self) -> bool:
+        return asyncio.get_running_loop().time() - self._began > WELL_AFTER_SECONDS
+
+    async def keep(self) -> None:
+        while True:
+            self._began = asyncio.get_running_loop().time()
+            try:
+                await self._loop()
+                if not self._endless:
+                    return
+                raise RuntimeError("a loop without an end has ended")
+            except asyncio.CancelledError as error:
+                # Something it waited for may have been cancelled; then nobody has told the loop itself to end.
+                if (task := asyncio.current_task()) is None or task.cancelling():
+                    raise
+                self._note(error)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the loop is begun again
+                self._note(error)
+            await asyncio.sleep(min(self._first_pause * 2 ** min(self.failures - 1, 16), LONGEST_PAUSE_SECONDS))
+
+    def _note(self, error: BaseException) -> None:
+        self.reason = type(error).__name__
+        self.failures = 1 if self._runs_long else self.failures + 1
+        self._began = _NOT_NOW
+        _count(self.name)
+        log.error("a background loop failed and is begun again", extra={"loop": self.name}, exc_info=error)
+
+
+def _count(name: str) -> None:
+    counter = metrics.get_meter("cairn").create_counter(semconv.METRIC_BACKGROUND_FAILURES, "{failure}")
+    counter.add(1, {semconv.LOOP: name})
+
+
+@asynccontextmanager
+async def beside(name: str, loop: Loop, *, first_pause_seconds: float = 1.0) -> AsyncIterator["asyncio.Task[None]"]:
+    """Run a loop beside one piece of work, until the context is left, the task is cancelled or the loop returns.
+
+    One that fails is told, counted and begun again, after pauses that double; what it goes with does not end for it.
+    """
+    task = asyncio.create_task(_Kept(name, loop, first_pause_seconds=first_pause_seconds, endless=False).keep())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+def begin(name: str, work: Coroutine[Any, Any, T], *, foreseen: Foreseen = ()) -> "asyncio.Task[T]":
+    """Begin something that nobody may ever wait for. What it fails with is told and counted, but for what is foreseen.
+
+    The task must be kept by somebody: the event loop does not.
+    """
+
+    def tell(task: "asyncio.Task[T]") -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, foreseen):
+            _count(name)
+            log.error("work in the background failed", extra={"loop": name}, exc_info=error)
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(tell)
+    return task
+
+
+class Background:
+    """The loops of one process."""
+
+    def __init__(self, *, first_pause_seconds: float = 1.0) -> None:
+        self._first_pause = first_pause_seconds
+        self._kept: set[_Kept] = set()
+
+    @asynccontextmanager
+    async def running(self, name: str, loop: Loop) -> AsyncIterator[None]:
+        """See `all_running`."""
+        async with self.all_running({name: loop}):
+            yield
+
+    @asynccontextmanager
+    async def all_running(self, loops: Mapping[str, Loop]) -> AsyncIterator[None]:
+        """Run named loops until the context is left, and until they have stopped.
+
+        One that ends is begun again, after pauses that double.
+        """
+        kept = {_Kept(name, loop, first_pause_seconds=self._first_pause) for name, loop in loops.items()}
+        self._kept |= kept
+        with under(None):
+            tasks = [asyncio.create_task(one.keep()) for one in kept]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+            self._kept -= kept
+
+    async def check(self) -> None:
+        """Raise `Unavailable` (`background_failing`) naming the loops that have failed again and again."""
+        ill = sorted(f"{k.name} failed {k.failures} times, last: {k.reason}" for k in self._kept if not k.is_well)
+        if ill:
+            raise Unavailable("background_failing", "; ".join(ill))

@@ -1,0 +1,71 @@
+"""What can go wrong, in two words: permanent (stop, say why) and temporary (try again)."""
+
+from collections.abc import Mapping
+
+
+class CairnError(Exception):
+    """Base of all errors that carry a stable code, words for a person, and never a secret."""
+
+    kind = "failed"
+
+    def __init__(self, code: str, detail: str, *, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.fields = dict(fields or {})
+
+
+class InternalError(CairnError):
+    """Nobody foresaw it. What a client gets of it is that it happened."""
+
+    kind = "internal"
+
+
+class PermanentError(CairnError):
+    """Trying again will not help. A command is refused with it, another message is parked."""
+
+
+class Invalid(PermanentError):
+    """The request cannot be right; `fields` names the fields at fault."""
+
+    kind = "invalid"
+
+
+class NotFound(PermanentError):
+    """What the request names is not there (or belongs to somebody else)."""
+
+    kind = "not_found"
+
+
+class Conflict(PermanentError):
+    """The request does not fit the present state."""
+
+    kind = "conflict"
+
+
+class Unauthorized(PermanentError):
+    """Nobody knows who is asking."""
+
+    kind = "unauthorized"
+
+
+class Forbidden(PermanentError):
+    """The caller may not do that."""
+
+    kind = "forbidden"
+
+
+class TemporaryError(CairnError):
+    """It may work later; `retry_after_seconds` is the least pause before the next try."""
+
+    kind = "unavailable"
+
+    def __init__(self, code: str, detail: str, *, retry_after_seconds: float = 0.05) -> None:
+        super().__init__(code, detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class Throttled(TemporaryError):
+    """Too much was asked at once; after `retry_after_seconds` there should be room."""
+
+    kind = "throttled"

@@ -1,0 +1,110 @@
+"""Commands to and events of the scheduler: runs, jobs, and the work it asks workers for."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from contracts import topics
+from contracts.messages.assignment import AppRef
+from contracts.messages.base import Command, Event
+from contracts.messages.outcomes import Problem
+from contracts.values import JobId, Moment, RunId, Value
+
+TaskType = Literal["backup", "restore", "sync", "check", "prune", "rm", "maintenance"]
+JobStatus = Literal["queued", "running", "canceled", "succeeded", "failed"]
+
+
+class TaskOptions(Value):
+    """Options of one run; which of them count depends on the task's type."""
+
+    labels: tuple[str, ...] = Field(default=(), description="backup: become tags of the restore point")
+    ignores: tuple[str, ...] = Field(default=(), description="backup: patterns of files to leave out")
+    one_file_system: bool = Field(
+        default=False, description="backup: leave out what is mounted below the source's root"
+    )
+    allow_empty: bool = Field(
+        default=False, description="backup: make a restore point also of a source with nothing in it"
+    )
+    snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")
+
+
+class Task(Value):
+    """What should happen."""
+
+    type: TaskType = Field(description="What kind of work")
+    origin: AppRef = Field(description="backup: the source; restore, check, sync: the store")
+    target: AppRef | None = Field(default=None, description="backup, sync: the store; restore: the destination")
+    options: TaskOptions = Field(default=TaskOptions(), description="Options of the run")
+
+
+class JobCommand(Command):
+    """Keyed by job."""
+
+    TOPIC: ClassVar[str] = topics.SCHEDULER_COMMANDS
+    KEY: ClassVar[str] = "job_id"
+
+    job_id: JobId = Field(description="Job to act on; chosen by the sender for a new one")
+
+
+class RunTask(JobCommand):
+    """Run a task once, now. Result: `{"run_id", "job_id"}`.
+
+    Refused: `task_type_unsupported`, `origin_kind_wrong`, `target_kind_wrong`, `target_missing`,
+    `options_invalid`.
+    """
+
+    TYPE: ClassVar[str] = "cairn.scheduler.task.run.v1"
+
+    run_id: RunId = Field(description="Chosen by the sender; the handle a client polls")
+    task: Task = Field(description="What should happen")
+    pool: str = Field(default=topics.DEFAULT_POOL, description="Pool of workers to run on")
+
+
+class CancelJob(JobCommand):
+    """Stop a job that is queued or running. Refused: `job_not_found`, `id_of_run`, `job_finished`."""
+
+    TYPE: ClassVar[str] = "cairn.scheduler.job.cancel.v1"
+
+
+class TaskRequested(Event):
+    """A job waits for a worker of its pool."""
+
+    TYPE: ClassVar[str] = "cairn.scheduler.task.requested.v1"
+    TOPIC: ClassVar[str] = topics.tasks()
+    KEY: ClassVar[str] = "job_id"
+
+    job_id: JobId = Field(description="The job")
+    run_id: RunId = Field(description="The run that it belongs to")
+    task: Task = Field(description="What should happen")
+    pool: str = Field(
+        default=topics.DEFAULT_POOL, description="Pool of workers that it waits for; part of the topic's name"
+    )
+
+
+class TaskCancelRequested(Event):
+    """A job should stop."""
+
+    TYPE: ClassVar[str] = "cairn.scheduler.task.cancel-requested.v1"
+    TOPIC: ClassVar[str] = topics.tasks()
+    KEY: ClassVar[str] = "job_id"
+
+    job_id: JobId = Field(description="The job")
+    pool: str = Field(
+        default=topics.DEFAULT_POOL, description="Pool of workers that has the job; part of the topic's name"
+    )
+
+
+class JobChanged(Event):
+    """A job was made or has a new status."""
+
+    TYPE: ClassVar[str] = "cairn.scheduler.job.changed.v1"
+    TOPIC: ClassVar[str] = topics.SCHEDULER_EVENTS
+    KEY: ClassVar[str] = "job_id"
+
+    job_id: JobId = Field(description="The job")
+    run_id: RunId = Field(description="The run that it belongs to")
+    status: JobStatus = Field(description="Where it stands now")
+    task_type: TaskType = Field(description="What kind of work")
+    attempt: int = Field(default=0, description="0 until a worker has taken the job")
+    at: Moment = Field(description="When it changed")
+    problem: Problem | None = Field(default=None, description="Set when failed")

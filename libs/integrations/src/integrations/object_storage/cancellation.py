@@ -1,0 +1,25 @@
+"""Waiting that ends when a run is cancelled."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from integrations.sdk.errors import Cancelled
+
+T = TypeVar("T")
+
+
+async def unless_cancelled(work: Coroutine[Any, Any, T], cancel: asyncio.Event) -> T:
+    """What comes of the work; waits no longer than until `cancel` is set: then raises `Cancelled`.
+
+    Work in a thread goes on until what it waits for gives way: the mount that is taken away.
+    """
+    doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(cancel.wait())
+    try:
+        await asyncio.wait((doing, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            raise Cancelled
+        return await doing
+    finally:
+        stopping.cancel()
+        doing.cancel()

@@ -1,0 +1,139 @@
+"""Buckets as sources, stores and destinations."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import quote
+
+from contracts.errors import CairnError
+from contracts.messages.connector import Integration as Manifest
+from contracts.messages.connector import TestReport
+from obstore.store import S3Store
+from restic_reader import ObjectFiles, RepositoryFiles
+
+from integrations.object_storage.object_source import ObjectSource, read_objects
+from integrations.rclone.remote import Remote
+from integrations.s3 import connection_steps
+from integrations.s3.address import S3Address, client_options, read_address, tls_context
+from integrations.s3.bucket import open_objects
+from integrations.s3.error_mapping import as_source_error
+from integrations.s3.manifest import MANIFEST
+from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.connection_test import Checklist, run_test
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import SourceRefused, SourceUnreachable
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import SourceTree, StoreLocation
+from integrations.sdk.store_checks import check_repository
+
+
+class S3Integration:
+    """See `Integration`."""
+
+    manifest: Manifest = MANIFEST
+
+    def __init__(self, environment: WorkerEnvironment) -> None:
+        self._environment = environment
+
+    async def test(self, configuration: AppConfiguration) -> TestReport:
+        """See `Integration.test`."""
+        return await run_test(
+            lambda checklist: _steps(checklist, configuration), is_store=configuration.kind == "store"
+        )
+
+    @asynccontextmanager
+    async def open_source(
+        self, configuration: AppConfiguration, *, on_log: OnLog, cancel: asyncio.Event
+    ) -> AsyncIterator[SourceTree]:
+        """See `Integration.open_source`: a mount of the bucket, or a copy kept for the next run."""
+        address = read_address(configuration)
+        await _reach_source(address)
+        async with open_objects(address) as store:
+            source = ObjectSource(
+                store=store,
+                remote=lambda: to_remote(address, escaped_listings=store.escapes_keys),
+                origin=f"s3://{address.path}",
+            )
+            reading = read_objects(source, configuration, self._environment, on_log=on_log, cancel=cancel)
+            try:
+                async with reading as tree:
+                    yield tree
+            except (SourceRefused, SourceUnreachable):
+                if address.scheme == "http" and await connection_steps.speaks_tls(address):
+                    raise connection_steps.tls_misconfigured(speaks_tls=True) from None
+                raise
+
+    def store_location(self, configuration: AppConfiguration) -> StoreLocation:
+        """See `Integration.store_location`."""
+        return to_location(read_address(configuration), passphrase=configuration.text("passphrase"))
+
+    def repository_files(self, configuration: AppConfiguration) -> RepositoryFiles:
+        """See `Integration.repository_files`."""
+        return _files(read_address(configuration), patient=True)
+
+
+def to_location(address: S3Address, *, passphrase: str) -> StoreLocation:
+    """The bucket as a store of the engine."""
+    options = {
+        "s3.bucket-lookup": "dns" if address.virtual_host else "path",
+        "s3.region": address.region,
+        "s3.storage-class": address.storage_class,
+    }
+    return StoreLocation(
+        address=f"s3:{address.url}/{quote(address.path)}",
+        passphrase=passphrase,
+        credentials={"AWS_ACCESS_KEY_ID": address.access_key, "AWS_SECRET_ACCESS_KEY": address.secret_key},
+        options={name: value for name, value in options.items() if value},
+        insecure_tls=address.insecure,
+    )
+
+
+def to_remote(address: S3Address, *, escaped_listings: bool) -> Remote:
+    """The bucket as a remote of rclone; `escaped_listings`: the server escapes keys in listings when asked to."""
+    settings = {
+        "type": "s3",
+        "provider": "Other",
+        "access_key_id": address.access_key,
+        "secret_access_key": address.secret_key,
+        "endpoint": address.url,
+        "region": address.region,
+        "force_path_style": str(not address.virtual_host).lower(),
+        "no_check_bucket": "true",
+        "list_url_encode": str(escaped_listings).lower(),
+        "encoding": "Raw",  # A key means the same to the server, to rclone and to us.
+    }
+    return Remote(
+        settings=settings,
+        path=f"{address.path}/",  # Without it, an object beside the folder of that name would be taken for the source.
+        origin=f"s3://{address.path}",
+        secrets=(address.access_key, address.secret_key),
+        insecure_tls=address.insecure,
+    )
+
+
+async def _reach_source(address: S3Address) -> None:
+    """Raises in words what is wrong with the way to the server."""
+    try:
+        await connection_steps.reach(address)
+    except CairnError as error:
+        raise as_source_error(error) from None
+
+
+async def _steps(checklist: Checklist, configuration: AppConfiguration) -> None:
+    await checklist.step("reachable", _reach(configuration))
+    address = read_address(configuration)
+    await checklist.step("authenticated", connection_steps.authenticate(address))
+    await checklist.step("listable", connection_steps.list_objects(address))
+    if configuration.kind != "source":
+        await checklist.step("writable", connection_steps.write_probe(address))
+    if configuration.kind == "store":
+        await check_repository(checklist, _files(address, patient=False), configuration)
+
+
+async def _reach(configuration: AppConfiguration) -> str:
+    return await connection_steps.reach(read_address(configuration))
+
+
+def _files(address: S3Address, *, patient: bool) -> ObjectFiles:
+    store = S3Store(address.bucket, **client_options(address, patient=patient))
+    return ObjectFiles(store, address.prefix, tls=tls_context(address) if address.insecure else None)

@@ -1,0 +1,44 @@
+"""Finds integrations: each is an entry point of the group `cairn.integrations`, ours and those of others alike."""
+
+from collections.abc import Callable, Iterable
+from importlib.metadata import entry_points
+from typing import cast
+
+from contracts.messages.connector import Integration as Manifest
+
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import ProtocolUnknown
+from integrations.sdk.ports import Integration
+
+GROUP = "cairn.integrations"
+Maker = Callable[[WorkerEnvironment], Integration]
+"""What an entry point of the group leads to: makes the integration for one worker."""
+
+
+def installed() -> list[Maker]:
+    """Makers of all integrations that are installed, sorted by the names of their entry points."""
+    return [cast("Maker", each.load()) for each in sorted(entry_points(group=GROUP), key=lambda each: each.name)]
+
+
+class Integrations:
+    """All integrations that this worker can run. Raises `ValueError` where two of them claim the same protocol."""
+
+    def __init__(self, environment: WorkerEnvironment, makers: Iterable[Maker] | None = None) -> None:
+        self._all = tuple(make(environment) for make in (installed() if makers is None else makers))
+        self._by_protocol: dict[str, Integration] = {}
+        for each in self._all:
+            for protocol in each.manifest.protocols:
+                if protocol.name in self._by_protocol:
+                    raise ValueError(f"two integrations have the protocol {protocol.name!r}")
+                self._by_protocol[protocol.name] = each
+
+    def manifests(self) -> tuple[Manifest, ...]:
+        """What to announce as on offer."""
+        return tuple(each.manifest for each in self._all)
+
+    def of(self, protocol: str) -> Integration:
+        """The integration that speaks a protocol. Raises `ProtocolUnknown`."""
+        try:
+            return self._by_protocol[protocol]
+        except KeyError:
+            raise ProtocolUnknown(protocol) from None

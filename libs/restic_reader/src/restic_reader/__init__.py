@@ -1,0 +1,45 @@
+"""Cairn's own read-only reader of the restic repository format (versions 1 and 2)."""
+
+from restic_reader.access import Access, may_have_lost_snapshots, require_parts, seal_of
+from restic_reader.directory_totals import Totals
+from restic_reader.file_sequence import ReadFile
+from restic_reader.keys import KeyRing
+from restic_reader.local_files import LocalFiles
+from restic_reader.memory_files import MemoryFiles
+from restic_reader.object_files import ObjectFiles
+from restic_reader.pre_order import Found
+from restic_reader.repository import Repository
+from restic_reader.rest_files import RestFiles
+from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
+from restic_reader.structs import Config, Entry, Lock, Node, Snapshot, Summary
+from restic_reader.valid_names import check_names
+from restic_reader.walk import Directory, LargeDirectory, Walked
+
+__all__ = [
+    "Access",
+    "Config",
+    "Directory",
+    "Entry",
+    "FileKind",
+    "Found",
+    "KeyRing",
+    "LargeDirectory",
+    "LocalFiles",
+    "Lock",
+    "MemoryFiles",
+    "Node",
+    "ObjectFiles",
+    "ReadFile",
+    "Repository",
+    "RepositoryFiles",
+    "RestFiles",
+    "Snapshot",
+    "StoredFile",
+    "Summary",
+    "Totals",
+    "Walked",
+    "check_names",
+    "may_have_lost_snapshots",
+    "require_parts",
+    "seal_of",
+]

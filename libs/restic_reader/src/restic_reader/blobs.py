@@ -1,0 +1,236 @@
+"""Blobs by their ids: found, read, authenticated, expanded and compared with their id before anyone sees a byte."""
+
+import hashlib
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import zstandard
+
+from restic_reader.byte_cache import ByteCache
+from restic_reader.crypto import Box, NotAuthentic
+from restic_reader.errors import BlobMissing, Damaged, FileMissing, ThawRequired
+from restic_reader.index import BlobIndex, IndexLoader, Location, TableCache, Unusable
+from restic_reader.spill_file import SpilledBlob, damaged_blob
+from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
+
+T = TypeVar("T")
+_SIZE_UNTOLD = -1
+_BLOB_BYTES_MOST = 128 << 20
+"""As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spool`."""
+
+
+class Wanted(NamedTuple):
+    """A blob to be read, and where it lies."""
+
+    blob_id: str
+    location: Location
+
+
+class Blobs:
+    """All blobs of one repository. Safe to use from any thread."""
+
+    def __init__(self, files: RepositoryFiles, box: Box, *, cache_bytes: int, shelf: TableCache | None = None) -> None:
+        self._files = files
+        self._box = box
+        self._cache: ByteCache[bytes] = ByteCache(cache_bytes)
+        self._loader = IndexLoader(files, box, shelf)
+        self._index = BlobIndex()
+        self._refreshing = threading.Lock()
+        self._local = threading.local()
+
+    @property
+    def index(self) -> BlobIndex:
+        """The index as it was last loaded."""
+        return self._index
+
+    def refresh(self, *, seen: BlobIndex | None = None) -> None:
+        """Loads what changed in the index files; does nothing when `seen` was replaced in the meantime."""
+        with self._refreshing:
+            if seen is None or seen is self._index:
+                self._index = self._loader.load(self._index)
+
+    def doubtful_packs(self) -> frozenset[bytes]:
+        """Packs that are gone or end before the last tree in them, and those that no index file tells of.
+
+        The index is brought up first: a prune takes packs out of it, and a backup adds some.
+        """
+        there = self._packs()
+        self.refresh()
+        index = self._index
+        while True:
+            told = set(index.packs())
+            try:
+                return frozenset(index.short_of_trees(there) | (there.keys() - told))
+            except Unusable:
+                self.refresh(seen=index)
+                index = self._index
+
+    def _packs(self) -> dict[bytes, int]:
+        """The names of all packs that are there, and their sizes; what has no known size may be of any."""
+        listed = self._files.list(FileKind.PACK)
+        return {bytes.fromhex(name): size if size >= 0 else sys.maxsize for name, size in listed}
+
+    def locate(self, blob_id: str) -> Location:
+        """Where a blob lies; looks for new index files once before it raises `BlobMissing`."""
+        index, key = self._index, binary_id(blob_id)
+        found = self._found(index, key, most=1)
+        if not found:
+            self.refresh(seen=index)
+            found = self._found(self._index, key, most=1)
+        if not found:
+            raise BlobMissing(blob_id, unreadable=self._loader.unreadable)
+        return found[0]
+
+    def load(self, blob_id: str, *, keep: bool = True) -> bytes:
+        """A blob's content, kept in memory for the next time if there is room and `keep` says so.
+
+        Where one copy is damaged, gone or in an archive the next is tried, then the index is refreshed once. Raises
+        `BlobMissing`, or when no copy can be read `ThawRequired` or `Damaged`.
+        """
+        content = self._cache.get(blob_id)
+        if content is None:
+            content = self._load_now(blob_id)
+            if keep:
+                self._cache.put(blob_id, content, size_bytes=len(content))
+        return content
+
+    def load_run(self, run: list[Wanted]) -> list[bytes]:
+        """The contents of blobs of one pack, given in ascending order of offset, with one read for all of them.
+
+        Raises as `load` does. Nothing is kept in memory.
+        """
+        cached = [self._cache.get(wanted.blob_id) for wanted in run]
+        if None not in cached:
+            return [content for content in cached if content is not None]
+        first, last = run[0].location, run[-1].location
+        try:
+            data = memoryview(self._read(first.pack, offset=first.offset, length=last.end - first.offset))
+        except (Damaged, ThawRequired):
+            return [self._load_now(wanted.blob_id) for wanted in run]
+        return [self._opened_or_loaded(wanted, data, base=first.offset) for wanted in run]
+
+    def _opened_or_loaded(self, wanted: Wanted, data: memoryview, *, base: int) -> bytes:
+        location = wanted.location
+        try:
+            return self._opened(wanted.blob_id, location, data[location.offset - base : location.end - base])
+        except Damaged:
+            return self._load_now(wanted.blob_id)
+
+    def spool(self, blob_id: str, *, scratch: Path | None) -> SpilledBlob:
+        """A blob too large for memory, sealed in a file without a name in `scratch`; raises as `load` does."""
+
+        def copy(location: Location) -> SpilledBlob:
+            return SpilledBlob.copy(blob_id, location, files=self._files, box=self._box, scratch=scratch)
+
+        return self._from_any(blob_id, copy)
+
+    def _load_now(self, blob_id: str) -> bytes:
+        def read(location: Location) -> bytes:
+            sealed = self._read(location.pack, offset=location.offset, length=location.length)
+            return self._opened(blob_id, location, sealed)
+
+        return self._from_any(blob_id, read)
+
+    def _from_any(self, blob_id: str, read: Callable[[Location], T]) -> T:
+        """What is read from the first copy that can be read; the index is refreshed once if packs are gone."""
+        index = self._index
+        try:
+            return self._from_known(blob_id, read)
+        except FileMissing:
+            self.refresh(seen=index)
+            return self._from_known(blob_id, read)
+
+    def _from_known(self, blob_id: str, read: Callable[[Location], T]) -> T:
+        failures: list[Damaged | ThawRequired] = []
+        for location in self._copies(blob_id):
+            try:
+                return read(location)
+            except (Damaged, ThawRequired) as error:
+                failures.append(error)
+        told_first = (ThawRequired, FileMissing, Damaged)
+        raise next(each for kind in told_first for each in failures if isinstance(each, kind))
+
+    def _copies(self, blob_id: str) -> Iterator[Location]:
+        """Where copies of a blob lie, at least one; all but the first are looked up only when they are asked for."""
+        first = self.locate(blob_id)
+        yield first
+        yield from (other for other in self._found(self._index, binary_id(blob_id)) if other != first)
+
+    def _found(self, index: BlobIndex, key: bytes, *, most: int | None = None) -> list[Location]:
+        """Up to so many locations; tables that turn out to be damaged are made anew."""
+        while True:
+            try:
+                return list(islice(index.locations(key), most))
+            except Unusable:
+                self.refresh(seen=index)
+                index = self._index
+
+    def _read(self, pack: str, *, offset: int, length: int) -> bytes:
+        if length > _BLOB_BYTES_MOST:
+            raise Damaged(FileKind.PACK.word, pack, why="a blob in it is said to be larger than any is")
+        return self._files.read_range(FileKind.PACK, pack, offset=offset, length=length)
+
+    def _opened(self, blob_id: str, location: Location, sealed: bytes | memoryview) -> bytes:
+        try:
+            content = self._box.open(sealed)
+            if location.compressed:
+                content = self._expanded(content, location.plain_length)
+        except NotAuthentic:
+            raise damaged_blob(location, blob_id, "is not authentic") from None
+        except zstandard.ZstdError:
+            raise damaged_blob(location, blob_id, "cannot be expanded") from None
+        if len(content) != location.plain_length or hashlib.sha256(content).hexdigest() != blob_id:
+            raise damaged_blob(location, blob_id, "has another content than its id says")
+        return content
+
+    def _expanded(self, content: bytes, length: int) -> bytes:
+        """python-zstandard takes the memory that a frame asks for, whatever it is told to give at most."""
+        told = zstandard.frame_content_size(content)
+        if told not in (length, _SIZE_UNTOLD) or length > _BLOB_BYTES_MOST:
+            raise zstandard.ZstdError("another size than the index says, or one that no blob has")
+        if told == _SIZE_UNTOLD:
+            with self._decompressor().stream_reader(content) as reader:
+                return reader.read(length + 1)
+        return self._decompressor().decompress(content, max_output_size=length)
+
+    def _decompressor(self) -> zstandard.ZstdDecompressor:
+        try:
+            decompressor: zstandard.ZstdDecompressor = self._local.decompressor
+        except AttributeError:
+            decompressor = self._local.decompressor = zstandard.ZstdDecompressor()
+        return decompressor
+
+
+def runs(wanted: Iterable[Wanted], *, max_bytes: int, max_gap: int) -> Iterator[list[Wanted]]:
+    """Neighbours of one pack put together, so that each run costs one read of at most `max_bytes` (or one blob).
+
+    Blobs stay in the order given; gaps of up to `max_gap` bytes between two of them are read over.
+    """
+    run: list[Wanted] = []
+    for item in wanted:
+        if run and not _continues(run, item.location, max_bytes=max_bytes, max_gap=max_gap):
+            yield run
+            run = []
+        run.append(item)
+    if run:
+        yield run
+
+
+def _continues(run: list[Wanted], location: Location, *, max_bytes: int, max_gap: int) -> bool:
+    first, last = run[0].location, run[-1].location
+    return (
+        location.pack == last.pack
+        and 0 <= location.offset - last.end <= max_gap
+        and location.end - first.offset <= max_bytes
+    )
+
+
+def binary_id(blob_id: str) -> bytes:
+    """The 32 bytes of a blob's id; raises `BlobMissing` for what is no id."""
+    if not is_storage_name(blob_id):
+        raise BlobMissing(blob_id)
+    return bytes.fromhex(blob_id)

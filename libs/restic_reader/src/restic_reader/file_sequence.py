@@ -1,0 +1,107 @@
+"""The contents of many files, one after the other, read ahead across the borders between them."""
+
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import closing
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import NamedTuple
+
+from restic_reader.blobs import Blobs, Wanted
+from restic_reader.node_checks import content_of
+from restic_reader.pre_order import Found
+from restic_reader.read_windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
+
+_WINDOW_STEPS = 1024
+_SHRUNK = 0.9
+
+
+class ReadFile(NamedTuple):
+    """A node and its content: none for anything but a file. `pieces` ends when the next file is asked for.
+
+    `shrinks` is False where the repository's own compression saved next to nothing.
+    """
+
+    found: Found
+    size: int
+    shrinks: bool
+    pieces: Iterator[bytes]
+
+
+class _Step(NamedTuple):
+    """One blob of a file; one step without any for what has no content."""
+
+    number: int
+    found: Found
+    wanted: Wanted | None
+    content: bytes = b""
+
+
+def read_sequence(blobs: Blobs, found: Iterator[Found], *, pool: Executor) -> Generator[ReadFile, None, None]:
+    """Each node with its content. Neighbours in a pack share a read, whichever files they belong to.
+
+    About 16 MiB are in memory. Raises as `found` and `Blobs.load_run` do, before any byte of the blob in question.
+    """
+    with closing(_loaded(blobs, _windows(_steps(blobs, found)), pool)) as loaded:
+        for _, steps in groupby(loaded, key=itemgetter(0)):
+            first = next(steps)
+            size, shrinks = _measure(blobs, _ids_of(first.found))
+            pieces = (step.content for step in chain([first], steps) if step.content)
+            yield ReadFile(first.found, size, shrinks, pieces)
+
+
+def _ids_of(found: Found) -> Sequence[str]:
+    """The blobs that a node's content is made of."""
+    return content_of(found.node) if found.node.type == "file" else ()
+
+
+def _measure(blobs: Blobs, ids: Sequence[str]) -> tuple[int, bool]:
+    """How many bytes they are, and whether compressing them may be worth it; raises `BlobMissing`."""
+    size = stored = 0
+    told = True
+    for blob_id in ids:
+        location = blobs.locate(blob_id)
+        size += location.plain_length
+        stored += location.length
+        told = told and location.compressed
+    return size, not told or stored < _SHRUNK * size
+
+
+def _steps(blobs: Blobs, found: Iterator[Found]) -> Iterator[_Step]:
+    for number, each in enumerate(found):
+        ids = _ids_of(each)
+        if not ids:
+            yield _Step(number, each, None)
+        for blob_id in ids:
+            yield _Step(number, each, Wanted(blob_id, blobs.locate(blob_id)))
+
+
+def _windows(steps: Iterator[_Step]) -> Iterator[list[_Step]]:
+    while window := list(_fitting(steps)):
+        yield window
+
+
+def _fitting(steps: Iterator[_Step]) -> Iterator[_Step]:
+    size = count = 0
+    while size < WINDOW_BYTES and count < _WINDOW_STEPS and (step := next(steps, None)) is not None:
+        size += step.wanted.location.plain_length if step.wanted else 0
+        count += 1
+        yield step
+
+
+def _loaded(blobs: Blobs, windows: Iterator[list[_Step]], pool: Executor) -> Generator[_Step, None, None]:
+    ahead: deque[tuple[list[_Step], Window]] = deque()
+    try:
+        while True:
+            while len(ahead) < WINDOWS_AHEAD and (steps := next(windows, None)) is not None:
+                ahead.append((steps, Window(blobs, (step.wanted for step in steps if step.wanted), pool)))
+            if not ahead:
+                return
+            steps, window = ahead.popleft()
+            found = window.contents()
+            for step in steps:
+                yield step._replace(content=found[step.wanted.blob_id]) if step.wanted else step
+    finally:
+        for _, window in ahead:
+            window.cancel()

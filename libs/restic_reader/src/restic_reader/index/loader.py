@@ -1,0 +1,181 @@
+"""Bringing the index up to the index files of the repository."""
+
+import logging
+from collections.abc import Callable, Mapping
+
+from restic_reader.crypto import Box
+from restic_reader.errors import Damaged, FileMissing
+from restic_reader.index.blob_index import BlobIndex, Part
+from restic_reader.index.index_files import read_index_files
+from restic_reader.index.table import Table, Unusable
+from restic_reader.index.table_builder import TableBuilder, Uneven
+from restic_reader.index.table_cache import TableCache
+from restic_reader.index.table_choice import chosen_parts, covered, parts_to_merge
+from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
+
+log = logging.getLogger(__name__)
+_ATTEMPTS = 3
+_MENDED_MOST = 3
+
+Fill = Callable[[TableBuilder], None]
+
+
+class IndexLoader:
+    """Reads the index files of one repository. Use it from one thread at a time."""
+
+    def __init__(self, files: RepositoryFiles, box: Box, shelf: TableCache | None) -> None:
+        """Tables are kept on the shelf; without one, and where it cannot be written to, in memory."""
+        self._files = files
+        self._box = box
+        self._shelf = shelf
+        self._mended = 0
+        self._unreadable: dict[str, Damaged] = {}
+
+    @property
+    def unreadable(self) -> list[Damaged]:
+        """What is wrong with the index files that could not be read the last time."""
+        return list(self._unreadable.values())
+
+    def load(self, known: BlobIndex) -> BlobIndex:
+        """The index as the repository has it now, `known` itself when nothing changed.
+
+        Index files that `known` or the shelf tells of are not read again; a table that turned out to be damaged is
+        made anew. Index files that are damaged are left out and tried again the next time, see `unreadable`. Raises
+        `FileMissing` for one that is listed and not there.
+        """
+        self._unreadable = {}
+        gone: FileMissing | None = None
+        for _ in range(_ATTEMPTS):
+            self._drop_damaged(known)
+            listed = {stored.name: stored for stored in self._files.list(FileKind.INDEX)}
+            if known.is_sound and known.files == listed.keys():
+                return known
+            known, gone = self._brought_up(known, listed)
+            if gone is None and known.is_sound:
+                if self._unreadable:
+                    log.warning("index files are damaged", extra={"files": sorted(self._unreadable)})
+                return known
+        if gone:  # and listed each time
+            raise gone
+        return known
+
+    def _drop_damaged(self, known: BlobIndex) -> None:
+        damaged = [part.table for part in known.parts if not part.table.is_sound]
+        for table in damaged:
+            log.warning("a table of blobs was damaged and is made anew", extra={"table": table.name})
+            if self._shelf:
+                self._shelf.drop(table.name)
+        self._mended += bool(damaged)
+        if self._mended > _MENDED_MOST:
+            self._shelf = None
+
+    def _brought_up(self, known: BlobIndex, listed: Mapping[str, StoredFile]) -> tuple[BlobIndex, FileMissing | None]:
+        """The index of all that could be read, and the first file that was gone before it could be.
+
+        A prune replaces index files at any time, also between our listing and our reading.
+        """
+        shelf = self._prepared_shelf()
+        tables = {part.table.name: part.table for part in known.parts if part.table.is_sound}
+        filed = shelf.tables(known=tables.keys()) if shelf else ()
+        parts = chosen_parts([*tables.values(), *filed], listed.keys())
+        new = [listed[name] for name in sorted(listed.keys() - covered(parts))]
+        made, gone = self._made(shelf, new)
+        parts = self._merged(shelf, parts + made)
+        if shelf:
+            shelf.keep_only({part.table.name for part in parts})
+        return BlobIndex(parts), gone[0] if gone else None
+
+    def _made(self, shelf: TableCache | None, new: list[StoredFile]) -> tuple[list[Part], list[FileMissing]]:
+        """What new index files tell, as one part or none; and those that were gone."""
+        gone: list[FileMissing] = []
+
+        def fill(builder: TableBuilder) -> None:
+            sound = [stored for stored in new if stored.name not in self._unreadable]
+            gone[:] = self._add_files(builder, sound)
+
+        while new:
+            try:
+                return self._built(shelf, fill), gone
+            except _Spoilt:
+                continue
+        return [], gone
+
+    def _prepared_shelf(self) -> TableCache | None:
+        try:
+            if self._shelf:
+                self._shelf.prepare()
+        except OSError as error:
+            _log_no_shelf(error)
+            return None
+        return self._shelf
+
+    def _merged(self, shelf: TableCache | None, parts: list[Part]) -> list[Part]:
+        pile = parts_to_merge(parts)
+        if not pile:
+            return parts
+
+        def fill(builder: TableBuilder) -> None:
+            for part in pile:
+                builder.add_part(part)
+
+        try:
+            return [part for part in parts if part not in pile] + _parts(_filled(fill, shelf))
+        except Unusable:  # the next attempt makes it anew
+            return parts
+        except OSError as error:
+            log.warning("tables of blobs are not put together", extra={"reason": _reason(error)})
+            return parts
+
+    def _built(self, shelf: TableCache | None, fill: Fill) -> list[Part]:
+        """What `fill` puts into a builder, as one part or none. On the shelf where that goes, else in memory."""
+        try:
+            if shelf:
+                return _parts(_filled(fill, shelf))
+        except OSError as error:
+            _log_no_shelf(error)
+        return _parts(_filled(fill, None))
+
+    def _add_files(self, builder: TableBuilder, new: list[StoredFile]) -> list[FileMissing]:
+        gone = []
+        for name, read in read_index_files(self._files, self._box, new, directory=builder.directory):
+            taken = builder.size
+            try:
+                builder.add_file(name, read())
+            except FileMissing as error:
+                gone.append(error)
+            except Damaged as error:
+                self._unreadable[name] = error
+            except (ValueError, OverflowError):
+                self._unreadable[name] = _damaged(name, "it has ids or numbers that no repository has")
+            if name in self._unreadable and builder.size != taken:
+                raise _Spoilt
+        return gone
+
+
+class _Spoilt(Exception):
+    """A builder has taken in a part of an index file that turned out to be damaged."""
+
+
+def _filled(fill: Fill, shelf: TableCache | None) -> Table:
+    try:
+        with TableBuilder(shelf.directory if shelf else None) as builder:
+            fill(builder)
+            return shelf.put(builder) if shelf else builder.held()
+    except Uneven as error:
+        raise _damaged("", str(error)) from error
+
+
+def _parts(table: Table) -> list[Part]:
+    return [Part(table, frozenset(table.names.files))] if table.names.files else []
+
+
+def _damaged(name: str, why: str) -> Damaged:
+    return Damaged(FileKind.INDEX.word, name, why=why)
+
+
+def _log_no_shelf(error: OSError) -> None:
+    log.warning("tables of blobs are kept in memory", extra={"reason": _reason(error)})
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__

@@ -1,0 +1,282 @@
+"""A restic repository, opened for reading. Nothing here writes, locks or waits for a lock."""
+
+from bisect import bisect_left
+from collections import OrderedDict
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Lock
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from restic_reader import file_content, file_sequence, pre_order, walk
+from restic_reader.access import Access
+from restic_reader.blobs import Blobs
+from restic_reader.byte_cache import ByteCache
+from restic_reader.documents import UNDECODABLE, read_document
+from restic_reader.errors import Damaged, FileMissing, NotADirectory, NotAFile, PathNotFound, SnapshotNotFound
+from restic_reader.index import TableCache
+from restic_reader.keys import KeyRing
+from restic_reader.large_directories import LargeTree, is_large
+from restic_reader.node_checks import content_of, subtree_of
+from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
+from restic_reader.structs import Node, Snapshot, Tree
+
+_THREADS = 6
+_GO_DIRECTORY = 1 << 31
+_DECODED_RATIO = 3
+_LARGE_TREES = 2
+_LAYOUT_BYTES = 16 << 20
+_NODE_BYTES = 2000
+_CONTENT_ID_BYTES = 130
+
+_snapshot = msgspec.json.Decoder(Snapshot)
+_tree = msgspec.json.Decoder(Tree)
+
+
+class Repository:
+    """Snapshots, directories and file contents of one repository. Safe to use from any thread; close it after use."""
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        cache_bytes: int,
+        scratch: Path | None,
+        cache_dir: Path | None,
+    ) -> None:
+        self.config = access.config
+        self._access = access
+        self._scratch = scratch
+        self._files = files = access.files
+        self._box = box = access.box
+        shelf = None if cache_dir is None else TableCache(cache_dir, scope=access.config.id)
+        self._blobs = Blobs(files, box, cache_bytes=cache_bytes // 2, shelf=shelf)
+        self._layouts = file_content.Layouts(self._blobs, cache_bytes=_LAYOUT_BYTES)
+        self._trees: ByteCache[list[Node]] = ByteCache(cache_bytes // 2)
+        self._large: OrderedDict[str, LargeTree] = OrderedDict()
+        self._spooling = Lock()
+        self._snapshots: dict[str, Snapshot] = {}
+        self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="repository")
+
+    @classmethod
+    def open(
+        cls,
+        files: RepositoryFiles,
+        password: str,
+        *,
+        cache_bytes: int = 64 << 20,
+        scratch: Path | None = None,
+        cache_dir: Path | None = None,
+        ring: KeyRing | None = None,
+    ) -> Self:
+        """Opens a repository and loads its index; `cache_bytes` bounds the contents kept in memory.
+
+        What is too large for memory is put, sealed as it is, into files without a name in the directory `scratch`.
+        With `cache_dir`, a directory of this repository's own that may be deleted at any time, a large index is
+        searched there and not in memory, and the next opening finds it ready. With `ring`, a key that it has is not
+        derived from the password again.
+
+        The files are the repository's from now on: closed with it, or when this fails. Raises `RepositoryNotFound`,
+        `WrongPassword`, `UnsupportedVersion`, `Damaged`, or what `RepositoryFiles` does.
+        """
+        access = Access.open(files, password, ring=ring)
+        try:
+            repository = cls(access, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir)
+            repository.refresh()
+        except BaseException:
+            files.close()
+            raise
+        return repository
+
+    def close(self) -> None:
+        """Ends the threads that read ahead, and closes the files; nothing can be read afterwards."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._large.clear()
+        self._files.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def refresh(self) -> None:
+        """Takes in what was written or pruned since; happens by itself when something is not found."""
+        self._blobs.refresh()
+
+    @property
+    def access(self) -> Access:
+        """What it tells without its index."""
+        return self._access
+
+    def confirm(self) -> None:
+        """See `Access.confirm`."""
+        self._access.confirm()
+
+    @property
+    def index_size(self) -> int:
+        """How many blobs the index knows."""
+        return len(self._blobs.index)
+
+    def doubtful_packs(self) -> frozenset[bytes]:
+        """Packs by which directories may be lost: those that held some and are gone or end before them, and those
+        that are there and of which no index file tells.
+
+        Costs a listing of all packs, and once one reading of the index. Packs of which no index file tells are also
+        left by backups that were cut off.
+        """
+        return self._blobs.doubtful_packs()
+
+    def snapshots(self) -> list[Snapshot]:
+        """All snapshots as they are now, oldest first; raises `Damaged` when one cannot be read."""
+        names = self.snapshot_ids()
+        known = self._snapshots
+        read = self._pool.map(self._read_snapshot, [name for name in names if name not in known])
+        new = {snapshot.id: snapshot for snapshot in read if snapshot is not None}
+        self._snapshots = {name: found for name in names if (found := known.get(name) or new.get(name))}
+        return sorted(self._snapshots.values(), key=lambda snapshot: (snapshot.time_ns, snapshot.id))
+
+    def snapshot_ids(self) -> list[str]:
+        """The ids of all snapshots as they are now, of damaged ones too."""
+        return [found.name for found in self._files.list(FileKind.SNAPSHOT)]
+
+    def snapshot(self, prefix: str) -> Snapshot:
+        """The snapshot whose id begins so; raises `SnapshotNotFound` when none or several do."""
+        if is_storage_name(prefix):
+            found = [prefix]
+        else:
+            found = [name for name, _ in self._files.list(FileKind.SNAPSHOT) if prefix and name.startswith(prefix)]
+        snapshot = self._read_snapshot(found[0]) if len(found) == 1 else None
+        if snapshot is None:
+            raise SnapshotNotFound(prefix, matches=len(found) if len(found) > 1 else 0)
+        return snapshot
+
+    def load_blob(self, blob_id: str) -> bytes:
+        """A blob's content, compared with its id; raises `BlobMissing` or `Damaged`."""
+        return self._blobs.load(blob_id)
+
+    def tree(self, tree_id: str) -> list[Node]:
+        """The nodes of a directory, in the order of the bytes of their names; the list is shared: leave it as it is.
+
+        All of them at once, be it millions; see `parts`. Raises `BlobMissing` or `Damaged`.
+        """
+        nodes = self._trees.get(tree_id)
+        if nodes is None:
+            data = self._blobs.load(tree_id, keep=False)
+            try:
+                nodes = _tree.decode(data).nodes or []
+            except UNDECODABLE as error:
+                raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
+            self._trees.put(tree_id, nodes, size_bytes=_DECODED_RATIO * len(data))
+        return nodes
+
+    def parts(self, tree_id: str) -> Iterator[list[Node]]:
+        """The nodes of a directory as `tree` has them, of a large one some thousand at a time, in bounded memory."""
+        if self._is_large(tree_id):
+            yield from self._large_tree(tree_id).parts(Node)
+        else:
+            yield self.tree(tree_id)
+
+    def resolve(self, root: str, path: bytes, *, shown: bool = False) -> Node:
+        """The node at a path below the tree `root`; "/" is a directory without a name.
+
+        Symbolic links are not followed and ".." is a name like any other. With `shown`, a name that does not exist
+        may also be the shown form of one that is not UTF-8. Raises `PathNotFound`, `NotADirectory` where the path goes
+        on below something else, or `Damaged`.
+        """
+        node = Node(quoted_name="", type="dir", mode=_GO_DIRECTORY | 0o755, subtree=root)
+        walked = b""
+        for name in filter(None, path.split(b"/")):
+            if node.type != "dir":
+                raise NotADirectory(walked, type_=node.type)
+            child = self._child(subtree_of(node), name, shown=shown)
+            if child is None:
+                raise PathNotFound(path)
+            node, walked = child, walked + b"/" + name
+        return node
+
+    def content_length(self, node: Node) -> int:
+        """How many bytes `read` has for a file, by the index; raises `NotAFile`, `BlobMissing` or `Damaged`."""
+        ends = self._layouts.ends(_blobs_of(node))
+        return ends[-1] if ends else 0
+
+    def read(self, node: Node, offset: int = 0, length: int | None = None) -> Generator[bytes, None, None]:
+        """The bytes of a file from `offset`, `length` of them or all that follow, in pieces of at most a blob.
+
+        Nothing that lies before `offset` is read from the store; about 12 MiB are read ahead. Raises `NotAFile`,
+        `BlobMissing`, and `Damaged` for a file whose node tells of no content, at once; `Damaged` (and, after a prune,
+        `BlobMissing`) while reading, before any byte of the blob in question.
+        """
+        if offset < 0 or (length is not None and length < 0):
+            raise ValueError("offset and length are not negative")
+        ids = _blobs_of(node)
+        ends = self._layouts.ends(ids)
+        return file_content.read_content(self._blobs, ids, ends, pool=self._pool, offset=offset, length=length)
+
+    def descend(self, top: pre_order.Found) -> Generator[pre_order.Found, None, None]:
+        """See `pre_order.descend`."""
+        return pre_order.descend(self.parts, top, pool=self._pool)
+
+    def read_all(self, found: Iterator[pre_order.Found]) -> Generator[file_sequence.ReadFile, None, None]:
+        """The contents of many files in one go; see `file_sequence.read_sequence`."""
+        return file_sequence.read_sequence(self._blobs, found, pool=self._pool)
+
+    def walk_new(self, root: str, known: walk.Known) -> Iterator[walk.Walked]:
+        """See `walk.walk_new`."""
+        return walk.walk_new(self._blobs, root, known=known, pool=self._pool, scratch=self._scratch)
+
+    def _child(self, tree_id: str, name: bytes, *, shown: bool) -> Node | None:
+        if not self._is_large(tree_id):
+            return _named(self.tree(tree_id), name, shown=shown)
+        key = f"{tree_id}/{name.hex()}/{shown}"
+        if found := self._trees.get(key):
+            return found[0]
+        node = self._large_tree(tree_id).find(name, shown=shown)
+        if node is not None:
+            self._trees.put(key, [node], size_bytes=_NODE_BYTES + _CONTENT_ID_BYTES * len(node.content or ()))
+        return node
+
+    def _is_large(self, tree_id: str) -> bool:
+        return self._trees.get(tree_id) is None and is_large(self._blobs.locate(tree_id))
+
+    def _large_tree(self, tree_id: str) -> LargeTree:
+        """One of the few that are kept at hand, as each takes room on the disk."""
+        with self._spooling:
+            tree = self._large.pop(tree_id, None)
+            if tree is None:
+                tree = LargeTree(tree_id, self._blobs.spool(tree_id, scratch=self._scratch))
+            self._large[tree_id] = tree
+            while len(self._large) > _LARGE_TREES:
+                self._large.popitem(last=False)
+        return tree
+
+    def _read_snapshot(self, name: str) -> Snapshot | None:
+        """A snapshot, or None when it was forgotten in the meantime."""
+        try:
+            found = read_document(self._files, FileKind.SNAPSHOT, name, box=self._box, decoder=_snapshot)
+        except FileMissing:
+            return None
+        if not is_storage_name(found.tree):
+            raise Damaged(FileKind.SNAPSHOT.word, name, why="what it calls its tree is none")
+        return msgspec.structs.replace(found, id=name)
+
+
+def _blobs_of(node: Node) -> tuple[str, ...]:
+    if node.type != "file":
+        raise NotAFile(node.name, type_=node.type)
+    return content_of(node)
+
+
+def _named(nodes: list[Node], name: bytes, *, shown: bool) -> Node | None:
+    slot = bisect_left(nodes, name, key=lambda node: node.name)
+    if slot < len(nodes) and nodes[slot].name == name:
+        return nodes[slot]
+    exact = next((node for node in nodes if node.name == name), None)
+    if exact is not None or not shown:
+        return exact
+    return next((node for node in nodes if node.shown_name.encode() == name), None)

@@ -1,0 +1,274 @@
+"""Walking a tree for an index that has seen parts of it before, in bounded memory whatever its shape."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+import msgspec
+
+from restic_reader.blobs import Blobs, Wanted, binary_id, runs
+from restic_reader.directory_totals import DirectoryTotals, Totals
+from restic_reader.documents import UNDECODABLE
+from restic_reader.errors import Damaged
+from restic_reader.large_directories import LargeTree, is_large
+from restic_reader.node_checks import check_subtrees
+from restic_reader.scratch import IdQueue
+from restic_reader.structs import Child, Entry, Listing
+
+_CHUNK_TREES = 512
+_CHUNK_BYTES = 8 << 20
+_KEPT_BYTES = 8 << 20
+_KNOWN_BATCH = 4096
+_RUN_BYTES = 2 << 20
+_RUN_GAP = 128 << 10
+_MOST = (1 << 63) - 1
+"""Beyond this nobody counts: a few directories that hold each other's like many times have more paths than atoms."""
+
+_listing = msgspec.json.Decoder(Listing)
+Known = Callable[[list[str]], Mapping[str, Totals]]
+
+
+class Directory(NamedTuple):
+    """One directory, named by the hash of its content; entries in the order of the bytes of their names."""
+
+    tree_id: str
+    entries: list[Entry]
+    totals: Totals
+    below: Mapping[str, Totals] = {}
+    """The totals of the directories among its entries."""
+
+    @property
+    def size(self) -> int:
+        """How many entries it has."""
+        return len(self.entries)
+
+
+class LargeDirectory(NamedTuple):
+    """A directory too large for memory; it can be read until the walk goes on."""
+
+    tree_id: str
+    size: int
+    totals: Totals
+    parts: Callable[[], Iterator[list[Entry]]]
+    """Begins to read its entries, some thousand at a time, in the order of the bytes of their names."""
+    below: Callable[[Sequence[Entry]], Mapping[str, Totals]]
+    """The totals of the directories among these entries of it."""
+
+
+Walked: TypeAlias = Directory | LargeDirectory
+
+
+def walk_new(blobs: Blobs, root: str, *, known: Known, pool: Executor, scratch: Path | None) -> Iterator[Walked]:
+    """Every directory below `root` (and itself) that is not known: each once, children before their parents.
+
+    `known` is asked which of up to 4,096 tree ids are known already and answers with their totals; what lies below a
+    known directory is not read. Trees are read in chunks of up to 512 of one depth, so that neighbours in a pack
+    share one read. In memory are one chunk, 8 MiB of directories whose children are being walked (others are read
+    again), the ids of up to 32,768 directories of each depth, and the totals of a million; more lie in `scratch`.
+    """
+    with DirectoryTotals(scratch) as totals:
+        yield from _Walk(blobs, totals, known=known, pool=pool, scratch=scratch).run(root)
+
+
+@dataclass
+class _Survey:
+    """A large directory while its children are being walked."""
+
+    tree: LargeTree
+    own: Totals
+    subtrees: IdQueue
+
+    def close(self) -> None:
+        self.subtrees.close()
+        self.tree.close()
+
+
+@dataclass
+class _Level:
+    """Directories of one depth: those still to be read, and those read whose children are being walked."""
+
+    pending: IdQueue
+    waiting: list[tuple[Wanted, list[Entry] | None]] = field(default_factory=list)
+    waiting_bytes: int = 0
+    large: _Survey | None = None
+
+    def wait(self, wanted: Wanted, entries: list[Entry]) -> None:
+        self.waiting.append((wanted, entries))
+        self.waiting_bytes += wanted.location.plain_length
+
+    def forget(self) -> int:
+        """Drop what was read, to be read again; how many bytes that were."""
+        self.waiting = [(wanted, None) for wanted, _ in self.waiting]
+        freed, self.waiting_bytes = self.waiting_bytes, 0
+        return freed
+
+    def close(self) -> None:
+        self.pending.close()
+        if self.large is not None:
+            self.large.close()
+
+
+class _Walk:
+    """One walk; what it opened is closed when it ends, however it ends."""
+
+    def __init__(
+        self, blobs: Blobs, totals: DirectoryTotals, *, known: Known, pool: Executor, scratch: Path | None
+    ) -> None:
+        self._blobs = blobs
+        self._totals = totals
+        self._known = known
+        self._pool = pool
+        self._scratch = scratch
+        self._levels: list[_Level] = []
+        self._waiting_bytes = 0
+        self._forgotten = 0
+
+    def run(self, root: str) -> Iterator[Walked]:
+        try:
+            self._descend([root])
+            while self._levels:
+                yield from self._step(self._levels[-1])
+        finally:
+            for level in self._levels:
+                level.close()
+
+    def _step(self, level: _Level) -> Iterator[Walked]:
+        if level.large is not None:
+            yield from self._go_on(level, level.large)
+            return
+        yield from self._finished(level)
+        chunk = self._next_chunk(level.pending)
+        if not chunk:
+            self._levels.pop().close()
+        elif is_large(chunk[0].location):
+            level.large = self._survey(chunk[0].blob_id)
+        else:
+            read = _load(self._blobs, chunk, self._pool)
+            self._descend(entry.subtree for _, entries in read for entry in entries)
+            yield from self._ready(level, read)
+
+    def _descend(self, tree_ids: Iterable[str | None]) -> None:
+        """Of these directories, walk next those that were neither met before nor are known."""
+        new = [each for each in dict.fromkeys(tree_ids) if each is not None and each not in self._totals]
+        for start in range(0, len(new), _KNOWN_BATCH):
+            self._totals.take(self._known(new[start : start + _KNOWN_BATCH]))
+        if below := [each for each in new if each not in self._totals]:
+            self._levels.append(_Level(IdQueue(self._scratch)))
+            self._levels[-1].pending.add(map(binary_id, below))
+
+    def _next_chunk(self, pending: IdQueue) -> list[Wanted]:
+        """What is read next; a large directory by itself."""
+        chunk: list[Wanted] = []
+        size = 0
+        while not chunk and (taken := pending.take(_CHUNK_TREES)):
+            for number, tree_id in enumerate(map(bytes.hex, taken)):
+                if tree_id in self._totals:
+                    continue
+                wanted = Wanted(tree_id, self._blobs.locate(tree_id))
+                if chunk and (size >= _CHUNK_BYTES or is_large(wanted.location) or is_large(chunk[0].location)):
+                    pending.put_back(len(taken) - number)
+                    break
+                chunk.append(wanted)
+                size += wanted.location.plain_length
+        return chunk
+
+    def _ready(self, level: _Level, read: list[tuple[Wanted, list[Entry]]]) -> Iterator[Walked]:
+        """Those below which all is known by now; the others wait."""
+        for wanted, entries in read:
+            if directory := self._finish(wanted.blob_id, entries):
+                yield directory
+            else:
+                level.wait(wanted, entries)
+        self._waiting_bytes += level.waiting_bytes
+        while self._waiting_bytes > _KEPT_BYTES:  # The outermost are needed last.
+            self._waiting_bytes -= self._levels[self._forgotten].forget()
+            self._forgotten += 1
+
+    def _finished(self, level: _Level) -> Iterator[Walked]:
+        """Those that waited, now that all below them is known; they are read again where they had to be forgotten."""
+        forgotten = [wanted for wanted, entries in level.waiting if entries is None]
+        kept = [(wanted, entries) for wanted, entries in level.waiting if entries is not None]
+        self._waiting_bytes -= level.waiting_bytes
+        self._forgotten = min(self._forgotten, len(self._levels) - 1)
+        level.waiting, level.waiting_bytes = [], 0
+        for wanted, entries in kept or _load(self._blobs, forgotten, self._pool):
+            if wanted.blob_id not in self._totals and (directory := self._finish(wanted.blob_id, entries)):
+                yield directory
+
+    def _finish(self, tree_id: str, entries: list[Entry]) -> Directory | None:
+        """The directory, unless something below it is not known yet."""
+        subtrees = {entry.subtree for entry in entries if entry.subtree is not None}
+        below = self._totals.of(subtrees)
+        if len(below) < len(subtrees):
+            return None
+        totals = _sum(entries, below)
+        self._totals.take({tree_id: totals})
+        return Directory(tree_id, entries, totals, below)
+
+    def _survey(self, tree_id: str) -> _Survey:
+        """Read a large directory once, for its own totals and its children."""
+        tree = LargeTree(tree_id, self._blobs.spool(tree_id, scratch=self._scratch))
+        survey = _Survey(tree, Totals(0, 0, 0), IdQueue(self._scratch))
+        for children in tree.parts(Child):
+            check_subtrees(tree_id, children)
+            survey.own = _plus(survey.own, [_sum(children, {})])
+            survey.subtrees.add(binary_id(child.subtree) for child in children if child.subtree is not None)
+        return survey
+
+    def _go_on(self, level: _Level, large: _Survey) -> Iterator[Walked]:
+        """Walk the next of a large directory's children; once there are none left, it is its own turn."""
+        if batch := large.subtrees.take(_KNOWN_BATCH):
+            self._descend(map(bytes.hex, batch))
+            return
+        large.subtrees.rewind()
+        totals = large.own
+        while batch := large.subtrees.take(_KNOWN_BATCH):
+            below = self._totals.of(map(bytes.hex, batch))
+            totals = _plus(totals, [below[each.hex()] for each in batch])
+        self._totals.take({large.tree.tree_id: totals})
+        size = large.own.files + large.own.dirs
+        yield LargeDirectory(large.tree.tree_id, size, totals, partial(large.tree.parts, Entry), self._below)
+        level.large = None
+        large.close()
+
+    def _below(self, entries: Sequence[Entry]) -> Mapping[str, Totals]:
+        return self._totals.of({entry.subtree for entry in entries if entry.subtree is not None})
+
+
+def _load(blobs: Blobs, chunk: list[Wanted], pool: Executor) -> list[tuple[Wanted, list[Entry]]]:
+    """The entries of each directory, in the order they lie in the packs."""
+    in_place = sorted(chunk, key=lambda wanted: wanted.location[:2])
+    together = list(runs(in_place, max_bytes=_RUN_BYTES, max_gap=_RUN_GAP))
+    loaded = map(blobs.load_run, together) if len(together) == 1 else pool.map(blobs.load_run, together)
+    return [
+        (wanted, _entries(wanted.blob_id, content))
+        for run, contents in zip(together, loaded, strict=True)
+        for wanted, content in zip(run, contents, strict=True)
+    ]
+
+
+def _entries(tree_id: str, content: bytes) -> list[Entry]:
+    try:
+        entries = _listing.decode(content).nodes or []
+    except UNDECODABLE as error:
+        raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
+    check_subtrees(tree_id, entries)
+    return entries
+
+
+def _sum(entries: Sequence[Entry | Child], below: Mapping[str, Totals]) -> Totals:
+    dirs = sum(entry.type == "dir" for entry in entries)
+    size = sum(entry.size for entry in entries if entry.type == "file")
+    children = [below[entry.subtree] for entry in entries if entry.subtree is not None] if below else []
+    return _plus(Totals(len(entries) - dirs, dirs, size), children)
+
+
+def _plus(own: Totals, others: Sequence[Totals]) -> Totals:
+    return Totals(
+        files=min(own.files + sum(each.files for each in others), _MOST),
+        dirs=min(own.dirs + sum(each.dirs for each in others), _MOST),
+        bytes=min(own.bytes + sum(each.bytes for each in others), _MOST),
+    )

@@ -1,0 +1,33 @@
+"""A restore point with nothing in it: restic makes one of a single file first, then another without it."""
+
+from collections.abc import Sequence
+
+from contracts.messages.connector import BackupSummary
+from integrations.sdk.locations import SourceTree, StoreLocation
+
+from connector.engine.errors import EngineFailed
+from connector.engine.port import BackupOptions, BackupResult
+from connector.engine.restic import commands
+from connector.engine.restic.json_lines import read_message
+from connector.engine.restic.runner import Runner
+from connector.engine.restic.snapshots import read_snapshots
+
+
+async def make(runner: Runner, store: StoreLocation, source: SourceTree, *, options: BackupOptions) -> BackupResult:
+    """Record that a source is empty. What is left when this is cut off has the tags of its job."""
+    placeholder = await _save_placeholder(runner, store, commands.placeholder(source, options))
+    await runner.run(store, commands.rewrite_without(placeholder, "/*"))
+    found = read_snapshots(await runner.collect(store, commands.snapshots(options.tags)))
+    made = next((each for each in found if each.original == placeholder), None)
+    if made is None:
+        raise EngineFailed("restic rewrite", "it left no snapshot")
+    return BackupResult(snapshot_id=made.snapshot_id, summary=BackupSummary(snapshot_id=made.snapshot_id))
+
+
+async def _save_placeholder(runner: Runner, store: StoreLocation, arguments: Sequence[str]) -> str:
+    said = await runner.collect(store, arguments)
+    messages = (read_message(line) for line in said.splitlines())
+    ended = next((each for each in messages if each and each["message_type"] == "summary"), None)
+    if ended is None:
+        raise EngineFailed("restic backup", "it named no snapshot")
+    return str(ended["snapshot_id"])

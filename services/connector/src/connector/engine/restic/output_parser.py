@@ -1,0 +1,114 @@
+"""Turns what restic says during a run into progress, log lines and a result."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from contracts.messages.connector import BackupSummary
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import SourceTree
+
+from connector.engine.port import PROBLEMS_MAX, OnProgress, Progress
+from connector.engine.problems import Problems
+from connector.engine.restic.file_names import exact_path
+from connector.engine.restic.json_lines import (
+    Message,
+    backup_progress,
+    backup_summary,
+    error_words,
+    is_about_the_store,
+    read_message,
+    restore_progress,
+    unreadable_path,
+)
+from connector.engine.restic.runner import Listener, Usage
+
+
+class BackupObserver:
+    """Follows a backup."""
+
+    def __init__(self, source: SourceTree, *, on_progress: OnProgress, on_log: OnLog) -> None:
+        self._directory = str(source.directory)
+        self._on_progress = on_progress
+        self._usage = Usage()
+        self._on_log = on_log
+        self.problems = Problems(on_log)
+        self.summary: BackupSummary | None = None
+        self.heard = False
+        """Whether restic complained of anything by name."""
+        self.listener = Listener(
+            on_output=self._on_output, on_error=self._on_error, on_usage=self._on_usage, on_log=on_log
+        )
+        for problem in source.problems:
+            self.problems.add(problem)
+
+    def _on_output(self, line: bytes) -> None:
+        message = read_message(line)
+        if message is None:
+            return
+        if message["message_type"] == "status":
+            self._on_progress(with_usage(backup_progress(message), self._usage))
+        elif message["message_type"] == "summary" and message.get("snapshot_id"):
+            self.summary = backup_summary(message)
+
+    def _on_error(self, message: Message) -> None:
+        if is_about_the_store(message):
+            self.heard = True
+            self._on_log("warning", error_words(message))
+        elif problem := unreadable_path(message, self._directory):
+            self.heard = True
+            self.problems.add(replace(problem, path=exact_path(Path(self._directory), problem.path)))
+
+    def _on_usage(self, usage: Usage) -> None:
+        self._usage = usage
+
+
+class RestoreObserver:
+    """Follows a restore."""
+
+    def __init__(self, target: Path, *, on_progress: OnProgress, on_log: OnLog) -> None:
+        self._directory = str(target)
+        self._on_progress = on_progress
+        self._usage = Usage()
+        self.problems = Problems(on_log)
+        self.files = 0
+        self.bytes = 0
+        self.listener = Listener(
+            on_output=self._on_output, on_error=self._on_error, on_usage=self._on_usage, on_log=on_log
+        )
+
+    def _on_output(self, line: bytes) -> None:
+        message = read_message(line)
+        if message is None or message["message_type"] not in ("status", "summary"):
+            return
+        progress = restore_progress(message)
+        if message["message_type"] == "status":
+            self._on_progress(with_usage(progress, self._usage))
+        else:
+            self.files, self.bytes = progress.files_done, progress.bytes_done
+
+    def _on_error(self, message: Message) -> None:
+        if problem := unreadable_path(message, self._directory):
+            self.problems.add(problem)
+
+    def _on_usage(self, usage: Usage) -> None:
+        self._usage = usage
+
+
+class CheckObserver:
+    """Collects what a check finds."""
+
+    def __init__(self, on_log: OnLog) -> None:
+        self._on_log = on_log
+        self.findings: list[str] = []
+        self.listener = Listener(on_error=self._on_error, on_log=on_log)
+
+    def _on_error(self, message: Message) -> None:
+        words = error_words(message).strip()
+        if words and len(self.findings) < PROBLEMS_MAX:
+            self.findings.append(words)
+            self._on_log("error", words)
+
+
+def with_usage(progress: Progress, usage: Usage) -> Progress:
+    """Progress, with what its processes use."""
+    return replace(progress, cpu_percent=usage.cpu_percent, memory_bytes=usage.memory_bytes)

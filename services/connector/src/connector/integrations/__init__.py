@@ -1,1 +1,0 @@
-"""Plug-ins for kinds of systems: one folder each, found through `registry`."""

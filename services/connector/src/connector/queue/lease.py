@@ -1,0 +1,159 @@
+"""Holding a piece of work: claimed by an insert, kept by renewal, given up at the first doubt."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from chassis.errors import LostRace
+from chassis.ids import utc_now
+from chassis.persistence.aggregates import Aggregate, Result
+from contracts.messages.base import Event
+
+from connector.domain import Attempt, AttemptState, MadeSnapshot, Work, is_confirmed, is_superseded, next_turn
+from connector.store import Store
+
+log = logging.getLogger(__name__)
+_FRESH = 0.9
+"""A lease with this share of it left is not made longer before something is said."""
+
+
+class LeaseLost(Exception):
+    """Another worker may be at it by now: stop, and say nothing more."""
+
+
+class Lease:
+    """This worker's hold on a piece of work. Only its owner writes the attempt; nothing is said without it."""
+
+    def __init__(self, store: Store, work: Work, record: Aggregate[Attempt], *, seconds: float, since: float) -> None:
+        self.work = work
+        self.seconds = seconds
+        self._store = store
+        self._record = record
+        self._attempt = _value(record)
+        self._expires = since + seconds
+        self._lock = asyncio.Lock()
+
+    @property
+    def number(self) -> int:
+        """The attempt number, which is the fencing token."""
+        return self._attempt.number
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether this worker brought the attempt to an end itself, with a result or without."""
+        return self._attempt.state != "running"
+
+    @property
+    def left_seconds(self) -> float:
+        """How long the lease lasts by this process's own steady clock."""
+        return self._expires - time.monotonic()
+
+    def check(self) -> None:
+        """Raise `LeaseLost` when the lease has run out, by the clock alone."""
+        if self.is_ended or self.left_seconds <= 0:
+            raise LeaseLost(self._attempt.id)
+
+    async def renew(self) -> None:
+        """Extend the lease, unless its work is done. Raises `LeaseLost` when it has run out or somebody took over."""
+        async with self._lock:
+            if self._attempt.state == "running":
+                await self._renew()
+
+    async def announce(self, events: Sequence[Event], *, made: MadeSnapshot | None = None) -> None:
+        """Say something that must not be lost, and keep what was `made` for attempts to come.
+
+        Raises `LeaseLost`, and then nothing was said.
+        """
+        async with self._lock:
+            await self._assure()
+            self._attempt = self._attempt.model_copy(update={"made": made or self._attempt.made})
+            await self._save(events)
+
+    async def settle(
+        self,
+        events: Sequence[Event] = (),
+        *,
+        result: Result | None = None,
+    ) -> None:
+        """Save the result with all that is to be said about it, then close the work. Raises `LeaseLost`."""
+        async with self._lock:
+            await self._assure()
+            self._attempt = self._until("settled", 0)
+            await self._save(events, result=result or {})
+        await self._raise_if_superseded()
+        await self._store.work.close(self.work.organization_id, self.work.id)
+
+    async def release(self, *, pause_seconds: float = 0) -> None:
+        """Give the work up without a result, for anybody to take after a pause."""
+        async with self._lock:
+            self.check()
+            self._attempt = self._until("released", pause_seconds)
+            await self._save()
+
+    async def _assure(self) -> None:
+        """Make sure that the lease is held and will be for a while, whatever the clocks of other workers say."""
+        self.check()
+        if self.left_seconds < self.seconds * _FRESH:
+            await self._renew()
+        else:
+            await self._raise_if_superseded()
+
+    async def _renew(self) -> None:
+        self.check()
+        since = time.monotonic()
+        self._attempt = self._until("running", self.seconds)
+        await self._save()
+        await self._raise_if_superseded()
+        self._expires = since + self.seconds
+
+    async def _save(self, events: Sequence[Event] = (), *, result: Result | None = None) -> None:
+        attempts, about = self._store.attempts, dict[str, Any]()
+        if events or result is not None:
+            partial = result is None or not self.work.kind.answers
+            about = {"events": events, "cause": self.work.cause, "result": result, "partial": partial}
+        try:
+            self._record = await attempts.save(self._record, self._attempt, **about)
+        except LostRace:
+            # Nobody else writes this document: an answer to an earlier write must have been lost.
+            self._record = await attempts.load(self.work.organization_id, self._attempt.id)
+            self._record = await attempts.save(self._record, self._attempt, **about)
+
+    async def _raise_if_superseded(self) -> None:
+        attempts = await self._store.attempts_at(self.work.organization_id, self.work.id)
+        if is_superseded(self._attempt, attempts):
+            raise LeaseLost(self._attempt.id)
+
+    def _until(self, state: AttemptState, seconds: float) -> Attempt:
+        until = utc_now() + timedelta(seconds=seconds)
+        return self._attempt.model_copy(update={"state": state, "until": until})
+
+
+async def claim(store: Store, work: Work, *, owner: str, seconds: float) -> Lease | None:
+    """Try to get hold of a piece of work: None when it is done, or somebody else's."""
+    org = work.organization_id
+    turn = next_turn(await store.attempts_at(org, work.id), utc_now())
+    if turn.action == "close":
+        await store.work.close(org, work.id)
+    if turn.action != "take":
+        return None
+    since = time.monotonic()
+    until = utc_now() + timedelta(seconds=seconds)
+    mine = Attempt(work_id=work.id, number=turn.number, owner=owner, until=until)
+    try:
+        record = await store.attempts.save(Aggregate(mine.id, org), mine)
+    except LostRace:
+        return None
+    lease = Lease(store, work, record, seconds=seconds, since=since)
+    if is_confirmed(mine, await store.attempts_at(org, work.id), utc_now()):
+        return lease
+    await lease.release()
+    return None
+
+
+def _value(record: Aggregate[Attempt]) -> Attempt:
+    if record.value is None:
+        raise ValueError("a lease needs a saved attempt")
+    return record.value

@@ -1,0 +1,61 @@
+"""Keeps a lease while its work runs, and watches for the wish to stop it."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+
+from chassis.persistence.mongo import PyMongoError
+from contracts.errors import CairnError
+
+from connector.queue.lease import Lease, LeaseLost
+from connector.store import Store
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0
+RENEWALS_PER_LEASE = 3
+SAFETY = 0.1
+"""Part of a lease that is left when its work is stopped for want of a renewal."""
+
+
+class Keeper:
+    """Renews one lease at a third of its length; sets `cancel` when the work should stop."""
+
+    def __init__(self, store: Store, lease: Lease, cancel: asyncio.Event) -> None:
+        self._store = store
+        self._lease = lease
+        self._cancel = cancel
+        self._every = lease.seconds / RENEWALS_PER_LEASE
+        self._margin = lease.seconds * SAFETY
+
+    async def keep(self) -> None:
+        """Run until cancelled. Raises `LeaseLost` when somebody took over, or in time before anybody may."""
+        renewed = time.monotonic()
+        while True:
+            await self._look_for_cancellation()
+            if time.monotonic() - renewed >= self._every and await self._try(self._lease.renew()):
+                renewed = time.monotonic()
+            await asyncio.sleep(min(LOOK_SECONDS, self._every / 4))
+
+    async def _look_for_cancellation(self) -> None:
+        work = self._lease.work
+
+        async def look() -> None:
+            if await self._store.work.is_cancelled(work.organization_id, work.id):
+                self._cancel.set()
+
+        if not self._cancel.is_set():
+            await self._try(look())
+
+    async def _try(self, action: Coroutine[object, object, None]) -> bool:
+        """Whether it worked; an answer that does not come is waited for as long as the lease allows."""
+        left = self._lease.left_seconds - self._margin
+        try:
+            async with asyncio.timeout(max(left, 0)):
+                await action
+        except TimeoutError:
+            raise LeaseLost(self._lease.work.id) from None
+        except (CairnError, PyMongoError) as error:
+            log.warning("lease not renewed", extra={"work": self._lease.work.id, "reason": type(error).__name__})
+            return False
+        return True

@@ -1,0 +1,119 @@
+"""Whether a store still is what it was: the repository that was noted of it, whole, at its place."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import TypeVar
+
+from contracts.errors import CairnError
+from contracts.messages.assignment import App
+from contracts.values import OrganizationId
+from integrations.sdk.errors import PassphraseWrong, RepositoryChanged, RepositoryGone, StoreHalfMade
+from restic_reader import Access, RepositoryFiles, may_have_lost_snapshots, require_parts, seal_of
+from restic_reader.errors import AccessDenied, RepositoryNotFound, WrongPassword
+
+from connector.context.worker_context import WorkerContext
+from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreRefused, StoreUnreachable
+from connector.failures import FAILURES, is_temporary
+
+T = TypeVar("T")
+
+
+async def require_same_store(context: WorkerContext, org: OrganizationId, app: App) -> None:
+    """Make sure that a store can be written to: it holds the repository that was noted of it, and all of that.
+
+    No key is derived for that where the file `config` is the very one that was noted: the engine derives one anyway.
+    Of a store of which nothing was noted yet, its repository is noted. Raises `repository_missing`,
+    `repository_changed`, `repository_damaged`, `snapshots_missing`, or what `ask_repository` raises.
+    """
+    noted = await context.store.repositories.seal_of(org, app.id)
+    seal, suspicious = await _ask(context, org, app, lambda: _look(context.files(org, app)))
+    if seal != noted:
+        access = await ask_repository(context, org, app, lambda access: access)
+        await require_noted(context, org, app, access)
+    if suspicious:
+        await require_no_loss(context, org, app)
+
+
+async def require_no_loss(context: WorkerContext, org: OrganizationId, app: App) -> None:
+    """Of a store that has no snapshot, though it has data: raise `snapshots_missing` where restore points are known."""
+    if await context.index.restore_points(org, app.id):
+        raise SnapshotsMissing(app.name)
+
+
+async def ask_repository(context: WorkerContext, org: OrganizationId, app: App, question: Callable[[Access], T]) -> T:
+    """What the repository of a store tells without its index.
+
+    Raises `repository_missing` or `StoreNotInitialized`, `PassphraseMissing`, `PassphraseWrong`, `StoreUnreachable`,
+    `StoreRefused`, or what is damaged.
+    """
+
+    def ask() -> T:
+        with closing(context.access(org, app)) as access:
+            return question(access)
+
+    return await _ask(context, org, app, ask)
+
+
+async def _ask(context: WorkerContext, org: OrganizationId, app: App, ask: Callable[[], T]) -> T:
+    try:
+        return await context.stores.in_thread(ask, of=app.id)
+    except RepositoryNotFound as error:
+        raise await absence(context, org, app, has_data=error.has_data) from None
+    except WrongPassword:
+        raise PassphraseWrong from None
+    except AccessDenied as error:
+        raise StoreRefused(error.detail) from None
+    except FAILURES as error:
+        if is_temporary(error):
+            raise StoreUnreachable(error.detail) from None
+        raise
+
+
+async def absence(context: WorkerContext, org: OrganizationId, app: App, *, has_data: bool = False) -> CairnError:
+    """What to say of a store without a repository: that it has none yet, or that what it had is away."""
+    noted = await context.store.repositories.of(org, app.id)
+    if noted is None:
+        return half_made(context, org, app) if has_data else StoreNotInitialized()
+    return RepositoryGone(app.name, noted, has_data=has_data)
+
+
+def half_made(context: WorkerContext, org: OrganizationId, app: App) -> StoreHalfMade:
+    """What to say of a store that has data of a repository and no `config`."""
+    configuration = context.configuration(org, app)
+    return StoreHalfMade(context.integrations.of(app.protocol).store_location(configuration).address)
+
+
+async def require_noted(context: WorkerContext, org: OrganizationId, app: App, access: Access) -> None:
+    """Note the repository of a store, or raise `repository_changed` when another one was noted."""
+    noted = await context.store.repositories.of(org, app.id)
+    if noted not in (None, access.config.id):
+        raise RepositoryChanged(app.name, str(noted), found=access.config.id)
+    await context.store.repositories.note(org, app.id, access.config.id, seal=access.seal)
+
+
+async def open_new_repository(
+    context: WorkerContext, org: OrganizationId, app: App, *, repository_id: str
+) -> str | None:
+    """Open the repository once, so that this worker has its key; its seal.
+
+    Otherwise the first backup derives the key while the engine derives its own. None where the repository cannot be
+    opened now or is another one: the next backup finds out which.
+    """
+    try:
+        access = await ask_repository(context, org, app, lambda access: access)
+    except FAILURES:
+        return None
+    return access.seal if access.config.id == repository_id else None
+
+
+def whole(access: Access) -> Access:
+    """A repository, if it is whole. Raises `PartMissing`."""
+    access.require_parts()
+    return access
+
+
+def _look(files: RepositoryFiles) -> tuple[str, bool]:
+    with closing(files):
+        seal = seal_of(files)
+        require_parts(files)
+        return seal, may_have_lost_snapshots(files)

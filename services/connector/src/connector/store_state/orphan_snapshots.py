@@ -1,0 +1,68 @@
+"""Snapshots of one job in its store: what was announced is its restore point, any other is nobody's."""
+
+import asyncio
+import logging
+
+from chassis.persistence.mongo import PyMongoError
+from contracts.errors import CairnError
+from contracts.messages.assignment import App
+from contracts.messages.scheduler import TaskRequested
+from contracts.values import OrganizationId
+from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import StoreLocation
+
+from connector.context.worker_context import WorkerContext
+from connector.domain import Work, announced_ids, job_tag
+
+log = logging.getLogger(__name__)
+TIDY_SECONDS = 120.0
+
+
+def store_location(context: WorkerContext, org: OrganizationId, store: App) -> StoreLocation:
+    """Where the engine finds a store. Raises what opening its secrets and its integration raise."""
+    return context.integrations.of(store.protocol).store_location(context.configuration(org, store))
+
+
+async def remove_orphan_snapshots(
+    context: WorkerContext, work: Work, location: StoreLocation, *, on_log: OnLog
+) -> None:
+    """Forget what attempts at a job left in its store beside what was announced. Raises what the engine raises."""
+    announced = announced_ids(await context.store.attempts_at(work.organization_id, work.id))
+    found = await context.engine.find_snapshots(location, tags=[job_tag(work.id)])
+    rivals = [each.snapshot_id for each in found if each.snapshot_id not in announced]
+    if rivals:
+        log.info("snapshots nobody was told of are removed", extra={"job": work.id, "count": len(rivals)})
+        await context.engine.forget(location, rivals, prune=False, on_log=on_log, cancel=asyncio.Event())
+
+
+async def tidy_up_after_loss(context: WorkerContext, work: Work) -> None:
+    """Forget what this worker's engine may have made of a job that is somebody else's by now.
+
+    Until a restore point is announced nothing is removed: who announces one looks for others afterwards. So of the
+    two, whoever looks last sees what there is.
+    """
+    try:
+        async with asyncio.timeout(TIDY_SECONDS):
+            if await _is_decided(context, work):
+                await _remove_from_target(context, work)
+    except (TimeoutError, CairnError, PyMongoError) as error:
+        log.warning("not tidied up after a loss", extra={"work": work.id, "reason": type(error).__name__})
+
+
+async def _is_decided(context: WorkerContext, work: Work) -> bool:
+    """Whether it is settled which snapshot of a job is to stay: an announced one, or none as it was cancelled."""
+    attempts = await context.store.attempts_at(work.organization_id, work.id)
+    if announced_ids(attempts):
+        return True
+    is_over = any(each.state == "settled" for each in attempts)
+    return is_over and await context.store.work.is_cancelled(work.organization_id, work.id)
+
+
+async def _remove_from_target(context: WorkerContext, work: Work) -> None:
+    message, org = work.cause.data, work.organization_id
+    if not isinstance(message, TaskRequested) or message.task.target is None:
+        return
+    known = await context.store.apps.get(org, message.task.target.id)
+    if known is not None and known.app is not None:
+        location = store_location(context, org, known.app)
+        await remove_orphan_snapshots(context, work, location, on_log=lambda _, text: log.info("%s", text))

@@ -1,0 +1,265 @@
+"""Telling the restore index what a restore point holds: only the directories that it has not met."""
+
+import asyncio
+import logging
+from array import array
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError, Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from threading import Event, Lock, Semaphore
+from typing import Any, NamedTuple, TypeVar
+
+from chassis.messaging.envelopes import envelope
+from chassis.messaging.publisher import Publisher
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.messages.restore_index import DirectoriesListed, DirectoryPage, RestorePoint, RestorePointListed
+from contracts.values import OrganizationId
+from restic_reader import Repository, Totals
+
+from connector.queue.lease import Lease
+from connector.stores.directory_pages import PageMaker
+from connector.stores.index_client import IndexClient
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+FIRST_BATCH_BYTES, BATCH_BYTES = 60_000, 500_000
+"""The first batch is small and each is twice the one before, so that the index is at work early."""
+BATCHES_AHEAD = 4
+MESSAGES_AHEAD = 32
+PATIENCE_SECONDS = 60.0
+REBUILT_SLOTS = 1 << 21
+_PAGE_OVERHEAD = 400
+
+
+class Listed(NamedTuple):
+    """How much was new."""
+
+    directories: int = 0
+    entries: int = 0
+
+
+OnListed = Callable[[Listed], None]
+"""Called with what was sent so far."""
+
+
+class Rebuilt:
+    """Directories that one rebuild has sent again, so that what restore points share is sent once.
+
+    Takes 16 MiB however many there are: one may push another out, which is then sent once more.
+    """
+
+    def __init__(self) -> None:
+        self._slots = array("Q", bytes(8 * REBUILT_SLOTS))
+
+    def add(self, tree_id: str) -> None:
+        """This one was sent."""
+        mark = int(tree_id[:16], 16)
+        self._slots[mark % REBUILT_SLOTS] = mark
+
+    def __contains__(self, tree_id: str) -> bool:
+        """Whether it was sent; that may have been forgotten."""
+        mark = int(tree_id[:16], 16)
+        return mark != 0 and self._slots[mark % REBUILT_SLOTS] == mark
+
+
+@dataclass(frozen=True)
+class _Batch:
+    pages: tuple[DirectoryPage, ...]
+    listed: Listed
+    """Up to and with this batch."""
+
+
+class Lister:
+    """Lists restore points of stores; the walk runs in a thread, and never far ahead of what the index has taken in."""
+
+    def __init__(self, publisher: Publisher, index: IndexClient) -> None:
+        self._publisher = publisher
+        self._index = index
+
+    async def list_restore_point(
+        self,
+        lease: Lease,
+        repository: Repository,
+        point: RestorePoint,
+        *,
+        on_listed: OnListed,
+        again: Rebuilt | None = None,
+    ) -> Listed:
+        """Send what is new, children before parents, then that it is complete.
+
+        With `again` everything is sent that was not sent in this rebuild, to replace what the index has of it. Raises
+        `LeaseLost`, `Unavailable`, or what reading the repository raises. Doing it twice changes nothing.
+        """
+        org, store_id, listed = lease.work.organization_id, point.store_id, Listed()
+        window = _Window(self._index, org, store_id)
+        questions = _Questions(
+            known=lambda tree_ids: self._known(org, store_id, tree_ids, again),
+            arrived=lambda tree_id, pages: self._arrived(org, store_id, tree_id, pages, again),
+        )
+        with span("connector.index", attributes={semconv.STORE: store_id}):
+            async with _ahead(lambda: _batches(repository, point.tree_id, questions), questions) as batches:
+                async for batch in batches:
+                    event = DirectoriesListed.model_construct(
+                        organization_id=org, store_id=store_id, directories=batch.pages, again=again is not None
+                    )
+                    await self._send(lease, event)
+                    _remember(again, batch.pages)
+                    listed = batch.listed
+                    on_listed(listed)
+                    await window.sent(batch.pages[-1])
+            await self._send(lease, RestorePointListed(organization_id=org, store_id=store_id, restore_point=point))
+        return listed
+
+    async def _known(
+        self, org: OrganizationId, store_id: str, tree_ids: list[str], again: Rebuilt | None
+    ) -> Mapping[str, Totals]:
+        """What need not be sent: the index has it, and in a rebuild that is what was just sent."""
+        asked = tree_ids if again is None else [tree_id for tree_id in tree_ids if tree_id in again]
+        return await self._index.known(org, store_id, asked)
+
+    async def _arrived(
+        self, org: OrganizationId, store_id: str, tree_id: str, pages: int, again: Rebuilt | None
+    ) -> int:
+        """How many pages of a large directory need not be sent."""
+        return await self._index.arrived(org, store_id, tree_id, pages=pages) if again is None else 0
+
+    async def _send(self, lease: Lease, event: DirectoriesListed | RestorePointListed) -> None:
+        """One at a time: the order within the partition is part of what is said."""
+        lease.check()
+        await self._publisher.send(envelope(event, service="connector", cause=lease.work.cause))
+
+
+def _remember(again: Rebuilt | None, pages: Sequence[DirectoryPage]) -> None:
+    """Those whose last page was sent."""
+    for page in pages if again is not None else ():
+        if again is not None and page.page == page.pages - 1:
+            again.add(page.tree_id)
+
+
+class _Abandoned(Exception):
+    """Nobody waits for the listing any more."""
+
+
+class _Window:
+    """Keeps a listing near to what the index has taken in, so that little is sent twice after a kill."""
+
+    def __init__(self, index: IndexClient, org: OrganizationId, store_id: str) -> None:
+        self._index = index
+        self._org, self._store_id = org, store_id
+        self._sent: deque[DirectoryPage] = deque()
+        self._waits = True
+
+    async def sent(self, last: DirectoryPage) -> None:
+        """A message went out that ends with this page; returns when fewer than `MESSAGES_AHEAD` may be under way.
+
+        An index that answers and takes nothing in for a minute is waited for no more: what it refused is parked.
+        """
+        self._sent.append(last)
+        if len(self._sent) < MESSAGES_AHEAD:
+            return
+        oldest = [self._sent.popleft() for _ in range(MESSAGES_AHEAD // 4)]
+        if self._waits:
+            self._waits = await self._index.await_arrival(
+                self._org, self._store_id, oldest[-1], patience_seconds=PATIENCE_SECONDS
+            )
+            if not self._waits:
+                log.warning("the restore index does not take a listing in", extra={"store": self._store_id})
+
+
+class _Questions:
+    """Questions of a thread to the restore index, asked on the event loop; once ended, they raise."""
+
+    def __init__(
+        self,
+        *,
+        known: Callable[[list[str]], Coroutine[object, object, Mapping[str, Totals]]],
+        arrived: Callable[[str, int], Coroutine[object, object, int]],
+    ) -> None:
+        self._known = known
+        self._arrived = arrived
+        self._loop = asyncio.get_running_loop()
+        self._lock = Lock()
+        self._asked: Future[Any] | None = None
+        self._ended = False
+
+    def known(self, tree_ids: list[str]) -> Mapping[str, Totals]:
+        """Which of these directories need not be sent."""
+        return self._ask(self._known(tree_ids))
+
+    def arrived(self, tree_id: str, pages: int) -> int:
+        """How many of the pages of a directory need not be sent."""
+        return self._ask(self._arrived(tree_id, pages))
+
+    def _ask(self, question: Coroutine[object, object, T]) -> T:
+        with self._lock:
+            if self._ended:
+                question.close()
+                raise _Abandoned
+            asked = asyncio.run_coroutine_threadsafe(question, self._loop)
+            self._asked = asked
+        try:
+            return asked.result()
+        except CancelledError:
+            raise _Abandoned from None
+
+    def end(self) -> None:
+        with self._lock:
+            self._ended = True
+            if self._asked is not None:
+                self._asked.cancel()
+
+
+def _batches(repository: Repository, tree_id: str, questions: _Questions) -> Iterator[_Batch]:
+    maker = PageMaker(questions.arrived)
+    pages: list[DirectoryPage] = []
+    size = directories = entries = 0
+    limit = min(FIRST_BATCH_BYTES, BATCH_BYTES)
+    for directory in repository.walk_new(tree_id, questions.known):
+        directories, entries = directories + 1, entries + directory.size
+        for page in maker.pages(directory):
+            added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD
+            if pages and size + added > limit:
+                yield _Batch(tuple(pages), Listed(directories, entries))
+                pages, size, limit = [], 0, min(2 * limit, BATCH_BYTES)
+            pages.append(page)
+            size += added
+    if pages:
+        yield _Batch(tuple(pages), Listed(directories, entries))
+
+
+@asynccontextmanager
+async def _ahead(make: Callable[[], Iterator[_Batch]], questions: _Questions) -> AsyncIterator[AsyncIterator[_Batch]]:
+    """Run an iterator in a thread, at most `BATCHES_AHEAD` items ahead; leaving the context stops it."""
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[_Batch | None] = asyncio.Queue()
+    gate, abandoned = Semaphore(BATCHES_AHEAD), Event()
+
+    def run() -> None:
+        try:
+            for item in make():
+                gate.acquire()
+                if abandoned.is_set():
+                    return
+                loop.call_soon_threadsafe(queue.put_nowait, item)
+        finally:
+            loop.call_soon_threadsafe(queue.put_nowait, None)
+
+    async def items() -> AsyncIterator[_Batch]:
+        while (item := await queue.get()) is not None:
+            gate.release()
+            yield item
+        await thread
+
+    thread = asyncio.ensure_future(asyncio.to_thread(run))
+    try:
+        yield items()
+    finally:
+        abandoned.set()
+        gate.release()
+        questions.end()
+        await asyncio.wait({thread})
+        if not thread.cancelled():
+            thread.exception()

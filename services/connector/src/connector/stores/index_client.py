@@ -1,0 +1,149 @@
+"""Asking the restore index what it has."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
+
+from chassis.http.client import ServiceClient
+from chassis.http.tokens import Caller
+from chassis.persistence.mongo import Unavailable
+from contracts.errors import NotFound
+from contracts.messages.restore_index import Damage, DirectoryPage, Totals
+from contracts.values import OrganizationId, SnapshotId
+from restic_reader import Totals as Below
+
+from connector.domain import PointState
+
+T = TypeVar("T")
+IDS_PER_QUESTION = 1024
+"""So many are looked up in 4 ms, for which others who ask the index wait."""
+PATIENCE_SECONDS = 60.0
+_ONE_WAIT_SECONDS = 2.0
+_FIRST_PAUSE_SECONDS = 0.02
+_LONGEST_PAUSE_SECONDS = 0.5
+_WORKER = "connector"
+
+
+class DamagedPoint(NamedTuple):
+    """A restore point whose content cannot be told, and why."""
+
+    snapshot_id: SnapshotId
+    damage: Damage
+
+
+class IndexClient:
+    """The restore index, asked on behalf of an organization. Raises `Unavailable` when it stays silent."""
+
+    def __init__(self, service: ServiceClient) -> None:
+        self._service = service
+
+    async def known(self, org: OrganizationId, store_id: str, tree_ids: list[str]) -> dict[str, Below]:
+        """Which of these directories of a store are known whole, with their totals."""
+        found: dict[str, Below] = {}
+        for start in range(0, len(tree_ids), IDS_PER_QUESTION):
+            question = {"store_id": store_id, "tree_ids": tree_ids[start : start + IDS_PER_QUESTION]}
+            answer = await _patiently(partial(self._ask, "known", org, question))
+            found |= {tree_id: _below(totals) for tree_id, totals in answer.items()}
+        return found
+
+    async def restore_points(self, org: OrganizationId, store_id: str) -> dict[str, PointState]:
+        """The ids of the restore points that are known of a store, each with whether it can be browsed."""
+        answer = await _patiently(
+            lambda: self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
+        )
+        return {each["snapshot_id"]: _state(each) for each in answer["items"]}
+
+    async def damaged_points(self, org: OrganizationId, store_id: str) -> list[DamagedPoint]:
+        """The restore points of a store that cannot be opened, newest first. Raises `Unavailable` at once."""
+        answer = await self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
+        return [
+            DamagedPoint(SnapshotId(each["snapshot_id"]), Damage.model_validate(each["damage"]))
+            for each in answer["items"]
+            if each.get("damage")
+        ]
+
+    async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int = 0) -> int:
+        """How many of a directory's pages need not be sent again, if those before `first` need not; all if it is known.
+
+        Asks on until one is missing.
+        """
+        while True:
+            question = {"store_id": store_id, "tree_id": tree_id, "pages": pages, "first": first}
+            answer = await _patiently(partial(self._ask, "arrived", org, question))
+            if answer in (first, pages):
+                return int(answer)
+            first = int(answer)
+
+    async def await_arrival(
+        self, org: OrganizationId, store_id: str, page: DirectoryPage, *, patience_seconds: float
+    ) -> bool:
+        """Wait until the index has taken in a page; False when that takes too long."""
+
+        async def is_there() -> bool:
+            question = {"store_id": store_id, "tree_id": page.tree_id, "pages": page.pages, "first": page.page}
+            return bool(await _patiently(partial(self._ask, "arrived", org, question)) > page.page)
+
+        return await _until(is_there, patience_seconds)
+
+    async def await_browsable(
+        self, org: OrganizationId, store_id: str, snapshot_id: str, *, patience_seconds: float
+    ) -> bool:
+        """Wait until a restore point can be browsed; False when that takes too long."""
+        deadline = time.monotonic() + patience_seconds
+
+        async def is_browsable() -> bool:
+            left = max(0.0, deadline - time.monotonic())
+            question = {"store_id": store_id, "wait_seconds": f"{min(left, _ONE_WAIT_SECONDS):.3f}"}
+            return await self._is_browsable(org, snapshot_id, question)
+
+        return await _until(is_browsable, patience_seconds)
+
+    async def _is_browsable(self, org: OrganizationId, snapshot_id: str, question: Mapping[str, str]) -> bool:
+        """As soon as it can be, or after a while: the index waits, since it is the first to know."""
+        try:
+            found = await self._service.get(f"/internal/restore-points/{snapshot_id}", _caller(org), question)
+        except (NotFound, Unavailable):
+            return False
+        return bool(found.get("browsable"))
+
+    async def _ask(self, what: str, org: OrganizationId, question: Mapping[str, object]) -> Any:
+        return (await self._service.post(f"/internal/directories/{what}", _caller(org), question))[what]
+
+
+def _caller(org: OrganizationId) -> Caller:
+    return Caller(organization_id=org, account_id=_WORKER)
+
+
+def _state(point: Mapping[str, Any]) -> PointState:
+    if point["browsable"]:
+        return PointState.BROWSABLE
+    return PointState.DAMAGED if point.get("damage") else PointState.AWAITED
+
+
+def _below(totals: object) -> Below:
+    read = Totals.model_validate(totals)
+    return Below(files=read.files, dirs=read.directories, bytes=read.bytes)
+
+
+async def _until(is_so: Callable[[], Awaitable[bool]], patience_seconds: float) -> bool:
+    deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
+    while not await is_so():
+        if time.monotonic() >= deadline:
+            return False
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+    return True
+
+
+async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    deadline, pause = time.monotonic() + PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await ask()
+        except Unavailable:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, 5)

@@ -1,0 +1,178 @@
+"""Repositories kept open for reading, since opening one costs a key derivation and its whole index."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from typing import TypeVar
+from weakref import WeakValueDictionary
+
+from contracts.messages.assignment import App
+from contracts.values import OrganizationId, SnapshotId
+from integrations.sdk.errors import PassphraseWrong
+from restic_reader import Repository, Snapshot
+from restic_reader.errors import BlobMissing, Damaged, FileMissing, RepositoryNotFound, SnapshotNotFound, WrongPassword
+
+from connector.engine.errors import StoreNotInitialized
+
+T = TypeVar("T")
+SNAPSHOTS_KEPT = 1024
+READERS_PER_STORE = 8
+READERS = 256
+"""Threads are begun when they are needed. One that waits for a store which does not answer costs little."""
+OpenRepository = Callable[[OrganizationId, App], Repository]
+"""Opens the repository of a store; called in a thread."""
+Notice = Callable[[OrganizationId, App, SnapshotId | None], None]
+"""Hears of a store that has no more what it should have, and in which restore point that was noticed."""
+Change = Callable[[OrganizationId, App], None]
+"""Hears of a store that lacks a snapshot: that was removed, and nothing is known to be lost."""
+
+
+class OpenStore:
+    """An open repository of a store, and the snapshots that were looked up in it."""
+
+    def __init__(self, repository: Repository) -> None:
+        self.repository = repository
+        self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
+
+    def snapshot(self, snapshot_id: str) -> Snapshot:
+        """The snapshot with this id; raises `SnapshotNotFound`. Snapshots never change, so they are kept."""
+        found = self._snapshots.get(snapshot_id)
+        if found is None:
+            found = self._snapshots[snapshot_id] = self.repository.snapshot(snapshot_id)
+            if len(self._snapshots) > SNAPSHOTS_KEPT:
+                self._snapshots.popitem(last=False)
+        return found
+
+
+@dataclass
+class _Slot:
+    revision: int
+    opening: "asyncio.Future[OpenStore]"
+    users: int = 0
+    discarded: bool = False
+
+    def close_if_unused(self) -> None:
+        if self.discarded and self.users == 0 and self.is_open:
+            self.opening.result().repository.close()
+
+    @property
+    def is_open(self) -> bool:
+        opening = self.opening
+        return opening.done() and not opening.cancelled() and opening.exception() is None
+
+
+class OpenStores:
+    """At most `limit` open stores, the least recently used is closed first; none is closed while somebody reads."""
+
+    def __init__(
+        self,
+        open_repository: OpenRepository,
+        *,
+        limit: int,
+        on_loss: Notice = lambda *_: None,
+        on_change: Change = lambda *_: None,
+    ) -> None:
+        self._open_repository = open_repository
+        self._on_loss = on_loss
+        self._on_change = on_change
+        self._limit = limit
+        self._slots: OrderedDict[str, _Slot] = OrderedDict()
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
+        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    async def in_thread(self, action: Callable[[], T], *, of: str) -> T:
+        """Run something that reads the store `of` (its id), off the event loop.
+
+        So much at once of each store that one which does not answer keeps nobody from another. Who stops waiting frees
+        no thread: that ends when its action does.
+        """
+        turn, loop = self._turns.setdefault(of, asyncio.Semaphore(READERS_PER_STORE)), asyncio.get_running_loop()
+
+        def release(_: object) -> None:
+            with suppress(RuntimeError):  # The loop is closed: nobody waits for a turn any more.
+                loop.call_soon_threadsafe(turn.release)
+
+        await turn.acquire()
+        try:
+            reading = self._readers.submit(action)
+        except BaseException:
+            turn.release()
+            raise
+        reading.add_done_callback(release)
+        return await asyncio.wrap_future(reading)
+
+    @asynccontextmanager
+    async def borrow(
+        self, org: OrganizationId, app: App, *, reading: SnapshotId | None = None
+    ) -> AsyncIterator[OpenStore]:
+        """The repository of a store in this revision, open until the context is left.
+
+        Raises `PassphraseWrong`, `StoreNotInitialized`, or what else opening raises. Who finds it damaged or gone makes
+        the next one open it anew; where something is missing in it, or damaged in the restore point that is being read,
+        that is noticed.
+        """
+        slot = self._slot(org, app)
+        slot.users += 1
+        try:
+            yield await asyncio.shield(slot.opening)
+        except SnapshotNotFound:
+            self._on_change(org, app)
+            raise
+        except (Damaged, BlobMissing, RepositoryNotFound) as error:
+            self._discard(app.id, slot)
+            if reading or isinstance(error, BlobMissing | FileMissing):
+                self._on_loss(org, app, reading)
+            raise
+        finally:
+            slot.users -= 1
+            slot.close_if_unused()
+
+    def open_ahead(self, org: OrganizationId, app: App) -> None:
+        """Begin to open a store that will be needed soon; whoever borrows it hears what went wrong."""
+        self._slot(org, app)
+
+    def drop(self, app_id: str) -> None:
+        """Close the repository of a store that was reconfigured or removed, as soon as nobody reads it."""
+        if slot := self._slots.get(app_id):
+            self._discard(app_id, slot)
+
+    async def close(self) -> None:
+        """Close everything; nothing can be read afterwards."""
+        for app_id, slot in list(self._slots.items()):
+            self._discard(app_id, slot)
+        self._readers.shutdown(wait=False, cancel_futures=True)
+
+    def _slot(self, org: OrganizationId, app: App) -> _Slot:
+        found = self._slots.get(app.id)
+        if found is not None and found.revision == app.revision:
+            self._slots.move_to_end(app.id)
+            return found
+        self.drop(app.id)
+        opening = asyncio.ensure_future(self.in_thread(lambda: self._open(org, app), of=app.id))
+        slot = self._slots[app.id] = _Slot(app.revision, opening)
+        opening.add_done_callback(lambda _: self._opened(app.id, slot))
+        while len(self._slots) > self._limit:
+            self._discard(*next(iter(self._slots.items())))
+        return slot
+
+    def _open(self, org: OrganizationId, app: App) -> OpenStore:
+        try:
+            return OpenStore(self._open_repository(org, app))
+        except WrongPassword:
+            raise PassphraseWrong from None
+        except RepositoryNotFound:
+            raise StoreNotInitialized from None
+
+    def _opened(self, app_id: str, slot: _Slot) -> None:
+        if not slot.is_open:
+            self._discard(app_id, slot)
+        slot.close_if_unused()
+
+    def _discard(self, app_id: str, slot: _Slot) -> None:
+        if self._slots.get(app_id) is slot:
+            del self._slots[app_id]
+        slot.discarded = True
+        slot.close_if_unused()

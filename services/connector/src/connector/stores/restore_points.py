@@ -1,0 +1,87 @@
+"""Restore points as a store's snapshots tell of them."""
+
+from datetime import UTC, datetime
+
+from contracts.errors import CairnError
+from contracts.messages.connector import BackupSummary, RestorePointCreated, RestorePointRemoved
+from contracts.messages.restore_index import Damage, RestorePoint, RestorePointDamaged
+from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
+from restic_reader import Snapshot, Summary
+from restic_reader.errors import ReaderError
+
+from connector.domain import Origin, keepable, origin_of
+from connector.engine.port import FoundSnapshot
+
+_EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
+
+
+def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId) -> RestorePoint:
+    """The restore point that a snapshot is."""
+    origin = origin_of(snapshot.tags or (), org)
+    paths = snapshot.paths or ()
+    if len(paths) != 1:  # Cairn backs up one root at a time: the tags were put on by hand, or copied
+        origin = Origin(labels=origin.labels)
+    summary = snapshot.summary
+    return RestorePoint(
+        snapshot_id=SnapshotId(snapshot.id),
+        store_id=store_id,
+        tree_id=TreeId(snapshot.tree),
+        time=_moment(snapshot.time_ns),
+        source_id=AppId(origin.source_id) if origin.source_id else None,
+        job_id=JobId(origin.job_id) if origin.job_id else None,
+        hostname=keepable(snapshot.hostname),
+        paths=tuple(map(keepable, _places(origin) if origin.source_id else paths)),
+        tags=tuple(map(keepable, origin.labels)),
+        environment=origin.environment,
+        data_classes=origin.data_classes,
+        files=summary.total_files_processed if summary else None,
+        bytes=summary.total_bytes_processed if summary else None,
+    )
+
+
+def _places(origin: Origin) -> tuple[str, ...]:
+    """Where the files were on the source; where a worker read them is nobody's business."""
+    return (origin.location,) if origin.location else ()
+
+
+def _moment(nanoseconds: int) -> datetime:
+    """The nearest moment that can be kept: a snapshot may say that it is of the year 0, or of 9999."""
+    return datetime.fromtimestamp(max(_EARLIEST_SECONDS, min(nanoseconds / 1e9, _LATEST_SECONDS)), UTC)
+
+
+def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:
+    """The news of a restore point."""
+    return RestorePointCreated(organization_id=org, store_id=point.store_id, restore_point=point)
+
+
+def damaged(
+    error: CairnError | ReaderError,
+    snapshot_id: str,
+    org: OrganizationId,
+    *,
+    store_id: AppId,
+    point: RestorePoint | None = None,
+) -> RestorePointDamaged:
+    """The news that what is in a restore point cannot be listed; without `point` not even what it is."""
+    damage = Damage(code=error.code, detail=error.detail)
+    return RestorePointDamaged(
+        organization_id=org, store_id=store_id, snapshot_id=SnapshotId(snapshot_id), restore_point=point, damage=damage
+    )
+
+
+def removed(snapshot_id: str, org: OrganizationId, *, store_id: AppId) -> RestorePointRemoved:
+    """The news that a restore point is gone from its store."""
+    return RestorePointRemoved(organization_id=org, store_id=store_id, snapshot_id=snapshot_id)
+
+
+def snapshot_of(found: FoundSnapshot, summary: BackupSummary) -> Snapshot:
+    """A snapshot as the engine tells of it, with the figures of its backup."""
+    return Snapshot(
+        time=found.time.isoformat(),
+        tree=found.tree_id,
+        id=found.snapshot_id,
+        paths=found.paths,
+        hostname=found.host,
+        tags=found.tags,
+        summary=Summary(total_files_processed=summary.files_processed, total_bytes_processed=summary.bytes_processed),
+    )

@@ -1,0 +1,151 @@
+"""Noticing by ourselves that a store has changed: now and then, after a backup, and where something is missing."""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from chassis.messaging.envelopes import envelope
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.supervision import Background
+from contracts.errors import CairnError
+from contracts.messages.assignment import App, AppRef
+from contracts.messages.connector import ConnectorCommand, RefreshStore
+from contracts.values import OrganizationId, SnapshotId
+
+from connector.domain import DAY_SECONDS, Kind, Lane, is_thorough_turn, turn_of_refresh
+from connector.queue.intake import WakeUps, work_of
+from connector.settings import Settings
+from connector.store import Store
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 60.0
+LOOKS_PER_SUSPICION = 4
+SUSPICION_SECONDS = 60.0
+"""A store in which something may have changed is compared no more than once in this time."""
+SUSPECTED_MAX = 1000
+POINTS_SUSPECTED_MAX = 100
+
+
+@dataclass
+class _Suspicion:
+    """A store in which something may have changed, or was lost."""
+
+    org: OrganizationId
+    ref: AppRef
+    loss: bool = False
+    points: set[SnapshotId] = field(default_factory=set)
+
+    def to_command(self) -> RefreshStore:
+        return RefreshStore(
+            organization_id=self.org,
+            app_id=self.ref.id,
+            app=self.ref,
+            look_for_loss=self.loss,
+            suspects=tuple(sorted(self.points)),
+        )
+
+
+class Watch:
+    """Queues comparisons of stores with the restore index. Any number of workers may do so: each is queued once.
+
+    What cannot be queued now, since a comparison is under way or was made a moment ago, is queued later.
+    """
+
+    def __init__(self, store: Store, wake_ups: WakeUps, settings: Settings) -> None:
+        self._store = store
+        self._wake_ups = wake_ups
+        self._every = settings.refresh_seconds
+        self._pool = settings.pool
+        self._suspected: dict[str, _Suspicion] = {}
+        self._thorough: dict[str, float] = {}
+        """When losses were looked for last in each store, or the store was first seen; a restart forgets it."""
+        self._wake = asyncio.Event()
+
+    def suspect(self, org: OrganizationId, store: App | AppRef) -> None:
+        """Something may have changed in this store."""
+        self._suspect(org, store)
+
+    def suspect_loss(self, org: OrganizationId, store: App | AppRef, snapshot_id: SnapshotId | None = None) -> None:
+        """This store has no more what it should have; that was noticed in a restore point, or in none."""
+        if (suspicion := self._suspect(org, store)) is not None:
+            suspicion.loss = True
+            if snapshot_id and len(suspicion.points) < POINTS_SUSPECTED_MAX:
+                suspicion.points.add(snapshot_id)
+
+    def _suspect(self, org: OrganizationId, store: App | AppRef) -> "_Suspicion | None":
+        if store.id not in self._suspected and len(self._suspected) >= SUSPECTED_MAX:
+            return None
+        self._wake.set()
+        suspicion = self._suspected.setdefault(store.id, _Suspicion(org, _reference(store)))
+        suspicion.ref = _reference(store)
+        return suspicion
+
+    @asynccontextmanager
+    async def watching(self, background: Background) -> AsyncIterator[None]:
+        """Queue in the background until the context is left."""
+        async with background.running("store watch", self._run):
+            yield
+
+    async def look(self, now: float) -> int:
+        """Queue what is due at a moment (seconds since the epoch); how much that was."""
+        every = await self._store.stores.all() if self._every else []
+        under_way = await self._under_way()
+        self._thorough = {app.id: self._thorough.get(app.id, now) for _, app in every}
+        queued = 0
+        for org, app in every:
+            if app.id not in under_way:
+                queued += await self._queue_turn(org, app, now)
+        for suspicion in list(self._suspected.values()):
+            wanted = suspicion.to_command()
+            if wanted.app_id not in under_way and await self._queue(wanted, now, every_seconds=SUSPICION_SECONDS):
+                queued += 1
+                if suspicion.to_command() == wanted:  # Else something more was noticed meanwhile.
+                    del self._suspected[wanted.app_id]
+        if queued:
+            self._wake_ups.wake(Lane.LISTINGS)
+        return queued
+
+    async def _queue_turn(self, org: OrganizationId, app: App, now: float) -> bool:
+        """Queue the comparison of this turn, a thorough one also where the turn of that was missed.
+
+        Whether it was not queued before: of a thorough turn another worker may have done so.
+        """
+        is_its_turn = is_thorough_turn(app.id, now, every_seconds=self._every)
+        thorough = is_its_turn or now - self._thorough[app.id] >= DAY_SECONDS
+        wanted = RefreshStore(organization_id=org, app_id=app.id, app=_reference(app), look_for_loss=thorough)
+        is_new = await self._queue(wanted, now, every_seconds=self._every)
+        if is_its_turn or (is_new and thorough):
+            self._thorough[app.id] = now
+        return is_new
+
+    async def _under_way(self) -> set[str]:
+        waiting = await self._store.work.waiting(pool=self._pool, lane=Lane.LISTINGS)
+        return {work.cause.data.app_id for work in waiting if isinstance(work.cause.data, ConnectorCommand)}
+
+    async def _queue(self, wanted: RefreshStore, now: float, *, every_seconds: float) -> bool:
+        """Whether it was not queued before in this turn."""
+        cause = envelope(wanted, service="connector")
+        turn = turn_of_refresh(wanted.app_id, now, every_seconds=every_seconds)
+        return await self._store.work.add(work_of(cause, kind=Kind.FOLLOW, work_id=turn, pool=self._pool))
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            try:
+                await self.look(time.time())
+            except (CairnError, PyMongoError) as error:
+                log.warning("stores not watched", extra={"reason": type(error).__name__})
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._pause_seconds()):
+                    await self._wake.wait()
+
+    def _pause_seconds(self) -> float:
+        pause = min(LOOK_SECONDS, self._every or LOOK_SECONDS)
+        return min(pause, SUSPICION_SECONDS / LOOKS_PER_SUSPICION) if self._suspected else pause
+
+
+def _reference(store: App | AppRef) -> AppRef:
+    return AppRef(id=store.id, revision=store.revision, kind=store.kind, name=store.name)

@@ -1,0 +1,358 @@
+"""One backup: exactly one restore point for a job, however many attempts it takes."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from chassis.http.problems import to_error, unexpected
+from chassis.persistence.mongo import PyMongoError
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.errors import CairnError, TemporaryError
+from contracts.messages.assignment import App
+from contracts.messages.connector import BackupSummary, StoreLock
+from contracts.messages.restore_index import RestorePoint
+from contracts.messages.scheduler import TaskRequested
+from contracts.values import JobId, OrganizationId
+from integrations.sdk.errors import Cancelled, WorkFailed
+from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
+from restic_reader import Snapshot
+
+from connector.context.apps import await_app
+from connector.context.worker_context import WorkerContext
+from connector.domain import (
+    UNREADABLE_NAMED,
+    MadeSnapshot,
+    Origin,
+    announced,
+    incomplete,
+    is_worth_another_try,
+    job_tag,
+    tags_of,
+)
+from connector.engine.errors import SnapshotMissing
+from connector.engine.port import BackupOptions, BackupResult, Progress
+from connector.failures import reader_errors_mapped
+from connector.queue.lease import Lease, LeaseLost
+from connector.store_state.identity import require_same_store
+from connector.store_state.locks import reporting_locks
+from connector.store_state.orphan_snapshots import remove_orphan_snapshots, store_location
+from connector.stores.restore_points import created, restore_point_of, snapshot_of
+from connector.tasks.job_reporting import Reporter
+from connector.tasks.listing_comparison import compare_with_listing, is_compared
+from connector.tasks.vanished_files import name_vanished
+
+log = logging.getLogger(__name__)
+SHORT_ID = 8
+
+
+@dataclass(frozen=True)
+class Backup:
+    """What became of a backup; with a `problem` the restore point is there, but not all that should be in it."""
+
+    summary: BackupSummary
+    problem: CairnError | None = None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything that the steps of one backup share."""
+
+    context: WorkerContext
+    lease: Lease
+    reporter: Reporter
+    cancel: asyncio.Event
+    org: OrganizationId
+    request: TaskRequested
+    source: App
+    target: App
+    location: StoreLocation
+
+    @property
+    def id(self) -> JobId:
+        return self.request.job_id
+
+
+async def back_up(
+    context: WorkerContext, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
+) -> Backup:
+    """Make the restore point of a job, or take the one an earlier attempt announced, and have it listed.
+
+    Raises `Cancelled` when it was stopped before one was announced; nothing is left in the store then. Raises
+    `LeaseLost`, `TemporaryError` when it should be tried again, or what went wrong before there was a restore point.
+    """
+    job = await _prepare(context, lease, request, reporter=reporter, cancel=cancel)
+    try:
+        made = await _announced_earlier(job) or await _make(job)
+    except Cancelled:
+        await _tidy_up(job)
+        raise
+    point = await _restore_point(job, made)
+    await lease.announce([created(point, job.org)], made=made)
+    problem = await _problem_of_listing(job, point, made)
+    await _tidy_up(job)
+    return Backup(made.summary, incomplete(made) or problem)
+
+
+async def _prepare(
+    context: WorkerContext, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
+) -> _Job:
+    reporter.enter("preparing")
+    org, task, patience = request.organization_id, request.task, context.settings.app_patience_seconds
+    if task.target is None:
+        raise ValueError("a backup has a target")
+    source, target = await asyncio.gather(
+        await_app(context.store, org, task.origin, patience_seconds=patience),
+        await_app(context.store, org, task.target, patience_seconds=patience),
+    )
+    location = store_location(context, org, target)
+    await require_same_store(context, org, target)
+    context.stores.open_ahead(org, target)
+    reporter.log("info", f"Backup of {source.name} to {target.name}, attempt {lease.number}.")
+    return _Job(context, lease, reporter, cancel, org, request, source, target, location)
+
+
+async def _announced_earlier(job: _Job) -> MadeSnapshot | None:
+    """What an earlier attempt announced. A snapshot of which nobody was told is not looked for: what could not be
+    read is not known of it, and another one takes little more than reading what changed.
+    """
+    made = None
+    if job.lease.number > 1:
+        await _unlock(job)
+        made = announced(await job.context.store.attempts_at(job.org, job.id))
+    if made is not None:
+        short = made.summary.snapshot_id[:SHORT_ID]
+        job.reporter.log("info", f"An earlier attempt made the restore point {short}; it is kept.")
+    elif job.cancel.is_set():
+        raise Cancelled
+    return made
+
+
+async def _unlock(job: _Job) -> None:
+    """Remove what the lost worker left; where that fails, whoever needs the lock says so."""
+    try:
+        await job.context.engine.unlock_stale(job.location)
+    except WorkFailed as error:
+        job.reporter.log("warning", error.detail)
+
+
+async def _make(job: _Job) -> MadeSnapshot:
+    configuration = job.context.configuration(job.org, job.source)
+    integration = job.context.integrations.of(job.source.protocol)
+    async with integration.open_source(configuration, on_log=job.reporter.log, cancel=job.cancel) as tree:
+        job.reporter.enter("transferring")
+        result = await _run_engine(job, tree)
+        try:
+            result = await _compared(job, tree, result)
+            problems = await _explained(job, tree, result)
+        except Cancelled:
+            await _remove_orphans(job)
+            raise
+        await _remember(job, tree, result)
+    summary = result.summary
+    told = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
+    job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {told} to the store.")
+    named = tuple(problem.in_words for problem in problems)
+    return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
+
+
+async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
+    wanted = job.request.task.options
+    options = BackupOptions(
+        host=job.source.id,
+        tags=tags_of(_origin(job, tree)),
+        ignores=wanted.ignores,
+        one_file_system=wanted.one_file_system,
+        allow_empty=wanted.allow_empty,
+        compression=await job.context.store.repositories.compression_of(job.org, job.target.id),
+        more_memory=job.lease.number == 1,  # Attempts before may have ended for want of it.
+    )
+    if tree.evidence is None:
+        return await _back_up(job, tree, options)
+    parent = await asyncio.to_thread(tree.evidence.parent_in, job.target.id)
+    if parent:
+        try:
+            return await _back_up(job, tree, replace(options, parent=parent))
+        except SnapshotMissing:
+            job.reporter.log("info", f"The restore point {parent[:SHORT_ID]} is no more.")
+    job.reporter.log("info", "Every file is read: size and time alone would not tell each change.")
+    return await _back_up(job, tree, replace(options, reread=True))
+
+
+async def _back_up(job: _Job, tree: SourceTree, options: BackupOptions) -> BackupResult:
+    with span("engine.backup", attributes={semconv.JOB: job.id, semconv.ATTEMPT: job.lease.number}):
+        async with _Waiting(job).told() as waiting:
+            return await job.context.engine.backup(
+                job.location,
+                tree,
+                options=options,
+                on_progress=waiting.progress,
+                on_log=job.reporter.log,
+                cancel=job.cancel,
+            )
+
+
+class _Waiting:
+    """Tells who keeps a job out of its store, from the start of the engine until that is at work."""
+
+    def __init__(self, job: _Job) -> None:
+        self._job = job
+        self._is_in = False
+
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator["_Waiting"]:
+        job = self._job
+        async with reporting_locks(job.context, job.org, job.target, on_locked=self._locked) as looking:
+            self._looking = looking
+            yield self
+
+    def progress(self, progress: Progress) -> None:
+        """The engine is at work: nobody keeps it out any more."""
+        if not self._is_in:
+            self._is_in = True
+            self._looking.cancel()
+            self._job.reporter.enter("transferring")
+        self._job.reporter.progress(progress)
+
+    def _locked(self, lock: StoreLock) -> None:
+        if not self._is_in:
+            self._job.reporter.wait(lock.in_words)
+            stale = " It is proved stale and can be removed: unlock the store." if lock.stale else ""
+            self._job.reporter.log("warning", f"The store is locked: waiting for {lock.in_words}.{stale}")
+
+
+async def _compared(job: _Job, tree: SourceTree, result: BackupResult) -> BackupResult:
+    context, on_log, cancel = job.context, job.reporter.log, job.cancel
+    if tree.evidence is None:
+        return await name_vanished(
+            context, job.org, job.target, directory=tree.way_in, result=result, on_log=on_log, cancel=cancel
+        )
+    return await compare_with_listing(
+        context, job.org, job.target, evidence=tree.evidence, result=result, on_log=on_log, cancel=cancel
+    )
+
+
+async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Sequence[UnreadablePath]:
+    """The problems that are named in the job's failure, with what the source says about them, if it answers."""
+    named = result.problems[:UNREADABLE_NAMED]
+    if tree.evidence is None:
+        return named
+    try:
+        explained = await tree.evidence.explain(result.problems)
+    except Cancelled:
+        raise
+    except CairnError as error:  # The restore point is made: that the source does not answer now undoes nothing.
+        job.reporter.log("warning", f"The source was asked why, and did not answer: {error.detail}")
+        return named
+    for before, problem in zip(result.problems, explained, strict=True):
+        if problem != before:
+            job.reporter.log("error", problem.as_line)
+    return explained[:UNREADABLE_NAMED]
+
+
+async def _remember(job: _Job, tree: SourceTree, result: BackupResult) -> None:
+    if tree.evidence is not None and is_compared(result):
+        await asyncio.to_thread(tree.evidence.keep, job.target.id, result.snapshot_id)
+
+
+def _origin(job: _Job, tree: SourceTree) -> Origin:
+    return Origin(
+        organization_id=job.org,
+        source_id=job.source.id,
+        job_id=job.id,
+        environment=job.source.environment,
+        data_classes=job.source.data_classes,
+        location=tree.origin,
+        labels=job.request.task.options.labels,
+    )
+
+
+async def _tidy_up(job: _Job) -> None:
+    """Remove what attempts before left; a worker that was cut off may have come to its end after all.
+
+    The job has come to its end by now: it does not fail for this.
+    """
+    if job.lease.number > 1:
+        await _remove_orphans(job)
+
+
+async def _remove_orphans(job: _Job) -> None:
+    """Remove what no restore point was announced of; where that fails, the job's log tells."""
+    await job.lease.renew()
+    try:
+        await remove_orphan_snapshots(job.context, job.lease.work, job.location, on_log=job.reporter.log)
+    except WorkFailed as error:
+        job.reporter.log(
+            "warning", f"What was left in the store without being announced is still there. {error.detail}"
+        )
+
+
+async def _restore_point(job: _Job, made: MadeSnapshot) -> RestorePoint:
+    """The restore point as its snapshot tells; the engine is asked where the store cannot be opened for reading."""
+    stores, snapshot_id = job.context.stores, made.summary.snapshot_id
+    try:
+        async with stores.borrow(job.org, job.target) as store:
+            snapshot = await stores.in_thread(lambda: store.snapshot(snapshot_id), of=job.target.id)
+    except Exception as error:
+        log.warning("store not opened for reading", extra={"job": job.id}, exc_info=error)
+        snapshot = await _told_by_engine(job, made, error)
+    return restore_point_of(snapshot, org=job.org, store_id=job.target.id)
+
+
+async def _told_by_engine(job: _Job, made: MadeSnapshot, error: Exception) -> Snapshot:
+    try:
+        found = await job.context.engine.find_snapshots(job.location, tags=[job_tag(job.id)])
+    except WorkFailed:
+        raise error from None
+    for each in found:
+        if each.snapshot_id == made.summary.snapshot_id:
+            return snapshot_of(each, made.summary)
+    raise SnapshotMissing(made.summary.snapshot_id)
+
+
+async def _problem_of_listing(job: _Job, point: RestorePoint, made: MadeSnapshot) -> CairnError | None:
+    """Have the restore point listed. What goes wrong for good does not undo it, but is told."""
+    try:
+        with reader_errors_mapped():
+            await _have_it_listed(job, point, made.summary)
+    except (LeaseLost, PyMongoError):
+        raise
+    except TemporaryError as error:
+        if is_worth_another_try(error, job.lease.number):
+            raise
+        return error
+    except CairnError as error:
+        return error
+    except Exception:
+        log.exception("listing failed unexpectedly", extra={"job": job.id})
+        return to_error(unexpected())
+    return None
+
+
+async def _have_it_listed(job: _Job, point: RestorePoint, summary: BackupSummary) -> None:
+    """List what is new in the restore point; then it can be browsed as soon as the job ends."""
+    context, reporter = job.context, job.reporter
+    reporter.enter("indexing")
+    done = Progress(
+        fraction=1,
+        files_done=summary.files_processed,
+        files_total=summary.files_processed,
+        bytes_done=summary.bytes_processed,
+        bytes_total=summary.bytes_processed,
+    )
+    reporter.progress(done)
+    async with context.stores.borrow(job.org, job.target) as store:
+        listed = await context.lister.list_restore_point(
+            job.lease, store.repository, point, on_listed=lambda _: reporter.progress(done)
+        )
+    reporter.log("info", f"{listed.entries} entries in {listed.directories} directories were new to the index.")
+    patience = context.settings.browsable_patience_seconds
+    is_browsable = await context.index.await_browsable(
+        job.org, job.target.id, point.snapshot_id, patience_seconds=patience
+    )
+    if not is_browsable:
+        reporter.log(
+            "warning", "The restore point is complete and is still being indexed; until then it cannot be browsed."
+        )

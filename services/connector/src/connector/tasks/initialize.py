@@ -1,0 +1,89 @@
+"""Initializing a store: its repository is made, or the one that is there is adopted."""
+
+import logging
+
+from contracts.messages.assignment import App
+from contracts.messages.connector import InitializeStore, StoreInitialized
+from contracts.values import OrganizationId
+from integrations.sdk.errors import RepositoryGone
+from integrations.sdk.locations import StoreLocation
+from restic_reader import Access
+
+from connector.context.worker_context import WorkerContext
+from connector.engine.errors import CompressionUnsupported, StoreNotInitialized
+from connector.engine.port import Initialized
+from connector.queue.intake import queue_sync
+from connector.queue.lease import Lease
+from connector.queue.mutex import exclusive_at
+from connector.store_state.identity import (
+    ask_repository,
+    half_made,
+    open_new_repository,
+    require_no_loss,
+    require_noted,
+    whole,
+)
+
+log = logging.getLogger(__name__)
+
+
+async def initialize_store(context: WorkerContext, lease: Lease, command: InitializeStore) -> None:
+    """Make sure that a store has a repository. The index follows it next: one that was there may hold restore points,
+    and one that is new lacks those of another one that was there before.
+
+    Raises `repository_missing`, `repository_changed` or `snapshots_missing` where another one, or more, was there
+    before and that is not forced, what the engine raises, `compression_unsupported`, `root_forbidden`,
+    `app_kind_wrong`, `app_not_found` or `app_unknown`.
+    """
+    app, org, noted = await context.store_of(command), command.organization_id, context.store.repositories
+    location = context.integrations.of(app.protocol).store_location(context.configuration(org, app))
+    async with exclusive_at(context.store, context.settings, lease, location):
+        done, seal = await _adopt(context, command, app) or await _make(context, org, app, location)
+    log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
+    await noted.note(org, app.id, done.repository_id, seal=seal, compression=command.compression)
+    await queue_sync(context.store, context.wake_ups, lease.work)
+    initialized = StoreInitialized(
+        organization_id=org, app_id=app.id, adopted=done.adopted, repository_id=done.repository_id
+    )
+    compression = await noted.compression_of(org, app.id)
+    await lease.settle(
+        [initialized],
+        result={"adopted": done.adopted, "repository_id": done.repository_id, "compression": compression},
+    )
+
+
+async def _adopt(context: WorkerContext, command: InitializeStore, app: App) -> tuple[Initialized, str] | None:
+    """The repository that is at the place of a store with its seal, if one is.
+
+    Raises `StoreHalfMade` where files of a repository are that has lost its `config`: a new one would bury them.
+    """
+    org = command.organization_id
+    try:
+        access, suspicious = await ask_repository(context, org, app, _look)
+    except StoreNotInitialized:
+        return None
+    except RepositoryGone as error:
+        if not command.force:
+            raise
+        if error.has_data:
+            raise half_made(context, org, app) from None
+        return None
+    if not command.force:
+        await require_noted(context, org, app, access)
+        if suspicious:
+            await require_no_loss(context, org, app)
+    if command.compression and access.config.version == 1:
+        raise CompressionUnsupported
+    return Initialized(access.config.id, adopted=True), access.seal
+
+
+async def _make(
+    context: WorkerContext, org: OrganizationId, app: App, location: StoreLocation
+) -> tuple[Initialized, str | None]:
+    """A new repository at the place of a store, with its seal (see `open_new_repository`)."""
+    made = await context.engine.initialize(location)
+    return made, await open_new_repository(context, org, app, repository_id=made.repository_id)
+
+
+def _look(access: Access) -> tuple[Access, bool]:
+    return whole(access), access.may_have_lost_snapshots()

@@ -1,0 +1,172 @@
+"""Telling how a job goes: progress, of which the latest counts, and log lines, none of which is left out."""
+
+import asyncio
+import contextlib
+import logging
+from collections import Counter, deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import psutil
+from chassis.ids import utc_now
+from chassis.messaging.envelopes import envelope
+from chassis.messaging.publisher import Publisher
+from chassis.runtime.supervision import beside
+from contracts.errors import CairnError
+from contracts.messages.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed
+from contracts.values import JobId
+from integrations.sdk.job_log import Level
+from integrations.sdk.text import one_line
+
+from connector.domain import keepable
+from connector.engine.port import Progress
+from connector.queue.lease import Lease, LeaseLost
+
+log = logging.getLogger(__name__)
+FIRST_SECONDS, PERIOD_SECONDS = 0.5, 1.0
+LINES_PER_EVENT = 200
+LINE_CHARACTERS = 2000
+LINES_MAX = 10_000
+TEXT_CHARACTERS = 16_000
+"""More than the longest path that a system takes, however it is escaped, and a reason."""
+_GOES_ON = "... "
+_FULL = "The log ends here: it is too long. Its last line says how many more there were."
+
+
+class Reporter:
+    """Collects what a job has to say and sends it once a second at most, as long as the lease is held."""
+
+    def __init__(self, publisher: Publisher, lease: Lease, job_id: JobId) -> None:
+        self._publisher = publisher
+        self._lease = lease
+        self._job_id = job_id
+        self._phase = "preparing"
+        self._waiting_for = ""
+        self._latest: Progress | None = None
+        self._lines: deque[LogLine] = deque()
+        self._pending: TaskLogged | None = None
+        self._taken = 0
+        self._left_out: Counter[Level] = Counter()
+        self._sequence = 0
+        self._network = _network_bytes()
+
+    def enter(self, phase: str) -> None:
+        """Say in which phase the job is: `preparing`, `transferring` or `indexing`."""
+        self._phase, self._waiting_for = phase, ""
+        self._latest = self._latest or Progress()
+
+    def wait(self, holder: str) -> None:
+        """Say that the job waits for somebody else to leave the store."""
+        self._phase, self._waiting_for = "waiting", holder
+        self._latest = self._latest or Progress()
+
+    def progress(self, progress: Progress) -> None:
+        """Take in how far the job is; what was not sent yet is replaced."""
+        self._latest = progress
+
+    def log(self, level: Level, text: str) -> None:
+        """Take in a line for the job's log. A text of several lines stays one, so that no file name forges another; a
+        long one goes on in lines that begin with dots.
+        """
+        for line in _lines_of(text):
+            self._taken += 1
+            if self._taken <= LINES_MAX:
+                self._lines.append(LogLine(at=utc_now(), level=level, text=line))
+                continue
+            self._left_out[level] += 1
+            if self._taken == LINES_MAX + 1:
+                self._lines.append(LogLine(at=utc_now(), level="warning", text=_FULL))
+
+    @asynccontextmanager
+    async def sending(self) -> AsyncIterator["Reporter"]:
+        """Send in the background; what is left over at the end comes from `rest`."""
+        async with beside("progress of a job", self._send_forever):
+            yield self
+
+    def rest(self) -> list[TaskEvent]:
+        """What was not sent yet, to be sent with the result: how far the job came, then the lines, of which the last
+        one says how many there were no room for.
+        """
+        if left_out := self._left_out.total():
+            errors, self._left_out = self._left_out["error"], Counter()
+            told = f"{left_out} more lines were left out, {errors} of them about errors."
+            self._lines.append(LogLine(at=utc_now(), level="warning", text=told))
+        latest, self._latest = self._latest, None
+        events: list[TaskEvent] = [self._progressed(latest)] if latest is not None else []
+        events += [self._pending] if self._pending else []
+        while self._lines:
+            events.append(self._next_lines())
+        return events
+
+    async def flush(self) -> None:
+        """Send what was not sent yet, of an attempt that comes to no result and sends in the background no more."""
+        with contextlib.suppress(LeaseLost):
+            await self._send_or_keep()
+
+    async def _send_forever(self) -> None:
+        pause = FIRST_SECONDS
+        with contextlib.suppress(LeaseLost):
+            while True:
+                await asyncio.sleep(pause)
+                pause = PERIOD_SECONDS
+                await self._send_or_keep()
+
+    async def _send_or_keep(self) -> None:
+        try:
+            await self._send()
+        except LeaseLost:
+            raise
+        except CairnError as error:
+            log.warning("progress was not sent", extra={"job": self._job_id, "reason": error.code})
+
+    async def _send(self) -> None:
+        if self._latest is not None:
+            latest, self._latest = self._latest, None
+            await self._publish(self._progressed(latest))
+        while self._pending or self._lines:
+            self._pending = self._pending or self._next_lines()
+            await self._publish(self._pending)
+            self._pending = None
+
+    async def _publish(self, event: TaskEvent) -> None:
+        self._lease.check()
+        await self._publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
+
+    def _next_lines(self) -> TaskLogged:
+        lines = tuple(self._lines.popleft() for _ in range(min(LINES_PER_EVENT, len(self._lines))))
+        self._sequence += 1
+        return TaskLogged(**self._facts(), sequence=self._sequence, lines=lines)
+
+    def _progressed(self, progress: Progress) -> TaskProgressed:
+        network = max(_network_bytes() - self._network, 0)
+        figures = vars(progress) | {
+            "fraction": min(max(progress.fraction, 0), 1),
+            "current": tuple(map(keepable, progress.current)),
+        }
+        return TaskProgressed(
+            **self._facts(),
+            phase=self._phase,
+            waiting_for=keepable(self._waiting_for),
+            network_bytes=network,
+            **figures,
+        )
+
+    def _facts(self) -> dict[str, object]:
+        organization_id = self._lease.work.organization_id
+        facts = {"job_id": self._job_id, "attempt": self._lease.number, "at": utc_now()}
+        return {"organization_id": organization_id, **facts}
+
+
+def _lines_of(text: str) -> Iterator[str]:
+    """A text on one line; on more than one where it is long. Beyond all measure the rest is counted only."""
+    beyond = len(text) - TEXT_CHARACTERS
+    whole = one_line(text[:TEXT_CHARACTERS]) + (f" ({beyond} more characters)" if beyond > 0 else "")
+    yield whole[:LINE_CHARACTERS]
+    room = LINE_CHARACTERS - len(_GOES_ON)
+    for start in range(LINE_CHARACTERS, len(whole), room):
+        yield _GOES_ON + whole[start : start + room]
+
+
+def _network_bytes() -> int:
+    counted = psutil.net_io_counters()
+    return counted.bytes_sent + counted.bytes_recv if counted else 0

@@ -1,0 +1,99 @@
+"""Comparing a store with what the restore index has of it."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from chassis.errors import Unavailable
+from contracts.errors import TemporaryError
+from contracts.messages.assignment import App
+from contracts.messages.connector import RefreshStore
+from contracts.values import OrganizationId
+from pydantic import JsonValue
+from restic_reader import Repository
+from restic_reader.errors import Damaged, RepositoryNotFound
+
+from connector.context.worker_context import WorkerContext
+from connector.domain import Difference, difference
+from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreUnreachable
+from connector.failures import reader_errors_mapped
+from connector.queue.intake import queue_sync
+from connector.queue.lease import Lease
+from connector.store_state.identity import absence, require_noted
+from connector.store_state.warnings import store_warnings
+from connector.stores.open_stores import OpenStore
+
+log = logging.getLogger(__name__)
+
+
+async def refresh_store(context: WorkerContext, lease: Lease, command: RefreshStore) -> None:
+    """Tell how a store differs from the index; the index is told of it next.
+
+    Raises `store_not_initialized`, `repository_missing`, `repository_changed`, `repository_damaged`,
+    `snapshots_missing`, `store_unreachable`, what opening the store raises, `app_not_found` or `app_unknown`. Nothing
+    has changed then.
+    """
+    app = await context.store_of(command)
+    try:
+        with reader_errors_mapped():
+            async with comparing(context, command.organization_id, app, force=command.force) as (_, found):
+                await queue_sync(context.store, context.wake_ups, lease.work)
+    except Unavailable:
+        raise
+    except TemporaryError as error:
+        raise StoreUnreachable(error.detail) from None
+    listed = len(found.to_list(rebuild=command.rebuild))
+    counts = {"added": found.added, "removed": found.removed, "damaged": found.damaged}
+    result: dict[str, JsonValue] = {"listed": listed, "warnings": await _warnings(context, command, found)}
+    await lease.settle(result=result | {name: len(those) for name, those in counts.items()})
+
+
+async def _warnings(context: WorkerContext, command: RefreshStore, found: Difference) -> list[JsonValue]:
+    if not found.damaged:
+        return []
+    told = await store_warnings(context.index, command.organization_id, command.app_id, among=found.damaged)
+    return [warning.model_dump(mode="json") for warning in told]
+
+
+@asynccontextmanager
+async def comparing(
+    context: WorkerContext, org: OrganizationId, app: App, *, force: bool = False
+) -> AsyncIterator[tuple[OpenStore, Difference]]:
+    """An open store and how it differs from what the index has of it.
+
+    The index is asked first: a restore point that it has by then was in the store before. `force` says that a store
+    without snapshots is meant to have none. Raises `repository_missing`, `repository_changed`, `repository_damaged`,
+    `snapshots_missing`, `StoreNotInitialized`, `Unavailable`, or what opening the store raises.
+    """
+    indexed = await context.index.restore_points(org, app.id)
+    try:
+        stored, suspicious = await _look_into(context, org, app)
+    except Damaged:  # of another repository than the one that was open here
+        stored, suspicious = await _look_into(context, org, app)
+    if indexed and suspicious and not force:
+        raise SnapshotsMissing(app.name)
+    async with context.stores.borrow(org, app) as store:
+        yield store, difference(indexed, stored)
+
+
+async def _look_into(context: WorkerContext, org: OrganizationId, app: App) -> tuple[list[str], bool]:
+    """The ids of a store's snapshots, and whether that there are none is suspicious.
+
+    Of the repository that it had before, from a place where that was all along, whole.
+    """
+    try:
+        async with context.stores.borrow(org, app) as store:
+            stored = await context.stores.in_thread(lambda: _look(store.repository), of=app.id)
+            await require_noted(context, org, app, store.repository.access)
+            return stored
+    except RepositoryNotFound as error:
+        raise await absence(context, org, app, has_data=error.has_data) from None
+    except StoreNotInitialized:
+        raise await absence(context, org, app) from None
+
+
+def _look(repository: Repository) -> tuple[list[str], bool]:
+    repository.confirm()
+    found, suspicious = repository.snapshot_ids(), repository.access.may_have_lost_snapshots()
+    repository.confirm()
+    return found, suspicious

@@ -1,0 +1,275 @@
+"""Having the restore index follow a store: what it lacks is announced and listed, what is gone is announced as gone."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from functools import partial
+
+from chassis.http.problems import to_error, unexpected
+from chassis.messaging.envelopes import envelope
+from chassis.persistence.mongo import PyMongoError
+from contracts.errors import PermanentError, TemporaryError
+from contracts.messages.assignment import App
+from contracts.messages.connector import ConnectorCommand, ConnectorEvent, InitializeStore, RefreshStore, StoreRefreshed
+from contracts.messages.restore_index import NOT_INDEXABLE, RestorePoint, RestorePointDamaged
+from contracts.values import AppId, OrganizationId
+from restic_reader import Totals
+from restic_reader.errors import AccessDenied, ReaderError, SnapshotNotFound
+
+from connector.context.apps import await_app
+from connector.context.worker_context import WorkerContext
+from connector.domain import Difference, PointState, announced_ids, is_under_way, is_worth_another_try
+from connector.failures import FAILURES, is_temporary, reader_errors_mapped
+from connector.queue.lease import Lease, LeaseLost
+from connector.stores.directory_listing import Rebuilt
+from connector.stores.open_stores import OpenStore, OpenStores
+from connector.stores.restore_points import created, damaged, removed, restore_point_of
+from connector.tasks.refresh import comparing
+
+log = logging.getLogger(__name__)
+_LONGEST_PAUSE_SECONDS = 5.0
+SOUND_MOST = 200_000
+"""Directories of which is remembered that they could be read."""
+
+
+async def sync_store(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
+    """Tell the index how a store differs from what it has, oldest restore point first. Doing it twice changes nothing.
+
+    Of a damaged restore point the index is told what is wrong with it; it is tried again the next time. One that a job
+    left beside the one it announced, or has not announced yet, is passed over. What the index cannot open though it was
+    listed is listed once more, in full. Raises `LeaseLost`, `TemporaryError` when it is worth another try, or what
+    opening the store raises.
+    """
+    org, patience = command.organization_id, context.settings.app_patience_seconds
+    app = await await_app(context.store, org, command.app, patience_seconds=patience)
+    try:
+        with reader_errors_mapped():
+            refreshed = await _StoreSync(context, lease, org, app).run(
+                rebuild=_is_rebuild(command), force=_is_forced(command)
+            )
+    except TemporaryError as error:
+        if is_worth_another_try(error, lease.number):
+            raise
+        raise PermanentError(error.code, error.detail) from None
+    log.info("index follows store", extra=refreshed.model_dump(exclude={"organization_id"}))
+    await lease.settle([refreshed])
+
+
+def _is_rebuild(command: ConnectorCommand) -> bool:
+    return isinstance(command, RefreshStore) and command.rebuild
+
+
+def _is_forced(command: ConnectorCommand) -> bool:
+    return isinstance(command, RefreshStore | InitializeStore) and command.force
+
+
+class _StoreSync:
+    """One comparison and what follows from it."""
+
+    def __init__(self, context: WorkerContext, lease: Lease, org: OrganizationId, app: App) -> None:
+        self._context = context
+        self._lease = lease
+        self._org = org
+        self._app = app
+        self._browsable: frozenset[str] = frozenset()
+        self._damaged: set[str] = set()
+        self._sound: dict[str, Totals] = {}
+
+    async def run(self, *, rebuild: bool, force: bool) -> StoreRefreshed:
+        async with comparing(self._context, self._org, self._app, force=force) as (store, found):
+            self._browsable = found.known
+            for snapshot_id in sorted(found.removed):
+                await self._say(removed(snapshot_id, self._org, store_id=self._app.id))
+            wanted = found.to_list(rebuild=rebuild)
+            readable = await self._readable(store, wanted)
+            points = await self._without_strays(readable)
+            for point in points if not rebuild else ():
+                if point.snapshot_id in found.damaged:
+                    await self._read_through(store, point)
+            if not rebuild:
+                await self._look_for_loss(store, found)
+            listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
+            left = await self._await_browsable({point.snapshot_id for point in listed})
+            if left and not rebuild:
+                await self._list(store, [p for p in listed if p.snapshot_id in left], again=Rebuilt())
+                left = await self._await_browsable(left)
+                for point in listed:
+                    if point.snapshot_id in left:
+                        await self._tell_damage(_not_indexable(), point.snapshot_id, point)
+        return StoreRefreshed(
+            organization_id=self._org,
+            app_id=self._app.id,
+            rebuild=rebuild,
+            added=len(found.added & {point.snapshot_id for point in points}),
+            removed=len(found.removed),
+            listed=len(listed),
+            unlisted=len(wanted) - len(readable) + len(points) - len(listed) + len(left),
+            damaged=len(self._damaged),
+        )
+
+    async def _say(self, event: ConnectorEvent | RestorePointDamaged) -> None:
+        self._lease.check()
+        await self._context.publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
+
+    async def _list(
+        self, store: OpenStore, points: Sequence[RestorePoint], *, again: Rebuilt | None
+    ) -> list[RestorePoint]:
+        """Announce and list restore points; those that could be listed. Of the others it is told why."""
+        listed = []
+        for point in points:
+            await self._say(created(point, self._org))
+            if point.snapshot_id in self._damaged:
+                continue
+            try:
+                await self._context.lister.list_restore_point(
+                    self._lease, store.repository, point, on_listed=lambda _: None, again=again
+                )
+            except (PyMongoError, LeaseLost):
+                raise
+            except Exception as error:  # whatever it is, the other restore points can be listed
+                if is_temporary(error):
+                    raise
+                await self._tell_damage(error, point.snapshot_id, point)
+            else:
+                listed.append(point)
+        return listed
+
+    async def _tell_damage(self, error: Exception, snapshot_id: str, point: RestorePoint | None = None) -> None:
+        """Have the index know why a restore point is not listed: else it would be awaited for ever.
+
+        One that can be browsed stays so, unless it is the store that has lost something or does not give it out.
+        """
+        if isinstance(error, SnapshotNotFound):  # It went meanwhile, which the next comparison finds.
+            log.info("restore point is gone", extra={"snapshot": snapshot_id})
+            return
+        if snapshot_id in self._browsable and not isinstance(error, ReaderError):
+            log.error("restore point not looked through", extra={"snapshot": snapshot_id}, exc_info=error)
+            return
+        if not isinstance(error, FAILURES):
+            log.error("restore point not listed unexpectedly", extra={"snapshot": snapshot_id}, exc_info=error)
+            error = to_error(unexpected())
+        log.warning("restore point not listed", extra={"snapshot": snapshot_id, "reason": error.detail})
+        self._damaged.add(snapshot_id)
+        await self._say(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
+
+    async def _look_for_loss(self, store: OpenStore, found: Difference) -> None:
+        """Read restore points that the index can open and of which the store may have lost something.
+
+        Because of a pack that is gone each is read once: what that affects is damaged in the index by then.
+        """
+        command, losses = self._lease.work.cause.data, self._context.losses
+        if not isinstance(command, RefreshStore):
+            return
+        doubtful = await self._doubtful_packs(store) if command.look_for_loss else None
+        unread = losses.not_read_since(self._app.id, doubtful, found.known) if doubtful else frozenset()
+        read = await self._read_all(store, unread | (found.known & frozenset(command.suspects)))
+        if doubtful:
+            losses.note(self._app.id, doubtful, (found.known - unread) | read)
+        elif doubtful is not None:
+            losses.forget(self._app.id)
+
+    async def _doubtful_packs(self, store: OpenStore) -> frozenset[bytes] | None:
+        """None where the store does not let its packs be listed: what can be read of it is told all the same."""
+        try:
+            return await self._context.stores.in_thread(store.repository.doubtful_packs, of=self._app.id)
+        except AccessDenied as error:
+            log.warning("packs not listed", extra={"app": self._app.id, "reason": error.detail})
+            return None
+
+    async def _read_all(self, store: OpenStore, wanted: Collection[str]) -> frozenset[str]:
+        """Read some restore points; those that could be, or are told to be damaged."""
+        points = await self._readable(store, wanted)
+        read = [point.snapshot_id for point in points if await self._read_through(store, point)]
+        return frozenset(read) | (self._damaged & frozenset(wanted))
+
+    async def _read_through(self, store: OpenStore, point: RestorePoint) -> bool:
+        """Make sure that all of a tree can be read again: the index may know of what the store has lost."""
+
+        def read() -> None:
+            for directory in store.repository.walk_new(point.tree_id, self._sound_among):
+                self._lease.check()
+                if len(self._sound) < SOUND_MOST:
+                    self._sound[directory.tree_id] = directory.totals
+
+        try:
+            await self._context.stores.in_thread(read, of=self._app.id)
+        except (PyMongoError, LeaseLost):
+            raise
+        except Exception as error:  # whatever it is, the others can be read
+            if is_temporary(error):
+                raise
+            await self._tell_damage(error, point.snapshot_id, point)
+            return False
+        return True
+
+    def _sound_among(self, tree_ids: list[str]) -> dict[str, Totals]:
+        return {tree_id: self._sound[tree_id] for tree_id in tree_ids if tree_id in self._sound}
+
+    async def _await_browsable(self, wanted: set[str]) -> set[str]:
+        """Those of some restore points that cannot be browsed; waits for as long as more and more of them can be."""
+        patience, pause = self._context.settings.browsable_patience_seconds, 0.1
+        left, deadline, index = wanted, time.monotonic() + patience, self._context.index
+        while left:
+            is_one_more = await index.await_browsable(self._org, self._app.id, min(left), patience_seconds=pause)
+            indexed = await index.restore_points(self._org, self._app.id)
+            now_left = {each for each in left if indexed.get(each) is not PointState.BROWSABLE}
+            if len(now_left) < len(left):
+                left, deadline = now_left, time.monotonic() + patience
+            elif time.monotonic() >= deadline:
+                break
+            else:
+                await asyncio.sleep(pause if is_one_more else 0)
+                pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
+        return left
+
+    async def _readable(self, store: OpenStore, wanted: Collection[str]) -> list[RestorePoint]:
+        found, failures = await _readable(self._context.stores, store, wanted, org=self._org, store_id=self._app.id)
+        for snapshot_id, error in failures:
+            await self._tell_damage(error, snapshot_id)
+        return found
+
+    async def _without_strays(self, points: Sequence[RestorePoint]) -> list[RestorePoint]:
+        """All but those whose job announced another one of this store, or has not come to its end."""
+        by_job: dict[str, set[str]] = defaultdict(set)
+        for point in points:
+            if point.job_id is not None:
+                by_job[point.job_id].add(point.snapshot_id)
+        strays: set[str] = set()
+        for job_id, found in by_job.items():
+            attempts = await self._context.store.attempts_at(self._org, job_id)
+            announced = announced_ids(attempts) & found
+            if is_under_way(attempts):
+                strays |= found
+            elif announced:
+                strays |= found - announced
+        return [point for point in points if point.snapshot_id not in strays]
+
+
+def _not_indexable() -> PermanentError:
+    return PermanentError(
+        NOT_INDEXABLE,
+        "The files of this restore point could not be made browsable, though all of them were listed twice. It is tried"
+        " again with every refresh of the store; it can be restored and downloaded from meanwhile.",
+    )
+
+
+async def _readable(
+    stores: OpenStores, store: OpenStore, wanted: Collection[str], *, org: OrganizationId, store_id: AppId
+) -> tuple[list[RestorePoint], list[tuple[str, Exception]]]:
+    """The restore points among these snapshots that can be read, oldest first; and why the others cannot."""
+
+    def read(snapshot_id: str) -> tuple[int, RestorePoint] | tuple[str, Exception]:
+        try:
+            snapshot = store.repository.snapshot(snapshot_id)
+            return snapshot.time_ns, restore_point_of(snapshot, org=org, store_id=store_id)
+        except Exception as error:  # whatever it is, the others can be read
+            if is_temporary(error):
+                raise
+            return snapshot_id, error
+
+    read_all = await asyncio.gather(*(stores.in_thread(partial(read, each), of=store_id) for each in sorted(wanted)))
+    found = [each for each in read_all if isinstance(each[1], RestorePoint)]
+    failures = [each for each in read_all if isinstance(each[1], Exception)]
+    return [point for _, point in sorted(found, key=lambda each: (each[0], each[1].snapshot_id))], failures

@@ -1,0 +1,81 @@
+"""Testing the connection of a source, a store or a destination."""
+
+import asyncio
+import logging
+from dataclasses import replace
+from time import perf_counter
+
+from contracts.errors import CairnError
+from contracts.messages.assignment import App
+from contracts.messages.connector import Check, ConnectionTested, ConnectorCommand, StoreWarning, TestReport
+from contracts.values import CommandId
+from integrations.sdk.connection_test import TEST_SECONDS
+
+from connector.context.worker_context import WorkerContext
+from connector.failures import FAILURES
+from connector.queue.lease import Lease
+from connector.store_state.identity import require_same_store
+from connector.store_state.warnings import store_warnings
+
+log = logging.getLogger(__name__)
+
+
+async def test_connection(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
+    """Connect for real and tell each step; a test that fails is a result like any other. Of a store it tells too which
+    restore points are known as damaged; that changes nothing about `ok`.
+
+    Raises `app_not_found` or `app_unknown`.
+    """
+    app = await context.app_of(command)
+    report, warnings = await asyncio.gather(_report(context, command, app), _warnings(context, command, app))
+    report = report.model_copy(update={"warnings": warnings})
+    log.info("connection tested", extra={"app": app.id, "ok": report.ok})
+    tested = ConnectionTested(
+        organization_id=command.organization_id,
+        app_id=app.id,
+        command_id=CommandId(lease.work.id),
+        report=report,
+    )
+    await lease.settle([tested], result=report.model_dump(mode="json"))
+
+
+async def _warnings(context: WorkerContext, command: ConnectorCommand, app: App) -> tuple[StoreWarning, ...]:
+    if app.kind != "store":
+        return ()
+    return await store_warnings(context.index, command.organization_id, app.id)
+
+
+async def _report(context: WorkerContext, command: ConnectorCommand, app: App) -> TestReport:
+    try:
+        noted = await context.store.repositories.of(command.organization_id, app.id)
+        configuration = replace(context.configuration(command.organization_id, app), repository_id=noted)
+        integration = context.integrations.of(app.protocol)
+    except CairnError as error:
+        return TestReport(ok=False, checks=(Check(name="reachable", ok=False, duration_ms=0, detail=error.detail),))
+    report = await integration.test(configuration)
+    if not report.ok or noted is None or app.kind != "store":
+        return report
+    return await _held_against_what_is_known(context, command, app, report)
+
+
+async def _held_against_what_is_known(
+    context: WorkerContext, command: ConnectorCommand, app: App, report: TestReport
+) -> TestReport:
+    """The report, with `repository` failed where a backup into the store would be refused now.
+
+    Its integration does not know whether restore points are known of a store that is without snapshots.
+    """
+    *before, last = report.checks
+    began = perf_counter()
+    try:
+        async with asyncio.timeout(TEST_SECONDS - sum(check.duration_ms for check in report.checks) / 1000):
+            await require_same_store(context, command.organization_id, app)
+    except FAILURES as error:
+        detail = f"{error.code}: {error.detail}"
+    except TimeoutError:
+        detail = f"no answer within {TEST_SECONDS:.0f} seconds"
+    else:
+        return report
+    spent = last.duration_ms + round((perf_counter() - began) * 1000, 3)
+    failed = last.model_copy(update={"ok": False, "duration_ms": spent, "detail": detail})
+    return report.model_copy(update={"ok": False, "checks": (*before, failed)})

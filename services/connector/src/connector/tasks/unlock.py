@@ -1,0 +1,30 @@
+"""Removing stale locks of a store."""
+
+from contracts.messages.connector import ConnectorCommand
+
+from connector.context.worker_context import WorkerContext
+from connector.engine.errors import LockNotStale
+from connector.queue.lease import Lease
+from connector.store_state.locks import locks_of
+from connector.store_state.orphan_snapshots import store_location
+
+
+async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
+    """Remove the locks of a store that are proved stale, and tell which.
+
+    Raises `lock_not_stale` where locks are there and none of them is, what the engine raises, `app_not_found` or
+    `app_unknown`.
+    """
+    app, org = await context.store_of(command), command.organization_id
+    before = await locks_of(context, org, app)
+    if before:
+        await context.engine.unlock_stale(store_location(context, org, app))
+    after = await locks_of(context, org, app) if before else []
+    left = {lock.id for lock in after}
+    removed = [lock for lock in before if lock.id not in left]
+    if after and not removed:
+        raise LockNotStale(tuple(lock.in_words for lock in after))
+    result = {"removed": removed, "remaining": after}
+    await lease.settle(
+        result={name: [lock.model_dump(mode="json") for lock in locks] for name, locks in result.items()}
+    )

@@ -17,13 +17,13 @@ from contracts.values import AppId, SnapshotId
 from restic_reader import Repository
 from restic_reader.errors import Damaged, FileMissing, ReaderError
 from restic_reader.restic_json import time_ns
-from restore_index.domain.listing import show_time
-from restore_index.usecases import keeping
-from restore_index.usecases.browsing import show_entry
+from restore_index.domain.directory_listing import show_time
+from restore_index.usecases import indexing
+from restore_index.usecases.browse import show_entry
 
 from tests.integration.restic_reader.elsewhere import DAMAGED, WHOLE, Elsewhere, lines_of, old_restic
-from tests.unit.restore_index.builder import ORG, a_point, directories, listed, wrapped
-from tests.unit.restore_index.world import World
+from tests.unit.restore_index.memory_index import MemoryIndex
+from tests.unit.restore_index.trees import ORG, a_point, directories, listed, wrapped
 
 STORE = AppId("store")
 OLD = [name for name in WHOLE if name.startswith("old_restic")]
@@ -34,7 +34,7 @@ def elsewhere(engine: EngineTools, tmp_path: Path) -> Elsewhere:
     return Elsewhere(tmp_path, engine.restic, old_restic())
 
 
-async def adopt(repository: Repository, world: World) -> dict[str, RestorePoint | None]:
+async def adopt(repository: Repository, world: MemoryIndex) -> dict[str, RestorePoint | None]:
     """What a worker tells of a repository, and the index keeps; by snapshot, None where nothing can be told of it."""
     points: dict[str, RestorePoint | None] = {}
     for snapshot_id in repository.snapshot_ids():
@@ -46,16 +46,16 @@ async def adopt(repository: Repository, world: World) -> dict[str, RestorePoint 
             ]
         except ReaderError as error:
             told = damaged(error, snapshot_id, ORG, store_id=STORE, point=point)
-            await keeping.note_damaged(world.store, wrapped(told))
+            await indexing.note_damaged(world.store, wrapped(told))
         else:
             for event in directories(STORE, pages):
-                await keeping.keep_directories(world.store, wrapped(event))
-            await keeping.open_restore_point(world.store, wrapped(listed(point)))
+                await indexing.keep_directories(world.store, wrapped(event))
+            await indexing.open_restore_point(world.store, wrapped(listed(point)))
         points[snapshot_id] = point
     return points
 
 
-async def below(world: World, point: RestorePoint, path: str = "/") -> list[dict[str, Any]]:
+async def below(world: MemoryIndex, point: RestorePoint, path: str = "/") -> list[dict[str, Any]]:
     """All entries below a directory, in the order in which restic walks."""
     found = []
     for item in (await world.browse(point, path.encode())).items:
@@ -80,7 +80,7 @@ def as_cairn_shows(items: list[dict[str, Any]]) -> list[tuple[object, ...]]:
     return [(i["path"], i["type"], s, i["mode"] & 0o777, i["mtime"]) for i, s in zip(items, sizes, strict=True)]
 
 
-async def same_as_restic(it: Elsewhere, repository: Repository, world: World, point: RestorePoint) -> None:
+async def same_as_restic(it: Elsewhere, repository: Repository, world: MemoryIndex, point: RestorePoint) -> None:
     ls = list(lines_of(it.restic.run("ls", "--json", point.snapshot_id)))
     items = await below(world, point)
     assert as_cairn_shows(items) == as_restic_shows(iter(ls))
@@ -105,7 +105,7 @@ async def test_it_is_shown_as_restic_shows_it(name: str, elsewhere: Elsewhere) -
     if name in OLD and elsewhere.old_program is None:
         pytest.skip("there is no restic older than 0.17 on the path (Debian's package `restic` has one)")
     WHOLE[name](elsewhere)
-    world = World()
+    world = MemoryIndex()
     with elsewhere.opened() as repository:
         points = await adopt(repository, world)
         told = {each["id"]: each for each in elsewhere.restic.snapshots()}
@@ -120,7 +120,7 @@ async def test_it_is_shown_as_restic_shows_it(name: str, elsewhere: Elsewhere) -
 @pytest.mark.parametrize("name", DAMAGED)
 async def test_what_is_damaged_says_so_and_the_rest_is_as_it_was(name: str, elsewhere: Elsewhere) -> None:
     DAMAGED[name](elsewhere)
-    world = World()
+    world = MemoryIndex()
     with elsewhere.opened() as repository:
         points = await adopt(repository, world)
         assert elsewhere.damaged
@@ -137,7 +137,7 @@ async def test_what_is_damaged_says_so_and_the_rest_is_as_it_was(name: str, else
 
 async def test_a_lost_pack_with_contents_is_told_where_they_are_wanted(elsewhere: Elsewhere) -> None:
     snapshot_id = elsewhere.back_up("data")
-    world = World()
+    world = MemoryIndex()
     with elsewhere.opened() as repository:
         file = repository.resolve(repository.snapshot(snapshot_id).tree, b"/data/a.txt")
     pack = elsewhere.pack_of((file.content or ("",))[0])

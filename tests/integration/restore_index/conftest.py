@@ -16,7 +16,7 @@ from restore_index.settings import Settings
 from tests.support.environment import Corner
 from tests.support.kafka import Ear, Wire
 from tests.support.waiting import eventually_async
-from tests.unit.restore_index.builder import ORG, Tree, created, directories, listed
+from tests.unit.restore_index.trees import ORG, Tree, created, directories, listed
 
 TOPICS = (CONNECTOR_EVENTS, LISTINGS, RESTORE_INDEX_EVENTS)
 

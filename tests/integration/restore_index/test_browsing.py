@@ -13,17 +13,7 @@ from contracts.values import OrganizationId
 from tests.integration.restore_index.conftest import Door, hold
 from tests.support.kafka import Ear, Wire, header
 from tests.support.waiting import eventually_async
-from tests.unit.restore_index.builder import (
-    Link,
-    Tree,
-    a_point,
-    created,
-    directories,
-    listed,
-    new_store,
-    page,
-    removed,
-)
+from tests.unit.restore_index.trees import Link, Tree, a_point, created, directories, listed, new_store, page, removed
 
 ODD = [b"line\nbreak", b"caf\xe9", b"quo\"te's", b"n" * 255, b"..hidden", b"a b+c%41&=#?", b"\xff\xfe", "né".encode()]
 TREE = Tree(

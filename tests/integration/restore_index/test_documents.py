@@ -6,12 +6,12 @@ import msgspec
 import pytest
 from chassis.persistence.mongo import Document, open_database
 from restore_index.domain.entries import Below, unpack
-from restore_index.store import Directories, KnownDirectories, MemoryDocuments, Names
+from restore_index.store import Directories, KnownTrees, MemoryDocuments, NameSegments
 from restore_index.store.documents import Documents, MongoDocuments
 
 from tests.support.environment import Corner
-from tests.unit.restore_index.builder import ORG, Tree, new_store
-from tests.unit.restore_index.world import no_sentences
+from tests.unit.restore_index.memory_index import no_candidates
+from tests.unit.restore_index.trees import ORG, Tree, new_store
 
 
 @pytest.fixture(params=["memory", "mongodb"])
@@ -68,8 +68,8 @@ async def test_what_is_put_stands_in_place_of_what_was_and_what_is_deleted_is_go
 @pytest.mark.parametrize("kept_in_memory", [0, 1000])
 async def test_totals_of_any_size_can_be_told(documents: Documents, kept_in_memory: int) -> None:
     tree, store = Tree({b"disk.img": 3 << 40}), new_store()
-    known = KnownDirectories(documents, kept_in_memory=kept_in_memory, sentences=no_sentences())
-    index = Directories(documents, known, Names(MemoryDocuments()), cache_bytes=10_000)
+    known = KnownTrees(documents, kept_in_memory=kept_in_memory, candidates=no_candidates())
+    index = Directories(documents, known, NameSegments(MemoryDocuments()), cache_bytes=10_000)
     await index.add(ORG, store, tree.pages)
 
     found = await index.get(ORG, store, tree.tree_id)
@@ -86,8 +86,8 @@ async def test_directories_stand_on_either(documents: Documents, kept_in_memory:
     tree = Tree({b"a": {b"\xff\n": 1}, b"many": {f"{i:03}".encode(): i for i in range(100)}}, page_entries=7)
     store = new_store()
     for _ in range(2):
-        known = KnownDirectories(documents, kept_in_memory=kept_in_memory, sentences=no_sentences())
-        index = Directories(documents, known, Names(MemoryDocuments()), cache_bytes=10_000)
+        known = KnownTrees(documents, kept_in_memory=kept_in_memory, candidates=no_candidates())
+        index = Directories(documents, known, NameSegments(MemoryDocuments()), cache_bytes=10_000)
         await index.add(ORG, store, tree.pages[:9])
         await index.add(ORG, store, tree.pages)
         found = await index.known(ORG, store, [page.tree_id for page in tree.pages])

@@ -11,7 +11,7 @@ from contracts.values import OrganizationId
 
 from tests.integration.restore_index.conftest import Door, hold
 from tests.support.kafka import Wire
-from tests.unit.restore_index.builder import File, Tree, a_point, new_store
+from tests.unit.restore_index.trees import File, Tree, a_point, new_store
 
 SOURCE = "0198b1c2-0000-7000-8000-00000000000b"
 ODD = b"caf\xe9 &=#?"

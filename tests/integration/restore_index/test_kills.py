@@ -9,8 +9,8 @@ from tests.support.environment import Corner
 from tests.support.kafka import open_wire
 from tests.support.processes import running_module
 from tests.support.waiting import eventually_async
-from tests.unit.restore_index.builder import ORG, Tree, a_point, new_store
-from tests.unit.restore_index.naive import entries
+from tests.unit.restore_index.naive_search import entries
+from tests.unit.restore_index.trees import ORG, Tree, a_point, new_store
 
 TREE = Tree(
     {
@@ -25,7 +25,7 @@ async def test_a_listing_survives_an_index_that_is_killed_again_and_again(fresh_
     from restore_index.domain.search.conditions import read_conditions
     from restore_index.settings import Settings
     from restore_index.store import open_store
-    from restore_index.usecases.searching import Question, search_point
+    from restore_index.usecases.search import Question, search_point
 
     settings = fresh_corner.settings(Settings)
     environment = fresh_corner.variables(session_timeout_seconds=6)

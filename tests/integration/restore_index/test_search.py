@@ -9,8 +9,8 @@ from contracts.values import OrganizationId
 
 from tests.integration.restore_index.conftest import Door, hold
 from tests.support.kafka import Wire
-from tests.unit.restore_index.builder import Link, Tree, a_point, new_store
-from tests.unit.restore_index.naive import entries
+from tests.unit.restore_index.naive_search import entries
+from tests.unit.restore_index.trees import Link, Tree, a_point, new_store
 
 ODD = [b"line\nbreak", b"caf\xe9", b"quo\"te's", b"n" * 255, b"..hidden", b"a b+c%41&=#?", b"\xff\xfe", "né".encode()]
 TREE = Tree(

@@ -10,7 +10,7 @@ from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.values import AppId, OrganizationId, SnapshotId, TreeId
 from gateway.usecases.owners import KnownRestorePoint, Owners
 from gateway.usecases.visitors import Visitor
-from restore_index.domain.points import Point, refusal
+from restore_index.domain.restore_points import Point, refusal
 
 from tests.unit.gateway.services import owners_of
 

@@ -3,17 +3,17 @@
 import pytest
 from contracts.messages.restore_index import RestorePoint
 
-from tests.unit.restore_index.builder import a_point, new_store
-from tests.unit.restore_index.world import World
+from tests.unit.restore_index.memory_index import MemoryIndex
+from tests.unit.restore_index.trees import a_point, new_store
 
 
 @pytest.fixture
-async def world() -> World:
-    return World()
+async def index() -> MemoryIndex:
+    return MemoryIndex()
 
 
 @pytest.fixture
-async def point(world: World, request: pytest.FixtureRequest) -> RestorePoint:
+async def point(index: MemoryIndex, request: pytest.FixtureRequest) -> RestorePoint:
     told = a_point(new_store(), request.module.TREE)
-    await world.hold(told, request.module.TREE)
+    await index.hold(told, request.module.TREE)
     return told

@@ -10,15 +10,15 @@ from contracts.values import AppId, SnapshotId
 from restore_index.api.answers import show_point
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.store import point_id
-from restore_index.usecases import keeping
-from restore_index.usecases.browsing import show_entry
-from restore_index.usecases.comparing import Comparisons
-from restore_index.usecases.finding import get_point
-from restore_index.usecases.searching import Question, search_point, search_points
-from restore_index.usecases.versions import list_versions
+from restore_index.usecases import indexing
+from restore_index.usecases.browse import show_entry
+from restore_index.usecases.compare import Comparisons
+from restore_index.usecases.file_versions import list_versions
+from restore_index.usecases.find_restore_points import get_point
+from restore_index.usecases.search import Question, search_point, search_points
 
-from tests.unit.restore_index.builder import ORG, Tree, a_point, created, new_store, removed, wrapped
-from tests.unit.restore_index.world import World
+from tests.unit.restore_index.memory_index import MemoryIndex
+from tests.unit.restore_index.trees import ORG, Tree, a_point, created, new_store, removed, wrapped
 
 TREE = Tree({b"a": {b"x": 1}})
 LOST = Damage(code="repository_damaged", detail="The pack 12 is damaged: the file is missing.")
@@ -36,17 +36,17 @@ def damaged(point: RestorePoint, damage: Damage = LOST, *, told: bool = True) ->
     )
 
 
-async def hurt(world: World, point: RestorePoint, damage: Damage = LOST, *, told: bool = True) -> None:
-    await keeping.note_damaged(world.store, wrapped(damaged(point, damage, told=told)))
+async def hurt(index: MemoryIndex, point: RestorePoint, damage: Damage = LOST, *, told: bool = True) -> None:
+    await indexing.record_damaged(index.store, wrapped(damaged(point, damage, told=told)))
 
 
-Ask = Callable[[World, SnapshotId], Awaitable[object]]
+Ask = Callable[[MemoryIndex, SnapshotId], Awaitable[object]]
 ASKED: dict[str, Ask] = {
-    "files": lambda world, point: world.browse(a_point(AppId("any"), TREE, snapshot_id=point), b"/"),
-    "entry": lambda world, point: show_entry(world.store, ORG, point, path=b"/a"),
-    "search": lambda world, point: search_point(world.store, ORG, point, QUESTION),
-    "diff": lambda world, point: Comparisons(world.store).compare(ORG, (point, point), path=b"/"),
-    "versions": lambda world, _: list_versions(world.store, ORG, AppId("source"), path=b"/a", limit=10, cursor=None),
+    "files": lambda index, point: index.browse(a_point(AppId("any"), TREE, snapshot_id=point), b"/"),
+    "entry": lambda index, point: show_entry(index.store, ORG, point, path=b"/a"),
+    "search": lambda index, point: search_point(index.store, ORG, point, QUESTION),
+    "diff": lambda index, point: Comparisons(index.store).compare(ORG, (point, point), path=b"/"),
+    "versions": lambda index, _: list_versions(index.store, ORG, AppId("source"), path=b"/a", limit=10, cursor=None),
 }
 
 
@@ -54,94 +54,94 @@ ASKED: dict[str, Ask] = {
 @pytest.mark.parametrize(("damage", "code"), [(LOST, "restore_point_damaged"), (FROZEN, "thaw_required")])
 @pytest.mark.parametrize("before", ["unknown", "noted", "browsable"])
 async def test_every_question_hears_what_is_wrong(
-    world: World, asked: str, damage: Damage, code: str, before: str
+    index: MemoryIndex, asked: str, damage: Damage, code: str, before: str
 ) -> None:
     point = a_point(new_store(), TREE)
     if before == "noted":
-        await keeping.note_created(world.store, wrapped(created(point)))
+        await indexing.record_created(index.store, wrapped(created(point)))
     if before == "browsable":
-        await world.hold(point, TREE)
-    await hurt(world, point, damage)
+        await index.hold(point, TREE)
+    await hurt(index, point, damage)
 
     with pytest.raises(Conflict, match=code) as raised:
-        await ASKED[asked](world, point.snapshot_id)
+        await ASKED[asked](index, point.snapshot_id)
 
     assert damage.detail in raised.value.detail
 
 
-async def test_one_that_was_taken_in_only_late_stays_browsable(world: World) -> None:
+async def test_one_that_was_taken_in_only_late_stays_browsable(index: MemoryIndex) -> None:
     slow, refused = [a_point(new_store(), TREE) for _ in range(2)]
     why = Damage(code=NOT_INDEXABLE, detail="It was told twice.")
-    await world.hold(slow, TREE)
+    await index.hold(slow, TREE)
     for point in (slow, refused):
-        await hurt(world, point, why)
+        await hurt(index, point, why)
 
-    assert await world.names(slow, b"/") == ["a"]
+    assert await index.names(slow, b"/") == ["a"]
     with pytest.raises(Conflict, match="not_indexable"):
-        await world.browse(refused, b"/")
-    await world.hold(refused, TREE)
-    assert await world.names(refused, b"/") == ["a"]
+        await index.browse(refused, b"/")
+    await index.hold(refused, TREE)
+    assert await index.names(refused, b"/") == ["a"]
 
 
-async def test_it_can_be_browsed_again_once_it_is_listed(world: World) -> None:
+async def test_it_can_be_browsed_again_once_it_is_listed(index: MemoryIndex) -> None:
     point = a_point(new_store(), TREE)
-    await hurt(world, point)
+    await hurt(index, point)
 
-    await world.hold(point, TREE)
+    await index.hold(point, TREE)
 
-    assert await world.names(point, b"/") == ["a"]
-    shown = show_point(await get_point(world.store, ORG, point.snapshot_id))
+    assert await index.names(point, b"/") == ["a"]
+    shown = show_point(await get_point(index.store, ORG, point.snapshot_id))
     assert (shown["browsable"], shown["damage"]) == (True, None)
 
 
-async def test_of_one_that_cannot_be_read_at_all_the_rest_is_not_made_up(world: World) -> None:
+async def test_of_one_that_cannot_be_read_at_all_the_rest_is_not_made_up(index: MemoryIndex) -> None:
     point = a_point(new_store(), TREE)
     for _ in range(2):
-        await hurt(world, point, told=False)
+        await hurt(index, point, told=False)
 
-    shown = show_point(await get_point(world.store, ORG, point.snapshot_id))
+    shown = show_point(await get_point(index.store, ORG, point.snapshot_id))
     assert (shown["snapshot_id"], shown["store_id"]) == (point.snapshot_id, point.store_id)
     assert (shown["tree_id"], shown["hostname"], shown["paths"], shown["files"]) == ("", "", [], None)
     assert (shown["browsable"], shown["damage"]) == (False, LOST.model_dump())
 
 
-async def test_what_was_known_of_it_stays_known(world: World) -> None:
+async def test_what_was_known_of_it_stays_known(index: MemoryIndex) -> None:
     point = a_point(new_store(), TREE)
-    await world.hold(point, TREE)
-    await hurt(world, point, told=False)
+    await index.hold(point, TREE)
+    await hurt(index, point, told=False)
 
-    shown = show_point(await get_point(world.store, ORG, point.snapshot_id))
+    shown = show_point(await get_point(index.store, ORG, point.snapshot_id))
     assert shown["time"] == "2026-11-23T12:00:00.000Z"
     assert shown["totals"] == TREE.totals.model_dump()
 
 
-async def test_news_that_come_late_or_again_change_nothing(world: World) -> None:
+async def test_news_that_come_late_or_again_change_nothing(index: MemoryIndex) -> None:
     point = a_point(new_store(), TREE)
     late = wrapped(damaged(point))
     gone = wrapped(removed(point))
-    await keeping.note_removed(world.store, gone.model_copy(update={"time": late.time + timedelta(seconds=1)}))
-    await keeping.note_damaged(world.store, late)
-    record = await world.points.load(ORG, point_id(point.store_id, point.snapshot_id))
+    await indexing.record_removed(index.store, gone.model_copy(update={"time": late.time + timedelta(seconds=1)}))
+    await indexing.record_damaged(index.store, late)
+    record = await index.points.load(ORG, point_id(point.store_id, point.snapshot_id))
     assert record.value is not None
     assert record.value.gone_at is not None
 
     other = a_point(new_store(), TREE)
-    await hurt(world, other)
-    revision = (await world.points.load(ORG, point_id(other.store_id, other.snapshot_id))).revision
-    await hurt(world, other)
-    await keeping.note_created(world.store, wrapped(created(other)))
-    assert (await world.points.load(ORG, point_id(other.store_id, other.snapshot_id))).revision == revision
+    await hurt(index, other)
+    revision = (await index.points.load(ORG, point_id(other.store_id, other.snapshot_id))).revision
+    await hurt(index, other)
+    await indexing.record_created(index.store, wrapped(created(other)))
+    assert (await index.points.load(ORG, point_id(other.store_id, other.snapshot_id))).revision == revision
 
 
-async def test_answers_about_many_name_what_they_could_not_take_in(world: World) -> None:
+async def test_answers_about_many_name_what_they_could_not_take_in(index: MemoryIndex) -> None:
     store_id = new_store()
     good, bad, awaited = [a_point(store_id, TREE, age_minutes=age) for age in (2, 1, 0)]
-    await world.hold(good, TREE)
-    await hurt(world, bad)
-    await keeping.note_created(world.store, wrapped(created(awaited)))
+    await index.hold(good, TREE)
+    await hurt(index, bad)
+    await indexing.record_created(index.store, wrapped(created(awaited)))
 
-    hits = await search_points(world.store, ORG, QUESTION, store_id=store_id, source_id=None)
-    versions = await list_versions(world.store, ORG, AppId("source"), path=b"/a/x", limit=10, cursor=None)
+    hits = await search_points(index.store, ORG, QUESTION, store_id=store_id, source_id=None)
+    versions = await list_versions(index.store, ORG, AppId("source"), path=b"/a/x", limit=10, cursor=None)
 
     assert [item["path"] for item in hits.items] == ["/a/x"]
     for answer in (hits, versions):
@@ -153,17 +153,17 @@ async def test_answers_about_many_name_what_they_could_not_take_in(world: World)
         assert LOST.detail in answer.left_out[1]["detail"]
 
 
-async def test_one_that_may_be_browsable_soon_is_rather_meant_than_a_damaged_one(world: World) -> None:
+async def test_one_that_may_be_browsable_soon_is_rather_meant_than_a_damaged_one(index: MemoryIndex) -> None:
     damaged_here = a_point(AppId("z"), TREE)
     awaited_there = a_point(AppId("a"), TREE, snapshot_id=damaged_here.snapshot_id)
-    await hurt(world, damaged_here)
-    await keeping.note_created(world.store, wrapped(created(awaited_there)))
+    await hurt(index, damaged_here)
+    await indexing.record_created(index.store, wrapped(created(awaited_there)))
 
     with pytest.raises(CairnError, match="restore_point_not_browsable"):
-        await world.browse(damaged_here, b"/")
+        await index.browse(damaged_here, b"/")
 
 
-async def test_nothing_waits_for_it_when_directories_are_swept(world: World) -> None:
+async def test_nothing_waits_for_it_when_directories_are_swept(index: MemoryIndex) -> None:
     store_id = new_store()
-    await hurt(world, a_point(store_id, TREE), told=False)
-    assert await world.store.points_awaited(ORG, store_id) == []
+    await hurt(index, a_point(store_id, TREE), told=False)
+    assert await index.store.points_awaiting_listing(ORG, store_id) == []

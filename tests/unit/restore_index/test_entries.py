@@ -7,11 +7,11 @@ import pytest
 import zstandard
 from contracts.errors import Invalid
 from contracts.messages.restore_index import DirectoryPage
-from restore_index.domain.entries import FullEntry, Rows, look_into, page_with, read_row, unpack, unpack_rows
-from restore_index.domain.listing import START, Place, read_cursor, show_entry, show_time, write_cursor
-from restore_index.domain.sorting import BY_NAME
+from restore_index.domain.directory_listing import START, ListPosition, read_cursor, show_entry, show_time, write_cursor
+from restore_index.domain.entries import FullEntry, Rows, check_page, page_with, read_row, unpack, unpack_rows
+from restore_index.domain.sort_order import BY_NAME
 
-from tests.unit.restore_index.builder import MTIME_NS, File, Link, Tree, page
+from tests.unit.restore_index.trees import MTIME_NS, File, Link, Tree, page
 
 TREE = "ab" * 32
 ROW = [b"a", "file", 1, MTIME_NS, 0o100644, None, None, 0, 0, 1, "", "", None]
@@ -25,7 +25,7 @@ def test_a_page_comes_back_as_it_was_packed() -> None:
     tree = Tree({b"a": 3, b"b": Link(b"a"), b"c": {b"d": 5}})
     names = [(e.name, e.type, e.size) for e in unpack(tree.pages[-1].entries)]
     assert names == [(b"a", "file", 3), (b"b", "symlink", 0), (b"c", "dir", 5)]
-    assert look_into(tree.pages[-1])[:2] == (b"a", {tree.pages[0].tree_id})
+    assert check_page(tree.pages[-1])[:2] == (b"a", {tree.pages[0].tree_id})
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_a_page_comes_back_as_it_was_packed() -> None:
 )
 def test_a_page_that_is_not_what_it_says_is_refused(damaged: DirectoryPage) -> None:
     with pytest.raises(Invalid, match="page_damaged"):
-        look_into(damaged)
+        check_page(damaged)
 
 
 def test_rows_are_read_one_by_one_with_all_that_was_told() -> None:
@@ -120,7 +120,7 @@ def test_any_time_can_be_shown(ns: int, text: str) -> None:
 
 
 def test_a_cursor_leads_back_to_its_place() -> None:
-    assert read_cursor(TREE, BY_NAME, write_cursor(TREE, BY_NAME, Place(3, 4095))) == Place(3, 4095)
+    assert read_cursor(TREE, BY_NAME, write_cursor(TREE, BY_NAME, ListPosition(3, 4095))) == ListPosition(3, 4095)
     assert read_cursor(TREE, BY_NAME, None) == START
     assert read_cursor(TREE, BY_NAME, "") == START
 

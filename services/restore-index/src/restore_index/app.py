@@ -14,7 +14,7 @@ from restore_index.api import build_api
 from restore_index.handlers import ANNOUNCES, LISTENS_TO, register_handlers
 from restore_index.settings import Settings
 from restore_index.store import open_store
-from restore_index.worker import sweeping
+from restore_index.worker import garbage_collection
 
 SERVICE = "restore-index"
 
@@ -34,9 +34,9 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     async with open_service_runtime(settings, SERVICE) as runtime:
         store = await open_store(runtime, settings)
         grace = timedelta(seconds=settings.sweep_grace_seconds)
-        dispatcher = register_handlers(runtime.dispatcher(), store, sweep_grace=grace)
+        dispatcher = register_handlers(runtime.dispatcher(), store, grace=grace)
         async with (
             handling(runtime, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
-            sweeping(runtime.background, store, runtime.publisher, settings),
+            garbage_collection(runtime.background, store, runtime.publisher, settings),
         ):
             yield build_api(store, tokens, checks=runtime.checks())

@@ -10,19 +10,19 @@ from contracts.messages.restore_index import DirectoriesListed, RestorePointDama
 from contracts.topics import ASSIGNMENT_EVENTS, CONNECTOR_EVENTS, LISTINGS, RESTORE_INDEX_EVENTS
 
 from restore_index.store import Store
-from restore_index.usecases import keeping, sweeping
+from restore_index.usecases import garbage_collection, indexing
 
 LISTENS_TO = (CONNECTOR_EVENTS, LISTINGS, ASSIGNMENT_EVENTS, RESTORE_INDEX_EVENTS)
 ANNOUNCES = (RESTORE_INDEX_EVENTS,)
 
 
-def register_handlers(dispatcher: Dispatcher, store: Store, *, sweep_grace: timedelta) -> Dispatcher:
+def register_handlers(dispatcher: Dispatcher, store: Store, *, grace: timedelta) -> Dispatcher:
     """Fill the dispatcher with the handlers of the restore index; returns it."""
-    dispatcher.on(RestorePointCreated, partial(keeping.note_created, store))
-    dispatcher.on(RestorePointRemoved, partial(keeping.note_removed, store))
-    dispatcher.on(DirectoriesListed, partial(keeping.keep_directories, store))
-    dispatcher.on(RestorePointListed, partial(keeping.open_restore_point, store))
-    dispatcher.on(RestorePointDamaged, partial(keeping.note_damaged, store))
-    dispatcher.on(StoreSweepDue, partial(sweeping.sweep_store, store, grace=sweep_grace))
-    dispatcher.on(AppRemoved, partial(sweeping.forget_store, store))
+    dispatcher.on(RestorePointCreated, partial(indexing.record_created, store))
+    dispatcher.on(RestorePointRemoved, partial(indexing.record_removed, store))
+    dispatcher.on(DirectoriesListed, partial(indexing.index_directories, store))
+    dispatcher.on(RestorePointListed, partial(indexing.make_browsable, store))
+    dispatcher.on(RestorePointDamaged, partial(indexing.record_damaged, store))
+    dispatcher.on(StoreSweepDue, partial(garbage_collection.collect_garbage, store, grace=grace))
+    dispatcher.on(AppRemoved, partial(garbage_collection.schedule_store_removal, store))
     return dispatcher

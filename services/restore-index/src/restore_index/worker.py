@@ -15,14 +15,14 @@ from contracts.errors import CairnError
 
 from restore_index.settings import Settings
 from restore_index.store import Store
-from restore_index.usecases.sweeping import look_for_stores
+from restore_index.usecases.garbage_collection import due_collections
 
 log = logging.getLogger(__name__)
 SERVICE = "restore-index"
 
 
 @asynccontextmanager
-async def sweeping(
+async def garbage_collection(
     background: Background, store: Store, publisher: Publisher, settings: Settings
 ) -> AsyncIterator[None]:
     """Look until the context is left. Any number of processes may do so: a step is taken once."""
@@ -34,7 +34,7 @@ async def _look_forever(store: Store, publisher: Publisher, settings: Settings) 
     grace = timedelta(seconds=settings.sweep_grace_seconds)
     while True:
         try:
-            for due in await look_for_stores(store, utc_now(), grace=grace):
+            for due in await due_collections(store, utc_now(), grace=grace):
                 await publisher.send(envelope(due, service=SERVICE))
         except (CairnError, PyMongoError) as error:
             log.warning("no look for stores to be swept", extra={"reason": type(error).__name__})

@@ -6,7 +6,7 @@ import msgspec
 from chassis.http.byte_parameters import bytes_parameter
 from fastapi import Response
 
-from restore_index.domain.points import Point
+from restore_index.domain.restore_points import Point
 
 
 def read_path(query: bytes) -> bytes:

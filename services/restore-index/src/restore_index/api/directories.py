@@ -10,7 +10,7 @@ from pydantic import Field
 
 from restore_index.api.answers import json_response
 from restore_index.store import Store
-from restore_index.usecases import keeping
+from restore_index.usecases import indexing
 
 
 class KnownQuestion(Value):
@@ -35,12 +35,12 @@ def directories_router(store: Store, tokens: Tokens) -> APIRouter:
 
     @routes.post("/known")
     async def known_directories(question: KnownQuestion, caller: Annotated[Caller, Depends(read)]) -> Response:
-        known = await keeping.known_directories(store, caller.organization_id, question.store_id, question.tree_ids)
+        known = await indexing.known_directories(store, caller.organization_id, question.store_id, question.tree_ids)
         return json_response({"known": known})
 
     @routes.post("/arrived")
     async def arrived_pages(asked: ArrivedQuestion, caller: Annotated[Caller, Depends(read)]) -> Response:
-        arrived = await keeping.arrived_pages(
+        arrived = await indexing.arrived_pages(
             store, caller.organization_id, asked.store_id, asked.tree_id, pages=asked.pages, first=asked.first
         )
         return json_response({"arrived": arrived})

@@ -8,9 +8,9 @@ from contracts.values import SnapshotId
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from restore_index.api.answers import json_response, read_path
-from restore_index.domain.sorting import Direction, Order, Sort
+from restore_index.domain.sort_order import Direction, Order, Sort
 from restore_index.store import Store
-from restore_index.usecases import browsing
+from restore_index.usecases import browse
 
 FILES_LIMIT_MOST = 1000
 Limit = Annotated[int, Query(ge=1, description=f"How many at most; {FILES_LIMIT_MOST} even if more are asked for")]
@@ -30,7 +30,7 @@ def files_router(store: Store, tokens: Tokens) -> APIRouter:
         sort: Sort = "name",
         order: Direction = "asc",
     ) -> Response:
-        part = await browsing.list_files(
+        part = await browse.list_files(
             store,
             caller.organization_id,
             snapshot_id,
@@ -46,6 +46,6 @@ def files_router(store: Store, tokens: Tokens) -> APIRouter:
         request: Request, snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read)]
     ) -> Response:
         path = read_path(request.scope["query_string"])
-        return json_response(await browsing.show_entry(store, caller.organization_id, snapshot_id, path=path))
+        return json_response(await browse.show_entry(store, caller.organization_id, snapshot_id, path=path))
 
     return routes

@@ -14,14 +14,14 @@ from starlette.types import Receive, Scope, Send
 from restore_index.api.answers import json_response, read_path
 from restore_index.api.files import FILES_LIMIT_MOST, Limit
 from restore_index.store import Store
-from restore_index.usecases import versions
-from restore_index.usecases.comparing import Comparison, Comparisons
+from restore_index.usecases import file_versions
+from restore_index.usecases.compare import Comparison, Comparisons
 
 NDJSON = "application/x-ndjson"
 
 
 def versions_router(store: Store, tokens: Tokens) -> APIRouter:
-    """Routes of versions."""
+    """Routes of file_versions."""
     routes, read = APIRouter(), caller_reader(tokens)
 
     @routes.get("")
@@ -32,7 +32,7 @@ def versions_router(store: Store, tokens: Tokens) -> APIRouter:
         limit: Limit = 100,
         cursor: str | None = None,
     ) -> Response:
-        found = await versions.list_versions(
+        found = await file_versions.list_versions(
             store,
             caller.organization_id,
             source_id,

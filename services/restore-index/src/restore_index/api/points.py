@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Query
 
 from restore_index.api.answers import show_point
 from restore_index.store import Store
-from restore_index.usecases import finding
+from restore_index.usecases import find_restore_points
 
 WAIT_SECONDS_MAX = 5.0
 
@@ -26,9 +26,9 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
     ) -> dict[str, Any]:
         org = caller.organization_id
         if snapshot_id is not None:
-            found = await finding.list_same(store, org, snapshot_id)
+            found = await find_restore_points.list_same(store, org, snapshot_id)
         else:
-            found = await finding.list_points(store, org, store_id)
+            found = await find_restore_points.list_points(store, org, store_id)
         return {"items": [show_point(point) for point in found]}
 
     @routes.get("/{snapshot_id}")
@@ -39,6 +39,10 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
         wait_seconds: Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX)] = 0,
     ) -> dict[str, Any]:
         org = caller.organization_id
-        return show_point(await finding.await_settled(store, org, snapshot_id, store_id=store_id, seconds=wait_seconds))
+        return show_point(
+            await find_restore_points.wait_until_settled(
+                store, org, snapshot_id, store_id=store_id, seconds=wait_seconds
+            )
+        )
 
     return routes

@@ -13,8 +13,8 @@ from restore_index.api.answers import json_response, read_path
 from restore_index.api.files import FILES_LIMIT_MOST, Limit
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.store import Store
-from restore_index.usecases import searching
-from restore_index.usecases.searching import Question
+from restore_index.usecases import search
+from restore_index.usecases.search import Question
 
 Size = Annotated[int | None, Query(ge=0)]
 
@@ -55,7 +55,7 @@ def point_search_router(store: Store, tokens: Tokens) -> APIRouter:
     async def search_point(
         snapshot_id: SnapshotId, caller: Annotated[Caller, Depends(read)], question: Asked
     ) -> Response:
-        hits = await searching.search_point(store, caller.organization_id, snapshot_id, question)
+        hits = await search.search_point(store, caller.organization_id, snapshot_id, question)
         return json_response(hits._asdict())
 
     return routes
@@ -73,7 +73,7 @@ def search_router(store: Store, tokens: Tokens) -> APIRouter:
         source_id: AppId | None = None,
     ) -> Response:
         org = caller.organization_id
-        hits = await searching.search_points(store, org, question, store_id=store_id, source_id=source_id)
+        hits = await search.search_points(store, org, question, store_id=store_id, source_id=source_id)
         return json_response(hits._asdict())
 
     return routes

@@ -17,7 +17,7 @@ _AT_THE_END = (_MOST_NS.to_bytes(8), (-_MOST_NS).to_bytes(8, signed=True))
 _BEYOND_BYTES_MOST = 10
 _TREE_ID = re.compile("[0-9a-f]{64}")
 T = TypeVar("T")
-E = TypeVar("E", "Entry", "Measured")
+E = TypeVar("E", "Entry", "SortFields")
 
 
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -56,7 +56,7 @@ class FullEntry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """Only while a row is being read: afterwards the times themselves are what they are, however far away."""
 
 
-class Measured(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class SortFields(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What entries are sorted by: quick to read by the million."""
 
     name: bytes
@@ -73,7 +73,7 @@ class Below(msgspec.Struct, frozen=True, gc=False):
     bytes: int
 
 
-class Inside(NamedTuple):
+class PageContents(NamedTuple):
     """The first name in a page, the ids of the directories right below it, and its entries."""
 
     first_name: bytes
@@ -83,7 +83,7 @@ class Inside(NamedTuple):
 
 _entries = msgspec.msgpack.Decoder(list[Entry])
 _rows = msgspec.msgpack.Decoder(list[msgspec.Raw])
-_measured = msgspec.msgpack.Decoder(list[Measured])
+_measured = msgspec.msgpack.Decoder(list[SortFields])
 _full_entry = msgspec.msgpack.Decoder(FullEntry)
 
 
@@ -97,7 +97,7 @@ def unpack_rows(packed: bytes) -> list[bytes]:
     return [bytes(row) for row in _decoded(_rows, packed)]
 
 
-def unpack_measured(packed: bytes) -> list[Measured]:
+def unpack_sort_fields(packed: bytes) -> list[SortFields]:
     """What the entries of a page are sorted by. Raises as `unpack` does."""
     return _with_real_times(_measured, packed)
 
@@ -162,7 +162,7 @@ def _read(decoder: msgspec.msgpack.Decoder[T], data: bytes) -> T:
         raise _damaged("its entries cannot be unpacked") from None
 
 
-def look_into(page: DirectoryPage) -> Inside:
+def check_page(page: DirectoryPage) -> PageContents:
     """What a page that was received holds, after checking that it is what it says.
 
     Raises `Invalid` (`page_damaged`).
@@ -182,7 +182,7 @@ def look_into(page: DirectoryPage) -> Inside:
     children = [entry.subtree for entry in entries if entry.subtree is not None]
     if any(len(child) != 32 for child in children):
         raise _damaged("an id of a directory below it is not 32 bytes long")
-    return Inside(names[0] if names else b"", {child.hex() for child in children}, entries)
+    return PageContents(names[0] if names else b"", {child.hex() for child in children}, entries)
 
 
 class Rows:

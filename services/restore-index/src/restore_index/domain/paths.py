@@ -15,7 +15,7 @@ def show_path(names: Sequence[bytes]) -> str:
     return "/" + "/".join(map(shown, names))
 
 
-def readings(part: bytes) -> Iterator[bytes]:
+def possible_names(part: bytes) -> Iterator[bytes]:
     r"""The names that a part of a path may mean, most likely first: its bytes; then names that are shown like it."""
     yield part
     places = [found.span() for found in _SHOWN_BYTE.finditer(part)]

@@ -7,27 +7,27 @@ from chassis.persistence.aggregates import Aggregates, Keys, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.values import AppId, OrganizationId, SnapshotId
 
-from restore_index.domain.points import Point
+from restore_index.domain.restore_points import Point
 from restore_index.settings import Settings
-from restore_index.store.catalogues import Catalogues
+from restore_index.store.browsable_signals import BrowsableSignals
 from restore_index.store.directories import EMPTY, Directories, Directory
 from restore_index.store.documents import MemoryDocuments, MongoDocuments
-from restore_index.store.known import KnownDirectories
-from restore_index.store.names import Names
-from restore_index.store.openings import Openings
-from restore_index.store.orders import Orders
-from restore_index.store.points import RestorePoints
-from restore_index.store.sentences import Sentences, open_sentences
+from restore_index.store.garbage_candidates import GarbageCandidates, open_garbage_candidates
+from restore_index.store.known_trees import KnownTrees
+from restore_index.store.name_segments import NameSegments
+from restore_index.store.restore_points import RestorePoints
+from restore_index.store.segment_maps import SegmentMaps
+from restore_index.store.sorted_directories import SortedDirectories
 
 __all__ = [
     "EMPTY",
-    "Catalogues",
     "Directories",
     "Directory",
-    "KnownDirectories",
+    "GarbageCandidates",
+    "KnownTrees",
     "MemoryDocuments",
-    "Names",
-    "Sentences",
+    "NameSegments",
+    "SegmentMaps",
     "Store",
     "open_store",
     "point_id",
@@ -56,19 +56,19 @@ class Store:
         self,
         points: Aggregates[Point],
         directories: Directories,
-        names: Names,
-        catalogues: Catalogues,
-        sentences: Sentences,
+        names: NameSegments,
+        segment_maps: SegmentMaps,
+        candidates: GarbageCandidates,
         *,
         order_cache_bytes: int = 0,
     ) -> None:
         self.points = RestorePoints(points)
         self.directories = directories
         self.names = names
-        self.catalogues = catalogues
-        self.sentences = sentences
-        self.orders = Orders(directories, cache_bytes=order_cache_bytes)
-        self.openings = Openings()
+        self.segment_maps = segment_maps
+        self.candidates = candidates
+        self.sorted_directories = SortedDirectories(directories, cache_bytes=order_cache_bytes)
+        self.browsable_signals = BrowsableSignals()
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""
@@ -76,11 +76,11 @@ class Store:
         found = (await self.points.find(org, where)).items
         return found if where else [point for point in found if point.gone_at is None]
 
-    async def points_gone(self, org: OrganizationId, store_id: AppId) -> list[Point]:
+    async def tombstones_of(self, org: OrganizationId, store_id: AppId) -> list[Point]:
         """What is left of the restore points that are gone from a store."""
         return (await self.points.find(org, {"gone_from": store_id})).items
 
-    async def points_awaited(self, org: OrganizationId, store_id: AppId) -> list[Point]:
+    async def points_awaiting_listing(self, org: OrganizationId, store_id: AppId) -> list[Point]:
         """The restore points of a store that cannot be browsed yet."""
         return (await self.points.find(org, {"awaited_from": store_id})).items
 
@@ -106,11 +106,11 @@ async def open_store(runtime: ServiceRuntime, settings: Settings) -> Store:
     documents = MongoDocuments(database["directories"])
     batches = MongoDocuments(database["known_directories"])
     await points.setup()
-    sentences = await open_sentences(runtime)
-    known = KnownDirectories(batches, kept_in_memory=settings.known_directories_kept, sentences=sentences)
-    names = Names(MongoDocuments(database["names"]))
+    candidates = await open_garbage_candidates(runtime)
+    known = KnownTrees(batches, kept_in_memory=settings.known_directories_kept, candidates=candidates)
+    names = NameSegments(MongoDocuments(database["names"]))
     directories = Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes)
-    catalogues = Catalogues(
-        names, catalogue_bytes=settings.search_catalogue_bytes, packed_bytes=settings.search_names_bytes
+    segment_maps = SegmentMaps(
+        names, segment_map_bytes=settings.search_catalogue_bytes, packed_bytes=settings.search_names_bytes
     )
-    return Store(points, directories, names, catalogues, sentences, order_cache_bytes=settings.order_cache_bytes)
+    return Store(points, directories, names, segment_maps, candidates, order_cache_bytes=settings.order_cache_bytes)

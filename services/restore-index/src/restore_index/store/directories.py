@@ -16,11 +16,11 @@ from contracts.errors import Conflict
 from contracts.messages.restore_index import DirectoryPage
 from contracts.values import OrganizationId
 
-from restore_index.domain.entries import Below, Inside, look_into
-from restore_index.domain.segments import NamedPage, pack_segment
+from restore_index.domain.entries import Below, PageContents, check_page
+from restore_index.domain.name_segments import NamedPage, pack_segment
 from restore_index.store.documents import Documents
-from restore_index.store.known import KnownDirectories
-from restore_index.store.names import Names
+from restore_index.store.known_trees import KnownTrees
+from restore_index.store.name_segments import NameSegments
 
 LOOKUPS_AT_ONCE = 16
 PAGES_LOOKED_AT = 1024
@@ -51,15 +51,15 @@ class _Batch:
     whole: dict[str, Below] = field(default_factory=dict)
 
 
-_Fresh = tuple[DirectoryPage, Inside]
+_Fresh = tuple[DirectoryPage, PageContents]
 
 
 class Directories:
     """The directories of all stores."""
 
-    def __init__(self, documents: Documents, known: KnownDirectories, names: Names, *, cache_bytes: int) -> None:
+    def __init__(self, documents: Documents, known: KnownTrees, names: NameSegments, *, cache_bytes: int) -> None:
         self._documents = documents
-        self.ledger = self._known = known
+        self.known_trees = self._known = known
         self._names = names
         self._cache: ByteBoundedCache[Document] = ByteBoundedCache(cache_bytes)
         known.on_rewrite = names.forget
@@ -72,11 +72,11 @@ class Directories:
         With `again` those that are known are written anew, as what is kept of them may be damaged. Raises `Invalid`
         (`page_damaged`) or `Conflict` (`directory_incomplete`: something below it or one of its pages never arrived).
         """
-        insides = await asyncio.to_thread(lambda: [look_into(page) for page in pages])
-        asked = {p.tree_id for p in pages}.union(*(inside.subtrees for inside in insides))
+        contents = await asyncio.to_thread(lambda: [check_page(page) for page in pages])
+        asked = {p.tree_id for p in pages}.union(*(inside.subtrees for inside in contents))
         known = (await self.known(org, store_id, asked)).keys()
         fresh = [
-            (page, inside) for page, inside in zip(pages, insides, strict=True) if again or page.tree_id not in known
+            (page, inside) for page, inside in zip(pages, contents, strict=True) if again or page.tree_id not in known
         ]
         await self._require(org, store_id, fresh, known)
         await self._name(org, store_id, fresh)
@@ -85,7 +85,7 @@ class Directories:
             if page.tree_id not in batch.whole:
                 await self._take(org, store_id, page, batch, first_name=inside.first_name)
         await self._write(batch)
-        await self._known.reprieve(org, store_id, batch.whole)
+        await self._known.unmark(org, store_id, batch.whole)
         await self._known.add(org, store_id, {t: below for t, below in batch.whole.items() if t not in known})
 
     async def known(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below]:
@@ -94,7 +94,7 @@ class Directories:
         One that became known a moment ago may be missing.
         """
         asked = list(tree_ids)
-        found = await self._known.among(org, store_id, asked)
+        found = await self._known.lookup(org, store_id, asked)
         return await self._look_up(org, store_id, asked) if found is None else found
 
     async def delete(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> None:
@@ -152,13 +152,13 @@ class Directories:
     async def _look_up(self, org: OrganizationId, store_id: str, sought: Iterable[str]) -> dict[str, Below]:
         """What is there and not condemned; what is remembered may have been swept since, so that does not count."""
         tree_ids, gate = set(sought), asyncio.Semaphore(LOOKUPS_AT_ONCE)
-        condemned = self._known.among_condemned(org, store_id, tree_ids)
+        marked = self._known.marked_among(org, store_id, tree_ids)
 
         async def look(tree_id: str) -> tuple[str, Document | None]:
             async with gate:
                 return tree_id, await self._documents.get(f"{store_id}/{tree_id}", without="entries")
 
-        found = await asyncio.gather(*map(look, tree_ids - condemned))
+        found = await asyncio.gather(*map(look, tree_ids - marked))
         return {tree_id: _totals(head) for tree_id, head in found if head and head["org"] == org}
 
     async def _require(

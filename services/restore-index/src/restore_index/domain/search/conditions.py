@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 from contracts.errors import Invalid
 from contracts.paths import shown
 
-from restore_index.domain.folding import fold, fold_text
+from restore_index.domain.case_folding import fold, fold_text
+from restore_index.domain.name_segments import TYPES, Columns
 from restore_index.domain.search.globs import NameGlob, PathGlob, name_glob, path_glob
-from restore_index.domain.segments import TYPES, Columns
 
 TEXT_BYTES_MOST = 4000
 ENDINGS_MOST = 50
@@ -106,17 +106,17 @@ class Matcher:
             return self.path.name
         return name_glob(pattern) if pattern else None
 
-    def among(self, names: Sequence[bytes], columns: Columns | None, start: int) -> list[int]:
+    def lookup(self, names: Sequence[bytes], columns: Columns | None, start: int) -> list[int]:
         """The places of those names that match, of a page; its entries begin in the columns at `start`."""
-        places, glob = self._but_glob(names, columns, start), self._glob
+        places, glob = self._by_conditions(names, columns, start), self._glob
         return [i for i in places if glob.matches(names[i].decode())] if glob else list(places)
 
-    def any_among(self, names: Sequence[bytes], columns: Columns | None, start: int) -> bool:
-        """Whether one of these names matches, see `among`."""
-        places, glob = self._but_glob(names, columns, start), self._glob
+    def any_match(self, names: Sequence[bytes], columns: Columns | None, start: int) -> bool:
+        """Whether one of these names matches, see `lookup`."""
+        places, glob = self._by_conditions(names, columns, start), self._glob
         return any(glob.matches(names[i].decode()) for i in places) if glob else bool(places)
 
-    def _but_glob(self, names: Sequence[bytes], columns: Columns | None, start: int) -> Sequence[int]:
+    def _by_conditions(self, names: Sequence[bytes], columns: Columns | None, start: int) -> Sequence[int]:
         places: Sequence[int] = range(len(names))
         if columns is not None and self.asks_columns:
             places = self._by_columns(columns, start, len(names))

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from contracts.errors import Invalid
 from contracts.values import to_text
 
-from restore_index.domain.listing import show_entry
-from restore_index.domain.points import Point
-from restore_index.domain.search.walk import Found
+from restore_index.domain.directory_listing import show_entry
+from restore_index.domain.restore_points import Point
+from restore_index.domain.search.traversal import Match
 
 POINTS_SHOWN = 20
 _DIGEST_BYTES = 8
@@ -24,7 +24,7 @@ class Hits(NamedTuple):
     next_cursor: str | None
 
 
-class SeenHits(NamedTuple):
+class HitsAcrossPoints(NamedTuple):
     """Some of what was found in many restore points, and those of them that could not be searched."""
 
     items: list[dict[str, Any]]
@@ -50,18 +50,18 @@ def read_cursor(digest: bytes, cursor: str | None) -> list[bytes]:
         packed = zlib.decompressobj()
         path = packed.decompress(raw[_DIGEST_BYTES:], _PATH_BYTES_MOST)
     except (ValueError, zlib.error):
-        raise _no_cursor() from None
+        raise _invalid_cursor() from None
     if raw[:_DIGEST_BYTES] != digest or not packed.eof or not path:
-        raise _no_cursor()
+        raise _invalid_cursor()
     return path.split(b"\0")
 
 
-def show_found(found: Found) -> dict[str, Any]:
+def show_match(found: Match) -> dict[str, Any]:
     """What was found in one restore point, as a directory shows it."""
     return show_entry(found.path[:-1], found.newest.entry())
 
 
-class Seen:
+class HitFormatter:
     """Shows in which restore points something was found; `points` has those of each bit, bit 0 first."""
 
     def __init__(self, points: Sequence[Sequence[Point]]) -> None:
@@ -70,18 +70,18 @@ class Seen:
             key=lambda each: (each[0].restore_point.time, each[0].restore_point.snapshot_id),
             reverse=True,
         )
-        self._ranked = [(show_seen(point), bit) for point, bit in ranked]
+        self._ranked = [(show_point(point), bit) for point, bit in ranked]
         self._shown: dict[int, dict[str, Any]] = {}
 
-    def show(self, found: Found) -> dict[str, Any]:
+    def show(self, found: Match) -> dict[str, Any]:
         """What was found, as it is in the newest restore point that has it, and those that have it, newest first."""
         if found.points not in self._shown:
             having = [shown for shown, bit in self._ranked if bit & found.points]
             self._shown[found.points] = {"restore_points": having[:POINTS_SHOWN], "restore_points_total": len(having)}
-        return {**show_found(found), **self._shown[found.points]}
+        return {**show_match(found), **self._shown[found.points]}
 
 
-def show_seen(point: Point) -> dict[str, Any]:
+def show_point(point: Point) -> dict[str, Any]:
     """A restore point in which something was found."""
     told = point.restore_point
     return {
@@ -92,5 +92,5 @@ def show_seen(point: Point) -> dict[str, Any]:
     }
 
 
-def _no_cursor() -> Invalid:
+def _invalid_cursor() -> Invalid:
     return Invalid("cursor_invalid", "The cursor does not belong to this search.")

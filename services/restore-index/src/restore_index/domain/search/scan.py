@@ -5,13 +5,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from restore_index.domain.search.catalogue import Part
+from restore_index.domain.name_segments import Columns
 from restore_index.domain.search.conditions import Matcher
-from restore_index.domain.segments import Columns
+from restore_index.domain.search.segment_map import MappedSegment
 
 
 @dataclass
-class Marks:
+class MatchMarks:
     """Directories with a match in them or below, and by segment the pages with a match or with such a directory."""
 
     directories: bytearray
@@ -22,7 +22,7 @@ class Marks:
         """What they take."""
         return len(self.directories) + sum(map(len, self.pages.values()))
 
-    def take(self, part: Part, pages: bytearray) -> None:
+    def take(self, part: MappedSegment, pages: bytearray) -> None:
         """Add the pages of a segment that have a match; segments in order, as what is above a directory comes later."""
         marked, directories = self.directories, part.directories
         page = pages.find(1)
@@ -35,12 +35,12 @@ class Marks:
         self.pages[part.number] = pages
 
 
-def scan(part: Part, text: bytes, columns: Columns | None, matcher: Matcher) -> bytearray:
+def scan(part: MappedSegment, text: bytes, columns: Columns | None, matcher: Matcher) -> bytearray:
     """For each page of a segment whether there is a match in it. `columns` are needed if the matcher asks for them."""
     found = bytearray(len(part.directories))
     text = b"\0" + text
     for page in _candidates(part.texts, text, matcher):
-        if matcher.is_literal or matcher.any_among(split(text, part.texts, page, 1), columns, part.entries[page]):
+        if matcher.is_literal or matcher.any_match(split(text, part.texts, page, 1), columns, part.entries[page]):
             found[page] = 1
     return found
 

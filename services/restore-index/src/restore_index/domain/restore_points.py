@@ -1,0 +1,145 @@
+"""Restore points, and when they can be browsed."""
+
+from datetime import datetime
+from typing import Any
+
+from chassis.http.problems import to_error
+from contracts.errors import CairnError, Conflict, NotFound
+from contracts.messages.restore_index import (
+    NOT_INDEXABLE,
+    Damage,
+    RestorePoint,
+    RestorePointDamaged,
+    Totals,
+    refusal_of,
+)
+from contracts.values import AppId, Moment, SnapshotId, TreeId, Value, to_milliseconds, to_text
+
+from restore_index.domain.entries import Below
+
+LEFT_OUT_SHOWN = 20
+ID_DIGITS = 64
+
+
+class Point(Value):
+    """A restore point in a store, or what is left of one that is gone: what arrives late does not bring it back."""
+
+    restore_point: RestorePoint
+    browsable: bool = False
+    damage: Damage | None = None
+    totals: Totals | None = None
+    noted_at: Moment | None = None
+    gone_at: Moment | None = None
+
+
+def with_created(known: Point | None, told: RestorePoint, *, at: datetime) -> Point | None:
+    """A restore point with the latest that is told of it; whether it can be browsed does not change.
+
+    None for what was told before the restore point went: the store may have it again, but then that is told later.
+    """
+    if known is None or known.gone_at is not None:
+        return None if is_late(known, at) else Point(restore_point=told, noted_at=to_milliseconds(at))
+    return known.model_copy(update={"restore_point": told})
+
+
+def with_damage(known: Point | None, told: RestorePointDamaged, *, at: datetime) -> Point | None:
+    """A restore point that cannot be listed any more, or never could. None for what was told before it went.
+
+    Of one of which nothing could be read the time is when that was noticed first.
+    """
+    if is_late(known, at):
+        return None
+    there = known if known is not None and known.gone_at is None else None
+    if there is not None and there.browsable and told.damage.code == NOT_INDEXABLE:
+        return there  # It was only slow: what was told before this has been taken in.
+    point = told.restore_point or (there.restore_point if there else _unread(told.store_id, told.snapshot_id, at))
+    noted_at = there.noted_at if there else to_milliseconds(at)
+    return Point(restore_point=point, damage=told.damage, totals=there.totals if there else None, noted_at=noted_at)
+
+
+def _unread(store_id: AppId, snapshot_id: str, at: datetime) -> RestorePoint:
+    return RestorePoint(snapshot_id=SnapshotId(snapshot_id), store_id=store_id, tree_id=TreeId(""), time=at)
+
+
+def is_late(known: Point | None, at: datetime) -> bool:
+    """Whether something was told before the restore point went."""
+    return known is not None and known.gone_at is not None and to_milliseconds(at) <= known.gone_at
+
+
+def tombstone(known: Point | None, store_id: AppId, snapshot_id: str, *, at: datetime) -> Point | None:
+    """What is left of a restore point; None when it is gone already, or was told of since."""
+    if known is not None and known.gone_at is not None:
+        return None
+    return Point(restore_point=_unread(store_id, snapshot_id, at), gone_at=to_milliseconds(at))
+
+
+def measure(told: RestorePoint, root: Below | None) -> Totals:
+    """The totals of a restore point whose directories have all been sent: those of its root.
+
+    Raises `Conflict` (`directories_missing`) when the root is not known: a listing was lost or parked on the way.
+    """
+    if root is None:
+        detail = f"Restore point {told.snapshot_id} was listed, but not all of its directories have arrived."
+        raise Conflict("directories_missing", detail)
+    return Totals(files=root.files, directories=root.directories, bytes=root.bytes)
+
+
+def choose_point(found: list[Point], snapshot_id: SnapshotId) -> Point:
+    """Which restore point an id means: two stores may share a repository, then the likeliest to be usable.
+
+    Raises `NotFound` (`snapshot_not_found`).
+    """
+    if not found:
+        hint = " The whole id is needed." if len(snapshot_id) < ID_DIGITS else ""
+        raise NotFound("snapshot_not_found", f"There is no restore point {snapshot_id[:ID_DIGITS]!r}.{hint}")
+    return likeliest_first(found)[0]
+
+
+def likeliest_first(same: list[Point]) -> list[Point]:
+    """One restore point in several stores: those that can be browsed first, then those that may be soon, newest first.
+
+    One whose store was removed is gone soon after.
+    """
+    return sorted(same, key=lambda p: (p.browsable, p.damage is None, p.restore_point.store_id), reverse=True)
+
+
+def require_browsable(point: Point) -> Point:
+    """The restore point.
+
+    Raises `TemporaryError` (`restore_point_not_browsable`) while it is being indexed, or `Conflict`
+    (`restore_point_damaged`, or why the store does not give it out).
+    """
+    if not point.browsable:
+        raise refusal(point)
+    return point
+
+
+def refusal(point: Point) -> CairnError:
+    """Why a restore point cannot be browsed."""
+    return to_error(refusal_of(point.damage))
+
+
+def not_browsable() -> CairnError:
+    """What is said of a restore point that is still being indexed."""
+    return to_error(refusal_of(None))
+
+
+def left_out(points: list[Point]) -> dict[str, Any]:
+    """Restore points that an answer about many could not take in: why, newest first, and how many there are."""
+    shown = [
+        {
+            "snapshot_id": point.restore_point.snapshot_id,
+            "store_id": point.restore_point.store_id,
+            "creation_time": to_text(point.restore_point.time),
+            "code": why.code,
+            "detail": why.detail,
+        }
+        for point in newest_first(points)[:LEFT_OUT_SHOWN]
+        for why in (refusal(point),)
+    ]
+    return {"left_out": shown, "left_out_total": len(points)}
+
+
+def newest_first(points: list[Point]) -> list[Point]:
+    """Restore points by the time their backup began."""
+    return sorted(points, key=lambda p: (p.restore_point.time, p.restore_point.snapshot_id), reverse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from connector.engine.errors import SnapshotMissing, SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
-from connector.engine.port import BackupOptions, BackupResult, Engine, Progress, RestoreResult
+from connector.engine.port import BackupOptions, BackupOutcome, Engine, Progress, RestoreOutcome
 from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
 from integrations.sdk.job_log import Level
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
@@ -23,7 +23,7 @@ class Desk:
         self.progress: list[Progress] = []
         self.log: list[tuple[Level, str]] = []
 
-    async def backup(self, store: StoreLocation, source: Path | SourceTree, **options: object) -> BackupResult:
+    async def backup(self, store: StoreLocation, source: Path | SourceTree, **options: object) -> BackupOutcome:
         tree = source if isinstance(source, SourceTree) else SourceTree(directory=source)
         chosen = BackupOptions(**{"host": HOST, **options})  # type: ignore[arg-type]
         return await self.engine.backup(
@@ -35,7 +35,7 @@ class Desk:
             cancel=self.cancel,
         )
 
-    async def restore(self, store: StoreLocation, snapshot_id: str, target: Path) -> RestoreResult:
+    async def restore(self, store: StoreLocation, snapshot_id: str, target: Path) -> RestoreOutcome:
         return await self.engine.restore(
             store,
             snapshot_id,

@@ -11,7 +11,8 @@ from typing import Any
 
 from connector.engine.restic import ResticEngine, ResticSettings
 from connector.stores.open_stores import OpenStores
-from connector.tasks.job import run_task
+from connector.tasks.backup import TASK
+from connector.tasks.job import run_job
 from contracts.messages.connector import TaskFailed, TaskLogged, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
 from contracts.values import AppId
@@ -104,7 +105,7 @@ class Jobs:
         chosen = request.task.options.model_copy(update=options)
         task = request.task.model_copy(update={"target": target, "options": chosen})
         request = request.model_copy(update={"task": task})
-        await run_task(workshop.context, lease, request, cancel=asyncio.Event())
+        await run_job(workshop.context, lease, request, task=TASK, cancel=asyncio.Event())
         await workshop.context.stores.close()
         return _ended(workshop, location)
 

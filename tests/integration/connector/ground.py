@@ -25,7 +25,8 @@ from contracts.messages.connector import (
     TaskSucceeded,
     TestConnection,
 )
-from contracts.messages.scheduler import Task, TaskCancelRequested, TaskOptions, TaskRequested, TaskType
+from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
+from contracts.tasks import Task, TaskOptions, TaskType
 from contracts.values import AppId, JobId, RunId
 
 from tests.support import builders as make

@@ -2,7 +2,7 @@
 
 from chassis.ids import utc_now
 from chassis.runtime.service import open_service_runtime
-from connector.domain import Kind
+from connector.domain.work import Kind
 from connector.queue.intake import WakeUps, request_task, work_of
 from connector.store import open_store
 from contracts.messages.connector import TaskLogged, TaskSucceeded

@@ -16,7 +16,8 @@ from connector.stores.open_stores import READERS_PER_STORE
 from contracts.messages.assignment import App, AppAssigned, AppKind, FieldValue
 from contracts.messages.base import Message
 from contracts.messages.connector import RefreshStore, TaskStarted, TaskSucceeded, TestConnection
-from contracts.messages.scheduler import Task, TaskRequested
+from contracts.messages.scheduler import TaskRequested
+from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from fastapi import FastAPI
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest_asyncio
 from chassis.runtime.service import ServiceRuntime, open_service_runtime
-from connector.domain import KEPT, Kind, Lane
+from connector.domain.work import KEPT, Kind, SlotGroup
 from connector.queue.intake import work_of
 from connector.queue.retention import remove_old_work
 from connector.store import KnownApp, open_store
@@ -44,7 +44,7 @@ async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to
     assert await store.work.get(ORG, "recent") == recent
     assert await store.work.is_cancelled(ORG, "recent")
     assert len(await store.attempts_at(ORG, "recent")) == 1
-    assert [work.id for work in await store.work.waiting(pool="default", lane=Lane.TASKS)] == ["waiting"]
+    assert [work.id for work in await store.work.waiting(pool="default", group=SlotGroup.TASKS)] == ["waiting"]
 
 
 async def test_the_stores_of_all_organizations_are_found_until_they_are_removed(runtime: ServiceRuntime) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from connector.domain import job_tag
+from connector.domain.origins import job_tag
 from contracts.messages.assignment import App
 from contracts.messages.connector import (
     RestorePointCreated,

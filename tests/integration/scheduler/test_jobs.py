@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from chassis.ids import new_id
 from contracts.envelope import Envelope
-from contracts.messages.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.messages.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
+from contracts.tasks import BackupResult
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, dead_letters, tasks
 from contracts.values import OrganizationId
 from scheduler.app import open_app
@@ -61,7 +62,7 @@ async def test_a_job_from_the_run_to_its_log(door: Door, wire: Wire, ear: Ear) -
         started(job_id),
         logged(job_id, 1, "opening", "reading"),
         progressed(job_id, 0.5),
-        told(TaskSucceeded, job_id, seconds=9, backup=BackupSummary(snapshot_id="ab" * 32, files_processed=3)),
+        told(TaskSucceeded, job_id, seconds=9, backup=BackupResult(snapshot_id="ab" * 32, files_processed=3)),
     ):
         await wire.publish(event)
     job = await until(door, job_id, status="succeeded")

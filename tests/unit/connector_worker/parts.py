@@ -7,7 +7,8 @@ from typing import Any
 from chassis.messaging.envelopes import envelope
 from chassis.persistence.aggregates import MemoryAggregates
 from chassis.persistence.mongo import Unavailable
-from connector.domain import Attempt, Kind, Lane, Work
+from connector.domain.attempts import Attempt
+from connector.domain.work import Kind, SlotGroup, Work
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease, claim
 from connector.store import KnownApp, Store
@@ -15,7 +16,8 @@ from contracts.envelope import Envelope, Headers
 from contracts.messages.assignment import App, AppRef
 from contracts.messages.base import Message
 from contracts.messages.connector import Compression, TestConnection
-from contracts.messages.scheduler import Task, TaskRequested
+from contracts.messages.scheduler import TaskRequested
+from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
 
 from tests.support.builders import a_resource
@@ -43,8 +45,8 @@ class MemoryWorkQueue:
     async def get(self, org: OrganizationId, work_id: str) -> Work | None:
         return self.open.get(work_id)
 
-    async def waiting(self, *, pool: str, lane: Lane) -> list[Work]:
-        return [w for w in self.open.values() if w.pool == pool and w.kind.lane is lane]
+    async def waiting(self, *, pool: str, group: SlotGroup) -> list[Work]:
+        return [w for w in self.open.values() if w.pool == pool and w.kind.slots is group]
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
         self.open.pop(work_id, None)

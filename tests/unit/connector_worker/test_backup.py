@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 from chassis.errors import Unavailable
-from connector.domain import TRIES_MAX, WORKERS_LOST_MAX
+from connector.domain.attempts import TRIES_MAX, WORKERS_LOST_MAX
 from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import BackupOptions
 from connector.queue.lease import Lease
 from connector.store_state.orphan_snapshots import tidy_up_after_loss
-from connector.tasks.job import cancel_unbegun, run_task
-from connector.worker.runner import Runner
+from connector.tasks.backup import TASK
+from connector.tasks.job import cancel_unbegun, run_job
 from contracts.errors import TemporaryError
 from contracts.messages.connector import RestorePointCreated, TaskCancelled, TaskFailed, TaskLogged, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
@@ -55,7 +55,7 @@ async def run(workshop: Workshop, *, cancelled: bool = False) -> Lease:
     lease, cancel = await workshop.attempt(), asyncio.Event()
     if cancelled:
         cancel.set()
-    await run_task(workshop.context, lease, request_of(lease), cancel=cancel)
+    await run_job(workshop.context, lease, request_of(lease), task=TASK, cancel=cancel)
     return lease
 
 
@@ -270,10 +270,10 @@ class TestEnginesThatAreKilled:
             raise EngineKilled("restic backup", "killed by signal 9")
 
         monkeypatch.setattr(MemoryEngine, "backup", killed)
-        monkeypatch.setattr("connector.worker.runner.retry_pause_seconds", lambda _: 0)
+        monkeypatch.setattr("connector.queue.runner.retry_pause_seconds", lambda _: 0)
 
     async def test_a_job_is_tried_again_as_often_as_workers_may_be_lost(self, workshop: Workshop) -> None:
-        runner, attempts = Runner(workshop.context), 0
+        runner, attempts = workshop.runner(), 0
         while not workshop.told(TaskFailed):
             lease = await workshop.attempt()
             attempts = lease.number
@@ -298,7 +298,7 @@ class TestEnginesThatAreKilled:
 
         monkeypatch.setattr(MemoryEngine, "backup", killed)
         for _ in range(2):
-            await Runner(workshop.context).run(await workshop.attempt())
+            await workshop.runner().run(await workshop.attempt())
 
         assert more_memory == [True, False]
 
@@ -306,7 +306,7 @@ class TestEnginesThatAreKilled:
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lease = await workshop.attempt()
-        await Runner(workshop.context).run(lease)
+        await workshop.runner().run(lease)
         monkeypatch.undo()
 
         await run(workshop)
@@ -322,7 +322,7 @@ class TestStoresThatDoNotAnswer:
         await workshop.lost_attempt(number=TRIES_MAX - 2, state="released")
         lease = await workshop.attempt()
         with pytest.raises(TemporaryError):
-            await run_task(workshop.context, lease, request_of(lease), cancel=asyncio.Event())
+            await run_job(workshop.context, lease, request_of(lease), task=TASK, cancel=asyncio.Event())
         await lease.release()
         await run(workshop)
 

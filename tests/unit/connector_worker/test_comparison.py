@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector.engine.port import PROBLEMS_MAX, BackupResult
+from connector.engine.port import PROBLEMS_MAX, BackupOutcome
 from connector.tasks.listing_comparison import compare_with_listing, is_compared
-from contracts.messages.connector import BackupSummary
+from contracts.tasks import BackupResult
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SavedFile, UnreadablePath
 from restic_reader.errors import Damaged
@@ -69,11 +69,11 @@ class Stopping(BreakingOff):
 
 async def compared(
     workshop: Workshop, evidence: Doubtful, said: list[str], *, cancel: asyncio.Event | None = None
-) -> BackupResult:
+) -> BackupOutcome:
     snapshot_id = await workshop.left_behind()
-    result = BackupResult(
+    result = BackupOutcome(
         snapshot_id=snapshot_id,
-        summary=BackupSummary(snapshot_id=snapshot_id, files_processed=1, bytes_processed=7),
+        summary=BackupResult(snapshot_id=snapshot_id, files_processed=1, bytes_processed=7),
         problems=(NAMED,),
         problem_count=1,
     )

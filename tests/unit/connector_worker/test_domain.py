@@ -3,23 +3,21 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from connector.domain import (
+from connector.domain.attempts import (
     Attempt,
     AttemptState,
     MadeSnapshot,
-    Origin,
-    incomplete,
     is_confirmed,
     is_superseded,
-    keepable,
     next_turn,
-    origin_of,
     raise_if_hopeless,
     retry_pause_seconds,
-    tags_of,
 )
+from connector.domain.origins import Origin, origin_of, tags_of
+from connector.domain.texts import keepable
+from connector.domain.unreadable import incomplete
 from contracts.errors import Invalid, PermanentError
-from contracts.messages.connector import BackupSummary
+from contracts.tasks import BackupResult
 from contracts.values import OrganizationId
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -148,7 +146,7 @@ def test_labels_that_could_pass_for_something_else_are_refused(label: str) -> No
     ],
 )
 def test_an_incomplete_backup_names_what_is_missing(named: tuple[str, ...], count: int, words: str) -> None:
-    summary = BackupSummary(snapshot_id="s")
+    summary = BackupResult(snapshot_id="s")
 
     error = incomplete(MadeSnapshot(summary=summary, unreadable=named, unreadable_count=count))
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 from chassis.persistence.aggregates import Aggregate
-from connector.domain import TRIES_MAX, Kind, Lane, PointState, Work, difference, is_thorough_turn
+from connector.domain.attempts import TRIES_MAX
+from connector.domain.store_comparison import PointState, difference, is_thorough_turn
+from connector.domain.work import Kind, SlotGroup, Work
 from connector.engine.errors import StoreUnreachable
 from connector.store import KnownApp
 from connector.tasks.initialize import initialize_store
 from connector.tasks.refresh import refresh_store
 from connector.tasks.store_sync import sync_store
-from connector.worker.runner import Runner
 from contracts.errors import PermanentError, TemporaryError
 from contracts.messages.connector import RefreshStore, RestorePointCreated, RestorePointRemoved, StoreRefreshed
 from contracts.messages.outcomes import CommandOutcome
@@ -318,7 +319,9 @@ class TestWhatIsGone:
         await initialize_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
         assert await workshop.store.repositories.of(ORG, "store") == await _engine_id(workshop)
-        assert [w.kind for w in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)] == [Kind.FOLLOW]
+        assert [w.kind for w in await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)] == [
+            Kind.FOLLOW
+        ]
 
 
 async def _engine_id(workshop: Workshop) -> str:
@@ -331,12 +334,12 @@ class TestCommand:
         workshop.index.points = {"gone": True}
         lease = await workshop.command(kind=Kind.REFRESH)
 
-        await Runner(workshop.context).run(lease)
+        await workshop.runner().run(lease)
 
         (outcome,) = workshop.told(CommandOutcome)
         assert outcome.result == {"added": 1, "removed": 1, "listed": 1, "damaged": 0, "warnings": []}
         assert gone(workshop) == announced(workshop) == []
-        (following,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        (following,) = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
         assert (following.kind, following.cause.id) == (Kind.FOLLOW, lease.work.id)
 
     async def test_a_store_that_does_not_answer_refuses_the_command_at_once(self, workshop: Workshop) -> None:
@@ -355,9 +358,9 @@ class TestCommand:
         for number in range(2, TRIES_MAX + 1):
             lease = await workshop.again(lease)
             assert lease.number == number
-            await Runner(workshop.context).run(lease) if number == TRIES_MAX else await lease.release()
+            await workshop.runner().run(lease) if number == TRIES_MAX else await lease.release()
 
-        assert await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS) == []
+        assert await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS) == []
 
 
 class TestWatch:
@@ -365,7 +368,7 @@ class TestWatch:
         workshop.store.stores.stores = [(ORG, an_app("store")), (ORG, an_app("other"))]  # type: ignore[attr-defined]
 
         assert await workshop.watch.look(now=1_000_000) == 2
-        for work in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS):
+        for work in await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS):
             await workshop.store.work.close(ORG, work.id)
 
         assert await workshop.watch.look(now=1_000_001) == 0
@@ -382,7 +385,7 @@ class TestWatch:
         assert await workshop.watch.look(now=1_000_000) == 1
         workshop.watch.suspect(ORG, an_app("store"))
         assert await workshop.watch.look(now=1_000_001) == 0
-        (work,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        (work,) = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
         await workshop.store.work.close(ORG, work.id)
         assert await workshop.watch.look(now=1_000_001) == 0
 
@@ -400,7 +403,7 @@ class TestWatch:
             async with workshop.context.stores.borrow(ORG, an_app("store"), reading=SnapshotId("s" * 64)):
                 raise error
         assert await workshop.watch.look(now=1_000_000) == 1
-        [work] = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        [work] = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
         command = work.cause.data
         assert isinstance(command, RefreshStore)
         assert (command.look_for_loss, command.suspects) == (True, ("s" * 64,))
@@ -419,7 +422,7 @@ class TestWatch:
         workshop.watch.suspect_loss(ORG, store, SnapshotId("a" * 64))
         assert await workshop.watch.look(now=1_000_000) == 1
         monkeypatch.undo()
-        for work in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS):
+        for work in await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS):
             await workshop.store.work.close(ORG, work.id)
 
         assert await workshop.watch.look(now=1_000_061) == 1
@@ -443,7 +446,7 @@ class TestWatch:
                 raise SnapshotNotFound("s")
         await workshop.watch.look(now=1_000_000)
 
-        [work] = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+        [work] = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
         command = work.cause.data
         assert isinstance(command, RefreshStore)
         assert (command.look_for_loss, command.suspects) == (False, ())
@@ -476,13 +479,13 @@ class TestWatch:
 
 async def queued(workshop: Workshop) -> list[RefreshStore]:
     """Comparisons that wait."""
-    waiting = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+    waiting = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
     return [work.cause.data for work in waiting if isinstance(work.cause.data, RefreshStore)]
 
 
 async def close(workshop: Workshop) -> None:
     """Have made what waits."""
-    for work in await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS):
+    for work in await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS):
         await workshop.store.work.close(ORG, work.id)
 
 
@@ -491,7 +494,7 @@ async def test_a_store_that_was_removed_is_not_followed(workshop: Workshop) -> N
     record = await workshop.store.apps.load(ORG, "other")
     await workshop.store.apps.save(Aggregate(record.id, ORG, record.revision), KnownApp(revision=2))
 
-    await Runner(workshop.context).run(lease)
+    await workshop.runner().run(lease)
 
-    assert await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS) == []
+    assert await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS) == []
     assert workshop.told(StoreRefreshed) == []

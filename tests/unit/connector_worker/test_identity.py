@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from connector.domain import Kind, Lane
+from connector.domain.work import Kind, SlotGroup
 from connector.engine.port import Initialized
 from connector.failures import FAILURES
 from connector.store_state.identity import require_same_store
@@ -188,7 +188,7 @@ async def test_a_forced_refresh_believes_that_everything_was_removed(workshop: W
     emptied(workshop)
 
     await refresh(workshop, force=True)
-    (following,) = await workshop.store.work.waiting(pool="default", lane=Lane.LISTINGS)
+    (following,) = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
     assert following.cause.data.force  # type: ignore[attr-defined]
     await follow(workshop, force=True)
 

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from chassis.messaging.envelopes import envelope
 from chassis.runtime.supervision import Background
-from connector.domain import EXTRA_SLOTS, Kind, Lane, may_take
+from connector.domain.work import EXTRA_SLOTS, Kind, SlotGroup, may_take
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
-from connector.worker.runner import Runner
-from connector.worker.slots import LaneWorker
+from connector.queue.slots import Slots
 from contracts.messages.connector import TestConnection
 from contracts.values import OrganizationId
 
@@ -45,7 +44,12 @@ async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop = await Workshop(tmp_path).open()
-    runner, begun, ended, answers = Runner(workshop.context), list[str](), list[str](), asyncio.Event()
+    runner, begun, ended, answers = (
+        workshop.runner(),
+        list[str](),
+        list[str](),
+        asyncio.Event(),
+    )
 
     async def run(lease: Lease) -> None:
         begun.append(lease.work.id)
@@ -65,8 +69,15 @@ async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(
         await queue("silent", number)
     for number in range(3):
         await queue("other", number)
-    lane = LaneWorker(workshop.context, runner, Lane.COMMANDS, slots=SLOTS)
-    async with Background().running("work", lane.run):
+    slots = Slots(
+        workshop.store,
+        workshop.context.settings,
+        runner,
+        SlotGroup.COMMANDS,
+        slots=SLOTS,
+        wake_up=workshop.context.wake_ups.groups[SlotGroup.COMMANDS],
+    )
+    async with Background().running("work", slots.run):
         await eventually_async(
             lambda: [each for each in ended if each.startswith("other")] == ["other-0", "other-1", "other-2"]
         )

@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import pytest
 from chassis.persistence.aggregates import AlreadyHandled, MemoryAggregates
-from connector.domain import Attempt, Kind
+from connector.domain.attempts import Attempt
+from connector.domain.work import Kind
 from connector.queue.intake import WakeUps, request_command
 from connector.queue.lease import LeaseLost, claim
 from connector.store import Store
@@ -70,7 +71,7 @@ async def test_settled_work_is_closed_and_never_taken_again(store: Store) -> Non
 
     await lease.settle([started(1)])
 
-    assert await store.work.waiting(pool="default", lane=Kind.TASK.lane) == []
+    assert await store.work.waiting(pool="default", group=Kind.TASK.slots) == []
     assert await claim(store, work, owner="second", seconds=30) is None
     assert [m.data for m in published(store)] == [started(1).model_copy(update={"at": published(store)[0].data.at})]  # type: ignore[attr-defined]
 
@@ -81,7 +82,7 @@ async def test_work_settled_by_a_worker_that_died_before_closing_it_is_closed_by
     store.work.open[work.id] = work  # type: ignore[attr-defined]
 
     assert await claim(store, work, owner="second", seconds=30) is None
-    assert await store.work.waiting(pool="default", lane=Kind.TASK.lane) == []
+    assert await store.work.waiting(pool="default", group=Kind.TASK.slots) == []
 
 
 async def test_released_work_is_taken_again_at_once_or_after_its_pause(store: Store) -> None:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from chassis.messaging.envelopes import envelope
-from connector.domain import KEPT, Kind, forgettable_days
+from connector.domain.work import KEPT, Kind, forgettable_days
 from connector.queue.intake import WakeUps, request_cancel, request_command, request_task
 from contracts.errors import PermanentError
 from contracts.messages.scheduler import TaskCancelRequested

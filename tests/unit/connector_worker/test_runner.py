@@ -4,9 +4,8 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from connector.domain import WORKERS_LOST_MAX
+from connector.domain.attempts import WORKERS_LOST_MAX
 from connector.queue.lease import Lease
-from connector.worker.runner import Runner
 from contracts.messages.connector import TaskFailed
 
 from tests.unit.connector_worker.workshop import Workshop
@@ -16,7 +15,7 @@ async def test_a_cancellation_reaches_the_attempt_that_took_over_in_the_same_pro
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workshop = await Workshop(tmp_path).open()
-    runner, cancels = Runner(workshop.context), dict[int, asyncio.Event]()
+    runner, cancels = workshop.runner(), dict[int, asyncio.Event]()
     ends = {1: asyncio.Event(), 2: asyncio.Event()}
 
     async def run_kept(lease: Lease, cancel: asyncio.Event) -> None:
@@ -45,7 +44,7 @@ async def test_a_job_that_cost_worker_after_worker_fails_with_the_restore_point_
     for number in range(1, WORKERS_LOST_MAX + 1):
         await workshop.lost_attempt(number=number, made="announced" if number == 1 else "")
 
-    await Runner(workshop.context).run(await workshop.attempt())
+    await workshop.runner().run(await workshop.attempt())
 
     (failed,) = workshop.told(TaskFailed)
     assert failed.problem.code == "worker_lost"

@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector.domain import Kind, is_stale
+from connector.domain.locks import is_stale
+from connector.domain.work import Kind
 from connector.engine.errors import LockNotStale
 from connector.engine.memory import MemoryEngine
-from connector.engine.port import BackupResult, Progress
+from connector.engine.port import BackupOutcome, Progress
 from connector.store_state import locks
 from connector.store_state.locks import reporting_locks
-from connector.tasks.job import run_task
+from connector.tasks.backup import TASK
+from connector.tasks.job import run_job
 from connector.tasks.unlock import unlock_store
-from connector.worker.runner import Runner
 from contracts.messages.connector import StoreLock, TaskLogged, TaskProgressed, TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.scheduler import TaskRequested
@@ -69,7 +70,7 @@ class KeptOut(MemoryEngine):
         super().__init__()
         self.let_in = asyncio.Event()
 
-    async def backup(self, *places: object, **options: object) -> BackupResult:
+    async def backup(self, *places: object, **options: object) -> BackupOutcome:
         await self.let_in.wait()
         options["on_progress"](Progress(fraction=0.5))  # type: ignore[operator]
         return await super().backup(*places, **options)  # type: ignore[arg-type]
@@ -86,7 +87,7 @@ async def test_what_is_stale_goes_and_what_is_not_is_told(tmp_path: Path) -> Non
     engine.workshop = workshop
     lease = await workshop.command(kind=Kind.UNLOCK)
 
-    await Runner(workshop.context).run(lease)
+    await workshop.runner().run(lease)
 
     (outcome,) = workshop.told(CommandOutcome)
     assert [lock["process"] for lock in outcome.result["removed"]] == [8]
@@ -114,7 +115,7 @@ async def test_a_backup_says_at_once_for_whom_it_waits(tmp_path: Path) -> None:
     request = lease.work.cause.data
     assert isinstance(request, TaskRequested)
 
-    job = asyncio.create_task(run_task(workshop.context, lease, request, cancel=asyncio.Event()))
+    job = asyncio.create_task(run_job(workshop.context, lease, request, task=TASK, cancel=asyncio.Event()))
     await eventually_async(lambda: any(each.phase == "waiting" for each in workshop.told(TaskProgressed)))
     engine.let_in.set()
     await job

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from connector.domain import Kind
+from connector.domain.work import Kind
 from connector.store_state.warnings import NAMED, store_warnings, warnings_of
 from connector.stores.index_client import DamagedPoint
 from connector.tasks import test as connection_test

@@ -13,20 +13,26 @@ from chassis.messaging.envelopes import envelope
 from chassis.persistence.aggregates import Aggregate
 from chassis.security.sealing import Sealer
 from connector.context.worker_context import WorkerContext
-from connector.domain import Attempt, AttemptState, Kind, MadeSnapshot, PointState, job_tag
+from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot
+from connector.domain.origins import job_tag
+from connector.domain.store_comparison import PointState
+from connector.domain.work import Kind
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import BackupOptions, FoundSnapshot
 from connector.queue.intake import WakeUps, work_of
 from connector.queue.lease import Lease
+from connector.queue.runner import Runner
 from connector.settings import Settings
 from connector.store import KnownApp, Store
 from connector.stores.directory_listing import Listed
 from connector.stores.index_client import DamagedPoint
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch
+from connector.tasks.registry import activities
 from contracts.messages.assignment import AppRef
-from contracts.messages.connector import BackupSummary, ConnectorCommand, InitializeStore, RefreshStore, UnlockStore
+from contracts.messages.connector import ConnectorCommand, InitializeStore, RefreshStore, UnlockStore
 from contracts.messages.restore_index import Damage, RestorePoint
+from contracts.tasks import BackupResult
 from contracts.values import AppId, SnapshotId
 from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, UnreadablePath
 from restic_reader import Config, FileKind, Lock, MemoryFiles, Snapshot, seal_of
@@ -239,6 +245,10 @@ class Workshop:
     broken: Exception | None = None
     silent: Exception | None = None
 
+    def runner(self) -> Runner:
+        """Runs work of every kind here."""
+        return Runner(self.store, activities(self.context))
+
     def __post_init__(self) -> None:
         (self.root / "source").mkdir()
         (self.root / "source" / "file").write_text("content")
@@ -306,7 +316,7 @@ class Workshop:
     async def lost_attempt(self, *, made: str = "", number: int = 1, state: AttemptState = "running") -> None:
         """An attempt whose worker is gone; `made` is what it announced."""
         await some_work(self.store)
-        snapshot = MadeSnapshot(summary=BackupSummary(snapshot_id=made)) if made else None
+        snapshot = MadeSnapshot(summary=BackupResult(snapshot_id=made)) if made else None
         until = datetime.now(UTC) - timedelta(seconds=1)
         attempt = Attempt(work_id="job", number=number, owner="gone", until=until, state=state, made=snapshot)
         await self.store.attempts.save(await self.store.attempts.load(ORG, attempt.id), attempt)

@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 import pytest_asyncio
 from chassis.texts import STORABLE
-from contracts.messages.connector import BackupSummary
 from contracts.paths import PATH_PATTERN
+from contracts.tasks import BackupResult
 from fastapi import FastAPI
 from gateway.__main__ import openapi
 from gateway.api import build_api
@@ -344,4 +344,4 @@ def test_download_names_its_headers(document: dict[str, Any], method: str) -> No
 def test_progress_and_figures_have_the_fields_that_workers_tell(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["ProgressView"]["properties"].keys() == JobProgress.model_fields.keys()
-    assert schemas["BackupView"]["properties"].keys() == BackupSummary.model_fields.keys()
+    assert schemas["BackupView"]["properties"].keys() == BackupResult.model_fields.keys() - {"type"}

@@ -10,8 +10,8 @@ from contracts.errors import PermanentError
 from contracts.messages.assignment import AppRef, FieldValue
 from contracts.messages.base import Command, Message
 from contracts.messages.catalog import CreateInventory, RemoveResource
-from contracts.messages.connector import BackupSummary
-from contracts.messages.scheduler import RunTask, Task
+from contracts.messages.scheduler import RunTask
+from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.api.bodies.connectors import ConnectorBody
 from gateway.api.views.base import page, stamp
@@ -151,7 +151,7 @@ def test_job_times_are_strings_or_null_and_a_run_without_job_has_no_such_key() -
 
 
 def test_job_shows_progress_and_figures() -> None:
-    job = a_job(progress=JobProgress(phase="transferring", bytes_done=7), backup=BackupSummary(snapshot_id="5f"))
+    job = a_job(progress=JobProgress(phase="transferring", bytes_done=7), result=BackupResult(snapshot_id="5f"))
     view = shown(job_view(job))
     assert (view["progress"]["bytes_done"], view["backup"]["snapshot_id"]) == (7, "5f")
 

@@ -9,7 +9,8 @@ from contracts.envelope import Envelope
 from contracts.messages.assignment import AppRef
 from contracts.messages.base import Message
 from contracts.messages.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed, TaskStarted
-from contracts.messages.scheduler import CancelJob, RunTask, Task
+from contracts.messages.scheduler import CancelJob, RunTask
+from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from scheduler.domain.job import Job, queue_job
 

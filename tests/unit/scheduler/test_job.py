@@ -2,9 +2,9 @@
 
 import pytest
 from contracts.errors import Conflict, Invalid, NotFound
-from contracts.messages.connector import BackupSummary, TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
-from contracts.messages.scheduler import Task
+from contracts.tasks import BackupResult, Task
 from scheduler.domain import job as decisions
 from scheduler.domain.job import Job
 
@@ -22,7 +22,7 @@ from tests.unit.scheduler.builder import (
 )
 
 PROBLEM = Problem(code="root_missing", kind="failed", detail="There is no directory /data.")
-SUMMARY = BackupSummary(snapshot_id="ab" * 32, files_processed=3, bytes_processed=2048, bytes_added=100)
+SUMMARY = BackupResult(snapshot_id="ab" * 32, files_processed=3, bytes_processed=2048, bytes_added=100)
 
 
 def running(attempt: int = 1) -> Job:
@@ -120,15 +120,15 @@ def test_progress_of_a_newer_attempt_takes_over_even_if_its_clock_is_behind() ->
 
 
 def test_success_keeps_the_figures_and_tells_them() -> None:
-    job = decisions.succeed(running(), told(TaskSucceeded, "x", seconds=8, backup=SUMMARY))
-    assert (job.status, job.stopped_at, job.backup, job.problem) == ("succeeded", after(8), SUMMARY, None)
+    job = decisions.succeed(running(), told(TaskSucceeded, "x", seconds=8, result=SUMMARY))
+    assert (job.status, job.stopped_at, job.result, job.problem) == ("succeeded", after(8), SUMMARY, None)
     assert texts(job)[-1].startswith("succeeded: restore point abababab with 3 files")
     assert "2.0 KiB read, 100 B added" in texts(job)[-1]
 
 
 def test_failure_keeps_the_reason_and_a_restore_point_that_was_left() -> None:
-    job = decisions.fail(running(), told(TaskFailed, "x", seconds=8, problem=PROBLEM, backup=SUMMARY))
-    assert (job.status, job.problem, job.backup) == ("failed", PROBLEM, SUMMARY)
+    job = decisions.fail(running(), told(TaskFailed, "x", seconds=8, problem=PROBLEM, result=SUMMARY))
+    assert (job.status, job.problem, job.result) == ("failed", PROBLEM, SUMMARY)
     assert texts(job)[-1] == "failed: There is no directory /data. (root_missing)"
 
 
@@ -159,3 +159,9 @@ def test_only_a_job_that_goes_on_can_be_stopped() -> None:
 
 def test_a_cancel_command_names_its_job() -> None:
     assert cancel("j").key == "j"
+
+
+def test_a_job_of_a_version_before_results_had_types_is_read() -> None:
+    job = decisions.succeed(running(), told(TaskSucceeded, "x", seconds=8, result=SUMMARY))
+    stored = job.model_dump(mode="json", exclude={"result"}) | {"backup": SUMMARY.model_dump(exclude={"type"})}
+    assert Job.model_validate(stored).result == SUMMARY

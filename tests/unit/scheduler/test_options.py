@@ -2,7 +2,7 @@
 
 import pytest
 from contracts.errors import Invalid
-from contracts.messages.scheduler import TaskOptions
+from contracts.tasks import TaskOptions
 from scheduler.domain.job import check_task
 from scheduler.domain.options import LONGEST_IGNORE, LONGEST_LABEL, MOST_IGNORES, MOST_LABELS
 

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from chassis.persistence.aggregates import AlreadyHandled, MemoryAggregates
 from contracts.errors import NotFound
-from contracts.messages.connector import BackupSummary, TaskCancelled, TaskSucceeded
+from contracts.messages.connector import TaskCancelled, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
+from contracts.tasks import BackupResult
 from contracts.values import JobId, OrganizationId, RunId
 from scheduler import usecases
 from scheduler.domain.job import Job
@@ -70,7 +71,7 @@ async def test_a_job_runs_to_its_end(world: World) -> None:
     job_id = await world.queued()
     await usecases.note_started(world.store, wrapped(started(job_id)))
     await usecases.note_lines(world.store, wrapped(logged(job_id, 1, "reading")))
-    done = told(TaskSucceeded, job_id, seconds=9, backup=BackupSummary(snapshot_id="ab" * 32))
+    done = told(TaskSucceeded, job_id, seconds=9, backup=BackupResult(snapshot_id="ab" * 32))
     await usecases.note_succeeded(world.store, wrapped(done))
     job = await world.job(job_id)
     assert (job.status, job.started_at, job.stopped_at) == ("succeeded", after(1), after(9))

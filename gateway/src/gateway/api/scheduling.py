@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from contracts.messages.scheduler import JobStatus, TaskType
+from contracts.messages.scheduler import JobStatus
+from contracts.tasks import TaskType
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 

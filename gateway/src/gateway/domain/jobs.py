@@ -1,8 +1,9 @@
 """Jobs as the scheduler tells of them."""
 
-from contracts.messages.connector import BackupSummary, LogLine
+from contracts.messages.connector import LogLine
 from contracts.messages.outcomes import Problem
-from contracts.messages.scheduler import JobStatus, Task
+from contracts.messages.scheduler import JobStatus
+from contracts.tasks import Task, TaskResult
 from contracts.values import Moment, Value
 
 FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
@@ -39,7 +40,7 @@ class Job(Value):
     worker: str | None = None
     problem: Problem | None = None
     progress: JobProgress | None = None
-    backup: BackupSummary | None = None
+    result: TaskResult | None = None
 
 
 def log_text(job: Job, lines: tuple[LogLine, ...]) -> str:

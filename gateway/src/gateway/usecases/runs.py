@@ -7,7 +7,8 @@ from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.errors import Conflict
 from contracts.messages.assignment import App
-from contracts.messages.scheduler import CancelJob, RunTask, Task, TaskOptions, TaskType
+from contracts.messages.scheduler import CancelJob, RunTask
+from contracts.tasks import Task, TaskOptions, TaskType
 from contracts.values import JobId, RunId
 
 from gateway.domain.apps import check_complete, check_unlocked

@@ -29,6 +29,8 @@ from connector.engine.restic import ResticEngine, ResticSettings
 from connector.handlers import register
 from connector.programs import open_program
 from connector.queue.intake import WakeUps
+from connector.queue.runner import Runner
+from connector.queue.slots import working
 from connector.settings import Settings
 from connector.store import open_store
 from connector.store_state.locks import store_locks
@@ -37,7 +39,7 @@ from connector.stores.directory_listing import Lister
 from connector.stores.index_client import IndexClient
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch
-from connector.worker import Runner, working
+from connector.tasks.registry import activities
 
 log = logging.getLogger(__name__)
 SERVICE = "connector"
@@ -64,7 +66,8 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         open_service_runtime(settings, SERVICE) as runtime,
         open_worker_context(runtime, settings, tokens) as tools,
     ):
-        runner, tidier = Runner(tools), CacheCleanUp(tools.store, settings.work_dir)
+        runner = Runner(tools.store, activities(tools))
+        tidier = CacheCleanUp(tools.store, settings.work_dir)
         dispatcher = register(
             runtime.dispatcher(),
             tools.store,
@@ -79,7 +82,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         async with (
             tidier.tidying(runtime.background),
             tools.watch.watching(runtime.background),
-            working(runtime.background, tools, runner),
+            working(runtime.background, tools.store, settings, runner, tools.wake_ups),
             handling(runtime, dispatcher, topics=heard, announces=ANNOUNCED),
         ):
             yield build_api(

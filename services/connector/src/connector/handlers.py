@@ -9,7 +9,7 @@ from contracts.messages.connector import InitializeStore, RefreshStore, TestConn
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.apps import forget_app, learn_app
-from connector.domain import Kind
+from connector.domain.work import Kind
 from connector.queue.intake import NoticeCancel, WakeUps, request_cancel, request_command, request_task
 from connector.store import Store
 from connector.stores.open_stores import OpenStores

@@ -13,7 +13,8 @@ from contracts.messages.assignment import App
 from contracts.messages.connector import Compression
 from contracts.values import OrganizationId, Value
 
-from connector.domain import Attempt, Kind, Lane, Work
+from connector.domain.attempts import Attempt
+from connector.domain.work import Kind, SlotGroup, Work
 
 OPEN_LIMIT = 500
 SWEEP_LIMIT = 500
@@ -76,7 +77,7 @@ class WorkQueue(Protocol):
         """Work by its id, open or not."""
         ...
 
-    async def waiting(self, *, pool: str, lane: Lane) -> list[Work]:
+    async def waiting(self, *, pool: str, group: SlotGroup) -> list[Work]:
         """Open work of all organizations for the workers of a pool, oldest first, at most `OPEN_LIMIT`."""
         ...
 
@@ -138,9 +139,9 @@ class MongoWorkQueue:
         found = await self._work.find_one({"_id": work_id, "org": org})
         return _work(found) if found else None
 
-    async def waiting(self, *, pool: str, lane: Lane) -> list[Work]:
+    async def waiting(self, *, pool: str, group: SlotGroup) -> list[Work]:
         """See `WorkQueue`."""
-        found = self._work.find({"queue": _queue(pool, lane)}).sort("at", 1).limit(OPEN_LIMIT)
+        found = self._work.find({"queue": _queue(pool, group)}).sort("at", 1).limit(OPEN_LIMIT)
         return [_work(document) async for document in found]
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
@@ -248,8 +249,8 @@ async def open_store(database: Database, outbox: Outbox) -> Store:
     return Store(apps, attempts, work, MongoStoreApps(database["apps"]), MongoRepositories(database["repositories"]))
 
 
-def _queue(pool: str, lane: Lane) -> str:
-    return f"{pool}/{lane}"
+def _queue(pool: str, group: SlotGroup) -> str:
+    return f"{pool}/{group}"
 
 
 def _document(work: Work) -> Document:
@@ -258,7 +259,7 @@ def _document(work: Work) -> Document:
         "_id": work.id,
         "org": work.organization_id,
         "state": "open",
-        "queue": _queue(work.pool, work.kind.lane),
+        "queue": _queue(work.pool, work.kind.slots),
         **work.model_dump(include={"kind", "pool", "at", "traceparent", "tracestate"}, mode="python"),
         "kind": work.kind.value,
         "cause": cause,

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
-from contracts.messages.scheduler import JobStatus, TaskType
+from contracts.messages.scheduler import JobStatus
+from contracts.tasks import TaskType
 from contracts.values import JobId, RunId
 from fastapi import Depends, FastAPI, Query
 

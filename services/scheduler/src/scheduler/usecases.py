@@ -23,15 +23,8 @@ from contracts.messages.connector import (
     TaskStarted,
     TaskSucceeded,
 )
-from contracts.messages.scheduler import (
-    CancelJob,
-    JobChanged,
-    JobStatus,
-    RunTask,
-    TaskCancelRequested,
-    TaskRequested,
-    TaskType,
-)
+from contracts.messages.scheduler import CancelJob, JobChanged, JobStatus, RunTask, TaskCancelRequested, TaskRequested
+from contracts.tasks import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 from opentelemetry.trace import Span
 

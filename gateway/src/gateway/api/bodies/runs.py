@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from contracts.messages.scheduler import TaskOptions
+from contracts.tasks import TaskOptions
 from pydantic import Field
 
 from gateway.api.bodies.base import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, example, none_is, text

@@ -3,7 +3,7 @@
 from contracts.messages.assignment import AppRef
 from contracts.messages.catalog import ChangeResource, RegisterResource, RemoveResource
 from contracts.messages.outcomes import Problem
-from contracts.messages.scheduler import TaskOptions
+from contracts.tasks import BackupResult, TaskOptions
 from pydantic import Field, JsonValue
 
 from gateway.api.views.base import Absent, Stamp, View, example
@@ -233,7 +233,7 @@ def job_view(job: Job) -> JobView:
         worker=job.worker,
         problem=_problem(job.problem),
         progress=_progress(job),
-        backup=BackupView.model_validate(job.backup.model_dump()) if job.backup else None,
+        backup=BackupView.model_validate(job.result.model_dump()) if isinstance(job.result, BackupResult) else None,
     )
 
 

@@ -1,14 +1,15 @@
 """Commands to and events of the connector workers: tests, stores, running tasks, integrations on offer."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 
 from contracts import topics
 from contracts.messages.assignment import AppKind, AppRef
 from contracts.messages.base import Command, Event
 from contracts.messages.outcomes import Problem
 from contracts.messages.restore_index import RestorePoint
+from contracts.tasks import BackupResult, TaskResult, lift_result
 from contracts.values import AppId, CommandId, IntegrationId, JobId, Moment, OrganizationId, SnapshotId, Value
 
 Compression = Literal["auto", "fastest", "better", "max"]
@@ -295,36 +296,36 @@ class TaskLogged(TaskEvent):
     lines: tuple[LogLine, ...] = Field(description="The lines, oldest first")
 
 
-class BackupSummary(Value):
-    """Figures of a finished backup."""
+class TaskEnded(TaskEvent):
+    """A job came to an end that leaves a result.
 
-    snapshot_id: str = Field(description="The restore point that was made")
-    files_new: int = Field(default=0, description="Files that the previous backup had not")
-    files_changed: int = Field(default=0, description="Files that the previous backup had otherwise")
-    files_unmodified: int = Field(default=0, description="Files that the previous backup had just so")
-    files_processed: int = Field(default=0, description="Files in all")
-    bytes_processed: int = Field(default=0, description="Bytes read, before deduplication")
-    bytes_added: int = Field(default=0, description="Written to the store, after deduplication and compression")
-    duration_seconds: float = Field(default=0, description="Time the engine took")
+    `backup` repeats the result of a backup, for readers of versions before results had types; it can go once no such
+    version is in use.
+    """
+
+    result: TaskResult | None = Field(default=None, description="Figures, by type of task")
+    backup: BackupResult | None = Field(default=None, description="The result again, when the job was a backup")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lift(cls, data: Any) -> Any:
+        lifted = lift_result(data)
+        result = lifted.get("result") if isinstance(lifted, dict) else None
+        return lifted | {"backup": result} if isinstance(result, BackupResult) else lifted
 
 
-class TaskSucceeded(TaskEvent):
+class TaskSucceeded(TaskEnded):
     """The job did all it should."""
 
     TYPE: ClassVar[str] = "cairn.connector.task.succeeded.v1"
 
-    backup: BackupSummary | None = Field(default=None, description="Figures, when the job was a backup")
 
-
-class TaskFailed(TaskEvent):
-    """The job did not do all it should. A backup may still have left a restore point (`backup`)."""
+class TaskFailed(TaskEnded):
+    """The job did not do all it should. It may still have left something: `result` tells."""
 
     TYPE: ClassVar[str] = "cairn.connector.task.failed.v1"
 
     problem: Problem = Field(description="Why, in words")
-    backup: BackupSummary | None = Field(
-        default=None, description="Figures, when a backup left a restore point all the same"
-    )
 
 
 class TaskCancelled(TaskEvent):

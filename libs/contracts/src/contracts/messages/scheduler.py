@@ -5,36 +5,12 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts import topics
-from contracts.messages.assignment import AppRef
 from contracts.messages.base import Command, Event
 from contracts.messages.outcomes import Problem
-from contracts.values import JobId, Moment, RunId, Value
+from contracts.tasks import Task, TaskType
+from contracts.values import JobId, Moment, RunId
 
-TaskType = Literal["backup", "restore", "sync", "check", "prune", "rm", "maintenance"]
 JobStatus = Literal["queued", "running", "canceled", "succeeded", "failed"]
-
-
-class TaskOptions(Value):
-    """Options of one run; which of them count depends on the task's type."""
-
-    labels: tuple[str, ...] = Field(default=(), description="backup: become tags of the restore point")
-    ignores: tuple[str, ...] = Field(default=(), description="backup: patterns of files to leave out")
-    one_file_system: bool = Field(
-        default=False, description="backup: leave out what is mounted below the source's root"
-    )
-    allow_empty: bool = Field(
-        default=False, description="backup: make a restore point also of a source with nothing in it"
-    )
-    snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")
-
-
-class Task(Value):
-    """What should happen."""
-
-    type: TaskType = Field(description="What kind of work")
-    origin: AppRef = Field(description="backup: the source; restore, check, sync: the store")
-    target: AppRef | None = Field(default=None, description="backup, sync: the store; restore: the destination")
-    options: TaskOptions = Field(default=TaskOptions(), description="Options of the run")
 
 
 class JobCommand(Command):

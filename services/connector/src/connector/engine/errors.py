@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contracts.errors import Conflict, Invalid, NotFound
 from integrations.sdk.errors import TLS_FIELD, WorkFailed, named, tls_advice
 
-from connector.domain import Killed
+from connector.domain.attempts import Killed
 
 
 class StoreNotInitialized(WorkFailed, Conflict):

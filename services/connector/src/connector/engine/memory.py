@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from contracts.messages.connector import BackupSummary
+from contracts.tasks import BackupResult
 from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
@@ -24,13 +24,13 @@ from connector.engine.errors import (
 )
 from connector.engine.port import (
     BackupOptions,
-    BackupResult,
-    CheckResult,
+    BackupOutcome,
+    CheckOutcome,
     FoundSnapshot,
     Initialized,
     OnProgress,
     Progress,
-    RestoreResult,
+    RestoreOutcome,
 )
 
 Files = dict[str, bytes | None]
@@ -68,7 +68,7 @@ class MemoryEngine:
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> BackupResult:
+    ) -> BackupOutcome:
         """See `Engine.backup`."""
         repository = self._open(store)
         files, problems = _read(source, store, options)
@@ -84,14 +84,14 @@ class MemoryEngine:
         size = sum(map(len, contents))
         on_progress(Progress(fraction=1.0, files_done=len(contents), files_total=len(contents), bytes_done=size))
         repository.snapshots[found.snapshot_id] = (found, files)
-        summary = BackupSummary(
+        summary = BackupResult(
             snapshot_id=found.snapshot_id,
             files_new=len(contents),
             files_processed=len(contents),
             bytes_processed=size,
             bytes_added=size,
         )
-        return BackupResult(
+        return BackupOutcome(
             snapshot_id=found.snapshot_id, summary=summary, problems=problems, problem_count=len(problems)
         )
 
@@ -104,7 +104,7 @@ class MemoryEngine:
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> RestoreResult:
+    ) -> RestoreOutcome:
         """See `Engine.restore`."""
         repository = self._open(store)
         if snapshot_id not in repository.snapshots:
@@ -115,16 +115,16 @@ class MemoryEngine:
         size = sum(len(content) for content in files.values() if content is not None)
         on_log("info", f"{len(files)} files and directories restored")
         on_progress(Progress(fraction=1.0, files_done=len(files), files_total=len(files), bytes_done=size))
-        return RestoreResult(files=len(files), bytes=size)
+        return RestoreOutcome(files=len(files), bytes=size)
 
     async def check(
         self, store: StoreLocation, *, read_data: bool = False, on_log: OnLog, cancel: asyncio.Event
-    ) -> CheckResult:
+    ) -> CheckOutcome:
         """See `Engine.check`: memory is always sound."""
         self._open(store)
         await _checkpoint(cancel)
         on_log("info", "every byte was read" if read_data else "the structure is sound")
-        return CheckResult()
+        return CheckOutcome()
 
     async def forget(
         self,

@@ -7,7 +7,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from contracts.messages.connector import BackupSummary, Compression
+from contracts.messages.connector import Compression
+from contracts.tasks import BackupResult
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 
@@ -71,11 +72,11 @@ class BackupOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BackupResult:
+class BackupOutcome:
     """A restore point was made; with `problems`, not everything is in it."""
 
     snapshot_id: str
-    summary: BackupSummary
+    summary: BackupResult
     problems: tuple[UnreadablePath, ...] = ()
     """What should be in it and is not: the source's own problems, then unreadable files; the first 1000."""
     problem_count: int = 0
@@ -87,7 +88,7 @@ class BackupResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreResult:
+class RestoreOutcome:
     """Files were written; with `problems`, not all of them."""
 
     files: int
@@ -98,7 +99,7 @@ class RestoreResult:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CheckResult:
+class CheckOutcome:
     """What a check of a repository found, in words; none: the repository is sound."""
 
     findings: tuple[str, ...] = ()
@@ -144,7 +145,7 @@ class Engine(Protocol):
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> BackupResult:
+    ) -> BackupOutcome:
         """Make one restore point of the tree; its root is the content of `source.directory`.
 
         What cannot be in it is among its problems: unreadable files, and sockets of a source that is surveyed. They
@@ -163,7 +164,7 @@ class Engine(Protocol):
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> RestoreResult:
+    ) -> RestoreOutcome:
         """Write the files of a restore point below `target`, replacing what differs. Raises also `SnapshotMissing`."""
         ...
 
@@ -174,7 +175,7 @@ class Engine(Protocol):
         read_data: bool = False,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> CheckResult:
+    ) -> CheckOutcome:
         """Verify the repository's structure; with `read_data` also every byte of it."""
         ...
 

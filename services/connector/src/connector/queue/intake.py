@@ -13,7 +13,7 @@ from contracts.messages.base import Message
 from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.domain import Kind, Lane, Work, raise_if_forgotten
+from connector.domain.work import Kind, SlotGroup, Work, raise_if_forgotten
 from connector.store import Store
 
 log = logging.getLogger(__name__)
@@ -25,11 +25,13 @@ NoticeCancel = Callable[[str], None]
 class WakeUps:
     """Wake those who wait for work in this process."""
 
-    lanes: dict[Lane, asyncio.Event] = field(default_factory=lambda: {lane: asyncio.Event() for lane in Lane})
+    groups: dict[SlotGroup, asyncio.Event] = field(
+        default_factory=lambda: {group: asyncio.Event() for group in SlotGroup}
+    )
 
-    def wake(self, lane: Lane) -> None:
+    def wake(self, group: SlotGroup) -> None:
         """Say that there may be new work."""
-        self.lanes[lane].set()
+        self.groups[group].set()
 
 
 def work_of(cause: Envelope[Message], *, kind: Kind, work_id: str, pool: str) -> Work:
@@ -52,7 +54,7 @@ async def request_task(store: Store, wake_ups: WakeUps, request: Envelope[TaskRe
     work = work_of(request, kind=Kind.TASK, work_id=request.data.job_id, pool=request.data.pool)
     if not await store.work.add(work):
         await _tell_end_again(store, request.data)
-    wake_ups.wake(work.kind.lane)
+    wake_ups.wake(work.kind.slots)
 
 
 async def request_cancel(
@@ -70,7 +72,7 @@ async def request_cancel(
     notice(job_id)
     work = work_of(request, kind=Kind.CANCEL, work_id=f"{job_id}:cancel", pool=pool)
     await store.work.add(work)
-    wake_ups.wake(work.kind.lane)
+    wake_ups.wake(work.kind.slots)
 
 
 async def request_command(
@@ -85,14 +87,14 @@ async def request_command(
     if not await store.work.add(work):
         for attempt in await store.attempts_at(work.organization_id, work.id):
             await store.attempts.load(work.organization_id, attempt.id, cause=command)
-    wake_ups.wake(work.kind.lane)
+    wake_ups.wake(work.kind.slots)
 
 
 async def queue_sync(store: Store, wake_ups: WakeUps, cause: Work) -> None:
     """Queue that the index follows the store that some work was about; asked for twice, it is done once."""
     following = work_of(cause.cause, kind=Kind.FOLLOW, work_id=f"{cause.id}:follow", pool=cause.pool)
     await store.work.add(following)
-    wake_ups.wake(following.kind.lane)
+    wake_ups.wake(following.kind.slots)
 
 
 async def _tell_end_again(store: Store, request: TaskRequested) -> None:

@@ -10,9 +10,12 @@ from typing import Any
 from chassis.errors import LostRace
 from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregate, Result
+from chassis.persistence.mongo import PyMongoError
+from contracts.errors import CairnError
 from contracts.messages.base import Event
 
-from connector.domain import Attempt, AttemptState, MadeSnapshot, Work, is_confirmed, is_superseded, next_turn
+from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot, is_confirmed, is_superseded, next_turn
+from connector.domain.work import Work
 from connector.store import Store
 
 log = logging.getLogger(__name__)
@@ -157,3 +160,12 @@ def _value(record: Aggregate[Attempt]) -> Attempt:
     if record.value is None:
         raise ValueError("a lease needs a saved attempt")
     return record.value
+
+
+async def give_up(lease: Lease, *, pause_seconds: float) -> None:
+    """Release a lease for others to take after a pause; where that fails, it runs out by itself."""
+    try:
+        await lease.release(pause_seconds=pause_seconds)
+    except (LeaseLost, CairnError, PyMongoError) as error:
+        facts = {"work": lease.work.id, "attempt": lease.number, "reason": type(error).__name__}
+        log.warning("lease runs out by itself", extra=facts)

@@ -14,7 +14,7 @@ from contracts.errors import CairnError
 from contracts.messages.connector import EVERYBODY
 from integrations.sdk.locations import StoreLocation
 
-from connector.domain import Work
+from connector.domain.work import Work
 from connector.engine.errors import StoreLocked
 from connector.queue.lease import Lease, LeaseLost, claim
 from connector.settings import Settings

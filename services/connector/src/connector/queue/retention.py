@@ -4,7 +4,7 @@ import logging
 
 from chassis.ids import utc_now
 
-from connector.domain import forgettable_days
+from connector.domain.work import forgettable_days
 from connector.store import Store
 
 log = logging.getLogger(__name__)

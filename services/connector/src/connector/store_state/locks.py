@@ -17,7 +17,7 @@ from restic_reader import Lock
 
 from connector.context.apps import find_store
 from connector.context.worker_context import WorkerContext
-from connector.domain import is_stale
+from connector.domain.locks import is_stale
 from connector.failures import FAILURES
 from connector.store_state.identity import ask_repository
 

@@ -12,7 +12,9 @@ from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import StoreLocation
 
 from connector.context.worker_context import WorkerContext
-from connector.domain import Work, announced_ids, job_tag
+from connector.domain.attempts import announced_ids
+from connector.domain.origins import job_tag
+from connector.domain.work import Work
 
 log = logging.getLogger(__name__)
 TIDY_SECONDS = 120.0

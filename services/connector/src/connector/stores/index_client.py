@@ -14,7 +14,7 @@ from contracts.messages.restore_index import Damage, DirectoryPage, Totals
 from contracts.values import OrganizationId, SnapshotId
 from restic_reader import Totals as Below
 
-from connector.domain import PointState
+from connector.domain.store_comparison import PointState
 
 T = TypeVar("T")
 IDS_PER_QUESTION = 1024

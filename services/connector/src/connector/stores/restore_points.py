@@ -3,13 +3,15 @@
 from datetime import UTC, datetime
 
 from contracts.errors import CairnError
-from contracts.messages.connector import BackupSummary, RestorePointCreated, RestorePointRemoved
+from contracts.messages.connector import RestorePointCreated, RestorePointRemoved
 from contracts.messages.restore_index import Damage, RestorePoint, RestorePointDamaged
+from contracts.tasks import BackupResult
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 from restic_reader import Snapshot, Summary
 from restic_reader.errors import ReaderError
 
-from connector.domain import Origin, keepable, origin_of
+from connector.domain.origins import Origin, origin_of
+from connector.domain.texts import keepable
 from connector.engine.port import FoundSnapshot
 
 _EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
@@ -74,7 +76,7 @@ def removed(snapshot_id: str, org: OrganizationId, *, store_id: AppId) -> Restor
     return RestorePointRemoved(organization_id=org, store_id=store_id, snapshot_id=snapshot_id)
 
 
-def snapshot_of(found: FoundSnapshot, summary: BackupSummary) -> Snapshot:
+def snapshot_of(found: FoundSnapshot, summary: BackupResult) -> Snapshot:
     """A snapshot as the engine tells of it, with the figures of its backup."""
     return Snapshot(
         time=found.time.isoformat(),

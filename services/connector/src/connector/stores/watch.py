@@ -15,7 +15,8 @@ from contracts.messages.assignment import App, AppRef
 from contracts.messages.connector import ConnectorCommand, RefreshStore
 from contracts.values import OrganizationId, SnapshotId
 
-from connector.domain import DAY_SECONDS, Kind, Lane, is_thorough_turn, turn_of_refresh
+from connector.domain.store_comparison import DAY_SECONDS, is_thorough_turn, turn_of_refresh
+from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import WakeUps, work_of
 from connector.settings import Settings
 from connector.store import Store
@@ -105,7 +106,7 @@ class Watch:
                 if suspicion.to_command() == wanted:  # Else something more was noticed meanwhile.
                     del self._suspected[wanted.app_id]
         if queued:
-            self._wake_ups.wake(Lane.LISTINGS)
+            self._wake_ups.wake(SlotGroup.LISTINGS)
         return queued
 
     async def _queue_turn(self, org: OrganizationId, app: App, now: float) -> bool:
@@ -122,7 +123,7 @@ class Watch:
         return is_new
 
     async def _under_way(self) -> set[str]:
-        waiting = await self._store.work.waiting(pool=self._pool, lane=Lane.LISTINGS)
+        waiting = await self._store.work.waiting(pool=self._pool, group=SlotGroup.LISTINGS)
         return {work.cause.data.app_id for work in waiting if isinstance(work.cause.data, ConnectorCommand)}
 
     async def _queue(self, wanted: RefreshStore, now: float, *, every_seconds: float) -> bool:

@@ -12,35 +12,25 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import App
-from contracts.messages.connector import BackupSummary, StoreLock
+from contracts.messages.connector import StoreLock
 from contracts.messages.restore_index import RestorePoint
-from contracts.messages.scheduler import TaskRequested
-from contracts.values import JobId, OrganizationId
+from contracts.tasks import BackupResult
 from integrations.sdk.errors import Cancelled, WorkFailed
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 from restic_reader import Snapshot
 
-from connector.context.apps import await_app
-from connector.context.worker_context import WorkerContext
-from connector.domain import (
-    UNREADABLE_NAMED,
-    MadeSnapshot,
-    Origin,
-    announced,
-    incomplete,
-    is_worth_another_try,
-    job_tag,
-    tags_of,
-)
+from connector.domain.attempts import Attempt, MadeSnapshot, announced, is_worth_another_try
+from connector.domain.origins import Origin, job_tag, tags_of
+from connector.domain.unreadable import UNREADABLE_NAMED, incomplete
 from connector.engine.errors import SnapshotMissing
-from connector.engine.port import BackupOptions, BackupResult, Progress
+from connector.engine.port import BackupOptions, BackupOutcome, Progress
 from connector.failures import reader_errors_mapped
-from connector.queue.lease import Lease, LeaseLost
+from connector.queue.lease import LeaseLost
 from connector.store_state.identity import require_same_store
 from connector.store_state.locks import reporting_locks
-from connector.store_state.orphan_snapshots import remove_orphan_snapshots, store_location
+from connector.store_state.orphan_snapshots import remove_orphan_snapshots, store_location, tidy_up_after_loss
 from connector.stores.restore_points import created, restore_point_of, snapshot_of
-from connector.tasks.job_reporting import Reporter
+from connector.tasks.definition import Job, JobOutcome, TaskDefinition
 from connector.tasks.listing_comparison import compare_with_listing, is_compared
 from connector.tasks.vanished_files import name_vanished
 
@@ -48,73 +38,46 @@ log = logging.getLogger(__name__)
 SHORT_ID = 8
 
 
-@dataclass(frozen=True)
-class Backup:
-    """What became of a backup; with a `problem` the restore point is there, but not all that should be in it."""
-
-    summary: BackupSummary
-    problem: CairnError | None = None
-
-
-@dataclass(frozen=True)
-class _Job:
+@dataclass(frozen=True, kw_only=True)
+class _Backup(Job):
     """Everything that the steps of one backup share."""
 
-    context: WorkerContext
-    lease: Lease
-    reporter: Reporter
-    cancel: asyncio.Event
-    org: OrganizationId
-    request: TaskRequested
     source: App
     target: App
     location: StoreLocation
 
-    @property
-    def id(self) -> JobId:
-        return self.request.job_id
 
-
-async def back_up(
-    context: WorkerContext, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
-) -> Backup:
+async def back_up(asked: Job) -> JobOutcome:
     """Make the restore point of a job, or take the one an earlier attempt announced, and have it listed.
 
     Raises `Cancelled` when it was stopped before one was announced; nothing is left in the store then. Raises
     `LeaseLost`, `TemporaryError` when it should be tried again, or what went wrong before there was a restore point.
     """
-    job = await _prepare(context, lease, request, reporter=reporter, cancel=cancel)
+    job = await _prepare(asked)
     try:
         made = await _announced_earlier(job) or await _make(job)
     except Cancelled:
         await _tidy_up(job)
         raise
     point = await _restore_point(job, made)
-    await lease.announce([created(point, job.org)], made=made)
+    await job.lease.announce([created(point, job.org)], made=made)
     problem = await _problem_of_listing(job, point, made)
     await _tidy_up(job)
-    return Backup(made.summary, incomplete(made) or problem)
+    return JobOutcome(made.summary, incomplete(made) or problem)
 
 
-async def _prepare(
-    context: WorkerContext, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
-) -> _Job:
-    reporter.enter("preparing")
-    org, task, patience = request.organization_id, request.task, context.settings.app_patience_seconds
-    if task.target is None:
-        raise ValueError("a backup has a target")
-    source, target = await asyncio.gather(
-        await_app(context.store, org, task.origin, patience_seconds=patience),
-        await_app(context.store, org, task.target, patience_seconds=patience),
-    )
-    location = store_location(context, org, target)
-    await require_same_store(context, org, target)
-    context.stores.open_ahead(org, target)
-    reporter.log("info", f"Backup of {source.name} to {target.name}, attempt {lease.number}.")
-    return _Job(context, lease, reporter, cancel, org, request, source, target, location)
+async def _prepare(job: Job) -> _Backup:
+    job.reporter.enter("preparing")
+    task = job.request.task
+    source, target = await asyncio.gather(job.app(task.origin), job.app(task.target))
+    location = store_location(job.context, job.org, target)
+    await require_same_store(job.context, job.org, target)
+    job.context.stores.open_ahead(job.org, target)
+    job.reporter.log("info", f"Backup of {source.name} to {target.name}, attempt {job.lease.number}.")
+    return _Backup(**vars(job), source=source, target=target, location=location)
 
 
-async def _announced_earlier(job: _Job) -> MadeSnapshot | None:
+async def _announced_earlier(job: _Backup) -> MadeSnapshot | None:
     """What an earlier attempt announced. A snapshot of which nobody was told is not looked for: what could not be
     read is not known of it, and another one takes little more than reading what changed.
     """
@@ -130,7 +93,7 @@ async def _announced_earlier(job: _Job) -> MadeSnapshot | None:
     return made
 
 
-async def _unlock(job: _Job) -> None:
+async def _unlock(job: _Backup) -> None:
     """Remove what the lost worker left; where that fails, whoever needs the lock says so."""
     try:
         await job.context.engine.unlock_stale(job.location)
@@ -138,7 +101,7 @@ async def _unlock(job: _Job) -> None:
         job.reporter.log("warning", error.detail)
 
 
-async def _make(job: _Job) -> MadeSnapshot:
+async def _make(job: _Backup) -> MadeSnapshot:
     configuration = job.context.configuration(job.org, job.source)
     integration = job.context.integrations.of(job.source.protocol)
     async with integration.open_source(configuration, on_log=job.reporter.log, cancel=job.cancel) as tree:
@@ -158,7 +121,7 @@ async def _make(job: _Job) -> MadeSnapshot:
     return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
 
 
-async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
+async def _run_engine(job: _Backup, tree: SourceTree) -> BackupOutcome:
     wanted = job.request.task.options
     options = BackupOptions(
         host=job.source.id,
@@ -181,7 +144,7 @@ async def _run_engine(job: _Job, tree: SourceTree) -> BackupResult:
     return await _back_up(job, tree, replace(options, reread=True))
 
 
-async def _back_up(job: _Job, tree: SourceTree, options: BackupOptions) -> BackupResult:
+async def _back_up(job: _Backup, tree: SourceTree, options: BackupOptions) -> BackupOutcome:
     with span("engine.backup", attributes={semconv.JOB: job.id, semconv.ATTEMPT: job.lease.number}):
         async with _Waiting(job).told() as waiting:
             return await job.context.engine.backup(
@@ -197,7 +160,7 @@ async def _back_up(job: _Job, tree: SourceTree, options: BackupOptions) -> Backu
 class _Waiting:
     """Tells who keeps a job out of its store, from the start of the engine until that is at work."""
 
-    def __init__(self, job: _Job) -> None:
+    def __init__(self, job: _Backup) -> None:
         self._job = job
         self._is_in = False
 
@@ -223,7 +186,7 @@ class _Waiting:
             self._job.reporter.log("warning", f"The store is locked: waiting for {lock.in_words}.{stale}")
 
 
-async def _compared(job: _Job, tree: SourceTree, result: BackupResult) -> BackupResult:
+async def _compared(job: _Backup, tree: SourceTree, result: BackupOutcome) -> BackupOutcome:
     context, on_log, cancel = job.context, job.reporter.log, job.cancel
     if tree.evidence is None:
         return await name_vanished(
@@ -234,7 +197,7 @@ async def _compared(job: _Job, tree: SourceTree, result: BackupResult) -> Backup
     )
 
 
-async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Sequence[UnreadablePath]:
+async def _explained(job: _Backup, tree: SourceTree, result: BackupOutcome) -> Sequence[UnreadablePath]:
     """The problems that are named in the job's failure, with what the source says about them, if it answers."""
     named = result.problems[:UNREADABLE_NAMED]
     if tree.evidence is None:
@@ -252,12 +215,12 @@ async def _explained(job: _Job, tree: SourceTree, result: BackupResult) -> Seque
     return explained[:UNREADABLE_NAMED]
 
 
-async def _remember(job: _Job, tree: SourceTree, result: BackupResult) -> None:
+async def _remember(job: _Backup, tree: SourceTree, result: BackupOutcome) -> None:
     if tree.evidence is not None and is_compared(result):
         await asyncio.to_thread(tree.evidence.keep, job.target.id, result.snapshot_id)
 
 
-def _origin(job: _Job, tree: SourceTree) -> Origin:
+def _origin(job: _Backup, tree: SourceTree) -> Origin:
     return Origin(
         organization_id=job.org,
         source_id=job.source.id,
@@ -269,7 +232,7 @@ def _origin(job: _Job, tree: SourceTree) -> Origin:
     )
 
 
-async def _tidy_up(job: _Job) -> None:
+async def _tidy_up(job: _Backup) -> None:
     """Remove what attempts before left; a worker that was cut off may have come to its end after all.
 
     The job has come to its end by now: it does not fail for this.
@@ -278,7 +241,7 @@ async def _tidy_up(job: _Job) -> None:
         await _remove_orphans(job)
 
 
-async def _remove_orphans(job: _Job) -> None:
+async def _remove_orphans(job: _Backup) -> None:
     """Remove what no restore point was announced of; where that fails, the job's log tells."""
     await job.lease.renew()
     try:
@@ -289,7 +252,7 @@ async def _remove_orphans(job: _Job) -> None:
         )
 
 
-async def _restore_point(job: _Job, made: MadeSnapshot) -> RestorePoint:
+async def _restore_point(job: _Backup, made: MadeSnapshot) -> RestorePoint:
     """The restore point as its snapshot tells; the engine is asked where the store cannot be opened for reading."""
     stores, snapshot_id = job.context.stores, made.summary.snapshot_id
     try:
@@ -301,7 +264,7 @@ async def _restore_point(job: _Job, made: MadeSnapshot) -> RestorePoint:
     return restore_point_of(snapshot, org=job.org, store_id=job.target.id)
 
 
-async def _told_by_engine(job: _Job, made: MadeSnapshot, error: Exception) -> Snapshot:
+async def _told_by_engine(job: _Backup, made: MadeSnapshot, error: Exception) -> Snapshot:
     try:
         found = await job.context.engine.find_snapshots(job.location, tags=[job_tag(job.id)])
     except WorkFailed:
@@ -312,7 +275,7 @@ async def _told_by_engine(job: _Job, made: MadeSnapshot, error: Exception) -> Sn
     raise SnapshotMissing(made.summary.snapshot_id)
 
 
-async def _problem_of_listing(job: _Job, point: RestorePoint, made: MadeSnapshot) -> CairnError | None:
+async def _problem_of_listing(job: _Backup, point: RestorePoint, made: MadeSnapshot) -> CairnError | None:
     """Have the restore point listed. What goes wrong for good does not undo it, but is told."""
     try:
         with reader_errors_mapped():
@@ -331,7 +294,7 @@ async def _problem_of_listing(job: _Job, point: RestorePoint, made: MadeSnapshot
     return None
 
 
-async def _have_it_listed(job: _Job, point: RestorePoint, summary: BackupSummary) -> None:
+async def _have_it_listed(job: _Backup, point: RestorePoint, summary: BackupResult) -> None:
     """List what is new in the restore point; then it can be browsed as soon as the job ends."""
     context, reporter = job.context, job.reporter
     reporter.enter("indexing")
@@ -356,3 +319,12 @@ async def _have_it_listed(job: _Job, point: RestorePoint, summary: BackupSummary
         reporter.log(
             "warning", "The restore point is complete and is still being indexed; until then it cannot be browsed."
         )
+
+
+def _left_by(attempts: Sequence[Attempt]) -> BackupResult | None:
+    """The restore point that was announced of a job which failed all the same."""
+    made = announced(attempts)
+    return made.summary if made else None
+
+
+TASK = TaskDefinition(type="backup", run=back_up, left_by=_left_by, clean_up=tidy_up_after_loss)

@@ -10,6 +10,7 @@ from integrations.sdk.locations import StoreLocation
 from restic_reader import Access
 
 from connector.context.worker_context import WorkerContext
+from connector.domain.work import Kind
 from connector.engine.errors import CompressionUnsupported, StoreNotInitialized
 from connector.engine.port import Initialized
 from connector.queue.intake import queue_sync
@@ -23,6 +24,7 @@ from connector.store_state.identity import (
     require_noted,
     whole,
 )
+from connector.tasks.definition import CommandDefinition
 
 log = logging.getLogger(__name__)
 
@@ -87,3 +89,6 @@ async def _make(
 
 def _look(access: Access) -> tuple[Access, bool]:
     return whole(access), access.may_have_lost_snapshots()
+
+
+COMMAND = CommandDefinition(kind=Kind.INITIALIZE, run=initialize_store)

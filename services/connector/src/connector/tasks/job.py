@@ -14,25 +14,34 @@ from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from integrations.sdk.errors import Cancelled
 
 from connector.context.worker_context import WorkerContext
-from connector.domain import announced, is_worth_another_try
+from connector.domain.attempts import is_worth_another_try
+from connector.domain.work import Kind
 from connector.failures import reader_errors_mapped
 from connector.queue.lease import Lease, LeaseLost, claim
-from connector.tasks.backup import Backup, back_up
+from connector.tasks.definition import CommandDefinition, Job, TaskDefinition
 from connector.tasks.job_reporting import Reporter
 
 log = logging.getLogger(__name__)
 
 
-async def run_task(context: WorkerContext, lease: Lease, request: TaskRequested, *, cancel: asyncio.Event) -> None:
+async def run_job(
+    context: WorkerContext,
+    lease: Lease,
+    request: TaskRequested,
+    *,
+    task: TaskDefinition | None,
+    cancel: asyncio.Event,
+) -> None:
     """Run a job to its end and tell how it went; its store is compared with the restore index soon.
 
     Raises `LeaseLost`, and `TemporaryError` or what the database raises when the job should be tried again.
     """
     await lease.announce([TaskStarted(**_facts(lease, request), worker=context.settings.instance)])
     reporter = Reporter(context.publisher, lease, request.job_id)
+    job = Job(context=context, lease=lease, request=request, reporter=reporter, cancel=cancel)
     try:
         async with reporter.sending():
-            ending = await _ending(context, lease, request, reporter=reporter, cancel=cancel)
+            ending = await _ending(job, task)
     except TemporaryError as error:
         reporter.log("warning", f"Attempt {lease.number} has ended and the job is tried again. {error.detail}")
         await reporter.flush()
@@ -40,13 +49,16 @@ async def run_task(context: WorkerContext, lease: Lease, request: TaskRequested,
     code = ending.problem.code if isinstance(ending, TaskFailed) else None
     log.info("job ended", extra={"job": request.job_id, "attempt": lease.number, "type": ending.TYPE, "code": code})
     await lease.settle([*reporter.rest(), ending])
-    if request.task.target is not None:
-        context.watch.suspect(request.organization_id, request.task.target)
+    for party in (request.task.origin, request.task.target):
+        if party is not None and party.kind == "store":
+            context.watch.suspect(request.organization_id, party)
 
 
-async def fail_task(context: WorkerContext, lease: Lease, request: TaskRequested, problem: Problem) -> None:
+async def fail_job(
+    context: WorkerContext, lease: Lease, request: TaskRequested, problem: Problem, *, task: TaskDefinition | None
+) -> None:
     """End a job that this attempt did not even start. Raises `LeaseLost`."""
-    await lease.settle([await _failed(context, lease, request, problem)])
+    await lease.settle([await _failed(context, lease, request, problem, task=task)])
 
 
 async def cancel_unbegun(context: WorkerContext, lease: Lease, request: TaskCancelRequested) -> None:
@@ -67,12 +79,11 @@ async def cancel_unbegun(context: WorkerContext, lease: Lease, request: TaskCanc
     await lease.settle(lost)
 
 
-async def _ending(
-    context: WorkerContext, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
-) -> TaskEvent:
+async def _ending(job: Job, task: TaskDefinition | None) -> TaskEvent:
+    context, lease, request = job.context, job.lease, job.request
     try:
         with reader_errors_mapped():
-            backup = await _act(context, lease, request, reporter=reporter, cancel=cancel)
+            outcome = await _required(task, request).run(job)
     except Cancelled:
         return TaskCancelled(**_facts(lease, request))
     except (LeaseLost, PyMongoError):
@@ -85,26 +96,29 @@ async def _ending(
         log.exception("job failed unexpectedly", extra={"job": request.job_id})
         problem = unexpected()
     else:
-        if backup.problem is None:
-            return TaskSucceeded(**_facts(lease, request), backup=backup.summary)
-        problem = to_problem(backup.problem)
-    reporter.log("error", problem.detail)
-    return await _failed(context, lease, request, problem)
+        if outcome.problem is None:
+            return TaskSucceeded(**_facts(lease, request), result=outcome.result)
+        problem = to_problem(outcome.problem)
+        job.reporter.log("error", problem.detail)
+        return TaskFailed(**_facts(lease, request), problem=problem, result=outcome.result)
+    job.reporter.log("error", problem.detail)
+    return await _failed(context, lease, request, problem, task=task)
 
 
-async def _failed(context: WorkerContext, lease: Lease, request: TaskRequested, problem: Problem) -> TaskFailed:
-    """The end of a job that failed, with the figures of the restore point that there is all the same."""
-    made = announced(await context.store.attempts_at(request.organization_id, request.job_id))
-    return TaskFailed(**_facts(lease, request), problem=problem, backup=made.summary if made else None)
+async def _failed(
+    context: WorkerContext, lease: Lease, request: TaskRequested, problem: Problem, *, task: TaskDefinition | None
+) -> TaskFailed:
+    """The end of a job that failed, with the result that there is all the same."""
+    attempts = await context.store.attempts_at(request.organization_id, request.job_id)
+    result = task.left_by(attempts) if task is not None else None
+    return TaskFailed(**_facts(lease, request), problem=problem, result=result)
 
 
-async def _act(
-    context: WorkerContext, lease: Lease, request: TaskRequested, *, reporter: Reporter, cancel: asyncio.Event
-) -> Backup:
-    if request.task.type != "backup":
-        detail = f"Tasks of the type {request.task.type!r} cannot be run yet; `backup` can."
+def _required(task: TaskDefinition | None, request: TaskRequested) -> TaskDefinition:
+    if task is None:
+        detail = f"This worker cannot run tasks of the type {request.task.type!r}."
         raise PermanentError("task_type_unsupported", detail)
-    return await back_up(context, lease, request, reporter=reporter, cancel=cancel)
+    return task
 
 
 def _facts(lease: Lease, request: TaskRequested | TaskCancelRequested) -> dict[str, Any]:
@@ -114,3 +128,6 @@ def _facts(lease: Lease, request: TaskRequested | TaskCancelRequested) -> dict[s
         "attempt": lease.number,
         "at": utc_now(),
     }
+
+
+COMMAND = CommandDefinition(kind=Kind.CANCEL, run=cancel_unbegun)

@@ -18,7 +18,7 @@ from contracts.values import JobId
 from integrations.sdk.job_log import Level
 from integrations.sdk.text import one_line
 
-from connector.domain import keepable
+from connector.domain.texts import keepable
 from connector.engine.port import Progress
 from connector.queue.lease import Lease, LeaseLost
 

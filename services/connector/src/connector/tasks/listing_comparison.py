@@ -13,7 +13,7 @@ from integrations.sdk.locations import Evidence, SavedFile, UnreadablePath
 from restic_reader import Found, Repository
 
 from connector.context.worker_context import WorkerContext
-from connector.engine.port import PROBLEMS_MAX, BackupResult
+from connector.engine.port import PROBLEMS_MAX, BackupOutcome
 from connector.engine.problems import Problems
 
 log = logging.getLogger(__name__)
@@ -27,10 +27,10 @@ async def compare_with_listing(
     target: App,
     *,
     evidence: Evidence,
-    result: BackupResult,
+    result: BackupOutcome,
     on_log: OnLog,
     cancel: asyncio.Event,
-) -> BackupResult:
+) -> BackupOutcome:
     """The result, with the files that arrived other than the source lists them among its problems.
 
     The restore point is read only where its figures are not those of the listing. What goes wrong with that is a
@@ -58,13 +58,13 @@ async def compare_with_listing(
     return with_found(result, found, unknown)
 
 
-def with_found(result: BackupResult, found: Problems, unknown: Sequence[UnreadablePath]) -> BackupResult:
+def with_found(result: BackupOutcome, found: Problems, unknown: Sequence[UnreadablePath]) -> BackupOutcome:
     """The result with more problems; those that are `unknown` are kept first, however many there are."""
     problems = tuple(dict.fromkeys((*unknown, *found.kept, *result.problems)))[:PROBLEMS_MAX]
     return replace(result, problems=problems, problem_count=result.problem_count + found.count)
 
 
-def is_compared(result: BackupResult) -> bool:
+def is_compared(result: BackupOutcome) -> bool:
     """Whether all that differs from the listing is known."""
     return all(problem.code != NOT_COMPARED for problem in result.problems)
 

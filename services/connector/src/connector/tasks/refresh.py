@@ -14,7 +14,8 @@ from restic_reader import Repository
 from restic_reader.errors import Damaged, RepositoryNotFound
 
 from connector.context.worker_context import WorkerContext
-from connector.domain import Difference, difference
+from connector.domain.store_comparison import Difference, difference
+from connector.domain.work import Kind
 from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreUnreachable
 from connector.failures import reader_errors_mapped
 from connector.queue.intake import queue_sync
@@ -22,6 +23,7 @@ from connector.queue.lease import Lease
 from connector.store_state.identity import absence, require_noted
 from connector.store_state.warnings import store_warnings
 from connector.stores.open_stores import OpenStore
+from connector.tasks.definition import CommandDefinition
 
 log = logging.getLogger(__name__)
 
@@ -97,3 +99,6 @@ def _look(repository: Repository) -> tuple[list[str], bool]:
     found, suspicious = repository.snapshot_ids(), repository.access.may_have_lost_snapshots()
     repository.confirm()
     return found, suspicious
+
+
+COMMAND = CommandDefinition(kind=Kind.REFRESH, run=refresh_store)

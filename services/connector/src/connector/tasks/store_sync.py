@@ -20,12 +20,15 @@ from restic_reader.errors import AccessDenied, ReaderError, SnapshotNotFound
 
 from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
-from connector.domain import Difference, PointState, announced_ids, is_under_way, is_worth_another_try
+from connector.domain.attempts import announced_ids, is_under_way, is_worth_another_try
+from connector.domain.store_comparison import Difference, PointState
+from connector.domain.work import Kind
 from connector.failures import FAILURES, is_temporary, reader_errors_mapped
 from connector.queue.lease import Lease, LeaseLost
 from connector.stores.directory_listing import Rebuilt
 from connector.stores.open_stores import OpenStore, OpenStores
 from connector.stores.restore_points import created, damaged, removed, restore_point_of
+from connector.tasks.definition import CommandDefinition
 from connector.tasks.refresh import comparing
 
 log = logging.getLogger(__name__)
@@ -273,3 +276,6 @@ async def _readable(
     found = [each for each in read_all if isinstance(each[1], RestorePoint)]
     failures = [each for each in read_all if isinstance(each[1], Exception)]
     return [point for _, point in sorted(found, key=lambda each: (each[0], each[1].snapshot_id))], failures
+
+
+COMMAND = CommandDefinition(kind=Kind.FOLLOW, run=sync_store, waits_for_servers=True)

@@ -12,10 +12,12 @@ from contracts.values import CommandId
 from integrations.sdk.connection_test import TEST_SECONDS
 
 from connector.context.worker_context import WorkerContext
+from connector.domain.work import Kind
 from connector.failures import FAILURES
 from connector.queue.lease import Lease
 from connector.store_state.identity import require_same_store
 from connector.store_state.warnings import store_warnings
+from connector.tasks.definition import CommandDefinition
 
 log = logging.getLogger(__name__)
 
@@ -79,3 +81,6 @@ async def _held_against_what_is_known(
     spent = last.duration_ms + round((perf_counter() - began) * 1000, 3)
     failed = last.model_copy(update={"ok": False, "duration_ms": spent, "detail": detail})
     return report.model_copy(update={"ok": False, "checks": (*before, failed)})
+
+
+COMMAND = CommandDefinition(kind=Kind.TEST, run=test_connection)

@@ -3,10 +3,12 @@
 from contracts.messages.connector import ConnectorCommand
 
 from connector.context.worker_context import WorkerContext
+from connector.domain.work import Kind
 from connector.engine.errors import LockNotStale
 from connector.queue.lease import Lease
 from connector.store_state.locks import locks_of
 from connector.store_state.orphan_snapshots import store_location
+from connector.tasks.definition import CommandDefinition
 
 
 async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
@@ -28,3 +30,6 @@ async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorC
     await lease.settle(
         result={name: [lock.model_dump(mode="json") for lock in locks] for name, locks in result.items()}
     )
+
+
+COMMAND = CommandDefinition(kind=Kind.UNLOCK, run=unlock_store)

@@ -17,7 +17,7 @@ from restic_reader import Repository
 from restic_reader.errors import NotADirectory, PathNotFound
 
 from connector.context.worker_context import WorkerContext
-from connector.engine.port import BackupResult
+from connector.engine.port import BackupOutcome
 from connector.engine.problems import Problems
 from connector.engine.source_listing import ListedEntry, SourceListing
 from connector.tasks.listing_comparison import NOT_COMPARED, with_found
@@ -45,10 +45,10 @@ async def name_vanished(
     target: App,
     *,
     directory: Path,
-    result: BackupResult,
+    result: BackupOutcome,
     on_log: OnLog,
     cancel: asyncio.Event,
-) -> BackupResult:
+) -> BackupOutcome:
     """The result, with what was listed and still is in `directory`, and is not in the restore point, as problems.
 
     What was removed meanwhile is logged. The restore point is read only where it does not have as many files as were
@@ -77,7 +77,7 @@ async def name_vanished(
     return with_found(result, lacking.problems, unknown)
 
 
-def _adds_up(listing: SourceListing, result: BackupResult) -> bool:
+def _adds_up(listing: SourceListing, result: BackupOutcome) -> bool:
     names_all = result.problem_count == len(result.problems)
     return not names_all or listing.files == result.summary.files_processed + result.problem_count
 
@@ -86,7 +86,7 @@ class _Look:
     """One comparison. Its calls block."""
 
     def __init__(
-        self, repository: Repository, directory: Path, result: BackupResult, lacking: Lacking, cancel: asyncio.Event
+        self, repository: Repository, directory: Path, result: BackupOutcome, lacking: Lacking, cancel: asyncio.Event
     ) -> None:
         self._repository = repository
         self._directory = directory

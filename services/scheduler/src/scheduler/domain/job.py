@@ -6,7 +6,6 @@ from typing import Literal
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.assignment import AppKind
 from contracts.messages.connector import (
-    BackupSummary,
     LogLine,
     TaskCancelled,
     TaskEvent,
@@ -16,16 +15,15 @@ from contracts.messages.connector import (
     TaskSucceeded,
 )
 from contracts.messages.outcomes import Problem
-from contracts.messages.scheduler import JobStatus, RunTask, Task, TaskType
+from contracts.messages.scheduler import JobStatus, RunTask
+from contracts.tasks import TASK_KINDS, Task, TaskResult, lift_result
 from contracts.values import JobId, Moment, RunId, Value
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from scheduler.domain.options import check_options
-from scheduler.domain.wording import describe_backup, describe_task
+from scheduler.domain.wording import describe_result, describe_task
 
 FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
-
-_PARTIES: dict[TaskType, tuple[AppKind, AppKind]] = {"backup": ("source", "store")}
 
 
 class Progress(Value):
@@ -70,8 +68,10 @@ class Job(Value):
     cancel_requested_at: Moment | None = None
     problem: Problem | None = Field(default=None, description="Set when failed")
     progress: Progress | None = None
-    backup: BackupSummary | None = Field(default=None, description="Figures, once a backup has ended")
+    result: TaskResult | None = Field(default=None, description="What it came to, once it has ended")
     notes: tuple[Note, ...] = Field(default=(), description="The scheduler's own lines of the log, in order")
+
+    _lift = model_validator(mode="before")(lift_result)
 
 
 def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
@@ -97,21 +97,29 @@ def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
 
 def check_task(task: Task) -> None:
     """Raise `Invalid` when the task cannot be carried out, naming the field at fault as the HTTP API calls it."""
-    parties = _PARTIES.get(task.type)
-    if parties is None:
+    kind = TASK_KINDS.get(task.type)
+    if kind is None:
         detail = f"Tasks of type {task.type} cannot be run yet."
         raise Invalid("task_type_unsupported", detail, fields={"type": detail})
-    origin, target = parties
-    if task.origin.kind != origin:
-        detail = f"A {task.type} starts from a {origin}; {task.origin.name!r} is a {task.origin.kind}."
+    if task.origin.kind != kind.origin:
+        detail = f"A {task.type} starts from a {kind.origin}; {task.origin.name!r} is a {task.origin.kind}."
         raise Invalid("origin_kind_wrong", detail, fields={"origin_id": detail})
-    if task.target is None:
-        detail = f"A {task.type} needs a {target} as its target."
-        raise Invalid("target_missing", detail, fields={"target_id": detail})
-    if task.target.kind != target:
-        detail = f"A {task.type} goes to a {target}; {task.target.name!r} is a {task.target.kind}."
-        raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
+    _check_target(task, kind.target)
     check_options(task.options)
+
+
+def _check_target(task: Task, kind: AppKind | None) -> None:
+    if kind is None:
+        if task.target is not None:
+            detail = f"A {task.type} has no target."
+            raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
+        return
+    if task.target is None:
+        detail = f"A {task.type} needs a {kind} as its target."
+        raise Invalid("target_missing", detail, fields={"target_id": detail})
+    if task.target.kind != kind:
+        detail = f"A {task.type} goes to a {kind}; {task.target.name!r} is a {task.target.kind}."
+        raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
 
 
 def request_cancel(job: Job, now: datetime) -> Job:
@@ -186,14 +194,14 @@ def advance(job: Job, event: TaskProgressed) -> Job:
 
 def succeed(job: Job, event: TaskSucceeded) -> Job:
     """The job, done."""
-    told = f"succeeded: {describe_backup(event.backup)}" if event.backup else "succeeded"
-    return _end(job, event, status="succeeded", told=told, backup=event.backup)
+    told = f"succeeded: {describe_result(event.result)}" if event.result else "succeeded"
+    return _end(job, event, status="succeeded", told=told, result=event.result)
 
 
 def fail(job: Job, event: TaskFailed) -> Job:
     """The job, failed, with the reason in words."""
     told = f"failed: {event.problem.detail} ({event.problem.code})"
-    return _end(job, event, status="failed", told=told, level="error", problem=event.problem, backup=event.backup)
+    return _end(job, event, status="failed", told=told, level="error", problem=event.problem, result=event.result)
 
 
 def cancel(job: Job, event: TaskCancelled) -> Job:

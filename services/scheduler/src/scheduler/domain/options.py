@@ -5,7 +5,7 @@ from itertools import islice
 
 from chassis.texts import fault_of
 from contracts.errors import Invalid
-from contracts.messages.scheduler import TaskOptions
+from contracts.tasks import TaskOptions
 
 RESERVED = "cairn:"
 """Tags of a restore point that begin so are Cairn's own."""

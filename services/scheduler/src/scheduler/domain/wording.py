@@ -1,7 +1,9 @@
 """The words of a job's log."""
 
-from contracts.messages.connector import BackupSummary
-from contracts.messages.scheduler import Task
+from collections.abc import Callable
+from typing import Any
+
+from contracts.tasks import BackupResult, Task, TaskResult
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -12,13 +14,20 @@ def describe_task(task: Task) -> str:
     return f"{task.type} of {task.origin.name}{target}"
 
 
-def describe_backup(summary: BackupSummary) -> str:
-    """The figures of a backup in one line."""
+def describe_result(result: TaskResult) -> str:
+    """What a job came to, in one line."""
+    return _DESCRIBED[type(result)](result)
+
+
+def _backup(summary: BackupResult) -> str:
     return (
         f"restore point {summary.snapshot_id[:8]} with {summary.files_processed} files, {summary.files_new} new and "
         f"{summary.files_changed} changed; {describe_bytes(summary.bytes_processed)} read, "
         f"{describe_bytes(summary.bytes_added)} added to the store, in {summary.duration_seconds:.1f} s"
     )
+
+
+_DESCRIBED: dict[type[TaskResult], Callable[[Any], str]] = {BackupResult: _backup}
 
 
 def describe_bytes(size: int) -> str:

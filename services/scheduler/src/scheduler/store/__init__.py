@@ -11,7 +11,8 @@ from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, MongoAgg
 from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.base import Event, Message
-from contracts.messages.scheduler import JobStatus, TaskType
+from contracts.messages.scheduler import JobStatus
+from contracts.tasks import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 
 from scheduler.domain.job import Job

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
 from contracts.errors import Conflict
-from contracts.messages.scheduler import JobStatus, TaskType
+from contracts.messages.scheduler import JobStatus
+from contracts.tasks import TaskType
 from contracts.values import JobId, OrganizationId
 
 from scheduler.domain.job import Job

@@ -13,12 +13,12 @@ from integrations.sdk.locations import SourceTree, StoreLocation
 from connector.engine.errors import EngineFailed
 from connector.engine.port import (
     BackupOptions,
-    BackupResult,
-    CheckResult,
+    BackupOutcome,
+    CheckOutcome,
     FoundSnapshot,
     Initialized,
     OnProgress,
-    RestoreResult,
+    RestoreOutcome,
 )
 from connector.engine.restic import cache, commands, partial_initialization
 from connector.engine.restic.backup_run import BackupCall, run_backup
@@ -60,7 +60,7 @@ class ResticEngine:
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> BackupResult:
+    ) -> BackupOutcome:
         """See `Engine.backup`."""
         call = BackupCall(
             store=store,
@@ -85,7 +85,7 @@ class ResticEngine:
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> RestoreResult:
+    ) -> RestoreOutcome:
         """See `Engine.restore`."""
         observer = RestoreObserver(target, on_progress=on_progress, on_log=on_log)
         arguments = commands.restore(snapshot_id, target)
@@ -96,7 +96,7 @@ class ResticEngine:
                 raise
         finally:
             observer.problems.flush()
-        return RestoreResult(
+        return RestoreOutcome(
             files=observer.files,
             bytes=observer.bytes,
             problems=tuple(observer.problems.kept),
@@ -105,7 +105,7 @@ class ResticEngine:
 
     async def check(
         self, store: StoreLocation, *, read_data: bool = False, on_log: OnLog, cancel: asyncio.Event
-    ) -> CheckResult:
+    ) -> CheckOutcome:
         """See `Engine.check`."""
         observer = CheckObserver(on_log)
         try:
@@ -115,7 +115,7 @@ class ResticEngine:
         except EngineFailed:
             if not observer.findings:
                 raise
-        return CheckResult(findings=tuple(observer.findings))
+        return CheckOutcome(findings=tuple(observer.findings))
 
     async def forget(
         self,

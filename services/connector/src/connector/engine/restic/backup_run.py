@@ -21,7 +21,7 @@ from connector.engine.errors import (
     SourceUnreadable,
     StateExposed,
 )
-from connector.engine.port import BackupOptions, BackupResult, OnProgress
+from connector.engine.port import BackupOptions, BackupOutcome, OnProgress
 from connector.engine.restic import commands, empty_snapshot
 from connector.engine.restic.exit_codes import INCOMPLETE
 from connector.engine.restic.file_names import in_text
@@ -54,7 +54,7 @@ class BackupCall:
     """A directory for files of this run without names."""
 
 
-async def run_backup(runner: Runner, call: BackupCall) -> BackupResult:
+async def run_backup(runner: Runner, call: BackupCall) -> BackupOutcome:
     """See `Engine.backup`. Begins anew where something that is guarded turns up under another name meanwhile."""
     for _ in range(_TURNS_MAX):
         try:
@@ -87,7 +87,7 @@ class _Turn:
             call.source, patterns, one_file_system=one_file_system, nice=call.nice, scratch=call.scratch
         )
 
-    async def run(self) -> BackupResult:
+    async def run(self) -> BackupOutcome:
         """The restore point. Raises `_GuardedMet`, with nothing left in the store, and what `Engine.backup` raises."""
         try:
             async with self._surveying() as survey:
@@ -166,7 +166,7 @@ class _Turn:
             except WorkFailed as error:
                 self._call.on_log("warning", f"The snapshot {snapshot_id} is still in the store. {error.detail}")
 
-    async def _nothing(self) -> BackupResult:
+    async def _nothing(self) -> BackupOutcome:
         """What comes of a source of which nothing was saved: an error, or an empty restore point where that may be."""
         if self._observer.problems.count:
             raise SourceUnreadable(self._observer.problems.in_words())
@@ -177,11 +177,11 @@ class _Turn:
             return replace(made, is_left_out=self._is_left_out)
         raise SourceEmpty if await asyncio.to_thread(_is_bare, self._call.source) else SourceIgnored
 
-    def _result(self) -> BackupResult:
+    def _result(self) -> BackupOutcome:
         summary, problems = self._observer.summary, self._observer.problems
         if summary is None:
             raise EngineFailed("restic backup", "it named no snapshot")
-        return BackupResult(
+        return BackupOutcome(
             snapshot_id=summary.snapshot_id,
             summary=summary,
             problems=tuple(problems.kept),

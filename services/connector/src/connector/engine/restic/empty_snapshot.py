@@ -2,18 +2,18 @@
 
 from collections.abc import Sequence
 
-from contracts.messages.connector import BackupSummary
+from contracts.tasks import BackupResult
 from integrations.sdk.locations import SourceTree, StoreLocation
 
 from connector.engine.errors import EngineFailed
-from connector.engine.port import BackupOptions, BackupResult
+from connector.engine.port import BackupOptions, BackupOutcome
 from connector.engine.restic import commands
 from connector.engine.restic.json_lines import read_message
 from connector.engine.restic.runner import Runner
 from connector.engine.restic.snapshots import read_snapshots
 
 
-async def make(runner: Runner, store: StoreLocation, source: SourceTree, *, options: BackupOptions) -> BackupResult:
+async def make(runner: Runner, store: StoreLocation, source: SourceTree, *, options: BackupOptions) -> BackupOutcome:
     """Record that a source is empty. What is left when this is cut off has the tags of its job."""
     placeholder = await _save_placeholder(runner, store, commands.placeholder(source, options))
     await runner.run(store, commands.rewrite_without(placeholder, "/*"))
@@ -21,7 +21,7 @@ async def make(runner: Runner, store: StoreLocation, source: SourceTree, *, opti
     made = next((each for each in found if each.original == placeholder), None)
     if made is None:
         raise EngineFailed("restic rewrite", "it left no snapshot")
-    return BackupResult(snapshot_id=made.snapshot_id, summary=BackupSummary(snapshot_id=made.snapshot_id))
+    return BackupOutcome(snapshot_id=made.snapshot_id, summary=BackupResult(snapshot_id=made.snapshot_id))
 
 
 async def _save_placeholder(runner: Runner, store: StoreLocation, arguments: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from contracts.messages.connector import BackupSummary
+from contracts.tasks import BackupResult
 from integrations.sdk.locations import UnreadablePath
 
 from connector.engine.port import Progress
@@ -47,9 +47,9 @@ def restore_progress(status: Message) -> Progress:
     )
 
 
-def backup_summary(summary: Message) -> BackupSummary:
+def backup_summary(summary: Message) -> BackupResult:
     """Figures of a finished backup; bytes added are those written: after deduplication and compression."""
-    return BackupSummary(
+    return BackupResult(
         snapshot_id=str(summary["snapshot_id"]),
         files_new=int(summary.get("files_new", 0)),
         files_changed=int(summary.get("files_changed", 0)),

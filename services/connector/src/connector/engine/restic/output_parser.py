@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from contracts.messages.connector import BackupSummary
+from contracts.tasks import BackupResult
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree
 
@@ -32,7 +32,7 @@ class BackupObserver:
         self._usage = Usage()
         self._on_log = on_log
         self.problems = Problems(on_log)
-        self.summary: BackupSummary | None = None
+        self.summary: BackupResult | None = None
         self.heard = False
         """Whether restic complained of anything by name."""
         self.listener = Listener(

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from typing import cast
+from collections.abc import Mapping
 
 from chassis.http.problems import to_problem, unexpected
 from chassis.ids import utc_now
@@ -10,22 +10,15 @@ from chassis.persistence.mongo import PyMongoError
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import TraceContext, span
 from contracts.errors import CairnError, TemporaryError
-from contracts.messages.connector import ConnectorCommand, InitializeStore, RefreshStore
-from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.context.worker_context import WorkerContext
-from connector.domain import TRIES_MAX, Killed, Kind, Work, is_worth_another_try, raise_if_hopeless, retry_pause_seconds
+from connector.domain.attempts import Killed, is_worth_another_try, raise_if_hopeless, retry_pause_seconds
+from connector.domain.work import Kind, Work
 from connector.failures import reader_errors_mapped
-from connector.queue.lease import Lease, LeaseLost
+from connector.queue.activity import Activity
+from connector.queue.lease import Lease, LeaseLost, give_up
 from connector.queue.lease_keeper import Keeper
-from connector.store_state.orphan_snapshots import tidy_up_after_loss
-from connector.tasks.initialize import initialize_store
-from connector.tasks.job import cancel_unbegun, fail_task, run_task
-from connector.tasks.refresh import refresh_store
-from connector.tasks.store_sync import sync_store
-from connector.tasks.test import test_connection
-from connector.tasks.unlock import unlock_store
+from connector.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +26,9 @@ log = logging.getLogger(__name__)
 class Runner:
     """Runs claimed work of this process; knows what is running."""
 
-    def __init__(self, context: WorkerContext) -> None:
-        self._context = context
+    def __init__(self, store: Store, activities: Mapping[Kind, Activity]) -> None:
+        self._store = store
+        self._activities = activities
         self._cancels: dict[str, asyncio.Event] = {}
 
     def cancel(self, work_id: str) -> None:
@@ -50,7 +44,7 @@ class Runner:
             with span(_name(work), parent=_parent(work), attributes=_attributes(lease)):
                 await self._run_kept(lease, cancel)
         except asyncio.CancelledError:
-            await _give_up(lease, pause_seconds=0)
+            await give_up(lease, pause_seconds=0)
             raise
         finally:
             if self._cancels.get(work.id) is cancel:
@@ -58,8 +52,7 @@ class Runner:
 
     async def _run_kept(self, lease: Lease, cancel: asyncio.Event) -> None:
         """Do the work for as long as the lease is kept."""
-        context = self._context
-        keeper = Keeper(context.store, lease, cancel)
+        keeper = Keeper(self._store, lease, cancel)
         doing = asyncio.create_task(self._do(lease, cancel))
         keeping = asyncio.create_task(keeper.keep())
         try:
@@ -71,8 +64,8 @@ class Runner:
         for task in (doing, keeping):
             if not task.cancelled() and (error := task.exception()) is not None:
                 log.error("work was left", extra=_facts(lease), exc_info=error)
-        if lease.work.kind is Kind.TASK and not lease.is_ended:
-            await tidy_up_after_loss(context, lease.work)
+        if not lease.is_ended:
+            await self._activity(lease).clean_up(lease)
 
     async def _do(self, lease: Lease, cancel: asyncio.Event) -> None:
         try:
@@ -81,59 +74,29 @@ class Runner:
             log.warning("lease lost", extra=_facts(lease))
         except (TemporaryError, PyMongoError) as error:
             log.warning("work is tried again later", extra=_facts(lease) | {"reason": type(error).__name__})
-            await _give_up(lease, pause_seconds=retry_pause_seconds(lease.number))
+            await give_up(lease, pause_seconds=retry_pause_seconds(lease.number))
 
     async def _act_or_fail(self, lease: Lease, cancel: asyncio.Event) -> None:
         try:
-            attempts = await self._context.store.attempts_at(lease.work.organization_id, lease.work.id)
+            attempts = await self._store.attempts_at(lease.work.organization_id, lease.work.id)
             raise_if_hopeless(attempts, utc_now())
             with reader_errors_mapped():
-                await self._act(lease, cancel)
+                await self._activity(lease).run(lease, cancel)
         except Killed as error:
             if is_worth_another_try(error, lease.number):
                 raise
-            await self._fail(lease, to_problem(error))
+            await self._activity(lease).fail(lease, to_problem(error))
         except (LeaseLost, TemporaryError, PyMongoError):
             raise
         except CairnError as error:
             log.info("work failed", extra=_facts(lease) | {"code": error.code})
-            await self._fail(lease, to_problem(error))
+            await self._activity(lease).fail(lease, to_problem(error))
         except Exception:
             log.exception("work failed unexpectedly", extra=_facts(lease))
-            await self._fail(lease, unexpected())
+            await self._activity(lease).fail(lease, unexpected())
 
-    async def _act(self, lease: Lease, cancel: asyncio.Event) -> None:
-        message = lease.work.cause.data
-        match lease.work.kind:
-            case Kind.TASK:
-                await run_task(self._context, lease, cast("TaskRequested", message), cancel=cancel)
-            case Kind.TEST:
-                await test_connection(self._context, lease, cast("ConnectorCommand", message))
-            case Kind.INITIALIZE:
-                await initialize_store(self._context, lease, cast("InitializeStore", message))
-            case Kind.CANCEL:
-                await cancel_unbegun(self._context, lease, cast("TaskCancelRequested", message))
-            case Kind.REFRESH:
-                await refresh_store(self._context, lease, cast("RefreshStore", message))
-            case Kind.UNLOCK:
-                await unlock_store(self._context, lease, cast("ConnectorCommand", message))
-            case Kind.FOLLOW:
-                await sync_store(self._context, lease, cast("ConnectorCommand", message))
-
-    async def _fail(self, lease: Lease, problem: Problem) -> None:
-        if isinstance(lease.work.cause.data, TaskRequested):
-            await fail_task(self._context, lease, lease.work.cause.data, problem)
-        elif lease.work.kind is Kind.FOLLOW and problem.kind == "unavailable" and lease.number < TRIES_MAX:
-            await _give_up(lease, pause_seconds=retry_pause_seconds(lease.number))
-        else:
-            await lease.settle(result=problem)
-
-
-async def _give_up(lease: Lease, *, pause_seconds: float) -> None:
-    try:
-        await lease.release(pause_seconds=pause_seconds)
-    except (LeaseLost, CairnError, PyMongoError) as error:
-        log.warning("lease runs out by itself", extra=_facts(lease) | {"reason": type(error).__name__})
+    def _activity(self, lease: Lease) -> Activity:
+        return self._activities[lease.work.kind]
 
 
 def _name(work: Work) -> str:

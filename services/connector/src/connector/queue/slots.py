@@ -12,34 +12,39 @@ from chassis.runtime.supervision import Background, Loop, begin
 from contracts.errors import CairnError
 from contracts.values import OrganizationId
 
-from connector.context.worker_context import WorkerContext
-from connector.domain import EXTRA_SLOTS, Lane, may_take
+from connector.domain.work import EXTRA_SLOTS, SlotGroup, may_take
+from connector.queue.intake import WakeUps
 from connector.queue.lease import Lease, claim
 from connector.queue.retention import remove_old_work
-from connector.worker.runner import Runner
+from connector.queue.runner import Runner
+from connector.settings import Settings
+from connector.store import Store
 
 log = logging.getLogger(__name__)
 LISTING_SLOTS = 1
-FORGET_SECONDS = 3600.0
+LOOK_FOR_OLD_WORK_SECONDS = 3600.0
 
 
-class LaneWorker:
-    """Takes the work of one lane: woken when there is some, looking by itself every now and then."""
+class Slots:
+    """Takes work of one group: woken when there is some, looking by itself every now and then."""
 
-    def __init__(self, context: WorkerContext, runner: Runner, lane: Lane, *, slots: int) -> None:
-        self._context = context
+    def __init__(
+        self, store: Store, settings: Settings, runner: Runner, group: SlotGroup, *, slots: int, wake_up: asyncio.Event
+    ) -> None:
+        self._store = store
+        self._settings = settings
         self._runner = runner
-        self._lane = lane
+        self._group = group
         self._slots = slots
         self._running: dict[asyncio.Task[None], OrganizationId] = {}
-        self._bell = context.wake_ups.lanes[lane]
+        self._wake_up = wake_up
 
     async def run(self) -> None:
         """Run until cancelled; what is under way is then given up for others."""
         try:
             while True:
                 lease = await self._next()
-                task = begin(f"work of {self._lane.value}", self._runner.run(lease))
+                task = begin(f"work of {self._group.value}", self._runner.run(lease))
                 self._running[task] = lease.work.organization_id
                 task.add_done_callback(self._ended)
         finally:
@@ -47,31 +52,31 @@ class LaneWorker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
-        self._bell.set()
+        self._wake_up.set()
 
     async def _next(self) -> Lease:
         while True:
-            self._bell.clear()
+            self._wake_up.clear()
             try:
                 if lease := await self._claim():
                     return lease
             except (CairnError, PyMongoError) as error:
-                log.warning("no look for work", extra={"lane": self._lane.value, "reason": type(error).__name__})
+                log.warning("no look for work", extra={"slots": self._group.value, "reason": type(error).__name__})
             except Exception:
                 # What is under way must not end with the look, so nobody else keeps this from ending.
-                log.exception("no look for work", extra={"lane": self._lane.value})
+                log.exception("no look for work", extra={"slots": self._group.value})
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._context.settings.poll_seconds):
-                    await self._bell.wait()
+                async with asyncio.timeout(self._settings.poll_seconds):
+                    await self._wake_up.wait()
 
     async def _claim(self) -> Lease | None:
-        settings, store, running = self._context.settings, self._context.store, Counter(self._running.values())
+        settings, store, running = self._settings, self._store, Counter(self._running.values())
         if running.total() >= self._slots + EXTRA_SLOTS:
             return None
-        for work in await store.work.waiting(pool=settings.pool, lane=self._lane):
+        for work in await store.work.waiting(pool=settings.pool, group=self._group):
             if not may_take(work.organization_id, running, slots=self._slots):
                 continue
-            seconds = self._lane.lease_seconds(settings.lease_seconds)
+            seconds = self._group.lease_seconds(settings.lease_seconds)
             lease = await claim(store, work, owner=settings.instance, seconds=seconds)
             if lease is not None:
                 log.info("work taken", extra={"work": work.id, "kind": work.kind.value, "attempt": lease.number})
@@ -80,24 +85,32 @@ class LaneWorker:
 
 
 @asynccontextmanager
-async def working(background: Background, context: WorkerContext, runner: Runner) -> AsyncIterator[None]:
+async def working(
+    background: Background, store: Store, settings: Settings, runner: Runner, wake_ups: WakeUps
+) -> AsyncIterator[None]:
     """Work until the context is left; then engines are stopped and leases given back."""
-    settings = context.settings
-    slots = {Lane.TASKS: settings.slots, Lane.COMMANDS: settings.command_slots, Lane.LISTINGS: LISTING_SLOTS}
-    loops: dict[str, Loop] = {
-        f"work of {lane.value}": LaneWorker(context, runner, lane, slots=slots[lane]).run for lane in Lane
+    slots = {
+        SlotGroup.TASKS: settings.slots,
+        SlotGroup.COMMANDS: settings.command_slots,
+        SlotGroup.LISTINGS: LISTING_SLOTS,
     }
-    async with background.all_running(loops | {"old work": lambda: _forget_forever(context)}):
+    loops: dict[str, Loop] = {
+        f"work of {group.value}": Slots(
+            store, settings, runner, group, slots=slots[group], wake_up=wake_ups.groups[group]
+        ).run
+        for group in SlotGroup
+    }
+    async with background.all_running(loops | {"old work": lambda: _remove_forever(store)}):
         yield
 
 
-async def _forget_forever(context: WorkerContext) -> None:
+async def _remove_forever(store: Store) -> None:
     while True:
         try:
-            await remove_old_work(context.store)
+            await remove_old_work(store)
         except (CairnError, PyMongoError) as error:
             log.warning("old work not forgotten", extra={"reason": type(error).__name__})
-        await asyncio.sleep(FORGET_SECONDS)
+        await asyncio.sleep(LOOK_FOR_OLD_WORK_SECONDS)
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:

@@ -1,0 +1,82 @@
+"""Task types: what each works on, its options and its result. What a worker does for a type is in its `tasks/`."""
+
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from contracts.messages.assignment import AppKind, AppRef
+from contracts.values import Value
+
+TaskType = Literal["backup", "restore", "sync", "check", "prune", "rm", "maintenance"]
+"""All types that exist; `TASK_KINDS` has those that can be run."""
+
+
+class BackupOptions(Value):
+    """Options of a backup."""
+
+    labels: tuple[str, ...] = Field(default=(), description="backup: become tags of the restore point")
+    ignores: tuple[str, ...] = Field(default=(), description="backup: patterns of files to leave out")
+    one_file_system: bool = Field(
+        default=False, description="backup: leave out what is mounted below the source's root"
+    )
+    allow_empty: bool = Field(
+        default=False, description="backup: make a restore point also of a source with nothing in it"
+    )
+
+
+class TaskOptions(BackupOptions):
+    """Options of one run: those of all types side by side; which of them count depends on the type of the task."""
+
+    snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")
+
+
+class Task(Value):
+    """What should happen."""
+
+    type: TaskType = Field(description="What kind of work")
+    origin: AppRef = Field(description="backup: the source; restore, check, sync: the store")
+    target: AppRef | None = Field(default=None, description="backup, sync: the store; restore: the destination")
+    options: TaskOptions = Field(default=TaskOptions(), description="Options of the run")
+
+
+class BackupResult(Value):
+    """Figures of a finished backup."""
+
+    type: Literal["backup"] = Field(default="backup", description="Type of the task")
+    snapshot_id: str = Field(description="The restore point that was made")
+    files_new: int = Field(default=0, description="Files that the previous backup had not")
+    files_changed: int = Field(default=0, description="Files that the previous backup had otherwise")
+    files_unmodified: int = Field(default=0, description="Files that the previous backup had just so")
+    files_processed: int = Field(default=0, description="Files in all")
+    bytes_processed: int = Field(default=0, description="Bytes read, before deduplication")
+    bytes_added: int = Field(default=0, description="Written to the store, after deduplication and compression")
+    duration_seconds: float = Field(default=0, description="Time the engine took")
+
+
+TaskResult: TypeAlias = BackupResult
+"""What a job of a type comes to; `type` is the tag. Carried unchanged from the worker to the API."""
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """What a type of task is about."""
+
+    origin: AppKind
+    target: AppKind | None
+    """None: a task of this type has no target."""
+    options: type[Value]
+    result: type[Value]
+
+
+TASK_KINDS: dict[TaskType, TaskKind] = {
+    "backup": TaskKind(origin="source", target="store", options=BackupOptions, result=BackupResult),
+}
+"""The types that workers can run."""
+
+
+def lift_result(data: Any) -> Any:
+    """What carries a result, as it was stored or sent: versions before results had types had `backup` only."""
+    if isinstance(data, dict) and data.get("result") is None and data.get("backup") is not None:
+        return data | {"result": data["backup"]}
+    return data

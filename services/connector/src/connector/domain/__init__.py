@@ -1,0 +1,1 @@
+"""Decisions about work: values in, decisions out."""

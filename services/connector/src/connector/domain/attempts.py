@@ -1,0 +1,127 @@
+"""Attempts at work: which one counts, and whether there is another."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal, NamedTuple
+
+from chassis.errors import Unavailable
+from contracts.errors import PermanentError, TemporaryError
+from contracts.tasks import BackupResult
+from contracts.values import Moment, Value
+from pydantic import Field
+
+WORKERS_LOST_MAX = 4
+
+
+TRIES_MAX = 12
+"""Attempts at a job, when a store or a source does not answer: with the pauses between them 6 minutes or more."""
+
+
+AttemptState = Literal["running", "settled", "released"]
+
+
+class Killed(TemporaryError):
+    """A process that works for a worker was killed or crashed, as a worker can be. Trying again may help."""
+
+
+class MadeSnapshot(Value):
+    """The snapshot that a backup left behind, and what is missing from it."""
+
+    summary: BackupResult
+    unreadable: tuple[str, ...] = Field(default=(), description="The first few paths, each with the reason")
+    unreadable_count: int = Field(default=0, description="How many there were in all")
+
+
+class Attempt(Value):
+    """One worker's try at a piece of work, written by that worker only.
+
+    While `running`, `until` is the end of its lease; `released` means that its owner gave it up without a result and
+    that nobody should try again before `until`; `settled` means that the result is saved.
+    """
+
+    work_id: str
+    number: int
+    owner: str
+    until: Moment
+    state: AttemptState = "running"
+    made: MadeSnapshot | None = None
+
+    @property
+    def id(self) -> str:
+        """Inserting a document with this id is what claims the attempt."""
+        return f"{self.work_id}:{self.number}"
+
+
+class Turn(NamedTuple):
+    """What a worker may do about open work: `take` the attempt, `close` the finished work, or `leave` it alone."""
+
+    action: Literal["take", "close", "leave"]
+    number: int = 0
+
+
+def next_turn(attempts: Sequence[Attempt], now: datetime) -> Turn:
+    """What may be done now. The latest attempt decides, those that were given up count for nothing but their pause."""
+    standing = [a for a in attempts if a.state != "released" or a.until > now]
+    latest = max(standing, key=lambda a: a.number, default=None)
+    if latest is not None and latest.state == "settled":
+        return Turn("close")
+    if latest is not None and latest.until > now:
+        return Turn("leave")
+    return Turn("take", max((a.number for a in attempts), default=0) + 1)
+
+
+def is_confirmed(mine: Attempt, attempts: Sequence[Attempt], now: datetime) -> bool:
+    """Whether a claim stands, judged by what is read after it was inserted.
+
+    The owner of the attempt before may have come back in time. It reads after it writes, as we do: at least one of
+    the two sees the other, and whoever does gives way.
+    """
+    others = [a for a in attempts if a.number != mine.number]
+    return not is_superseded(mine, attempts) and next_turn(others, now).action == "take"
+
+
+def is_superseded(mine: Attempt, attempts: Sequence[Attempt]) -> bool:
+    """Whether somebody took over: the attempt number is the fencing token."""
+    return any(a.number > mine.number and a.state != "released" for a in attempts)
+
+
+def workers_lost(attempts: Sequence[Attempt], now: datetime) -> int:
+    """How many attempts ended with their worker gone."""
+    return sum(a.state == "running" and a.until <= now for a in attempts)
+
+
+def raise_if_hopeless(attempts: Sequence[Attempt], now: datetime) -> None:
+    """Raise `worker_lost` when one worker after the other was lost over this work."""
+    lost = workers_lost(attempts, now)
+    if lost >= WORKERS_LOST_MAX:
+        raise PermanentError("worker_lost", f"{lost} workers in a row stopped answering while they did this.")
+
+
+def announced(attempts: Sequence[Attempt]) -> MadeSnapshot | None:
+    """The restore point that was announced of a job, by whichever attempt."""
+    return next((a.made for a in sorted(attempts, key=lambda a: -a.number) if a.made is not None), None)
+
+
+def announced_ids(attempts: Sequence[Attempt]) -> frozenset[str]:
+    """The ids of what was announced: one, unless a worker that stalled between two lines announced another."""
+    return frozenset(a.made.summary.snapshot_id for a in attempts if a.made is not None)
+
+
+def is_under_way(attempts: Sequence[Attempt]) -> bool:
+    """Whether work was begun and has not come to its end."""
+    return bool(attempts) and all(a.state != "settled" for a in attempts)
+
+
+def is_worth_another_try(error: TemporaryError, attempt: int) -> bool:
+    """Whether to try again later. Servers that Cairn stands on are waited for as long as it takes, others are not.
+
+    What kills an engine may well kill the next one: that is tried as often as what kills workers.
+    """
+    if isinstance(error, Killed):
+        return attempt < WORKERS_LOST_MAX
+    return isinstance(error, Unavailable) or attempt < TRIES_MAX
+
+
+def retry_pause_seconds(attempt: int) -> float:
+    """Pause before work is tried again after a server that Cairn stands on did not answer."""
+    return float(min(2 ** min(attempt, 6), 60))

@@ -1,0 +1,95 @@
+"""What a module of this package states about itself: a task type that jobs can have, or a command to a worker."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from contracts.errors import CairnError
+from contracts.messages.assignment import App, AppRef
+from contracts.messages.scheduler import TaskRequested
+from contracts.tasks import TaskOptions, TaskResult, TaskType
+from contracts.values import JobId, OrganizationId
+
+from connector.context.apps import await_app
+from connector.context.worker_context import WorkerContext
+from connector.domain.attempts import Attempt
+from connector.domain.work import Kind, Work
+from connector.queue.lease import Lease
+from connector.tasks.job_reporting import Reporter
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One attempt at a job, as the code of its task type gets it."""
+
+    context: WorkerContext
+    lease: Lease
+    request: TaskRequested
+    reporter: Reporter
+    cancel: asyncio.Event
+    """Set when the job should stop: raise `Cancelled` soon after, with nothing left half done."""
+
+    @property
+    def id(self) -> JobId:
+        """The job's id, equal for all attempts."""
+        return self.request.job_id
+
+    @property
+    def org(self) -> OrganizationId:
+        """Whose job it is."""
+        return self.request.organization_id
+
+    @property
+    def options(self) -> TaskOptions:
+        """Options of the run."""
+        return self.request.task.options
+
+    async def app(self, reference: AppRef | None) -> App:
+        """The source, store or destination that a task names, in the revision that is meant or a later one.
+
+        Raises `app_not_found` when it was removed, `app_unknown` when the worker was not told of it in time.
+        """
+        if reference is None:
+            raise ValueError("the scheduler lets no task through that lacks a party")
+        patience = self.context.settings.app_patience_seconds
+        return await await_app(self.context.store, self.org, reference, patience_seconds=patience)
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What a job came to; with a `problem` it failed, though it left a result."""
+
+    result: TaskResult
+    problem: CairnError | None = None
+
+
+async def _nothing_to_clean_up(_context: WorkerContext, _work: Work) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskDefinition:
+    """A task type; a module of this package has one by the name `TASK`.
+
+    `run` carries a job out, once for each attempt: it finds what earlier attempts left, by what their leases keep. It
+    raises `Cancelled`, `LeaseLost`, a `TemporaryError` when another attempt may succeed, or why the job failed.
+    """
+
+    type: TaskType
+    run: Callable[[Job], Awaitable[JobOutcome]]
+    left_by: Callable[[Sequence[Attempt]], TaskResult | None] = lambda _: None
+    """What attempts left of a job that failed after all."""
+    clean_up: Callable[[WorkerContext, Work], Awaitable[None]] = _nothing_to_clean_up
+    """Removes what this worker may have left of a job that another one has by now. Never raises."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommandDefinition:
+    """A command to a worker; a module of this package has one by the name `COMMAND`."""
+
+    kind: Kind
+    run: Callable[[WorkerContext, Lease, Any], Awaitable[None]]
+    """Carries out the message (third argument) and settles the lease. Raises like `TaskDefinition.run`."""
+    waits_for_servers: bool = False
+    """Whether it is tried again where a server does not answer, because nobody waits for its outcome."""

@@ -1,0 +1,34 @@
+"""Results of tasks have types; messages of versions before that, and readers of such versions, are served as well."""
+
+import json
+from typing import Any
+
+import pytest
+from contracts.messages.connector import TaskFailed, TaskSucceeded
+from contracts.messages.outcomes import Problem
+from contracts.tasks import TASK_KINDS, BackupResult
+
+FIGURES = {"snapshot_id": "5f" * 32, "files_new": 3}
+EVENT: dict[str, Any] = {"organization_id": "o", "job_id": "j", "attempt": 1, "at": "2026-11-28T08:00:00.000Z"}
+PROBLEM = Problem(code="backup_incomplete", detail="1 file could not be read.")
+
+
+@pytest.mark.parametrize(("message", "more"), [(TaskSucceeded, {}), (TaskFailed, {"problem": PROBLEM.model_dump()})])
+def test_figures_of_an_earlier_version_are_the_result(message: type[TaskSucceeded], more: dict[str, Any]) -> None:
+    read = message.model_validate_json(json.dumps(EVENT | more | {"backup": FIGURES}))
+    assert read.result == BackupResult(**FIGURES)
+
+
+def test_an_earlier_version_finds_the_figures_where_it_looks() -> None:
+    sent = json.loads(TaskSucceeded(**EVENT, result=BackupResult(**FIGURES)).model_dump_json())
+    assert sent["backup"]["snapshot_id"] == sent["result"]["snapshot_id"] == FIGURES["snapshot_id"]
+    assert sent["result"]["type"] == "backup"
+
+
+def test_an_end_without_a_result_has_none() -> None:
+    assert TaskFailed(**EVENT, problem=PROBLEM).result is None
+
+
+@pytest.mark.parametrize("type_", TASK_KINDS)
+def test_a_result_is_tagged_with_its_task_type(type_: str) -> None:
+    assert TASK_KINDS[type_].result.model_fields["type"].default == type_  # type: ignore[index]

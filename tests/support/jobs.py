@@ -18,7 +18,7 @@ from contracts.messages.scheduler import TaskRequested
 from contracts.values import AppId
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.locations import SourceTree, StoreLocation
-from integrations.sdk.ports import Integration
+from integrations.sdk.ports import FileSource
 from restic_reader import KeyRing, LocalFiles, Repository
 
 from tests.unit.connector_worker.workshop import PASSPHRASE, Workshop
@@ -47,12 +47,14 @@ class Ended:
 class Source:
     """What the job is told to back up: in place of the integrations of a worker."""
 
-    integration: Integration
+    integration: FileSource
     configuration: AppConfiguration
     location: StoreLocation
 
-    def of(self, _: str) -> "Source":
+    def file_source(self, _: str) -> "Source":
         return self
+
+    store = file_source
 
     def open_source(self, _: Any, **others: Any) -> AbstractAsyncContextManager[SourceTree]:
         return self.integration.open_source(self.configuration, **others)
@@ -86,7 +88,7 @@ class Jobs:
             await self._engine.initialize(location)
 
     async def run(
-        self, integration: Integration, configuration: AppConfiguration, *, store: str = "store", **options: Any
+        self, integration: FileSource, configuration: AppConfiguration, *, store: str = "store", **options: Any
     ) -> Ended:
         """The next backup of a source, into `store` or `other`; `options` are the task's."""
         self._count += 1

@@ -209,8 +209,10 @@ class Folders:
     problems: tuple[UnreadablePath, ...] = ()
     evidence: Evidence | None = None
 
-    def of(self, protocol: str) -> "Folders":
+    def file_source(self, protocol: str) -> "Folders":
         return self
+
+    store = connection_test = file_source
 
     def store_location(self, configuration: Any) -> StoreLocation:
         place = self.root / "stores" / "shared"

@@ -26,7 +26,7 @@ from integrations.sdk.store_checks import check_repository
 
 
 class FsIntegration:
-    """See `Integration`."""
+    """Directories of this machine: see `integrations.sdk.ports`."""
 
     manifest: Manifest = MANIFEST
 
@@ -34,7 +34,7 @@ class FsIntegration:
         self._environment = environment
 
     async def test(self, configuration: AppConfiguration) -> TestReport:
-        """See `Integration.test`."""
+        """See `ConnectionTest.test`."""
         return await run_test(
             lambda checklist: self._steps(checklist, configuration), is_store=configuration.kind == "store"
         )
@@ -47,17 +47,17 @@ class FsIntegration:
         on_log: OnLog,
         cancel: asyncio.Event,  # noqa: ARG002
     ) -> AsyncIterator[SourceTree]:
-        """See `Integration.open_source`: the directory itself. What is left out of it on purpose is logged."""
+        """See `FileSource.open_source`: the directory itself. What is left out of it on purpose is logged."""
         with ExitStack() as stack:
             yield await asyncio.to_thread(self._tree, configuration, on_log, stack=stack)
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
-        """See `Integration.store_location`."""
+        """See `Store.store_location`."""
         root = self._root(configuration)
         return StoreLocation(address=str(root), passphrase=configuration.text("passphrase"), local_path=root)
 
     def repository_files(self, configuration: AppConfiguration) -> RepositoryFiles:
-        """See `Integration.repository_files`."""
+        """See `Store.repository_files`."""
         return LocalFiles(self._root(configuration))
 
     def _root(self, configuration: AppConfiguration) -> Path:

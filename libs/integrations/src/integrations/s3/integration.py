@@ -28,7 +28,7 @@ from integrations.sdk.store_checks import check_repository
 
 
 class S3Integration:
-    """See `Integration`."""
+    """Buckets: see `integrations.sdk.ports`."""
 
     manifest: Manifest = MANIFEST
 
@@ -36,7 +36,7 @@ class S3Integration:
         self._environment = environment
 
     async def test(self, configuration: AppConfiguration) -> TestReport:
-        """See `Integration.test`."""
+        """See `ConnectionTest.test`."""
         return await run_test(
             lambda checklist: _steps(checklist, configuration), is_store=configuration.kind == "store"
         )
@@ -45,7 +45,7 @@ class S3Integration:
     async def open_source(
         self, configuration: AppConfiguration, *, on_log: OnLog, cancel: asyncio.Event
     ) -> AsyncIterator[SourceTree]:
-        """See `Integration.open_source`: a mount of the bucket, or a copy kept for the next run."""
+        """See `FileSource.open_source`: a mount of the bucket, or a copy kept for the next run."""
         address = read_address(configuration)
         await _reach_source(address)
         async with open_objects(address) as store:
@@ -64,11 +64,11 @@ class S3Integration:
                 raise
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
-        """See `Integration.store_location`."""
+        """See `Store.store_location`."""
         return to_location(read_address(configuration), passphrase=configuration.text("passphrase"))
 
     def repository_files(self, configuration: AppConfiguration) -> RepositoryFiles:
-        """See `Integration.repository_files`."""
+        """See `Store.repository_files`."""
         return _files(read_address(configuration), patient=True)
 
 

@@ -113,6 +113,13 @@ class ProtocolUnknown(IntegrationError, NotFound):
         super().__init__("protocol_unknown", f"This worker knows no protocol {protocol!r}.")
 
 
+class PortMissing(IntegrationError, NotFound):
+    """An integration has the protocol, but not for this kind of app."""
+
+    def __init__(self, protocol: str, kind: str) -> None:
+        super().__init__("protocol_unknown", f"This worker cannot use the protocol {protocol!r} for a {kind}.")
+
+
 class ConfigurationUnusable(IntegrationError, Invalid):
     """The configuration cannot be right; the field at fault is named."""
 
@@ -155,3 +162,33 @@ class ScratchFull(IntegrationError):
 
     def __init__(self, why: str) -> None:
         super().__init__("scratch_full", f"The worker cannot keep its copy of the source: {why.lower()}.")
+
+
+class DestinationMissing(IntegrationError, NotFound):
+    """The place that files should be restored to is not there and cannot be made."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("destination_missing", detail)
+
+
+class DestinationRefused(IntegrationError):
+    """The destination does not accept the credentials, or may not be written."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("destination_refused", detail)
+
+
+class DestinationUnreachable(IntegrationError):
+    """The destination does not answer. Trying later may help."""
+
+    kind = "unavailable"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("destination_unreachable", detail)
+
+
+class DestinationFull(IntegrationError):
+    """No space is left at the destination."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("destination_full", f"The destination takes nothing more: {why.lower()}.")

@@ -7,11 +7,11 @@ from typing import cast
 from contracts.messages.connector import Integration as Manifest
 
 from integrations.sdk.environment import WorkerEnvironment
-from integrations.sdk.errors import ProtocolUnknown
-from integrations.sdk.ports import Integration
+from integrations.sdk.errors import PortMissing, ProtocolUnknown
+from integrations.sdk.ports import ConnectionTest, Destination, FileSource, Store
 
 GROUP = "cairn.integrations"
-Maker = Callable[[WorkerEnvironment], Integration]
+Maker = Callable[[WorkerEnvironment], ConnectionTest]
 """What an entry point of the group leads to: makes the integration for one worker."""
 
 
@@ -25,7 +25,7 @@ class Integrations:
 
     def __init__(self, environment: WorkerEnvironment, makers: Iterable[Maker] | None = None) -> None:
         self._all = tuple(make(environment) for make in (installed() if makers is None else makers))
-        self._by_protocol: dict[str, Integration] = {}
+        self._by_protocol: dict[str, ConnectionTest] = {}
         for each in self._all:
             for protocol in each.manifest.protocols:
                 if protocol.name in self._by_protocol:
@@ -36,9 +36,30 @@ class Integrations:
         """What to announce as on offer."""
         return tuple(each.manifest for each in self._all)
 
-    def of(self, protocol: str) -> Integration:
+    def connection_test(self, protocol: str) -> ConnectionTest:
         """The integration that speaks a protocol. Raises `ProtocolUnknown`."""
         try:
             return self._by_protocol[protocol]
         except KeyError:
             raise ProtocolUnknown(protocol) from None
+
+    def file_source(self, protocol: str) -> FileSource:
+        """Reads sources of a protocol. Raises `ProtocolUnknown` or `PortMissing`."""
+        found = self.connection_test(protocol)
+        if isinstance(found, FileSource):
+            return found
+        raise PortMissing(protocol, "source")
+
+    def store(self, protocol: str) -> Store:
+        """Finds repositories of a protocol. Raises `ProtocolUnknown` or `PortMissing`."""
+        found = self.connection_test(protocol)
+        if isinstance(found, Store):
+            return found
+        raise PortMissing(protocol, "store")
+
+    def destination(self, protocol: str) -> Destination:
+        """Writes to destinations of a protocol. Raises `ProtocolUnknown` or `PortMissing`."""
+        found = self.connection_test(protocol)
+        if isinstance(found, Destination):
+            return found
+        raise PortMissing(protocol, "destination")

@@ -14,7 +14,8 @@ from contracts.messages.connector import Integration as Manifest
 from contracts.values import OrganizationId
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.errors import PassphraseMissing
-from integrations.sdk.ports import Integration
+from integrations.sdk.ports import ConnectionTest, Destination, FileSource
+from integrations.sdk.ports import Store as StorePort
 from restic_reader import Access, KeyRing, Repository, RepositoryFiles
 
 from connector.context.apps import await_app, check_complete, open_fields
@@ -44,8 +45,20 @@ class AllIntegrations(Protocol):
         """What to announce as on offer."""
         ...
 
-    def of(self, protocol: str) -> Integration:
-        """The integration that speaks a protocol. Raises `ProtocolUnknown`."""
+    def connection_test(self, protocol: str) -> ConnectionTest:
+        """Tests apps of a protocol. Raises `ProtocolUnknown`."""
+        ...
+
+    def file_source(self, protocol: str) -> FileSource:
+        """Reads sources of a protocol. Raises `ProtocolUnknown` or `PortMissing`."""
+        ...
+
+    def store(self, protocol: str) -> StorePort:
+        """Finds repositories of a protocol. Raises `ProtocolUnknown` or `PortMissing`."""
+        ...
+
+    def destination(self, protocol: str) -> Destination:
+        """Writes to destinations of a protocol. Raises `ProtocolUnknown` or `PortMissing`."""
         ...
 
 
@@ -117,7 +130,7 @@ def _way_in(
     sealer: Sealer, integrations: AllIntegrations, org: OrganizationId, *, app: App
 ) -> tuple[RepositoryFiles, str]:
     """The files of a store's repository, and its passphrase. Raises `PassphraseMissing`."""
-    configuration, integration = configuration_of(sealer, org, app), integrations.of(app.protocol)
+    configuration, integration = configuration_of(sealer, org, app), integrations.store(app.protocol)
     passphrase = integration.store_location(configuration).passphrase
     if not passphrase or "\0" in passphrase:
         raise PassphraseMissing

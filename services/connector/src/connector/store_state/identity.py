@@ -80,7 +80,7 @@ async def absence(context: WorkerContext, org: OrganizationId, app: App, *, has_
 def half_made(context: WorkerContext, org: OrganizationId, app: App) -> StoreHalfMade:
     """What to say of a store that has data of a repository and no `config`."""
     configuration = context.configuration(org, app)
-    return StoreHalfMade(context.integrations.of(app.protocol).store_location(configuration).address)
+    return StoreHalfMade(context.integrations.store(app.protocol).store_location(configuration).address)
 
 
 async def require_noted(context: WorkerContext, org: OrganizationId, app: App, access: Access) -> None:

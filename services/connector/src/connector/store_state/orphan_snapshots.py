@@ -22,7 +22,7 @@ TIDY_SECONDS = 120.0
 
 def store_location(context: WorkerContext, org: OrganizationId, store: App) -> StoreLocation:
     """Where the engine finds a store. Raises what opening its secrets and its integration raise."""
-    return context.integrations.of(store.protocol).store_location(context.configuration(org, store))
+    return context.integrations.store(store.protocol).store_location(context.configuration(org, store))
 
 
 async def remove_orphan_snapshots(

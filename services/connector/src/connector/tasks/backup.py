@@ -103,7 +103,7 @@ async def _unlock(job: _Backup) -> None:
 
 async def _make(job: _Backup) -> MadeSnapshot:
     configuration = job.context.configuration(job.org, job.source)
-    integration = job.context.integrations.of(job.source.protocol)
+    integration = job.context.integrations.file_source(job.source.protocol)
     async with integration.open_source(configuration, on_log=job.reporter.log, cancel=job.cancel) as tree:
         job.reporter.enter("transferring")
         result = await _run_engine(job, tree)

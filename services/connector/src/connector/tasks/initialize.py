@@ -38,7 +38,7 @@ async def initialize_store(context: WorkerContext, lease: Lease, command: Initia
     `app_kind_wrong`, `app_not_found` or `app_unknown`.
     """
     app, org, noted = await context.store_of(command), command.organization_id, context.store.repositories
-    location = context.integrations.of(app.protocol).store_location(context.configuration(org, app))
+    location = context.integrations.store(app.protocol).store_location(context.configuration(org, app))
     async with exclusive_at(context.store, context.settings, lease, location):
         done, seal = await _adopt(context, command, app) or await _make(context, org, app, location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})

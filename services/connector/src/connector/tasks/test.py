@@ -51,7 +51,7 @@ async def _report(context: WorkerContext, command: ConnectorCommand, app: App) -
     try:
         noted = await context.store.repositories.of(command.organization_id, app.id)
         configuration = replace(context.configuration(command.organization_id, app), repository_id=noted)
-        integration = context.integrations.of(app.protocol)
+        integration = context.integrations.connection_test(app.protocol)
     except CairnError as error:
         return TestReport(ok=False, checks=(Check(name="reachable", ok=False, duration_ms=0, detail=error.detail),))
     report = await integration.test(configuration)

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 from connector.programs import open_program
-from contracts.messages.connector import Integration
+from contracts.messages.connector import Integration, TestReport
+from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.environment import WorkerEnvironment
-from integrations.sdk.errors import ProtocolUnknown
+from integrations.sdk.errors import PortMissing, ProtocolUnknown
 from integrations.sdk.registry import Integrations
 from jsonschema import Draft202012Validator
 
@@ -110,6 +111,23 @@ def test_manifests_survive_the_wire() -> None:
 
 
 def test_protocols_lead_to_their_integration() -> None:
-    assert INTEGRATIONS.of("s3").manifest.name == "s3"
+    assert INTEGRATIONS.connection_test("s3").manifest.name == "s3"
     with pytest.raises(ProtocolUnknown):
-        INTEGRATIONS.of("gopher")
+        INTEGRATIONS.connection_test("gopher")
+
+
+def test_a_port_that_an_integration_lacks_is_named() -> None:
+    class OnlyTests:
+        manifest = INTEGRATIONS.manifests()[0]
+
+        async def test(self, configuration: AppConfiguration) -> TestReport:
+            raise NotImplementedError
+
+    made = Integrations(
+        WorkerEnvironment(open_program=open_program, rclone="", work_dir=Path("/")), [lambda _: OnlyTests()]
+    )
+
+    with pytest.raises(PortMissing, match="'fs' for a store"):
+        made.store("fs")
+    with pytest.raises(PortMissing, match="'fs' for a source"):
+        made.file_source("fs")

@@ -1,0 +1,22 @@
+"""The port that every integration has: what it offers, and whether an app can be reached."""
+
+from typing import Protocol, runtime_checkable
+
+from contracts.messages.connector import Integration as Manifest
+from contracts.messages.connector import TestReport
+
+from integrations.sdk.configuration import AppConfiguration
+
+
+@runtime_checkable
+class ConnectionTest(Protocol):
+    """Says what is on offer, and connects for real."""
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the integration offers; always the same."""
+        ...
+
+    async def test(self, configuration: AppConfiguration) -> TestReport:
+        """Connect for real and report each step, within 20 seconds. Never raises: what fails is in the report."""
+        ...

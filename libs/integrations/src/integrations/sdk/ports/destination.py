@@ -1,0 +1,95 @@
+"""The port of places that take files of a restore point back."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+from restic_reader import Node
+
+from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.job_log import OnLog
+
+NamesOf = Literal["files", "objects"]
+"""What the names in a restore point are: of files, or of files that stand for keys of objects (decision 0019)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoredNode:
+    """Something in a restore point, and where it goes."""
+
+    path: bytes
+    """Below the destination's root: names with slashes between them."""
+    node: Node
+    is_empty: bool = False
+    """Of a directory: whether it has nothing in it."""
+
+
+@dataclass(frozen=True)
+class ExistingFile:
+    """What the destination has where something is to be written."""
+
+    size_bytes: int | None
+    """None where it is something else than a file with content."""
+    modified_ns: int
+
+
+class NotWritten(Exception):
+    """One file or directory cannot be written or read back; the others can."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class OpenDestination(Protocol):
+    """A destination while a restore writes to it. Calls block.
+
+    `write`, `existing` and `read` may run in as many threads at once as `writers` says; they raise `NotWritten` for
+    what concerns one path, and `DestinationFull`, `DestinationRefused` or `DestinationUnreachable` where nothing more
+    can be written at all. Nothing half written is ever left under its final name, also when the process dies.
+    """
+
+    @property
+    def writers(self) -> int:
+        """How many threads may write at once."""
+        ...
+
+    def existing(self, restored: RestoredNode) -> ExistingFile | None:
+        """What is at the path now, a link not being followed; None for nothing."""
+        ...
+
+    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
+        """Put a file, a link or a special file in the place of whatever is there, but for a directory, which stays."""
+        ...
+
+    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
+        """Make sure that a directory is there. Called in pre-order: what is in it comes next.
+
+        With `keep_attributes` a directory that is there already stays as it is.
+        """
+        ...
+
+    def finish(self) -> None:
+        """All is written: give directories the times that they should have."""
+        ...
+
+    def read(self, restored: RestoredNode) -> Iterator[bytes]:
+        """The content of a file that was written, as the destination has it."""
+        ...
+
+
+@runtime_checkable
+class Destination(Protocol):
+    """Takes files back: to the place they came from, or to another one."""
+
+    def open_destination(
+        self, configuration: AppConfiguration, *, job_id: str, names_of: NamesOf, on_log: OnLog, cancel: asyncio.Event
+    ) -> AbstractAsyncContextManager[OpenDestination]:
+        """The root of a destination, or of a source that gets its own files back; guarded as the root of a source is.
+
+        What a lost attempt of the same job left unfinished is taken over. Calls that wait raise `Cancelled` soon after
+        `cancel` is set. Raises `DestinationUnreachable`, `DestinationRefused`, `DestinationMissing` or `RootForbidden`.
+        """
+        ...

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from cairn_local.health import is_healthy
 from cairn_local.ports import LOOPBACK, choose_ports
-from cairn_local.processes import Check
+from cairn_local.process_plan import Check
 from testcontainers.core.container import DockerContainer
 
 from tests.support.waiting import eventually

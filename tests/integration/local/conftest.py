@@ -4,20 +4,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from unittest.mock import patch
 
 import psutil
 import pytest
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.paths import StateDir
 from cairn_local.platform import Started, down, up
-from cairn_local.ports import USUAL_PORTS
 from cairn_local.progress import SilentReporter
 from cairn_local.services import Service
 from cairn_local.status import read_status
-from cairn_local.supervisor.record import find_process, load_record
+from cairn_local.supervisor.process_record import find_process, load_record
 
-from tests.integration.local.stand_in import STAND_INS
+from tests.integration.local.fake_service import FAKE_SERVICES
 
 PROJECT = Path(__file__).parents[3]
 
@@ -30,10 +28,10 @@ def environment(**more: str) -> dict[str, str]:
 
 @dataclass
 class LocalPlatform:
-    """A platform of stand-ins in a folder of its own."""
+    """A platform of fake services in a folder of its own."""
 
     state: StateDir
-    services: Sequence[Service] = STAND_INS
+    services: Sequence[Service] = FAKE_SERVICES
     environ: dict[str, str] = field(default_factory=environment)
 
     def up(self) -> Started:
@@ -49,7 +47,7 @@ class LocalPlatform:
 
     def start_cairn(self, *arguments: str) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "tests.integration.local.cairn", *arguments],
+            [sys.executable, "-m", "tests.integration.local.cairn_with_fake_services", *arguments],
             env=self.environ | {"CAIRN_HOME": str(self.state.root)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -70,19 +68,12 @@ class LocalPlatform:
         return read_status(self.state).healthy
 
 
-@pytest.fixture(scope="session", autouse=True)
-def no_usual_port() -> Iterator[None]:
-    """Leave port 8080 to a platform that the developer may have up, or may start or stop meanwhile."""
-    with patch.dict(USUAL_PORTS, clear=True):
-        yield
-
-
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
     """One platform for the tests of a file; each leaves it up."""
     platform = LocalPlatform(StateDir(tmp_path_factory.mktemp("platform") / "state"))
     yield platform
-    control.stop(platform.state)
+    supervisor_control.stop(platform.state)
 
 
 @pytest.fixture

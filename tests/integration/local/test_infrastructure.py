@@ -16,9 +16,9 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from cairn_local import infrastructure
-from cairn_local.infrastructure.sockets import socket_folder
+from cairn_local.infrastructure.socket_folders import socket_folder
 from cairn_local.paths import StateDir
-from cairn_local.supervisor.record import find_process, load_record
+from cairn_local.supervisor.process_record import find_process, load_record
 from chassis.messaging.kafka import client_arguments
 from chassis.persistence.mongo import DuplicateKeyError, insert_new, open_database
 from pymongo import MongoClient
@@ -41,7 +41,7 @@ PROVISION = (
     "from cairn_local.paths import find_cache_dir\n"
     "from cairn_local.progress import open_reporter\n"
     "from cairn_local.provision.cache import Cache\n"
-    "from cairn_local.provision.toolbox import provision_kafka_tools\n"
+    "from cairn_local.provision.programs import provision_kafka_tools\n"
     "print(provision_kafka_tools(Cache(find_cache_dir(os.environ)), open_reporter()).jars)\n"
 )
 

@@ -1,4 +1,4 @@
-"""`cairn up`, `down`, `status` and `logs` on real servers and stand-in services."""
+"""`cairn up`, `down`, `status` and `logs` on real servers and fake services."""
 
 import json
 import shutil
@@ -14,24 +14,24 @@ from threading import Thread
 
 import psutil
 import pytest
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.errors import LocalError
 from cairn_local.health import is_healthy, parse_address
 from cairn_local.logs import ROTATE_BYTES
 from cairn_local.paths import StateDir
 from cairn_local.ports import LOOPBACK, remember_ports
-from cairn_local.processes import Check, ProcessSpec, load_plan
-from cairn_local.supervisor.record import find_process, load_record
-from cairn_local.supervisor.serving import is_serving
+from cairn_local.process_plan import Check, ProcessSpec, load_plan
+from cairn_local.supervisor.process_record import find_process, load_record
+from cairn_local.supervisor.readiness import is_serving
 from pymongo import MongoClient
 
 from tests.integration.local.conftest import LocalPlatform
-from tests.integration.local.stand_in import STAND_INS, Handler
+from tests.integration.local.fake_service import FAKE_SERVICES, Handler
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.integration
 
-ALL = {"kafka", "postgres", "mongodb", *(service.name for service in STAND_INS)}
+ALL = {"kafka", "postgres", "mongodb", *(service.name for service in FAKE_SERVICES)}
 
 
 def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
@@ -89,11 +89,13 @@ def test_servers_listen_on_the_loopback_address_only(platform: LocalPlatform) ->
 def test_keys_reach_only_who_needs_them(platform: LocalPlatform) -> None:
     holders = {
         key: {
-            service.name for service in STAND_INS if f"CAIRN_{key}_KEY_FILE" in environment_of(platform, service.name)
+            service.name
+            for service in FAKE_SERVICES
+            if f"CAIRN_{key}_KEY_FILE" in environment_of(platform, service.name)
         }
         for key in ("MASTER", "BADGE", "SERVICE")
     }
-    everybody = {service.name for service in STAND_INS}
+    everybody = {service.name for service in FAKE_SERVICES}
     assert holders == {"MASTER": {"gateway", "connector"}, "BADGE": {"gateway"}, "SERVICE": everybody}
 
 
@@ -188,8 +190,8 @@ def test_guest_is_started_again_while_its_folder_exists(platform: LocalPlatform,
     env = environment_of(platform, "kafka")
     address = f"{LOOPBACK}:{port}"
     guest = ProcessSpec("guest", argv, env, Check("tcp", address), address, guest_of=str(folder))
-    control.supervise(platform.state, [*load_plan(platform.state.plan), guest])
-    control.wait_until_healthy(platform.state, [guest])
+    supervisor_control.supervise(platform.state, [*load_plan(platform.state.plan), guest])
+    supervisor_control.wait_until_healthy(platform.state, [guest])
     platform.down()
     platform.up()
     eventually(lambda: is_healthy(guest.check))
@@ -203,7 +205,7 @@ def test_port_that_another_platform_took_after_it_was_chosen_is_chosen_again(
     platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     platform.down()
-    supervise = control.supervise
+    supervise = supervisor_control.supervise
     others: list[HTTPServer] = []
 
     def supervise_too_late(state: StateDir, specs: Sequence[ProcessSpec]) -> None:
@@ -213,7 +215,7 @@ def test_port_that_another_platform_took_after_it_was_chosen_is_chosen_again(
             Thread(target=others[0].serve_forever, daemon=True).start()
         supervise(state, specs)
 
-    monkeypatch.setattr(control, "supervise", supervise_too_late)
+    monkeypatch.setattr(supervisor_control, "supervise", supervise_too_late)
     try:
         started = platform.up()
         assert not started.addresses.gateway.endswith(f":{others[0].server_port}")
@@ -317,16 +319,16 @@ def test_waiting_ends_when_the_supervisor_does(platform: LocalPlatform) -> None:
     platform.process("supervisor").kill()
     absent = ProcessSpec("absent", (), {}, Check("tcp", "127.0.0.1:1"), "127.0.0.1:1")
     with pytest.raises(LocalError, match="supervisor has ended"):
-        control.wait_until_healthy(platform.state, [absent])
+        supervisor_control.wait_until_healthy(platform.state, [absent])
 
 
 def test_changed_process_is_started_again_by_its_new_plan(platform: LocalPlatform) -> None:
     plan = load_plan(platform.state.plan)
     before = platform.process("catalog")
     changed = [replace(spec, env=spec.env | {"NEW": "1"}) if spec.name == "catalog" else spec for spec in plan]
-    control.supervise(platform.state, changed)
+    supervisor_control.supervise(platform.state, changed)
     eventually(lambda: alive([before]) == [] and "NEW" in environment_of(platform, "catalog"), deadline_seconds=20)
-    control.wait_until_healthy(platform.state, changed)
+    supervisor_control.wait_until_healthy(platform.state, changed)
 
 
 def test_reader_of_a_pipe_may_leave(platform: LocalPlatform) -> None:

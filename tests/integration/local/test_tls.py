@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 from aiokafka.errors import KafkaError
-from cairn_local import control, infrastructure
+from cairn_local import infrastructure, supervisor_control
 from cairn_local.environment import base_environment
 from cairn_local.infrastructure import kafka
 from cairn_local.paths import StateDir, find_cache_dir
 from cairn_local.ports import LOOPBACK, remember_ports
-from cairn_local.processes import Check, load_plan
+from cairn_local.process_plan import Check, load_plan
 from cairn_local.progress import SilentReporter
 from cairn_local.provision.cache import Cache
-from cairn_local.provision.toolbox import provision_kafka_tools
+from cairn_local.provision.programs import provision_kafka_tools
 from chassis.messaging.command_client import open_commands
 from chassis.messaging.dead_letters import parked_topics
 from chassis.messaging.publisher import open_publisher
@@ -37,7 +37,7 @@ CACHE = Cache(find_cache_dir(os.environ))
 def state(tmp_path: Path) -> Iterator[StateDir]:
     made = StateDir(tmp_path / "state").create()
     yield made
-    control.stop(made)
+    supervisor_control.stop(made)
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def test_every_client_of_kafka_speaks_tls(state: StateDir, certificate: Ce
     kafka.prepare(state, tools, port=ports["kafka"], controller_port=ports["controller"], env=env)
     with_tls(state.run / "kafka.properties", certificate)
     spec = kafka.spec(state, tools, port=ports["kafka"], env=env)
-    control.supervise(state, [spec], tied_to_caller=True)
+    supervisor_control.supervise(state, [spec], tied_to_caller=True)
     with_authority = {"kafka_security": "SASL_SSL", "kafka_ca_file": certificate.authority}
     settings = settings_for(spec.address, kafka.access(state), topic_partitions=1, **with_authority)
 
@@ -100,8 +100,8 @@ async def test_mongodb_is_reached_over_tls(state: StateDir, certificate: Certifi
         }
         check = Check("tcp", f"{LOOPBACK}:{port}")
         remote = replace(plan[-1], name="remote", env=plan[-1].env | listening, check=check, stale=())
-        control.supervise(state, [*plan, remote])
-        control.wait_until_healthy(state, [remote])
+        supervisor_control.supervise(state, [*plan, remote])
+        supervisor_control.wait_until_healthy(state, [remote])
         uri = f"mongodb://{LOOPBACK}:{port}/?tls=true&tlsCAFile={certificate.authority}"
         async with open_database(CommonSettings(mongodb_uri=uri, service_key_file=Path("none")), "probe") as database:
             await database.things.insert_one({"_id": 1})

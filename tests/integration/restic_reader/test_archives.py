@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 import pytest
-from cairn_local.provision.toolbox import EngineTools
+from cairn_local.provision.programs import EngineTools
 from restic_reader import ObjectFiles, Repository
 from restic_reader.errors import ThawRequired
 from restic_reader.signed_ranges import SignedRanges

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from cairn_local.provision.toolbox import EngineTools
+from cairn_local.provision.programs import EngineTools
 from restic_reader import Directory, LargeDirectory, LocalFiles, Repository, large_directories
 from restic_reader.errors import PathNotFound
 

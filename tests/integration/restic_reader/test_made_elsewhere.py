@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cairn_local.provision.toolbox import EngineTools
+from cairn_local.provision.programs import EngineTools
 from connector.downloads.content import find_node
 from connector.stores.directory_pages import PageMaker
 from connector.stores.restore_points import damaged, restore_point_of

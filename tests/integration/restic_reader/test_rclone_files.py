@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cairn_local.provision.toolbox import EngineTools
+from cairn_local.provision.programs import EngineTools
 from connector.programs import open_program
 from integrations.rclone import served_repository
 from integrations.rclone.remote import Remote

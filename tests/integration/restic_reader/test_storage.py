@@ -11,7 +11,7 @@ from pathlib import Path
 
 import obstore
 import pytest
-from cairn_local.provision.toolbox import EngineTools
+from cairn_local.provision.programs import EngineTools
 from connector.programs import open_program
 from integrations.rclone.remote import Remote
 from integrations.rclone.served_repository import RcloneFiles

@@ -1,7 +1,6 @@
 import os
 import shutil
 import socket
-import time
 from contextlib import suppress
 from io import RawIOBase
 from pathlib import Path
@@ -10,15 +9,16 @@ from typing import cast
 from unittest.mock import Mock
 
 import pytest
-from cairn_local import checks
+from cairn_local import machine_checks
 from cairn_local.__main__ import main
 from cairn_local.commands import up
 from cairn_local.errors import LocalError
 from cairn_local.infrastructure.privileges import drop_root
 from cairn_local.infrastructure.servers import check_named_servers
 from cairn_local.paths import StateDir
-from cairn_local.progress import PlainReporter, Reminder, Step, open_reporter
+from cairn_local.progress import PlainReporter, Reminder, Step
 from cairn_local.progress_bars import BarReporter
+from cairn_local.progress_reporter import open_reporter
 
 
 @pytest.fixture(autouse=True)
@@ -77,13 +77,13 @@ def test_doctor_tells_of_an_rclone_that_is_too_old(
     (old := tmp_path / "rclone").write_text("#!/bin/sh\necho rclone v1.60.1\n")
     old.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    programs = next(finding for finding in checks.examine(state, {}) if finding.subject == "Programs")
+    programs = next(finding for finding in machine_checks.examine(state, {}) if finding.subject == "Programs")
     assert f"(not {old}: too old)" in programs.found
     assert "v1.60.1" not in programs.found
 
 
 def test_doctor_needs_neither_java_nor_maven_for_a_kafka_elsewhere(state: StateDir) -> None:
-    findings = {finding.subject: finding for finding in checks.examine(state, {"CAIRN_KAFKA": "127.0.0.1:9"})}
+    findings = {finding.subject: finding for finding in machine_checks.examine(state, {"CAIRN_KAFKA": "127.0.0.1:9"})}
     assert findings["Java"].verdict == findings["Maven"].verdict == "ok"
 
 
@@ -107,12 +107,11 @@ def test_progress_is_plain_lines_where_no_terminal_is(capsys: pytest.CaptureFixt
     assert len(lines) == 3
 
 
-def test_what_is_waited_for_is_told_at_once_and_again_when_it_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_waited_for_is_told_at_once_and_again_when_it_takes_long() -> None:
     told: list[str] = []
     step = SimpleNamespace(say=told.append, remind=lambda detail: told.append(f"again: {detail}"))
     now = iter([0.0, 0.1, 9.9, 10.1, 10.2, 15.0])
-    monkeypatch.setattr(time, "monotonic", lambda: next(now))
-    reminder = Reminder(cast(Step, step))
+    reminder = Reminder(cast(Step, step), clock=lambda: next(now))
     for names in (["kafka", "gateway"], ["kafka", "gateway"], ["gateway"], ["gateway"], ["gateway"]):
         reminder.waiting_for(names)
     assert told == ["waiting for kafka, gateway", "waiting for gateway", "again: waiting for gateway (10 s)"]

@@ -4,13 +4,13 @@ from unittest.mock import Mock
 
 import httpx
 import pytest
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.__main__ import main
 from cairn_local.api import ApiProblem
 from cairn_local.commands import demo
-from cairn_local.demo.stage import S3_NAME, s3_process
+from cairn_local.demo.setup import S3_NAME, s3_process
 from cairn_local.paths import StateDir
-from cairn_local.processes import ProcessSpec
+from cairn_local.process_plan import ProcessSpec
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def test_interrupted_demo_stops_what_it_started(
 ) -> None:
     monkeypatch.setattr(demo, "perform", Mock())
     monkeypatch.setattr(demo, where, Mock(side_effect=KeyboardInterrupt))
-    monkeypatch.setattr(control, "is_running", Mock(return_value=ran_before))
+    monkeypatch.setattr(supervisor_control, "is_running", Mock(return_value=ran_before))
     assert main(["demo"]) == 130
     assert down.called == (not ran_before)
 
@@ -88,6 +88,6 @@ def test_what_goes_on_running_after_a_failure_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], down: Mock
 ) -> None:
     monkeypatch.setattr(demo, "perform", Mock(side_effect=TimeoutError("late")))
-    monkeypatch.setattr(control, "is_running", Mock(return_value=True))
+    monkeypatch.setattr(supervisor_control, "is_running", Mock(return_value=True))
     assert main(["demo"]) == 1
     assert "goes on running" in capsys.readouterr().out

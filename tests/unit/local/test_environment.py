@@ -1,12 +1,12 @@
 from pathlib import Path
 
-from cairn_local.environment import Surroundings, base_environment, named_kafka_access, service_environment
+from cairn_local.environment import SharedSettings, base_environment, named_kafka_access, service_environment
 from cairn_local.paths import StateDir
 from cairn_local.services import SERVICES, Service
 
 STATE = StateDir(Path("/state"))
 PORTS = {service.name: 7000 + number for number, service in enumerate(SERVICES)}
-SURROUNDINGS = Surroundings(
+SURROUNDINGS = SharedSettings(
     "127.0.0.1:9",
     "mongodb://127.0.0.1:8/",
     restic="/bin/restic",

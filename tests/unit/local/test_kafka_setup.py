@@ -14,5 +14,5 @@ def test_the_node_with_another_way_in_is_stopped_even_if_it_does_not_want_to() -
     assert running.stdout is not None
     with running.stdout:
         running.stdout.readline()
-        kafka._stop(running, patience_seconds=0.1)
+        kafka.terminate_or_kill(running, patience_seconds=0.1)
     assert running.returncode == -signal.SIGKILL

@@ -30,24 +30,20 @@ def test_remembered_port_that_is_taken_gives_way(taken: int) -> None:
     assert choose_ports(["catalog"], {"catalog": taken})["catalog"] != taken
 
 
-def test_usual_port_is_wished_for_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_usual_port_is_chosen_first() -> None:
     usual = free_port()
-    monkeypatch.setattr("cairn_local.ports.USUAL_PORTS", {"gateway": usual})
-    assert choose_ports(["gateway"], {}) == {"gateway": usual}
+    assert choose_ports(["gateway"], {}, usual={"gateway": usual}) == {"gateway": usual}
 
 
-def test_usual_port_is_taken_again_once_it_is_free(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
-    monkeypatch.setattr("cairn_local.ports.USUAL_PORTS", {"gateway": taken})
-    fallback = choose_ports(["gateway"], {})
-    assert choose_ports(["gateway"], fallback) == fallback
+def test_usual_port_is_taken_again_once_it_is_free(taken: int) -> None:
+    fallback = choose_ports(["gateway"], {}, usual={"gateway": taken})
+    assert choose_ports(["gateway"], fallback, usual={"gateway": taken}) == fallback
     usual = free_port()
-    monkeypatch.setattr("cairn_local.ports.USUAL_PORTS", {"gateway": usual})
-    assert choose_ports(["gateway"], fallback) == {"gateway": usual}
+    assert choose_ports(["gateway"], fallback, usual={"gateway": usual}) == {"gateway": usual}
 
 
-def test_usual_port_that_is_taken_gives_way(monkeypatch: pytest.MonkeyPatch, taken: int) -> None:
-    monkeypatch.setattr("cairn_local.ports.USUAL_PORTS", {"gateway": taken})
-    assert choose_ports(["gateway"], {})["gateway"] in OWN_RANGE
+def test_usual_port_that_is_taken_gives_way(taken: int) -> None:
+    assert choose_ports(["gateway"], {}, usual={"gateway": taken})["gateway"] in OWN_RANGE
 
 
 def test_ports_differ_from_each_other_and_from_remembered_ones() -> None:

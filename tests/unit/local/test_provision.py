@@ -9,11 +9,11 @@ import psutil
 import pytest
 from cairn_local.errors import LocalError
 from cairn_local.progress import Reporter, SilentReporter
-from cairn_local.provision import toolbox
+from cairn_local.provision import programs
 from cairn_local.provision.cache import Cache, Component, read_checksums, verify_checksums
-from cairn_local.provision.commands import parse_version, run_tool
-from cairn_local.provision.golang import FERRETDB, RESTIC, provision_go
-from cairn_local.provision.java import KAFKA_PINS, find_maven, java_version, provision_java
+from cairn_local.provision.go_programs import FERRETDB, RESTIC, provision_go
+from cairn_local.provision.java_and_kafka import KAFKA_PINS, find_maven, java_version, provision_java
+from cairn_local.provision.tool_runs import parse_version, run_tool
 from cairn_local.provision.wheels import bundled_rclone
 
 
@@ -67,7 +67,7 @@ def test_restic_on_the_path_is_taken_when_new_enough(
 ) -> None:
     restic = program(tmp_path, "restic", prints=f"restic {version} compiled with go1.26")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert toolbox.find_restic() == (restic if found else None)
+    assert programs.find_restic() == (restic if found else None)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_rclone_on_the_path_is_taken_when_new_enough(
     rclone = program(tmp_path, "rclone", prints=f"rclone v{version}")
     program(tmp_path, "restic", prints="restic 9.9")
     monkeypatch.setenv("PATH", str(tmp_path))
-    engine = toolbox.provision_engine(Cache(tmp_path / "cache"), None)  # type: ignore[arg-type]
+    engine = programs.provision_engine(Cache(tmp_path / "cache"), None)  # type: ignore[arg-type]
     assert engine.rclone == (rclone if found else bundled_rclone())
 
 
@@ -88,8 +88,8 @@ def test_servers_named_in_the_environment_are_not_provisioned(monkeypatch: pytes
         program(tmp_path, name, prints="9.9")
     monkeypatch.setenv("PATH", str(tmp_path))
     named = {"CAIRN_KAFKA": "127.0.0.1:9", "CAIRN_MONGODB_URI": "mongodb://127.0.0.1:8/"}
-    found = toolbox.provision_all(Cache(tmp_path / "cache"), None, environ=named)  # type: ignore[arg-type]
-    assert found == toolbox.Toolbox(None, None, toolbox.EngineTools(tmp_path / "restic", tmp_path / "rclone"))
+    found = programs.provision_all(Cache(tmp_path / "cache"), None, environ=named)  # type: ignore[arg-type]
+    assert found == programs.Programs(None, None, programs.EngineTools(tmp_path / "restic", tmp_path / "rclone"))
     assert not (tmp_path / "cache").exists()
 
 
@@ -226,8 +226,8 @@ def test_mongod_on_the_path_is_used(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     mongod = program(tmp_path, "mongod", prints="db version v8.0")
     monkeypatch.setenv("PATH", str(tmp_path))
     assert shutil.which("mongod") == str(mongod)
-    found = toolbox.provision_mongo_tools(Cache(tmp_path / "cache"), None)  # type: ignore[arg-type]
-    assert found == toolbox.MongodTools(mongod)
+    found = programs.provision_mongo_tools(Cache(tmp_path / "cache"), None)  # type: ignore[arg-type]
+    assert found == programs.MongodTools(mongod)
 
 
 def test_our_packages_are_built_by_the_pinned_uv() -> None:

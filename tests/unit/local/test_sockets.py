@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from cairn_local.infrastructure.mongod import spec
-from cairn_local.infrastructure.sockets import LONGEST_SOCKET_PATH, socket_folder
+from cairn_local.infrastructure.socket_folders import LONGEST_SOCKET_PATH, socket_folder
 from cairn_local.paths import StateDir
 
 

@@ -6,14 +6,12 @@ from pathlib import Path
 
 import psutil
 import pytest
-from cairn_local import logs
 from cairn_local.environment import base_environment
 from cairn_local.paths import StateDir
-from cairn_local.processes import Check, ProcessSpec, save_plan
-from cairn_local.supervisor import loop
-from cairn_local.supervisor.child import Child
-from cairn_local.supervisor.loop import Signals, Supervisor
-from cairn_local.supervisor.record import find_process, load_record, save_record
+from cairn_local.process_plan import Check, ProcessSpec, save_plan
+from cairn_local.supervisor.process_record import find_process, load_record
+from cairn_local.supervisor.supervised_process import SupervisedProcess
+from cairn_local.supervisor.supervisor import Signals, Supervisor
 
 from tests.support.waiting import eventually
 
@@ -44,30 +42,24 @@ class Turns(Signals):
         os.sched_yield()
 
 
-def test_record_that_cannot_be_written_is_written_later(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    save_plan(state.plan, [spec(state)])
+def test_record_that_cannot_be_written_is_written_later(state: StateDir) -> None:
+    save_plan(state.plan, [])
     seen: list[psutil.Process | None] = []
 
-    def full(*_arguments: object) -> None:
-        raise OSError(28, "No space left on device")
+    def start_while_the_record_cannot_be_replaced() -> None:
+        state.processes.unlink()
+        (state.processes / "in the way").mkdir(parents=True)
+        save_plan(state.plan, [spec(state)])
+        signals.reload = True
 
-    def fill() -> None:
-        monkeypatch.setattr(loop, "save_record", full)
-
-    def free() -> None:
-        assert "sleeper" not in load_record(state.processes).processes
-        monkeypatch.setattr(loop, "save_record", save_record)
+    def make_room() -> None:
+        assert state.log("sleeper").exists()
+        shutil.rmtree(state.processes)
 
     def look() -> None:
         seen.append(find_process(load_record(state.processes).processes.get("sleeper")))
 
-    signals = Turns(free, look, None)
-    save = iter([save_record])
-
-    def first_then_full(path: Path, record: object) -> None:
-        next(save, full)(path, record)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(loop, "save_record", first_then_full)
+    signals = Turns(start_while_the_record_cannot_be_replaced, make_room, look, None)
     Supervisor(state, caller=None).run(signals)
     assert seen[0] is not None
     assert not seen[0].is_running()
@@ -82,16 +74,15 @@ while True:
 """
 
 
-def test_log_of_a_running_process_is_bounded(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "ROTATE_BYTES", 2000)
-    monkeypatch.setattr(loop, "IDLE_SECONDS", 0.0)
+def test_log_of_a_running_process_is_bounded(state: StateDir) -> None:
     log = state.log("sleeper")
     save_plan(state.plan, [spec(state, sys.executable, "-c", WRITE_WHEN_EMPTY, str(log))])
 
     def written() -> None:
         eventually(lambda: log.exists() and log.stat().st_size == 3001)
 
-    Supervisor(state, caller=None).run(Turns(None, *[written] * 5, None))
+    bounded = Supervisor(state, caller=None, log_limit_bytes=2000, log_look_seconds=0.0)
+    bounded.run(Turns(None, *[written] * 5, None))
     aside = [path for path in state.logs.glob("sleeper.log.*") if path.stat().st_size == 2000]
     assert sorted(path.name for path in aside) == ["sleeper.log.1", "sleeper.log.2"]
 
@@ -105,7 +96,7 @@ def test_process_that_waits_itself_is_started_beside_its_server_and_ends_before_
     assert {path.stem for path in state.logs.glob("*.log")} == {"server", "client"}
 
 
-def test_children_end_with_a_supervisor_that_fails(state: StateDir, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_children_end_with_a_supervisor_that_fails(state: StateDir) -> None:
     save_plan(state.plan, [spec(state)])
     seen: list[psutil.Process | None] = []
 
@@ -120,7 +111,7 @@ def test_children_end_with_a_supervisor_that_fails(state: StateDir, monkeypatch:
 
 
 def test_child_without_a_place_for_its_log_is_tried_again(state: StateDir) -> None:
-    child = Child(spec(state), state.log("sleeper"))
+    child = SupervisedProcess(spec(state), state.log("sleeper"))
     shutil.rmtree(state.logs)
     child.start()
     assert not child.alive
@@ -130,11 +121,11 @@ def test_child_without_a_place_for_its_log_is_tried_again(state: StateDir) -> No
     try:
         assert child.alive
     finally:
-        psutil.Process(child.running.pid).kill() if child.running else None
-        child._process.wait(10) if child._process else None
+        child.stop()
+        eventually(lambda: child.look(awaited=False) and not child.alive)
 
 
 def test_program_that_is_not_there_is_told(state: StateDir, capsys: pytest.CaptureFixture[str]) -> None:
-    Child(spec(state, "/absent"), state.log("sleeper")).start()
+    SupervisedProcess(spec(state, "/absent"), state.log("sleeper")).start()
     assert "/absent could not be started: No such file" in state.log("sleeper").read_text()
     assert "could not be started: /absent: No such file" in capsys.readouterr().out

@@ -22,7 +22,7 @@ KAFKA_ACCESS = "CAIRN_KAFKA_"
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class SharedSettings:
     """What all services are told."""
 
     kafka: str
@@ -61,7 +61,7 @@ DEFAULTS = {"CAIRN_ALLOWED_ROOTS": "/"}
 
 def service_environment(
     service: Service,
-    surroundings: Surroundings,
+    shared: SharedSettings,
     *,
     state: StateDir,
     services: Sequence[Service],
@@ -74,19 +74,19 @@ def service_environment(
         for name, value in environ.items()
         if name.startswith(_PASSED_ON) and name not in withheld and not name.startswith(KAFKA_ACCESS)
     }
-    access = {KAFKA_ACCESS + name.upper(): value for name, value in surroundings.kafka_access.items()}
-    urls = {other.url_variable: f"http://{LOOPBACK}:{surroundings.ports[other.name]}" for other in services}
+    access = {KAFKA_ACCESS + name.upper(): value for name, value in shared.kafka_access.items()}
+    urls = {other.url_variable: f"http://{LOOPBACK}:{shared.ports[other.name]}" for other in services}
     keys = {KEY_VARIABLES[key]: str(state.key(key)) for key in service.keys}
     proxies = proxy_environment(environ) if service.proxied else {}
     own = {
-        "CAIRN_KAFKA": surroundings.kafka,
-        "CAIRN_MONGODB_URI": surroundings.mongodb_uri,
-        "CAIRN_RESTIC": surroundings.restic,
-        "CAIRN_RCLONE": surroundings.rclone,
+        "CAIRN_KAFKA": shared.kafka,
+        "CAIRN_MONGODB_URI": shared.mongodb_uri,
+        "CAIRN_RESTIC": shared.restic,
+        "CAIRN_RCLONE": shared.rclone,
         "CAIRN_SERVICE_NAME": service.name,
         "CAIRN_INSTANCE": INSTANCE,
         "CAIRN_HTTP_HOST": LOOPBACK,
-        "CAIRN_HTTP_PORT": str(surroundings.ports[service.name]),
+        "CAIRN_HTTP_PORT": str(shared.ports[service.name]),
         "CAIRN_STATE_DIR": str(state.root),
         "CAIRN_WORK_DIR": str(state.data / "connector"),
         "CAIRN_CREDENTIALS_FILE": str(state.credentials),

@@ -8,7 +8,7 @@ import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from cairn_local.processes import Check
+from cairn_local.process_plan import Check
 from cairn_local.scram import log_in
 
 TIMEOUT_SECONDS = 2.0

@@ -15,29 +15,29 @@ POLL_SECONDS = 0.2
 _BLOCK_BYTES = 64 * 1024
 
 
-def rotate_logs(state: StateDir) -> None:
+def rotate_logs(state: StateDir, *, limit_bytes: int = ROTATE_BYTES) -> None:
     """Put what is in big logs aside as `<name>.log.1`, and what was there as `<name>.log.2`; older lines go.
 
     Also while processes write: each keeps the file that it opened, and adds to its end wherever that is. What is added
     in the moment between the last look and the cut is lost.
     """
     for path in state.logs.glob("*.log"):
-        if path.stat().st_size > ROTATE_BYTES:
-            _put_aside(path)
+        if path.stat().st_size > limit_bytes:
+            _put_aside(path, limit_bytes)
 
 
-def _put_aside(path: Path) -> None:
+def _put_aside(path: Path, kept_bytes: int) -> None:
     for number in range(FILES_ASIDE, 1, -1):
         newer = path.with_suffix(f".log.{number - 1}")
         if newer.exists():
             newer.replace(path.with_suffix(f".log.{number}"))
     aside = path.with_suffix(".log.1")
     with path.open("r+b") as log:
-        log.seek(-ROTATE_BYTES, os.SEEK_END)
+        log.seek(-kept_bytes, os.SEEK_END)
         try:
             _copy(log, aside)
         except OSError:
-            # The disk is full, it may be: then the more so.
+            # Most likely the disk is full. A log that goes on growing would keep it so.
             aside.unlink(missing_ok=True)
         log.truncate(0)
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.credentials import Credentials, load_credentials, refresh_url
-from cairn_local.environment import Surroundings, service_environment
+from cairn_local.environment import SharedSettings, service_environment
 from cairn_local.errors import LocalError
 from cairn_local.health import is_socket, parse_address
 from cairn_local.infrastructure.servers import check_named_servers, prepare_servers
@@ -18,12 +18,12 @@ from cairn_local.locks import file_lock
 from cairn_local.logs import rotate_logs
 from cairn_local.paths import PRIVATE_FOLDER, StateDir, find_cache_dir, write_private
 from cairn_local.ports import LOOPBACK, is_free, remember_ports
-from cairn_local.processes import ProcessSpec, load_plan
+from cairn_local.process_plan import ProcessSpec, load_plan
 from cairn_local.progress import Reporter, Step
 from cairn_local.provision.cache import Cache
-from cairn_local.provision.toolbox import Toolbox, provision_all
+from cairn_local.provision.programs import Programs, provision_all
 from cairn_local.services import GATEWAY, SERVICES, Service, service_spec
-from cairn_local.supervisor.record import Record, load_record
+from cairn_local.supervisor.process_record import Record, load_record
 
 PORT_ATTEMPTS = 3
 
@@ -63,8 +63,8 @@ def up(
     state.create()
     with file_lock(state.lock):
         had_credentials = state.credentials.exists()
-        if control.is_running(state):
-            control.wait_until_healthy(state, [spec for spec in load_plan(state.plan) if not spec.guest_of])
+        if supervisor_control.is_running(state):
+            supervisor_control.wait_until_healthy(state, [spec for spec in load_plan(state.plan) if not spec.guest_of])
         else:
             _start(state, reporter=reporter, services=services, environ=environ)
         addresses = load_addresses(state)
@@ -76,9 +76,9 @@ def down(state: StateDir) -> bool:
     """Stop everything and return when it has ended; False when nothing was running."""
     if not state.run.is_dir():
         # Nothing to lock and no record, but the folder may have been removed while everything ran.
-        return control.end_leftovers(state, Record())
+        return supervisor_control.end_leftovers(state, Record())
     with file_lock(state.lock):
-        return control.stop(state)
+        return supervisor_control.stop(state)
 
 
 def load_addresses(state: StateDir) -> Addresses:
@@ -89,15 +89,15 @@ def load_addresses(state: StateDir) -> Addresses:
 
 
 def _start(state: StateDir, *, reporter: Reporter, services: Sequence[Service], environ: Mapping[str, str]) -> None:
-    control.end_leftovers(state, load_record(state.processes))
+    supervisor_control.end_leftovers(state, load_record(state.processes))
     check_named_servers(environ)
-    toolbox = provision_all(Cache(find_cache_dir(environ)), reporter, environ=environ)
+    programs = provision_all(Cache(find_cache_dir(environ)), reporter, environ=environ)
     rotate_logs(state)
     ensure_keys(state)
     with reporter.step("Starting Cairn") as step, _stopped_on_failure(state):
         for _attempt in range(PORT_ATTEMPTS):
             step.say("preparing Kafka and the database")
-            specs = _plan(state, toolbox, services=services, environ=environ)
+            specs = _plan(state, programs, services=services, environ=environ)
             if _started(state, specs, step):
                 return
         raise LocalError("Other programs take the ports as fast as they are chosen.", hint="Try again.")
@@ -105,11 +105,11 @@ def _start(state: StateDir, *, reporter: Reporter, services: Sequence[Service], 
 
 def _started(state: StateDir, specs: Sequence[ProcessSpec], step: Step) -> bool:
     """Start everything; False, with nothing running, when somebody else took a port after it was chosen."""
-    control.supervise(state, [*specs, *_guests(state)])
+    supervisor_control.supervise(state, [*specs, *_guests(state)])
     try:
-        control.wait_until_healthy(state, specs, step=step)
+        supervisor_control.wait_until_healthy(state, specs, step=step)
     except LocalError:
-        control.stop(state)
+        supervisor_control.stop(state)
         listening = [spec.check.address for spec in specs if not is_socket(spec.check.address)]
         if any(not is_free(parse_address(address)[1]) for address in listening):
             return False
@@ -127,33 +127,37 @@ def _stopped_on_failure(state: StateDir) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        control.stop(state)
+        supervisor_control.stop(state)
         raise
 
 
 def _plan(
-    state: StateDir, toolbox: Toolbox, *, services: Sequence[Service], environ: Mapping[str, str]
+    state: StateDir, programs: Programs, *, services: Sequence[Service], environ: Mapping[str, str]
 ) -> list[ProcessSpec]:
-    servers = prepare_servers(state, toolbox.kafka, toolbox.mongo, environ=environ)
+    servers = prepare_servers(state, programs.kafka, programs.mongo, environ=environ)
     (state.data / "connector").mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    ports = remember_ports(state.ports, [service.name for service in services])
-    surroundings = Surroundings(
+    ports = remember_ports(
+        state.ports,
+        [service.name for service in services],
+        usual={service.name: service.usual_port for service in services if service.usual_port},
+    )
+    shared = SharedSettings(
         kafka=servers.addresses.kafka,
         mongodb_uri=servers.addresses.mongodb_uri,
         kafka_access=servers.addresses.kafka_access,
-        restic=str(toolbox.engine.restic),
-        rclone=str(toolbox.engine.rclone),
+        restic=str(programs.engine.restic),
+        rclone=str(programs.engine.rclone),
         ports=ports,
     )
     gateway = f"http://{LOOPBACK}:{ports[GATEWAY]}" if GATEWAY in ports else ""
-    addresses = Addresses(gateway, surroundings.kafka, surroundings.mongodb_uri, servers.addresses.kafka_access)
+    addresses = Addresses(gateway, shared.kafka, shared.mongodb_uri, servers.addresses.kafka_access)
     write_private(state.addresses, json.dumps(asdict(addresses), indent=2))
     after = tuple(spec.name for spec in servers.specs)
     return servers.specs + [
         service_spec(
             service,
             address=f"{LOOPBACK}:{ports[service.name]}",
-            env=service_environment(service, surroundings, state=state, services=services, environ=environ),
+            env=service_environment(service, shared, state=state, services=services, environ=environ),
             after=after,
         )
         for service in services

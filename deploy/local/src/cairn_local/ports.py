@@ -5,6 +5,7 @@ import random
 import socket
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from cairn_local.errors import LocalError
 from cairn_local.paths import write_private
@@ -12,7 +13,6 @@ from cairn_local.paths import write_private
 LOOPBACK = "127.0.0.1"
 # Below the ports that systems hand to outgoing connections: one of those could hold our port when a server restarts.
 OWN_RANGE = range(20000, 32000)
-USUAL_PORTS: dict[str, int] = {"gateway": 8080}
 
 
 def is_free(port: int) -> bool:
@@ -28,14 +28,16 @@ def is_free(port: int) -> bool:
     return True
 
 
-def choose_ports(names: list[str], remembered: Mapping[str, int]) -> dict[str, int]:
+def choose_ports(
+    names: list[str], remembered: Mapping[str, int], *, usual: Mapping[str, int] = MappingProxyType({})
+) -> dict[str, int]:
     """A free port for each name: the usual one if it is free, else the remembered one, else any."""
     chosen: dict[str, int] = {}
     for name in names:
-        wishes = [USUAL_PORTS.get(name), remembered.get(name)]
+        preferred = [usual.get(name), remembered.get(name)]
         taken = set(chosen.values()) | set(remembered.values())
-        wish = next((port for port in wishes if port and port not in chosen.values() and is_free(port)), None)
-        chosen[name] = wish or _any_free(taken)
+        found = next((port for port in preferred if port and port not in chosen.values() and is_free(port)), None)
+        chosen[name] = found or _any_free(taken)
     return chosen
 
 
@@ -48,10 +50,10 @@ def load_ports(path: Path) -> dict[str, int]:
     return {str(name): int(port) for name, port in content.items()} if isinstance(content, dict) else {}
 
 
-def remember_ports(path: Path, names: list[str]) -> dict[str, int]:
+def remember_ports(path: Path, names: list[str], *, usual: Mapping[str, int] = MappingProxyType({})) -> dict[str, int]:
     """Choose ports for `names` and keep them, beside those of other names, in the file at `path`."""
     remembered = load_ports(path)
-    chosen = choose_ports(names, remembered)
+    chosen = choose_ports(names, remembered, usual=usual)
     write_private(path, json.dumps(remembered | chosen, indent=2))
     return chosen
 

@@ -1,8 +1,7 @@
 """What provisioning shows: bars on a terminal, plain lines elsewhere."""
 
-import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol, TextIO
 
@@ -51,15 +50,16 @@ class PlainStep:
 class Reminder:
     """Tells a step which things are waited for: at once, and again every ten seconds."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Step, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._step = step
-        self._began = time.monotonic()
+        self._clock = clock
+        self._began = clock()
         self._next = self._began + REMIND_SECONDS
         self._told = ""
 
     def waiting_for(self, names: Sequence[str]) -> None:
         """These are not ready yet."""
-        detail, now = f"waiting for {', '.join(names)}", time.monotonic()
+        detail, now = f"waiting for {', '.join(names)}", self._clock()
         if detail != self._told:
             self._step.say(detail)
             self._told = detail
@@ -90,13 +90,3 @@ class SilentReporter:
     def step(self, title: str) -> Iterator[Step]:  # noqa: ARG002
         """Run the block."""
         yield PlainStep()
-
-
-def open_reporter(stream: TextIO | None = None) -> Reporter:
-    """Bars when `stream` (default: standard error) is a terminal, plain lines when it is not."""
-    stream = stream or sys.stderr
-    if not stream.isatty():
-        return PlainReporter(stream)
-    from cairn_local.progress_bars import BarReporter
-
-    return BarReporter(stream)

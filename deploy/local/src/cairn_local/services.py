@@ -4,9 +4,10 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cairn_local.processes import Check, ProcessSpec
+from cairn_local.process_plan import Check, ProcessSpec
 
 GATEWAY = "gateway"
+GATEWAY_PORT = 8080
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class Service:
     """A service, run as `python -m <module> serve`.
 
     The others find it in the variable `url_variable`; of the generated keys it is told the files of `keys` only.
-    A `proxied` one is told of the caller's proxies: it reaches out of the machine.
+    A `proxied` one is told of the caller's proxies: it reaches out of the machine. It listens at `usual_port`, where
+    it has one and that is free.
     """
 
     name: str
@@ -22,10 +24,11 @@ class Service:
     url_variable: str
     keys: tuple[str, ...] = ("service",)
     proxied: bool = False
+    usual_port: int | None = None
 
 
 SERVICES: Sequence[Service] = (
-    Service(GATEWAY, "gateway", "CAIRN_URL_GATEWAY", keys=("service", "master", "badge")),
+    Service(GATEWAY, "gateway", "CAIRN_URL_GATEWAY", keys=("service", "master", "badge"), usual_port=GATEWAY_PORT),
     Service("catalog", "catalog", "CAIRN_URL_CATALOG"),
     Service("assignment", "assignment", "CAIRN_URL_ASSIGNMENT"),
     Service("connector", "connector", "CAIRN_URL_CONNECTOR", keys=("service", "master"), proxied=True),

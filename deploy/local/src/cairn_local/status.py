@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.paths import StateDir
 from cairn_local.platform import load_addresses
-from cairn_local.processes import ProcessSpec, load_plan
-from cairn_local.supervisor.record import find_process, load_record
-from cairn_local.supervisor.serving import is_serving
+from cairn_local.process_plan import ProcessSpec, load_plan
+from cairn_local.supervisor.process_record import find_process, load_record
+from cairn_local.supervisor.readiness import is_serving
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Status:
 
 def read_status(state: StateDir) -> Status:
     """Look at every process and ask each server for its health."""
-    running = control.is_running(state)
+    running = supervisor_control.is_running(state)
     addresses = load_addresses(state)
     record = load_record(state.processes)
     supervisor = find_process(record.supervisor)

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import httpx
 
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.api import ApiProblem
 from cairn_local.commands.up import print_started
-from cairn_local.demo.stage import perform
+from cairn_local.demo.setup import perform
 from cairn_local.errors import LocalError
 from cairn_local.paths import StateDir, find_cache_dir
 from cairn_local.platform import down, up
-from cairn_local.processes import load_plan
-from cairn_local.progress import open_reporter
+from cairn_local.process_plan import load_plan
+from cairn_local.progress_reporter import open_reporter
 from cairn_local.provision.cache import Cache
-from cairn_local.provision.toolbox import provision_engine
+from cairn_local.provision.programs import provision_engine
 
 COMPARED = "README.md"
 
@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
     project = Path.cwd()
     if not (project / COMPARED).is_file():
         raise LocalError(f"There is no {COMPARED} here to back up.", hint="Run the demo in the checkout of Cairn.")
-    ran_before = control.is_running(state)
+    ran_before = supervisor_control.is_running(state)
     try:
         _do(arguments, state, project)
     except KeyboardInterrupt:
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
     finally:
         if arguments.exit:
             down(state)
-        running = control.is_running(state)
+        running = supervisor_control.is_running(state)
         print("Cairn goes on running; `make down` stops it, the data stays." if running else "Everything is stopped.")
     return 0
 

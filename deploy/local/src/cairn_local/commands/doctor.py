@@ -2,7 +2,7 @@
 
 import argparse
 
-from cairn_local.checks import examine
+from cairn_local.machine_checks import examine
 from cairn_local.paths import StateDir
 
 

@@ -3,13 +3,13 @@
 import argparse
 import os
 
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.commands.logs import print_followed
 from cairn_local.errors import LocalError
 from cairn_local.logs import log_names
 from cairn_local.paths import StateDir
 from cairn_local.platform import Started, down, up
-from cairn_local.progress import open_reporter
+from cairn_local.progress_reporter import open_reporter
 from cairn_local.status import without_password
 
 
@@ -53,7 +53,7 @@ def _attach(arguments: argparse.Namespace, state: StateDir) -> None:
     try:
         print_started(_up(arguments, state), state)
         print("Following the logs. Ctrl-C stops everything.", flush=True)
-        print_followed(state, log_names(state), going_on=lambda: control.is_running(state))
+        print_followed(state, log_names(state), going_on=lambda: supervisor_control.is_running(state))
     except KeyboardInterrupt:
         print("\nStopping ...", flush=True)
         raise

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cairn_local import control
+from cairn_local import supervisor_control
 from cairn_local.infrastructure.servers import Addresses, prepare_servers
 from cairn_local.paths import StateDir, find_cache_dir
-from cairn_local.progress import open_reporter
+from cairn_local.progress_reporter import open_reporter
 from cairn_local.provision.cache import Cache
-from cairn_local.provision.toolbox import provision_kafka_tools, provision_mongo_tools
+from cairn_local.provision.programs import provision_kafka_tools, provision_mongo_tools
 
 __all__ = ["Addresses", "start"]
 
@@ -22,16 +22,16 @@ def start(state_dir: Path, *, kafka: bool = True, mongodb: bool = True) -> Itera
     Fetches and builds them first where the cache does not hold them. The data stays, for another start.
     """
     state, cache, reporter = StateDir(state_dir.resolve()).create(), Cache(find_cache_dir(os.environ)), open_reporter()
-    control.stop(state)
+    supervisor_control.stop(state)
     servers = prepare_servers(
         state,
         provision_kafka_tools(cache, reporter) if kafka else None,
         provision_mongo_tools(cache, reporter) if mongodb else None,
         environ={name: value for name, value in os.environ.items() if not name.startswith("CAIRN_")},
     )
-    control.supervise(state, servers.specs, tied_to_caller=True)
+    supervisor_control.supervise(state, servers.specs, tied_to_caller=True)
     try:
-        control.wait_until_healthy(state, servers.specs)
+        supervisor_control.wait_until_healthy(state, servers.specs)
         yield servers.addresses
     finally:
-        control.stop(state)
+        supervisor_control.stop(state)

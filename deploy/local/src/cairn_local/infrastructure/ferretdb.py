@@ -4,9 +4,9 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from cairn_local.infrastructure.postgres import CONNECTIONS, DATABASE, SERVER, USER
-from cairn_local.infrastructure.sockets import socket_folder
+from cairn_local.infrastructure.socket_folders import socket_folder
 from cairn_local.paths import StateDir
-from cairn_local.processes import Check, ProcessSpec
+from cairn_local.process_plan import Check, ProcessSpec
 
 SOCKET_NAME = "mongodb.sock"
 

@@ -13,9 +13,9 @@ from cairn_local.infrastructure.kafka_settings import Accounts, Node, properties
 from cairn_local.keys import ensure_password
 from cairn_local.paths import PRIVATE_FOLDER, StateDir, write_private
 from cairn_local.ports import LOOPBACK
-from cairn_local.processes import Check, ProcessSpec
-from cairn_local.provision.java import KAFKA_PINS
-from cairn_local.provision.toolbox import KafkaTools
+from cairn_local.process_plan import Check, ProcessSpec
+from cairn_local.provision.java_and_kafka import KAFKA_PINS
+from cairn_local.provision.programs import KafkaTools
 
 # Ready in two seconds: no time spent on the best machine code, no threads for collecting a small heap.
 JVM_OPTIONS = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xms64m", "-Xmx384m", "-XX:+ExitOnOutOfMemoryError")
@@ -97,14 +97,14 @@ def _set_password(state: StateDir, tools: KafkaTools, node: Node, accounts: Acco
     try:
         _run(argv)
     finally:
-        _stop(running)
+        terminate_or_kill(running)
         log.close()
         for file in files.values():
             file.unlink()
 
 
-def _stop(running: "subprocess.Popen[bytes]", *, patience_seconds: float = STOP_SECONDS) -> None:
-    """Stop it for certain: a node with another way in must not go on."""
+def terminate_or_kill(running: "subprocess.Popen[bytes]", *, patience_seconds: float = STOP_SECONDS) -> None:
+    """Stop a node for certain: with the temporary account it must not go on."""
     running.terminate()
     try:
         running.wait(patience_seconds)

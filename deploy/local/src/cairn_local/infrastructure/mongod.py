@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from cairn_local.infrastructure.ferretdb import SOCKET_NAME
-from cairn_local.infrastructure.sockets import socket_folder
+from cairn_local.infrastructure.socket_folders import socket_folder
 from cairn_local.paths import PRIVATE_FOLDER, StateDir
-from cairn_local.processes import Check, ProcessSpec
+from cairn_local.process_plan import Check, ProcessSpec
 
 
 def prepare(state: StateDir) -> None:

@@ -9,9 +9,9 @@ import psutil
 
 from cairn_local.errors import LocalError
 from cairn_local.infrastructure.privileges import drop_root, hand_over
-from cairn_local.infrastructure.sockets import socket_folder
+from cairn_local.infrastructure.socket_folders import socket_folder
 from cairn_local.paths import PRIVATE_FOLDER, StateDir
-from cairn_local.processes import Check, ProcessSpec
+from cairn_local.process_plan import Check, ProcessSpec
 
 SERVER = "postgres"
 USER = "cairn"

@@ -13,8 +13,8 @@ from cairn_local.health import is_healthy
 from cairn_local.infrastructure import ferretdb, kafka, mongod, postgres
 from cairn_local.paths import StateDir
 from cairn_local.ports import remember_ports
-from cairn_local.processes import Check, ProcessSpec
-from cairn_local.provision.toolbox import FerretTools, KafkaTools, MongodTools
+from cairn_local.process_plan import Check, ProcessSpec
+from cairn_local.provision.programs import FerretTools, KafkaTools, MongodTools
 
 
 @dataclass(frozen=True)

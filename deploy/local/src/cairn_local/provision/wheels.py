@@ -11,7 +11,7 @@ from pathlib import Path
 from cairn_local.errors import LocalError
 from cairn_local.progress import Reporter
 from cairn_local.provision.cache import Cache, Component
-from cairn_local.provision.commands import run_tool
+from cairn_local.provision.tool_runs import run_tool
 
 _REINSTALL = "Install the project's locked dependencies again (`make` does it)."
 

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from cairn_local.paths import StateDir
-from cairn_local.supervisor.loop import Supervisor, listen
-from cairn_local.supervisor.record import Running, start_time
+from cairn_local.supervisor.process_record import Running, start_time
+from cairn_local.supervisor.supervisor import Supervisor, listen
 
 
 def main(arguments: list[str]) -> int:

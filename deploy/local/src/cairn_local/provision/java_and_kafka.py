@@ -8,7 +8,7 @@ from pathlib import Path
 from cairn_local.errors import LocalError
 from cairn_local.progress import Reporter
 from cairn_local.provision.cache import Cache, Component, read_checksums, verify_checksums
-from cairn_local.provision.commands import parse_version, run_tool, tool_output
+from cairn_local.provision.tool_runs import parse_version, run_tool, tool_output
 from cairn_local.provision.wheels import fetch_wheel
 
 KAFKA_VERSION = "4.3.0"

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cairn_local.progress import Reporter
 from cairn_local.provision.cache import Cache
-from cairn_local.provision.commands import parse_version, tool_output
-from cairn_local.provision.golang import FERRETDB, RESTIC, provision_program
-from cairn_local.provision.java import provision_java, provision_kafka
+from cairn_local.provision.go_programs import FERRETDB, RESTIC, provision_program
+from cairn_local.provision.java_and_kafka import provision_java, provision_kafka
+from cairn_local.provision.tool_runs import parse_version, tool_output
 from cairn_local.provision.wheels import bundled_postgres, bundled_rclone
 
 RESTIC_NEEDED = (0, 17)
@@ -50,7 +50,7 @@ class EngineTools:
 
 
 @dataclass(frozen=True)
-class Toolbox:
+class Programs:
     """Everything; None where the environment names a server that runs already."""
 
     kafka: KafkaTools | None
@@ -58,9 +58,9 @@ class Toolbox:
     engine: EngineTools
 
 
-def provision_all(cache: Cache, reporter: Reporter, *, environ: Mapping[str, str] = os.environ) -> Toolbox:
+def provision_all(cache: Cache, reporter: Reporter, *, environ: Mapping[str, str] = os.environ) -> Programs:
     """Fetch and build whatever is not there yet. Servers that `environ` names are left out."""
-    return Toolbox(
+    return Programs(
         kafka=None if environ.get("CAIRN_KAFKA") else provision_kafka_tools(cache, reporter),
         mongo=None if environ.get("CAIRN_MONGODB_URI") else provision_mongo_tools(cache, reporter),
         engine=provision_engine(cache, reporter),

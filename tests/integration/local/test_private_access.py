@@ -11,11 +11,11 @@ import psutil
 import pytest
 from cairn_local import infrastructure
 from cairn_local.health import is_healthy, parse_address
-from cairn_local.infrastructure.sockets import LONGEST_SOCKET_PATH
+from cairn_local.infrastructure.socket_folders import LONGEST_SOCKET_PATH
 from cairn_local.paths import StateDir
 from cairn_local.ports import load_ports
-from cairn_local.processes import Check, ProcessSpec, load_plan
-from cairn_local.supervisor.record import find_process, load_record
+from cairn_local.process_plan import Check, ProcessSpec, load_plan
+from cairn_local.supervisor.process_record import find_process, load_record
 from pymongo import MongoClient
 
 from tests.support.unprivileged import as_another_user, is_closed_to_others

@@ -3,8 +3,8 @@
 import psutil
 
 from cairn_local.health import is_healthy, is_socket, parse_address
-from cairn_local.processes import ProcessSpec
-from cairn_local.supervisor.record import Running, find_process
+from cairn_local.process_plan import ProcessSpec
+from cairn_local.supervisor.process_record import Running, find_process
 
 
 def is_serving(spec: ProcessSpec, running: Running | None) -> bool:

@@ -6,11 +6,11 @@ import signal
 import time
 from dataclasses import dataclass, field
 
-from cairn_local.logs import rotate_logs
+from cairn_local.logs import ROTATE_BYTES, rotate_logs
 from cairn_local.paths import StateDir
-from cairn_local.processes import load_plan
-from cairn_local.supervisor.child import Child, say
-from cairn_local.supervisor.record import Record, Running, find_process, save_record, start_time
+from cairn_local.process_plan import load_plan
+from cairn_local.supervisor.process_record import Record, Running, find_process, save_record, start_time
+from cairn_local.supervisor.supervised_process import SupervisedProcess, say
 
 BUSY_SECONDS = 0.05
 IDLE_SECONDS = 1.0
@@ -56,10 +56,19 @@ def listen() -> Signals:
 class Supervisor:
     """Owns the processes of one state folder."""
 
-    def __init__(self, state: StateDir, *, caller: Running | None) -> None:
+    def __init__(
+        self,
+        state: StateDir,
+        *,
+        caller: Running | None,
+        log_limit_bytes: int = ROTATE_BYTES,
+        log_look_seconds: float = IDLE_SECONDS,
+    ) -> None:
         self._state = state
         self._caller = caller
-        self._children: dict[str, Child] = {}
+        self._log_limit_bytes = log_limit_bytes
+        self._log_look_seconds = log_look_seconds
+        self._children: dict[str, SupervisedProcess] = {}
         self._self = Running(os.getpid(), start_time(os.getpid()))
         self._unsaved = False
         self._next_look_at_logs = 0.0
@@ -83,7 +92,7 @@ class Supervisor:
     def _read_plan(self) -> None:
         """Add what is new and replace what changed; what left the plan goes on until everything is stopped."""
         for spec in load_plan(self._state.plan):
-            child = self._children.setdefault(spec.name, Child(spec, self._state.log(spec.name)))
+            child = self._children.setdefault(spec.name, SupervisedProcess(spec, self._state.log(spec.name)))
             if child.spec != spec:
                 child.replace(spec)
 
@@ -112,12 +121,13 @@ class Supervisor:
         return bool(alive)
 
     def _bound_logs(self) -> None:
-        """Look at the size of the logs, once a second at most."""
+        """Cut logs that are too large."""
+        # Not at every turn: while something starts, the loop turns twenty times a second.
         if time.monotonic() < self._next_look_at_logs:
             return
-        self._next_look_at_logs = time.monotonic() + IDLE_SECONDS
+        self._next_look_at_logs = time.monotonic() + self._log_look_seconds
         try:
-            rotate_logs(self._state)
+            rotate_logs(self._state, limit_bytes=self._log_limit_bytes)
         except OSError as error:
             say(f"the logs could not be put aside: {error.strerror}")
 

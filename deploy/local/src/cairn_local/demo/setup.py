@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from cairn_local.api import Api
-from cairn_local.control import supervise, wait_until_healthy
 from cairn_local.demo.s3_server import prepare
-from cairn_local.demo.story import Stage, Story
+from cairn_local.demo.walkthrough import DemoPlace, Walkthrough
 from cairn_local.environment import base_environment
 from cairn_local.health import parse_address
 from cairn_local.paths import StateDir
 from cairn_local.ports import LOOPBACK, remember_ports
-from cairn_local.processes import Check, ProcessSpec
+from cairn_local.process_plan import Check, ProcessSpec
+from cairn_local.supervisor_control import supervise, wait_until_healthy
 
 S3_NAME = "demo-s3"
 
@@ -42,5 +42,5 @@ def perform(
     wait_until_healthy(state, [server])
     credentials = json.loads(state.credentials.read_text())
     with Api(credentials["url"], credentials["api_key"]) as api:
-        Story(api, Stage(project, directory, *parse_address(server.address), keys), say=say).tell()
+        Walkthrough(api, DemoPlace(project, directory, *parse_address(server.address), keys), say=say).perform()
         return api.url

@@ -1,4 +1,4 @@
-"""A small service in place of ours: `python -m tests.integration.local.stand_in serve`.
+"""A small service in place of ours: `python -m tests.integration.local.fake_service serve`.
 
 Answers GET /health/ready, and GET /environment with its environment. As the gateway it writes the credentials file. A
 file `<name>.broken` in the state folder makes it end at once, a file `<name>.silent` keeps it from ever being ready.
@@ -14,7 +14,10 @@ from pathlib import Path
 
 from cairn_local.services import SERVICES
 
-STAND_INS = tuple(replace(service, module="tests.integration.local.stand_in") for service in SERVICES)
+# No usual port: 8080 is left to a platform that the developer may have up, or may start meanwhile.
+FAKE_SERVICES = tuple(
+    replace(service, module="tests.integration.local.fake_service", usual_port=None) for service in SERVICES
+)
 
 
 class Handler(BaseHTTPRequestHandler):

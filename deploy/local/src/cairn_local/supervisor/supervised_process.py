@@ -8,9 +8,9 @@ import time
 from pathlib import Path
 
 from cairn_local.paths import PRIVATE_FILE
-from cairn_local.processes import ProcessSpec
-from cairn_local.supervisor.record import Running, start_time
-from cairn_local.supervisor.serving import is_serving
+from cairn_local.process_plan import ProcessSpec
+from cairn_local.supervisor.process_record import Running, start_time
+from cairn_local.supervisor.readiness import is_serving
 
 STABLE_SECONDS = 10.0
 FIRST_PAUSE_SECONDS = 0.25
@@ -28,7 +28,7 @@ def say(what: str) -> None:
         print(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {what}", flush=True)
 
 
-class Child:
+class SupervisedProcess:
     """Starts, watches, restarts and stops one process. Its output goes straight into its log file."""
 
     def __init__(self, spec: ProcessSpec, log: Path) -> None:

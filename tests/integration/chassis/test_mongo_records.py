@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from chassis.persistence.aggregates import MongoAggregates
+from chassis.persistence.aggregates import LISTING, MongoAggregates
 from chassis.persistence.mongo import Database, open_database
 from chassis.persistence.outbox import Outbox
 
@@ -27,7 +27,7 @@ class TestMongoRecords(RecordsSuite):
         notebook = Notebook()
         outbox = Outbox("test", database, notebook)
         collection = database[f"things_{secrets.token_hex(4)}"]
-        records = MongoAggregates(collection, Thing, outbox, keys_of, ("colour",))
+        records = MongoAggregates(collection, Thing, outbox, keys_of, (("org", "colour", "_id"), LISTING))
         await records.setup()
         yield Ground(records, lambda: list(notebook.sent))
         await outbox.settle()

@@ -6,7 +6,7 @@ installation (`EVERYBODY`). Memberships, grants and data keys belong to their or
 
 from dataclasses import dataclass
 
-from chassis.persistence.aggregates import Aggregates, MongoAggregates
+from chassis.persistence.aggregates import LISTING, Aggregates, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
@@ -68,19 +68,38 @@ async def open_accounts(runtime: ServiceRuntime) -> Accounts:
     """The collections, with their indexes made."""
     database, outbox = runtime.database, runtime.outbox
     accounts = MongoAggregates(
-        database["accounts"], Account, outbox, keys=lambda a: {"email": a.email}, indexed=("email",)
+        database["accounts"],
+        Account,
+        outbox,
+        keys=lambda a: {"email": a.email},
+        indexes=(("org", "email", "_id"),),  # account_by_email
+        obsolete=("email_1",),
     )
     organizations = MongoAggregates(
         database["organizations"],
         Organization,
         outbox,
         keys=lambda o: {"parent_id": o.parent_id or ROOT},
-        indexed=("parent_id",),
+        indexes=(("org", "parent_id", "_id"),),  # children
+        obsolete=("parent_id_1",),
     )
     memberships = MongoAggregates(
-        database["memberships"], Membership, outbox, keys=lambda m: {"account_id": m.account_id}
+        database["memberships"],
+        Membership,
+        outbox,
+        keys=lambda m: {"account_id": m.account_id},
+        indexes=(LISTING,),  # memberships of an organization
     )
-    grants = MongoAggregates(database["grants"], Grant, outbox, keys=lambda g: {"account_id": g.account_id})
+    grants = MongoAggregates(
+        database["grants"],
+        Grant,
+        outbox,
+        keys=lambda g: {"account_id": g.account_id},
+        indexes=(
+            ("org", "account_id", "_id"),  # roles
+            LISTING,  # grants of an organization
+        ),
+    )
     api_keys = MongoAggregates(database["api_keys"], ApiKey, outbox)
     data_keys = MongoAggregates(database["data_keys"], DataKey, outbox)
     for records in (accounts, organizations, memberships, grants, api_keys, data_keys):

@@ -16,6 +16,15 @@ from gateway.domain.audit import Deed, Ending, Entry, began_at
 
 _DAYS = "days"
 _MARKS_REMEMBERED = 10_000
+_ENTRY_INDEXES = (
+    ("hour", "_id"),  # page
+    ("hour", "action", "_id"),  # page of one action
+    ("day",),  # forget
+)
+_MARK_INDEXES = (
+    ("list", "_id"),  # the hours of a page, the days to forget
+    ("day",),  # forget
+)
 
 
 class AuditLog:
@@ -28,7 +37,10 @@ class AuditLog:
 
     async def setup(self) -> None:
         """Create the indexes."""
-        await asyncio.gather(ensure_indexes(self._entries, "hour", "day"), ensure_indexes(self._marks, "list", "day"))
+        await asyncio.gather(
+            ensure_indexes(self._entries, *_ENTRY_INDEXES, obsolete=("hour_1",)),
+            ensure_indexes(self._marks, *_MARK_INDEXES, obsolete=("list_1",)),
+        )
 
     async def begin(self, entry: Entry) -> None:
         """Keep that something begins."""
@@ -76,7 +88,7 @@ class AuditLog:
 
     async def _hours(self, org: OrganizationId, latest: datetime, oldest: datetime) -> AsyncIterator[str]:
         for month in _months(latest, oldest):
-            marks = [mark["_id"] async for mark in self._marks.find({"list": f"{org}/{month}"})]
+            marks = [mark["_id"] async for mark in self._marks.find({"list": f"{org}/{month}"}, {"_id": 1})]
             hours = sorted((mark.rpartition("/")[2] for mark in marks), reverse=True)
             for hour in hours:
                 if hour <= _hour(latest):
@@ -84,7 +96,7 @@ class AuditLog:
 
     async def forget(self, oldest: datetime) -> None:
         """Remove what began on a day before that of `oldest`."""
-        days = [mark["_id"] async for mark in self._marks.find({"list": _DAYS})]
+        days = [mark["_id"] async for mark in self._marks.find({"list": _DAYS}, {"_id": 1})]
         for day in (day for day in days if day < _day(oldest)):
             await self._entries.delete_many({"day": day})
             await self._marks.delete_many({"day": day})

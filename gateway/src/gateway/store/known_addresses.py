@@ -18,7 +18,7 @@ class KnownAddresses:
 
     async def setup(self) -> None:
         """Create the index that `forget` needs."""
-        await ensure_indexes(self._pairs, "day")
+        await ensure_indexes(self._pairs, ("day",))
 
     async def knows(self, email: str, address: str) -> bool:
         """Whether the account with this email logged in from this address before."""

@@ -52,7 +52,7 @@ class Requests:
         """Create the indexes that `forget` and `unsent` need."""
         others = (each for each in self._all if each is not self._unsent)
         await asyncio.gather(
-            *(ensure_indexes(each, "day") for each in others), ensure_indexes(self._unsent, "day", "state")
+            *(ensure_indexes(each, ("day",)) for each in others), ensure_indexes(self._unsent, ("day",), ("state",))
         )
 
     @property

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, MongoAggregates
+from chassis.persistence.aggregates import LISTING, Aggregate, Aggregates, Keys, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.assignment import App, AppKind
@@ -81,8 +81,19 @@ class AssignmentStore:
 async def open_store(runtime: ServiceRuntime) -> AssignmentStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
-    apps = MongoAggregates(database["apps"], App, outbox, keys=app_keys, indexed=("kind", "resource_id"))
-    offers = MongoAggregates(database["integrations"], Offer, outbox)
+    apps = MongoAggregates(
+        database["apps"],
+        App,
+        outbox,
+        keys=app_keys,
+        indexes=(
+            ("org", "kind", "_id"),  # apps_of a kind
+            ("org", "resource_id", "_id"),  # apps_at
+            LISTING,  # apps_of all kinds
+        ),
+        obsolete=("kind_1", "resource_id_1"),
+    )
+    offers = MongoAggregates(database["integrations"], Offer, outbox, indexes=(LISTING,))  # integrations
     resources = MongoAggregates(database["resources"], KnownResource, outbox)
     for records in (apps, offers, resources):
         await records.setup()

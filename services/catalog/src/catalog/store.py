@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chassis.persistence.aggregates import Aggregates, Keys, MongoAggregates, Page, Search
+from chassis.persistence.aggregates import LISTING, Aggregates, Keys, MongoAggregates, Page, Search
 from chassis.runtime.service import ServiceRuntime
 from contracts.messages.catalog import Inventory, Resource
 from contracts.values import InventoryId, OrganizationId, ResourceId
@@ -47,9 +47,18 @@ class CatalogStore:
 async def open_store(runtime: ServiceRuntime) -> CatalogStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
-    inventories = MongoAggregates(database["inventories"], Inventory, outbox)
+    inventories = MongoAggregates(database["inventories"], Inventory, outbox, indexes=(LISTING,))
     resources = MongoAggregates(
-        database["resources"], Resource, outbox, keys=resource_keys, indexed=("inventory_id", "urn")
+        database["resources"],
+        Resource,
+        outbox,
+        keys=resource_keys,
+        indexes=(
+            ("org", "inventory_id", "urn", "_id"),  # urn_owner
+            ("org", "inventory_id", "_id"),  # resources_of, count, search in one inventory
+            LISTING,  # search in all
+        ),
+        obsolete=("inventory_id_1", "urn_1"),
     )
     await inventories.setup()
     await resources.setup()

@@ -18,6 +18,10 @@ from connector.domain.work import Kind, SlotGroup, Work
 
 OPEN_LIMIT = 500
 SWEEP_LIMIT = 500
+_WORK_INDEXES = (
+    ("queue", "at"),  # waiting
+    ("closed",),  # closed_on
+)
 
 
 class KnownApp(Value):
@@ -128,7 +132,7 @@ class MongoWorkQueue:
 
     async def setup(self) -> None:
         """Create the indexes that looking for work, and for what can be forgotten, needs."""
-        await ensure_indexes(self._work, "queue", "closed")
+        await ensure_indexes(self._work, *_WORK_INDEXES, obsolete=("queue_1",))
 
     async def add(self, work: Work) -> bool:
         """See `WorkQueue`."""
@@ -239,10 +243,19 @@ class MongoRepositories:
 async def open_store(database: Database, outbox: Outbox) -> Store:
     """The store of a worker, with its indexes made."""
     apps = MongoAggregates(
-        database["apps"], KnownApp, outbox, keys=lambda k: {"kind": k.app.kind} if k.app else {}, indexed=("kind",)
+        database["apps"],
+        KnownApp,
+        outbox,
+        keys=lambda k: {"kind": k.app.kind} if k.app else {},
+        indexes=(("kind",),),  # all stores
     )
     attempts = MongoAggregates(
-        database["attempts"], Attempt, outbox, keys=lambda a: {"work": a.work_id}, indexed=("work",)
+        database["attempts"],
+        Attempt,
+        outbox,
+        keys=lambda a: {"work": a.work_id},
+        indexes=(("org", "work", "_id"),),  # attempts_at, forget
+        obsolete=("work_1",),
     )
     work = MongoWorkQueue(database["work"], database["cancellations"], database["attempts"])
     await asyncio.gather(apps.setup(), attempts.setup(), work.setup())

@@ -27,7 +27,7 @@ class RejectedCommands:
 
     async def setup(self) -> None:
         """Create the index, and forget what is old."""
-        await ensure_indexes(self._collection, "day")
+        await ensure_indexes(self._collection, ("day",))
         await self._forget()
 
     async def remember(self, command: Envelope[Message], outcome: Envelope[Message]) -> Envelope[Message]:

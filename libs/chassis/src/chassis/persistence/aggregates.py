@@ -17,12 +17,14 @@ from pydantic import BaseModel, JsonValue
 
 from chassis.errors import LostRace
 from chassis.messaging.envelopes import accepted, envelope, is_command, refused
-from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
+from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes
 from chassis.persistence.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from chassis.texts import is_storable
 
 V = TypeVar("V", bound=BaseModel)
 SEEN_KEPT = 64
+LISTING: Index = ("org", "removed", "_id")
+"""The index of a `find` that names no keys."""
 Keys = Mapping[str, str | bool | int]
 Result = dict[str, JsonValue] | Problem
 
@@ -113,17 +115,23 @@ class Aggregates(Protocol[V]):
 
 @dataclass
 class MongoAggregates(Generic[V]):
-    """`Aggregates` in a MongoDB collection. `keys` gives the top-level fields; each is indexed by `setup`."""
+    """`Aggregates` in a MongoDB collection.
+
+    `keys` gives the top-level fields. `indexes` has one for each set of keys that is asked for: `org`, the keys, `_id`;
+    or `LISTING`. `obsolete` names indexes that earlier versions made.
+    """
 
     collection: Collection
     model: type[V]
     outbox: Outbox
     keys: Callable[[V], Keys] = field(default=lambda _: {})
-    indexed: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    obsolete: tuple[str, ...] = ()
 
     async def setup(self) -> None:
-        """Create the indexes and let the outbox find the collection."""
-        await ensure_indexes(self.collection, "org", *self.indexed)
+        """Make the indexes and let the outbox find the collection."""
+        # Earlier versions gave every collection of aggregates an index on `org` alone, whether it was asked for or not.
+        await ensure_indexes(self.collection, *self.indexes, obsolete=("org_1", *self.obsolete))
         self.outbox.watch(self.collection)
 
     async def load(
@@ -186,7 +194,8 @@ class MongoAggregates(Generic[V]):
         sought = [*(where or {}).values(), search.text if search else ""]
         if not all(is_storable(v) for v in sought if isinstance(v, str)):
             return Page[V](total=0, items=[])
-        query: Document = {**(where or {}), "org": org, "removed": False}
+        # What was removed has no keys, so `removed` is asked for only where no key is: an index then serves the count.
+        query: Document = {**where, "org": org} if where else {"org": org, "removed": False}
         if search and search.text:
             query["$or"] = [{f"value.{f}": {"$regex": _literal(search.text), "$options": "i"}} for f in search.fields]
         cursor = self.collection.find(query, {"value": 1}).sort("_id", -1 if newest_first else 1)

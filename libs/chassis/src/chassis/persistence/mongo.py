@@ -1,6 +1,6 @@
 """The one place that opens MongoDB. The driver is PyMongo's async client."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,7 +9,14 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from pymongo import AsyncMongoClient, monitoring
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import AutoReconnect, ConnectionFailure, DuplicateKeyError, PyMongoError, WriteError
+from pymongo.errors import (
+    AutoReconnect,
+    ConnectionFailure,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+    WriteError,
+)
 
 from chassis.errors import Unavailable
 from chassis.runtime.settings import CommonSettings
@@ -18,12 +25,18 @@ from chassis.telemetry import semantic_conventions as semconv
 Document = dict[str, Any]
 Collection = AsyncCollection[Document]
 Database = AsyncDatabase[Document]
+Index = tuple[str, ...]
+"""The fields of an index, in its order: those a query compares for equality, then its sort, then its range.
+
+All ascending, as a server reads an index in either direction.
+"""
 
 __all__ = [
     "Collection",
     "Database",
     "Document",
     "DuplicateKeyError",
+    "Index",
     "PyMongoError",
     "Unavailable",
     "WriteError",
@@ -34,6 +47,7 @@ __all__ = [
 
 _TRACED = frozenset({"find", "insert", "update", "delete", "aggregate", "count", "findAndModify", "getMore"})
 UNREACHABLE = ConnectionFailure | AutoReconnect
+_INDEX_NOT_FOUND = 27
 
 
 class CommandSpans(monitoring.CommandListener):
@@ -85,13 +99,30 @@ async def insert_new(collection: Collection, document: Document) -> bool:
     return True
 
 
-async def ensure_indexes(collection: Collection, *fields: str) -> None:
-    """Have an index on each of the fields. Only missing ones are made; several processes may do so at once."""
-    there = {info["key"][0][0] for info in (await collection.index_information()).values() if len(info["key"]) == 1}
-    for field in fields:
-        if field not in there:
+async def ensure_indexes(collection: Collection, *indexes: Index, obsolete: Sequence[str] = ()) -> None:
+    """Have these indexes, then none with the names in `obsolete`, which earlier versions made.
+
+    Only missing ones are made, and what nobody names here stays. Several processes may do so at once.
+    """
+    there = await collection.index_information()
+    made = [info["key"] for info in there.values()]
+    for index in indexes:
+        keys = [(field, 1) for field in index]
+        if keys not in made:
             # One to a call: FerretDB ends the connection over a call for several of which two are there by now.
-            await collection.create_index(field)
+            await collection.create_index(keys)
+    # Last, so that at no time a query of a process that still runs the earlier version is without an index.
+    for name in there.keys() & set(obsolete):
+        await _drop_index(collection, name)
+
+
+async def _drop_index(collection: Collection, name: str) -> None:
+    try:
+        await collection.drop_index(name)
+    except OperationFailure as error:
+        # Another process that started at the same time dropped it first.
+        if error.code != _INDEX_NOT_FOUND:
+            raise
 
 
 @asynccontextmanager

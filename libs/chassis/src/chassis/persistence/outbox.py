@@ -72,7 +72,7 @@ class Outbox:
 
     async def setup(self) -> None:
         """Create the index the sweep needs."""
-        await ensure_indexes(self._marks, "state")
+        await ensure_indexes(self._marks, ("state",))  # left: state
 
     def watch(self, collection: Collection) -> None:
         """Look for left messages in this collection too."""

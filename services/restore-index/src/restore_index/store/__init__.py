@@ -3,7 +3,7 @@
 All of it is written by the lane of its store; directories and the notes about them are inserts until they are swept.
 """
 
-from chassis.persistence.aggregates import Aggregates, Keys, MongoAggregates
+from chassis.persistence.aggregates import LISTING, Aggregates, Keys, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.values import AppId, OrganizationId, SnapshotId
 
@@ -33,6 +33,9 @@ __all__ = [
     "point_id",
     "point_keys",
 ]
+
+
+_KEYS = ("store_id", "snapshot_id", "source_id", "gone_from", "awaited_from")
 
 
 def point_keys(point: Point) -> Keys:
@@ -101,7 +104,8 @@ async def open_store(runtime: ServiceRuntime, settings: Settings) -> Store:
         Point,
         runtime.outbox,
         keys=point_keys,
-        indexed=("store_id", "snapshot_id", "source_id", "gone_from", "awaited_from"),
+        indexes=(LISTING, *(("org", key, "_id") for key in _KEYS)),  # points_of all stores, of one, and the others
+        obsolete=tuple(f"{key}_1" for key in _KEYS),
     )
     documents = MongoDocuments(database["directories"])
     batches = MongoDocuments(database["known_directories"])

@@ -96,6 +96,8 @@ def all_pending(collection: Collection) -> Pending:
 async def open_garbage_candidates(runtime: ServiceRuntime) -> GarbageCandidates:
     """The sentences in MongoDB, with their indexes made."""
     database = runtime.database
-    states = MongoAggregates(database["sweeps"], CollectionState, runtime.outbox, keys=state_keys, indexed=("pending",))
+    states = MongoAggregates(
+        database["sweeps"], CollectionState, runtime.outbox, keys=state_keys, indexes=(("pending",),)
+    )
     await states.setup()
     return GarbageCandidates(states, MongoDocuments(database["condemned"]), all_pending(database["sweeps"]))

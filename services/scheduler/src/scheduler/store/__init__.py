@@ -83,7 +83,14 @@ class SchedulerStore:
 async def open_store(runtime: ServiceRuntime) -> SchedulerStore:
     """The store in MongoDB, with its indexes made."""
     database = runtime.database
-    jobs = MongoAggregates(database["jobs"], Job, runtime.outbox, keys=job_keys, indexed=("run_id",))
+    jobs = MongoAggregates(
+        database["jobs"],
+        Job,
+        runtime.outbox,
+        keys=job_keys,
+        indexes=(("org", "run_id", "_id"),),  # find_run
+        obsolete=("run_id_1",),
+    )
     roll = MongoJobRoll(database["job_roll"])
     log_parts = MongoLogParts(database["job_log_parts"])
     await jobs.setup()

@@ -31,7 +31,7 @@ class MongoLogParts:
 
     async def setup(self) -> None:
         """Create the index."""
-        await ensure_indexes(self.collection, "job_id")
+        await ensure_indexes(self.collection, ("org", "job_id"), obsolete=("job_id_1",))  # of
 
     async def add(self, org: OrganizationId, job_id: JobId, part: LogPart) -> None:
         """See `LogParts`."""

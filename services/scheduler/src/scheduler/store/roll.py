@@ -17,6 +17,13 @@ from scheduler.domain.job import Job
 
 UNFINISHED: tuple[JobStatus, ...] = ("queued", "running")
 LOOK_LIMIT = 500
+_INDEXES = (
+    ("org", "_id"),  # page of all jobs
+    ("org", "task_type", "_id"),  # page of a type
+    ("org", "status", "_id"),  # page in a status
+    ("org", "task_type", "status", "_id"),  # page of a type in a status
+    ("status", "_id"),  # unfinished
+)
 
 
 class JobRoll(Protocol):
@@ -48,7 +55,7 @@ class MongoJobRoll:
 
     async def setup(self) -> None:
         """Create the indexes."""
-        await ensure_indexes(self.collection, "org", "status")
+        await ensure_indexes(self.collection, *_INDEXES, obsolete=("org_1", "status_1"))
 
     async def enter(self, org: OrganizationId, job: Job) -> None:
         """See `JobRoll`."""

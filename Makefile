@@ -35,7 +35,7 @@ test-unit: $(SYNCED) ## decisions and contracts, without servers, in seconds
 test-long: $(SYNCED) ## what is too slow for `test`, within an hour: other random cases each time (CAIRN_FUZZ_SEED=7 repeats)
 	@$(BIN)/cairn provision
 	@seed="$${CAIRN_FUZZ_SEED:-$$(date +%s)}"; CAIRN_FUZZ_SEED="$$seed" CAIRN_FUZZ_EXAMPLES="$${CAIRN_FUZZ_EXAMPLES:-2000}" $(BIN)/python -m pytest \
-		-m 'long or fuzz' --timeout=2400 --session-timeout=3400 --hypothesis-profile=default --hypothesis-seed="$$seed"
+		-m 'long or fuzz' --timeout=2400 --session-timeout=3400 --hypothesis-profile=long --hypothesis-seed="$$seed"
 
 check: $(SYNCED) ## format, lint, types, import rules, stale schemas
 	@$(BIN)/ruff format --check .

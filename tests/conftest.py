@@ -7,12 +7,16 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from chassis.runtime.settings import CommonSettings
+from hypothesis import is_hypothesis_test, settings
 
 from tests.support.environment import Corner, write_key_file
 from tests.support.infra import Infra, find_rclone, find_restic, open_infra
 from tests.support.kafka import Wire, open_wire
 from tests.support.skips import pytest_make_collect_report, pytest_runtest_makereport
 
+settings.register_profile("quick", max_examples=25, deadline=None)
+settings.register_profile("long", settings.get_profile("default"), max_examples=500, deadline=None)
+settings.load_profile("quick")
 __all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 
@@ -23,12 +27,14 @@ def pytest_report_header() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by their folder."""
+    """Mark tests by their folder, and those that try random cases: what is few here is many in `make test-long`."""
     here = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(here).parts[0] if here in item.path.parents else ""
         if folder in ("integration", "e2e"):
             item.add_marker(folder)
+        if is_hypothesis_test(getattr(item, "function", None)):
+            item.add_marker("fuzz")
 
 
 @pytest.fixture(scope="session")

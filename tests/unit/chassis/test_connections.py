@@ -19,7 +19,7 @@ from gateway.api import build_api
 
 from tests.support.waiting import eventually_async
 
-QUICK = {"idle": 0.3, "head": 0.3, "body": 0.3}
+QUICK = {"idle": 0.15, "head": 0.15, "body": 0.15}
 GET = b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
 LIMIT = 100_000
 
@@ -89,6 +89,7 @@ async def port() -> AsyncIterator[int]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for phase, seconds in QUICK.items():
         monkeypatch.setitem(connections._SECONDS, phase, seconds)  # type: ignore[misc]
+    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.05)
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ SMALL = [b"content %d" % n for n in range(300)]
 LARGE = [os.urandom(1_000_000) for _ in range(8)]
 
 
-class TableCache(NamedTuple):
+class Shelf(NamedTuple):
     """A store with a snapshot of some directories."""
 
     builder: Builder
@@ -57,7 +57,7 @@ class TableCache(NamedTuple):
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def shelf() -> AsyncIterator[TableCache]:
+async def shelf() -> AsyncIterator[Shelf]:
     builder, store = Builder(), memory_store()
     _, small = builder.pack(*SMALL)
     large_pack, large = builder.pack(*LARGE)
@@ -66,7 +66,7 @@ async def shelf() -> AsyncIterator[TableCache]:
     below = builder.tree(dir_node("empty", empty), file_node("one", [small[0]], 9), dir_node("many", many))
     sockets = [{"name": name, "type": name} for name in ("irregular", "socket")]
     root = builder.tree(
-        dir_node("a", below), dir_node("b", many), file_node("big", large, 8_000_000), *sockets,
+        dir_node("a", below), dir_node("b", many), file_node("big", large, sum(map(len, LARGE))), *sockets,
         {"name": "pipe", "type": "fifo"}, file_node("none", [], 0),
     )  # fmt: skip
     tags = ["cairn:org=org", "cairn:source=s", "cairn:job=j", "cairn:location=/srv/link"]
@@ -80,7 +80,7 @@ async def shelf() -> AsyncIterator[TableCache]:
         return openings[-1]
 
     stores = OpenStores(open_repository, limit=1)
-    yield TableCache(builder, files, store, stores, snapshot_id, openings, large_pack)
+    yield Shelf(builder, files, store, stores, snapshot_id, openings, large_pack)
     await stores.close()
 
 
@@ -98,9 +98,7 @@ async def shelf() -> AsyncIterator[TableCache]:
         (["/pipe"], []),
     ],
 )
-async def test_names_begin_below_the_folder_that_holds_all(
-    shelf: TableCache, paths: list[str], names: list[str]
-) -> None:
+async def test_names_begin_below_the_folder_that_holds_all(shelf: Shelf, paths: list[str], names: list[str]) -> None:
     assert await shelf.names(*paths) == names
 
 
@@ -114,25 +112,25 @@ async def test_names_begin_below_the_folder_that_holds_all(
         (["/"], None),
     ],
 )
-async def test_what_it_is_called(shelf: TableCache, paths: list[str], name: str | None) -> None:
+async def test_what_it_is_called(shelf: Shelf, paths: list[str], name: str | None) -> None:
     archive = await shelf.opened(*paths)
     await archive.close()
 
     assert archive.name == (name or f"restore-point-{shelf.snapshot_id[:8]}.zip")
 
 
-async def test_everything_comes_once(shelf: TableCache) -> None:
+async def test_everything_comes_once(shelf: Shelf) -> None:
     names = await shelf.names("/a/many", "/", "/big", "/srv/link")
 
     assert len(names) == len(set(names)) == 3 + 1 + 300 + 300 + 1 + 1 + 1
     assert not {"irregular", "socket", "pipe"} & set(names)
 
 
-async def test_the_place_on_the_source_is_everything(shelf: TableCache) -> None:
+async def test_the_place_on_the_source_is_everything(shelf: Shelf) -> None:
     assert await shelf.names("/srv/link/") == await shelf.names("/")
 
 
-async def test_both_formats_hold_the_same(shelf: TableCache) -> None:
+async def test_both_formats_hold_the_same(shelf: Shelf) -> None:
     zipped = zipfile.ZipFile(io.BytesIO(await shelf.read("/")))
     packed = await shelf.read("/", form="tar.zst")
     plain = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
@@ -144,7 +142,7 @@ async def test_both_formats_hold_the_same(shelf: TableCache) -> None:
     assert files["big"] == b"".join(LARGE)
 
 
-async def test_small_files_share_reads(shelf: TableCache) -> None:
+async def test_small_files_share_reads(shelf: Shelf) -> None:
     await (await shelf.opened("/a/one")).close()
     shelf.files.reads.clear()
 
@@ -155,7 +153,7 @@ async def test_small_files_share_reads(shelf: TableCache) -> None:
 
 @pytest.mark.parametrize(("paths", "told"), [(["/a", "/no"], "'/no'"), (["/a/one/x"], "'/a/one/x'"), (["/a/"], None)])
 async def test_paths_that_lead_nowhere_are_named_before_the_first_byte(
-    shelf: TableCache, paths: list[str], told: str | None
+    shelf: Shelf, paths: list[str], told: str | None
 ) -> None:
     if told is None:
         await (await shelf.opened(*paths)).close()
@@ -166,7 +164,7 @@ async def test_paths_that_lead_nowhere_are_named_before_the_first_byte(
     assert shelf.users == 0
 
 
-async def test_many_paths_of_one_directory_are_looked_for_at_once(shelf: TableCache) -> None:
+async def test_many_paths_of_one_directory_are_looked_for_at_once(shelf: Shelf) -> None:
     odd = [b"\\xff", b"\xff", b"shown\xfe", *(b"%d" % n for n in range(500))]
     nodes = [{"name": _quoted(name), "type": "file", "content": []} for name in odd]
     tree = shelf.builder.tree(dir_node("d", shelf.builder.tree(*nodes)))
@@ -185,12 +183,12 @@ def _quoted(name: bytes) -> str:
 
 
 @pytest.mark.parametrize("path", ["a", "/a/../b", "/a//b", "", "/a\0"])
-async def test_odd_paths_are_invalid(shelf: TableCache, path: str) -> None:
+async def test_odd_paths_are_invalid(shelf: Shelf, path: str) -> None:
     with pytest.raises(Invalid):
         await shelf.opened("/b", path)
 
 
-async def test_whether_it_is_one_file(shelf: TableCache) -> None:
+async def test_whether_it_is_one_file(shelf: Shelf) -> None:
     async def told(*paths: str) -> bool:
         place = {"store_id": "store", "snapshot_id": shelf.snapshot_id}
         return await is_one_file(shelf.store, shelf.stores, ORG, **place, paths=[p.encode() for p in paths])
@@ -202,7 +200,7 @@ async def test_whether_it_is_one_file(shelf: TableCache) -> None:
         await told("/no")
 
 
-async def test_damage_in_the_middle_breaks_it_off_and_opens_the_store_anew(shelf: TableCache) -> None:
+async def test_damage_in_the_middle_breaks_it_off_and_opens_the_store_anew(shelf: Shelf) -> None:
     offset = len(shelf.builder.files.files[FileKind.PACK, shelf.large_pack]) - 100
     shelf.builder.change(FileKind.PACK, shelf.large_pack, offset)
     archive = await shelf.opened("/", form="tar.zst")
@@ -217,7 +215,7 @@ async def test_damage_in_the_middle_breaks_it_off_and_opens_the_store_anew(shelf
     assert len(shelf.openings) == 2
 
 
-async def test_a_pack_that_is_gone_breaks_it_off(shelf: TableCache) -> None:
+async def test_a_pack_that_is_gone_breaks_it_off(shelf: Shelf) -> None:
     shelf.builder.remove(FileKind.PACK, shelf.large_pack)
     with pytest.raises((Damaged, BlobMissing)):
         await shelf.read("/")
@@ -225,7 +223,7 @@ async def test_a_pack_that_is_gone_breaks_it_off(shelf: TableCache) -> None:
 
 
 @pytest.mark.parametrize("pieces", [0, 1, 3])
-async def test_whoever_leaves_leaves_nothing_behind(shelf: TableCache, pieces: int) -> None:
+async def test_whoever_leaves_leaves_nothing_behind(shelf: Shelf, pieces: int) -> None:
     archive = await shelf.opened("/big")
     reading = archive.read(shelf.stores)
     for _ in range(pieces):
@@ -246,7 +244,7 @@ def node(name: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("name", ["..", ".", "", "a/b", "/etc/passwd", "a\\x00b"])
-async def test_names_that_would_lead_out_of_the_archive_are_damage(shelf: TableCache, name: str) -> None:
+async def test_names_that_would_lead_out_of_the_archive_are_damage(shelf: Shelf, name: str) -> None:
     tree = shelf.builder.tree(dir_node("d", shelf.builder.tree(node("a"), node(name))))
     snapshot_id = shelf.builder.snapshot(tree)
     for form in ("zip", "tar.zst"):
@@ -254,7 +252,7 @@ async def test_names_that_would_lead_out_of_the_archive_are_damage(shelf: TableC
             await shelf._replace(snapshot_id=snapshot_id).read("/", form=form)  # type: ignore[arg-type]
 
 
-async def test_directories_of_any_size_and_depth(shelf: TableCache) -> None:
+async def test_directories_of_any_size_and_depth(shelf: Shelf) -> None:
     tree = shelf.builder.tree(file_node("leaf", [], 0))
     for level in range(300):
         tree = shelf.builder.tree(dir_node(f"{level}", tree))

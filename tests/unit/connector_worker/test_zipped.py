@@ -10,7 +10,7 @@ from itertools import repeat
 
 import pytest
 from connector.downloads.archives.windows_names import windows_path
-from connector.downloads.archives.zip_archive import zip_pieces
+from connector.downloads.archives.zip_archive import FORMAT_LIMITS, Limits, zip_pieces
 from contracts.errors import PermanentError
 from restic_reader import Found, Node, ReadFile
 
@@ -27,8 +27,12 @@ def a_node(path: bytes, kind: str, mode: int = 0o755, target: str = "") -> ReadF
     return ReadFile(Found(path, node), 0, True, iter(()))
 
 
-def zipped(*files: ReadFile) -> zipfile.ZipFile:
-    return zipfile.ZipFile(io.BytesIO(b"".join(zip_pieces(iter(files)))))
+def pieces(*files: ReadFile, limits: Limits = FORMAT_LIMITS) -> bytes:
+    return b"".join(zip_pieces(iter(files), limits=limits))
+
+
+def zipped(*files: ReadFile, limits: Limits = FORMAT_LIMITS) -> zipfile.ZipFile:
+    return zipfile.ZipFile(io.BytesIO(pieces(*files, limits=limits)))
 
 
 class Hollow(io.RawIOBase):
@@ -149,6 +153,7 @@ def test_a_name_that_a_zip_cannot_hold_is_refused() -> None:
         zipped(a_file(b"x" * 65_536, b""))
 
 
+@pytest.mark.long
 def test_more_entries_than_two_bytes_count() -> None:
     made = zipped(*(a_file(b"%d" % n, b"") for n in range(70_000)))
 
@@ -156,6 +161,29 @@ def test_more_entries_than_two_bytes_count() -> None:
     assert made.read("69999") == b""
 
 
+def test_more_entries_than_its_count_can_hold() -> None:
+    limits = Limits(entries=10)
+    made = zipped(*(a_file(b"%d" % n, b"") for n in range(12)), limits=limits)
+
+    assert len(made.infolist()) == 12
+    assert made.read("11") == b""
+    assert b"PK\x06\x06" in pieces(a_file(b"a", b""), limits=Limits(entries=1))
+    assert b"PK\x06\x06" not in pieces(a_file(b"a", b""), limits=Limits(entries=2))
+
+
+def test_files_and_archives_over_the_limit_of_plain_fields() -> None:
+    content = os.urandom(3 << 20)
+    limits = Limits(plain=2 << 20, zip64_from=2 << 20)
+    made = zipped(a_file(b"large", content, shrinks=False), a_file(b"behind", b"small"), limits=limits)
+
+    assert made.testzip() is None
+    assert made.read("large") == content
+    assert made.getinfo("behind").header_offset > len(content)
+    assert made.read("behind") == b"small"
+    assert [len(entry.extra) for entry in made.infolist()] == [9 + 4 + 16, 9 + 4 + 8]
+
+
+@pytest.mark.long
 def test_files_and_archives_over_4_gib() -> None:
     block, size = bytes(256 << 10), (4 << 30) + (256 << 10)
     node = Node(quoted_name="", type="file", mode=0o644, mtime=MTIME)

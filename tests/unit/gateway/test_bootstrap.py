@@ -19,7 +19,8 @@ SAVES = 6
 
 
 async def start(accounts: Accounts, path: Path, url: str = "http://here") -> None:
-    await bootstrap(accounts, Sealer(KEY), path=path, url=url, email="Owner@Example.com")
+    owner = {"url": url, "email": "Owner@Example.com"}
+    await bootstrap(accounts, Sealer(KEY), path=path, **owner, password_work=2)
 
 
 def logins(accounts: Accounts) -> Logins:

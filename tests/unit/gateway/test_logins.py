@@ -31,7 +31,7 @@ from tests.unit.gateway.rooms import (
 
 BADGES = Tokens(bytes(32), audience="cairn-badge")
 HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
-PASSWORD = hash_password("right", salt=bytes(16))
+PASSWORD = hash_password("right", salt=bytes(16), work=2)
 
 
 def visitors(accounts: Accounts) -> Visitors:

@@ -2,18 +2,13 @@
 
 import copy
 import json
-import os
 from typing import Any
 
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-EXAMPLES = int(os.environ.get("CAIRN_FUZZ_EXAMPLES", "25"))
-"""How many each property is tried with; thousands for a long run."""
+from tests.support.random_cases import random_cases
 
-fuzzed = settings(
-    max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
-)
+fuzzed = random_cases()
 
 _ODD_NUMBERS = [-1, 0, 1, 31, 33, 1 << 31, 1 << 32, 1 << 53, (1 << 63) - 1, 1 << 63, 1 << 64, -(1 << 63), 10**400, 0.5]
 _ODD_TEXTS = [

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from restore_index.usecases.change_scan import ScanLimits
 from restore_index.usecases.compare import Comparison, Comparisons
 
+from tests.support.random_cases import random_cases
 from tests.unit.restore_index.memory_index import MemoryIndex
 from tests.unit.restore_index.trees import ORG, File, Link, Node, Tree, a_point, new_store
 
@@ -130,7 +131,7 @@ def apply(rows: list[Shown], old: Mapping[bytes, Node], new: Mapping[bytes, Node
     return result
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@random_cases(25)
 @given(pair=pairs(), entries=st.sampled_from([1, 2, 4096]), limit=st.integers(1, 4), most=st.sampled_from([1, 3, 100]))
 def test_the_rows_turn_one_tree_into_the_other(pair: Any, entries: int, limit: int, most: int) -> None:
     async def check() -> None:
@@ -149,7 +150,7 @@ def test_the_rows_turn_one_tree_into_the_other(pair: Any, entries: int, limit: i
     asyncio.run(check())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@random_cases(10)
 @given(pair=pairs(), bounds=st.builds(ScanLimits, pages=st.integers(1, 8), found=st.integers(0, 4)))
 def test_the_rows_are_right_when_the_first_look_was_cut_short(pair: Any, bounds: ScanLimits) -> None:
     async def check() -> None:
@@ -163,7 +164,7 @@ def test_the_rows_are_right_when_the_first_look_was_cut_short(pair: Any, bounds:
     asyncio.run(check())
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@random_cases(10)
 @given(tree=TREES)
 def test_nothing_differs_from_itself_nor_from_its_copy_elsewhere(tree: Any) -> None:
     async def check() -> None:

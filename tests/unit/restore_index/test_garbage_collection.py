@@ -270,7 +270,7 @@ async def test_nothing_is_condemned_where_names_are_missing_until_it_is_listed_a
     await index.check()
 
 
-@pytest.mark.parametrize("number", range(7))
+@pytest.mark.parametrize("number", [0, 6, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 6))])
 async def test_what_was_rebuilt_after_damage_is_found_after_a_sweep_too(index: Sweeping, number: int) -> None:
     grown = Tree({**NEW.root, b"many": {f"{i:02}".encode(): {b"e": i} for i in range(50)}}, page_entries=20)
     point = await index.point(grown)
@@ -372,13 +372,14 @@ class Killed(Exception):
     """The process ends here."""
 
 
-async def test_a_kill_between_any_two_writes_is_harmless() -> None:
+@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("listing", [None, OLD, NEW], ids=["no listing", "old listing", "new listing"])
+async def test_a_kill_between_any_two_writes_is_harmless(listing: Tree | None, step: int) -> None:
     """Steps are cut off at each write in turn and told again; with and without a listing in between."""
-    for listing in (None, OLD, NEW):
-        number = 0
-        while await _is_cut_off(number, listing):
-            number += 1
-        assert number > 20
+    number = 0
+    while await _is_cut_off(number, listing):
+        number += step
+    assert number > 20
 
 
 async def _is_cut_off(after: int, listing: Tree | None) -> bool:

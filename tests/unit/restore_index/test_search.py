@@ -10,7 +10,7 @@ from chassis.persistence.mongo import Document
 from contracts.errors import CairnError, Conflict, Invalid, NotFound
 from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from restore_index.domain.hash_table import HashTable
 from restore_index.domain.name_segments import pack_segment, select_pages
@@ -21,6 +21,7 @@ from restore_index.store import MemoryDocuments, NameSegments
 from restore_index.usecases import indexing
 from restore_index.usecases.search import Question, search_point, search_points
 
+from tests.support.random_cases import random_cases
 from tests.unit.restore_index.memory_index import MemoryIndex
 from tests.unit.restore_index.naive_search import entries, matches, size_of, type_of
 from tests.unit.restore_index.trees import (
@@ -100,7 +101,7 @@ def expected(tree: Mapping[bytes, Node], asked: Json) -> list[tuple[str, str, in
     ]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@random_cases(25)
 @given(TREES, ASKED, st.integers(1, 4), st.integers(1, 5))
 async def test_what_is_found_is_what_looking_at_every_entry_finds(
     root: Mapping[bytes, Node], asked: Json, page_entries: int, limit: int
@@ -113,7 +114,7 @@ async def test_what_is_found_is_what_looking_at_every_entry_finds(
         assert [(i["path"], i["type"], i["size"]) for i in items] == expected(root, asked)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@random_cases(12)
 @given(
     st.lists(TREES, min_size=1, max_size=4),
     ASKED,
@@ -236,18 +237,19 @@ async def test_what_two_stores_share_is_found_once_and_what_is_not_browsable_or_
         await found(index, unlisted, q=b"x")
 
 
-async def test_a_tree_of_1500_levels_is_searched_page_by_page() -> None:
+@pytest.mark.parametrize("levels", [200, pytest.param(1500, marks=pytest.mark.long)])
+async def test_a_deep_tree_is_searched_page_by_page(levels: int) -> None:
     index, store, pages = MemoryIndex(), new_store(), list(Tree({b"x": 1}).pages)
-    for level in range(1500):
+    for level in range(levels):
         below = bytes.fromhex(pages[-1].tree_id)
         rows = [[b"d", "dir", level, 0, 0, below, None], [b"x", "file", 2, 0, 0, None, None]]
         pages.append(page(f"{level:064x}", rows))
     point = a_point(store, pages[-1].tree_id)
     await index.store.directories.add(ORG, store, pages)
     await indexing.make_browsable(index.store, wrapped(listed(point)))
-    assert len(await found(index, point, q=b"x", limit=400)) == 1501
-    assert len(await found(index, point, glob=b"**/x", limit=1000)) == 1501
-    assert len(await found(index, point, min_size=2, types=["file"])) == 1500
+    assert len(await found(index, point, q=b"x", limit=60)) == levels + 1
+    assert len(await found(index, point, glob=b"**/x", limit=150)) == levels + 1
+    assert len(await found(index, point, min_size=2, types=["file"])) == levels
 
 
 async def test_a_directory_of_many_pages_is_searched_page_by_page() -> None:

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 from gateway.domain.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
 from gateway.store.accounts import ROOT, Accounts, membership_id
 from gateway.usecases.logins import API_KEY_PREFIX, digest_of
-from gateway.usecases.passwords import hash_password
+from gateway.usecases.passwords import WORK, hash_password
 
 log = logging.getLogger(__name__)
 V = TypeVar("V", bound=BaseModel)
@@ -43,8 +43,13 @@ class Credentials(Value):
     organization_id: OrganizationId
 
 
-async def bootstrap(accounts: Accounts, sealer: Sealer, *, path: Path, url: str, email: str) -> None:
-    """Make sure that there is a root organization with an owner who can log in. Does nothing when there is."""
+async def bootstrap(
+    accounts: Accounts, sealer: Sealer, *, path: Path, url: str, email: str, password_work: int = WORK
+) -> None:
+    """Make sure that there is a root organization with an owner who can log in. Does nothing when there is.
+
+    `password_work` is how much work it is to try a password; see `hash_password`.
+    """
     with span("gateway.bootstrap"):
         root = next(iter(await accounts.children(ROOT)), None)
         credentials = read_credentials(path)
@@ -57,7 +62,7 @@ async def bootstrap(accounts: Accounts, sealer: Sealer, *, path: Path, url: str,
         if credentials.url != url:
             _replace(path, credentials.model_copy(update={"url": url}))
         if root is None or not await _is_complete(accounts, root.id):
-            await _insert(accounts, sealer, credentials)
+            await _insert(accounts, sealer, credentials, password_work)
             log.info("root organization and owner are in place", extra={"organization": credentials.organization_id})
 
 
@@ -76,12 +81,11 @@ async def _is_complete(accounts: Accounts, org: OrganizationId) -> bool:
     return await accounts.data_keys.get(org, org) is not None
 
 
-async def _insert(accounts: Accounts, sealer: Sealer, credentials: Credentials) -> None:
+async def _insert(accounts: Accounts, sealer: Sealer, credentials: Credentials, password_work: int) -> None:
     org, email = credentials.organization_id, credentials.email.lower()
     owner = derived_id(org, "owner")
-    account = Account(
-        id=owner, email=email, name="Owner", login=email, home_id=org, password_hash=hash_password(credentials.password)
-    )
+    password_hash = hash_password(credentials.password, work=password_work)
+    account = Account(id=owner, email=email, name="Owner", login=email, home_id=org, password_hash=password_hash)
     key = ApiKey(id=digest_of(credentials.api_key), account_id=owner, organization_id=org, description=OWNER_KEY)
     grant = Grant(id=derived_id(org, "owner", "grant"), organization_id=org, account_id=owner, role="owner")
     await _put(accounts.organizations, EVERYBODY, org, Organization(id=org, name="Root"))

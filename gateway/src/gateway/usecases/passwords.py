@@ -5,15 +5,17 @@ import hashlib
 import hmac
 import os
 
-_N, _R, _P = 2**15, 8, 1
+WORK = 2**15
+"""scrypt's n: 32 MiB and some 50 ms for each try."""
+_R, _P = 8, 1
 _MAX_MEMORY = 64 * 1024 * 1024
 
 
-def hash_password(password: str, *, salt: bytes | None = None) -> str:
-    """`scrypt$n$r$p$salt$hash`, salt and hash in base64."""
+def hash_password(password: str, *, salt: bytes | None = None, work: int = WORK) -> str:
+    """`scrypt$n$r$p$salt$hash`, salt and hash in base64; `work` is n, a power of two."""
     salt = salt or os.urandom(16)
-    digest = _scrypt(password, salt, n=_N, r=_R, p=_P)
-    return f"scrypt${_N}${_R}${_P}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
+    digest = _scrypt(password, salt, n=work, r=_R, p=_P)
+    return f"scrypt${work}${_R}${_P}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 
 def verify_password(password: str, kept: str | None) -> bool:
@@ -28,4 +30,4 @@ def _scrypt(password: str, salt: bytes, *, n: int, r: int, p: int) -> bytes:
 
 
 def _nobody() -> str:
-    return f"scrypt${_N}${_R}${_P}${base64.b64encode(bytes(16)).decode()}${base64.b64encode(bytes(32)).decode()}"
+    return f"scrypt${WORK}${_R}${_P}${base64.b64encode(bytes(16)).decode()}${base64.b64encode(bytes(32)).decode()}"

@@ -21,8 +21,8 @@ TYPES = frozenset({"file", "dir", "symlink"})
 """The types of nodes that have a place in a zip; what a device, pipe or socket is, it cannot tell."""
 
 _SMALL_BYTES = 1 << 20
-_LARGE_BYTES = 0xF000_0000
-_LIMIT, _COUNT_LIMIT = 0xFFFF_FFFF, 0xFFFF
+_BEHIND_ZIP64, _COUNT_BEHIND_ZIP64 = 0xFFFF_FFFF, 0xFFFF
+"""What a plain field holds where the value stands in a record of zip64."""
 _LONGEST_NAME = 0xFFFF
 _STORED, _DEFLATED = 0, 8
 _LEVEL = 1
@@ -44,11 +44,27 @@ _EXTENDED_TIME = struct.Struct("<2sHBl")
 _NTFS_TIMES = struct.Struct("<2H4x2H3Q")
 _NTFS_EPOCH_NS = 11_644_473_600 * 1_000_000_000
 """From 1601 to 1970."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """From where on a number stands in the wider fields of zip64. Smaller ones than `FORMAT_LIMITS` make sound zips."""
+
+    plain: int = _BEHIND_ZIP64
+    """Sizes and offsets, in bytes."""
+    entries: int = _COUNT_BEHIND_ZIP64
+    zip64_from: int = 0xF000_0000
+    """Content whose packed size, not known when its header is written, may exceed the plain field: deflate can add."""
+
+
+FORMAT_LIMITS = Limits()
 Rename = Callable[[bytes], bytes]
 """Another path for one that a zip's readers could not make a file of; no two may become one."""
 
 
-def zip_pieces(files: Iterator[ReadFile], *, rename: Rename = bytes) -> Generator[bytes, None, None]:
+def zip_pieces(
+    files: Iterator[ReadFile], *, rename: Rename = bytes, limits: Limits = FORMAT_LIMITS
+) -> Generator[bytes, None, None]:
     """A zip of these files, in pieces of any size.
 
     A name that is not UTF-8 stands there as its bytes, without the flag that says UTF-8; where `rename` changed a path,
@@ -56,7 +72,7 @@ def zip_pieces(files: Iterator[ReadFile], *, rename: Rename = bytes) -> Generato
     come behind it. The directory at the end waits in memory, compressed. A zip has no place for times before 1601:
     those are shown as 1980. Raises `name_too_long` beside what reading raises.
     """
-    directory = _Directory()
+    directory = _Directory(limits)
     for file in files:
         for piece in _entry(file, directory, rename):
             directory.offset += len(piece)
@@ -90,7 +106,7 @@ def _entry(file: ReadFile, directory: "_Directory", rename: Rename) -> Iterator[
         content, packed = _packed_small(_bytes_of(file), shrinks=file.shrinks)
         yield _local(head, content, zip64=False) + packed
     else:
-        zip64 = file.size >= _LARGE_BYTES
+        zip64 = file.size >= directory.limits.zip64_from
         head = head._replace(flags=head.flags | _SIZES_FOLLOW)
         yield _local(head, _Content(_DEFLATED, 0, 0, 0), zip64=zip64)
         content = yield from _packed_large(file)
@@ -174,7 +190,7 @@ def _further_time(nanoseconds: int) -> bytes:
 def _local(head: _Head, content: _Content, *, zip64: bool) -> bytes:
     extra, packed, size = head.extra, content.packed, content.size
     if zip64:
-        extra, packed, size = extra + struct.pack("<2H2Q", 1, 16, packed, size), _LIMIT, _LIMIT
+        extra, packed, size = extra + struct.pack("<2H2Q", 1, 16, packed, size), _BEHIND_ZIP64, _BEHIND_ZIP64
     version = _ZIP64_VERSION if zip64 else _PLAIN_VERSION
     fields = version, head.flags, content.method, *head.time, content.crc, packed, size, len(head.name), len(extra)
     return _LOCAL.pack(b"PK\x03\x04", *fields) + head.name + extra
@@ -184,6 +200,7 @@ def _local(head: _Head, content: _Content, *, zip64: bool) -> bytes:
 class _Directory:
     """The directory at the end of a zip, compressed while it grows: plain, a million entries are more than 100 MB."""
 
+    limits: Limits
     offset: int = 0
 
     def __post_init__(self) -> None:
@@ -192,13 +209,15 @@ class _Directory:
         self._count = self._size = 0
 
     def add(self, head: _Head, content: _Content, offset: int) -> None:
-        wide = [value for value in (content.size, content.packed, offset) if value >= _LIMIT]
+        numbers = (content.size, content.packed, offset)
+        wide = [value for value in numbers if value >= self.limits.plain]
+        size, packed, start = (_BEHIND_ZIP64 if value >= self.limits.plain else value for value in numbers)
         extra = head.extra + (struct.pack(f"<2H{len(wide)}Q", 1, 8 * len(wide), *wide) if wide else b"")
         version = _ZIP64_VERSION if wide else _PLAIN_VERSION
         entry = _CENTRAL.pack(
             b"PK\x01\x02", _MADE_BY_UNIX, version, head.flags, content.method, *head.time,
-            content.crc, min(content.packed, _LIMIT), min(content.size, _LIMIT),
-            len(head.name), len(extra), len(head.comment), 0, 0, head.attributes, min(offset, _LIMIT),
+            content.crc, packed, size,
+            len(head.name), len(extra), len(head.comment), 0, 0, head.attributes, start,
         ) + head.name + extra + head.comment  # fmt: skip
         self._count += 1
         self._size += len(entry)
@@ -214,9 +233,10 @@ class _Directory:
 
     def _end(self, start: int) -> bytes:
         count, size, wide = self._count, self._size, b""
-        if count >= _COUNT_LIMIT or size >= _LIMIT or start >= _LIMIT:
+        if count >= self.limits.entries or max(size, start) >= self.limits.plain:
             versions = _MADE_BY_UNIX, _ZIP64_VERSION
             wide = _END_64.pack(b"PK\x06\x06", _END_64.size - 12, *versions, 0, 0, count, count, size, start)
             wide += _END_64_LOCATOR.pack(b"PK\x06\x07", 0, start + size, 1)
-        counts = min(count, _COUNT_LIMIT), min(count, _COUNT_LIMIT)
-        return wide + _END.pack(b"PK\x05\x06", 0, 0, *counts, min(size, _LIMIT), min(start, _LIMIT), 0)
+        count = _COUNT_BEHIND_ZIP64 if count >= self.limits.entries else count
+        size, start = (_BEHIND_ZIP64 if value >= self.limits.plain else value for value in (size, start))
+        return wide + _END.pack(b"PK\x05\x06", 0, 0, count, count, size, start, 0)

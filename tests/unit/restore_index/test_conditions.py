@@ -8,8 +8,9 @@ from contracts.errors import Invalid
 from hypothesis import given
 from hypothesis import strategies as st
 from restore_index.domain.case_folding import fold
-from restore_index.domain.search.conditions import Matcher, read_conditions
+from restore_index.domain.search.conditions import read_conditions
 from restore_index.domain.search.globs import name_glob, path_glob
+from restore_index.domain.search.matcher import Matcher
 
 from tests.unit.restore_index.naive_search import glob_matches, path_matches
 
@@ -129,7 +130,7 @@ def test_conditions_on_names(asked: dict[str, Any], meant: list[bytes], not_mean
     matcher = Matcher(read_conditions(**asked))
     for name in [*meant, *not_meant]:
         folded = fold(name)
-        assert matcher.lookup([folded], None, 0) == ([0] if name in meant else []), name
+        assert matcher.matching_places([folded], None, 0) == ([0] if name in meant else []), name
         assert name not in meant or matcher.literal in b"\0" + folded + b"\0"
 
 

@@ -1,4 +1,4 @@
-"""NameSegments of directories as searches read them: packed, unpacked, and some of them dropped."""
+"""Names of directories as searches read them: packed, unpacked, and some of them dropped."""
 
 import dataclasses
 
@@ -11,7 +11,6 @@ from restore_index.domain.case_folding import fold, fold_text
 from restore_index.domain.entries import Entry, check_page
 from restore_index.domain.hash_table import HashTable
 from restore_index.domain.name_segments import (
-    TYPES,
     NamedPage,
     Segment,
     pack_segment,
@@ -22,6 +21,7 @@ from restore_index.domain.name_segments import (
     read_text,
     select_pages,
 )
+from restore_index.domain.segment_columns import TYPES
 from restore_index.store import MemoryDocuments, NameSegments
 
 from tests.unit.restore_index.trees import ORG, Link, Tree, new_store

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from operator import lt
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -170,19 +171,25 @@ def check_page(page: DirectoryPage) -> PageContents:
     if not _TREE_ID.fullmatch(page.tree_id):
         raise _damaged("its id is not 64 hex digits")
     entries = unpack(page.entries)
+    _check_numbers(page, len(entries))
     names = [entry.name for entry in entries]
-    if page.page >= page.pages or page.count != len(entries) or page.count > PAGE_ENTRIES:
-        raise _damaged("its numbers do not fit")
-    if any(names[i] >= names[i + 1] for i in range(len(names) - 1)):
+    # Browsing bisects names and comparing merges them: an order that is only nearly right would hide files.
+    if not all(map(lt, names, names[1:])):
         raise _damaged("its entries are not sorted")
-    if page.pages == 1 and page.total != page.count:
-        raise _damaged("its numbers do not fit")
-    if page.pages > 1 and not entries:
-        raise _damaged("a page among others is empty")
-    children = [entry.subtree for entry in entries if entry.subtree is not None]
-    if any(len(child) != 32 for child in children):
+    subtrees = [entry.subtree for entry in entries if entry.subtree is not None]
+    if any(len(subtree) != 32 for subtree in subtrees):
         raise _damaged("an id of a directory below it is not 32 bytes long")
-    return PageContents(names[0] if names else b"", {child.hex() for child in children}, entries)
+    return PageContents(names[0] if names else b"", {subtree.hex() for subtree in subtrees}, entries)
+
+
+def _check_numbers(page: DirectoryPage, count: int) -> None:
+    """Raise `Invalid` unless the numbers of a page fit each other and the `count` of its entries."""
+    if page.page >= page.pages or page.count != count or count > PAGE_ENTRIES:
+        raise _damaged("its numbers do not fit")
+    if page.pages == 1 and page.total != count:
+        raise _damaged("its numbers do not fit")
+    if page.pages > 1 and not count:
+        raise _damaged("a page among others is empty")
 
 
 class Rows:

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 from contracts.messages.restore_index import RestorePoint
 from contracts.values import to_text
 
-from restore_index.domain.changes import PathNames, changed_fields, cursor_mark, invalid_cursor
+from restore_index.domain.change_rows import cursor_mark, invalid_cursor
+from restore_index.domain.changes import PathNames, changed_fields
 from restore_index.domain.directory_listing import show_entry
 from restore_index.domain.entries import FullEntry
 
@@ -111,16 +112,22 @@ def _differences(present: Version, observation: Observation) -> list[str]:
     last, seen, store_id = present.observations[-1], observation.seen, observation.point.store_id
     if last.seen is None or seen is None:
         return []
-    old, new = last.seen.entry, seen.entry
-    what = changed_fields(old, new, same_store=last.point.store_id == store_id)
+    what = changed_fields(last.seen.entry, seen.entry, same_store=last.point.store_id == store_id)
     if what == ["type"]:
         return what
-    if new.type == "dir" and (old.size, old.files) != (new.size, new.files):
-        what = ["content", *(["size"] if old.size != new.size else []), *what]
+    what = [*_directory_differences(last.seen.entry, seen.entry), *what]
+    # The latest restore point may be of another store, with other ids of contents: compare with the last of this one.
     content, before = _content(observation), present.contents.get(store_id)
     if "content" not in what and content and before and content != before:
         what = ["content", *what]
     return what
+
+
+def _directory_differences(old: FullEntry, new: FullEntry) -> list[str]:
+    """What the totals of a directory tell of its content, whichever store it is in; nothing of other entries."""
+    if new.type != "dir" or (old.size, old.files) == (new.size, new.files):
+        return []
+    return ["content", "size"] if old.size != new.size else ["content"]
 
 
 def _content(observation: Observation) -> bytes | None:

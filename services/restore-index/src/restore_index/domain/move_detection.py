@@ -7,17 +7,8 @@ from itertools import count
 
 import msgspec
 
-from restore_index.domain.changes import (
-    Change,
-    EntryPair,
-    Kind,
-    MovedEntry,
-    Moves,
-    PathNames,
-    Summary,
-    changed_fields,
-    subtree_of,
-)
+from restore_index.domain.changes import Change, Kind, MovedEntry, Moves, PathNames, Summary, changed_fields, subtree_of
+from restore_index.domain.directory_merge import EntryPair
 from restore_index.domain.entries import FullEntry
 
 
@@ -151,11 +142,11 @@ class MoveDetector:
     def _match(self, *, directories: bool) -> None:
         found = [each for each in self.found if each.key is not None and bool(each.subtree) is directories]
         gone = [each for each in found if each.gone]
-        offers = _Offers(each for each in found if not each.gone)
-        for named in (True, False):
+        arrivals = _Arrivals(each for each in found if not each.gone)
+        # What kept its name is the likelier match: only what is left over is matched by content alone.
+        for same_name in (True, False):
             for each in gone:
-                if not each.settled and not each.contains_moved:
-                    offers.take(each, named=named)
+                arrivals.match(each, same_name=same_name)
 
     def moves(self) -> Moves:
         """What was moved, as decided."""
@@ -174,25 +165,27 @@ class MoveDetector:
         return self._summary
 
 
-class _Offers:
-    """What is new, to be taken for what is gone."""
+class _Arrivals:
+    """What is new, to be matched with what is gone."""
 
     def __init__(self, found: Iterable[OneSidedEntry]) -> None:
         self._named: dict[tuple[bytes, bytes], deque[OneSidedEntry]] = defaultdict(deque)
         self._all: dict[bytes, deque[OneSidedEntry]] = defaultdict(deque)
-        for offer in found:
-            if offer.key is not None:
-                self._named[offer.key, offer.name].append(offer)
-                self._all[offer.key].append(offer)
+        for arrival in found:
+            if arrival.key is not None:
+                self._named[arrival.key, arrival.name].append(arrival)
+                self._all[arrival.key].append(arrival)
 
-    def take(self, gone: OneSidedEntry, *, named: bool) -> None:
-        """EntryPair it with the first that is the same, if there is one; `named`: with one of the same name."""
+    def match(self, gone: OneSidedEntry, *, same_name: bool) -> None:
+        """Pair it with the first that is the same, unless it is settled; `same_name`: with one of that name only."""
+        if gone.settled or gone.contains_moved:
+            return
         key = gone.key or b""
-        offers = self._named.get((key, gone.name)) if named else self._all.get(key)
-        while offers:
-            offer = offers.popleft()
-            if not offer.settled and not offer.contains_moved:
-                _pair(gone, offer)
+        arrivals = self._named.get((key, gone.name)) if same_name else self._all.get(key)
+        while arrivals:
+            arrival = arrivals.popleft()
+            if not arrival.settled and not arrival.contains_moved:
+                _pair(gone, arrival)
                 return
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 
 from restore_index.domain.hash_table import HashTable
-from restore_index.domain.name_segments import Frame
+from restore_index.domain.segment_frame import Frame
 
 
 class Reachability:

@@ -49,12 +49,13 @@ def with_damage(known: Point | None, told: RestorePointDamaged, *, at: datetime)
     """
     if is_late(known, at):
         return None
-    there = known if known is not None and known.gone_at is None else None
-    if there is not None and there.browsable and told.damage.code == NOT_INDEXABLE:
-        return there  # It was only slow: what was told before this has been taken in.
-    point = told.restore_point or (there.restore_point if there else _unread(told.store_id, told.snapshot_id, at))
-    noted_at = there.noted_at if there else to_milliseconds(at)
-    return Point(restore_point=point, damage=told.damage, totals=there.totals if there else None, noted_at=noted_at)
+    if known is None or known.gone_at is not None:
+        unread = _unread(told.store_id, told.snapshot_id, at)
+        known = Point(restore_point=unread, noted_at=to_milliseconds(at))
+    if known.browsable and told.damage.code == NOT_INDEXABLE:
+        return known  # It was only slow: what was told before this has been taken in.
+    restore_point = told.restore_point or known.restore_point
+    return Point(restore_point=restore_point, damage=told.damage, totals=known.totals, noted_at=known.noted_at)
 
 
 def _unread(store_id: AppId, snapshot_id: str, at: datetime) -> RestorePoint:

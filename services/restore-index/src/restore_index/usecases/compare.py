@@ -12,16 +12,15 @@ from contracts.paths import split_path
 from contracts.values import OrganizationId, SnapshotId
 
 from restore_index.domain import restore_points
-from restore_index.domain.changes import (
+from restore_index.domain.change_rows import (
     START,
     ChangePosition,
-    Moves,
-    Summary,
     cursor_mark,
     read_position,
     show_change,
     write_position,
 )
+from restore_index.domain.changes import Change, Moves, PathNames, Summary
 from restore_index.domain.paths import show_path
 from restore_index.domain.restore_points import Point
 from restore_index.store import Directory, Store
@@ -75,15 +74,13 @@ class Comparison:
                     break
                 reached = step.place
                 if step.change:
-                    summary.count(step.change)
-                    items.append(show_change(self.base, step.place.names, step.change))
+                    items.append(self._row(step.place.names, step.change, summary))
                 elif reader.pages >= most_pages:
                     break
             else:
                 reached = None
         cursor = write_position(self._mark, reached) if reached else None
-        whole = summary if after == START and cursor is None else None
-        counted = whole or (self._known.summary if self._known else None)
+        counted = summary if after == START and cursor is None else self._scanned_summary
         return ChangePage(items, cursor, counted.show() if counted else None, self._complete)
 
     async def parts(self) -> AsyncGenerator[list[Row], None]:
@@ -92,8 +89,7 @@ class Comparison:
         async with DirectoryReader(self.trees) as reader, aclosing(self._steps(reader, START)) as steps:
             async for step in steps:
                 if step.change:
-                    summary.count(step.change)
-                    rows.append(show_change(self.base, step.place.names, step.change))
+                    rows.append(self._row(step.place.names, step.change, summary))
                 elif reader.pages >= sign_at and not rows:
                     rows.append({"progress": {"pages": reader.pages}})
                 if len(rows) >= ROWS_A_PART or (rows and reader.pages - sent_at >= PAGES_A_PART):
@@ -104,6 +100,15 @@ class Comparison:
     @property
     def _known(self) -> ChangeScan | None:
         return self.scan or self.scans.known(self.trees, self.roots)
+
+    def _row(self, names: PathNames, change: Change, summary: Summary) -> Row:
+        """A change as a row; it is counted in the summary, too."""
+        summary.count(change)
+        return show_change(self.base, names, change)
+
+    @property
+    def _scanned_summary(self) -> Summary | None:
+        return self._known.summary if self._known else None
 
     @property
     def _complete(self) -> bool:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from chassis.telemetry import semantic_conventions as semconv
@@ -13,7 +13,7 @@ from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import file_versions, restore_points
 from restore_index.domain.entries import FullEntry, Rows, page_with
-from restore_index.domain.file_versions import EntryAtPath, Observation, Version
+from restore_index.domain.file_versions import EntryAtPath, Observation, PointTime, Version
 from restore_index.domain.paths import possible_names, show_path
 from restore_index.domain.restore_points import Point
 from restore_index.store import Store
@@ -58,13 +58,22 @@ async def list_versions(
         if known and not browsable:
             raise restore_points.refusal(restore_points.likeliest_first(known)[0])
         found = file_versions.versions_of(await _Finder(store, org).observe(browsable, tuple(wanted)))
-        present = [version.seen for version in found if version.seen]
-        if not present:
-            raise NotFound("path_not_found", f"No restore point of this source has anything at {show_path(wanted)}.")
-        newest_first = list(reversed(found))
-        older = [version for version in newest_first if before is None or version.newest < before]
         closed = restore_points.left_out([point for point in known if not point.browsable])
-        return Versions(show_path(present[-1].names), len(found), *_part(older, mark, limit), **closed)
+        items, more = _part(_older_than(before, found), mark, limit)
+        return Versions(show_path(_latest(found, wanted).names), len(found), items, more, **closed)
+
+
+def _latest(found: Sequence[Version], wanted: Sequence[bytes]) -> EntryAtPath:
+    """What was at the path last."""
+    for version in reversed(found):
+        if version.seen:
+            return version.seen
+    raise NotFound("path_not_found", f"No restore point of this source has anything at {show_path(wanted)}.")
+
+
+def _older_than(before: PointTime | None, found: Sequence[Version]) -> list[Version]:
+    """Versions that ended before a moment, newest first; all without one."""
+    return [version for version in reversed(found) if before is None or version.newest < before]
 
 
 def _part(older: list[Version], mark: bytes, limit: int) -> tuple[list[dict[str, Any]], str | None]:
@@ -112,17 +121,23 @@ class _Finder:
         found: dict[Spot, EntryAtPath | None] = dict.fromkeys(roots)
         reached: dict[Spot, tuple[Spot, Parts]] = {root: (root, ()) for root in found}
         for depth, part in enumerate(wanted, 1):
-            spots = list({spot for spot, _ in reached.values()})
-            entries = dict(zip(spots, await asyncio.gather(*(self._child(s, part) for s in spots)), strict=True))
-            further: dict[Spot, tuple[Spot, Parts]] = {}
+            entries = await self._children({spot for spot, _ in reached.values()}, part)
+            at_end, further = depth == len(wanted), {}
             for root, (spot, path) in reached.items():
                 entry = entries[spot]
-                if entry is not None and depth == len(wanted):
+                if entry is None:
+                    continue
+                if at_end:
                     found[root] = EntryAtPath((*path, entry.name), entry)
-                elif entry is not None and entry.type == "dir" and entry.subtree:
+                elif entry.type == "dir" and entry.subtree:
                     further[root] = Spot(spot.store_id, entry.subtree.hex()), (*path, entry.name)
             reached = further
         return found
+
+    async def _children(self, spots: Iterable[Spot], part: bytes) -> dict[Spot, FullEntry | None]:
+        """What a part of a path means in each of some directories."""
+        asked = list(spots)
+        return dict(zip(asked, await asyncio.gather(*(self._child(spot, part) for spot in asked)), strict=True))
 
     async def _child(self, spot: Spot, part: bytes) -> FullEntry | None:
         async with self._gate:

@@ -165,15 +165,21 @@ async def _reachable(store: Store, org: OrganizationId, store_id: AppId, held: S
         if reachable.progress == before:
             return None
         before = reachable.progress
+        # Parents come behind their children: from the last segment on, one pass is nearly always enough.
         for number in range(count - 1, -1, -1):
-            segment = await store.names.get(org, store_id, number)
-            if segment is None:
-                continue
-            try:
-                await asyncio.to_thread(lambda read=segment: reachable.take(read_frame(read)))  # type: ignore[misc]
-            except Conflict:
-                log.warning("names are damaged", extra={"store_id": store_id, "segment": number})
+            await _follow(store, org, store_id, number, reachable)
     return reachable
+
+
+async def _follow(store: Store, org: OrganizationId, store_id: AppId, number: int, reachable: Reachability) -> None:
+    """Show one segment of names to what is reachable; one that is damaged or missing shows nothing."""
+    segment = await store.names.get(org, store_id, number)
+    if segment is None:
+        return
+    try:
+        await asyncio.to_thread(lambda: reachable.take(read_frame(segment)))
+    except Conflict:
+        log.warning("names are damaged", extra={"store_id": store_id, "segment": number})
 
 
 async def _delete(store: Store, org: OrganizationId, state: CollectionState, now: datetime) -> CollectionState | None:

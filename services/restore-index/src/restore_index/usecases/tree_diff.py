@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -10,20 +11,17 @@ from typing import NamedTuple, Self
 from contracts.values import OrganizationId
 
 from restore_index.domain import restore_points
+from restore_index.domain.change_rows import ALL_ROWS, ChangePosition
 from restore_index.domain.changes import (
-    ALL_ROWS,
     NO_MOVES,
     Change,
-    ChangePosition,
-    DirectoryMerge,
-    EntryPair,
-    MergeSide,
     Moves,
     PathNames,
     SubtreePair,
     changes_at,
     subtrees_to_compare,
 )
+from restore_index.domain.directory_merge import DirectoryMerge, EntryPair, MergeSide
 from restore_index.store import EMPTY, Directories, Directory
 
 READS_AT_ONCE = 16
@@ -75,7 +73,7 @@ class ComparedTrees:
 
 
 class DirectoryReader:
-    """SubtreePair directories, several ahead of what is asked for; counts the pages it reads. To be closed."""
+    """Opens directories, several ahead of what is asked for; counts the pages it reads. To be closed."""
 
     def __init__(self, trees: ComparedTrees) -> None:
         self.trees = trees
@@ -176,7 +174,7 @@ class _Stop(NamedTuple):
 
     names: PathNames
     changes: list[Change]
-    subtrees_to_compare: TreePair | None
+    subtrees: TreePair | None
 
 
 @dataclass
@@ -190,7 +188,7 @@ class _Level:
 
     def ahead(self) -> Iterable[TreePair]:
         near = islice(self.stops, self.reached, self.reached + _LOOKS_AHEAD)
-        return (stop.subtrees_to_compare for stop in near if stop.subtrees_to_compare)
+        return (stop.subtrees for stop in near if stop.subtrees)
 
 
 class TreeDiff:
@@ -219,10 +217,10 @@ class TreeDiff:
             for number, change in enumerate(stop.changes[told:], told + 1):
                 yield Step(ChangePosition(stop.names, number), change)
             level.reached += 1
-            if stop.subtrees_to_compare:
+            if stop.subtrees:
                 if told < ALL_ROWS:
                     yield Step(ChangePosition(stop.names, ALL_ROWS))
-                await self._enter(stop.names, stop.subtrees_to_compare, after)
+                await self._enter(stop.names, stop.subtrees, after)
 
     async def _enter(self, names: PathNames, both: TreePair, after: ChangePosition) -> None:
         depth = len(names)
@@ -240,13 +238,13 @@ class TreeDiff:
             return
         if self._moves is None and any(pair.one_sided for pair in pairs):
             self._moves = await self._find_moves()
-        stops = (self._stop((*level.names, pair.name), pair) for pair in pairs)
-        level.stops, level.reached = [stop for stop in stops if stop.changes or stop.subtrees_to_compare], 0
+        stops = map(partial(self._stop, level.names), pairs)
+        level.stops, level.reached = [stop for stop in stops if stop.changes or stop.subtrees], 0
         if not level.stops and level.opened.passed is not None:
             yield Step(ChangePosition((*level.names, level.opened.passed), 0))
 
-    def _stop(self, at: PathNames, pair: EntryPair) -> _Stop:
-        moves = self._moves or NO_MOVES
+    def _stop(self, parent: PathNames, pair: EntryPair) -> _Stop:
+        at, moves = (*parent, pair.name), self._moves or NO_MOVES
         rows = changes_at(at, pair, moves, same_store=self._reader.trees.same_store)
         further = subtrees_to_compare(at, pair, moves)
         return _Stop(at, rows, further and to_tree_pair(further))

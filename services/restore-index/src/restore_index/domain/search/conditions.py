@@ -1,7 +1,6 @@
 """What a search asks for."""
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,8 +9,7 @@ from contracts.errors import Invalid
 from contracts.paths import shown
 
 from restore_index.domain.case_folding import fold, fold_text
-from restore_index.domain.name_segments import TYPES, Columns
-from restore_index.domain.search.globs import NameGlob, PathGlob, name_glob, path_glob
+from restore_index.domain.segment_columns import TYPES
 
 TEXT_BYTES_MOST = 4000
 ENDINGS_MOST = 50
@@ -53,12 +51,9 @@ def read_conditions(
     Raises `Invalid` (`request_invalid`, or `conditions_missing` when nothing is asked for).
     """
     endings = [ending.removeprefix(b".") for several in ext for ending in several.split(b",")]
-    for name, text in [("q", q), ("glob", glob), *(("ext", ending) for ending in endings)]:
-        _check_text(name, text)
-    if len(endings) > ENDINGS_MOST:
-        raise _invalid("ext", f"has more than {ENDINGS_MOST} endings")
-    if glob is not None and not 0 < len([part for part in glob.split(b"/") if part]) <= PARTS_MOST:
-        raise _invalid("glob", f"has no parts, or more than {PARTS_MOST}")
+    _check_text("q", q)
+    _check_glob(glob)
+    _check_endings(endings)
     if set(types) - set(TYPES):
         raise _invalid("type", f"is none of {', '.join(TYPES)}")
     conditions = Conditions(
@@ -78,69 +73,17 @@ def read_conditions(
     return conditions
 
 
-class Matcher:
-    """Conditions, ready to be held against names and columns.
+def _check_endings(endings: Sequence[bytes]) -> None:
+    for ending in endings:
+        _check_text("ext", ending)
+    if len(endings) > ENDINGS_MOST:
+        raise _invalid("ext", f"has more than {ENDINGS_MOST} endings")
 
-    `literal` is in the text of every name that matches, with the NUL before it and after it, and `pattern`, if any,
-    too. `is_literal` tells whether every name with the literal in it matches.
-    """
 
-    def __init__(self, conditions: Conditions) -> None:
-        self._conditions = conditions
-        self.path: PathGlob | None = path_glob(conditions.glob) if "/" in conditions.glob else None
-        self._glob = self._name_glob(conditions.glob)
-        part, endings = conditions.part, conditions.endings
-        literals = [
-            *(self._glob.literals if self._glob else ()),
-            part,
-            *(e + b"\0" for e in endings[:1] if len(endings) == 1),
-        ]
-        self.literal: bytes = max(filter(None, literals), key=len, default=b"\0")
-        self.pattern = re.compile(b"(?:" + b"|".join(map(re.escape, endings)) + b")\0") if len(endings) > 1 else None
-        self.asks_columns = any(value not in (None, ()) for value in astuple(conditions)[3:])
-        self.is_literal = not (self.asks_columns or self._glob or self.pattern) and bool(part) != bool(endings)
-        self._types = frozenset(TYPES.index(name) for name in conditions.types)
-
-    def _name_glob(self, pattern: str) -> NameGlob | None:
-        if self.path:
-            return self.path.name
-        return name_glob(pattern) if pattern else None
-
-    def lookup(self, names: Sequence[bytes], columns: Columns | None, start: int) -> list[int]:
-        """The places of those names that match, of a page; its entries begin in the columns at `start`."""
-        places, glob = self._by_conditions(names, columns, start), self._glob
-        return [i for i in places if glob.matches(names[i].decode())] if glob else list(places)
-
-    def any_match(self, names: Sequence[bytes], columns: Columns | None, start: int) -> bool:
-        """Whether one of these names matches, see `lookup`."""
-        places, glob = self._by_conditions(names, columns, start), self._glob
-        return any(glob.matches(names[i].decode()) for i in places) if glob else bool(places)
-
-    def _by_conditions(self, names: Sequence[bytes], columns: Columns | None, start: int) -> Sequence[int]:
-        places: Sequence[int] = range(len(names))
-        if columns is not None and self.asks_columns:
-            places = self._by_columns(columns, start, len(names))
-        part, endings = self._conditions.part, self._conditions.endings
-        if part:
-            places = [i for i in places if part in names[i]]
-        if endings:
-            places = [i for i in places if names[i].endswith(endings)]
-        return places
-
-    def _by_columns(self, columns: Columns, start: int, count: int) -> Sequence[int]:
-        asked = self._conditions
-        found: Sequence[int] = range(count)
-        if asked.types:
-            found = [i for i in found if columns.types[start + i] in self._types]
-        if asked.size_least is not None:
-            found = [i for i in found if columns.sizes[start + i] >= asked.size_least]
-        if asked.size_most is not None:
-            found = [i for i in found if columns.sizes[start + i] <= asked.size_most]
-        if asked.mtime_first is not None:
-            found = [i for i in found if columns.mtimes[start + i] >= asked.mtime_first]
-        if asked.mtime_before is not None:
-            found = [i for i in found if columns.mtimes[start + i] < asked.mtime_before]
-        return found
+def _check_glob(glob: bytes | None) -> None:
+    _check_text("glob", glob)
+    if glob is not None and not 0 < sum(map(bool, glob.split(b"/"))) <= PARTS_MOST:
+        raise _invalid("glob", f"has no parts, or more than {PARTS_MOST}")
 
 
 def _check_text(name: str, text: bytes | None) -> None:

@@ -5,9 +5,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from restore_index.domain.name_segments import Columns
-from restore_index.domain.search.conditions import Matcher
+from restore_index.domain.search.matcher import Matcher
 from restore_index.domain.search.segment_map import MappedSegment
+from restore_index.domain.segment_columns import Columns
 
 
 @dataclass
@@ -40,7 +40,7 @@ def scan(part: MappedSegment, text: bytes, columns: Columns | None, matcher: Mat
     found = bytearray(len(part.directories))
     text = b"\0" + text
     for page in _candidates(part.texts, text, matcher):
-        if matcher.is_literal or matcher.any_match(split(text, part.texts, page, 1), columns, part.entries[page]):
+        if matcher.is_literal or matcher.any_matches(split(text, part.texts, page, 1), columns, part.entries[page]):
             found[page] = 1
     return found
 

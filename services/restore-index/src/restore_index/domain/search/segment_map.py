@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from restore_index.domain.hash_table import HashTable
-from restore_index.domain.name_segments import Frame
+from restore_index.domain.segment_frame import Frame
 
 NONE: Final = 0xFFFFFFFF
 REACHED_KEPT = 32

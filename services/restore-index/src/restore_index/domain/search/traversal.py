@@ -4,19 +4,21 @@ Several restore points are walked at once: at one path, those that have the same
 they share is looked at once. Which restore points are meant is a set of bits; bit 0 is the newest.
 """
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from heapq import merge
 from itertools import groupby
 from typing import NamedTuple, TypeVar, cast
 
+from cachetools import LRUCache
+
 from restore_index.domain.case_folding import fold
 from restore_index.domain.entries import FullEntry
-from restore_index.domain.name_segments import TYPES, Columns, Segment, read_columns, read_links, read_names, read_text
-from restore_index.domain.search.conditions import Matcher
+from restore_index.domain.name_segments import Segment, read_columns, read_links, read_names, read_text
+from restore_index.domain.search.matcher import Matcher
 from restore_index.domain.search.scan import MatchMarks, split
 from restore_index.domain.search.segment_map import MappedSegment, SegmentMap
+from restore_index.domain.segment_columns import TYPES, Columns
 
 UNPACKED_KEPT = 16
 _DIRECTORY, _SYMLINK = TYPES.index("dir"), TYPES.index("symlink")
@@ -28,7 +30,7 @@ class UnpackedColumns:
 
     def __init__(self, fetch: Callable[[MappedSegment], Segment]) -> None:
         self._fetch = fetch
-        self._kept: OrderedDict[tuple[object, int], object] = OrderedDict()
+        self._kept: LRUCache[tuple[object, int], object] = LRUCache(UNPACKED_KEPT)
 
     def names(self, part: MappedSegment) -> bytes:
         """The names as they are."""
@@ -48,12 +50,10 @@ class UnpackedColumns:
 
     def _read(self, part: MappedSegment, read: Callable[[Segment], T]) -> T:
         key = (read, part.number)
-        if key not in self._kept:
-            self._kept[key] = read(self._fetch(part))
-            if len(self._kept) > UNPACKED_KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(key)
-        return cast("T", self._kept[key])
+        found = self._kept.get(key)
+        if found is None:
+            found = self._kept[key] = read(self._fetch(part))
+        return cast("T", found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,7 +117,7 @@ _Trail = tuple["_Trail", bytes] | None
 
 class _Level(NamedTuple):
     trail: _Trail
-    items: Iterator[tuple[bytes, list[FoundEntry]]]
+    entries: Iterator[tuple[bytes, list[FoundEntry]]]
     places: int
     after: bytes | None
     """The name where to go on, of the level and of all above; None from the beginning."""
@@ -136,23 +136,32 @@ class Traversal:
 
         Goes on after a path relative to the base.
         """
-        glob, rest = self._matcher.path, list(after)
+        rest = list(after)
         levels = [self._level(None, groups, self._start(base), rest)]
         while levels:
             level = levels[-1]
-            name, items = next(level.items, (b"", []))
-            if not items:
+            name, entries = next(level.entries, (b"", []))
+            if not entries:
                 levels.pop()
                 continue
-            places = glob.step(level.places, items[0].folded.decode()) if glob else 1
-            again = level.after is not None and name == level.after
-            matching = [item for item in items if item.matches]
-            if matching and not again and (glob is None or glob.accepts(places)):
-                yield _found([*base, *_names(level.trail), name], matching)
-            groups = _below(items) if places else []
-            if groups:
-                left = rest[len(levels) :] if again else []
-                levels.append(self._level((level.trail, name), groups, places, left))
+            places = self._step(level.places, entries)
+            was_told = level.after is not None and name == level.after
+            if not was_told and (match := self._match([*base, *_names(level.trail), name], entries, places)):
+                yield match
+            if further := _below(entries) if places else []:
+                left = rest[len(levels) :] if was_told else []
+                levels.append(self._level((level.trail, name), further, places, left))
+
+    def _step(self, places: int, entries: Sequence[FoundEntry]) -> int:
+        """Where a path with entries of one name stands in the pattern of paths; 1 without such a pattern."""
+        glob = self._matcher.path
+        return glob.step(places, entries[0].folded.decode()) if glob else 1
+
+    def _match(self, path: list[bytes], entries: Sequence[FoundEntry], places: int) -> Match | None:
+        """The match at a path, if any of its entries is one."""
+        glob = self._matcher.path
+        matching = [entry for entry in entries if entry.matches]
+        return _to_match(path, matching) if matching and (glob is None or glob.accepts(places)) else None
 
     def _start(self, base: Sequence[bytes]) -> int:
         glob = self._matcher.path
@@ -166,39 +175,45 @@ class Traversal:
     def _level(self, trail: _Trail, groups: Iterable[DirectoryGroup], places: int, rest: Sequence[bytes]) -> _Level:
         after = rest[0] if rest else None
         named = self._matcher.path is None or self._matcher.path.may_end(places)
-        streams = [self._items(group, after or b"", named=named) for group in groups]
+        streams = [self._entries(group, after or b"", named=named) for group in groups]
+        # A heap costs as much as reading the entries, and nearly always there is but one directory.
         merged = streams[0] if len(streams) == 1 else merge(*streams, key=_by_name)
-        return _Level(trail, ((name, list(items)) for name, items in groupby(merged, _by_name)), places, after)
+        return _Level(trail, ((name, list(entries)) for name, entries in groupby(merged, _by_name)), places, after)
 
-    def _items(self, group: DirectoryGroup, start: bytes, *, named: bool) -> Iterator[FoundEntry]:
+    def _entries(self, group: DirectoryGroup, start: bytes, *, named: bool) -> Iterator[FoundEntry]:
         """What is to be looked at in a directory, sorted by name, from a name on; unless `named`, directories alone."""
         searched, segment_map = group.searched, group.searched.segment_map
         records = segment_map.records_of(group.directory)
         for record in records[_first(searched, records, start) :] if start else records:
             part, page = segment_map.place(record)
             if searched.marks.pages[part.number][page]:
-                yield from self._items_of_page(group, part, page, start, named=named)
+                found = self._entries_of_page(group, part, page, named=named)
+                yield from (entry for entry in found if entry.name >= start) if start else found
 
-    def _items_of_page(
-        self, group: DirectoryGroup, part: MappedSegment, page: int, start: bytes, *, named: bool
+    def _entries_of_page(
+        self, group: DirectoryGroup, part: MappedSegment, page: int, *, named: bool
     ) -> Iterator[FoundEntry]:
-        searched, columns_cache, first = group.searched, group.searched.columns_cache, part.entries[page]
+        searched, first = group.searched, part.entries[page]
         directories = dict(part.children(page))
-        leading_on = {place for place, number in directories.items() if searched.marks.directories[number]}
+        marked = searched.marks.directories
+        leading_on = {place for place, number in directories.items() if marked[number]}
         if not (named or leading_on):
             return
-        folded = split(columns_cache.text(part), part.texts, page)
-        columns = columns_cache.columns(part) if named and self._matcher.asks_columns else None
-        matching = set(self._matcher.lookup(folded, columns, first)) if named else set()
+        folded = split(searched.columns_cache.text(part), part.texts, page)
+        matching = self._matching(searched, part, folded, first) if named else set()
         if not (matching or leading_on):
             return
-        names = split(columns_cache.names(part), part.names, page)
+        names = split(searched.columns_cache.names(part), part.names, page)
         for place in sorted(matching | leading_on):
-            if names[place] >= start:
-                yield FoundEntry(
-                    names[place], folded[place], group.points, searched, part, first + place,
-                    place in matching, directories.get(place),
-                )  # fmt: skip
+            yield FoundEntry(
+                names[place], folded[place], group.points, searched, part, first + place,
+                place in matching, directories.get(place),
+            )  # fmt: skip
+
+    def _matching(self, searched: SearchedStore, part: MappedSegment, folded: Sequence[bytes], first: int) -> set[int]:
+        """The places of the entries of a page that match."""
+        columns = searched.columns_cache.columns(part) if self._matcher.asks_columns else None
+        return set(self._matcher.matching_places(folded, columns, first))
 
 
 def _first(searched: SearchedStore, records: Sequence[int], name: bytes) -> int:
@@ -227,7 +242,7 @@ def _below(items: Sequence[FoundEntry]) -> list[DirectoryGroup]:
     return [DirectoryGroup(several, searched, directory) for (searched, directory), several in points.items()]
 
 
-def _found(path: list[bytes], matching: Sequence[FoundEntry]) -> Match:
+def _to_match(path: list[bytes], matching: Sequence[FoundEntry]) -> Match:
     newest = min(matching, key=lambda item: item.points & -item.points)
     points = 0
     for item in matching:

@@ -10,7 +10,8 @@ from contracts.values import AppId, OrganizationId, SnapshotId
 from restore_index.domain.restore_points import Point
 from restore_index.settings import Settings
 from restore_index.store.browsable_signals import BrowsableSignals
-from restore_index.store.directories import EMPTY, Directories, Directory
+from restore_index.store.directories import Directories
+from restore_index.store.directory_documents import EMPTY, Directory
 from restore_index.store.documents import MemoryDocuments, MongoDocuments
 from restore_index.store.garbage_candidates import GarbageCandidates, open_garbage_candidates
 from restore_index.store.known_trees import KnownTrees

@@ -1,9 +1,9 @@
 """Restore points, with those that were asked for a moment ago in memory."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
+from cachetools import TTLCache
 from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, Page, Result, Search
 from contracts.envelope import Envelope
 from contracts.messages.base import Event, Message
@@ -23,20 +23,19 @@ class RestorePoints:
 
     def __init__(self, records: Aggregates[Point], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._records = records
-        self._clock = clock
-        self._recent: OrderedDict[_Key, tuple[float, list[Point]]] = OrderedDict()
+        self._recent: TTLCache[_Key, list[Point]] = TTLCache(_REMEMBERED_MOST, ttl=REMEMBERED_SECONDS, timer=clock)
         self._saves = 0
 
     async def named(self, org: OrganizationId, snapshot_id: SnapshotId) -> list[Point]:
         """The restore points with an id. One that another process removed may be among them for a moment."""
         key = (org, snapshot_id)
-        until, known = self._recent.get(key, (0.0, []))
-        if known and self._clock() < until:
+        known = self._recent.get(key)
+        if known is not None:
             return known
         saves = self._saves
         found = (await self._records.find(org, {"snapshot_id": snapshot_id})).items
         if any(point.browsable for point in found) and saves == self._saves:
-            self._remember(key, found)
+            self._recent[key] = found
         return found
 
     async def load(
@@ -84,9 +83,3 @@ class RestorePoints:
     async def drop(self, record: Aggregate[Point]) -> None:
         """See `Aggregates`."""
         await self._records.drop(record)
-
-    def _remember(self, key: _Key, found: list[Point]) -> None:
-        self._recent[key] = (self._clock() + REMEMBERED_SECONDS, found)
-        self._recent.move_to_end(key)
-        if len(self._recent) > _REMEMBERED_MOST:
-            self._recent.popitem(last=False)

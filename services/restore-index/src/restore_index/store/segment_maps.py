@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import cast
 
-from chassis.caches import ByteBoundedCache
 from contracts.errors import Conflict
 from contracts.values import OrganizationId
 
-from restore_index.domain.name_segments import NamesDamaged, Segment, pack_segment, read_frame, read_whole
+from restore_index.domain.name_segments import Segment, pack_segment, read_frame, read_whole
+from restore_index.domain.packed_numbers import NamesDamaged
 from restore_index.domain.search.scan import MatchMarks
 from restore_index.domain.search.segment_map import MappedSegment, SegmentMap
+from restore_index.store.byte_cache import ByteCache
 from restore_index.store.name_segments import NameSegments
 
 MARKS_BYTES = 8 << 20
@@ -47,9 +48,9 @@ class SegmentMaps:
         self._names = names
         self._limit_bytes = segment_map_bytes
         self._slots: OrderedDict[tuple[OrganizationId, str], _Slot] = OrderedDict()
-        self._packed: ByteBoundedCache[Segment] = ByteBoundedCache(packed_bytes)
+        self._packed: ByteCache[Segment] = ByteCache(packed_bytes, getsizeof=_size_of)
         self._serials = count()
-        self.marks: ByteBoundedCache[MatchMarks] = ByteBoundedCache(MARKS_BYTES)
+        self.marks: ByteCache[MatchMarks] = ByteCache(MARKS_BYTES, getsizeof=lambda marks: marks.size_bytes)
         self.search_slots = asyncio.Semaphore(SEARCHES_AT_ONCE)
 
     async def open(self, org: OrganizationId, store_id: str, tree_ids: Sequence[str]) -> tuple[SegmentMap, list[int]]:
@@ -123,8 +124,7 @@ class SegmentMaps:
     def _keep(self, key: str, segment: Segment) -> Segment:
         """The segment with a mark in place of its frame, which is not needed any more."""
         packed = replace(segment, frame=hashlib.sha256(segment.frame).digest()[:16])
-        size = len(packed.names) + len(packed.text) + len(packed.columns) + len(packed.links)
-        self._packed.put(key, packed, size_bytes=size)
+        self._packed[key] = packed
         return packed
 
     def _forget_oldest(self) -> None:
@@ -150,6 +150,10 @@ def _take(segment_map: SegmentMap, segment: Segment, mark: bytes) -> None:
     except NamesDamaged:
         frame = EMPTY_FRAME
     segment_map.take(frame, mark)
+
+
+def _size_of(packed: Segment) -> int:
+    return len(packed.names) + len(packed.text) + len(packed.columns) + len(packed.links)
 
 
 def _key(org: OrganizationId, store_id: str, number: int) -> str:

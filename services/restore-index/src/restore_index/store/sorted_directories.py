@@ -4,7 +4,6 @@ import asyncio
 from array import array
 from functools import partial
 
-from chassis.caches import ByteBoundedCache
 from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import begin
 from contracts.errors import CairnError, TemporaryError
@@ -13,7 +12,9 @@ from contracts.values import OrganizationId
 from restore_index.domain import restore_points
 from restore_index.domain.entries import unpack_sort_fields
 from restore_index.domain.sort_order import Order, SortKeys
-from restore_index.store.directories import Directories, Directory
+from restore_index.store.byte_cache import ByteCache
+from restore_index.store.directories import Directories
+from restore_index.store.directory_documents import Directory
 
 PATIENCE_SECONDS = 15
 _OVERHEAD_BYTES = 200
@@ -27,7 +28,7 @@ class SortedDirectories:
     ) -> None:
         self._patience_seconds = patience_seconds
         self._directories = directories
-        self._cache: ByteBoundedCache[array[int]] = ByteBoundedCache(cache_bytes)
+        self._cache: ByteCache[array[int]] = ByteCache(cache_bytes, getsizeof=_size_of)
         self._sorting: dict[str, asyncio.Task[array[int]]] = {}
         self._sort_slot = asyncio.Semaphore(1)
 
@@ -77,5 +78,8 @@ class SortedDirectories:
     def _sorted(self, key: str, sorting: asyncio.Task["array[int]"]) -> None:
         del self._sorting[key]
         if not sorting.cancelled() and not sorting.exception():
-            order = sorting.result()
-            self._cache.put(key, order, size_bytes=len(order) * order.itemsize + _OVERHEAD_BYTES)
+            self._cache[key] = sorting.result()
+
+
+def _size_of(order: "array[int]") -> int:
+    return len(order) * order.itemsize + _OVERHEAD_BYTES

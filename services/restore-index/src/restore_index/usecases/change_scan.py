@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from itertools import islice
 from weakref import WeakValueDictionary
 
-from chassis.caches import ByteBoundedCache
-
 from restore_index.domain.changes import NO_MOVES, Moves, Summary, subtrees_to_compare
 from restore_index.domain.move_detection import MoveDetector, OneSidedEntry
+from restore_index.store.byte_cache import ByteCache
 from restore_index.usecases.tree_diff import READS_AT_ONCE, ComparedTrees, DirectoryReader, TreePair, to_tree_pair
 
 KEPT_BYTES = 64 << 20
@@ -97,7 +96,7 @@ class ChangeScans:
 
     def __init__(self, bounds: ScanLimits) -> None:
         self._bounds = bounds
-        self._kept: ByteBoundedCache[ChangeScan] = ByteBoundedCache(KEPT_BYTES)
+        self._kept: ByteCache[ChangeScan] = ByteCache(KEPT_BYTES, getsizeof=lambda scan: scan.size_bytes)
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._scan_slots = asyncio.Semaphore(SCANS_AT_ONCE)
 
@@ -113,7 +112,7 @@ class ChangeScans:
             if found is None:
                 async with self._scan_slots, DirectoryReader(trees) as reader:
                     found = await scan_changes(reader, roots, self._bounds)
-                self._kept.put(key, found, size_bytes=found.size_bytes)
+                self._kept[key] = found
             return found
 
 

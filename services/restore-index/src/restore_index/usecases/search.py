@@ -13,9 +13,11 @@ from contracts.paths import split_path
 from contracts.values import AppId, OrganizationId, SnapshotId
 
 from restore_index.domain import restore_points
-from restore_index.domain.name_segments import NamesDamaged, Segment, read_columns, read_text
+from restore_index.domain.name_segments import Segment, read_columns, read_text
+from restore_index.domain.packed_numbers import NamesDamaged
 from restore_index.domain.restore_points import Point
-from restore_index.domain.search.conditions import Conditions, Matcher
+from restore_index.domain.search.conditions import Conditions
+from restore_index.domain.search.matcher import Matcher
 from restore_index.domain.search.results import (
     HitFormatter,
     Hits,
@@ -199,7 +201,7 @@ class _Search:
                 some = parts[start : start + SCANNED_AT_ONCE]
                 segments = await self._segment_maps.segments(self._org, store_id, some)
                 await asyncio.to_thread(self._scan, found, some, segments)
-            self._segment_maps.marks.put(key, found, size_bytes=found.size_bytes)
+            self._segment_maps.marks[key] = found
         return found
 
     def _scan(self, marks: MatchMarks, parts: Sequence[MappedSegment], segments: Sequence[Segment]) -> None:

@@ -12,6 +12,7 @@ from contracts.paths import normalized
 from restic_reader import LocalFiles, RepositoryFiles
 
 from integrations.fs.connection_steps import list_entries, reach, write_probe
+from integrations.fs.destination_directory import open_directory
 from integrations.fs.exclusions import guarded, is_still_guarded, is_surely_own, left_out_of
 from integrations.fs.manifest import MANIFEST
 from integrations.fs.mounts import Mounts
@@ -22,6 +23,7 @@ from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import SourceReplaced
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation
+from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
 from integrations.sdk.store_checks import check_repository
 
 
@@ -50,6 +52,20 @@ class FsIntegration:
         """See `FileSource.open_source`: the directory itself. What is left out of it on purpose is logged."""
         with ExitStack() as stack:
             yield await asyncio.to_thread(self._tree, configuration, on_log, stack=stack)
+
+    @asynccontextmanager
+    async def open_destination(
+        self,
+        configuration: AppConfiguration,
+        restore: RestoreRequest,
+        *,
+        on_log: OnLog,
+        cancel: asyncio.Event,  # noqa: ARG002
+    ) -> AsyncIterator[OpenDestination]:
+        """See `Destination.open_destination`: the directory, made where only it is missing."""
+        with ExitStack() as stack:
+            opening = asyncio.to_thread(open_directory, configuration, restore, self._environment, on_log=on_log)
+            yield stack.enter_context(await opening)
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Store.store_location`."""

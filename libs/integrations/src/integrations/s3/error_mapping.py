@@ -5,7 +5,15 @@ import re
 from contracts.errors import CairnError, NotFound, PermanentError
 
 from integrations.object_storage.port import ARCHIVED, FORBIDDEN, MISSING, UNREADABLE, ObjectUnread
-from integrations.sdk.errors import SourceMissing, SourceRefused, SourceUnreachable
+from integrations.sdk.errors import (
+    DestinationFull,
+    DestinationMissing,
+    DestinationRefused,
+    DestinationUnreachable,
+    SourceMissing,
+    SourceRefused,
+    SourceUnreachable,
+)
 
 _CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
@@ -83,6 +91,19 @@ def as_source_error(error: CairnError) -> CairnError:
     if error.code == "tls_misconfigured":
         return error
     return SourceUnreachable(error.detail)
+
+
+def as_destination_error(error: CairnError) -> CairnError:
+    """The same, as the error of a destination."""
+    if "QuotaExceeded" in error.detail:
+        return DestinationFull(_OTHERS["QuotaExceeded"])
+    if isinstance(error, WrongCredentials) or error.code == "s3_refused":
+        return DestinationRefused(error.detail)
+    if error.code == "bucket_missing":
+        return DestinationMissing(error.detail)
+    if error.code == "tls_misconfigured":
+        return error
+    return DestinationUnreachable(error.detail)
 
 
 def _answer(status: int, code: str) -> str:

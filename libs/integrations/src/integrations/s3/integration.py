@@ -16,14 +16,18 @@ from integrations.rclone.remote import Remote
 from integrations.s3 import connection_steps
 from integrations.s3.address import S3Address, client_options, read_address, tls_context
 from integrations.s3.bucket import open_objects
-from integrations.s3.error_mapping import as_source_error
+from integrations.s3.error_mapping import as_destination_error, as_source_error
 from integrations.s3.manifest import MANIFEST
+from integrations.s3.requests import open_requests
+from integrations.s3.restored_objects import RestoredObjects
+from integrations.s3.uploads import Uploads
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.connection_test import Checklist, run_test
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import SourceRefused, SourceUnreachable
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation
+from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
 from integrations.sdk.store_checks import check_repository
 
 
@@ -62,6 +66,20 @@ class S3Integration:
                 if address.scheme == "http" and await connection_steps.speaks_tls(address):
                     raise connection_steps.tls_misconfigured(speaks_tls=True) from None
                 raise
+
+    @asynccontextmanager
+    async def open_destination(
+        self, configuration: AppConfiguration, restore: RestoreRequest, *, on_log: OnLog, cancel: asyncio.Event
+    ) -> AsyncIterator[OpenDestination]:
+        """See `Destination.open_destination`: objects below the prefix; links and devices have no place there."""
+        address = read_address(configuration)
+        await _reach_destination(address)
+        on_log("info", "Objects keep no owners and modes; the times of files are kept beside them.")
+        async with open_requests(address) as requests:
+            uploads = Uploads(address, requests)
+            await uploads.require_bucket()
+            loop = asyncio.get_running_loop()
+            yield RestoredObjects(uploads, names_of=restore.names_of, loop=loop, cancel=cancel)
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Store.store_location`."""
@@ -117,6 +135,13 @@ async def _reach_source(address: S3Address) -> None:
         await connection_steps.reach(address)
     except CairnError as error:
         raise as_source_error(error) from None
+
+
+async def _reach_destination(address: S3Address) -> None:
+    try:
+        await connection_steps.reach(address)
+    except CairnError as error:
+        raise as_destination_error(error) from None
 
 
 async def _steps(checklist: Checklist, configuration: AppConfiguration) -> None:

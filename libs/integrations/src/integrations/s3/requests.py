@@ -1,9 +1,9 @@
-"""Signed GETs to a bucket, with the patience that servers ask for."""
+"""Signed requests to a bucket, with the patience that servers ask for."""
 
 import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from urllib.request import getproxies, proxy_bypass
 
@@ -12,7 +12,7 @@ from yarl import URL
 
 from integrations.s3.address import S3Address, tls_context
 from integrations.s3.responses import read_error
-from integrations.s3.signing import object_path, query_string, signed_headers
+from integrations.s3.signing import UnsignedRequest, object_path, query_string, signed_headers
 
 TRIES = 5
 _PAUSE_SECONDS = 0.2
@@ -58,18 +58,40 @@ class Requests:
         self._host = address.bucket_url.partition("://")[2]
         self._proxy = None if proxy_bypass(address.host) else getproxies().get(address.scheme)
 
-    @asynccontextmanager
-    async def get(
+    def get(
         self, key: str, *, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
-    ) -> AsyncIterator[Answer]:
+    ) -> AbstractAsyncContextManager[Answer]:
         """The answer to a GET of an object, or with an empty key of the bucket. Raises `NoAnswer`."""
+        return self.send("GET", key, query=query, headers=headers)
+
+    @asynccontextmanager
+    async def send(
+        self,
+        method: str,
+        key: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> AsyncIterator[Answer]:
+        """The answer to a request about an object, or with an empty key about the bucket. Raises `NoAnswer`."""
         path, asked = object_path(self._address, key), query_string(query or {})
         # As it stands: `..` and `//` are parts of keys.
         url = URL(f"{self._address.scheme}://{self._host}{path}{f'?{asked}' if asked else ''}", encoded=True)
-        signed = signed_headers(self._address, host=self._host, path=path, query=asked, now=datetime.now(UTC))
-        sent = {**signed, **(headers or {}), "accept-encoding": "identity"}
+        given = headers or {}
+        request = UnsignedRequest(
+            method=method,
+            host=self._host,
+            path=path,
+            query=asked,
+            headers={name: value for name, value in given.items() if name.startswith("x-amz-")},
+            body=body,
+        )
+        sent = {**given, **signed_headers(self._address, request, now=datetime.now(UTC)), "accept-encoding": "identity"}
         try:
-            async with self._session.get(url, headers=sent, proxy=self._proxy, allow_redirects=False) as response:
+            async with self._session.request(
+                method, url, headers=sent, proxy=self._proxy, allow_redirects=False, data=body or None
+            ) as response:
                 yield await _answer(response)
         except TimeoutError:
             raise NoAnswer("the server does not answer in time") from None
@@ -99,7 +121,7 @@ async def pause(number: int) -> None:
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:
-    if response.status in (200, 206):
+    if response.status in (200, 204, 206):
         return Answer(response, "")
     code = read_error(await response.content.read(_ERROR_BYTES_MAX))
     if response.status in _LATER:

@@ -6,6 +6,7 @@ obstore signs too, but takes only keys that are paths: not `x//y`, `./c` or `a/.
 import hashlib
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import quote
 
@@ -13,6 +14,19 @@ from integrations.s3.address import S3Address
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _NOTHING = hashlib.sha256(b"").hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnsignedRequest:
+    """What a signature covers. All headers whose names begin with `x-amz-` have to be among them."""
+
+    method: str = "GET"
+    host: str
+    path: str
+    query: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By their names in small letters."""
+    body: bytes = b""
 
 
 def object_path(address: S3Address, key: str) -> str:
@@ -27,15 +41,22 @@ def query_string(parameters: Mapping[str, str]) -> str:
     return "&".join(f"{name}={value}" for name, value in pairs)
 
 
-def signed_headers(address: S3Address, *, host: str, path: str, query: str, now: datetime) -> dict[str, str]:
-    """Headers of a GET without a body, `host` among them; valid for some minutes around `now` (UTC)."""
+def signed_headers(
+    address: S3Address,
+    request: UnsignedRequest,
+    *,
+    now: datetime,
+) -> dict[str, str]:
+    """Headers of a request, `host` among them; valid for some minutes around `now` (UTC)."""
     moment = now.strftime("%Y%m%dT%H%M%SZ")
-    headers = {"host": host, "x-amz-content-sha256": _NOTHING, "x-amz-date": moment}
+    digest = hashlib.sha256(request.body).hexdigest() if request.body else _NOTHING
+    headers = {"host": request.host, "x-amz-content-sha256": digest, "x-amz-date": moment, **request.headers}
+    headers = dict(sorted(headers.items()))
     names = ";".join(headers)
     lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = "\n".join(("GET", path, query, lines, names, _NOTHING))
+    text = "\n".join((request.method, request.path, request.query, lines, names, digest))
     scope = f"{moment[:8]}/{address.region}/s3/aws4_request"
-    text = "\n".join((_ALGORITHM, moment, scope, hashlib.sha256(request.encode()).hexdigest()))
+    text = "\n".join((_ALGORITHM, moment, scope, hashlib.sha256(text.encode()).hexdigest()))
     signature = hmac.new(_key(address, scope), text.encode(), hashlib.sha256).hexdigest()
     who = f"Credential={address.access_key}/{scope}"
     return headers | {"authorization": f"{_ALGORITHM} {who}, SignedHeaders={names}, Signature={signature}"}

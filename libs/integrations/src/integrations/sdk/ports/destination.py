@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from restic_reader import Node
@@ -13,6 +14,16 @@ from integrations.sdk.job_log import OnLog
 
 NamesOf = Literal["files", "objects"]
 """What the names in a restore point are: of files, or of files that stand for keys of objects (decision 0019)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RestoreRequest:
+    """What a destination must know of a restore before it begins."""
+
+    job_id: str
+    names_of: NamesOf = "files"
+    store_path: Path | None = None
+    """Where the store that it reads is, if on this machine: nothing is written there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +96,7 @@ class Destination(Protocol):
     """Takes files back: to the place they came from, or to another one."""
 
     def open_destination(
-        self, configuration: AppConfiguration, *, job_id: str, names_of: NamesOf, on_log: OnLog, cancel: asyncio.Event
+        self, configuration: AppConfiguration, restore: RestoreRequest, *, on_log: OnLog, cancel: asyncio.Event
     ) -> AbstractAsyncContextManager[OpenDestination]:
         """The root of a destination, or of a source that gets its own files back; guarded as the root of a source is.
 

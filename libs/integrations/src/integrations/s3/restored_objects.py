@@ -1,0 +1,94 @@
+"""Writes files of a restore point as objects: called from threads, at work in the loop of the worker."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterator
+from contextlib import suppress
+from itertools import chain
+from typing import Any, TypeVar
+
+from contracts.errors import CairnError
+
+from integrations.object_storage.cancellation import unless_cancelled
+from integrations.object_storage.file_names import key_of
+from integrations.s3.uploads import Uploads, part_bytes, parts_of
+from integrations.sdk.ports.destination import ExistingFile, NamesOf, NotWritten, RestoredNode
+
+T = TypeVar("T")
+_PART_BYTES = 8 << 20
+_WRITERS = 8
+_KEY_BYTES_MAX = 1024
+"""Source: the S3 user guide, "Naming Amazon S3 objects"."""
+
+
+class RestoredObjects:
+    """See `OpenDestination`. A part of an object for each writer is all that is in memory."""
+
+    writers = _WRITERS
+
+    def __init__(
+        self, uploads: Uploads, *, names_of: NamesOf, loop: asyncio.AbstractEventLoop, cancel: asyncio.Event
+    ) -> None:
+        self._uploads = uploads
+        self._names_of = names_of
+        self._loop = loop
+        self._cancel = cancel
+
+    def existing(self, restored: RestoredNode) -> ExistingFile | None:
+        """See `OpenDestination.existing`."""
+        return self._wait(self._uploads.look_up(self._key(restored)))
+
+    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:  # noqa: ARG002
+        """See `OpenDestination.make_directory`: an empty one is an object that says so, others are parts of keys."""
+        if restored.is_empty:
+            key = f"{self._key(restored)}/"
+            self._wait(self._uploads.put(key, b"", modified_ns=restored.node.mtime_ns))
+
+    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
+        """See `OpenDestination.write`."""
+        if restored.node.type != "file":
+            raise NotWritten(f"an object cannot be of the type {restored.node.type!r}")
+        key, modified_ns = self._key(restored), restored.node.mtime_ns
+        parts = parts_of(pieces, part_bytes(restored.node.size, least=_PART_BYTES))
+        first, second = next(parts), next(parts, None)
+        if second is None:
+            self._wait(self._uploads.put(key, first, modified_ns=modified_ns))
+        else:
+            self._write_parts(key, chain((first, second), parts), modified_ns=modified_ns)
+
+    def finish(self) -> None:
+        """See `OpenDestination.finish`: objects have their times already."""
+
+    def read(self, restored: RestoredNode) -> Iterator[bytes]:
+        """See `OpenDestination.read`."""
+        key, offset = self._key(restored), 0
+        if restored.node.size == 0:
+            # A range of nothing is refused, by some servers as an error of their own.
+            yield self._wait(self._uploads.read(key))
+            return
+        while piece := self._wait(self._uploads.read(key, offset, _PART_BYTES)):
+            yield piece
+            offset += len(piece)
+            if len(piece) < _PART_BYTES:
+                return
+
+    def _write_parts(self, key: str, parts: Iterator[bytes], *, modified_ns: int) -> None:
+        upload = self._wait(self._uploads.begin(key, modified_ns=modified_ns))
+        try:
+            tags = [self._wait(self._uploads.put_part(key, upload, n, part)) for n, part in enumerate(parts, 1)]
+            self._wait(self._uploads.complete(key, upload, tags))
+        except BaseException:
+            # Parts that no object is made of stay, unseen, and cost money. Also where the job was cancelled.
+            with suppress(CairnError, NotWritten):
+                asyncio.run_coroutine_threadsafe(self._uploads.abort(key, upload), self._loop).result()
+            raise
+
+    def _key(self, restored: RestoredNode) -> str:
+        path = os.fsdecode(restored.path)
+        key = key_of(path) if self._names_of == "objects" else path
+        if len(os.fsencode(key)) > _KEY_BYTES_MAX:
+            raise NotWritten(f"its key would be longer than {_KEY_BYTES_MAX} bytes")
+        return key
+
+    def _wait(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(unless_cancelled(work, self._cancel), self._loop).result()

@@ -1,0 +1,166 @@
+"""Writes objects to a bucket. An object appears under its key as a whole or not at all: S3 has no other way."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from xml.etree import ElementTree
+from xml.sax.saxutils import escape
+
+from integrations.s3.address import S3Address
+from integrations.s3.error_mapping import CREDENTIALS, as_destination_error, judge_object, judge_refusal
+from integrations.s3.requests import TRIES, Answer, NoAnswer, Requests, pause
+from integrations.sdk.errors import DestinationUnreachable
+from integrations.sdk.ports.destination import ExistingFile, NotWritten
+
+MODIFIED = "x-amz-meta-cairn-mtime"
+"""When the file of an object was changed last, in nanoseconds since 1970: the server tells when it was uploaded."""
+_NO_MORE = frozenset({"NoSuchBucket", "QuotaExceeded", "AllAccessDisabled", "InvalidStorageClass"})
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a request came to."""
+
+    status: int
+    headers: Mapping[str, str]
+    """By their names in small letters."""
+    body: bytes
+
+
+class Uploads:
+    """Objects of one bucket, by their keys below the address's prefix."""
+
+    def __init__(self, address: S3Address, requests: Requests) -> None:
+        self._address = address
+        self._requests = requests
+        self._prefix = f"{address.prefix}/" if address.prefix else ""
+
+    async def require_bucket(self) -> None:
+        """Raises `DestinationMissing`, `DestinationRefused` or `DestinationUnreachable`."""
+        # By listing: a HEAD of the bucket has no body that says what is wrong.
+        query = {"list-type": "2", "max-keys": "1", "prefix": self._prefix}
+        told = await self._ask("GET", "", query=query, of_bucket=True)
+        if told.status != 200:
+            raise DestinationUnreachable("The server does not answer as an S3 server does.")
+
+    async def put(self, key: str, body: bytes, *, modified_ns: int) -> None:
+        """Write an object. Raises `NotWritten`, or what is wrong with the whole destination."""
+        await self._ask("PUT", key, headers=self._facts(modified_ns), body=body)
+
+    async def begin(self, key: str, *, modified_ns: int) -> str:
+        """Begin an object that comes in parts; the id of the upload."""
+        told = await self._ask("POST", key, query={"uploads": ""}, headers=self._facts(modified_ns))
+        return _text(told.body, "UploadId")
+
+    async def put_part(self, key: str, upload: str, number: int, body: bytes) -> str:
+        """Send a part, counted from 1; its tag."""
+        query = {"partNumber": str(number), "uploadId": upload}
+        return (await self._ask("PUT", key, query=query, body=body)).headers.get("etag", "")
+
+    async def complete(self, key: str, upload: str, tags: list[str]) -> None:
+        """Make the object of its parts."""
+        parts = "".join(
+            f"<Part><PartNumber>{number}</PartNumber><ETag>{escape(tag)}</ETag></Part>"
+            for number, tag in enumerate(tags, 1)
+        )
+        document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
+        told = await self._ask("POST", key, query={"uploadId": upload}, body=document)
+        # The server may begin with a 200 before it knows how it ends (S3 API reference, CompleteMultipartUpload).
+        if b"<Error" in told.body:
+            raise NotWritten(f"the server answers {_text(told.body, 'Code')}")
+
+    async def abort(self, key: str, upload: str) -> None:
+        """Drop the parts that were sent."""
+        await self._ask("DELETE", key, query={"uploadId": upload})
+
+    async def look_up(self, key: str) -> ExistingFile | None:
+        """An object, None where there is none."""
+        told = await self._ask("HEAD", key, may_be_missing=True)
+        if told.status == 404:
+            return None
+        return ExistingFile(int(told.headers.get("content-length", 0)), _modified(told.headers))
+
+    async def read(self, key: str, offset: int = 0, length: int = 0) -> bytes:
+        """Some bytes of an object, fewer at its end; all of it without a length."""
+        wanted = {"range": f"bytes={offset}-{offset + length - 1}"} if length else {}
+        told = await self._ask("GET", key, headers=wanted, past_the_end=True)
+        return b"" if told.status == 416 else told.body
+
+    def _facts(self, modified_ns: int) -> dict[str, str]:
+        storage_class = self._address.storage_class
+        kept_in = {"x-amz-storage-class": storage_class} if storage_class else {}
+        return {MODIFIED: str(modified_ns), **kept_in}
+
+    async def _ask(
+        self,
+        method: str,
+        key: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        of_bucket: bool = False,
+        may_be_missing: bool = False,
+        past_the_end: bool = False,
+    ) -> _Told:
+        good = {200, 204, 206, *([404] if may_be_missing else []), *([416] if past_the_end else [])}
+        full, words = "" if of_bucket else self._prefix + key, ""
+        for number in range(TRIES):
+            try:
+                async with self._requests.send(method, full, query=query, headers=headers, body=body) as answer:
+                    if answer.status in good:
+                        return _Told(answer.status, _lowered(answer.headers), await answer.body())
+                    raise self._judge(answer, of_bucket=of_bucket)
+            except NoAnswer as error:
+                words = error.words
+            await pause(number)
+        raise DestinationUnreachable(f"The bucket {self._address.bucket} takes nothing: {words}.")
+
+    def _judge(self, answer: Answer, *, of_bucket: bool) -> Exception:
+        if of_bucket or answer.code in CREDENTIALS or answer.code in _NO_MORE or answer.status == 401:
+            return as_destination_error(judge_refusal(answer.status, answer.code, bucket=self._address.bucket))
+        if answer.status == 403:
+            return NotWritten("the access key does not have the right to write or read it")
+        return NotWritten(judge_object(answer.status, answer.code, storage_class="").reason)
+
+
+def part_bytes(size: int, *, least: int, parts_max: int = 10_000) -> int:
+    """How large the parts of an object are: as small as may be, and no more of them than S3 takes."""
+    return max(least, -(-size // parts_max))
+
+
+def parts_of(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in parts of one size, the last one smaller; of nothing one empty part."""
+    waiting, told = bytearray(), False
+    for piece in pieces:
+        waiting += piece
+        while len(waiting) > size:
+            yield bytes(waiting[:size])
+            told = True
+            del waiting[:size]
+    if waiting or not told:
+        yield bytes(waiting)
+
+
+def _text(document: bytes, name: str) -> str:
+    try:
+        root = ElementTree.fromstring(document)  # noqa: S314 - expat bounds how far entities expand.
+    except ElementTree.ParseError:
+        return ""
+    return next((each.text or "" for each in root.iter() if each.tag.rpartition("}")[2] == name), "")
+
+
+def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def _modified(headers: Mapping[str, str]) -> int:
+    noted = headers.get(MODIFIED, "")
+    if noted.isdecimal():
+        return int(noted)
+    try:
+        moment = parsedate_to_datetime(headers.get("last-modified", ""))
+    except ValueError:
+        return 0
+    return int(moment.replace(tzinfo=moment.tzinfo or UTC).timestamp()) * 1_000_000_000

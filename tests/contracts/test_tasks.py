@@ -27,7 +27,7 @@ WAITED_FOR = {
     "services/connector/src/connector/stores/directory_listing.py": (1, "waited for"),
     "services/connector/src/connector/stores/open_stores.py": (1, "waited for by who borrows"),
     "services/connector/src/connector/queue/runner.py": (2, "told of when they end"),
-    "services/restore-index/src/restore_index/usecases/tree_diff.py": (1, "what failed is read again by who needs it"),
+    "services/restore-index/src/restore_index/usecases/directory_reader.py": (1, "what fails is read again"),
 }
 """How many tasks a file begins by itself, and why their end is known. Others are begun by
 `chassis.runtime.supervision`."""

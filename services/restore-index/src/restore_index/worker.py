@@ -1,4 +1,4 @@
-"""Looks every now and then in which stores there is something to be forgotten, and tells the lanes of these stores."""
+"""Looks every now and then in which stores garbage can be collected, and announces a step for each of them."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ SERVICE = "restore-index"
 async def garbage_collection(
     background: Background, store: Store, publisher: Publisher, settings: Settings
 ) -> AsyncIterator[None]:
-    """Look until the context is left. Any number of processes may do so: a step is taken once."""
+    """Look until the context is left. Any number of processes may: a step that is announced twice is taken once."""
     async with background.running("sweep", lambda: _look_forever(store, publisher, settings)):
         yield
 
@@ -37,5 +37,6 @@ async def _look_forever(store: Store, publisher: Publisher, settings: Settings) 
             for due in await due_collections(store, utc_now(), grace=grace):
                 await publisher.send(envelope(due, service=SERVICE))
         except (CairnError, PyMongoError) as error:
-            log.warning("no look for stores to be swept", extra={"reason": type(error).__name__})
+            # Whatever failed, the next look comes after the pause.
+            log.warning("could not look for stores with garbage", extra={"reason": type(error).__name__})
         await asyncio.sleep(settings.sweep_look_seconds)

@@ -63,6 +63,7 @@ def cursor_mark(*facts: str) -> bytes:
 
 def write_position(mark: bytes, place: ChangePosition) -> str:
     """Where to go on, as an opaque text."""
+    # With the mark, since the same path means something else in another comparison.
     packed = mark + bytes([place.rows]) + b"/".join(place.names)
     return base64.urlsafe_b64encode(packed).rstrip(b"=").decode()
 

@@ -25,9 +25,11 @@ def changed_fields(old: FullEntry, new: FullEntry, *, same_store: bool) -> list[
         "content": old.content != new.content if same_store and _have_content_ids(old, new) else resized,
         "size": resized,
         "mtime": old.mtime_ns != new.mtime_ns,
+        # Permissions only: the type, which is in the other bits, is compared by itself.
         "mode": (old.mode ^ new.mode) & 0o7777 != 0,
         "owner": (old.uid, old.gid, old.user, old.group) != (new.uid, new.gid, new.user, new.group),
         "link_target": old.link_target != new.link_target,
+        # None is what older workers sent; it means the same as no attributes.
         "attributes": (old.attributes or ()) != (new.attributes or ()),
     }
     return [name for name, differ in differs.items() if differ]

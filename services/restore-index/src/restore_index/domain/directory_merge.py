@@ -46,10 +46,12 @@ class MergeSide:
 
     def rows(self, packed: bytes) -> dict[bytes, None]:
         """What was kept and the rows of a page, in order."""
+        # Rows are compared while still packed: nearly all of them are equal, and unpacking is what takes time.
         return dict.fromkeys([*self.kept, *(unpack_rows(packed) if packed else ())])
 
     def split(self, rows: list[bytes], until: bytes | None) -> dict[bytes, FullEntry]:
         """Those of some rows whose names come before `until`, by name; the others are kept."""
+        # What the other side has not reached may still turn out to be equal there.
         end = len(rows) if until is None else bisect_left(rows, until, key=_name)
         self.kept = rows[end:]
         return {entry.name: entry for entry in map(read_row, rows[:end])}
@@ -93,6 +95,7 @@ class DirectoryMerge:
         packed = [side.packed for side in self.sides]
         for side in self.sides:
             side.packed = b""
+        # In a large directory of which one file changed nearly all pages are equal: they are not even unpacked.
         return (b"", b"") if packed[0] == packed[1] else packed
 
 

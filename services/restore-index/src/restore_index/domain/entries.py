@@ -11,6 +11,7 @@ import zstandard
 from contracts.errors import Invalid
 from contracts.messages.restore_index import PAGE_ENTRIES, DirectoryPage
 
+# Messages are packed: without a bound a forged page of some kilobytes would fill the memory.
 UNPACKED_BYTES_MOST = 64 << 20
 _MOST_NS = (1 << 63) - 1
 _AT_THE_END = (_MOST_NS.to_bytes(8), (-_MOST_NS).to_bytes(8, signed=True))
@@ -21,6 +22,7 @@ T = TypeVar("T")
 E = TypeVar("E", "Entry", "SortFields")
 
 
+# gc=False here and below: rows come by the million and cannot form cycles, so they need no garbage collector.
 class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What is shown of a file or directory; a packed entry goes on after these fields (see `DirectoryPage`)."""
 
@@ -149,6 +151,7 @@ def _decoded(decoder: msgspec.msgpack.Decoder[T], packed: bytes) -> T:
 
 def _expanded(packed: bytes) -> bytes:
     try:
+        # The size is written in front of what is packed: that is looked at before anything is unpacked.
         if zstandard.frame_content_size(packed) > UNPACKED_BYTES_MOST:
             raise _damaged("it would be too large")
         return zstandard.decompress(packed, max_output_size=UNPACKED_BYTES_MOST)

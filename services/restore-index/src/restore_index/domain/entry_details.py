@@ -69,6 +69,7 @@ def show_attribute(name: bytes, value: bytes | None, length: int) -> dict[str, A
             text, encoding = value.decode(), "text"
         except UnicodeDecodeError:
             encoding = "base64"
+        # Control characters in a value could change what a terminal shows.
         if text is None or not text.isprintable():
             text, encoding = base64.b64encode(value).decode(), "base64"
     return {"name": shown(name), "value": text, "encoding": encoding, "length": length}

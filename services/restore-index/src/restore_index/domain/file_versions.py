@@ -108,7 +108,7 @@ def _version(changed: list[str], observation: Observation) -> Version:
 
 
 def _differences(present: Version, observation: Observation) -> list[str]:
-    """What a sighting differs in from a version. Contents are compared with those of the same store."""
+    """What an observation differs in from a version. Contents are compared with those of the same store."""
     last, seen, store_id = present.observations[-1], observation.seen, observation.point.store_id
     if last.seen is None or seen is None:
         return []

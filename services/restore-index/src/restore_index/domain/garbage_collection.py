@@ -1,7 +1,8 @@
-"""Forgetting directories that no restore point needs: in which order, and when.
+"""Garbage collection of directories that no restore point reaches: which step comes next, and when.
 
-What is unreachable is condemned first: nobody is told any more that it is known, so nobody builds on it, while it is
-still there for whoever was told before. After a while it is deleted, then what was noted of it is dropped.
+Unreachable directories are marked first. Nobody is told any more that the index knows them, so no new listing leaves
+them out, while they are still there for listings that were told so before. After a grace period they are deleted; then
+the known trees and the name segments are rewritten without them.
 """
 
 from datetime import datetime, timedelta
@@ -13,20 +14,23 @@ from restore_index.domain.hash_table import DIGEST_BYTES
 from restore_index.domain.restore_points import Point
 
 LISTING_TAKES = timedelta(days=1)
-"""How long nothing is deleted because a restore point was noted and cannot be browsed yet."""
-GONE_KEPT = timedelta(days=8)
-"""How long it is remembered that a restore point is gone: longer than Kafka keeps what was told of it."""
+"""How long a restore point that is not browsable yet keeps anything from being deleted."""
+# Longer than Kafka keeps events: an older event about a removed restore point cannot arrive after that.
+TOMBSTONE_KEPT = timedelta(days=8)
+"""How long the index remembers that a restore point is gone."""
 PART_IDS = 1024
 """Directories that are deleted in one step."""
 
+# "condemned" is how the phase "marked" is spelled in documents that exist.
 Phase = Literal["resting", "condemned", "deleting", "rewriting"]
-Step = Literal["wait", "condemn", "delete", "rewrite", "finish"]
+Step = Literal["wait", "mark", "delete", "rewrite", "finish"]
 
 
 class CollectionState(Value):
-    """How far the forgetting has come in a store. Written by the lane of the store only.
+    """How far garbage collection has come in a store. Written by the handlers of the store's events, in their order.
 
-    `epoch` grows with every change of what is condemned, `rewrites` with every change of the notes of what is known.
+    `epoch` grows with every change of the marks, `rewrites` with every rewrite of the known trees: other processes
+    compare both with what they remember.
     """
 
     store_id: AppId
@@ -46,23 +50,23 @@ class CollectionState(Value):
 
 
 def next_step(state: CollectionState, now: datetime, *, grace: timedelta) -> Step:
-    """What can be done now. A store that was removed is not waited for: nobody lists it."""
+    """The step that can be taken now. A store that was removed has no grace period: nobody lists it any more."""
     if state.phase == "deleting":
         return "delete" if state.deleted < state.parts else "rewrite"
     if state.phase == "rewriting":
         return "finish"
-    begun, step = (state.due_at, "condemn") if state.phase == "resting" else (state.since, "delete")
+    begun, step = (state.due_at, "mark") if state.phase == "resting" else (state.since, "delete")
     ripe = begun is not None and (state.removed or now - begun >= grace)
     return step if ripe else "wait"  # type: ignore[return-value]
 
 
 def schedule(state: CollectionState, now: datetime) -> CollectionState:
-    """Something may be unreachable since now."""
+    """Something may have become unreachable."""
     return state if state.due_at is not None else _with(state, due_at=to_milliseconds(now))
 
 
 def mark(state: CollectionState, now: datetime, *, parts: int) -> CollectionState:
-    """What is unreachable was noted in so many parts; nothing was, if there are none."""
+    """What is unreachable was stored in so many parts; there was nothing, if that is 0."""
     if not parts:
         return _with(state, due_at=None)
     facts = {
@@ -76,7 +80,7 @@ def mark(state: CollectionState, now: datetime, *, parts: int) -> CollectionStat
 
 
 def unmark_all(state: CollectionState, now: datetime) -> CollectionState | None:
-    """Condemn nothing for now, as somebody builds on it; None when it is too late for that, or nothing is condemned."""
+    """Take all marks back, as a listing builds on marked directories; None when nothing is marked or it is too late."""
     if state.phase != "condemned":
         return None
     facts = {"phase": "resting", "since": None, "parts": 0, "epoch": state.epoch + 1}
@@ -84,33 +88,33 @@ def unmark_all(state: CollectionState, now: datetime) -> CollectionState | None:
 
 
 def unmark(state: CollectionState) -> CollectionState:
-    """Some are condemned no more."""
+    """The marks of some directories were taken back."""
     return _with(state, epoch=state.epoch + 1)
 
 
 def delete(state: CollectionState) -> CollectionState:
-    """One more part was deleted."""
+    """One more part is deleted."""
     return _with(state, phase="deleting", deleted=state.deleted + 1)
 
 
 def rewrite(state: CollectionState) -> CollectionState:
-    """All that was condemned is deleted; from now on the notes of it change."""
+    """All marked directories are deleted; from now on the known trees and the name segments change."""
     return _with(state, phase="rewriting", rewrites=state.rewrites + 1)
 
 
 def finish(state: CollectionState) -> CollectionState:
-    """Nothing is left of what was condemned."""
+    """Nothing is left of what was marked."""
     facts = {"phase": "resting", "since": None, "parts": 0, "deleted": 0}
     return _with(state, epoch=state.epoch + 1, rewrites=state.rewrites + 1, **facts)
 
 
 def is_awaited(point: Point, now: datetime) -> bool:
-    """Whether a restore point is being listed, as far as anybody can tell."""
+    """Whether a listing of a restore point may still be on its way."""
     return point.noted_at is not None and not point.browsable and now - point.noted_at < LISTING_TAKES
 
 
 def in_parts(ids: bytes) -> list[bytes]:
-    """Ids that lie side by side, in parts to be deleted in one step each."""
+    """Ids that lie side by side, cut into parts that are deleted in one step each."""
     size = PART_IDS * DIGEST_BYTES
     return [ids[start : start + size] for start in range(0, len(ids), size)]
 

@@ -18,6 +18,7 @@ class HashTable:
 
     def __init__(self, value_bytes: int) -> None:
         self._size = DIGEST_BYTES + value_bytes
+        # The first four bytes choose the bucket: enough for more buckets than there is memory for.
         self._shift = 32
         self._buckets = [b""]
         self._halves: list[bytes] = []
@@ -73,6 +74,7 @@ class HashTable:
     def _find(self, bucket: bytes, digest: bytes) -> int:
         """Where its record begins; below 0 if there is none."""
         start = bucket.find(digest)
+        # Only a find at the beginning of a record counts.
         while start % self._size and start >= 0:  # It may also lie across two records.
             start = bucket.find(digest, start + 1)
         return start

@@ -12,6 +12,7 @@ from restore_index.domain.directory_merge import EntryPair
 from restore_index.domain.entries import FullEntry
 
 
+# eq=False: two entries with equal fields are still two, in different places.
 class OneSidedEntry(msgspec.Struct, gc=False, eq=False):
     """Something that only one side has, and what is known of it by now; or a directory of both that leads to such."""
 
@@ -111,6 +112,7 @@ class MoveDetector:
             self._close(found)
 
     def _close(self, found: OneSidedEntry) -> None:
+        # The counter decides between equals, so that entries themselves are never compared.
         heapq.heappush(self._closed, (-found.files, -found.size, found.gone, next(self._order), found))
 
     def next(self) -> OneSidedEntry | None:
@@ -129,7 +131,9 @@ class MoveDetector:
     def match_moves(self) -> bool:
         """Say what was moved. False when directories must be opened first: all that were like them were taken."""
         for found in self.found:
+            # Matched anew each time: what was opened since may change which match is the best.
             found.counterpart, found.contains_moved = None, False
+        # Directories first: what moved as a whole is one row, not one for each file in it.
         for directories in (True, False):
             self._match(directories=directories)
         alone = [found for found in self._waiting if not found.settled]

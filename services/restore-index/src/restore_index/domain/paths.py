@@ -7,6 +7,7 @@ from itertools import product
 from contracts.paths import shown
 
 _SHOWN_BYTE = re.compile(rb"\\x[89a-f][0-9a-f]")
+# At most 2**8 readings of one name: the path comes from outside, and each reading is looked up.
 _GUESSES_FOR = 8
 
 

@@ -26,6 +26,7 @@ class Reachability:
 
     def take(self, frame: Frame) -> None:
         """Take in the pages of a segment, last ones first."""
+        # Backwards, as parents come behind their children: a parent is known to be reachable before its children come.
         child = len(frame.child_pages)
         for page in range(len(frame) - 1, -1, -1):
             tree = frame.tree(page)
@@ -80,4 +81,5 @@ class ChildrenFirstPages:
 
 def page_key(tree: bytes, page: int, of: int) -> bytes:
     """A hash that stands for one page of a directory."""
+    # The table takes only keys that are spread as hashes are.
     return tree if of == 1 else hashlib.sha256(tree + page.to_bytes(8)).digest()

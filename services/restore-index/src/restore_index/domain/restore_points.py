@@ -101,6 +101,7 @@ def likeliest_first(same: list[Point]) -> list[Point]:
 
     One whose store was removed is gone soon after.
     """
+    # The store id decides between equals, so that every process chooses the same one.
     return sorted(same, key=lambda p: (p.browsable, p.damage is None, p.restore_point.store_id), reverse=True)
 
 

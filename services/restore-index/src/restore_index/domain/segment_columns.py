@@ -29,6 +29,7 @@ class Columns:
 def columns_of(entries: Sequence[Entry]) -> Columns:
     """The columns of some entries; what does not fit into a column becomes the nearest that does."""
     types = bytes([_CODES.get(entry.type, _IRREGULAR) for entry in entries])
+    # Milliseconds are what answers show; finer digits are as good as random and would not pack.
     mtimes = array("q", [entry.mtime_ns // 1_000_000 for entry in entries])
     try:
         modes, sizes = array("I", [entry.mode for entry in entries]), array("Q", [entry.size for entry in entries])

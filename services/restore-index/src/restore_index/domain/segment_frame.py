@@ -102,6 +102,7 @@ def unpack_frame(packed: bytes, *, has_text: bool) -> Frame:
         child_entries=to_array("I", stored.child_entries),
         child_trees=stored.child_trees,
     )
+    # Arrays that do not fit each other would put names into the wrong directories.
     if not _lengths_agree(frame):
         raise NamesDamaged
     return frame

@@ -62,6 +62,7 @@ class SortKeys:
         for index, bucket in enumerate(buckets):
             # Odd ones hold what equals a border, by name already, and may be large.
             numbers: Sequence[int] = bucket if index % 2 else sorted(bucket, key=self._keys.__getitem__)
+            # Hardly any directory has such values; without them keys are compared as plain numbers.
             if self._beyond:
                 numbers = sorted(numbers, key=self._key)
             for start in range(0, len(numbers), self._bucket_entries):
@@ -79,6 +80,7 @@ class SortKeys:
         return self._beyond.get(number, self._keys[number])
 
     def _borders(self) -> list[int]:
+        # Every so many entries one sample: enough for buckets of about equal size, and little to sort.
         samples = self._samples_per_bucket
         step = max(1, self._bucket_entries // samples)
         return sorted(set(sorted(self._keys[::step])[samples::samples]))

@@ -1,6 +1,7 @@
 """What the restore index keeps, in MongoDB.
 
-All of it is written by the lane of its store; directories and the notes about them are inserts until they are swept.
+All of it is written by the handlers of its store's events, one at a time; directories and known trees are only inserted
+until garbage is collected.
 """
 
 from chassis.persistence.aggregates import LISTING, Aggregates, Keys, MongoAggregates
@@ -76,24 +77,29 @@ class Store:
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""
+        # Index (org, store_id, _id); of all stores (org, _id).
         where: Keys = {} if store_id is None else {"store_id": store_id}
         found = (await self.points.find(org, where)).items
         return found if where else [point for point in found if point.gone_at is None]
 
     async def tombstones_of(self, org: OrganizationId, store_id: AppId) -> list[Point]:
         """What is left of the restore points that are gone from a store."""
+        # Index (org, gone_from, _id).
         return (await self.points.find(org, {"gone_from": store_id})).items
 
     async def points_awaiting_listing(self, org: OrganizationId, store_id: AppId) -> list[Point]:
         """The restore points of a store that cannot be browsed yet."""
+        # Index (org, awaited_from, _id).
         return (await self.points.find(org, {"awaited_from": store_id})).items
 
     async def points_named(self, org: OrganizationId, snapshot_id: SnapshotId) -> list[Point]:
         """The restore points with an id: one for each store through which its repository is used."""
+        # Index (org, snapshot_id, _id).
         return await self.points.named(org, snapshot_id)
 
     async def points_from(self, org: OrganizationId, source_id: AppId) -> list[Point]:
         """The restore points of a source in all stores, in no certain order."""
+        # Index (org, source_id, _id).
         return (await self.points.find(org, {"source_id": source_id})).items
 
 

@@ -23,6 +23,7 @@ class BrowsableSignals:
 
     def notify(self, org: OrganizationId, snapshot_id: str) -> None:
         """A restore point was opened, or found to be damaged."""
+        # All stores that share a repository are woken: whoever waits looks whether it is the right one.
         for event in self._awaited.get((org, snapshot_id), ()):
             event.set()
 

@@ -44,6 +44,7 @@ class Directories:
         self.known_trees = known
         self._names = names
         self._cache: ByteCache[Document] = ByteCache(cache_bytes, getsizeof=size_of)
+        # Garbage collection rewrites both, so the last segment of names is no longer where it was.
         known.on_rewrite = names.forget
 
     async def add(
@@ -123,12 +124,14 @@ class Directories:
         found = self._cache.get(document_id)
         if found is None:
             found = await self._documents.get(document_id)
+            # That something is missing is not remembered: it may arrive at any moment.
             if found is not None:
                 self._remember(found)
         return found if found and found["org"] == org else None
 
     async def _look_up(self, org: OrganizationId, store_id: str, sought: Iterable[str]) -> dict[str, Below]:
         """What is there and not marked; what is remembered may have been deleted since, so that does not count."""
+        # One by one: a query for many ids takes seconds on the local server (decision 0001).
         tree_ids, gate = set(sought), asyncio.Semaphore(LOOKUPS_AT_ONCE)
         marked = self.known_trees.marked_among(org, store_id, tree_ids)
 
@@ -145,6 +148,7 @@ class Directories:
         """Raise `Conflict` unless children neither known by memory nor whole with these pages are there after all."""
         whole: set[str] = set()
         for page, inside in fresh:
+            # The memory may lag behind another process: before a listing is refused the documents are asked.
             missing = inside.subtrees.difference(known, whole)
             if missing:
                 missing -= (await self._look_up(org, store_id, missing)).keys()

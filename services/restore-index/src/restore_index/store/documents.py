@@ -55,6 +55,7 @@ class MongoDocuments:
             if any(e["code"] != _DUPLICATE for e in error.details["writeErrors"]):
                 raise
             for document in documents:
+                # An ordered insert stops at the first document that is there already: the others follow one by one.
                 await self.insert_new(document)
 
     async def insert_new(self, document: Document) -> bool:

@@ -1,4 +1,4 @@
-"""Which directories of a store are condemned: how far it has come, and their ids in documents `<store>/<part>`."""
+"""Garbage-collection candidates: the marked directories of a store, in documents `<store>/<part>`, and the progress."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,16 +15,16 @@ from restore_index.store.documents import Documents, MongoDocuments
 
 PART_NUMBER_BYTES = 4
 Pending = Callable[[], Awaitable[list[tuple[OrganizationId, CollectionState]]]]
-"""The sweeps of all organizations in which something is to be done."""
+"""Gives the stores of all organizations in which a step is to be taken, now or later."""
 
 
 def state_keys(state: CollectionState) -> Keys:
-    """What queries for sweeps lead with."""
+    """What queries for stores with work lead with."""
     return {"pending": "yes"} if state.is_pending else {}
 
 
 class GarbageCandidates:
-    """Written by the lane of a store only, read by everybody."""
+    """Marked directories. Only handlers of the store's own events write, one at a time; every process reads."""
 
     def __init__(self, states: Aggregates[CollectionState], parts: Documents, pending: Pending) -> None:
         self.states = states
@@ -32,16 +32,16 @@ class GarbageCandidates:
         self._parts = parts
 
     async def of(self, org: OrganizationId, store_id: str) -> CollectionState:
-        """How far the forgetting has come in a store."""
+        """How far garbage collection has come in a store."""
         return await self.states.get(org, store_id) or CollectionState(store_id=AppId(store_id))
 
     async def load(self, org: OrganizationId, store_id: str) -> tuple[Aggregate[CollectionState], CollectionState]:
-        """The same, to be saved."""
+        """The same, together with the aggregate to be saved."""
         record = await self.states.load(org, store_id)
         return record, record.value or CollectionState(store_id=AppId(store_id))
 
     async def marked(self, org: OrganizationId, state: CollectionState) -> HashTable:
-        """The ids of all that is condemned, each with the number of its part."""
+        """The ids of all marked directories, each with the number of its part."""
         found = HashTable(PART_NUMBER_BYTES)
         for number in range(state.parts):
             for tree in garbage_collection.ids_in(await self.part(org, state.store_id, number)):
@@ -54,19 +54,20 @@ class GarbageCandidates:
         return bytes(found["ids"]) if found and found["org"] == org else b""
 
     async def put(self, org: OrganizationId, store_id: str, number: int, ids: bytes) -> None:
-        """Note one part, in place of what it was."""
+        """Store one part, in place of what it was."""
         await self._parts.put([{"_id": f"{store_id}/{number}", "org": org, "ids": ids}])
 
     async def clear(self, store_id: str, *, start: int = 0) -> None:
-        """Remove the parts from a number on, the last ones first."""
+        """Remove the parts from a number on."""
         end = start
         while await self._parts.get(f"{store_id}/{end}", without="ids"):
             end += 1
+        # The last ones first: whoever dies on the way leaves no gap, and the next call finds the rest.
         for number in range(end - 1, start - 1, -1):
             await self._parts.delete([f"{store_id}/{number}"])
 
     async def unmark(self, org: OrganizationId, store_id: str, marked: HashTable, trees: Iterable[bytes]) -> None:
-        """These are condemned no more, as they were written anew."""
+        """Take back the marks of directories that were written anew."""
         unmarked: dict[int, set[bytes]] = defaultdict(set)
         for tree in trees:
             found = marked.get(tree)
@@ -94,7 +95,7 @@ def all_pending(collection: Collection) -> Pending:
 
 
 async def open_garbage_candidates(runtime: ServiceRuntime) -> GarbageCandidates:
-    """The sentences in MongoDB, with their indexes made."""
+    """The candidates in MongoDB, with the indexes made."""
     database = runtime.database
     states = MongoAggregates(
         database["sweeps"], CollectionState, runtime.outbox, keys=state_keys, indexes=(("pending",),)

@@ -2,7 +2,7 @@
 
 A `$in` over a store's directories takes seconds on FerretDB, thousands of lookups nearly as long. So each batch of new
 directories leaves one small document, `<store>/<number>`, with their ids and totals. A store's batches are read once,
-later ones as they appear; a batch is written after its directories, so whatever it names is there. Of what is condemned
+later ones as they appear; a batch is written after its directories, so whatever it names is there. Of what is marked
 (see `store.candidates`) nobody is told that it is known.
 """
 
@@ -31,7 +31,7 @@ _RECORD = struct.Struct(">32sQQQ")
 
 @dataclass
 class _StoreTrees:
-    """What is known of one store. `totals` is None when it is too much to be kept in memory."""
+    """The known trees of one store. `totals` is None when they are too many to be kept in memory."""
 
     totals: HashTable | None = field(default_factory=lambda: HashTable(_SUMS.size))
     batches: int = 0
@@ -52,7 +52,7 @@ class KnownTrees:
         self._by_store: OrderedDict[tuple[OrganizationId, str], _StoreTrees] = OrderedDict()
 
     async def lookup(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below] | None:
-        """Those of some directories that are known and not condemned, with their totals.
+        """Those of some directories that are known and not marked, with their totals.
 
         One that became known a moment ago may be missing. None when the store has too many to be kept in memory.
         """
@@ -66,19 +66,19 @@ class KnownTrees:
         return {tree_id: Below(*_SUMS.unpack(found)) for tree_id, found in asked.items() if found is not None}
 
     def marked_among(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> set[str]:
-        """Those of some directories that were condemned when it was last asked what is known."""
+        """Those of some directories that were marked when it was last asked what is known."""
         trees = self._by_store.get((org, store_id))
         table = trees.marked if trees is not None else None
         return {tree_id for tree_id in tree_ids if table and table.get(_key(tree_id)) is not None}
 
     async def unmark(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> None:
-        """These were written anew just now: if they were condemned, they are not any more."""
+        """These were written anew just now: take their marks back, if they have any."""
         trees = self._by_store.get((org, store_id))
         if trees is not None and len(trees.marked):
             await self._candidates.unmark(org, store_id, trees.marked, map(_key, tree_ids))
 
     async def add(self, org: OrganizationId, store_id: str, directories: Mapping[str, Below]) -> None:
-        """Take note of directories that are stored whole.
+        """Note directories that are stored whole.
 
         Raises `Conflict` (`store_foreign`) when another organization has directories of that store.
         """
@@ -88,6 +88,7 @@ class KnownTrees:
         trees = await self._fresh(org, store_id)
         async with trees.lock:
             batch = self._batch(org, store_id, trees.batches, packed)
+            # The number is taken when another process wrote for this store since: events move with partitions.
             while not await self._batches.insert_new(batch):
                 if not await self._read_on(org, store_id, trees):
                     raise Conflict("store_foreign", f"Store {store_id} belongs to another organization.")
@@ -108,7 +109,7 @@ class KnownTrees:
         return trees
 
     async def _follow(self, org: OrganizationId, store_id: str, trees: _StoreTrees) -> None:
-        """Take in what was condemned since, and begin anew when the batches were rewritten or lost."""
+        """Take in what was marked since, and begin anew when the batches were rewritten or lost."""
         asked = self._candidates.of(org, store_id), self._is_there(org, store_id, trees.batches - 1)
         (state, is_there), before = await asyncio.gather(*asked), trees.state
         if before is None or before.rewrites != state.rewrites or not is_there:
@@ -120,7 +121,7 @@ class KnownTrees:
         trees.state = state
 
     async def read(self, org: OrganizationId, store_id: str) -> AsyncIterator[bytes]:
-        """The ids of all that is known, condemned or not, by batches."""
+        """The ids of all that is known, marked or not, by batches."""
         number = 0
         while batch := await self._get(org, store_id, number):
             packed = bytes(batch["known"])
@@ -136,6 +137,7 @@ class KnownTrees:
         try:
             await self._rewrite(org, store_id, gone)
         finally:
+            # Also after a failure: what this process remembers may no longer be what is stored.
             self._by_store.pop((org, store_id), None)
 
     async def _rewrite(self, org: OrganizationId, store_id: str, gone: HashTable) -> None:
@@ -168,6 +170,7 @@ class KnownTrees:
         """Read the batches that appeared since, until it is too much to be kept; whether there were any."""
         before, width = trees.batches, 1
         while trees.totals is not None:
+            # One at first, as nearly always nothing is new; then more and more, as a store is read for the first time.
             numbers = range(trees.batches, trees.batches + width)
             found = await asyncio.gather(*(self._get(org, store_id, number) for number in numbers))
             for batch in found:
@@ -203,6 +206,7 @@ class KnownTrees:
             trees.totals = None
 
     def _forget_oldest(self) -> None:
+        # The last one stays however large: it was asked for just now, and would be read again at once.
         used = sum(len(trees.totals or ()) for trees in self._by_store.values())
         for name in list(self._by_store)[:-1]:
             if used <= self._limit:

@@ -38,6 +38,7 @@ class NameSegments:
 
         Raises `Conflict` (`store_foreign`) when another organization has names of that store.
         """
+        # Remembered, as finding the end takes a lookup for each doubling of the number of segments.
         number = self._next.get((org, store_id))
         if number is None:
             number = await self._end(org, store_id, 0)
@@ -54,6 +55,7 @@ class NameSegments:
 
     async def read(self, org: OrganizationId, store_id: str, *, start: int = 0) -> AsyncIterator[tuple[int, Segment]]:
         """The segments from a number on, in order, with their numbers; some are read ahead."""
+        # One at first: nearly always nothing is new. A store that is read for the first time is read ahead.
         width = 1
         while True:
             numbers = range(start, start + width)
@@ -86,6 +88,7 @@ class NameSegments:
         number = written = pages = 0
         kept, left = ChildrenFirstPages(), list[Segment]()
         while (segment := await self.get(org, store_id, number)) is not None:
+            # In a thread: unpacking and packing segments would hold up every request of this process.
             rest, count = await asyncio.to_thread(_without, segment, gone, kept)
             number, pages = number + 1, pages + count
             left += [rest] if count else []

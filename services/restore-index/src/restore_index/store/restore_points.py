@@ -34,6 +34,7 @@ class RestorePoints:
             return known
         saves = self._saves
         found = (await self._records.find(org, {"snapshot_id": snapshot_id})).items
+        # Read before a save that happened meanwhile, it may be out of date: then it is not remembered.
         if any(point.browsable for point in found) and saves == self._saves:
             self._recent[key] = found
         return found

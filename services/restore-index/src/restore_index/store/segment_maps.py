@@ -1,4 +1,4 @@
-"""Where the names of stores lie, kept in memory for the stores that were searched last.
+"""Segment maps: where the names of a store lie, kept in memory for the stores that were searched last.
 
 A store's segments are read once, later ones as they appear. What a search needs of them is kept packed, and read again
 where there was no room for it.
@@ -28,11 +28,12 @@ READ_ANEW_MOST = 3
 """How often a store is read from its beginning for one search, in case it is rewritten meanwhile."""
 
 
+# Stands for a segment that is lost or damaged, so that the numbers of the others stay right.
 EMPTY_FRAME = read_frame(pack_segment([]))
 
 
 class SegmentReplaced(Exception):
-    """A segment is no longer what the catalogue says: it has to be read again."""
+    """A segment is no longer what the map says: it has to be read again."""
 
 
 @dataclass
@@ -42,7 +43,7 @@ class _Slot:
 
 
 class SegmentMaps:
-    """The catalogues of all stores; where matches were found a moment ago; and turns, as each search has a thread."""
+    """The maps of all stores; where matches were found a moment ago; and slots, as each search takes a thread."""
 
     def __init__(self, names: NameSegments, *, segment_map_bytes: int, packed_bytes: int) -> None:
         self._names = names
@@ -54,12 +55,13 @@ class SegmentMaps:
         self.search_slots = asyncio.Semaphore(SEARCHES_AT_ONCE)
 
     async def open(self, org: OrganizationId, store_id: str, tree_ids: Sequence[str]) -> tuple[SegmentMap, list[int]]:
-        """The catalogue of a store, and the numbers of some directories in it.
+        """The map of a store, and the numbers of some directories in it.
 
         Raises `Conflict` (`names_missing`) unless it has all of these with everything below them.
         """
         slot = self._slots.setdefault((org, store_id), _Slot())
         self._slots.move_to_end((org, store_id))
+        # Two searches of one store would read all of its segments twice.
         async with slot.lock:
             numbers = await self._numbers(org, store_id, slot.segment_map, tree_ids) if slot.segment_map else None
             for _ in range(READ_ANEW_MOST):
@@ -86,14 +88,14 @@ class SegmentMaps:
         return found
 
     async def segments(self, org: OrganizationId, store_id: str, parts: Sequence[MappedSegment]) -> list[Segment]:
-        """Several segments, see `segment`; those that are in memory without ado."""
+        """Several segments, see `segment`; those that are in memory are not read again."""
         kept = [self._packed.get(_key(org, store_id, part.number)) for part in parts]
         wanting = [p for p, found in zip(parts, kept, strict=True) if found is None or found.frame != p.mark]
         read = iter(await asyncio.gather(*(self.segment(org, store_id, part) for part in wanting)))
         return [k if k and k.frame == part.mark else next(read) for part, k in zip(parts, kept, strict=True)]
 
     def forget(self, org: OrganizationId, store_id: str) -> None:
-        """Read the catalogue of a store anew when it is asked for next."""
+        """Read the map of a store anew when it is asked for next."""
         self._slots.pop((org, store_id), None)
 
     async def _read_on(self, org: OrganizationId, store_id: str, segment_map: SegmentMap) -> None:

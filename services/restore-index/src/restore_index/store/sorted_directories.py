@@ -30,6 +30,7 @@ class SortedDirectories:
         self._directories = directories
         self._cache: ByteCache[array[int]] = ByteCache(cache_bytes, getsizeof=_size_of)
         self._sorting: dict[str, asyncio.Task[array[int]]] = {}
+        # One at a time: sorting a directory of millions takes 20 bytes of memory an entry.
         self._sort_slot = asyncio.Semaphore(1)
 
     async def get(self, org: OrganizationId, store_id: str, directory: Directory, order: Order) -> "array[int]":
@@ -53,6 +54,7 @@ class SortedDirectories:
             self._sorting[key].add_done_callback(partial(self._sorted, key))
         try:
             async with asyncio.timeout(self._patience_seconds):
+                # Shielded: the sort goes on for whoever asks next, though this request gives up.
                 return await asyncio.shield(self._sorting[key])
         except TimeoutError:
             detail = "This directory is large and is still being sorted."

@@ -81,6 +81,7 @@ class Browser:
     async def look(self, wanted: list[bytes]) -> tuple[list[bytes], FullEntry | None]:
         """The names that lead to what a path means, see `resolve`, and its entry; the root has none."""
         try:
+            # As it is first: a directory of the restore point may be named like the root of the source.
             return await self._walk(wanted)
         except NotFound:
             rest = without_prefix(wanted, self._point.source_root)

@@ -1,4 +1,4 @@
-"""A look at all that differs between two trees: it tells what was moved before anything is told as gone or new."""
+"""A scan of all that differs between two trees: it finds what was moved before anything is reported as gone or new."""
 
 import asyncio
 from collections import deque
@@ -9,7 +9,13 @@ from weakref import WeakValueDictionary
 from restore_index.domain.changes import NO_MOVES, Moves, Summary, subtrees_to_compare
 from restore_index.domain.move_detection import MoveDetector, OneSidedEntry
 from restore_index.store.byte_cache import ByteCache
-from restore_index.usecases.tree_diff import READS_AT_ONCE, ComparedTrees, DirectoryReader, TreePair, to_tree_pair
+from restore_index.usecases.directory_reader import (
+    READS_AT_ONCE,
+    ComparedTrees,
+    DirectoryReader,
+    TreePair,
+    to_tree_pair,
+)
 
 KEPT_BYTES = 64 << 20
 SCANS_AT_ONCE = 2
@@ -18,7 +24,7 @@ _MOVED_BYTES = 1000
 
 @dataclass(frozen=True)
 class ScanLimits:
-    """How far a survey goes: pages of directories that it reads, and things on one side only that it keeps."""
+    """How far a scan goes: pages of directories that it reads, and one-sided entries that it keeps."""
 
     pages: int = 10_000
     found: int = 100_000
@@ -43,12 +49,13 @@ class ChangeScan:
 
 
 async def scan_changes(reader: DirectoryReader, roots: TreePair, bounds: ScanLimits) -> ChangeScan:
-    """Look at two trees, as far as the bounds allow; equal trees and bounds give equal surveys."""
+    """Scan two trees, as far as the limits allow; equal trees and limits give equal scans."""
     if roots.old == roots.new:
         return ChangeScan(NO_MOVES, Summary())
     detector = MoveDetector(same_store=reader.trees.same_store)
     whole = await _scan_common(reader, detector, roots, bounds) and await _scan_one_sided(reader, detector, bounds)
     if not whole:
+        # In a thread, as matching 100,000 entries takes long enough to hold up other requests.
         await asyncio.to_thread(detector.match_moves)
     return await asyncio.to_thread(lambda: ChangeScan(detector.moves(), detector.summary() if whole else None))
 
@@ -66,6 +73,7 @@ async def _scan_common(reader: DirectoryReader, detector: MoveDetector, roots: T
                 further = subtrees_to_compare((), pair, NO_MOVES)
                 if further and not pair.one_sided:
                     ahead.append((OneSidedEntry(parent, pair.name), to_tree_pair(further)))
+            # Counted in pages, not in time: the next page of the answer has to come to the same result.
             if reader.pages + len(ahead) > bounds.pages or len(detector.found) > bounds.found:
                 return False
     return True
@@ -92,20 +100,21 @@ def _alone(found: OneSidedEntry) -> TreePair:
 
 
 class ChangeScans:
-    """Surveys of trees that were compared lately. Many who ask for one at the same time wait for the same."""
+    """Scans of trees that were compared lately. Requests for the same scan at the same time wait for one."""
 
     def __init__(self, bounds: ScanLimits) -> None:
         self._bounds = bounds
         self._kept: ByteCache[ChangeScan] = ByteCache(KEPT_BYTES, getsizeof=lambda scan: scan.size_bytes)
+        # Weak: a lock is gone when the last request that holds it ends.
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._scan_slots = asyncio.Semaphore(SCANS_AT_ONCE)
 
     def known(self, trees: ComparedTrees, roots: TreePair) -> ChangeScan | None:
-        """The survey of two trees, if it was made."""
+        """The scan of two trees, if it was made."""
         return self._kept.get(_key(trees, roots))
 
     async def make(self, trees: ComparedTrees, roots: TreePair) -> ChangeScan:
-        """The survey of two trees."""
+        """The scan of two trees."""
         key = _key(trees, roots)
         async with self._under_way.setdefault(key, asyncio.Lock()):
             found = self._kept.get(key)

@@ -26,8 +26,9 @@ from restore_index.domain.restore_points import Point
 from restore_index.store import Directory, Store
 from restore_index.usecases.browse import Browser
 from restore_index.usecases.change_scan import ChangeScan, ChangeScans, ScanLimits
+from restore_index.usecases.directory_reader import ComparedTrees, DirectoryReader, TreePair
 from restore_index.usecases.find_restore_points import get_point
-from restore_index.usecases.tree_diff import ComparedTrees, DirectoryReader, Step, TreeDiff, TreePair
+from restore_index.usecases.tree_diff import Step, TreeDiff
 
 PAGES_AN_ANSWER = 4000
 ROWS_A_PART = 200
@@ -75,6 +76,7 @@ class Comparison:
                 reached = step.place
                 if step.change:
                     items.append(self._row(step.place.names, step.change, summary))
+                # Trees that differ in little are read for long without a row: the answer ends early, with a cursor.
                 elif reader.pages >= most_pages:
                     break
             else:
@@ -90,6 +92,7 @@ class Comparison:
             async for step in steps:
                 if step.change:
                     rows.append(self._row(step.place.names, step.change, summary))
+                # A sign that the stream goes on, for clients that give up when nothing comes.
                 elif reader.pages >= sign_at and not rows:
                     rows.append({"progress": {"pages": reader.pages}})
                 if len(rows) >= ROWS_A_PART or (rows and reader.pages - sent_at >= PAGES_A_PART):
@@ -151,6 +154,7 @@ class Comparisons:
         """What is needed to tell all that differs below a path. Raises like `list_changes`."""
         wanted = split_path(path)
         old, new = [restore_points.require_browsable(await get_point(self._store, org, each)) for each in pair]
+        # A path may be in one of the two only: then everything below it is new, or gone.
         sides = [await self._find(org, point, wanted) for point in (old, new)]
         found = sides[1] or sides[0]
         if found is None:

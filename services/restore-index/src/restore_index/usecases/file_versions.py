@@ -121,6 +121,7 @@ class _Finder:
         found: dict[Spot, EntryAtPath | None] = dict.fromkeys(roots)
         reached: dict[Spot, tuple[Spot, Parts]] = {root: (root, ()) for root in found}
         for depth, part in enumerate(wanted, 1):
+            # A set: restore points share most directories, and each is opened once for all of them.
             entries = await self._children({spot for spot, _ in reached.values()}, part)
             at_end, further = depth == len(wanted), {}
             for root, (spot, path) in reached.items():

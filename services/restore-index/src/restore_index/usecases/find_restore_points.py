@@ -12,6 +12,7 @@ from restore_index.domain import restore_points
 from restore_index.domain.restore_points import Point
 from restore_index.store import Store
 
+# Another process may make it browsable, of which no signal comes here.
 LOOK_AGAIN_SECONDS = 0.25
 
 
@@ -50,6 +51,7 @@ async def wait_until_settled(
     deadline = time.monotonic() + seconds
     while True:
         with store.browsable_signals.subscribe(org, snapshot_id) as told:
+            # Looked at within the subscription: what happens after the look is signalled.
             point = await _find(store, org, snapshot_id, store_id)
             left = deadline - time.monotonic()
             if left <= 0 or (point is not None and (point.browsable or point.damage is not None)):

@@ -1,4 +1,4 @@
-"""Forgetting directories that no restore point needs, step by step, in the lane of their store."""
+"""Garbage collection of directories that no restore point reaches, one step per event of their store."""
 
 import asyncio
 import logging
@@ -32,9 +32,9 @@ MISSING = ("directory_incomplete", "directories_missing")
 async def collect_garbage(
     store: Store, event: Envelope[StoreSweepDue], *, grace: timedelta, clock: Callable[[], datetime] = utc_now
 ) -> None:
-    """Take the next step in a store, if there is one; the one after it follows by itself as soon as that can be."""
+    """Take the next step in a store, if there is one, and ask for the step after it as soon as that can be taken."""
     org, store_id, now = event.data.organization_id, event.data.store_id, clock()
-    with span("restore-index.sweep_store", attributes=span_attributes(org, store_id)):
+    with span("restore-index.collect_garbage", attributes=span_attributes(org, store_id)):
         record = await store.candidates.states.load(org, store_id, cause=event)
         state = record.value
         step = "wait" if state is None else garbage_collection.next_step(state, now, grace=grace)
@@ -46,15 +46,17 @@ async def collect_garbage(
         more = garbage_collection.next_step(after, now, grace=grace) != "wait"
         events = [StoreSweepDue(organization_id=org, store_id=store_id)] if more else []
         await store.candidates.states.save(record, after, events=events, cause=event)
-    log.info("store swept", extra={"store_id": store_id, "step": step, "phase": after.phase, "parts": after.parts})
+    log.info(
+        "garbage collected", extra={"store_id": store_id, "step": step, "phase": after.phase, "parts": after.parts}
+    )
 
 
 async def _take(
     step: str, store: Store, org: OrganizationId, state: CollectionState, now: datetime
 ) -> CollectionState | None:
-    """The sweep after a step; None when it cannot be taken yet."""
+    """The state after a step; None when the step cannot be taken yet."""
     match step:
-        case "condemn":
+        case "mark":
             return await _mark_unreachable(store, org, state, now)
         case "delete":
             return await _delete(store, org, state, now)
@@ -65,7 +67,8 @@ async def _take(
 
 
 async def schedule(store: Store, org: OrganizationId, store_id: AppId, now: datetime) -> None:
-    """Something may be unreachable in a store from now on. Said before it is so, since a process may die in between."""
+    """Something may become unreachable in a store: have garbage collected after the grace period."""
+    # Callers do this before the change itself: a process that dies in between leaves a collection that finds nothing.
     record, state = await store.candidates.load(org, store_id)
     marked = garbage_collection.schedule(state, now)
     if marked != record.value:
@@ -73,8 +76,9 @@ async def schedule(store: Store, org: OrganizationId, store_id: AppId, now: date
 
 
 async def retry_unmarked(store: Store, org: OrganizationId, store_id: AppId, build: Callable[[], Awaitable[T]]) -> T:
-    """Build on what is known. Where something is missing that may only be condemned, nothing is condemned any more: who
-    builds was told before that it is known.
+    """Run `build`, which needs known directories; where some are missing but may be marked only, unmark all and retry.
+
+    Whoever sent the listing was told before the marking that the index knows them. Raises what `build` raises.
     """
     try:
         return await build()
@@ -85,17 +89,17 @@ async def retry_unmarked(store: Store, org: OrganizationId, store_id: AppId, bui
             raise
         await store.candidates.states.save(record, unmarked)
         await store.candidates.clear(store_id)
-    log.info("condemned no more, since somebody builds on it", extra={"store_id": store_id})
+    log.info("all marks taken back, since a listing builds on them", extra={"store_id": store_id})
     return await build()
 
 
 async def schedule_store_removal(store: Store, event: Envelope[AppRemoved]) -> None:
-    """An app is gone. If it was a store, its restore points cannot be reached any more, and nothing is heard of it."""
+    """An app was removed. If it was a store, have everything removed that the index keeps of it."""
     org, store_id = event.data.organization_id, event.data.app_id
     record, state = await store.candidates.load(org, store_id)
     if state.removed or not (record.value or await store.points_of(org, store_id)):
         return
-    with span("restore-index.forget_store", attributes=span_attributes(org, store_id)):
+    with span("restore-index.schedule_store_removal", attributes=span_attributes(org, store_id)):
         removed = garbage_collection.schedule(state, event.time).model_copy(update={"removed": True})
         due = StoreSweepDue(organization_id=org, store_id=store_id)
         await store.candidates.states.save(record, removed, events=[due])
@@ -111,12 +115,14 @@ async def _mark_unreachable(
             await _remove(store, org, store_id, point.restore_point.snapshot_id, now)
         return state
     if state.removed:
+        # Without names nothing is reachable: all that is left of the store is marked below.
         await store.names.clear(org, store_id)
     if any(garbage_collection.is_awaited(point, now) for point in held):
         return None
     await _drop_tombstones(store, org, store_id, now)
     reachable = await _reachable(store, org, store_id, held)
     if reachable is None:
+        # Marking nothing keeps garbage; guessing could delete directories that a restore point needs.
         log.error("what is kept is incomplete, rebuild the index of this store", extra={"store_id": store_id})
         return garbage_collection.mark(state, now, parts=0)
     parts = garbage_collection.in_parts(await _unreachable_ids(store, org, store_id, reachable))
@@ -127,7 +133,7 @@ async def _mark_unreachable(
 
 
 async def _unreachable_ids(store: Store, org: OrganizationId, store_id: AppId, reachable: Reachability) -> bytes:
-    """The span_attributes of what is known and not reached, in the order in which it became known."""
+    """The ids of what is known and not reachable, in the order in which it became known."""
     found, unreachable = HashTable(0), bytearray()
     async for trees in store.directories.known_trees.read(org, store_id):
         for tree in garbage_collection.ids_in(trees):
@@ -145,16 +151,17 @@ async def _remove(store: Store, org: OrganizationId, store_id: AppId, snapshot_i
 
 
 async def _drop_tombstones(store: Store, org: OrganizationId, store_id: AppId, now: datetime) -> None:
-    """Forget restore points that are gone for so long that nothing is heard of them any more."""
+    """Drop what is left of restore points that are gone for so long that no event of them can arrive any more."""
     for point in await store.tombstones_of(org, store_id):
-        if point.gone_at is not None and now - point.gone_at > garbage_collection.GONE_KEPT:
+        if point.gone_at is not None and now - point.gone_at > garbage_collection.TOMBSTONE_KEPT:
             name = point_id(store_id, point.restore_point.snapshot_id)
             await store.points.drop(await store.points.load(org, name))
 
 
 async def _reachable(store: Store, org: OrganizationId, store_id: AppId, held: Sequence[Point]) -> Reachability | None:
-    """All that restore points reach; None when nobody can tell: the names of some of it are missing, or the root of one
-    that can be browsed is not among what is known. Those that were never listed to their end reach nothing.
+    """All that restore points reach; restore points that were never listed to their end reach nothing.
+
+    None when nobody can tell: some of the names are missing, or the root of a browsable restore point is not known.
     """
     known = await store.directories.known(org, store_id, {point.restore_point.tree_id for point in held} - {""})
     if any(point.browsable and point.restore_point.tree_id not in known for point in held):
@@ -184,6 +191,7 @@ async def _follow(store: Store, org: OrganizationId, store_id: AppId, number: in
 
 async def _delete(store: Store, org: OrganizationId, state: CollectionState, now: datetime) -> CollectionState | None:
     if not state.removed:
+        # A listing that began since the marking may build on what is marked; it unmarks only before deletion begins.
         awaited = await store.points_awaiting_listing(org, state.store_id)
         if any(garbage_collection.is_awaited(point, now) for point in awaited):
             return None
@@ -193,6 +201,7 @@ async def _delete(store: Store, org: OrganizationId, state: CollectionState, now
 
 
 async def _finish(store: Store, org: OrganizationId, state: CollectionState) -> CollectionState:
+    # The marks go last: a process that dies before that does all of it again, which is harmless.
     gone = await store.candidates.marked(org, state)
     await store.directories.known_trees.rewrite(org, state.store_id, gone)
     await store.names.rewrite(org, state.store_id, gone)
@@ -201,7 +210,7 @@ async def _finish(store: Store, org: OrganizationId, state: CollectionState) -> 
 
 
 async def due_collections(store: Store, now: datetime, *, grace: timedelta) -> list[StoreSweepDue]:
-    """What the index has to tell itself at a moment: the stores in which the next step can be taken."""
+    """The events that make the index take the next step, for each store in which one can be taken now."""
     return [
         StoreSweepDue(organization_id=org, store_id=state.store_id)
         for org, state in await store.candidates.pending()

@@ -35,6 +35,7 @@ async def index_directories(store: Store, event: Envelope[DirectoriesListed]) ->
         org, store_id = data.organization_id, data.store_id
         if await _is_removed(store, org, store_id):
             return
+        # Names of what is written anew are stored twice until the next garbage collection.
         if data.again:
             await garbage_collection.schedule(store, org, store_id, event.time)
         add = partial(store.directories.add, org, store_id, data.directories, again=data.again)
@@ -61,6 +62,7 @@ async def record_removed(store: Store, event: Envelope[RestorePointRemoved]) -> 
         record = await store.points.load(data.organization_id, point_id(data.store_id, data.snapshot_id), cause=event)
         left = restore_points.tombstone(record.value, data.store_id, data.snapshot_id, at=event.time)
         if left is not None:
+            # Before the restore point goes: whoever dies in between has scheduled a collection that finds nothing.
             await garbage_collection.schedule(store, data.organization_id, data.store_id, utc_now())
             await store.points.save(record, left, cause=event)
             log.info("restore point removed", extra=log_fields(data.store_id, data.snapshot_id))

@@ -27,8 +27,9 @@ from restore_index.domain.search.results import (
     write_cursor,
 )
 from restore_index.domain.search.scan import MatchMarks, scan
+from restore_index.domain.search.searched_store import SearchedStore, UnpackedColumns
 from restore_index.domain.search.segment_map import MappedSegment, SegmentMap
-from restore_index.domain.search.traversal import DirectoryGroup, Match, SearchedStore, Traversal, UnpackedColumns
+from restore_index.domain.search.traversal import DirectoryGroup, Match, Traversal
 from restore_index.store import Store
 from restore_index.store.segment_maps import SegmentMaps, SegmentReplaced
 from restore_index.usecases.browse import Browser
@@ -126,11 +127,13 @@ async def _find(
     for _ in range(TRIES):
         try:
             async with store.segment_maps.search_slots:
+                # One more than is shown tells whether there is a next page.
                 found = await search.find(starts, after=after, count=question.limit + 1)
             more = len(found) > question.limit
             last = found[question.limit - 1].path if more else []
             items = [each.shown for each in found[: question.limit]]
             return Hits(items, write_cursor(digest, last) if more else None)
+        # Garbage collection rewrote segments since the map was read: read it anew and search again.
         except (SegmentReplaced, NamesDamaged):
             for store_id in {start.store_id for start in starts}:
                 store.segment_maps.forget(org, store_id)
@@ -213,6 +216,7 @@ class _Search:
         loop = asyncio.get_running_loop()
 
         def fetch(part: MappedSegment) -> Segment:
+            # The traversal runs in a thread, while caches and database belong to the event loop.
             asked = asyncio.run_coroutine_threadsafe(self._segment_maps.segment(self._org, store_id, part), loop)
             return asked.result()
 

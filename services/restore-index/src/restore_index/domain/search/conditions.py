@@ -32,6 +32,7 @@ class Conditions:
 
     def digest(self, *scope: str) -> bytes:
         """Tells these conditions, within a scope, from others."""
+        # Not hash(): that differs between processes, and a cursor has to be good for all of them.
         return hashlib.sha256(repr((astuple(self), scope)).encode()).digest()[:8]
 
 
@@ -100,6 +101,7 @@ def _check_text(name: str, text: bytes | None) -> None:
 def _milliseconds(moment: datetime | None) -> int | None:
     if moment is None:
         return None
+    # Clients leave the zone out; UTC is what listings show.
     utc = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
     return (utc - _EPOCH) // timedelta(milliseconds=1)
 

@@ -90,6 +90,7 @@ def name_glob(pattern: str) -> NameGlob:
     pieces = [list(_signs(piece)) for piece in re.split(r"\*+", _guarded(pattern))]
     first, *others = ["".join(sign.regex for sign in piece) for piece in pieces]
     *middle, last = others or [""]
+    # Atomic groups: what a star has matched is never tried again, so matching takes linear time.
     regex = first + "".join(f"(?>.*?{piece})" for piece in middle) + (f".*{last}" if others else "") + r"\Z"
     return NameGlob(re.compile(regex, re.DOTALL), tuple(_literals(pieces)), sum(map(len, pieces)))
 
@@ -133,6 +134,7 @@ def _class(*, negated: bool, signs: str) -> _Sign:
         elif first <= last:
             ranges.append(f"{re.escape(first)}-{re.escape(last)}")
     if not ranges:
+        # A class such as [z-a] has no character in it: negated it is any, else none.
         return _ANY if negated else _Sign("(?!)")
     return _Sign(f"[{'^' if negated else ''}{''.join(ranges)}]")
 

@@ -35,6 +35,7 @@ class HitsAcrossPoints(NamedTuple):
 
 def write_cursor(digest: bytes, path: Sequence[bytes]) -> str:
     """Where to go on: behind this path, as an opaque text that belongs to one question."""
+    # Compressed, as a path may have thousands of bytes and a cursor travels in a URL.
     return base64.urlsafe_b64encode(digest + zlib.compress(b"\0".join(path))).rstrip(b"=").decode()
 
 
@@ -48,6 +49,7 @@ def read_cursor(digest: bytes, cursor: str | None) -> list[bytes]:
     try:
         raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", validate=True)
         packed = zlib.decompressobj()
+        # Bounded: a forged cursor could expand to any size.
         path = packed.decompress(raw[_DIGEST_BYTES:], _PATH_BYTES_MOST)
     except (ValueError, zlib.error):
         raise _invalid_cursor() from None
@@ -75,6 +77,7 @@ class HitFormatter:
 
     def show(self, found: Match) -> dict[str, Any]:
         """What was found, as it is in the newest restore point that has it, and those that have it, newest first."""
+        # Hits of one page are mostly in the same restore points: their list is made once.
         if found.points not in self._shown:
             having = [shown for shown, bit in self._ranked if bit & found.points]
             self._shown[found.points] = {"restore_points": having[:POINTS_SHOWN], "restore_points_total": len(having)}

@@ -29,6 +29,7 @@ class MatchMarks:
         while page >= 0:
             marked[directories[page]] = 1
             page = pages.find(1, page + 1)
+        # Children come before their parents, so one pass marks all the way up.
         for page, below in zip(part.child_pages, part.child_directories, strict=True):
             if marked[below]:
                 pages[page] = marked[directories[page]] = 1
@@ -38,6 +39,7 @@ class MatchMarks:
 def scan(part: MappedSegment, text: bytes, columns: Columns | None, matcher: Matcher) -> bytearray:
     """For each page of a segment whether there is a match in it. `columns` are needed if the matcher asks for them."""
     found = bytearray(len(part.directories))
+    # Then each name has a NUL on both sides, and literals may contain either.
     text = b"\0" + text
     for page in _candidates(part.texts, text, matcher):
         if matcher.is_literal or matcher.any_matches(split(text, part.texts, page, 1), columns, part.entries[page]):
@@ -64,6 +66,7 @@ def _candidates(ends: "array[int]", text: bytes, matcher: Matcher) -> Iterator[i
 
 def _finder(text: bytes, matcher: Matcher) -> Callable[[int], int]:
     """Finds the next place from one on, -1 when there is none."""
+    # A literal is found far quicker than a regular expression: as soon as there is one it is used.
     if matcher.pattern is None or len(matcher.literal) > 1:
         literal = matcher.literal
         return lambda start: text.find(literal, start)

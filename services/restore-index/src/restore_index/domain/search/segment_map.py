@@ -1,4 +1,4 @@
-"""Where the names of one store lie: the directories of its segments by number, and what is below what.
+"""A map of one store's name segments: where each directory lies in them, and what is below what.
 
 A record is one page of a directory in a segment; records are numbered through all segments. Directories are numbered,
 too, in the order in which they were first heard of. There are no objects for directories, so that millions fit.
@@ -83,6 +83,7 @@ class SegmentMap:
         child, children = 0, len(frame.child_pages)
         for page in range(len(frame)):
             number, whole = self._number(frame.tree(page)), True
+            # Children come before their parents, so it is known by now whether what is below is whole.
             while child < children and frame.child_pages[child] == page:
                 below = self._number(frame.child(child))
                 child_directories.append(below)
@@ -125,11 +126,13 @@ class SegmentMap:
         if found is None:
             found = self._reachable(roots)
             if len(self._reached) >= REACHED_KEPT:
+                # Pages of one search ask for the same roots again; which others are forgotten hardly matters.
                 self._reached.clear()
             self._reached[key] = found
         return found
 
     def _reachable(self, roots: Sequence[int]) -> list[int]:
+        # Backwards, as parents come behind their children: one pass is enough.
         parts, found = self.parts[::-1], []
         seen = bytearray(len(self))
         for root in roots:

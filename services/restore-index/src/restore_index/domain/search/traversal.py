@@ -1,68 +1,23 @@
-"""From the roots down to the matches, in the order of paths, by way of marked directories only.
+"""Traversal from the roots down to the matches, in the order of paths, through directories with matches only.
 
 Several restore points are walked at once: at one path, those that have the same directory there are one group, so what
 they share is looked at once. Which restore points are meant is a set of bits; bit 0 is the newest.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from heapq import merge
 from itertools import groupby
-from typing import NamedTuple, TypeVar, cast
-
-from cachetools import LRUCache
+from typing import NamedTuple
 
 from restore_index.domain.case_folding import fold
 from restore_index.domain.entries import FullEntry
-from restore_index.domain.name_segments import Segment, read_columns, read_links, read_names, read_text
 from restore_index.domain.search.matcher import Matcher
-from restore_index.domain.search.scan import MatchMarks, split
-from restore_index.domain.search.segment_map import MappedSegment, SegmentMap
-from restore_index.domain.segment_columns import TYPES, Columns
+from restore_index.domain.search.scan import split
+from restore_index.domain.search.searched_store import SearchedStore
+from restore_index.domain.search.segment_map import MappedSegment
+from restore_index.domain.segment_columns import TYPES
 
-UNPACKED_KEPT = 16
 _DIRECTORY, _SYMLINK = TYPES.index("dir"), TYPES.index("symlink")
-T = TypeVar("T")
-
-
-class UnpackedColumns:
-    """Columns of segments, the last few of them kept."""
-
-    def __init__(self, fetch: Callable[[MappedSegment], Segment]) -> None:
-        self._fetch = fetch
-        self._kept: LRUCache[tuple[object, int], object] = LRUCache(UNPACKED_KEPT)
-
-    def names(self, part: MappedSegment) -> bytes:
-        """The names as they are."""
-        return self._read(part, read_names)
-
-    def text(self, part: MappedSegment) -> bytes:
-        """The names folded."""
-        return self._read(part, read_text)
-
-    def columns(self, part: MappedSegment) -> Columns:
-        """Types, modes, sizes and times."""
-        return self._read(part, read_columns)
-
-    def links(self, part: MappedSegment) -> list[bytes]:
-        """Targets of symbolic links."""
-        return self._read(part, read_links)
-
-    def _read(self, part: MappedSegment, read: Callable[[Segment], T]) -> T:
-        key = (read, part.number)
-        found = self._kept.get(key)
-        if found is None:
-            found = self._kept[key] = read(self._fetch(part))
-        return cast("T", found)
-
-
-@dataclass(frozen=True, eq=False)
-class SearchedStore:
-    """One store, as it is walked: its catalogue, where matches are, and how to read its segments."""
-
-    segment_map: SegmentMap
-    marks: MatchMarks
-    columns_cache: UnpackedColumns
 
 
 class DirectoryGroup(NamedTuple):
@@ -124,7 +79,7 @@ class _Level(NamedTuple):
 
 
 class Traversal:
-    """One search on its way."""
+    """Finds the matches of one search."""
 
     def __init__(self, matcher: Matcher) -> None:
         self._matcher = matcher
@@ -196,6 +151,7 @@ class Traversal:
         searched, first = group.searched, part.entries[page]
         directories = dict(part.children(page))
         marked = searched.marks.directories
+        # What is above a match has to be passed through though its own name does not match.
         leading_on = {place for place, number in directories.items() if marked[number]}
         if not (named or leading_on):
             return
@@ -243,6 +199,7 @@ def _below(items: Sequence[FoundEntry]) -> list[DirectoryGroup]:
 
 
 def _to_match(path: list[bytes], matching: Sequence[FoundEntry]) -> Match:
+    # The lowest bit of a set stands for its newest restore point.
     newest = min(matching, key=lambda item: item.points & -item.points)
     points = 0
     for item in matching:

@@ -88,6 +88,7 @@ def all_pending(collection: Collection) -> Pending:
     """See `Pending`."""
 
     async def pending() -> list[tuple[OrganizationId, CollectionState]]:
+        # Index (pending). Few stores have it, so it needs no organization in front.
         found = collection.find({"pending": "yes"}, {"org": 1, "value": 1})
         return [(OrganizationId(each["org"]), CollectionState.model_validate(each["value"])) async for each in found]
 

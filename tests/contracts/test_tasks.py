@@ -14,7 +14,7 @@ WAITED_FOR = {
         "one catches all, the other is looked at by the consumer",
     ),
     "libs/chassis/src/chassis/runtime/health.py": (1, "waited for by who asks"),
-    "gateway/src/gateway/api/passing.py": (2, "their results are taken"),
+    "gateway/src/gateway/http/proxy.py": (2, "their results are taken"),
     "services/connector/src/connector/engine/restic/backup_run.py": (3, "the survey is waited for; the others wait"),
     "libs/integrations/src/integrations/object_storage/local_copy.py": (2, "in a group of tasks"),
     "libs/integrations/src/integrations/object_storage/cancellation.py": (2, "waited for"),

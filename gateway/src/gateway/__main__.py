@@ -8,8 +8,9 @@ import orjson
 from chassis.runtime.process import main
 
 from gateway.api import build_api
-from gateway.api.documents import describe
 from gateway.app import open_app, open_outbox
+from gateway.http.dependencies import Services
+from gateway.http.openapi import describe
 from gateway.settings import Settings
 
 DOCUMENT = Path(__file__).parents[2] / "openapi.json"
@@ -21,7 +22,7 @@ def openapi(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail when the file is stale")
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="where the document is kept")
     options = parser.parse_args(arguments)
-    document = describe(build_api(None, {}, max_body_bytes=0))
+    document = describe(build_api(Services(), {}, max_body_bytes=0))
     content = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if not options.check:
         options.output.write_bytes(content)

@@ -1,50 +1,53 @@
 """The composition root: builds everything from settings, opens and closes it."""
 
-import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
-from chassis.http.client import ServiceClient, open_http
+from chassis.http.client import open_http
 from chassis.http.tokens import Tokens
-from chassis.http.transport import Http
 from chassis.ids import utc_now
 from chassis.messaging.command_client import Commands, open_commands
 from chassis.messaging.topology import ensure_topics
 from chassis.persistence.outbox import Outbox
-from chassis.runtime.health import Check
 from chassis.runtime.service import ServiceRuntime, open_service_runtime
 from chassis.runtime.settings import read_key
+from chassis.runtime.supervision import Background
 from chassis.security.sealing import Sealer
 from contracts import topics
-from contracts.errors import TemporaryError
 from fastapi import FastAPI
 
+from gateway.access.bootstrap import bootstrap
+from gateway.access.principals import Principals
+from gateway.access.store import Accounts, open_accounts
 from gateway.api import build_api
-from gateway.api.gate import Gate
-from gateway.domain.links import link_key
-from gateway.domain.throttling import place_of
+from gateway.areas.auth.known_addresses import KnownAddresses, forget_addresses
+from gateway.areas.auth.login_log import LoginLog
+from gateway.areas.auth.service import Logins
+from gateway.areas.auth.throttle import Throttle
+from gateway.areas.auth.throttle_rules import place_of
+from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.areas.connectors.secret_reads import SecretReads
+from gateway.areas.connectors.service import Connectors
+from gateway.areas.downloads.service import Downloads
+from gateway.areas.files.service import Files
+from gateway.areas.history.service import History
+from gateway.areas.inventories.service import Inventories
+from gateway.areas.links.service import Links
+from gateway.areas.links.tokens import link_key
+from gateway.areas.operations.service import Operations
+from gateway.areas.operations.store import OperationStore
+from gateway.areas.resources.service import Resources
+from gateway.areas.scheduling.service import Runs
+from gateway.areas.search.service import Search
+from gateway.areas.snapshots.service import Snapshots
+from gateway.audit_log.log import AuditLog
+from gateway.audit_log.store import AuditStore
+from gateway.clients.service_clients import ServiceClients, build_clients, readiness_checks
+from gateway.http.dependencies import Services
+from gateway.idempotency.keys import IdempotencyKeys
+from gateway.idempotency.store import KeyStore
 from gateway.settings import Settings
-from gateway.store.accounts import Accounts, open_accounts
-from gateway.store.audit import AuditLog
-from gateway.store.known_addresses import KnownAddresses
-from gateway.store.requests import Requests
-from gateway.usecases.audit import Audit
-from gateway.usecases.bootstrap import bootstrap
-from gateway.usecases.connectors import Connectors
-from gateway.usecases.downloads import Downloads
-from gateway.usecases.history import History
-from gateway.usecases.inventories import Inventories
-from gateway.usecases.links import Links
-from gateway.usecases.login_log import LoginLog
-from gateway.usecases.logins import Logins, forget_addresses
-from gateway.usecases.operations import Operations
-from gateway.usecases.owners import Owners
-from gateway.usecases.runs import Runs
-from gateway.usecases.secret_reads import SecretReads
-from gateway.usecases.secrets import Vault
-from gateway.usecases.snapshots import Snapshots
-from gateway.usecases.throttle import Throttle
-from gateway.usecases.visitors import Visitors
 
 SERVICE = "gateway"
 _TOPICS = (
@@ -54,6 +57,17 @@ _TOPICS = (
     topics.CONNECTOR_COMMANDS,
     topics.SCHEDULER_COMMANDS,
 )
+
+
+@dataclass(frozen=True)
+class Stores:
+    """The gateway's own data in MongoDB."""
+
+    accounts: Accounts
+    keys: KeyStore
+    operations: OperationStore
+    audit: AuditStore
+    addresses: KnownAddresses
 
 
 @asynccontextmanager
@@ -69,117 +83,98 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """The gateway, ready to serve: the owner is there and outcomes are listened for."""
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_service_runtime(settings, SERVICE))
-        accounts, requests, entries, known = await _open_stores(runtime)
+        stores = await _open_stores(runtime)
         sealer = Sealer(read_key(settings.master_key_file))
-        await bootstrap(
-            accounts,
-            sealer,
-            path=settings.credentials_file,
-            url=settings.url_gateway.rstrip("/"),
-            email=settings.owner_email,
-        )
-        await _know_the_owner(known, settings)
+        await _bootstrap(stores, sealer, settings)
         await ensure_topics(settings, _TOPICS)
         background = runtime.background
         commands = await stack.enter_async_context(
             open_commands(settings, runtime.publisher, service=SERVICE, background=background)
         )
         http = await stack.enter_async_context(open_http())
-        audit = await stack.enter_async_context(Audit(entries, kept_days=settings.audit_days).running(background))
-        logins = await stack.enter_async_context(LoginLog(audit, accounts).running(background))
-        await stack.enter_async_context(background.running("addresses", lambda: forget_addresses(known)))
-        operations = await stack.enter_async_context(Operations(requests, commands).running(background))
-        gate = _gate(
-            settings,
-            accounts=accounts,
-            requests=requests,
-            vault=Vault(sealer, accounts.data_keys),
-            commands=commands,
-            operations=operations,
-            audit=audit,
-            known=known,
-            login_log=logins,
-            owners=_owners(settings, http),
+        clients = build_clients(settings, http, Tokens(read_key(settings.service_key_file), audience="cairn-internal"))
+        services = await stack.enter_async_context(
+            _open_services(settings, stores, sealer, commands, clients, background=background)
         )
-        checks = {**runtime.checks(), **_service_checks(settings, http)}
-        yield build_api(gate, checks, max_body_bytes=settings.max_body_bytes)
+        checks = {**runtime.checks(), **readiness_checks(settings, http)}
+        yield build_api(services, checks, max_body_bytes=settings.max_body_bytes)
 
 
-async def _know_the_owner(known: KnownAddresses, settings: Settings) -> None:
-    """Who is on the machine of the gateway can read the credentials there: as its owner he is known from the start."""
-    for address in ("127.0.0.1", "::1"):
-        await known.remember(settings.owner_email, place_of(address), utc_now())
-
-
-async def _open_stores(runtime: ServiceRuntime) -> tuple[Accounts, Requests, AuditLog, KnownAddresses]:
+async def _open_stores(runtime: ServiceRuntime) -> Stores:
     database = runtime.database
-    requests, entries, known = Requests(database), AuditLog(database), KnownAddresses(database)
-    for store in (requests, entries, known):
+    keys, operations = KeyStore(database), OperationStore(database)
+    audit, addresses = AuditStore(database), KnownAddresses(database)
+    for store in (keys, operations, audit, addresses):
         await store.setup()
-    return await open_accounts(runtime), requests, entries, known
+    return Stores(await open_accounts(runtime), keys, operations, audit, addresses)
 
 
-def _gate(
-    settings: Settings,
-    *,
-    accounts: Accounts,
-    requests: Requests,
-    vault: Vault,
-    commands: Commands,
-    operations: Operations,
-    audit: Audit,
-    known: KnownAddresses,
-    login_log: LoginLog,
-    owners: Owners,
-) -> Gate:
-    badge_key = read_key(settings.badge_key_file)
-    badges = Tokens(badge_key, audience="cairn-badge")
-    downloads = Downloads(owners)
-    visitors = Visitors(accounts, remembered_seconds=settings.rights_cache_seconds)
-    return Gate(
-        accounts=accounts,
-        badges=badges,
-        logins=Logins(accounts, visitors, badges, Throttle(), known, login_log, settings.badge_ttl_seconds),
-        visitors=visitors,
-        owners=owners,
-        inventories=Inventories(owners, commands),
-        connectors=Connectors(owners, commands, vault, SecretReads(audit), settings.initialize_timeout_seconds),
-        runs=Runs(owners, commands),
-        snapshots=Snapshots(owners),
-        downloads=downloads,
-        links=Links(downloads, visitors, audit, link_key(badge_key), settings.url_gateway.rstrip("/")),
-        audit=audit,
-        history=History(owners),
-        operations=operations,
-        requests=requests,
-        fingerprint_key=hashlib.sha256(b"cairn request fingerprints" + badge_key).digest(),
+async def _bootstrap(stores: Stores, sealer: Sealer, settings: Settings) -> None:
+    await bootstrap(
+        stores.accounts,
+        sealer,
+        path=settings.credentials_file,
+        url=settings.url_gateway.rstrip("/"),
+        email=settings.owner_email,
     )
+    # Whoever is on this machine can read the owner's credentials anyway, so the owner never queues with strangers here.
+    for address in ("127.0.0.1", "::1"):
+        await stores.addresses.remember(settings.owner_email, place_of(address), utc_now())
 
 
-def _addresses(settings: Settings) -> dict[str, str]:
-    return {
-        "catalog": settings.url_catalog,
-        "assignment": settings.url_assignment,
-        "scheduler": settings.url_scheduler,
-        "restore_index": settings.url_restore_index,
-        "connector": settings.url_connector,
-    }
-
-
-def _owners(settings: Settings, http: Http) -> Owners:
-    tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
-    return Owners(**{name: ServiceClient(url, http=http, tokens=tokens) for name, url in _addresses(settings).items()})
-
-
-def _service_checks(settings: Settings, http: Http) -> dict[str, Check]:
-    return {name: _reaches(http, url) for name, url in _addresses(settings).items()}
-
-
-def _reaches(http: Http, url: str) -> Check:
-    async def check() -> None:
-        async with http.stream("GET", f"{url.rstrip('/')}/health/ready", headers={}) as answer:
-            await answer.aread()
-        if answer.status_code >= 400:
-            raise TemporaryError("service_not_ready", "A part of Cairn is not ready.")
-
-    return check
+@asynccontextmanager
+async def _open_services(
+    settings: Settings,
+    stores: Stores,
+    sealer: Sealer,
+    commands: Commands,
+    clients: ServiceClients,
+    *,
+    background: Background,
+) -> AsyncIterator[Services]:
+    accounts, badge_key = stores.accounts, read_key(settings.badge_key_file)
+    badges = Tokens(badge_key, audience="cairn-badge")
+    principals = Principals(accounts, remembered_seconds=settings.rights_cache_seconds)
+    audit = AuditLog(stores.audit, kept_days=settings.audit_days)
+    login_log = LoginLog(audit, accounts)
+    keys = IdempotencyKeys(stores.keys, badge_key)
+    operations = Operations(stores.operations, commands)
+    logins = Logins(accounts, principals, badges, Throttle(), stores.addresses, login_log, settings.badge_ttl_seconds)
+    downloads = Downloads(clients.restore_index, clients.connector)
+    async with (
+        audit.running(background),
+        login_log.running(background),
+        keys.running(background),
+        operations.running(background),
+        background.running("addresses", lambda: forget_addresses(stores.addresses)),
+    ):
+        yield Services(
+            accounts,
+            badges,
+            principals,
+            audit,
+            keys,
+            operations,
+            logins,
+            clients.catalog,
+            clients.assignment,
+            clients.scheduler,
+            Inventories(clients.catalog, clients.assignment, commands),
+            Resources(clients.catalog, clients.assignment, commands),
+            Connectors(
+                clients.catalog,
+                clients.assignment,
+                clients.connector,
+                commands,
+                FieldEncryption(sealer, accounts.data_keys),
+                SecretReads(audit),
+                settings.initialize_timeout_seconds,
+            ),
+            Runs(clients.catalog, clients.assignment, clients.scheduler, commands),
+            Snapshots(clients.assignment, clients.restore_index),
+            Files(clients.restore_index),
+            Search(clients.assignment, clients.restore_index),
+            History(clients.assignment, clients.restore_index),
+            downloads,
+            Links(downloads, principals, audit, link_key(badge_key), settings.url_gateway.rstrip("/")),
+        )

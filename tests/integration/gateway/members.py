@@ -11,8 +11,8 @@ from chassis.runtime.service import open_service_runtime
 from chassis.runtime.settings import CommonSettings, read_key
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
-from gateway.domain.accounts import Account, Grant, Membership, Organization
-from gateway.store.accounts import Accounts, membership_id, open_accounts
+from gateway.access.accounts import Account, Grant, Membership, Organization
+from gateway.access.store import Accounts, membership_id, open_accounts
 
 from tests.integration.gateway.client import Client
 from tests.integration.gateway.conftest import Platform

@@ -11,9 +11,9 @@ from chassis.ids import new_id
 from chassis.runtime.settings import read_key
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
-from gateway.domain.accounts import ApiKey
-from gateway.store.accounts import membership_id
-from gateway.usecases.logins import digest_of
+from gateway.access.accounts import ApiKey
+from gateway.access.api_keys import digest_of
+from gateway.access.store import membership_id
 
 from tests.integration.gateway.client import Client, a_resource_body
 from tests.integration.gateway.conftest import Platform

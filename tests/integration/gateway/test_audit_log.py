@@ -8,8 +8,8 @@ import pytest_asyncio
 from chassis.ids import new_id, utc_now
 from chassis.runtime.service import open_service_runtime
 from contracts.values import OrganizationId
-from gateway.domain.audit import Actor, Deed, Ending, Entry, Subject
-from gateway.store.audit import AuditLog
+from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject
+from gateway.audit_log.store import AuditStore
 
 from tests.support.environment import Corner
 
@@ -26,14 +26,14 @@ def entry_at(org: OrganizationId, moment: datetime, action: str = "file.download
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def log(corner: Corner) -> AsyncIterator[AuditLog]:
+async def log(corner: Corner) -> AsyncIterator[AuditStore]:
     async with open_service_runtime(corner.settings(), "gateway") as runtime:
-        made = AuditLog(runtime.database)
+        made = AuditStore(runtime.database)
         await made.setup()
         yield made
 
 
-async def all_of(log: AuditLog, org: OrganizationId, *, limit: int, action: str | None = None) -> list[str]:
+async def all_of(log: AuditStore, org: OrganizationId, *, limit: int, action: str | None = None) -> list[str]:
     seen: list[str] = []
     while page := await log.page(
         org, action=action, before=seen[-1] if seen else None, oldest=OLDEST, now=NOW, limit=limit
@@ -42,7 +42,7 @@ async def all_of(log: AuditLog, org: OrganizationId, *, limit: int, action: str 
     return seen
 
 
-async def test_pages_lead_through_all_hours_and_months(log: AuditLog) -> None:
+async def test_pages_lead_through_all_hours_and_months(log: AuditStore) -> None:
     org, other = OrganizationId(new_id()), OrganizationId(new_id())
     ages = [timedelta(minutes=m) for m in (0, 1, 2, 59, 61, 600)] + [
         timedelta(days=d) for d in (1, 23, 24, 25, 300, 399)
@@ -58,7 +58,7 @@ async def test_pages_lead_through_all_hours_and_months(log: AuditLog) -> None:
     assert await all_of(log, OrganizationId(new_id()), limit=10) == []
 
 
-async def test_an_entry_and_its_end(log: AuditLog) -> None:
+async def test_an_entry_and_its_end(log: AuditStore) -> None:
     org, made = OrganizationId(new_id()), entry_at(OrganizationId("x"), NOW)
     begun = made.model_copy(update={"deed": made.deed.model_copy(update={"organization_id": org})})
     await log.begin(begun)
@@ -75,7 +75,7 @@ async def test_an_entry_and_its_end(log: AuditLog) -> None:
     assert (ended.ending, ended.ended_at) == (ending, NOW)
 
 
-async def test_old_days_are_forgotten(log: AuditLog) -> None:
+async def test_old_days_are_forgotten(log: AuditStore) -> None:
     org = OrganizationId(new_id())
     old, young = entry_at(org, NOW - timedelta(days=900)), entry_at(org, NOW)
     for entry in (old, young):

@@ -16,6 +16,7 @@ from chassis.runtime.process import build_server
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from gateway.api import build_api
+from gateway.http.dependencies import Services
 
 from tests.support.waiting import eventually_async
 
@@ -229,7 +230,7 @@ FRAMINGS = [b"Content-Length: 536870912", b"Transfer-Encoding: chunked"]
 @asynccontextmanager
 async def uploading(framing: bytes) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter, bytes]]:
     """A connection to the gateway whose request has begun, and a piece of its body."""
-    app = build_api(None, {}, max_body_bytes=LIMIT)
+    app = build_api(Services(), {}, max_body_bytes=LIMIT)
     app.state.go = asyncio.Event()
     piece = b"x" * 50_000
     async with serving(app) as port, connected(port) as (reader, writer):
@@ -263,7 +264,7 @@ async def test_sender_of_a_body_that_is_too_large_is_told(framing: bytes) -> Non
 
 
 async def test_client_that_asks_first_is_not_told_to_send_what_is_too_large() -> None:
-    app = build_api(None, {}, max_body_bytes=LIMIT)
+    app = build_api(Services(), {}, max_body_bytes=LIMIT)
     app.state.go = asyncio.Event()
     head = b"POST /api/v1/auth/login/apikey HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 999999999\r\n\r\n"
     async with serving(app) as port:

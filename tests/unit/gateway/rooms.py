@@ -9,22 +9,30 @@ from chassis.persistence.aggregates import Aggregate, MemoryAggregates
 from chassis.persistence.mongo import PyMongoError
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
-from gateway.domain.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
-from gateway.domain.audit import Ending, Entry
-from gateway.store.accounts import Accounts, membership_id
-from gateway.store.audit import AuditLog
-from gateway.store.known_addresses import KnownAddresses
-from gateway.usecases.audit import Audit
-from gateway.usecases.login_log import LoginLog
-from gateway.usecases.logins import Logins
-from gateway.usecases.throttle import Throttle
-from gateway.usecases.visitors import Visitors
+from gateway.access.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
+from gateway.access.principals import Principals
+from gateway.access.store import Accounts, membership_id
+from gateway.areas.auth.known_addresses import KnownAddresses
+from gateway.areas.auth.login_log import LoginLog
+from gateway.areas.auth.service import Logins
+from gateway.areas.auth.throttle import Throttle
+from gateway.audit_log.entries import Ending, Entry
+from gateway.audit_log.log import AuditLog
+from gateway.audit_log.store import AuditStore
+from gateway.http.dependencies import Services
 
 ROOT_ORG, CHILD_ORG, FOREIGN_ORG = (
     OrganizationId("org-root"),
     OrganizationId("org-child"),
     OrganizationId("org-foreign"),
 )
+
+
+class NoServices(Services):
+    """For requests that are refused before any service is asked for anything."""
+
+    def __getitem__(self, kind: type[Any]) -> Any:
+        """None in place of each."""
 
 
 class Died(Exception):
@@ -97,7 +105,7 @@ async def drop(records: Any, org: OrganizationId, record_id: str) -> None:
     await records.save(await records.load(org, record_id), None)
 
 
-class AuditInMemory(AuditLog):
+class AuditInMemory(AuditStore):
     """Entries in a list."""
 
     def __init__(self, written: list[Entry]) -> None:
@@ -105,7 +113,7 @@ class AuditInMemory(AuditLog):
         self.broken = False
 
     async def begin(self, entry: Entry) -> None:
-        """See `AuditLog`."""
+        """See `AuditStore`."""
         await self._answer()
         self.written.append(entry)
 
@@ -114,7 +122,7 @@ class AuditInMemory(AuditLog):
             raise PyMongoError("away")
 
     async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
-        """See `AuditLog`."""
+        """See `AuditStore`."""
         await self._answer()
         for place in [n for n, e in enumerate(self.written) if (e.id, e.deed.organization_id) == (entry_id, org)]:
             self.written[place] = self.written[place].model_copy(update={"ending": ending, "ended_at": now})
@@ -136,8 +144,8 @@ class AddressesInMemory(KnownAddresses):
 
 
 def logins_in_memory(
-    accounts: Accounts, visitors: Visitors, badges: Tokens, written: list[Entry] | None = None
+    accounts: Accounts, visitors: Principals, badges: Tokens, written: list[Entry] | None = None
 ) -> Logins:
     """The use case over memory."""
-    audit = Audit(AuditInMemory(written if written is not None else []), kept_days=1)
+    audit = AuditLog(AuditInMemory(written if written is not None else []), kept_days=1)
     return Logins(accounts, visitors, badges, Throttle(), AddressesInMemory(), LoginLog(audit, accounts), 60)

@@ -10,7 +10,12 @@ from chassis.http.server import PROBLEM_JSON
 from chassis.http.tokens import Tokens
 from chassis.http.transport import Answer as Streamed
 from chassis.http.transport import Http
-from gateway.usecases.owners import Owners
+from gateway.clients.assignment import AssignmentClient
+from gateway.clients.catalog import CatalogClient
+from gateway.clients.connector import ConnectorClient
+from gateway.clients.restore_index import RestoreIndexClient
+from gateway.clients.scheduler import SchedulerClient
+from gateway.clients.service_clients import ServiceClients
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -36,11 +41,17 @@ async def _whole(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def owners_of(answer: Answer) -> Owners:
+def clients_of(answer: Answer) -> ServiceClients:
     """All services, each answering as told."""
     http = Told(answer)
     service = ServiceClient("http://service", http=http, tokens=Tokens(bytes(32), audience="cairn-internal"))
-    return Owners(service, service, service, service, service)
+    return ServiceClients(
+        CatalogClient(service),
+        AssignmentClient(service),
+        SchedulerClient(service),
+        RestoreIndexClient(service),
+        ConnectorClient(service),
+    )
 
 
 def a_problem(status: int, code: str, headers: Mapping[str, str] | None = None) -> httpx.Response:

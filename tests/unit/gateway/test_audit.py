@@ -10,16 +10,16 @@ from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.deadlines import Deadline, under
 from contracts.errors import Conflict
 from contracts.messages.assignment import App
-from gateway.domain.audit import Entry
-from gateway.usecases.audit import Audit
-from gateway.usecases.secret_reads import WINDOW_SECONDS, SecretReads
-from gateway.usecases.visitors import Visitor
+from gateway.access.principal import Principal
+from gateway.areas.connectors.secret_reads import WINDOW_SECONDS, SecretReads
+from gateway.audit_log.entries import Entry
+from gateway.audit_log.log import AuditLog
 
 from tests.support import builders as make
 from tests.unit.gateway.rooms import ROOT_ORG, AuditInMemory
 from tests.unit.gateway.test_domain import an_app
 
-OWNER = Visitor(account_id="owner", organization_id=ROOT_ORG, roles=("owner",))
+OWNER = Principal(account_id="owner", organization_id=ROOT_ORG, roles=("owner",))
 
 
 class Room:
@@ -28,7 +28,7 @@ class Room:
     def __init__(self) -> None:
         self.now = 0.0
         self.entries = AuditInMemory([])
-        self.audit = Audit(self.entries, kept_days=1)
+        self.audit = AuditLog(self.entries, kept_days=1)
         self.reads = SecretReads(self.audit, clock=lambda: self.now)
 
     def taken(self) -> list[Entry]:

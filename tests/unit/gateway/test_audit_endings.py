@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from datetime import datetime
-from types import SimpleNamespace
 from typing import Any
 
 import httpx
@@ -20,13 +19,14 @@ from contracts.messages.base import Message
 from contracts.messages.outcomes import Problem
 from contracts.values import OrganizationId
 from fastapi import FastAPI
-from gateway.api.operations import install_operations
-from gateway.domain.audit import Actor, Deed, Ending, Entry, Subject
-from gateway.store.requests import Requests
-from gateway.usecases import operations
-from gateway.usecases.audit import Audit
-from gateway.usecases.audit_endings import Endings
-from gateway.usecases.operations import Operations
+from gateway.areas.operations import service as operations
+from gateway.areas.operations.accepted import install_operations
+from gateway.areas.operations.service import Operations
+from gateway.areas.operations.store import OperationStore
+from gateway.audit_log.endings import Endings
+from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject
+from gateway.audit_log.log import AuditLog
+from gateway.http.dependencies import Services
 from pymongo.errors import ConnectionFailure
 
 from tests.support import builders as make
@@ -60,19 +60,19 @@ class Thawing(AuditInMemory):
         """Nothing is old."""
 
 
-class Kept(Requests):
+class Kept(OperationStore):
     """Operations in memory, or nowhere."""
 
     def __init__(self) -> None:
         self.away = False
 
     async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
-        """See `Requests`."""
+        """See `OperationStore`."""
         if self.away:
             raise PyMongoError("away")
 
     async def end(self, org: OrganizationId, operation_id: str, end: Any) -> None:
-        """See `Requests`."""
+        """See `OperationStore`."""
 
 
 class Room:
@@ -80,12 +80,12 @@ class Room:
 
     def __init__(self) -> None:
         self.entries, self.requests = Thawing(), Kept()
-        self.audit = Audit(self.entries, kept_days=1)
+        self.audit = AuditLog(self.entries, kept_days=1)
         self.commands = Commands(self, service="gateway", timeout_seconds=10)
         self.broker = "quick"
         self.read_back: Any = None
         self.app = FastAPI()
-        self.app.state.gate = SimpleNamespace(operations=Operations(self.requests, self.commands))
+        self.app.state.services = Services(Operations(self.requests, self.commands))
         install_problems(self.app)
         install_operations(self.app)
         self.app.post("/change")(self._change)

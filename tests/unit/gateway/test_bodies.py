@@ -3,13 +3,15 @@
 from typing import Annotated, Any
 
 import pytest
-from gateway.api.bodies.accounts import BadgeExchange
-from gateway.api.bodies.base import Body
-from gateway.api.bodies.connectors import ConnectorBody, ConnectorRoles, Installation, StoreCreation, StoreRefresh
-from gateway.api.bodies.downloads import LinkBody
-from gateway.api.bodies.inventories import InventoryBody, ResourceBody
-from gateway.api.bodies.runs import RunBody
-from gateway.domain.apps import GivenField
+from gateway.areas.auth.schemas import BadgeExchange
+from gateway.areas.connectors.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
+from gateway.areas.connectors.rules import GivenField
+from gateway.areas.integrations.schemas import Installation
+from gateway.areas.inventories.schemas import InventoryBody
+from gateway.areas.links.schemas import LinkBody
+from gateway.areas.resources.schemas import ResourceBody
+from gateway.areas.scheduling.requests import RunBody
+from gateway.http.request_bodies import Body
 from jsonschema import Draft202012Validator
 from pydantic import Field, TypeAdapter, ValidationError
 

@@ -7,10 +7,10 @@ import pytest
 from chassis.http.tokens import Tokens
 from chassis.security.sealing import Sealer
 from contracts.errors import Invalid
-from gateway.store.accounts import ROOT, Accounts
-from gateway.usecases.bootstrap import Credentials, bootstrap, read_credentials
-from gateway.usecases.logins import Logins
-from gateway.usecases.visitors import Visitors
+from gateway.access.bootstrap import Credentials, bootstrap, read_credentials
+from gateway.access.principals import Principals
+from gateway.access.store import ROOT, Accounts
+from gateway.areas.auth.service import Logins
 
 from tests.unit.gateway.rooms import Died, accounts_in_memory, logins_in_memory
 
@@ -25,7 +25,7 @@ async def start(accounts: Accounts, path: Path, url: str = "http://here") -> Non
 
 def logins(accounts: Accounts) -> Logins:
     badges = Tokens(KEY, audience="cairn-badge")
-    return logins_in_memory(accounts, Visitors(accounts, remembered_seconds=0), badges)
+    return logins_in_memory(accounts, Principals(accounts, remembered_seconds=0), badges)
 
 
 async def check_opens(accounts: Accounts, credentials: Credentials) -> None:
@@ -36,7 +36,7 @@ async def check_opens(accounts: Accounts, credentials: Credentials) -> None:
     by_password = await logins(accounts).by_password(credentials.email, credentials.password, address="192.0.2.1")
     badges = [Tokens(KEY, audience="cairn-badge").read(badge) for badge in (by_key, by_password)]
     assert badges[0].model_copy(update={"key_id": None}) == badges[1]
-    visitor = await Visitors(accounts, remembered_seconds=0).recognize(badges[0])
+    visitor = await Principals(accounts, remembered_seconds=0).recognize(badges[0])
     assert (visitor.organization_id, visitor.roles) == (root.id, ("owner",))
 
 

@@ -9,10 +9,11 @@ from contracts.errors import Conflict, Forbidden, Invalid
 from contracts.messages.assignment import App
 from contracts.messages.connector import LogLine
 from contracts.messages.outcomes import Problem
-from gateway.domain.apps import GivenField, check_complete, check_initializable, check_unlocked, check_unused
-from gateway.domain.intents import Intent, sibling_id
-from gateway.domain.jobs import Job, log_text, printable
-from gateway.domain.rights import ROLES, Right, require, rights_of
+from contracts.queries.scheduler import Job
+from gateway.access.rights import ROLES, Right, require, rights_of
+from gateway.areas.connectors.rules import GivenField, check_complete, check_initializable, check_unlocked, check_unused
+from gateway.areas.scheduling.job_log import log_text, printable
+from gateway.idempotency.intents import Intent, sibling_id
 
 from tests.support.builders import a_resource
 

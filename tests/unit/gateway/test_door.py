@@ -12,22 +12,25 @@ import pytest
 import pytest_asyncio
 from chassis.texts import STORABLE
 from contracts.paths import PATH_PATTERN
+from contracts.queries.scheduler import JobProgress
 from contracts.tasks import BackupResult
 from fastapi import FastAPI
 from gateway.__main__ import openapi
 from gateway.api import build_api
-from gateway.api.bodies.inventories import InventoryName, ResourceBody
-from gateway.api.documents import describe
-from gateway.api.layers import Door
-from gateway.api.named_paths import named_paths
-from gateway.api.passing import ASKED
-from gateway.api.search import Conditions
-from gateway.domain.jobs import JobProgress
-from gateway.usecases.operations import KEY_PATTERN
+from gateway.areas.inventories.schemas import InventoryName
+from gateway.areas.resources.schemas import ResourceBody
+from gateway.areas.search.routes import Conditions
+from gateway.http.middleware import Door
+from gateway.http.openapi import describe
+from gateway.http.path_precedence import named_paths
+from gateway.http.proxy import ASKED
+from gateway.idempotency.intents import KEY_PATTERN
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
+
+from tests.unit.gateway.rooms import NoServices
 
 LIMIT = 1000
 
@@ -51,7 +54,7 @@ async def door() -> AsyncIterator[httpx.AsyncClient]:
 
 @pytest.fixture(scope="module")
 def app() -> FastAPI:
-    return build_api(None, {}, max_body_bytes=LIMIT)
+    return build_api(NoServices(), {}, max_body_bytes=LIMIT)
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +113,7 @@ async def test_without_badge_nothing_is_said_about_the_body(app: FastAPI, conten
 
 async def test_deeply_nested_nul_is_found() -> None:
     content = b"[" * 1000 + b'"\\u0000"' + b"]" * 1000
-    async with client(build_api(None, {}, max_body_bytes=10_000)) as http:
+    async with client(build_api(NoServices(), {}, max_body_bytes=10_000)) as http:
         answer = await http.post("/api/v1/auth/login/apikey", content=content)
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
 

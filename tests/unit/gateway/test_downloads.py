@@ -4,12 +4,12 @@ import httpx
 import pytest
 from contracts.errors import CairnError
 from contracts.values import OrganizationId
-from gateway.usecases.downloads import Downloads
-from gateway.usecases.visitors import Visitor
+from gateway.access.principal import Principal
+from gateway.areas.downloads.service import Downloads
 
-from tests.unit.gateway.services import a_problem, owners_of
+from tests.unit.gateway.services import Answer, a_problem, clients_of
 
-WHO = Visitor(account_id="someone", organization_id=OrganizationId("org"))
+WHO = Principal(account_id="someone", organization_id=OrganizationId("org"))
 SNAPSHOT = "5f" * 32
 Stores = dict[str, httpx.Response]
 
@@ -21,6 +21,11 @@ def point(store_id: str) -> dict[str, object]:
     return {**facts, "browsable": not (damage or store_id.startswith("new")), "damage": damage}
 
 
+def build_downloads(answer: Answer) -> Downloads:
+    clients = clients_of(answer)
+    return Downloads(clients.restore_index, clients.connector)
+
+
 def downloads(stores: Stores) -> Downloads:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/internal/restore-points":
@@ -28,7 +33,7 @@ def downloads(stores: Stores) -> Downloads:
             return httpx.Response(200, json={"items": [point(s) for s in stores]})
         return stores[request.url.path.split("/")[3]]
 
-    return Downloads(owners_of(answer))
+    return build_downloads(answer)
 
 
 async def download(stores: Stores) -> bytes:
@@ -78,7 +83,7 @@ async def test_conditions_reach_the_worker() -> None:
         return httpx.Response(200, json={"items": [point("store")]})
 
     sent = {"if-none-match": '"5f"', "range": "bytes=0-1"}
-    async with Downloads(owners_of(answer)).look(WHO, SNAPSHOT, b"/a", headers=sent):
+    async with build_downloads(answer).look(WHO, SNAPSHOT, b"/a", headers=sent):
         pass
     told = dict(heard[-1].headers.raw)
     assert told[b"if-none-match"] == b'"5f"'

@@ -3,12 +3,12 @@
 import httpx
 import pytest
 from contracts.values import OrganizationId
-from gateway.usecases.snapshots import Snapshots
-from gateway.usecases.visitors import Visitor
+from gateway.access.principal import Principal
+from gateway.areas.files.service import Files
 
-from tests.unit.gateway.services import owners_of
+from tests.unit.gateway.services import clients_of
 
-WHO = Visitor(account_id="someone", organization_id=OrganizationId("org"))
+WHO = Principal(account_id="someone", organization_id=OrganizationId("org"))
 ODD_JSON = b'{ "items": [1.0, 1e2],\n"path": "\\u00e9" }'
 
 
@@ -30,8 +30,8 @@ async def test_a_directory_is_asked_for_and_answered_as_it_is(path: bytes, asked
         heard.append(request.url)
         return httpx.Response(200, content=ODD_JSON)
 
-    snapshots = Snapshots(owners_of(answer))
-    assert await snapshots.files(WHO, "5f", path, asked) == ODD_JSON
-    assert await snapshots.entry(WHO, "5f", path) == ODD_JSON
+    files = Files(clients_of(answer).restore_index)
+    assert await files.list(WHO, "5f", path, asked) == ODD_JSON
+    assert await files.show(WHO, "5f", path) == ODD_JSON
     assert [url.path.rpartition("/")[2] for url in heard] == ["files", "entry"]
     assert (heard[0].query, heard[1].query) == (query, query.partition(b"&")[0])

@@ -6,17 +6,18 @@ import httpx
 import pytest
 from chassis.messaging.command_client import Commands
 from contracts.values import OrganizationId
-from gateway.usecases.inventories import Inventories
-from gateway.usecases.visitors import Visitor
+from gateway.access.principal import Principal
+from gateway.areas.inventories.service import Inventories
 
-from tests.unit.gateway.services import a_problem, owners_of
+from tests.unit.gateway.services import a_problem, clients_of
 
 ORG = OrganizationId("org")
 
 
 async def sync(answer: httpx.Response, *roles: str) -> str:
-    inventories = Inventories(owners_of(lambda _: answer), cast("Commands", None))
-    return await inventories.sync(Visitor(account_id="someone", organization_id=ORG, roles=roles), "inv-1")
+    clients = clients_of(lambda _: answer)
+    inventories = Inventories(clients.catalog, clients.assignment, cast("Commands", None))
+    return await inventories.sync(Principal(account_id="someone", organization_id=ORG, roles=roles), "inv-1")
 
 
 def an_inventory(kind: str) -> httpx.Response:

@@ -7,7 +7,7 @@ import pytest
 from chassis.http.tokens import Tokens
 from contracts.errors import Unauthorized
 from contracts.values import OrganizationId
-from gateway.domain.links import LONGEST_URL, Link, link_key, read, sign
+from gateway.areas.links.tokens import LONGEST_URL, Link, link_key, read, sign
 
 BADGE_KEY = bytes(range(32))
 KEY = link_key(BADGE_KEY)

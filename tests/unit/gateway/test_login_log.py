@@ -3,9 +3,9 @@
 import pytest
 from chassis.errors import Unavailable
 from chassis.runtime.supervision import Background
-from gateway.domain.audit import Entry
-from gateway.usecases.audit import Audit
-from gateway.usecases.login_log import Attempt, LoginLog
+from gateway.areas.auth.login_log import Attempt, LoginLog
+from gateway.audit_log.entries import Entry
+from gateway.audit_log.log import AuditLog
 
 from tests.unit.gateway.rooms import ROOT_ORG, AuditInMemory, accounts_in_memory, add_organizations, an_account
 
@@ -17,7 +17,7 @@ class Room:
         self.now = 0.0
         self.entries = AuditInMemory([])
         self.accounts = accounts_in_memory()
-        self.log = LoginLog(Audit(self.entries, kept_days=1), self.accounts, clock=lambda: self.now)
+        self.log = LoginLog(AuditLog(self.entries, kept_days=1), self.accounts, clock=lambda: self.now)
 
     def written(self) -> list[Entry]:
         return self.entries.written

@@ -7,15 +7,17 @@ from chassis.http.tokens import Caller, Tokens
 from contracts.errors import Forbidden, NotFound, Unauthorized
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId
-from gateway.domain.accounts import ApiKey, Grant
-from gateway.domain.audit import Entry
-from gateway.domain.links import Link, sign
-from gateway.domain.rights import Right
-from gateway.store.accounts import Accounts, membership_id
-from gateway.usecases.links import Links
-from gateway.usecases.logins import Logins, digest_of
-from gateway.usecases.passwords import hash_password, verify_password
-from gateway.usecases.visitors import Visitor, Visitors
+from gateway.access.accounts import ApiKey, Grant
+from gateway.access.api_keys import digest_of
+from gateway.access.passwords import hash_password, verify_password
+from gateway.access.principal import Principal
+from gateway.access.principals import Principals
+from gateway.access.rights import Right
+from gateway.access.store import Accounts, membership_id
+from gateway.areas.auth.service import Logins
+from gateway.areas.links.service import Links
+from gateway.areas.links.tokens import Link, sign
+from gateway.audit_log.entries import Entry
 
 from tests.unit.gateway.rooms import (
     CHILD_ORG,
@@ -34,8 +36,8 @@ HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 PASSWORD = hash_password("right", salt=bytes(16), work=2)
 
 
-def visitors(accounts: Accounts) -> Visitors:
-    return Visitors(accounts, remembered_seconds=0)
+def visitors(accounts: Accounts) -> Principals:
+    return Principals(accounts, remembered_seconds=0)
 
 
 def logins(accounts: Accounts, written: list[Entry] | None = None) -> Logins:
@@ -87,7 +89,7 @@ async def test_login_by_api_key_needs_the_exact_key() -> None:
 
 async def test_badge_is_exchanged_where_the_account_is_a_member_or_below() -> None:
     accounts = await accounts_of()
-    visitor = Visitor(account_id="someone", organization_id=ROOT_ORG)
+    visitor = Principal(account_id="someone", organization_id=ROOT_ORG)
     for org in (ROOT_ORG, CHILD_ORG):
         assert BADGES.read(await logins(accounts).exchange(visitor, org, address=HOME)).organization_id == org
     for org in (FOREIGN_ORG, "no-such-organization", ""):
@@ -97,7 +99,7 @@ async def test_badge_is_exchanged_where_the_account_is_a_member_or_below() -> No
 
 async def test_member_of_a_child_does_not_reach_its_parent() -> None:
     accounts = await accounts_of(org=CHILD_ORG)
-    visitor = Visitor(account_id="someone", organization_id=CHILD_ORG)
+    visitor = Principal(account_id="someone", organization_id=CHILD_ORG)
     with pytest.raises(NotFound):
         await logins(accounts).exchange(visitor, ROOT_ORG, address=HOME)
     with pytest.raises(NotFound):

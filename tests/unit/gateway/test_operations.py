@@ -13,15 +13,15 @@ from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import OrganizationId
-from gateway.store.requests import End, Requests
-from gateway.usecases.operations import Operation, Operations
-from gateway.usecases.visitors import Visitor
+from gateway.access.principal import Principal
+from gateway.areas.operations.service import Operation, Operations
+from gateway.areas.operations.store import End, OperationStore
 
 from tests.support import builders as make
 from tests.support.waiting import eventually_async
 
 
-class MemoryRequests(Requests):
+class MemoryOperations(OperationStore):
     """Operations in memory."""
 
     def __init__(self) -> None:
@@ -30,32 +30,32 @@ class MemoryRequests(Requests):
         self.waiting: dict[str, Envelope[Message]] = {}
 
     async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
-        """See `Requests`."""
+        """See `OperationStore`."""
         self.commands[command.id] = command
         if not taken:
             self.waiting[command.id] = command
 
     async def unsent(self) -> list[Envelope[Message]]:
-        """See `Requests`."""
+        """See `OperationStore`."""
         return list(self.waiting.values())
 
     async def sent(self, command: Envelope[Message]) -> None:
-        """See `Requests`."""
+        """See `OperationStore`."""
         self.waiting.pop(command.id, None)
 
     async def command(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
-        """See `Requests`."""
+        """See `OperationStore`."""
         return self.commands.get(operation_id)
 
     async def forget(self, now: datetime) -> None:
-        """See `Requests`."""
+        """See `OperationStore`."""
 
     async def end(self, org: OrganizationId, operation_id: str, end: End) -> None:
-        """See `Requests`."""
+        """See `OperationStore`."""
         self.ends[operation_id] = end
 
     async def ended(self, org: OrganizationId, operation_id: str) -> End | None:
-        """See `Requests`."""
+        """See `OperationStore`."""
         return self.ends.get(operation_id)
 
 
@@ -86,7 +86,7 @@ class Platform:
 
 
 async def polled(operations: Operations, command: Envelope[Message]) -> Operation:
-    who = Visitor(account_id="someone", organization_id=make.ORG)
+    who = Principal(account_id="someone", organization_id=make.ORG)
     return await operations.poll(who, command.id)
 
 
@@ -94,7 +94,7 @@ async def polled(operations: Operations, command: Envelope[Message]) -> Operatio
 async def test_every_refusal_ends_an_operation(kind: str) -> None:
     problem = Problem(code="it_went_wrong", kind=kind, detail="It went wrong.")
     platform, command = Platform(problem), make.wrap(make.create_inventory())
-    async with Operations(MemoryRequests(), platform.commands).running(Background()) as operations:
+    async with Operations(MemoryOperations(), platform.commands).running(Background()) as operations:
         await operations.begin(command, taken=True)
         for _ in range(3):
             assert (await polled(operations, command)).end == End(problem=problem)
@@ -103,7 +103,7 @@ async def test_every_refusal_ends_an_operation(kind: str) -> None:
 
 async def test_success_ends_an_operation() -> None:
     platform, command = Platform(), make.wrap(make.create_inventory())
-    async with Operations(MemoryRequests(), platform.commands).running(Background()) as operations:
+    async with Operations(MemoryOperations(), platform.commands).running(Background()) as operations:
         await operations.begin(command, taken=True)
         assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
 
@@ -111,14 +111,14 @@ async def test_success_ends_an_operation() -> None:
 async def test_a_command_that_kafka_does_not_take_runs_on() -> None:
     platform, command = Platform(), make.wrap(make.create_inventory())
     platform.away = True
-    async with Operations(MemoryRequests(), platform.commands).running(Background()) as operations:
+    async with Operations(MemoryOperations(), platform.commands).running(Background()) as operations:
         await operations.begin(command, taken=True)
         assert (await polled(operations, command)).end is None
         platform.away = False
         assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
 
 
-class Away(MemoryRequests):
+class Away(MemoryOperations):
     """A database that does not answer for some time."""
 
     def __init__(self) -> None:
@@ -126,13 +126,13 @@ class Away(MemoryRequests):
         self.back = asyncio.Event()
 
     async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
-        """See `Requests`."""
+        """See `OperationStore`."""
         await self.back.wait()
         await super().begin(command, taken=taken)
 
 
 async def test_a_command_that_kafka_did_not_take_is_sent_later_by_whoever_runs_then() -> None:
-    platform, requests, command = Platform(), MemoryRequests(), make.wrap(make.create_inventory())
+    platform, requests, command = Platform(), MemoryOperations(), make.wrap(make.create_inventory())
     platform.away = True
     async with Operations(requests, platform.commands).running(Background()) as operations:
         await operations.begin(command, taken=False)

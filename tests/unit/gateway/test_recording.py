@@ -10,17 +10,17 @@ from chassis.http.transport import Answer, BrokenOff
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError, NotFound
 from contracts.values import OrganizationId
-from gateway.api.recording import RecordedDownload
-from gateway.domain.audit import Actor, Deed, Ending, Entry, Subject, told_selection
-from gateway.store.audit import AuditLog
-from gateway.usecases.audit import Audit
-from gateway.usecases.downloads import Noticed, Stream
+from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject, told_selection
+from gateway.audit_log.log import AuditLog
+from gateway.audit_log.store import AuditStore
+from gateway.clients.connector import Noticed, Stream
+from gateway.http.audited_download import RecordedDownload
 from starlette.types import Message
 
 SCOPE = {"type": "http", "path": "/api/v1/x"}
 
 
-class Notebook(AuditLog):
+class Notebook(AuditStore):
     """Entries in memory, or nowhere."""
 
     def __init__(self, *, fails: bool = False) -> None:
@@ -74,7 +74,7 @@ async def run(notebook: Notebook, client: Client, opened: object) -> None:
         organization_id=OrganizationId("org"), actor=Actor(account_id="a", via="badge"), action="file.download",
         subject=Subject(kind="snapshot", id="s"), details=told_selection(["/a"]),
     )  # fmt: skip
-    download = RecordedDownload(Audit(notebook, kept_days=1), deed, opened)  # type: ignore[arg-type]
+    download = RecordedDownload(AuditLog(notebook, kept_days=1), deed, opened)  # type: ignore[arg-type]
     await download(SCOPE, client.receive, client.send)
 
 

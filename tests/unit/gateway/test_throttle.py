@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from chassis.http.problems import STATUS
 from contracts.errors import CairnError, Throttled
-from gateway.domain.throttling import pause_after, place_of
-from gateway.usecases import throttle as module
-from gateway.usecases.throttle import KNOWN, STRANGER, Throttle
+from gateway.areas.auth import throttle as module
+from gateway.areas.auth.throttle import KNOWN, STRANGER, Throttle
+from gateway.areas.auth.throttle_rules import pause_after, place_of
 
 from tests.support.waiting import eventually_async
 

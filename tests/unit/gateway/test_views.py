@@ -11,22 +11,23 @@ from contracts.messages.assignment import AppRef, FieldValue
 from contracts.messages.base import Command, Message
 from contracts.messages.catalog import CreateInventory, RemoveResource
 from contracts.messages.scheduler import RunTask
+from contracts.queries.scheduler import JobProgress
 from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
-from gateway.api.bodies.connectors import ConnectorBody
-from gateway.api.views.base import page, stamp
-from gateway.api.views.connectors import connector_view
-from gateway.api.views.inventories import resource_view
-from gateway.api.views.jobs import RunView, job_view, operation_view
-from gateway.api.views.snapshots import snapshot_view
-from gateway.domain.accounts import DataKey
-from gateway.domain.apps import GivenField
-from gateway.domain.jobs import JobProgress
-from gateway.store.requests import End
-from gateway.usecases.connectors import OpenConnector
-from gateway.usecases.operations import Operation
-from gateway.usecases.owners import KnownRestorePoint
-from gateway.usecases.secrets import Vault
+from gateway.access.accounts import DataKey
+from gateway.areas.connectors.answers import connector_view
+from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.areas.connectors.requests import ConnectorBody
+from gateway.areas.connectors.rules import GivenField
+from gateway.areas.connectors.service import OpenConnector
+from gateway.areas.operations.schemas import operation_view
+from gateway.areas.operations.service import Operation
+from gateway.areas.operations.store import End
+from gateway.areas.resources.schemas import resource_view
+from gateway.areas.scheduling.answers import RunView, job_view
+from gateway.areas.snapshots.schemas import snapshot_view
+from gateway.clients.restore_index import KnownRestorePoint
+from gateway.http.answers import page, stamp
 
 from tests.support.builders import ORG, a_resource
 from tests.unit.gateway.test_domain import a_job, an_app
@@ -38,8 +39,8 @@ def shown(view: Any) -> dict[str, Any]:
     return dict(view.model_dump(mode="json", by_alias=True))
 
 
-def a_vault() -> Vault:
-    return Vault(Sealer(bytes(32)), MemoryAggregates(DataKey))
+def a_vault() -> FieldEncryption:
+    return FieldEncryption(Sealer(bytes(32)), MemoryAggregates(DataKey))
 
 
 def test_times_have_milliseconds_so_that_they_sort_as_text() -> None:

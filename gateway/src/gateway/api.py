@@ -1,0 +1,104 @@
+"""The public door: HTTP API v1."""
+
+from functools import cache
+
+import orjson
+from chassis.http.server import UNTRACED, install_health, install_problems
+from chassis.runtime.health import Check
+from fastapi import FastAPI, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+
+from gateway.areas.audit.routes import router as audit
+from gateway.areas.auth.routes import router as auth
+from gateway.areas.connectors.routes import router as connectors
+from gateway.areas.downloads.routes import router as downloads
+from gateway.areas.files.routes import router as files
+from gateway.areas.health.routes import health_router
+from gateway.areas.history.routes import router as history
+from gateway.areas.integrations.routes import router as integrations
+from gateway.areas.inventories.routes import router as inventories
+from gateway.areas.links.routes import router as links
+from gateway.areas.operations.accepted import install_operations
+from gateway.areas.operations.routes import router as operations
+from gateway.areas.organizations.routes import router as organizations
+from gateway.areas.resources.routes import router as resources
+from gateway.areas.scheduling.routes import router as scheduling
+from gateway.areas.search.routes import router as search
+from gateway.areas.snapshots.routes import router as snapshots
+from gateway.http.dependencies import Services
+from gateway.http.docs_page import POLICY, render
+from gateway.http.middleware import Door
+from gateway.http.openapi import VERSION, describe
+from gateway.http.path_precedence import NamedPaths
+
+DOCS = "/api/v1/docs"
+_ROUTERS = (
+    auth,
+    organizations,
+    resources,
+    inventories,
+    integrations,
+    connectors,
+    snapshots,
+    files,
+    search,
+    downloads,
+    links,
+    audit,
+    history,
+    scheduling,
+    operations,
+)
+"""Resources before inventories: `/inventories/resources` is no inventory."""
+
+
+def build_api(services: Services, checks: dict[str, Check], *, max_body_bytes: int) -> FastAPI:
+    """The application. Without services it serves nothing but its own description."""
+    app = FastAPI(
+        title="Cairn HTTP API",
+        version=VERSION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=_name_of,
+        telemetry=UNTRACED,
+    )
+    app.state.services = services
+    app.add_middleware(NamedPaths)
+    app.add_middleware(Door, max_body_bytes=max_body_bytes)
+    install_problems(app)
+    install_health(app, checks, public=True)
+    install_operations(app)
+    for router in _ROUTERS:
+        app.include_router(router)
+    app.include_router(health_router())
+    _add_documentation(app)
+    return app
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
+
+
+def _add_documentation(app: FastAPI) -> None:
+    @cache
+    def as_json() -> bytes:
+        return orjson.dumps(describe(app))
+
+    @cache
+    def as_html() -> str:
+        return render(orjson.loads(as_json()))
+
+    @app.get("/api/v1/openapi.json", include_in_schema=False)
+    async def openapi() -> Response:
+        return Response(as_json(), media_type="application/json")
+
+    @app.get(DOCS, include_in_schema=False)
+    async def documentation() -> HTMLResponse:
+        return HTMLResponse(as_html(), headers={"Content-Security-Policy": POLICY})
+
+    @app.get("/", include_in_schema=False)
+    async def root() -> RedirectResponse:
+        return RedirectResponse(DOCS)

@@ -1,1 +1,0 @@
-"""Answers: pure mappings from values to the JSON that clients read."""

@@ -1,0 +1,93 @@
+"""The audit log, and links."""
+
+from typing import Any
+
+from pydantic import Field
+
+from gateway.audit_log.entries import Entry, Outcome, Via
+from gateway.http.answers import Stamp, View
+from gateway.http.examples import example
+
+_ENTRY: dict[str, Any] = {
+    "id": "0198b1c2-0000-7000-8000-0000000000e1",
+    "at": "2026-11-23T08:00:00.120Z",
+    "ended_at": "2026-11-23T08:00:00.480Z",
+    "organization_id": "0198b1c2-0000-7000-8000-000000000001",
+    "account_id": "0198b1c2-0000-7000-8000-000000000002",
+    "via": "badge",
+    "action": "archive.download",
+    "subject": {"kind": "snapshot", "id": "5f" * 32},
+    "outcome": "completed",
+    "code": None,
+    "details": {
+        "paths": ["/documents"],
+        "paths_total": 1,
+        "format": "zip",
+        "store_id": "0198b1c2-0000-7000-8000-00000000000c",
+        "bytes": 13000,
+    },
+}
+
+
+class AuditSubjectView(View):
+    """What something was done to."""
+
+    kind: str
+    id: str
+
+
+class AuditEntryView(View):
+    """Who did what, when, and what became of it."""
+
+    model_config = example(**_ENTRY)
+
+    id: str
+    at: Stamp
+    ended_at: Stamp | None
+    organization_id: str
+    account_id: str = Field(description="Empty: a login as nobody who is known")
+    via: Via = Field(description="`link`: by a link that the account made; of a login: `password`, `api-key`, `badge`")
+    action: str = Field(
+        description="`account.login`, `account.exchange-badge`; `secret.read`; `connector.create`, `.change` and "
+        "`.remove`, the same of `inventory` and `resource`; `store.create`, `store.replace` and `store.believe` "
+        "(forced), `store.unlock`; `file.download`, `archive.download`, `link.create`; others will follow"
+    )
+    subject: AuditSubjectView
+    outcome: Outcome = Field(
+        description="`started` for ever when the process that served it died; `continued`: as the operation in "
+        "`details.operation_id`; `unknown`: it may still be carried out, as nobody heard of its command "
+        "(`details.command_id`); `completed` with a `code`: it was done, and the client was told of that problem"
+    )
+    code: str | None = Field(description="The code of the problem that the client was told of")
+    details: dict[str, Any] = Field(
+        description="Of downloads: `paths` (the first 20), `paths_total`, `format`, `range`, `store_id`, `bytes` sent. "
+        "Of logins: `address`; of refused ones, which are counted together where they are many, also `count`, "
+        "`first_at` and `latest_at`. Of secrets: `connectors`, and `window_seconds`, for which the entry stands"
+    )
+
+
+class AuditPageView(View):
+    """A page of the audit log."""
+
+    model_config = example(items=[_ENTRY], next_cursor=None)
+
+    items: list[AuditEntryView]
+    next_cursor: str | None
+
+
+def entry_view(entry: Entry) -> AuditEntryView:
+    """A row."""
+    deed, ending = entry.deed, entry.ending
+    return AuditEntryView(
+        id=entry.id,
+        at=entry.at,
+        ended_at=entry.ended_at,
+        organization_id=deed.organization_id,
+        account_id=deed.actor.account_id,
+        via=deed.actor.via,
+        action=deed.action,
+        subject=AuditSubjectView(kind=deed.subject.kind, id=deed.subject.id),
+        outcome=ending.outcome,
+        code=ending.code,
+        details={**deed.details, **ending.details},
+    )

@@ -1,0 +1,129 @@
+"""How fast passwords may be tried, so that guessing is slow and whoever knows the password is not kept out."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from gateway.access.passwords import verify_password
+from gateway.areas.auth.throttle_rules import FORGOTTEN_SECONDS, pause_after, refusal_of
+
+_REMEMBERED = 10_000
+_ADDRESSES_AT_ONCE = 64
+"""Each of them has one password checked at a time, so a newcomer waits for so many checks at most."""
+
+
+class Rules(NamedTuple):
+    """What holds in a lane: how many may wait in it, and the longest pause before a try."""
+
+    queue: int
+    longest_pause_seconds: float
+
+
+KNOWN = Rules(queue=50, longest_pause_seconds=0.1)
+STRANGER = Rules(queue=8, longest_pause_seconds=2.0)
+
+
+@dataclass
+class _Failures:
+    count: int = 0
+    latest: float = 0
+
+    def recent(self, now: float) -> int:
+        return self.count if now - self.latest < FORGOTTEN_SECONDS else 0
+
+    def add(self, now: float) -> None:
+        self.count, self.latest = self.recent(now) + 1, now
+
+
+@dataclass
+class _Lane:
+    failures: _Failures = field(default_factory=_Failures)
+    waiting: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+class Throttle:
+    """Passwords are checked one after the other in lanes, in the order they came.
+
+    Who came in before from the address he is at now has a lane with nobody else in it, and does not compete with others
+    for the processor. All other tries from one address share a lane, whatever the names: so one address has one
+    password checked at a time, and however many it sends, others hardly notice. Failures make the next try in the lane
+    wait; those of strangers also the next stranger's who tries that name. A full lane refuses (`too_many_attempts`).
+    """
+
+    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._sleep = sleep
+        self._lanes: OrderedDict[tuple[str, ...], _Lane] = OrderedDict()
+        self._names: OrderedDict[str, _Failures] = OrderedDict()
+        self._known, self._strangers = asyncio.Semaphore(1), asyncio.Semaphore(1)
+        self._addresses = 0
+
+    async def check(self, password: str, kept: str | None, *, name: str, address: str, known: bool) -> bool:
+        """Whether a password matches a kept hash; takes as long when there is none. Raises `Throttled`."""
+        if known:
+            async with self._turn((name, address), KNOWN) as lane:
+                await self._sleep(pause_after(lane.failures.recent(time.monotonic()), KNOWN.longest_pause_seconds))
+                return self._noted(await self._verified(password, kept, self._known), lane.failures)
+        async with self._turn((address,), STRANGER) as lane:
+            of_name = self._failures_of(name)
+            now = time.monotonic()
+            failures = max(lane.failures.recent(now), of_name.recent(now))
+            await self._sleep(pause_after(failures, STRANGER.longest_pause_seconds))
+            async with self._place():
+                matches = await self._verified(password, kept, self._strangers)
+            return self._noted(matches, lane.failures, of_name)
+
+    @asynccontextmanager
+    async def _turn(self, key: tuple[str, ...], rules: Rules) -> AsyncIterator[_Lane]:
+        lane = self._lanes.setdefault(key, _Lane())
+        self._lanes.move_to_end(key)
+        if lane.waiting >= rules.queue:
+            raise refusal_of(lane.waiting, lane.failures.recent(time.monotonic()), rules.longest_pause_seconds)
+        lane.waiting += 1
+        try:
+            async with lane.lock:
+                yield lane
+        finally:
+            lane.waiting -= 1
+            self._forget_idle()
+
+    @asynccontextmanager
+    async def _place(self) -> AsyncIterator[None]:
+        if self._addresses >= _ADDRESSES_AT_ONCE:
+            raise refusal_of(self._addresses, 0, 0)
+        self._addresses += 1
+        try:
+            yield
+        finally:
+            self._addresses -= 1
+
+    async def _verified(self, password: str, kept: str | None, processor: asyncio.Semaphore) -> bool:
+        """Check off the event loop; each check takes 32 MiB while it lasts."""
+        async with processor:
+            return await asyncio.to_thread(verify_password, password, kept)
+
+    def _noted(self, matches: bool, *places: _Failures) -> bool:
+        for failures in places:
+            if matches:
+                failures.count = 0
+            else:
+                failures.add(time.monotonic())
+        return matches
+
+    def _failures_of(self, name: str) -> _Failures:
+        failures = self._names.setdefault(name, _Failures())
+        self._names.move_to_end(name)
+        while len(self._names) > _REMEMBERED:
+            self._names.popitem(last=False)
+        return failures
+
+    def _forget_idle(self) -> None:
+        while len(self._lanes) > _REMEMBERED:
+            key = next((k for k, lane in self._lanes.items() if not lane.waiting), None)
+            if key is None:
+                return
+            del self._lanes[key]

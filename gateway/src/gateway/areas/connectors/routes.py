@@ -1,0 +1,183 @@
+"""Connectors: sources, stores and destinations."""
+
+from contextlib import nullcontext
+from typing import Annotated
+
+from contracts.messages.assignment import AppKind
+from fastapi import APIRouter, Query, Response
+
+from gateway.access.principals import Principals
+from gateway.access.rights import Right
+from gateway.areas.connectors.answers import (
+    ConnectorView,
+    LockView,
+    RefreshView,
+    ReportView,
+    RolesView,
+    StoreView,
+    UnlockView,
+    connector_view,
+    lock_view,
+    refresh_view,
+    report_view,
+)
+from gateway.areas.connectors.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
+from gateway.areas.connectors.service import Connectors
+from gateway.audit_log.entries import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE
+from gateway.clients.assignment import AssignmentClient
+from gateway.http.answers import PageView, whole
+from gateway.http.dependencies import Audit, Wanted, Who, WhoThere, provided
+from gateway.http.openapi import problems, writes
+
+router = APIRouter(prefix="/api/v1", tags=["connectors"])
+Service = Annotated[Connectors, provided(Connectors)]
+Assignment = Annotated[AssignmentClient, provided(AssignmentClient)]
+KnownPrincipals = Annotated[Principals, provided(Principals)]
+
+
+@router.get("/account/organizations/{org}/connectors", summary="List connectors", responses=problems(404))
+async def list_connectors(
+    connectors: Service,
+    who: WhoThere,
+    kind: Annotated[AppKind | None, Query(alias="type", description="Only this type")] = None,
+) -> PageView[ConnectorView]:
+    """Complete. Secrets are in clear for owners and administrators, and masked for others, as in a single read."""
+    if not who.may(Right.READ):
+        return whole([])
+    return whole([connector_view(shown) for shown in await connectors.list(who, kind)])
+
+
+@router.post("/account/organizations/{org}/connectors", summary="Create a connector", responses=writes(404, 409))
+async def create_connector(
+    body: ConnectorBody, audit: Audit, connectors: Service, who: WhoThere, wanted: Wanted
+) -> ConnectorView:
+    """Puts a resource to use. Without integration or protocol they are chosen by the resource's class and subclass.
+
+    Fields that are required may be filled in later: until then `complete` is false, `faults` names them, and tests,
+    runs and the creation of storage are refused (`connector_incomplete`). Values that are there are checked.
+    """
+    who.require(Right.WRITE)
+    async with audit.change(who, "connector.create", "connector", wanted.id_for("app"), **body.summary()):
+        return connector_view(await connectors.assign(who, body.wish(), wanted))
+
+
+@router.get("/connectors/{connector}", summary="Read a connector", responses=problems(404))
+async def read_connector(connector: str, connectors: Service, who: Who) -> ConnectorView:
+    """One connector. Secrets are in clear for owners and administrators; others read `masked` in place of the value.
+
+    That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and connector.
+    """
+    who.require(Right.READ)
+    return connector_view(await connectors.read(who, connector))
+
+
+@router.post("/connectors/{connector}", summary="Change a connector", responses=writes(404, 409))
+async def change_connector(
+    connector: str, body: ConnectorBody, audit: Audit, connectors: Service, who: Who, wanted: Wanted
+) -> ConnectorView:
+    """Takes the full body of a creation. The type is fixed; an initialized store stays initialized.
+
+    A secret that is sent back `masked`, as it was read, stays as it is.
+    """
+    who.require(Right.WRITE)
+    async with audit.change(who, "connector.change", "connector", connector, **body.summary()):
+        return connector_view(await connectors.reconfigure(who, connector, body.wish(), wanted))
+
+
+@router.delete("/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404))
+async def remove_connector(connector: str, audit: Audit, connectors: Service, who: Who, wanted: Wanted) -> Response:
+    """Stored data is not touched."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "connector.remove", "connector", connector):
+        await connectors.remove(who, connector, wanted)
+    return Response(status_code=204)
+
+
+@router.post(
+    "/connectors/{connector}/stores/create",
+    summary="Create the storage behind a store",
+    responses=writes(404, 409),
+)
+async def create_store(
+    connector: str,
+    audit: Audit,
+    connectors: Service,
+    who: Who,
+    wanted: Wanted,
+    body: StoreCreation | None = None,
+) -> StoreView:
+    """Storage that is there already, encrypted with the same passphrase, is taken over as it is.
+
+    Refused for a store without a passphrase (`passphrase_missing`) and for other types (`not_a_store`). Where the store
+    had storage before that is not there now (`repository_missing`: a disk is not mounted, say), is another one
+    (`repository_changed`) or has lost its restore points (`snapshots_missing`), nothing is done unless `force` says
+    that this is meant; that stands in the audit log.
+    """
+    who.require(Right.WRITE)
+    asked = body or StoreCreation()
+    action = REPLACE_STORE if asked.force else CREATE_STORE
+    async with audit.change(who, action, "store", connector, **asked.model_dump(exclude_none=True)):
+        made = await connectors.initialize(who, connector, wanted, compression=asked.level(), force=asked.force)
+    return StoreView(id=connector, initialized=True, **made._asdict())
+
+
+@router.post(
+    "/connectors/{connector}/stores/refresh",
+    summary="Compare a store with what is known of it",
+    responses=writes(404, 409),
+)
+async def refresh_store(
+    connector: str, audit: Audit, connectors: Service, who: Who, wanted: Wanted, body: StoreRefresh | None = None
+) -> RefreshView:
+    """Restore points made or removed elsewhere are taken in or forgotten; that goes on after the answer.
+
+    Happens by itself every now and then. Nothing changes where a store cannot be opened, is away
+    (`repository_missing`), holds another repository than before (`repository_changed`), lacks a part
+    (`repository_damaged`), or has data and no restore point any more, and nobody can tell whether they were lost
+    (`snapshots_missing`; `force` says that they were removed).
+    """
+    who.require(Right.RUN)
+    asked = body or StoreRefresh()
+    written = audit.change(who, BELIEVE_STORE, "store", connector) if asked.force else nullcontext()
+    async with written:
+        found = await connectors.refresh(who, connector, wanted, rebuild=asked.rebuild, force=asked.force)
+    return refresh_view(connector, found, rebuild=asked.rebuild)
+
+
+@router.get("/connectors/{connector}/stores/locks", summary="Who works on a store", responses=problems(404, 409))
+async def list_locks(connector: str, connectors: Service, who: Who) -> PageView[LockView]:
+    """Each process that works on the storage behind a store leaves a lock there; complete, oldest first."""
+    who.require(Right.READ)
+    return whole([lock_view(lock) for lock in await connectors.locks(who, connector)])
+
+
+@router.post(
+    "/connectors/{connector}/stores/unlock", summary="Remove stale locks of a store", responses=writes(404, 409)
+)
+async def unlock_store(connector: str, audit: Audit, connectors: Service, who: Who, wanted: Wanted) -> UnlockView:
+    """Removes the locks that are proved stale: not renewed for 30 minutes, or of a process of the worker's host that is
+    gone. Where there are locks and none of them is, they stay (`lock_not_stale`). Stands in the audit log.
+    """
+    who.require(Right.RUN)
+    async with audit.change(who, UNLOCK_STORE, "store", connector):
+        done = await connectors.unlock(who, connector, wanted)
+    removed, remaining = ([lock_view(lock) for lock in locks] for locks in (done.removed, done.remaining))
+    return UnlockView(id=connector, removed=removed, remaining=remaining)
+
+
+@router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404, 409))
+async def test_connector(connector: str, connectors: Service, who: Who, wanted: Wanted) -> ReportView:
+    """Connects for real and tells of each check. A failed test is a 200 with `ok` false."""
+    who.require(Right.RUN)
+    return report_view(await connectors.test(who, connector, wanted))
+
+
+@router.put("/connectors/{connector}/roles", summary="Set role lists", responses=problems(404, 413))
+async def set_roles(
+    connector: str, body: ConnectorRoles, assignment: Assignment, principals: KnownPrincipals, who: Who
+) -> RolesView:
+    """Accepted for older clients and without effect: what an account may do follows from its grants alone."""
+    who.require(Right.WRITE)
+    await assignment.app(who, connector)
+    await principals.check_members(who, body.account_ids())
+    return RolesView.model_validate(body.model_dump())

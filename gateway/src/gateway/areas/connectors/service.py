@@ -1,0 +1,220 @@
+"""Connectors: resources put to use. Their secrets are sealed before anything else hears of them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from chassis.messaging.command_client import Commands
+from chassis.telemetry.tracing import span
+from contracts.errors import Invalid, NotFound
+from contracts.messages.assignment import App, AppDescription, AppKind, AppRef, AssignApp, ReconfigureApp, RemoveApp
+from contracts.messages.catalog import Resource
+from contracts.messages.connector import (
+    Compression,
+    InitializeStore,
+    RefreshStore,
+    StoreLock,
+    StoreWarning,
+    TestConnection,
+    TestReport,
+    UnlockStore,
+)
+from contracts.values import AppId, Value
+
+from gateway.access.principal import Principal
+from gateway.access.rights import Right
+from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.areas.connectors.rules import (
+    ConnectorWish,
+    GivenField,
+    check_complete,
+    check_initializable,
+    check_providers,
+    check_store,
+)
+from gateway.areas.connectors.secret_reads import Place, SecretReads
+from gateway.clients.assignment import AssignmentClient
+from gateway.clients.catalog import CatalogClient
+from gateway.clients.connector import ConnectorClient
+from gateway.idempotency.intents import Intent
+
+
+@dataclass(frozen=True)
+class OpenConnector:
+    """An app with its fields as its client reads them."""
+
+    app: App
+    fields: Mapping[str, GivenField]
+
+
+class StoreDifference(Value):
+    """How many restore points the index lacks of a store, has in excess, will be sent listings of, knows as damaged."""
+
+    added: int = 0
+    removed: int = 0
+    listed: int = 0
+    damaged: int = 0
+    warnings: tuple[StoreWarning, ...] = ()
+
+
+class Unlocked(Value):
+    """The locks of a store that were removed, and those that are still there."""
+
+    removed: tuple[StoreLock, ...] = ()
+    remaining: tuple[StoreLock, ...] = ()
+
+
+class InitializedStore(NamedTuple):
+    """A store that has a repository: whether that was there before, and how later backups compress."""
+
+    adopted: bool
+    compression: str
+
+
+def reference(app: App) -> AppRef:
+    """An app as messages refer to it."""
+    return AppRef(id=app.id, revision=app.revision, kind=app.kind, name=app.name)
+
+
+@dataclass(frozen=True)
+class Connectors:
+    """What can be done with connectors."""
+
+    catalog: CatalogClient
+    assignment: AssignmentClient
+    workers: ConnectorClient
+    commands: Commands
+    vault: FieldEncryption
+    secret_reads: SecretReads
+    patience_seconds: float
+
+    async def list(self, who: Principal, kind: AppKind | None) -> Sequence[OpenConnector]:
+        """All connectors, or those of a kind; see `read`."""
+        return await self._shown(who, await self.assignment.apps(who, kind), of="organization")
+
+    async def read(self, who: Principal, app_id: str) -> OpenConnector:
+        """One connector. Its secrets are in clear for who may see them, which is written down before; else masked."""
+        [shown] = await self._shown(who, [await self.assignment.app(who, app_id)], of="connector")
+        return shown
+
+    async def _shown(self, who: Principal, apps: Sequence[App], *, of: Place) -> Sequence[OpenConnector]:
+        masked = not who.may(Right.SECRETS)
+        if not masked:
+            await self.secret_reads.note(who, apps, of=of)
+        return [OpenConnector(app, self.vault.open(who.organization_id, app, masked=masked)) for app in apps]
+
+    async def assign(self, who: Principal, wish: ConnectorWish, intent: Intent) -> OpenConnector:
+        """Put a resource to use. A repeated intent changes nothing and brings the same connector."""
+        app_id = AppId(intent.id_for("app"))
+        with span("gateway.assign_connector"):
+            resource = await self.catalog.resource(who, wish.urn_id)
+            description = await self._describe(who, app_id, wish, resource)
+            command = AssignApp(
+                organization_id=who.organization_id, app_id=app_id, description=description, resource=resource
+            )
+            await self.commands.carry_out(command, **intent.ids)
+            return await self.read(who, app_id)
+
+    async def reconfigure(self, who: Principal, app_id: str, wish: ConnectorWish, intent: Intent) -> OpenConnector:
+        """Replace what is said about a connector. A resource that is not there is `Invalid`: the connector is."""
+        with span("gateway.reconfigure_connector"):
+            app = await self.assignment.app(who, app_id)
+            try:
+                resource = await self.catalog.resource(who, wish.urn_id)
+            except NotFound as error:
+                raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
+            description = await self._describe(who, app.id, wish, resource)
+            command = ReconfigureApp(
+                organization_id=who.organization_id, app_id=app.id, description=description, resource=resource
+            )
+            await self.commands.carry_out(command, **intent.ids)
+            return await self.read(who, app_id)
+
+    async def remove(self, who: Principal, app_id: str, intent: Intent) -> None:
+        """Take a connector out of use; stored data is not touched."""
+        with span("gateway.remove_connector"):
+            command = RemoveApp(organization_id=who.organization_id, app_id=AppId(app_id))
+            await self.commands.carry_out(command, **intent.ids)
+
+    async def initialize(
+        self,
+        who: Principal,
+        app_id: str,
+        intent: Intent,
+        *,
+        compression: Compression | None = None,
+        force: bool = False,
+    ) -> InitializedStore:
+        """Create the repository of a store. `force` gives up another one that the store had."""
+        with span("gateway.initialize_store"):
+            store = await self.assignment.app(who, app_id)
+            check_initializable(store, self.vault.open(who.organization_id, store))
+            command = InitializeStore(
+                organization_id=who.organization_id,
+                app_id=store.id,
+                app=reference(store),
+                force=force,
+                compression=compression,
+            )
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            return InitializedStore(bool(result.get("adopted")), str(result.get("compression") or "auto"))
+
+    async def refresh(
+        self, who: Principal, app_id: str, intent: Intent, *, rebuild: bool, force: bool = False
+    ) -> StoreDifference:
+        """Have the restore index follow a store. Tells how they differ; the rest follows in the background."""
+        with span("gateway.refresh_store"):
+            store = await self.assignment.app(who, app_id)
+            check_store(store)
+            check_complete(store)
+            command = RefreshStore(
+                organization_id=who.organization_id,
+                app_id=store.id,
+                app=reference(store),
+                rebuild=rebuild,
+                force=force,
+                look_for_loss=True,
+            )
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            return StoreDifference.model_validate(result)
+
+    async def locks(self, who: Principal, app_id: str) -> Sequence[StoreLock]:
+        """Who holds a store."""
+        store = await self.assignment.app(who, app_id)
+        check_store(store)
+        return await self.workers.store_locks(who, store.id)
+
+    async def unlock(self, who: Principal, app_id: str, intent: Intent) -> Unlocked:
+        """Remove the locks of a store that are proved stale. Raises `Conflict` (`lock_not_stale`) where none is."""
+        with span("gateway.unlock_store"):
+            store = await self.assignment.app(who, app_id)
+            check_store(store)
+            command = UnlockStore(organization_id=who.organization_id, app_id=store.id, app=reference(store))
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            return Unlocked.model_validate(result)
+
+    async def test(self, who: Principal, app_id: str, intent: Intent) -> TestReport:
+        """Connect for real and tell of each check."""
+        with span("gateway.test_connector"):
+            app = await self.assignment.app(who, app_id)
+            check_complete(app)
+            command = TestConnection(organization_id=who.organization_id, app_id=app.id, app=reference(app))
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            return TestReport.model_validate(result)
+
+    async def _describe(self, who: Principal, app_id: str, wish: ConnectorWish, resource: Resource) -> AppDescription:
+        check_providers(wish.fields)
+        choice = await self.assignment.choose(
+            who, kind=wish.kind, resource=resource, integration_id=wish.integration_id, protocol=wish.protocol
+        )
+        return AppDescription(
+            kind=wish.kind,
+            name=wish.name,
+            integration_id=choice.integration_id,
+            protocol=choice.protocol,
+            fields=await self.vault.seal(who.organization_id, app_id, wish.fields, clear=choice.clear_fields),
+            endpoints=wish.endpoints,
+            data_classes=wish.data_classes,
+            environment=wish.environment,
+            temperature=wish.temperature,
+        )

@@ -1,0 +1,60 @@
+"""Integrations."""
+
+from contracts.messages.connector import Integration
+from pydantic import Field, JsonValue
+
+from gateway.http.answers import View
+from gateway.http.examples import example
+from gateway.http.request_bodies import Body, Id, Text
+
+
+class Installation(Body):
+    """An integration to install."""
+
+    model_config = example(name="fs", version="1.0.0")
+
+    name: Id
+    version: Text = Field(default="", description="Empty: whichever is offered")
+
+
+class MatchView(View):
+    """A kind of resource that an integration works with."""
+
+    class_: str = Field(alias="class")
+    subclass: str
+
+
+class ProtocolView(View):
+    """One way an integration reaches a system."""
+
+    name: str
+    title: str
+    kinds: list[str]
+    schemas: dict[str, JsonValue] = Field(description="JSON Schema of the fields, by type of connector")
+
+
+class IntegrationView(View):
+    """A plug-in for a kind of system."""
+
+    model_config = example(
+        id="fs",
+        name="fs",
+        version="1.0.0",
+        title="Directory",
+        matches=[{"class": "file-storage", "subclass": "posix"}],
+        protocols=[{"name": "fs", "title": "Directory", "kinds": ["source", "store"], "schemas": {"source": {}}}],
+        help="A directory that the workers can reach.",
+    )
+
+    id: str
+    name: str
+    version: str
+    title: str
+    matches: list[MatchView]
+    protocols: list[ProtocolView]
+    help: str
+
+
+def integration_view(integration: Integration) -> IntegrationView:
+    """An integration."""
+    return IntegrationView.model_validate(integration.model_dump(by_alias=True))

@@ -1,0 +1,92 @@
+"""Inventories."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from gateway.access.rights import Right
+from gateway.areas.inventories.schemas import (
+    InventoryBody,
+    InventoryName,
+    InventoryRowView,
+    InventoryView,
+    SyncView,
+    inventory_row,
+    inventory_view,
+)
+from gateway.areas.inventories.service import Inventories
+from gateway.clients.catalog import CatalogClient
+from gateway.http.answers import PageView, page
+from gateway.http.dependencies import Audit, Paged, Wanted, Who, WhoThere, provided
+from gateway.http.openapi import problems, writes
+
+router = APIRouter(prefix="/api/v1", tags=["inventories"])
+Catalog = Annotated[CatalogClient, provided(CatalogClient)]
+Service = Annotated[Inventories, provided(Inventories)]
+
+
+@router.get("/account/organizations/{org}/inventories", summary="List inventories", responses=problems(404))
+async def list_inventories(catalog: Catalog, who: WhoThere, paged: Paged) -> PageView[InventoryRowView]:
+    """Inventories of the organization, without their configuration."""
+    if not who.may(Right.READ):
+        return page(0, [])
+    found = await catalog.inventories(who, limit=paged.limit, offset=paged.offset)
+    return page(found.total, [inventory_row(i) for i in found.items])
+
+
+@router.post("/account/organizations/{org}/inventories", summary="Create an inventory", responses=writes(404, 409))
+async def create_inventory(
+    body: InventoryBody, audit: Audit, inventories: Service, who: WhoThere, wanted: Wanted
+) -> InventoryView:
+    """An inventory of any type that this version supports."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "inventory.create", "inventory", wanted.id_for("inventory"), **body.summary()):
+        return inventory_view(await inventories.create(who, name=body.name, kind=body.type, intent=wanted))
+
+
+@router.post(
+    "/account/organizations/{org}/inventories/self-managed",
+    summary="Create a self-managed inventory",
+    responses=writes(404, 409),
+)
+async def create_self_managed(
+    body: InventoryName, audit: Audit, inventories: Service, who: WhoThere, wanted: Wanted
+) -> InventoryView:
+    """An inventory whose resources are typed in."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "inventory.create", "inventory", wanted.id_for("inventory"), **body.summary()):
+        return inventory_view(await inventories.create(who, name=body.name, kind="self-managed", intent=wanted))
+
+
+@router.get("/inventories/{inv}", summary="Read an inventory", responses=problems(404))
+async def read_inventory(inv: str, catalog: Catalog, who: Who) -> InventoryView:
+    """One inventory."""
+    who.require(Right.READ)
+    return inventory_view(await catalog.inventory(who, inv))
+
+
+@router.post("/inventories/{inv}", summary="Change an inventory", responses=writes(404, 409))
+async def change_inventory(
+    inv: str, body: InventoryBody, audit: Audit, inventories: Service, who: Who, wanted: Wanted
+) -> InventoryView:
+    """Takes the full body of a creation. The type is fixed."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "inventory.change", "inventory", inv, **body.summary()):
+        changed = await inventories.change(who, inv, name=body.name, kind=body.type, intent=wanted)
+    return inventory_view(changed)
+
+
+@router.delete("/inventories/{inv}", summary="Remove an inventory", status_code=204, responses=writes(404, 409))
+async def remove_inventory(inv: str, audit: Audit, inventories: Service, who: Who, wanted: Wanted) -> Response:
+    """Removes its resources too. Refused (`inventory_in_use`) while connectors use one of them."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "inventory.remove", "inventory", inv):
+        await inventories.remove(who, inv, wanted)
+    return Response(status_code=204)
+
+
+@router.get("/inventories/{inv}/sync", summary="Sync an inventory")
+async def sync_inventory(inv: str, inventories: Service, who: Who) -> SyncView:
+    """Always 200: `ok` tells whether it could be synced. A self-managed inventory always is in sync."""
+    error = await inventories.sync(who, inv)
+    return SyncView(ok=not error, error=error)

@@ -1,0 +1,10 @@
+"""What clients call the object of a command."""
+
+from contracts.messages.base import Message
+
+_HANDLES = ("run_id", "resource_id", "inventory_id", "app_id", "job_id")
+
+
+def handle_of(command: Message) -> str:
+    """Id by which a client names what a command is about; of a creation, the id of the new object."""
+    return next(str(getattr(command, name)) for name in _HANDLES if name in type(command).model_fields)

@@ -1,0 +1,98 @@
+"""Resources."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Response
+
+from gateway.access.rights import Right
+from gateway.areas.resources.schemas import EndpointsView, ResourceBody, ResourceView, endpoints_of, resource_view
+from gateway.areas.resources.service import Resources
+from gateway.clients.catalog import CatalogClient
+from gateway.http.answers import PageView, page
+from gateway.http.dependencies import Audit, Paged, Search, Wanted, Who, provided
+from gateway.http.openapi import problems, writes
+
+router = APIRouter(prefix="/api/v1", tags=["resources"])
+Catalog = Annotated[CatalogClient, provided(CatalogClient)]
+Service = Annotated[Resources, provided(Resources)]
+
+
+@router.get("/inventories/resources", summary="List resources of all inventories")
+async def list_all_resources(catalog: Catalog, who: Who, paged: Paged, search: Search = "") -> PageView[ResourceView]:
+    """Resources of the organization whose URN or name contain `search`."""
+    if not who.may(Right.READ):
+        return page(0, [])
+    found = await catalog.resources(who, inventory_id=None, search=search, limit=paged.limit, offset=paged.offset)
+    return page(found.total, [resource_view(r) for r in found.items])
+
+
+@router.get("/inventories/{inv}/resources", summary="List resources of an inventory", responses=problems(404))
+async def list_resources(
+    inv: str, resources: Service, who: Who, paged: Paged, search: Search = ""
+) -> PageView[ResourceView]:
+    """Resources of one inventory whose URN or name contain `search`."""
+    if not who.may(Right.READ):
+        return page(0, [])
+    found = await resources.list_of(who, inv, search=search, limit=paged.limit, offset=paged.offset)
+    return page(found.total, [resource_view(r) for r in found.items])
+
+
+@router.post("/inventories/{inv}/resources", summary="Create a resource", responses=writes(404, 409))
+async def create_resource(
+    inv: str, body: ResourceBody, audit: Audit, resources: Service, who: Who, wanted: Wanted
+) -> ResourceView:
+    """Only self-managed inventories take hand-made resources. The URN is unique in the inventory."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "resource.create", "resource", wanted.id_for("resource"), **body.summary()):
+        return resource_view(await resources.register(who, inv, body.description(), wanted))
+
+
+@router.get("/inventories/{inv}/resources/{urn_id}", summary="Read a resource", responses=problems(404))
+async def read_resource(inv: str, urn_id: str, catalog: Catalog, who: Who) -> ResourceView:
+    """One resource."""
+    who.require(Right.READ)
+    return resource_view(await catalog.resource(who, urn_id, inventory_id=inv))
+
+
+@router.post("/inventories/{inv}/resources/{urn_id}", summary="Change a resource", responses=writes(404, 409))
+async def change_resource(
+    inv: str,
+    urn_id: str,
+    body: ResourceBody,
+    *,
+    audit: Audit,
+    catalog: Catalog,
+    resources: Service,
+    who: Who,
+    wanted: Wanted,
+) -> ResourceView:
+    """Takes the full body of a creation. The URN is fixed."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "resource.change", "resource", urn_id, **body.summary()):
+        known = await catalog.resource(who, urn_id, inventory_id=inv)
+        return resource_view(await resources.change(who, known, body.description(), wanted))
+
+
+@router.delete(
+    "/inventories/{inv}/resources/{urn_id}",
+    summary="Remove a resource",
+    status_code=204,
+    responses=writes(404, 409),
+)
+async def remove_resource(
+    inv: str, urn_id: str, audit: Audit, resources: Service, who: Who, wanted: Wanted
+) -> Response:
+    """Refused (`resource_in_use`) while connectors use it."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "resource.remove", "resource", urn_id):
+        await resources.unregister(who, inv, urn_id, wanted)
+    return Response(status_code=204)
+
+
+@router.get(
+    "/inventories/{inv}/resources/{urn_id}/endpoints", summary="List endpoints of a resource", responses=problems(404)
+)
+async def list_endpoints(inv: str, urn_id: str, catalog: Catalog, who: Who) -> EndpointsView:
+    """All of them, in the order given, with the kind that follows from each address."""
+    who.require(Right.READ)
+    return EndpointsView(endpoints=endpoints_of(await catalog.resource(who, urn_id, inventory_id=inv)))

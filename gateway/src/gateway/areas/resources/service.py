@@ -1,0 +1,78 @@
+"""Resources: what inventories hold."""
+
+from dataclasses import dataclass
+
+from chassis.messaging.command_client import Commands
+from chassis.telemetry.tracing import span
+from contracts.messages.catalog import (
+    ChangeResource,
+    RegisterResource,
+    RemoveResource,
+    Resource,
+    ResourceDescription,
+)
+from contracts.values import InventoryId, ResourceId
+
+from gateway.access.principal import Principal
+from gateway.areas.connectors.rules import check_unused
+from gateway.clients.assignment import AssignmentClient
+from gateway.clients.base import Page
+from gateway.clients.catalog import CatalogClient
+from gateway.idempotency.intents import Intent
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What can be done with resources."""
+
+    catalog: CatalogClient
+    assignment: AssignmentClient
+    commands: Commands
+
+    async def list_of(
+        self, who: Principal, inventory_id: str, *, search: str, limit: int, offset: int
+    ) -> Page[Resource]:
+        """Resources of one inventory. Raises `NotFound` when there is no such inventory."""
+        await self.catalog.inventory(who, inventory_id)
+        return await self.catalog.resources(who, inventory_id=inventory_id, search=search, limit=limit, offset=offset)
+
+    async def register(
+        self, who: Principal, inventory_id: str, description: ResourceDescription, intent: Intent
+    ) -> Resource:
+        """Add a resource. A repeated intent changes nothing and brings the same resource."""
+        with span("gateway.register_resource"):
+            resource_id = ResourceId(intent.id_for("resource"))
+            command = RegisterResource(
+                organization_id=who.organization_id,
+                inventory_id=InventoryId(inventory_id),
+                resource_id=resource_id,
+                description=description,
+            )
+            await self.commands.carry_out(command, **intent.ids)
+            return await self.catalog.resource(who, resource_id)
+
+    async def change(
+        self, who: Principal, known: Resource, description: ResourceDescription, intent: Intent
+    ) -> Resource:
+        """Replace what is said about a resource; its URN is fixed."""
+        with span("gateway.change_resource"):
+            command = ChangeResource(
+                organization_id=who.organization_id,
+                inventory_id=known.inventory_id,
+                resource_id=known.id,
+                description=description,
+            )
+            await self.commands.carry_out(command, **intent.ids)
+            return await self.catalog.resource(who, known.id)
+
+    async def unregister(self, who: Principal, inventory_id: str, resource_id: str, intent: Intent) -> None:
+        """Remove a resource. Raises `Conflict` while connectors use it."""
+        with span("gateway.remove_resource"):
+            using = [a for a in await self.assignment.apps(who) if a.resource.id == resource_id]
+            check_unused(using, code="resource_in_use", what="The resource")
+            command = RemoveResource(
+                organization_id=who.organization_id,
+                inventory_id=InventoryId(inventory_id),
+                resource_id=ResourceId(resource_id),
+            )
+            await self.commands.carry_out(command, **intent.ids)

@@ -1,0 +1,201 @@
+"""Runs, jobs and operations."""
+
+from contracts.messages.assignment import AppRef
+from contracts.queries.scheduler import Job
+from contracts.tasks import BackupResult, TaskOptions
+from pydantic import Field
+
+from gateway.http.answers import Absent, JobProblemView, Stamp, View, problem_view
+from gateway.http.examples import JOB, RUN, example
+
+_PROGRESS_EXAMPLE = {
+    "phase": "transferring",
+    "waiting_for": "",
+    "fraction": 0.4,
+    "files_done": 3,
+    "files_total": 8,
+    "bytes_done": 13000,
+    "bytes_total": 32500,
+    "current": ["/srv/files/letter.txt"],
+    "cpu_percent": 35.0,
+    "memory_bytes": 80_000_000,
+    "network_bytes": 0,
+}
+_BACKUP_EXAMPLE = {
+    "snapshot_id": "5f" * 32,
+    "files_new": 3,
+    "files_changed": 0,
+    "files_unmodified": 5,
+    "files_processed": 8,
+    "bytes_processed": 32500,
+    "bytes_added": 4096,
+    "duration_seconds": 1.5,
+}
+_JOB_EXAMPLE = {
+    "id": JOB,
+    "run_id": RUN,
+    "status": "succeeded",
+    "task": {
+        "type": "backup",
+        "origin": {"id": "0198b1c2-0000-7000-8000-00000000000b", "name": "nas", "type": "source"},
+        "target": {"id": "0198b1c2-0000-7000-8000-00000000000c", "name": "vault", "type": "store"},
+        "config": {"labels": ["before-upgrade"], "ignores": [], "snapshot_id": None},
+    },
+    "schedule_at": "2026-11-23T08:00:00.000Z",
+    "created_at": "2026-11-23T08:00:00.000Z",
+    "started_at": "2026-11-23T08:00:00.120Z",
+    "stopped_at": "2026-11-23T08:00:04.500Z",
+    "attempt": 1,
+    "worker": "worker-1",
+    "problem": None,
+    "progress": _PROGRESS_EXAMPLE,
+    "backup": _BACKUP_EXAMPLE,
+}
+
+
+class TaskAppView(View):
+    """A connector as a task names it."""
+
+    id: str
+    name: str
+    type: str
+
+
+class TaskConfigView(View):
+    """Options of a task."""
+
+    labels: list[str]
+    ignores: list[str]
+    snapshot_id: str | None
+
+
+class TaskView(View):
+    """What a job does."""
+
+    type: str
+    origin: TaskAppView
+    target: TaskAppView | None
+    config: TaskConfigView
+
+
+class ProgressView(View):
+    """How far a job is, as its worker told last."""
+
+    model_config = example(**_PROGRESS_EXAMPLE)
+
+    phase: str = Field(description="`preparing`, `waiting`, `transferring` or `indexing`; others may follow")
+    waiting_for: str = Field(description="Who holds the store, while the phase is `waiting`")
+    fraction: float = Field(description="0 to 1")
+    files_done: int
+    files_total: int = Field(description="0 while nobody knows")
+    bytes_done: int
+    bytes_total: int = Field(description="0 while nobody knows")
+    current: list[str] = Field(description="Paths that are being worked on")
+    cpu_percent: float = Field(description="Of one core; the engine's processes")
+    memory_bytes: int
+    network_bytes: int
+
+
+class BackupView(View):
+    """Figures of a finished backup."""
+
+    model_config = example(**_BACKUP_EXAMPLE)
+
+    snapshot_id: str = Field(description="The restore point that was made")
+    files_new: int = Field(description="Files that the previous backup had not")
+    files_changed: int = Field(description="Files that the previous backup had otherwise")
+    files_unmodified: int = Field(description="Files that the previous backup had just so")
+    files_processed: int
+    bytes_processed: int = Field(description="Read, before deduplication")
+    bytes_added: int = Field(description="Written to the store, after deduplication and compression")
+    duration_seconds: float
+
+
+class JobView(View):
+    """One run of a task. It is over once `stopped_at` is not null."""
+
+    model_config = example(**_JOB_EXAMPLE)
+
+    id: str
+    run_id: str
+    status: str = Field(description="`queued`, `running`, `canceled`, `succeeded` or `failed`")
+    task: TaskView
+    schedule_at: Stamp | None
+    created_at: Stamp | None
+    started_at: Stamp | None
+    stopped_at: Stamp | None
+    attempt: int = Field(description="0 until a worker has taken the job")
+    worker: str | None
+    problem: JobProblemView | None
+    progress: ProgressView | None
+    backup: BackupView | None = Field(description="Only of a backup that ended well")
+
+
+class RunView(View):
+    """A one-off run; `job` is absent until there is one."""
+
+    model_config = example(id=RUN, job=_JOB_EXAMPLE)
+
+    id: str
+    job: JobView | None = Absent
+
+
+class StartedView(View):
+    """A run that was accepted."""
+
+    model_config = example(id=RUN, job_id=JOB)
+
+    id: str = Field(description="Id of the run, to be polled")
+    job_id: str
+
+
+class JobStateView(View):
+    """The status of a job and how far it is."""
+
+    model_config = example(id=JOB, status="running", progress=_PROGRESS_EXAMPLE)
+
+    id: str
+    status: str
+    progress: ProgressView | None
+
+
+def _app(reference: AppRef) -> TaskAppView:
+    return TaskAppView(id=reference.id, name=reference.name, type=reference.kind)
+
+
+def _config(options: TaskOptions) -> TaskConfigView:
+    return TaskConfigView(labels=list(options.labels), ignores=list(options.ignores), snapshot_id=options.snapshot_id)
+
+
+def _progress(job: Job) -> ProgressView | None:
+    return ProgressView.model_validate(job.progress.model_dump()) if job.progress else None
+
+
+def job_view(job: Job) -> JobView:
+    """A job."""
+    task = TaskView(
+        type=job.task.type,
+        origin=_app(job.task.origin),
+        target=_app(job.task.target) if job.task.target else None,
+        config=_config(job.task.options),
+    )
+    return JobView(
+        id=job.id,
+        run_id=job.run_id,
+        status=job.status,
+        task=task,
+        schedule_at=job.schedule_at,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        stopped_at=job.stopped_at,
+        attempt=job.attempt,
+        worker=job.worker,
+        problem=problem_view(job.problem),
+        progress=_progress(job),
+        backup=BackupView.model_validate(job.result.model_dump()) if isinstance(job.result, BackupResult) else None,
+    )
+
+
+def state_view(job: Job) -> JobStateView:
+    """How a job stands."""
+    return JobStateView(id=job.id, status=job.status, progress=_progress(job))

@@ -1,0 +1,26 @@
+"""The log of a job as clients read it."""
+
+from contracts.messages.connector import LogLine
+from contracts.messages.scheduler import JobStatus
+from contracts.queries.scheduler import Job
+from contracts.values import Moment
+
+FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
+
+
+def log_text(job: Job, lines: tuple[LogLine, ...]) -> str:
+    """A job's log as plain text, one entry a line; never empty for a finished job, and never valid JSON."""
+    shown = [f"{_time(line.at)} {line.level} {printable(line.text)}" for line in lines]
+    if not shown and job.status in FINAL and job.stopped_at:
+        reason = f": {printable(job.problem.detail)}" if job.problem else ""
+        shown = [f"{_time(job.stopped_at)} info job {job.status}{reason}"]
+    return "".join(f"{line}\n" for line in shown)
+
+
+def _time(moment: Moment) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def printable(text: str) -> str:
+    """Text without control characters, which a file name may hold to disturb a terminal."""
+    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)

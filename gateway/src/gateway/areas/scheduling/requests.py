@@ -1,0 +1,51 @@
+"""Runs."""
+
+from typing import Annotated, Literal
+
+from contracts.tasks import TaskOptions
+from pydantic import Field
+
+from gateway.areas.scheduling.service import RunWish
+from gateway.http.examples import example
+from gateway.http.request_bodies import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, none_is, text
+
+LONGEST_PATTERN = 512
+PatternText = Annotated[str, text(LONGEST_PATTERN, empty=True)]
+PatternTexts = Annotated[tuple[PatternText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})]
+Patterns = Annotated[PatternTexts, none_is((), PatternTexts)]
+
+
+class RunConfig(Body):
+    """Options of a run."""
+
+    labels: Labels = Field(default=(), description="backup: become tags of the restore point")
+    ignores: Patterns = Field(default=(), description="backup: patterns of files to leave out")
+    one_file_system: Switch = Field(
+        default=False, description="backup: leave out what is mounted below the source's root"
+    )
+    allow_empty: Switch = Field(
+        default=False, description="backup: make a restore point also of a source with nothing in it"
+    )
+    snapshot_id: MaybeId = None
+
+
+class RunBody(Body):
+    """A task to run once, now."""
+
+    model_config = example(
+        type="backup",
+        origin_id="0198b1c2-0000-7000-8000-00000000000b",
+        target_id="0198b1c2-0000-7000-8000-00000000000c",
+        config={"labels": ["before-upgrade"]},
+    )
+
+    type: Literal["backup", "restore", "check", "sync"]
+    origin_id: Id = Field(description="backup: a source; restore, check, sync: a store")
+    target_id: MaybeId = Field(default=None, description="backup, sync: a store; restore: a destination")
+    config: Annotated[RunConfig, none_is(RunConfig(), RunConfig)] = RunConfig()
+    edge_tags: Labels = Field(default=(), description="All must be present on the edge that runs the task")
+
+    def wish(self) -> RunWish:
+        """The body as the use cases take it."""
+        options = TaskOptions.model_validate(self.config.model_dump())
+        return RunWish(self.type, self.origin_id, self.target_id, options, self.edge_tags)

@@ -1,0 +1,94 @@
+"""One-off runs and jobs."""
+
+from typing import Annotated
+
+from contracts.messages.scheduler import JobStatus
+from contracts.tasks import TaskType
+from fastapi import APIRouter, Query
+from fastapi.responses import PlainTextResponse
+
+from gateway.access.rights import Right
+from gateway.areas.scheduling.answers import JobStateView, JobView, RunView, StartedView, job_view, state_view
+from gateway.areas.scheduling.requests import RunBody
+from gateway.areas.scheduling.service import Runs
+from gateway.clients.scheduler import SchedulerClient
+from gateway.http.answers import PageView, page
+from gateway.http.dependencies import LARGEST_OFFSET, PAGE_ROWS, Wanted, Who, provided
+from gateway.http.openapi import problems, writes
+
+router = APIRouter(prefix="/api/v1", tags=["scheduling"])
+Service = Annotated[Runs, provided(Runs)]
+Scheduler = Annotated[SchedulerClient, provided(SchedulerClient)]
+JOB_ROWS = 200
+_LOG_EXAMPLE = "2026-11-23T08:00:00.120Z info backup started\n"
+
+
+@router.post("/scheduling/scheduler/run", summary="Run a task once, now", responses=writes(404, 409))
+async def start_run(body: RunBody, runs: Service, who: Who, wanted: Wanted) -> StartedView:
+    """The id is that of the run, not of its job. Refused (`resource_locked`) when a resource is locked."""
+    who.require(Right.RUN)
+    started = await runs.start(who, body.wish(), wanted)
+    return StartedView(id=started.run_id, job_id=started.job_id)
+
+
+@router.get("/scheduling/scheduler/run/{at_id}", summary="Follow a run", responses=problems(404))
+async def read_run(at_id: str, scheduler: Scheduler, who: Who) -> RunView:
+    """`job` is absent until there is one. The run is over once `job.stopped_at` is not null."""
+    who.require(Right.READ)
+    job = await scheduler.job_of_run(who, at_id)
+    return RunView(id=at_id, job=job_view(job) if job else None)
+
+
+@router.get("/scheduling/jobs", summary="List jobs")
+async def list_jobs(
+    scheduler: Scheduler,
+    who: Who,
+    limit: Annotated[int, Query(ge=0, description=f"Rows at most; never more than {JOB_ROWS}; 0: {PAGE_ROWS}")] = 0,
+    offset: Annotated[int, Query(ge=0, description="Rows to skip")] = 0,
+    task_type: Annotated[TaskType | None, Query(description="Only jobs of this type")] = None,
+    task_status: Annotated[JobStatus | None, Query(description="Only jobs with this status")] = None,
+) -> PageView[JobView]:
+    """Newest first; jobs of one-off runs too."""
+    if not who.may(Right.READ):
+        return page(0, [])
+    found = await scheduler.jobs(
+        who,
+        limit=min(limit or PAGE_ROWS, JOB_ROWS),
+        offset=min(offset, LARGEST_OFFSET),
+        task_type=task_type,
+        status=task_status,
+    )
+    return page(found.total, [job_view(j) for j in found.items])
+
+
+@router.get("/scheduling/jobs/{job_id}", summary="Read a job", responses=problems(404))
+async def read_job(job_id: str, scheduler: Scheduler, who: Who) -> JobView:
+    """One job, with the latest progress its worker told."""
+    who.require(Right.READ)
+    return job_view(await scheduler.job(who, job_id))
+
+
+@router.get(
+    "/scheduling/jobs/{job_id}/log",
+    summary="Read the log of a job",
+    response_class=PlainTextResponse,
+    responses={200: {"content": {"text/plain": {"example": _LOG_EXAMPLE}}}, **problems(404)},
+)
+async def read_job_log(job_id: str, runs: Service, who: Who) -> PlainTextResponse:
+    """One line for each entry: time, level, text. Never empty once the job is over."""
+    who.require(Right.READ)
+    return PlainTextResponse(await runs.log(who, job_id))
+
+
+@router.get("/scheduling/jobs/{job_id}/state", summary="Read the state of a job", responses=problems(404))
+async def read_job_state(job_id: str, scheduler: Scheduler, who: Who) -> JobStateView:
+    """Status and progress only."""
+    who.require(Right.READ)
+    return state_view(await scheduler.job(who, job_id))
+
+
+@router.post("/scheduling/jobs/{job_id}/cancel", summary="Cancel a job", responses=writes(404, 409))
+async def cancel_job(job_id: str, runs: Service, who: Who, wanted: Wanted) -> JobView:
+    """Asks the job to stop; it is over once its status says so. Refused (`job_finished`) when it is over already."""
+    who.require(Right.RUN)
+    return job_view(await runs.cancel(who, job_id, wanted))

@@ -1,0 +1,101 @@
+"""Runs of tasks and the jobs they become."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from chassis.messaging.command_client import Commands
+from chassis.telemetry.tracing import span
+from contracts.errors import Conflict
+from contracts.messages.assignment import App
+from contracts.messages.scheduler import CancelJob, RunTask
+from contracts.queries.scheduler import Job
+from contracts.tasks import Task, TaskOptions, TaskType
+from contracts.values import JobId, RunId
+
+from gateway.access.principal import Principal
+from gateway.areas.connectors.rules import check_complete, check_unlocked
+from gateway.areas.connectors.service import reference
+from gateway.areas.scheduling.job_log import log_text
+from gateway.clients.assignment import AssignmentClient
+from gateway.clients.catalog import CatalogClient
+from gateway.clients.scheduler import SchedulerClient
+from gateway.idempotency.intents import Intent
+
+
+@dataclass(frozen=True)
+class RunWish:
+    """What a client wants run, once and now."""
+
+    type: TaskType
+    origin_id: str
+    target_id: str | None = None
+    options: TaskOptions = field(default_factory=TaskOptions)
+    edge_tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Started:
+    """A run and its job."""
+
+    run_id: str
+    job_id: str
+
+
+@dataclass(frozen=True)
+class Runs:
+    """What can be done with runs and jobs."""
+
+    catalog: CatalogClient
+    assignment: AssignmentClient
+    scheduler: SchedulerClient
+    commands: Commands
+
+    async def start(self, who: Principal, wish: RunWish, intent: Intent) -> Started:
+        """Run a task once. Raises `Conflict` for incomplete connectors, locked resources, and edges."""
+        with span("gateway.run_task"):
+            if wish.edge_tags:
+                tags = ", ".join(wish.edge_tags)
+                raise Conflict("edge_not_found", f"No edge has all of these tags: {tags}.")
+            origin, target = await self._apps(who, wish)
+            task = Task(
+                type=wish.type,
+                origin=reference(origin),
+                target=reference(target) if target else None,
+                options=wish.options,
+            )
+            command = RunTask(
+                organization_id=who.organization_id,
+                job_id=JobId(intent.id_for("job")),
+                run_id=RunId(intent.id_for("run")),
+                task=task,
+            )
+            result = await self.commands.carry_out(command, **intent.ids)
+            return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
+
+    async def _apps(self, who: Principal, wish: RunWish) -> tuple[App, App | None]:
+        target_id = wish.target_id
+        origin, target = await asyncio.gather(
+            self.assignment.app(who, wish.origin_id), self.assignment.app(who, target_id) if target_id else _nothing()
+        )
+        for app in (origin, target):
+            if app:
+                check_complete(app)
+        resources = {a.resource.id for a in (origin, target) if a}
+        check_unlocked(await asyncio.gather(*(self.catalog.resource(who, i) for i in resources)))
+        return origin, target
+
+    async def cancel(self, who: Principal, job_id: str, intent: Intent) -> Job:
+        """Ask a job to stop. It is over once its status says so."""
+        with span("gateway.cancel_job"):
+            command = CancelJob(organization_id=who.organization_id, job_id=JobId(job_id))
+            await self.commands.carry_out(command, **intent.ids)
+            return await self.scheduler.job(who, job_id)
+
+    async def log(self, who: Principal, job_id: str) -> str:
+        """The log of a job as plain text."""
+        job, lines = await asyncio.gather(self.scheduler.job(who, job_id), self.scheduler.job_log(who, job_id))
+        return log_text(job, lines)
+
+
+async def _nothing() -> None:
+    return None

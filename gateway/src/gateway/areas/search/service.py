@@ -1,0 +1,37 @@
+"""Searches, in one restore point and across all."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlencode
+
+from gateway.access.principal import Principal
+from gateway.clients.assignment import AssignmentClient
+from gateway.clients.restore_index import RestoreIndexClient
+
+
+@dataclass(frozen=True)
+class Search:
+    """Finds files. Names and paths are bytes."""
+
+    assignment: AssignmentClient
+    restore_index: RestoreIndexClient
+
+    async def search_in(self, who: Principal, snapshot_id: str, asked: Sequence[tuple[str, bytes]]) -> bytes:
+        """What a search in one restore point finds, as JSON."""
+        return await self.restore_index.in_restore_point(who, snapshot_id, f"search?{urlencode(asked)}")
+
+    async def search(
+        self, who: Principal, asked: Sequence[tuple[str, bytes]], *, source_id: str | None, store_id: str | None
+    ) -> bytes:
+        """What a search across restore points finds, as JSON. Raises `NotFound` when there is no such connector."""
+        ids = {"source_id": source_id, "store_id": store_id}
+        chosen = [(name, app_id) for name, app_id in ids.items() if app_id is not None]
+        apps = [self.assignment.app(who, app_id) for _, app_id in chosen]
+        search = self.restore_index.in_all_restore_points(who, f"search?{urlencode([*asked, *chosen])}")
+        *checks, found = await asyncio.gather(*apps, search, return_exceptions=True)
+        for answer in (*checks, found):
+            if isinstance(answer, BaseException):
+                raise answer
+        return cast("bytes", found)

@@ -1,0 +1,111 @@
+"""The audit log: what is done is written down before it is done, and what became of it afterwards."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from chassis.ids import new_id, utc_now
+from chassis.messaging.command_client import StillRunning
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.deadlines import current_deadline
+from chassis.runtime.supervision import Background
+from contracts.errors import Invalid
+from contracts.values import OrganizationId
+from pydantic import JsonValue
+
+from gateway.access.principal import Principal
+from gateway.audit_log.endings import Endings, Recording, Unsettled, ending_of
+from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject, began_at
+from gateway.audit_log.store import AuditStore
+
+log = logging.getLogger(__name__)
+FORGET_EVERY_SECONDS = 3600.0
+
+
+class AuditLog:
+    """Writes entries, reads them, and removes old ones."""
+
+    def __init__(self, entries: AuditStore, *, kept_days: int) -> None:
+        self._entries = entries
+        self._endings = Endings(entries)
+        self._kept = timedelta(days=kept_days)
+
+    def begin(self, deed: Deed) -> "Recording":
+        """Begin to write down that something begins. It must be `written` before anything is seen of it."""
+        return Recording(self._entries, Entry(id=new_id(), deed=deed), self._endings)
+
+    @asynccontextmanager
+    async def change(
+        self, who: Principal, action: str, kind: str, subject_id: str, **details: JsonValue
+    ) -> AsyncIterator[None]:
+        """Write down a change before it is made, and then what became of it. Raises `Unavailable`: it is not made.
+
+        Raises `Unsettled` for one that goes on after its request: whoever keeps its command, or cannot, ends the entry.
+        """
+        actor = Actor(account_id=who.account_id, via="badge")
+        subject = Subject(kind=kind, id=subject_id)
+        recording = self.begin(
+            Deed(organization_id=who.organization_id, actor=actor, action=action, subject=subject, details=details)
+        )
+        try:
+            await recording.written()
+            yield
+        except StillRunning as error:
+            raise Unsettled(error, recording) from error
+        except BaseException as error:
+            await recording.end(ending_of(error, current_deadline()))
+            raise
+        await recording.end(Ending(outcome="completed"))
+
+    async def record(self, deed: Deed, *, code: str | None = None) -> None:
+        """Write down something that is done at once, or that failed with a code.
+
+        Raises `Unavailable` (`audit_unavailable`).
+        """
+        ending = Ending(outcome="failed" if code else "completed", code=code)
+        entry = Entry(id=new_id(), deed=deed, ended_at=utc_now(), ending=ending)
+        recording = Recording(self._entries, entry, self._endings)
+        try:
+            await recording.written()
+        except BaseException as error:
+            await recording.end(ending_of(error, current_deadline()))
+            raise
+
+    async def page(
+        self, org: OrganizationId, *, action: str | None, cursor: str | None, limit: int
+    ) -> tuple[list[Entry], str | None]:
+        """Entries of an organization, newest first, and where the next page begins. Raises `cursor_invalid`."""
+        now = utc_now()
+        found = await self._entries.page(
+            org, action=action, before=_entry_id(cursor), oldest=now - self._kept, now=now, limit=limit + 1
+        )
+        return found[:limit], found[limit - 1].id if len(found) > limit else None
+
+    @asynccontextmanager
+    async def running(self, background: Background) -> AsyncIterator["AuditLog"]:
+        """Remove old entries now and then, and write endings that could not be written at once."""
+        async with (
+            self._endings.running(background),
+            background.running("old audit entries", self._forget_forever),
+        ):
+            yield self
+
+    async def _forget_forever(self) -> None:
+        while True:
+            try:
+                await self._entries.forget(utc_now() - self._kept)
+            except PyMongoError as error:
+                log.warning("old audit entries not removed", extra={"reason": type(error).__name__})
+            await asyncio.sleep(FORGET_EVERY_SECONDS)
+
+
+def _entry_id(cursor: str | None) -> str | None:
+    if not cursor:
+        return None
+    try:
+        began_at(cursor)
+    except (ValueError, OverflowError):
+        raise Invalid("cursor_invalid", "The cursor is none that this listing gave.") from None
+    return cursor

@@ -1,0 +1,139 @@
+"""The audit log in MongoDB.
+
+An entry lies under the hour in which it began; which hours of a month hold any, and which days, is told by marks that
+are inserted before them and never changed. So every query leads with an equality, and a page reads the hours it needs.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+
+from chassis.persistence.mongo import Collection, Database, Document, ensure_indexes, insert_new
+from contracts.values import OrganizationId
+
+from gateway.audit_log.entries import Deed, Ending, Entry, began_at
+
+_DAYS = "days"
+_MARKS_REMEMBERED = 10_000
+_ENTRY_INDEXES = (
+    ("hour", "_id"),  # page
+    ("hour", "action", "_id"),  # page of one action
+    ("day",),  # forget
+)
+_MARK_INDEXES = (
+    ("list", "_id"),  # the hours of a page, the days to forget
+    ("day",),  # forget
+)
+
+
+class AuditStore:
+    """Entries of all organizations. Whoever began an entry is the only one to end it."""
+
+    def __init__(self, database: Database) -> None:
+        self._entries: Collection = database["audit"]
+        self._marks: Collection = database["audit_marks"]
+        self._marked: OrderedDict[str, None] = OrderedDict()
+
+    async def setup(self) -> None:
+        """Create the indexes."""
+        await asyncio.gather(
+            ensure_indexes(self._entries, *_ENTRY_INDEXES, obsolete=("hour_1",)),
+            ensure_indexes(self._marks, *_MARK_INDEXES, obsolete=("list_1",)),
+        )
+
+    async def begin(self, entry: Entry) -> None:
+        """Keep that something begins."""
+        deed, hour, day = entry.deed, _hour(entry.at), _day(entry.at)
+        await self._mark(day, of=_DAYS, day=day)
+        await self._mark(f"{deed.organization_id}/{hour}", of=_month_of(deed.organization_id, hour), day=day)
+        document = {
+            "_id": entry.id,
+            "org": deed.organization_id,
+            "hour": f"{deed.organization_id}/{hour}",
+            "day": day,
+            "action": deed.action,
+            "deed": deed.model_dump(mode="json"),
+            "ended_at": entry.ended_at,
+            "ending": entry.ending.model_dump(mode="json"),
+        }
+        await self._entries.insert_one(document)
+
+    async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
+        """Keep what became of it."""
+        change = {"ending": ending.model_dump(mode="json"), "ended_at": now}
+        await self._entries.update_one({"_id": entry_id, "org": org}, {"$set": change})
+
+    async def page(
+        self,
+        org: OrganizationId,
+        *,
+        action: str | None,
+        before: str | None,
+        oldest: datetime,
+        now: datetime,
+        limit: int,
+    ) -> list[Entry]:
+        """Up to `limit` entries that began before the entry `before`, newest first."""
+        found: list[Entry] = []
+        latest = min(began_at(before), now) if before else now
+        async for hour in self._hours(org, latest, oldest):
+            wanted = {"hour": f"{org}/{hour}"} | ({"action": action} if action else {})
+            older = {"_id": {"$lt": before}} if before and hour == _hour(latest) else {}
+            rows = self._entries.find({**wanted, **older}).sort("_id", -1).limit(limit - len(found))
+            found += [_entry(row) async for row in rows]
+            if len(found) >= limit:
+                break
+        return found
+
+    async def _hours(self, org: OrganizationId, latest: datetime, oldest: datetime) -> AsyncIterator[str]:
+        for month in _months(latest, oldest):
+            marks = [mark["_id"] async for mark in self._marks.find({"list": f"{org}/{month}"}, {"_id": 1})]
+            hours = sorted((mark.rpartition("/")[2] for mark in marks), reverse=True)
+            for hour in hours:
+                if hour <= _hour(latest):
+                    yield hour
+
+    async def forget(self, oldest: datetime) -> None:
+        """Remove what began on a day before that of `oldest`."""
+        days = [mark["_id"] async for mark in self._marks.find({"list": _DAYS}, {"_id": 1})]
+        for day in (day for day in days if day < _day(oldest)):
+            await self._entries.delete_many({"day": day})
+            await self._marks.delete_many({"day": day})
+
+    async def _mark(self, mark: str, *, of: str, day: str) -> None:
+        if mark in self._marked:
+            self._marked.move_to_end(mark)
+            return
+        await insert_new(self._marks, {"_id": mark, "list": of, "day": day})
+        self._marked[mark] = None
+        while len(self._marked) > _MARKS_REMEMBERED:
+            self._marked.popitem(last=False)
+
+
+def _entry(row: Document) -> Entry:
+    return Entry(
+        id=row["_id"],
+        deed=Deed.model_validate(row["deed"]),
+        ended_at=row["ended_at"],
+        ending=Ending.model_validate(row["ending"]),
+    )
+
+
+def _months(latest: datetime, oldest: datetime) -> Iterator[str]:
+    year, month = latest.year, latest.month
+    while (year, month) >= (oldest.year, oldest.month):
+        yield f"{year:04}-{month:02}"
+        year, month = (year, month - 1) if month > 1 else (year - 1, 12)
+
+
+def _hour(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H")
+
+
+def _day(moment: datetime) -> str:
+    return _hour(moment)[:10]
+
+
+def _month_of(org: OrganizationId, hour: str) -> str:
+    return f"{org}/{hour[:7]}"

@@ -1,0 +1,50 @@
+"""Reads of the catalog."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis.http.client import ServiceClient
+from contracts.errors import NotFound
+from contracts.messages.catalog import Inventory, Resource
+
+from gateway.access.principal import Principal
+from gateway.clients.base import Page, page_of, segment
+
+
+class CountedInventory(Inventory):
+    """An inventory and how many resources it holds."""
+
+    count: int = 0
+
+
+@dataclass(frozen=True)
+class CatalogClient:
+    """Inventories and resources. Unknown and foreign ids raise `NotFound`, silence `Unavailable`."""
+
+    service: ServiceClient
+
+    async def inventories(self, who: Principal, *, limit: int, offset: int) -> Page[CountedInventory]:
+        """Inventories of the organization."""
+        params: Mapping[str, str | int] = {"limit": limit, "offset": offset}
+        return page_of(CountedInventory, await self.service.get("/internal/inventories", who.caller(), params))
+
+    async def inventory(self, who: Principal, inventory_id: str) -> CountedInventory:
+        """One inventory."""
+        path = f"/internal/inventories/{segment(inventory_id, missing='inventory')}"
+        return CountedInventory.model_validate(await self.service.get(path, who.caller()))
+
+    async def resources(
+        self, who: Principal, *, inventory_id: str | None, search: str, limit: int, offset: int
+    ) -> Page[Resource]:
+        """Resources of an inventory, or of all; `search` is a part of the URN or the name."""
+        params: dict[str, str | int] = {"limit": limit, "offset": offset}
+        params |= {k: v for k, v in (("inventory_id", inventory_id), ("search", search)) if v}
+        return page_of(Resource, await self.service.get("/internal/resources", who.caller(), params))
+
+    async def resource(self, who: Principal, resource_id: str, *, inventory_id: str | None = None) -> Resource:
+        """One resource; with `inventory_id`, only when it is in that inventory."""
+        path = f"/internal/resources/{segment(resource_id, missing='resource')}"
+        found = Resource.model_validate(await self.service.get(path, who.caller()))
+        if inventory_id is not None and found.inventory_id != inventory_id:
+            raise NotFound("resource_not_found", "There is no such resource in this inventory.")
+        return found

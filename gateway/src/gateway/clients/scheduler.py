@@ -1,0 +1,44 @@
+"""Reads of the scheduler."""
+
+from dataclasses import dataclass
+
+from chassis.http.client import ServiceClient
+from contracts.messages.connector import LogLine
+from contracts.queries.scheduler import Job
+from pydantic import TypeAdapter
+
+from gateway.access.principal import Principal
+from gateway.clients.base import Page, page_of, segment
+
+_LINES: TypeAdapter[tuple[LogLine, ...]] = TypeAdapter(tuple[LogLine, ...])
+
+
+@dataclass(frozen=True)
+class SchedulerClient:
+    """Jobs and runs. Unknown and foreign ids raise `NotFound`, silence `Unavailable`."""
+
+    service: ServiceClient
+
+    async def jobs(
+        self, who: Principal, *, limit: int, offset: int, task_type: str | None, status: str | None
+    ) -> Page[Job]:
+        """Jobs, newest first."""
+        params: dict[str, str | int] = {"limit": limit, "offset": offset}
+        params |= {k: v for k, v in (("task_type", task_type), ("status", status)) if v}
+        return page_of(Job, await self.service.get("/internal/jobs", who.caller(), params))
+
+    async def job(self, who: Principal, job_id: str) -> Job:
+        """One job."""
+        path = f"/internal/jobs/{segment(job_id, missing='job')}"
+        return Job.model_validate(await self.service.get(path, who.caller()))
+
+    async def job_of_run(self, who: Principal, run_id: str) -> Job | None:
+        """The job of a run; None until there is one."""
+        path = f"/internal/runs/{segment(run_id, missing='run')}"
+        answer = await self.service.get(path, who.caller())
+        return Job.model_validate(answer["job"]) if answer.get("job") else None
+
+    async def job_log(self, who: Principal, job_id: str) -> tuple[LogLine, ...]:
+        """The log of a job, oldest line first."""
+        path = f"/internal/jobs/{segment(job_id, missing='job')}/log"
+        return _LINES.validate_python((await self.service.get(path, who.caller()))["lines"])

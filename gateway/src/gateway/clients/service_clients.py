@@ -1,0 +1,64 @@
+"""The clients of all services, and whether each service is ready."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis.http.client import ServiceClient
+from chassis.http.tokens import Tokens
+from chassis.http.transport import Http
+from chassis.runtime.health import Check
+from contracts.errors import TemporaryError
+
+from gateway.clients.assignment import AssignmentClient
+from gateway.clients.catalog import CatalogClient
+from gateway.clients.connector import ConnectorClient
+from gateway.clients.restore_index import RestoreIndexClient
+from gateway.clients.scheduler import SchedulerClient
+from gateway.settings import Settings
+
+
+@dataclass(frozen=True)
+class ServiceClients:
+    """One client per service."""
+
+    catalog: CatalogClient
+    assignment: AssignmentClient
+    scheduler: SchedulerClient
+    restore_index: RestoreIndexClient
+    connector: ConnectorClient
+
+
+def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClients:
+    """Clients that find the services where the settings say."""
+
+    def service(url: str) -> ServiceClient:
+        return ServiceClient(url, http=http, tokens=tokens)
+
+    return ServiceClients(
+        CatalogClient(service(settings.url_catalog)),
+        AssignmentClient(service(settings.url_assignment)),
+        SchedulerClient(service(settings.url_scheduler)),
+        RestoreIndexClient(service(settings.url_restore_index)),
+        ConnectorClient(service(settings.url_connector)),
+    )
+
+
+def readiness_checks(settings: Settings, http: Http) -> Mapping[str, Check]:
+    """For each service, a check that fails while the service is not ready."""
+    return {
+        "catalog": _is_ready(http, settings.url_catalog),
+        "assignment": _is_ready(http, settings.url_assignment),
+        "scheduler": _is_ready(http, settings.url_scheduler),
+        "restore_index": _is_ready(http, settings.url_restore_index),
+        "connector": _is_ready(http, settings.url_connector),
+    }
+
+
+def _is_ready(http: Http, url: str) -> Check:
+    async def check() -> None:
+        async with http.stream("GET", f"{url.rstrip('/')}/health/ready", headers={}) as answer:
+            await answer.aread()
+        if answer.status_code >= 400:
+            raise TemporaryError("service_not_ready", "A part of Cairn is not ready.")
+
+    return check

@@ -1,0 +1,18 @@
+"""Examples in the OpenAPI document, and the ids that they share."""
+
+from typing import Any
+
+from pydantic import ConfigDict
+
+ORGANIZATION = "0198b1c2-0000-7000-8000-000000000001"
+ACCOUNT = "0198b1c2-0000-7000-8000-000000000002"
+INVENTORY = "0198b1c2-0000-7000-8000-000000000009"
+RESOURCE = "0198b1c2-0000-7000-8000-00000000000a"
+CONNECTOR = "0198b1c2-0000-7000-8000-00000000000b"
+RUN = "0198b1c2-0000-7000-8000-0000000000f0"
+JOB = "0198b1c2-0000-7000-8000-0000000000f1"
+
+
+def example(**shown: Any) -> ConfigDict:
+    """The configuration of a request or an answer with an example."""
+    return ConfigDict(json_schema_extra={"examples": [shown]})

@@ -1,0 +1,40 @@
+"""What the scheduler answers."""
+
+from contracts.messages.outcomes import Problem
+from contracts.messages.scheduler import JobStatus
+from contracts.tasks import Task, TaskResult
+from contracts.values import Moment, Value
+
+
+class JobProgress(Value):
+    """How far a running job is; the latest report of its worker."""
+
+    phase: str = ""
+    waiting_for: str = ""
+    fraction: float = 0
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    current: tuple[str, ...] = ()
+    cpu_percent: float = 0
+    memory_bytes: int = 0
+    network_bytes: int = 0
+
+
+class Job(Value):
+    """One run of a task."""
+
+    id: str
+    run_id: str
+    status: JobStatus
+    task: Task
+    schedule_at: Moment | None = None
+    created_at: Moment | None = None
+    started_at: Moment | None = None
+    stopped_at: Moment | None = None
+    attempt: int = 0
+    worker: str | None = None
+    problem: Problem | None = None
+    progress: JobProgress | None = None
+    result: TaskResult | None = None

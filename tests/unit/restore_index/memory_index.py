@@ -24,7 +24,7 @@ from tests.unit.restore_index.trees import ORG, Tree, created, directories, list
 
 
 def no_candidates() -> GarbageCandidates:
-    """Nothing is ever condemned."""
+    """Nothing is ever marked."""
 
     async def nothing() -> list[tuple[OrganizationId, CollectionState]]:
         return []

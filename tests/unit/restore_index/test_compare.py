@@ -20,8 +20,8 @@ A, B, C = File(1, b"a"), File(20, b"b"), File(300, b"c")
 Dir = Mapping[bytes, Node]
 
 
-class Ground:
-    """Two restore points in a world."""
+class ComparedPair:
+    """Two restore points in an index."""
 
     def __init__(self, old: Dir, new: Dir, *, stores: int = 1, bounds: ScanLimits | None = None) -> None:
         self.index = MemoryIndex()
@@ -31,7 +31,7 @@ class Ground:
         self.points = a_point(first, self.trees[0]), a_point(last, self.trees[1])
         self.bounds = bounds
 
-    async def held(self) -> "Ground":
+    async def held(self) -> "ComparedPair":
         for point, tree in zip(self.points, self.trees, strict=True):
             await self.index.hold(point, tree)
         self.comparisons = Comparisons(self.index.store, self.bounds)
@@ -44,8 +44,8 @@ class Ground:
 
 async def told(old: Dir, new: Dir, *, stores: int = 1, path: bytes = b"/") -> list[str]:
     """The rows in short."""
-    searched = await Ground(old, new, stores=stores).held()
-    return [short(row) for row in (await searched.rows(path)).items]
+    compared = await ComparedPair(old, new, stores=stores).held()
+    return [short(row) for row in (await compared.rows(path)).items]
 
 
 def short(row: dict[str, Any]) -> str:
@@ -123,8 +123,8 @@ async def test_a_renamed_directory_with_an_edit_inside_tells_what_moved_one_by_o
 async def test_a_large_directory_that_moved_as_a_whole_is_not_looked_into() -> None:
     large = {f"{n}".encode(): {f"{m}".encode(): File(9, b"%d-%d" % (n, m)) for m in range(9)} for n in range(30)}
     bounds = ScanLimits(pages=10, found=8)
-    searched = await Ground({b"old": large}, {b"box": {b"inner": large}}, bounds=bounds).held()
-    rows = await searched.rows()
+    compared = await ComparedPair({b"old": large}, {b"box": {b"inner": large}}, bounds=bounds).held()
+    rows = await compared.rows()
     assert [short(row) for row in rows.items] == ["added /box", "moved /old > /box/inner"]
     assert rows.moves_complete
 
@@ -138,8 +138,8 @@ async def test_between_stores_sizes_stand_for_contents_and_only_directories_are_
 
 
 async def test_a_row_tells_what_was_and_what_is() -> None:
-    searched = await Ground({b"a": A, b"l": Link(b"x")}, {b"a": B}).held()
-    changed, removed = (await searched.rows()).items
+    compared = await ComparedPair({b"a": A, b"l": Link(b"x")}, {b"a": B}).held()
+    changed, removed = (await compared.rows()).items
     owner = {"uid": 1000, "gid": 1000, "user": "me", "group": "us"}
     form = {"size": 1, "mtime": "2026-11-23T12:00:00.123Z", "mode": 0o640, **owner}
     assert changed == {
@@ -159,12 +159,12 @@ async def test_the_summary_comes_with_the_only_page_or_once_all_was_looked_at() 
         "changed": {"count": 2, "bytes": 1},
         "moved": {"count": 2, "bytes": 301},
     }
-    searched = await Ground(old, new).held()
-    assert (await searched.rows()).summary == summary
-    searched = await Ground(old, new).held()
-    first = await searched.rows(limit=1)
+    compared = await ComparedPair(old, new).held()
+    assert (await compared.rows()).summary == summary
+    compared = await ComparedPair(old, new).held()
+    first = await compared.rows(limit=1)
     assert first.next_cursor
-    second = await searched.rows(limit=2, cursor=first.next_cursor)
+    second = await compared.rows(limit=2, cursor=first.next_cursor)
     assert second.summary == summary
 
 
@@ -177,43 +177,43 @@ async def test_a_path_may_be_on_one_side_only_and_begin_with_the_source() -> Non
 
 async def test_names_that_are_not_utf8_are_shown_and_asked_for() -> None:
     odd = b"caf\xe9"
-    searched = await Ground({odd: {odd: A}}, {odd: {odd: B}}).held()
-    [row] = (await searched.rows()).items
+    compared = await ComparedPair({odd: {odd: A}}, {odd: {odd: B}}).held()
+    [row] = (await compared.rows()).items
     assert row["path"] == "/caf\\xe9/caf\\xe9"
-    assert (await searched.rows(b"/caf\\xe9")).items == [row]
-    assert (await searched.rows(b"/caf\xe9")).items == [row]
+    assert (await compared.rows(b"/caf\\xe9")).items == [row]
+    assert (await compared.rows(b"/caf\xe9")).items == [row]
 
 
 async def test_questions_that_cannot_be_right_are_refused() -> None:
-    searched = await Ground({b"a": A, b"d": {b"x": A}}, {b"d": {b"x": B}}).held()
+    compared = await ComparedPair({b"a": A, b"d": {b"x": A}}, {b"d": {b"x": B}}).held()
     for path, error in {
         b"/nothing": NotFound, b"/a": Invalid, b"/d/x": Invalid, b"a": Invalid, b"/../a": Invalid, b"/\0": Invalid,
     }.items():  # fmt: skip
         with pytest.raises(error):
-            await searched.rows(path)
-    cursor = (await searched.rows(limit=1)).next_cursor
+            await compared.rows(path)
+    cursor = (await compared.rows(limit=1)).next_cursor
     assert cursor
     with pytest.raises(Invalid, match="cursor_invalid"):
-        await searched.rows(b"/d", cursor=cursor)
+        await compared.rows(b"/d", cursor=cursor)
     for wrong in ("x", "é", "AAAA", cursor[:8], "A" * 30, "=", "\0"):
         with pytest.raises(Invalid, match="cursor_invalid"):
-            await searched.rows(cursor=wrong)
+            await compared.rows(cursor=wrong)
 
 
 async def test_a_cursor_goes_on_after_whatever_path_it_names() -> None:
-    searched = await Ground({}, {b"b": {b"x": A, b"y": B}, b"c": C}).held()
+    compared = await ComparedPair({}, {b"b": {b"x": A, b"y": B}, b"c": C}).held()
     cursors: list[str | None] = [None]
     while len(cursors) < 5 and (cursors[-1] or len(cursors) == 1):
-        cursors.append((await searched.rows(limit=1, cursor=cursors[-1])).next_cursor)
-    shown = [[short(r) for r in (await searched.rows(cursor=cursor)).items] for cursor in cursors if cursor]
+        cursors.append((await compared.rows(limit=1, cursor=cursors[-1])).next_cursor)
+    shown = [[short(r) for r in (await compared.rows(cursor=cursor)).items] for cursor in cursors if cursor]
     assert [len(rows) for rows in shown] == [3, 2, 1]
 
 
 async def test_only_restore_points_that_are_there_and_open_are_compared() -> None:
-    searched = await Ground({b"a": A}, {b"a": B}).held()
-    unlisted = a_point(new_store(), searched.trees[0])
-    await indexing.record_created(searched.index.store, wrapped(created(unlisted)))
-    old: RestorePoint = searched.points[0]
+    compared = await ComparedPair({b"a": A}, {b"a": B}).held()
+    unlisted = a_point(new_store(), compared.trees[0])
+    await indexing.record_created(compared.index.store, wrapped(created(unlisted)))
+    old: RestorePoint = compared.points[0]
     for org, other, code in (
         (ORG, unlisted.snapshot_id, "restore_point_not_browsable"),
         (ORG, "f" * 64, "snapshot_not_found"),
@@ -221,33 +221,33 @@ async def test_only_restore_points_that_are_there_and_open_are_compared() -> Non
     ):
         for pair in ((old.snapshot_id, other), (other, old.snapshot_id)):
             with pytest.raises(CairnError, match=code):
-                await searched.comparisons.list_changes(org, pair, path=b"/", limit=10, cursor=None)  # type: ignore[arg-type]
+                await compared.comparisons.list_changes(org, pair, path=b"/", limit=10, cursor=None)  # type: ignore[arg-type]
 
 
 async def test_a_restore_point_does_not_differ_from_itself() -> None:
-    searched = await Ground({b"d": BIG}, {}).held()
-    same = (searched.points[0].snapshot_id, searched.points[0].snapshot_id)
-    rows = await searched.comparisons.list_changes(ORG, same, path=b"/", limit=10, cursor=None)
+    compared = await ComparedPair({b"d": BIG}, {}).held()
+    same = (compared.points[0].snapshot_id, compared.points[0].snapshot_id)
+    rows = await compared.comparisons.list_changes(ORG, same, path=b"/", limit=10, cursor=None)
     assert (rows.items, rows.next_cursor) == ([], None)
 
 
 async def test_a_stream_that_cannot_go_on_does_not_end_as_if_it_were_whole() -> None:
     old: Dir = {b"a": A, b"z": {b"y": {b"x": A}}}
-    searched = await Ground(old, {b"a": B, b"z": {b"y": {b"x": B}}}).held()
-    comparison = await searched.comparisons.compare(
-        ORG, (searched.points[0].snapshot_id, searched.points[1].snapshot_id), path=b"/"
+    compared = await ComparedPair(old, {b"a": B, b"z": {b"y": {b"x": B}}}).held()
+    comparison = await compared.comparisons.compare(
+        ORG, (compared.points[0].snapshot_id, compared.points[1].snapshot_id), path=b"/"
     )
     lost = Tree({b"x": B}).tree_id
-    get = searched.index.store.directories.get
+    get = compared.index.store.directories.get
 
     async def forgetful(org: OrganizationId, store_id: str, tree_id: str) -> Any:
         return None if tree_id == lost else await get(org, store_id, tree_id)
 
-    searched.index.store.directories.get = forgetful  # type: ignore[method-assign]
+    compared.index.store.directories.get = forgetful  # type: ignore[method-assign]
     lines: list[dict[str, Any]] = []
 
     async def read() -> None:
-        async for part in comparison.parts():
+        async for part in comparison.stream_rows():
             lines.extend(part)
 
     with pytest.raises(CairnError, match="restore_point_not_browsable"):
@@ -257,10 +257,10 @@ async def test_a_stream_that_cannot_go_on_does_not_end_as_if_it_were_whole() -> 
 
 async def test_a_stream_that_is_left_leaves_nothing_under_way() -> None:
     wide: Dir = {b"%03d" % n: {b"x": File(1, b"%d" % n)} for n in range(300)}
-    searched = await Ground(wide, {name: {b"x": B} for name in wide}).held()
-    pair = (searched.points[0].snapshot_id, searched.points[1].snapshot_id)
+    compared = await ComparedPair(wide, {name: {b"x": B} for name in wide}).held()
+    pair = (compared.points[0].snapshot_id, compared.points[1].snapshot_id)
     before = asyncio.all_tasks()
-    parts = (await searched.comparisons.compare(ORG, pair, path=b"/")).parts()
+    parts = (await compared.comparisons.compare(ORG, pair, path=b"/")).stream_rows()
     assert await anext(parts)
     await parts.aclose()
     assert asyncio.all_tasks() == before
@@ -280,5 +280,5 @@ async def test_trees_may_be_deep() -> None:
 async def test_thousands_of_equal_files_are_paired() -> None:
     many: Dir = {f"{n:05}".encode(): File(5, b"same") for n in range(1000)}
     renamed: Dir = {f"{n:05}.bak".encode(): File(5, b"same") for n in range(1000)}
-    rows = (await (await Ground({b"d": many}, {b"d": renamed}).held()).rows()).items
+    rows = (await (await ComparedPair({b"d": many}, {b"d": renamed}).held()).rows()).items
     assert {row["change"] for row in rows} == {"moved"}

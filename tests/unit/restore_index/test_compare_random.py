@@ -70,7 +70,7 @@ async def compared(old: Tree, new: Tree, *, bounds: ScanLimits | None = None, tw
 
 
 async def streamed(comparison: Comparison) -> tuple[list[Shown], Shown]:
-    lines = [line async for part in comparison.parts() for line in part]
+    lines = [line async for part in comparison.stream_rows() for line in part]
     return [line for line in lines[:-1] if "change" in line], lines[-1]
 
 
@@ -78,7 +78,7 @@ async def paged(comparison: Comparison, *, limit: int, most_pages: int) -> list[
     rows: list[Shown] = []
     cursor: str | None = None
     for _ in range(10_000):
-        part = await comparison.part(comparison.place(cursor), limit=limit, most_pages=most_pages)
+        part = await comparison.page_of_changes(comparison.position(cursor), limit=limit, most_pages=most_pages)
         rows += part.items
         cursor = part.next_cursor
         if cursor is None:
@@ -86,7 +86,7 @@ async def paged(comparison: Comparison, *, limit: int, most_pages: int) -> list[
     raise AssertionError("it has no end")
 
 
-async def surveyed(comparison: Comparison) -> Shown | None:
+async def scanned(comparison: Comparison) -> Shown | None:
     """The summary as it is told in advance."""
     made = await comparison.scans.make(comparison.trees, comparison.roots)
     return made.summary and made.summary.show()
@@ -141,7 +141,7 @@ def test_the_rows_turn_one_tree_into_the_other(pair: Any, entries: int, limit: i
         assert apply(check_moves(rows, old, new), old, new) == forms(new)
         assert await paged(comparison, limit=limit, most_pages=most) == rows
         assert last["moves_complete"] is True
-        assert await surveyed(comparison) == last["summary"]
+        assert await scanned(comparison) == last["summary"]
         order = [
             (row["path"].encode().replace(b"\\xff", b"\xff").split(b"/"), row["change"] != "removed") for row in rows
         ]
@@ -159,7 +159,7 @@ def test_the_rows_are_right_when_the_first_look_was_cut_short(pair: Any, bounds:
         rows, last = await streamed(comparison)
         assert apply(check_moves(rows, old, new), old, new) == forms(new)
         assert await paged(comparison, limit=3, most_pages=2) == rows
-        assert (await surveyed(comparison)) in (None, last["summary"])
+        assert (await scanned(comparison)) in (None, last["summary"])
 
     asyncio.run(check())
 

@@ -28,7 +28,7 @@ class Dying(MemoryDocuments):
         return await super().insert_new(document)
 
 
-class World:
+class StoredDirectories:
     """Documents that survive, and an index that can be started again."""
 
     def __init__(self, *, kept_in_memory: int = 1000) -> None:
@@ -49,11 +49,11 @@ IDS = list({page.tree_id for page in TREE.pages})
 
 
 @pytest.fixture(params=[1000, 0], ids=["in memory", "too many for memory"])
-def index(request: pytest.FixtureRequest) -> World:
-    return World(kept_in_memory=request.param)
+def index(request: pytest.FixtureRequest) -> StoredDirectories:
+    return StoredDirectories(kept_in_memory=request.param)
 
 
-async def test_what_is_listed_is_known_with_its_totals(index: World) -> None:
+async def test_what_is_listed_is_known_with_its_totals(index: StoredDirectories) -> None:
     store = new_store()
     await index.directories.add(ORG, store, TREE.pages)
     for directories in (index.directories, index.start()):
@@ -62,7 +62,7 @@ async def test_what_is_listed_is_known_with_its_totals(index: World) -> None:
         assert known[TREE.tree_id] == Below(**dict(TREE.totals))
 
 
-async def test_stores_and_organizations_are_apart(index: World) -> None:
+async def test_stores_and_organizations_are_apart(index: StoredDirectories) -> None:
     store = new_store()
     await index.directories.add(ORG, store, TREE.pages)
     for org, other in ((ORG, new_store()), (OrganizationId("other"), store)):
@@ -71,14 +71,14 @@ async def test_stores_and_organizations_are_apart(index: World) -> None:
 
 
 async def test_another_organization_cannot_write_into_a_store() -> None:
-    index, store = World(), new_store()
+    index, store = StoredDirectories(), new_store()
     await index.directories.add(ORG, store, TREE.pages)
     more = Tree({b"new": 1}).pages
     with pytest.raises(Conflict, match="store_foreign"):
         await index.directories.add(OrganizationId("other"), store, more)
 
 
-async def test_a_second_time_changes_nothing(index: World) -> None:
+async def test_a_second_time_changes_nothing(index: StoredDirectories) -> None:
     store = new_store()
     await index.directories.add(ORG, store, TREE.pages)
     before = [dict(kept) for kept in (index.documents.kept, index.batches.kept, index.segments.kept)]
@@ -86,7 +86,7 @@ async def test_a_second_time_changes_nothing(index: World) -> None:
     assert [index.documents.kept, index.batches.kept, index.segments.kept] == before
 
 
-async def test_a_directory_in_pages_is_known_when_all_of_them_are_there(index: World) -> None:
+async def test_a_directory_in_pages_is_known_when_all_of_them_are_there(index: StoredDirectories) -> None:
     store, pages = new_store(), Tree({f"{i:02}".encode(): 1 for i in range(10)}, page_entries=4).pages
     for number, page in enumerate(pages):
         assert await index.directories.known(ORG, store, [page.tree_id]) == {}, number
@@ -99,7 +99,7 @@ async def test_a_directory_in_pages_is_known_when_all_of_them_are_there(index: W
     assert names == [[b"00", b"01", b"02", b"03"], [b"04", b"05", b"06", b"07"], [b"08", b"09"], []]
 
 
-async def test_the_pages_that_need_not_be_sent_again_are_counted_up_to_a_gap(index: World) -> None:
+async def test_the_pages_that_need_not_be_sent_again_are_counted_up_to_a_gap(index: StoredDirectories) -> None:
     store, pages = new_store(), Tree({f"{i:02}".encode(): 1 for i in range(20)}, page_entries=4).pages
     tree_id = pages[0].tree_id
 
@@ -116,14 +116,14 @@ async def test_the_pages_that_need_not_be_sent_again_are_counted_up_to_a_gap(ind
     assert await arrived() == 5
 
 
-async def test_a_directory_with_a_lost_page_is_refused(index: World) -> None:
+async def test_a_directory_with_a_lost_page_is_refused(index: StoredDirectories) -> None:
     store, pages = new_store(), Tree({f"{i:02}".encode(): 1 for i in range(10)}, page_entries=4).pages
     with pytest.raises(Conflict, match="directory_incomplete"):
         await index.directories.add(ORG, store, [pages[0], pages[2]])
     assert await index.directories.known(ORG, store, [pages[0].tree_id]) == {}
 
 
-async def test_pages_that_were_cut_in_two_ways_make_no_directory(index: World) -> None:
+async def test_pages_that_were_cut_in_two_ways_make_no_directory(index: StoredDirectories) -> None:
     store, names = new_store(), {f"{i:02}".encode(): 1 for i in range(10)}
     by_four, by_five = Tree(names, page_entries=4).pages, Tree(names, page_entries=5).pages
     await index.directories.add(ORG, store, by_four[:2])
@@ -132,7 +132,7 @@ async def test_pages_that_were_cut_in_two_ways_make_no_directory(index: World) -
         await index.directories.add(ORG, store, [last])
 
 
-async def test_a_directory_is_refused_while_one_below_it_has_not_arrived(index: World) -> None:
+async def test_a_directory_is_refused_while_one_below_it_has_not_arrived(index: StoredDirectories) -> None:
     store, (lost, *others) = new_store(), TREE.pages
     with pytest.raises(Conflict, match="directory_incomplete"):
         await index.directories.add(ORG, store, others)
@@ -144,7 +144,7 @@ async def test_a_directory_is_refused_while_one_below_it_has_not_arrived(index: 
 
 @pytest.mark.parametrize("kill_after", range(12))
 async def test_nothing_is_known_too_early_when_killed_between_any_two_inserts(kill_after: int) -> None:
-    index, store = World(), new_store()
+    index, store = StoredDirectories(), new_store()
     Dying.left = kill_after
     with pytest.raises(Killed):
         await _add_in_two(index.directories, store)
@@ -173,7 +173,7 @@ async def _check_whole(directories: Directories, store: AppId) -> None:
 
 
 async def test_two_indexes_of_one_store_learn_from_each_other() -> None:
-    index, store = World(), new_store()
+    index, store = StoredDirectories(), new_store()
     known = KnownTrees(index.batches, kept_in_memory=1000, candidates=no_candidates())
     other = Directories(index.documents, known, NameSegments(index.segments), cache_bytes=0)
     trees = [Tree({str(n).encode(): n}) for n in range(6)]
@@ -213,7 +213,7 @@ async def test_of_a_store_too_large_for_memory_little_is_read_and_more_can_be_ad
 
 
 async def test_of_many_stores_the_least_recently_asked_is_forgotten_and_read_again() -> None:
-    index = World(kept_in_memory=10)
+    index = StoredDirectories(kept_in_memory=10)
     stores = [new_store() for _ in range(5)]
     for store in stores:
         await index.directories.add(ORG, store, TREE.pages)
@@ -223,7 +223,7 @@ async def test_of_many_stores_the_least_recently_asked_is_forgotten_and_read_aga
 
 async def test_what_is_known_has_its_names_kept_when_killed_between_any_two_inserts() -> None:
     for kill_after in range(12):
-        index, store = World(), new_store()
+        index, store = StoredDirectories(), new_store()
         Dying.left = kill_after
         with pytest.raises(Killed):
             await _add_in_two(index.directories, store)
@@ -233,6 +233,6 @@ async def test_what_is_known_has_its_names_kept_when_killed_between_any_two_inse
         assert await _named(index, store) == set(IDS)
 
 
-async def _named(index: World, store: AppId) -> set[str]:
+async def _named(index: StoredDirectories, store: AppId) -> set[str]:
     frames = [read_frame(segment) async for _, segment in index.names.read(ORG, store)]
     return {frame.tree(n).hex() for frame in frames for n in range(len(frame))}

@@ -1,4 +1,4 @@
-"""Forgetting what no restore point needs: never too much, whatever happens meanwhile, and in the end all of it."""
+"""Garbage collection: never too much, whatever happens meanwhile, and in the end all of it."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def ids(tree: Tree) -> set[str]:
     return {str(page.tree_id) for page in tree.pages}
 
 
-class Sweeping(MemoryIndex):
+class CollectedIndex(MemoryIndex):
     """An index over which time passes."""
 
     def __init__(self, **facts: Any) -> None:
@@ -124,11 +124,11 @@ def _cut(trees: bytes) -> list[bytes]:
 
 
 @pytest.fixture(params=[1000, 0], ids=["in memory", "too many for memory"])
-def index(request: pytest.FixtureRequest) -> Sweeping:
-    return Sweeping(kept_in_memory=request.param)
+def index(request: pytest.FixtureRequest) -> CollectedIndex:
+    return CollectedIndex(kept_in_memory=request.param)
 
 
-async def test_what_no_restore_point_needs_goes_and_the_rest_stays(index: Sweeping) -> None:
+async def test_what_no_restore_point_needs_goes_and_the_rest_stays(index: CollectedIndex) -> None:
     old, new = await index.point(OLD), await index.point(NEW)
     assert index.kept() == ids(OLD) | ids(NEW)
 
@@ -142,7 +142,7 @@ async def test_what_no_restore_point_needs_goes_and_the_rest_stays(index: Sweepi
     assert index.marked.kept == {}
 
 
-async def test_nothing_happens_before_its_time(index: Sweeping) -> None:
+async def test_nothing_happens_before_its_time(index: CollectedIndex) -> None:
     await index.point(NEW)
     await index.remove(await index.point(OLD))
 
@@ -154,7 +154,7 @@ async def test_nothing_happens_before_its_time(index: Sweeping) -> None:
     assert not await index.step()
 
 
-async def test_what_was_swept_comes_back_when_it_is_listed_again(index: Sweeping) -> None:
+async def test_what_was_collected_comes_back_when_it_is_listed_again(index: CollectedIndex) -> None:
     await index.point(NEW)
     await index.remove(await index.point(OLD))
     await index.to_the_end()
@@ -166,7 +166,7 @@ async def test_what_was_swept_comes_back_when_it_is_listed_again(index: Sweeping
     assert len(await index.names(again, b"/old/many")) == len(MANY)
 
 
-async def test_who_builds_on_what_was_condemned_since_has_it_spared(index: Sweeping) -> None:
+async def test_a_listing_that_builds_on_marked_directories_takes_the_marks_back(index: CollectedIndex) -> None:
     await index.point(NEW)
     await index.remove(await index.point(OLD))
     await index.until("condemned")
@@ -183,7 +183,7 @@ async def test_who_builds_on_what_was_condemned_since_has_it_spared(index: Sweep
     assert await index.names(point, b"/above/old/a/b") == ["c"]
 
 
-async def test_a_root_that_was_condemned_since_is_spared(index: Sweeping) -> None:
+async def test_a_root_that_was_marked_since_is_unmarked(index: CollectedIndex) -> None:
     await index.remove(await index.point(OLD))
     await index.until("condemned")
     point = a_point(index.store_id, OLD)
@@ -195,7 +195,7 @@ async def test_a_root_that_was_condemned_since_is_spared(index: Sweeping) -> Non
     assert index.kept() == ids(OLD)
 
 
-async def test_what_is_deleted_already_is_refused_and_can_be_sent_anew(index: Sweeping) -> None:
+async def test_what_is_deleted_already_is_refused_and_can_be_sent_anew(index: CollectedIndex) -> None:
     await index.remove(await index.point(OLD))
     await index.until("deleting")
     point = a_point(index.store_id, OLD)
@@ -213,7 +213,7 @@ async def test_what_is_deleted_already_is_refused_and_can_be_sent_anew(index: Sw
 
 
 @pytest.mark.parametrize("phase", ["condemned", "deleting", "rewriting"])
-async def test_what_is_sent_again_is_condemned_no_more(index: Sweeping, phase: str) -> None:
+async def test_what_is_sent_again_loses_its_mark(index: CollectedIndex, phase: str) -> None:
     await index.point(NEW)
     await index.remove(await index.point(OLD))
     await index.until(phase)
@@ -227,7 +227,7 @@ async def test_what_is_sent_again_is_condemned_no_more(index: Sweeping, phase: s
     assert await index.names(again, b"/old/a/b") == ["c"]
 
 
-async def test_nothing_goes_while_a_restore_point_is_being_listed_for_a_day_at_most(index: Sweeping) -> None:
+async def test_nothing_goes_while_a_restore_point_is_being_listed_for_a_day_at_most(index: CollectedIndex) -> None:
     await index.remove(await index.point(OLD))
     await index.until("condemned")
     news = wrapped(created(a_point(index.store_id, NEW)))
@@ -242,7 +242,7 @@ async def test_nothing_goes_while_a_restore_point_is_being_listed_for_a_day_at_m
     assert index.kept() == set()
 
 
-async def test_half_a_listing_is_not_condemned(index: Sweeping) -> None:
+async def test_half_a_listing_is_not_marked(index: CollectedIndex) -> None:
     await index.remove(await index.point(NEW))
     news = wrapped(created(a_point(index.store_id, OLD)))
     await indexing.record_created(index.store, news.model_copy(update={"time": index.now}))
@@ -254,7 +254,7 @@ async def test_half_a_listing_is_not_condemned(index: Sweeping) -> None:
     assert await index.known(OLD) == ids(OLD) - {OLD.tree_id}
 
 
-async def test_nothing_is_condemned_where_names_are_missing_until_it_is_listed_again(index: Sweeping) -> None:
+async def test_nothing_is_marked_where_names_are_missing_until_it_is_listed_again(index: CollectedIndex) -> None:
     await index.point(NEW)
     await index.remove(await index.point(OLD))
     for name in list(index.segments.kept)[:1]:
@@ -271,7 +271,7 @@ async def test_nothing_is_condemned_where_names_are_missing_until_it_is_listed_a
 
 
 @pytest.mark.parametrize("number", [0, 6, *(pytest.param(n, marks=pytest.mark.long) for n in range(1, 6))])
-async def test_what_was_rebuilt_after_damage_is_found_after_a_sweep_too(index: Sweeping, number: int) -> None:
+async def test_what_was_rebuilt_after_damage_is_found_after_collection_too(index: CollectedIndex, number: int) -> None:
     grown = Tree({**NEW.root, b"many": {f"{i:02}".encode(): {b"e": i} for i in range(50)}}, page_entries=20)
     point = await index.point(grown)
     before = await index.found(point)
@@ -292,7 +292,7 @@ async def test_what_was_rebuilt_after_damage_is_found_after_a_sweep_too(index: S
     assert len(set(counts)) == 1, counts
 
 
-async def test_a_step_that_is_told_twice_is_taken_once(index: Sweeping) -> None:
+async def test_a_step_that_is_told_twice_is_taken_once(index: CollectedIndex) -> None:
     await index.remove(await index.point(OLD))
     index.now += LATER
     event = wrapped(StoreSweepDue(organization_id=ORG, store_id=index.store_id))
@@ -304,11 +304,11 @@ async def test_a_step_that_is_told_twice_is_taken_once(index: Sweeping) -> None:
     assert await index.state() == before
 
 
-async def test_a_store_that_was_removed_goes_as_a_whole_and_nothing_late_brings_it_back(index: Sweeping) -> None:
+async def test_a_store_that_was_removed_goes_as_a_whole_and_nothing_late_brings_it_back(index: CollectedIndex) -> None:
     old, _ = await index.point(OLD), await index.point(NEW)
     half = Tree({b"half": {f"{i:02}".encode(): {} for i in range(30)}}, page_entries=20)
     await index.send(half, only={half.pages[0].tree_id})
-    other = Sweeping()
+    other = CollectedIndex()
     gone = wrapped(AppRemoved(organization_id=ORG, app_id=index.store_id, revision=2))
 
     await garbage_collection.schedule_store_removal(index.store, gone)
@@ -324,7 +324,7 @@ async def test_a_store_that_was_removed_goes_as_a_whole_and_nothing_late_brings_
     assert await other.store.candidates.pending() == []
 
 
-async def test_documents_do_not_grow_in_number_while_restore_points_come_and_go(index: Sweeping) -> None:
+async def test_documents_do_not_grow_in_number_while_restore_points_come_and_go(index: CollectedIndex) -> None:
     counts = []
     point = None
     for number in range(60):
@@ -341,7 +341,7 @@ async def test_documents_do_not_grow_in_number_while_restore_points_come_and_go(
     assert max(counts[1:]) <= counts[0] + 10, counts
 
 
-async def test_an_index_that_lost_its_database_while_it_runs_is_told_everything_again(index: Sweeping) -> None:
+async def test_an_index_that_lost_its_database_while_it_runs_is_told_everything_again(index: CollectedIndex) -> None:
     point = await index.point(OLD)
     for kept in (index.documents, index.batches, index.segments, index.marked):
         kept.kept.clear()
@@ -355,7 +355,7 @@ async def test_an_index_that_lost_its_database_while_it_runs_is_told_everything_
     await index.check()
 
 
-async def test_searches_that_read_the_names_before_find_what_is_left(index: Sweeping) -> None:
+async def test_searches_that_read_the_names_before_find_what_is_left(index: CollectedIndex) -> None:
     old, new = await index.point(OLD), await index.point(NEW)
     in_old, in_new = await index.found(old), await index.found(new)
     assert "/shared/deep/er/file" in in_old
@@ -383,8 +383,8 @@ async def test_a_kill_between_any_two_writes_is_harmless(listing: Tree | None, s
 
 
 async def _is_cut_off(after: int, listing: Tree | None) -> bool:
-    """Whether there were more writes than so many; the sweep goes on to its end in either case."""
-    index = Sweeping()
+    """Whether there were more writes than so many; the collection goes on to its end in either case."""
+    index = CollectedIndex()
     await index.point(NEW)
     await index.remove(await index.point(OLD))
     left = [after]
@@ -409,7 +409,7 @@ async def _is_cut_off(after: int, listing: Tree | None) -> bool:
     return cut
 
 
-async def _list_what_is_not_known(index: Sweeping, tree: Tree) -> None:
+async def _list_what_is_not_known(index: CollectedIndex, tree: Tree) -> None:
     """As a worker does: what it is told is known is not sent."""
     point, known = a_point(index.store_id, tree), await index.known(tree)
     await indexing.record_created(index.store, wrapped(created(point)))
@@ -417,7 +417,7 @@ async def _list_what_is_not_known(index: Sweeping, tree: Tree) -> None:
     await indexing.make_browsable(index.store, wrapped(listed(point)))
 
 
-def _let_die(patched: pytest.MonkeyPatch, index: Sweeping, left: list[int]) -> None:
+def _let_die(patched: pytest.MonkeyPatch, index: CollectedIndex, left: list[int]) -> None:
     def count() -> None:
         if left[0] <= 0:
             raise Killed
@@ -443,7 +443,7 @@ def _counted(act: Any, count: Any) -> Any:
     return counted
 
 
-async def test_nothing_is_condemned_while_a_restore_point_is_not_among_what_is_known(index: Sweeping) -> None:
+async def test_nothing_is_marked_while_a_restore_point_is_not_among_what_is_known(index: CollectedIndex) -> None:
     gone, stays = await index.point(OLD), await index.point(NEW)
     last = max(index.batches.kept, key=lambda name: int(name.partition("/")[2]))
     del index.batches.kept[last]

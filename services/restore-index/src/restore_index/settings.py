@@ -14,9 +14,11 @@ class Settings(CommonSettings):
         default=32 << 20, ge=0, description="Orders of large directories kept in memory, 4 bytes an entry, in bytes"
     )
     sweep_grace_seconds: float = Field(
-        default=900, ge=0, description="How long what no restore point needs any more is kept for those who may"
+        default=900,
+        ge=0,
+        description="How long unreachable directories stay before they are marked, and again before they are deleted",
     )
-    sweep_look_seconds: float = Field(default=60, gt=0, description="Pause between looks for stores to be swept")
+    sweep_look_seconds: float = Field(default=60, gt=0, description="Pause between looks for stores with garbage")
     known_directories_kept: int = Field(
         default=2_000_000, ge=0, description="Directories whose ids are kept in memory, about 61 bytes each"
     )

@@ -26,7 +26,7 @@ async def garbage_collection(
     background: Background, store: Store, publisher: Publisher, settings: Settings
 ) -> AsyncIterator[None]:
     """Look until the context is left. Any number of processes may: a step that is announced twice is taken once."""
-    async with background.running("sweep", lambda: _look_forever(store, publisher, settings)):
+    async with background.running("garbage-collection", lambda: _look_forever(store, publisher, settings)):
         yield
 
 

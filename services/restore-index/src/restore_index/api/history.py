@@ -75,7 +75,7 @@ class _Lines(StreamingResponse):
     """Rows as lines of JSON. The last line is the summary; what ends without it has broken off."""
 
     def __init__(self, comparison: Comparison) -> None:
-        self._parts = comparison.parts()
+        self._parts = comparison.stream_rows()
         super().__init__(self._encoded(), media_type=NDJSON)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -40,7 +40,7 @@ class MergeSide:
             return None
         return self.first_names[self.page] if self.first_names else b""
 
-    def take(self, packed: bytes) -> None:
+    def add_page(self, packed: bytes) -> None:
         """Take in the next page."""
         self.packed, self.page = packed, self.page + 1
 

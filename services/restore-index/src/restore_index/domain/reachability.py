@@ -24,7 +24,7 @@ class Reachability:
         """Whether a directory is reached, as far as it was shown."""
         return self._reached.get(tree) is not None
 
-    def take(self, frame: Frame) -> None:
+    def add(self, frame: Frame) -> None:
         """Take in the pages of a segment, last ones first."""
         # Backwards, as parents come behind their children: a parent is known to be reachable before its children come.
         child = len(frame.child_pages)
@@ -68,7 +68,7 @@ class ChildrenFirstPages:
         """Whether a page (directory, number, how many there are) came so."""
         return self._there.get(page_key(*page)) is not None
 
-    def take(self, tree: bytes, page: int, of: int, below: Iterable[bytes]) -> None:
+    def add(self, tree: bytes, page: int, of: int, below: Iterable[bytes]) -> None:
         """Take in a page, and what is right below it."""
         if (tree, page, of) in self or any(self._there.get(child) is None for child in below):
             return

@@ -1,9 +1,9 @@
 """The names of a store, as searches read them: segments `<store>/<number>`, numbered without gaps.
 
 A segment is written before the directories it is of (see `store.directories`), and loses them after these are gone:
-whatever is known can be found. One that was written twice, or whose directories never became known, is harmless. What
-is swept is dropped from its segments, and small ones are joined, so that the numbers stay without gaps. Readers that
-have read other segments before find out: what they look for is not there, or no longer the same.
+whatever is known can be found. One that was written twice, or whose directories never became known, is harmless.
+Garbage collection drops pages from their segments and joins small segments, so that the numbers stay without gaps.
+Readers that have read other segments before find out: what they look for is not there, or no longer the same.
 """
 
 import asyncio
@@ -137,5 +137,5 @@ def _without(segment: Segment, gone: HashTable, kept: ChildrenFirstPages) -> tup
         stays = gone.get(tree) is None
         wanted.append(stays and (tree, page, of) not in kept)
         if stays:
-            kept.take(tree, page, of, below)
+            kept.add(tree, page, of, below)
     return segment if all(wanted) else select_pages(segment, wanted), sum(wanted)

@@ -74,34 +74,38 @@ class SegmentMaps:
             raise _missing(store_id)
         return found, numbers
 
-    async def segment(self, org: OrganizationId, store_id: str, part: MappedSegment) -> Segment:
+    async def segment(self, org: OrganizationId, store_id: str, mapped: MappedSegment) -> Segment:
         """One segment. Raises `SegmentReplaced` when it is another than when it was first read."""
-        key = _key(org, store_id, part.number)
+        key = _key(org, store_id, mapped.number)
         found = self._packed.get(key)
-        if found is None or found.frame != part.mark:
-            read = await self._names.get(org, store_id, part.number)
+        if found is None or found.frame != mapped.mark:
+            read = await self._names.get(org, store_id, mapped.number)
             if read is None:
                 raise SegmentReplaced
             found = self._keep(key, read)
-        if found.frame != part.mark:
+        if found.frame != mapped.mark:
             raise SegmentReplaced
         return found
 
-    async def segments(self, org: OrganizationId, store_id: str, parts: Sequence[MappedSegment]) -> list[Segment]:
+    async def segments(
+        self, org: OrganizationId, store_id: str, mapped_segments: Sequence[MappedSegment]
+    ) -> list[Segment]:
         """Several segments, see `segment`; those that are in memory are not read again."""
-        kept = [self._packed.get(_key(org, store_id, part.number)) for part in parts]
-        wanting = [p for p, found in zip(parts, kept, strict=True) if found is None or found.frame != p.mark]
-        read = iter(await asyncio.gather(*(self.segment(org, store_id, part) for part in wanting)))
-        return [k if k and k.frame == part.mark else next(read) for part, k in zip(parts, kept, strict=True)]
+        kept = [self._packed.get(_key(org, store_id, mapped.number)) for mapped in mapped_segments]
+        wanting = [p for p, found in zip(mapped_segments, kept, strict=True) if found is None or found.frame != p.mark]
+        read = iter(await asyncio.gather(*(self.segment(org, store_id, mapped) for mapped in wanting)))
+        return [
+            k if k and k.frame == mapped.mark else next(read) for mapped, k in zip(mapped_segments, kept, strict=True)
+        ]
 
     def forget(self, org: OrganizationId, store_id: str) -> None:
         """Read the map of a store anew when it is asked for next."""
         self._slots.pop((org, store_id), None)
 
     async def _read_on(self, org: OrganizationId, store_id: str, segment_map: SegmentMap) -> None:
-        async for number, segment in self._names.read(org, store_id, start=len(segment_map.parts)):
+        async for number, segment in self._names.read(org, store_id, start=len(segment_map.mapped_segments)):
             packed = self._keep(_key(org, store_id, number), segment)
-            await asyncio.to_thread(_take, segment_map, segment, packed.frame)
+            await asyncio.to_thread(_add_segment, segment_map, segment, packed.frame)
 
     async def _numbers(
         self, org: OrganizationId, store_id: str, segment_map: SegmentMap, tree_ids: Sequence[str]
@@ -117,10 +121,10 @@ class SegmentMaps:
         """A store from its beginning. Where a segment was lost, what was in it may have come again behind the gap."""
         segment_map, following = SegmentMap(next(self._serials)), cast("int | None", 0)
         while following is not None:
-            while len(segment_map.parts) < following:
-                segment_map.take(EMPTY_FRAME, b"")
+            while len(segment_map.mapped_segments) < following:
+                segment_map.add(EMPTY_FRAME, b"")
             await self._read_on(org, store_id, segment_map)
-            following = await self._names.after_gap(org, store_id, len(segment_map.parts))
+            following = await self._names.after_gap(org, store_id, len(segment_map.mapped_segments))
         return segment_map
 
     def _keep(self, key: str, segment: Segment) -> Segment:
@@ -145,13 +149,13 @@ def _roots(segment_map: SegmentMap, tree_ids: Sequence[str]) -> list[int] | None
     return numbers if len(numbers) == len(found) else None
 
 
-def _take(segment_map: SegmentMap, segment: Segment, mark: bytes) -> None:
+def _add_segment(segment_map: SegmentMap, segment: Segment, mark: bytes) -> None:
     """One that is damaged counts as empty: what was in it is not whole then, unless it comes again."""
     try:
         frame = read_whole(segment)
     except NamesDamaged:
         frame = EMPTY_FRAME
-    segment_map.take(frame, mark)
+    segment_map.add(frame, mark)
 
 
 def _size_of(packed: Segment) -> int:

@@ -40,7 +40,7 @@ async def list_files(
         browser, wanted = await _open(store, org, snapshot_id, path)
         found, directory = await browser.resolve(wanted)
         start = directory_listing.read_cursor(directory.tree_id, order, cursor)
-        return await browser.part(found, directory, start, order=order, limit=limit)
+        return await browser.list_page(found, directory, start, order=order, limit=limit)
 
 
 async def show_entry(store: Store, org: OrganizationId, snapshot_id: SnapshotId, *, path: bytes) -> dict[str, Any]:
@@ -89,7 +89,7 @@ class Browser:
                 raise
             return await self._walk(rest)
 
-    async def part(
+    async def list_page(
         self, found: list[bytes], directory: Directory, start: ListPosition, *, order: Order = BY_NAME, limit: int
     ) -> ListPage:
         """Up to `limit` entries from a place on."""

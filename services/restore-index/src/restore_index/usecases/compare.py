@@ -61,11 +61,13 @@ class Comparison:
     def _mark(self) -> bytes:
         return cursor_mark(*self.trees.stores, *(str(root) for root in self.roots), show_path(self.base))
 
-    def place(self, cursor: str | None) -> ChangePosition:
+    def position(self, cursor: str | None) -> ChangePosition:
         """Where a cursor points to. Raises `Invalid` (`cursor_invalid`)."""
         return read_position(self._mark, cursor)
 
-    async def part(self, after: ChangePosition, *, limit: int, most_pages: int = PAGES_AN_ANSWER) -> ChangePage:
+    async def page_of_changes(
+        self, after: ChangePosition, *, limit: int, most_pages: int = PAGES_AN_ANSWER
+    ) -> ChangePage:
         """Up to `limit` rows after a place. The summary comes with the only part, or once all has been looked at."""
         items: list[Row] = []
         summary, reached = Summary(), None
@@ -85,7 +87,7 @@ class Comparison:
         counted = summary if after == START and cursor is None else self._scanned_summary
         return ChangePage(items, cursor, counted.show() if counted else None, self._complete)
 
-    async def parts(self) -> AsyncGenerator[list[Row], None]:
+    async def stream_rows(self) -> AsyncGenerator[list[Row], None]:
         """All rows, a few hundred at a time; from time to time how far it is; and, last of all, the summary."""
         summary, rows, sent_at, sign_at = Summary(), list[Row](), 0, PAGES_A_SIGN
         async with DirectoryReader(self.trees) as reader, aclosing(self._steps(reader, START)) as steps:
@@ -148,7 +150,7 @@ class Comparisons:
         """
         with span("restore-index.list_changes", attributes={semconv.ORGANIZATION: org}):
             comparison = await self.compare(org, pair, path=path)
-            return await comparison.part(comparison.place(cursor), limit=limit)
+            return await comparison.page_of_changes(comparison.position(cursor), limit=limit)
 
     async def compare(self, org: OrganizationId, pair: tuple[SnapshotId, SnapshotId], *, path: bytes) -> Comparison:
         """What is needed to tell all that differs below a path. Raises like `list_changes`."""

@@ -142,7 +142,7 @@ class DirectoryPair:
             return None
         for number, side in enumerate(self._seam.sides):
             if side in sides_to_read:
-                side.take(await self._reader.page(number, self._directories[number], side.page))
+                side.add_page(await self._reader.page(number, self._directories[number], side.page))
         return self._seam.pairs()
 
     @property

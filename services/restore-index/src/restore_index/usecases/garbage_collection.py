@@ -40,7 +40,7 @@ async def collect_garbage(
         step = "wait" if state is None else garbage_collection.next_step(state, now, grace=grace)
         if state is None or step == "wait":
             return
-        after = await _take(step, store, org, state, now)
+        after = await _take_step(step, store, org, state, now)
         if after is None:
             return
         more = garbage_collection.next_step(after, now, grace=grace) != "wait"
@@ -51,7 +51,7 @@ async def collect_garbage(
     )
 
 
-async def _take(
+async def _take_step(
     step: str, store: Store, org: OrganizationId, state: CollectionState, now: datetime
 ) -> CollectionState | None:
     """The state after a step; None when the step cannot be taken yet."""
@@ -184,7 +184,7 @@ async def _follow(store: Store, org: OrganizationId, store_id: AppId, number: in
     if segment is None:
         return
     try:
-        await asyncio.to_thread(lambda: reachable.take(read_frame(segment)))
+        await asyncio.to_thread(lambda: reachable.add(read_frame(segment)))
     except Conflict:
         log.warning("names are damaged", extra={"store_id": store_id, "segment": number})
 

@@ -198,26 +198,28 @@ class _Search:
         key = f"{segment_map.serial}/{sorted(set(roots))}/{self._conditions}"
         found = self._segment_maps.marks.get(key)
         if found is None:
-            parts = [segment_map.parts[n] for n in await asyncio.to_thread(segment_map.reached, roots)]
+            mapped_segments = [
+                segment_map.mapped_segments[n] for n in await asyncio.to_thread(segment_map.reached_segments, roots)
+            ]
             found = MatchMarks(bytearray(len(segment_map)))
-            for start in range(0, len(parts), SCANNED_AT_ONCE):
-                some = parts[start : start + SCANNED_AT_ONCE]
+            for start in range(0, len(mapped_segments), SCANNED_AT_ONCE):
+                some = mapped_segments[start : start + SCANNED_AT_ONCE]
                 segments = await self._segment_maps.segments(self._org, store_id, some)
                 await asyncio.to_thread(self._scan, found, some, segments)
             self._segment_maps.marks[key] = found
         return found
 
-    def _scan(self, marks: MatchMarks, parts: Sequence[MappedSegment], segments: Sequence[Segment]) -> None:
-        for part, segment in zip(parts, segments, strict=True):
+    def _scan(self, marks: MatchMarks, mapped_segments: Sequence[MappedSegment], segments: Sequence[Segment]) -> None:
+        for mapped, segment in zip(mapped_segments, segments, strict=True):
             columns = read_columns(segment) if self._matcher.asks_columns else None
-            marks.take(part, scan(part, read_text(segment), columns, self._matcher))
+            marks.add(mapped, scan(mapped, read_text(segment), columns, self._matcher))
 
     def _fetching(self, store_id: str) -> Callable[[MappedSegment], Segment]:
         loop = asyncio.get_running_loop()
 
-        def fetch(part: MappedSegment) -> Segment:
+        def fetch(mapped: MappedSegment) -> Segment:
             # The traversal runs in a thread, while caches and database belong to the event loop.
-            asked = asyncio.run_coroutine_threadsafe(self._segment_maps.segment(self._org, store_id, part), loop)
+            asked = asyncio.run_coroutine_threadsafe(self._segment_maps.segment(self._org, store_id, mapped), loop)
             return asked.result()
 
         return fetch

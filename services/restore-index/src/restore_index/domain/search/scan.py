@@ -22,27 +22,27 @@ class MatchMarks:
         """What they take."""
         return len(self.directories) + sum(map(len, self.pages.values()))
 
-    def take(self, part: MappedSegment, pages: bytearray) -> None:
+    def add(self, mapped: MappedSegment, pages: bytearray) -> None:
         """Add the pages of a segment that have a match; segments in order, as what is above a directory comes later."""
-        marked, directories = self.directories, part.directories
+        marked, directories = self.directories, mapped.directories
         page = pages.find(1)
         while page >= 0:
             marked[directories[page]] = 1
             page = pages.find(1, page + 1)
         # Children come before their parents, so one pass marks all the way up.
-        for page, below in zip(part.child_pages, part.child_directories, strict=True):
+        for page, below in zip(mapped.child_pages, mapped.child_directories, strict=True):
             if marked[below]:
                 pages[page] = marked[directories[page]] = 1
-        self.pages[part.number] = pages
+        self.pages[mapped.number] = pages
 
 
-def scan(part: MappedSegment, text: bytes, columns: Columns | None, matcher: Matcher) -> bytearray:
+def scan(mapped: MappedSegment, text: bytes, columns: Columns | None, matcher: Matcher) -> bytearray:
     """For each page of a segment whether there is a match in it. `columns` are needed if the matcher asks for them."""
-    found = bytearray(len(part.directories))
+    found = bytearray(len(mapped.directories))
     # Then each name has a NUL on both sides, and literals may contain either.
     text = b"\0" + text
-    for page in _candidates(part.texts, text, matcher):
-        if matcher.is_literal or matcher.any_matches(split(text, part.texts, page, 1), columns, part.entries[page]):
+    for page in _candidates(mapped.texts, text, matcher):
+        if matcher.is_literal or matcher.any_matches(split(text, mapped.texts, page, 1), columns, mapped.entries[page]):
             found[page] = 1
     return found
 

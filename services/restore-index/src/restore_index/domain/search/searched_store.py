@@ -22,27 +22,27 @@ class UnpackedColumns:
         self._fetch = fetch
         self._kept: LRUCache[tuple[object, int], object] = LRUCache(UNPACKED_KEPT)
 
-    def names(self, part: MappedSegment) -> bytes:
+    def names(self, mapped: MappedSegment) -> bytes:
         """The names as they are."""
-        return self._read(part, read_names)
+        return self._read(mapped, read_names)
 
-    def text(self, part: MappedSegment) -> bytes:
+    def text(self, mapped: MappedSegment) -> bytes:
         """The names folded."""
-        return self._read(part, read_text)
+        return self._read(mapped, read_text)
 
-    def columns(self, part: MappedSegment) -> Columns:
+    def columns(self, mapped: MappedSegment) -> Columns:
         """Types, modes, sizes and times."""
-        return self._read(part, read_columns)
+        return self._read(mapped, read_columns)
 
-    def links(self, part: MappedSegment) -> list[bytes]:
+    def links(self, mapped: MappedSegment) -> list[bytes]:
         """Targets of symbolic links."""
-        return self._read(part, read_links)
+        return self._read(mapped, read_links)
 
-    def _read(self, part: MappedSegment, read: Callable[[Segment], T]) -> T:
-        key = (read, part.number)
+    def _read(self, mapped: MappedSegment, read: Callable[[Segment], T]) -> T:
+        key = (read, mapped.number)
         found = self._kept.get(key)
         if found is None:
-            found = self._kept[key] = read(self._fetch(part))
+            found = self._kept[key] = read(self._fetch(mapped))
         return cast("T", found)
 
 

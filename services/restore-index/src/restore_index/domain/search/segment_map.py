@@ -57,7 +57,7 @@ class SegmentMap:
 
     def __init__(self, serial: int = 0) -> None:
         self.serial: Final = serial
-        self.parts: list[MappedSegment] = []
+        self.mapped_segments: list[MappedSegment] = []
         self.records = 0
         self._starts: list[int] = []
         self._numbers = HashTable(_NUMBER_BYTES)
@@ -65,7 +65,7 @@ class SegmentMap:
         self._pages: dict[int, array[int]] = {}
         self._whole = bytearray()
         self._parts_bytes = 0
-        self._reached: dict[frozenset[int], list[int]] = {}
+        self._reached_segments: dict[frozenset[int], list[int]] = {}
 
     def __len__(self) -> int:
         """How many directories there are."""
@@ -77,27 +77,27 @@ class SegmentMap:
         pages = sum(len(records) * _NUMBER_BYTES for records in self._pages.values())
         return self._parts_bytes + len(self) * _DIRECTORY_BYTES + pages
 
-    def take(self, frame: Frame, mark: bytes) -> None:
+    def add(self, frame: Frame, mark: bytes) -> None:
         """Add the next segment."""
         directories, child_directories = array("I"), array("I")
         child, children = 0, len(frame.child_pages)
         for page in range(len(frame)):
-            number, whole = self._number(frame.tree(page)), True
+            number, whole = self._number_of(frame.tree(page)), True
             # Children come before their parents, so it is known by now whether what is below is whole.
             while child < children and frame.child_pages[child] == page:
-                below = self._number(frame.child(child))
+                below = self._number_of(frame.child(child))
                 child_directories.append(below)
                 whole = whole and bool(self._whole[below])
                 child += 1
             directories.append(number)
             if not self._whole[number]:
-                self._place(number, self.records + page, frame.pages[page], frame.of[page], whole=whole)
+                self._note_page(number, self.records + page, frame.pages[page], frame.of[page], whole=whole)
         arrays = (frame.files, frame.entries, frame.names, frame.texts, frame.child_pages, frame.child_entries)
-        part = MappedSegment(len(self.parts), self.records, directories, *arrays, child_directories, mark)
+        mapped = MappedSegment(len(self.mapped_segments), self.records, directories, *arrays, child_directories, mark)
         self._starts.append(self.records)
         self.records += len(frame)
-        self._parts_bytes += part.size_bytes
-        self.parts.append(part)
+        self._parts_bytes += mapped.size_bytes
+        self.mapped_segments.append(mapped)
 
     def root(self, tree_id: str) -> int | None:
         """The number of a directory that is there with all that is below it."""
@@ -111,42 +111,42 @@ class SegmentMap:
 
     def files_below(self, directory: int) -> int:
         """How many files are in a whole directory and below it."""
-        part, page = self.place(self.records_of(directory)[0])
-        return part.files[page]
+        mapped, page = self.locate(self.records_of(directory)[0])
+        return mapped.files[page]
 
-    def place(self, record: int) -> tuple[MappedSegment, int]:
+    def locate(self, record: int) -> tuple[MappedSegment, int]:
         """The segment a record is in, and the number of the page there."""
-        part = self.parts[bisect_right(self._starts, record) - 1]
-        return part, record - part.first_record
+        mapped = self.mapped_segments[bisect_right(self._starts, record) - 1]
+        return mapped, record - mapped.first_record
 
-    def reached(self, roots: Sequence[int]) -> list[int]:
+    def reached_segments(self, roots: Sequence[int]) -> list[int]:
         """The segments in which directories of these restore points are: nothing else need be looked at."""
         key = frozenset(roots)
-        found = self._reached.get(key)
+        found = self._reached_segments.get(key)
         if found is None:
             found = self._reachable(roots)
-            if len(self._reached) >= REACHED_KEPT:
+            if len(self._reached_segments) >= REACHED_KEPT:
                 # Pages of one search ask for the same roots again; which others are forgotten hardly matters.
-                self._reached.clear()
-            self._reached[key] = found
+                self._reached_segments.clear()
+            self._reached_segments[key] = found
         return found
 
     def _reachable(self, roots: Sequence[int]) -> list[int]:
         # Backwards, as parents come behind their children: one pass is enough.
-        parts, found = self.parts[::-1], []
+        mapped_segments, found = self.mapped_segments[::-1], []
         seen = bytearray(len(self))
         for root in roots:
             seen[root] = 1
-        for part in parts:
-            directories = part.directories
-            for page, below in zip(reversed(part.child_pages), reversed(part.child_directories), strict=True):
+        for mapped in mapped_segments:
+            directories = mapped.directories
+            for page, below in zip(reversed(mapped.child_pages), reversed(mapped.child_directories), strict=True):
                 if seen[directories[page]]:
                     seen[below] = 1
             if any(map(seen.__getitem__, directories)):
-                found.append(part.number)
+                found.append(mapped.number)
         return found[::-1]
 
-    def _number(self, tree: bytes) -> int:
+    def _number_of(self, tree: bytes) -> int:
         found = self._numbers.get(tree)
         if found is not None:
             return int.from_bytes(found, sys.byteorder)
@@ -156,7 +156,7 @@ class SegmentMap:
         self._record.append(NONE)
         return number
 
-    def _place(self, number: int, record: int, page: int, of: int, *, whole: bool) -> None:
+    def _note_page(self, number: int, record: int, page: int, of: int, *, whole: bool) -> None:
         """Take note of a page of a directory that is not whole yet; of equal pages the last one counts until it is."""
         if of == 1:
             self._pages.pop(number, None)

@@ -35,7 +35,7 @@ class FoundEntry(NamedTuple):
     folded: bytes
     points: int
     searched: SearchedStore
-    part: MappedSegment
+    mapped: MappedSegment
     row: int
     matches: bool
     directory: int | None
@@ -47,10 +47,10 @@ class FoundEntry(NamedTuple):
 
     def entry(self) -> FullEntry:
         """What is known of it, as far as a directory shows it."""
-        columns, row = self.searched.columns_cache.columns(self.part), self.row
+        columns, row = self.searched.columns_cache.columns(self.mapped), self.row
         code, link, files = columns.types[row], None, None
         if code == _SYMLINK:
-            link = self.searched.columns_cache.links(self.part)[columns.types.count(_SYMLINK, 0, row)]
+            link = self.searched.columns_cache.links(self.mapped)[columns.types.count(_SYMLINK, 0, row)]
         if code == _DIRECTORY:
             files = 0 if self.directory is None else self.searched.segment_map.files_below(self.directory)
         return FullEntry(
@@ -140,35 +140,37 @@ class Traversal:
         searched, segment_map = group.searched, group.searched.segment_map
         records = segment_map.records_of(group.directory)
         for record in records[_first(searched, records, start) :] if start else records:
-            part, page = segment_map.place(record)
-            if searched.marks.pages[part.number][page]:
-                found = self._entries_of_page(group, part, page, named=named)
+            mapped, page = segment_map.locate(record)
+            if searched.marks.pages[mapped.number][page]:
+                found = self._entries_of_page(group, mapped, page, named=named)
                 yield from (entry for entry in found if entry.name >= start) if start else found
 
     def _entries_of_page(
-        self, group: DirectoryGroup, part: MappedSegment, page: int, *, named: bool
+        self, group: DirectoryGroup, mapped: MappedSegment, page: int, *, named: bool
     ) -> Iterator[FoundEntry]:
-        searched, first = group.searched, part.entries[page]
-        directories = dict(part.children(page))
+        searched, first = group.searched, mapped.entries[page]
+        directories = dict(mapped.children(page))
         marked = searched.marks.directories
         # What is above a match has to be passed through though its own name does not match.
         leading_on = {place for place, number in directories.items() if marked[number]}
         if not (named or leading_on):
             return
-        folded = split(searched.columns_cache.text(part), part.texts, page)
-        matching = self._matching(searched, part, folded, first) if named else set()
+        folded = split(searched.columns_cache.text(mapped), mapped.texts, page)
+        matching = self._matching(searched, mapped, folded, first) if named else set()
         if not (matching or leading_on):
             return
-        names = split(searched.columns_cache.names(part), part.names, page)
+        names = split(searched.columns_cache.names(mapped), mapped.names, page)
         for place in sorted(matching | leading_on):
             yield FoundEntry(
-                names[place], folded[place], group.points, searched, part, first + place,
+                names[place], folded[place], group.points, searched, mapped, first + place,
                 place in matching, directories.get(place),
             )  # fmt: skip
 
-    def _matching(self, searched: SearchedStore, part: MappedSegment, folded: Sequence[bytes], first: int) -> set[int]:
+    def _matching(
+        self, searched: SearchedStore, mapped: MappedSegment, folded: Sequence[bytes], first: int
+    ) -> set[int]:
         """The places of the entries of a page that match."""
-        columns = searched.columns_cache.columns(part) if self._matcher.asks_columns else None
+        columns = searched.columns_cache.columns(mapped) if self._matcher.asks_columns else None
         return set(self._matcher.matching_places(folded, columns, first))
 
 
@@ -177,9 +179,9 @@ def _first(searched: SearchedStore, records: Sequence[int], name: bytes) -> int:
     low, high = 0, len(records)
     while high - low > 1:
         middle = (low + high) // 2
-        part, page = searched.segment_map.place(records[middle])
-        begin = part.names[page]
-        names = searched.columns_cache.names(part)
+        mapped, page = searched.segment_map.locate(records[middle])
+        begin = mapped.names[page]
+        names = searched.columns_cache.names(mapped)
         low, high = (middle, high) if names[begin : names.index(b"\0", begin)] <= name else (low, middle)
     return low
 

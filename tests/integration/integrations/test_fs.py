@@ -282,7 +282,7 @@ def test_links_that_may_not_be_followed_are_told_in_words(tmp_path: Path) -> Non
 _SOURCE_SCRIPT = """
 import asyncio, sys
 from pathlib import Path
-from chassis.errors import CairnError
+from contracts.errors import CairnError
 from integrations.sdk.locations import SourceTree, StoreLocation
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings

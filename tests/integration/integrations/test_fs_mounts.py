@@ -12,7 +12,7 @@ import pytest
 _SCRIPT = """
 import asyncio, json, subprocess, sys
 from pathlib import Path
-from chassis.errors import CairnError
+from contracts.errors import CairnError
 from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
 from integrations.sdk.configuration import AppConfiguration

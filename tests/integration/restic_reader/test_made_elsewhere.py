@@ -15,7 +15,7 @@ from contracts.errors import Conflict, NotFound
 from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, SnapshotId
 from restic_reader import Repository
-from restic_reader.errors import Damaged, FileMissing, ReaderError
+from restic_reader.errors import Damaged, FileMissing, PathNotFound, ReaderError
 from restic_reader.restic_json import time_ns
 from restore_index.domain.directory_listing import show_time
 from restore_index.usecases import indexing
@@ -96,7 +96,7 @@ async def same_as_restic(it: Elsewhere, repository: Repository, world: MemoryInd
         for path in {f"/{place.lstrip('/')}{item['path']}" for item in items} - there:
             with pytest.raises(NotFound):
                 await show_entry(world.store, ORG, point.snapshot_id, path=path.encode())
-            with pytest.raises(NotFound):
+            with pytest.raises(PathNotFound):
                 find_node(repository, point, path.encode())
 
 

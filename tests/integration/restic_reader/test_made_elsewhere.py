@@ -46,11 +46,11 @@ async def adopt(repository: Repository, world: MemoryIndex) -> dict[str, Restore
             ]
         except ReaderError as error:
             told = damaged(error, snapshot_id, ORG, store_id=STORE, point=point)
-            await indexing.note_damaged(world.store, wrapped(told))
+            await indexing.record_damaged(world.store, wrapped(told))
         else:
             for event in directories(STORE, pages):
-                await indexing.keep_directories(world.store, wrapped(event))
-            await indexing.open_restore_point(world.store, wrapped(listed(point)))
+                await indexing.index_directories(world.store, wrapped(event))
+            await indexing.make_browsable(world.store, wrapped(listed(point)))
         points[snapshot_id] = point
     return points
 

@@ -12,7 +12,6 @@ from aiokafka.errors import CommitFailedError
 from chassis.ids import utc_now
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.kafka import client_arguments
-from chassis.messaging.publisher import topic_of
 from chassis.messaging.topology import ensure_topics
 from chassis.messaging.undecodable_headers import OddBatch, escaped, is_odd, send_odd
 from chassis.runtime.settings import CommonSettings
@@ -47,7 +46,7 @@ class Wire:
     async def publish(self, message: Message | Envelope[Message], **about: Any) -> Envelope[Message]:
         """Send a message, wrapped as a test would unless it is wrapped already; returns its envelope."""
         made = message if isinstance(message, Envelope) else envelope(message, service="test", **about)
-        await self.send(topic_of(made.data), to_body(made), key=made.data.key.encode(), headers=to_headers(made))
+        await self.send(made.data.topic, to_body(made), key=made.data.key.encode(), headers=to_headers(made))
         return made
 
     async def send(

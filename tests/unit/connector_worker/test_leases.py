@@ -120,7 +120,7 @@ class TestOutcomes:
         (first,) = published(store)
 
         with pytest.raises(AlreadyHandled) as repeat:
-            await request_command(store, WakeUps(), work.cause, kind=Kind.TEST, pool="default")
+            await request_command(store, WakeUps(), work.cause, kind=Kind.TEST)
 
         assert isinstance(first.data, CommandOutcome)
         assert first.data.accepted
@@ -143,7 +143,7 @@ class TestOutcomes:
         work = await some_work(store, Kind.TEST)
         lease = await held(store, work)
 
-        await request_command(store, WakeUps(), work.cause, kind=Kind.TEST, pool="default")
+        await request_command(store, WakeUps(), work.cause, kind=Kind.TEST)
         await lease.settle(result={})
 
         assert len(published(store)) == 1

@@ -20,7 +20,7 @@ async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
 
     for asked in (
         request_task(store, wake_ups, task_request().model_copy(update=long_ago)),  # type: ignore[arg-type]
-        request_command(store, wake_ups, test_command().model_copy(update=long_ago), kind=Kind.TEST, pool="default"),
+        request_command(store, wake_ups, test_command().model_copy(update=long_ago), kind=Kind.TEST),
         request_cancel(store, wake_ups, wish.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
     ):
         with pytest.raises(PermanentError, match="request_too_old"):

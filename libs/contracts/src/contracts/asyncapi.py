@@ -10,6 +10,7 @@ Document = dict[str, Any]
 BINDING = "0.5.0"
 HEADERS = "CloudEventHeaders"
 _POOL = "{pool}"
+_OF_POOLS = {topics.tasks(): topics.tasks, topics.connector_commands(): topics.connector_commands}
 _INFO = """Every command and event of Cairn, as CloudEvents 1.0 in binary mode on Kafka; structured mode is read too.
 
 Each command is answered by exactly one outcome on `cairn.outcomes`. Messages that cannot be handled are parked, byte
@@ -40,8 +41,8 @@ def _channel(topic: str, messages: list[type[Message]]) -> Document:
         "messages": {m.TYPE: {"$ref": f"#/components/messages/{m.TYPE}"} for m in messages},
         "bindings": {"kafka": {"bindingVersion": BINDING}},
     }
-    if topic == topics.tasks():
-        channel["address"] = topics.tasks(_POOL)
+    if topic in _OF_POOLS:
+        channel["address"] = _OF_POOLS[topic](_POOL)
         channel["parameters"] = {"pool": {"default": topics.DEFAULT_POOL, "description": "Pool of workers"}}
     return channel
 

@@ -14,6 +14,11 @@ OUTCOMES = "cairn.outcomes"
 DEFAULT_POOL = "default"
 
 
+def connector_commands(pool: str = DEFAULT_POOL) -> str:
+    """Topic with the commands to the workers of one pool."""
+    return CONNECTOR_COMMANDS if pool == DEFAULT_POOL else f"{CONNECTOR_COMMANDS}.{pool}"
+
+
 def tasks(pool: str = DEFAULT_POOL) -> str:
     """Topic with the work of one pool of workers."""
     return f"cairn.tasks.{pool}"

@@ -17,14 +17,20 @@ from chassis.runtime.service import ServiceRuntime, handling, open_service_runti
 from chassis.runtime.settings import read_key
 from chassis.security.sealing import Sealer
 from contracts import topics
-from contracts.messages.connector import EVERYBODY, Integration, IntegrationOffered
+from contracts.messages.connector import EVERYBODY, ConnectorEvent, IntegrationOffered, PoolOffered
 from fastapi import FastAPI
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.registry import Integrations
 from restic_reader import KeyRing
 
 from connector.api import build_api
-from connector.context.worker_context import WorkerContext, access_opener, files_opener, repository_opener
+from connector.context.worker_context import (
+    AllIntegrations,
+    WorkerContext,
+    access_opener,
+    files_opener,
+    repository_opener,
+)
 from connector.engine.restic import ResticEngine, ResticSettings
 from connector.handlers import register
 from connector.programs import open_program
@@ -60,7 +66,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """A worker at work, and its HTTP API."""
     # Some threads may wait for stores that do not answer; the interpreter's own number is that of the processors and 4.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
-    heard = (topics.ASSIGNMENT_EVENTS, topics.CONNECTOR_COMMANDS, topics.tasks(settings.pool))
+    heard = (topics.ASSIGNMENT_EVENTS, topics.connector_commands(settings.pool), topics.tasks(settings.pool))
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
     async with (
         open_service_runtime(settings, SERVICE) as runtime,
@@ -75,10 +81,9 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             stores=tools.stores,
             notice_cancel=runner.cancel,
             notice_removal=tidier.wake,
-            pool=settings.pool,
         )
         await ensure_topics(settings, ANNOUNCED)
-        await offer(runtime.publisher, tools.integrations.manifests())
+        await offer(runtime.publisher, tools.integrations, pool=settings.pool)
         async with (
             tidier.tidying(runtime.background),
             tools.watch.watching(runtime.background),
@@ -101,7 +106,7 @@ async def open_worker_context(
         sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir, ring=ring
     )
     store, wake_ups = await open_store(runtime.database, runtime.outbox), WakeUps()
-    watch = Watch(store, wake_ups, settings)
+    watch = Watch(store, wake_ups, settings, reach=integrations.reach())
     stores = OpenStores(opener, limit=settings.open_stores, on_loss=watch.suspect_loss, on_change=watch.suspect)
     async with open_http() as http:
         index = IndexClient(ServiceClient(settings.url_restore_index, http=http, tokens=tokens))
@@ -125,10 +130,14 @@ async def open_worker_context(
             await stores.close()
 
 
-async def offer(publisher: Publisher, manifests: tuple[Integration, ...]) -> None:
-    """Announce which integrations this worker can run; returns once that cannot be lost."""
-    for manifest in manifests:
-        offered = IntegrationOffered(organization_id=EVERYBODY, integration_id=manifest.id, integration=manifest)
+async def offer(publisher: Publisher, integrations: AllIntegrations, *, pool: str) -> None:
+    """Announce which integrations this worker can run and what its pool reaches; returns once that cannot be lost."""
+    offers: list[ConnectorEvent] = [
+        IntegrationOffered(organization_id=EVERYBODY, integration_id=manifest.id, integration=manifest)
+        for manifest in integrations.manifests()
+    ]
+    offers.append(PoolOffered(organization_id=EVERYBODY, pool=pool, reach=integrations.reach()))
+    for offered in offers:
         await publisher.send(envelope(offered, service=SERVICE))
 
 

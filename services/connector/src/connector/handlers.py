@@ -23,7 +23,6 @@ def register(
     stores: OpenStores,
     notice_cancel: NoticeCancel,
     notice_removal: Callable[[], None],
-    pool: str,
 ) -> Dispatcher:
     """Enter the handlers of the connector into a table."""
 
@@ -37,16 +36,16 @@ def register(
         notice_removal()
 
     async def test(command: Envelope[TestConnection]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.TEST, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.TEST)
 
     async def initialize(command: Envelope[InitializeStore]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.INITIALIZE, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.INITIALIZE)
 
     async def refresh(command: Envelope[RefreshStore]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.REFRESH, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.REFRESH)
 
     async def unlock(command: Envelope[UnlockStore]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.UNLOCK, pool=pool)
+        await request_command(store, wake_ups, command, kind=Kind.UNLOCK)
 
     async def requested(event: Envelope[TaskRequested]) -> None:
         await request_task(store, wake_ups, event)

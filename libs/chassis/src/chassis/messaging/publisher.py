@@ -11,8 +11,6 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 from contracts.envelope import Envelope, Headers, to_body, to_headers
 from contracts.messages.base import Message
-from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
-from contracts.topics import tasks
 from opentelemetry import metrics
 from opentelemetry.trace import SpanKind
 
@@ -48,13 +46,6 @@ class Publisher(Protocol):
         ...
 
 
-def topic_of(message: Message) -> str:
-    """Where a message goes: the topic of its type, for tasks that of the pool."""
-    if isinstance(message, TaskRequested | TaskCancelRequested):
-        return tasks(message.pool)
-    return message.TOPIC
-
-
 class KafkaPublisher:
     """A `Publisher` over an idempotent producer that waits for all replicas."""
 
@@ -65,7 +56,7 @@ class KafkaPublisher:
 
     async def send(self, envelope: Envelope[Message]) -> None:
         """See `Publisher`. The span is a child of the trace in which the message was made."""
-        topic, body = self._prefix + topic_of(envelope.data), to_body(envelope)
+        topic, body = self._prefix + envelope.data.topic, to_body(envelope)
         attributes: dict[str, str | int | float | bool] = {
             semconv.MESSAGING_SYSTEM: "kafka",
             semconv.MESSAGING_OPERATION_NAME: "send",
@@ -120,7 +111,7 @@ async def send_all(publisher: Publisher, envelopes: Sequence[Envelope[Message]])
     """
     queues: dict[tuple[str, str], list[Envelope[Message]]] = {}
     for one in envelopes:
-        queues.setdefault((topic_of(one.data), one.data.key), []).append(one)
+        queues.setdefault((one.data.topic, one.data.key), []).append(one)
 
     async def send(queue: list[Envelope[Message]]) -> None:
         for one in queue:

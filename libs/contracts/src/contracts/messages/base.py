@@ -17,6 +17,11 @@ class Message(Value):
     organization_id: OrganizationId = Field(description="Organization that everything in the message belongs to")
 
     @property
+    def topic(self) -> str:
+        """Where it is sent: the topic of its type; what is for one pool of workers has a topic of that pool."""
+        return self.TOPIC
+
+    @property
     def key(self) -> str:
         """Id of the aggregate: equal keys are handled in order, by one consumer at a time."""
         return str(getattr(self, self.KEY))

@@ -1,5 +1,6 @@
 """Commands to and events of the connector workers: tests, stores, running tasks, integrations on offer."""
 
+from pathlib import PurePosixPath
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, JsonValue, model_validator
@@ -9,6 +10,7 @@ from contracts.messages.assignment import AppKind, AppRef
 from contracts.messages.base import Command, Event
 from contracts.messages.outcomes import Problem
 from contracts.messages.restore_index import RestorePoint
+from contracts.paths import normalized
 from contracts.tasks import BackupResult, TaskResult, lift_result
 from contracts.values import AppId, CommandId, IntegrationId, JobId, Moment, OrganizationId, SnapshotId, Value
 
@@ -93,6 +95,14 @@ class ConnectorCommand(Command):
 
     app_id: AppId = Field(description="App to act on")
     app: AppRef = Field(description="The app in the revision that the sender knew")
+    pool: str = Field(
+        default=topics.DEFAULT_POOL, description="Pool of workers that can reach the app; part of the topic's name"
+    )
+
+    @property
+    def topic(self) -> str:
+        """The commands of the pool."""
+        return topics.connector_commands(self.pool)
 
 
 class TestConnection(ConnectorCommand):
@@ -200,6 +210,31 @@ class IntegrationOffered(ConnectorEvent):
 
     integration_id: IntegrationId = Field(description="The integration")
     integration: Integration = Field(description="Its manifest")
+
+
+class Reach(Value):
+    """A limit to what the workers of a pool can reach of a protocol."""
+
+    protocol: str = Field(description="Protocol that the limit is for")
+    field: str = Field(description="Field of its configuration that holds a path")
+    within: tuple[str, ...] = Field(description="The path is one of these directories, or lies below one")
+
+    def admits(self, protocol: str, value: str | None) -> bool:
+        """Whether an app of a protocol, with this value in the field, can be reached as far as this limit goes."""
+        if protocol != self.protocol or value is None:
+            return True
+        path = PurePosixPath(normalized(value))
+        return any(path.is_relative_to(normalized(directory)) for directory in self.within)
+
+
+class PoolOffered(ConnectorEvent):
+    """What the workers of a pool can reach; all workers of a pool can reach the same."""
+
+    TYPE: ClassVar[str] = "cairn.connector.pool.offered.v1"
+    KEY: ClassVar[str] = "pool"
+
+    pool: str = Field(description="Name of the pool")
+    reach: tuple[Reach, ...] = Field(default=(), description="Limits; of protocols without one everything is reached")
 
 
 class ConnectionTested(ConnectorEvent):

@@ -56,6 +56,11 @@ class TaskRequested(Event):
         default=topics.DEFAULT_POOL, description="Pool of workers that it waits for; part of the topic's name"
     )
 
+    @property
+    def topic(self) -> str:
+        """The work of the pool."""
+        return topics.tasks(self.pool)
+
 
 class TaskCancelRequested(Event):
     """A job should stop."""
@@ -68,6 +73,11 @@ class TaskCancelRequested(Event):
     pool: str = Field(
         default=topics.DEFAULT_POOL, description="Pool of workers that has the job; part of the topic's name"
     )
+
+    @property
+    def topic(self) -> str:
+        """The work of the pool."""
+        return topics.tasks(self.pool)
 
 
 class JobChanged(Event):

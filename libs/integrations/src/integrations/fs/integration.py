@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from contracts.messages.connector import Integration as Manifest
-from contracts.messages.connector import TestReport
+from contracts.messages.connector import Reach, TestReport
 from contracts.paths import normalized
 from restic_reader import LocalFiles, RepositoryFiles
 
@@ -66,6 +66,10 @@ class FsIntegration:
         with ExitStack() as stack:
             opening = asyncio.to_thread(open_directory, configuration, restore, self._environment, on_log=on_log)
             yield stack.enter_context(await opening)
+
+    def reach(self) -> tuple[Reach, ...]:
+        """See `LimitedReach`: roots outside the allowed ones are other workers' business."""
+        return (Reach(protocol="fs", field="root", within=tuple(map(str, self._environment.allowed_roots))),)
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Store.store_location`."""

@@ -5,10 +5,11 @@ from importlib.metadata import entry_points
 from typing import cast
 
 from contracts.messages.connector import Integration as Manifest
+from contracts.messages.connector import Reach
 
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import PortMissing, ProtocolUnknown
-from integrations.sdk.ports import ConnectionTest, Destination, FileSource, Store
+from integrations.sdk.ports import ConnectionTest, Destination, FileSource, LimitedReach, Store
 
 GROUP = "cairn.integrations"
 Maker = Callable[[WorkerEnvironment], ConnectionTest]
@@ -35,6 +36,10 @@ class Integrations:
     def manifests(self) -> tuple[Manifest, ...]:
         """What to announce as on offer."""
         return tuple(each.manifest for each in self._all)
+
+    def reach(self) -> tuple[Reach, ...]:
+        """What limits this worker, over all integrations."""
+        return tuple(limit for each in self._all if isinstance(each, LimitedReach) for limit in each.reach())
 
     def connection_test(self, protocol: str) -> ConnectionTest:
         """The integration that speaks a protocol. Raises `ProtocolUnknown`."""

@@ -9,7 +9,7 @@ from chassis.messaging.publisher import Publisher
 from chassis.security.sealing import Sealer
 from contracts.errors import NotFound
 from contracts.messages.assignment import App
-from contracts.messages.connector import ConnectorCommand
+from contracts.messages.connector import ConnectorCommand, Reach
 from contracts.messages.connector import Integration as Manifest
 from contracts.values import OrganizationId
 from integrations.sdk.configuration import AppConfiguration
@@ -40,6 +40,10 @@ OpenFiles = Callable[[OrganizationId, App], RepositoryFiles]
 
 class AllIntegrations(Protocol):
     """Knows the integrations of this worker."""
+
+    def reach(self) -> tuple[Reach, ...]:
+        """What limits this worker, over all integrations."""
+        ...
 
     def manifests(self) -> tuple[Manifest, ...]:
         """What to announce as on offer."""

@@ -10,7 +10,7 @@ from chassis.persistence.outbox import entry_to_envelope
 from chassis.telemetry.tracing import current_trace
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
-from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector import ConnectorCommand, TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.domain.work import Kind, SlotGroup, Work, raise_if_forgotten
@@ -75,15 +75,13 @@ async def request_cancel(
     wake_ups.wake(work.kind.slots)
 
 
-async def request_command(
-    store: Store, wake_ups: WakeUps, command: Envelope[Message], *, kind: Kind, pool: str
-) -> None:
-    """Queue a command; its outcome follows when it is done.
+async def request_command(store: Store, wake_ups: WakeUps, command: Envelope[ConnectorCommand], *, kind: Kind) -> None:
+    """Queue a command for the workers of its pool; its outcome follows when it is done.
 
     Raises `AlreadyHandled` with the outcome when that was long ago, `request_too_old` when it was too long ago.
     """
     raise_if_forgotten(command.time, utc_now())
-    work = work_of(command, kind=kind, work_id=command.id, pool=pool)
+    work = work_of(command, kind=kind, work_id=command.id, pool=command.data.pool)
     if not await store.work.add(work):
         for attempt in await store.attempts_at(work.organization_id, work.id):
             await store.attempts.load(work.organization_id, attempt.id, cause=command)

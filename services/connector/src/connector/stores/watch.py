@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import Background
 from contracts.errors import CairnError
 from contracts.messages.assignment import App, AppRef
-from contracts.messages.connector import ConnectorCommand, RefreshStore
+from contracts.messages.connector import ConnectorCommand, Reach, RefreshStore
 from contracts.values import OrganizationId, SnapshotId
 
 from connector.domain.store_comparison import DAY_SECONDS, is_thorough_turn, turn_of_refresh
@@ -55,11 +55,12 @@ class Watch:
     What cannot be queued now, since a comparison is under way or was made a moment ago, is queued later.
     """
 
-    def __init__(self, store: Store, wake_ups: WakeUps, settings: Settings) -> None:
+    def __init__(self, store: Store, wake_ups: WakeUps, settings: Settings, *, reach: Sequence[Reach] = ()) -> None:
         self._store = store
         self._wake_ups = wake_ups
         self._every = settings.refresh_seconds
         self._pool = settings.pool
+        self._reach = reach
         self._suspected: dict[str, _Suspicion] = {}
         self._thorough: dict[str, float] = {}
         """When losses were looked for last in each store, or the store was first seen; a restart forgets it."""
@@ -92,7 +93,8 @@ class Watch:
 
     async def look(self, now: float) -> int:
         """Queue what is due at a moment (seconds since the epoch); how much that was."""
-        every = await self._store.stores.all() if self._every else []
+        # A store that only another pool reaches is compared by the workers of that pool.
+        every = [each for each in await self._store.stores.all() if self._is_reached(each[1])] if self._every else []
         under_way = await self._under_way()
         self._thorough = {app.id: self._thorough.get(app.id, now) for _, app in every}
         queued = 0
@@ -108,6 +110,10 @@ class Watch:
         if queued:
             self._wake_ups.wake(SlotGroup.LISTINGS)
         return queued
+
+    def _is_reached(self, app: App) -> bool:
+        values = {name: field.value for name, field in app.fields.items()}
+        return all(limit.admits(app.protocol, values.get(limit.field)) for limit in self._reach)
 
     async def _queue_turn(self, org: OrganizationId, app: App, now: float) -> bool:
         """Queue the comparison of this turn, a thorough one also where the turn of that was missed.

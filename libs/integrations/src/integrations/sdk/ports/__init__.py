@@ -8,6 +8,7 @@ may run at the same time.
 from integrations.sdk.ports.connection_test import ConnectionTest
 from integrations.sdk.ports.destination import Destination
 from integrations.sdk.ports.file_source import FileSource
+from integrations.sdk.ports.limited_reach import LimitedReach
 from integrations.sdk.ports.store import Store
 
-__all__ = ["ConnectionTest", "Destination", "FileSource", "Store"]
+__all__ = ["ConnectionTest", "Destination", "FileSource", "LimitedReach", "Store"]

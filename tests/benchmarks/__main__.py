@@ -24,7 +24,7 @@ from tests.benchmarks import (
     restore_points,
     search,
 )
-from tests.benchmarks.ground import Ground, open_ground
+from tests.benchmarks.bench import Bench, open_bench
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, table, write
 from tests.support.infra import find_restic
@@ -33,20 +33,20 @@ T = TypeVar("T")
 OUTPUT = Path(__file__).parents[2] / "build" / "bench.json"
 
 
-def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
+def benchmarks(bench: Bench) -> dict[str, Callable[[], Result]]:
     """All benchmarks by name, in the order they run."""
-    big = cache(lambda: restore_points.IndexedStore(ground, "big", entries=1_000_000))
-    large = cache(lambda: downloads.LargeFiles(ground))
+    big = cache(lambda: restore_points.IndexedStore(bench, "big", entries=1_000_000))
+    large = cache(lambda: downloads.LargeFiles(bench))
     smaller = {
-        label: cache(partial(restore_points.IndexedStore, ground, f"tree{label}", entries=entries))
+        label: cache(partial(restore_points.IndexedStore, bench, f"tree{label}", entries=entries))
         for label, entries in (("_10k", 10_000), ("_100k", 100_000))
     }
     return {
-        "cold_start": lambda: platform.cold_start(ground),
-        "idle_memory": lambda: platform.idle_memory(ground),
-        "command_outcome": lambda: platform.command_outcome(ground),
-        "backup_fixed_cost": lambda: backups.backup_fixed_cost(ground),
-        "backup_overhead": lambda: backups.backup_overhead(ground),
+        "cold_start": lambda: platform.cold_start(bench),
+        "idle_memory": lambda: platform.idle_memory(bench),
+        "command_outcome": lambda: platform.command_outcome(bench),
+        "backup_fixed_cost": lambda: backups.backup_fixed_cost(bench),
+        "backup_overhead": lambda: backups.backup_overhead(bench),
         **{f"index_cold{of}": partial(_on, smaller[of], restore_points.index_cold, of) for of in smaller},
         "index_cold": lambda: restore_points.index_cold(big()),
         **{f"browse_directory{of}": partial(_on, smaller[of], restore_points.browse_directory, of) for of in smaller},
@@ -55,15 +55,15 @@ def benchmarks(ground: Ground) -> dict[str, Callable[[], Result]]:
         "first_byte": lambda: restore_points.first_byte(big()),
         "range_read": lambda: downloads.range_read(large()),
         "download_throughput": lambda: downloads.download_throughput(large()),
-        "archive_throughput": lambda: archives.archive_throughput(archives.Folder(ground)),
-        "search_name": lambda: search.search_name(ground),
+        "archive_throughput": lambda: archives.archive_throughput(archives.Folder(bench)),
+        "search_name": lambda: search.search_name(bench),
         "search_substring": lambda: search.search_substring(big()),
         "index_incremental": lambda: restore_points.index_incremental(big()),
         "diff_page": lambda: history.diff_page(big()),
-        "index_growth": lambda: restore_points.index_growth(ground),
-        "reader_index": lambda: reader.reader_index(ground),
-        "index_memory_flat": lambda: memory.index_memory_flat(ground),
-        "index_memory_deep": lambda: memory.index_memory_deep(ground),
+        "index_growth": lambda: restore_points.index_growth(bench),
+        "reader_index": lambda: reader.reader_index(bench),
+        "index_memory_flat": lambda: memory.index_memory_flat(bench),
+        "index_memory_deep": lambda: memory.index_memory_deep(bench),
     }
 
 
@@ -97,17 +97,17 @@ def main() -> None:
     results = []
     with (
         tempfile.TemporaryDirectory(prefix="cairn-bench-") as directory,
-        open_ground(Path(directory) / "ground", scale=scale, restic=find_restic()) as ground,
+        open_bench(Path(directory) / "bench", scale=scale, restic=find_restic()) as bench,
     ):
         try:
-            chosen = choose(benchmarks(ground), only)
+            chosen = choose(benchmarks(bench), only)
         except ValueError as error:
             parser.error(str(error))
         for run in chosen.values():
             results.append(run())
             print(table(results[-1:]).splitlines()[-1], f"\n    {results[-1].detail}", flush=True)
             write(results, OUTPUT)
-        print("\nOne hop: " + ", ".join(f"{bare.name} {bare.ms:.3g} ms" for bare in ground.bare.all()))
+        print("\nOne hop: " + ", ".join(f"{baseline.name} {baseline.ms:.3g} ms" for baseline in bench.baseline.all()))
     print("\n" + table(results))
 
 

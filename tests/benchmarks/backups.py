@@ -7,7 +7,8 @@ from pathlib import Path
 
 from cairn_local.api import Api
 
-from tests.benchmarks.ground import Ground, make_random_files, timed
+from tests.benchmarks.bench import Bench, timed
+from tests.benchmarks.generated_files import make_random_files
 from tests.benchmarks.result import Result, median
 
 PAIRS = 10
@@ -16,21 +17,21 @@ FEW_FILES, FEW_BYTES = 100, 5 << 20
 _TIMED = "from asking until it can be browsed"
 
 
-def backup_overhead(ground: Ground) -> Result:
+def backup_overhead(bench: Bench) -> Result:
     """2 GiB in 40,000 files, each time into a new store, the two in turn."""
-    counted, turns = _pairs(ground, "many", files=ground.size(FILES), total_bytes=ground.size(BYTES))
+    counted, turns = _pairs(bench, "many", files=bench.size(FILES), total_bytes=bench.size(BYTES))
     by_hand, through = zip(*counted, strict=True)
     ratios = sorted(h / t for h, t in counted)
     return Result(
         "backup_overhead", median(through), "s", "ratio >= 0.95", peer="restic backup", peer_value=median(by_hand),
-        detail=f"{ground.size(FILES)} files; {turns}; the median of the pairs {median(ratios):.2f}; "
+        detail=f"{bench.size(FILES)} files; {turns}; the median of the pairs {median(ratios):.2f}; "
         f"pair by pair {', '.join(f'{r:.2f}' for r in ratios)}; {_TIMED}",
     )  # fmt: skip
 
 
-def backup_fixed_cost(ground: Ground) -> Result:
+def backup_fixed_cost(bench: Bench) -> Result:
     """How much longer a backup of a hundred files takes through Cairn than by hand."""
-    counted, turns = _pairs(ground, "few", files=FEW_FILES, total_bytes=FEW_BYTES)
+    counted, turns = _pairs(bench, "few", files=FEW_FILES, total_bytes=FEW_BYTES)
     by_hand, through = zip(*counted, strict=True)
     more = sorted(t - h for h, t in counted)
     return Result(
@@ -41,12 +42,12 @@ def backup_fixed_cost(ground: Ground) -> Result:
     )  # fmt: skip
 
 
-def _pairs(ground: Ground, name: str, *, files: int, total_bytes: int) -> tuple[list[tuple[float, float]], str]:
+def _pairs(bench: Bench, name: str, *, files: int, total_bytes: int) -> tuple[list[tuple[float, float]], str]:
     """Seconds by hand and through Cairn, and how they were had.
 
     The first pair is left out: it fills caches and starts what is started late.
     """
-    pairs = Pairs(ground, ground.api(), name, files=files, total_bytes=total_bytes)
+    pairs = Pairs(bench, bench.api(), name, files=files, total_bytes=total_bytes)
     [_, *counted] = [pairs.measure(n) for n in range(PAIRS + 1)]
     shutil.rmtree(pairs.source)
     turns = (
@@ -59,17 +60,17 @@ def _pairs(ground: Ground, name: str, *, files: int, total_bytes: int) -> tuple[
 class Pairs:
     """Backs up one source in both ways, each time into an empty store that is removed afterwards."""
 
-    def __init__(self, ground: Ground, api: Api, name: str, *, files: int, total_bytes: int) -> None:
-        self.ground, self.api, self.name = ground, api, name
+    def __init__(self, bench: Bench, api: Api, name: str, *, files: int, total_bytes: int) -> None:
+        self.bench, self.api, self.name = bench, api, name
         self.busy = 0
         """How many runs began beside other work of the machine."""
-        self.source = ground.root / f"{name}-files"
+        self.source = bench.root / f"{name}-files"
         make_random_files(self.source, files=files, total_bytes=total_bytes)
-        self.origin = ground.connector(api, "source", self.source)
+        self.origin = bench.connector(api, "source", self.source)
 
     def measure(self, n: int) -> tuple[float, float]:
         """Seconds by hand, and through Cairn, which goes first when `n` is even."""
-        stores = [self.ground.root / f"{self.name}-{way}-{n}" for way in ("by-hand", "through")]
+        stores = [self.bench.root / f"{self.name}-{way}-{n}" for way in ("by-hand", "through")]
         ways = [lambda: self._by_hand(stores[0]), lambda: self._through(stores[1])]
         took = {}
         for way in (1, 0) if n % 2 == 0 else (0, 1):
@@ -79,12 +80,12 @@ class Pairs:
         return took[0], took[1]
 
     def _by_hand(self, store: Path) -> float:
-        self.ground.by_hand(store, "init")
+        self.bench.by_hand(store, "init")
         self._begin()
-        return timed(lambda: self.ground.by_hand(store, "backup", ".", "--json", "--quiet", cwd=self.source))
+        return timed(lambda: self.bench.by_hand(store, "backup", ".", "--json", "--quiet", cwd=self.source))
 
     def _through(self, store: Path) -> float:
-        target = self.ground.connector(self.api, "store", store)
+        target = self.bench.connector(self.api, "store", store)
         self.api.post(f"/connectors/{target}/stores/create")
         self._begin()
         took = self._back_up_into(target)
@@ -94,7 +95,7 @@ class Pairs:
     def _begin(self) -> None:
         """What was prepared is written, and what follows from it is done."""
         os.sync()
-        self.busy += not self.ground.is_idle_soon()
+        self.busy += not self.bench.is_idle_soon()
 
     def _back_up_into(self, target: str) -> float:
         """From the request to the job's end by one clock; asked rarely, as asking takes time from the backup."""

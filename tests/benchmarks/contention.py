@@ -11,7 +11,7 @@ import uvloop
 from chassis.http.client import open_http
 from chassis.http.transport import Http
 
-from tests.benchmarks.ground import Ground
+from tests.benchmarks.bench import Bench
 from tests.benchmarks.restore_points import INDEXED_WITHIN_SECONDS, IndexedStore
 from tests.benchmarks.result import Result, median, percentile
 from tests.support.waiting import eventually
@@ -24,9 +24,9 @@ BUSY_ENTRIES = 300_000
 class People:
     """Each opens a directory, looks at it for a while, and opens another."""
 
-    def __init__(self, http: Http, *, url: str, badge: str, paths: Sequence[str]) -> None:
+    def __init__(self, http: Http, *, url: str, token: str, paths: Sequence[str]) -> None:
         self._http, self._url, self._paths = http, url, paths
-        self._headers = {"authorization": f"Bearer {badge}"}
+        self._headers = {"authorization": f"Bearer {token}"}
 
     async def browse(self, until: Callable[[], Awaitable[None]]) -> list[float]:
         """Milliseconds of each request that began while something goes on."""
@@ -60,26 +60,26 @@ class People:
 
 def browse_under_index(big: IndexedStore) -> Result:
     """The 99th percentile of opening a directory while a store is being adopted, beside that of an idle platform."""
-    busy = IndexedStore(big.ground, "busy", entries=BUSY_ENTRIES)
+    busy = IndexedStore(big.bench, "busy", entries=BUSY_ENTRIES)
     paths = [f"/snapshots/{big.snapshot}/files?path={quote(d, safe='')}&limit=500" for d in big.directories]
-    alone, loaded, seconds = uvloop.run(_measure(big.ground, paths, busy))
+    alone, loaded, seconds = uvloop.run(_measure(big.bench, paths, busy))
     p99, idle = percentile(loaded, 0.99), percentile(alone, 0.99)
     return Result(
         "browse_under_index", p99, "ms", "within 5x of idle", peer="idle", peer_value=idle, p50=median(loaded), p99=p99,
-        bare=big.ground.bare.get,
+        baseline=big.bench.baseline.get,
         detail=f"p99 loaded / p99 idle = {p99 / idle:.1f}; {PEOPLE} people who think for {THINKING_SECONDS:g} s "
         f"between directories of 99 entries; {len(alone)} requests idle (p50 {median(alone):.1f} ms), {len(loaded)} in "
         f"{seconds:.0f} s while {busy.entries} entries were indexed {RUNS} times",
     )  # fmt: skip
 
 
-async def _measure(ground: Ground, paths: Sequence[str], busy: IndexedStore) -> tuple[list[float], list[float], float]:
+async def _measure(bench: Bench, paths: Sequence[str], busy: IndexedStore) -> tuple[list[float], list[float], float]:
     async with open_http() as http:
-        people = People(http, url=ground.status()["gateway"], badge=ground.badge(), paths=paths)
+        people = People(http, url=bench.status()["gateway"], token=bench.bearer_token(), paths=paths)
         for path in paths[:WARM_UP]:
             await people.open(path)
         alone = await people.browse(lambda: asyncio.sleep(ALONE_SECONDS))
-        stores = [ground.connector(busy.api, "store", busy.repository) for _ in range(RUNS)]
+        stores = [bench.connector(busy.api, "store", busy.repository) for _ in range(RUNS)]
         began = time.perf_counter()
         loaded = await people.browse(lambda: asyncio.to_thread(_adopt_all, busy, stores))
         return alone, loaded, time.perf_counter() - began

@@ -1,45 +1,31 @@
 """Taking a large file out of a restore point, beside the restic process that would do the same."""
 
 import hashlib
-import http.client
-import json
-import os
-import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from tests.benchmarks.ground import Ground, in_turns, timed
+from tests.benchmarks.adopted_tree import NO_HEADERS, AdoptedTree
+from tests.benchmarks.bench import Bench, in_turns, timed
+from tests.benchmarks.generated_files import MIB, write_random, write_text
 from tests.benchmarks.platform import own_processes
-from tests.benchmarks.restore_points import wait_until_browsable
 from tests.benchmarks.result import Result, median, percentile
 
 WHOLE_RUNS, RANGE_RUNS = 5, 40
-MIB = 1 << 20
-NO_HEADERS: Mapping[str, str] = {}
 
 
-class LargeFiles:
-    """Two files, one that cannot be compressed and one that can, backed up by restic alone and adopted by Cairn."""
+class LargeFiles(AdoptedTree):
+    """Two files, one that cannot be compressed and one that can."""
 
-    def __init__(self, ground: Ground) -> None:
-        self.ground = ground
-        self.tree, self.repository = ground.root / "large", ground.root / "large-store"
-        self.size = ground.size(1024) * MIB
-        write_random(self.tree / "random.bin", self.size)
-        write_text(self.tree / "text.log", self.size // 4)
-        ground.by_hand(self.repository, "init")
-        self.snapshot = ground.back_up_by_hand(self.repository, self.tree)
-        api = ground.api()
-        store = ground.connector(api, "store", self.repository)
-        api.post(f"/connectors/{store}/stores/create")
-        wait_until_browsable(api, self.snapshot)
-        self._gateway = urlsplit(ground.status()["gateway"])
-        credentials = json.loads((ground.home / "credentials.json").read_text())
-        self._badge = api.post("/auth/login/apikey", {"api_key": credentials["api_key"]})["token"]
+    def __init__(self, bench: Bench) -> None:
+        self.size = bench.size(1024) * MIB
+        super().__init__(bench, "large", write=self._write)
         self._buffer = bytearray(MIB)
+
+    def _write(self, tree: Path) -> None:
+        write_random(tree / "random.bin", self.size)
+        write_text(tree / "text.log", self.size // 4)
 
     def fetch(self, name: str, headers: Mapping[str, str] = NO_HEADERS) -> int:
         """Download a file and throw it away; how many bytes it had."""
@@ -54,30 +40,24 @@ class LargeFiles:
             if hashlib.file_digest(file, "sha256").digest() != digest.digest():
                 raise AssertionError(f"{name} came out changed")
 
-    def dump(self, name: str) -> None:
+    def dump_file(self, name: str) -> None:
         """Let restic write a file to nowhere."""
-        self.ground.by_hand(self.repository, "dump", "latest", f"/{name}")
+        self.dump("latest", f"/{name}")
 
     @contextmanager
     def worker_reads(self) -> Iterator[list[int]]:
-        """How many bytes the worker reads meanwhile, from the store and everything else; told once it is left."""
-        pid, told = own_processes(self.ground.status())["connector"], [0]
+        """How many bytes the worker reads meanwhile, from the store and everything else; known once it is left."""
+        pid, read = own_processes(self.bench.status())["connector"], [0]
         before = _bytes_read(pid)
-        yield told
-        told[0] = _bytes_read(pid) - before
+        yield read
+        read[0] = _bytes_read(pid) - before
 
     def _pieces(self, name: str, headers: Mapping[str, str]) -> Iterator[memoryview]:
-        """No client library that is slower than what it measures: one buffer, filled again and again."""
-        connection = http.client.HTTPConnection(self._gateway.hostname or "", self._gateway.port, timeout=600)
-        path = f"/api/v1/snapshots/{self.snapshot}/content?path=/{name}"
-        connection.request("GET", path, headers={"authorization": f"Bearer {self._badge}", **headers})
-        response = connection.getresponse()
-        if response.status not in (200, 206):
-            raise AssertionError(f"{response.status}: {response.read()!r}")
+        """One buffer, filled again and again."""
         view = memoryview(self._buffer)
-        while length := response.readinto(self._buffer):
-            yield view[:length]
-        connection.close()
+        with self.answer(f"/content?path=/{name}", headers=headers) as response:
+            while length := response.readinto(self._buffer):
+                yield view[:length]
 
 
 def range_read(files: LargeFiles) -> Result:
@@ -87,11 +67,11 @@ def range_read(files: LargeFiles) -> Result:
         cold = timed(last) * 1000
     with files.worker_reads() as reading:
         ours = [timed(last) * 1000 for _ in range(RANGE_RUNS)]
-    peer = min(timed(lambda: files.dump("random.bin")) for _ in range(2)) * 1000
+    peer = min(timed(lambda: files.dump_file("random.bin")) for _ in range(2)) * 1000
     most = max(opening[0], reading[0] // RANGE_RUNS) / MIB
     return Result(
         "range_read", median(ours), "ms", "10 ms, 4 MiB read", peer="restic dump", peer_value=peer, p50=median(ours),
-        bare=files.ground.bare.get, p99=percentile(ours, 0.99),
+        baseline=files.bench.baseline.get, p99=percentile(ours, 0.99),
         detail=f"last 1 MiB of {files.size // MIB} MiB, {RANGE_RUNS} times; the worker read {most:.1f} MiB at most; "
         f"the first one took {cold:.0f} ms",
     )  # fmt: skip
@@ -112,28 +92,10 @@ def download_throughput(files: LargeFiles) -> Result:
 
 def _rates(files: LargeFiles, name: str, size: int) -> tuple[float, float]:
     """Ours and the peer's, in MiB/s."""
-    ours, peer = in_turns(partial(files.fetch, name), partial(files.dump, name), times=WHOLE_RUNS)
+    ours, peer = in_turns(partial(files.fetch, name), partial(files.dump_file, name), times=WHOLE_RUNS)
     return size / MIB / ours, size / MIB / peer
 
 
 def _bytes_read(pid: int) -> int:
     lines = Path(f"/proc/{pid}/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("rchar:"))
-
-
-def write_random(path: Path, size: int) -> None:
-    """A file that cannot be compressed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        for _ in range(size // MIB):
-            file.write(os.urandom(MIB))
-
-
-def write_text(path: Path, size: int) -> None:
-    """A file of words, to a quarter of its size when compressed."""
-    chance = random.Random(17)
-    words = [bytes(chance.choices(b"abcdefghijklmnopqrstuvwxyz", k=chance.randint(3, 9))) for _ in range(5000)]
-    with path.open("wb") as file:
-        while file.tell() < size:
-            file.write(b" ".join(chance.choices(words, k=100_000)))
-        file.truncate(size)

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks.ground import PASSWORD, Ground, open_ground
+from tests.benchmarks.bench import PASSWORD, Bench, open_bench
 from tests.benchmarks.platform import own_processes
 from tests.benchmarks.restore_points import wait_until_browsable
 from tests.benchmarks.result import Result
@@ -15,21 +15,21 @@ ENTRIES = 5_000_000
 SIDES = ("connector", "restore-index")
 
 
-def index_memory_flat(ground: Ground) -> Result:
+def index_memory_flat(bench: Bench) -> Result:
     """All entries in one directory."""
-    return _index_memory(ground, "index_memory_flat", write_flat)
+    return _index_memory(bench, "index_memory_flat", write_flat)
 
 
-def index_memory_deep(ground: Ground) -> Result:
+def index_memory_deep(bench: Bench) -> Result:
     """Ten entries in each directory, two of them directories."""
-    return _index_memory(ground, "index_memory_deep", write_deep)
+    return _index_memory(bench, "index_memory_deep", write_deep)
 
 
-def _index_memory(ground: Ground, name: str, write: Callable[..., str]) -> Result:
+def _index_memory(bench: Bench, name: str, write: Callable[..., str]) -> Result:
     """Peak resident memory of the worker and of the index, on a platform of their own that does nothing else."""
-    entries, repository = ground.size(ENTRIES), ground.root / f"{name}-store"
+    entries, repository = bench.size(ENTRIES), bench.root / f"{name}-store"
     snapshot = write(repository, PASSWORD, entries=entries)
-    with open_ground(ground.root / name, scale=ground.scale, restic=ground.restic) as alone:
+    with open_bench(bench.root / name, scale=bench.scale, restic=bench.restic) as alone:
         api = alone.api()
         store = alone.connector(api, "store", repository)
         processes = own_processes(alone.status())

@@ -16,7 +16,7 @@ from chassis.messaging.publisher import open_publisher
 from contracts.messages.catalog import CreateInventory
 from contracts.values import InventoryId, OrganizationId
 
-from tests.benchmarks.ground import Ground, timed
+from tests.benchmarks.bench import Bench, timed
 from tests.benchmarks.result import Result, median, percentile
 from tests.support.kafka import settings_for
 
@@ -25,24 +25,22 @@ OURS = ("gateway", "catalog", "assignment", "connector", "scheduler", "restore-i
 IDLE_SECONDS = 30
 
 
-def cold_start(ground: Ground) -> Result:
+def cold_start(bench: Bench) -> Result:
     """`cairn up` in an empty directory with everything provisioned, until healthy."""
     took = []
     for n in range(3):
-        home = ground.root / f"cold-{n}"
-        took.append(timed(partial(ground.cairn, "up", home=home)))
-        ground.cairn("down", home=home)
+        home = bench.root / f"cold-{n}"
+        took.append(timed(partial(bench.cairn, "up", home=home)))
+        bench.cairn("down", home=home)
         shutil.rmtree(home)
     return Result("cold_start", median(took), "s", "8 s", detail="median of 3, beside another running platform")
 
 
-def idle_memory(ground: Ground) -> Result:
+def idle_memory(bench: Bench) -> Result:
     """Resident memory of our own processes after half a minute without work."""
-    ground.api().get("/account/me")
+    bench.api().get("/account/me")
     time.sleep(IDLE_SECONDS)
-    sizes = {
-        name: psutil.Process(pid).memory_info().rss / 2**20 for name, pid in own_processes(ground.status()).items()
-    }
+    sizes = {name: psutil.Process(pid).memory_info().rss / 2**20 for name, pid in own_processes(bench.status()).items()}
     told = ", ".join(f"{name} {size:.0f}" for name, size in sorted(sizes.items()))
     return Result("idle_memory", sum(sizes.values()), "MiB", "600 MiB", detail=told)
 
@@ -53,18 +51,18 @@ def own_processes(status: dict[str, Any]) -> dict[str, int]:
     return services | {"supervisor": status["supervisor"]}
 
 
-def command_outcome(ground: Ground) -> Result:
+def command_outcome(bench: Bench) -> Result:
     """A command that saves a document, until its outcome is heard, one after the other."""
-    ours, floor = uvloop.run(_commands(ground)), ground.bare.kafka
+    ours, floor = uvloop.run(_commands(bench)), bench.baseline.kafka
     return Result(
         "command_outcome", median(ours), "ms", "4 Kafka round trips (p50 4 ms), p99 15 ms", peer="a Kafka round trip",
-        peer_value=floor.ms, bare=floor, p50=median(ours), p99=percentile(ours, 0.99),
+        peer_value=floor.ms, baseline=floor, p50=median(ours), p99=percentile(ours, 0.99),
         detail=f"{COMMANDS} CreateInventory commands after 50 uncounted",
     )  # fmt: skip
 
 
-async def _commands(ground: Ground) -> list[float]:
-    status, key_file = ground.status(), _key(ground.root / "bench.key")
+async def _commands(bench: Bench) -> list[float]:
+    status, key_file = bench.status(), _key(bench.root / "bench.key")
     settings = settings_for(status["kafka"], status["kafka_access"], instance="bench", service_key_file=key_file)
     organization = OrganizationId(new_id())
     ours = []

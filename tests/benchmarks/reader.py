@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 
-from tests.benchmarks.ground import Ground
+from tests.benchmarks.bench import Bench
 from tests.benchmarks.result import Result
 from tests.support.many_blobs import ManyBlobs, write_many_blobs
 from tests.unit.restic_reader.builder import PASSWORD
@@ -33,16 +33,16 @@ print(json.dumps([seconds, peak, lookup]))
 """
 
 
-def reader_index(ground: Ground) -> Result:
+def reader_index(bench: Bench) -> Result:
     """Open a repository of 10,000,000 blobs and read one of them, nothing kept before; beside `restic cat blob`."""
-    many = write_many_blobs(ground.root / "many-blobs", ground.size(BLOBS))
+    many = write_many_blobs(bench.root / "many-blobs", bench.size(BLOBS))
     cold, cold_peak, _ = _read_one(many)
     warm, warm_peak, lookup = _read_one(many)
     table = sum(path.stat().st_size for path in (many.root / "tables").iterdir())
-    peer, peer_peak = min(_cat_blob(ground, many) for _ in range(2))
+    peer, peer_peak = min(_cat_blob(bench, many) for _ in range(2))
     return Result(
         "reader_index", cold, "s", "ratio >= 1, 150 MiB of memory", peer="restic cat blob", peer_value=peer,
-        detail=f"{ground.size(BLOBS)} blobs; peak {cold_peak / _MIB:.0f} MiB, restic {peer_peak / _MIB:.0f} MiB; "
+        detail=f"{bench.size(BLOBS)} blobs; peak {cold_peak / _MIB:.0f} MiB, restic {peer_peak / _MIB:.0f} MiB; "
         f"opened again {warm * 1000:.0f} ms with {warm_peak / _MIB:.0f} MiB; a look-up {lookup * 1e6:.1f} us of CPU; "
         f"table of {table / _MIB:.0f} MiB on disk; the peer's better of two, its cache filled by the first",
     )  # fmt: skip
@@ -56,10 +56,10 @@ def _read_one(many: ManyBlobs) -> tuple[float, int, float]:
     return seconds, peak, lookup
 
 
-def _cat_blob(ground: Ground, many: ManyBlobs) -> tuple[float, int]:
+def _cat_blob(bench: Bench, many: ManyBlobs) -> tuple[float, int]:
     """Seconds and peak memory in bytes of restic."""
-    own = {"RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(ground.root / "many-cache")}
-    command = [str(ground.restic), "-r", str(many.root), "cat", "blob", many.real]
+    own = {"RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(bench.root / "many-cache")}
+    command = [str(bench.restic), "-r", str(many.root), "cat", "blob", many.real]
     began = time.perf_counter()
     with subprocess.Popen(command, env={**os.environ, **own}, stdout=subprocess.DEVNULL) as process:
         _, status, usage = os.wait4(process.pid, 0)

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 from cairn_local.api import Api, ApiProblem
 
-from tests.benchmarks.ground import Ground, change_files, make_many_files, timed
+from tests.benchmarks.bench import Bench, timed
+from tests.benchmarks.generated_files import change_files, make_many_files
 from tests.benchmarks.result import Result, median, percentile
 
 REQUESTS = 400
@@ -20,14 +21,14 @@ GROWING_ENTRIES, GROWTH_POINTS = 20_000, 100
 class IndexedStore:
     """A tree of so many entries, backed up by restic alone, then adopted and indexed by Cairn, once per run."""
 
-    def __init__(self, ground: Ground, name: str, *, entries: int) -> None:
-        self.ground = ground
-        self.tree, self.repository = ground.root / name, ground.root / f"{name}-store"
-        self.directories = make_many_files(self.tree, entries=ground.size(entries))
+    def __init__(self, bench: Bench, name: str, *, entries: int) -> None:
+        self.bench = bench
+        self.tree, self.repository = bench.root / name, bench.root / f"{name}-store"
+        self.directories = make_many_files(self.tree, entries=bench.size(entries))
         self.entries = len(self.directories) * 100
-        ground.by_hand(self.repository, "init")
-        self.api = ground.api()
-        self.store = ground.connector(self.api, "store", self.repository)
+        bench.by_hand(self.repository, "init")
+        self.api = bench.api()
+        self.store = bench.connector(self.api, "store", self.repository)
         self.snapshots: list[str] = []
         self.seconds: list[float] = []
         self.add_restore_point()
@@ -45,7 +46,7 @@ class IndexedStore:
 
     def add_restore_point(self) -> None:
         """Back up by restic, then index: from asking until it can be browsed."""
-        snapshot = self.ground.back_up_by_hand(self.repository, self.tree)
+        snapshot = self.bench.back_up_by_hand(self.repository, self.tree)
         began = time.perf_counter()
         self.api.post(f"/connectors/{self.store}/stores/{'refresh' if self.snapshots else 'create'}")
         wait_until_browsable(self.api, snapshot)
@@ -69,7 +70,7 @@ def wait_until_browsable(api: Api, snapshot: str) -> None:
 def index_cold(of: IndexedStore, *, label: str = "") -> Result:
     """Index it, nothing known before, until browsable; beside `restic ls --json` of it."""
     first = of.snapshot
-    peer = min(timed(lambda: of.ground.by_hand(of.repository, "ls", "--json", first)) for _ in range(3))
+    peer = min(timed(lambda: of.bench.by_hand(of.repository, "ls", "--json", first)) for _ in range(3))
     goal = {"": "ratio >= 3", "_10k": "ratio >= 1.5"}.get(label, "-")
     return Result(
         f"index_cold{label}", of.seconds[0], "s", goal, peer="restic ls --json", peer_value=peer,
@@ -89,14 +90,14 @@ def index_incremental(of: IndexedStore) -> Result:
     )  # fmt: skip
 
 
-def index_growth(ground: Ground) -> Result:
+def index_growth(bench: Bench) -> Result:
     """What the index keeps after each of 100 restore points with one file in a thousand changed."""
-    store = IndexedStore(ground, "growing", entries=GROWING_ENTRIES)
-    kept = {1: ground.index_documents(store.store)}
+    store = IndexedStore(bench, "growing", entries=GROWING_ENTRIES)
+    kept = {1: bench.index_documents(store.store)}
     for number in range(2, GROWTH_POINTS + 1):
         store.add_changed(share=0.001)
         if number in (2, 10, 50, GROWTH_POINTS):
-            kept[number] = ground.index_documents(store.store)
+            kept[number] = bench.index_documents(store.store)
     sizes = {number: size / 2**20 for number, (_, size) in kept.items()}
     told = "; ".join(f"after {n}: {sizes[n]:.2f} MiB, {kept[n][0]} documents" for n in sizes)
     return Result(
@@ -111,14 +112,14 @@ def browse_directory(big: IndexedStore, *, label: str = "") -> Result:
     chance = random.Random(11)
     chosen = [chance.choice(big.directories) for _ in range(REQUESTS)]
     paths = [f"/snapshots/{big.snapshot}/files?path={quote(d, safe='')}&limit=500" for d in chosen]
-    with big.ground.line() as line:
-        line.get(paths[0])
-        ours = [timed(partial(line.get, path)) * 1000 for path in paths]
-    ls = partial(big.ground.by_hand, big.repository, "ls", big.snapshot)
+    with big.bench.connection() as connection:
+        connection.get(paths[0])
+        ours = [timed(partial(connection.get, path)) * 1000 for path in paths]
+    ls = partial(big.bench.by_hand, big.repository, "ls", big.snapshot)
     peer = [timed(partial(ls, d)) * 1000 for d in chosen[:PEER_RUNS]]
     return Result(
         f"browse_directory{label}", median(ours), "ms", "4 GETs (p50 2 ms), p99 20 ms, ratio >= 100", peer="restic ls",
-        bare=big.ground.bare.get, peer_value=median(peer), p50=median(ours), p99=percentile(ours, 0.99),
+        baseline=big.bench.baseline.get, peer_value=median(peer), p50=median(ours), p99=percentile(ours, 0.99),
         detail=f"{REQUESTS} random directories of 99 entries in a restore point of {big.entries}, over one connection "
         "of http.client that is kept",
     )  # fmt: skip
@@ -129,14 +130,14 @@ def first_byte(big: IndexedStore) -> Result:
     chance = random.Random(13)
     files = [f"{d}/file-{d[-5:]}-{chance.choice((0, 50)):03}.dat" for d in chance.choices(big.directories, k=REQUESTS)]
     paths = [f"/snapshots/{big.snapshot}/content?path={quote(f, safe='')}" for f in files]
-    with big.ground.line() as line:
-        line.get(paths[0])
-        ours = [timed(partial(line.get, path)) * 1000 for path in paths]
-    dump = partial(big.ground.by_hand, big.repository, "dump", big.snapshot)
+    with big.bench.connection() as connection:
+        connection.get(paths[0])
+        ours = [timed(partial(connection.get, path)) * 1000 for path in paths]
+    dump = partial(big.bench.by_hand, big.repository, "dump", big.snapshot)
     peer = [timed(partial(dump, f)) * 1000 for f in files[:PEER_RUNS]]
     return Result(
         "first_byte", median(ours), "ms", "8 GETs (p50 8 ms), ratio >= 100", peer="restic dump",
-        peer_value=median(peer), bare=big.ground.bare.get,
+        peer_value=median(peer), baseline=big.bench.baseline.get,
         p50=median(ours), p99=percentile(ours, 0.99),
         detail=f"{REQUESTS} random files of 1 KiB, over one connection of http.client that is kept",
     )  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True)
-class Bare:
+class Baseline:
     """What the same machine needs, in the same run, for the least that can be done."""
 
     name: str
@@ -17,7 +17,7 @@ class Bare:
 
 @dataclass(frozen=True)
 class Result:
-    """One row. `ratio` above 1 means we are ahead of the peer; `hops` are the value in bare things, for latencies."""
+    """One row. `ratio` above 1 means we are ahead of the peer; `hops` are the value in baselines, for latencies."""
 
     name: str
     value: float
@@ -29,7 +29,7 @@ class Result:
     p50: float | None = None
     p99: float | None = None
     detail: str = ""
-    bare: Bare | None = None
+    baseline: Baseline | None = None
 
     @property
     def ratio(self) -> float | None:
@@ -40,14 +40,14 @@ class Result:
 
     @property
     def hops(self) -> float | None:
-        """The value as a multiple of a bare thing; None for what is no latency. Raises where the unit is not known."""
-        if self.bare is None:
+        """The value as a multiple of a baseline; None for what is no latency. Raises where the unit is not known."""
+        if self.baseline is None:
             return None
-        return self.value * {"ms": 1, "s": 1000}[self.unit] / self.bare.ms
+        return self.value * {"ms": 1, "s": 1000}[self.unit] / self.baseline.ms
 
     def as_json(self) -> dict[str, object]:
         """The row as `build/bench.json` holds it."""
-        row = {k: v for k, v in asdict(self).items() if k not in ("larger_is_better", "bare")}
+        row = {k: v for k, v in asdict(self).items() if k not in ("larger_is_better", "baseline")}
         numbers = {k: round(v, 4) for k, v in row.items() if isinstance(v, float)}
         derived = {"ratio": self.ratio, "hops": self.hops}
         return {**row, **numbers, **{k: round(v, 3) if v else None for k, v in derived.items()}}
@@ -71,7 +71,7 @@ def table(results: Sequence[Result]) -> str:
         peer = f"{r.peer} {r.peer_value:,.4g} {r.unit}" if r.peer_value else "-"
         spread = [f"{v:,.4g}" if v is not None else "-" for v in (r.p50, r.p99)]
         ratio = f"{r.ratio:,.3g}" if r.ratio else "-"
-        hops = f"{r.hops:,.3g} {r.bare.name}s" if r.hops and r.bare else "-"
+        hops = f"{r.hops:,.3g} {r.baseline.name}s" if r.hops and r.baseline else "-"
         cells = (f"`{r.name}`", f"{r.value:,.4g} {r.unit}", *spread, peer, ratio, hops, r.goal)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

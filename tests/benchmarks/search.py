@@ -5,7 +5,7 @@ import string
 from functools import partial
 from urllib.parse import quote
 
-from tests.benchmarks.ground import Ground, timed
+from tests.benchmarks.bench import Bench, timed
 from tests.benchmarks.restore_points import IndexedStore
 from tests.benchmarks.result import Result, median, percentile
 
@@ -14,19 +14,19 @@ PEER_RUNS = 3
 NAMED_ENTRIES, NAMED_POINTS = 200_000, 10
 
 
-def search_name(ground: Ground) -> Result:
+def search_name(bench: Bench) -> Result:
     """A name in 10 restore points that differ in 0.1 % of their files, through the gateway."""
-    of = IndexedStore(ground, "named", entries=NAMED_ENTRIES)
+    of = IndexedStore(bench, "named", entries=NAMED_ENTRIES)
     for _ in range(1, NAMED_POINTS):
         of.add_changed(share=0.001)
     chance = random.Random(17)
     names = [f"file-{d[-5:]}-{chance.randrange(99):03}.dat" for d in chance.choices(of.directories, k=REQUESTS + 1)]
     first, *took = [timed(partial(_find_name, of, name)) * 1000 for name in names]
-    peer = [timed(partial(of.ground.by_hand, of.repository, "find", name)) * 1000 for name in names[:PEER_RUNS]]
+    peer = [timed(partial(of.bench.by_hand, of.repository, "find", name)) * 1000 for name in names[:PEER_RUNS]]
     p95 = percentile(took, 0.95)
     return Result(
         "search_name", p95, "ms", "p95 40 ms, ratio >= 250", peer="restic find", peer_value=median(peer),
-        bare=ground.bare.get, p50=median(took), p99=percentile(took, 0.99),
+        baseline=bench.baseline.get, p50=median(took), p99=percentile(took, 0.99),
         detail=f"p95 of {REQUESTS} random names, each in all of {NAMED_POINTS} restore points of {of.entries} entries; "
         f"the first, nothing in memory: {first:.0f} ms",
     )  # fmt: skip
@@ -49,13 +49,13 @@ def search_substring(big: IndexedStore) -> Result:
     }
     cold = timed(partial(_find_part, big, "nothing of this name")) * 1000
     took = {kind: [timed(partial(_find_part, big, part)) * 1000 for part in parts] for kind, parts in kinds.items()}
-    find = partial(big.ground.by_hand, big.repository, "find", "--snapshot", big.snapshot)
+    find = partial(big.bench.by_hand, big.repository, "find", "--snapshot", big.snapshot)
     peer = [timed(partial(find, f"*{part}*")) * 1000 for part in kinds["rare"][:PEER_RUNS]]
     each = [milliseconds for several in took.values() for milliseconds in several]
     told = ", ".join(f"{kind} {median(several):.1f} ms" for kind, several in took.items())
     return Result(
         "search_substring", median(each), "ms", "p50 500 ms", peer="restic find", peer_value=median(peer),
-        bare=big.ground.bare.get, p50=median(each), p99=percentile(each, 0.99),
+        baseline=big.bench.baseline.get, p50=median(each), p99=percentile(each, 0.99),
         detail=f"first pages of {len(each)} texts in {big.entries} names; medians: {told}; the first search, "
         f"nothing in memory: {cold:.0f} ms",
     )  # fmt: skip

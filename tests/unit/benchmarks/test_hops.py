@@ -1,14 +1,14 @@
 import pytest
 
 from tests.benchmarks.__main__ import choose
-from tests.benchmarks.result import Bare, Result, table
+from tests.benchmarks.result import Baseline, Result, table
 
-GET = Bare("GET", 0.5)
+GET = Baseline("GET", 0.5)
 
 
 @pytest.mark.parametrize(("value", "unit"), [(2.0, "ms"), (0.002, "s")])
 def test_hops_are_multiples_of_a_bare_thing_in_whatever_unit(value: float, unit: str) -> None:
-    assert Result("browse", value, unit, "4 GETs", bare=GET).hops == pytest.approx(4)
+    assert Result("browse", value, unit, "4 GETs", baseline=GET).hops == pytest.approx(4)
 
 
 def test_what_is_no_latency_has_no_hops() -> None:
@@ -16,7 +16,7 @@ def test_what_is_no_latency_has_no_hops() -> None:
 
 
 def test_a_row_tells_its_hops_and_nothing_of_how_they_are_kept() -> None:
-    row = Result("browse", 2.0, "ms", "4 GETs", peer="restic ls", peer_value=400.0, p50=2.0, p99=3.0, bare=GET)
+    row = Result("browse", 2.0, "ms", "4 GETs", peer="restic ls", peer_value=400.0, p50=2.0, p99=3.0, baseline=GET)
 
     assert row.as_json() == {
         "name": "browse",
@@ -35,7 +35,7 @@ def test_a_row_tells_its_hops_and_nothing_of_how_they_are_kept() -> None:
 
 def test_the_table_has_a_column_of_hops() -> None:
     head, _, timed, sized = table(
-        [Result("browse", 2.0, "ms", "4 GETs", bare=GET), Result("idle_memory", 5.0, "MiB", "6 MiB")]
+        [Result("browse", 2.0, "ms", "4 GETs", baseline=GET), Result("idle_memory", 5.0, "MiB", "6 MiB")]
     ).splitlines()
 
     at = head.split(" | ").index("hops")

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.ground import Ground
+from tests.benchmarks.bench import Bench
 from tests.support.environment import platform_environment
 
 
@@ -34,7 +34,7 @@ def test_so_does_a_platform_that_is_measured(tmp_path: Path, monkeypatch: pytest
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", run)
-    Ground(tmp_path, 1, Path("restic")).cairn("up")
+    Bench(tmp_path, 1, Path("restic")).cairn("up")
 
     assert seen[0].keys().isdisjoint({"CAIRN_KAFKA", "CAIRN_MONGODB_URI"})
     assert seen[0]["CAIRN_HOME"] == str(tmp_path / "state")

@@ -1,4 +1,4 @@
-"""The bare things that latencies are counted in: what this machine needs for the least that a request can cost.
+"""The baselines that latencies are counted in: what this machine needs for the least that a request can cost.
 
 `hops` of a row are multiples of one of them, measured in the same run, so that rows of two machines can be compared.
 """
@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from chassis.messaging.kafka import client_arguments
 from pymongo import MongoClient
 
-from tests.benchmarks.result import Bare, median
+from tests.benchmarks.result import Baseline, median
 from tests.support.kafka import settings_for
 from tests.support.waiting import eventually
 
@@ -39,40 +39,40 @@ uvicorn.run(Edge(app), host="127.0.0.1", port=int(sys.argv[1]), log_level="criti
 """Behind the same edge as every door of ours, so that what is counted is what a route adds."""
 
 
-class BareThings:
+class Baselines:
     """Each is measured when it is first asked for, the servers taken from what `cairn status` tells."""
 
     def __init__(self, status: Callable[[], dict[str, Any]]) -> None:
         self._status = status
 
     @cached_property
-    def get(self) -> Bare:
+    def get(self) -> Baseline:
         """A GET of a constant answer from a uvicorn process of ours, over a connection that is kept."""
         with _constant_answers() as connection:
-            return Bare("GET", median(_counted(partial(_get, connection))))
+            return Baseline("GET", median(_counted(partial(_get, connection))))
 
     @cached_property
-    def kafka(self) -> Bare:
+    def kafka(self) -> Baseline:
         """A message produced, acknowledged and consumed."""
-        return Bare("Kafka round trip", median(uvloop.run(round_trips(self._kafka()))))
+        return Baseline("Kafka round trip", median(uvloop.run(round_trips(self._kafka()))))
 
     def _kafka(self) -> dict[str, Any]:
         status = self._status()
         return client_arguments(settings_for(status["kafka"], status["kafka_access"]))
 
     @cached_property
-    def find_one(self) -> Bare:
+    def find_one(self) -> Baseline:
         """A `find_one` by `_id` among a thousand small documents."""
         with MongoClient[dict[str, Any]](self._status()["mongodb_uri"]) as client:
-            collection = client["cairn_bench_bare"]["documents"]
+            collection = client["cairn_bench_baseline"]["documents"]
             collection.drop()
             collection.insert_many([{"_id": n, "text": f"document {n}"} for n in range(DOCUMENTS)])
             try:
-                return Bare("find_one", median(_counted(lambda: collection.find_one({"_id": DOCUMENTS // 2}))))
+                return Baseline("find_one", median(_counted(lambda: collection.find_one({"_id": DOCUMENTS // 2}))))
             finally:
-                client.drop_database("cairn_bench_bare")
+                client.drop_database("cairn_bench_baseline")
 
-    def all(self) -> tuple[Bare, ...]:
+    def all(self) -> tuple[Baseline, ...]:
         """The three of them."""
         return self.get, self.kafka, self.find_one
 

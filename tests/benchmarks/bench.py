@@ -1,9 +1,8 @@
-"""Where benchmarks run: a platform of their own, data of a size, restic by hand beside it."""
+"""Where benchmarks run: a platform of their own, and restic by hand beside it."""
 
 import http.client
 import json
 import os
-import random
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from bson.raw_bson import RawBSONDocument
 from cairn_local.api import Api
 from pymongo import MongoClient
 
-from tests.benchmarks.bare import BareThings
+from tests.benchmarks.baselines import Baselines
 from tests.benchmarks.result import median
 from tests.support.bodies import a_resource_body
 from tests.support.environment import platform_environment
@@ -37,13 +36,13 @@ def timed(action: Callable[[], Any]) -> float:
     return time.perf_counter() - began
 
 
-class Line:
+class KeptConnection:
     """A plain connection of `http.client` that is kept, so that the time of a request is the server's."""
 
-    def __init__(self, url: str, badge: str) -> None:
+    def __init__(self, url: str, token: str) -> None:
         parts = urlsplit(url)
         self._connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=60)
-        self._headers = {"Authorization": f"Bearer {badge}"}
+        self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str) -> bytes:
         """The body of an answer, whole."""
@@ -66,7 +65,7 @@ def in_turns(ours: Callable[[], Any], peer: Callable[[], Any], *, times: int) ->
 
 
 @dataclass
-class Ground:
+class Bench:
     """A directory to measure in and a platform started for it."""
 
     root: Path
@@ -79,9 +78,9 @@ class Ground:
         return self.root / "state"
 
     @cached_property
-    def bare(self) -> BareThings:
-        """What latencies are counted in, measured on this platform's servers."""
-        return BareThings(self.status)
+    def baseline(self) -> Baselines:
+        """What hops are multiples of, measured on this platform's servers."""
+        return Baselines(self.status)
 
     def size(self, full: int) -> int:
         """A size, scaled."""
@@ -107,20 +106,20 @@ class Ground:
         client.login()
         return client
 
-    def badge(self) -> str:
-        """A badge of the owner."""
+    def bearer_token(self) -> str:
+        """A bearer token of the owner."""
         credentials = json.loads((self.home / "credentials.json").read_text())
         client = Api(self.status()["gateway"], credentials["api_key"])
         return str(client.post("/auth/login/apikey", {"api_key": credentials["api_key"]})["token"])
 
     @contextmanager
-    def line(self) -> Iterator["Line"]:
+    def connection(self) -> Iterator[KeptConnection]:
         """A connection to the gateway that is kept."""
-        line = Line(self.status()["gateway"], self.badge())
+        connection = KeptConnection(self.status()["gateway"], self.bearer_token())
         try:
-            yield line
+            yield connection
         finally:
-            line.close()
+            connection.close()
 
     def by_hand(self, repository: Path, *arguments: str, cwd: Path | None = None) -> None:
         """Run restic as a person would, with a warm cache of its own. What it prints is kept nowhere."""
@@ -155,7 +154,7 @@ class Ground:
         return count, size
 
     def connector(self, api: Api, kind: str, path: Path) -> str:
-        """A new directory app."""
+        """A new source or store in a directory."""
         inventory = api.create_inventory(f"bench-{path.name}")
         urn_id = api.create_resource(inventory, a_resource_body(f"urn:bench:{path.name}"))
         fields = {"root": str(path)} | ({"passphrase": PASSWORD} if kind == "store" else {})
@@ -163,47 +162,14 @@ class Ground:
 
 
 @contextmanager
-def open_ground(root: Path, *, scale: float, restic: Path) -> Iterator[Ground]:
+def open_bench(root: Path, *, scale: float, restic: Path) -> Iterator[Bench]:
     """An empty directory and a running platform; both are gone afterwards."""
     shutil.rmtree(root, ignore_errors=True)
     root.mkdir(parents=True)
-    ground = Ground(root, scale, restic)
+    bench = Bench(root, scale, restic)
     try:
-        ground.cairn("up")
-        yield ground
+        bench.cairn("up")
+        yield bench
     finally:
-        ground.cairn("down")
+        bench.cairn("down")
         shutil.rmtree(root, ignore_errors=True)
-
-
-def make_many_files(root: Path, *, entries: int, per_directory: int = 99) -> list[str]:
-    """A tree of about so many entries, one file in fifty with 1 KiB in it; returns its directories' paths."""
-    chance = random.Random(7)
-    directories = []
-    for n in range(max(1, entries // (per_directory + 1))):
-        directory = root / f"area-{n // 100:03}" / f"folder-{n:05}"
-        directory.mkdir(parents=True)
-        directories.append("/" + str(directory.relative_to(root)))
-        for m in range(per_directory):
-            with (directory / f"file-{n:05}-{m:03}.dat").open("wb") as file:
-                if m % 50 == 0:
-                    file.write(chance.randbytes(1024))
-    return directories
-
-
-def change_files(root: Path, *, share: float, seed: int) -> int:
-    """Rewrite a share of the files that `make_many_files` made, chosen anew by each seed; how many."""
-    files = sorted(root.rglob("*.dat"))
-    chosen = random.Random(seed).sample(files, max(1, round(len(files) * share)))
-    for file in chosen:
-        file.write_bytes(f"changed in round {seed}: {file.name}".encode())
-    return len(chosen)
-
-
-def make_random_files(root: Path, *, files: int, total_bytes: int) -> None:
-    """Files of equal size with random content, 200 in a directory."""
-    size = max(1, total_bytes // files)
-    for n in range(files):
-        directory = root / f"{n // 200:04}"
-        directory.mkdir(parents=True, exist_ok=True)
-        (directory / f"{n:06}.bin").write_bytes(os.urandom(size))

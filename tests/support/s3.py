@@ -75,10 +75,12 @@ def _boto(service: str, server: S3Server) -> Any:
 
 
 @contextmanager
-def rclone_s3(rclone: Path, directory: Path, *, tls: tuple[Path, Path] | None = None) -> Iterator[S3Server]:
+def rclone_s3(
+    rclone: Path, directory: Path, *, tls: tuple[Path, Path] | None = None, port: int | None = None
+) -> Iterator[S3Server]:
     """`rclone serve s3`; each folder in the directory is a bucket. `tls`: certificate and key."""
     (directory / BUCKET).mkdir(parents=True, exist_ok=True)
-    port = free_port()
+    port = port or free_port()
     secure = ["--cert", str(tls[0]), "--key", str(tls[1])] if tls else []
     command = [str(rclone), "serve", "s3", str(directory), "--addr", f"127.0.0.1:{port}", "--config", os.devnull]
     with _running([*command, *secure], port, {"RCLONE_AUTH_KEY": f'"{ACCESS_KEY},{SECRET_KEY}"'}):

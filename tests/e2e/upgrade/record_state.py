@@ -37,7 +37,7 @@ GROUPS = [f"cairn.{service}" for service in SERVICES]
 
 
 def words(seed: int, size: int) -> bytes:
-    """Text that is the same each time: what the recorded files hold."""
+    """Text of about that size, the same each time: what the recorded files hold."""
     chance = random.Random(seed)
     return b" ".join(chance.randbytes(4).hex().encode() for _ in range(size // 9))[:size]
 

@@ -81,7 +81,7 @@ def test_files_of_every_restore_point_come_out_as_they_were(upgraded: Upgraded) 
     oldest = upgraded.points("vault")[-1]["snapshot_id"]
     assert upgraded.api.content(oldest, "/2026/summit.raw").content == words(4, 7000)
     versions = upgraded.api.get(f"/connectors/{upgraded.recorded.ids['documents']}/versions?path=/plan.md")["items"]
-    assert {version["entry"]["size"] for version in versions} == {2000}
+    assert {version["entry"]["size"] for version in versions} == {len(FILES["/plan.md"])}
     hits = upgraded.api.get(f"/search?q=third&source_id={upgraded.recorded.ids['documents']}")["items"]
     assert {hit["path"] for hit in hits} == {"/letters/third.txt"}
 

@@ -1,4 +1,4 @@
-"""The story of the demo. Each step is printed as it happens, with what came back; a step that fails ends it."""
+"""The steps of the demo. Each is printed when it is done, with what came back; a step that fails ends the demo."""
 
 import os
 import secrets
@@ -28,7 +28,7 @@ class DemoPlace:
 
 
 class Walkthrough:
-    """Does the main job with one client and tells it."""
+    """Does the main job with one client and prints each step."""
 
     def __init__(self, api: Api, place: DemoPlace, *, say: Callable[[str], None]) -> None:
         self._api = api
@@ -41,7 +41,7 @@ class Walkthrough:
         """From an empty inventory to files taken out of two restore points."""
         photo = self._put_objects()
         inventory = self._api.create_inventory("demo")
-        self._told("Create a self-managed inventory", f"inventory {inventory}")
+        self._print_step("Create a self-managed inventory", f"inventory {inventory}")
         folder, bucket = self._resources(inventory)
         sources = {"folder": self._source_folder(folder), "bucket": self._source_bucket(bucket)}
         stores = {"folder": self._store_folder(inventory), "bucket": self._store_bucket(bucket)}
@@ -55,7 +55,7 @@ class Walkthrough:
         self._open(points["folder"], "/README.md", (self._place.project / "README.md").read_bytes())
         self._open(points["bucket"], "/2026/summit.raw", photo)
 
-    def _told(self, what: str, came_back: str) -> None:
+    def _print_step(self, what: str, came_back: str) -> None:
         self._step += 1
         self._say(f"{self._step:>3}. {what}\n     -> {came_back}")
 
@@ -76,12 +76,12 @@ class Walkthrough:
         endpoints = [{"endpoint": host}] if host else []
         body = {"urn": f"urn:demo:{name}", "name": name, "class": classes[0], "subclass": classes[1]}
         urn_id = self._api.create_resource(inventory, {**body, "service": "demo", "endpoints": endpoints, "tags": []})
-        self._told(f"Register the resource {name} ({classes[0]} / {classes[1]})", f"resource {urn_id}")
+        self._print_step(f"Register the resource {name} ({classes[0]} / {classes[1]})", f"resource {urn_id}")
         return urn_id
 
     def _assign(self, kind: str, name: str, *, integration: str, urn_id: str, fields: dict[str, str]) -> str:
         connector = self._api.create_connector(kind, name=name, integration=integration, urn_id=urn_id, fields=fields)
-        self._told(f"Assign {name} as a {kind} app by the integration {integration}", f"{kind} {connector}")
+        self._print_step(f"Assign {name} as a {kind} by the integration {integration}", f"{kind} {connector}")
         return connector
 
     def _source_folder(self, urn_id: str) -> str:
@@ -117,12 +117,12 @@ class Walkthrough:
             failed = "; ".join(c["detail"] for c in report["checks"] if not c["ok"])
             raise LocalError(f"The connection to the {name} could not be made: {failed}")
         initialized = "" if report["initialized"] is None else f", initialized: {report['initialized']}"
-        self._told(f"Test the connection to the {name}", checks + initialized)
+        self._print_step(f"Test the connection to the {name}", checks + initialized)
 
     def _initialize(self, name: str, store: str) -> None:
         answer: Json = self._api.post(f"/connectors/{store}/stores/create")
         came_back = ", ".join(f"{key}: {answer[key]}" for key in ("initialized", "adopted"))
-        self._told(f"Initialize the {name}", came_back)
+        self._print_step(f"Initialize the {name}", came_back)
 
     def _back_up(self, name: str, source: str, store: str, *, config: Json) -> Json:
         run = self._api.start_backup(source, store, config)
@@ -135,8 +135,8 @@ class Walkthrough:
         points = self._api.snapshots(store)
         if not points:
             raise LocalError(f"The backup of the {name} succeeded, yet its store holds no restore point.")
-        self._told(f"Back up the source {name} into the store {name}", f"job {job['id']}: {last_line}")
-        self._told(
+        self._print_step(f"Back up the source {name} into the store {name}", f"job {job['id']}: {last_line}")
+        self._print_step(
             f"List the restore points of the store {name}: {len(points)}", f"newest {points[0]['snapshot_id'][:16]}"
         )
         return points[0]
@@ -152,12 +152,12 @@ class Walkthrough:
         snapshot = point["snapshot_id"]
         folder = path.rsplit("/", 1)[0] or "/"
         names = [entry["name"] for entry in self._api.files(snapshot, folder)]
-        self._told(f"Browse {folder} of {snapshot[:16]}", f"{len(names)} entries: {', '.join(names[:8])}")
+        self._print_step(f"Browse {folder} of {snapshot[:16]}", f"{len(names)} entries: {', '.join(names[:8])}")
         whole = self._api.content(snapshot, path)
         if whole.content != expected:
             raise LocalError(f"{path} came back with other bytes than it has at its source.")
-        self._told(f"Download {path} and compare it with its source", f"{len(whole.content):,} bytes, equal")
+        self._print_step(f"Download {path} and compare it with its source", f"{len(whole.content):,} bytes, equal")
         part = self._api.content(snapshot, path, headers={"Range": "bytes=100-199"})
         if part.status_code != 206 or part.content != expected[100:200]:
             raise LocalError(f"A range of {path} came back wrong.")
-        self._told(f"Download bytes 100-199 of {path}", f"{part.headers['content-range']}, equal")
+        self._print_step(f"Download bytes 100-199 of {path}", f"{part.headers['content-range']}, equal")

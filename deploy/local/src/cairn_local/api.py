@@ -32,6 +32,7 @@ class Api:
     def __init__(self, url: str, api_key: str, *, timeout_seconds: float = 60) -> None:
         self.url = url.rstrip("/")
         self._api_key = api_key
+        # trust_env: a proxy of the caller's environment cannot reach a gateway on this machine.
         self._http = httpx.Client(base_url=f"{self.url}/api/v1", timeout=timeout_seconds, trust_env=False)
         self.organization_id = ""
 
@@ -55,6 +56,7 @@ class Api:
     def call(self, method: str, path: str, **parts: Any) -> httpx.Response:
         """One request; a 401 logs in once more. Raises `ApiProblem` for any status of 400 or more."""
         response = self._http.request(method, path, **parts)
+        # A bearer token expires; a benchmark or a demo on a slow machine may take longer.
         if response.status_code == 401 and self._api_key:
             self.login()
             response = self._http.request(method, path, **parts)

@@ -21,6 +21,7 @@ class Credentials:
 def load_credentials(path: Path) -> Credentials | None:
     """The credentials; None when there is no file, or not one with these fields."""
     try:
+        # People edit this file; one that is broken must not keep the platform from starting.
         content = json.loads(path.read_text())
         return Credentials(**{name: str(content[name]) for name in Credentials.__dataclass_fields__})
     except (OSError, ValueError, KeyError, TypeError):

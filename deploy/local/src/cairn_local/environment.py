@@ -15,6 +15,7 @@ KEY_VARIABLES = {
     "service": "CAIRN_SERVICE_KEY_FILE",
     "badge": "CAIRN_BADGE_KEY_FILE",
 }
+# PYTHONPATH: a caller who runs our packages from a checkout, as tests do, has them found by it.
 _SYSTEM = ("PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR", "PYTHONPATH")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy")
 _PASSED_ON = ("OTEL_", "CAIRN_")
@@ -50,6 +51,7 @@ def base_environment(state: StateDir, environ: Mapping[str, str] = os.environ) -
 
 def proxy_environment(environ: Mapping[str, str]) -> dict[str, str]:
     """The caller's proxies, never used for what listens on this machine."""
+    # Both spellings: some programs, such as curl, read `http_proxy` in small letters only.
     proxies = {name: environ[name] for name in _PROXIES if environ.get(name)}
     direct = ",".join(filter(None, (environ.get("no_proxy") or environ.get("NO_PROXY"), "localhost", LOOPBACK)))
     return proxies | {"NO_PROXY": direct, "no_proxy": direct} if proxies else {}

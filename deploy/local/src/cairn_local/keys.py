@@ -22,6 +22,7 @@ def ensure_keys(state: StateDir) -> None:
         if not path.exists():
             if name == MASTER:
                 _refuse_beside_data(state)
+            # As text: a file that somebody copies by hand, or pastes into a secret store, stays what it was.
             key = base64.b64encode(secrets.token_bytes(KEY_BYTES)).decode() + "\n"
             write_private(path, key, durable=True)
 
@@ -35,6 +36,7 @@ def ensure_password(state: StateDir, server: str) -> Path:
 
 
 def _refuse_beside_data(state: StateDir) -> None:
+    # Credentials too: the database may be elsewhere (CAIRN_MONGODB_URI), and then there is no data here.
     data = (state.data / "postgres", state.data / "mongod", state.credentials)
     if found := next((path for path in data if path.exists()), None):
         raise LocalError(

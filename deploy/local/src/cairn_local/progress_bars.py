@@ -19,6 +19,7 @@ class BarStep:
 
     def say(self, detail: str) -> None:
         """Show `detail` behind the bar."""
+        # The end of a line says more: Maven and Go print long paths whose beginnings are alike.
         self._progress.update(self._task, detail=detail[-60:])
 
     def remind(self, detail: str) -> None:

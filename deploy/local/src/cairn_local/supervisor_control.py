@@ -42,6 +42,7 @@ def supervise(state: StateDir, specs: Sequence[ProcessSpec], *, tied_to_caller: 
     save_plan(state.plan, specs)
     supervisor = find_process(load_record(state.processes).supervisor)
     if supervisor:
+        # The plan is on disk before the signal: a supervisor that reads at once finds the new one.
         supervisor.send_signal(signal.SIGHUP)
         return
     # -P: no module is taken from the folder that happens to be the current one.

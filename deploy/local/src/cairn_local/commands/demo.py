@@ -34,6 +34,7 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
     ran_before = supervisor_control.is_running(state)
     try:
         _do(arguments, state, project)
+    # What ran before the demo belongs to somebody else: only what it started itself is stopped.
     except KeyboardInterrupt:
         if not ran_before:
             down(state)

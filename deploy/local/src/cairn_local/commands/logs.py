@@ -23,6 +23,7 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
         for line in last_lines(state.log(name), arguments.lines):
             print(f"{name} | {line}" if len(names) > 1 else line, flush=True)
     if arguments.follow:
+        # Also while nothing runs: somebody may be about to start it in another terminal.
         print_followed(state, names, going_on=lambda: True)
     return 0
 

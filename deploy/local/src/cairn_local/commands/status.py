@@ -18,6 +18,7 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
     """Print what runs where. Exits with 1 when something is not healthy, with 3 when nothing runs."""
     status = read_status(state)
     if arguments.json:
+        # Programs read the state out of the JSON: an exit code other than 0 would look like a failure of the command.
         print(json.dumps(status.as_json(), indent=2))
         return 0
     _print(status)

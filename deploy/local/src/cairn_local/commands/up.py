@@ -59,4 +59,5 @@ def _attach(arguments: argparse.Namespace, state: StateDir) -> None:
         raise
     finally:
         down(state)
+    # Following ends by itself only when the supervisor has gone.
     raise LocalError("Cairn was stopped from elsewhere.")

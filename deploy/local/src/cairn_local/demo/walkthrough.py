@@ -60,6 +60,7 @@ class Walkthrough:
         self._say(f"{self._step:>3}. {what}\n     -> {came_back}")
 
     def _put_objects(self) -> bytes:
+        # Random: equal content would be in the store since the last demo, and a backup would have nothing to do.
         photo = os.urandom(3_000_000)
         folder = self._place.directory / "buckets" / "photos" / "2026"
         folder.mkdir(parents=True, exist_ok=True)
@@ -157,6 +158,7 @@ class Walkthrough:
         if whole.content != expected:
             raise LocalError(f"{path} came back with other bytes than it has at its source.")
         self._print_step(f"Download {path} and compare it with its source", f"{len(whole.content):,} bytes, equal")
+        # Opening a part without the whole is what a restore by restic cannot do.
         part = self._api.content(snapshot, path, headers={"Range": "bytes=100-199"})
         if part.status_code != 206 or part.content != expected[100:200]:
             raise LocalError(f"A range of {path} came back wrong.")

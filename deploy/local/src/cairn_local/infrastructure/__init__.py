@@ -22,6 +22,7 @@ def start(state_dir: Path, *, kafka: bool = True, mongodb: bool = True) -> Itera
     Fetches and builds them first where the cache does not hold them. The data stays, for another start.
     """
     state, cache, reporter = StateDir(state_dir.resolve()).create(), Cache(find_cache_dir(os.environ)), open_reporter()
+    # A run that was killed may have left servers behind, which hold the locks of their data.
     supervisor_control.stop(state)
     servers = prepare_servers(
         state,

@@ -56,11 +56,13 @@ class Cache:
 
     def _build(self, component: Component, build: Callable[[Path], None]) -> Path:
         prefix = f".building-{component.name}-"
+        # Under the lock: whoever left these has died.
         for abandoned in self.root.glob(f"{prefix}*"):
             shutil.rmtree(abandoned, ignore_errors=True)
         workspace = Path(tempfile.mkdtemp(prefix=prefix, dir=self.root))
         try:
             build(workspace)
+            # Renaming is one step, so that a folder with this name is always complete.
             return workspace.rename(self.root / component.folder_name)
         finally:
             shutil.rmtree(workspace, ignore_errors=True)

@@ -12,6 +12,7 @@ from cairn_local.supervisor.supervisor import Supervisor, listen
 
 def main(arguments: list[str]) -> int:
     """Supervise until stopped; 1 when another supervisor has this state folder."""
+    # Sockets and logs are made by many programs with modes of their own.
     os.umask(0o077)
     state = StateDir(Path(arguments[0]))
     caller = Running(int(arguments[1]), start_time(int(arguments[1]))) if len(arguments) > 1 else None

@@ -94,6 +94,7 @@ class SupervisedProcess:
         if self._process is None:
             return False
         if self._process.poll() is not None:
+            # What it left in its group would hold its port, and the successor could not start.
             self._kill_group()
             self._say(f"ended with {self._process.returncode}")
             self._ended()
@@ -125,6 +126,7 @@ class SupervisedProcess:
         self.ready, self._process = False, None
         asked_for = self._kill_at is not None
         stable = time.monotonic() - self._began >= STABLE_SECONDS
+        # A process that ran for a while before it ended did not fail at its start: the pause begins anew.
         self._failures = 0 if asked_for else 1 if stable else self._failures + 1
         self._kill_at = None
         self._not_before = time.monotonic() + restart_pause(self._failures)

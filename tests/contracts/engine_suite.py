@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from connector.engine.errors import SnapshotMissing, SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
-from connector.engine.port import BackupOptions, BackupOutcome, Engine, Progress, RestoreOutcome
+from connector.engine.port import BackupOptions, BackupOutcome, CheckOutcome, Engine, Progress, RestoreOutcome
 from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
 from integrations.sdk.job_log import Level
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
@@ -40,6 +40,15 @@ class Desk:
             store,
             snapshot_id,
             target=target,
+            on_progress=self.progress.append,
+            on_log=lambda level, text: self.log.append((level, text)),
+            cancel=self.cancel,
+        )
+
+    async def check(self, store: StoreLocation, *, read_percent: float = 0) -> CheckOutcome:
+        return await self.engine.check(
+            store,
+            read_percent=read_percent,
             on_progress=self.progress.append,
             on_log=lambda level, text: self.log.append((level, text)),
             cancel=self.cancel,
@@ -150,9 +159,10 @@ class StoreSuite:
     async def test_a_sound_store_has_no_findings(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
         await desk.backup(ready, tree)
 
-        checked = await desk.engine.check(ready, read_data=True, on_log=lambda *_: None, cancel=desk.cancel)
+        checked = await desk.check(ready, read_percent=100)
+        structure = await desk.check(ready)
 
-        assert checked.findings == ()
+        assert checked.findings == structure.findings == ()
 
 
 class EngineSuite(StoreSuite):

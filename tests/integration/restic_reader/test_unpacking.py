@@ -8,7 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from connector.downloads.archives.archive import Format, archive_pieces
-from connector.downloads.archives.selection import choose
+from connector.stores.selection import choose
 from restic_reader import Repository
 
 from tests.integration.restic_reader.conftest import Sample

@@ -11,6 +11,10 @@ from contracts.values import Value
 TaskType = Literal["backup", "restore", "sync", "check", "prune", "rm", "maintenance"]
 """All types that exist; `TASK_KINDS` has those that can be run."""
 
+OverwritePolicy = Literal["always", "if_changed", "if_newer", "never"]
+"""What becomes of a file that is there already: replaced, replaced where its size or time differs, replaced where the
+restore point's is newer, kept."""
+
 
 class BackupOptions(Value):
     """Options of a backup."""

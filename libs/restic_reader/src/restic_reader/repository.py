@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import OrderedDict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Lock
@@ -16,7 +16,16 @@ from restic_reader.access import Access
 from restic_reader.blobs import Blobs
 from restic_reader.byte_cache import ByteCache
 from restic_reader.documents import UNDECODABLE, read_document
-from restic_reader.errors import Damaged, FileMissing, NotADirectory, NotAFile, PathNotFound, SnapshotNotFound
+from restic_reader.errors import (
+    BlobMissing,
+    Damaged,
+    FileMissing,
+    NotADirectory,
+    NotAFile,
+    PathNotFound,
+    ReaderError,
+    SnapshotNotFound,
+)
 from restic_reader.index import TableCache
 from restic_reader.keys import KeyRing
 from restic_reader.large_directories import LargeTree, is_large
@@ -218,9 +227,28 @@ class Repository:
         ends = self._layouts.ends(ids)
         return file_content.read_content(self._blobs, ids, ends, pool=self._pool, offset=offset, length=length)
 
-    def descend(self, top: pre_order.Found) -> Generator[pre_order.Found, None, None]:
-        """See `pre_order.descend`."""
-        return pre_order.descend(self.parts, top, pool=self._pool)
+    def blob_lengths(self, node: Node) -> list[tuple[str, int]]:
+        """The ids of the blobs that make up a file, and how long each is; raises like `content_length`."""
+        ids = _blobs_of(node)
+        ends = self._layouts.ends(ids)
+        return [(each, end - begin) for each, begin, end in zip(ids, (0, *ends), ends, strict=False)]
+
+    def descend(
+        self, top: pre_order.Found, *, on_damage: Callable[[str, ReaderError], None] | None = None
+    ) -> Generator[pre_order.Found, None, None]:
+        """See `pre_order.descend`. `on_damage` is told of each directory that is damaged or missing, by its tree's id;
+        what can be had of it and everything beside it comes all the same.
+        """
+
+        def parts(tree_id: str) -> Iterator[list[Node]]:
+            try:
+                yield from self.parts(tree_id)
+            except (Damaged, BlobMissing) as error:
+                if on_damage is None:
+                    raise
+                on_damage(tree_id, error)
+
+        return pre_order.descend(parts, top, pool=self._pool)
 
     def read_all(self, found: Iterator[pre_order.Found]) -> Generator[file_sequence.ReadFile, None, None]:
         """The contents of many files in one go; see `file_sequence.read_sequence`."""

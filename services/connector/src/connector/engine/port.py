@@ -172,11 +172,15 @@ class Engine(Protocol):
         self,
         store: StoreLocation,
         *,
-        read_data: bool = False,
+        read_percent: float = 0,
+        on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
     ) -> CheckOutcome:
-        """Verify the repository's structure; with `read_data` also every byte of it."""
+        """Verify the repository's structure, and read this share of its data: 100 is every byte of it.
+
+        Keeps everybody else out of the repository meanwhile. Progress tells what the engine uses, not how far it is.
+        """
         ...
 
     async def forget(

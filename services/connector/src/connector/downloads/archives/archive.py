@@ -14,12 +14,12 @@ from restic_reader.errors import BlobMissing, Damaged
 
 from connector.context.apps import find_store
 from connector.downloads.archives import tar_archive, zip_archive
-from connector.downloads.archives.selection import Chosen, archive_name, choose, tops_of
 from connector.downloads.archives.windows_names import is_windows, windows_path
 from connector.failures import FAILURES
 from connector.store import Store
 from connector.stores.open_stores import OpenStores
 from connector.stores.restore_points import restore_point_of
+from connector.stores.selection import Chosen, archive_name, choose, tops_of
 
 log = logging.getLogger(__name__)
 _PIECE_BYTES = 256 << 10

@@ -104,14 +104,18 @@ class ResticEngine:
         )
 
     async def check(
-        self, store: StoreLocation, *, read_data: bool = False, on_log: OnLog, cancel: asyncio.Event
+        self,
+        store: StoreLocation,
+        *,
+        read_percent: float = 0,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
     ) -> CheckOutcome:
         """See `Engine.check`."""
-        observer = CheckObserver(on_log)
+        observer = CheckObserver(on_progress=on_progress, on_log=on_log)
         try:
-            await self._runner.run(
-                store, commands.check(read_data=read_data), listener=observer.listener, cancel=cancel
-            )
+            await self._runner.run(store, commands.check(read_percent), listener=observer.listener, cancel=cancel)
         except EngineFailed:
             if not observer.findings:
                 raise

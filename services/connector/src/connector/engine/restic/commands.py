@@ -49,9 +49,11 @@ def restore(snapshot_id: str, target: Path) -> list[str]:
     return ["restore", snapshot_id, "--target", str(target)]
 
 
-def check(*, read_data: bool) -> list[str]:
-    """Verify the structure, or with `read_data` every byte."""
-    return ["check", "--read-data"] if read_data else ["check"]
+def check(read_percent: float) -> list[str]:
+    """Verify the structure, and read a share of the data."""
+    if read_percent >= 100:
+        return ["check", "--read-data"]
+    return ["check", f"--read-data-subset={read_percent:g}%"] if read_percent else ["check"]
 
 
 def forget(snapshot_ids: Sequence[str], *, prune: bool) -> list[str]:

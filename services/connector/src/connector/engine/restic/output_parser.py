@@ -22,6 +22,9 @@ from connector.engine.restic.json_lines import (
 )
 from connector.engine.restic.runner import Listener, Usage
 
+_ADVICE = ("The repository contains damaged pack files", "restic repair ", "Damaged pack files can be caused")
+"""What restic says to whoever runs it by hand."""
+
 
 class BackupObserver:
     """Follows a backup."""
@@ -97,14 +100,19 @@ class RestoreObserver:
 class CheckObserver:
     """Collects what a check finds."""
 
-    def __init__(self, on_log: OnLog) -> None:
+    def __init__(self, *, on_progress: OnProgress, on_log: OnLog) -> None:
+        self._on_progress = on_progress
         self._on_log = on_log
         self.findings: list[str] = []
-        self.listener = Listener(on_error=self._on_error, on_log=on_log)
+        self.listener = Listener(on_error=self._on_error, on_usage=self._on_usage, on_log=on_log)
+
+    def _on_usage(self, usage: Usage) -> None:
+        # With `--json`, restic 0.17 to 0.19 tell nothing of a check before its end.
+        self._on_progress(with_usage(Progress(), usage))
 
     def _on_error(self, message: Message) -> None:
         words = error_words(message).strip()
-        if words and len(self.findings) < PROBLEMS_MAX:
+        if words and not words.startswith(_ADVICE) and len(self.findings) < PROBLEMS_MAX:
             self.findings.append(words)
             self._on_log("error", words)
 

@@ -1,0 +1,257 @@
+"""Writing what a restore point has to a directory, over repositories made by hand."""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from connector.engine.port import Progress
+from connector.engine.problems import Problems
+from connector.restore.chosen_nodes import ChosenNodes
+from connector.restore.content_comparison import is_content
+from connector.restore.transfer import Figures, Transfer
+from connector.stores.restore_points import restore_point_of
+from connector.stores.selection import choose
+from contracts.tasks import OverwritePolicy
+from contracts.values import AppId, OrganizationId
+from integrations.fs.file_attributes import Attributes
+from integrations.fs.restored_files import RestoredFiles
+from integrations.sdk.errors import Cancelled
+from restic_reader import LocalFiles, Repository
+
+from tests.support.repository_writer import RepositoryWriter
+
+MODIFIED_NS = 1_706_933_106_000_000_000
+LOST = b"lost"
+"""The content of a file whose blob the repository does not hold."""
+_MISSING = "ab" * 32
+FILES = {"a": b"first", "deep/b": b"second" * 1000, "deep/er/c": b"", "z": b"last"}
+
+
+def node(name: str, type_: str, **facts: object) -> str:
+    mode = {"dir": 0o755 | 1 << 31, "file": 0o640}.get(type_, 0o777)
+    known = {"name": name, "type": type_, "mode": mode, "mtime": "2024-02-03T04:05:06Z"}
+    return json.dumps({**known, "uid": os.geteuid(), "gid": os.getegid(), **facts})
+
+
+def directory(writer: RepositoryWriter, files: Mapping[str, bytes]) -> str:
+    names = sorted({path.partition("/")[0] for path in files})
+    nodes = []
+    for name in names:
+        if name in files:
+            content = [writer.data(files[name])] if files[name] else []
+            content = [_MISSING] if files[name] == LOST else content
+            nodes.append(node(name, "file", size=len(files[name]), content=content))
+        else:
+            below = {path.partition("/")[2]: data for path, data in files.items() if path.startswith(f"{name}/")}
+            nodes.append(node(name, "dir", subtree=directory(writer, below)))
+    return writer.tree(nodes)
+
+
+@dataclass
+class Case:
+    root: Path
+    files: Mapping[str, bytes] = field(default_factory=lambda: FILES)
+    nodes: Sequence[str] = ()
+    log: list[str] = field(default_factory=list)
+    progress: list[Progress] = field(default_factory=list)
+    is_cancelled: Callable[[], bool] = lambda: False
+    off_limits: Mapping[bytes, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Path:
+        return self.root / "target"
+
+    def run(self, *paths: bytes, overwrite: OverwritePolicy = "always", root_owns: bool = False) -> Figures:
+        store = self.root / "store"
+        with RepositoryWriter(store, "word", scrypt_n=2) as writer:
+            tree = writer.tree(self.nodes) if self.nodes else directory(writer, self.files)
+            snapshot = writer.snapshot(tree)
+        self.target.mkdir(exist_ok=True)
+        held = os.open(self.target, os.O_PATH | os.O_DIRECTORY)
+        with Repository.open(LocalFiles(store), "word") as repository:
+            found = repository.snapshot(snapshot)
+            point = restore_point_of(found, org=OrganizationId("org"), store_id=AppId("store"))
+            destination = RestoredFiles(
+                held,
+                job_id="job",
+                off_limits=self.off_limits,
+                guarded=frozenset(),
+                attributes=Attributes(is_root=root_owns),
+            )
+            self.problems = Problems(lambda _, text: self.log.append(text))
+            with closing(destination):
+                transfer = Transfer(
+                    repository=repository,
+                    nodes=ChosenNodes(repository, found.tree, choose(repository, point, paths or (b"/",))),
+                    destination=destination,
+                    overwrite=overwrite,
+                    problems=self.problems,
+                    is_cancelled=self.is_cancelled,
+                    on_progress=self.progress.append,
+                )
+                transfer.plan()
+                transfer.write()
+                transfer.verify()
+        os.close(held)
+        return transfer.figures
+
+    @property
+    def there(self) -> dict[str, bytes]:
+        return {
+            str(p.relative_to(self.target)): p.read_bytes()
+            for p in self.target.rglob("*")
+            if p.is_file() and not p.is_symlink()
+        }
+
+
+@pytest.fixture
+def case(tmp_path: Path) -> Case:
+    (tmp_path / "store").mkdir()
+    return Case(tmp_path)
+
+
+def test_a_whole_restore_point_is_written_with_times_and_modes_and_read_back(case: Case) -> None:
+    figures = case.run()
+
+    assert case.there == FILES
+    assert (case.target / "a").stat().st_mtime_ns == (case.target / "deep").stat().st_mtime_ns == MODIFIED_NS
+    assert stat.S_IMODE((case.target / "a").stat().st_mode) == 0o640
+    assert (figures.files, figures.written, figures.verified, case.problems.count) == (4, 4, 4, 0)
+    assert figures.verified_bytes == figures.written_bytes == figures.bytes == sum(map(len, FILES.values()))
+    assert case.progress[-1].fraction == 1
+
+
+def test_a_part_keeps_its_place_and_its_directories_are_made_like_those_of_the_restore_point(case: Case) -> None:
+    case.run(b"/deep/er", b"/z")
+
+    assert case.there == {"deep/er/c": b"", "z": b"last"}
+    assert stat.S_IMODE((case.target / "deep").stat().st_mode) == 0o755
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "age", "written"),
+    [
+        ("always", 0, True),
+        ("if_changed", 0, True),
+        ("if_newer", 0, False),
+        ("if_newer", -(10**12), True),
+        ("never", -(10**12), False),
+    ],
+)
+def test_the_policy_says_whether_what_is_there_is_replaced(
+    case: Case, overwrite: OverwritePolicy, age: int, *, written: bool
+) -> None:
+    case.target.mkdir()
+    (case.target / "a").write_bytes(b"mine")
+    moment = MODIFIED_NS + 10**9 + age
+    os.utime(case.target / "a", ns=(moment, moment))
+
+    figures = case.run(overwrite=overwrite)
+
+    assert (case.target / "a").read_bytes() == (b"first" if written else b"mine")
+    assert (figures.written, figures.kept) == ((4, 0) if written else (3, 1))
+    assert case.problems.count == 0
+
+
+def test_a_second_attempt_leaves_what_is_as_it_should_be_and_compares_it(case: Case) -> None:
+    case.target.mkdir()
+    (case.target / "a").write_bytes(b"FIRST")
+    os.utime(case.target / "a", ns=(MODIFIED_NS, MODIFIED_NS))
+
+    figures = case.run(overwrite="never")
+
+    assert (figures.unchanged, figures.written, figures.verified) == (1, 3, 3)
+    assert [p.path for p in case.problems.kept] == ["/a"]
+    assert "its content is another" in case.problems.kept[0].reason
+
+
+def test_a_lost_blob_names_its_file_and_the_others_are_written(case: Case) -> None:
+    case.files = FILES | {"deep/b": LOST}
+
+    figures = case.run()
+
+    assert case.there == {path: data for path, data in FILES.items() if path != "deep/b"}
+    assert [(p.path, p.code) for p in case.problems.kept] == [("/deep/b", "blob_missing")]
+    assert figures.verified == 3
+
+
+def test_links_in_the_way_are_not_followed(case: Case, tmp_path: Path) -> None:
+    case.target.mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "kept").write_bytes(b"kept")
+    (case.target / "deep").symlink_to(tmp_path / "elsewhere")
+    (case.target / "a").symlink_to(tmp_path / "elsewhere" / "kept")
+
+    case.run()
+
+    assert {p.name: p.read_bytes() for p in (tmp_path / "elsewhere").iterdir()} == {"kept": b"kept"}
+    assert case.there == {"a": b"first", "z": b"last"}
+    assert {p.path for p in case.problems.kept} == {"/deep", "/deep/b", "/deep/er", "/deep/er/c"}
+
+
+def test_what_is_off_limits_stays_as_it_is(case: Case) -> None:
+    case.off_limits = {b"deep/er": "it belongs to Cairn's own state", b"z": "so does this"}
+
+    case.run()
+
+    assert set(case.there) == {"a", "deep/b"}
+    assert {p.path for p in case.problems.kept} == {"/deep/er", "/deep/er/c", "/z"}
+
+
+def test_links_and_pipes_are_made_and_what_cannot_be_is_named(case: Case) -> None:
+    case.nodes = (node("link", "symlink", linktarget="/nowhere"), node("pipe", "fifo"), node("socket", "socket"))
+
+    case.run()
+
+    assert (case.target / "link").readlink() == Path("/nowhere")
+    assert (case.target / "link").lstat().st_mtime_ns == MODIFIED_NS
+    assert stat.S_ISFIFO((case.target / "pipe").stat().st_mode)
+    assert [p.path for p in case.problems.kept] == ["/socket"]
+
+
+def test_bits_that_lend_rights_are_not_given_to_somebody_else(case: Case) -> None:
+    case.nodes = (node("tool", "file", mode=0o755 | 1 << 23, uid=os.geteuid() + 1, content=[]),)
+
+    case.run()
+
+    assert stat.S_IMODE((case.target / "tool").stat().st_mode) == 0o755
+
+
+def test_a_cancelled_restore_stops_and_leaves_nothing_unfinished(case: Case) -> None:
+    looks: Iterator[int] = iter(range(100))
+    case.is_cancelled = lambda: next(looks) > 12
+
+    with pytest.raises(Cancelled):
+        case.run()
+
+    assert not [name for name in case.there if ".cairn-restore" in name]
+    assert set(case.there) < set(FILES)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "same"),
+    [([b"ab", b"c"], True), ([b"abc"], True), ([b"a", b"", b"bc"], False), ([b"ab"], False), ([b"abc", b"d"], False)],
+)
+def test_content_is_compared_by_the_hashes_of_its_blobs(pieces: list[bytes], *, same: bool) -> None:
+    blobs = [(hashlib.sha256(b"a").hexdigest(), 1), (hashlib.sha256(b"bc").hexdigest(), 2)]
+
+    assert is_content(iter(pieces), blobs) is same
+
+
+def test_a_directory_that_is_lost_is_named_and_what_is_beside_it_is_written(case: Case) -> None:
+    case.nodes = (
+        node("gone", "dir", subtree=_MISSING),
+        node("kept", "file", size=0, content=[]),
+    )
+
+    figures = case.run()
+
+    assert case.there == {"kept": b""}
+    assert [(p.path, p.code) for p in case.problems.kept] == [("/gone", "blob_missing")]
+    assert figures.verified == 1

@@ -23,7 +23,7 @@ from connector.store_state.identity import ask_repository
 
 LOOK_SECONDS = 5.0
 OnLocked = Callable[[StoreLock], None]
-"""Hears of a process that holds a store for itself alone, once."""
+"""Hears of each process that holds a store, once."""
 
 
 async def store_locks(context: WorkerContext, org: OrganizationId, store_id: str) -> list[StoreLock]:
@@ -41,7 +41,7 @@ async def locks_of(context: WorkerContext, org: OrganizationId, app: App) -> lis
 async def reporting_locks(
     context: WorkerContext, org: OrganizationId, app: App, *, on_locked: OnLocked
 ) -> AsyncIterator["asyncio.Task[None]"]:
-    """Look at once, and now and then, who keeps others out of a store: until the task that is yielded is cancelled."""
+    """Look at once, and now and then, who holds a store: until the task that is yielded is cancelled."""
     async with beside("look at locks", lambda: _look_forever(context, org, app, on_locked)) as looking:
         yield looking
 
@@ -51,7 +51,7 @@ async def _look_forever(context: WorkerContext, org: OrganizationId, app: App, o
     while True:
         with suppress(*FAILURES, PyMongoError):  # the engine says what is wrong with the store
             for lock in await locks_of(context, org, app):
-                if lock.exclusive and lock.holder not in told:
+                if lock.holder not in told:
                     told.add(lock.holder)
                     on_locked(lock)
         await asyncio.sleep(LOOK_SECONDS)

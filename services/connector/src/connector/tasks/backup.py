@@ -2,8 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from chassis.http.problems import to_error, unexpected
@@ -12,7 +11,6 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import App
-from contracts.messages.connector import StoreLock
 from contracts.messages.restore_index import RestorePoint
 from contracts.tasks import BackupResult
 from integrations.sdk.errors import Cancelled, WorkFailed
@@ -27,11 +25,11 @@ from connector.engine.port import BackupOptions, BackupOutcome, Progress
 from connector.failures import reader_errors_mapped
 from connector.queue.lease import LeaseLost
 from connector.store_state.identity import require_same_store
-from connector.store_state.locks import reporting_locks
 from connector.store_state.orphan_snapshots import remove_orphan_snapshots, store_location, tidy_up_after_loss
 from connector.stores.restore_points import created, restore_point_of, snapshot_of
 from connector.tasks.definition import Job, JobOutcome, TaskDefinition
 from connector.tasks.listing_comparison import compare_with_listing, is_compared
+from connector.tasks.store_wait import StoreWait
 from connector.tasks.vanished_files import name_vanished
 
 log = logging.getLogger(__name__)
@@ -146,7 +144,7 @@ async def _run_engine(job: _Backup, tree: SourceTree) -> BackupOutcome:
 
 async def _back_up(job: _Backup, tree: SourceTree, options: BackupOptions) -> BackupOutcome:
     with span("engine.backup", attributes={semconv.JOB: job.id, semconv.ATTEMPT: job.lease.number}):
-        async with _Waiting(job).told() as waiting:
+        async with StoreWait(job, job.target, phase="transferring").told() as waiting:
             return await job.context.engine.backup(
                 job.location,
                 tree,
@@ -155,35 +153,6 @@ async def _back_up(job: _Backup, tree: SourceTree, options: BackupOptions) -> Ba
                 on_log=job.reporter.log,
                 cancel=job.cancel,
             )
-
-
-class _Waiting:
-    """Tells who keeps a job out of its store, from the start of the engine until that is at work."""
-
-    def __init__(self, job: _Backup) -> None:
-        self._job = job
-        self._is_in = False
-
-    @asynccontextmanager
-    async def told(self) -> AsyncIterator["_Waiting"]:
-        job = self._job
-        async with reporting_locks(job.context, job.org, job.target, on_locked=self._locked) as looking:
-            self._looking = looking
-            yield self
-
-    def progress(self, progress: Progress) -> None:
-        """The engine is at work: nobody keeps it out any more."""
-        if not self._is_in:
-            self._is_in = True
-            self._looking.cancel()
-            self._job.reporter.enter("transferring")
-        self._job.reporter.progress(progress)
-
-    def _locked(self, lock: StoreLock) -> None:
-        if not self._is_in:
-            self._job.reporter.wait(lock.in_words)
-            stale = " It is proved stale and can be removed: unlock the store." if lock.stale else ""
-            self._job.reporter.log("warning", f"The store is locked: waiting for {lock.in_words}.{stale}")
 
 
 async def _compared(job: _Backup, tree: SourceTree, result: BackupOutcome) -> BackupOutcome:

@@ -1,0 +1,68 @@
+"""Tells who keeps a job out of its store, until its own engine is at work."""
+
+import asyncio
+import os
+import platform
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psutil
+from contracts.messages.assignment import App
+from contracts.messages.connector import StoreLock
+
+from connector.engine.port import Progress
+from connector.store_state.locks import reporting_locks
+from connector.tasks.definition import Job
+
+
+class StoreWait:
+    """Looks at the locks of a store while the engine starts."""
+
+    def __init__(self, job: Job, store: App, *, phase: str, alone: bool = False) -> None:
+        """`phase`: what the job is at once the engine works; `alone`: that needs the store for itself."""
+        self._job = job
+        self._store = store
+        self._phase = phase
+        self._alone = alone
+        self._is_in = False
+        self._looking: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def told(self) -> AsyncIterator["StoreWait"]:
+        """Look until the context is left, or the engine is at work."""
+        job = self._job
+        async with reporting_locks(job.context, job.org, self._store, on_locked=self._locked) as looking:
+            self._looking = looking
+            yield self
+
+    def progress(self, progress: Progress) -> None:
+        """The engine tells how far it is. One that needs the store for itself does so while it waits, too."""
+        if not self._alone:
+            self._enter()
+        self._job.reporter.progress(progress)
+
+    def _enter(self) -> None:
+        if not self._is_in:
+            self._is_in = True
+            if self._looking is not None:
+                self._looking.cancel()
+            self._job.reporter.enter(self._phase)
+
+    def _locked(self, lock: StoreLock) -> None:
+        if self._alone and lock.exclusive and _is_own(lock):
+            self._enter()
+        elif not self._is_in and (lock.exclusive or (self._alone and not _is_own(lock))):
+            self._job.reporter.wait(lock.in_words)
+            stale = " It is proved stale and can be removed: unlock the store." if lock.stale else ""
+            self._job.reporter.log("warning", f"The store is locked: waiting for {lock.in_words}.{stale}")
+
+
+def _is_own(lock: StoreLock) -> bool:
+    """Whether a child of this process holds it."""
+    if lock.host != platform.node():
+        return False
+    try:
+        parent: int = psutil.Process(lock.process).ppid()
+    except psutil.Error:
+        return False
+    return parent == os.getpid()

@@ -1,0 +1,175 @@
+"""Each query of each store has an index, and no index is without a query: on a new database and after an upgrade."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+import pytest
+from assignment.store import Offer
+from assignment.store import open_store as open_assignment
+from catalog.store import open_store as open_catalog
+from chassis.ids import utc_now
+from connector.domain import Kind, Lane
+from connector.queue.intake import work_of
+from connector.store import open_store as open_connector
+from contracts.messages.connector import EVERYBODY
+from contracts.values import InventoryId, JobId, ResourceId, RunId
+from gateway.store.accounts import open_accounts
+from gateway.store.audit import AuditLog
+from gateway.store.known_addresses import KnownAddresses
+from gateway.store.requests import Requests
+from scheduler.store import open_store as open_scheduler
+
+from tests.integration.gateway.test_audit_log import entry_at
+from tests.support import builders as make
+from tests.support.builders import ORG
+from tests.support.environment import Corner
+from tests.support.query_indexes import QueriedRuntime, Query, open_queried_runtime
+from tests.unit.connector_worker.parts import task_request
+from tests.unit.scheduler.builder import queued
+
+Opened = Callable[[str], AbstractAsyncContextManager[QueriedRuntime]]
+
+SINGLE_FIELDS = {
+    "catalog": {"inventories": ("org",), "resources": ("org", "inventory_id", "urn")},
+    "assignment": {"apps": ("org", "kind", "resource_id"), "integrations": ("org",), "resources": ("org",)},
+    "scheduler": {"jobs": ("org", "run_id"), "job_roll": ("org", "status"), "job_log_parts": ("job_id",)},
+    "connector": {"apps": ("org", "kind"), "attempts": ("org", "work"), "work": ("queue", "closed")},
+    "gateway": {
+        "accounts": ("org", "email"),
+        "organizations": ("org", "parent_id"),
+        **dict.fromkeys(("memberships", "grants", "api_keys", "data_keys"), ("org",)),
+        "audit": ("hour", "day"),
+        "audit_marks": ("list", "day"),
+    },
+}
+"""Indexes that versions before decision 0039 made."""
+
+
+@pytest.fixture(params=["new", "upgraded"])
+def opened(request: pytest.FixtureRequest, fresh_corner: Corner) -> Opened:
+    """Opens a service over a database of its own, which an earlier version may have used."""
+
+    @asynccontextmanager
+    async def opening(service: str) -> AsyncIterator[QueriedRuntime]:
+        async with open_queried_runtime(fresh_corner.settings(), service) as queried:
+            if request.param == "upgraded":
+                for name, fields in SINGLE_FIELDS[service].items():
+                    for field in fields:
+                        await queried.runtime.database[name].create_index(field)
+            yield queried
+            assert await queried.unserved() == set()
+            assert await queried.unused() == set()
+
+    return opening
+
+
+async def everything_the_chassis_asks(queried: QueriedRuntime) -> None:
+    await queried.runtime.outbox.sweep(utc_now())
+
+
+async def test_catalog(opened: Opened) -> None:
+    async with opened("catalog") as queried:
+        store = await open_catalog(queried.runtime)
+        await everything_the_chassis_asks(queried)
+        inventory, resource = make.an_inventory(), make.a_resource()
+        await store.inventories.save(await store.inventories.load(ORG, inventory.id), inventory)
+        await store.resources.save(await store.resources.load(ORG, resource.id), resource)
+        assert await store.urn_owner(ORG, InventoryId("inv-1"), "urn:files:1") == "res-1"
+        assert await store.resources_of(ORG, InventoryId("inv-1"), limit=9) == [resource]
+        assert await store.count(ORG, InventoryId("inv-1")) == 1
+        for within in (InventoryId("inv-1"), None):
+            assert (await store.search(ORG, within, text="files", limit=9, offset=0)).total == 1
+        assert (await store.inventories.find(ORG, limit=9)).total == 1
+
+
+async def test_assignment(opened: Opened) -> None:
+    async with opened("assignment") as queried:
+        store = await open_assignment(queried.runtime)
+        await everything_the_chassis_asks(queried)
+        offer = Offer.of(make.fs_integration())
+        await store.offers.save(await store.offers.load(EVERYBODY, offer.id), offer)
+        assert len(await store.integrations()) == 1
+        for kind in ("source", None):
+            assert await store.apps_of(ORG, kind) == []
+        assert await store.apps_at(ORG, ResourceId("res-1")) == []
+        assert await store.resource(ORG, ResourceId("res-1")) is None
+
+
+async def test_scheduler(opened: Opened) -> None:
+    async with opened("scheduler") as queried:
+        store = await open_scheduler(queried.runtime)
+        await everything_the_chassis_asks(queried)
+        job = queued()
+        await store.save(await store.jobs.load(ORG, job.id), job)
+        page = partial(store.list_jobs, ORG, limit=9, offset=0)
+        for listed in (page(), page(task_type="backup"), page(status="queued")):
+            assert (await listed).items == [job]
+        assert (await page(task_type="backup", status="failed")).total == 0
+        assert await store.find_run(ORG, RunId(job.run_id)) == job
+        assert await store.roll.unfinished() == [(ORG, job.id)]
+        assert await store.log_parts.of(ORG, JobId(job.id)) == []
+
+
+async def test_connector(opened: Opened) -> None:
+    async with opened("connector") as queried:
+        store = await open_connector(queried.runtime.database, queried.runtime.outbox)
+        await everything_the_chassis_asks(queried)
+        work = work_of(task_request("job"), kind=Kind.TASK, work_id="job", pool="default")
+        await store.work.add(work)
+        assert await store.work.waiting(pool="default", lane=Lane.TASKS) == [work]
+        await store.work.close(work.organization_id, "job")
+        assert len(await store.work.closed_on(utc_now().date())) == 1
+        assert await store.attempts_at(work.organization_id, "job") == []
+        await store.work.forget(work.organization_id, "job")
+        assert await store.stores.all() == []
+
+
+async def test_gateway(opened: Opened) -> None:
+    now = datetime(2026, 11, 24, 12, tzinfo=UTC)
+    async with opened("gateway") as queried:
+        database = queried.runtime.database
+        await everything_the_chassis_asks(queried)
+        accounts = await open_accounts(queried.runtime)
+        asked: list[Awaitable[object]] = [
+            accounts.account_by_email("a@b"),
+            accounts.children(""),
+            accounts.roles(ORG, "a"),
+            accounts.memberships.find(ORG, limit=9),
+            accounts.grants.find(ORG, limit=9),
+        ]
+        for each in asked:
+            await each
+        log, requests, addresses = AuditLog(database), Requests(database), KnownAddresses(database)
+        for setup in (log.setup(), requests.setup(), addresses.setup()):
+            await setup
+        first, second = entry_at(ORG, now - timedelta(minutes=1)), entry_at(ORG, now)
+        for entry in (first, second):
+            await log.begin(entry)
+        page = partial(log.page, ORG, oldest=now - timedelta(days=40), now=now, limit=9)
+        for action in ("file.download", None):
+            for before, found in ((None, [second, first]), (second.id, [first])):
+                assert await page(action=action, before=before) == found
+        await log.forget(now + timedelta(days=1))
+        assert await page(action=None, before=None) == []
+        assert await requests.unsent() == []
+        await requests.forget(now)
+        await addresses.forget(now)
+
+
+@pytest.mark.parametrize(
+    ("query", "index", "served"),
+    [
+        (Query("c", frozenset({"_id", "org"})), ("org",), True),
+        (Query("c", frozenset({"org"})), ("org", "kind", "_id"), True),
+        (Query("c", frozenset({"org", "kind"})), ("org", "_id", "kind"), False),
+        (Query("c", frozenset({"kind", "org"}), sort=(("_id", -1),)), ("org", "kind", "_id"), True),
+        (Query("c", frozenset({"org"}), sort=(("_id", 1),)), ("org", "kind", "_id"), False),
+        (Query("c", frozenset({"hour"}), frozenset({"_id"}), (("_id", -1),)), ("hour", "_id"), True),
+        (Query("c", frozenset(), frozenset({"day"})), ("day",), True),
+        (Query("c", frozenset(), frozenset({"day"})), ("org", "day"), False),
+    ],
+)
+def test_an_index_serves_a_query_by_equality_sort_and_range(query: Query, index: tuple[str, ...], served: bool) -> None:
+    assert query.is_served_by(index) is served

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest_asyncio
-from assignment.app import open_app
+from assignment.app import ASSIGNMENT
 from assignment.settings import Settings
 from contracts.topics import ASSIGNMENT_EVENTS, CONNECTOR_EVENTS
 from fastapi import FastAPI
@@ -22,7 +22,10 @@ async def app(corner: Corner, wire: Wire) -> AsyncIterator[FastAPI]:
     await wire.ensure(CONNECTOR_EVENTS)
     await wire.publish(make.integration_offered(make.fs_integration()))
     await wire.publish(make.integration_offered(make.s3_integration()))
-    async with open_app(corner.settings(Settings)) as running, internal_client(corner.settings(), running) as client:
+    async with (
+        ASSIGNMENT.open_app(corner.settings(Settings)) as running,
+        internal_client(corner.settings(), running) as client,
+    ):
 
         async def knows_both() -> bool:
             return len((await client.get("/internal/integrations")).json()["items"]) == 2

@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from assignment.app import open_app
+from assignment.app import ASSIGNMENT
 from assignment.settings import Settings
 from chassis.ids import new_id
 from contracts.messages.assignment import AppReconfigured
@@ -162,7 +162,7 @@ async def test_nobody_asks_without_a_token(http: httpx.AsyncClient) -> None:
 async def test_it_is_ready_once_an_integration_is_known(fresh_corner: Corner, http: httpx.AsyncClient) -> None:
     assert (await http.get("/health/ready")).status_code == 200
     settings = fresh_corner.settings(Settings)
-    async with open_app(settings) as empty, internal_client(settings, empty) as client:
+    async with ASSIGNMENT.open_app(settings) as empty, internal_client(settings, empty) as client:
         answer = await client.get("/health/ready")
         assert (answer.status_code, list(answer.json()["failed"])) == (503, ["integrations"])
         asked = {"kind": "source", "resource": as_json(make.a_resource())}

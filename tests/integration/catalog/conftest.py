@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest_asyncio
-from catalog.app import open_app
+from catalog.app import CATALOG
 from catalog.settings import Settings
 from contracts.topics import CATALOG_EVENTS
 from fastapi import FastAPI
@@ -17,7 +17,7 @@ from tests.support.kafka import Wire
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def app(corner: Corner) -> AsyncIterator[FastAPI]:
     """The catalog, handling commands in this process."""
-    async with open_app(corner.settings(Settings)) as running:
+    async with CATALOG.open_app(corner.settings(Settings)) as running:
         yield running
 
 

@@ -10,7 +10,7 @@ from chassis.runtime.settings import read_key
 from contracts.messages.restore_index import RestorePoint
 from contracts.topics import CONNECTOR_EVENTS, LISTINGS, RESTORE_INDEX_EVENTS
 from contracts.values import OrganizationId
-from restore_index.app import open_app
+from restore_index.app import RESTORE_INDEX
 from restore_index.settings import Settings
 
 from tests.support.environment import Corner
@@ -62,7 +62,7 @@ async def hold(wire: Wire, point: RestorePoint, tree: Tree, *, each: int = 100) 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def door(corner: Corner) -> AsyncIterator[Door]:
     settings = corner.settings(Settings)
-    async with open_app(settings) as app:
+    async with RESTORE_INDEX.open_app(settings) as app:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://restore-index") as http:
             yield Door(http, Tokens(read_key(settings.service_key_file), audience="cairn-internal"))

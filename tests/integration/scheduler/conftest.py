@@ -8,7 +8,7 @@ from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.settings import read_key
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, tasks
 from contracts.values import OrganizationId
-from scheduler.app import open_app
+from scheduler.app import SCHEDULER
 from scheduler.settings import Settings
 
 from tests.support.environment import Corner
@@ -33,7 +33,7 @@ class Door:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def door(corner: Corner) -> AsyncIterator[Door]:
     settings = corner.settings(Settings)
-    async with open_app(settings) as app:
+    async with SCHEDULER.open_app(settings) as app:
         transport = httpx.ASGITransport(app)
         async with httpx.AsyncClient(transport=transport, base_url="http://scheduler") as http:
             yield Door(http, Tokens(read_key(settings.service_key_file), audience="cairn-internal"))

@@ -11,7 +11,7 @@ from contracts.messages.scheduler import JobChanged, RunTask, TaskCancelRequeste
 from contracts.tasks import BackupResult
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, dead_letters, tasks
 from contracts.values import OrganizationId
-from scheduler.app import open_app
+from scheduler.app import SCHEDULER
 from scheduler.settings import Settings
 
 from tests.integration.scheduler.conftest import Door
@@ -155,7 +155,7 @@ async def test_a_queued_job_is_canceled_when_a_worker_says_so(door: Door, wire: 
 
 async def test_a_job_without_news_is_asked_for_again(fresh_corner: Corner) -> None:
     settings = fresh_corner.settings(Settings, look_seconds=0.1, silence_seconds=0.2)
-    async with open_app(settings), open_wire(settings) as wire, wire.listening(OUTCOMES, tasks()) as ear:
+    async with SCHEDULER.open_app(settings), open_wire(settings) as wire, wire.listening(OUTCOMES, tasks()) as ear:
         job_id = (await queue(wire, ear)).data.job_id
 
         def asked() -> list[Any]:

@@ -1,9 +1,6 @@
-"""The commands of the catalog: `serve`, `relay`, `migrate`."""
+"""The commands of the catalog: `serve`, `relay`, `migrate`, `parked`."""
 
-from chassis.runtime.process import main
-
-from catalog.app import SERVICE, open_app, open_outbox
-from catalog.settings import Settings
+from catalog.app import CATALOG
 
 if __name__ == "__main__":
-    main(SERVICE, Settings, open_app=open_app, open_outbox=open_outbox)
+    CATALOG.main()

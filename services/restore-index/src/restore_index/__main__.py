@@ -1,9 +1,6 @@
-"""The commands of the restore index: `python -m restore_index serve | relay | migrate`."""
+"""The commands of the restore index: `serve`, `relay`, `migrate`, `parked`."""
 
-from chassis.runtime.process import main
-
-from restore_index.app import SERVICE, open_app, open_outbox
-from restore_index.settings import Settings
+from restore_index.app import RESTORE_INDEX
 
 if __name__ == "__main__":
-    main(SERVICE, Settings, open_app=open_app, open_outbox=open_outbox)
+    RESTORE_INDEX.main()

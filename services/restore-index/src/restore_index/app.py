@@ -1,14 +1,8 @@
-"""The composition root: builds everything from settings, opens it and closes it."""
+"""The composition root: what the restore index consists of."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from chassis.http.tokens import Tokens
-from chassis.persistence.outbox import Outbox
-from chassis.runtime.service import handling, open_service_runtime
-from chassis.runtime.settings import read_key
-from fastapi import FastAPI
+from chassis.runtime.service_definition import ServiceDefinition
 
 from restore_index.api import build_api
 from restore_index.handlers import ANNOUNCES, LISTENS_TO, register_handlers
@@ -16,27 +10,17 @@ from restore_index.settings import Settings
 from restore_index.store import open_store
 from restore_index.worker import garbage_collection
 
-SERVICE = "restore-index"
-
-
-@asynccontextmanager
-async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
-    """The store alone, for sending what is pending and for making indexes."""
-    async with open_service_runtime(settings, SERVICE) as runtime:
-        await open_store(runtime, settings)
-        yield runtime.outbox
-
-
-@asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
-    """The whole service: events are handled for as long as the app is open."""
-    tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
-    async with open_service_runtime(settings, SERVICE) as runtime:
-        store = await open_store(runtime, settings)
-        grace = timedelta(seconds=settings.sweep_grace_seconds)
-        dispatcher = register_handlers(runtime.dispatcher(), store, grace=grace)
-        async with (
-            handling(runtime, dispatcher, topics=LISTENS_TO, announces=ANNOUNCES),
-            garbage_collection(runtime.background, store, runtime.publisher, settings),
-        ):
-            yield build_api(store, tokens, checks=runtime.checks())
+RESTORE_INDEX = ServiceDefinition(
+    name="restore-index",
+    settings=Settings,
+    open_store=open_store,
+    register_handlers=lambda dispatcher, store, settings: register_handlers(
+        dispatcher, store, grace=timedelta(seconds=settings.sweep_grace_seconds)
+    ),
+    build_api=build_api,
+    listens_to=LISTENS_TO,
+    announces=ANNOUNCES,
+    run_background=lambda runtime, store, settings: garbage_collection(
+        runtime.background, store, runtime.publisher, settings
+    ),
+)

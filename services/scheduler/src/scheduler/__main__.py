@@ -1,9 +1,6 @@
-"""The commands of the scheduler: `python -m scheduler serve | relay | migrate`."""
+"""The commands of the scheduler: `serve`, `relay`, `migrate`, `parked`."""
 
-from chassis.runtime.process import main
-
-from scheduler.app import SERVICE, open_app, open_outbox
-from scheduler.settings import Settings
+from scheduler.app import SCHEDULER
 
 if __name__ == "__main__":
-    main(SERVICE, Settings, open_app=open_app, open_outbox=open_outbox)
+    SCHEDULER.main()

@@ -3,16 +3,18 @@
 It keeps inventories. What else it does depends on the inventory's name; see `Keeper.create`.
 """
 
+import dataclasses
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 from chassis.http.server import build_internal_api
-from chassis.persistence.aggregates import Aggregate, MongoAggregates
+from chassis.messaging.publisher import Publisher
 from chassis.persistence.mongo import Document
+from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.process import main
 from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
@@ -50,26 +52,50 @@ class Crash:
             os.kill(os.getpid(), signal.SIGKILL)
 
 
-class CrashingRecords(MongoAggregates[Inventory]):
-    """Records that may die right after their write."""
+class CrashingOutbox(Outbox):
+    """An outbox whose process may die between any two of its steps."""
 
-    crash: Crash
+    def __init__(self, runtime: ServiceRuntime, crash: Crash) -> None:
+        super().__init__(runtime.service, runtime.database, CrashingPublisher(runtime.publisher, crash))
+        self._crash = crash
 
-    async def _write(self, record: Aggregate[Inventory], document: Document) -> None:
-        self.crash.at("marked")
-        await super()._write(record, document)
-        self.crash.at("saved")
+    async def mark(self, kind: str, aggregate_id: str, revision: int) -> None:
+        """Die once the mark is there."""
+        await super().mark(kind, aggregate_id, revision)
+        self._crash.at("marked")
+
+    async def send(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> bool:
+        """Die before anything was sent: the aggregate is saved by then."""
+        self._crash.at("saved")
+        return await super().send(kind, aggregate_id, entries)
+
+
+class CrashingPublisher:
+    """A publisher whose process may die after its first message, or after a later one."""
+
+    def __init__(self, publisher: Publisher, crash: Crash) -> None:
+        self._publisher = publisher
+        self._crash = crash
+        self._sent = 0
+
+    async def send(self, envelope: Envelope[Any]) -> None:
+        """Send, then die."""
+        await self._publisher.send(envelope)
+        self._sent += 1
+        self._crash.at("sent-first" if self._sent == 1 else "sent")
+
+    async def send_raw(self, topic: str, **raw: Any) -> None:
+        """Send."""
+        await self._publisher.send_raw(topic, **raw)
 
 
 class Keeper:
     """The use case."""
 
-    def __init__(self, runtime: ServiceRuntime, settings: EchoSettings) -> None:
-        self.crash = Crash(settings.crash_at)
+    def __init__(self, runtime: ServiceRuntime, settings: EchoSettings, crash: Crash) -> None:
+        self.crash = crash
         self._settings = settings
-        self.inventories = CrashingRecords(runtime.database["inventories"], Inventory, runtime.outbox)
-        self.inventories.crash = self.crash
-        _crash_while_sending(runtime.outbox, self.crash)
+        self.inventories = MongoAggregates(runtime.database["inventories"], Inventory, runtime.outbox)
 
     async def create(self, envelope: Envelope[CreateInventory]) -> None:
         """Create an inventory. `refused` is refused, `gated` waits for the gate, `boom` fails unforeseen."""
@@ -82,45 +108,40 @@ class Keeper:
                 raise RuntimeError("secret-canary")
             if command.name == "gated":
                 await eventually_async(self._settings.gate.exists, 60)
-            record = await self.inventories.load(command.organization_id, command.inventory_id, cause=envelope)
+            aggregate = await self.inventories.load(command.organization_id, command.inventory_id, cause=envelope)
             made = Inventory(
-                id=command.inventory_id, name=command.name, type=command.type, revision=record.revision + 1
+                id=command.inventory_id, name=command.name, type=command.type, revision=aggregate.revision + 1
             )
             event = InventoryCreated(
                 organization_id=command.organization_id, inventory_id=command.inventory_id, inventory=made
             )
-            await self.inventories.save(record, made, events=[event], cause=envelope, result={"id": made.id})
+            await self.inventories.save(aggregate, made, events=[event], cause=envelope, result={"id": made.id})
             with self._settings.trail.open("a") as trail:
                 trail.write(f"{made.id} {made.name}\n")
 
 
-def _crash_while_sending(outbox: Outbox, crash: Crash) -> None:
-    publisher: Any = outbox._publisher
-    send, sent = publisher.send, 0
-
-    async def counted(envelope: Envelope[Any]) -> None:
-        nonlocal sent
-        await send(envelope)
-        sent += 1
-        crash.at("sent-first" if sent == 1 else "sent")
-
-    publisher.send = counted
+@asynccontextmanager
+async def open_keeper(settings: EchoSettings) -> AsyncIterator[tuple[ServiceRuntime, Keeper]]:
+    """The use case, with the runtime it stands on."""
+    crash = Crash(settings.crash_at)
+    async with open_service_runtime(settings, SERVICE) as opened:
+        runtime = dataclasses.replace(opened, outbox=CrashingOutbox(opened, crash))
+        keeper = Keeper(runtime, settings, crash)
+        await keeper.inventories.setup()
+        yield runtime, keeper
 
 
 @asynccontextmanager
 async def open_outbox(settings: EchoSettings) -> AsyncIterator[Outbox]:
     """For `relay` and `migrate`."""
-    async with open_service_runtime(settings, SERVICE) as runtime:
-        await Keeper(runtime, settings).inventories.setup()
+    async with open_keeper(settings) as (runtime, _):
         yield runtime.outbox
 
 
 @asynccontextmanager
 async def open_app(settings: EchoSettings) -> AsyncIterator[FastAPI]:
     """For `serve`."""
-    async with open_service_runtime(settings, SERVICE) as runtime:
-        keeper = Keeper(runtime, settings)
-        await keeper.inventories.setup()
+    async with open_keeper(settings) as (runtime, keeper):
         dispatcher = runtime.dispatcher()
         dispatcher.on(CreateInventory, keeper.create)
         announces = [CATALOG_EVENTS, OUTCOMES]

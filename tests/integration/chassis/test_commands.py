@@ -11,7 +11,7 @@ from chassis.errors import Unavailable
 from chassis.ids import new_id
 from chassis.messaging.command_client import Commands, StillRunning, open_commands
 from chassis.messaging.publisher import open_publisher
-from chassis.persistence.aggregates import MongoAggregates
+from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.errors import Conflict, InternalError, TemporaryError

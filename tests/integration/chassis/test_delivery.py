@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from chassis.messaging.consumer import RetryPolicy
-from chassis.persistence.aggregates import SEEN_KEPT
+from chassis.persistence.revisions import SEEN_KEPT
 from contracts.envelope import Envelope
 from contracts.errors import Conflict, PermanentError, TemporaryError
 from contracts.messages.catalog import CreateInventory, InventoryRemoved, RemoveInventory

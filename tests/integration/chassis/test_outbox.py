@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from chassis.ids import utc_now
-from chassis.persistence.aggregates import MongoAggregates
 from chassis.persistence.mongo import Database, open_database
+from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.persistence.outbox import ABANDONED, GRACE, Outbox
 
-from tests.contracts.records_suite import ORG, Thing, event, keys_of
+from tests.contracts.aggregates_suite import ORG, Thing, event, keys_of
 from tests.support.environment import Corner
 from tests.support.notebook import Notebook
 
@@ -22,9 +22,9 @@ NOW_GRACE = timedelta(0)
 
 @dataclass
 class Process:
-    """What one process of a service has: its records, its outbox, its way to Kafka."""
+    """What one process of a service has: its aggregates, its outbox, its way to Kafka."""
 
-    records: MongoAggregates[Thing]
+    aggregates: MongoAggregates[Thing]
     outbox: Outbox
     kafka: Notebook
 
@@ -34,7 +34,7 @@ class Process:
 
     async def document(self, key: str) -> dict[str, Any] | None:
         """The document as it is kept."""
-        return await self.records.collection.find_one({"_id": key})
+        return await self.aggregates.collection.find_one({"_id": key})
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -52,9 +52,9 @@ async def start(database: Database, name: str) -> Process:
     kafka = Notebook()
     outbox = Outbox("test", database, kafka)
     await outbox.setup()
-    records = MongoAggregates(database[name], Thing, outbox, keys_of)
-    await records.setup()
-    return Process(records, outbox, kafka)
+    aggregates = MongoAggregates(database[name], Thing, outbox, keys_of)
+    await aggregates.setup()
+    return Process(aggregates, outbox, kafka)
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -64,8 +64,8 @@ async def process(database: Database, name: str) -> AsyncIterator[Process]:
 
 
 async def save(process: Process, key: str, *events: str) -> None:
-    record = await process.records.load(ORG, key)
-    await process.records.save(record, Thing(id=key), events=[event(e) for e in events])
+    aggregate = await process.aggregates.load(ORG, key)
+    await process.aggregates.save(aggregate, Thing(id=key), events=[event(e) for e in events])
     await process.outbox.settle()
 
 
@@ -123,13 +123,13 @@ async def test_the_next_save_trims_what_was_sent(process: Process) -> None:
 
 
 async def test_a_young_mark_is_left_to_its_process(process: Process, database: Database) -> None:
-    await process.outbox.mark(process.records.collection.name, "a", 1)
+    await process.outbox.mark(process.aggregates.collection.name, "a", 1)
     assert await process.outbox.sweep(utc_now()) == 0
     assert len(await marks(database)) == 1
 
 
 async def test_a_mark_whose_save_never_came_is_dropped_in_the_end(process: Process, database: Database) -> None:
-    await process.outbox.mark(process.records.collection.name, "a", 1)
+    await process.outbox.mark(process.aggregates.collection.name, "a", 1)
     assert await process.outbox.sweep(utc_now() + GRACE * 2) == 0
     assert await process.outbox.left() == 0
     assert await process.outbox.sweep(utc_now() + ABANDONED * 2) == 1
@@ -166,7 +166,7 @@ async def test_behind_what_cannot_be_sent_the_later_of_its_record_wait_and_other
     process.kafka.closed = True
     for key, one in (("a", "e1"), ("a", "e2"), ("b", "e3")):
         await save(process, key, one)
-    await process.records.collection.update_one({"_id": "a"}, {"$set": {"outbox.0.type": "of.another.version"}})
+    await process.aggregates.collection.update_one({"_id": "a"}, {"$set": {"outbox.0.type": "of.another.version"}})
     process.kafka.closed = False
     assert await process.outbox.sweep(utc_now(), grace=NOW_GRACE) == 1
     assert process.keys() == ["e3"]
@@ -181,4 +181,4 @@ async def test_an_entry_has_the_names_that_outbox_routers_know(process: Process)
     assert document is not None
     (entry,) = document["outbox"]
     assert {"_id", "aggregatetype", "aggregateid", "type", "payload"} <= entry.keys()
-    assert (entry["aggregatetype"], entry["aggregateid"]) == (process.records.collection.name, "a")
+    assert (entry["aggregatetype"], entry["aggregateid"]) == (process.aggregates.collection.name, "a")

@@ -5,7 +5,7 @@ from assignment import usecases
 from assignment.domain.apps import KnownResource
 from assignment.handlers import register_handlers
 from assignment.store import AssignmentStore, Offer, app_keys
-from chassis.persistence.aggregates import MemoryAggregates
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import Invalid, NotFound, TemporaryError
 from contracts.messages.assignment import App, AppAssigned, AppReconfigured, AppRemoved, AppResourceChanged
 from contracts.messages.catalog import Resource

@@ -7,7 +7,8 @@ import pytest
 from catalog import usecases
 from catalog.handlers import register_handlers
 from catalog.store import CatalogStore, resource_keys
-from chassis.persistence.aggregates import Aggregate, AlreadyHandled, MemoryAggregates
+from chassis.persistence.aggregates import Aggregate, AlreadyHandled
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import NotFound
 from contracts.messages.catalog import (
     Inventory,

@@ -6,7 +6,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import ConsumerRecord
 from chassis.messaging.key_executor import BACKLOG_PER_LANE, KeyOrderedExecutor, Pause, Record
-from chassis.persistence.aggregates import SEEN_KEPT
+from chassis.persistence.revisions import SEEN_KEPT
 
 from tests.support.waiting import eventually_async
 

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from chassis.messaging.envelopes import envelope
-from chassis.persistence.aggregates import MemoryAggregates
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.persistence.mongo import Unavailable
 from connector.domain.attempts import Attempt
 from connector.domain.work import Kind, SlotGroup, Work

@@ -3,7 +3,8 @@
 from datetime import UTC, datetime
 
 import pytest
-from chassis.persistence.aggregates import AlreadyHandled, MemoryAggregates
+from chassis.persistence.aggregates import AlreadyHandled
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from connector.domain.attempts import Attempt
 from connector.domain.work import Kind
 from connector.queue.intake import WakeUps, request_command

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from chassis.http.tokens import Tokens
-from chassis.persistence.aggregates import Aggregate, MemoryAggregates
+from chassis.persistence.aggregates import Aggregate
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.persistence.mongo import PyMongoError
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from chassis.persistence.aggregates import MemoryAggregates
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.security.sealing import Sealer
 from contracts.errors import PermanentError
 from contracts.messages.assignment import AppRef, FieldValue

@@ -1,6 +1,6 @@
 """A restore index in memory."""
 
-from chassis.persistence.aggregates import MemoryAggregates
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.messages.restore_index import RestorePoint
 from contracts.values import OrganizationId
 from restore_index.domain.directory_listing import ListPage

@@ -1,6 +1,6 @@
 """Restore points asked for a moment ago are answered from memory, and never longer than they are true here."""
 
-from chassis.persistence.aggregates import MemoryAggregates
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.messages.restore_index import Totals
 from restore_index.domain.restore_points import Point
 from restore_index.store import point_id, point_keys

@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 import pytest
-from chassis.persistence.aggregates import AlreadyHandled, MemoryAggregates
+from chassis.persistence.aggregates import AlreadyHandled
+from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import NotFound
 from contracts.messages.connector import TaskCancelled, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested

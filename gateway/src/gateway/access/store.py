@@ -6,7 +6,8 @@ installation (`EVERYBODY`). Memberships, grants and data keys belong to their or
 
 from dataclasses import dataclass
 
-from chassis.persistence.aggregates import LISTING, Aggregates, MongoAggregates
+from chassis.persistence.aggregates import Aggregates
+from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId

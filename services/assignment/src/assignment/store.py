@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Self
 
-from chassis.persistence.aggregates import LISTING, Aggregate, Aggregates, Keys, MongoAggregates
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys
+from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.assignment import App, AppKind

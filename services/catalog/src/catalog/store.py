@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from chassis.persistence.aggregates import LISTING, Aggregates, Keys, MongoAggregates, Page, Search
+from chassis.persistence.aggregates import Aggregates, Keys, Page, Search
+from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.messages.catalog import Inventory, Resource
 from contracts.values import InventoryId, OrganizationId, ResourceId

@@ -6,8 +6,9 @@ from datetime import date
 from typing import Protocol
 
 from chassis.ids import utc_now
-from chassis.persistence.aggregates import Aggregates, MongoAggregates
+from chassis.persistence.aggregates import Aggregates
 from chassis.persistence.mongo import Collection, Database, Document, ensure_indexes, insert_new
+from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.persistence.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from contracts.messages.assignment import App
 from contracts.messages.connector import Compression
@@ -267,7 +268,7 @@ def _queue(pool: str, group: SlotGroup) -> str:
 
 
 def _document(work: Work) -> Document:
-    cause = envelope_to_entry(work.cause, kind="work", record_id=work.id, revision=0)
+    cause = envelope_to_entry(work.cause, kind="work", aggregate_id=work.id, revision=0)
     return {
         "_id": work.id,
         "org": work.organization_id,

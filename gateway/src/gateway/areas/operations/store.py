@@ -52,7 +52,7 @@ class OperationStore:
 
     async def begin(self, command: Envelope[Message], *, taken: bool) -> None:
         """Keep a command whose outcome did not come in time; if Kafka may lack it, as `unsent` too. May be repeated."""
-        entry = envelope_to_entry(command, kind="operation", record_id=command.id, revision=0)
+        entry = envelope_to_entry(command, kind="operation", aggregate_id=command.id, revision=0)
         document = {"_id": command.id, "org": command.data.organization_id, "day": day_of(utc_now()), "command": entry}
         if not taken:
             await insert_new(self._unsent, document | {"state": "unsent"})

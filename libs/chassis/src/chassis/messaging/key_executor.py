@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from aiokafka import ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from chassis.persistence.aggregates import SEEN_KEPT
+from chassis.persistence.revisions import SEEN_KEPT
 
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"

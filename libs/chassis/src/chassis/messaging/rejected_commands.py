@@ -36,7 +36,7 @@ class RejectedCommands:
         Forgets what is old once a day.
         """
         await self._forget()
-        entry = envelope_to_entry(outcome, kind="refusal", record_id=command.id, revision=0)
+        entry = envelope_to_entry(outcome, kind="refusal", aggregate_id=command.id, revision=0)
         about = {"_id": _name(command), "day": _day(), "outcome": entry}
         try:
             await self._collection.insert_one(about)

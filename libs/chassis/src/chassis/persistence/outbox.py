@@ -32,13 +32,13 @@ REMEMBERED = 10_000
 SWEEP_LIMIT = 500
 
 
-def envelope_to_entry(envelope: Envelope[Message], *, kind: str, record_id: str, revision: int) -> Document:
+def envelope_to_entry(envelope: Envelope[Message], *, kind: str, aggregate_id: str, revision: int) -> Document:
     """An outbox entry, with the field names that Debezium's MongoDB outbox router knows."""
     about = envelope.model_dump(exclude={"data", "id", "type"})
     return {
         "_id": envelope.id,
         "aggregatetype": kind,
-        "aggregateid": record_id,
+        "aggregateid": aggregate_id,
         "type": envelope.type,
         "payload": envelope.data.model_dump_json(by_alias=True),
         "revision": revision,
@@ -54,8 +54,8 @@ def entry_to_envelope(entry: Document) -> Envelope[Message]:
 
 def _place(mark: Document) -> tuple[str, str, int]:
     kind, _, rest = str(mark["_id"]).partition("/")
-    record_id, _, revision = rest.rpartition("/")
-    return kind, record_id, int(revision)
+    aggregate_id, _, revision = rest.rpartition("/")
+    return kind, aggregate_id, int(revision)
 
 
 class Outbox:
@@ -78,47 +78,47 @@ class Outbox:
         """Look for left messages in this collection too."""
         self._watched[collection.name] = collection
 
-    async def mark(self, kind: str, record_id: str, revision: int) -> None:
+    async def mark(self, kind: str, aggregate_id: str, revision: int) -> None:
         """Note that a revision is about to be saved with messages. Harmless when done twice."""
-        mark = {"_id": f"{kind}/{record_id}/{revision}", "state": "pending", "at": utc_now()}
+        mark = {"_id": f"{kind}/{aggregate_id}/{revision}", "state": "pending", "at": utc_now()}
         with contextlib.suppress(DuplicateKeyError):
             await self._marks.insert_one(mark)
 
-    async def unsent(self, kind: str, record_id: str, entries: Sequence[Document]) -> list[Document]:
+    async def unsent(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> list[Document]:
         """The entries of a loaded document that were not sent yet, as far as anybody can tell."""
-        reached = self._sent.get(f"{kind}/{record_id}", 0)
+        reached = self._sent.get(f"{kind}/{aggregate_id}", 0)
         revisions = sorted({e["revision"] for e in entries if e["revision"] > reached})
-        pending = [r for r in revisions if await self._marks.find_one({"_id": f"{kind}/{record_id}/{r}"})]
+        pending = [r for r in revisions if await self._marks.find_one({"_id": f"{kind}/{aggregate_id}/{r}"})]
         return [e for e in entries if e["revision"] in pending]
 
-    async def send(self, kind: str, record_id: str, entries: Sequence[Document]) -> bool:
+    async def send(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> bool:
         """Send entries, then delete their marks in the background. What fails is left to the sweep, logged, not raised.
 
         Those with equal keys are sent in their order. Returns whether all were sent.
         """
         if not entries:
             return True
-        lock = self._locks.setdefault(f"{kind}/{record_id}", asyncio.Lock())
+        lock = self._locks.setdefault(f"{kind}/{aggregate_id}", asyncio.Lock())
         try:
             async with lock:
                 await send_all(self._publisher, [entry_to_envelope(entry) for entry in entries])
         except CairnError as error:
-            log.warning("messages left to the relay", extra={"record": record_id, "reason": str(error)})
+            log.warning("messages left to the relay", extra={"record": aggregate_id, "reason": str(error)})
             return False
         except (KeyError, ValueError):
             # Kept by another version of Cairn, it may be. Raising would refuse a command that was carried out.
-            log.exception("a message cannot be read as it is kept", extra={"record": record_id})
+            log.exception("a message cannot be read as it is kept", extra={"record": aggregate_id})
             return False
         revisions = {e["revision"] for e in entries}
-        self._remember(f"{kind}/{record_id}", max(revisions))
-        tidying = begin("marks", self._delete([f"{kind}/{record_id}/{r}" for r in revisions]))
+        self._remember(f"{kind}/{aggregate_id}", max(revisions))
+        tidying = begin("marks", self._delete([f"{kind}/{aggregate_id}/{r}" for r in revisions]))
         self._tidying.add(tidying)
         tidying.add_done_callback(self._tidying.discard)
         return True
 
-    def forget(self, kind: str, record_id: str) -> None:
+    def forget(self, kind: str, aggregate_id: str) -> None:
         """Its document is gone; another one with its id begins anew."""
-        self._sent.pop(f"{kind}/{record_id}", None)
+        self._sent.pop(f"{kind}/{aggregate_id}", None)
 
     async def _delete(self, marks: Sequence[str]) -> None:
         try:
@@ -163,16 +163,16 @@ class Outbox:
         if not saved and now - mark["at"] < ABANDONED:
             return False
         if entries:
-            kind, record_id, _ = _place(mark)
-            return await self.send(kind, record_id, entries)
+            kind, aggregate_id, _ = _place(mark)
+            return await self.send(kind, aggregate_id, entries)
         await self._marks.delete_one({"_id": mark["_id"]})
         return True
 
     async def _saved(self, mark: Document) -> tuple[bool, list[Document]]:
         """Whether the revision of a mark was saved, and the messages it came with, if it still has them."""
-        kind, record_id, revision = _place(mark)
+        kind, aggregate_id, revision = _place(mark)
         collection = self._watched.get(kind)
-        document = await collection.find_one({"_id": record_id}) if collection is not None else None
+        document = await collection.find_one({"_id": aggregate_id}) if collection is not None else None
         if document is None:
             return False, []
         return document["revision"] >= revision, [e for e in document["outbox"] if e["revision"] == revision]

@@ -4,7 +4,8 @@ All of it is written by the handlers of its store's events, one at a time; direc
 until garbage is collected.
 """
 
-from chassis.persistence.aggregates import LISTING, Aggregates, Keys, MongoAggregates
+from chassis.persistence.aggregates import Aggregates, Keys
+from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.values import AppId, OrganizationId, SnapshotId
 

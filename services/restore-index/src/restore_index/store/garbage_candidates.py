@@ -3,8 +3,9 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 
-from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, MongoAggregates
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys
 from chassis.persistence.mongo import Collection
+from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.values import AppId, OrganizationId
 

@@ -7,7 +7,8 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, MongoAggregates, Page, Result
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, Page, Result
+from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.runtime.service import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.base import Event, Message

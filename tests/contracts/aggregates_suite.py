@@ -1,4 +1,4 @@
-"""What every `Aggregates` must do. A store joins with a fixture `ground`; see `test_memory_records.py`."""
+"""What every `Aggregates` must do. A store joins with a fixture `ground`; see `test_memory_aggregates.py`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from chassis.errors import LostRace
 from chassis.messaging.envelopes import envelope
-from chassis.persistence.aggregates import SEEN_KEPT, Aggregate, Aggregates, AlreadyHandled, Search
+from chassis.persistence.aggregates import Aggregate, Aggregates, AlreadyHandled, Search
+from chassis.persistence.revisions import SEEN_KEPT
 from contracts.envelope import Envelope
 from contracts.errors import Conflict
 from contracts.messages.base import Message
@@ -40,9 +41,9 @@ class Thing(Value):
 
 @dataclass
 class Ground:
-    """The records under test, what they announced so far, and how to make records over the same data once more."""
+    """The aggregates under test, and what they announced so far."""
 
-    records: Aggregates[Thing]
+    aggregates: Aggregates[Thing]
     announced: Callable[[], list[Envelope[Message]]]
 
 
@@ -62,116 +63,121 @@ def event(key: str = "a") -> InventoryRemoved:
     return InventoryRemoved(organization_id=ORG, inventory_id=InventoryId(key))
 
 
-class RecordsSuite:
+class AggregatesSuite:
     """The promises of `chassis.persistence.aggregates.Aggregates`."""
 
     async def keep(self, ground: Ground, thing: Thing, org: OrganizationId = ORG) -> Aggregate[Thing]:
-        return await ground.records.save(await ground.records.load(org, thing.id), thing)
+        return await ground.aggregates.save(await ground.aggregates.load(org, thing.id), thing)
 
     async def test_what_is_not_there_loads_as_an_empty_record(self, ground: Ground) -> None:
-        record = await ground.records.load(ORG, "nothing")
-        assert (record.id, record.organization_id, record.revision, record.value) == ("nothing", ORG, 0, None)
-        assert await ground.records.get(ORG, "nothing") is None
+        aggregate = await ground.aggregates.load(ORG, "nothing")
+        assert (aggregate.id, aggregate.organization_id, aggregate.revision, aggregate.value) == (
+            "nothing",
+            ORG,
+            0,
+            None,
+        )
+        assert await ground.aggregates.get(ORG, "nothing") is None
 
     async def test_what_is_dropped_was_never_there(self, ground: Ground) -> None:
         first = await self.keep(ground, Thing(id="a"))
-        second = await ground.records.save(first, Thing(id="a", name="changed"))
-        await ground.records.drop(first)
-        assert await ground.records.get(ORG, "a") is not None
-        await ground.records.drop(second)
-        assert (await ground.records.load(ORG, "a")).revision == 0
+        second = await ground.aggregates.save(first, Thing(id="a", name="changed"))
+        await ground.aggregates.drop(first)
+        assert await ground.aggregates.get(ORG, "a") is not None
+        await ground.aggregates.drop(second)
+        assert (await ground.aggregates.load(ORG, "a")).revision == 0
         again = await self.keep(ground, Thing(id="a", name="again"))
-        assert (again.revision, await ground.records.get(ORG, "a")) == (1, Thing(id="a", name="again"))
+        assert (again.revision, await ground.aggregates.get(ORG, "a")) == (1, Thing(id="a", name="again"))
 
     async def test_what_was_saved_comes_back_as_it_was(self, ground: Ground) -> None:
         parts = (Part.model_validate({"class": "posix"}), Part.model_validate({"class": "ünï\ncode"}))
         thing = Thing(id="a", name="näme ☃", parts=parts, facts={"n": 1, "deep": {"list": [1, "2", None]}})
         await self.keep(ground, thing)
-        assert await ground.records.get(ORG, "a") == thing
-        record = await ground.records.load(ORG, "a")
-        assert (record.revision, record.value) == (1, thing)
+        assert await ground.aggregates.get(ORG, "a") == thing
+        aggregate = await ground.aggregates.load(ORG, "a")
+        assert (aggregate.revision, aggregate.value) == (1, thing)
 
     async def test_each_save_is_a_revision(self, ground: Ground) -> None:
         first = await self.keep(ground, Thing(id="a", name="one"))
-        second = await ground.records.save(first, Thing(id="a", name="two"))
-        third = await ground.records.save(await ground.records.load(ORG, "a"), Thing(id="a", name="three"))
+        second = await ground.aggregates.save(first, Thing(id="a", name="two"))
+        third = await ground.aggregates.save(await ground.aggregates.load(ORG, "a"), Thing(id="a", name="three"))
         assert [first.revision, second.revision, third.revision] == [1, 2, 3]
 
     async def test_a_save_after_somebody_elses_is_a_lost_race(self, ground: Ground) -> None:
         stale = await self.keep(ground, Thing(id="a", name="one"))
-        await ground.records.save(stale, Thing(id="a", name="two"))
+        await ground.aggregates.save(stale, Thing(id="a", name="two"))
         with pytest.raises(LostRace):
-            await ground.records.save(stale, Thing(id="a", name="three"))
-        found = await ground.records.get(ORG, "a")
+            await ground.aggregates.save(stale, Thing(id="a", name="three"))
+        found = await ground.aggregates.get(ORG, "a")
         assert found is not None
         assert found.name == "two"
 
     async def test_a_first_save_after_somebody_elses_is_a_lost_race(self, ground: Ground) -> None:
-        stale = await ground.records.load(ORG, "a")
+        stale = await ground.aggregates.load(ORG, "a")
         await self.keep(ground, Thing(id="a", name="one"))
         with pytest.raises(LostRace):
-            await ground.records.save(stale, Thing(id="a", name="two"))
+            await ground.aggregates.save(stale, Thing(id="a", name="two"))
 
     async def test_another_organization_sees_nothing_and_overwrites_nothing(self, ground: Ground) -> None:
         await self.keep(ground, Thing(id="a"))
-        assert await ground.records.get(OTHER, "a") is None
-        assert (await ground.records.find(OTHER)).items == []
-        record = await ground.records.load(OTHER, "a")
-        assert record.value is None
+        assert await ground.aggregates.get(OTHER, "a") is None
+        assert (await ground.aggregates.find(OTHER)).items == []
+        aggregate = await ground.aggregates.load(OTHER, "a")
+        assert aggregate.value is None
         with pytest.raises(Conflict, match="id_taken"):
-            await ground.records.save(record, Thing(id="a", name="stolen"))
-        found = await ground.records.get(ORG, "a")
+            await ground.aggregates.save(aggregate, Thing(id="a", name="stolen"))
+        found = await ground.aggregates.get(ORG, "a")
         assert found is not None
         assert found.name == "thing"
 
     async def test_what_was_removed_is_gone_and_may_come_back(self, ground: Ground) -> None:
-        record = await self.keep(ground, Thing(id="a"))
-        await ground.records.save(record, None)
-        assert await ground.records.get(ORG, "a") is None
-        assert (await ground.records.find(ORG)).total == 0
-        assert (await ground.records.find(ORG, {"colour": "red"})).total == 0
-        record = await ground.records.load(ORG, "a")
-        assert (record.revision, record.value) == (2, None)
-        await ground.records.save(record, Thing(id="a", name="again"))
-        assert (await ground.records.find(ORG)).items == [Thing(id="a", name="again")]
+        aggregate = await self.keep(ground, Thing(id="a"))
+        await ground.aggregates.save(aggregate, None)
+        assert await ground.aggregates.get(ORG, "a") is None
+        assert (await ground.aggregates.find(ORG)).total == 0
+        assert (await ground.aggregates.find(ORG, {"colour": "red"})).total == 0
+        aggregate = await ground.aggregates.load(ORG, "a")
+        assert (aggregate.revision, aggregate.value) == (2, None)
+        await ground.aggregates.save(aggregate, Thing(id="a", name="again"))
+        assert (await ground.aggregates.find(ORG)).items == [Thing(id="a", name="again")]
 
     async def test_events_are_announced_in_their_order_with_their_cause(self, ground: Ground) -> None:
         cause = envelope(event("b"), service="elsewhere")
-        record = await ground.records.load(ORG, "a", cause=cause)
-        await ground.records.save(record, Thing(id="a"), events=[event("a"), event("a")], cause=cause)
+        aggregate = await ground.aggregates.load(ORG, "a", cause=cause)
+        await ground.aggregates.save(aggregate, Thing(id="a"), events=[event("a"), event("a")], cause=cause)
         announced = ground.announced()
         assert [e.data for e in announced] == [event("a"), event("a")]
         assert {(e.causation_id, e.correlation_id) for e in announced} == {(cause.id, cause.correlation_id)}
 
     async def test_a_command_gets_its_outcome_once_and_again_when_it_is_repeated(self, ground: Ground) -> None:
         cause = command()
-        record = await ground.records.load(ORG, "a", cause=cause)
-        await ground.records.save(record, Thing(id="a"), events=[event()], cause=cause, result={"id": "a"})
+        aggregate = await ground.aggregates.load(ORG, "a", cause=cause)
+        await ground.aggregates.save(aggregate, Thing(id="a"), events=[event()], cause=cause, result={"id": "a"})
         outcomes = [e for e in ground.announced() if isinstance(e.data, CommandOutcome)]
         assert [(o.data.command_id, o.data.accepted, o.data.result) for o in outcomes] == [
             (cause.id, True, {"id": "a"})
         ]
         with pytest.raises(AlreadyHandled) as repeated:
-            await ground.records.load(ORG, "a", cause=cause)
+            await ground.aggregates.load(ORG, "a", cause=cause)
         assert repeated.value.outcome is not None
         assert (repeated.value.outcome.id, repeated.value.outcome.data) == (outcomes[0].id, outcomes[0].data)
 
     async def test_a_repeated_event_is_known_and_has_no_outcome(self, ground: Ground) -> None:
         cause = envelope(event(), service="elsewhere")
-        await ground.records.save(await ground.records.load(ORG, "a", cause=cause), Thing(id="a"), cause=cause)
+        await ground.aggregates.save(await ground.aggregates.load(ORG, "a", cause=cause), Thing(id="a"), cause=cause)
         with pytest.raises(AlreadyHandled) as repeated:
-            await ground.records.load(ORG, "a", cause=cause)
+            await ground.aggregates.load(ORG, "a", cause=cause)
         assert repeated.value.outcome is None
 
     async def test_an_equal_id_from_another_source_is_another_message(self, ground: Ground) -> None:
         cause = command()
-        await ground.records.save(await ground.records.load(ORG, "a"), Thing(id="a"), cause=cause)
+        await ground.aggregates.save(await ground.aggregates.load(ORG, "a"), Thing(id="a"), cause=cause)
         other = cause.model_copy(update={"source": "/elsewhere"})
-        assert (await ground.records.load(ORG, "a", cause=other)).revision == 1
+        assert (await ground.aggregates.load(ORG, "a", cause=other)).revision == 1
 
     async def test_a_problem_as_result_refuses_the_command(self, ground: Ground) -> None:
         cause, problem = command(), Problem(code="no", detail="No.")
-        await ground.records.save(await ground.records.load(ORG, "a"), Thing(id="a"), cause=cause, result=problem)
+        await ground.aggregates.save(await ground.aggregates.load(ORG, "a"), Thing(id="a"), cause=cause, result=problem)
         (outcome,) = ground.announced()
         assert isinstance(outcome.data, CommandOutcome)
         assert (outcome.data.accepted, outcome.data.problem) == (False, problem)
@@ -179,28 +185,28 @@ class RecordsSuite:
     async def test_a_partial_save_leaves_the_outcome_to_the_last(self, ground: Ground) -> None:
         cause = command()
         for key, partial in (("a", True), ("b", False)):
-            record = await ground.records.load(ORG, key)
-            await ground.records.save(record, Thing(id=key), events=[event(key)], cause=cause, partial=partial)
+            aggregate = await ground.aggregates.load(ORG, key)
+            await ground.aggregates.save(aggregate, Thing(id=key), events=[event(key)], cause=cause, partial=partial)
         assert [type(e.data) for e in ground.announced()] == [InventoryRemoved, InventoryRemoved, CommandOutcome]
 
     async def test_recent_messages_are_remembered(self, ground: Ground) -> None:
         causes = [command() for _ in range(SEEN_KEPT + 1)]
-        record = await ground.records.load(ORG, "a")
+        aggregate = await ground.aggregates.load(ORG, "a")
         for cause in causes:
-            record = await ground.records.save(record, Thing(id="a"), cause=cause)
+            aggregate = await ground.aggregates.save(aggregate, Thing(id="a"), cause=cause)
         for cause in causes[1:]:
             with pytest.raises(AlreadyHandled):
-                await ground.records.load(ORG, "a", cause=cause)
+                await ground.aggregates.load(ORG, "a", cause=cause)
 
     async def test_find_lists_by_keys_in_order_and_in_parts(self, ground: Ground) -> None:
         for key, colour in (("c", "red"), ("a", "red"), ("b", "blue"), ("d", "red")):
             await self.keep(ground, Thing(id=key, colour=colour))
         await self.keep(ground, Thing(id="e", colour="red"), OTHER)
-        red = await ground.records.find(ORG, {"colour": "red"})
+        red = await ground.aggregates.find(ORG, {"colour": "red"})
         assert ([t.id for t in red.items], red.total) == (["a", "c", "d"], 3)
-        part = await ground.records.find(ORG, limit=2, offset=1, newest_first=True)
+        part = await ground.aggregates.find(ORG, limit=2, offset=1, newest_first=True)
         assert ([t.id for t in part.items], part.total) == (["c", "b"], 4)
-        beyond = await ground.records.find(ORG, limit=2, offset=10)
+        beyond = await ground.aggregates.find(ORG, limit=2, offset=10)
         assert (beyond.items, beyond.total) == ([], 4)
 
     @pytest.mark.parametrize(
@@ -239,19 +245,19 @@ class RecordsSuite:
         ]  # fmt: skip
         for number, name in enumerate(names):
             await self.keep(ground, Thing(id=f"{number:02}", name=name))
-        page = await ground.records.find(ORG, search=Search(fields=("name", "id"), text=text))
+        page = await ground.aggregates.find(ORG, search=Search(fields=("name", "id"), text=text))
         assert [t.name for t in page.items] == (names if found is None else found)
 
     @pytest.mark.parametrize("text", ["\x00", "a\x00b", "\ud800"])
     async def test_texts_that_no_database_keeps_find_nothing(self, ground: Ground, text: str) -> None:
         await self.keep(ground, Thing(id="a"))
-        assert await ground.records.get(ORG, text) is None
-        assert (await ground.records.load(ORG, text)).value is None
-        assert (await ground.records.find(ORG, {"colour": text})).items == []
-        assert (await ground.records.find(ORG, search=Search(fields=("name",), text=text))).items == []
+        assert await ground.aggregates.get(ORG, text) is None
+        assert (await ground.aggregates.load(ORG, text)).value is None
+        assert (await ground.aggregates.find(ORG, {"colour": text})).items == []
+        assert (await ground.aggregates.find(ORG, search=Search(fields=("name",), text=text))).items == []
 
     @pytest.mark.parametrize("key", ["", "a/b", "$where", ".", "..", "ü ☃", "a" * 500, "{}", "'", "\\"])
     async def test_ids_are_opaque(self, ground: Ground, key: str) -> None:
         await self.keep(ground, Thing(id=key))
-        assert await ground.records.get(ORG, key) == Thing(id=key)
-        assert (await ground.records.load(ORG, key)).revision == 1
+        assert await ground.aggregates.get(ORG, key) == Thing(id=key)
+        assert (await ground.aggregates.load(ORG, key)).revision == 1

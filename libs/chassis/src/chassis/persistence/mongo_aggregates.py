@@ -1,0 +1,173 @@
+"""Aggregates in MongoDB.
+
+A document: `_id`, `org`, `revision`, `removed`, `value` (the aggregate), `outbox`, `seen`, and the fields that queries
+lead with, copied to the top level by the store.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic
+
+from contracts.envelope import Envelope
+from contracts.errors import CairnError, Invalid
+from contracts.messages.base import Event, Message
+from contracts.values import OrganizationId
+
+from chassis.errors import LostRace
+from chassis.persistence.aggregates import Aggregate, Keys, Page, Result, Search, V, id_taken
+from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes
+from chassis.persistence.outbox import Outbox, envelope_to_entry
+from chassis.persistence.revisions import Change, Revision, next_revision, raise_if_handled
+from chassis.texts import is_storable
+
+LISTING: Index = ("org", "removed", "_id")
+"""The index of a `find` that names no keys."""
+
+
+@dataclass
+class MongoAggregates(Generic[V]):
+    """`Aggregates` in a MongoDB collection.
+
+    `keys` gives the top-level fields. `indexes` has one for each set of keys that is asked for: `org`, the keys, `_id`;
+    or `LISTING`. `obsolete` names indexes that earlier versions made.
+    """
+
+    collection: Collection
+    model: type[V]
+    outbox: Outbox
+    keys: Callable[[V], Keys] = field(default=lambda _: {})
+    indexes: tuple[Index, ...] = ()
+    obsolete: tuple[str, ...] = ()
+
+    async def setup(self) -> None:
+        """Make the indexes and let the outbox find the collection."""
+        # Earlier versions gave every collection of aggregates an index on `org` alone, whether it was asked for or not.
+        await ensure_indexes(self.collection, *self.indexes, obsolete=("org_1", *self.obsolete))
+        self.outbox.watch(self.collection)
+
+    async def load(
+        self, org: OrganizationId, aggregate_id: str, *, cause: Envelope[Message] | None = None
+    ) -> Aggregate[V]:
+        """See `Aggregates`."""
+        if not is_storable(aggregate_id):
+            return Aggregate[V](aggregate_id, org)
+        found = await self.collection.find_one({"_id": aggregate_id, "org": org})
+        aggregate = self._aggregate(found) if found else Aggregate[V](aggregate_id, org)
+        raise_if_handled(aggregate, cause)
+        return aggregate
+
+    async def get(self, org: OrganizationId, aggregate_id: str) -> V | None:
+        """See `Aggregates`."""
+        if not is_storable(aggregate_id):
+            return None
+        found = await self.collection.find_one({"_id": aggregate_id, "org": org}, {"value": 1})
+        return self._value(found) if found else None
+
+    async def save(
+        self,
+        aggregate: Aggregate[V],
+        value: V | None,
+        *,
+        events: Sequence[Event] = (),
+        cause: Envelope[Message] | None = None,
+        result: Result | None = None,
+        partial: bool = False,
+    ) -> Aggregate[V]:
+        """See `Aggregates`. Raises `Invalid` for an id that no server can keep."""
+        if not is_storable(aggregate.id):
+            raise Invalid("id_invalid", "An id must not contain control characters.")
+        change = Change(value, events, cause, result, partial)
+        revision = next_revision(aggregate, change, service=self.outbox.service)
+        document = self._document(aggregate, revision)
+        document["outbox"] = await self._pending(aggregate, revision)
+        await self._write(aggregate, document)
+        await self.outbox.send(self.collection.name, aggregate.id, document["outbox"])
+        return self._aggregate(document)
+
+    async def _pending(self, aggregate: Aggregate[V], revision: Revision[V]) -> list[Document]:
+        """The messages that a document is saved with: those of the revision, after those nobody has sent yet."""
+        kind = self.collection.name
+        entries = [
+            envelope_to_entry(m, kind=kind, aggregate_id=aggregate.id, revision=revision.number)
+            for m in revision.messages
+        ]
+        unsent = await self.outbox.unsent(kind, aggregate.id, aggregate.outbox)
+        if entries:
+            # Before the save: a process that dies between the two leaves a mark without messages, which the sweep
+            # removes, and never messages without a mark, which nobody would look for.
+            await self.outbox.mark(kind, aggregate.id, revision.number)
+        return [*unsent, *entries]
+
+    async def find(
+        self,
+        org: OrganizationId,
+        where: Keys | None = None,
+        *,
+        search: Search | None = None,
+        limit: int = 0,
+        offset: int = 0,
+        newest_first: bool = False,
+    ) -> Page[V]:
+        """See `Aggregates`."""
+        sought = [*(where or {}).values(), search.text if search else ""]
+        if not all(is_storable(v) for v in sought if isinstance(v, str)):
+            return Page[V](total=0, items=[])
+        # What was removed has no keys, so `removed` is asked for only where no key is: an index then serves the count.
+        query: Document = {**where, "org": org} if where else {"org": org, "removed": False}
+        if search and search.text:
+            query["$or"] = [{f"value.{f}": {"$regex": re.escape(search.text), "$options": "i"}} for f in search.fields]
+        cursor = self.collection.find(query, {"value": 1}).sort("_id", -1 if newest_first else 1)
+        found = [self._value(d) async for d in cursor.skip(offset).limit(limit)]
+        total = await self.collection.count_documents(query) if limit or offset else len(found)
+        return Page[V](total=total, items=[v for v in found if v is not None])
+
+    async def drop(self, aggregate: Aggregate[V]) -> None:
+        """See `Aggregates`."""
+        await self.collection.delete_one({"_id": aggregate.id, "revision": aggregate.revision})
+        self.outbox.forget(self.collection.name, aggregate.id)
+
+    def _document(self, aggregate: Aggregate[V], revision: Revision[V]) -> Document:
+        value = revision.value
+        return {
+            "_id": aggregate.id,
+            "org": aggregate.organization_id,
+            "revision": revision.number,
+            "removed": value is None,
+            "value": value.model_dump(mode="python", by_alias=True) if value is not None else None,
+            "outbox": [],
+            "seen": revision.seen,
+            **(self.keys(value) if value is not None else {}),
+        }
+
+    async def _write(self, aggregate: Aggregate[V], document: Document) -> None:
+        if aggregate.revision == 0:
+            try:
+                await self.collection.insert_one(document)
+            except DuplicateKeyError as error:
+                raise await self._taken(aggregate) from error
+            return
+        done = await self.collection.replace_one({"_id": aggregate.id, "revision": aggregate.revision}, document)
+        if done.matched_count == 0:
+            raise LostRace(f"{self.collection.name} {aggregate.id}")
+
+    async def _taken(self, aggregate: Aggregate[V]) -> CairnError:
+        """Why a first save met a document: somebody else's stays for ever, to try again would not help."""
+        found = await self.collection.find_one({"_id": aggregate.id}, {"org": 1})
+        if found and found["org"] != aggregate.organization_id:
+            return id_taken()
+        return LostRace(f"{self.collection.name} {aggregate.id}")
+
+    def _value(self, document: Document) -> V | None:
+        value = document.get("value")
+        return None if value is None else self.model.model_validate(value)
+
+    def _aggregate(self, document: Document) -> Aggregate[V]:
+        return Aggregate(
+            id=document["_id"],
+            organization_id=document["org"],
+            revision=document["revision"],
+            value=self._value(document),
+            outbox=tuple(document["outbox"]),
+            seen=tuple(document["seen"]),
+        )

@@ -20,7 +20,6 @@ from contracts.messages.catalog import (
 SUPPORTED_TYPES = ("self-managed",)
 LONGEST_TEXT = 255
 LONGEST_URN = 512
-"""Characters. Indexed, and PostgreSQL's index entries hold 2,704 bytes."""
 LONGEST_ADDRESS = 300
 MOST_ENDPOINTS = 100
 MOST_TAGS = 200

@@ -19,6 +19,7 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
 
 
+APPS = "services/assignment/src/assignment/apps"
 CATALOG, CHASSIS, CONTRACTS = "services/catalog/src/catalog", "libs/chassis/src/chassis", "libs/contracts/src/contracts"
 VIOLATIONS = {
     f"{CATALOG}/settings.py": ("import assignment.settings", "catalog.settings -> assignment.settings"),
@@ -32,6 +33,9 @@ VIOLATIONS = {
     f"{CATALOG}/api.py": ("import catalog.handlers", "catalog.api -> catalog.handlers"),
     f"{CATALOG}/domain.py": ("import chassis.persistence.mongo", "catalog.domain -> chassis.persistence.mongo"),
     f"{CONTRACTS}/values.py": ("import fastapi", "contracts.values -> fastapi"),
+    f"{APPS}/store.py": ("import assignment.apps.usecases", "assignment.apps.store -> assignment.apps.usecases"),
+    f"{APPS}/usecases.py": ("import assignment.app", "assignment.apps.usecases -> assignment.app"),
+    f"{APPS}/helpers.py": ("import json", "assignment.apps.helpers"),
     f"{CATALOG}/helpers.py": ("import json", "catalog.helpers"),
 }
 

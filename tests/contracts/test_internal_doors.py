@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-import assignment.api
+import assignment.apps.api
 import catalog.api
 import connector.api
 import httpx
@@ -28,7 +28,7 @@ def refusing_store() -> Any:
 
 
 DOORS: dict[str, FastAPI] = {
-    "assignment": assignment.api.build_api(refusing_store(), TOKENS, checks={}),
+    "assignment": assignment.apps.api.build_api(refusing_store(), TOKENS, checks={}),
     "catalog": catalog.api.build_api(refusing_store(), TOKENS, checks={}),
     "connector": connector.api.build_api(refusing_store(), refusing_store(), TOKENS, locks=refusing_store(), checks={}),
     "restore-index": restore_index.api.build_api(refusing_store(), TOKENS, checks={}),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from assignment import usecases
+from assignment.apps import usecases
+from assignment.apps.store import open_store
 from assignment.settings import Settings
-from assignment.store import open_store
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.service import open_service_runtime
 from contracts.messages.assignment import AppAssigned

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import pytest
-from assignment.store import Offer
-from assignment.store import open_store as open_assignment
+from assignment.apps.store import Offer
+from assignment.apps.store import open_store as open_assignment
 from catalog.store import open_store as open_catalog
 from chassis.ids import utc_now
 from connector.domain import Kind, Lane

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from assignment.domain import apps
-from assignment.domain.offers import check_offer, supersedes
+from assignment.apps.domain import apps
+from assignment.apps.domain.offers import check_offer, supersedes
 from contracts.errors import CairnError, Conflict, Invalid, NotFound
 from contracts.messages.assignment import FieldValue
 

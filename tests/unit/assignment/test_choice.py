@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from assignment.domain import choice
+from assignment.apps.domain import choice
 from contracts.errors import Invalid
 
 from tests.support import builders as make

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from assignment.domain.choice import Choice, choose
-from assignment.domain.configuration import check_configuration
+from assignment.apps.domain.choice import Choice, choose
+from assignment.apps.domain.configuration import check_configuration
 from contracts.errors import Invalid
 from contracts.messages.assignment import FieldValue
 

@@ -1,10 +1,12 @@
 """Use cases of the assignment service over the memory store."""
 
+import dataclasses
+
 import pytest
-from assignment import usecases
-from assignment.domain.apps import KnownResource
-from assignment.handlers import register_handlers
-from assignment.store import AssignmentStore, Offer, app_keys
+from assignment.apps import usecases
+from assignment.apps.domain.apps import KnownResource
+from assignment.apps.handlers import register_handlers
+from assignment.apps.store import AssignmentStore, Offer, app_keys
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import Invalid, NotFound, TemporaryError
 from contracts.messages.assignment import App, AppAssigned, AppReconfigured, AppRemoved, AppResourceChanged
@@ -128,17 +130,17 @@ async def test_an_app_made_of_what_a_resource_was_follows_at_once(assignment: As
 async def test_a_process_that_died_between_remembering_and_telling_tells_after_all(assignment: Assignment) -> None:
     await assignment.do(make.assign_app("app-1", resource=at("wrong", 1)))
     moved = at("right", 2)
-    record = await assignment.store.resources.load(make.ORG, moved.id)
-    await assignment.store.resources.save(record, KnownResource(resource=moved, revision=2))
+    aggregate = await assignment.store.resources.load(make.ORG, moved.id)
+    await assignment.store.resources.save(aggregate, KnownResource(resource=moved, revision=2))
     await assignment.hear(make.resource_changed(moved))
     assert [told.app_id for told in assignment.events(AppResourceChanged)] == ["app-1"]
 
 
-async def test_every_app_is_listed_however_many_pages(assignment: Assignment, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("assignment.store.PAGE", 2)
+async def test_every_app_is_listed_however_many_pages(assignment: Assignment) -> None:
+    store = dataclasses.replace(assignment.store, page_size=2)
     for number in range(4):
         await assignment.do(make.assign_app(f"app-{number}"))
-    listed = await usecases.list_apps(assignment.store, make.ORG, None)
+    listed = await usecases.list_apps(store, make.ORG, None)
     assert [app.id for app in listed] == [f"app-{number}" for number in range(4)]
 
 

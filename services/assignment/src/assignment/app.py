@@ -2,10 +2,10 @@
 
 from chassis.runtime.service_definition import ServiceDefinition
 
-from assignment.api import build_api
-from assignment.handlers import ANNOUNCES, LISTENS_TO, register_handlers
+from assignment.apps.api import build_api
+from assignment.apps.handlers import ANNOUNCES, LISTENS_TO, register_handlers
+from assignment.apps.store import open_store
 from assignment.settings import Settings
-from assignment.store import open_store
 
 ASSIGNMENT = ServiceDefinition(
     name="assignment",

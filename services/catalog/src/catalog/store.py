@@ -54,8 +54,8 @@ async def open_store(runtime: ServiceRuntime) -> CatalogStore:
         Resource,
         outbox,
         keys=resource_keys,
-        # PostgreSQL, which FerretDB keeps documents in, has room for 2,704 bytes in an index entry: enough for the longest
-        # URN, 512 characters of up to 4 bytes, and for three ids.
+        # PostgreSQL, where FerretDB keeps documents, has room for 2,704 bytes in an index entry: enough for the longest
+        # URN, 512 characters of up to 4 bytes, and three ids.
         indexes=(
             ("org", "inventory_id", "urn", "_id"),  # urn_owner
             ("org", "inventory_id", "_id"),  # resources_of, count, search in one inventory

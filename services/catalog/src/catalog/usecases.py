@@ -48,10 +48,10 @@ async def create_inventory(store: CatalogStore, command: Envelope[CreateInventor
     """Create an inventory."""
     data = command.data
     with _span("catalog.create_inventory", data):
-        record = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
-        inventory = domain.create_inventory(data, known=record.revision > 0)
+        aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
+        inventory = domain.create_inventory(data, known=aggregate.revision > 0)
         created = InventoryCreated(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
-        await store.inventories.save(record, inventory, events=[created], cause=command, result={"id": inventory.id})
+        await store.inventories.save(aggregate, inventory, events=[created], cause=command, result={"id": inventory.id})
     log.info("inventory created", extra=_ids(data))
 
 
@@ -59,10 +59,10 @@ async def change_inventory(store: CatalogStore, command: Envelope[ChangeInventor
     """Rename an inventory."""
     data = command.data
     with _span("catalog.change_inventory", data):
-        record = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
-        inventory = domain.change_inventory(record.value, data)
+        aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
+        inventory = domain.change_inventory(aggregate.value, data)
         changed = InventoryChanged(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
-        await store.inventories.save(record, inventory, events=[changed], cause=command, result={"id": inventory.id})
+        await store.inventories.save(aggregate, inventory, events=[changed], cause=command, result={"id": inventory.id})
     log.info("inventory changed", extra=_ids(data))
 
 
@@ -73,12 +73,12 @@ async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventor
     """
     data = command.data
     with _span("catalog.remove_inventory", data):
-        record = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
-        inventory = domain.require_inventory(record.value)
+        aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
+        inventory = domain.require_inventory(aggregate.value)
         while left := await store.resources_of(data.organization_id, inventory.id, limit=at_once):
             await _all(_remove_with_inventory(store, command, resource) for resource in left)
         removed = InventoryRemoved(organization_id=data.organization_id, inventory_id=inventory.id)
-        await store.inventories.save(record, None, events=[removed], cause=command, result={"id": inventory.id})
+        await store.inventories.save(aggregate, None, events=[removed], cause=command, result={"id": inventory.id})
     log.info("inventory removed", extra=_ids(data))
 
 
@@ -86,14 +86,14 @@ async def register_resource(store: CatalogStore, command: Envelope[RegisterResou
     """Add a resource to an inventory."""
     data, org = command.data, command.data.organization_id
     with _span("catalog.register_resource", data):
-        record = await store.resources.load(org, data.resource_id, cause=command)
+        aggregate = await store.resources.load(org, data.resource_id, cause=command)
         inventory = await store.inventories.get(org, data.inventory_id)
         owner = await store.urn_owner(org, data.inventory_id, data.description.urn)
         resource = domain.register_resource(
-            inventory, data, known=record.revision > 0, urn_taken=owner not in (None, data.resource_id)
+            inventory, data, known=aggregate.revision > 0, urn_taken=owner not in (None, data.resource_id)
         )
         registered = ResourceRegistered(organization_id=org, resource_id=resource.id, resource=resource)
-        await store.resources.save(record, resource, events=[registered], cause=command, result={"id": resource.id})
+        await store.resources.save(aggregate, resource, events=[registered], cause=command, result={"id": resource.id})
     log.info("resource registered", extra=_ids(data, data.resource_id))
 
 
@@ -101,11 +101,11 @@ async def change_resource(store: CatalogStore, command: Envelope[ChangeResource]
     """Replace what is said about a resource."""
     data, org = command.data, command.data.organization_id
     with _span("catalog.change_resource", data):
-        record = await store.resources.load(org, data.resource_id, cause=command)
+        aggregate = await store.resources.load(org, data.resource_id, cause=command)
         inventory = await store.inventories.get(org, data.inventory_id)
-        resource = domain.change_resource(inventory, record.value, data)
+        resource = domain.change_resource(inventory, aggregate.value, data)
         changed = ResourceChanged(organization_id=org, resource_id=resource.id, resource=resource)
-        await store.resources.save(record, resource, events=[changed], cause=command, result={"id": resource.id})
+        await store.resources.save(aggregate, resource, events=[changed], cause=command, result={"id": resource.id})
     log.info("resource changed", extra=_ids(data, data.resource_id))
 
 
@@ -113,11 +113,11 @@ async def remove_resource(store: CatalogStore, command: Envelope[RemoveResource]
     """Take a resource out of its inventory."""
     data, org = command.data, command.data.organization_id
     with _span("catalog.remove_resource", data):
-        record = await store.resources.load(org, data.resource_id, cause=command)
+        aggregate = await store.resources.load(org, data.resource_id, cause=command)
         inventory = await store.inventories.get(org, data.inventory_id)
-        resource = domain.remove_resource(inventory, record.value, inventory_id=data.inventory_id)
+        resource = domain.remove_resource(inventory, aggregate.value, inventory_id=data.inventory_id)
         removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=resource.revision + 1)
-        await store.resources.save(record, None, events=[removed], cause=command, result={"id": resource.id})
+        await store.resources.save(aggregate, None, events=[removed], cause=command, result={"id": resource.id})
     log.info("resource removed", extra=_ids(data, data.resource_id))
 
 
@@ -155,11 +155,11 @@ async def get_resource(store: CatalogStore, org: OrganizationId, resource_id: Re
 
 async def _remove_with_inventory(store: CatalogStore, command: Envelope[RemoveInventory], resource: Resource) -> None:
     org = command.data.organization_id
-    record = await store.resources.load(org, resource.id)
-    if record.value is None:
+    aggregate = await store.resources.load(org, resource.id)
+    if aggregate.value is None:
         return
-    removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=record.revision + 1)
-    await store.resources.save(record, None, events=[removed], cause=command, partial=True)
+    removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=aggregate.revision + 1)
+    await store.resources.save(aggregate, None, events=[removed], cause=command, partial=True)
 
 
 async def _all(steps: Iterable[Awaitable[None]]) -> None:

@@ -42,10 +42,10 @@ async def run_task(store: SchedulerStore, clock: Clock, command: Envelope[RunTas
     """Make a job and ask the workers of its pool to do it."""
     data, org = command.data, command.data.organization_id
     with _span("scheduler.run_task", org, data.job_id):
-        record = await store.jobs.load(org, data.job_id, cause=command)
-        job = decisions.queue_job(record.value, data, clock())
+        aggregate = await store.jobs.load(org, data.job_id, cause=command)
+        job = decisions.queue_job(aggregate.value, data, clock())
         events = [_request(org, job), *_changes(org, None, job, at=job.created_at)]
-        await store.save(record, job, events=events, cause=command, result={"run_id": job.run_id, "job_id": job.id})
+        await store.save(aggregate, job, events=events, cause=command, result={"run_id": job.run_id, "job_id": job.id})
     log.info("job queued", extra=_ids(org, job))
 
 
@@ -53,10 +53,10 @@ async def cancel_job(store: SchedulerStore, clock: Clock, command: Envelope[Canc
     """Ask the workers to stop a job; it is canceled once one of them says so, also when none had begun it."""
     data, org = command.data, command.data.organization_id
     with _span("scheduler.cancel_job", org, data.job_id):
-        record = await store.jobs.load(org, data.job_id, cause=command)
-        job = decisions.request_cancel(await _required(store, org, data.job_id, record.value), clock())
+        aggregate = await store.jobs.load(org, data.job_id, cause=command)
+        job = decisions.request_cancel(await _required(store, org, data.job_id, aggregate.value), clock())
         wish = TaskCancelRequested(organization_id=org, job_id=job.id, pool=job.pool)
-        await store.save(record, job, events=[wish], cause=command, result={"job_id": job.id})
+        await store.save(aggregate, job, events=[wish], cause=command, result={"job_id": job.id})
     log.info("job asked to stop", extra=_ids(org, job))
 
 
@@ -84,12 +84,12 @@ async def note_progress(store: SchedulerStore, event: Envelope[TaskProgressed]) 
     """Keep the latest progress. It is no result: it is not remembered as handled, and the document does not grow."""
     data, org = event.data, event.data.organization_id
     with _span("scheduler.note_progress", org, data.job_id):
-        record = await store.jobs.load(org, data.job_id)
-        if record.value is None or not decisions.accepts(record.value, data):
+        aggregate = await store.jobs.load(org, data.job_id)
+        if aggregate.value is None or not decisions.accepts(aggregate.value, data):
             return
-        job = decisions.advance(record.value, data)
-        if job is not record.value:
-            await store.save(record, job, events=_changes(org, record.value, job, at=data.at))
+        job = decisions.advance(aggregate.value, data)
+        if job is not aggregate.value:
+            await store.save(aggregate, job, events=_changes(org, aggregate.value, job, at=data.at))
 
 
 async def note_lines(store: SchedulerStore, event: Envelope[TaskLogged]) -> None:
@@ -159,14 +159,14 @@ async def _required(store: SchedulerStore, org: OrganizationId, job_id: JobId, j
 async def _follow(store: SchedulerStore, event: Envelope[E], decide: Callable[[Job, E], Job], *, name: str) -> None:
     data, org = event.data, event.data.organization_id
     with _span(name, org, data.job_id):
-        record = await store.jobs.load(org, data.job_id, cause=event)
-        before = decisions.require_job(record.value)
+        aggregate = await store.jobs.load(org, data.job_id, cause=event)
+        before = decisions.require_job(aggregate.value)
         if not decisions.accepts(before, data):
             log.info("news of a job ignored", extra={**_ids(org, before), "type": event.type, "news_of": data.attempt})
             return
         job = decide(before, data)
         if job is not before:
-            await store.save(record, job, events=_changes(org, before, job, at=data.at), cause=event)
+            await store.save(aggregate, job, events=_changes(org, before, job, at=data.at), cause=event)
             log.info("job followed", extra=_ids(org, job))
 
 

@@ -40,7 +40,7 @@ class SchedulerStore:
 
     async def save(
         self,
-        record: Aggregate[Job],
+        aggregate: Aggregate[Job],
         job: Job,
         *,
         events: Sequence[Event] = (),
@@ -51,9 +51,9 @@ class SchedulerStore:
 
         Whoever dies between the two leaves the roll ahead; the message comes again, and the job follows.
         """
-        if record.value is None or record.value.status != job.status:
-            await self.roll.enter(record.organization_id, job)
-        await self.jobs.save(record, job, events=events, cause=cause, result=result)
+        if aggregate.value is None or aggregate.value.status != job.status:
+            await self.roll.enter(aggregate.organization_id, job)
+        await self.jobs.save(aggregate, job, events=events, cause=cause, result=result)
 
     async def list_jobs(
         self,

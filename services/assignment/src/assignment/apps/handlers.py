@@ -8,8 +8,8 @@ from contracts.messages.catalog import ResourceChanged, ResourceRemoved
 from contracts.messages.connector import IntegrationOffered
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
 
-from assignment import usecases
-from assignment.store import AssignmentStore
+from assignment.apps import usecases
+from assignment.apps.store import AssignmentStore
 
 LISTENS_TO = (ASSIGNMENT_COMMANDS, CATALOG_EVENTS, CONNECTOR_EVENTS)
 ANNOUNCES = (ASSIGNMENT_EVENTS, OUTCOMES)

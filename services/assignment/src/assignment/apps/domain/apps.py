@@ -10,8 +10,8 @@ from contracts.messages.catalog import Resource
 from contracts.messages.connector import Integration
 from contracts.values import AppId, Value
 
-from assignment.domain.choice import choose
-from assignment.domain.configuration import check_configuration, normalize, with_kept
+from assignment.apps.domain.choice import choose
+from assignment.apps.domain.configuration import check_configuration, normalize, with_kept
 
 DEFAULT_TEMPERATURE = "hot"
 LONGEST_TEXT = 255

@@ -12,7 +12,7 @@ from contracts.paths import normalized
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from assignment.domain.choice import Choice
+from assignment.apps.domain.choice import Choice
 
 LONGEST_VALUE = 65_536
 MOST_FAULTS = 20

@@ -27,9 +27,9 @@ from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
 
-from assignment.domain import apps, choice, offers
-from assignment.domain.choice import Choice
-from assignment.store import AssignmentStore, Offer
+from assignment.apps.domain import apps, choice, offers
+from assignment.apps.domain.choice import Choice
+from assignment.apps.store import AssignmentStore, Offer
 
 log = logging.getLogger(__name__)
 LOOKUPS_AT_ONCE = 16
@@ -39,10 +39,10 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
     """Put a resource to use."""
     data, org = command.data, command.data.organization_id
     with _span("assignment.assign_app", data):
-        record = await store.apps.load(org, data.app_id, cause=command)
-        app = apps.assign(data, await _integrations(store), known=record.revision > 0)
+        aggregate = await store.apps.load(org, data.app_id, cause=command)
+        app = apps.assign(data, await _integrations(store), known=aggregate.revision > 0)
         assigned = AppAssigned(organization_id=org, app_id=app.id, app=app)
-        await store.apps.save(record, app, events=[assigned], cause=command, result=_result(app))
+        await store.apps.save(aggregate, app, events=[assigned], cause=command, result=_result(app))
         await _follow_resource(store, org, app.id)
         log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
 
@@ -51,10 +51,10 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
     """Replace what is said about an app."""
     data, org = command.data, command.data.organization_id
     with _span("assignment.reconfigure_app", data):
-        record = await store.apps.load(org, data.app_id, cause=command)
-        app = apps.reconfigure(record.value, data, await _integrations(store))
+        aggregate = await store.apps.load(org, data.app_id, cause=command)
+        app = apps.reconfigure(aggregate.value, data, await _integrations(store))
         reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
-        await store.apps.save(record, app, events=[reconfigured], cause=command, result=_result(app))
+        await store.apps.save(aggregate, app, events=[reconfigured], cause=command, result=_result(app))
         await _follow_resource(store, org, app.id)
         log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
 
@@ -63,10 +63,10 @@ async def remove_app(store: AssignmentStore, command: Envelope[RemoveApp]) -> No
     """Take an app out of use; stored data is not touched."""
     data, org = command.data, command.data.organization_id
     with _span("assignment.remove_app", data):
-        record = await store.apps.load(org, data.app_id, cause=command)
-        app = apps.require_app(record.value)
+        aggregate = await store.apps.load(org, data.app_id, cause=command)
+        app = apps.require_app(aggregate.value)
         removed = AppRemoved(organization_id=org, app_id=app.id, revision=app.revision + 1)
-        await store.apps.save(record, None, events=[removed], cause=command, result={"id": app.id})
+        await store.apps.save(aggregate, None, events=[removed], cause=command, result={"id": app.id})
         log.info("app removed", extra=_ids(data))
 
 
@@ -75,9 +75,9 @@ async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOf
     offered = event.data.integration
     with span("assignment.note_integration"):
         offers.check_offer(offered)
-        record, current = await store.load_offer(offered.id, cause=event)
+        aggregate, current = await store.load_offer(offered.id, cause=event)
         if offers.supersedes(offered, current):
-            await store.offers.save(record, Offer.of(offered), cause=event)
+            await store.offers.save(aggregate, Offer.of(offered), cause=event)
             log.info("integration known", extra={"integration": offered.name, "version": offered.version})
 
 
@@ -88,13 +88,13 @@ async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceC
     """
     org = event.data.organization_id
     with span("assignment.note_resource_change", attributes={semconv.ORGANIZATION: org}):
-        record = await store.resources.load(org, event.data.resource_id, cause=event)
-        if news := apps.note_change(record.value, event.data.resource):
-            record = await store.resources.save(record, news)
-        if record.value is not None and record.value.revision == event.data.resource.revision:
+        aggregate = await store.resources.load(org, event.data.resource_id, cause=event)
+        if news := apps.note_change(aggregate.value, event.data.resource):
+            aggregate = await store.resources.save(aggregate, news)
+        if aggregate.value is not None and aggregate.value.revision == event.data.resource.revision:
             found = await store.apps_at(org, event.data.resource_id)
             told = [AppResourceChanged(organization_id=org, app_id=app.id) for app in found]
-            await store.resources.save(record, record.value, events=told, cause=event)
+            await store.resources.save(aggregate, aggregate.value, events=told, cause=event)
 
 
 async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceChanged]) -> None:
@@ -111,9 +111,9 @@ async def note_resource_removal(store: AssignmentStore, event: Envelope[Resource
     """Remember that a resource is gone; its apps go on showing it as it was last."""
     org = event.data.organization_id
     with span("assignment.note_resource_removal", attributes={semconv.ORGANIZATION: org}):
-        record = await store.resources.load(org, event.data.resource_id, cause=event)
-        if news := apps.note_removal(record.value, event.data.revision):
-            await store.resources.save(record, news, cause=event)
+        aggregate = await store.resources.load(org, event.data.resource_id, cause=event)
+        if news := apps.note_removal(aggregate.value, event.data.revision):
+            await store.resources.save(aggregate, news, cause=event)
 
 
 async def list_integrations(store: AssignmentStore) -> list[Integration]:
@@ -154,11 +154,11 @@ async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) ->
 async def _follow_resource(
     store: AssignmentStore, org: OrganizationId, app_id: AppId, *, cause: Envelope[AppResourceChanged] | None = None
 ) -> None:
-    record = await store.apps.load(org, app_id, cause=cause)
-    known = await store.resource(org, record.value.resource.id) if record.value else None
-    if app := apps.follow(record.value, known):
+    aggregate = await store.apps.load(org, app_id, cause=cause)
+    known = await store.resource(org, aggregate.value.resource.id) if aggregate.value else None
+    if app := apps.follow(aggregate.value, known):
         reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
-        await store.apps.save(record, app, events=[reconfigured], cause=cause)
+        await store.apps.save(aggregate, app, events=[reconfigured], cause=cause)
         log.info("app follows its resource", extra={"organization_id": org, "app_id": app_id, "revision": app.revision})
 
 

@@ -13,8 +13,8 @@ from contracts.values import AppId, IntegrationId
 from fastapi import APIRouter, Depends, FastAPI
 from pydantic import BaseModel, Field
 
-from assignment import usecases
-from assignment.store import AssignmentStore
+from assignment.apps import usecases
+from assignment.apps.store import AssignmentStore
 
 
 class ChoiceRequest(BaseModel):

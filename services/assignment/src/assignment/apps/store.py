@@ -12,9 +12,7 @@ from contracts.messages.base import Message
 from contracts.messages.connector import EVERYBODY, Integration
 from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
 
-from assignment.domain.apps import KnownResource
-
-PAGE = 500
+from assignment.apps.domain.apps import KnownResource
 
 
 class Offer(Value):
@@ -40,11 +38,12 @@ def app_keys(app: App) -> Keys:
 
 @dataclass(frozen=True)
 class AssignmentStore:
-    """What the assignment service knows. Apps are written in the lane of their id, resources and offers in theirs."""
+    """What the assignment service knows. Messages about one app, resource or integration are handled in order."""
 
     apps: Aggregates[App]
     offers: Aggregates[Offer]
     resources: Aggregates[KnownResource]
+    page_size: int = 500
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
         """All apps, or those of a kind, oldest first."""
@@ -57,9 +56,9 @@ class AssignmentStore:
     async def _all_apps(self, org: OrganizationId, where: Keys) -> list[App]:
         found: list[App] = []
         while True:
-            page = await self.apps.find(org, where, limit=PAGE, offset=len(found))
+            page = await self.apps.find(org, where, limit=self.page_size, offset=len(found))
             found += page.items
-            if len(page.items) < PAGE:
+            if len(page.items) < self.page_size:
                 return found
 
     async def resource(self, org: OrganizationId, resource_id: ResourceId) -> KnownResource | None:
@@ -75,8 +74,8 @@ class AssignmentStore:
         self, integration_id: IntegrationId, *, cause: Envelope[Message]
     ) -> tuple[Aggregate[Offer], Integration | None]:
         """The place of an offer, and the integration that is kept there. Raises `AlreadyHandled`."""
-        record = await self.offers.load(EVERYBODY, integration_id, cause=cause)
-        return record, record.value.integration() if record.value else None
+        aggregate = await self.offers.load(EVERYBODY, integration_id, cause=cause)
+        return aggregate, aggregate.value.integration() if aggregate.value else None
 
 
 async def open_store(runtime: ServiceRuntime) -> AssignmentStore:
@@ -96,6 +95,6 @@ async def open_store(runtime: ServiceRuntime) -> AssignmentStore:
     )
     offers = MongoAggregates(database["integrations"], Offer, outbox, indexes=(LISTING,))  # integrations
     resources = MongoAggregates(database["resources"], KnownResource, outbox)
-    for records in (apps, offers, resources):
-        await records.setup()
+    for aggregates in (apps, offers, resources):
+        await aggregates.setup()
     return AssignmentStore(apps, offers, resources)

@@ -34,6 +34,31 @@ def internal_client(
     return httpx.AsyncClient(transport=transport, base_url=url, headers=headers, trust_env=False, timeout=10)
 
 
+class InternalApi:
+    """The internal API of a service, asked on behalf of one organization or another."""
+
+    def __init__(self, http: httpx.AsyncClient, settings: CommonSettings, *, org: OrganizationId = ORG) -> None:
+        self.http = http
+        self._settings = settings
+        self._org = org
+
+    async def get(self, path: str, org: OrganizationId | None = None) -> httpx.Response:
+        """What a service answers that shows a token."""
+        return await self.http.get(path, headers=self._headers(org))
+
+    async def post(self, path: str, body: dict[str, Any], org: OrganizationId | None = None) -> httpx.Response:
+        """The same for a question that comes as a body."""
+        return await self.http.post(path, json=body, headers=self._headers(org))
+
+    def _headers(self, org: OrganizationId | None) -> dict[str, str]:
+        return {"authorization": f"Bearer {service_token(self._settings, org or self._org)}"}
+
+
+def tokenless_client(app: FastAPI) -> httpx.AsyncClient:
+    """A client without a token, of an app in this process."""
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
+
+
 @dataclass(frozen=True)
 class Asker:
     """Sends commands and hears what becomes of them."""

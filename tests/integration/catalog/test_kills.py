@@ -1,59 +1,31 @@
 """A catalog that dies at a bad moment loses nothing and does nothing twice."""
 
-import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
 from catalog import usecases
 from catalog.settings import Settings
-from catalog.store import CatalogStore, open_store
+from catalog.store import open_store
 from chassis.ids import new_id
-from chassis.persistence.outbox import Outbox
-from chassis.runtime.service import ServiceRuntime, open_service_runtime
+from chassis.runtime.service import open_service_runtime
 from contracts.messages.catalog import InventoryCreated, InventoryRemoved, ResourceRemoved
 from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS
 
 from tests.support import builders as make
-from tests.support.door import Asker, open_asker
+from tests.support.door import Asker
 from tests.support.environment import Corner
-from tests.support.kafka import open_wire
-from tests.support.processes import Running, running_module
-
-
-class Death(BaseException):
-    """The process is gone."""
-
-
-class Grave:
-    """A publisher of a process that dies before anything was sent."""
-
-    async def send(self, envelope: Any) -> None:
-        raise Death
-
-    async def send_raw(self, topic: str, **_: Any) -> None:
-        raise Death
+from tests.support.killed_services import Death, assert_announced_once, dying, open_outsider, serving
+from tests.support.processes import running_module
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def asker(fresh_corner: Corner) -> AsyncIterator[Asker]:
     """Talks to the catalogs of this test."""
-    async with open_wire(fresh_corner.settings()) as wire:
-        await wire.ensure(CATALOG_COMMANDS)
-        async with open_asker(wire, CATALOG_EVENTS) as opened:
-            yield opened
-
-
-async def dying_store(runtime: ServiceRuntime) -> CatalogStore:
-    outbox = Outbox(runtime.service, runtime.database, Grave())
-    return await open_store(dataclasses.replace(runtime, outbox=outbox))
-
-
-def serving(corner: Corner, log: Path, **settings: object) -> Any:
-    return running_module("catalog", "serve", environment=corner.variables(**settings), log=log)
+    async with open_outsider(fresh_corner, topics=(CATALOG_COMMANDS,), events=CATALOG_EVENTS) as opened:
+        yield opened
 
 
 async def test_what_was_saved_is_announced_after_a_death_before_publishing(
@@ -62,20 +34,14 @@ async def test_what_was_saved_is_announced_after_a_death_before_publishing(
     command = make.wrap(make.create_inventory())
     async with open_service_runtime(fresh_corner.settings(Settings), "catalog") as runtime:
         with pytest.raises(Death):
-            await usecases.create_inventory(await dying_store(runtime), command)
+            await usecases.create_inventory(await open_store(dying(runtime)), command)
 
     with running_module("catalog", "relay", environment=fresh_corner.variables(), log=tmp_path / "log") as relay:
         assert await relay.ended() == 0
     assert (await asker.outcome(command)).accepted
-    created = await asker.ear.message(InventoryCreated)
-    assert created.causation_id == command.id
 
-    with serving(fresh_corner, tmp_path / "log"):
-        await asker.wire.publish(command)
-        await asker.ear.until(lambda _: len(asker.heard(CommandOutcome)) == 2, 30)
-    first, again = asker.heard(CommandOutcome)
-    assert (first.id, first.data) == (again.id, again.data)
-    assert len(asker.heard(InventoryCreated)) == 1
+    with serving(fresh_corner, "catalog", tmp_path / "log"):
+        await assert_announced_once(asker, command, InventoryCreated)
 
 
 async def test_a_removal_killed_in_the_middle_is_finished_by_the_next_process(
@@ -83,7 +49,7 @@ async def test_a_removal_killed_in_the_middle_is_finished_by_the_next_process(
 ) -> None:
     inventory, ids = new_id(), {new_id() for _ in range(120)}
     remove = make.wrap(make.remove_inventory(inventory))
-    with serving(fresh_corner, tmp_path / "first", removals_at_once=1) as first:
+    with serving(fresh_corner, "catalog", tmp_path / "first", removals_at_once=1) as first:
         assert (await asker.ask(make.create_inventory(inventory), deadline_seconds=30)).accepted
         await asker.ask_all([make.wrap(make.register_resource(inventory, id_, urn=id_)) for id_ in ids])
         await asker.wire.publish(remove)
@@ -91,7 +57,7 @@ async def test_a_removal_killed_in_the_middle_is_finished_by_the_next_process(
         first.kill()
     assert not [e for e in asker.heard(CommandOutcome) if e.data.command_id == remove.id], "it was too quick to kill"
 
-    with serving(fresh_corner, tmp_path / "second"):
+    with serving(fresh_corner, "catalog", tmp_path / "second"):
         outcome = await asker.outcome(remove, deadline_seconds=60)
         await asker.ear.message(InventoryRemoved, lambda e: e.inventory_id == inventory)
         again = await asker.refusal(make.register_resource(inventory))
@@ -107,12 +73,11 @@ async def test_a_removal_killed_in_the_middle_is_finished_by_the_next_process(
 
 async def test_a_restarted_catalog_still_knows_everything(fresh_corner: Corner, asker: Asker, tmp_path: Path) -> None:
     inventory = new_id()
-    running: Running
-    with serving(fresh_corner, tmp_path / "first") as running:
+    with serving(fresh_corner, "catalog", tmp_path / "first") as running:
         await asker.ask(make.create_inventory(inventory), deadline_seconds=30)
         assert (await asker.ask(make.register_resource(inventory, urn="urn:a"))).accepted
         running.kill()
-    with serving(fresh_corner, tmp_path / "second") as running:
+    with serving(fresh_corner, "catalog", tmp_path / "second") as running:
         taken = make.wrap(make.register_resource(inventory, urn="urn:a"))
         await asker.wire.publish(taken)
         outcome = await asker.outcome(taken, deadline_seconds=30)

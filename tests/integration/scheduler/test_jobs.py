@@ -14,7 +14,7 @@ from contracts.values import OrganizationId
 from scheduler.app import SCHEDULER
 from scheduler.settings import Settings
 
-from tests.integration.scheduler.conftest import Door
+from tests.support.door import InternalApi
 from tests.support.environment import Corner
 from tests.support.kafka import Ear, Wire, header, open_wire, to_envelope
 from tests.support.waiting import eventually_async
@@ -32,14 +32,14 @@ async def queue(wire: Wire, ear: Ear, **facts: Any) -> Envelope[RunTask]:
     return sent  # type: ignore[return-value]
 
 
-async def job_of(door: Door, job_id: str) -> dict[str, Any]:
+async def job_of(door: InternalApi, job_id: str) -> dict[str, Any]:
     answer = await door.get(f"/internal/jobs/{job_id}")
     assert answer.status_code == 200, answer.text
     job: dict[str, Any] = answer.json()
     return job
 
 
-async def until(door: Door, job_id: str, **facts: object) -> dict[str, Any]:
+async def until(door: InternalApi, job_id: str, **facts: object) -> dict[str, Any]:
     async def reached() -> dict[str, Any] | None:
         job = await job_of(door, job_id)
         return job if facts.items() <= job.items() else None
@@ -49,11 +49,11 @@ async def until(door: Door, job_id: str, **facts: object) -> dict[str, Any]:
     return job
 
 
-async def log_of(door: Door, job_id: str) -> list[str]:
+async def log_of(door: InternalApi, job_id: str) -> list[str]:
     return [line["text"] for line in (await door.get(f"/internal/jobs/{job_id}/log")).json()["lines"]]
 
 
-async def test_a_job_from_the_run_to_its_log(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_a_job_from_the_run_to_its_log(door: InternalApi, wire: Wire, ear: Ear) -> None:
     sent = await queue(wire, ear)
     job_id, run_id = sent.data.job_id, sent.data.run_id
     requested = await ear.message(TaskRequested, lambda e: e.job_id == job_id)
@@ -82,7 +82,7 @@ async def test_a_job_from_the_run_to_its_log(door: Door, wire: Wire, ear: Ear) -
     assert [e.data.attempt for e in changed] == [0, 1, 1]
 
 
-async def test_a_second_delivery_changes_nothing(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_a_second_delivery_changes_nothing(door: InternalApi, wire: Wire, ear: Ear) -> None:
     sent = await queue(wire, ear)
     job_id = sent.data.job_id
     begun = await wire.publish(started(job_id))
@@ -104,7 +104,7 @@ def _count(heard: list[Any], kind: str, cause: str) -> int:
     return sum(header(r, "ce_type") == kind and header(r, "ce_causationid") == cause for r in heard)
 
 
-async def test_a_takeover_fences_the_older_attempt(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_a_takeover_fences_the_older_attempt(door: InternalApi, wire: Wire, ear: Ear) -> None:
     job_id = (await queue(wire, ear)).data.job_id
     problem = Problem(code="engine_failed", kind="failed", detail="The engine ended.")
     for event in (
@@ -124,7 +124,7 @@ async def test_a_takeover_fences_the_older_attempt(door: Door, wire: Wire, ear: 
     assert "from the grave" not in log
 
 
-async def test_a_running_job_is_canceled_when_the_worker_says_so(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_a_running_job_is_canceled_when_the_worker_says_so(door: InternalApi, wire: Wire, ear: Ear) -> None:
     job_id = (await queue(wire, ear)).data.job_id
     await wire.publish(started(job_id))
     await until(door, job_id, status="running")
@@ -141,7 +141,7 @@ async def test_a_running_job_is_canceled_when_the_worker_says_so(door: Door, wir
     assert (problem.code, problem.kind) == ("job_finished", "conflict")
 
 
-async def test_a_queued_job_is_canceled_when_a_worker_says_so(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_a_queued_job_is_canceled_when_a_worker_says_so(door: InternalApi, wire: Wire, ear: Ear) -> None:
     job_id = (await queue(wire, ear)).data.job_id
     asked = await wire.publish(cancel(job_id))
     assert (await outcome(ear, asked.id)).accepted
@@ -181,7 +181,7 @@ async def test_a_refusal_is_an_outcome(wire: Wire, ear: Ear, command: Any, code:
     assert (answer.accepted, answer.problem.code, answer.problem.kind) == (False, code, kind)
 
 
-async def test_news_of_an_unknown_job_are_parked(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_news_of_an_unknown_job_are_parked(door: InternalApi, wire: Wire, ear: Ear) -> None:
     sent = await wire.publish(started(new_id()))
 
     async def parked() -> bool:
@@ -190,7 +190,7 @@ async def test_news_of_an_unknown_job_are_parked(door: Door, wire: Wire, ear: Ea
     await eventually_async(parked, 20)
 
 
-async def test_a_malformed_message_is_parked_and_the_next_is_handled(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_a_malformed_message_is_parked_and_the_next_is_handled(door: InternalApi, wire: Wire, ear: Ear) -> None:
     good = run_task()
     headers = [("ce_id", b"x1"), ("ce_source", b"t"), ("ce_specversion", b"1.0"), ("ce_type", RunTask.TYPE.encode())]
     for body in (b"{", b"{}", b'{"organization_id": "o\\u0000"}', b"\xff"):
@@ -201,7 +201,7 @@ async def test_a_malformed_message_is_parked_and_the_next_is_handled(door: Door,
     assert len([r for r in parked if header(r, "ce_id") == "x1"]) == 4
 
 
-async def test_jobs_are_listed_by_pages_newest_first(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_jobs_are_listed_by_pages_newest_first(door: InternalApi, wire: Wire, ear: Ear) -> None:
     org = OrganizationId(new_id())
     jobs = [(await queue(wire, ear, org=org)).data.job_id for _ in range(5)]
     page = (await door.get("/internal/jobs?limit=2&offset=1", org)).json()
@@ -213,19 +213,19 @@ async def test_jobs_are_listed_by_pages_newest_first(door: Door, wire: Wire, ear
 
 
 @pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "status=odd", "task_type=odd"])
-async def test_an_odd_question_is_refused(door: Door, query: str) -> None:
+async def test_an_odd_question_is_refused(door: InternalApi, query: str) -> None:
     answer = await door.get(f"/internal/jobs?{query}")
     assert (answer.status_code, answer.json()["code"]) == (400, "request_invalid")
 
 
 @pytest.mark.parametrize("odd", ["nobody", "%00", "a%00b", "%ff", "%F0%9F%92%A9", "'", "%24ne", "x" * 5000])
-async def test_an_odd_id_is_not_found(door: Door, odd: str) -> None:
+async def test_an_odd_id_is_not_found(door: InternalApi, odd: str) -> None:
     for path, code in (("jobs/{}", "job_not_found"), ("jobs/{}/log", "job_not_found"), ("runs/{}", "run_not_found")):
         answer = await door.get("/internal/" + path.format(odd))
         assert (answer.status_code, answer.json()["code"]) == (404, code)
 
 
-async def test_nobody_else_sees_a_job_and_nobody_without_a_token(door: Door, wire: Wire, ear: Ear) -> None:
+async def test_nobody_else_sees_a_job_and_nobody_without_a_token(door: InternalApi, wire: Wire, ear: Ear) -> None:
     sent = await queue(wire, ear)
     other = OrganizationId("other")
     for path in (f"jobs/{sent.data.job_id}", f"jobs/{sent.data.job_id}/log", f"runs/{sent.data.run_id}"):

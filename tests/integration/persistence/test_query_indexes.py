@@ -10,7 +10,7 @@ from assignment.apps.store import Offer
 from assignment.apps.store import open_store as open_assignment
 from catalog.store import open_store as open_catalog
 from chassis.ids import utc_now
-from connector.domain import Kind, Lane
+from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import work_of
 from connector.store import open_store as open_connector
 from contracts.messages.connector import EVERYBODY
@@ -118,7 +118,7 @@ async def test_connector(opened: Opened) -> None:
         await everything_the_chassis_asks(queried)
         work = work_of(task_request("job"), kind=Kind.TASK, work_id="job", pool="default")
         await store.work.add(work)
-        assert await store.work.waiting(pool="default", lane=Lane.TASKS) == [work]
+        assert await store.work.waiting(pool="default", group=SlotGroup.TASKS) == [work]
         await store.work.close(work.organization_id, "job")
         assert len(await store.work.closed_on(utc_now().date())) == 1
         assert await store.attempts_at(work.organization_id, "job") == []

@@ -11,7 +11,7 @@ import connector.api
 import httpx
 import pytest
 import restore_index.api
-import scheduler.api
+import scheduler.jobs.api
 from chassis.http.tokens import Caller, Tokens
 from fastapi import FastAPI
 
@@ -32,7 +32,7 @@ DOORS: dict[str, FastAPI] = {
     "catalog": catalog.api.build_api(refusing_store(), TOKENS, checks={}),
     "connector": connector.api.build_api(refusing_store(), refusing_store(), TOKENS, locks=refusing_store(), checks={}),
     "restore-index": restore_index.api.build_api(refusing_store(), TOKENS, checks={}),
-    "scheduler": scheduler.api.build_api(refusing_store(), TOKENS, checks={}),
+    "scheduler": scheduler.jobs.api.build_api(refusing_store(), TOKENS, checks={}),
 }
 
 

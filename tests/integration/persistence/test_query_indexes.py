@@ -19,7 +19,7 @@ from gateway.store.accounts import open_accounts
 from gateway.store.audit import AuditLog
 from gateway.store.known_addresses import KnownAddresses
 from gateway.store.requests import Requests
-from scheduler.store import open_store as open_scheduler
+from scheduler.jobs.store import open_store as open_scheduler
 
 from tests.integration.gateway.test_audit_log import entry_at
 from tests.support import builders as make
@@ -108,7 +108,7 @@ async def test_scheduler(opened: Opened) -> None:
             assert (await listed).items == [job]
         assert (await page(task_type="backup", status="failed")).total == 0
         assert await store.find_run(ORG, RunId(job.run_id)) == job
-        assert await store.roll.unfinished() == [(ORG, job.id)]
+        assert await store.job_index.unfinished() == [(ORG, job.id)]
         assert await store.log_parts.of(ORG, JobId(job.id)) == []
 
 

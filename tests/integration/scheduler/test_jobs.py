@@ -181,24 +181,26 @@ async def test_a_refusal_is_an_outcome(wire: Wire, ear: Ear, command: Any, code:
     assert (answer.accepted, answer.problem.code, answer.problem.kind) == (False, code, kind)
 
 
-async def test_news_of_an_unknown_job_are_parked(door: InternalApi, wire: Wire, ear: Ear) -> None:
+async def test_news_of_an_unknown_job_become_dead_letters(door: InternalApi, wire: Wire, ear: Ear) -> None:
     sent = await wire.publish(started(new_id()))
 
-    async def parked() -> bool:
+    async def is_dead_letter() -> bool:
         return any(header(r, "ce_id") == sent.id for r in await wire.read(dead_letters(CONNECTOR_EVENTS)))
 
-    await eventually_async(parked, 20)
+    await eventually_async(is_dead_letter, 20)
 
 
-async def test_a_malformed_message_is_parked_and_the_next_is_handled(door: InternalApi, wire: Wire, ear: Ear) -> None:
+async def test_a_message_after_a_malformed_one_is_handled(
+    door: InternalApi, wire: Wire, ear: Ear
+) -> None:
     good = run_task()
     headers = [("ce_id", b"x1"), ("ce_source", b"t"), ("ce_specversion", b"1.0"), ("ce_type", RunTask.TYPE.encode())]
     for body in (b"{", b"{}", b'{"organization_id": "o\\u0000"}', b"\xff"):
         await wire.send(SCHEDULER_COMMANDS, body, key=good.key.encode(), headers=headers)
     sent = await wire.publish(good)
     assert (await outcome(ear, sent.id)).accepted
-    parked = await wire.read(dead_letters(SCHEDULER_COMMANDS))
-    assert len([r for r in parked if header(r, "ce_id") == "x1"]) == 4
+    letters = await wire.read(dead_letters(SCHEDULER_COMMANDS))
+    assert len([r for r in letters if header(r, "ce_id") == "x1"]) == 4
 
 
 async def test_jobs_are_listed_by_pages_newest_first(door: InternalApi, wire: Wire, ear: Ear) -> None:

@@ -46,7 +46,7 @@ async def test_jobs_survive_a_scheduler_that_is_killed_again_and_again(fresh_cor
     outcomes = [e.data for e in map(to_envelope, ear.heard) if isinstance(e.data, CommandOutcome)]
     assert len({o.command_id for o in outcomes}) == JOBS
     assert all(o.accepted for o in outcomes)
-    assert await _parked(fresh_corner) == []
+    assert await _dead_letters(fresh_corner) == []
 
 
 async def _work(wire: Wire, heard: list[Raw]) -> None:
@@ -56,7 +56,7 @@ async def _work(wire: Wire, heard: list[Raw]) -> None:
         await wire.publish(told(TaskSucceeded, job_id, seconds=9))
 
 
-async def _parked(corner: Corner) -> list[Raw]:
+async def _dead_letters(corner: Corner) -> list[Raw]:
     async with open_wire(corner.settings()) as wire:
         return [r for topic in (SCHEDULER_COMMANDS, CONNECTOR_EVENTS) for r in await wire.read(dead_letters(topic))]
 

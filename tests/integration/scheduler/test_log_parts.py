@@ -6,8 +6,8 @@ import pytest
 from chassis.persistence.mongo import open_database
 from contracts.messages.connector import LogLine
 from contracts.values import JobId, OrganizationId
-from scheduler.domain.log import LogPart
-from scheduler.store.log_parts import LogParts, MemoryLogParts, MongoLogParts
+from scheduler.jobs.domain.log import LogPart
+from scheduler.jobs.store.log_parts import LogParts, MemoryLogParts, MongoLogParts
 
 from tests.support.environment import Corner
 from tests.unit.scheduler.builder import NOON, ORG

@@ -12,7 +12,7 @@ from contracts.messages.connector import LogLine, TaskEvent, TaskLogged, TaskPro
 from contracts.messages.scheduler import CancelJob, RunTask
 from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
-from scheduler.domain.job import Job, queue_job
+from scheduler.jobs.domain.job import Job, queue_job
 
 ORG = OrganizationId("org")
 NOON = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

@@ -5,8 +5,8 @@ from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
 from contracts.tasks import BackupResult, Task
-from scheduler.domain import job as decisions
-from scheduler.domain.job import Job
+from scheduler.jobs.domain import job as decisions
+from scheduler.jobs.domain.job import Job
 
 from tests.unit.scheduler.builder import (
     NOON,
@@ -144,7 +144,7 @@ def test_a_result_without_a_start_still_has_a_start_time() -> None:
     assert (job.started_at, job.stopped_at) == (after(2), after(2))
 
 
-def test_a_second_wish_to_stop_changes_nothing() -> None:
+def test_a_second_request_to_stop_changes_nothing() -> None:
     asked = decisions.request_cancel(running(), after(3))
     assert decisions.request_cancel(asked, after(4)) is asked
 

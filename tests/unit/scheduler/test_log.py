@@ -2,9 +2,9 @@
 
 import pytest
 from contracts.messages.connector import TaskSucceeded
-from scheduler.domain import job as decisions
-from scheduler.domain.log import LINE_CHARACTERS, LINES_READ, MESSAGES_PER_ATTEMPT, compose_log, part_of
-from scheduler.domain.wording import describe_bytes
+from scheduler.jobs.domain import job as decisions
+from scheduler.jobs.domain.log import LINE_CHARACTERS, LINES_READ, MESSAGES_PER_ATTEMPT, compose_log, part_of
+from scheduler.jobs.domain.wording import describe_bytes
 
 from tests.unit.scheduler.builder import logged, queued, started, told
 

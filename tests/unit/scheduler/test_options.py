@@ -3,8 +3,8 @@
 import pytest
 from contracts.errors import Invalid
 from contracts.tasks import TaskOptions
-from scheduler.domain.job import check_task
-from scheduler.domain.options import LONGEST_IGNORE, LONGEST_LABEL, MOST_IGNORES, MOST_LABELS
+from scheduler.jobs.domain.job import check_task
+from scheduler.jobs.domain.options import LONGEST_IGNORE, LONGEST_LABEL, MOST_IGNORES, MOST_LABELS
 
 from tests.unit.scheduler.builder import backup
 

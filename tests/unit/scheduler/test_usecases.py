@@ -10,9 +10,9 @@ from contracts.messages.connector import TaskCancelled, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import BackupResult
 from contracts.values import JobId, OrganizationId, RunId
-from scheduler import usecases
-from scheduler.domain.job import Job
-from scheduler.store import MemoryJobRoll, MemoryLogParts, SchedulerStore, job_keys
+from scheduler.jobs import usecases
+from scheduler.jobs.domain.job import Job
+from scheduler.jobs.store import MemoryJobIndex, MemoryLogParts, SchedulerStore, job_keys
 
 from tests.support.memory import MemoryDoor
 from tests.unit.scheduler.builder import NOON, ORG, after, cancel, logged, progressed, run_task, started, told, wrapped
@@ -23,7 +23,7 @@ class World:
 
     def __init__(self) -> None:
         self.jobs = MemoryAggregates(Job, keys=job_keys)
-        self.store = SchedulerStore(self.jobs, MemoryJobRoll(), MemoryLogParts())
+        self.store = SchedulerStore(self.jobs, MemoryJobIndex(), MemoryLogParts())
         self.now = NOON
 
     def clock(self):  # type: ignore[no-untyped-def]
@@ -118,11 +118,11 @@ async def test_progress_leaves_no_trace_but_itself(world: World) -> None:
     world.jobs.published.clear()
     for step in range(100):
         await usecases.note_progress(world.store, wrapped(progressed(job_id, step / 100, seconds=step)))
-    record = await world.jobs.load(ORG, job_id)
-    assert (record.seen, world.announced()) == (before.seen, [])
-    assert record.value is not None
-    assert record.value.progress is not None
-    assert record.value.progress.fraction == 0.99
+    aggregate = await world.jobs.load(ORG, job_id)
+    assert (aggregate.seen, world.announced()) == (before.seen, [])
+    assert aggregate.value is not None
+    assert aggregate.value.progress is not None
+    assert aggregate.value.progress.fraction == 0.99
 
 
 async def test_cancelling_asks_the_pool_of_the_job(world: World) -> None:

@@ -28,10 +28,10 @@ from contracts.tasks import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 from opentelemetry.trace import Span
 
-from scheduler.domain import job as decisions
-from scheduler.domain.job import Job
-from scheduler.domain.log import compose_log, part_of
-from scheduler.store import SchedulerStore
+from scheduler.jobs.domain import job as decisions
+from scheduler.jobs.domain.job import Job
+from scheduler.jobs.domain.log import compose_log, part_of
+from scheduler.jobs.store import SchedulerStore
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -55,8 +55,8 @@ async def cancel_job(store: SchedulerStore, clock: Clock, command: Envelope[Canc
     with _span("scheduler.cancel_job", org, data.job_id):
         aggregate = await store.jobs.load(org, data.job_id, cause=command)
         job = decisions.request_cancel(await _required(store, org, data.job_id, aggregate.value), clock())
-        wish = TaskCancelRequested(organization_id=org, job_id=job.id, pool=job.pool)
-        await store.save(aggregate, job, events=[wish], cause=command, result={"job_id": job.id})
+        request = TaskCancelRequested(organization_id=org, job_id=job.id, pool=job.pool)
+        await store.save(aggregate, job, events=[request], cause=command, result={"job_id": job.id})
     log.info("job asked to stop", extra=_ids(org, job))
 
 
@@ -109,7 +109,7 @@ async def ask_again(store: SchedulerStore, publisher: Publisher, clock: Clock, *
     made up for. Nothing is written, so that any number of schedulers may do this.
     """
     with span("scheduler.ask_again"):
-        for org, job_id in await store.roll.unfinished():
+        for org, job_id in await store.job_index.unfinished():
             job = await store.jobs.get(org, job_id)
             if job is not None and decisions.is_silent(job, clock(), silence=silence):
                 await publisher.send(envelope(_request(org, job), service="scheduler"))

@@ -1,4 +1,4 @@
-"""What the scheduler does by itself, now and then."""
+"""What the scheduler does without being asked: it looks for jobs of which no worker has told anything for long."""
 
 import asyncio
 import logging
@@ -11,28 +11,29 @@ from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import Background
 from contracts.errors import CairnError
 
-from scheduler import usecases
+from scheduler.jobs import usecases
+from scheduler.jobs.store import SchedulerStore
+from scheduler.jobs.usecases import Clock
 from scheduler.settings import Settings
-from scheduler.store import SchedulerStore
-from scheduler.usecases import Clock
 
 log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def looking(
+async def watch_silent_jobs(
     background: Background, store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings
 ) -> AsyncIterator[None]:
-    """Look after jobs without news in the background."""
-    async with background.running("jobs", lambda: _look_forever(store, publisher, clock, settings)):
+    """Ask workers again for jobs without news, in the background, until the context is left."""
+    async with background.running("jobs", lambda: _ask_forever(store, publisher, clock, settings)):
         yield
 
 
-async def _look_forever(store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings) -> None:
+async def _ask_forever(store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings) -> None:
     silence = timedelta(seconds=settings.silence_seconds)
     while True:
         await asyncio.sleep(settings.look_seconds)
         try:
             await usecases.ask_again(store, publisher, clock, silence=silence)
         except (CairnError, PyMongoError) as error:
+            # A server that is away for a while: the next look makes up for this one.
             log.warning("jobs not looked after", extra={"reason": type(error).__name__})

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contracts.messages.connector import LogLine, TaskLogged
 from contracts.values import Value
 
-from scheduler.domain.job import Job
+from scheduler.jobs.domain.job import Job
 
 LINE_CHARACTERS = 4096
 MESSAGES_PER_ATTEMPT = 10_010

@@ -14,9 +14,9 @@ from contracts.messages.connector import (
 from contracts.messages.scheduler import CancelJob, RunTask
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, tasks
 
-from scheduler import usecases
-from scheduler.store import SchedulerStore
-from scheduler.usecases import Clock
+from scheduler.jobs import usecases
+from scheduler.jobs.store import SchedulerStore
+from scheduler.jobs.usecases import Clock
 
 LISTENS_TO = (SCHEDULER_COMMANDS, CONNECTOR_EVENTS)
 ANNOUNCES = (SCHEDULER_EVENTS, tasks(), OUTCOMES)

@@ -1,6 +1,6 @@
-"""What the scheduler keeps: jobs, a roll of them for listings, and the lines that workers wrote.
+"""What the scheduler keeps of jobs: the jobs, an index of them for listings, and the lines that workers wrote.
 
-A job and its line in the roll are written by the lane of the job's id only.
+A job and its entry in the index have one writer: messages about a job are handled in their order (decision 0003).
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from contracts.messages.scheduler import JobStatus
 from contracts.tasks import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 
-from scheduler.domain.job import Job
-from scheduler.store.log_parts import LogParts, MemoryLogParts, MongoLogParts
-from scheduler.store.roll import JobRoll, MemoryJobRoll, MongoJobRoll
+from scheduler.jobs.domain.job import Job
+from scheduler.jobs.store.job_index import JobIndex, MemoryJobIndex, MongoJobIndex
+from scheduler.jobs.store.log_parts import LogParts, MemoryLogParts, MongoLogParts
 
-__all__ = ["LogParts", "MemoryJobRoll", "MemoryLogParts", "SchedulerStore", "job_keys", "open_store"]
+__all__ = ["LogParts", "MemoryJobIndex", "MemoryLogParts", "SchedulerStore", "job_keys", "open_store"]
 
 LOOKUPS_AT_ONCE = 16
 
@@ -35,7 +35,7 @@ class SchedulerStore:
     """What the scheduler knows."""
 
     jobs: Aggregates[Job]
-    roll: JobRoll
+    job_index: JobIndex
     log_parts: LogParts
 
     async def save(
@@ -47,12 +47,12 @@ class SchedulerStore:
         cause: Envelope[Message] | None = None,
         result: Result | None = None,
     ) -> None:
-        """Save a job like `Aggregates.save`, after its line in the roll.
+        """Save a job like `Aggregates.save`, after its entry in the index.
 
-        Whoever dies between the two leaves the roll ahead; the message comes again, and the job follows.
+        A process that dies between the two leaves the index ahead: the message comes again, and the job follows.
         """
         if aggregate.value is None or aggregate.value.status != job.status:
-            await self.roll.enter(aggregate.organization_id, job)
+            await self.job_index.enter(aggregate.organization_id, job)
         await self.jobs.save(aggregate, job, events=events, cause=cause, result=result)
 
     async def list_jobs(
@@ -65,11 +65,11 @@ class SchedulerStore:
         offset: int,
     ) -> Page[Job]:
         """Jobs of a type and in a status, where asked for; newest first."""
-        total, ids = await self.roll.page(org, task_type=task_type, status=status, limit=limit, offset=offset)
-        gate = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+        total, ids = await self.job_index.page(org, task_type=task_type, status=status, limit=limit, offset=offset)
+        slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
         async def look(job_id: JobId) -> Job | None:
-            async with gate:
+            async with slots:
                 return await self.jobs.get(org, job_id)
 
         found = await asyncio.gather(*map(look, ids))
@@ -92,9 +92,9 @@ async def open_store(runtime: ServiceRuntime) -> SchedulerStore:
         indexes=(("org", "run_id", "_id"),),  # find_run
         obsolete=("run_id_1",),
     )
-    roll = MongoJobRoll(database["job_roll"])
+    job_index = MongoJobIndex(database["job_roll"])
     log_parts = MongoLogParts(database["job_log_parts"])
     await jobs.setup()
-    await roll.setup()
+    await job_index.setup()
     await log_parts.setup()
-    return SchedulerStore(jobs, roll, log_parts)
+    return SchedulerStore(jobs, job_index, log_parts)

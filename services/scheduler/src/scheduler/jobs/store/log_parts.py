@@ -6,7 +6,7 @@ from typing import Protocol
 from chassis.persistence.mongo import Collection, ensure_indexes, insert_new
 from contracts.values import JobId, OrganizationId
 
-from scheduler.domain.log import LogPart
+from scheduler.jobs.domain.log import LogPart
 
 PARTS_READ = 20_000
 

@@ -20,8 +20,8 @@ from contracts.tasks import TASK_KINDS, Task, TaskResult, lift_result
 from contracts.values import JobId, Moment, RunId, Value
 from pydantic import Field, model_validator
 
-from scheduler.domain.options import check_options
-from scheduler.domain.wording import describe_result, describe_task
+from scheduler.jobs.domain.options import check_options
+from scheduler.jobs.domain.wording import describe_result, describe_task
 
 FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
 
@@ -123,7 +123,7 @@ def _check_target(task: Task, kind: AppKind | None) -> None:
 
 
 def request_cancel(job: Job, now: datetime) -> Job:
-    """The job with a wish to stop; it ends when a worker says so. A second wish changes nothing.
+    """The job, asked to stop; it ends when a worker says so. A second request changes nothing.
 
     Raises `Conflict` (`job_finished`).
     """

@@ -11,9 +11,9 @@ from contracts.tasks import TaskType
 from contracts.values import JobId, RunId
 from fastapi import Depends, FastAPI, Query
 
-from scheduler import usecases
-from scheduler.domain.job import Job
-from scheduler.store import SchedulerStore
+from scheduler.jobs import usecases
+from scheduler.jobs.domain.job import Job
+from scheduler.jobs.store import SchedulerStore
 
 LIMIT_MOST = 200
 Limit = Annotated[int, Query(ge=1, description=f"How many at most; {LIMIT_MOST} even if more are asked for")]

@@ -13,7 +13,7 @@ from contracts.messages.scheduler import JobStatus
 from contracts.tasks import TaskType
 from contracts.values import JobId, OrganizationId
 
-from scheduler.domain.job import Job
+from scheduler.jobs.domain.job import Job
 
 UNFINISHED: tuple[JobStatus, ...] = ("queued", "running")
 LOOK_LIMIT = 500
@@ -26,7 +26,7 @@ _INDEXES = (
 )
 
 
-class JobRoll(Protocol):
+class JobIndex(Protocol):
     """Ids of jobs by organization, type and status."""
 
     async def enter(self, org: OrganizationId, job: Job) -> None:
@@ -48,8 +48,8 @@ class JobRoll(Protocol):
 
 
 @dataclass(frozen=True)
-class MongoJobRoll:
-    """`JobRoll` in a MongoDB collection."""
+class MongoJobIndex:
+    """`JobIndex` in a MongoDB collection."""
 
     collection: Collection
 
@@ -58,7 +58,7 @@ class MongoJobRoll:
         await ensure_indexes(self.collection, *_INDEXES, obsolete=("org_1", "status_1"))
 
     async def enter(self, org: OrganizationId, job: Job) -> None:
-        """See `JobRoll`."""
+        """See `JobIndex`."""
         line = {"_id": job.id, "org": org, "task_type": job.task.type, "status": job.status}
         try:
             await self.collection.replace_one({"_id": job.id, "org": org}, line, upsert=True)
@@ -68,14 +68,14 @@ class MongoJobRoll:
     async def page(
         self, org: OrganizationId, *, task_type: TaskType | None, status: JobStatus | None, limit: int, offset: int
     ) -> tuple[int, list[JobId]]:
-        """See `JobRoll`."""
+        """See `JobIndex`."""
         query: Document = {"org": org} | _asked(task_type, status)
         cursor = self.collection.find(query, {"_id": 1}).sort("_id", -1).skip(offset).limit(limit)
         ids = [JobId(line["_id"]) async for line in cursor]
         return await self.collection.count_documents(query), ids
 
     async def unfinished(self) -> list[tuple[OrganizationId, JobId]]:
-        """See `JobRoll`."""
+        """See `JobIndex`."""
         found: list[tuple[OrganizationId, JobId]] = []
         for status in UNFINISHED:
             cursor = self.collection.find({"status": status}, {"org": 1}).sort("_id", 1).limit(LOOK_LIMIT)
@@ -84,13 +84,13 @@ class MongoJobRoll:
 
 
 @dataclass(frozen=True)
-class MemoryJobRoll:
-    """`JobRoll` in memory, for unit tests of use cases."""
+class MemoryJobIndex:
+    """`JobIndex` in memory, for unit tests of use cases."""
 
     _lines: dict[JobId, Document] = field(default_factory=dict)
 
     async def enter(self, org: OrganizationId, job: Job) -> None:
-        """See `JobRoll`."""
+        """See `JobIndex`."""
         if self._lines.get(job.id, {}).get("org", org) != org:
             raise _taken()
         self._lines[job.id] = {"org": org, "task_type": job.task.type, "status": job.status}
@@ -98,13 +98,13 @@ class MemoryJobRoll:
     async def page(
         self, org: OrganizationId, *, task_type: TaskType | None, status: JobStatus | None, limit: int, offset: int
     ) -> tuple[int, list[JobId]]:
-        """See `JobRoll`."""
+        """See `JobIndex`."""
         query = {"org": org} | _asked(task_type, status)
         ids = sorted((job_id for job_id, line in self._lines.items() if query.items() <= line.items()), reverse=True)
         return len(ids), ids[offset : offset + limit]
 
     async def unfinished(self) -> list[tuple[OrganizationId, JobId]]:
-        """See `JobRoll`."""
+        """See `JobIndex`."""
         found: list[tuple[OrganizationId, JobId]] = []
         for status in UNFINISHED:
             lines = sorted((job_id, line["org"]) for job_id, line in self._lines.items() if line["status"] == status)

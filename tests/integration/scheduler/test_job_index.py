@@ -1,0 +1,64 @@
+"""The job index in memory and in MongoDB: the same promises."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from chassis.persistence.mongo import open_database
+from contracts.errors import Conflict
+from contracts.values import OrganizationId
+from scheduler.jobs.domain.job import Job
+from scheduler.jobs.store.job_index import JobIndex, MemoryJobIndex, MongoJobIndex
+
+from tests.support.environment import Corner
+from tests.unit.scheduler.builder import ORG, queued
+
+
+@pytest.fixture(params=["memory", "mongodb"])
+async def index(request: pytest.FixtureRequest, fresh_corner: Corner) -> AsyncIterator[JobIndex]:
+    if request.param == "memory":
+        yield MemoryJobIndex()
+        return
+    async with open_database(fresh_corner.settings(), "scheduler") as database:
+        made = MongoJobIndex(database["job_roll"])
+        await made.setup()
+        yield made
+
+
+async def enter(index: JobIndex, count: int) -> list[Job]:
+    jobs = [queued() for _ in range(count)]
+    for job in jobs:
+        await index.enter(ORG, job)
+    return jobs
+
+
+async def test_the_newest_jobs_come_first_page_by_page(index: JobIndex) -> None:
+    ids = [job.id for job in await enter(index, 7)][::-1]
+    for offset in (0, 3, 6, 9):
+        page = await index.page(ORG, task_type=None, status=None, limit=3, offset=offset)
+        assert page == (7, ids[offset : offset + 3])
+
+
+async def test_a_new_status_takes_the_place_of_the_old_one(index: JobIndex) -> None:
+    first, second = await enter(index, 2)
+    await index.enter(ORG, first.model_copy(update={"status": "running"}))
+    assert await index.page(ORG, task_type="backup", status="running", limit=9, offset=0) == (1, [first.id])
+    assert await index.page(ORG, task_type=None, status="queued", limit=9, offset=0) == (1, [second.id])
+    assert await index.page(ORG, task_type="check", status=None, limit=9, offset=0) == (0, [])
+
+
+async def test_organizations_are_apart(index: JobIndex) -> None:
+    [job] = await enter(index, 1)
+    other = OrganizationId("other")
+    with pytest.raises(Conflict, match="job_exists"):
+        await index.enter(other, job)
+    assert await index.page(other, task_type=None, status=None, limit=9, offset=0) == (0, [])
+    assert await index.page(ORG, task_type=None, status=None, limit=9, offset=0) == (1, [job.id])
+
+
+async def test_unfinished_jobs_of_all_organizations_are_found_oldest_first(index: JobIndex) -> None:
+    first, second, done, foreign = [queued() for _ in range(4)]
+    for job in (second, done, first):
+        await index.enter(ORG, job)
+    await index.enter(OrganizationId("other"), foreign.model_copy(update={"status": "running"}))
+    await index.enter(ORG, done.model_copy(update={"status": "failed"}))
+    assert await index.unfinished() == [(ORG, first.id), (ORG, second.id), (OrganizationId("other"), foreign.id)]

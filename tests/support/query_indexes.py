@@ -28,8 +28,6 @@ class Query:
     def is_served_by(self, index: Iterable[str]) -> bool:
         """Whether a server that reads the index reads nothing else, and in order: equalities, sort, range."""
         fields = tuple(index)
-        if "_id" in self.equal:
-            return True
         begun = len(self.equal)
         ordered = fields[begun : begun + len(self.sort)]
         return (
@@ -80,13 +78,14 @@ class QueriedRuntime:
 
     async def unserved(self) -> set[Query]:
         """Queries that no index of their collection serves."""
-        names = {query.collection for query in self.log.sent}
+        # A collection without a document may have no index at all, not even that of `_id`.
+        names = {query.collection for query in self.log.sent if "_id" not in query.equal}
         return {query for name in names for query in await self._unserved(name)}
 
     async def _unserved(self, collection: str) -> set[Query]:
         infos = (await self.runtime.database[collection].index_information()).values()
         indexes = [[name for name, _ in info["key"]] for info in infos]
-        sent = (query for query in self.log.sent if query.collection == collection)
+        sent = (query for query in self.log.sent if query.collection == collection and "_id" not in query.equal)
         return {query for query in sent if not any(query.is_served_by(index) for index in indexes)}
 
     async def unused(self) -> set[tuple[str, str]]:

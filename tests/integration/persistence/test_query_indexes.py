@@ -161,7 +161,6 @@ async def test_gateway(opened: Opened) -> None:
 @pytest.mark.parametrize(
     ("query", "index", "served"),
     [
-        (Query("c", frozenset({"_id", "org"})), ("org",), True),
         (Query("c", frozenset({"org"})), ("org", "kind", "_id"), True),
         (Query("c", frozenset({"org", "kind"})), ("org", "_id", "kind"), False),
         (Query("c", frozenset({"kind", "org"}), sort=(("_id", -1),)), ("org", "kind", "_id"), True),

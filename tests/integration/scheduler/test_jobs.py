@@ -70,7 +70,7 @@ async def test_a_job_from_the_run_to_its_log(door: InternalApi, wire: Wire, ear:
     assert job["stopped_at"] == "2026-11-23T12:00:09.000Z"
     assert (job["worker"], job["attempt"], job["problem"]) == ("w1", 1, None)
     assert job["progress"]["fraction"] == 0.5
-    assert job["backup"]["files_processed"] == 3
+    assert job["result"]["files_processed"] == 3
     assert job["task"]["origin"]["name"] == "Photos"
     assert (await door.get(f"/internal/runs/{run_id}")).json() == {"run_id": run_id, "job": job}
     assert [t.split(":")[0] for t in await log_of(door, job_id)] == [

@@ -190,9 +190,7 @@ async def test_news_of_an_unknown_job_become_dead_letters(door: InternalApi, wir
     await eventually_async(is_dead_letter, 20)
 
 
-async def test_a_message_after_a_malformed_one_is_handled(
-    door: InternalApi, wire: Wire, ear: Ear
-) -> None:
+async def test_a_message_after_a_malformed_one_is_handled(door: InternalApi, wire: Wire, ear: Ear) -> None:
     good = run_task()
     headers = [("ce_id", b"x1"), ("ce_source", b"t"), ("ce_specversion", b"1.0"), ("ce_type", RunTask.TYPE.encode())]
     for body in (b"{", b"{}", b'{"organization_id": "o\\u0000"}', b"\xff"):

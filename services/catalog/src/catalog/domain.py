@@ -27,6 +27,7 @@ MOST_TAGS = 200
 
 def create_inventory(command: CreateInventory, *, known: bool) -> Inventory:
     """A new inventory. `known`: its id was used before."""
+    # An id is never used twice: events and audit entries about the removed one still name it.
     if known:
         raise Conflict("inventory_exists", "There is, or was, an inventory with this id.")
     if command.type not in SUPPORTED_TYPES:
@@ -109,6 +110,7 @@ def endpoint_of(address: str) -> Endpoint:
         raise ValueError(fault)
     if any(c.isspace() or c == "@" for c in address):
         raise ValueError("must be a host name or an IP address, without spaces, user or password")
+    # By hand instead of `urlsplit`: most addresses have no scheme, and it would take `nas:445` for one.
     host, port = _split_port(address.split("://", 1)[-1].split("/", 1)[0])
     if not host:
         raise ValueError("has no host name and no IP address")
@@ -142,6 +144,7 @@ def _faults(description: ResourceDescription) -> Iterable[tuple[str, str | None]
     yield "subclass", fault_of(description.subclass, longest=LONGEST_TEXT)
     yield "service", fault_of(description.service, longest=LONGEST_TEXT)
     yield "endpoints", _too_many(description.endpoints, MOST_ENDPOINTS)
+    # No more than may be there are looked at, so that a huge request costs no time and its answer stays short.
     for place, address in enumerate(description.endpoints[:MOST_ENDPOINTS]):
         yield f"endpoints.{place}", _address_fault(address)
     yield "tags", _too_many(description.tags, MOST_TAGS)

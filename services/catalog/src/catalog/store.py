@@ -1,4 +1,4 @@
-"""Inventories and resources as they are kept. Both are written by the lane of their inventory only."""
+"""Inventories and resources as they are kept. Both are written only while a command of their inventory is handled."""
 
 from dataclasses import dataclass
 
@@ -34,6 +34,7 @@ class CatalogStore:
 
     async def count(self, org: OrganizationId, inventory_id: InventoryId) -> int:
         """How many resources an inventory has."""
+        # With a limit `find` counts; without one it would read them all.
         return (await self.resources.find(org, {"inventory_id": inventory_id}, limit=1)).total
 
     async def search(

@@ -75,6 +75,7 @@ async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventor
     with _span("catalog.remove_inventory", data):
         aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
         inventory = domain.require_inventory(aggregate.value)
+        # In portions: each removal is a save with an event, and all at once would leave the database no time for others.
         while left := await store.resources_of(data.organization_id, inventory.id, limit=at_once):
             await _all(_remove_with_inventory(store, command, resource) for resource in left)
         removed = InventoryRemoved(organization_id=data.organization_id, inventory_id=inventory.id)
@@ -88,6 +89,7 @@ async def register_resource(store: CatalogStore, command: Envelope[RegisterResou
     with _span("catalog.register_resource", data):
         aggregate = await store.resources.load(org, data.resource_id, cause=command)
         inventory = await store.inventories.get(org, data.inventory_id)
+        # Looked up and then taken without a lock: commands of one inventory are handled one after another.
         owner = await store.urn_owner(org, data.inventory_id, data.description.urn)
         resource = domain.register_resource(
             inventory, data, known=aggregate.revision > 0, urn_taken=owner not in (None, data.resource_id)
@@ -163,7 +165,8 @@ async def _remove_with_inventory(store: CatalogStore, command: Envelope[RemoveIn
 
 
 async def _all(steps: Iterable[Awaitable[None]]) -> None:
-    """Take all steps, then raise the first error as it is: a group of errors would not be tried again."""
+    """Take all steps, then raise the first error as it is."""
+    # Not a TaskGroup: it raises an ExceptionGroup, which the consumer would not know as something to try again.
     for outcome in await asyncio.gather(*steps, return_exceptions=True):
         if isinstance(outcome, BaseException):
             raise outcome

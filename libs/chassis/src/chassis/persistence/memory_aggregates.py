@@ -48,6 +48,7 @@ class MemoryAggregates(Generic[V]):
         partial: bool = False,
     ) -> Aggregate[V]:
         """See `Aggregates`."""
+        # The same checks in the same order as MongoDB makes them by its keys and the revision in its filter.
         kept = self._kept.get(aggregate.id)
         if kept and kept.organization_id != aggregate.organization_id:
             raise id_taken()

@@ -16,7 +16,7 @@ from assignment.apps.domain.apps import KnownResource
 
 
 class Offer(Value):
-    """An integration as it is kept: JSON Schemas have keys that FerretDB does not take, so the manifest is text."""
+    """An integration as it is kept, its manifest as text."""
 
     id: IntegrationId
     manifest: str
@@ -24,6 +24,7 @@ class Offer(Value):
     @classmethod
     def of(cls, integration: Integration) -> Self:
         """The offer that keeps an integration."""
+        # JSON Schemas have keys like `$schema`, and FerretDB refuses keys that begin with a `$`.
         return cls(id=integration.id, manifest=integration.model_dump_json(by_alias=True))
 
     def integration(self) -> Integration:

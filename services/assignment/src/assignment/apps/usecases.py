@@ -33,6 +33,7 @@ from assignment.apps.store import AssignmentStore, Offer
 
 log = logging.getLogger(__name__)
 LOOKUPS_AT_ONCE = 16
+"""Half of the connections to the database, so that a long listing leaves room for commands."""
 
 
 async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> None:
@@ -43,6 +44,7 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
         app = apps.assign(data, await _integrations(store), known=aggregate.revision > 0)
         assigned = AppAssigned(organization_id=org, app_id=app.id, app=app)
         await store.apps.save(aggregate, app, events=[assigned], cause=command, result=_result(app))
+        # The gateway read the resource before it sent the command; it may have changed since.
         await _follow_resource(store, org, app.id)
         log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
 
@@ -82,19 +84,19 @@ async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOf
 
 
 async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceChanged]) -> None:
-    """Remember how a resource is described now, then tell the apps made of it.
-
-    In this order, an app that is assigned meanwhile either is told or finds out by itself.
-    """
+    """Remember how a resource is described now, then send a message to each app made of it."""
     org = event.data.organization_id
     with span("assignment.note_resource_change", attributes={semconv.ORGANIZATION: org}):
         aggregate = await store.resources.load(org, event.data.resource_id, cause=event)
-        if news := apps.note_change(aggregate.value, event.data.resource):
-            aggregate = await store.resources.save(aggregate, news)
+        # Saved before the apps are looked up: an app that is assigned meanwhile is among them or finds the change.
+        # Without the cause, so that a process that dies before the next save does both again.
+        if change := apps.note_change(aggregate.value, event.data.resource):
+            aggregate = await store.resources.save(aggregate, change)
         if aggregate.value is not None and aggregate.value.revision == event.data.resource.revision:
             found = await store.apps_at(org, event.data.resource_id)
-            told = [AppResourceChanged(organization_id=org, app_id=app.id) for app in found]
-            await store.resources.save(aggregate, aggregate.value, events=told, cause=event)
+            # A message for each app, as only the handler of an app's messages may write the app (decision 0003).
+            changed = [AppResourceChanged(organization_id=org, app_id=app.id) for app in found]
+            await store.resources.save(aggregate, aggregate.value, events=changed, cause=event)
 
 
 async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceChanged]) -> None:
@@ -112,8 +114,8 @@ async def note_resource_removal(store: AssignmentStore, event: Envelope[Resource
     org = event.data.organization_id
     with span("assignment.note_resource_removal", attributes={semconv.ORGANIZATION: org}):
         aggregate = await store.resources.load(org, event.data.resource_id, cause=event)
-        if news := apps.note_removal(aggregate.value, event.data.revision):
-            await store.resources.save(aggregate, news, cause=event)
+        if removal := apps.note_removal(aggregate.value, event.data.revision):
+            await store.resources.save(aggregate, removal, cause=event)
 
 
 async def list_integrations(store: AssignmentStore) -> list[Integration]:
@@ -173,10 +175,10 @@ async def _integrations(store: AssignmentStore) -> list[Integration]:
 async def _resources(
     store: AssignmentStore, org: OrganizationId, ids: Iterable[ResourceId]
 ) -> dict[ResourceId, apps.KnownResource | None]:
-    places = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+    slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
 
     async def look_up(resource_id: ResourceId) -> tuple[ResourceId, apps.KnownResource | None]:
-        async with places:
+        async with slots:
             return resource_id, await store.resource(org, resource_id)
 
     return dict(await asyncio.gather(*map(look_up, ids)))

@@ -81,9 +81,11 @@ async def note_cancelled(store: SchedulerStore, event: Envelope[TaskCancelled]) 
 
 
 async def note_progress(store: SchedulerStore, event: Envelope[TaskProgressed]) -> None:
-    """Keep the latest progress. It is no result: it is not remembered as handled, and the document does not grow."""
+    """Keep the latest progress."""
     data, org = event.data, event.data.organization_id
     with _span("scheduler.note_progress", org, data.job_id):
+        # Without a cause: progress comes every few seconds and would fill what a job remembers as handled. The latest
+        # wins, so that handling one twice changes nothing.
         aggregate = await store.jobs.load(org, data.job_id)
         if aggregate.value is None or not decisions.accepts(aggregate.value, data):
             return
@@ -103,10 +105,10 @@ async def note_lines(store: SchedulerStore, event: Envelope[TaskLogged]) -> None
 
 
 async def ask_again(store: SchedulerStore, publisher: Publisher, clock: Clock, *, silence: timedelta) -> None:
-    """Ask the workers again for jobs without news, oldest first.
+    """Ask the workers again for jobs of which no event came for long, oldest first.
 
-    Who waits or works on goes on as before; who has ended the job says so once more; and a request that was lost is
-    made up for. Nothing is written, so that any number of schedulers may do this.
+    A worker that waits for the job or does it goes on as before, one that ended it says so once more, and a request
+    that was lost is made up for. Nothing is written, so that any number of schedulers may do this.
     """
     with span("scheduler.ask_again"):
         for org, job_id in await store.job_index.unfinished():
@@ -162,7 +164,10 @@ async def _follow(store: SchedulerStore, event: Envelope[E], decide: Callable[[J
         aggregate = await store.jobs.load(org, data.job_id, cause=event)
         before = decisions.require_job(aggregate.value)
         if not decisions.accepts(before, data):
-            log.info("news of a job ignored", extra={**_ids(org, before), "type": event.type, "news_of": data.attempt})
+            # Not an error: an attempt that was taken over goes on until its worker notices.
+            log.info(
+                "event of a job ignored", extra={**_ids(org, before), "type": event.type, "of_attempt": data.attempt}
+            )
             return
         job = decide(before, data)
         if job is not before:

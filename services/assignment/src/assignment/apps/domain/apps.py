@@ -57,14 +57,15 @@ def require_app(current: App | None) -> App:
 
 
 def note_change(known: KnownResource | None, resource: Resource) -> KnownResource | None:
-    """What is known of a resource after a change; None when that is no news."""
+    """What is known of a resource after a change; None when the change was known."""
+    # Events of one resource come in order, but again after a kill: an older one must not undo a newer one.
     if known is not None and known.revision >= resource.revision:
         return None
     return KnownResource(resource=resource, revision=resource.revision)
 
 
 def note_removal(known: KnownResource | None, revision: int) -> KnownResource | None:
-    """What is known of a resource after its removal: what it was last; None when that is no news."""
+    """What is known of a resource after its removal: what it was last; None when the removal was known."""
     if known is not None and known.revision >= revision:
         return None
     return KnownResource(resource=known.resource if known else None, revision=revision, removed=True)
@@ -75,12 +76,14 @@ def refresh(app: App, known: KnownResource | None) -> App:
     resource = known.resource if known else None
     if resource is None or resource.revision <= app.resource.revision:
         return app
+    # Endpoints that were given for the app itself stay: somebody chose another way to the resource.
     endpoints = _addresses(resource) if app.endpoints_from_resource else app.endpoints
     return app.model_copy(update={"resource": resource, "endpoints": endpoints})
 
 
 def follow(app: App | None, known: KnownResource | None) -> App | None:
     """The app in a new revision, when workers reach it elsewhere since its resource changed; None when they do not."""
+    # Only the endpoints count: workers need nothing else of the resource, and they read each revision of an app.
     moved = refresh(app, known) if app else None
     if app is None or moved is None or moved.endpoints == app.endpoints:
         return None
@@ -128,6 +131,7 @@ def _addresses(resource: Resource) -> tuple[str, ...]:
 
 
 def _check_labels(description: AppDescription) -> None:
+    # Some of very many faults: the outcome is a message, and messages have a limit.
     found = dict(islice(_label_faults(description), MOST_FAULTS))
     if found:
         words = "; ".join(f"{name} {fault}" for name, fault in found.items())

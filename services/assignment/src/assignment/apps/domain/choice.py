@@ -30,6 +30,7 @@ class Choice:
     @property
     def properties(self) -> Mapping[str, Any]:
         """Schema of each field, by name; the passphrase always among them."""
+        # First, so that a manifest which declares a passphrase itself says more of it.
         declared = self.schema.get("properties", {})
         return {PASSPHRASE: {"x-secret": True}, **declared}
 
@@ -62,7 +63,7 @@ def choose_integration(
     wanted: IntegrationId | None = None,
     protocol: str | None = None,
 ) -> Integration:
-    """The wanted integration if it works with the resource; without a wish, the only one that does.
+    """The wanted integration if it works with the resource; else the only one that does.
 
     An integration matches a class and subclass; a resource without subclass, if no integration is made for that, is
     matched by its class alone. Several that match are told apart by the protocol, if one was named.
@@ -73,6 +74,7 @@ def choose_integration(
     if not fitting:
         detail = f"No integration works with resources of {_class_of(resource)}."
         raise Invalid("integration_incompatible", detail, fields={"integration": "none fits the resource"})
+    # A protocol that none of them has is refused by `choose_protocol`, which can say which there are.
     fitting = [i for i in fitting if any(p.name == protocol for p in i.protocols)] or fitting
     offering = [i for i in fitting if any(kind in p.kinds for p in i.protocols)]
     if not offering:
@@ -85,7 +87,7 @@ def choose_integration(
 
 
 def choose_protocol(integration: Integration, *, kind: AppKind, wanted: str | None = None) -> Protocol:
-    """The wanted protocol if it does the kind; without a wish, the one named like the integration, or the only one."""
+    """The wanted protocol if it does the kind; else the one named like the integration, or the only one."""
     offered = [p for p in integration.protocols if kind in p.kinds]
     names = _listed(p.name for p in offered)
     if wanted is not None and not any(p.name == wanted for p in integration.protocols):

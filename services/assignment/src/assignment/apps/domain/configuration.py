@@ -89,6 +89,7 @@ def _misfits(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[tuple
     """Where the schema is broken, and whether by nothing but what is missing."""
     hidden, clear = _given(fields)
     declared = choice.schema.get("properties", {})
+    # A sealed value is checked as an empty text, as nothing here can read it; faults of its form are passed over below.
     instance = {name: value for name, value in {**clear, **dict.fromkeys(hidden, "")}.items() if name in declared}
     for error in Draft202012Validator(choice.schema).iter_errors(instance):
         if error.validator in _ABOUT_PRESENCE:
@@ -119,6 +120,7 @@ def _required(error: ValidationError) -> list[str]:
 def _words(error: ValidationError, rules: Mapping[str, Any]) -> str:
     """Why a value does not fit, from the rule it breaks; the value itself might be a secret in the wrong place."""
     rule: Any = error.validator_value
+    # The texts of `jsonschema` quote the value.
     match error.validator:
         case "enum":
             return f"must be one of {', '.join(map(str, rule))}"
@@ -133,4 +135,5 @@ def _words(error: ValidationError, rules: Mapping[str, Any]) -> str:
 
 
 def _printable(name: str) -> str:
+    # A client may send any text as the name of a field, and it comes back in logs and answers.
     return name if fault_of(name, longest=64, empty=False) is None else ascii(name[:64])

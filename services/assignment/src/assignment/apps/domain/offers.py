@@ -12,6 +12,7 @@ def supersedes(offered: Integration, current: Integration | None) -> bool:
     """Whether an offered integration takes the place of the known one: a newer version, or other words for the same."""
     if current is None:
         return True
+    # The same version with other words is taken too: third parties forget to count up while they work on a manifest.
     return _version(offered.version) >= _version(current.version) and offered != current
 
 
@@ -29,4 +30,5 @@ def check_offer(offered: Integration) -> None:
 
 
 def _version(version: str) -> tuple[int, ...]:
+    # The numbers alone, so that any scheme of versions has an order: `1.10` after `1.9`, `v2` after `1.0-beta`.
     return tuple(int(part) for part in re.findall(r"\d+", version))

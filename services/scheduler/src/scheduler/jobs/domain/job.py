@@ -156,7 +156,7 @@ def require_run(job: Job | None, *, of_id: Job | None = None) -> Job:
 
 
 def is_silent(job: Job, now: datetime, *, silence: timedelta) -> bool:
-    """Whether there should be news of a job and have been none for too long: a message may have been lost."""
+    """Whether no event of an unfinished job came for too long: a message may have been lost."""
     heard = [job.created_at, job.started_at or job.created_at]
     if job.progress is not None:
         heard.append(job.progress.at)
@@ -165,27 +165,25 @@ def is_silent(job: Job, now: datetime, *, silence: timedelta) -> bool:
 
 def accepts(job: Job, event: TaskEvent) -> bool:
     """Whether an event of a worker counts: not after the end, and not from an attempt that was taken over."""
+    # Not only the present attempt: a worker that took the job over may be heard of before the scheduler knows of it.
     return job.status not in FINAL and event.attempt >= job.attempt
 
 
 def start(job: Job, event: TaskStarted) -> Job:
-    """The job in the hands of a worker; a newer attempt is a takeover. The same news again changes nothing."""
+    """The job in the hands of a worker; a newer attempt is a takeover. The same event again changes nothing."""
     if event.attempt == job.attempt and job.worker is not None:
         return job
-    told = f"started on {event.worker}, attempt {event.attempt}"
+    text = f"started on {event.worker}, attempt {event.attempt}"
     if job.attempt:
-        told = (
-            f"begun again: {told}"
-            if event.worker == job.worker
-            else f"taken over from {job.worker or 'a worker'}: {told}"
-        )
+        taken_over = f"taken over from {job.worker or 'a worker'}"
+        text = f"{'begun again' if event.worker == job.worker else taken_over}: {text}"
     level = "warning" if job.attempt else "info"
     taken = _with(job, **{**_running(job, event), "worker": event.worker})
-    return _noted(taken, told, at=event.at, place="before", level=level)
+    return _noted(taken, text, at=event.at, place="before", level=level)
 
 
 def advance(job: Job, event: TaskProgressed) -> Job:
-    """The job with the latest progress; older news of the same attempt changes nothing."""
+    """The job with the latest progress; an older event of the same attempt changes nothing."""
     known = job.progress.at if job.progress and event.attempt == job.attempt else None
     if known is not None and known > event.at:
         return job
@@ -194,30 +192,32 @@ def advance(job: Job, event: TaskProgressed) -> Job:
 
 def succeed(job: Job, event: TaskSucceeded) -> Job:
     """The job, done."""
-    told = f"succeeded: {describe_result(event.result)}" if event.result else "succeeded"
-    return _end(job, event, status="succeeded", told=told, result=event.result)
+    text = f"succeeded: {describe_result(event.result)}" if event.result else "succeeded"
+    return _end(job, event, status="succeeded", text=text, result=event.result)
 
 
 def fail(job: Job, event: TaskFailed) -> Job:
     """The job, failed, with the reason in words."""
-    told = f"failed: {event.problem.detail} ({event.problem.code})"
-    return _end(job, event, status="failed", told=told, level="error", problem=event.problem, result=event.result)
+    text = f"failed: {event.problem.detail} ({event.problem.code})"
+    return _end(job, event, status="failed", text=text, level="error", problem=event.problem, result=event.result)
 
 
 def cancel(job: Job, event: TaskCancelled) -> Job:
     """The job, stopped on request. It may never have been started."""
-    return _end(job, event, status="canceled", told="canceled")
+    return _end(job, event, status="canceled", text="canceled")
 
 
 def _running(job: Job, event: TaskEvent) -> dict[str, object]:
+    # What another worker did of an earlier attempt says nothing about this one.
     fresh: dict[str, object] = {"worker": None, "progress": None} if event.attempt > job.attempt else {}
     return {**fresh, "status": "running", "attempt": event.attempt, "started_at": job.started_at or event.at}
 
 
-def _end(job: Job, event: TaskEvent, *, status: JobStatus, told: str, level: str = "info", **facts: object) -> Job:
+def _end(job: Job, event: TaskEvent, *, status: JobStatus, text: str, level: str = "info", **facts: object) -> Job:
+    # The end may be the first that is heard of a job, if its start was lost; a canceled one may never have started.
     started = job.started_at if status == "canceled" else job.started_at or event.at
     ended = _with(job, status=status, attempt=event.attempt, started_at=started, stopped_at=event.at, **facts)
-    return _noted(ended, told, at=event.at, place="after", level=level)
+    return _noted(ended, text, at=event.at, place="after", level=level)
 
 
 def _noted(job: Job, text: str, *, at: datetime, place: Literal["before", "after"], level: str = "info") -> Job:

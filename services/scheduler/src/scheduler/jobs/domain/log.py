@@ -35,8 +35,9 @@ def compose_log(job: Job, parts: Iterable[LogPart]) -> list[LogLine]:
     At most `LINES_READ` lines of workers; of a longer log the beginning and the end, and a line about the rest.
     """
     notes = [((n.attempt, 0 if n.place == "before" else 2, i), n.line) for i, n in enumerate(job.notes)]
-    told = _shortened(_in_order(parts))
-    return [line for _, line in sorted([*notes, *told], key=lambda placed: placed[0])]
+    lines = _shortened(_in_order(parts))
+    # By attempt and place, not by time: the clocks of workers and scheduler differ.
+    return [line for _, line in sorted([*notes, *lines], key=lambda placed: placed[0])]
 
 
 Placed = tuple[tuple[int, int, int], LogLine]
@@ -54,6 +55,7 @@ def _shortened(lines: Iterator[Placed]) -> Sequence[Placed]:
     kept = list(lines)
     if len(kept) <= LINES_READ:
         return kept
+    # The beginning says what was to be done and the end why it failed.
     half = LINES_READ // 2
     place, last = kept[half - 1]
     gap = LogLine(at=last.at, level="warning", text=f"... {len(kept) - 2 * half} lines left out ...")

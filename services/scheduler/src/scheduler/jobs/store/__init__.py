@@ -51,6 +51,7 @@ class SchedulerStore:
 
         A process that dies between the two leaves the index ahead: the message comes again, and the job follows.
         """
+        # The status alone is indexed: progress, which comes every few seconds, costs no second write.
         if aggregate.value is None or aggregate.value.status != job.status:
             await self.job_index.enter(aggregate.organization_id, job)
         await self.jobs.save(aggregate, job, events=events, cause=cause, result=result)

@@ -75,7 +75,7 @@ async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventor
     with _span("catalog.remove_inventory", data):
         aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
         inventory = domain.require_inventory(aggregate.value)
-        # In portions: each removal is a save with an event, and all at once would leave the database no time for others.
+        # In portions: each removal is a save with an event, and all at once would keep the database busy for long.
         while left := await store.resources_of(data.organization_id, inventory.id, limit=at_once):
             await _all(_remove_with_inventory(store, command, resource) for resource in left)
         removed = InventoryRemoved(organization_id=data.organization_id, inventory_id=inventory.id)

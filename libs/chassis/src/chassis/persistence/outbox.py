@@ -1,8 +1,8 @@
 """Sends what documents have pending, and never writes to those documents.
 
 Before an aggregate is saved with messages, a mark `<collection>/<id>/<revision>` is inserted; after they were sent it
-is deleted. A mark that outlives its moment was left by a process that died in between: the sweep then sends the
-messages again. So the mark is the outbox's own document of how far it has sent, and the aggregate keeps one writer.
+is deleted. A mark that is some seconds old was left by a process that died in between: the sweep then sends the
+messages again. So how far the outbox has sent stands in documents of its own, and an aggregate keeps its one writer.
 """
 
 import asyncio
@@ -27,7 +27,9 @@ from chassis.runtime.supervision import Background, begin
 
 log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=3)
+"""How old a mark is when the sweep takes it up; a process that lives deletes its marks sooner."""
 ABANDONED = timedelta(hours=1)
+"""How old a mark is when nobody saves its revision any more."""
 REMEMBERED = 10_000
 SWEEP_LIMIT = 500
 
@@ -68,7 +70,7 @@ class Outbox:
         self._watched: dict[str, Collection] = {}
         self._sent: OrderedDict[str, int] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tidying: set[asyncio.Task[None]] = set()
+        self._deletions: set[asyncio.Task[None]] = set()
 
     async def setup(self) -> None:
         """Create the index the sweep needs."""
@@ -85,7 +87,8 @@ class Outbox:
             await self._marks.insert_one(mark)
 
     async def unsent(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> list[Document]:
-        """The entries of a loaded document that were not sent yet, as far as anybody can tell."""
+        """The entries of a loaded document that were not sent yet, as far as this process can tell."""
+        # What this process sent it remembers; for what others sent the mark is looked up, which costs a query.
         reached = self._sent.get(f"{kind}/{aggregate_id}", 0)
         revisions = sorted({e["revision"] for e in entries if e["revision"] > reached})
         pending = [r for r in revisions if await self._marks.find_one({"_id": f"{kind}/{aggregate_id}/{r}"})]
@@ -98,26 +101,28 @@ class Outbox:
         """
         if not entries:
             return True
+        # The sweep may send for the same aggregate at the same time, and the order of its messages must hold.
         lock = self._locks.setdefault(f"{kind}/{aggregate_id}", asyncio.Lock())
         try:
             async with lock:
                 await send_all(self._publisher, [entry_to_envelope(entry) for entry in entries])
         except CairnError as error:
-            log.warning("messages left to the relay", extra={"record": aggregate_id, "reason": str(error)})
+            log.warning("messages left to the relay", extra={"aggregate": aggregate_id, "reason": str(error)})
             return False
         except (KeyError, ValueError):
-            # Kept by another version of Cairn, it may be. Raising would refuse a command that was carried out.
-            log.exception("a message cannot be read as it is kept", extra={"record": aggregate_id})
+            # Another version of Cairn may have kept it. To raise would refuse a command that was carried out.
+            log.exception("a message cannot be read as it is kept", extra={"aggregate": aggregate_id})
             return False
         revisions = {e["revision"] for e in entries}
         self._remember(f"{kind}/{aggregate_id}", max(revisions))
-        tidying = begin("marks", self._delete([f"{kind}/{aggregate_id}/{r}" for r in revisions]))
-        self._tidying.add(tidying)
-        tidying.add_done_callback(self._tidying.discard)
+        # In the background: the outcome of a command need not wait for a mark that the sweep would remove as well.
+        deletion = begin("marks", self._delete([f"{kind}/{aggregate_id}/{r}" for r in revisions]))
+        self._deletions.add(deletion)
+        deletion.add_done_callback(self._deletions.discard)
         return True
 
     def forget(self, kind: str, aggregate_id: str) -> None:
-        """Its document is gone; another one with its id begins anew."""
+        """Its document was deleted: an aggregate that gets its id begins with revision 1 again."""
         self._sent.pop(f"{kind}/{aggregate_id}", None)
 
     async def _delete(self, marks: Sequence[str]) -> None:
@@ -129,7 +134,7 @@ class Outbox:
 
     async def settle(self) -> None:
         """Wait until the marks of all that was sent are deleted."""
-        await asyncio.gather(*self._tidying)
+        await asyncio.gather(*self._deletions)
 
     def _remember(self, name: str, revision: int) -> None:
         self._sent[name] = max(revision, self._sent.pop(name, 0))
@@ -139,10 +144,10 @@ class Outbox:
     async def sweep(self, now: datetime, *, grace: timedelta = GRACE) -> int:
         """Send what processes that died have left; returns how many marks were settled."""
         marks = [m async for m in self._marks.find({"state": "pending"}).limit(SWEEP_LIMIT)]
-        records: dict[tuple[str, str], list[Document]] = {}
+        by_aggregate: dict[tuple[str, str], list[Document]] = {}
         for mark in (m for m in marks if now - m["at"] >= grace):
-            records.setdefault(_place(mark)[:2], []).append(mark)
-        settled = [await self._settle_in_order(left, now) for left in records.values()]
+            by_aggregate.setdefault(_place(mark)[:2], []).append(mark)
+        settled = [await self._settle_in_order(left, now) for left in by_aggregate.values()]
         await self.settle()
         return sum(settled)
 
@@ -152,7 +157,7 @@ class Outbox:
         return len([m for m in marks if (await self._saved(m))[1]])
 
     async def _settle_in_order(self, marks: list[Document], now: datetime) -> int:
-        """Settle the marks of one record up to the first that cannot be."""
+        """Settle the marks of one aggregate in the order of its revisions, up to the first that cannot be settled."""
         for done, mark in enumerate(sorted(marks, key=lambda m: _place(m)[2])):
             if not await self._settle(mark, now):
                 return done

@@ -1,20 +1,23 @@
 """Each query of each store has an index, and no index is without a query: on a new database and after an upgrade."""
 
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from assignment.apps.store import Offer
 from assignment.apps.store import open_store as open_assignment
+from catalog.domain import LONGEST_URN
 from catalog.store import open_store as open_catalog
-from chassis.ids import utc_now
+from chassis.ids import new_id, utc_now
 from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import work_of
 from connector.store import open_store as open_connector
 from contracts.messages.connector import EVERYBODY
-from contracts.values import InventoryId, JobId, ResourceId, RunId
+from contracts.values import InventoryId, JobId, OrganizationId, ResourceId, RunId
 from gateway.store.accounts import open_accounts
 from gateway.store.audit import AuditLog
 from gateway.store.known_addresses import KnownAddresses
@@ -25,6 +28,7 @@ from tests.integration.gateway.test_audit_log import entry_at
 from tests.support import builders as make
 from tests.support.builders import ORG
 from tests.support.environment import Corner
+from tests.support.processes import Running, running_module
 from tests.support.query_indexes import QueriedRuntime, Query, open_queried_runtime
 from tests.unit.connector_worker.parts import task_request
 from tests.unit.scheduler.builder import queued
@@ -55,14 +59,18 @@ def opened(request: pytest.FixtureRequest, fresh_corner: Corner) -> Opened:
     async def opening(service: str) -> AsyncIterator[QueriedRuntime]:
         async with open_queried_runtime(fresh_corner.settings(), service) as queried:
             if request.param == "upgraded":
-                for name, fields in SINGLE_FIELDS[service].items():
-                    for field in fields:
-                        await queried.runtime.database[name].create_index(field)
+                await make_single_fields(queried, service)
             yield queried
             assert await queried.unserved() == set()
             assert await queried.unused() == set()
 
     return opening
+
+
+async def make_single_fields(queried: QueriedRuntime, service: str) -> None:
+    for name, fields in SINGLE_FIELDS[service].items():
+        for field in fields:
+            await queried.runtime.database[name].create_index(field)
 
 
 async def everything_the_chassis_asks(queried: QueriedRuntime) -> None:
@@ -156,6 +164,40 @@ async def test_gateway(opened: Opened) -> None:
         assert await requests.unsent() == []
         await requests.forget(now)
         await addresses.forget(now)
+
+
+async def test_two_processes_that_start_at_once_upgrade_a_database_in_use(fresh_corner: Corner, tmp_path: Path) -> None:
+    async with open_queried_runtime(fresh_corner.settings(), "catalog") as queried:
+        await make_single_fields(queried, "catalog")
+        resources = queried.runtime.database["resources"]
+        kept = make.a_resource()
+        before = {"_id": kept.id, "org": ORG, "inventory_id": "inv-1", "urn": kept.urn, "removed": False}
+        value = kept.model_dump(mode="python", by_alias=True)
+        await resources.insert_one({**before, "revision": 1, "value": value, "outbox": [], "seen": []})
+        with ExitStack() as stack:
+            both = [stack.enter_context(migrating(fresh_corner, tmp_path / f"{number}.log")) for number in range(2)]
+            assert [await each.ended(60) for each in both] == [0, 0], [each.output() for each in both]
+        assert set(await resources.index_information()) == {
+            "_id_", "org_1_inventory_id_1_urn_1__id_1", "org_1_inventory_id_1__id_1", "org_1_removed_1__id_1"
+        }  # fmt: skip
+        store = await open_catalog(queried.runtime)
+        assert await store.urn_owner(ORG, InventoryId("inv-1"), kept.urn) == kept.id
+        assert await store.count(ORG, InventoryId("inv-1")) == 1
+
+
+async def test_the_longest_urn_fits_into_an_entry_of_its_index(fresh_corner: Corner) -> None:
+    async with open_queried_runtime(fresh_corner.settings(), "catalog") as queried:
+        store = await open_catalog(queried.runtime)
+        chance = random.Random(7)  # As compressed, equal characters would prove nothing.
+        urn = "".join(chr(chance.randrange(0x20000, 0x2A6D0)) for _ in range(LONGEST_URN))
+        kept = make.a_resource(id=new_id(), inventory_id=new_id(), urn=urn)
+        org = OrganizationId(new_id())
+        await store.resources.save(await store.resources.load(org, kept.id), kept)
+        assert await store.urn_owner(org, kept.inventory_id, urn) == kept.id
+
+
+def migrating(corner: Corner, log: Path) -> AbstractContextManager[Running]:
+    return running_module("catalog", "migrate", environment=corner.variables(), log=log)
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,7 @@ class MongoWorkQueue:
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`."""
+        # Out of its queue, and under its day: each query compares one field, however much closed work is kept.
         closed = {"state": "closed", "queue": None, "closed": utc_now().date().isoformat()}
         await self._work.update_one({"_id": work_id, "org": org}, {"$set": closed})
 
@@ -161,6 +162,7 @@ class MongoWorkQueue:
 
     async def forget(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`. The work itself goes last, so that what a kill leaves is found again."""
+        # Straight from the collection, as attempts announce nothing: to load each and drop it would take more queries.
         await self._attempts.delete_many({"work": work_id, "org": org})
         await self._cancellations.delete_one({"_id": work_id, "org": org})
         await self._work.delete_one({"_id": work_id, "org": org})
@@ -235,6 +237,7 @@ class MongoRepositories:
         """The number of the next document, and the one before, empty where there is none."""
         place = f"{org}/{store_id}"
         number, known = self._read.get(place, (0, Document()))
+        # By id, number after number: the ids that there are cannot be sorted by number, and a change is rare.
         while found := await self._collection.find_one({"_id": f"{place}/{number}"}):
             number, known = number + 1, {"compression": None, "seal": None, **found}
             self._read[place] = number, known

@@ -18,10 +18,11 @@ from connector.queue.intake import work_of
 from connector.store import open_store as open_connector
 from contracts.messages.connector import EVERYBODY
 from contracts.values import InventoryId, JobId, OrganizationId, ResourceId, RunId
-from gateway.store.accounts import open_accounts
-from gateway.store.audit import AuditLog
-from gateway.store.known_addresses import KnownAddresses
-from gateway.store.requests import Requests
+from gateway.access.store import open_accounts
+from gateway.areas.auth.known_addresses import KnownAddresses
+from gateway.areas.operations.store import OperationStore
+from gateway.audit_log.store import AuditStore
+from gateway.idempotency.store import KeyStore
 from scheduler.jobs.store import open_store as open_scheduler
 
 from tests.integration.gateway.test_audit_log import entry_at
@@ -147,11 +148,12 @@ async def test_gateway(opened: Opened) -> None:
             accounts.memberships.find(ORG, limit=9),
             accounts.grants.find(ORG, limit=9),
         ]
-        for each in asked:
-            await each
-        log, requests, addresses = AuditLog(database), Requests(database), KnownAddresses(database)
-        for setup in (log.setup(), requests.setup(), addresses.setup()):
-            await setup
+        for query in asked:
+            await query
+        log, operations = AuditStore(database), OperationStore(database)
+        forgetful = (operations, KeyStore(database), KnownAddresses(database))
+        for store in (log, *forgetful):
+            await store.setup()
         first, second = entry_at(ORG, now - timedelta(minutes=1)), entry_at(ORG, now)
         for entry in (first, second):
             await log.begin(entry)
@@ -161,9 +163,9 @@ async def test_gateway(opened: Opened) -> None:
                 assert await page(action=action, before=before) == found
         await log.forget(now + timedelta(days=1))
         assert await page(action=None, before=None) == []
-        assert await requests.unsent() == []
-        await requests.forget(now)
-        await addresses.forget(now)
+        assert await operations.unsent() == []
+        for each in forgetful:
+            await each.forget(now)
 
 
 async def test_two_processes_that_start_at_once_upgrade_a_database_in_use(fresh_corner: Corner, tmp_path: Path) -> None:

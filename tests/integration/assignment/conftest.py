@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest_asyncio
 from assignment.app import ASSIGNMENT
 from assignment.settings import Settings
@@ -13,7 +12,10 @@ from tests.support import builders as make
 from tests.support.door import Asker, internal_client, open_asker
 from tests.support.environment import Corner
 from tests.support.kafka import Wire
+from tests.support.served import http
 from tests.support.waiting import eventually_async
+
+__all__ = ["http"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -39,10 +41,3 @@ async def assignment(app: FastAPI, wire: Wire) -> AsyncIterator[Asker]:
     """Its door to Kafka."""
     async with open_asker(wire, ASSIGNMENT_EVENTS) as asker:
         yield asker
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def http(app: FastAPI, corner: Corner) -> AsyncIterator[httpx.AsyncClient]:
-    """Its door to HTTP."""
-    async with internal_client(corner.settings(), app) as client:
-        yield client

@@ -2,16 +2,18 @@
 
 from collections.abc import AsyncIterator
 
-import httpx
 import pytest_asyncio
 from catalog.app import CATALOG
 from catalog.settings import Settings
 from contracts.topics import CATALOG_EVENTS
 from fastapi import FastAPI
 
-from tests.support.door import Asker, internal_client, open_asker
+from tests.support.door import Asker, open_asker
 from tests.support.environment import Corner
 from tests.support.kafka import Wire
+from tests.support.served import http
+
+__all__ = ["http"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -26,10 +28,3 @@ async def catalog(app: FastAPI, wire: Wire) -> AsyncIterator[Asker]:
     """Its door to Kafka."""
     async with open_asker(wire, CATALOG_EVENTS) as asker:
         yield asker
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def http(app: FastAPI, corner: Corner) -> AsyncIterator[httpx.AsyncClient]:
-    """Its door to HTTP."""
-    async with internal_client(corner.settings(), app) as client:
-        yield client

@@ -17,12 +17,14 @@ from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import work_of
 from connector.store import open_store as open_connector
 from contracts.messages.connector import EVERYBODY
-from contracts.values import InventoryId, JobId, OrganizationId, ResourceId, RunId
+from contracts.values import AppId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
 from gateway.access.store import open_accounts
 from gateway.areas.auth.known_addresses import KnownAddresses
 from gateway.areas.operations.store import OperationStore
 from gateway.audit_log.store import AuditStore
 from gateway.idempotency.store import KeyStore
+from restore_index.settings import Settings as RestoreIndexSettings
+from restore_index.store import open_store as open_restore_index
 from scheduler.jobs.store import open_store as open_scheduler
 
 from tests.integration.gateway.test_audit_log import entry_at
@@ -41,6 +43,10 @@ SINGLE_FIELDS = {
     "assignment": {"apps": ("org", "kind", "resource_id"), "integrations": ("org",), "resources": ("org",)},
     "scheduler": {"jobs": ("org", "run_id"), "job_roll": ("org", "status"), "job_log_parts": ("job_id",)},
     "connector": {"apps": ("org", "kind"), "attempts": ("org", "work"), "work": ("queue", "closed")},
+    "restore-index": {
+        "restore_points": ("org", "store_id", "snapshot_id", "source_id", "gone_from", "awaited_from"),
+        "sweeps": ("org", "pending"),
+    },
     "gateway": {
         "accounts": ("org", "email"),
         "organizations": ("org", "parent_id"),
@@ -133,6 +139,23 @@ async def test_connector(opened: Opened) -> None:
         assert await store.attempts_at(work.organization_id, "job") == []
         await store.work.forget(work.organization_id, "job")
         assert await store.stores.all() == []
+
+
+async def test_restore_index(opened: Opened, fresh_corner: Corner) -> None:
+    async with opened("restore-index") as queried:
+        store = await open_restore_index(queried.runtime, fresh_corner.settings(RestoreIndexSettings))
+        await everything_the_chassis_asks(queried)
+        store_id = AppId("store")
+        asked: list[Awaitable[object]] = [
+            store.points_of(ORG, store_id),
+            store.points_of(ORG, None),
+            store.tombstones_of(ORG, store_id),
+            store.points_awaiting_listing(ORG, store_id),
+            store.points_named(ORG, SnapshotId("s")),
+            store.points_from(ORG, AppId("source")),
+            store.candidates.pending(),
+        ]
+        assert [await query for query in asked] == [[]] * len(asked)
 
 
 async def test_gateway(opened: Opened) -> None:

@@ -78,7 +78,7 @@ class Store:
 
     async def points_of(self, org: OrganizationId, store_id: AppId | None) -> list[Point]:
         """The restore points of one store or of all, in no certain order."""
-        # Index (org, store_id, _id); of all stores (org, _id).
+        # Index (org, store_id, _id); of all stores (org, removed, _id).
         where: Keys = {} if store_id is None else {"store_id": store_id}
         found = (await self.points.find(org, where)).items
         return found if where else [point for point in found if point.gone_at is None]

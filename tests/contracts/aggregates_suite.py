@@ -54,8 +54,8 @@ def keys_of(thing: Thing) -> dict[str, str]:
 
 def command(key: str = "a") -> Envelope[Any]:
     """A command, as received."""
-    wish = CreateInventory(organization_id=ORG, inventory_id=InventoryId(key), name="n", type="self-managed")
-    return envelope(wish, service="test")
+    created = CreateInventory(organization_id=ORG, inventory_id=InventoryId(key), name="n", type="self-managed")
+    return envelope(created, service="test")
 
 
 def event(key: str = "a") -> InventoryRemoved:

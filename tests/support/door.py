@@ -86,8 +86,8 @@ class Asker:
             await self.wire.publish(command)
         return [await self.outcome(command, deadline_seconds=deadline_seconds) for command in commands]
 
-    async def refusal(self, command: Message | Envelope[Any]) -> Problem:
-        """The problem of a command that is refused."""
+    async def rejection(self, command: Message | Envelope[Any]) -> Problem:
+        """The problem of a command that is rejected."""
         outcome = await self.ask(command)
         assert not outcome.accepted, outcome
         assert outcome.problem is not None

@@ -23,8 +23,8 @@ class MemoryDoor:
         self.published.append(envelope)
 
     async def send_raw(self, topic: str, **_: Any) -> None:
-        """Only consumers park messages."""
-        raise AssertionError(f"nothing is parked here, but {topic} got a message")
+        """Only consumers make dead letters."""
+        raise AssertionError(f"nothing becomes a dead letter here, but {topic} got a message")
 
     async def hear(self, message: Message | Envelope[Any]) -> None:
         """Handle an event."""
@@ -37,8 +37,8 @@ class MemoryDoor:
         assert isinstance(outcome, CommandOutcome)
         return outcome
 
-    async def refusal(self, command: Message | Envelope[Any]) -> Problem:
-        """Handle a command that is refused."""
+    async def rejection(self, command: Message | Envelope[Any]) -> Problem:
+        """Handle a command that is rejected."""
         outcome = await self.do(command)
         assert not outcome.accepted
         assert outcome.problem is not None

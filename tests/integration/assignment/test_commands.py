@@ -52,31 +52,31 @@ async def test_an_app_is_reconfigured_and_removed(assignment: Asker, http: httpx
     assert outcome.result == {"id": id_, "revision": 2}
     reconfigured = await assignment.ear.message(AppReconfigured, lambda e: e.app_id == id_)
     assert (await http.get(f"/internal/apps/{id_}")).json()["fields"] == reconfigured.data.model_dump()["app"]["fields"]
-    assert (await assignment.refusal(make.reconfigure_app(id_, kind="store"))).code == "app_kind_fixed"
+    assert (await assignment.rejection(make.reconfigure_app(id_, kind="store"))).code == "app_kind_fixed"
 
     assert (await assignment.ask(make.remove_app(id_))).accepted
     removed = await assignment.ear.message(AppRemoved, lambda e: e.app_id == id_)
     assert removed.data.revision == 3
     assert (await http.get(f"/internal/apps/{id_}")).status_code == 404
-    assert (await assignment.refusal(make.remove_app(id_))).code == "app_not_found"
-    assert (await assignment.refusal(make.assign_app(id_))).code == "app_exists"
+    assert (await assignment.rejection(make.remove_app(id_))).code == "app_not_found"
+    assert (await assignment.rejection(make.assign_app(id_))).code == "app_exists"
 
 
-async def test_refusals_name_the_fields_and_quote_no_value(assignment: Asker) -> None:
+async def test_rejections_name_the_fields_and_quote_no_value(assignment: Asker) -> None:
     fields = {"root": make.clear("relative-canary"), "colour": make.clear("canary"), "passphrase": make.clear("canary")}
-    problem = await assignment.refusal(make.assign_app(fields=fields))
+    problem = await assignment.rejection(make.assign_app(fields=fields))
     assert (problem.code, problem.kind) == ("configuration_invalid", "invalid")
     assert {f.field for f in problem.fields} == {"fields.root", "fields.colour", "fields.passphrase"}
     assert "canary" not in problem.model_dump_json()
     teapot = make.a_resource(**{"class": "teapot", "subclass": "brown"})
-    unknown = await assignment.refusal(make.assign_app(resource=teapot))
+    unknown = await assignment.rejection(make.assign_app(resource=teapot))
     assert unknown.code == "integration_incompatible"
     assert "teapot" in unknown.detail
-    assert (await assignment.refusal(make.assign_app(integration_id="int-s3"))).code == "integration_incompatible"
-    assert (await assignment.refusal(make.assign_app(integration_id="nobody"))).code == "integration_not_found"
+    assert (await assignment.rejection(make.assign_app(integration_id="int-s3"))).code == "integration_incompatible"
+    assert (await assignment.rejection(make.assign_app(integration_id="nobody"))).code == "integration_not_found"
 
 
-async def test_malformed_messages_are_parked_and_stop_nothing(assignment: Asker) -> None:
+async def test_malformed_messages_become_dead_letters_and_stop_nothing(assignment: Asker) -> None:
     facts = [("ce_id", b"x"), ("ce_source", b"/stranger"), ("ce_specversion", b"1.0")]
     assign = ("ce_type", b"cairn.assignment.app.assign.v1")
     await assignment.wire.send(ASSIGNMENT_COMMANDS, b"\xff\xfe", key=b"k")
@@ -85,11 +85,11 @@ async def test_malformed_messages_are_parked_and_stop_nothing(assignment: Asker)
     await assignment.wire.publish(make.integration_offered(broken))
     assert (await assignment.ask(make.assign_app())).accepted
 
-    async def parked(topic: str, number: int) -> list[Raw]:
+    async def dead_lettered(topic: str, number: int) -> list[Raw]:
         found = await assignment.wire.read(dead_letters(topic))
         return found if len(found) >= number else []
 
-    commands = await eventually_async(lambda: parked(ASSIGNMENT_COMMANDS, 2))
-    offers = await eventually_async(lambda: parked(CONNECTOR_EVENTS, 1))
+    commands = await eventually_async(lambda: dead_lettered(ASSIGNMENT_COMMANDS, 2))
+    offers = await eventually_async(lambda: dead_lettered(CONNECTOR_EVENTS, 1))
     assert all(header(record, "__connect.errors.exception.message") for record in [*commands, *offers])
     assert "manifest_invalid" in str(header(offers[0], "__connect.errors.exception.message"))

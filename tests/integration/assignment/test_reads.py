@@ -102,7 +102,7 @@ async def test_a_changed_resource_shows_with_its_apps_at_once(assignment: Asker,
 
 
 @pytest.mark.parametrize(
-    ("wish", "answer"),
+    ("wanted", "answer"),
     [
         ({}, ("int-fs", "fs", ["passphrase"], ["root"])),
         ({"fields": ["root", "colour"]}, ("int-fs", "fs", ["colour", "passphrase"], ["root"])),
@@ -110,15 +110,15 @@ async def test_a_changed_resource_shows_with_its_apps_at_once(assignment: Asker,
     ],
 )
 async def test_a_choice_tells_which_fields_to_seal(
-    http: httpx.AsyncClient, wish: dict[str, Any], answer: tuple[Any, ...]
+    http: httpx.AsyncClient, wanted: dict[str, Any], answer: tuple[Any, ...]
 ) -> None:
     asked = {"kind": "source", "resource": as_json(make.a_resource()), "integration_id": None, "protocol": None}
-    got = (await http.post("/internal/choice", json={**asked, **wish})).json()
+    got = (await http.post("/internal/choice", json={**asked, **wanted})).json()
     assert (got["integration_id"], got["protocol"], got["secret_fields"], got["clear_fields"]) == answer
 
 
 @pytest.mark.parametrize(
-    ("wish", "code"),
+    ("wanted", "code"),
     [
         ({"integration_id": "nobody"}, "integration_not_found"),
         ({"integration_id": "int-s3"}, "integration_incompatible"),
@@ -129,9 +129,9 @@ async def test_a_choice_tells_which_fields_to_seal(
     ],
 )
 async def test_a_choice_that_cannot_be_made_is_a_problem(
-    http: httpx.AsyncClient, wish: dict[str, Any], code: str
+    http: httpx.AsyncClient, wanted: dict[str, Any], code: str
 ) -> None:
-    asked = {"kind": "source", "resource": as_json(make.a_resource()), **wish}
+    asked = {"kind": "source", "resource": as_json(make.a_resource()), **wanted}
     answer = await http.post("/internal/choice", json=asked)
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
@@ -148,7 +148,7 @@ async def test_other_organizations_see_nothing(assignment: Asker, app: FastAPI, 
     async with internal_client(corner.settings(), app, org=STRANGER) as stranger:
         assert (await stranger.get(f"/internal/apps/{id_}")).status_code == 404
         assert (await stranger.get("/internal/apps")).json() == {"items": []}
-    refused = await assignment.refusal(make.remove_app(str(id_), org=STRANGER))
+    refused = await assignment.rejection(make.remove_app(str(id_), org=STRANGER))
     assert refused.code == "app_not_found"
 
 

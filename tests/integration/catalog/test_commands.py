@@ -90,12 +90,12 @@ async def test_a_resource_is_changed_and_removed(catalog: Asker, http: httpx.Asy
     assert [e["kind"] for e in shown["endpoints"]] == ["host", "inet4", "inet6"]
     assert (shown["tags"], shown["class"], shown["locked"]) == (["z", "a"], "file-storage", False)
 
-    assert (await catalog.refusal(make.change_resource(inventory, id_, urn="urn:other"))).code == "urn_fixed"
+    assert (await catalog.rejection(make.change_resource(inventory, id_, urn="urn:other"))).code == "urn_fixed"
     assert (await catalog.ask(make.remove_resource(inventory, id_))).accepted
     removed = await catalog.ear.message(ResourceRemoved, lambda e: e.resource_id == id_)
     assert removed.data.revision == 3
     assert (await http.get(f"/internal/resources/{id_}")).status_code == 404
-    assert (await catalog.refusal(make.remove_resource(inventory, id_))).code == "resource_not_found"
+    assert (await catalog.rejection(make.remove_resource(inventory, id_))).code == "resource_not_found"
 
 
 async def test_a_removed_inventory_takes_its_resources_along(catalog: Asker, http: httpx.AsyncClient) -> None:
@@ -110,17 +110,17 @@ async def test_a_removed_inventory_takes_its_resources_along(catalog: Asker, htt
     assert (await http.get("/internal/resources", params={"inventory_id": inventory})).json()["total"] == 0
 
 
-async def test_refusals_are_told_in_words(catalog: Asker) -> None:
-    unsupported = await catalog.refusal(make.create_inventory(kind="aws"))
+async def test_rejections_are_told_in_words(catalog: Asker) -> None:
+    unsupported = await catalog.rejection(make.create_inventory(kind="aws"))
     assert (unsupported.code, unsupported.kind) == ("inventory_type_unsupported", "invalid")
     assert "self-managed" in unsupported.detail
-    odd = await catalog.refusal(make.register_resource(await an_inventory(catalog), name="a\x01b", urn=""))
+    odd = await catalog.rejection(make.register_resource(await an_inventory(catalog), name="a\x01b", urn=""))
     assert {f.field for f in odd.fields} == {"name", "urn"}
-    assert (await catalog.refusal(make.register_resource("nothing"))).code == "inventory_not_found"
-    assert (await catalog.refusal(make.change_inventory("nothing"))).kind == "not_found"
+    assert (await catalog.rejection(make.register_resource("nothing"))).code == "inventory_not_found"
+    assert (await catalog.rejection(make.change_inventory("nothing"))).kind == "not_found"
 
 
-async def test_malformed_messages_are_parked_and_stop_nothing(catalog: Asker) -> None:
+async def test_malformed_messages_become_dead_letters_and_stop_nothing(catalog: Asker) -> None:
     facts = [("ce_id", b"x"), ("ce_source", b"/stranger"), ("ce_specversion", b"1.0")]
     create = ("ce_type", b"cairn.catalog.inventory.create.v1")
     await catalog.wire.send(CATALOG_COMMANDS, b"no cloud event", key=b"k")
@@ -132,11 +132,11 @@ async def test_malformed_messages_are_parked_and_stop_nothing(catalog: Asker) ->
     await catalog.wire.publish(nul)
     assert (await catalog.ask(make.create_inventory())).accepted
 
-    async def parked() -> list[Raw]:
+    async def dead_lettered() -> list[Raw]:
         found = await catalog.wire.read(dead_letters(CATALOG_COMMANDS))
         return found if len(found) >= 5 else []
 
-    records = await eventually_async(parked)
+    records = await eventually_async(dead_lettered)
     reasons = [header(r, "__connect.errors.exception.message") for r in records]
     assert len(records) == 5
     assert all(reasons)

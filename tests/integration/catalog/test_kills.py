@@ -60,7 +60,7 @@ async def test_a_removal_killed_in_the_middle_is_finished_by_the_next_process(
     with serving(fresh_corner, "catalog", tmp_path / "second"):
         outcome = await asker.outcome(remove, deadline_seconds=60)
         await asker.ear.message(InventoryRemoved, lambda e: e.inventory_id == inventory)
-        again = await asker.refusal(make.register_resource(inventory))
+        again = await asker.rejection(make.register_resource(inventory))
     assert outcome.accepted
     assert again.code == "inventory_not_found"
     removed = asker.heard(ResourceRemoved)

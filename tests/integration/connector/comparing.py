@@ -31,7 +31,7 @@ async def indexed(ground: Ground, store: App) -> dict[str, bool]:
 async def refusals(ground: Ground, store: App) -> set[str]:
     """The codes by which everything is refused that could touch a store that is away."""
     command = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store))
-    codes = {(await ground.asker.refusal(each)).code for each in (command, initialize(store))}
+    codes = {(await ground.asker.rejection(each)).code for each in (command, initialize(store))}
     source = await ground.assign("source", write_tree(ground.files("any"), {"a": b"a"}))
     failed = await ground.ending(await ground.request(source, store), TaskFailed)
     report = (await ground.asker.ask(connection_test(store))).result

@@ -75,7 +75,7 @@ class TestConnections:
     async def test_an_app_nobody_heard_of_is_refused(self, ground: Ground) -> None:
         source = await ground.assign("source", ground.files("good"))
 
-        problem = await ground.asker.refusal(connection_test(source.model_copy(update={"revision": 7})))
+        problem = await ground.asker.rejection(connection_test(source.model_copy(update={"revision": 7})))
 
         assert problem.code == "app_unknown"
 
@@ -120,7 +120,7 @@ class TestStores:
         root = Path(store.fields["root"].value or "")
         wrong = await ground.assign("store", root, id=store.id, fields={"passphrase": ground.sealed(store.id, "x")})
 
-        problem = await ground.asker.refusal(initialize(wrong))
+        problem = await ground.asker.rejection(initialize(wrong))
 
         assert problem.code == "passphrase_wrong"
 
@@ -128,13 +128,13 @@ class TestStores:
         outside = await ground.assign("store", Path("/nowhere/store"))
         own = await ground.assign("store", ground.folder / "state" / "store")
 
-        assert (await ground.asker.refusal(initialize(outside))).code == "root_forbidden"
-        assert (await ground.asker.refusal(initialize(own))).code == "root_forbidden"
+        assert (await ground.asker.rejection(initialize(outside))).code == "root_forbidden"
+        assert (await ground.asker.rejection(initialize(own))).code == "root_forbidden"
 
     async def test_what_is_no_store_is_refused(self, ground: Ground) -> None:
         source = await ground.assign("source", ground.files("good"))
 
-        assert (await ground.asker.refusal(initialize(source))).code == "app_not_found"
+        assert (await ground.asker.rejection(initialize(source))).code == "app_not_found"
 
 
 def browsable(ground: Ground, store: App) -> list[Any]:

@@ -32,7 +32,7 @@ async def test_a_lock_of_another_host_is_told_at_once_and_removed_once_it_is_sta
         return any(each.phase == "waiting" for each in ground.told(request, TaskProgressed))
 
     await ground.asker.ear.until(waits, 30)
-    refused = await ground.asker.refusal(unlock(store))
+    refused = await ground.asker.rejection(unlock(store))
     assert refused.code == "lock_not_stale"
     assert "process 4711 of me on the host elsewhere since" in refused.detail
     async with ground.http(app=app) as http:

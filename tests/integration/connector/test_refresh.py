@@ -286,4 +286,4 @@ async def test_what_is_no_store_cannot_be_refreshed(ground: Ground, app: FastAPI
     source = await ground.assign("source", ground.files("good"))
     command = RefreshStore(organization_id=make.ORG, app_id=source.id, app=ref(source))
 
-    assert (await ground.asker.refusal(command)).code == "app_not_found"
+    assert (await ground.asker.rejection(command)).code == "app_not_found"

@@ -22,7 +22,7 @@ MACHINE = make.a_resource(**{"class": "compute", "subclass": "cloud"})
 
 
 @pytest.mark.parametrize(
-    ("resource", "wish", "chosen"),
+    ("resource", "wanted", "chosen"),
     [
         (POSIX, {}, ("fs", "fs")),
         (BUCKET, {}, ("s3", "s3")),
@@ -35,14 +35,14 @@ MACHINE = make.a_resource(**{"class": "compute", "subclass": "cloud"})
     ],
 )
 def test_class_and_subclass_decide_and_wishes_are_met(
-    resource: Any, wish: dict[str, Any], chosen: tuple[str, str]
+    resource: Any, wanted: dict[str, Any], chosen: tuple[str, str]
 ) -> None:
-    got = choice.choose([FS, S3, SFTP, CLOUD], resource, **{"kind": "source", **wish})
+    got = choice.choose([FS, S3, SFTP, CLOUD], resource, **{"kind": "source", **wanted})
     assert (got.integration.name, got.protocol.name) == chosen
 
 
 @pytest.mark.parametrize(
-    ("resource", "wish", "code", "said"),
+    ("resource", "wanted", "code", "said"),
     [
         (make.a_resource(**{"class": "teapot", "subclass": "brown"}), {}, "integration_incompatible", "teapot"),
         (make.a_resource(subclass="ext5"), {}, "integration_incompatible", "ext5"),
@@ -58,9 +58,11 @@ def test_class_and_subclass_decide_and_wishes_are_met(
         (POSIX, {"kind": "destination"}, "kind_not_offered", "destination"),
     ],
 )
-def test_what_cannot_be_chosen_is_told_with_what_can(resource: Any, wish: dict[str, Any], code: str, said: str) -> None:
+def test_what_cannot_be_chosen_is_told_with_what_can(
+    resource: Any, wanted: dict[str, Any], code: str, said: str
+) -> None:
     with pytest.raises(Invalid) as refused:
-        choice.choose([FS, S3, NFS, CLOUD], resource, **{"kind": "source", **wish})
+        choice.choose([FS, S3, NFS, CLOUD], resource, **{"kind": "source", **wanted})
     assert refused.value.code == code
     assert said in refused.value.detail
     assert refused.value.fields

@@ -56,14 +56,14 @@ async def test_a_repeated_command_changes_nothing_and_brings_the_same_outcome(as
     assert assignment.said() == [AppAssigned, CommandOutcome, CommandOutcome]
 
 
-async def test_refusals_carry_code_and_fields(assignment: Assignment) -> None:
-    problem = await assignment.refusal(make.assign_app(fields={"root": make.clear("relative")}))
+async def test_rejections_carry_code_and_fields(assignment: Assignment) -> None:
+    problem = await assignment.rejection(make.assign_app(fields={"root": make.clear("relative")}))
     assert (problem.code, problem.kind) == ("configuration_invalid", "invalid")
     assert [f.field for f in problem.fields] == ["fields.root"]
     teapot = make.a_resource(**{"class": "teapot", "subclass": "brown"})
-    assert (await assignment.refusal(make.assign_app(resource=teapot))).code == "integration_incompatible"
-    assert (await assignment.refusal(make.reconfigure_app("nothing"))).kind == "not_found"
-    assert (await assignment.refusal(make.remove_app("nothing"))).code == "app_not_found"
+    assert (await assignment.rejection(make.assign_app(resource=teapot))).code == "integration_incompatible"
+    assert (await assignment.rejection(make.reconfigure_app("nothing"))).kind == "not_found"
+    assert (await assignment.rejection(make.remove_app("nothing"))).code == "app_not_found"
 
 
 async def test_an_app_is_reconfigured_and_removed(assignment: Assignment) -> None:

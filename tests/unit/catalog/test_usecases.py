@@ -79,7 +79,7 @@ async def test_a_repeated_command_changes_nothing_and_brings_the_same_outcome(ca
 async def test_a_urn_is_unique_in_its_inventory_only(catalog: Catalog) -> None:
     await catalog.do(make.create_inventory("inv-2"))
     assert (await catalog.do(make.register_resource("inv-1", urn="urn:a"))).accepted
-    taken = await catalog.refusal(make.register_resource("inv-1", urn="urn:a"))
+    taken = await catalog.rejection(make.register_resource("inv-1", urn="urn:a"))
     assert (taken.code, taken.kind) == ("urn_taken", "conflict")
     assert (await catalog.do(make.register_resource("inv-2", urn="urn:a"))).accepted
 
@@ -112,7 +112,7 @@ async def test_a_removed_inventory_takes_its_resources_along(catalog: Catalog) -
     assert catalog.said()[before:] == [ResourceRemoved] * 5 + [InventoryRemoved, CommandOutcome]
     page = await usecases.list_resources(catalog.store, make.ORG, None, text="", limit=50, offset=0)
     assert [r.id for r in page.items] == ["kept"]
-    assert (await catalog.refusal(make.register_resource("inv-1"))).code == "inventory_not_found"
+    assert (await catalog.rejection(make.register_resource("inv-1"))).code == "inventory_not_found"
 
 
 @pytest.mark.parametrize("failures", [1, 2])
@@ -135,7 +135,7 @@ async def test_a_removal_is_tried_again_when_the_database_failed(catalog: Catalo
 async def test_other_organizations_see_nothing(catalog: Catalog) -> None:
     stranger = OrganizationId("stranger")
     await catalog.do(make.register_resource("inv-1", "res-1"))
-    problem = await catalog.refusal(make.register_resource("inv-1", org=stranger))
+    problem = await catalog.rejection(make.register_resource("inv-1", org=stranger))
     assert problem.code == "inventory_not_found"
     assert await usecases.list_inventories(catalog.store, stranger, limit=50, offset=0) == (0, [])
     with pytest.raises(NotFound):

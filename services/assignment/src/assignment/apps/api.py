@@ -58,11 +58,11 @@ def _integrations(store: AssignmentStore, tokens: Tokens) -> APIRouter:
         return {"items": [one.model_dump(mode="json", by_alias=True) for one in found]}
 
     @routes.post("/choice", dependencies=[Depends(read)])
-    async def choice(wish: ChoiceRequest) -> ChoiceAnswer:
+    async def choice(request: ChoiceRequest) -> ChoiceAnswer:
         chosen = await usecases.choose(
-            store, wish.resource, kind=wish.kind, integration_id=wish.integration_id, protocol=wish.protocol
+            store, request.resource, kind=request.kind, integration_id=request.integration_id, protocol=request.protocol
         )
-        secret = chosen.secret_fields(wish.fields)
+        secret = chosen.secret_fields(request.fields)
         return ChoiceAnswer(
             integration_id=chosen.integration.id,
             protocol=chosen.protocol.name,

@@ -28,9 +28,9 @@ from gateway.areas.search.routes import router as search
 from gateway.areas.snapshots.routes import router as snapshots
 from gateway.http.dependencies import Services
 from gateway.http.docs_page import POLICY, render
-from gateway.http.middleware import Door
+from gateway.http.middleware import RequestMiddleware
 from gateway.http.openapi import VERSION, describe
-from gateway.http.path_precedence import NamedPaths
+from gateway.http.path_precedence import PathPrecedence
 
 DOCS = "/api/v1/docs"
 _ROUTERS = (
@@ -66,8 +66,8 @@ def build_api(services: Services, checks: dict[str, Check], *, max_body_bytes: i
         telemetry=UNTRACED,
     )
     app.state.services = services
-    app.add_middleware(NamedPaths)
-    app.add_middleware(Door, max_body_bytes=max_body_bytes)
+    app.add_middleware(PathPrecedence)
+    app.add_middleware(RequestMiddleware, max_body_bytes=max_body_bytes)
     install_problems(app)
     install_health(app, checks, public=True)
     install_operations(app)

@@ -25,7 +25,7 @@ from gateway.areas.auth.known_addresses import KnownAddresses, forget_addresses
 from gateway.areas.auth.login_log import LoginLog
 from gateway.areas.auth.service import Logins
 from gateway.areas.auth.throttle import Throttle
-from gateway.areas.auth.throttle_rules import place_of
+from gateway.areas.auth.throttle_rules import network_of
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.secret_reads import SecretReads
 from gateway.areas.connectors.service import Connectors
@@ -119,7 +119,7 @@ async def _bootstrap(stores: Stores, sealer: Sealer, settings: Settings) -> None
     )
     # Whoever is on this machine can read the owner's credentials anyway, so the owner never queues with strangers here.
     for address in ("127.0.0.1", "::1"):
-        await stores.addresses.remember(settings.owner_email, place_of(address), utc_now())
+        await stores.addresses.remember(settings.owner_email, network_of(address), utc_now())
 
 
 @asynccontextmanager

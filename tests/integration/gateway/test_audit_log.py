@@ -8,7 +8,7 @@ import pytest_asyncio
 from chassis.ids import new_id, utc_now
 from chassis.runtime.service import open_service_runtime
 from contracts.values import OrganizationId
-from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject
+from gateway.audit_log.entries import Actor, AuditEntry, AuditRow, Ending, Subject
 from gateway.audit_log.store import AuditStore
 
 from tests.support.environment import Corner
@@ -17,12 +17,12 @@ NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 OLDEST = NOW - timedelta(days=400)
 
 
-def entry_at(org: OrganizationId, moment: datetime, action: str = "file.download") -> Entry:
+def entry_at(org: OrganizationId, moment: datetime, action: str = "file.download") -> AuditRow:
     noise = uuid.uuid4().int & ((1 << 76) - 1)
     bits = int(moment.timestamp() * 1000) << 80 | 0x7 << 76 | noise
     made = str(uuid.UUID(int=bits & ~(0x3 << 62) | 0x2 << 62))
     actor, subject = Actor(account_id="someone", via="badge"), Subject(kind="snapshot", id="s")
-    return Entry(id=made, deed=Deed(organization_id=org, actor=actor, action=action, subject=subject))
+    return AuditRow(id=made, entry=AuditEntry(organization_id=org, actor=actor, action=action, subject=subject))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -60,7 +60,7 @@ async def test_pages_lead_through_all_hours_and_months(log: AuditStore) -> None:
 
 async def test_an_entry_and_its_end(log: AuditStore) -> None:
     org, made = OrganizationId(new_id()), entry_at(OrganizationId("x"), NOW)
-    begun = made.model_copy(update={"deed": made.deed.model_copy(update={"organization_id": org})})
+    begun = made.model_copy(update={"entry": made.entry.model_copy(update={"organization_id": org})})
     await log.begin(begun)
     [started] = await log.page(org, action=None, before=None, oldest=OLDEST, now=NOW, limit=9)
     ending = Ending(outcome="failed", code="stream_broken", details={"bytes": 7})

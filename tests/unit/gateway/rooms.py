@@ -17,7 +17,7 @@ from gateway.areas.auth.known_addresses import KnownAddresses
 from gateway.areas.auth.login_log import LoginLog
 from gateway.areas.auth.service import Logins
 from gateway.areas.auth.throttle import Throttle
-from gateway.audit_log.entries import Ending, Entry
+from gateway.audit_log.entries import AuditRow, Ending
 from gateway.audit_log.log import AuditLog
 from gateway.audit_log.store import AuditStore
 from gateway.http.dependencies import Services
@@ -109,11 +109,11 @@ async def drop(records: Any, org: OrganizationId, record_id: str) -> None:
 class AuditInMemory(AuditStore):
     """Entries in a list."""
 
-    def __init__(self, written: list[Entry]) -> None:
+    def __init__(self, written: list[AuditRow]) -> None:
         self.written = written
         self.broken = False
 
-    async def begin(self, entry: Entry) -> None:
+    async def begin(self, entry: AuditRow) -> None:
         """See `AuditStore`."""
         await self._answer()
         self.written.append(entry)
@@ -125,7 +125,7 @@ class AuditInMemory(AuditStore):
     async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
         """See `AuditStore`."""
         await self._answer()
-        for place in [n for n, e in enumerate(self.written) if (e.id, e.deed.organization_id) == (entry_id, org)]:
+        for place in [n for n, e in enumerate(self.written) if (e.id, e.entry.organization_id) == (entry_id, org)]:
             self.written[place] = self.written[place].model_copy(update={"ending": ending, "ended_at": now})
 
 
@@ -145,7 +145,7 @@ class AddressesInMemory(KnownAddresses):
 
 
 def logins_in_memory(
-    accounts: Accounts, visitors: Principals, badges: Tokens, written: list[Entry] | None = None
+    accounts: Accounts, visitors: Principals, badges: Tokens, written: list[AuditRow] | None = None
 ) -> Logins:
     """The use case over memory."""
     audit = AuditLog(AuditInMemory(written if written is not None else []), kept_days=1)

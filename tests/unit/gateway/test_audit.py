@@ -12,7 +12,7 @@ from contracts.errors import Conflict
 from contracts.messages.assignment import App
 from gateway.access.principal import Principal
 from gateway.areas.connectors.secret_reads import WINDOW_SECONDS, SecretReads
-from gateway.audit_log.entries import Entry
+from gateway.audit_log.entries import AuditRow
 from gateway.audit_log.log import AuditLog
 
 from tests.support import builders as make
@@ -31,7 +31,7 @@ class Room:
         self.audit = AuditLog(self.entries, kept_days=1)
         self.reads = SecretReads(self.audit, clock=lambda: self.now)
 
-    def taken(self) -> list[Entry]:
+    def taken(self) -> list[AuditRow]:
         taken, self.entries.written[:] = list(self.entries.written), []
         return taken
 
@@ -52,7 +52,7 @@ async def test_a_read_is_written_once_in_a_window_for_each_caller_key_connector_
         (OWNER, an_app(id="app-3"), False),
     ):
         await room.reads.note(who, [app], of="connector")
-        told = [(e.deed.action, e.deed.actor.account_id, e.deed.subject.id) for e in room.taken()]
+        told = [(e.entry.action, e.entry.actor.account_id, e.entry.subject.id) for e in room.taken()]
         assert told == ([("secret.read", who.account_id, app.id)] if news else [])
     room.now += WINDOW_SECONDS
     await room.reads.note(OWNER, [with_secret()], of="connector")
@@ -66,10 +66,10 @@ async def test_a_listing_names_every_connector_whose_secrets_it_holds() -> None:
     room.taken()
     await room.reads.note(OWNER, [*apps, an_app(id="bare")], of="organization")
     entries = room.taken()
-    named = [name for e in entries for name in e.deed.details["connectors"]]  # type: ignore[union-attr]
+    named = [name for e in entries for name in e.entry.details["connectors"]]  # type: ignore[union-attr]
     assert named == [app.id for app in apps[10:]]
     assert len(entries) == 3
-    assert {e.deed.subject.id for e in entries} == {ROOT_ORG}
+    assert {e.entry.subject.id for e in entries} == {ROOT_ORG}
 
 
 async def test_what_cannot_be_written_is_not_read() -> None:
@@ -85,7 +85,7 @@ async def test_what_cannot_be_written_is_not_read() -> None:
 async def test_a_change_is_written_before_it_is_made_and_told_how_it_ended() -> None:
     room = Room()
 
-    async def change(error: BaseException | None) -> Entry:
+    async def change(error: BaseException | None) -> AuditRow:
         with contextlib.suppress(Conflict, KeyboardInterrupt):
             async with room.audit.change(OWNER, "connector.change", "connector", "app-1", name="nas"):
                 assert room.entries.written[0].ending.outcome == "started"
@@ -100,7 +100,7 @@ async def test_a_change_is_written_before_it_is_made_and_told_how_it_ended() -> 
         ("failed", "resource_locked"),
         ("cancelled", None),
     ]
-    assert (ends[0].deed.subject.id, ends[0].deed.details) == ("app-1", {"name": "nas"})
+    assert (ends[0].entry.subject.id, ends[0].entry.details) == ("app-1", {"name": "nas"})
 
 
 async def test_a_change_that_was_made_and_cannot_be_read_back_goes_on() -> None:

@@ -23,8 +23,8 @@ from gateway.areas.operations import service as operations
 from gateway.areas.operations.accepted import install_operations
 from gateway.areas.operations.service import Operations
 from gateway.areas.operations.store import OperationStore
-from gateway.audit_log.endings import Endings
-from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject
+from gateway.audit_log.endings import EndingWriter
+from gateway.audit_log.entries import Actor, AuditEntry, AuditRow, Ending, Subject
 from gateway.audit_log.log import AuditLog
 from gateway.http.dependencies import Services
 from pymongo.errors import ConnectionFailure
@@ -35,7 +35,7 @@ from tests.unit.gateway.rooms import AuditInMemory
 from tests.unit.gateway.test_audit import OWNER
 
 AT_ONCE_SECONDS = 5.0
-DEED = Deed(
+ENTRY = AuditEntry(
     organization_id=OWNER.organization_id,
     actor=Actor(account_id=OWNER.account_id, via="badge"),
     action="connector.remove",
@@ -118,7 +118,7 @@ class Room:
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             return await client.post("/change", headers={HEADER: str(round(seconds * 1000))})
 
-    async def entry(self) -> Entry:
+    async def entry(self) -> AuditRow:
         """The entry, once its end is known."""
         await eventually_async(lambda: bool(self.entries.written) and self.entries.written[0].ended_at is not None)
         [entry] = self.entries.written
@@ -253,9 +253,9 @@ async def test_an_ending_that_is_refused_keeps_no_other_waiting(
     error: Exception, is_lost: bool | None, caplog: pytest.LogCaptureFixture
 ) -> None:
     entries = Refusing({})
-    endings = Endings(entries)
+    endings = EndingWriter(entries)
     for number in range(2):
-        entry = Entry(id=f"entry-{number}", deed=DEED)
+        entry = AuditRow(id=f"entry-{number}", entry=ENTRY)
         await entries.begin(entry)
         entries.broken = True
         await endings.begin(begin("written", asyncio.sleep(0)), entry, Ending(outcome="completed"))

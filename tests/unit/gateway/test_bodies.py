@@ -27,17 +27,19 @@ def test_null_lists_and_texts_are_empty_ones() -> None:
     nothing = dict.fromkeys(
         ("protocol", "integration", "fields", "endpoints", "data_classes", "environment", "temperature", "resource")
     )
-    assert ConnectorBody.model_validate(CONNECTOR | nothing).wish() == ConnectorBody.model_validate(CONNECTOR).wish()
+    assert (
+        ConnectorBody.model_validate(CONNECTOR | nothing).request() == ConnectorBody.model_validate(CONNECTOR).request()
+    )
     nothing = dict.fromkeys(("subclass", "service", "endpoints", "tags", "excluded_from_coverage"))
     bare = ResourceBody.model_validate(RESOURCE)
     assert ResourceBody.model_validate(RESOURCE | nothing).description() == bare.description()
 
 
 def test_empty_texts_choose_nothing() -> None:
-    wish = ConnectorBody.model_validate(
+    asked = ConnectorBody.model_validate(
         CONNECTOR | {"protocol": "", "integration": {"id": ""}, "temperature": ""}
-    ).wish()
-    assert (wish.protocol, wish.integration_id, wish.temperature) == (None, None, None)
+    ).request()
+    assert (asked.protocol, asked.integration_id, asked.temperature) == (None, None, None)
 
 
 def test_unknown_keys_are_ignored() -> None:
@@ -48,8 +50,8 @@ def test_unknown_keys_are_ignored() -> None:
 
 def test_lists_keep_their_order() -> None:
     body = CONNECTOR | {"data_classes": ["z", "a", "m"], "endpoints": [{"endpoint": "2"}, {"endpoint": "1"}]}
-    wish = ConnectorBody.model_validate(body).wish()
-    assert (wish.data_classes, wish.endpoints) == (("z", "a", "m"), ("2", "1"))
+    asked = ConnectorBody.model_validate(body).request()
+    assert (asked.data_classes, asked.endpoints) == (("z", "a", "m"), ("2", "1"))
 
 
 def test_fields_are_literal_or_refer_to_a_provider() -> None:
@@ -62,8 +64,8 @@ def test_fields_are_literal_or_refer_to_a_provider() -> None:
         "unset": {"value": None},
         "absent": None,
     }
-    wish = ConnectorBody.model_validate(CONNECTOR | {"fields": fields}).wish()
-    assert wish.fields == {
+    asked = ConnectorBody.model_validate(CONNECTOR | {"fields": fields}).request()
+    assert asked.fields == {
         "root": GivenField("/srv"),
         "port": GivenField("9000"),
         "literal": GivenField("x"),
@@ -99,8 +101,8 @@ def test_wrong_connectors_name_the_place(changes: dict[str, Any], place: str) ->
 
 def test_connector_needs_a_resource_in_either_place() -> None:
     body = {"name": "nas", "type": "source"}
-    assert ConnectorBody.model_validate(body | {"resource": {"urn_id": "r-2"}}).wish().urn_id == "r-2"
-    assert ConnectorBody.model_validate(CONNECTOR | {"resource": {"urn_id": "r-2"}}).wish().urn_id == "r-1"
+    assert ConnectorBody.model_validate(body | {"resource": {"urn_id": "r-2"}}).request().urn_id == "r-2"
+    assert ConnectorBody.model_validate(CONNECTOR | {"resource": {"urn_id": "r-2"}}).request().urn_id == "r-1"
     for missing in ({}, {"urn_id": ""}, {"resource": None}, {"resource": {}}):
         with pytest.raises(ValidationError, match="urn_id is missing"):
             ConnectorBody.model_validate(body | missing)
@@ -108,16 +110,16 @@ def test_connector_needs_a_resource_in_either_place() -> None:
 
 def test_run_options_may_be_left_out_or_null() -> None:
     body = {"type": "backup", "origin_id": "a"}
-    plain = RunBody.model_validate(body).wish()
+    plain = RunBody.model_validate(body).request()
     nothing = {"target_id": None, "config": None, "edge_tags": None}
-    assert RunBody.model_validate(body | nothing).wish() == plain
+    assert RunBody.model_validate(body | nothing).request() == plain
     empty = {"target_id": "", "config": {"labels": None, "ignores": [], "snapshot_id": ""}}
-    assert RunBody.model_validate(body | empty).wish() == plain
-    wish = RunBody.model_validate(body | {"config": {"labels": ["b", "a"], "ignores": ["*.o"], "x": 1}}).wish()
-    assert (wish.options.labels, wish.options.ignores) == (("b", "a"), ("*.o",))
-    assert (wish.options.allow_empty, wish.options.one_file_system) == (False, False)
-    wish = RunBody.model_validate(body | {"config": {"allow_empty": True, "one_file_system": None}}).wish()
-    assert (wish.options.allow_empty, wish.options.one_file_system) == (True, False)
+    assert RunBody.model_validate(body | empty).request() == plain
+    asked = RunBody.model_validate(body | {"config": {"labels": ["b", "a"], "ignores": ["*.o"], "x": 1}}).request()
+    assert (asked.options.labels, asked.options.ignores) == (("b", "a"), ("*.o",))
+    assert (asked.options.allow_empty, asked.options.one_file_system) == (False, False)
+    asked = RunBody.model_validate(body | {"config": {"allow_empty": True, "one_file_system": None}}).request()
+    assert (asked.options.allow_empty, asked.options.one_file_system) == (True, False)
 
 
 @pytest.mark.parametrize("body", [{}, {"compression": None}, {"compression": ""}, {"compression": "LZ4"}])
@@ -184,5 +186,7 @@ def test_the_schema_of_a_body_takes_what_the_body_takes(body: type[Body]) -> Non
 
 def test_a_password_that_looks_like_a_mask_is_a_password() -> None:
     for looks in ("masked", "***", "true", '{"masked": true}'):
-        wish = ConnectorBody.model_validate(CONNECTOR | {"fields": {"key": {"value": looks, "masked": False}}}).wish()
-        assert wish.fields["key"] == GivenField(looks)
+        asked = ConnectorBody.model_validate(
+            CONNECTOR | {"fields": {"key": {"value": looks, "masked": False}}}
+        ).request()
+        assert asked.fields["key"] == GivenField(looks)

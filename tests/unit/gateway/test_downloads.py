@@ -37,7 +37,7 @@ def downloads(stores: Stores) -> Downloads:
 
 
 async def download(stores: Stores) -> bytes:
-    opened = downloads(stores).file(WHO, SNAPSHOT, b"/a", method="GET", headers={}, notice=lambda _: None)
+    opened = downloads(stores).file(WHO, SNAPSHOT, b"/a", method="GET", headers={}, on_store=lambda _: None)
     async with opened as stream:
         return await stream.answer.aread()
 
@@ -92,7 +92,7 @@ async def test_conditions_reach_the_worker() -> None:
 
 async def packed(stores: Stores) -> tuple[bytes, str, list[str]]:
     likely: list[str] = []
-    opened = downloads(stores).archive(WHO, SNAPSHOT, [b"/\xff"], "zip", notice=likely.append)
+    opened = downloads(stores).archive(WHO, SNAPSHOT, [b"/\xff"], "zip", on_store=likely.append)
     async with opened as stream:
         return await stream.answer.aread(), stream.store_id, likely
 

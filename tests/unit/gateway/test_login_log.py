@@ -4,7 +4,7 @@ import pytest
 from chassis.errors import Unavailable
 from chassis.runtime.supervision import Background
 from gateway.areas.auth.login_log import Attempt, LoginLog
-from gateway.audit_log.entries import Entry
+from gateway.audit_log.entries import AuditRow
 from gateway.audit_log.log import AuditLog
 
 from tests.unit.gateway.rooms import ROOT_ORG, AuditInMemory, accounts_in_memory, add_organizations, an_account
@@ -19,11 +19,11 @@ class Room:
         self.accounts = accounts_in_memory()
         self.log = LoginLog(AuditLog(self.entries, kept_days=1), self.accounts, clock=lambda: self.now)
 
-    def written(self) -> list[Entry]:
+    def written(self) -> list[AuditRow]:
         return self.entries.written
 
     def counted(self) -> int:
-        return sum(int(str(e.deed.details["count"])) for e in self.written())
+        return sum(int(str(e.entry.details["count"])) for e in self.written())
 
 
 @pytest.fixture
@@ -60,8 +60,8 @@ async def test_what_is_too_varied_is_counted_together(room: Room) -> None:
         room.now += 3600
     assert room.counted() == 5000
     assert len(room.written()) == 1001
-    [rest] = [e for e in room.written() if e.deed.details["address"] == "many"]
-    assert (rest.deed.actor.account_id, rest.deed.details["count"]) == ("", 4000)
+    [rest] = [e for e in room.written() if e.entry.details["address"] == "many"]
+    assert (rest.entry.actor.account_id, rest.entry.details["count"]) == ("", 4000)
 
 
 async def test_sums_survive_an_audit_log_that_is_away(room: Room) -> None:
@@ -71,13 +71,13 @@ async def test_sums_survive_an_audit_log_that_is_away(room: Room) -> None:
     with pytest.raises(Unavailable):
         await room.log.flush()
     with pytest.raises(Unavailable, match="audit_unavailable"):
-        await room.log.came_in(attempt, ROOT_ORG)
+        await room.log.logged_in(attempt, ROOT_ORG)
     room.log.refused(attempt, "login_failed")
     room.entries.broken = False
     await room.log.flush()
     [entry] = room.written()
-    assert entry.deed.details["count"] == 2
-    assert entry.deed.details["first_at"] <= entry.deed.details["latest_at"]  # type: ignore[operator]
+    assert entry.entry.details["count"] == 2
+    assert entry.entry.details["first_at"] <= entry.entry.details["latest_at"]  # type: ignore[operator]
 
 
 async def test_the_end_writes_what_is_left(room: Room) -> None:

@@ -17,7 +17,7 @@ from gateway.access.store import Accounts, membership_id
 from gateway.areas.auth.service import Logins
 from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import Link, sign
-from gateway.audit_log.entries import Entry
+from gateway.audit_log.entries import AuditRow
 
 from tests.unit.gateway.rooms import (
     CHILD_ORG,
@@ -40,7 +40,7 @@ def visitors(accounts: Accounts) -> Principals:
     return Principals(accounts, remembered_seconds=0)
 
 
-def logins(accounts: Accounts, written: list[Entry] | None = None) -> Logins:
+def logins(accounts: Accounts, written: list[AuditRow] | None = None) -> Logins:
     return logins_in_memory(accounts, visitors(accounts), BADGES, written)
 
 
@@ -191,7 +191,7 @@ async def test_membership_above_keeps_grants_below() -> None:
 
 
 async def test_logins_stand_in_the_audit_log_with_their_address() -> None:
-    accounts, written = await accounts_of(), list[Entry]()
+    accounts, written = await accounts_of(), list[AuditRow]()
     entering = logins(accounts, written)
     await entering.by_password("someone@example.com", "right", address=HOME)
     for _ in range(3):
@@ -205,11 +205,11 @@ async def test_logins_stand_in_the_audit_log_with_their_address() -> None:
 
     told = [
         (
-            e.deed.actor.account_id,
-            e.deed.actor.via,
+            e.entry.actor.account_id,
+            e.entry.actor.via,
             e.ending.code,
-            e.deed.details["address"],
-            e.deed.details.get("count"),
+            e.entry.details["address"],
+            e.entry.details.get("count"),
         )
         for e in written
     ]
@@ -219,7 +219,7 @@ async def test_logins_stand_in_the_audit_log_with_their_address() -> None:
         ("", "password", "login_failed", ELSEWHERE, 1),
         ("", "api-key", "login_failed", ELSEWHERE, 1),
     ]
-    assert {e.deed.organization_id for e in written[:2]} == {ROOT_ORG}
+    assert {e.entry.organization_id for e in written[:2]} == {ROOT_ORG}
     assert {e.ending.outcome for e in written[1:]} == {"failed"}
     assert "typed" not in str(written)
 

@@ -19,7 +19,7 @@ from gateway.areas.connectors.answers import connector_view
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.requests import ConnectorBody
 from gateway.areas.connectors.rules import GivenField
-from gateway.areas.connectors.service import OpenConnector
+from gateway.areas.connectors.service import ReadConnector
 from gateway.areas.operations.schemas import operation_view
 from gateway.areas.operations.service import Operation
 from gateway.areas.operations.store import End
@@ -67,7 +67,7 @@ async def test_fields_are_read_back_as_they_were_given() -> None:
     vault = a_vault()
     app = an_app(fields=await vault.seal(ORG, "app-1", GIVEN, clear=frozenset({"root"})))
     assert vault.open(ORG, app) == GIVEN
-    view = shown(connector_view(OpenConnector(app, vault.open(ORG, app))))
+    view = shown(connector_view(ReadConnector(app, vault.open(ORG, app))))
     assert view["fields"] == {
         "root": {"value": "/srv"},
         "passphrase": {"value": "s3cret"},
@@ -80,7 +80,7 @@ async def test_who_may_not_see_secrets_sees_that_there_are_some() -> None:
     given = GIVEN | {"empty": GivenField("")}
     app = an_app(fields=await vault.seal(ORG, "app-1", given, clear=frozenset({"root"})))
     masked = vault.open(ORG, app, masked=True)
-    view = shown(connector_view(OpenConnector(app, masked)))
+    view = shown(connector_view(ReadConnector(app, masked)))
     assert view["fields"] == {
         "root": {"value": "/srv"},
         "passphrase": {"value": "", "masked": True},
@@ -89,7 +89,7 @@ async def test_who_may_not_see_secrets_sees_that_there_are_some() -> None:
     }
     assert "s3cret" not in str(view)
     body = ConnectorBody.model_validate({"name": "n", "type": "store", "urn_id": "r", "fields": view["fields"]})
-    again = await vault.seal(ORG, "app-1", body.wish().fields, clear=frozenset({"root"}))
+    again = await vault.seal(ORG, "app-1", body.request().fields, clear=frozenset({"root"}))
     assert again["passphrase"] == FieldValue(keep=True)
     assert (again["root"], again["token"], again["empty"]) == (
         app.fields["root"],
@@ -99,9 +99,9 @@ async def test_who_may_not_see_secrets_sees_that_there_are_some() -> None:
 
 
 def test_incomplete_connector_says_what_it_lacks() -> None:
-    view = shown(connector_view(OpenConnector(an_app(lacking=({"field": "fields.root", "detail": "is missing"},)), {})))
+    view = shown(connector_view(ReadConnector(an_app(lacking=({"field": "fields.root", "detail": "is missing"},)), {})))
     assert (view["complete"], view["faults"]) == (False, [{"field": "fields.root", "detail": "is missing"}])
-    whole = shown(connector_view(OpenConnector(an_app(), {})))
+    whole = shown(connector_view(ReadConnector(an_app(), {})))
     assert (whole["complete"], whole["faults"]) == (True, [])
 
 
@@ -114,14 +114,14 @@ async def test_secret_moved_to_another_app_does_not_open() -> None:
 
 def test_connector_echoes_lists_in_their_order_and_its_own_endpoints_only() -> None:
     app = an_app(endpoints=("b", "a"), data_classes=("z", "a"), environment="production", temperature="cold")
-    view = shown(connector_view(OpenConnector(app, {})))
+    view = shown(connector_view(ReadConnector(app, {})))
     assert view["endpoints"] == [{"endpoint": "b"}, {"endpoint": "a"}]
     assert view["data_classes"] == ["z", "a"]
     assert (view["type"], view["environment"], view["temperature"]) == ("store", "production", "cold")
     assert view["integration"] == {"id": "fs", "name": "fs"}
     assert view["resource"] == {"urn_id": "res-1", "urn": "urn:files:1", "name": "files"}
     inherited = an_app(endpoints=("b",), endpoints_from_resource=True)
-    assert shown(connector_view(OpenConnector(inherited, {})))["endpoints"] == []
+    assert shown(connector_view(ReadConnector(inherited, {})))["endpoints"] == []
 
 
 def test_resource_row_has_what_an_update_needs() -> None:

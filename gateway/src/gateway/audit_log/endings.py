@@ -16,7 +16,7 @@ from chassis.runtime.deadlines import LATE, Deadline
 from chassis.runtime.supervision import Background, begin
 from contracts.errors import CairnError
 
-from gateway.audit_log.entries import Ending, Entry
+from gateway.audit_log.entries import AuditRow, Ending
 from gateway.audit_log.store import AuditStore
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ MOST_UNWRITTEN = 10_000
 
 @dataclass(frozen=True)
 class _Unwritten:
-    entry: Entry
+    row: AuditRow
     ending: Ending
     at: datetime = field(default_factory=utc_now)
 
 
-class Endings:
+class EndingWriter:
     """Writes endings. One that the database does not take is kept in this process and written when it does."""
 
     def __init__(self, entries: AuditStore) -> None:
@@ -42,9 +42,9 @@ class Endings:
         self._under_way: set[asyncio.Task[None]] = set()
         self._unwritten: dict[str, _Unwritten] = {}
 
-    def begin(self, writing: asyncio.Task[None], entry: Entry, ending: Ending) -> asyncio.Task[None]:
+    def begin(self, writing: asyncio.Task[None], row: AuditRow, ending: Ending) -> asyncio.Task[None]:
         """Write an ending once the beginning, which is being written, is there, or may be."""
-        task = begin("end of an audit entry", self._write_after(writing, _Unwritten(entry, ending)))
+        task = begin("end of an audit entry", self._write_after(writing, _Unwritten(row, ending)))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task
@@ -64,10 +64,10 @@ class Endings:
             raise
 
     async def _write(self, one: _Unwritten) -> None:
-        await self._entries.end(one.entry.deed.organization_id, one.entry.id, one.ending, one.at)
+        await self._entries.end(one.row.entry.organization_id, one.row.id, one.ending, one.at)
 
     def _put_off(self, one: _Unwritten) -> None:
-        self._unwritten[one.entry.id] = one
+        self._unwritten[one.row.id] = one
         while len(self._unwritten) > MOST_UNWRITTEN:
             _tell_lost(self._unwritten.pop(next(iter(self._unwritten))))
 
@@ -99,9 +99,9 @@ class Endings:
             except PyMongoError as error:
                 log.warning("audit entry not ended yet", extra={"reason": type(error).__name__})
                 if not isinstance(error, UNREACHABLE):
-                    self._unwritten[one.entry.id] = self._unwritten.pop(one.entry.id, one)
+                    self._unwritten[one.row.id] = self._unwritten.pop(one.row.id, one)
                 return
-            self._unwritten.pop(one.entry.id, None)
+            self._unwritten.pop(one.row.id, None)
 
     async def _stop(self) -> None:
         if self._under_way:
@@ -119,17 +119,17 @@ class Endings:
 
 
 def _tell_lost(one: _Unwritten, *, reason: str = "not written in time") -> None:
-    facts = {"entry": one.entry.id, "outcome": one.ending.outcome, "reason": reason}
+    facts = {"entry": one.row.id, "outcome": one.ending.outcome, "reason": reason}
     log.error("audit entry never ended", extra=facts)
 
 
-class Recording:
+class OpenEntry:
     """One entry, from beginning to end. This process is its only writer; when it dies, the entry stays begun."""
 
-    def __init__(self, entries: AuditStore, entry: Entry, endings: Endings) -> None:
-        self._entry = entry
+    def __init__(self, entries: AuditStore, row: AuditRow, endings: EndingWriter) -> None:
+        self._row = row
         self._endings = endings
-        self._writing = begin("audit entry", entries.begin(entry), foreseen=(PyMongoError,))
+        self._writing = begin("audit entry", entries.begin(row), foreseen=(PyMongoError,))
 
     async def written(self) -> None:
         """Wait until the beginning is written. Raises `Unavailable` (`audit_unavailable`): then it must not be done."""
@@ -147,15 +147,15 @@ class Recording:
 
     def end_soon(self, ending: Ending) -> asyncio.Task[None]:
         """Write down what became of it, while nobody waits."""
-        return self._endings.begin(self._writing, self._entry, ending)
+        return self._endings.begin(self._writing, self._row, ending)
 
 
 class Unsettled(StillRunning):
     """The command of a recorded change goes on, if it can be kept; then tell its entry with `settle`."""
 
-    def __init__(self, left: StillRunning, recording: Recording) -> None:
+    def __init__(self, left: StillRunning, open_entry: OpenEntry) -> None:
         super().__init__(left.command, taken=left.taken)
-        self._recording = recording
+        self._open_entry = open_entry
 
     def settle(self, *, code: str | None = None) -> None:
         """It is an operation now; with a code, it could not be kept, and nobody knows whether it is carried out."""
@@ -163,7 +163,7 @@ class Unsettled(StillRunning):
             ending = Ending(outcome="continued", details={"operation_id": self.command.id})
         else:
             ending = Ending(outcome="unknown", code=code, details={"command_id": self.command.id})
-        self._recording.end_soon(ending)
+        self._open_entry.end_soon(ending)
 
 
 def ending_of(error: BaseException, deadline: Deadline | None) -> Ending:

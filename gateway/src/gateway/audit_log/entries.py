@@ -36,7 +36,7 @@ class Subject(Value):
     id: str
 
 
-class Deed(Value):
+class AuditEntry(Value):
     """Something worth an entry, before it is done."""
 
     organization_id: OrganizationId
@@ -47,18 +47,18 @@ class Deed(Value):
 
 
 class Ending(Value):
-    """What became of it. `details` are added to those of the deed."""
+    """What became of it. `details` are added to those of the entry."""
 
     outcome: Outcome
     code: str | None = Field(default=None, description="The code of the problem that the client was told of")
     details: dict[str, JsonValue] = {}
 
 
-class Entry(Value):
+class AuditRow(Value):
     """One row of the audit log. Its id is a UUIDv7 and holds the time at which it began."""
 
     id: str
-    deed: Deed
+    entry: AuditEntry
     ended_at: Moment | None = None
     ending: Ending = Ending(outcome="started")
 
@@ -76,7 +76,7 @@ def began_at(entry_id: str) -> datetime:
     return to_milliseconds(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=made.int >> 80))
 
 
-def told_selection(paths: list[str], **facts: str | None) -> dict[str, JsonValue]:
+def selection_details(paths: list[str], **facts: str | None) -> dict[str, JsonValue]:
     """What is kept of a selection: some of the paths, each cut to a length, and how many there were."""
     told: list[JsonValue] = [path[:_PATH_CHARACTERS] for path in paths[:_PATHS_TOLD]]
     return {"paths": told, "paths_total": len(paths), **{k: v[:_RANGE_CHARACTERS] for k, v in facts.items() if v}}

@@ -16,8 +16,8 @@ from contracts.values import OrganizationId
 from pydantic import JsonValue
 
 from gateway.access.principal import Principal
-from gateway.audit_log.endings import Endings, Recording, Unsettled, ending_of
-from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject, began_at
+from gateway.audit_log.endings import EndingWriter, OpenEntry, Unsettled, ending_of
+from gateway.audit_log.entries import Actor, AuditEntry, AuditRow, Ending, Subject, began_at
 from gateway.audit_log.store import AuditStore
 
 log = logging.getLogger(__name__)
@@ -29,12 +29,12 @@ class AuditLog:
 
     def __init__(self, entries: AuditStore, *, kept_days: int) -> None:
         self._entries = entries
-        self._endings = Endings(entries)
+        self._endings = EndingWriter(entries)
         self._kept = timedelta(days=kept_days)
 
-    def begin(self, deed: Deed) -> "Recording":
+    def begin(self, entry: AuditEntry) -> "OpenEntry":
         """Begin to write down that something begins. It must be `written` before anything is seen of it."""
-        return Recording(self._entries, Entry(id=new_id(), deed=deed), self._endings)
+        return OpenEntry(self._entries, AuditRow(id=new_id(), entry=entry), self._endings)
 
     @asynccontextmanager
     async def change(
@@ -46,40 +46,42 @@ class AuditLog:
         """
         actor = Actor(account_id=who.account_id, via="badge")
         subject = Subject(kind=kind, id=subject_id)
-        recording = self.begin(
-            Deed(organization_id=who.organization_id, actor=actor, action=action, subject=subject, details=details)
+        open_entry = self.begin(
+            AuditEntry(
+                organization_id=who.organization_id, actor=actor, action=action, subject=subject, details=details
+            )
         )
         try:
-            await recording.written()
+            await open_entry.written()
             yield
         except StillRunning as error:
-            raise Unsettled(error, recording) from error
+            raise Unsettled(error, open_entry) from error
         except BaseException as error:
-            await recording.end(ending_of(error, current_deadline()))
+            await open_entry.end(ending_of(error, current_deadline()))
             raise
-        await recording.end(Ending(outcome="completed"))
+        await open_entry.end(Ending(outcome="completed"))
 
-    async def record(self, deed: Deed, *, code: str | None = None) -> None:
+    async def record(self, entry: AuditEntry, *, code: str | None = None) -> None:
         """Write down something that is done at once, or that failed with a code.
 
         Raises `Unavailable` (`audit_unavailable`).
         """
         ending = Ending(outcome="failed" if code else "completed", code=code)
-        entry = Entry(id=new_id(), deed=deed, ended_at=utc_now(), ending=ending)
-        recording = Recording(self._entries, entry, self._endings)
+        row = AuditRow(id=new_id(), entry=entry, ended_at=utc_now(), ending=ending)
+        open_entry = OpenEntry(self._entries, row, self._endings)
         try:
-            await recording.written()
+            await open_entry.written()
         except BaseException as error:
-            await recording.end(ending_of(error, current_deadline()))
+            await open_entry.end(ending_of(error, current_deadline()))
             raise
 
     async def page(
         self, org: OrganizationId, *, action: str | None, cursor: str | None, limit: int
-    ) -> tuple[list[Entry], str | None]:
+    ) -> tuple[list[AuditRow], str | None]:
         """Entries of an organization, newest first, and where the next page begins. Raises `cursor_invalid`."""
         now = utc_now()
         found = await self._entries.page(
-            org, action=action, before=_entry_id(cursor), oldest=now - self._kept, now=now, limit=limit + 1
+            org, action=action, before=_row_id(cursor), oldest=now - self._kept, now=now, limit=limit + 1
         )
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
@@ -101,7 +103,7 @@ class AuditLog:
             await asyncio.sleep(FORGET_EVERY_SECONDS)
 
 
-def _entry_id(cursor: str | None) -> str | None:
+def _row_id(cursor: str | None) -> str | None:
     if not cursor:
         return None
     try:

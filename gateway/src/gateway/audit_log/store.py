@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from chassis.persistence.mongo import Collection, Database, Document, ensure_indexes, insert_new
 from contracts.values import OrganizationId
 
-from gateway.audit_log.entries import Deed, Ending, Entry, began_at
+from gateway.audit_log.entries import AuditEntry, AuditRow, Ending, began_at
 
 _DAYS = "days"
 _MARKS_REMEMBERED = 10_000
@@ -42,20 +42,20 @@ class AuditStore:
             ensure_indexes(self._marks, *_MARK_INDEXES, obsolete=("list_1",)),
         )
 
-    async def begin(self, entry: Entry) -> None:
+    async def begin(self, row: AuditRow) -> None:
         """Keep that something begins."""
-        deed, hour, day = entry.deed, _hour(entry.at), _day(entry.at)
+        entry, hour, day = row.entry, _hour(row.at), _day(row.at)
         await self._mark(day, of=_DAYS, day=day)
-        await self._mark(f"{deed.organization_id}/{hour}", of=_month_of(deed.organization_id, hour), day=day)
+        await self._mark(f"{entry.organization_id}/{hour}", of=_month_of(entry.organization_id, hour), day=day)
         document = {
-            "_id": entry.id,
-            "org": deed.organization_id,
-            "hour": f"{deed.organization_id}/{hour}",
+            "_id": row.id,
+            "org": entry.organization_id,
+            "hour": f"{entry.organization_id}/{hour}",
             "day": day,
-            "action": deed.action,
-            "deed": deed.model_dump(mode="json"),
-            "ended_at": entry.ended_at,
-            "ending": entry.ending.model_dump(mode="json"),
+            "action": entry.action,
+            "deed": entry.model_dump(mode="json"),
+            "ended_at": row.ended_at,
+            "ending": row.ending.model_dump(mode="json"),
         }
         await self._entries.insert_one(document)
 
@@ -73,15 +73,15 @@ class AuditStore:
         oldest: datetime,
         now: datetime,
         limit: int,
-    ) -> list[Entry]:
+    ) -> list[AuditRow]:
         """Up to `limit` entries that began before the entry `before`, newest first."""
-        found: list[Entry] = []
+        found: list[AuditRow] = []
         latest = min(began_at(before), now) if before else now
         async for hour in self._hours(org, latest, oldest):
             wanted = {"hour": f"{org}/{hour}"} | ({"action": action} if action else {})
             older = {"_id": {"$lt": before}} if before and hour == _hour(latest) else {}
             rows = self._entries.find({**wanted, **older}).sort("_id", -1).limit(limit - len(found))
-            found += [_entry(row) async for row in rows]
+            found += [_row(each) async for each in rows]
             if len(found) >= limit:
                 break
         return found
@@ -111,12 +111,12 @@ class AuditStore:
             self._marked.popitem(last=False)
 
 
-def _entry(row: Document) -> Entry:
-    return Entry(
-        id=row["_id"],
-        deed=Deed.model_validate(row["deed"]),
-        ended_at=row["ended_at"],
-        ending=Ending.model_validate(row["ending"]),
+def _row(document: Document) -> AuditRow:
+    return AuditRow(
+        id=document["_id"],
+        entry=AuditEntry.model_validate(document["deed"]),
+        ended_at=document["ended_at"],
+        ending=Ending.model_validate(document["ending"]),
     )
 
 

@@ -77,5 +77,5 @@ class Stream(NamedTuple):
     store_id: str
 
 
-Noticed = Callable[[str], None]
+OnStore = Callable[[str], None]
 """Is told the likeliest store before anything is asked of it."""

@@ -10,32 +10,32 @@ from contracts.errors import CairnError
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
-from gateway.audit_log.endings import Recording, ending_of
-from gateway.audit_log.entries import Deed, Ending, Outcome
+from gateway.audit_log.endings import OpenEntry, ending_of
+from gateway.audit_log.entries import AuditEntry, Ending, Outcome
 from gateway.audit_log.log import AuditLog
-from gateway.clients.connector import Noticed, Stream
-from gateway.http.proxy import PassThrough
+from gateway.clients.connector import OnStore, Stream
+from gateway.http.proxy import ProxyResponse
 
-OpenDownload = Callable[[Noticed], AbstractAsyncContextManager[Stream]]
+OpenDownload = Callable[[OnStore], AbstractAsyncContextManager[Stream]]
 _BROKE_OFF = "stream_broken"
 
 
-class RecordedDownload(Response):
+class AuditedDownload(Response):
     """Passes a stream on and records how it ended. What is asked of the log is asked while the stream is opened."""
 
-    def __init__(self, audit: AuditLog, deed: Deed, open_download: OpenDownload) -> None:
+    def __init__(self, audit: AuditLog, entry: AuditEntry, open_download: OpenDownload) -> None:
         super().__init__()
         self._audit = audit
-        self._deed = deed
+        self._entry = entry
         self._open = open_download
-        self._recording: Recording | None = None
+        self._open_entry: OpenEntry | None = None
         self._store_id: str | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the stream and pass it on; errors in opening it are raised before anything was sent."""
         sent = _Sent(send)
         try:
-            await PassThrough(self._opened)(scope, receive, sent)
+            await ProxyResponse(self._opened)(scope, receive, sent)
         except Exception as error:
             await self._end(sent, code=error.code if isinstance(error, CairnError) else _BROKE_OFF)
             raise
@@ -49,20 +49,20 @@ class RecordedDownload(Response):
     async def _opened(self) -> AsyncIterator[Answer]:
         async with self._open(self._begin) as stream:
             self._store_id = stream.store_id
-            if self._recording:
-                await self._recording.written()
+            if self._open_entry:
+                await self._open_entry.written()
             yield stream.answer
 
     def _begin(self, store_id: str) -> None:
-        details = {**self._deed.details, "store_id": store_id}
-        self._recording = self._audit.begin(self._deed.model_copy(update={"details": details}))
+        details = {**self._entry.details, "store_id": store_id}
+        self._open_entry = self._audit.begin(self._entry.model_copy(update={"details": details}))
 
     async def _end(self, sent: "_Sent", *, code: str | None = None) -> None:
-        if self._recording is None:
+        if self._open_entry is None:
             return
         outcome: Outcome = "failed" if code else "completed" if sent.whole else "cancelled"
         facts = {"store_id": self._store_id} if self._store_id else {}
-        await self._recording.end(Ending(outcome=outcome, code=code, details={"bytes": sent.bytes, **facts}))
+        await self._open_entry.end(Ending(outcome=outcome, code=code, details={"bytes": sent.bytes, **facts}))
 
 
 class _Sent:

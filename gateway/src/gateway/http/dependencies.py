@@ -74,7 +74,7 @@ async def principal_in(org: str, services: Provided, who: Who) -> Principal:
     return await services[Principals].enter(who, org)
 
 
-WhoThere = Annotated[Principal, Depends(principal_in)]
+WhoInOrganization = Annotated[Principal, Depends(principal_in)]
 
 
 async def intent_in(
@@ -94,7 +94,7 @@ async def intent_in(
     return await services[IdempotencyKeys].intent(who, route=route, key=idempotency_key, body=await request.body())
 
 
-Wanted = Annotated[Intent, Depends(intent_in)]
+RequestIntent = Annotated[Intent, Depends(intent_in)]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ _ODD_QUERY = re.compile(rb"%00|[\x00-\x20\x7f]")
 _FAULT = "cairn.body_fault"
 
 
-class Door:
+class RequestMiddleware:
     """ASGI layer inside the application.
 
     `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says. One that is too large

@@ -18,7 +18,7 @@ class Named(NamedTuple):
     methods: str
 
 
-class NamedPaths:
+class PathPrecedence:
     """ASGI layer inside the application: 405 for other methods than those of the path that names the most.
 
     The framework would go on to a more general path that has the method.
@@ -32,7 +32,7 @@ class NamedPaths:
         """Pass one request through, or answer it."""
         if scope["type"] == "http":
             if self._named is None:
-                self._named = named_paths(scope["app"])
+                self._named = specific_paths(scope["app"])
             path = _segments(scope["path"])
             meant = next((each for each in self._named if _fits(each.segments, path)), None)
             if meant is not None and scope["method"] not in meant.methods.split(", "):
@@ -41,7 +41,7 @@ class NamedPaths:
         await self._app(scope, receive, send)
 
 
-def named_paths(app: FastAPI) -> list[Named]:
+def specific_paths(app: FastAPI) -> list[Named]:
     """The paths of an application that a more general one fits too; those that name the most first."""
     methods = methods_by_path(app)
     paths = {_segments(path, template=True): told for path, told in methods.items()}

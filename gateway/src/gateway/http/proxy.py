@@ -10,7 +10,7 @@ from chassis.http.transport import Answer
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-ASKED = ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
+CONDITIONS = ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 _TOLD = (
     "content-type",
     "content-length",
@@ -25,7 +25,7 @@ _TOLD_OF_REFUSALS = ("content-range", "accept-ranges", "etag")
 OpenStream = Callable[[], AbstractAsyncContextManager[Answer]]
 
 
-class PassThrough(Response):
+class ProxyResponse(Response):
     """Status, headers and body as they come. When the client goes, the other process is told at once."""
 
     def __init__(self, open_stream: OpenStream) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import Field
 
-from gateway.audit_log.entries import Entry, Outcome, Via
+from gateway.audit_log.entries import AuditRow, Outcome, Via
 from gateway.http.answers import Stamp, View
 from gateway.http.examples import example
 
@@ -75,19 +75,19 @@ class AuditPageView(View):
     next_cursor: str | None
 
 
-def entry_view(entry: Entry) -> AuditEntryView:
+def row_view(row: AuditRow) -> AuditEntryView:
     """A row."""
-    deed, ending = entry.deed, entry.ending
+    entry, ending = row.entry, row.ending
     return AuditEntryView(
-        id=entry.id,
-        at=entry.at,
-        ended_at=entry.ended_at,
-        organization_id=deed.organization_id,
-        account_id=deed.actor.account_id,
-        via=deed.actor.via,
-        action=deed.action,
-        subject=AuditSubjectView(kind=deed.subject.kind, id=deed.subject.id),
+        id=row.id,
+        at=row.at,
+        ended_at=row.ended_at,
+        organization_id=entry.organization_id,
+        account_id=entry.actor.account_id,
+        via=entry.actor.via,
+        action=entry.action,
+        subject=AuditSubjectView(kind=entry.subject.kind, id=entry.subject.id),
         outcome=ending.outcome,
         code=ending.code,
-        details={**deed.details, **ending.details},
+        details={**entry.details, **ending.details},
     )

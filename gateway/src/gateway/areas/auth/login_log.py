@@ -18,7 +18,7 @@ from pydantic import JsonValue
 
 from gateway.access.accounts import Account
 from gateway.access.store import ROOT, Accounts
-from gateway.audit_log.entries import LOG_IN, NOBODY, Actor, Deed, Subject, Via
+from gateway.audit_log.entries import LOG_IN, NOBODY, Actor, AuditEntry, Subject, Via
 from gateway.audit_log.log import AuditLog
 
 log = logging.getLogger(__name__)
@@ -65,10 +65,10 @@ class LoginLog:
         self._sums: dict[_Kind, _Sum] = {}
         self._left, self._filled_at = float(_BURST), clock()
 
-    async def came_in(self, attempt: Attempt, org: OrganizationId, *, action: str = LOG_IN) -> None:
+    async def logged_in(self, attempt: Attempt, org: OrganizationId, *, action: str = LOG_IN) -> None:
         """Write down that somebody is let in. Raises `Unavailable` (`audit_unavailable`): then nobody is."""
         account_id = attempt.account.id if attempt.account else NOBODY
-        await self._audit.record(_deed(org, account_id, action, attempt.via, {"address": attempt.address}))
+        await self._audit.record(_audit_entry(org, account_id, action, attempt.via, {"address": attempt.address}))
 
     def refused(self, attempt: Attempt, code: str, *, action: str = LOG_IN) -> None:
         """Count a refusal; it is written down within seconds."""
@@ -119,7 +119,7 @@ class LoginLog:
             "first_at": to_text(total.first_at),
             "latest_at": to_text(total.latest_at),
         }
-        await self._audit.record(_deed(org, kind.account_id, kind.action, kind.via, details), code=kind.code)
+        await self._audit.record(_audit_entry(org, kind.account_id, kind.action, kind.via, details), code=kind.code)
         log.info("logins refused", extra={"code": kind.code, "count": total.count})
 
     def _restore(self, kind: _Kind, total: _Sum) -> None:
@@ -150,8 +150,10 @@ class LoginLog:
             log.warning("refused logins not written down yet", extra={"reason": type(error).__name__})
 
 
-def _deed(org: OrganizationId, account_id: str, action: str, via: Via, details: Mapping[str, JsonValue]) -> Deed:
-    return Deed(
+def _audit_entry(
+    org: OrganizationId, account_id: str, action: str, via: Via, details: Mapping[str, JsonValue]
+) -> AuditEntry:
+    return AuditEntry(
         organization_id=org,
         actor=Actor(account_id=account_id, via=via),
         action=action,

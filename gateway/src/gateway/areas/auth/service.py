@@ -16,7 +16,7 @@ from gateway.access.store import Accounts
 from gateway.areas.auth.known_addresses import KnownAddresses
 from gateway.areas.auth.login_log import Attempt, LoginLog
 from gateway.areas.auth.throttle import Throttle
-from gateway.areas.auth.throttle_rules import place_of
+from gateway.areas.auth.throttle_rules import network_of
 from gateway.audit_log.entries import CHANGE_ORGANIZATION
 
 
@@ -44,7 +44,7 @@ class Logins:
             if key is None or account is None or not await self._is_member(account, key.organization_id):
                 self.log.refused(attempt, "login_failed")
                 raise Unauthorized("login_failed", "This API key is unknown.")
-            await self._came_in(attempt, account, key.organization_id)
+            await self._logged_in(attempt, account, key.organization_id)
             return self._badge(account.id, key.organization_id, key_id=key.id)
 
     async def by_password(self, email: str, password: str, *, address: str) -> str:
@@ -54,7 +54,7 @@ class Logins:
         `Throttled` (`too_many_attempts`).
         """
         with span("gateway.log_in"):
-            name, place = email.strip().lower(), place_of(address)
+            name, place = email.strip().lower(), network_of(address)
             account = await self.accounts.account_by_email(name)
             attempt = Attempt(account, "password", address)
             known = await self.known.knows(name, place)
@@ -67,7 +67,7 @@ class Logins:
             if account is None or not matches:
                 self.log.refused(attempt, "login_failed")
                 raise Unauthorized("login_failed", "Email or password are wrong.")
-            await self._came_in(attempt, account, account.home_id)
+            await self._logged_in(attempt, account, account.home_id)
             return self._badge(account.id, account.home_id)
 
     async def exchange(self, visitor: Principal, organization_id: str, *, address: str) -> str:
@@ -80,7 +80,7 @@ class Logins:
             except NotFound as error:
                 self.log.refused(attempt, error.code, action=CHANGE_ORGANIZATION)
                 raise
-            await self.log.came_in(attempt, org, action=CHANGE_ORGANIZATION)
+            await self.log.logged_in(attempt, org, action=CHANGE_ORGANIZATION)
             return self._badge(visitor.account_id, org, key_id=visitor.key_id)
 
     async def _is_member(self, account: Account, org: OrganizationId) -> bool:
@@ -90,9 +90,9 @@ class Logins:
             return False
         return True
 
-    async def _came_in(self, attempt: Attempt, account: Account, org: OrganizationId) -> None:
-        await self.log.came_in(attempt, org)
-        await self.known.remember(account.email, place_of(attempt.address), utc_now())
+    async def _logged_in(self, attempt: Attempt, account: Account, org: OrganizationId) -> None:
+        await self.log.logged_in(attempt, org)
+        await self.known.remember(account.email, network_of(attempt.address), utc_now())
 
     def _badge(self, account_id: str, organization_id: OrganizationId, *, key_id: str | None = None) -> str:
         caller = Caller(organization_id=organization_id, account_id=account_id, key_id=key_id)

@@ -17,7 +17,7 @@ _ADDRESSES_AT_ONCE = 64
 
 
 class Rules(NamedTuple):
-    """What holds in a lane: how many may wait in it, and the longest pause before a try."""
+    """The limits of a queue: how many may wait in it, and the longest pause before a try."""
 
     queue: int
     longest_pause_seconds: float
@@ -40,24 +40,24 @@ class _Failures:
 
 
 @dataclass
-class _Lane:
+class _Queue:
     failures: _Failures = field(default_factory=_Failures)
     waiting: int = 0
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Throttle:
-    """Passwords are checked one after the other in lanes, in the order they came.
+    """Checks passwords one after the other in queues, in the order they came.
 
-    Who came in before from the address he is at now has a lane with nobody else in it, and does not compete with others
-    for the processor. All other tries from one address share a lane, whatever the names: so one address has one
-    password checked at a time, and however many it sends, others hardly notice. Failures make the next try in the lane
-    wait; those of strangers also the next stranger's who tries that name. A full lane refuses (`too_many_attempts`).
+    A person who logged in from the same address before has a queue of their own, and does not compete with others for
+    the processor. All other tries from one address share a queue, whatever the names: so one address has one password
+    checked at a time, and however many it sends, others hardly notice. Failures make the next try in the queue wait;
+    those of strangers also the next try of a stranger for that name. A full queue refuses (`too_many_attempts`).
     """
 
     def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._sleep = sleep
-        self._lanes: OrderedDict[tuple[str, ...], _Lane] = OrderedDict()
+        self._queues: OrderedDict[tuple[str, ...], _Queue] = OrderedDict()
         self._names: OrderedDict[str, _Failures] = OrderedDict()
         self._known, self._strangers = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._addresses = 0
@@ -65,30 +65,30 @@ class Throttle:
     async def check(self, password: str, kept: str | None, *, name: str, address: str, known: bool) -> bool:
         """Whether a password matches a kept hash; takes as long when there is none. Raises `Throttled`."""
         if known:
-            async with self._turn((name, address), KNOWN) as lane:
-                await self._sleep(pause_after(lane.failures.recent(time.monotonic()), KNOWN.longest_pause_seconds))
-                return self._noted(await self._verified(password, kept, self._known), lane.failures)
-        async with self._turn((address,), STRANGER) as lane:
+            async with self._turn((name, address), KNOWN) as queue:
+                await self._sleep(pause_after(queue.failures.recent(time.monotonic()), KNOWN.longest_pause_seconds))
+                return self._noted(await self._verified(password, kept, self._known), queue.failures)
+        async with self._turn((address,), STRANGER) as queue:
             of_name = self._failures_of(name)
             now = time.monotonic()
-            failures = max(lane.failures.recent(now), of_name.recent(now))
+            failures = max(queue.failures.recent(now), of_name.recent(now))
             await self._sleep(pause_after(failures, STRANGER.longest_pause_seconds))
             async with self._place():
                 matches = await self._verified(password, kept, self._strangers)
-            return self._noted(matches, lane.failures, of_name)
+            return self._noted(matches, queue.failures, of_name)
 
     @asynccontextmanager
-    async def _turn(self, key: tuple[str, ...], rules: Rules) -> AsyncIterator[_Lane]:
-        lane = self._lanes.setdefault(key, _Lane())
-        self._lanes.move_to_end(key)
-        if lane.waiting >= rules.queue:
-            raise refusal_of(lane.waiting, lane.failures.recent(time.monotonic()), rules.longest_pause_seconds)
-        lane.waiting += 1
+    async def _turn(self, key: tuple[str, ...], rules: Rules) -> AsyncIterator[_Queue]:
+        queue = self._queues.setdefault(key, _Queue())
+        self._queues.move_to_end(key)
+        if queue.waiting >= rules.queue:
+            raise refusal_of(queue.waiting, queue.failures.recent(time.monotonic()), rules.longest_pause_seconds)
+        queue.waiting += 1
         try:
-            async with lane.lock:
-                yield lane
+            async with queue.lock:
+                yield queue
         finally:
-            lane.waiting -= 1
+            queue.waiting -= 1
             self._forget_idle()
 
     @asynccontextmanager
@@ -122,8 +122,8 @@ class Throttle:
         return failures
 
     def _forget_idle(self) -> None:
-        while len(self._lanes) > _REMEMBERED:
-            key = next((k for k, lane in self._lanes.items() if not lane.waiting), None)
+        while len(self._queues) > _REMEMBERED:
+            key = next((k for k, queue in self._queues.items() if not queue.waiting), None)
             if key is None:
                 return
-            del self._lanes[key]
+            del self._queues[key]

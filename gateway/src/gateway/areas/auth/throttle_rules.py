@@ -25,7 +25,7 @@ def refusal_of(waiting: int, failures: int, longest_seconds: float) -> Throttled
     )
 
 
-def place_of(address: str) -> str:
+def network_of(address: str) -> str:
     """What an address counts as: a site that was given IPv6 addresses has 2^64 of them, so its network."""
     try:
         parsed = ipaddress.ip_address(address)

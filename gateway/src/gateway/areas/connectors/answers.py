@@ -4,7 +4,7 @@ from contracts.messages.connector import StoreLock, TestReport
 from pydantic import Field
 
 from gateway.areas.connectors.rules import GivenField
-from gateway.areas.connectors.service import OpenConnector, StoreDifference
+from gateway.areas.connectors.service import ReadConnector, StoreDifference
 from gateway.http.answers import Absent, ProblemFieldView, Stamp, View
 from gateway.http.examples import CONNECTOR, example
 
@@ -207,7 +207,7 @@ class RolesView(View):
     can_own: list[str]
 
 
-def connector_view(opened: OpenConnector) -> ConnectorView:
+def connector_view(opened: ReadConnector) -> ConnectorView:
     """A connector as its client reads it back: lists in the order they were sent."""
     app = opened.app
     endpoints = () if app.endpoints_from_resource else app.endpoints

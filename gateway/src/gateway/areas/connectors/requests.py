@@ -6,7 +6,7 @@ from contracts.messages.assignment import AppKind, Temperature
 from contracts.messages.connector import Compression
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from gateway.areas.connectors.rules import ConnectorWish, GivenField
+from gateway.areas.connectors.rules import ConnectorRequest, GivenField
 from gateway.http.examples import example
 from gateway.http.request_bodies import (
     MOST_CHARACTERS_TOLD,
@@ -129,10 +129,10 @@ class ConnectorBody(Body):
         """What the audit log tells of it."""
         return {"name": self.name[:MOST_CHARACTERS_TOLD], "type": self.type}
 
-    def wish(self) -> ConnectorWish:
+    def request(self) -> ConnectorRequest:
         """The body as the use cases take it."""
         fields = {name: field.given() for name, field in self.fields.items() if field}
-        return ConnectorWish(
+        return ConnectorRequest(
             kind=self.type,
             name=self.name,
             urn_id=self._resource(),

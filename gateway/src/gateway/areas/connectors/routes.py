@@ -26,7 +26,7 @@ from gateway.areas.connectors.service import Connectors
 from gateway.audit_log.entries import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE
 from gateway.clients.assignment import AssignmentClient
 from gateway.http.answers import PageView, whole
-from gateway.http.dependencies import Audit, Wanted, Who, WhoThere, provided
+from gateway.http.dependencies import Audit, RequestIntent, Who, WhoInOrganization, provided
 from gateway.http.openapi import problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["connectors"])
@@ -38,7 +38,7 @@ KnownPrincipals = Annotated[Principals, provided(Principals)]
 @router.get("/account/organizations/{org}/connectors", summary="List connectors", responses=problems(404))
 async def list_connectors(
     connectors: Service,
-    who: WhoThere,
+    who: WhoInOrganization,
     kind: Annotated[AppKind | None, Query(alias="type", description="Only this type")] = None,
 ) -> PageView[ConnectorView]:
     """Complete. Secrets are in clear for owners and administrators, and masked for others, as in a single read."""
@@ -49,7 +49,7 @@ async def list_connectors(
 
 @router.post("/account/organizations/{org}/connectors", summary="Create a connector", responses=writes(404, 409))
 async def create_connector(
-    body: ConnectorBody, audit: Audit, connectors: Service, who: WhoThere, wanted: Wanted
+    body: ConnectorBody, audit: Audit, connectors: Service, who: WhoInOrganization, intent: RequestIntent
 ) -> ConnectorView:
     """Puts a resource to use. Without integration or protocol they are chosen by the resource's class and subclass.
 
@@ -57,8 +57,8 @@ async def create_connector(
     runs and the creation of storage are refused (`connector_incomplete`). Values that are there are checked.
     """
     who.require(Right.WRITE)
-    async with audit.change(who, "connector.create", "connector", wanted.id_for("app"), **body.summary()):
-        return connector_view(await connectors.assign(who, body.wish(), wanted))
+    async with audit.change(who, "connector.create", "connector", intent.id_for("app"), **body.summary()):
+        return connector_view(await connectors.assign(who, body.request(), intent))
 
 
 @router.get("/connectors/{connector}", summary="Read a connector", responses=problems(404))
@@ -73,7 +73,7 @@ async def read_connector(connector: str, connectors: Service, who: Who) -> Conne
 
 @router.post("/connectors/{connector}", summary="Change a connector", responses=writes(404, 409))
 async def change_connector(
-    connector: str, body: ConnectorBody, audit: Audit, connectors: Service, who: Who, wanted: Wanted
+    connector: str, body: ConnectorBody, audit: Audit, connectors: Service, who: Who, intent: RequestIntent
 ) -> ConnectorView:
     """Takes the full body of a creation. The type is fixed; an initialized store stays initialized.
 
@@ -81,15 +81,17 @@ async def change_connector(
     """
     who.require(Right.WRITE)
     async with audit.change(who, "connector.change", "connector", connector, **body.summary()):
-        return connector_view(await connectors.reconfigure(who, connector, body.wish(), wanted))
+        return connector_view(await connectors.reconfigure(who, connector, body.request(), intent))
 
 
 @router.delete("/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404))
-async def remove_connector(connector: str, audit: Audit, connectors: Service, who: Who, wanted: Wanted) -> Response:
+async def remove_connector(
+    connector: str, audit: Audit, connectors: Service, who: Who, intent: RequestIntent
+) -> Response:
     """Stored data is not touched."""
     who.require(Right.WRITE)
     async with audit.change(who, "connector.remove", "connector", connector):
-        await connectors.remove(who, connector, wanted)
+        await connectors.remove(who, connector, intent)
     return Response(status_code=204)
 
 
@@ -103,7 +105,7 @@ async def create_store(
     audit: Audit,
     connectors: Service,
     who: Who,
-    wanted: Wanted,
+    intent: RequestIntent,
     body: StoreCreation | None = None,
 ) -> StoreView:
     """Storage that is there already, encrypted with the same passphrase, is taken over as it is.
@@ -117,7 +119,7 @@ async def create_store(
     asked = body or StoreCreation()
     action = REPLACE_STORE if asked.force else CREATE_STORE
     async with audit.change(who, action, "store", connector, **asked.model_dump(exclude_none=True)):
-        made = await connectors.initialize(who, connector, wanted, compression=asked.level(), force=asked.force)
+        made = await connectors.initialize(who, connector, intent, compression=asked.level(), force=asked.force)
     return StoreView(id=connector, initialized=True, **made._asdict())
 
 
@@ -127,7 +129,7 @@ async def create_store(
     responses=writes(404, 409),
 )
 async def refresh_store(
-    connector: str, audit: Audit, connectors: Service, who: Who, wanted: Wanted, body: StoreRefresh | None = None
+    connector: str, audit: Audit, connectors: Service, who: Who, intent: RequestIntent, body: StoreRefresh | None = None
 ) -> RefreshView:
     """Restore points made or removed elsewhere are taken in or forgotten; that goes on after the answer.
 
@@ -140,7 +142,7 @@ async def refresh_store(
     asked = body or StoreRefresh()
     written = audit.change(who, BELIEVE_STORE, "store", connector) if asked.force else nullcontext()
     async with written:
-        found = await connectors.refresh(who, connector, wanted, rebuild=asked.rebuild, force=asked.force)
+        found = await connectors.refresh(who, connector, intent, rebuild=asked.rebuild, force=asked.force)
     return refresh_view(connector, found, rebuild=asked.rebuild)
 
 
@@ -154,22 +156,24 @@ async def list_locks(connector: str, connectors: Service, who: Who) -> PageView[
 @router.post(
     "/connectors/{connector}/stores/unlock", summary="Remove stale locks of a store", responses=writes(404, 409)
 )
-async def unlock_store(connector: str, audit: Audit, connectors: Service, who: Who, wanted: Wanted) -> UnlockView:
+async def unlock_store(
+    connector: str, audit: Audit, connectors: Service, who: Who, intent: RequestIntent
+) -> UnlockView:
     """Removes the locks that are proved stale: not renewed for 30 minutes, or of a process of the worker's host that is
     gone. Where there are locks and none of them is, they stay (`lock_not_stale`). Stands in the audit log.
     """
     who.require(Right.RUN)
     async with audit.change(who, UNLOCK_STORE, "store", connector):
-        done = await connectors.unlock(who, connector, wanted)
+        done = await connectors.unlock(who, connector, intent)
     removed, remaining = ([lock_view(lock) for lock in locks] for locks in (done.removed, done.remaining))
     return UnlockView(id=connector, removed=removed, remaining=remaining)
 
 
 @router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404, 409))
-async def test_connector(connector: str, connectors: Service, who: Who, wanted: Wanted) -> ReportView:
+async def test_connector(connector: str, connectors: Service, who: Who, intent: RequestIntent) -> ReportView:
     """Connects for real and tells of each check. A failed test is a 200 with `ok` false."""
     who.require(Right.RUN)
-    return report_view(await connectors.test(who, connector, wanted))
+    return report_view(await connectors.test(who, connector, intent))
 
 
 @router.put("/connectors/{connector}/roles", summary="Set role lists", responses=problems(404, 413))

@@ -21,7 +21,7 @@ class GivenField:
 
 
 @dataclass(frozen=True)
-class ConnectorWish:
+class ConnectorRequest:
     """What a client says about a connector."""
 
     kind: AppKind

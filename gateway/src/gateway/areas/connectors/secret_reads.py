@@ -8,7 +8,7 @@ from typing import Literal
 from contracts.messages.assignment import App
 
 from gateway.access.principal import Principal
-from gateway.audit_log.entries import READ_SECRETS, Actor, Deed, Subject
+from gateway.audit_log.entries import READ_SECRETS, Actor, AuditEntry, Subject
 from gateway.audit_log.log import AuditLog
 
 WINDOW_SECONDS = 600.0
@@ -35,14 +35,14 @@ class SecretReads:
         for some in _cut(unread):
             ids = [app.id for app in some]
             subject = Subject(kind=of, id=ids[0] if of == "connector" else who.organization_id)
-            deed = Deed(
+            entry = AuditEntry(
                 organization_id=who.organization_id,
                 actor=Actor(account_id=who.account_id, via="badge"),
                 action=READ_SECRETS,
                 subject=subject,
                 details={"connectors": list(ids), "window_seconds": int(WINDOW_SECONDS)},
             )
-            await self._audit.record(deed)
+            await self._audit.record(entry)
             self._remember(who, some)
 
     def _is_news(self, who: Principal, app: App) -> bool:

@@ -25,7 +25,7 @@ from gateway.access.principal import Principal
 from gateway.access.rights import Right
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.rules import (
-    ConnectorWish,
+    ConnectorRequest,
     GivenField,
     check_complete,
     check_initializable,
@@ -40,7 +40,7 @@ from gateway.idempotency.intents import Intent
 
 
 @dataclass(frozen=True)
-class OpenConnector:
+class ReadConnector:
     """An app with its fields as its client reads them."""
 
     app: App
@@ -86,44 +86,44 @@ class Connectors:
     commands: Commands
     vault: FieldEncryption
     secret_reads: SecretReads
-    patience_seconds: float
+    timeout_seconds: float
 
-    async def list(self, who: Principal, kind: AppKind | None) -> Sequence[OpenConnector]:
+    async def list(self, who: Principal, kind: AppKind | None) -> Sequence[ReadConnector]:
         """All connectors, or those of a kind; see `read`."""
         return await self._shown(who, await self.assignment.apps(who, kind), of="organization")
 
-    async def read(self, who: Principal, app_id: str) -> OpenConnector:
+    async def read(self, who: Principal, app_id: str) -> ReadConnector:
         """One connector. Its secrets are in clear for who may see them, which is written down before; else masked."""
         [shown] = await self._shown(who, [await self.assignment.app(who, app_id)], of="connector")
         return shown
 
-    async def _shown(self, who: Principal, apps: Sequence[App], *, of: Place) -> Sequence[OpenConnector]:
+    async def _shown(self, who: Principal, apps: Sequence[App], *, of: Place) -> Sequence[ReadConnector]:
         masked = not who.may(Right.SECRETS)
         if not masked:
             await self.secret_reads.note(who, apps, of=of)
-        return [OpenConnector(app, self.vault.open(who.organization_id, app, masked=masked)) for app in apps]
+        return [ReadConnector(app, self.vault.open(who.organization_id, app, masked=masked)) for app in apps]
 
-    async def assign(self, who: Principal, wish: ConnectorWish, intent: Intent) -> OpenConnector:
+    async def assign(self, who: Principal, asked: ConnectorRequest, intent: Intent) -> ReadConnector:
         """Put a resource to use. A repeated intent changes nothing and brings the same connector."""
         app_id = AppId(intent.id_for("app"))
         with span("gateway.assign_connector"):
-            resource = await self.catalog.resource(who, wish.urn_id)
-            description = await self._describe(who, app_id, wish, resource)
+            resource = await self.catalog.resource(who, asked.urn_id)
+            description = await self._describe(who, app_id, asked, resource)
             command = AssignApp(
                 organization_id=who.organization_id, app_id=app_id, description=description, resource=resource
             )
             await self.commands.carry_out(command, **intent.ids)
             return await self.read(who, app_id)
 
-    async def reconfigure(self, who: Principal, app_id: str, wish: ConnectorWish, intent: Intent) -> OpenConnector:
+    async def reconfigure(self, who: Principal, app_id: str, asked: ConnectorRequest, intent: Intent) -> ReadConnector:
         """Replace what is said about a connector. A resource that is not there is `Invalid`: the connector is."""
         with span("gateway.reconfigure_connector"):
             app = await self.assignment.app(who, app_id)
             try:
-                resource = await self.catalog.resource(who, wish.urn_id)
+                resource = await self.catalog.resource(who, asked.urn_id)
             except NotFound as error:
                 raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
-            description = await self._describe(who, app.id, wish, resource)
+            description = await self._describe(who, app.id, asked, resource)
             command = ReconfigureApp(
                 organization_id=who.organization_id, app_id=app.id, description=description, resource=resource
             )
@@ -156,7 +156,7 @@ class Connectors:
                 force=force,
                 compression=compression,
             )
-            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return InitializedStore(bool(result.get("adopted")), str(result.get("compression") or "auto"))
 
     async def refresh(
@@ -175,7 +175,7 @@ class Connectors:
                 force=force,
                 look_for_loss=True,
             )
-            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return StoreDifference.model_validate(result)
 
     async def locks(self, who: Principal, app_id: str) -> Sequence[StoreLock]:
@@ -190,7 +190,7 @@ class Connectors:
             store = await self.assignment.app(who, app_id)
             check_store(store)
             command = UnlockStore(organization_id=who.organization_id, app_id=store.id, app=reference(store))
-            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return Unlocked.model_validate(result)
 
     async def test(self, who: Principal, app_id: str, intent: Intent) -> TestReport:
@@ -199,22 +199,24 @@ class Connectors:
             app = await self.assignment.app(who, app_id)
             check_complete(app)
             command = TestConnection(organization_id=who.organization_id, app_id=app.id, app=reference(app))
-            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.patience_seconds)
+            result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return TestReport.model_validate(result)
 
-    async def _describe(self, who: Principal, app_id: str, wish: ConnectorWish, resource: Resource) -> AppDescription:
-        check_providers(wish.fields)
+    async def _describe(
+        self, who: Principal, app_id: str, asked: ConnectorRequest, resource: Resource
+    ) -> AppDescription:
+        check_providers(asked.fields)
         choice = await self.assignment.choose(
-            who, kind=wish.kind, resource=resource, integration_id=wish.integration_id, protocol=wish.protocol
+            who, kind=asked.kind, resource=resource, integration_id=asked.integration_id, protocol=asked.protocol
         )
         return AppDescription(
-            kind=wish.kind,
-            name=wish.name,
+            kind=asked.kind,
+            name=asked.name,
             integration_id=choice.integration_id,
             protocol=choice.protocol,
-            fields=await self.vault.seal(who.organization_id, app_id, wish.fields, clear=choice.clear_fields),
-            endpoints=wish.endpoints,
-            data_classes=wish.data_classes,
-            environment=wish.environment,
-            temperature=wish.temperature,
+            fields=await self.vault.seal(who.organization_id, app_id, asked.fields, clear=choice.clear_fields),
+            endpoints=asked.endpoints,
+            data_classes=asked.data_classes,
+            environment=asked.environment,
+            temperature=asked.temperature,
         )

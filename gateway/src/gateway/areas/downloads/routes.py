@@ -15,13 +15,21 @@ from gateway.areas.downloads.schemas import ArchiveBody
 from gateway.areas.downloads.service import Downloads
 from gateway.areas.links.service import Links, paths_of
 from gateway.areas.links.tokens import Format, Link, invalid
-from gateway.audit_log.entries import DOWNLOAD_ARCHIVE, DOWNLOAD_FILE, Actor, Deed, Subject, Via, told_selection
+from gateway.audit_log.entries import (
+    DOWNLOAD_ARCHIVE,
+    DOWNLOAD_FILE,
+    Actor,
+    AuditEntry,
+    Subject,
+    Via,
+    selection_details,
+)
 from gateway.audit_log.log import AuditLog
-from gateway.http.audited_download import RecordedDownload
+from gateway.http.audited_download import AuditedDownload
 from gateway.http.dependencies import Audit, Provided, Services, Who, principal_of, provided
 from gateway.http.openapi import BY_LINK, headers, problems
 from gateway.http.path_parameter import MOST_PATHS, PATH, PATH_SCHEMA, PathText
-from gateway.http.proxy import ASKED, PassThrough
+from gateway.http.proxy import CONDITIONS, ProxyResponse
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
 Service = Annotated[Downloads, provided(Downloads)]
@@ -110,14 +118,16 @@ async def read_content(
     downloads: Service,
     permit: Permitted,
     path: Annotated[str | None, Query(description=_PATH, json_schema_extra=PATH_SCHEMA)] = None,  # noqa: ARG001 - read as bytes
-) -> RecordedDownload:
+) -> AuditedDownload:
     """Byte for byte, with `Range`, `If-Range`, `ETag` and `If-None-Match`, as an attachment with the file's name."""
     sought, asked = _file_of(request, permit), _conditions(request)
-    facts = told_selection([shown(sought)], range=asked.get("range"))
-    return RecordedDownload(
+    facts = selection_details([shown(sought)], range=asked.get("range"))
+    return AuditedDownload(
         audit,
-        _deed(permit, snapshot_id, DOWNLOAD_FILE, facts),
-        lambda notice: downloads.file(permit.who, snapshot_id, sought, method="GET", headers=asked, notice=notice),
+        _audit_entry(permit, snapshot_id, DOWNLOAD_FILE, facts),
+        lambda on_store: downloads.file(
+            permit.who, snapshot_id, sought, method="GET", headers=asked, on_store=on_store
+        ),
     )
 
 
@@ -134,10 +144,10 @@ async def read_content_headers(
     downloads: Service,
     permit: Permitted,
     path: Annotated[str | None, Query(description=_PATH, json_schema_extra=PATH_SCHEMA)] = None,  # noqa: ARG001 - read as bytes
-) -> PassThrough:
+) -> ProxyResponse:
     """The headers that a download would have, without its bytes."""
     sought = _file_of(request, permit)
-    return PassThrough(lambda: downloads.look(permit.who, snapshot_id, sought, headers=_conditions(request)))
+    return ProxyResponse(lambda: downloads.look(permit.who, snapshot_id, sought, headers=_conditions(request)))
 
 
 @router.post(
@@ -146,7 +156,7 @@ async def read_content_headers(
     response_class=Response,
     responses=_ARCHIVE | problems(413),
 )
-async def make_archive(snapshot_id: str, body: ArchiveBody, services: Provided, who: Who) -> RecordedDownload:
+async def make_archive(snapshot_id: str, body: ArchiveBody, services: Provided, who: Who) -> AuditedDownload:
     """As zip, or as tar.zst with owners, exact times, devices and extended attributes.
 
     Names begin below the folder that holds the whole selection; of one folder, with its own name.
@@ -169,7 +179,7 @@ async def read_archive(
     permit: Permitted,
     path: Annotated[list[PathText] | None, Query(description=f"{_PATH}; may be repeated")] = None,  # noqa: ARG001 - as bytes
     format: Annotated[Format, Query(description="With a badge; a link has its own")] = "zip",
-) -> RecordedDownload:
+) -> AuditedDownload:
     """Like the `POST`, for what can only follow an address."""
     if permit.link is None:
         paths = bytes_parameters(request.scope["query_string"], "path")
@@ -181,14 +191,12 @@ async def read_archive(
     return _archive(services, permit, snapshot_id, paths_of(permit.link), permit.link.format)
 
 
-def _archive(
-    services: Services, permit: Permit, snapshot_id: str, paths: list[bytes], form: Format
-) -> RecordedDownload:
-    facts = told_selection([shown(path) for path in paths], format=form)
-    return RecordedDownload(
+def _archive(services: Services, permit: Permit, snapshot_id: str, paths: list[bytes], form: Format) -> AuditedDownload:
+    facts = selection_details([shown(path) for path in paths], format=form)
+    return AuditedDownload(
         services[AuditLog],
-        _deed(permit, snapshot_id, DOWNLOAD_ARCHIVE, facts),
-        lambda notice: services[Downloads].archive(permit.who, snapshot_id, paths, form, notice=notice),
+        _audit_entry(permit, snapshot_id, DOWNLOAD_ARCHIVE, facts),
+        lambda on_store: services[Downloads].archive(permit.who, snapshot_id, paths, form, on_store=on_store),
     )
 
 
@@ -205,11 +213,11 @@ def _file_of(request: Request, permit: Permit) -> bytes:
 
 
 def _conditions(request: Request) -> dict[str, str]:
-    return {name: request.headers[name] for name in ASKED if name in request.headers}
+    return {name: request.headers[name] for name in CONDITIONS if name in request.headers}
 
 
-def _deed(permit: Permit, snapshot_id: str, action: str, details: dict[str, JsonValue]) -> Deed:
-    return Deed(
+def _audit_entry(permit: Permit, snapshot_id: str, action: str, details: dict[str, JsonValue]) -> AuditEntry:
+    return AuditEntry(
         organization_id=permit.who.organization_id,
         actor=Actor(account_id=permit.who.account_id, via=permit.via),
         action=action,

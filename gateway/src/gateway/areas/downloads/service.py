@@ -11,7 +11,7 @@ from contracts.messages.restore_index import LOSSES
 
 from gateway.access.principal import Principal
 from gateway.areas.links.tokens import Format
-from gateway.clients.connector import ConnectorClient, Noticed, Stream
+from gateway.clients.connector import ConnectorClient, OnStore, Stream
 from gateway.clients.restore_index import KnownRestorePoint, RestoreIndexClient
 
 
@@ -31,7 +31,7 @@ class Downloads:
         *,
         method: str,
         headers: Mapping[str, str],
-        notice: Noticed,
+        on_store: OnStore,
     ) -> AsyncIterator[Stream]:
         """One file; a 412 or 416 comes as what it is."""
 
@@ -40,7 +40,7 @@ class Downloads:
 
         with span("gateway.open_file"):
             points = await self.restore_index.same_restore_points(who, snapshot_id)
-            notice(points[0].store_id)
+            on_store(points[0].store_id)
         async with _first(points, ask) as stream:
             yield stream
 
@@ -49,13 +49,13 @@ class Downloads:
         self, who: Principal, snapshot_id: str, path: bytes, *, headers: Mapping[str, str]
     ) -> AsyncIterator[Answer]:
         """What is told of a file before its bytes."""
-        opened = self.file(who, snapshot_id, path, method="HEAD", headers=headers, notice=lambda _: None)
+        opened = self.file(who, snapshot_id, path, method="HEAD", headers=headers, on_store=lambda _: None)
         async with opened as stream:
             yield stream.answer
 
     @asynccontextmanager
     async def archive(
-        self, who: Principal, snapshot_id: str, paths: Sequence[bytes], form: Format, *, notice: Noticed
+        self, who: Principal, snapshot_id: str, paths: Sequence[bytes], form: Format, *, on_store: OnStore
     ) -> AsyncIterator[Stream]:
         """Many files in one archive. Raises `restore_point_not_browsable` while the restore point is being indexed.
 
@@ -66,7 +66,7 @@ class Downloads:
             return self.workers.archive(who, point, paths, form)
 
         points = await self._readable(who, snapshot_id)
-        notice(points[0].store_id)
+        on_store(points[0].store_id)
         async with _first(points, ask) as stream:
             yield stream
 

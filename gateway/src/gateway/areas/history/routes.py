@@ -11,7 +11,7 @@ from gateway.areas.history.service import History, Part
 from gateway.http.dependencies import Who, provided
 from gateway.http.openapi import problems
 from gateway.http.path_parameter import PATH_SCHEMA, path_of
-from gateway.http.proxy import PassThrough
+from gateway.http.proxy import ProxyResponse
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
 Service = Annotated[History, provided(History)]
@@ -93,7 +93,7 @@ async def compare(
     who.require(Right.READ)
     pair, sought = (snapshot_id, other_id), path_of(request)
     if stream or _accepts_lines(request):
-        return PassThrough(lambda: history.all_changes(who, pair, sought))
+        return ProxyResponse(lambda: history.all_changes(who, pair, sought))
     found = await history.changes(who, pair, Part(sought, min(limit, MOST_FILE_ROWS), cursor))
     return Response(found, media_type="application/json")
 

@@ -17,7 +17,7 @@ from gateway.areas.inventories.schemas import (
 from gateway.areas.inventories.service import Inventories
 from gateway.clients.catalog import CatalogClient
 from gateway.http.answers import PageView, page
-from gateway.http.dependencies import Audit, Paged, Wanted, Who, WhoThere, provided
+from gateway.http.dependencies import Audit, Paged, RequestIntent, Who, WhoInOrganization, provided
 from gateway.http.openapi import problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["inventories"])
@@ -26,7 +26,7 @@ Service = Annotated[Inventories, provided(Inventories)]
 
 
 @router.get("/account/organizations/{org}/inventories", summary="List inventories", responses=problems(404))
-async def list_inventories(catalog: Catalog, who: WhoThere, paged: Paged) -> PageView[InventoryRowView]:
+async def list_inventories(catalog: Catalog, who: WhoInOrganization, paged: Paged) -> PageView[InventoryRowView]:
     """Inventories of the organization, without their configuration."""
     if not who.may(Right.READ):
         return page(0, [])
@@ -36,12 +36,12 @@ async def list_inventories(catalog: Catalog, who: WhoThere, paged: Paged) -> Pag
 
 @router.post("/account/organizations/{org}/inventories", summary="Create an inventory", responses=writes(404, 409))
 async def create_inventory(
-    body: InventoryBody, audit: Audit, inventories: Service, who: WhoThere, wanted: Wanted
+    body: InventoryBody, audit: Audit, inventories: Service, who: WhoInOrganization, intent: RequestIntent
 ) -> InventoryView:
     """An inventory of any type that this version supports."""
     who.require(Right.WRITE)
-    async with audit.change(who, "inventory.create", "inventory", wanted.id_for("inventory"), **body.summary()):
-        return inventory_view(await inventories.create(who, name=body.name, kind=body.type, intent=wanted))
+    async with audit.change(who, "inventory.create", "inventory", intent.id_for("inventory"), **body.summary()):
+        return inventory_view(await inventories.create(who, name=body.name, kind=body.type, intent=intent))
 
 
 @router.post(
@@ -50,12 +50,12 @@ async def create_inventory(
     responses=writes(404, 409),
 )
 async def create_self_managed(
-    body: InventoryName, audit: Audit, inventories: Service, who: WhoThere, wanted: Wanted
+    body: InventoryName, audit: Audit, inventories: Service, who: WhoInOrganization, intent: RequestIntent
 ) -> InventoryView:
     """An inventory whose resources are typed in."""
     who.require(Right.WRITE)
-    async with audit.change(who, "inventory.create", "inventory", wanted.id_for("inventory"), **body.summary()):
-        return inventory_view(await inventories.create(who, name=body.name, kind="self-managed", intent=wanted))
+    async with audit.change(who, "inventory.create", "inventory", intent.id_for("inventory"), **body.summary()):
+        return inventory_view(await inventories.create(who, name=body.name, kind="self-managed", intent=intent))
 
 
 @router.get("/inventories/{inv}", summary="Read an inventory", responses=problems(404))
@@ -67,21 +67,21 @@ async def read_inventory(inv: str, catalog: Catalog, who: Who) -> InventoryView:
 
 @router.post("/inventories/{inv}", summary="Change an inventory", responses=writes(404, 409))
 async def change_inventory(
-    inv: str, body: InventoryBody, audit: Audit, inventories: Service, who: Who, wanted: Wanted
+    inv: str, body: InventoryBody, audit: Audit, inventories: Service, who: Who, intent: RequestIntent
 ) -> InventoryView:
     """Takes the full body of a creation. The type is fixed."""
     who.require(Right.WRITE)
     async with audit.change(who, "inventory.change", "inventory", inv, **body.summary()):
-        changed = await inventories.change(who, inv, name=body.name, kind=body.type, intent=wanted)
+        changed = await inventories.change(who, inv, name=body.name, kind=body.type, intent=intent)
     return inventory_view(changed)
 
 
 @router.delete("/inventories/{inv}", summary="Remove an inventory", status_code=204, responses=writes(404, 409))
-async def remove_inventory(inv: str, audit: Audit, inventories: Service, who: Who, wanted: Wanted) -> Response:
+async def remove_inventory(inv: str, audit: Audit, inventories: Service, who: Who, intent: RequestIntent) -> Response:
     """Removes its resources too. Refused (`inventory_in_use`) while connectors use one of them."""
     who.require(Right.WRITE)
     async with audit.change(who, "inventory.remove", "inventory", inv):
-        await inventories.remove(who, inv, wanted)
+        await inventories.remove(who, inv, intent)
     return Response(status_code=204)
 
 

@@ -17,7 +17,7 @@ from gateway.access.principal import Principal
 from gateway.access.principals import Principals
 from gateway.access.rights import Right
 from gateway.areas.links.tokens import LONGEST_URL, Format, Link, invalid, read, sign, too_long
-from gateway.audit_log.entries import CREATE_LINK, Actor, Deed, Subject, told_selection
+from gateway.audit_log.entries import CREATE_LINK, Actor, AuditEntry, Subject, selection_details
 from gateway.audit_log.log import AuditLog
 from gateway.clients.connector import quoted
 
@@ -71,8 +71,8 @@ class Links:
             url = f"{self.url}/api/v1/snapshots/{quote(snapshot_id, safe='')}/{area}?link={sign(link, self.key)}"
             if len(url) > LONGEST_URL:
                 raise too_long()
-            told = told_selection([shown(p) for p in paths], format=kept, expires_at=expires_at.isoformat())
-            await self.audit.record(_deed(who, snapshot_id, told))
+            told = selection_details([shown(p) for p in paths], format=kept, expires_at=expires_at.isoformat())
+            await self.audit.record(_audit_entry(who, snapshot_id, told))
             return MadeLink(url, expires_at)
 
     async def follow(self, token: str, snapshot_id: str) -> tuple[Principal, Link]:
@@ -99,8 +99,8 @@ def paths_of(link: Link) -> list[bytes]:
     return [unquote_to_bytes(path) for path in link.paths]
 
 
-def _deed(who: Principal, snapshot_id: str, details: dict[str, JsonValue]) -> Deed:
-    return Deed(
+def _audit_entry(who: Principal, snapshot_id: str, details: dict[str, JsonValue]) -> AuditEntry:
+    return AuditEntry(
         organization_id=who.organization_id,
         actor=Actor(account_id=who.account_id, via="badge"),
         action=CREATE_LINK,

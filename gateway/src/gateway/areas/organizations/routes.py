@@ -18,7 +18,7 @@ from gateway.areas.organizations.schemas import (
     role_views,
 )
 from gateway.http.answers import PageView, page, whole
-from gateway.http.dependencies import Paged, WhoThere, principal_of, provided
+from gateway.http.dependencies import Paged, WhoInOrganization, principal_of, provided
 from gateway.http.openapi import problems
 
 router = APIRouter(prefix="/api/v1", tags=["organizations"])
@@ -27,7 +27,7 @@ KnownAccounts = Annotated[Accounts, provided(Accounts)]
 
 
 @router.get("/account/organizations/{org}", summary="Read an organization", responses=problems(404))
-async def read_organization(principals: KnownPrincipals, who: WhoThere) -> OrganizationView:
+async def read_organization(principals: KnownPrincipals, who: WhoInOrganization) -> OrganizationView:
     """The organization of the badge, or one below it."""
     return organization_view(await principals.organization(who))
 
@@ -35,7 +35,7 @@ async def read_organization(principals: KnownPrincipals, who: WhoThere) -> Organ
 @router.get(
     "/account/organizations/{org}/children", summary="List the organizations directly below", responses=problems(404)
 )
-async def list_children(accounts: KnownAccounts, who: WhoThere) -> list[OrganizationView]:
+async def list_children(accounts: KnownAccounts, who: WhoInOrganization) -> list[OrganizationView]:
     """A bare array, complete."""
     if not who.may(Right.READ):
         return []
@@ -43,7 +43,7 @@ async def list_children(accounts: KnownAccounts, who: WhoThere) -> list[Organiza
 
 
 @router.get("/account/organizations/{org}/members", summary="List members", responses=problems(404))
-async def list_members(accounts: KnownAccounts, who: WhoThere, paged: Paged) -> PageView[MemberView]:
+async def list_members(accounts: KnownAccounts, who: WhoInOrganization, paged: Paged) -> PageView[MemberView]:
     """Accounts that belong to the organization."""
     if not who.may(Right.READ):
         return page(0, [])
@@ -53,7 +53,7 @@ async def list_members(accounts: KnownAccounts, who: WhoThere, paged: Paged) -> 
 
 
 @router.get("/account/organizations/{org}/access", summary="List grants", responses=problems(404))
-async def list_grants(accounts: KnownAccounts, who: WhoThere, paged: Paged) -> PageView[GrantView]:
+async def list_grants(accounts: KnownAccounts, who: WhoInOrganization, paged: Paged) -> PageView[GrantView]:
     """Who holds which role in the organization."""
     if not who.may(Right.READ):
         return page(0, [])
@@ -62,7 +62,9 @@ async def list_grants(accounts: KnownAccounts, who: WhoThere, paged: Paged) -> P
 
 
 @router.get("/account/organizations/{org}/access/{grant}", summary="Read a grant", responses=problems(404))
-async def read_grant(grant: str, principals: KnownPrincipals, accounts: KnownAccounts, who: WhoThere) -> GrantView:
+async def read_grant(
+    grant: str, principals: KnownPrincipals, accounts: KnownAccounts, who: WhoInOrganization
+) -> GrantView:
     """One grant."""
     who.require(Right.READ)
     found = await principals.grant(who, grant)

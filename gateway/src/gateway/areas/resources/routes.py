@@ -9,7 +9,7 @@ from gateway.areas.resources.schemas import EndpointsView, ResourceBody, Resourc
 from gateway.areas.resources.service import Resources
 from gateway.clients.catalog import CatalogClient
 from gateway.http.answers import PageView, page
-from gateway.http.dependencies import Audit, Paged, Search, Wanted, Who, provided
+from gateway.http.dependencies import Audit, Paged, RequestIntent, Search, Who, provided
 from gateway.http.openapi import problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["resources"])
@@ -39,12 +39,12 @@ async def list_resources(
 
 @router.post("/inventories/{inv}/resources", summary="Create a resource", responses=writes(404, 409))
 async def create_resource(
-    inv: str, body: ResourceBody, audit: Audit, resources: Service, who: Who, wanted: Wanted
+    inv: str, body: ResourceBody, audit: Audit, resources: Service, who: Who, intent: RequestIntent
 ) -> ResourceView:
     """Only self-managed inventories take hand-made resources. The URN is unique in the inventory."""
     who.require(Right.WRITE)
-    async with audit.change(who, "resource.create", "resource", wanted.id_for("resource"), **body.summary()):
-        return resource_view(await resources.register(who, inv, body.description(), wanted))
+    async with audit.change(who, "resource.create", "resource", intent.id_for("resource"), **body.summary()):
+        return resource_view(await resources.register(who, inv, body.description(), intent))
 
 
 @router.get("/inventories/{inv}/resources/{urn_id}", summary="Read a resource", responses=problems(404))
@@ -64,13 +64,13 @@ async def change_resource(
     catalog: Catalog,
     resources: Service,
     who: Who,
-    wanted: Wanted,
+    intent: RequestIntent,
 ) -> ResourceView:
     """Takes the full body of a creation. The URN is fixed."""
     who.require(Right.WRITE)
     async with audit.change(who, "resource.change", "resource", urn_id, **body.summary()):
         known = await catalog.resource(who, urn_id, inventory_id=inv)
-        return resource_view(await resources.change(who, known, body.description(), wanted))
+        return resource_view(await resources.change(who, known, body.description(), intent))
 
 
 @router.delete(
@@ -80,12 +80,12 @@ async def change_resource(
     responses=writes(404, 409),
 )
 async def remove_resource(
-    inv: str, urn_id: str, audit: Audit, resources: Service, who: Who, wanted: Wanted
+    inv: str, urn_id: str, audit: Audit, resources: Service, who: Who, intent: RequestIntent
 ) -> Response:
     """Refused (`resource_in_use`) while connectors use it."""
     who.require(Right.WRITE)
     async with audit.change(who, "resource.remove", "resource", urn_id):
-        await resources.unregister(who, inv, urn_id, wanted)
+        await resources.unregister(who, inv, urn_id, intent)
     return Response(status_code=204)
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from contracts.tasks import TaskOptions
 from pydantic import Field
 
-from gateway.areas.scheduling.service import RunWish
+from gateway.areas.scheduling.service import RunRequest
 from gateway.http.examples import example
 from gateway.http.request_bodies import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, none_is, text
 
@@ -45,7 +45,7 @@ class RunBody(Body):
     config: Annotated[RunConfig, none_is(RunConfig(), RunConfig)] = RunConfig()
     edge_tags: Labels = Field(default=(), description="All must be present on the edge that runs the task")
 
-    def wish(self) -> RunWish:
+    def request(self) -> RunRequest:
         """The body as the use cases take it."""
         options = TaskOptions.model_validate(self.config.model_dump())
-        return RunWish(self.type, self.origin_id, self.target_id, options, self.edge_tags)
+        return RunRequest(self.type, self.origin_id, self.target_id, options, self.edge_tags)

@@ -13,7 +13,7 @@ from gateway.areas.scheduling.requests import RunBody
 from gateway.areas.scheduling.service import Runs
 from gateway.clients.scheduler import SchedulerClient
 from gateway.http.answers import PageView, page
-from gateway.http.dependencies import LARGEST_OFFSET, PAGE_ROWS, Wanted, Who, provided
+from gateway.http.dependencies import LARGEST_OFFSET, PAGE_ROWS, RequestIntent, Who, provided
 from gateway.http.openapi import problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["scheduling"])
@@ -24,10 +24,10 @@ _LOG_EXAMPLE = "2026-11-23T08:00:00.120Z info backup started\n"
 
 
 @router.post("/scheduling/scheduler/run", summary="Run a task once, now", responses=writes(404, 409))
-async def start_run(body: RunBody, runs: Service, who: Who, wanted: Wanted) -> StartedView:
+async def start_run(body: RunBody, runs: Service, who: Who, intent: RequestIntent) -> StartedView:
     """The id is that of the run, not of its job. Refused (`resource_locked`) when a resource is locked."""
     who.require(Right.RUN)
-    started = await runs.start(who, body.wish(), wanted)
+    started = await runs.start(who, body.request(), intent)
     return StartedView(id=started.run_id, job_id=started.job_id)
 
 
@@ -88,7 +88,7 @@ async def read_job_state(job_id: str, scheduler: Scheduler, who: Who) -> JobStat
 
 
 @router.post("/scheduling/jobs/{job_id}/cancel", summary="Cancel a job", responses=writes(404, 409))
-async def cancel_job(job_id: str, runs: Service, who: Who, wanted: Wanted) -> JobView:
+async def cancel_job(job_id: str, runs: Service, who: Who, intent: RequestIntent) -> JobView:
     """Asks the job to stop; it is over once its status says so. Refused (`job_finished`) when it is over already."""
     who.require(Right.RUN)
-    return job_view(await runs.cancel(who, job_id, wanted))
+    return job_view(await runs.cancel(who, job_id, intent))

@@ -23,7 +23,7 @@ from gateway.idempotency.intents import Intent
 
 
 @dataclass(frozen=True)
-class RunWish:
+class RunRequest:
     """What a client wants run, once and now."""
 
     type: TaskType
@@ -50,18 +50,18 @@ class Runs:
     scheduler: SchedulerClient
     commands: Commands
 
-    async def start(self, who: Principal, wish: RunWish, intent: Intent) -> Started:
+    async def start(self, who: Principal, asked: RunRequest, intent: Intent) -> Started:
         """Run a task once. Raises `Conflict` for incomplete connectors, locked resources, and edges."""
         with span("gateway.run_task"):
-            if wish.edge_tags:
-                tags = ", ".join(wish.edge_tags)
+            if asked.edge_tags:
+                tags = ", ".join(asked.edge_tags)
                 raise Conflict("edge_not_found", f"No edge has all of these tags: {tags}.")
-            origin, target = await self._apps(who, wish)
+            origin, target = await self._apps(who, asked)
             task = Task(
-                type=wish.type,
+                type=asked.type,
                 origin=reference(origin),
                 target=reference(target) if target else None,
-                options=wish.options,
+                options=asked.options,
             )
             command = RunTask(
                 organization_id=who.organization_id,
@@ -72,10 +72,10 @@ class Runs:
             result = await self.commands.carry_out(command, **intent.ids)
             return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
 
-    async def _apps(self, who: Principal, wish: RunWish) -> tuple[App, App | None]:
-        target_id = wish.target_id
+    async def _apps(self, who: Principal, asked: RunRequest) -> tuple[App, App | None]:
+        target_id = asked.target_id
         origin, target = await asyncio.gather(
-            self.assignment.app(who, wish.origin_id), self.assignment.app(who, target_id) if target_id else _nothing()
+            self.assignment.app(who, asked.origin_id), self.assignment.app(who, target_id) if target_id else _nothing()
         )
         for app in (origin, target):
             if app:

@@ -10,11 +10,11 @@ from chassis.http.transport import Answer, BrokenOff
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError, NotFound
 from contracts.values import OrganizationId
-from gateway.audit_log.entries import Actor, Deed, Ending, Entry, Subject, told_selection
+from gateway.audit_log.entries import Actor, AuditEntry, AuditRow, Ending, Subject, selection_details
 from gateway.audit_log.log import AuditLog
 from gateway.audit_log.store import AuditStore
-from gateway.clients.connector import Noticed, Stream
-from gateway.http.audited_download import RecordedDownload
+from gateway.clients.connector import OnStore, Stream
+from gateway.http.audited_download import AuditedDownload
 from starlette.types import Message
 
 SCOPE = {"type": "http", "path": "/api/v1/x"}
@@ -24,19 +24,19 @@ class Notebook(AuditStore):
     """Entries in memory, or nowhere."""
 
     def __init__(self, *, fails: bool = False) -> None:
-        self.entry: Entry | None = None
+        self.row: AuditRow | None = None
         self.ending: Ending | None = None
         self.fails = fails
 
-    async def begin(self, entry: Entry) -> None:
+    async def begin(self, row: AuditRow) -> None:
         await asyncio.sleep(0)
         if self.fails:
             raise PyMongoError
-        self.entry = entry
+        self.row = row
 
     async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
-        assert self.entry is not None
-        assert (org, entry_id) == ("org", self.entry.id)
+        assert self.row is not None
+        assert (org, entry_id) == ("org", self.row.id)
         self.ending = ending
 
 
@@ -61,8 +61,8 @@ class Client:
 
 async def served(notebook: Notebook, client: Client, pieces: AsyncIterator[bytes], *, status: int = 200) -> None:
     @asynccontextmanager
-    async def opened(notice: Noticed) -> AsyncIterator[Stream]:
-        notice("likely")
+    async def opened(on_store: OnStore) -> AsyncIterator[Stream]:
+        on_store("likely")
         assert not client.heard
         yield Stream(Answer(status, {"content-type": "text/plain"}, pieces), "store")
 
@@ -70,11 +70,11 @@ async def served(notebook: Notebook, client: Client, pieces: AsyncIterator[bytes
 
 
 async def run(notebook: Notebook, client: Client, opened: object) -> None:
-    deed = Deed(
+    entry = AuditEntry(
         organization_id=OrganizationId("org"), actor=Actor(account_id="a", via="badge"), action="file.download",
-        subject=Subject(kind="snapshot", id="s"), details=told_selection(["/a"]),
+        subject=Subject(kind="snapshot", id="s"), details=selection_details(["/a"]),
     )  # fmt: skip
-    download = RecordedDownload(AuditLog(notebook, kept_days=1), deed, opened)  # type: ignore[arg-type]
+    download = AuditedDownload(AuditLog(notebook, kept_days=1), entry, opened)  # type: ignore[arg-type]
     await download(SCOPE, client.receive, client.send)
 
 
@@ -94,8 +94,8 @@ async def test_a_whole_download() -> None:
     notebook, client = Notebook(), Client()
     await served(notebook, client, pieces(b"abc", b"de"))
 
-    assert notebook.entry
-    assert notebook.entry.deed.details == {"paths": ["/a"], "paths_total": 1, "store_id": "likely"}
+    assert notebook.row
+    assert notebook.row.entry.details == {"paths": ["/a"], "paths_total": 1, "store_id": "likely"}
     assert end_of(notebook) == ("completed", None, 5)
     assert notebook.ending
     assert notebook.ending.details["store_id"] == "store"
@@ -146,8 +146,8 @@ async def test_a_file_that_is_refused() -> None:
     notebook = Notebook()
 
     @asynccontextmanager
-    async def opened(notice: Noticed) -> AsyncIterator[Stream]:
-        notice("likely")
+    async def opened(on_store: OnStore) -> AsyncIterator[Stream]:
+        on_store("likely")
         raise NotFound("path_not_found", "No.")
         yield
 
@@ -168,18 +168,18 @@ async def test_a_restore_point_that_nobody_knows_leaves_no_entry() -> None:
     notebook = Notebook()
 
     @asynccontextmanager
-    async def opened(_: Noticed) -> AsyncIterator[Stream]:
+    async def opened(_: OnStore) -> AsyncIterator[Stream]:
         raise NotFound("snapshot_not_found", "No.")
         yield
 
     with pytest.raises(NotFound):
         await run(notebook, Client(), opened)
 
-    assert notebook.entry is None
+    assert notebook.row is None
 
 
 def test_of_a_large_selection_some_is_told() -> None:
-    told = told_selection(["/" + "x" * 5000] * 1000, range="y" * 5000, format=None)
+    told = selection_details(["/" + "x" * 5000] * 1000, range="y" * 5000, format=None)
 
     assert told["paths_total"] == 1000
     assert len(str(told)) < 25_000

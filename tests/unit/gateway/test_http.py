@@ -20,10 +20,10 @@ from gateway.api import build_api
 from gateway.areas.inventories.schemas import InventoryName
 from gateway.areas.resources.schemas import ResourceBody
 from gateway.areas.search.routes import Conditions
-from gateway.http.middleware import Door
+from gateway.http.middleware import RequestMiddleware
 from gateway.http.openapi import describe
-from gateway.http.path_precedence import named_paths
-from gateway.http.proxy import ASKED
+from gateway.http.path_precedence import specific_paths
+from gateway.http.proxy import CONDITIONS
 from gateway.idempotency.intents import KEY_PATTERN
 from pydantic import ValidationError
 from starlette.requests import Request
@@ -48,7 +48,7 @@ def client(app: Any) -> httpx.AsyncClient:
 
 @pytest_asyncio.fixture
 async def door() -> AsyncIterator[httpx.AsyncClient]:
-    async with client(Door(echo, max_body_bytes=LIMIT)) as made:
+    async with client(RequestMiddleware(echo, max_body_bytes=LIMIT)) as made:
         yield made
 
 
@@ -132,7 +132,7 @@ async def test_body_that_breaks_off_reaches_no_route() -> None:
         pytest.fail("a route was reached")
 
     scope = {"type": "http", "method": "POST", "path": "/x", "query_string": b"", "headers": []}
-    await Door(never, max_body_bytes=LIMIT)(scope, receive, send)
+    await RequestMiddleware(never, max_body_bytes=LIMIT)(scope, receive, send)
     assert sent[0]["status"] == 400
 
 
@@ -214,7 +214,7 @@ async def test_a_path_that_is_named_is_no_id(app: FastAPI, method: str, path: st
 
 
 def test_all_named_paths_are_known(app: FastAPI) -> None:
-    assert {"/".join(part or "*" for part in each.segments) for each in named_paths(app)} == {
+    assert {"/".join(part or "*" for part in each.segments) for each in specific_paths(app)} == {
         "api/v1/inventories/resources",
         "api/v1/snapshots/store/*",
     }
@@ -335,7 +335,7 @@ def test_whatever_is_asked_of_a_damaged_restore_point_may_be_a_conflict(document
 def test_download_names_its_headers(document: dict[str, Any], method: str) -> None:
     operation = document["paths"]["/api/v1/snapshots/{snapshot_id}/content"][method]
     asked = {p["name"].lower() for p in operation["parameters"] if p["in"] == "header"}
-    assert asked == set(ASKED)
+    assert asked == set(CONDITIONS)
     told = {"ETag", "Last-Modified", "Accept-Ranges", "Content-Disposition"}
     assert operation["responses"]["200"]["headers"].keys() == told
     assert operation["responses"]["206"]["headers"].keys() == told | {"Content-Range"}

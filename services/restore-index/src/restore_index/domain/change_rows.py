@@ -1,4 +1,4 @@
-"""Changes as they are answered, and the cursor that says how far they were told."""
+"""Changes as the API shows them, and the cursor of a comparison."""
 
 import base64
 import hashlib
@@ -46,7 +46,7 @@ def show_state(entry: FullEntry) -> dict[str, Any]:
 
 
 class ChangePosition(NamedTuple):
-    """How far a comparison was told: `rows` rows of a path, and everything before it."""
+    """How far a comparison was answered: `rows` rows of a path, and everything before it."""
 
     names: PathNames
     rows: int
@@ -57,7 +57,7 @@ ALL_ROWS = 2
 
 
 def cursor_mark(*facts: str) -> bytes:
-    """What tells the cursors of one comparison from those of others."""
+    """Bytes that distinguish the cursors of one question from those of others."""
     return hashlib.sha256("\0".join(facts).encode()).digest()[:8]
 
 

@@ -15,7 +15,7 @@ PathNames = tuple[bytes, ...]
 def changed_fields(old: FullEntry, new: FullEntry, *, same_store: bool) -> list[str]:
     """What differs between two forms of one entry; of what is no more what it was, only that.
 
-    Contents are told apart within a store. Between stores, and where a worker did not tell, a file whose size is the
+    Contents are compared within a store. Between stores, and where a content id is missing, a file whose size is the
     same counts as having the same content. What is below a directory does not count, nor do times of change and access.
     """
     if old.type != new.type:
@@ -36,7 +36,7 @@ def changed_fields(old: FullEntry, new: FullEntry, *, same_store: bool) -> list[
 
 
 def _have_content_ids(old: FullEntry, new: FullEntry) -> bool:
-    """Whether the contents of two files can be told apart. Older workers sent no ids; an empty file needs none."""
+    """Whether the contents of two files can be compared. Older workers sent no ids; an empty file needs none."""
     return old.type == "file" and all(entry.content is not None or entry.size == 0 for entry in (old, new))
 
 
@@ -119,7 +119,7 @@ class Summary:
         self.bytes[kind] += size
 
     def count(self, change: Change) -> None:
-        """Count a change. What a moved directory holds counts with it; of changed files those with other content."""
+        """Count a change: with the size of a moved directory, and of a changed file only if its content differs."""
         entry = change.new or change.old
         counts = change.kind == "moved" or (entry is not None and entry.type == "file")
         if change.kind == "changed" and "content" not in change.what:

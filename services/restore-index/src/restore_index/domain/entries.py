@@ -15,7 +15,7 @@ from contracts.messages.restore_index import PAGE_ENTRIES, DirectoryPage
 UNPACKED_BYTES_MOST = 64 << 20
 _MOST_NS = (1 << 63) - 1
 _AT_THE_END = (_MOST_NS.to_bytes(8), (-_MOST_NS).to_bytes(8, signed=True))
-"""How a time that is told further on, or is the last that fits, stands in a packed page."""
+"""How a time that follows further on, or is the last that fits, is written in a packed page."""
 _BEYOND_BYTES_MOST = 10
 _TREE_ID = re.compile("[0-9a-f]{64}")
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class FullEntry(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """All that is known of a file or directory, see `DirectoryPage`; what older workers did not tell is left out."""
+    """All about a file or directory, see `DirectoryPage`; fields that older workers did not send have defaults."""
 
     name: bytes
     type: str

@@ -42,7 +42,7 @@ def show_details(names: Sequence[bytes], entry: FullEntry, totals: Below | None)
 
 
 def show_root(totals: Below) -> dict[str, Any]:
-    """The root of a restore point, of which a backup keeps nothing but what is in it."""
+    """The root of a restore point: a backup stores its content, but no time, owner or mode."""
     return {
         "name": "/",
         "path": "/",

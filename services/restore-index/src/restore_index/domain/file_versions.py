@@ -1,4 +1,4 @@
-"""The versions of a file over time, told from what restore points have at its path."""
+"""The versions of a file over time, found by comparing what restore points have at its path."""
 
 import base64
 from collections.abc import Iterable, Sequence
@@ -36,13 +36,13 @@ class Observation(NamedTuple):
 
 @dataclass
 class Version:
-    """Restore points, one after the other, in which a file is the same, or in all of which it is not."""
+    """Consecutive restore points in all of which a file is the same, or is missing."""
 
     changed: list[str]
     observations: list[Observation]
     """Oldest first; never empty."""
     contents: dict[str, bytes] = field(default_factory=dict)
-    """By store: what tells its content from others there."""
+    """The content id by store: ids can be compared within a store only."""
 
     @property
     def seen(self) -> EntryAtPath | None:
@@ -124,7 +124,7 @@ def _differences(present: Version, observation: Observation) -> list[str]:
 
 
 def _directory_differences(old: FullEntry, new: FullEntry) -> list[str]:
-    """What the totals of a directory tell of its content, whichever store it is in; nothing of other entries."""
+    """What differs in the totals of a directory, which can be compared between stores; nothing for other entries."""
     if new.type != "dir" or (old.size, old.files) == (new.size, new.files):
         return []
     return ["content", "size"] if old.size != new.size else ["content"]
@@ -163,7 +163,7 @@ def show_entry_at_path(seen: EntryAtPath) -> dict[str, Any]:
 
 
 def cursor_mark_for(source_id: str, path: Sequence[bytes]) -> bytes:
-    """What tells the cursors of one question from those of others."""
+    """Bytes that distinguish the cursors of one question from those of others."""
     return cursor_mark("versions", source_id, *(part.hex() for part in path))
 
 

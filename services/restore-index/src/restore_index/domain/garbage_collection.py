@@ -1,8 +1,8 @@
 """Garbage collection of directories that no restore point reaches: which step comes next, and when.
 
-Unreachable directories are marked first. Nobody is told any more that the index knows them, so no new listing leaves
-them out, while they are still there for listings that were told so before. After a grace period they are deleted; then
-the known trees and the name segments are rewritten without them.
+Unreachable directories are marked first. The index no longer says that it knows them, so no new listing leaves them
+out; listings whose workers heard so before still find them. After a grace period they are deleted; then the known trees
+and the name segments are rewritten without them.
 """
 
 from datetime import datetime, timedelta

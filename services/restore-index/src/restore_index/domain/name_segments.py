@@ -43,7 +43,7 @@ from restore_index.domain.segment_frame import (
 
 _SHOWN_NUL = b"\\x00"
 _SIDE_BY_SIDE = ("trees", "pages", "of", "files", "counts", "name_ends", "child_entries", "child_trees")
-"""Parts of a packed frame that mean the same behind those of another segment."""
+"""Parts of a packed frame that can be joined as they are."""
 
 
 class NamedPage(NamedTuple):

@@ -33,9 +33,9 @@ class Point(Value):
 
 
 def with_created(known: Point | None, told: RestorePoint, *, at: datetime) -> Point | None:
-    """A restore point with the latest that is told of it; whether it can be browsed does not change.
+    """A restore point as an event describes it; whether it can be browsed does not change.
 
-    None for what was told before the restore point went: the store may have it again, but then that is told later.
+    None for an event that is older than the removal: if the store has the restore point again, a newer event says so.
     """
     if known is None or known.gone_at is not None:
         return None if is_late(known, at) else Point(restore_point=told, noted_at=to_milliseconds(at))
@@ -43,9 +43,9 @@ def with_created(known: Point | None, told: RestorePoint, *, at: datetime) -> Po
 
 
 def with_damage(known: Point | None, told: RestorePointDamaged, *, at: datetime) -> Point | None:
-    """A restore point that cannot be listed any more, or never could. None for what was told before it went.
+    """A restore point that cannot be listed. None for an event that is older than its removal.
 
-    Of one of which nothing could be read the time is when that was noticed first.
+    Where nothing of a restore point could be read, its time is when that was noticed first.
     """
     if is_late(known, at):
         return None
@@ -63,12 +63,12 @@ def _unread(store_id: AppId, snapshot_id: str, at: datetime) -> RestorePoint:
 
 
 def is_late(known: Point | None, at: datetime) -> bool:
-    """Whether something was told before the restore point went."""
+    """Whether an event is older than the removal of the restore point."""
     return known is not None and known.gone_at is not None and to_milliseconds(at) <= known.gone_at
 
 
 def tombstone(known: Point | None, store_id: AppId, snapshot_id: str, *, at: datetime) -> Point | None:
-    """What is left of a restore point; None when it is gone already, or was told of since."""
+    """What is left of a removed restore point; None when it is gone already."""
     if known is not None and known.gone_at is not None:
         return None
     return Point(restore_point=_unread(store_id, snapshot_id, at), gone_at=to_milliseconds(at))

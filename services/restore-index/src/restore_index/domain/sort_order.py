@@ -49,7 +49,7 @@ class SortKeys:
         self._places.extend(range(page << PAGE_BITS, (page << PAGE_BITS) + len(entries)))
 
     def sorted(self) -> "array[int]":
-        """The place of each entry, in order; a place is told apart by `split_position`.
+        """The place of each entry, in order; `split_position` takes a place apart.
 
         Entries are dealt into buckets that are sorted one by one: that needs little memory, and nothing that runs
         beside it waits for long. What is often equal has a bucket of its own.

@@ -1,4 +1,4 @@
-"""Waking those who wait for a restore point that can be browsed."""
+"""Signals that wake requests which wait until a restore point can be browsed."""
 
 import asyncio
 from collections.abc import Iterator
@@ -8,9 +8,9 @@ from contracts.values import OrganizationId
 
 
 class BrowsableSignals:
-    """Restore points that this process opens, as it does so.
+    """Signals for the restore points that this process makes browsable.
 
-    Another process may open what somebody waits for here: who waits looks again now and then.
+    Another process may make a restore point browsable: requests that wait here look again now and then.
     """
 
     def __init__(self) -> None:
@@ -18,18 +18,18 @@ class BrowsableSignals:
 
     @property
     def waiting(self) -> int:
-        """How many restore points somebody waits for."""
+        """How many restore points are waited for."""
         return len(self._awaited)
 
     def notify(self, org: OrganizationId, snapshot_id: str) -> None:
-        """A restore point was opened, or found to be damaged."""
+        """Wake whoever waits for a restore point: it can be browsed, or was found to be damaged."""
         # All stores that share a repository are woken: whoever waits looks whether it is the right one.
         for event in self._awaited.get((org, snapshot_id), ()):
             event.set()
 
     @contextmanager
     def subscribe(self, org: OrganizationId, snapshot_id: str) -> Iterator[asyncio.Event]:
-        """What is set when it is told of; look at the restore point within the context, then wait."""
+        """An event that is set on `notify`. Look at the restore point within the context, then wait."""
         key, event = (org, snapshot_id), asyncio.Event()
         self._awaited.setdefault(key, set()).add(event)
         try:

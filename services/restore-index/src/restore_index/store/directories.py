@@ -52,7 +52,7 @@ class Directories:
     ) -> None:
         """Keep directories in the order given, which is: children first, pages one after the other. Twice is harmless.
 
-        With `again` those that are known are written anew, as what is kept of them may be damaged. Raises `Invalid`
+        With `again` known directories are written again, as their documents may be damaged. Raises `Invalid`
         (`page_damaged`) or `Conflict` (`directory_incomplete`: something below it or one of its pages never arrived).
         """
         contents = await asyncio.to_thread(lambda: [check_page(page) for page in pages])
@@ -91,7 +91,7 @@ class Directories:
             await self._documents.delete([f"{head['_id']}#{page}" for page in range(head["pages"])])
 
     async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int) -> int:
-        """How many of a directory's `pages` need not be sent again, given that those before `first` need not.
+        """How many of a directory's `pages` need not be sent again, if the pages before `first` need not.
 
         All, if it is known whole. Else counted up to the first one that is not there or was cut otherwise, at most
         1,024 further; the last one always has to be sent, as it makes the directory whole.

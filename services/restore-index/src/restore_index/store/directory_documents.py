@@ -70,5 +70,5 @@ def in_chunks(first: int, end: int) -> Iterator[range]:
 
 
 def incomplete(page: DirectoryPage, why: str) -> Conflict:
-    """The refusal of a directory of which something never arrived."""
+    """The error for a directory of which something never arrived."""
     return Conflict("directory_incomplete", f"Directory {page.tree_id} cannot be kept: {why}.")

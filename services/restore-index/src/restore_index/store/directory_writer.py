@@ -21,7 +21,7 @@ class DirectoryWriter:
     org: OrganizationId
     store_id: str
     again: bool = False
-    """Write documents in place of those that are there, and say so of each."""
+    """Replace documents that are there already, and call `on_replaced` with each."""
     on_replaced: Callable[[Document], None] = lambda _: None
     whole: dict[str, Below] = field(default_factory=dict)
     """The directories that are there to the last page with what was taken."""

@@ -1,4 +1,4 @@
-"""Documents that are written once, most of them: the port, over MongoDB and in memory."""
+"""Documents most of which are written once: the port, over MongoDB and in memory."""
 
 import asyncio
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ class Documents(Protocol):
     """A collection of documents that hardly ever change."""
 
     async def insert(self, documents: Sequence[Document]) -> None:
-        """Keep documents, in their order; those that are there already stay as they are.
+        """Store documents in their order; existing ones stay as they are.
 
-        Whoever dies on the way leaves a beginning of the sequence.
+        A process that dies on the way leaves a beginning of the sequence.
         """
         ...
 
     async def insert_new(self, document: Document) -> bool:
-        """Keep a document; False when its `_id` is taken."""
+        """Store a document; False when its `_id` is taken."""
         ...
 
     async def put(self, documents: Sequence[Document]) -> None:
-        """Keep documents, in place of those with their ids where there are any. One process at a time does this."""
+        """Store documents, replacing existing ones with their ids. Only one process at a time may do this."""
         ...
 
     async def delete(self, document_ids: Sequence[str]) -> None:
-        """Remove documents; those that are not there are none the less gone. One process at a time does this."""
+        """Remove documents; a missing one is no error. Only one process at a time may do this."""
         ...
 
     async def get(self, document_id: str, *, without: str | None = None) -> Document | None:

@@ -1,9 +1,9 @@
-"""Which directories of a store are known whole, answered from memory.
+"""Known trees: which directories of a store are stored whole, answered from memory.
 
 A `$in` over a store's directories takes seconds on FerretDB, thousands of lookups nearly as long. So each batch of new
 directories leaves one small document, `<store>/<number>`, with their ids and totals. A store's batches are read once,
-later ones as they appear; a batch is written after its directories, so whatever it names is there. Of what is marked
-(see `store.candidates`) nobody is told that it is known.
+later ones as they appear; a batch is written after its directories, so whatever it names is there. Directories that are
+marked for garbage collection (see `store.garbage_candidates`) count as unknown.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ class _StoreTrees:
 
 
 class KnownTrees:
-    """The directories of all stores, those of the most recently asked stores in memory."""
+    """The known directories of all stores; those of the stores asked about last are in memory."""
 
     def __init__(self, batches: Documents, *, kept_in_memory: int, candidates: GarbageCandidates) -> None:
         self._batches = batches
@@ -52,7 +52,7 @@ class KnownTrees:
         self._by_store: OrderedDict[tuple[OrganizationId, str], _StoreTrees] = OrderedDict()
 
     async def lookup(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> dict[str, Below] | None:
-        """Those of some directories that are known and not marked, with their totals.
+        """Which of some directories are known and not marked, with their totals.
 
         One that became known a moment ago may be missing. None when the store has too many to be kept in memory.
         """
@@ -66,13 +66,13 @@ class KnownTrees:
         return {tree_id: Below(*_SUMS.unpack(found)) for tree_id, found in asked.items() if found is not None}
 
     def marked_among(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> set[str]:
-        """Those of some directories that were marked when it was last asked what is known."""
+        """Which of some directories were marked when known directories were last asked for."""
         trees = self._by_store.get((org, store_id))
         table = trees.marked if trees is not None else None
         return {tree_id for tree_id in tree_ids if table and table.get(_key(tree_id)) is not None}
 
     async def unmark(self, org: OrganizationId, store_id: str, tree_ids: Iterable[str]) -> None:
-        """These were written anew just now: take their marks back, if they have any."""
+        """Take back the marks of directories that were written again just now."""
         trees = self._by_store.get((org, store_id))
         if trees is not None and len(trees.marked):
             await self._candidates.unmark(org, store_id, trees.marked, map(_key, tree_ids))
@@ -109,7 +109,7 @@ class KnownTrees:
         return trees
 
     async def _follow(self, org: OrganizationId, store_id: str, trees: _StoreTrees) -> None:
-        """Take in what was marked since, and begin anew when the batches were rewritten or lost."""
+        """Read the marks if they changed, and start over when the batches were rewritten or lost."""
         asked = self._candidates.of(org, store_id), self._is_there(org, store_id, trees.batches - 1)
         (state, is_there), before = await asyncio.gather(*asked), trees.state
         if before is None or before.rewrites != state.rewrites or not is_there:
@@ -132,7 +132,7 @@ class KnownTrees:
         """Drop some directories, and join small batches, so that their number does not grow for ever.
 
         What was read is written before anything of it is replaced, and what is not needed is removed from the end:
-        whoever dies on the way leaves all that is known, some of it twice. Nothing may be added meanwhile.
+        a process that dies on the way leaves all that is known, some of it twice. Nothing may be added meanwhile.
         """
         try:
             await self._rewrite(org, store_id, gone)

@@ -80,9 +80,9 @@ class NameSegments:
     async def rewrite(self, org: OrganizationId, store_id: str, gone: HashTable) -> None:
         """Drop the pages of some directories, pages that are there twice and damaged segments, and join small ones.
 
-        Of equal pages the first one stays that came behind all that is below it: what is before that was told in vain.
+        Of equal pages the first one stays that came behind all that is below it: searches cannot use an earlier one.
         What was read is written before anything of it is replaced, and what is not needed is removed from the end:
-        whoever dies on the way leaves all names, some of them twice. Nothing may be appended meanwhile.
+        a process that dies on the way leaves all names, some of them twice. Nothing may be appended meanwhile.
         """
         self.forget(org, store_id)
         number = written = pages = 0
@@ -109,7 +109,7 @@ class NameSegments:
             await self._documents.delete([f"{store_id}/{number}"])
 
     def forget(self, org: OrganizationId, store_id: str) -> None:
-        """Find anew where the segments of a store end: they may have been rewritten."""
+        """Look up again where the segments of a store end: they may have been rewritten."""
         self._next.pop((org, store_id), None)
 
     async def _put(self, org: OrganizationId, store_id: str, number: int, segments: list[Segment]) -> None:

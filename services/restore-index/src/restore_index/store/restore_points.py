@@ -1,4 +1,4 @@
-"""Restore points, with those that were asked for a moment ago in memory."""
+"""Restore points; those asked for a moment ago come from memory."""
 
 import time
 from collections.abc import Callable, Sequence

@@ -99,7 +99,7 @@ class SegmentMaps:
         ]
 
     def forget(self, org: OrganizationId, store_id: str) -> None:
-        """Read the map of a store anew when it is asked for next."""
+        """Read the map of a store again when it is asked for next."""
         self._slots.pop((org, store_id), None)
 
     async def _read_on(self, org: OrganizationId, store_id: str, segment_map: SegmentMap) -> None:
@@ -110,7 +110,7 @@ class SegmentMaps:
     async def _numbers(
         self, org: OrganizationId, store_id: str, segment_map: SegmentMap, tree_ids: Sequence[str]
     ) -> list[int] | None:
-        """The numbers of some directories; None unless all are there. Only for those that lack, segments are read."""
+        """The numbers of some directories; None unless all are there. Segments are read only if some are missing."""
         numbers = _roots(segment_map, tree_ids)
         if numbers is None:
             await self._read_on(org, store_id, segment_map)

@@ -21,7 +21,7 @@ _OVERHEAD_BYTES = 200
 
 
 class SortedDirectories:
-    """The orders of directories, those used last in memory. One directory of many pages is sorted at a time."""
+    """The orders of directories; those used last are in memory. One directory of many pages is sorted at a time."""
 
     def __init__(
         self, directories: Directories, *, cache_bytes: int, patience_seconds: float = PATIENCE_SECONDS
@@ -36,7 +36,7 @@ class SortedDirectories:
     async def get(self, org: OrganizationId, store_id: str, directory: Directory, order: Order) -> "array[int]":
         """The places of a directory's entries in an order, see `SortKeys`.
 
-        Raises `TemporaryError`: `directory_being_sorted` when that takes long; it goes on, for whoever asks again;
+        Raises `TemporaryError`: `directory_being_sorted` when that takes long; sorting goes on, for the next request;
         `restore_point_not_browsable` when a page is not there.
         """
         if directory.pages <= 1:

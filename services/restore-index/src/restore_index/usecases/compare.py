@@ -153,7 +153,7 @@ class Comparisons:
             return await comparison.page_of_changes(comparison.position(cursor), limit=limit)
 
     async def compare(self, org: OrganizationId, pair: tuple[SnapshotId, SnapshotId], *, path: bytes) -> Comparison:
-        """What is needed to tell all that differs below a path. Raises like `list_changes`."""
+        """A comparison of everything below a path. Raises like `list_changes`."""
         wanted = split_path(path)
         old, new = [restore_points.require_browsable(await get_point(self._store, org, each)) for each in pair]
         # A path may be in one of the two only: then everything below it is new, or gone.

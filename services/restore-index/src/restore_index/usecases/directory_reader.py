@@ -40,7 +40,7 @@ class ComparedTrees:
 
     @property
     def same_store(self) -> bool:
-        """Whether contents can be told apart."""
+        """Whether contents can be compared."""
         return self.stores[0] == self.stores[1]
 
     async def directory(self, side: int, tree_id: str | None) -> Directory:
@@ -136,7 +136,7 @@ class DirectoryPair:
         self._start = start
 
     async def pairs(self) -> list[EntryPair] | None:
-        """The next names that differ, perhaps none of them; None when all have been told."""
+        """The next names that differ, possibly none; None at the end."""
         sides_to_read = self._seam.sides_to_read()
         if not sides_to_read:
             return None
@@ -147,6 +147,6 @@ class DirectoryPair:
 
     @property
     def passed(self) -> bytes | None:
-        """All names before this one have been told; None at the end, and when it began there."""
+        """All names before this one have been returned; None at the end, and before the first names were."""
         until = self._seam.until
         return until if until is not None and until > self._start else None

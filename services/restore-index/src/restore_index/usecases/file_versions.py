@@ -160,13 +160,13 @@ def _spot(point: Point) -> Spot:
 
 
 def _rest(point: Point, found: EntryAtPath | None, wanted: Parts) -> Parts | None:
-    """What is to be looked for instead of a path that was not found; nothing when it means what it says."""
+    """The path to look for after one that was not found: without the root of the source, if that is its beginning."""
     rest = without_prefix(wanted, point.restore_point.source_root) if found is None else None
     return None if rest is None else tuple(rest)
 
 
 def _root(point: Point) -> EntryAtPath:
-    """The root of a restore point, of which no listing tells more."""
+    """The root of a restore point: no listing has an entry for it."""
     totals, tree_id = point.totals, bytes.fromhex(point.restore_point.tree_id)
     size, files = (totals.bytes, totals.files) if totals else (0, 0)
     return EntryAtPath((), FullEntry(b"", "dir", size, 0, 0, tree_id, None, files=files))

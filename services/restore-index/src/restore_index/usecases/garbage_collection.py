@@ -78,7 +78,7 @@ async def schedule(store: Store, org: OrganizationId, store_id: AppId, now: date
 async def retry_unmarked(store: Store, org: OrganizationId, store_id: AppId, build: Callable[[], Awaitable[T]]) -> T:
     """Run `build`, which needs known directories; where some are missing but may be marked only, unmark all and retry.
 
-    Whoever sent the listing was told before the marking that the index knows them. Raises what `build` raises.
+    Before the marking the index said that it knows them, so the worker left them out. Raises what `build` raises.
     """
     try:
         return await build()
@@ -161,7 +161,7 @@ async def _drop_tombstones(store: Store, org: OrganizationId, store_id: AppId, n
 async def _reachable(store: Store, org: OrganizationId, store_id: AppId, held: Sequence[Point]) -> Reachability | None:
     """All that restore points reach; restore points that were never listed to their end reach nothing.
 
-    None when nobody can tell: some of the names are missing, or the root of a browsable restore point is not known.
+    None when that cannot be told: some of the names are missing, or the root of a browsable restore point is not known.
     """
     known = await store.directories.known(org, store_id, {point.restore_point.tree_id for point in held} - {""})
     if any(point.browsable and point.restore_point.tree_id not in known for point in held):

@@ -1,4 +1,4 @@
-"""Keeping what workers tell: restore points, and directories that were not known before."""
+"""Indexing what workers send: restore points, and directories that were not known before."""
 
 import logging
 from collections.abc import Sequence
@@ -29,9 +29,9 @@ log = logging.getLogger(__name__)
 
 
 async def index_directories(store: Store, event: Envelope[DirectoriesListed]) -> None:
-    """Keep directories that were not known before, and write anew what is told again."""
+    """Store directories that were not known before; with `again` also those that were."""
     data = event.data
-    with span("restore-index.keep_directories", attributes=span_attributes(data.organization_id, data.store_id)):
+    with span("restore-index.index_directories", attributes=span_attributes(data.organization_id, data.store_id)):
         org, store_id = data.organization_id, data.store_id
         if await _is_removed(store, org, store_id):
             return
@@ -43,9 +43,9 @@ async def index_directories(store: Store, event: Envelope[DirectoriesListed]) ->
 
 
 async def record_created(store: Store, event: Envelope[RestorePointCreated]) -> None:
-    """There is a restore point. One that was removed stays removed, unless this was told since."""
+    """Record a restore point. One that was removed stays removed, unless the event is newer."""
     data, told = event.data, event.data.restore_point
-    with span("restore-index.note_created", attributes=span_attributes(data.organization_id, data.store_id)):
+    with span("restore-index.record_created", attributes=span_attributes(data.organization_id, data.store_id)):
         record = await store.points.load(data.organization_id, point_id(data.store_id, told.snapshot_id), cause=event)
         point = restore_points.with_created(record.value, told, at=event.time)
         if await _is_removed(store, data.organization_id, data.store_id):
@@ -56,9 +56,9 @@ async def record_created(store: Store, event: Envelope[RestorePointCreated]) -> 
 
 
 async def record_removed(store: Store, event: Envelope[RestorePointRemoved]) -> None:
-    """A restore point is gone; also when nobody has heard of it yet."""
+    """Record that a restore point is gone, even if it was never recorded."""
     data = event.data
-    with span("restore-index.note_removed", attributes=span_attributes(data.organization_id, data.store_id)):
+    with span("restore-index.record_removed", attributes=span_attributes(data.organization_id, data.store_id)):
         record = await store.points.load(data.organization_id, point_id(data.store_id, data.snapshot_id), cause=event)
         left = restore_points.tombstone(record.value, data.store_id, data.snapshot_id, at=event.time)
         if left is not None:
@@ -69,9 +69,9 @@ async def record_removed(store: Store, event: Envelope[RestorePointRemoved]) -> 
 
 
 async def record_damaged(store: Store, event: Envelope[RestorePointDamaged]) -> None:
-    """A restore point cannot be listed: from now on whoever asks for what is in it hears why."""
+    """Record that a restore point cannot be listed: requests for its content are answered with the reason."""
     data, org = event.data, event.data.organization_id
-    with span("restore-index.note_damaged", attributes=span_attributes(org, data.store_id)):
+    with span("restore-index.record_damaged", attributes=span_attributes(org, data.store_id)):
         record = await store.points.load(org, point_id(data.store_id, data.snapshot_id), cause=event)
         point = restore_points.with_damage(record.value, data, at=event.time)
         if point is None or point == record.value or await _is_removed(store, org, data.store_id):
@@ -89,7 +89,7 @@ async def make_browsable(store: Store, event: Envelope[RestorePointListed]) -> N
     Raises `Conflict` (`directories_missing`) when its root is not known.
     """
     data, org, told = event.data, event.data.organization_id, event.data.restore_point
-    with span("restore-index.open_restore_point", attributes=span_attributes(org, data.store_id)):
+    with span("restore-index.make_browsable", attributes=span_attributes(org, data.store_id)):
         record = await store.points.load(org, point_id(data.store_id, told.snapshot_id), cause=event)
         known = record.value
         if restore_points.is_late(known, event.time) or (known is not None and known.browsable):
@@ -112,7 +112,7 @@ async def _measure(store: Store, org: OrganizationId, told: RestorePoint) -> Tot
 
 
 async def _is_removed(store: Store, org: OrganizationId, store_id: AppId) -> bool:
-    """Whether a store was removed: what is still told of it comes too late."""
+    """Whether a store was removed: events about it come too late."""
     return (await store.candidates.of(org, store_id)).removed
 
 

@@ -141,7 +141,7 @@ async def _find(
 
 
 async def _starts(store: Store, org: OrganizationId, chosen: Sequence[Point], path: bytes) -> list[_Start]:
-    """Where to begin, those of the newest restore points first. Raises `NotFound` or `Invalid` if it is nowhere."""
+    """Where to begin, newest restore points first. Raises `NotFound` or `Invalid` if the path is nowhere."""
     wanted, refusal = split_path(path), None
     starts: dict[tuple[AppId, str, tuple[bytes, ...]], _Start] = {}
     resolved: dict[tuple[AppId, str, str | None], tuple[tuple[bytes, ...], str] | None] = {}

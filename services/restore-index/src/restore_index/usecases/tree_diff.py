@@ -111,7 +111,7 @@ class TreeDiff:
 
 
 def _told(names: PathNames, after: ChangePosition) -> int:
-    """How many rows of a name were told before."""
+    """How many rows of a name were answered before."""
     if names == after.names:
         return after.rows
     return ALL_ROWS if names == after.names[: len(names)] else 0

@@ -31,7 +31,7 @@ class Conditions:
     mtime_before: int | None = None
 
     def digest(self, *scope: str) -> bytes:
-        """Tells these conditions, within a scope, from others."""
+        """Bytes that distinguish these conditions, within a scope, from others."""
         # Not hash(): that differs between processes, and a cursor has to be good for all of them.
         return hashlib.sha256(repr((astuple(self), scope)).encode()).digest()[:8]
 

@@ -1,6 +1,6 @@
 """Patterns of names and paths: `*`, `?`, `[...]`, and `**` between slashes. Matching takes linear time and a bit.
 
-Patterns and what they are compared with are folded (`domain.folding`). A backslash is itself, as in bytes that are
+Patterns and what they are compared with are folded (`domain.case_folding`). A backslash is itself, as in bytes that are
 shown as `\\xff`; a star or a question mark that is one stands in brackets: `[*]`.
 """
 

@@ -1,7 +1,7 @@
 """A map of one store's name segments: where each directory lies in them, and what is below what.
 
 A record is one page of a directory in a segment; records are numbered through all segments. Directories are numbered,
-too, in the order in which they were first heard of. There are no objects for directories, so that millions fit.
+too, in the order in which they first appeared. There are no objects for directories, so that millions fit.
 """
 
 import sys
@@ -50,7 +50,7 @@ class MappedSegment:
 
 
 class SegmentMap:
-    """The directories of one store, and a serial that tells it from others that were read of the same store.
+    """The directories of one store, and a serial that distinguishes it from other readings of that store.
 
     It grows by segments; what was there stays as it is, so it may be walked meanwhile.
     """

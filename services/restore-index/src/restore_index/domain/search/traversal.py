@@ -136,7 +136,7 @@ class Traversal:
         return _Level(trail, ((name, list(entries)) for name, entries in groupby(merged, _by_name)), places, after)
 
     def _entries(self, group: DirectoryGroup, start: bytes, *, named: bool) -> Iterator[FoundEntry]:
-        """What is to be looked at in a directory, sorted by name, from a name on; unless `named`, directories alone."""
+        """The entries of a directory to look at, sorted by name, from a name on; unless `named`, directories only."""
         searched, segment_map = group.searched, group.searched.segment_map
         records = segment_map.records_of(group.directory)
         for record in records[_first(searched, records, start) :] if start else records:

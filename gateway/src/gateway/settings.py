@@ -1,9 +1,12 @@
 """Settings of the gateway, read once from the environment."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
 
 from chassis.runtime.settings import CommonSettings
-from pydantic import Field
+from pydantic import Field, field_validator
+from pydantic_settings import NoDecode
 
 
 class Settings(CommonSettings):
@@ -19,7 +22,21 @@ class Settings(CommonSettings):
         default=27,
         description="How long stores/create, stores/refresh and a test are waited for; clients give up at 30 s",
     )
+    url_connector_pools: Annotated[Mapping[str, str], NoDecode] = Field(
+        default_factory=dict,
+        description="Where workers of pools other than the default one answer: `pool=url`, joined by commas",
+    )
     audit_days: int = Field(default=400, ge=1, description="Days after which entries of the audit log are removed")
     max_body_bytes: int = Field(
         default=256 * 1024, description="Largest request body that is read; what is sealed of it must fit a message"
     )
+
+    @field_validator("url_connector_pools", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
+        if any(not pool.strip() or not url.strip() for pool, _, url in pairs):
+            raise ValueError("must be `pool=url` pairs, joined by commas")
+        return {pool.strip(): url.strip() for pool, _, url in pairs}

@@ -50,7 +50,7 @@ def clients_of(answer: Answer) -> ServiceClients:
         AssignmentClient(service),
         SchedulerClient(service),
         RestoreIndexClient(service),
-        ConnectorClient(service),
+        ConnectorClient(service, {}, AssignmentClient(service)),
     )
 
 

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
-from contracts.messages.assignment import App, AppKind
+from contracts.messages.assignment import AppKind
 from contracts.messages.catalog import Resource
 from contracts.messages.connector import Integration
+from contracts.queries.assignment import ReachableApp
 from contracts.values import IntegrationId, Value
 
 from gateway.access.principal import Principal
@@ -43,12 +44,12 @@ class AssignmentClient:
         }
         return Choice.model_validate(await self.service.post("/internal/choice", who.caller(), question))
 
-    async def apps(self, who: Principal, kind: AppKind | None = None) -> list[App]:
+    async def apps(self, who: Principal, kind: AppKind | None = None) -> list[ReachableApp]:
         """All apps of the organization, or those of one kind."""
         answer = await self.service.get("/internal/apps", who.caller(), {"kind": kind} if kind else None)
-        return list(page_of(App, answer).items)
+        return list(page_of(ReachableApp, answer).items)
 
-    async def app(self, who: Principal, app_id: str) -> App:
+    async def app(self, who: Principal, app_id: str) -> ReachableApp:
         """One app."""
         path = f"/internal/apps/{segment(app_id, missing='app')}"
-        return App.model_validate(await self.service.get(path, who.caller()))
+        return ReachableApp.model_validate(await self.service.get(path, who.caller()))

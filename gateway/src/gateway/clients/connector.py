@@ -1,7 +1,7 @@
 """What workers read in stores."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_from_bytes
@@ -10,11 +10,15 @@ import orjson
 from chassis.http.client import ServiceClient
 from chassis.http.server import FILE_REFUSALS
 from chassis.http.transport import Answer
+from contracts.errors import TemporaryError
 from contracts.messages.connector import StoreLock
 from contracts.messages.restore_index import RestorePoint
+from contracts.topics import DEFAULT_POOL
 
 from gateway.access.principal import Principal
+from gateway.clients.assignment import AssignmentClient
 from gateway.clients.base import path_query, segment
+from gateway.clients.pools import pool_of
 
 _REFUSED = frozenset(FILE_REFUSALS)
 
@@ -24,40 +28,64 @@ class ConnectorClient:
     """What workers read in stores. Unknown and foreign ids raise `NotFound`, silence `Unavailable`."""
 
     service: ServiceClient
+    """Workers of the default pool."""
+    pools: Mapping[str, ServiceClient]
+    """Workers of other pools, by the name of the pool."""
+    assignment: AssignmentClient
+
+    async def _workers_for(self, who: Principal, store_id: str) -> ServiceClient:
+        """Workers that reach a store. Nobody is asked for them where there is only one pool."""
+        if not self.pools:
+            return self.service
+        pool = pool_of(await self.assignment.app(who, store_id))
+        if pool == DEFAULT_POOL:
+            return self.service
+        if pool not in self.pools:
+            detail = f"The gateway is not told where workers of the pool {pool!r} answer, which reaches this store."
+            raise TemporaryError("pool_unreachable", detail)
+        return self.pools[pool]
 
     async def store_locks(self, who: Principal, store_id: str) -> list[StoreLock]:
         """Who holds a store, as a worker reads it there."""
-        answer = await self.service.get(f"/internal/stores/{segment(store_id, missing='app')}/locks", who.caller())
+        workers = await self._workers_for(who, store_id)
+        answer = await workers.get(f"/internal/stores/{segment(store_id, missing='app')}/locks", who.caller())
         return [StoreLock.model_validate(each) for each in answer["items"]]
 
-    def file(
+    @asynccontextmanager
+    async def file(
         self, who: Principal, point: RestorePoint, path: bytes, *, method: str, headers: Mapping[str, str]
-    ) -> AbstractAsyncContextManager[Answer]:
+    ) -> AsyncIterator[Answer]:
         """One file, whole or in part; a 412 or 416 comes as what it is."""
-        return self.service.stream(
+        workers = await self._workers_for(who, point.store_id)
+        async with workers.stream(
             f"{_path_of(point)}/content?{path_query(path)}",
             who.caller(),
             method=method,
             headers={"accept-encoding": "identity", **headers},
             expected=_REFUSED,
-        )
+        ) as answer:
+            yield answer
 
-    def archive(
+    @asynccontextmanager
+    async def archive(
         self, who: Principal, point: RestorePoint, paths: Sequence[bytes], form: str
-    ) -> AbstractAsyncContextManager[Answer]:
+    ) -> AsyncIterator[Answer]:
         """Many files in one archive."""
-        return self.service.stream(
+        workers = await self._workers_for(who, point.store_id)
+        async with workers.stream(
             f"{_path_of(point)}/archive",
             who.caller(),
             method="POST",
             headers={"accept-encoding": "identity", "content-type": "application/json"},
             content=orjson.dumps({"paths": quoted(paths), "format": form}),
-        )
+        ) as answer:
+            yield answer
 
     async def is_one_file(self, who: Principal, point: RestorePoint, paths: Sequence[bytes]) -> bool:
         """Whether all paths mean one file. Raises what their archive would be refused with."""
         question = {"paths": quoted(paths)}
-        answer: dict[str, Any] = await self.service.post(f"{_path_of(point)}/selection", who.caller(), question)
+        workers = await self._workers_for(who, point.store_id)
+        answer: dict[str, Any] = await workers.post(f"{_path_of(point)}/selection", who.caller(), question)
         return bool(answer["one_file"])
 
 

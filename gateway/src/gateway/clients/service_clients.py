@@ -34,12 +34,14 @@ def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClie
     def service(url: str) -> ServiceClient:
         return ServiceClient(url, http=http, tokens=tokens)
 
+    assignment = AssignmentClient(service(settings.url_assignment))
+    pools = {pool: service(url) for pool, url in settings.url_connector_pools.items()}
     return ServiceClients(
         CatalogClient(service(settings.url_catalog)),
-        AssignmentClient(service(settings.url_assignment)),
+        assignment,
         SchedulerClient(service(settings.url_scheduler)),
         RestoreIndexClient(service(settings.url_restore_index)),
-        ConnectorClient(service(settings.url_connector)),
+        ConnectorClient(service(settings.url_connector), pools, assignment),
     )
 
 

@@ -36,6 +36,7 @@ from gateway.areas.connectors.secret_reads import Place, SecretReads
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.connector import ConnectorClient
+from gateway.clients.pools import pool_of
 from gateway.idempotency.intents import Intent
 
 
@@ -155,6 +156,7 @@ class Connectors:
                 app=reference(store),
                 force=force,
                 compression=compression,
+                pool=pool_of(store),
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return InitializedStore(bool(result.get("adopted")), str(result.get("compression") or "auto"))
@@ -174,6 +176,7 @@ class Connectors:
                 rebuild=rebuild,
                 force=force,
                 look_for_loss=True,
+                pool=pool_of(store),
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return StoreDifference.model_validate(result)
@@ -189,7 +192,9 @@ class Connectors:
         with span("gateway.unlock_store"):
             store = await self.assignment.app(who, app_id)
             check_store(store)
-            command = UnlockStore(organization_id=who.organization_id, app_id=store.id, app=reference(store))
+            command = UnlockStore(
+                organization_id=who.organization_id, app_id=store.id, app=reference(store), pool=pool_of(store)
+            )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return Unlocked.model_validate(result)
 
@@ -198,7 +203,9 @@ class Connectors:
         with span("gateway.test_connector"):
             app = await self.assignment.app(who, app_id)
             check_complete(app)
-            command = TestConnection(organization_id=who.organization_id, app_id=app.id, app=reference(app))
+            command = TestConnection(
+                organization_id=who.organization_id, app_id=app.id, app=reference(app), pool=pool_of(app)
+            )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return TestReport.model_validate(result)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.errors import Conflict
-from contracts.messages.assignment import App
 from contracts.messages.scheduler import CancelJob, RunTask
+from contracts.queries.assignment import ReachableApp
 from contracts.queries.scheduler import Job
 from contracts.tasks import Task, TaskOptions, TaskType
 from contracts.values import JobId, RunId
@@ -18,6 +18,7 @@ from gateway.areas.connectors.service import reference
 from gateway.areas.scheduling.job_log import log_text
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
+from gateway.clients.pools import pool_of
 from gateway.clients.scheduler import SchedulerClient
 from gateway.idempotency.intents import Intent
 
@@ -68,11 +69,12 @@ class Runs:
                 job_id=JobId(intent.id_for("job")),
                 run_id=RunId(intent.id_for("run")),
                 task=task,
+                pool=pool_of(*filter(None, (origin, target))),
             )
             result = await self.commands.carry_out(command, **intent.ids)
             return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
 
-    async def _apps(self, who: Principal, asked: RunRequest) -> tuple[App, App | None]:
+    async def _apps(self, who: Principal, asked: RunRequest) -> tuple[ReachableApp, ReachableApp | None]:
         target_id = asked.target_id
         origin, target = await asyncio.gather(
             self.assignment.app(who, asked.origin_id), self.assignment.app(who, target_id) if target_id else _nothing()

@@ -5,12 +5,16 @@ import dataclasses
 import pytest
 from assignment.apps import usecases
 from assignment.apps.domain.apps import KnownResource
+from assignment.apps.domain.pools import Pool
 from assignment.apps.handlers import register_handlers
 from assignment.apps.store import AssignmentStore, Offer, app_keys
 from chassis.persistence.memory_aggregates import MemoryAggregates
+from contracts.envelope import Envelope
 from contracts.errors import Invalid, NotFound, TemporaryError
 from contracts.messages.assignment import App, AppAssigned, AppReconfigured, AppRemoved, AppResourceChanged
+from contracts.messages.base import Message
 from contracts.messages.catalog import Resource
+from contracts.messages.connector import EVERYBODY, PoolOffered, Reach
 from contracts.messages.outcomes import CommandOutcome
 from contracts.values import AppId, OrganizationId
 
@@ -27,6 +31,7 @@ class Assignment(MemoryDoor):
             MemoryAggregates(App, keys=app_keys, published=self.published),
             MemoryAggregates(Offer, published=self.published),
             MemoryAggregates(KnownResource, published=self.published),
+            MemoryAggregates(Pool, published=self.published),
         )
         register_handlers(self.dispatcher, self.store)
 
@@ -176,3 +181,28 @@ async def test_nothing_is_decided_before_the_first_integration_is_known() -> Non
     with pytest.raises(TemporaryError):
         await empty.hear(make.assign_app())
     assert empty.published == []
+
+
+def offered(pool: str, *roots: str) -> Envelope[Message]:
+    reach = (Reach(protocol="fs", field="root", within=roots),)
+    return make.wrap(PoolOffered(organization_id=EVERYBODY, pool=pool, reach=reach))
+
+
+async def pools_of(assignment: Assignment, app_id: str) -> tuple[str, ...]:
+    [found] = await usecases.find_pools(assignment.store, [await assignment.app(app_id)])
+    return found.pools
+
+
+async def test_pools_reach_what_lies_within_their_roots(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", fields={"root": make.clear("/srv/data")}))
+    assert await pools_of(assignment, "app-1") == ()
+    for event in (offered("branch", "/srv"), offered("attic", "/mnt"), offered("default", "/srv/data", "/home")):
+        await assignment.hear(event)
+    assert await pools_of(assignment, "app-1") == ("default", "branch")
+
+
+async def test_the_latest_word_of_a_pool_counts(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", fields={"root": make.clear("/srv/data")}))
+    await assignment.hear(offered("default", "/srv"))
+    await assignment.hear(offered("default", "/home"))
+    assert await pools_of(assignment, "app-1") == ()

@@ -88,7 +88,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
             tidier.tidying(runtime.background),
             tools.watch.watching(runtime.background),
             working(runtime.background, tools.store, settings, runner, tools.wake_ups),
-            handling(runtime, dispatcher, topics=heard, announces=ANNOUNCED),
+            handling(runtime, dispatcher, topics=heard, announces=ANNOUNCED, subgroup=_subgroup(settings)),
         ):
             yield build_api(
                 tools.store, tools.stores, tokens, locks=partial(store_locks, tools), checks=runtime.checks()
@@ -128,6 +128,11 @@ async def open_worker_context(
             )
         finally:
             await stores.close()
+
+
+def _subgroup(settings: Settings) -> str:
+    """Pools listen to different topics, and members of one consumer group that do so break it (aiokafka 0.14)."""
+    return "" if settings.pool == topics.DEFAULT_POOL else settings.pool
 
 
 async def offer(publisher: Publisher, integrations: AllIntegrations, *, pool: str) -> None:

@@ -63,11 +63,15 @@ async def handling(
     topics: Sequence[str],
     announces: Sequence[str] = (),
     policy: RetryPolicy | None = None,
+    subgroup: str = "",
 ) -> AsyncIterator[None]:
-    """Handle messages from `topics` until the end, and sweep the outbox. Creates `topics` and `announces` first."""
+    """Handle messages from `topics` until the end, and sweep the outbox. Creates `topics` and `announces` first.
+
+    Processes of a service with the same `subgroup` share the messages; each subgroup gets all of its topics.
+    """
     settings, service = runtime.settings, runtime.service
     await ensure_topics(settings, [*topics, *announces])
-    group = f"cairn.{service}"
+    group = f"cairn.{service}.{subgroup}" if subgroup else f"cairn.{service}"
     consumer = Consumer(dispatcher, runtime.publisher, group=settings.on_kafka(group), policy=policy)
 
     def build() -> Broker:

@@ -78,12 +78,13 @@ def _apps(store: AssignmentStore, tokens: Tokens) -> APIRouter:
 
     @routes.get("")
     async def listing(caller: Annotated[Caller, Depends(read)], kind: AppKind | None = None) -> Any:
-        found = await usecases.list_apps(store, caller.organization_id, kind)
+        found = await usecases.find_pools(store, await usecases.list_apps(store, caller.organization_id, kind))
         return {"items": [one.model_dump(mode="json", by_alias=True) for one in found]}
 
     @routes.get("/{app_id}")
     async def one(caller: Annotated[Caller, Depends(read)], app_id: str) -> Any:
         app = await usecases.get_app(store, caller.organization_id, AppId(app_id))
-        return app.model_dump(mode="json", by_alias=True)
+        [reachable] = await usecases.find_pools(store, [app])
+        return reachable.model_dump(mode="json", by_alias=True)
 
     return routes

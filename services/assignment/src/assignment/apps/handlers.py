@@ -5,7 +5,7 @@ from functools import partial
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.messages.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.catalog import ResourceChanged, ResourceRemoved
-from contracts.messages.connector import IntegrationOffered
+from contracts.messages.connector import IntegrationOffered, PoolOffered
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
 
 from assignment.apps import usecases
@@ -22,6 +22,7 @@ def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatc
     dispatcher.on(RemoveApp, partial(usecases.remove_app, store))
     dispatcher.on(AppResourceChanged, partial(usecases.follow_resource, store))
     dispatcher.on(IntegrationOffered, partial(usecases.note_integration, store))
+    dispatcher.on(PoolOffered, partial(usecases.note_pool, store))
     dispatcher.on(ResourceChanged, partial(usecases.note_resource_change, store))
     dispatcher.on(ResourceRemoved, partial(usecases.note_resource_removal, store))
     return dispatcher

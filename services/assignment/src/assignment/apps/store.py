@@ -13,6 +13,7 @@ from contracts.messages.connector import EVERYBODY, Integration
 from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
 
 from assignment.apps.domain.apps import KnownResource
+from assignment.apps.domain.pools import Pool
 
 
 class Offer(Value):
@@ -44,6 +45,7 @@ class AssignmentStore:
     apps: Aggregates[App]
     offers: Aggregates[Offer]
     resources: Aggregates[KnownResource]
+    pools: Aggregates[Pool]
     page_size: int = 500
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
@@ -71,6 +73,10 @@ class AssignmentStore:
         offers = (await self.offers.find(EVERYBODY)).items
         return sorted((offer.integration() for offer in offers), key=lambda integration: integration.name)
 
+    async def all_pools(self) -> list[Pool]:
+        """All pools that workers announced."""
+        return list((await self.pools.find(EVERYBODY)).items)
+
     async def load_offer(
         self, integration_id: IntegrationId, *, cause: Envelope[Message]
     ) -> tuple[Aggregate[Offer], Integration | None]:
@@ -96,6 +102,7 @@ async def open_store(runtime: ServiceRuntime) -> AssignmentStore:
     )
     offers = MongoAggregates(database["integrations"], Offer, outbox, indexes=(LISTING,))  # integrations
     resources = MongoAggregates(database["resources"], KnownResource, outbox)
-    for aggregates in (apps, offers, resources):
+    pools = MongoAggregates(database["pools"], Pool, outbox, indexes=(LISTING,))  # all_pools
+    for aggregates in (apps, offers, resources, pools):
         await aggregates.setup()
-    return AssignmentStore(apps, offers, resources)
+    return AssignmentStore(apps, offers, resources, pools)

@@ -22,13 +22,15 @@ from contracts.messages.assignment import (
     RemoveApp,
 )
 from contracts.messages.catalog import Resource, ResourceChanged, ResourceRemoved
-from contracts.messages.connector import Integration, IntegrationOffered
+from contracts.messages.connector import EVERYBODY, Integration, IntegrationOffered, PoolOffered
+from contracts.queries.assignment import ReachableApp
 from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
 
 from assignment.apps.domain import apps, choice, offers
 from assignment.apps.domain.choice import Choice
+from assignment.apps.domain.pools import Pool, pools_for
 from assignment.apps.store import AssignmentStore, Offer
 
 log = logging.getLogger(__name__)
@@ -81,6 +83,16 @@ async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOf
         if offers.supersedes(offered, current):
             await store.offers.save(aggregate, Offer.of(offered), cause=event)
             log.info("integration known", extra={"integration": offered.name, "version": offered.version})
+
+
+async def note_pool(store: AssignmentStore, event: Envelope[PoolOffered]) -> None:
+    """Keep what the workers of a pool can reach; the latest announcement counts."""
+    with span("assignment.note_pool"):
+        aggregate = await store.pools.load(EVERYBODY, event.data.pool, cause=event)
+        pool = Pool(name=event.data.pool, reach=event.data.reach)
+        if pool != aggregate.value:
+            await store.pools.save(aggregate, pool, cause=event)
+            log.info("pool known", extra={"pool": pool.name})
 
 
 async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceChanged]) -> None:
@@ -151,6 +163,13 @@ async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) ->
     with span("assignment.get_app", attributes={semconv.ORGANIZATION: org, semconv.APP: app_id}):
         app = apps.require_app(await store.apps.get(org, app_id))
         return apps.refresh(app, await store.resource(org, app.resource.id))
+
+
+async def find_pools(store: AssignmentStore, found: Iterable[App]) -> list[ReachableApp]:
+    """The same apps, each with the pools of workers that can reach it."""
+    with span("assignment.find_pools"):
+        pools = await store.all_pools()
+        return [ReachableApp(**dict(app), pools=pools_for(app, pools)) for app in found]
 
 
 async def _follow_resource(

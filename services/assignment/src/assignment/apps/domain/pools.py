@@ -1,0 +1,26 @@
+"""Which pools of workers can reach what an app is made of."""
+
+from collections.abc import Iterable
+
+from contracts.messages.assignment import App
+from contracts.messages.connector import Reach
+from contracts.topics import DEFAULT_POOL
+from contracts.values import Value
+
+
+class Pool(Value):
+    """A pool of workers, as one of them announced it last."""
+
+    name: str
+    reach: tuple[Reach, ...]
+
+
+def pools_for(app: App, pools: Iterable[Pool]) -> tuple[str, ...]:
+    """The pools that can reach an app, the default one first, the others by name."""
+    names = [pool.name for pool in pools if _reaches(pool, app)]
+    return tuple(sorted(names, key=lambda name: (name != DEFAULT_POOL, name)))
+
+
+def _reaches(pool: Pool, app: App) -> bool:
+    values = {name: field.value for name, field in app.fields.items()}
+    return all(limit.admits(app.protocol, values.get(limit.field)) for limit in pool.reach)

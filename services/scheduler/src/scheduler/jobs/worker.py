@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 async def watch_silent_jobs(
     background: Background, store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings
 ) -> AsyncIterator[None]:
-    """Ask workers again for jobs without news, in the background, until the context is left."""
+    """Ask workers again for jobs of which no event came for long, in the background, until the context is left."""
     async with background.running("jobs", lambda: _ask_forever(store, publisher, clock, settings)):
         yield
 
@@ -36,4 +36,4 @@ async def _ask_forever(store: SchedulerStore, publisher: Publisher, clock: Clock
             await usecases.ask_again(store, publisher, clock, silence=silence)
         except (CairnError, PyMongoError) as error:
             # A server that is away for a while: the next look makes up for this one.
-            log.warning("jobs not looked after", extra={"reason": type(error).__name__})
+            log.warning("silent jobs were not asked for", extra={"reason": type(error).__name__})

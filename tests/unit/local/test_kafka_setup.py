@@ -9,7 +9,7 @@ from cairn_local.infrastructure import kafka
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); time.sleep(60)"
 
 
-def test_the_node_with_another_way_in_is_stopped_even_if_it_does_not_want_to() -> None:
+def test_node_with_a_temporary_account_is_killed_if_it_ignores_sigterm() -> None:
     running = subprocess.Popen([sys.executable, "-c", STUBBORN], stdout=subprocess.PIPE)
     assert running.stdout is not None
     with running.stdout:

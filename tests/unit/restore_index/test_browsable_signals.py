@@ -30,7 +30,7 @@ async def awaited(index: MemoryIndex, told: RestorePoint, store_id: str | None =
     return task
 
 
-async def test_who_waits_is_told_at_once_when_it_is_opened(index: MemoryIndex) -> None:
+async def test_a_waiting_request_is_answered_as_soon_as_it_can_be_browsed(index: MemoryIndex) -> None:
     told = a_point(new_store(), TREE)
     first = await awaited(index, told)
     await indexing.record_created(index.store, wrapped(created(told)))
@@ -56,6 +56,6 @@ async def test_the_same_restore_point_in_another_store_is_not_taken_for_it(index
     assert (await waiting).restore_point.store_id == other.store_id
 
 
-async def test_who_waits_for_what_never_comes_hears_so(index: MemoryIndex) -> None:
+async def test_waiting_for_what_never_comes_ends_with_not_found(index: MemoryIndex) -> None:
     with pytest.raises(NotFound, match="snapshot_not_found"):
         await find_restore_points.wait_until_settled(index.store, ORG, SnapshotId("f" * 64), seconds=0.01)

@@ -53,7 +53,7 @@ ASKED: dict[str, Ask] = {
 @pytest.mark.parametrize("asked", ASKED)
 @pytest.mark.parametrize(("damage", "code"), [(LOST, "restore_point_damaged"), (FROZEN, "thaw_required")])
 @pytest.mark.parametrize("before", ["unknown", "noted", "browsable"])
-async def test_every_question_hears_what_is_wrong(
+async def test_every_request_is_answered_with_what_is_wrong(
     index: MemoryIndex, asked: str, damage: Damage, code: str, before: str
 ) -> None:
     point = a_point(new_store(), TREE)

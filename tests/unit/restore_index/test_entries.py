@@ -54,7 +54,7 @@ def test_a_page_that_is_not_what_it_says_is_refused(damaged: DirectoryPage) -> N
         check_page(damaged)
 
 
-def test_rows_are_read_one_by_one_with_all_that_was_told() -> None:
+def test_rows_are_read_one_by_one_with_all_their_fields() -> None:
     told = File(5, b"12345678", attributes=((b"user.a", None, 2000),))
     [row] = unpack_rows(Tree({b"a": told}).pages[0].entries)
     entry = read_row(row)

@@ -197,7 +197,7 @@ async def test_restore_points_that_are_being_indexed_do_not_count_unless_there_a
     assert await past.told() == [("", [0])]
 
 
-async def test_what_a_lost_page_held_is_not_told_as_removed() -> None:
+async def test_what_a_lost_page_held_is_not_reported_as_removed() -> None:
     many = {f"{n}".encode(): A for n in range(9)}
     past = await Past({b"d": many}, {b"d": many | {b"x": A}}).held()
     lost = next(p.tree_id for p in past.trees[1].pages if p.pages > 1)

@@ -195,7 +195,7 @@ async def test_a_root_that_was_marked_since_is_unmarked(index: CollectedIndex) -
     assert index.kept() == ids(OLD)
 
 
-async def test_what_is_deleted_already_is_refused_and_can_be_sent_anew(index: CollectedIndex) -> None:
+async def test_what_is_deleted_already_is_rejected_and_can_be_sent_again(index: CollectedIndex) -> None:
     await index.remove(await index.point(OLD))
     await index.until("deleting")
     point = a_point(index.store_id, OLD)
@@ -292,7 +292,7 @@ async def test_what_was_rebuilt_after_damage_is_found_after_collection_too(index
     assert len(set(counts)) == 1, counts
 
 
-async def test_a_step_that_is_told_twice_is_taken_once(index: CollectedIndex) -> None:
+async def test_a_step_that_is_announced_twice_is_taken_once(index: CollectedIndex) -> None:
     await index.remove(await index.point(OLD))
     index.now += LATER
     event = wrapped(StoreSweepDue(organization_id=ORG, store_id=index.store_id))
@@ -341,7 +341,7 @@ async def test_documents_do_not_grow_in_number_while_restore_points_come_and_go(
     assert max(counts[1:]) <= counts[0] + 10, counts
 
 
-async def test_an_index_that_lost_its_database_while_it_runs_is_told_everything_again(index: CollectedIndex) -> None:
+async def test_an_index_that_lost_its_database_while_it_runs_is_sent_everything_again(index: CollectedIndex) -> None:
     point = await index.point(OLD)
     for kept in (index.documents, index.batches, index.segments, index.marked):
         kept.kept.clear()

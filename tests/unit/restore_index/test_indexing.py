@@ -90,7 +90,7 @@ async def test_what_was_removed_comes_back_when_it_is_found_again(index: MemoryI
     assert (await find_restore_points.get_point(index.store, ORG, point.snapshot_id)).browsable
 
 
-async def test_what_is_told_again_is_written_anew_and_opens_all_the_same(
+async def test_what_is_sent_again_is_written_again_and_can_still_be_browsed(
     index: MemoryIndex, point: RestorePoint
 ) -> None:
     kept = index.documents.kept
@@ -216,7 +216,7 @@ async def test_an_unknown_restore_point_is_not_found(index: MemoryIndex) -> None
 @pytest.mark.parametrize(
     ("given", "hint"), [("1bc52fda", " The whole id is needed."), ("1b" * 32, ""), ("1b" * 99, "")]
 )
-def test_an_id_that_was_cut_short_is_told_so(given: str, hint: str) -> None:
+def test_an_id_that_was_cut_short_gets_a_hint(given: str, hint: str) -> None:
     with pytest.raises(NotFound) as caught:
         choose_point([], SnapshotId(given))
     assert caught.value.detail == f"There is no restore point {given[:64]!r}.{hint}"

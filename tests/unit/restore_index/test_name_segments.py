@@ -1,5 +1,6 @@
 """Names of directories as searches read them: packed, unpacked, and some of them dropped."""
 
+import base64
 import dataclasses
 
 import pytest
@@ -187,3 +188,34 @@ async def test_what_is_gone_or_there_twice_is_dropped_and_small_segments_are_joi
 
     await names.append(ORG, store, pack_segment([pages[1]]))
     assert await names.count(ORG, store) == 2
+
+
+WRITTEN_EARLIER = {
+    "frame": (
+        "D77#BB(;?S0JH;|#6V$U#0UTY00031006`Y0RR910ssI2#1H}i0|3Mb0|*=d000IY00009"
+        "0002Q1Oxy8006`wVPOaW6BA|#f~LCVCmCR1z%W1~8bAaFk(aC"
+    ),
+    "names": "D77#BBq9+30K<u6a%prfR9I91Y-w(50B&_`TzD`rZeeX@0CRO>0RI4GDq@%",
+    "text": "D77#BBqb>U0K=(ca%prfba-?CY-w(50B&_`TzD`rZeeX@0CRO>09<%xW&lv$t!M",
+    "columns": (
+        "D77#BBxx-I0Hgx|0ssLAprD|jpn(7Z2LS*90DF7;dwc%=|Nj0)M*l`e2nhcO2%@6@qM`u-{{aC20RI300093000a;K2To)+@B;1}G?V"
+    ),
+    "links": "D77#BBnw#p0FlH9bZ;+oXk~I`=|KT%",
+}
+"""A segment as it was stored before its format got modules of its own, each column in base 85."""
+
+
+def test_a_segment_that_an_earlier_version_stored_is_read() -> None:
+    segment = Segment(**{column: base64.b85decode(packed) for column, packed in WRITTEN_EARLIER.items()})
+    first, second = read(segment)
+    assert [(e.name, e.type, e.size, e.link_target) for e in first.entries] == [
+        ("Écrit.TXT".encode(), "file", 2**40, None),
+        (b"link", "symlink", 0, b"to/there"),
+        (b"nul\\x00name", "file", 1, None),
+    ]
+    assert [(e.name, e.type, e.subtree) for e in second.entries] == [
+        (b"sub", "dir", b"a" * 32),
+        (b"\xff", "irregular", None),
+    ]
+    assert (first.tree_id, first.page, first.pages, first.files) == (b"a" * 32, 0, 1, 2)
+    assert (second.tree_id, second.page, second.pages, second.files) == (b"b" * 32, 1, 2, 3)

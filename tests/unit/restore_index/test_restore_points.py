@@ -13,7 +13,7 @@ NAME = point_id(TOLD.store_id, TOLD.snapshot_id)
 BROWSABLE = Point(restore_point=TOLD, browsable=True, totals=Totals(files=0, directories=0, bytes=0))
 
 
-class Shelf:
+class TwoProcesses:
     """The same restore points as this process and another one see them."""
 
     def __init__(self) -> None:
@@ -30,27 +30,27 @@ class Shelf:
 
 
 async def test_one_that_can_be_browsed_is_remembered_for_a_moment() -> None:
-    slot = Shelf()
-    await slot.save(BROWSABLE, here=False)
-    assert await slot.seen() == [BROWSABLE]
-    await slot.save(None, here=False)
-    assert await slot.seen() == [BROWSABLE]
-    slot.now += REMEMBERED_SECONDS
-    assert await slot.seen() == []
+    points = TwoProcesses()
+    await points.save(BROWSABLE, here=False)
+    assert await points.seen() == [BROWSABLE]
+    await points.save(None, here=False)
+    assert await points.seen() == [BROWSABLE]
+    points.now += REMEMBERED_SECONDS
+    assert await points.seen() == []
 
 
 async def test_one_that_cannot_is_asked_for_each_time() -> None:
-    slot = Shelf()
-    assert await slot.seen() == []
-    await slot.save(Point(restore_point=TOLD), here=False)
-    assert await slot.seen() == [Point(restore_point=TOLD)]
-    await slot.save(BROWSABLE, here=False)
-    assert await slot.seen() == [BROWSABLE]
+    points = TwoProcesses()
+    assert await points.seen() == []
+    await points.save(Point(restore_point=TOLD), here=False)
+    assert await points.seen() == [Point(restore_point=TOLD)]
+    await points.save(BROWSABLE, here=False)
+    assert await points.seen() == [BROWSABLE]
 
 
 async def test_what_is_saved_here_is_seen_at_once() -> None:
-    slot = Shelf()
-    await slot.save(BROWSABLE, here=True)
-    assert await slot.seen() == [BROWSABLE]
-    await slot.save(None, here=True)
-    assert await slot.seen() == []
+    points = TwoProcesses()
+    await points.save(BROWSABLE, here=True)
+    assert await points.seen() == [BROWSABLE]
+    await points.save(None, here=True)
+    assert await points.seen() == []

@@ -317,7 +317,7 @@ async def test_while_names_are_missing_nothing_partial_is_answered_and_a_rebuilt
         assert paths(await found(index, point, q=b"x")) == ["/a/x", "/b/x", "/c/x"]
 
 
-async def test_names_that_are_damaged_while_they_are_needed_are_told() -> None:
+async def test_names_that_are_damaged_while_they_are_needed_are_reported() -> None:
     index, store = MemoryIndex(packed_bytes=0), new_store()
     tree = Tree({b"x": 1})
     point = a_point(store, tree)

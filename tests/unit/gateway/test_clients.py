@@ -7,9 +7,10 @@ import pytest
 from chassis.errors import Unavailable
 from contracts.errors import NotFound
 from contracts.messages.restore_index import Damage, RestorePoint
+from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.values import AppId, OrganizationId, SnapshotId, TreeId
 from gateway.access.principal import Principal
-from gateway.clients.restore_index import KnownRestorePoint
+from gateway.clients.restore_index import refusal as refusal_of_gateway
 from gateway.clients.service_clients import ServiceClients
 from restore_index.domain.restore_points import Point, refusal
 
@@ -56,7 +57,7 @@ def test_a_restore_point_is_refused_in_the_same_words_as_by_the_index(damage: Da
     point = RestorePoint(
         snapshot_id=SnapshotId("a" * 64), store_id=AppId("store"), tree_id=TreeId("b" * 64), time=datetime.now(UTC)
     )
-    mine = KnownRestorePoint.model_validate({**point.model_dump(), "damage": damage}).refusal
+    mine = refusal_of_gateway(IndexedRestorePoint.model_validate({**point.model_dump(), "damage": damage}))
     theirs = refusal(Point(restore_point=point, damage=damage))
     assert (type(mine), mine.code, mine.detail) == (type(theirs), theirs.code, theirs.detail)
     assert mine.code == code

@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 from chassis.texts import STORABLE
 from contracts.paths import PATH_PATTERN
+from contracts.queries.restore_index import Conditions
 from contracts.queries.scheduler import JobProgress
 from contracts.tasks import BackupResult
 from fastapi import FastAPI
@@ -19,7 +20,6 @@ from gateway.__main__ import openapi
 from gateway.api import build_api
 from gateway.areas.inventories.schemas import InventoryName
 from gateway.areas.resources.schemas import ResourceBody
-from gateway.areas.search.routes import Conditions
 from gateway.http.middleware import RequestMiddleware
 from gateway.http.openapi import describe
 from gateway.http.path_precedence import specific_paths

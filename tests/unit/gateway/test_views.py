@@ -11,6 +11,7 @@ from contracts.messages.assignment import AppRef, FieldValue
 from contracts.messages.base import Command, Message
 from contracts.messages.catalog import CreateInventory, RemoveResource
 from contracts.messages.scheduler import RunTask
+from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.queries.scheduler import JobProgress
 from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
@@ -26,7 +27,6 @@ from gateway.areas.operations.store import End
 from gateway.areas.resources.schemas import resource_view
 from gateway.areas.scheduling.answers import RunView, job_view
 from gateway.areas.snapshots.schemas import snapshot_view
-from gateway.clients.restore_index import KnownRestorePoint
 from gateway.http.answers import page, stamp
 
 from tests.support.builders import ORG, a_resource
@@ -159,10 +159,10 @@ def test_job_shows_progress_and_figures() -> None:
 
 def test_restore_point_shows_what_the_index_counted() -> None:
     facts = {"snapshot_id": "5f", "store_id": "s", "tree_id": "t", "time": "2026-01-02T03:04:05.678Z", "files": 1}
-    view = shown(snapshot_view(KnownRestorePoint.model_validate(facts | {"tags": ["b", "a"]})))
+    view = shown(snapshot_view(IndexedRestorePoint.model_validate(facts | {"tags": ["b", "a"]})))
     assert (view["creation_time"], view["files"], view["tags"]) == ("2026-01-02T03:04:05.678Z", 1, ["b", "a"])
     counted = {"browsable": True, "totals": {"files": 9, "directories": 2, "bytes": 10}}
-    view = shown(snapshot_view(KnownRestorePoint.model_validate(facts | counted)))
+    view = shown(snapshot_view(IndexedRestorePoint.model_validate(facts | counted)))
     assert (view["files"], view["bytes"], view["browsable"]) == (9, 10, True)
 
 

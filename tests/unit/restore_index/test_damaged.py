@@ -90,7 +90,7 @@ async def test_it_can_be_browsed_again_once_it_is_listed(index: MemoryIndex) -> 
     await index.hold(point, TREE)
 
     assert await index.names(point, b"/") == ["a"]
-    shown = show_point(await get_point(index.store, ORG, point.snapshot_id))
+    shown = show_point(await get_point(index.store, ORG, point.snapshot_id)).model_dump(mode="json")
     assert (shown["browsable"], shown["damage"]) == (True, None)
 
 
@@ -99,7 +99,7 @@ async def test_of_one_that_cannot_be_read_at_all_the_rest_is_not_made_up(index: 
     for _ in range(2):
         await hurt(index, point, told=False)
 
-    shown = show_point(await get_point(index.store, ORG, point.snapshot_id))
+    shown = show_point(await get_point(index.store, ORG, point.snapshot_id)).model_dump(mode="json")
     assert (shown["snapshot_id"], shown["store_id"]) == (point.snapshot_id, point.store_id)
     assert (shown["tree_id"], shown["hostname"], shown["paths"], shown["files"]) == ("", "", [], None)
     assert (shown["browsable"], shown["damage"]) == (False, LOST.model_dump())
@@ -110,7 +110,7 @@ async def test_what_was_known_of_it_stays_known(index: MemoryIndex) -> None:
     await index.hold(point, TREE)
     await hurt(index, point, told=False)
 
-    shown = show_point(await get_point(index.store, ORG, point.snapshot_id))
+    shown = show_point(await get_point(index.store, ORG, point.snapshot_id)).model_dump(mode="json")
     assert shown["time"] == "2026-11-23T12:00:00.000Z"
     assert shown["totals"] == TREE.totals.model_dump()
 

@@ -1,24 +1,18 @@
 """Reads of the assignment service."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
 from contracts.messages.assignment import AppKind
 from contracts.messages.catalog import Resource
 from contracts.messages.connector import Integration
-from contracts.queries.assignment import ReachableApp
-from contracts.values import IntegrationId, Value
+from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
+from contracts.queries.base import Listing
+from contracts.values import IntegrationId
 
 from gateway.access.principal import Principal
-from gateway.clients.base import page_of, segment
-
-
-class Choice(Value):
-    """Integration and protocol for an app, and which of its fields may travel in clear."""
-
-    integration_id: IntegrationId
-    protocol: str
-    clear_fields: frozenset[str] = frozenset()
+from gateway.clients.base import segment
 
 
 @dataclass(frozen=True)
@@ -27,27 +21,27 @@ class AssignmentClient:
 
     service: ServiceClient
 
-    async def integrations(self, who: Principal) -> list[Integration]:
+    async def integrations(self, who: Principal) -> Sequence[Integration]:
         """The integrations on offer."""
         answer = await self.service.get("/internal/integrations", who.caller())
-        return list(page_of(Integration, answer).items)
+        return Listing[Integration].model_validate(answer).items
 
     async def choose(
         self, who: Principal, *, kind: AppKind, resource: Resource, integration_id: str | None, protocol: str | None
     ) -> Choice:
         """Which integration and protocol an app would get. Raises what the assignment would be refused with."""
-        question = {
-            "kind": kind,
-            "resource": resource.model_dump(mode="json", by_alias=True),
-            "integration_id": integration_id,
-            "protocol": protocol,
-        }
+        question = ChoiceQuestion(
+            kind=kind,
+            resource=resource,
+            integration_id=IntegrationId(integration_id) if integration_id else None,
+            protocol=protocol,
+        ).model_dump(mode="json", by_alias=True)
         return Choice.model_validate(await self.service.post("/internal/choice", who.caller(), question))
 
-    async def apps(self, who: Principal, kind: AppKind | None = None) -> list[ReachableApp]:
+    async def apps(self, who: Principal, kind: AppKind | None = None) -> Sequence[ReachableApp]:
         """All apps of the organization, or those of one kind."""
         answer = await self.service.get("/internal/apps", who.caller(), {"kind": kind} if kind else None)
-        return list(page_of(ReachableApp, answer).items)
+        return Listing[ReachableApp].model_validate(answer).items
 
     async def app(self, who: Principal, app_id: str) -> ReachableApp:
         """One app."""

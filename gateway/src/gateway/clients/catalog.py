@@ -5,16 +5,12 @@ from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
 from contracts.errors import NotFound
-from contracts.messages.catalog import Inventory, Resource
+from contracts.messages.catalog import Resource
+from contracts.queries.base import Page
+from contracts.queries.catalog import CountedInventory
 
 from gateway.access.principal import Principal
-from gateway.clients.base import Page, page_of, segment
-
-
-class CountedInventory(Inventory):
-    """An inventory and how many resources it holds."""
-
-    count: int = 0
+from gateway.clients.base import segment
 
 
 @dataclass(frozen=True)
@@ -26,7 +22,9 @@ class CatalogClient:
     async def inventories(self, who: Principal, *, limit: int, offset: int) -> Page[CountedInventory]:
         """Inventories of the organization."""
         params: Mapping[str, str | int] = {"limit": limit, "offset": offset}
-        return page_of(CountedInventory, await self.service.get("/internal/inventories", who.caller(), params))
+        return Page[CountedInventory].model_validate(
+            await self.service.get("/internal/inventories", who.caller(), params)
+        )
 
     async def inventory(self, who: Principal, inventory_id: str) -> CountedInventory:
         """One inventory."""
@@ -39,7 +37,7 @@ class CatalogClient:
         """Resources of an inventory, or of all; `search` is a part of the URN or the name."""
         params: dict[str, str | int] = {"limit": limit, "offset": offset}
         params |= {k: v for k, v in (("inventory_id", inventory_id), ("search", search)) if v}
-        return page_of(Resource, await self.service.get("/internal/resources", who.caller(), params))
+        return Page[Resource].model_validate(await self.service.get("/internal/resources", who.caller(), params))
 
     async def resource(self, who: Principal, resource_id: str, *, inventory_id: str | None = None) -> Resource:
         """One resource; with `inventory_id`, only when it is in that inventory."""

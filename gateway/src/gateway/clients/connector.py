@@ -3,16 +3,17 @@
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, NamedTuple
-from urllib.parse import quote, quote_from_bytes
+from typing import NamedTuple
+from urllib.parse import quote
 
-import orjson
 from chassis.http.client import ServiceClient
 from chassis.http.server import FILE_REFUSALS
 from chassis.http.transport import Answer
 from contracts.errors import TemporaryError
 from contracts.messages.connector import StoreLock
 from contracts.messages.restore_index import RestorePoint
+from contracts.queries.base import Listing
+from contracts.queries.connector import ArchiveFormat, ArchiveQuestion, Selection, SelectionQuestion, quoted
 from contracts.topics import DEFAULT_POOL
 
 from gateway.access.principal import Principal
@@ -45,11 +46,11 @@ class ConnectorClient:
             raise TemporaryError("pool_unreachable", detail)
         return self.pools[pool]
 
-    async def store_locks(self, who: Principal, store_id: str) -> list[StoreLock]:
+    async def store_locks(self, who: Principal, store_id: str) -> Sequence[StoreLock]:
         """Who holds a store, as a worker reads it there."""
         workers = await self._workers_for(who, store_id)
         answer = await workers.get(f"/internal/stores/{segment(store_id, missing='app')}/locks", who.caller())
-        return [StoreLock.model_validate(each) for each in answer["items"]]
+        return Listing[StoreLock].model_validate(answer).items
 
     @asynccontextmanager
     async def file(
@@ -68,7 +69,7 @@ class ConnectorClient:
 
     @asynccontextmanager
     async def archive(
-        self, who: Principal, point: RestorePoint, paths: Sequence[bytes], form: str
+        self, who: Principal, point: RestorePoint, paths: Sequence[bytes], form: ArchiveFormat
     ) -> AsyncIterator[Answer]:
         """Many files in one archive."""
         workers = await self._workers_for(who, point.store_id)
@@ -77,21 +78,21 @@ class ConnectorClient:
             who.caller(),
             method="POST",
             headers={"accept-encoding": "identity", "content-type": "application/json"},
-            content=orjson.dumps({"paths": quoted(paths), "format": form}),
+            content=ArchiveQuestion(paths=quoted_paths(paths), format=form).model_dump_json().encode(),
         ) as answer:
             yield answer
 
     async def is_one_file(self, who: Principal, point: RestorePoint, paths: Sequence[bytes]) -> bool:
         """Whether all paths mean one file. Raises what their archive would be refused with."""
-        question = {"paths": quoted(paths)}
+        question = SelectionQuestion(paths=quoted_paths(paths)).model_dump(mode="json")
         workers = await self._workers_for(who, point.store_id)
-        answer: dict[str, Any] = await workers.post(f"{_path_of(point)}/selection", who.caller(), question)
-        return bool(answer["one_file"])
+        answer = await workers.post(f"{_path_of(point)}/selection", who.caller(), question)
+        return Selection.model_validate(answer).one_file
 
 
-def quoted(paths: Sequence[bytes]) -> list[str]:
+def quoted_paths(paths: Sequence[bytes]) -> tuple[str, ...]:
     """Paths as texts that keep every byte."""
-    return [quote_from_bytes(path) for path in paths]
+    return tuple(map(quoted, paths))
 
 
 def _path_of(point: RestorePoint) -> str:

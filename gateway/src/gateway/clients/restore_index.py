@@ -1,39 +1,24 @@
 """Reads of the restore index."""
 
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Literal
 
 from chassis.http.client import ServiceClient
 from chassis.http.problems import to_error
 from chassis.http.transport import Answer
 from contracts.errors import CairnError, NotFound
-from contracts.messages.restore_index import Damage, RestorePoint, Totals, refusal_of
+from contracts.messages.restore_index import refusal_of
+from contracts.queries.base import Listing
+from contracts.queries.restore_index import IndexedRestorePoint
 
 from gateway.access.principal import Principal
-from gateway.clients.base import page_of, segment
+from gateway.clients.base import segment
 
 
-class KnownRestorePoint(RestorePoint):
-    """A restore point and whether it can be opened."""
-
-    browsable: bool = False
-    damage: Damage | None = None
-    totals: Totals | None = None
-
-    @property
-    def state(self) -> Literal["browsable", "indexing", "damaged", "unreadable"]:
-        """What can be done with it: `unreadable` is what the store has and does not give out."""
-        if self.browsable:
-            return "browsable"
-        if self.damage is None:
-            return "indexing"
-        return "damaged" if self.damage.is_loss else "unreadable"
-
-    @property
-    def refusal(self) -> CairnError:
-        """Why what is in it cannot be told."""
-        return to_error(refusal_of(self.damage))
+def refusal(point: IndexedRestorePoint) -> CairnError:
+    """Why what is in a restore point cannot be told."""
+    return to_error(refusal_of(point.damage))
 
 
 @dataclass(frozen=True)
@@ -42,20 +27,20 @@ class RestoreIndexClient:
 
     service: ServiceClient
 
-    async def restore_points(self, who: Principal, store_id: str) -> list[KnownRestorePoint]:
+    async def restore_points(self, who: Principal, store_id: str) -> Sequence[IndexedRestorePoint]:
         """All restore points of a store, newest first."""
         answer = await self.service.get("/internal/restore-points", who.caller(), {"store_id": store_id})
-        return list(page_of(KnownRestorePoint, answer).items)
+        return Listing[IndexedRestorePoint].model_validate(answer).items
 
-    async def same_restore_points(self, who: Principal, snapshot_id: str) -> list[KnownRestorePoint]:
+    async def same_restore_points(self, who: Principal, snapshot_id: str) -> Sequence[IndexedRestorePoint]:
         """One restore point, in each store that shares its repository; the likeliest to be usable first."""
         segment(snapshot_id, missing="snapshot")
         params = {"snapshot_id": snapshot_id}
         answer = await self.service.get("/internal/restore-points", who.caller(), params)
-        found = page_of(KnownRestorePoint, answer).items
+        found = Listing[IndexedRestorePoint].model_validate(answer).items
         if not found:
             raise NotFound("snapshot_not_found", "There is no such restore point.")
-        return list(found)
+        return found
 
     async def in_all_restore_points(self, who: Principal, question: str) -> bytes:
         """What the index tells of all restore points, as JSON; see `in_restore_point`."""

@@ -4,13 +4,11 @@ from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
 from contracts.messages.connector import LogLine
-from contracts.queries.scheduler import Job
-from pydantic import TypeAdapter
+from contracts.queries.base import Page
+from contracts.queries.scheduler import Job, JobLog, Run
 
 from gateway.access.principal import Principal
-from gateway.clients.base import Page, page_of, segment
-
-_LINES: TypeAdapter[tuple[LogLine, ...]] = TypeAdapter(tuple[LogLine, ...])
+from gateway.clients.base import segment
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class SchedulerClient:
         """Jobs, newest first."""
         params: dict[str, str | int] = {"limit": limit, "offset": offset}
         params |= {k: v for k, v in (("task_type", task_type), ("status", status)) if v}
-        return page_of(Job, await self.service.get("/internal/jobs", who.caller(), params))
+        return Page[Job].model_validate(await self.service.get("/internal/jobs", who.caller(), params))
 
     async def job(self, who: Principal, job_id: str) -> Job:
         """One job."""
@@ -35,10 +33,9 @@ class SchedulerClient:
     async def job_of_run(self, who: Principal, run_id: str) -> Job | None:
         """The job of a run; None until there is one."""
         path = f"/internal/runs/{segment(run_id, missing='run')}"
-        answer = await self.service.get(path, who.caller())
-        return Job.model_validate(answer["job"]) if answer.get("job") else None
+        return Run.model_validate(await self.service.get(path, who.caller())).job
 
     async def job_log(self, who: Principal, job_id: str) -> tuple[LogLine, ...]:
         """The log of a job, oldest line first."""
         path = f"/internal/jobs/{segment(job_id, missing='job')}/log"
-        return _LINES.validate_python((await self.service.get(path, who.caller()))["lines"])
+        return JobLog.model_validate(await self.service.get(path, who.caller())).lines

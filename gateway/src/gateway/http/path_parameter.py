@@ -4,14 +4,11 @@ from typing import Annotated
 
 from chassis.http.byte_parameters import bytes_parameter
 from contracts.paths import PATH_PATTERN
+from contracts.queries.restore_index import PATH_SCHEMA
 from fastapi import Request
-from pydantic import Field, JsonValue
-
-PATH_SCHEMA: dict[str, JsonValue] = {"pattern": PATH_PATTERN}
+from pydantic import Field
 
 PathText = Annotated[str, Field(json_schema_extra=PATH_SCHEMA)]
-
-PATH = "Percent-encoded bytes from the root of the restore point; bytes that are no UTF-8 may be shown as `\\xff`"
 
 
 def path_of(request: Request) -> bytes:

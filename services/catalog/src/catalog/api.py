@@ -1,12 +1,14 @@
 """The door for reads of other processes."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
 from contracts.messages.catalog import Resource
+from contracts.queries import catalog as queries
+from contracts.queries.base import Page
 from contracts.values import InventoryId, ResourceId
 from fastapi import APIRouter, Depends, FastAPI, Query
 
@@ -32,12 +34,14 @@ def _inventories(store: CatalogStore, tokens: Tokens) -> APIRouter:
     routes, read = APIRouter(), caller_reader(tokens)
 
     @routes.get("")
-    async def listing(caller: Annotated[Caller, Depends(read)], limit: Limit = PAGE, offset: Offset = 0) -> Any:
+    async def listing(
+        caller: Annotated[Caller, Depends(read)], limit: Limit = PAGE, offset: Offset = 0
+    ) -> Page[queries.CountedInventory]:
         total, found = await usecases.list_inventories(store, caller.organization_id, limit=limit, offset=offset)
-        return {"total": total, "items": [_inventory(one) for one in found]}
+        return Page(total=total, items=tuple(map(_inventory, found)))
 
     @routes.get("/{inventory_id}")
-    async def one(caller: Annotated[Caller, Depends(read)], inventory_id: str) -> Any:
+    async def one(caller: Annotated[Caller, Depends(read)], inventory_id: str) -> queries.CountedInventory:
         return _inventory(await usecases.get_inventory(store, caller.organization_id, InventoryId(inventory_id)))
 
     return routes
@@ -53,23 +57,19 @@ def _resources(store: CatalogStore, tokens: Tokens) -> APIRouter:
         search: str = "",
         limit: Limit = PAGE,
         offset: Offset = 0,
-    ) -> Any:
+    ) -> Page[Resource]:
         within = InventoryId(inventory_id) if inventory_id is not None else None
         page = await usecases.list_resources(
             store, caller.organization_id, within, text=search, limit=limit, offset=offset
         )
-        return {"total": page.total, "items": [_resource(one) for one in page.items]}
+        return Page(total=page.total, items=tuple(page.items))
 
     @routes.get("/{resource_id}")
-    async def one(caller: Annotated[Caller, Depends(read)], resource_id: str) -> Any:
-        return _resource(await usecases.get_resource(store, caller.organization_id, ResourceId(resource_id)))
+    async def one(caller: Annotated[Caller, Depends(read)], resource_id: str) -> Resource:
+        return await usecases.get_resource(store, caller.organization_id, ResourceId(resource_id))
 
     return routes
 
 
-def _inventory(counted: CountedInventory) -> dict[str, Any]:
-    return {**counted.inventory.model_dump(mode="json", by_alias=True), "count": counted.count}
-
-
-def _resource(resource: Resource) -> dict[str, Any]:
-    return resource.model_dump(mode="json", by_alias=True)
+def _inventory(counted: CountedInventory) -> queries.CountedInventory:
+    return queries.CountedInventory(**dict(counted.inventory), count=counted.count)

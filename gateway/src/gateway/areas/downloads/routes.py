@@ -6,6 +6,7 @@ from typing import Annotated
 from chassis.http.byte_parameters import bytes_parameter, bytes_parameters
 from contracts.errors import Invalid
 from contracts.paths import shown
+from contracts.queries.restore_index import PATH, PATH_SCHEMA
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import JsonValue
 
@@ -28,7 +29,7 @@ from gateway.audit_log.log import AuditLog
 from gateway.http.audited_download import AuditedDownload
 from gateway.http.dependencies import Audit, Provided, Services, Who, principal_of, provided
 from gateway.http.openapi import BY_LINK, headers, problems
-from gateway.http.path_parameter import MOST_PATHS, PATH, PATH_SCHEMA, PathText
+from gateway.http.path_parameter import MOST_PATHS, PathText
 from gateway.http.proxy import CONDITIONS, ProxyResponse
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])

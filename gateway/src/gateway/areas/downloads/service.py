@@ -8,11 +8,12 @@ from chassis.http.transport import Answer
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError
 from contracts.messages.restore_index import LOSSES
+from contracts.queries.restore_index import IndexedRestorePoint
 
 from gateway.access.principal import Principal
 from gateway.areas.links.tokens import Format
 from gateway.clients.connector import ConnectorClient, OnStore, Stream
-from gateway.clients.restore_index import KnownRestorePoint, RestoreIndexClient
+from gateway.clients.restore_index import RestoreIndexClient, refusal
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Downloads:
     ) -> AsyncIterator[Stream]:
         """One file; a 412 or 416 comes as what it is."""
 
-        def ask(point: KnownRestorePoint) -> AbstractAsyncContextManager[Answer]:
+        def ask(point: IndexedRestorePoint) -> AbstractAsyncContextManager[Answer]:
             return self.workers.file(who, point, path, method=method, headers=headers)
 
         with span("gateway.open_file"):
@@ -62,7 +63,7 @@ class Downloads:
         Of a damaged one that is sent which can be read; else `restore_point_damaged` is raised.
         """
 
-        def ask(point: KnownRestorePoint) -> AbstractAsyncContextManager[Answer]:
+        def ask(point: IndexedRestorePoint) -> AbstractAsyncContextManager[Answer]:
             return self.workers.archive(who, point, paths, form)
 
         points = await self._readable(who, snapshot_id)
@@ -81,28 +82,28 @@ class Downloads:
                 refusals.append(error)
         raise most_telling(refusals, points)
 
-    async def _readable(self, who: Principal, snapshot_id: str) -> list[KnownRestorePoint]:
+    async def _readable(self, who: Principal, snapshot_id: str) -> Sequence[IndexedRestorePoint]:
         """Those that can be browsed, then those that are damaged: not all of it need be lost."""
         points = await self.restore_index.same_restore_points(who, snapshot_id)
         if readable := [point for point in points if point.browsable or point.damage]:
             return readable
-        raise points[0].refusal
+        raise refusal(points[0])
 
 
-def most_telling(refusals: Sequence[CairnError], points: Sequence[KnownRestorePoint] = ()) -> CairnError:
+def most_telling(refusals: Sequence[CairnError], points: Sequence[IndexedRestorePoint] = ()) -> CairnError:
     """Why none of some stores gave a file: what one that is still there says, rather than that another is gone.
 
     What a restore point that is known to be damaged has lost is told as that.
     """
     told = next((r for r in refusals if r.code != "app_not_found"), refusals[0])
     known = next((point for point in points if point.state == "damaged"), None)
-    return known.refusal if known and told.code in LOSSES else told
+    return refusal(known) if known and told.code in LOSSES else told
 
 
 @asynccontextmanager
 async def _first(
-    points: Sequence[KnownRestorePoint],
-    ask: Callable[[KnownRestorePoint], AbstractAsyncContextManager[Answer]],
+    points: Sequence[IndexedRestorePoint],
+    ask: Callable[[IndexedRestorePoint], AbstractAsyncContextManager[Answer]],
 ) -> AsyncIterator[Stream]:
     refusals: list[CairnError] = []
     async with AsyncExitStack() as opened:

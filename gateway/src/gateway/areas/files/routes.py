@@ -1,7 +1,9 @@
 """The files in a restore point: directories and their entries."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
+from contracts.queries import restore_index as queries
+from contracts.queries.restore_index import FILE_ROWS, MOST_FILE_ROWS, PATH, PATH_SCHEMA
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.rights import Right
@@ -9,16 +11,15 @@ from gateway.areas.files.schemas import EntryView, FilesView
 from gateway.areas.files.service import Files
 from gateway.http.dependencies import Who, provided
 from gateway.http.openapi import problems
-from gateway.http.path_parameter import PATH, PATH_SCHEMA, path_of
+from gateway.http.path_parameter import path_of
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
 Service = Annotated[Files, provided(Files)]
-FILE_ROWS, MOST_FILE_ROWS = 100, 1000
 Sort = Annotated[
-    Literal["name", "size", "mtime"],
+    queries.Sort,
     Query(description="What to sort by; a directory's size is that of all below it. Equal ones come by name"),
 ]
-Direction = Annotated[Literal["asc", "desc"], Query(description="Smallest, oldest, first name first, or last")]
+Direction = Annotated[queries.Direction, Query(description="Smallest, oldest, first name first, or last")]
 
 
 @router.get(

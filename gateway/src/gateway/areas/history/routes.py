@@ -2,21 +2,20 @@
 
 from typing import Annotated
 
+from contracts.queries.restore_index import FILE_ROWS, LONGEST_CURSOR, MOST_FILE_ROWS, PATH_SCHEMA
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.access.rights import Right
-from gateway.areas.files.routes import FILE_ROWS, MOST_FILE_ROWS
 from gateway.areas.history.schemas import LINES, ChangesView, VersionsView
 from gateway.areas.history.service import History, Part
 from gateway.http.dependencies import Who, provided
 from gateway.http.openapi import problems
-from gateway.http.path_parameter import PATH_SCHEMA, path_of
+from gateway.http.path_parameter import path_of
 from gateway.http.proxy import ProxyResponse
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
 Service = Annotated[History, provided(History)]
 NDJSON = "application/x-ndjson"
-LONGEST_CURSOR = 20_000
 _PATH = "Percent-encoded bytes from the root of the source; bytes that are no UTF-8 may be shown as `\\xff`"
 _DIRECTORY = "A directory of either restore point, in percent-encoded bytes: only what is below it is compared"
 Limit = Annotated[int, Query(ge=1, description=f"Rows at most; never more than {MOST_FILE_ROWS}")]

@@ -1,9 +1,9 @@
 """Inventories and resources."""
 
 from contracts.messages.catalog import InventoryType
+from contracts.queries.catalog import CountedInventory
 from pydantic import Field, JsonValue
 
-from gateway.clients.catalog import CountedInventory
 from gateway.http.answers import View
 from gateway.http.examples import INVENTORY, example
 from gateway.http.request_bodies import MOST_CHARACTERS_TOLD, Body, LabelText

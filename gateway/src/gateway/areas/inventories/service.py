@@ -11,13 +11,14 @@ from contracts.messages.catalog import (
     InventoryType,
     RemoveInventory,
 )
+from contracts.queries.catalog import CountedInventory
 from contracts.values import InventoryId
 
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
 from gateway.areas.connectors.rules import check_unused
 from gateway.clients.assignment import AssignmentClient
-from gateway.clients.catalog import CatalogClient, CountedInventory
+from gateway.clients.catalog import CatalogClient
 from gateway.idempotency.intents import Intent
 
 

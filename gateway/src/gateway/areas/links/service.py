@@ -19,7 +19,7 @@ from gateway.access.rights import Right
 from gateway.areas.links.tokens import LONGEST_URL, Format, Link, invalid, read, sign, too_long
 from gateway.audit_log.entries import CREATE_LINK, Actor, AuditEntry, Subject, selection_details
 from gateway.audit_log.log import AuditLog
-from gateway.clients.connector import quoted
+from gateway.clients.connector import quoted_paths
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Links:
                 account_id=who.account_id,
                 key_id=who.key_id,
                 snapshot_id=snapshot_id,
-                paths=tuple(quoted(paths)),
+                paths=quoted_paths(paths),
                 format=kept,
                 expires_at=int(expires_at.timestamp()),
             )

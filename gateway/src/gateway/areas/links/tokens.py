@@ -6,13 +6,13 @@ import hashlib
 import hmac
 import zlib
 from datetime import datetime
-from typing import Literal
 
 from contracts.errors import Invalid, Unauthorized
+from contracts.queries.connector import ArchiveFormat
 from contracts.values import OrganizationId, Value
 from pydantic import ValidationError
 
-Format = Literal["zip", "tar.zst"]
+Format = ArchiveFormat
 SHORTEST_SECONDS, DEFAULT_SECONDS, LONGEST_SECONDS = 1, 3600, 7 * 86_400
 LONGEST_URL = 7500
 """Servers between us and a browser take lines of 8 KiB, as a rule."""

@@ -11,12 +11,12 @@ from contracts.messages.catalog import (
     Resource,
     ResourceDescription,
 )
+from contracts.queries.base import Page
 from contracts.values import InventoryId, ResourceId
 
 from gateway.access.principal import Principal
 from gateway.areas.connectors.rules import check_unused
 from gateway.clients.assignment import AssignmentClient
-from gateway.clients.base import Page
 from gateway.clients.catalog import CatalogClient
 from gateway.idempotency.intents import Intent
 

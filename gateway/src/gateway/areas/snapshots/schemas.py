@@ -2,9 +2,9 @@
 
 from typing import Literal
 
+from contracts.queries.restore_index import IndexedRestorePoint
 from pydantic import Field
 
-from gateway.clients.restore_index import KnownRestorePoint
 from gateway.http.answers import Stamp, View
 from gateway.http.examples import example
 
@@ -79,7 +79,7 @@ class SnapshotView(View):
     damage: DamageView | None = Field(description="Why it cannot be browsed; null where it can be, or can be soon")
 
 
-def snapshot_view(point: KnownRestorePoint) -> SnapshotView:
+def snapshot_view(point: IndexedRestorePoint) -> SnapshotView:
     """A restore point."""
     known = point.totals
     return SnapshotView(

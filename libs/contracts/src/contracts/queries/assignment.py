@@ -1,8 +1,27 @@
-"""What the assignment service answers."""
+"""What the assignment service is asked and answers."""
 
 from pydantic import Field
 
-from contracts.messages.assignment import App
+from contracts.messages.assignment import App, AppKind
+from contracts.messages.catalog import Resource
+from contracts.values import IntegrationId, Value
+
+
+class ChoiceQuestion(Value):
+    """Which integration and protocol would an app get?"""
+
+    kind: AppKind
+    resource: Resource
+    integration_id: IntegrationId | None = None
+    protocol: str | None = None
+
+
+class Choice(Value):
+    """What an app would get. Whatever is not among `clear_fields` must be sealed before it travels."""
+
+    integration_id: IntegrationId
+    protocol: str
+    clear_fields: frozenset[str] = Field(default=frozenset(), description="The protocol's fields that hold no secret")
 
 
 class ReachableApp(App):

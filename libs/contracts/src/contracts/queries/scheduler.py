@@ -1,5 +1,6 @@
 """What the scheduler answers."""
 
+from contracts.messages.connector import LogLine
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import JobStatus
 from contracts.tasks import Task, TaskResult
@@ -38,3 +39,16 @@ class Job(Value):
     problem: Problem | None = None
     progress: JobProgress | None = None
     result: TaskResult | None = None
+
+
+class Run(Value):
+    """A one-off run and its job; None until there is one."""
+
+    run_id: str
+    job: Job | None = None
+
+
+class JobLog(Value):
+    """The log of a job, oldest line first."""
+
+    lines: tuple[LogLine, ...]

@@ -7,12 +7,14 @@ from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
 from contracts.messages.connector import StoreLock
+from contracts.queries.base import Listing
+from contracts.queries.connector import ArchiveQuestion, Selection, SelectionQuestion
 from contracts.values import OrganizationId
 from fastapi import Depends, FastAPI, Request
 from restic_reader.errors import ReaderError
 from starlette.responses import Response
 
-from connector.api.archives import ArchiveBody, SelectionBody, respond
+from connector.api.archives import respond
 from connector.api.files import FileResponder, path_of
 from connector.downloads.archives.archive import is_one_file, open_archive
 from connector.downloads.content import open_content
@@ -47,20 +49,20 @@ def build_api(
         )
         return await responder.respond(opened, stores)
 
-    async def archive(caller: Asking, store_id: str, snapshot_id: str, body: ArchiveBody) -> Response:
+    async def archive(caller: Asking, store_id: str, snapshot_id: str, body: ArchiveQuestion) -> Response:
         """Files and directories of a restore point in one archive."""
         place = {"store_id": store_id, "snapshot_id": snapshot_id}
         opened = await open_archive(store, stores, caller.organization_id, **place, paths=body.asked, form=body.format)
         return respond(opened, stores)
 
-    async def selection(caller: Asking, store_id: str, snapshot_id: str, body: SelectionBody) -> dict[str, bool]:
+    async def selection(caller: Asking, store_id: str, snapshot_id: str, body: SelectionQuestion) -> Selection:
         """Whether all paths lead somewhere, and whether they mean one file."""
         place = {"store_id": store_id, "snapshot_id": snapshot_id}
-        return {"one_file": await is_one_file(store, stores, caller.organization_id, **place, paths=body.asked)}
+        return Selection(one_file=await is_one_file(store, stores, caller.organization_id, **place, paths=body.asked))
 
-    async def held(caller: Asking, store_id: str) -> dict[str, list[StoreLock]]:
+    async def held(caller: Asking, store_id: str) -> Listing[StoreLock]:
         """Who holds a store."""
-        return {"items": await locks(caller.organization_id, store_id)}
+        return Listing(items=tuple(await locks(caller.organization_id, store_id)))
 
     app.add_api_route(LOCKS, held, methods=["GET"])
     app.add_api_route(CONTENT, content, methods=["GET", "HEAD"])

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 from chassis.http.byte_parameters import bytes_parameter
+from contracts.queries.restore_index import IndexedRestorePoint
 from fastapi import Response
 
 from restore_index.domain.restore_points import Point
@@ -15,12 +16,11 @@ def read_path(query: bytes) -> bytes:
     return b"/" if found is None else found
 
 
-def show_point(point: Point) -> dict[str, Any]:
+def show_point(point: Point) -> IndexedRestorePoint:
     """A restore point as other processes see it."""
-    totals = point.totals.model_dump() if point.totals else None
-    damage = point.damage.model_dump() if point.damage else None
-    told = point.restore_point.model_dump(mode="json")
-    return {**told, "browsable": point.browsable, "damage": damage, "totals": totals}
+    return IndexedRestorePoint(
+        **dict(point.restore_point), browsable=point.browsable, damage=point.damage, totals=point.totals
+    )
 
 
 def json_response(answer: dict[str, Any]) -> Response:

@@ -4,16 +4,16 @@ from typing import Annotated
 
 from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
+from contracts.queries.restore_index import FILE_ROWS, MOST_FILE_ROWS, Direction, Sort
 from contracts.values import SnapshotId
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from restore_index.api.answers import json_response, read_path
-from restore_index.domain.sort_order import Direction, Order, Sort
+from restore_index.domain.sort_order import Order
 from restore_index.store import Store
 from restore_index.usecases import browse
 
-FILES_LIMIT_MOST = 1000
-Limit = Annotated[int, Query(ge=1, description=f"How many at most; {FILES_LIMIT_MOST} even if more are asked for")]
+Limit = Annotated[int, Query(ge=1, description=f"How many at most; {MOST_FILE_ROWS} even if more are asked for")]
 
 
 def files_router(store: Store, tokens: Tokens) -> APIRouter:
@@ -25,7 +25,7 @@ def files_router(store: Store, tokens: Tokens) -> APIRouter:
         request: Request,
         snapshot_id: SnapshotId,
         caller: Annotated[Caller, Depends(read)],
-        limit: Limit = 100,
+        limit: Limit = FILE_ROWS,
         cursor: str | None = None,
         sort: Sort = "name",
         order: Direction = "asc",
@@ -35,7 +35,7 @@ def files_router(store: Store, tokens: Tokens) -> APIRouter:
             caller.organization_id,
             snapshot_id,
             path=read_path(request.scope["query_string"]),
-            limit=min(limit, FILES_LIMIT_MOST),
+            limit=min(limit, MOST_FILE_ROWS),
             cursor=cursor,
             order=Order(sort, order),
         )

@@ -6,13 +6,14 @@ from typing import Annotated
 import msgspec
 from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
+from contracts.queries.restore_index import FILE_ROWS, MOST_FILE_ROWS
 from contracts.values import AppId, SnapshotId
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from restore_index.api.answers import json_response, read_path
-from restore_index.api.files import FILES_LIMIT_MOST, Limit
+from restore_index.api.files import Limit
 from restore_index.store import Store
 from restore_index.usecases import file_versions
 from restore_index.usecases.compare import Comparison, Comparisons
@@ -29,7 +30,7 @@ def versions_router(store: Store, tokens: Tokens) -> APIRouter:
         request: Request,
         source_id: AppId,
         caller: Annotated[Caller, Depends(read)],
-        limit: Limit = 100,
+        limit: Limit = FILE_ROWS,
         cursor: str | None = None,
     ) -> Response:
         found = await file_versions.list_versions(
@@ -37,7 +38,7 @@ def versions_router(store: Store, tokens: Tokens) -> APIRouter:
             caller.organization_id,
             source_id,
             path=read_path(request.scope["query_string"]),
-            limit=min(limit, FILES_LIMIT_MOST),
+            limit=min(limit, MOST_FILE_ROWS),
             cursor=cursor,
         )
         return json_response(found._asdict())
@@ -57,7 +58,7 @@ def differences_router(store: Store, tokens: Tokens) -> APIRouter:
         other_id: SnapshotId,
         caller: Annotated[Caller, Depends(read)],
         *,
-        limit: Limit = 100,
+        limit: Limit = FILE_ROWS,
         cursor: str | None = None,
         stream: bool = False,
     ) -> Response:
@@ -65,7 +66,7 @@ def differences_router(store: Store, tokens: Tokens) -> APIRouter:
         path = read_path(request.scope["query_string"])
         if stream:
             return _Lines(await comparisons.compare(org, pair, path=path))
-        rows = await comparisons.list_changes(org, pair, path=path, limit=min(limit, FILES_LIMIT_MOST), cursor=cursor)
+        rows = await comparisons.list_changes(org, pair, path=path, limit=min(limit, MOST_FILE_ROWS), cursor=cursor)
         return json_response(rows._asdict())
 
     return routes

@@ -1,9 +1,11 @@
 """Restore points."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
+from contracts.queries.base import Listing
+from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.values import AppId, SnapshotId
 from fastapi import APIRouter, Depends, Query
 
@@ -23,13 +25,13 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
         caller: Annotated[Caller, Depends(read)],
         store_id: AppId | None = None,
         snapshot_id: SnapshotId | None = None,
-    ) -> dict[str, Any]:
+    ) -> Listing[IndexedRestorePoint]:
         org = caller.organization_id
         if snapshot_id is not None:
             found = await find_restore_points.list_same(store, org, snapshot_id)
         else:
             found = await find_restore_points.list_points(store, org, store_id)
-        return {"items": [show_point(point) for point in found]}
+        return Listing(items=tuple(map(show_point, found)))
 
     @routes.get("/{snapshot_id}")
     async def get_point(
@@ -37,7 +39,7 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
         caller: Annotated[Caller, Depends(read)],
         store_id: AppId | None = None,
         wait_seconds: Annotated[float, Query(ge=0, le=WAIT_SECONDS_MAX)] = 0,
-    ) -> dict[str, Any]:
+    ) -> IndexedRestorePoint:
         org = caller.organization_id
         return show_point(
             await find_restore_points.wait_until_settled(

@@ -1,47 +1,35 @@
 """Finding files."""
 
-from datetime import datetime
 from typing import Annotated
 
 from chassis.http.byte_parameters import bytes_parameter, bytes_parameters
 from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
+from contracts.queries.restore_index import MOST_FILE_ROWS, Conditions
 from contracts.values import AppId, SnapshotId
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from restore_index.api.answers import json_response, read_path
-from restore_index.api.files import FILES_LIMIT_MOST, Limit
 from restore_index.domain.search.conditions import read_conditions
 from restore_index.store import Store
 from restore_index.usecases import search
 from restore_index.usecases.search import Question
 
-Size = Annotated[int | None, Query(ge=0)]
 
-
-def read_question(
-    request: Request,
-    min_size: Size = None,
-    max_size: Size = None,
-    modified_after: datetime | None = None,
-    modified_before: datetime | None = None,
-    type: Annotated[tuple[str, ...], Query()] = (),
-    limit: Limit = 100,
-    cursor: str | None = None,
-) -> Question:
+def read_question(request: Request, asked: Annotated[Conditions, Query()]) -> Question:
     """What is asked for. Names are bytes: `q`, `glob`, `ext` and `path` are read as such."""
     query = request.scope["query_string"]
     conditions = read_conditions(
         q=bytes_parameter(query, "q"),
         glob=bytes_parameter(query, "glob"),
         ext=bytes_parameters(query, "ext"),
-        types=type,
-        min_size=min_size,
-        max_size=max_size,
-        modified_after=modified_after,
-        modified_before=modified_before,
+        types=tuple(asked.type or ()),
+        min_size=asked.min_size,
+        max_size=asked.max_size,
+        modified_after=asked.modified_after,
+        modified_before=asked.modified_before,
     )
-    return Question(conditions, read_path(query), min(limit, FILES_LIMIT_MOST), cursor)
+    return Question(conditions, read_path(query), min(asked.limit, MOST_FILE_ROWS), asked.cursor or None)
 
 
 Asked = Annotated[Question, Depends(read_question)]

@@ -3,12 +3,12 @@
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
+
+from contracts.queries.restore_index import Direction, Sort
 
 from restore_index.domain.entries import SortFields
 
-Sort = Literal["name", "size", "mtime"]
-Direction = Literal["asc", "desc"]
 PAGE_BITS = 12
 """A page holds no more entries than these bits can number: 4,096."""
 BUCKET_ENTRIES = 1 << 14

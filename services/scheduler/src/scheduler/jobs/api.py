@@ -1,12 +1,14 @@
 """The door for reads of other processes."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
 from contracts.messages.scheduler import JobStatus
+from contracts.queries import scheduler as queries
+from contracts.queries.base import Page
 from contracts.tasks import TaskType
 from contracts.values import JobId, RunId
 from fastapi import Depends, FastAPI, Query
@@ -18,8 +20,6 @@ from scheduler.jobs.store import SchedulerStore
 LIMIT_MOST = 200
 Limit = Annotated[int, Query(ge=1, description=f"How many at most; {LIMIT_MOST} even if more are asked for")]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="How many to skip")]
-
-_INTERNAL = {"pool", "cancel_requested_at", "notes"}
 
 
 def build_api(store: SchedulerStore, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
@@ -34,7 +34,7 @@ def build_api(store: SchedulerStore, tokens: Tokens, *, checks: Mapping[str, Che
         offset: Offset = 0,
         task_type: TaskType | None = None,
         status: JobStatus | None = None,
-    ) -> dict[str, Any]:
+    ) -> Page[queries.Job]:
         page = await usecases.list_jobs(
             store,
             caller.organization_id,
@@ -43,25 +43,25 @@ def build_api(store: SchedulerStore, tokens: Tokens, *, checks: Mapping[str, Che
             limit=min(limit, LIMIT_MOST),
             offset=offset,
         )
-        return {"total": page.total, "items": [show_job(job) for job in page.items]}
+        return Page(total=page.total, items=tuple(map(show_job, page.items)))
 
     @app.get("/internal/jobs/{job_id}")
-    async def get_job(job_id: JobId, caller: Annotated[Caller, Depends(read_caller)]) -> dict[str, Any]:
+    async def get_job(job_id: JobId, caller: Annotated[Caller, Depends(read_caller)]) -> queries.Job:
         return show_job(await usecases.get_job(store, caller.organization_id, job_id))
 
     @app.get("/internal/jobs/{job_id}/log")
-    async def read_log(job_id: JobId, caller: Annotated[Caller, Depends(read_caller)]) -> dict[str, Any]:
+    async def read_log(job_id: JobId, caller: Annotated[Caller, Depends(read_caller)]) -> queries.JobLog:
         lines = await usecases.read_log(store, caller.organization_id, job_id)
-        return {"lines": [line.model_dump(mode="json") for line in lines]}
+        return queries.JobLog(lines=tuple(lines))
 
     @app.get("/internal/runs/{run_id}")
-    async def get_run(run_id: RunId, caller: Annotated[Caller, Depends(read_caller)]) -> dict[str, Any]:
+    async def get_run(run_id: RunId, caller: Annotated[Caller, Depends(read_caller)]) -> queries.Run:
         job = await usecases.get_run(store, caller.organization_id, run_id)
-        return {"run_id": run_id, "job": show_job(job)}
+        return queries.Run(run_id=run_id, job=show_job(job))
 
     return app
 
 
-def show_job(job: Job) -> dict[str, Any]:
-    """A job as other processes see it; times are RFC 3339 with milliseconds, or null."""
-    return job.model_dump(mode="json", by_alias=True, exclude=_INTERNAL)
+def show_job(job: Job) -> queries.Job:
+    """A job as other processes see it."""
+    return queries.Job.model_validate(job, from_attributes=True)

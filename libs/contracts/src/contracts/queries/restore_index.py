@@ -1,0 +1,87 @@
+"""What the restore index is asked and answers.
+
+The gateway passes listings of directories, searches, versions and differences on as the bytes that the index answers
+(decision 0037): what is asked of them is declared here, and their rows in the schemas of the gateway alone.
+"""
+
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue
+
+from contracts.messages.restore_index import Damage, RestorePoint, Totals
+from contracts.paths import PATH_PATTERN
+
+PATH = "Percent-encoded bytes from the root of the restore point; bytes that are no UTF-8 may be shown as `\\xff`"
+PATH_SCHEMA: dict[str, JsonValue] = {"pattern": PATH_PATTERN}
+FILE_ROWS, MOST_FILE_ROWS = 100, 1000
+LARGEST_SIZE = 2**63 - 1
+LONGEST_TEXT, LONGEST_CURSOR = 4000, 20_000
+Sort = Literal["name", "size", "mtime"]
+Direction = Literal["asc", "desc"]
+EntryType = Literal["file", "dir", "symlink", "dev", "chardev", "fifo", "socket", "irregular"]
+State = Literal["browsable", "indexing", "damaged", "unreadable"]
+_GLOB = (
+    "A pattern of the name, with `*`, `?` and `[...]`; with a slash in it, of the path from the root, where `**` "
+    "stands for any number of directories"
+)
+_ENDINGS = r"^[^,\x00]+(,[^,\x00]+)*$"
+
+
+class IndexedRestorePoint(RestorePoint):
+    """A restore point and whether it can be opened."""
+
+    browsable: bool = False
+    damage: Damage | None = None
+    totals: Totals | None = None
+
+    @property
+    def state(self) -> State:
+        """What can be done with it: `unreadable` is what the store has and does not give out."""
+        if self.browsable:
+            return "browsable"
+        if self.damage is None:
+            return "indexing"
+        return "damaged" if self.damage.is_loss else "unreadable"
+
+
+def _written_out(value: object) -> object:
+    # Pydantic takes any number for a time, too: 2026 would be half an hour past the epoch.
+    if isinstance(value, str) and not re.match(r"\d{4}-\d{2}-\d{2}([Tt ]|$)", value):
+        raise ValueError("must be a date and time as RFC 3339 has them")
+    return value
+
+
+Time = Annotated[datetime, BeforeValidator(_written_out)]
+
+
+class Conditions(BaseModel):
+    """What is searched for. `q`, `glob`, `ext` and `path` are bytes: readers take them from the raw query string."""
+
+    q: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT, description="A part of the name")
+    glob: str | None = Field(default=None, min_length=1, max_length=LONGEST_TEXT, description=_GLOB)
+    ext: list[Annotated[str, Field(json_schema_extra={"pattern": _ENDINGS})]] | None = Field(
+        default=None, description="What the name ends with after a dot; several, also with commas: any of them"
+    )
+    min_size: int | None = Field(
+        default=None, ge=0, le=LARGEST_SIZE, description="Bytes at least; of a directory: of all below it"
+    )
+    max_size: int | None = Field(default=None, ge=0, le=LARGEST_SIZE, description="Bytes at most")
+    modified_after: Time | None = Field(default=None, description="Changed then or later; UTC unless told")
+    modified_before: Time | None = Field(default=None, description="Changed before that")
+    type: list[EntryType] | None = Field(default=None, description="Several: any of them")
+    path: str = Field(
+        default="/", json_schema_extra=PATH_SCHEMA, description=f"Only what is below this directory. {PATH}"
+    )
+    limit: int = Field(default=FILE_ROWS, ge=1, description=f"Rows at most; never more than {MOST_FILE_ROWS}")
+    cursor: str = Field(
+        default="", max_length=LONGEST_CURSOR, description="`next_cursor` of the page before, with the same conditions"
+    )
+
+
+class ConditionsAnywhere(Conditions):
+    """What is searched for, and in which restore points."""
+
+    source_id: str | None = Field(default=None, description="Only in restore points of this source")
+    store_id: str | None = Field(default=None, description="Only in restore points in this store")

@@ -26,7 +26,7 @@ with Repository.open(LocalFiles(Path(sys.argv[1])), sys.argv[2], cache_dir=Path(
     others = sys.stdin.read().split()
     began = time.process_time()
     for blob in others:
-        repository._blobs.locate(blob)
+        repository.locate(blob)
     lookup = (time.process_time() - began) / len(others)
 peak = int(re.search(r"VmHWM:\\s*(\\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 print(json.dumps([seconds, peak, lookup]))

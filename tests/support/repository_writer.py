@@ -63,23 +63,24 @@ class RepositoryWriter:
     ) -> None:
         if kind is None:
             for pack in list(self._packs):
-                self._finish(pack)
+                self.finish_pack(pack)
             self._write_index()
 
     def data(self, content: bytes) -> str:
         """A blob of a file's content; its id."""
-        return self._add("data", [content])
+        return self.blob("data", [content])
 
     def tree(self, nodes: Iterable[str]) -> str:
         """A directory of these nodes, each the JSON of one, in the order of their names; its id."""
-        return self._add("tree", _directory(nodes))
+        return self.blob("tree", _directory(nodes))
 
     def snapshot(self, tree: str, **facts: object) -> str:
         """A snapshot of a directory; its id."""
         snapshot = {"time": "2026-11-24T10:00:00Z", "tree": tree, "paths": ["/data"], "hostname": "writer", **facts}
         return self._write_file("snapshots", self._seal(b"\x02" + zstandard.compress(json.dumps(snapshot).encode())))
 
-    def _add(self, kind: str, pieces: Iterable[bytes]) -> str:
+    def blob(self, kind: str, pieces: Iterable[bytes]) -> str:
+        """A blob of any content, "data" or "tree"; its id."""
         pack = self._packs.get(kind)
         if pack is None:
             pack = self._packs[kind] = _Pack(tempfile.NamedTemporaryFile(dir=self._root, delete=False))  # noqa: SIM115
@@ -99,10 +100,11 @@ class RepositoryWriter:
         blob = {"id": digest.hexdigest(), "type": kind, "offset": offset, "length": pack.size - offset}
         pack.blobs.append({**blob, "uncompressed_length": plain})
         if pack.size >= PACK_BYTES:
-            self._finish(kind)
+            self.finish_pack(kind)
         return digest.hexdigest()
 
-    def _finish(self, kind: str) -> None:
+    def finish_pack(self, kind: str) -> Path:
+        """Write what was added of a kind since, as one pack; its file."""
         pack = self._packs.pop(kind)
         header = b"".join(
             struct.pack("<BII", _COMPRESSED[kind], blob["length"], blob["uncompressed_length"])
@@ -115,10 +117,11 @@ class RepositoryWriter:
         pack.file.close()
         name = pack.digest.hexdigest()
         (self._root / "data" / name[:2]).mkdir(exist_ok=True)
-        Path(pack.file.name).rename(self._root / "data" / name[:2] / name)
+        written = Path(pack.file.name).rename(self._root / "data" / name[:2] / name)
         self._indexed.append({"id": name, "blobs": pack.blobs})
         if sum(len(each["blobs"]) for each in self._indexed) >= INDEX_BLOBS:
             self._write_index()
+        return written
 
     def _write_index(self) -> None:
         index = {"packs": self._indexed}

@@ -17,7 +17,7 @@ def leave_lock(
     access = Access.open(LocalFiles(root), passphrase)
     at = datetime.now(UTC) - timedelta(minutes=minutes_old)
     document = {"time": at.isoformat(), "exclusive": exclusive, "hostname": host, "username": "me", "pid": process}
-    sealed = seal(access.box._keys, json.dumps(document | {"uid": 0, "gid": 0}).encode())
+    sealed = seal(access.box.keys, json.dumps(document | {"uid": 0, "gid": 0}).encode())
     place = root / FileKind.LOCK.value / hashlib.sha256(sealed).hexdigest()
     place.write_bytes(sealed)
     return place

@@ -66,7 +66,7 @@ def tree_pack(ground: Ground, store: App, snapshot_id: str) -> Path:
     """The file of the pack with the root of a snapshot."""
     root = json.loads(restic(ground, store, "cat", "snapshot", snapshot_id))["tree"]
     with Repository.open(LocalFiles(Path(store.fields["root"].value or "")), PASSPHRASE) as repository:
-        name = repository._blobs.locate(root).pack
+        name = repository.locate(root).pack
     return Path(store.fields["root"].value or "") / "data" / name[:2] / name
 
 

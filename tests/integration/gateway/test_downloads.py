@@ -87,7 +87,7 @@ def spoilt(platform: Platform, shelf: Shelf, path: bytes, *, blob: int) -> Itera
     place = platform.files / f"store-of-{shelf.root.name}"
     with Repository.open(LocalFiles(place), "a passphrase") as repository:
         node = repository.resolve(repository.snapshot(shelf.snapshot_id).tree, path)
-        location = repository._blobs.locate((node.content or ())[blob])
+        location = repository.locate((node.content or ())[blob])
     pack = place / "data" / location.pack[:2] / location.pack
     kept = pack.read_bytes()
     pack.chmod(0o600)

@@ -51,9 +51,7 @@ def write(it: Elsewhere) -> None:
 
         def add(name: str, nodes: list[str], paths: list[str]) -> None:
             root = writer.tree(nodes)
-            writer._finish("tree")
-            pack = writer._indexed[-1]["id"]
-            it.packs[name] = it.root / "data" / pack[:2] / pack
+            it.packs[name] = writer.finish_pack("tree")
             it.points[name] = writer.snapshot(root, paths=paths, time=f"2026-01-0{len(it.points) + 1}T00:00:00Z")
 
         def a_file(name: str, **facts: Any) -> str:
@@ -62,9 +60,7 @@ def write(it: Elsewhere) -> None:
         share = writer.tree([a_file("u.txt"), a_file("con.txt")])
         data = writer.tree([a_file("x")])
         gone = writer.tree([a_file("z")])
-        writer._finish("tree")
-        lost = writer._indexed[-1]["id"]
-        it.packs["share"] = it.root / "data" / lost[:2] / lost
+        it.packs["share"] = writer.finish_pack("tree")
         add("relative", [a_file("a"), node("d", subtree=writer.tree([a_file("x")]))], ["/home/me/d", "/home/me/a"])
         add("old and new", [a_file(year, mtime=f"{year}-06-01T12:00:00Z") for year in YEARS], ["/data"])
         add("windows", [node(r"\\\\nas\\share", subtree=share), node("E", subtree=data)], [r"\\nas\share"])

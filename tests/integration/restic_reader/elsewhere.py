@@ -67,7 +67,7 @@ class Elsewhere:
 
     def pack_of(self, blob: str) -> Path:
         with self.opened() as repository:
-            name = repository._blobs.locate(blob).pack
+            name = repository.locate(blob).pack
         return self.root / "data" / name[:2] / name
 
     def tree_of(self, snapshot: str) -> str:
@@ -320,7 +320,7 @@ def a_tree_changed_in_the_middle(it: Elsewhere) -> None:
     leaf = it.back_up("data/deep")
     with it.opened() as repository:
         [top] = repository.tree(repository.snapshot(leaf).tree)
-        below = repository._blobs.locate(top.subtree or "")
+        below = repository.locate(top.subtree or "")
     pack = it.root / "data" / below.pack[:2] / below.pack
     _lost(
         pack, lambda data: data[: below.offset + 20] + bytes([data[below.offset + 20] ^ 1]) + data[below.offset + 21 :]
@@ -338,7 +338,7 @@ def a_tree_that_no_index_knows(it: Elsewhere) -> None:
 @damage
 def a_tree_that_is_no_tree(it: Elsewhere) -> None:
     with it.writer() as writer:
-        blob = writer._add("tree", [b"no tree at all"])
+        blob = writer.blob("tree", [b"no tree at all"])
         it.damaged[writer.snapshot(blob)] = f"The tree {blob} is damaged"
 
 

@@ -50,10 +50,8 @@ class Bucket:
             self.client.restore_object(Bucket=BUCKET, Key=key, RestoreRequest={"Days": 1})
 
     def files(self, *, signed: bool = False) -> ObjectFiles:
-        files = ObjectFiles(self.server.store(), self.prefix)
-        if signed:
-            files._signed = SignedRanges(self.server.store())
-        return files
+        addresses = SignedRanges(self.server.store()) if signed else None
+        return ObjectFiles(self.server.store(), self.prefix, signed=addresses)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from cairn_local.provision.programs import EngineTools
-from restic_reader import Directory, LargeDirectory, LocalFiles, Repository, large_directories
+from restic_reader import Directory, LargeDirectory, Limits, LocalFiles, Repository
 from restic_reader.errors import PathNotFound
 
 from tests.integration.restic_reader.restic_cli import PASSWORD, Restic
@@ -28,12 +28,12 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_large_directory_of_restic_is_listed_and_found_in(
-    new_restic: Callable[[], Restic], source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    new_restic: Callable[[], Restic], source: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(large_directories, "LARGE_BYTES", 1 << 20)
+    limits = Limits(large_directory_bytes=1 << 20)
     restic = new_restic()
     snapshot = restic.backup(source)
-    with Repository.open(LocalFiles(restic.path), PASSWORD, scratch=tmp_path / "scratch") as repository:
+    with Repository.open(LocalFiles(restic.path), PASSWORD, scratch=tmp_path / "scratch", limits=limits) as repository:
         root = repository.snapshot(snapshot).tree
         steps = repository.walk_new(root, lambda _: {})
         below, large = next(steps), next(steps)

@@ -39,4 +39,4 @@ def test_memory_grows_with_less_than_half_of_the_index(tmp_path: Path) -> None:
     with Repository.open(LocalFiles(large.root), PASSWORD, cache_dir=large.root / "tables") as repository:
         assert repository.load_blob(large.real) == CONTENT
         assert repository.index_size == LARGE + 1
-        assert all(repository._blobs.locate(blob).length == 5000 for blob in large.some)
+        assert all(repository.locate(blob).length == 5000 for blob in large.some)

@@ -94,7 +94,7 @@ def test_closing_leaves_neither_process_nor_file(webdav: Remote, through: Throug
     files.close()
 
     eventually(lambda: not rclone.is_running() or rclone.status() == psutil.STATUS_ZOMBIE)
-    eventually(lambda: list(files._directory.glob("rclone-*")) == [])
+    eventually(lambda: list(files.directory.glob("rclone-*")) == [])
     with pytest.raises(StoreUnavailable):
         files.read(FileKind.CONFIG, "")
 
@@ -154,17 +154,17 @@ print("reading", flush=True)
 sys.stdin.read()
 """
     files = through(local(served))
-    command = [sys.executable, "-c", script, engine.rclone, served, files._directory]
+    command = [sys.executable, "-c", script, engine.rclone, served, files.directory]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline() == b"reading\n"
         (rclone,) = psutil.Process(worker.pid).children()
         worker.kill()
-    (left,) = files._directory.glob("rclone-*")
+    (left,) = files.directory.glob("rclone-*")
 
     eventually(lambda: not rclone.is_running() or rclone.status() == psutil.STATUS_ZOMBIE)
     # Its other threads may hold the socket a moment longer than the one that tells how the process is.
-    eventually(lambda: not served_repository._listens(left))
+    eventually(lambda: not served_repository.listens(left))
     os.utime(left, (0, 0))
     with closing(files):
         files.read(FileKind.CONFIG, "")

@@ -14,7 +14,7 @@ from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.restore_index import DirectoriesListed, DirectoryPage, RestorePointListed
 from contracts.values import AppId, OrganizationId
-from restic_reader import FileKind, Repository, Totals, Walked, large_directories
+from restic_reader import FileKind, Limits, Repository, Totals, Walked
 from restic_reader.errors import Damaged
 
 from tests.support.waiting import eventually_async
@@ -263,11 +263,11 @@ async def test_an_index_that_takes_nothing_in_is_not_waited_for_again(monkeypatc
 async def test_of_a_large_directory_only_the_pages_that_have_not_arrived_are_sent(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(large_directories, "LARGE_BYTES", 2000)
     monkeypatch.setattr(directory_pages, "PAGE_ENTRIES", 7)
     tree, index = Tree(), Index()
     tree.root = tree.builder.tree(*(file_node(f"f{number:02}", [], number) for number in range(60)))
     tree.snapshot_id = tree.builder.snapshot(tree.root)
+    tree.repository = Repository.open(tree.builder.files, PASSWORD, limits=Limits(large_directory_bytes=2000))
 
     async def pages_sent(arrived: int) -> list[DirectoryPage]:
         index.arrived_pages, publisher = arrived, MemoryPublisher()

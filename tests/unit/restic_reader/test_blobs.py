@@ -172,7 +172,7 @@ def test_another_copy_is_read_where_one_is_in_an_archive() -> None:
     second, _ = builder.pack(content)
     files = ArchivedPacks(builder.files)
     with Repository.open(files, PASSWORD) as repository:
-        files.archived = frozenset({repository._blobs.locate(blob).pack})
+        files.archived = frozenset({repository.locate(blob).pack})
         assert repository.load_blob(blob) == content
     with Repository.open(files, PASSWORD) as repository:
         files.archived = frozenset({first, second})

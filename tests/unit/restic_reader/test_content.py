@@ -1,10 +1,12 @@
 import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from restic_reader import FileKind, Node, Repository
+from restic_reader import Access, FileKind, Location, Node, Repository
+from restic_reader.blobs import Blobs
 from restic_reader.errors import Damaged, NotADirectory, NotAFile, PathNotFound
-from restic_reader.index import Location
+from restic_reader.file_content import Layouts, read_content
 
 from tests.unit.restic_reader.builder import PASSWORD, Builder, CountingFiles, dir_node, file_node
 
@@ -145,24 +147,26 @@ def test_a_reader_may_stop_early(repository: Repository) -> None:
     parts.close()
 
 
-def test_the_blobs_of_a_large_file_are_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+class CountedLookups(Blobs):
+    """Counts how often it is asked where a blob lies."""
+
+    lookups = 0
+
+    def locate(self, blob_id: str) -> Location:
+        self.lookups += 1
+        return super().locate(blob_id)
+
+
+def test_the_blobs_of_a_large_file_are_looked_up_once() -> None:
     builder = Builder()
     chunks = [os.urandom(chance) for chance in range(1, 3000, 10)]
     _, ids = builder.pack(*chunks)
-    builder.snapshot(builder.tree(file_node("file", ids * 40, 40 * sum(map(len, chunks)))))
-    with Repository.open(builder.files, PASSWORD) as repository:
-        node, asked = at(repository, b"/file"), 0
-        locate = repository._blobs.locate
-
-        def counting(blob_id: str) -> Location:
-            nonlocal asked
-            asked += 1
-            return locate(blob_id)
-
-        monkeypatch.setattr(repository._blobs, "locate", counting)
-        size = repository.content_length(node)
-        last = b"".join(repository.read(node, size - 10))
-        again = b"".join(repository.read(node, size - 10))
-
-    assert last == again == chunks[-1][-10:]
-    assert len(ids) * 40 <= asked < len(ids) * 40 + 10
+    access = Access.open(builder.files, PASSWORD)
+    blobs = CountedLookups(access.files, access.box, cache_bytes=0)
+    layouts = Layouts(blobs, cache_bytes=1 << 20)
+    for _ in range(3):
+        ends = layouts.ends(ids * 40)
+        with ThreadPoolExecutor(1) as pool:
+            last = read_content(blobs, ids * 40, ends, pool=pool, offset=ends[-1] - 10, length=None)
+            assert b"".join(last) == chunks[-1][-10:]
+    assert len(ids) * 40 <= blobs.lookups < len(ids) * 40 + 10

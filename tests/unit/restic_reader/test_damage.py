@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
-from restic_reader import FileKind, Found, MemoryFiles, Repository, StoredFile, large_directories
+from restic_reader import FileKind, Found, Limits, MemoryFiles, Repository, StoredFile
 from restic_reader.errors import (
     BlobMissing,
     Damaged,
@@ -37,7 +37,7 @@ def only(builder: Builder, kind: FileKind) -> str:
 def blob_places(builder: Builder, pack: str) -> list[tuple[int, int]]:
     """Where the blobs of a pack begin and end, by its index file."""
     with opened(builder) as repository:
-        blobs = [repository._blobs.locate(sha256(content)) for content in CONTENTS]
+        blobs = [repository.locate(sha256(content)) for content in CONTENTS]
     assert {blob.pack for blob in blobs} == {pack}
     return [(blob.offset, blob.end) for blob in blobs]
 
@@ -349,14 +349,13 @@ def test_a_directory_that_does_not_tell_what_is_in_it_is_not_empty(subtree: str 
             next(found)
 
 
-def test_a_large_directory_does_not_hide_one_that_tells_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(large_directories, "LARGE_BYTES", 1)
+def test_a_large_directory_does_not_hide_one_that_tells_nothing(tmp_path: Path) -> None:
     builder = Builder()
     root = builder.tree(file_node("file", [], 0), {**dir_node("hurt", ""), "subtree": None})
     with (
-        Repository.open(builder.files, PASSWORD, scratch=tmp_path) as repository,
+        Repository.open(
+            builder.files, PASSWORD, scratch=tmp_path, limits=Limits(large_directory_bytes=1)
+        ) as repository,
         pytest.raises(Damaged, match="directory 'hurt'"),
     ):
         list(repository.walk_new(root, lambda _: {}))
@@ -394,7 +393,7 @@ def test_doubtful_packs_are_noticed_when_directories_lay_in_them(cached: bool, t
     assert not has_lost()
     builder.files.files[FileKind.PACK, contents] = kept
     with opened(builder) as repository:
-        trees = repository._blobs.locate(root).pack
+        trees = repository.locate(root).pack
     builder.remove(FileKind.PACK, trees)
     assert has_lost()
 
@@ -405,8 +404,8 @@ def test_packs_that_end_before_their_directories_are_noticed(cached: bool, tmp_p
     contents, _ = builder.pack(*CONTENTS)
     ids = builder.trees([[file_node("f", [], number)] for number in range(3)])
     with opened(builder) as repository:
-        trees = repository._blobs.locate(ids[0]).pack
-        end = max(repository._blobs.locate(each).end for each in ids)
+        trees = repository.locate(ids[0]).pack
+        end = max(repository.locate(each).end for each in ids)
     kept = builder.files.files[FileKind.PACK, trees]
 
     def doubtful() -> frozenset[bytes]:
@@ -460,7 +459,7 @@ def test_what_a_prune_took_away_is_not_lost() -> None:
     builder = Builder()
     root = builder.tree(file_node("f", [], 1))
     with opened(builder) as repository:
-        pack = repository._blobs.locate(root).pack
+        pack = repository.locate(root).pack
         builder.remove(FileKind.PACK, pack)
         builder.remove(FileKind.INDEX, only(builder, FileKind.INDEX))
         assert not repository.doubtful_packs()

@@ -5,8 +5,10 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +19,9 @@ from connector.stores.restore_points import restore_point_of
 from contracts.values import AppId, OrganizationId
 from hypothesis import given
 from hypothesis import strategies as st
-from restic_reader import Entry, FileKind, Repository
+from restic_reader import Entry, FileKind, IndexLimits, Limits, Repository
 from restic_reader.crypto import Box, Keys, NotAuthentic, derive_keys
 from restic_reader.errors import ReaderError
-from restic_reader.index import index_files
 from restic_reader.restic_json import posix_mode, time_ns, unquote
 
 from tests.unit.restic_reader.builder import PASSWORD, Builder, dir_node, file_node, seal, sha256
@@ -30,6 +31,8 @@ pytestmark = pytest.mark.fuzz
 CONTENT = [b"some content" * 30, b"and more of it"]
 KEYS = Keys(b"e" * 32, b"k" * 16, b"r" * 16)
 SALT = b"s" * 16
+CHEAP_KEYS = Limits(key_work=1 << 12)
+"""Keys made up by chance that take half a minute are refused, like those that take hours."""
 NOTHING_TO_SAY = "a quiet day"
 
 SOUND = Builder(keys=KEYS)
@@ -91,9 +94,10 @@ def a_builder(**replaced: bytes) -> Builder:
     return builder
 
 
-def read_everything(builder: Builder) -> None:
+def read_everything(builder: Builder, limits: Limits = CHEAP_KEYS) -> None:
     """All there is, each part by itself; raises what is no `ReaderError`."""
-    with suppress(ReaderError), Repository.open(builder.files, PASSWORD, cache_bytes=1 << 20) as repository:
+    opened = partial(Repository.open, builder.files, PASSWORD, cache_bytes=1 << 20, limits=limits)
+    with suppress(ReaderError), opened() as repository:
         for name in repository.snapshot_ids():
             with suppress(ReaderError):
                 _read_snapshot(repository, name)
@@ -127,13 +131,6 @@ def _read_node(repository: Repository, root: str, node: Entry) -> None:
     for reading_ in readings:
         with suppress(ReaderError):
             reading_()
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _cheap_keys() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("restic_reader.crypto._MAX_SCRYPT_WORK", 1 << 12)
-        yield
 
 
 def test_what_is_not_changed_is_read() -> None:
@@ -170,10 +167,8 @@ def test_any_index_file(plaintext: bytes) -> None:
 @fuzzed
 @given(changed_json(INDEX))
 def test_any_large_index_file(plaintext: bytes) -> None:
-    with pytest.MonkeyPatch.context() as patched:
-        for limit in ("_LARGE_BYTES", "_WHOLE_BYTES", "_PIECE_BYTES"):
-            patched.setattr(index_files, limit, 64)
-        read_everything(a_builder(index=plaintext))
+    small = IndexLimits(large_file_bytes=64, whole_bytes=64, piece_bytes=64)
+    read_everything(a_builder(index=plaintext), replace(CHEAP_KEYS, index=small))
 
 
 @fuzzed

@@ -2,9 +2,9 @@ import os
 import random
 
 import pytest
+from restic_reader import IndexLimits
 from restic_reader.crypto import OVERHEAD
 from restic_reader.errors import Damaged
-from restic_reader.index import table_builder
 from restic_reader.index.blob_index import BlobIndex, Location, Part
 from restic_reader.index.table import Table
 from restic_reader.index.table_builder import TableBuilder, Uneven
@@ -12,6 +12,7 @@ from restic_reader.index.table_choice import chosen_parts, covered, parts_to_mer
 from restic_reader.structs import IndexBlob, IndexPack
 
 Packs = list[IndexPack]
+SMALL_RUNS = IndexLimits(run_records=100)
 
 
 def random_id() -> str:
@@ -25,9 +26,9 @@ def some_packs(packs: int, blobs: int) -> Packs:
     ]
 
 
-def table(**files: Packs) -> Table:
+def table(limits: IndexLimits = IndexLimits(), **files: Packs) -> Table:  # noqa: B008
     """A table made from index files; each is called by the hash-like form of its name here."""
-    with TableBuilder(None) as builder:
+    with TableBuilder(None, limits) as builder:
         for name, packs in files.items():
             builder.add_file(file_name(name), [packs])
         return builder.held()
@@ -85,10 +86,9 @@ def test_all_copies_of_a_blob_are_told_also_more_than_a_block_of_them() -> None:
     assert Location(packs[3], 3, 50, 99, True, True) in found(searched, blob)
 
 
-def test_runs_that_were_put_aside_come_together_in_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_builder, "_RUN_RECORDS", 100)
+def test_runs_that_were_put_aside_come_together_in_order() -> None:
     packs = some_packs(40, 50)
-    built = table(a=packs[:7], b=packs[7:30], c=[], d=packs[30:])
+    built = table(SMALL_RUNS, a=packs[:7], b=packs[7:30], c=[], d=packs[30:])
     records = b"".join(built.pieces())
     ids = [records[at : at + 32].hex() for at in range(0, len(records), 48)]
     assert ids == sorted(blob.id for pack in packs for blob in pack.blobs or ())
@@ -96,20 +96,17 @@ def test_runs_that_were_put_aside_come_together_in_order(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("blobs", [1, 99, 100, 101, 199, 200, 201])
-def test_runs_of_any_size_come_together_in_order(blobs: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_builder, "_RUN_RECORDS", 100)
+def test_runs_of_any_size_come_together_in_order(blobs: int) -> None:
     packs = some_packs(1, blobs)
-    records = b"".join(table(a=packs).pieces())
+    records = b"".join(table(SMALL_RUNS, a=packs).pieces())
     ids = [records[at : at + 32].hex() for at in range(0, len(records), 48)]
     assert ids == sorted(blob.id for pack in packs for blob in pack.blobs or ())
 
 
-def test_ids_that_are_no_hashes_do_not_take_memory_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(table_builder, "_RUN_RECORDS", 100)
-    monkeypatch.setattr(table_builder, "_SLICE_RECORDS_AT_LEAST", 200)
+def test_ids_that_are_no_hashes_do_not_take_memory_without_end() -> None:
     blobs = [IndexBlob(f"{i:064x}", "data", 0, 40) for i in range(1000)]
     with pytest.raises(Uneven):
-        table(a=[IndexPack(random_id(), blobs)])
+        table(IndexLimits(run_records=100, slice_records=200), a=[IndexPack(random_id(), blobs)])
 
 
 def test_an_empty_index_knows_nothing() -> None:

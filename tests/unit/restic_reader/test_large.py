@@ -4,33 +4,23 @@ import json
 import random
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from restic_reader import (
-    Directory,
-    FileKind,
-    LargeDirectory,
-    Repository,
-    Totals,
-    directory_totals,
-    large_directories,
-    walk,
-)
+from restic_reader import Directory, FileKind, LargeDirectory, Limits, Repository, Totals
 from restic_reader.errors import BlobMissing, Damaged, NoScratch, PathNotFound
 from restic_reader.structs import Entry
+from restic_reader.walk import Known
 
 from tests.support.descriptors import open_files
-from tests.unit.restic_reader.builder import PASSWORD, Builder, dir_node, file_node
+from tests.unit.restic_reader.builder import PASSWORD, Builder, CountingFiles, dir_node, file_node
 
 Node = dict[str, object]
 
 
-@pytest.fixture(autouse=True)
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever has more than a dozen entries is large."""
-    monkeypatch.setattr(large_directories, "LARGE_BYTES", 2000)
-    monkeypatch.setattr(large_directories, "PART_BYTES", 600)
+SMALL = Limits(large_directory_bytes=2000, directory_part_bytes=600)
+"""With these limits whatever has more than a dozen entries is large."""
 
 
 @pytest.fixture
@@ -38,8 +28,8 @@ def builder() -> Builder:
     return Builder()
 
 
-def opened(builder: Builder, scratch: Path | None = None) -> Repository:
-    return Repository.open(builder.files, PASSWORD, scratch=scratch)
+def opened(builder: Builder, scratch: Path | None = None, limits: Limits = SMALL) -> Repository:
+    return Repository.open(builder.files, PASSWORD, scratch=scratch, limits=limits)
 
 
 def many(count: int) -> list[Node]:
@@ -125,12 +115,9 @@ def test_what_is_no_sorted_directory_is_damage(builder: Builder, text: bytes) ->
     assert (caught.value.what, caught.value.name) == ("tree", tree)
 
 
-def test_an_entry_that_is_larger_than_anybody_writes_is_damage(
-    builder: Builder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(large_directories, "NODE_BYTES_MOST", 5000)
+def test_an_entry_that_is_larger_than_anybody_writes_is_damage(builder: Builder) -> None:
     _, (tree,) = builder.pack(compact([{**file_node("f", [], 0), "user": "u" * 20_000}]), kind="tree")
-    with opened(builder) as repository, pytest.raises(Damaged):
+    with opened(builder, limits=replace(SMALL, node_bytes=5000)) as repository, pytest.raises(Damaged):
         read(repository, tree)
 
 
@@ -155,12 +142,16 @@ def test_one_node_is_found_or_not(version: int) -> None:
             repository.resolve(root, rb"/d/f\xff")
 
 
-def test_a_name_is_looked_up_once(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    tree = builder.tree(*many(100))
-    with opened(builder) as repository:
+def test_a_name_is_looked_up_once(builder: Builder) -> None:
+    tree, others = builder.tree(*many(100)), [builder.tree(*many(101 + n)) for n in range(3)]
+    files = CountingFiles(builder.files)
+    with Repository.open(files, PASSWORD, limits=SMALL) as repository:
         first = repository.resolve(tree, b"f00077")
-        monkeypatch.setattr(large_directories.LargeTree, "find", None)
+        for other in others:  # so many that the first one is open no more
+            repository.resolve(other, b"f00077")
+        files.reads.clear()
         assert repository.resolve(tree, b"f00077") is first
+        assert files.reads == []
 
 
 @pytest.mark.parametrize("version", [1, 2])
@@ -208,10 +199,12 @@ def test_a_worker_without_a_place_for_scratch_files_says_so(builder: Builder, tm
         read(repository, tree)
 
 
-def walked(builder: Builder, root: str, known: walk.Known = lambda _: {}) -> dict[str, tuple[list[Entry], Totals]]:
+def walked(
+    builder: Builder, root: str, known: Known = lambda _: {}, limits: Limits = SMALL
+) -> dict[str, tuple[list[Entry], Totals]]:
     """All directories, read while the walk stands; children before their parents, each once."""
     found: dict[str, tuple[list[Entry], Totals]] = {}
-    with opened(builder) as repository:
+    with opened(builder, limits=limits) as repository:
         for directory in repository.walk_new(root, known):
             entries = list(_entries(directory))
             assert directory.tree_id not in found
@@ -244,19 +237,12 @@ def grow(builder: Builder, chance: random.Random, depth: int) -> str:
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_walk_tells_the_same_whatever_is_large_kept_or_on_the_disk(
-    seed: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_walk_tells_the_same_whatever_is_large_kept_or_on_the_disk(seed: int) -> None:
     builder = Builder()
     root = grow(builder, random.Random(seed), 5)
-    monkeypatch.setattr(large_directories, "LARGE_BYTES", 1 << 30)
-    plain = walked(builder, root)
-    monkeypatch.setattr(large_directories, "LARGE_BYTES", 2000)
-    monkeypatch.setattr(directory_totals, "IN_MEMORY", 5)
-    monkeypatch.setattr(walk, "_KEPT_BYTES", 500)
-    monkeypatch.setattr(walk, "_CHUNK_TREES", 3)
-    monkeypatch.setattr(walk, "_KNOWN_BATCH", 4)
-    assert walked(builder, root) == plain
+    plain = walked(builder, root, limits=Limits(large_directory_bytes=1 << 30))
+    tiny = replace(SMALL, totals_in_memory=5, waiting_bytes=500, trees_together=3, asked_together=4)
+    assert walked(builder, root, limits=tiny) == plain
 
 
 def test_what_is_known_below_a_large_directory_is_not_read(builder: Builder) -> None:
@@ -278,12 +264,11 @@ def test_a_large_directory_with_a_child_that_is_missing_ends_the_walk(builder: B
         walked(builder, root)
 
 
-def test_a_walk_that_is_left_gives_all_its_files_back(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory_totals, "IN_MEMORY", 0)
+def test_a_walk_that_is_left_gives_all_its_files_back(builder: Builder) -> None:
     leaf = builder.tree(*many(50))
     root = builder.tree(*(dir_node(f"d{number:02}", leaf) for number in range(60)))
     before = open_files()
-    with opened(builder) as repository:
+    with opened(builder, limits=replace(SMALL, totals_in_memory=0)) as repository:
         steps = repository.walk_new(root, lambda _: {})
         assert next(steps).tree_id == leaf
         assert open_files() > before

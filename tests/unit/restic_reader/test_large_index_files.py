@@ -5,15 +5,15 @@ import os
 import random
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from restic_reader import FileKind, Repository
+from restic_reader import FileKind, IndexLimits, Limits, Repository
 from restic_reader.errors import BlobMissing, Damaged
-from restic_reader.index import index_files
 from restic_reader.index.large_index_files import split_packs
 from restic_reader.structs import IndexFile, IndexPack
 
@@ -79,12 +79,16 @@ def test_what_is_no_index_file_is_refused(text: bytes) -> None:
         split(text, seed=1)
 
 
+SMALL = IndexLimits(large_file_bytes=100, whole_bytes=100, piece_bytes=1000)
+"""With these limits everything that is larger than a few bytes counts as large."""
+
+
+def opened(builder: Builder, limits: IndexLimits = SMALL, *, cache_dir: Path | None = None) -> Repository:
+    return Repository.open(builder.files, PASSWORD, cache_dir=cache_dir, limits=Limits(index=limits))
+
+
 @pytest.fixture
-def builder(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Builder:
-    """Everything that is larger than a few bytes counts as large."""
-    for limit in ("_LARGE_BYTES", "_WHOLE_BYTES"):
-        monkeypatch.setattr(index_files, limit, 100)
-    monkeypatch.setattr(index_files, "_PIECE_BYTES", 1000)
+def builder(request: pytest.FixtureRequest) -> Builder:
     return Builder(getattr(request, "param", 2))
 
 
@@ -93,7 +97,7 @@ def builder(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 def test_a_large_index_file_is_read(builder: Builder, with_directory: bool, tmp_path: Path) -> None:
     contents = [os.urandom(50) for _ in range(300)]
     _, ids = builder.pack(*contents)
-    with Repository.open(builder.files, PASSWORD, cache_dir=tmp_path if with_directory else None) as repository:
+    with opened(builder, cache_dir=tmp_path if with_directory else None) as repository:
         assert [repository.load_blob(blob) for blob in ids] == contents
 
 
@@ -110,33 +114,29 @@ def test_a_changed_large_index_file_is_named(builder: Builder, offset: int) -> N
     assert "sealed" in wrong.why
 
 
-def wrong_with(builder: Builder) -> Damaged:
+def wrong_with(builder: Builder, limits: IndexLimits = SMALL) -> Damaged:
     """What is wrong with the one index file that cannot be read."""
-    with Repository.open(builder.files, PASSWORD) as repository, pytest.raises(BlobMissing) as caught:
+    with opened(builder, limits) as repository, pytest.raises(BlobMissing) as caught:
         repository.load_blob("0" * 64)
     (wrong,) = caught.value.unreadable
     return wrong
 
 
-def test_one_that_breaks_off_in_the_middle_leaves_nothing_behind(
-    builder: Builder, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_breaks_off_in_the_middle_leaves_nothing_behind(builder: Builder) -> None:
     _, (good,) = builder.pack(b"good")
     name, (first,) = builder.pack(b"first", indexed=False)
     blob = {"id": first, "type": "data", "offset": 0, "length": 40}
     packs = [{"id": name, "blobs": [blob]}] * 600
     builder.document(FileKind.INDEX, {"packs": [*packs, {"id": name, "blobs": [{**blob, "offset": -1}]}]})
-    monkeypatch.setattr(index_files, "_WHOLE_BYTES", 1000)
-    with Repository.open(builder.files, PASSWORD) as repository:
+    with opened(builder, replace(SMALL, whole_bytes=1000)) as repository:
         assert repository.load_blob(good) == b"good"
         assert repository.index_size == 1
 
 
-def test_a_document_that_grows_without_end_is_damage(builder: Builder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(index_files, "_EXPANDED_BYTES_MOST", 8 << 20)
-    builder.document(FileKind.INDEX, {"packs": [], "x": "y" * (40 << 20)})
+def test_a_document_that_grows_without_end_is_damage(builder: Builder) -> None:
+    builder.document(FileKind.INDEX, {"packs": [], "x": "y" * (20 << 20)})
     tracemalloc.start()
-    wrong_with(builder)
+    wrong_with(builder, replace(SMALL, expanded_bytes=4 << 20))
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak_bytes < 36 << 20
+    assert peak_bytes < 18 << 20

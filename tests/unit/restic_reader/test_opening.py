@@ -2,7 +2,7 @@ import json
 import os
 
 import pytest
-from restic_reader import FileKind, MemoryFiles, Repository, documents
+from restic_reader import FileKind, Limits, MemoryFiles, Repository
 from restic_reader.errors import (
     Damaged,
     ReaderError,
@@ -62,11 +62,11 @@ def test_no_more_keys_are_tried_than_restic_tries() -> None:
         Repository.open(builder.files, "hunter2")
 
 
-def test_a_document_that_never_ends_is_damage(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents, "EXPANDED_BYTES_MOST", 1 << 20)
+def test_a_document_that_never_ends_is_damage() -> None:
     builder = Builder()
     builder.document(FileKind.SNAPSHOT, {"hostname": "x" * (2 << 20)})
-    with Repository.open(builder.files, PASSWORD) as repository, pytest.raises(Damaged):
+    limits = Limits(document_bytes=1 << 20)
+    with Repository.open(builder.files, PASSWORD, limits=limits) as repository, pytest.raises(Damaged):
         repository.snapshots()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from restic_reader import FileKind, Repository
+from restic_reader import FileKind, IndexLimits, Limits, Repository
 from restic_reader.index import table_cache, table_file
 from restic_reader.index.table_builder import TableBuilder
 
@@ -20,8 +20,8 @@ from tests.unit.restic_reader.builder import PASSWORD, Builder, CountingFiles
 class Store:
     """A repository, what was put into it, and how often its index files are read."""
 
-    def __init__(self, directory: Path) -> None:
-        self.builder, self.directory = Builder(), directory
+    def __init__(self, directory: Path, limits: IndexLimits) -> None:
+        self.builder, self.directory, self.limits = Builder(), directory, limits
         self.contents: dict[str, bytes] = {}
         self.read: list[str] = []
         self.add(5)
@@ -35,9 +35,10 @@ class Store:
         return [name for kind, name in self.builder.files.files if kind is FileKind.INDEX]
 
     def open(self) -> Repository:
-        files = _Noting(self.builder.files)
+        files = IndexReads(self.builder.files)
         self.read = files.read_names
-        return Repository.open(files, PASSWORD, cache_bytes=0, cache_dir=self.directory)
+        limits = Limits(index=self.limits)
+        return Repository.open(files, PASSWORD, cache_bytes=0, cache_dir=self.directory, limits=limits)
 
     def tables(self) -> list[Path]:
         return sorted(self.directory.glob("*.blobs"))
@@ -47,7 +48,9 @@ class Store:
         assert repository.index_size == len(self.contents)
 
 
-class _Noting(CountingFiles):
+class IndexReads(CountingFiles):
+    """Notes which index files are read."""
+
     def __init__(self, inner: CountingFiles) -> None:  # type: ignore[override]
         super().__init__(inner)
         self.read_names: list[str] = []
@@ -58,19 +61,10 @@ class _Noting(CountingFiles):
         return super().read(kind, name)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "work" / "tables")
-
-
-@pytest.fixture(params=["in memory", "in the file"])
-def _held(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Small tables as they are, or treated like large ones."""
-    if request.param == "in the file":
-        monkeypatch.setattr(table_file, "_HELD_BYTES", -1)
-
-
-pytestmark = pytest.mark.usefixtures("_held")
+@pytest.fixture(params=[IndexLimits(), IndexLimits(table_bytes=-1)], ids=["in memory", "in the file"])
+def store(tmp_path: Path, request: pytest.FixtureRequest) -> Store:
+    """With small tables as they are, or treated like large ones."""
+    return Store(tmp_path / "work" / "tables", request.param)
 
 
 def test_the_next_opening_reads_no_index_file(store: Store) -> None:
@@ -216,7 +210,7 @@ def test_a_table_that_is_damaged_again_and_again_is_kept_in_memory(store: Store)
 
 
 def test_a_table_of_another_repository_is_not_used(store: Store, tmp_path: Path) -> None:
-    other = Store(store.directory)
+    other = Store(store.directory, store.limits)
     other.open().close()
     name = other.tables()[0]
     store.open().close()

@@ -2,16 +2,20 @@
 
 from restic_reader.access import Access, may_have_lost_snapshots, require_parts, seal_of
 from restic_reader.directory_totals import Totals
+from restic_reader.errors import ReaderError
 from restic_reader.file_sequence import ReadFile
+from restic_reader.index import Location
 from restic_reader.keys import KeyRing
+from restic_reader.limits import IndexLimits, Limits
 from restic_reader.local_files import LocalFiles
 from restic_reader.memory_files import MemoryFiles
+from restic_reader.node_checks import subtree_of
 from restic_reader.object_files import ObjectFiles
 from restic_reader.pre_order import Found
 from restic_reader.repository import Repository
 from restic_reader.rest_files import RestFiles
 from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
-from restic_reader.structs import Config, Entry, Lock, Node, Snapshot, Summary
+from restic_reader.structs import Config, Entry, ExtendedAttribute, Lock, Node, Snapshot, Summary
 from restic_reader.valid_names import check_names
 from restic_reader.walk import Directory, LargeDirectory, Walked
 
@@ -20,16 +24,21 @@ __all__ = [
     "Config",
     "Directory",
     "Entry",
+    "ExtendedAttribute",
     "FileKind",
     "Found",
+    "IndexLimits",
     "KeyRing",
     "LargeDirectory",
+    "Limits",
     "LocalFiles",
+    "Location",
     "Lock",
     "MemoryFiles",
     "Node",
     "ObjectFiles",
     "ReadFile",
+    "ReaderError",
     "Repository",
     "RepositoryFiles",
     "RestFiles",
@@ -42,4 +51,5 @@ __all__ = [
     "may_have_lost_snapshots",
     "require_parts",
     "seal_of",
+    "subtree_of",
 ]

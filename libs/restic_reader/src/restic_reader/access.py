@@ -6,9 +6,10 @@ from typing import Self
 import msgspec
 
 from restic_reader.crypto import Box
-from restic_reader.documents import open_document, read_document
+from restic_reader.documents import SealedDocuments
 from restic_reader.errors import Damaged, FileMissing, PartMissing, RepositoryNotFound, UnsupportedVersion
 from restic_reader.keys import KeyRing, unlock
+from restic_reader.limits import DEFAULT_LIMITS, Limits
 from restic_reader.storage import FileKind, RepositoryFiles
 from restic_reader.structs import Config, Lock
 
@@ -21,14 +22,20 @@ _lock = msgspec.json.Decoder(Lock)
 class Access:
     """A repository that was unlocked, and nothing more. Safe to use from any thread."""
 
-    def __init__(self, files: RepositoryFiles, box: Box, config: Config, *, seal: str) -> None:
-        self.seal = seal
+    def __init__(self, files: RepositoryFiles, box: Box, sealed_config: bytes, *, limits: Limits) -> None:
+        """`sealed_config` is the content of the file `config`. Raises `UnsupportedVersion` or `Damaged`."""
+        self.seal = _hash(sealed_config)
         self.files = files
         self.box = box
-        self.config = config
+        self.documents = SealedDocuments(files, box, most_bytes=limits.document_bytes)
+        self.config = self.documents.open(sealed_config, FileKind.CONFIG, "", _config)
+        if self.config.version not in _VERSIONS:
+            raise UnsupportedVersion(self.config.version)
 
     @classmethod
-    def open(cls, files: RepositoryFiles, password: str, *, ring: KeyRing | None = None) -> Self:
+    def open(
+        cls, files: RepositoryFiles, password: str, *, ring: KeyRing | None = None, limits: Limits = DEFAULT_LIMITS
+    ) -> Self:
         """Reads the configuration by a key that the password opens, or that is in `ring`.
 
         The files are closed when this fails, else they are the caller's to close. Raises `RepositoryNotFound`,
@@ -36,15 +43,11 @@ class Access:
         `RepositoryFiles` does.
         """
         try:
-            sealed = _read_config(files)
-            box = unlock(files, password, ring=ring)
-            config = open_document(sealed, FileKind.CONFIG, "", box=box, decoder=_config)
-            if config.version not in _VERSIONS:
-                raise UnsupportedVersion(config.version)
+            sealed_config = _read_config(files)
+            return cls(files, unlock(files, password, limits=limits, ring=ring), sealed_config, limits=limits)
         except BaseException:
             files.close()
             raise
-        return cls(files, box, config, seal=_hash(sealed))
 
     def close(self) -> None:
         """Closes the files."""
@@ -56,7 +59,7 @@ class Access:
         Raises `RepositoryNotFound`, `PartMissing` when one of its directories is gone, or `Damaged` when its `config`
         is another repository's or cannot be read.
         """
-        config = open_document(_read_config(self.files), FileKind.CONFIG, "", box=self.box, decoder=_config)
+        config = self.documents.open(_read_config(self.files), FileKind.CONFIG, "", _config)
         if config.id != self.config.id:
             raise Damaged("config", "", why="it is that of another repository")
         self.require_parts()
@@ -77,7 +80,7 @@ class Access:
     def _read_lock(self, name: str) -> Lock | None:
         """None where it was removed in the meantime, as locks are all the time."""
         try:
-            found = read_document(self.files, FileKind.LOCK, name, box=self.box, decoder=_lock)
+            found = self.documents.read(FileKind.LOCK, name, _lock)
             _ = found.time_ns
         except FileMissing:
             return None

@@ -14,13 +14,14 @@ from restic_reader.byte_cache import ByteCache
 from restic_reader.crypto import Box, NotAuthentic
 from restic_reader.errors import BlobMissing, Damaged, FileMissing, ThawRequired
 from restic_reader.index import BlobIndex, IndexLoader, Location, TableCache, Unusable
+from restic_reader.limits import DEFAULT_LIMITS, IndexLimits
 from restic_reader.spill_file import SpilledBlob, damaged_blob
 from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
 
 T = TypeVar("T")
 _SIZE_UNTOLD = -1
 _BLOB_BYTES_MOST = 128 << 20
-"""As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spool`."""
+"""As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spill`."""
 
 
 class Wanted(NamedTuple):
@@ -33,11 +34,20 @@ class Wanted(NamedTuple):
 class Blobs:
     """All blobs of one repository. Safe to use from any thread."""
 
-    def __init__(self, files: RepositoryFiles, box: Box, *, cache_bytes: int, shelf: TableCache | None = None) -> None:
+    def __init__(
+        self,
+        files: RepositoryFiles,
+        box: Box,
+        *,
+        cache_bytes: int,
+        tables: TableCache | None = None,
+        limits: IndexLimits = DEFAULT_LIMITS.index,
+    ) -> None:
+        """`cache_bytes` bounds the contents kept in memory; `tables` is where the index is kept on the disk."""
         self._files = files
         self._box = box
         self._cache: ByteCache[bytes] = ByteCache(cache_bytes)
-        self._loader = IndexLoader(files, box, shelf)
+        self._loader = IndexLoader(files, box, tables, limits=limits)
         self._index = BlobIndex()
         self._refreshing = threading.Lock()
         self._local = threading.local()
@@ -120,7 +130,7 @@ class Blobs:
         except Damaged:
             return self._load_now(wanted.blob_id)
 
-    def spool(self, blob_id: str, *, scratch: Path | None) -> SpilledBlob:
+    def spill(self, blob_id: str, *, scratch: Path | None) -> SpilledBlob:
         """A blob too large for memory, sealed in a file without a name in `scratch`; raises as `load` does."""
 
         def copy(location: Location) -> SpilledBlob:

@@ -11,14 +11,14 @@ from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CTR, ECB
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
+from restic_reader.limits import DEFAULT_LIMITS
+
 NONCE_SIZE = 16
 MAC_SIZE = 16
 OVERHEAD = NONCE_SIZE + MAC_SIZE
 
 _MAX_SCRYPT_BYTES = 1 << 29
 _MAX_SCRYPT_LANES = 256
-_MAX_SCRYPT_WORK = 1 << 24
-"""Of n * r * p: seconds. restic chooses what takes half a second, some 64 times less on a usual machine."""
 _SCRYPT_THREADS = min(4, os.cpu_count() or 1)
 """The lanes of scrypt do not wait for one another; each thread takes the memory of a lane, 32 MiB for restic's keys."""
 
@@ -45,7 +45,7 @@ class Box:
     """
 
     def __init__(self, keys: Keys) -> None:
-        self._keys = keys
+        self.keys = keys
         self._local = threading.local()
 
     def open(self, sealed: bytes | memoryview) -> bytes:
@@ -55,7 +55,7 @@ class Box:
             raise NotAuthentic
         nonce, ciphertext = bytes(view[:NONCE_SIZE]), view[NONCE_SIZE:-MAC_SIZE]
         block, stream = self._contexts()
-        one_time_key = self._keys.mac_r + block.update(nonce)
+        one_time_key = self.keys.mac_r + block.update(nonce)
         try:
             Poly1305.verify_tag(one_time_key, ciphertext, bytes(view[-MAC_SIZE:]))
         except InvalidSignature:
@@ -67,11 +67,11 @@ class Box:
     def authenticator(self, nonce: bytes) -> Poly1305:
         """Takes a ciphertext piece by piece; its `verify` raises `InvalidSignature` for a tag that does not fit."""
         block, _ = self._contexts()
-        return Poly1305(self._keys.mac_r + block.update(nonce))
+        return Poly1305(self.keys.mac_r + block.update(nonce))
 
     def decryptor(self, nonce: bytes) -> CipherContext:
         """Decrypts a ciphertext piece by piece; for what was authenticated before, and for nothing else."""
-        return Cipher(AES(self._keys.encryption), CTR(nonce)).decryptor()
+        return Cipher(AES(self.keys.encryption), CTR(nonce)).decryptor()
 
     def _contexts(self) -> tuple[Any, Any]:
         try:
@@ -83,14 +83,19 @@ class Box:
 
     def _new_contexts(self) -> tuple[Any, Any]:
         # ECB here is the bare block cipher that Poly1305-AES applies to one nonce at a time.
-        block = Cipher(AES(self._keys.mac_k), ECB()).encryptor()  # noqa: S305
-        return block, Cipher(AES(self._keys.encryption), CTR(bytes(NONCE_SIZE))).encryptor()
+        block = Cipher(AES(self.keys.mac_k), ECB()).encryptor()  # noqa: S305
+        return block, Cipher(AES(self.keys.encryption), CTR(bytes(NONCE_SIZE))).encryptor()
 
 
-def derive_keys(password: bytes, *, salt: bytes, n: int, r: int, p: int) -> Keys:
-    """The keys that open a key file, by scrypt. Raises `ValueError` for parameters that no sane writer chooses."""
+def derive_keys(
+    password: bytes, *, salt: bytes, n: int, r: int, p: int, most_work: int = DEFAULT_LIMITS.key_work
+) -> Keys:
+    """The keys that open a key file, by scrypt. Raises `ValueError` for parameters that no sane writer chooses.
+
+    `most_work` is the most that n * r * p may be.
+    """
     is_sane = n > 1 and r > 0 and 0 < p <= _MAX_SCRYPT_LANES and 128 * n * r <= _MAX_SCRYPT_BYTES
-    if not is_sane or n * r * p > _MAX_SCRYPT_WORK:
+    if not is_sane or n * r * p > most_work:
         raise ValueError("unreasonable scrypt parameters")
     threads = max(1, min(_SCRYPT_THREADS, _MAX_SCRYPT_BYTES // (128 * n * r)))
     derived = scrypt(password, salt, 64, n, r, p, threads=threads)

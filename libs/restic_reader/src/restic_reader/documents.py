@@ -14,7 +14,6 @@ from restic_reader.storage import FileKind, RepositoryFiles
 
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not the document they should be."""
-EXPANDED_BYTES_MOST = 128 << 20
 _COMPRESSED = b"\x02"
 _PIECE_BYTES = 1 << 20
 
@@ -29,22 +28,27 @@ def read_checked(files: RepositoryFiles, kind: FileKind, name: str) -> bytes:
     return data
 
 
-def read_document(
-    files: RepositoryFiles, kind: FileKind, name: str, *, box: Box, decoder: msgspec.json.Decoder[T]
-) -> T:
-    """What is in a sealed file; raises `FileMissing` or `Damaged`."""
-    return open_document(read_checked(files, kind, name), kind, name, box=box, decoder=decoder)
+class SealedDocuments:
+    """Opens the documents of one repository; one that expands to more than `most_bytes` is damaged."""
 
+    def __init__(self, files: RepositoryFiles, box: Box, *, most_bytes: int) -> None:
+        self._files = files
+        self._box = box
+        self._most_bytes = most_bytes
 
-def open_document(sealed: bytes, kind: FileKind, name: str, *, box: Box, decoder: msgspec.json.Decoder[T]) -> T:
-    """A sealed document, authenticated and decoded; raises `Damaged`."""
-    try:
-        plaintext = expanded(iter([box.open(sealed)]), most_bytes=EXPANDED_BYTES_MOST)
-        return decoder.decode(b"".join(plaintext))
-    except NotAuthentic:
-        raise Damaged(kind.word, name, why="it was not sealed with the repository's key") from None
-    except (zstandard.ZstdError, *UNDECODABLE) as error:
-        raise Damaged(kind.word, name, why="it does not hold the document it should") from error
+    def read(self, kind: FileKind, name: str, decoder: msgspec.json.Decoder[T]) -> T:
+        """What is in a sealed file; raises `FileMissing` or `Damaged`."""
+        return self.open(read_checked(self._files, kind, name), kind, name, decoder)
+
+    def open(self, sealed: bytes, kind: FileKind, name: str, decoder: msgspec.json.Decoder[T]) -> T:
+        """A sealed document, authenticated and decoded; raises `Damaged`."""
+        try:
+            plaintext = expanded(iter([self._box.open(sealed)]), most_bytes=self._most_bytes)
+            return decoder.decode(b"".join(plaintext))
+        except NotAuthentic:
+            raise Damaged(kind.word, name, why="it was not sealed with the repository's key") from None
+        except (zstandard.ZstdError, *UNDECODABLE) as error:
+            raise Damaged(kind.word, name, why="it does not hold the document it should") from error
 
 
 def expanded(plaintext: Iterator[bytes], *, most_bytes: int) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ import msgspec
 from restic_reader.crypto import Box, Keys, NotAuthentic, derive_keys
 from restic_reader.documents import UNDECODABLE, read_checked
 from restic_reader.errors import Damaged, PartMissing, WrongPassword
+from restic_reader.limits import Limits
 from restic_reader.storage import FileKind, RepositoryFiles
 from restic_reader.structs import KeyFile, MasterKeys
 
@@ -71,7 +72,7 @@ class KeyRing:
         return name, hmac.digest(self._hash_key, password, hashlib.sha256)
 
 
-def unlock(files: RepositoryFiles, password: str, *, ring: KeyRing | None = None) -> Box:
+def unlock(files: RepositoryFiles, password: str, *, limits: Limits, ring: KeyRing | None = None) -> Box:
     """What opens everything in the repository; as many key files are tried as restic tries, those of `ring` first.
 
     Raises `WrongPassword` when none of them opens, `PartMissing` when there are none, or `Damaged` when none opens and
@@ -80,20 +81,20 @@ def unlock(files: RepositoryFiles, password: str, *, ring: KeyRing | None = None
     secret = password.encode("utf-8", "surrogateescape")
     names = sorted(found.name for found in files.list(FileKind.KEY))[:KEYS_TRIED_MOST]
     if ring is None or not names:
-        return Box(_first_that_opens(files, names, secret)[1])
+        return Box(_first_that_opens(files, names, secret, limits.key_work)[1])
     with ring.alone_with(names[0], secret):
         if kept := next(filter(None, (ring.find(name, secret) for name in names)), None):
             return Box(kept)
-        name, keys = _first_that_opens(files, names, secret)
+        name, keys = _first_that_opens(files, names, secret, limits.key_work)
         ring.keep(name, secret, keys)
     return Box(keys)
 
 
-def _first_that_opens(files: RepositoryFiles, names: list[str], password: bytes) -> tuple[str, Keys]:
+def _first_that_opens(files: RepositoryFiles, names: list[str], password: bytes, work: int) -> tuple[str, Keys]:
     damaged: Damaged | None = None if names else PartMissing(FileKind.KEY)
     for name in names:
         try:
-            return name, _master(files, name, password)
+            return name, _master(files, name, password, work)
         except NotAuthentic:
             continue
         except Damaged as error:
@@ -101,10 +102,10 @@ def _first_that_opens(files: RepositoryFiles, names: list[str], password: bytes)
     raise damaged or WrongPassword(len(names))
 
 
-def _master(files: RepositoryFiles, name: str, password: bytes) -> Keys:
+def _master(files: RepositoryFiles, name: str, password: bytes, work: int) -> Keys:
     try:
         key = _key_file.decode(read_checked(files, FileKind.KEY, name))
-        derived = derive_keys(password, salt=key.salt, n=key.N, r=key.r, p=key.p)
+        derived = derive_keys(password, salt=key.salt, n=key.N, r=key.r, p=key.p, most_work=work)
         master = _master_keys.decode(Box(derived).open(key.data))
     except (*UNDECODABLE, ValueError) as error:
         raise Damaged(FileKind.KEY.word, name, why="it does not hold a key as it should") from error

@@ -16,14 +16,12 @@ import msgspec
 from restic_reader.documents import UNDECODABLE
 from restic_reader.errors import Damaged
 from restic_reader.index import Location
+from restic_reader.limits import Limits
 from restic_reader.spill_file import SpilledBlob
 from restic_reader.structs import Child, Entry, Name, Node
 
 N = TypeVar("N", Name, Child, Entry, Node)
-LARGE_BYTES = 8 << 20
-"""Directories of more than so many bytes of JSON, some 20,000 entries, are read in parts."""
-PART_BYTES = 1 << 20
-NODE_BYTES_MOST = 1 << 29
+Decode = Callable[[bytes], list[Any]]
 _NEAR_BYTES = 16 << 10
 _TRIES = 8
 _NODES = b'{"nodes":['
@@ -33,16 +31,17 @@ _OBJECT_ENDS = re.compile(rb"\}\s*,\s*(?=\{)")
 _name = attrgetter("name")
 
 
-def is_large(location: Location) -> bool:
+def is_large(location: Location, limits: Limits) -> bool:
     """Whether the directory that lies there is not to be loaded whole."""
-    return location.plain_length > LARGE_BYTES
+    return location.plain_length > limits.large_directory_bytes
 
 
 class LargeTree:
     """A directory, verified, to be read as often as needed; `close` gives its disk space back at once."""
 
-    def __init__(self, tree_id: str, blob: SpilledBlob) -> None:
+    def __init__(self, tree_id: str, blob: SpilledBlob, limits: Limits) -> None:
         self.tree_id = tree_id
+        self._limits = limits
         self.close = blob.close
         self._blob = blob
 
@@ -72,39 +71,38 @@ class LargeTree:
 
     def _parts(self, kind: type[N]) -> Iterator[tuple[list[N], bytes]]:
         last = None
-        for nodes, text in split(self._blob.open().read, _decoders[kind].decode, tree_id=self.tree_id):
+        for nodes, text in self._split(_decoders[kind].decode):
             names = [node.name for node in nodes]
             if any(names[i] >= names[i + 1] for i in range(len(names) - 1)) or (last is not None and last >= names[0]):
                 raise Damaged("tree", self.tree_id, why="it is too large to be sorted, and its entries are not")
             last = names[-1]
             yield nodes, text
 
+    def _split(self, decode: Decode) -> Iterator[tuple[list[Any], bytes]]:
+        """The nodes in parts that are not empty, each with its text, a JSON array. Raises `Damaged`.
 
-def split(
-    read: Callable[[int], bytes], decode: Callable[[bytes], list[Any]], *, tree_id: str
-) -> Iterator[tuple[list[Any], bytes]]:
-    """The nodes of a directory's JSON in parts that are not empty, each with its text, a JSON array.
-
-    Raises `Damaged`. Whether a cut was right is told by decoding what lies before it: a list that ends in
-    the middle of a node is no list.
-    """
-    text = read(PART_BYTES)
-    head = _HEAD.match(text)
-    if head is None:
-        raise _damaged(tree_id)
-    text = text[head.end() :]
-    while more := read(max(PART_BYTES, len(text))):
-        text += more
-        found = _cut(text, decode)
-        if found is not None:
-            nodes, part, text = found
-            yield nodes, part
-        elif len(text) > NODE_BYTES_MOST:
-            raise _damaged(tree_id)
-    yield from _rest(text, decode, tree_id)
+        Whether a cut was right is told by decoding what lies before it: a list that ends in the middle of a node is no
+        list.
+        """
+        read, part_bytes = self._blob.open().read, self._limits.directory_part_bytes
+        text = read(part_bytes)
+        head = _HEAD.match(text)
+        if head is None:
+            raise _damaged(self.tree_id)
+        text = text[head.end() :]
+        # As much again as is left, so that a node of many parts is not tried once for each of them.
+        while more := read(max(part_bytes, len(text))):
+            text += more
+            found = _cut(text, decode)
+            if found is not None:
+                nodes, part, text = found
+                yield nodes, part
+            elif len(text) > self._limits.node_bytes:
+                raise _damaged(self.tree_id)
+        yield from _rest(text, decode, self.tree_id)
 
 
-def _cut(text: bytes, decode: Callable[[bytes], list[Any]]) -> tuple[list[Any], bytes, bytes] | None:
+def _cut(text: bytes, decode: Decode) -> tuple[list[Any], bytes, bytes] | None:
     """The nodes up to the last place where a cut is right, their text, and the text that follows."""
     for end, begin in _places(text):
         part = b"[" + text[:end] + b"]"
@@ -123,7 +121,7 @@ def _places(text: bytes) -> Iterator[tuple[int, int]]:
         yield from reversed(deque(found, maxlen=_TRIES))
 
 
-def _rest(text: bytes, decode: Callable[[bytes], list[Any]], tree_id: str) -> Iterator[tuple[list[Any], bytes]]:
+def _rest(text: bytes, decode: Decode, tree_id: str) -> Iterator[tuple[list[Any], bytes]]:
     try:
         part = bytes(_raw.decode(_NODES + text).nodes)
         nodes = decode(part)

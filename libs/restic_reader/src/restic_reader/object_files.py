@@ -27,13 +27,21 @@ _BUCKET_GONE = re.compile(r"<Code>(?:NoSuchBucket|ContainerNotFound)</Code>")
 class ObjectFiles:
     """`RepositoryFiles` over an object store; `prefix` is where the repository begins in it.
 
-    `tls` says whom to trust where the store is not asked through obstore; it should trust the same.
+    `tls` says whom to trust where the store is not asked through obstore; it should trust the same. With `signed`,
+    ranges are asked for by signed addresses from the start, else once the store has shown that obstore cannot.
     """
 
-    def __init__(self, store: "ObjectStore", prefix: str = "", *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        store: "ObjectStore",
+        prefix: str = "",
+        *,
+        tls: ssl.SSLContext | None = None,
+        signed: SignedRanges | None = None,
+    ) -> None:
         self._store = store
         self._tls = tls
-        self._signed: SignedRanges | None = None
+        self._signed = signed
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
 
     def list(self, kind: FileKind) -> Iterator[StoredFile]:

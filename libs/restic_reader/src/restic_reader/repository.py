@@ -15,7 +15,7 @@ from restic_reader import file_content, file_sequence, pre_order, walk
 from restic_reader.access import Access
 from restic_reader.blobs import Blobs
 from restic_reader.byte_cache import ByteCache
-from restic_reader.documents import UNDECODABLE, read_document
+from restic_reader.documents import UNDECODABLE
 from restic_reader.errors import (
     BlobMissing,
     Damaged,
@@ -26,17 +26,19 @@ from restic_reader.errors import (
     ReaderError,
     SnapshotNotFound,
 )
-from restic_reader.index import TableCache
+from restic_reader.index import Location, TableCache
 from restic_reader.keys import KeyRing
 from restic_reader.large_directories import LargeTree, is_large
+from restic_reader.limits import DEFAULT_LIMITS, Limits
 from restic_reader.node_checks import content_of, subtree_of
 from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
 from restic_reader.structs import Node, Snapshot, Tree
 
 _THREADS = 6
 _GO_DIRECTORY = 1 << 31
+# Measured: what a directory takes once it is decoded, by its JSON, and what one node takes at most.
 _DECODED_RATIO = 3
-_LARGE_TREES = 2
+_LARGE_TREES_OPEN = 2
 _LAYOUT_BYTES = 16 << 20
 _NODE_BYTES = 2000
 _CONTENT_ID_BYTES = 130
@@ -55,20 +57,23 @@ class Repository:
         cache_bytes: int,
         scratch: Path | None,
         cache_dir: Path | None,
+        limits: Limits,
     ) -> None:
         self.config = access.config
         self._access = access
         self._scratch = scratch
+        self._limits = limits
         self._files = files = access.files
-        self._box = box = access.box
-        shelf = None if cache_dir is None else TableCache(cache_dir, scope=access.config.id)
-        self._blobs = Blobs(files, box, cache_bytes=cache_bytes // 2, shelf=shelf)
+        tables = None if cache_dir is None else TableCache(cache_dir, scope=access.config.id, limits=limits.index)
+        half = cache_bytes // 2
+        self._blobs = Blobs(files, access.box, cache_bytes=half, tables=tables, limits=limits.index)
         self._layouts = file_content.Layouts(self._blobs, cache_bytes=_LAYOUT_BYTES)
-        self._trees: ByteCache[list[Node]] = ByteCache(cache_bytes // 2)
+        self._trees: ByteCache[list[Node]] = ByteCache(half)
         self._large: OrderedDict[str, LargeTree] = OrderedDict()
-        self._spooling = Lock()
+        self._opening_large = Lock()
         self._snapshots: dict[str, Snapshot] = {}
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="repository")
+        self.is_closed = False
 
     @classmethod
     def open(
@@ -80,6 +85,7 @@ class Repository:
         scratch: Path | None = None,
         cache_dir: Path | None = None,
         ring: KeyRing | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> Self:
         """Opens a repository and loads its index; `cache_bytes` bounds the contents kept in memory.
 
@@ -91,9 +97,9 @@ class Repository:
         The files are the repository's from now on: closed with it, or when this fails. Raises `RepositoryNotFound`,
         `WrongPassword`, `UnsupportedVersion`, `Damaged`, or what `RepositoryFiles` does.
         """
-        access = Access.open(files, password, ring=ring)
+        access = Access.open(files, password, ring=ring, limits=limits)
         try:
-            repository = cls(access, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir)
+            repository = cls(access, cache_bytes=cache_bytes, scratch=scratch, cache_dir=cache_dir, limits=limits)
             repository.refresh()
         except BaseException:
             files.close()
@@ -102,6 +108,7 @@ class Repository:
 
     def close(self) -> None:
         """Ends the threads that read ahead, and closes the files; nothing can be read afterwards."""
+        self.is_closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._large.clear()
         self._files.close()
@@ -164,6 +171,10 @@ class Repository:
         if snapshot is None:
             raise SnapshotNotFound(prefix, matches=len(found) if len(found) > 1 else 0)
         return snapshot
+
+    def locate(self, blob_id: str) -> Location:
+        """Where a blob lies: in which pack, from which byte to which. Raises `BlobMissing`."""
+        return self._blobs.locate(blob_id)
 
     def load_blob(self, blob_id: str) -> bytes:
         """A blob's content, compared with its id; raises `BlobMissing` or `Damaged`."""
@@ -256,7 +267,8 @@ class Repository:
 
     def walk_new(self, root: str, known: walk.Known) -> Iterator[walk.Walked]:
         """See `walk.walk_new`."""
-        return walk.walk_new(self._blobs, root, known=known, pool=self._pool, scratch=self._scratch)
+        means = walk.WalkMeans(blobs=self._blobs, pool=self._pool, scratch=self._scratch, limits=self._limits)
+        return walk.walk_new(means, root, known)
 
     def _child(self, tree_id: str, name: bytes, *, shown: bool) -> Node | None:
         if not self._is_large(tree_id):
@@ -270,23 +282,23 @@ class Repository:
         return node
 
     def _is_large(self, tree_id: str) -> bool:
-        return self._trees.get(tree_id) is None and is_large(self._blobs.locate(tree_id))
+        return self._trees.get(tree_id) is None and is_large(self._blobs.locate(tree_id), self._limits)
 
     def _large_tree(self, tree_id: str) -> LargeTree:
         """One of the few that are kept at hand, as each takes room on the disk."""
-        with self._spooling:
+        with self._opening_large:
             tree = self._large.pop(tree_id, None)
             if tree is None:
-                tree = LargeTree(tree_id, self._blobs.spool(tree_id, scratch=self._scratch))
+                tree = LargeTree(tree_id, self._blobs.spill(tree_id, scratch=self._scratch), self._limits)
             self._large[tree_id] = tree
-            while len(self._large) > _LARGE_TREES:
+            while len(self._large) > _LARGE_TREES_OPEN:
                 self._large.popitem(last=False)
         return tree
 
     def _read_snapshot(self, name: str) -> Snapshot | None:
         """A snapshot, or None when it was forgotten in the meantime."""
         try:
-            found = read_document(self._files, FileKind.SNAPSHOT, name, box=self._box, decoder=_snapshot)
+            found = self._access.documents.read(FileKind.SNAPSHOT, name, _snapshot)
         except FileMissing:
             return None
         if not is_storage_name(found.tree):

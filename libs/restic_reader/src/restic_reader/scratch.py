@@ -19,7 +19,12 @@ def scratch_errors() -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.Error) as error:
-        raise NoScratch(getattr(error, "strerror", None) or type(error).__name__) from error
+        raise no_scratch(error) from error
+
+
+def no_scratch(error: OSError | sqlite3.Error) -> NoScratch:
+    """What to raise for what went wrong with a file."""
+    return NoScratch(getattr(error, "strerror", None) or type(error).__name__)
 
 
 def nameless_file(directory: Path | None) -> int:

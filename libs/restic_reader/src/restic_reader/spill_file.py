@@ -99,7 +99,7 @@ class SpilledBlob:
 
 
 class _Decrypted:
-    """The plaintext of a spooled blob, as it was sealed: compressed or not."""
+    """The plaintext of a spilled blob, as it was sealed: compressed or not."""
 
     def __init__(self, blob: SpilledBlob, decryptor: CipherContext) -> None:
         self._blob = blob

@@ -14,18 +14,16 @@ from restic_reader.directory_totals import DirectoryTotals, Totals
 from restic_reader.documents import UNDECODABLE
 from restic_reader.errors import Damaged
 from restic_reader.large_directories import LargeTree, is_large
+from restic_reader.limits import Limits
 from restic_reader.node_checks import check_subtrees
 from restic_reader.scratch import IdQueue
 from restic_reader.structs import Child, Entry, Listing
 
-_CHUNK_TREES = 512
 _CHUNK_BYTES = 8 << 20
-_KEPT_BYTES = 8 << 20
-_KNOWN_BATCH = 4096
 _RUN_BYTES = 2 << 20
 _RUN_GAP = 128 << 10
 _MOST = (1 << 63) - 1
-"""Beyond this nobody counts: a few directories that hold each other's like many times have more paths than atoms."""
+"""Sums stop there: a few directories that hold one another many times have more paths than there are atoms."""
 
 _listing = msgspec.json.Decoder(Listing)
 Known = Callable[[list[str]], Mapping[str, Totals]]
@@ -61,7 +59,17 @@ class LargeDirectory(NamedTuple):
 Walked: TypeAlias = Directory | LargeDirectory
 
 
-def walk_new(blobs: Blobs, root: str, *, known: Known, pool: Executor, scratch: Path | None) -> Iterator[Walked]:
+@dataclass(frozen=True, kw_only=True)
+class WalkMeans:
+    """What walks of one repository work with."""
+
+    blobs: Blobs
+    pool: Executor
+    scratch: Path | None
+    limits: Limits
+
+
+def walk_new(means: WalkMeans, root: str, known: Known) -> Iterator[Walked]:
     """Every directory below `root` (and itself) that is not known: each once, children before their parents.
 
     `known` is asked which of up to 4,096 tree ids are known already and answers with their totals; what lies below a
@@ -69,13 +77,13 @@ def walk_new(blobs: Blobs, root: str, *, known: Known, pool: Executor, scratch: 
     share one read. In memory are one chunk, 8 MiB of directories whose children are being walked (others are read
     again), the ids of up to 32,768 directories of each depth, and the totals of a million; more lie in `scratch`.
     """
-    with DirectoryTotals(scratch) as totals:
-        yield from _Walk(blobs, totals, known=known, pool=pool, scratch=scratch).run(root)
+    with DirectoryTotals(means.scratch, in_memory=means.limits.totals_in_memory) as totals:
+        yield from _Walk(means, totals, known).run(root)
 
 
 @dataclass
-class _Survey:
-    """A large directory while its children are being walked."""
+class _LargeLevel:
+    """A large directory while its children are being walked: what is directly in it, and the ids of its children."""
 
     tree: LargeTree
     own: Totals
@@ -93,14 +101,14 @@ class _Level:
     pending: IdQueue
     waiting: list[tuple[Wanted, list[Entry] | None]] = field(default_factory=list)
     waiting_bytes: int = 0
-    large: _Survey | None = None
+    large: _LargeLevel | None = None
 
     def wait(self, wanted: Wanted, entries: list[Entry]) -> None:
         self.waiting.append((wanted, entries))
         self.waiting_bytes += wanted.location.plain_length
 
-    def forget(self) -> int:
-        """Drop what was read, to be read again; how many bytes that were."""
+    def drop_entries(self) -> int:
+        """Drop what was read, to be read a second time; how many bytes that were."""
         self.waiting = [(wanted, None) for wanted, _ in self.waiting]
         freed, self.waiting_bytes = self.waiting_bytes, 0
         return freed
@@ -114,17 +122,14 @@ class _Level:
 class _Walk:
     """One walk; what it opened is closed when it ends, however it ends."""
 
-    def __init__(
-        self, blobs: Blobs, totals: DirectoryTotals, *, known: Known, pool: Executor, scratch: Path | None
-    ) -> None:
-        self._blobs = blobs
+    def __init__(self, means: WalkMeans, totals: DirectoryTotals, known: Known) -> None:
+        self._means = means
+        self._limits = means.limits
         self._totals = totals
         self._known = known
-        self._pool = pool
-        self._scratch = scratch
         self._levels: list[_Level] = []
         self._waiting_bytes = 0
-        self._forgotten = 0
+        self._dropped_levels = 0
 
     def run(self, root: str) -> Iterator[Walked]:
         try:
@@ -143,32 +148,32 @@ class _Walk:
         chunk = self._next_chunk(level.pending)
         if not chunk:
             self._levels.pop().close()
-        elif is_large(chunk[0].location):
-            level.large = self._survey(chunk[0].blob_id)
+        elif is_large(chunk[0].location, self._limits):
+            level.large = self._scan_large(chunk[0].blob_id)
         else:
-            read = _load(self._blobs, chunk, self._pool)
+            read = _load(self._means, chunk)
             self._descend(entry.subtree for _, entries in read for entry in entries)
             yield from self._ready(level, read)
 
     def _descend(self, tree_ids: Iterable[str | None]) -> None:
         """Of these directories, walk next those that were neither met before nor are known."""
         new = [each for each in dict.fromkeys(tree_ids) if each is not None and each not in self._totals]
-        for start in range(0, len(new), _KNOWN_BATCH):
-            self._totals.take(self._known(new[start : start + _KNOWN_BATCH]))
+        for start in range(0, len(new), self._limits.asked_together):
+            self._totals.take(self._known(new[start : start + self._limits.asked_together]))
         if below := [each for each in new if each not in self._totals]:
-            self._levels.append(_Level(IdQueue(self._scratch)))
+            self._levels.append(_Level(IdQueue(self._means.scratch)))
             self._levels[-1].pending.add(map(binary_id, below))
 
     def _next_chunk(self, pending: IdQueue) -> list[Wanted]:
         """What is read next; a large directory by itself."""
         chunk: list[Wanted] = []
         size = 0
-        while not chunk and (taken := pending.take(_CHUNK_TREES)):
+        while not chunk and (taken := pending.take(self._limits.trees_together)):
             for number, tree_id in enumerate(map(bytes.hex, taken)):
                 if tree_id in self._totals:
                     continue
-                wanted = Wanted(tree_id, self._blobs.locate(tree_id))
-                if chunk and (size >= _CHUNK_BYTES or is_large(wanted.location) or is_large(chunk[0].location)):
+                wanted = Wanted(tree_id, self._means.blobs.locate(tree_id))
+                if chunk and (size >= _CHUNK_BYTES or self._is_large(wanted) or self._is_large(chunk[0])):
                     pending.put_back(len(taken) - number)
                     break
                 chunk.append(wanted)
@@ -183,18 +188,19 @@ class _Walk:
             else:
                 level.wait(wanted, entries)
         self._waiting_bytes += level.waiting_bytes
-        while self._waiting_bytes > _KEPT_BYTES:  # The outermost are needed last.
-            self._waiting_bytes -= self._levels[self._forgotten].forget()
-            self._forgotten += 1
+        while self._waiting_bytes > self._limits.waiting_bytes:
+            # The outermost first: they are needed last.
+            self._waiting_bytes -= self._levels[self._dropped_levels].drop_entries()
+            self._dropped_levels += 1
 
     def _finished(self, level: _Level) -> Iterator[Walked]:
-        """Those that waited, now that all below them is known; they are read again where they had to be forgotten."""
-        forgotten = [wanted for wanted, entries in level.waiting if entries is None]
+        """Those that waited, now that all below them is known; they are read again where they had to be dropped."""
+        dropped = [wanted for wanted, entries in level.waiting if entries is None]
         kept = [(wanted, entries) for wanted, entries in level.waiting if entries is not None]
         self._waiting_bytes -= level.waiting_bytes
-        self._forgotten = min(self._forgotten, len(self._levels) - 1)
+        self._dropped_levels = min(self._dropped_levels, len(self._levels) - 1)
         level.waiting, level.waiting_bytes = [], 0
-        for wanted, entries in kept or _load(self._blobs, forgotten, self._pool):
+        for wanted, entries in kept or _load(self._means, dropped):
             if wanted.blob_id not in self._totals and (directory := self._finish(wanted.blob_id, entries)):
                 yield directory
 
@@ -208,24 +214,27 @@ class _Walk:
         self._totals.take({tree_id: totals})
         return Directory(tree_id, entries, totals, below)
 
-    def _survey(self, tree_id: str) -> _Survey:
+    def _is_large(self, wanted: Wanted) -> bool:
+        return is_large(wanted.location, self._limits)
+
+    def _scan_large(self, tree_id: str) -> _LargeLevel:
         """Read a large directory once, for its own totals and its children."""
-        tree = LargeTree(tree_id, self._blobs.spool(tree_id, scratch=self._scratch))
-        survey = _Survey(tree, Totals(0, 0, 0), IdQueue(self._scratch))
+        tree = LargeTree(tree_id, self._means.blobs.spill(tree_id, scratch=self._means.scratch), self._limits)
+        large = _LargeLevel(tree, Totals(0, 0, 0), IdQueue(self._means.scratch))
         for children in tree.parts(Child):
             check_subtrees(tree_id, children)
-            survey.own = _plus(survey.own, [_sum(children, {})])
-            survey.subtrees.add(binary_id(child.subtree) for child in children if child.subtree is not None)
-        return survey
+            large.own = _plus(large.own, [_sum(children, {})])
+            large.subtrees.add(binary_id(child.subtree) for child in children if child.subtree is not None)
+        return large
 
-    def _go_on(self, level: _Level, large: _Survey) -> Iterator[Walked]:
+    def _go_on(self, level: _Level, large: _LargeLevel) -> Iterator[Walked]:
         """Walk the next of a large directory's children; once there are none left, it is its own turn."""
-        if batch := large.subtrees.take(_KNOWN_BATCH):
+        if batch := large.subtrees.take(self._limits.asked_together):
             self._descend(map(bytes.hex, batch))
             return
         large.subtrees.rewind()
         totals = large.own
-        while batch := large.subtrees.take(_KNOWN_BATCH):
+        while batch := large.subtrees.take(self._limits.asked_together):
             below = self._totals.of(map(bytes.hex, batch))
             totals = _plus(totals, [below[each.hex()] for each in batch])
         self._totals.take({large.tree.tree_id: totals})
@@ -238,11 +247,13 @@ class _Walk:
         return self._totals.of({entry.subtree for entry in entries if entry.subtree is not None})
 
 
-def _load(blobs: Blobs, chunk: list[Wanted], pool: Executor) -> list[tuple[Wanted, list[Entry]]]:
+def _load(means: WalkMeans, chunk: list[Wanted]) -> list[tuple[Wanted, list[Entry]]]:
     """The entries of each directory, in the order they lie in the packs."""
     in_place = sorted(chunk, key=lambda wanted: wanted.location[:2])
     together = list(runs(in_place, max_bytes=_RUN_BYTES, max_gap=_RUN_GAP))
-    loaded = map(blobs.load_run, together) if len(together) == 1 else pool.map(blobs.load_run, together)
+    load = means.blobs.load_run
+    # A single read is made here: handing it to another thread costs more than it saves.
+    loaded = map(load, together) if len(together) == 1 else means.pool.map(load, together)
     return [
         (wanted, _entries(wanted.blob_id, content))
         for run, contents in zip(together, loaded, strict=True)

@@ -45,7 +45,7 @@ class RcloneFiles:
         self._program = program
         self._open_program = open_program
         self._remote = remote
-        self._directory = directory
+        self.directory = directory
         self._thread = LoopThread("rclone")
         self._lock = threading.Lock()
         self._server: _Server | None = None
@@ -80,9 +80,9 @@ class RcloneFiles:
     def _running(self) -> "_Server":
         with self._lock:
             if self._server is None or self._server.ended:
-                self._directory.mkdir(parents=True, exist_ok=True)
-                _remove_leftovers(self._directory)
-                own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self._directory))
+                self.directory.mkdir(parents=True, exist_ok=True)
+                _remove_leftovers(self.directory)
+                own = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=self.directory))
                 self._server = _Server(
                     self._command(own), own, open_program=self._open_program, secrets=self._remote.secrets
                 )
@@ -91,7 +91,7 @@ class RcloneFiles:
 
     def _command(self, directory: Path) -> ProgramCommand:
         arguments = ("serve", "restic", self._remote.argument, "--addr", f"unix://{_SOCKET}", *_ARGUMENTS)
-        command = rclone_command(self._program, *arguments, remote=self._remote, cache_dir=self._directory / "cache")
+        command = rclone_command(self._program, *arguments, remote=self._remote, cache_dir=self.directory / "cache")
         return replace(command, directory=directory)
 
 
@@ -123,7 +123,7 @@ class _Server:
         with suppress(TimeoutError):
             async with asyncio.timeout(_START_SECONDS):
                 while not self.ended:
-                    if await asyncio.to_thread(self._listens):
+                    if await asyncio.to_thread(self._is_listening):
                         return
                     await asyncio.sleep(_LOOK_AGAIN_SECONDS)
         self._serving.cancel()
@@ -138,15 +138,16 @@ class _Server:
         finally:
             await asyncio.to_thread(shutil.rmtree, self._directory, ignore_errors=True)
 
-    def _listens(self) -> bool:
+    def _is_listening(self) -> bool:
         """The socket is there a moment before anybody listens to it."""
-        return _listens(self._directory)
+        return listens(self._directory)
 
     def _connection(self) -> HTTPConnection:
         return _UnixConnection(self._directory / _SOCKET)
 
 
-def _listens(directory: Path) -> bool:
+def listens(directory: Path) -> bool:
+    """Whether an rclone listens on the socket in a directory."""
     try:
         with closing(_UnixConnection(directory / _SOCKET)) as connection:
             connection.connect()
@@ -159,7 +160,7 @@ def _remove_leftovers(parent: Path) -> None:
     """What killed workers left: directories where nobody listens, though there was time enough to begin."""
     for directory in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
-            if time.time() - directory.stat().st_mtime > _LEFT_SECONDS and not _listens(directory):
+            if time.time() - directory.stat().st_mtime > _LEFT_SECONDS and not listens(directory):
                 shutil.rmtree(directory, ignore_errors=True)
 
 

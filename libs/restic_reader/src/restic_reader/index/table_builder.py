@@ -13,14 +13,12 @@ from typing import IO, Self, cast
 from restic_reader.crypto import OVERHEAD
 from restic_reader.index.blob_index import Part
 from restic_reader.index.table import BLOCK_BYTES, ID_BYTES, RECORD, TREE, Fences, Held, Names, Table
+from restic_reader.limits import DEFAULT_LIMITS, IndexLimits
 from restic_reader.structs import IndexPack
 
 _SIZE = RECORD.size
-_RUN_RECORDS = 1 << 16
 _SLICES = 256
 _UNEVEN = 8
-_SLICE_RECORDS_AT_LEAST = 1 << 20
-_HELD_BYTES = 4 << 20
 _IDS, _NUMBERS, _PACK = ID_BYTES // 8, _SIZE // 4, ID_BYTES // 4
 
 
@@ -31,9 +29,9 @@ class Uneven(ValueError):
 class TableBuilder:
     """Takes blobs in any order. What is put aside lies in a nameless file of `directory`, or in memory without one."""
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, limits: IndexLimits = DEFAULT_LIMITS.index) -> None:
         self.directory = directory
-        self._runs = _Runs(directory)
+        self._runs = _Runs(directory, limits)
         self._packs = bytearray()
         self._pack_files: array[int] = array("I")
         self._files: list[str] = []
@@ -120,19 +118,21 @@ class TableBuilder:
 class _Runs:
     """Records put aside in sorted runs. They are sorted as text of one byte a sign, the fastest that Python sorts."""
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, limits: IndexLimits) -> None:
+        self._limits = limits
         self._buffer: list[str] = []
         self._cuts: list[list[int]] = []
         self._count = 0
-        self._file = scratch_file(directory)
+        self._file = scratch_file(directory, held_bytes=limits.table_bytes)
 
     def add(self, records: bytes | bytearray, wanted: Iterable[bool] | None = None) -> None:
         each = _cut(records)
         if wanted is not None:
             each = list(compress(each, wanted))
-        for start in range(0, len(each), _RUN_RECORDS):
-            self._buffer += each[start : start + _RUN_RECORDS]
-            if len(self._buffer) >= _RUN_RECORDS:
+        size = self._limits.run_records
+        for start in range(0, len(each), size):
+            self._buffer += each[start : start + size]
+            if len(self._buffer) >= size:
                 self._put_aside()
 
     def merged(self) -> Iterator[bytes]:
@@ -141,7 +141,7 @@ class _Runs:
             yield _text(sorted(self._buffer))
             return
         self._put_aside()
-        limit = max(_SLICE_RECORDS_AT_LEAST, _UNEVEN * self._count // _SLICES)
+        limit = max(self._limits.slice_records, _UNEVEN * self._count // _SLICES)
         for number in range(_SLICES):
             spans = [(cuts[number], cuts[number + 1]) for cuts in self._cuts]
             if sum(end - start for start, end in spans) > limit:
@@ -166,11 +166,11 @@ class _Runs:
         return records
 
 
-def scratch_file(directory: Path | None) -> IO[bytes]:
-    """An empty file without a name in a directory, made once it is worth it, or in memory without a directory."""
+def scratch_file(directory: Path | None, *, held_bytes: int) -> IO[bytes]:
+    """An empty file without a name in a directory, made once it holds more than so many bytes; else in memory."""
     if directory is None:
         return io.BytesIO()
-    return cast(IO[bytes], tempfile.SpooledTemporaryFile(_HELD_BYTES, dir=str(directory)))
+    return cast(IO[bytes], tempfile.SpooledTemporaryFile(held_bytes, dir=str(directory)))
 
 
 def _cut(records: bytes | bytearray) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 from restic_reader.index.table import Table, Unusable
 from restic_reader.index.table_builder import TableBuilder
 from restic_reader.index.table_file import finish_file, open_file, read_file
+from restic_reader.limits import DEFAULT_LIMITS, IndexLimits
 
 log = logging.getLogger(__name__)
 _SUFFIX, _UNFINISHED = ".blobs", ".unfinished"
@@ -21,10 +22,11 @@ _ABANDONED_SECONDS = 3600
 class TableCache:
     """A private directory with the tables of one repository, shared by any number of processes."""
 
-    def __init__(self, directory: Path, *, scope: str) -> None:
+    def __init__(self, directory: Path, *, scope: str, limits: IndexLimits = DEFAULT_LIMITS.index) -> None:
         """`scope` is the repository's id: tables of another one do not open."""
         self.directory = directory
         self._scope = scope
+        self._held_bytes = limits.table_bytes
 
     def prepare(self) -> None:
         """Makes the directory, for its owner only. Raises `OSError`, also where it is somebody else's."""
@@ -41,7 +43,7 @@ class TableCache:
         for path in self._paths():
             if path.suffix == _SUFFIX and path.stem not in known:
                 try:
-                    yield open_file(path, scope=self._scope)
+                    yield open_file(path, scope=self._scope, held_bytes=self._held_bytes)
                 except (Unusable, OSError):
                     _remove(path)
 
@@ -74,7 +76,7 @@ class TableCache:
         with open(descriptor, "w+b") as file:
             fences, names = builder.write(file)
             finish_file(file, fences, names, scope=self._scope)
-            return read_file(os.dup(descriptor), scope=self._scope)
+            return read_file(os.dup(descriptor), scope=self._scope, held_bytes=self._held_bytes)
 
     def _path(self, name: str) -> Path:
         return self.directory / f"{name}{_SUFFIX}"

@@ -10,7 +10,6 @@ from typing import IO, NamedTuple
 
 from restic_reader.index.table import BLOCK_BYTES, ID_BYTES, RECORD, Fences, Filed, Held, Names, Table, Unusable
 
-_HELD_BYTES = 4 << 20
 _MAGIC = b"blobs" + bytes((1, sys.byteorder == "big", 0))
 _TRAILER = struct.Struct("=8sQQQ32s")
 
@@ -47,13 +46,14 @@ def finish_file(file: IO[bytes], fences: Fences, names: Names, *, scope: str) ->
     file.flush()
 
 
-def open_file(path: Path, *, scope: str) -> Table:
-    """A table that was written before; a small one is held in memory. Raises `Unusable` or `OSError`."""
-    return read_file(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW), scope=scope)
+def open_file(path: Path, *, scope: str, held_bytes: int) -> Table:
+    """A table that was written before; one of no more bytes is held in memory. Raises `Unusable` or `OSError`."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    return read_file(descriptor, scope=scope, held_bytes=held_bytes)
 
 
-def read_file(descriptor: int, *, scope: str) -> Table:
-    """The table in an open file, which is the table's from now on. Raises `Unusable` or `OSError`."""
+def read_file(descriptor: int, *, scope: str, held_bytes: int) -> Table:
+    """The table in an open file, which is the table's from now on; see `open_file`. Raises `Unusable` or `OSError`."""
     try:
         sizes, body = _tail(descriptor, scope)
         fences, names = _parsed(body, sizes)
@@ -62,7 +62,7 @@ def read_file(descriptor: int, *, scope: str) -> Table:
     except BaseException:
         os.close(descriptor)
         raise
-    if records > _HELD_BYTES:
+    if records > held_bytes:
         return Table(filed, fences.starts, names)
     return Table(Held(b"".join(map(filed.block, range(sizes.blocks)))), fences.starts, names)
 

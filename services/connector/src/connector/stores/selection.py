@@ -8,9 +8,8 @@ from typing import NamedTuple
 
 from contracts.messages.restore_index import RestorePoint
 from contracts.paths import shown, split_path, without_prefix
-from restic_reader import Found, Node, Repository
+from restic_reader import Found, Node, Repository, subtree_of
 from restic_reader.errors import PathNotFound
-from restic_reader.node_checks import subtree_of
 
 _GO_DIRECTORY = 1 << 31
 _FEW = 8

@@ -3,9 +3,9 @@
 from functools import cache
 
 import orjson
-from chassis.http.server import UNTRACED, install_health, install_problems
+from chassis.http.server import UNTRACED, install_health, install_problems, problem_response
 from chassis.runtime.health import Check
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
@@ -28,11 +28,10 @@ from gateway.areas.search.routes import router as search
 from gateway.areas.snapshots.routes import router as snapshots
 from gateway.http.dependencies import Services
 from gateway.http.docs_page import POLICY, render
-from gateway.http.middleware import RequestMiddleware
+from gateway.http.middleware import DOCS, RequestMiddleware, no_route
 from gateway.http.openapi import VERSION, describe
 from gateway.http.path_precedence import PathPrecedence
 
-DOCS = "/api/v1/docs"
 _ROUTERS = (
     auth,
     organizations,
@@ -69,6 +68,8 @@ def build_api(services: Services, checks: dict[str, Check], *, max_body_bytes: i
     app.add_middleware(PathPrecedence)
     app.add_middleware(RequestMiddleware, max_body_bytes=max_body_bytes)
     install_problems(app)
+    # Areas raise `NotFound`; a bare 404 comes from the framework alone, for a path that no route has.
+    app.add_exception_handler(404, _no_route)
     install_health(app, checks, public=True)
     install_operations(app)
     for router in _ROUTERS:
@@ -76,6 +77,10 @@ def build_api(services: Services, checks: dict[str, Check], *, max_body_bytes: i
     app.include_router(health_router())
     _add_documentation(app)
     return app
+
+
+async def _no_route(request: Request, _: Exception) -> Response:
+    return problem_response(no_route(), instance=request.url.path)
 
 
 def _name_of(route: APIRoute) -> str:

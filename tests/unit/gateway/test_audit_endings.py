@@ -19,7 +19,6 @@ from contracts.messages.base import Message
 from contracts.messages.outcomes import Problem
 from contracts.values import OrganizationId
 from fastapi import FastAPI
-from gateway.areas.operations import service as operations
 from gateway.areas.operations.accepted import install_operations
 from gateway.areas.operations.service import Operations
 from gateway.areas.operations.store import OperationStore
@@ -85,7 +84,7 @@ class Room:
         self.broker = "quick"
         self.read_back: Any = None
         self.app = FastAPI()
-        self.app.state.services = Services(Operations(self.requests, self.commands))
+        self.app.state.services = Services(Operations(self.requests, self.commands, keep_seconds=0.1))
         install_problems(self.app)
         install_operations(self.app)
         self.app.post("/change")(self._change)
@@ -184,9 +183,8 @@ async def test_an_entry_that_began_too_late_tells_that_nothing_was_done(room: Ro
     ],
 )
 async def test_an_entry_tells_what_is_known_of_its_command(
-    room: Room, monkeypatch: pytest.MonkeyPatch, broker: str, away: bool, status: int, outcome: str, code: str | None
+    room: Room, broker: str, away: bool, status: int, outcome: str, code: str | None
 ) -> None:
-    monkeypatch.setattr(operations, "KEEP_SECONDS", 0.1)
     room.broker, room.requests.away = broker, away
     answer = await room.ask(seconds=1.4)
     assert (answer.status_code, answer.json().get("code")) == (status, code)

@@ -169,7 +169,9 @@ async def test_calls_without_badge_are_401(app: FastAPI) -> None:
 
 async def test_unknown_route_and_wrong_method_are_problems(app: FastAPI) -> None:
     async with client(app) as http:
-        assert (await http.get("/api/v1/nothing")).json()["code"] == "route_not_found"
+        nothing = (await http.get("/api/v1/nothing")).json()
+        assert (nothing["code"], nothing["instance"]) == ("route_not_found", "/api/v1/nothing")
+        assert "/api/v1/docs" in nothing["detail"]
         for path, allowed in (
             ("roles", "GET"),
             ("connectors/x", "GET, POST, DELETE"),

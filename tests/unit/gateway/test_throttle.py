@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from chassis.http.problems import STATUS
 from contracts.errors import CairnError, Throttled
-from gateway.areas.auth import throttle as module
-from gateway.areas.auth.throttle import KNOWN, STRANGER, Throttle
+from gateway.areas.auth.throttle import KNOWN, REMEMBERED, STRANGER, Throttle
 from gateway.areas.auth.throttle_rules import network_of, pause_after
 
 from tests.support.waiting import eventually_async
@@ -32,19 +31,18 @@ class Checks:
 
 
 @pytest.fixture
-def checks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Checks]:
+def checks() -> Iterator[Checks]:
     made = Checks()
-    monkeypatch.setattr(module, "verify_password", made)
     yield made
     made.go.set()
 
 
-def queues(slept: list[float] | None = None) -> Throttle:
+def queues(checks: Checks, slept: list[float] | None = None, *, remembered: int = REMEMBERED) -> Throttle:
     async def sleep(seconds: float) -> None:
         if slept is not None:
             slept.append(seconds)
 
-    return Throttle(sleep)
+    return Throttle(sleep, verify=checks, remembered=remembered)
 
 
 def attack(throttle: Throttle, names: list[str], *, address: str = ATTACKER, known: bool = False) -> asyncio.Task[Any]:
@@ -61,7 +59,7 @@ async def begun(checks: Checks, many: int = 1) -> None:
 async def test_a_right_password_from_a_known_address_waits_for_no_flood(
     checks: Checks, names: list[str], address: str
 ) -> None:
-    throttle = queues()
+    throttle = queues(checks)
     flood = attack(throttle, names, address=address)
     await begun(checks)
     assert await throttle.check("right", "right", name="owner", address=HOME, known=True)
@@ -71,7 +69,7 @@ async def test_a_right_password_from_a_known_address_waits_for_no_flood(
 
 
 async def test_a_flood_from_one_address_is_refused_but_for_a_few_and_told_when_to_return(checks: Checks) -> None:
-    throttle = queues()
+    throttle = queues(checks)
     flood = attack(throttle, ["owner"] * 300)
     await begun(checks)
     with pytest.raises(Throttled) as refused:
@@ -86,11 +84,13 @@ async def test_a_flood_from_one_address_is_refused_but_for_a_few_and_told_when_t
 
 
 async def test_strangers_from_other_addresses_wait_for_one_check_at_most(checks: Checks) -> None:
-    throttle = queues()
+    slept: list[float] = []
+    throttle = queues(checks, slept)
     flood = attack(throttle, [f"name-{n}" for n in range(300)])
     await begun(checks)
     newcomer = asyncio.create_task(throttle.check("right", "right", name="owner", address=HOME, known=False))
-    await eventually_async(lambda: asyncio.sleep(0, bool(throttle._strangers._waiters)), 10)
+    # After its pause the newcomer waits for the processor at once: nothing else is awaited in between.
+    await eventually_async(lambda: asyncio.sleep(0, len(slept) == 2), 10)
     checks.go.set()
     assert await newcomer
     await flood
@@ -98,7 +98,7 @@ async def test_strangers_from_other_addresses_wait_for_one_check_at_most(checks:
 
 
 async def test_a_right_password_gets_its_turn_among_wrong_ones_of_the_same_address_and_name(checks: Checks) -> None:
-    throttle = queues()
+    throttle = queues(checks)
     flood = attack(throttle, ["owner"] * (KNOWN.queue - 1), address=HOME, known=True)
     await begun(checks)
     own = asyncio.create_task(throttle.check("right", "right", name="owner", address=HOME, known=True))
@@ -111,7 +111,7 @@ async def test_a_right_password_gets_its_turn_among_wrong_ones_of_the_same_addre
 async def test_failures_make_the_next_try_wait_and_a_right_password_ends_that(checks: Checks) -> None:
     checks.go.set()
     slept: list[float] = []
-    throttle = queues(slept)
+    throttle = queues(checks, slept)
 
     async def tried(password: str, **who: Any) -> float:
         await throttle.check(password, "right", **{"name": "a", "address": ATTACKER, "known": False} | who)
@@ -131,7 +131,7 @@ async def test_unknown_names_are_treated_as_known_ones(checks: Checks) -> None:
     pauses: dict[str | None, list[float]] = {}
     for kept in ("right", None):
         slept: list[float] = []
-        throttle = queues(slept)
+        throttle = queues(checks, slept)
         for _ in range(6):
             assert not await throttle.check("wrong", kept, name="a", address=ATTACKER, known=False)
         pauses[kept] = slept
@@ -139,9 +139,8 @@ async def test_unknown_names_are_treated_as_known_ones(checks: Checks) -> None:
     assert len(checks.begun) == 12
 
 
-async def test_lanes_in_use_are_not_forgotten(checks: Checks, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_REMEMBERED", 2)
-    throttle = queues()
+async def test_queues_in_use_are_not_forgotten(checks: Checks) -> None:
+    throttle = queues(checks, remembered=2)
     flood = attack(throttle, ["a"] * STRANGER.queue)
     await begun(checks)
     for n in range(5):
@@ -150,7 +149,7 @@ async def test_lanes_in_use_are_not_forgotten(checks: Checks, monkeypatch: pytes
         await throttle.check("wrong", "right", name="a", address=ATTACKER, known=False)
     checks.go.set()
     await flood
-    assert len(throttle._queues) <= 2
+    assert throttle.queue_count <= 2
 
 
 def test_pauses_have_an_end() -> None:

@@ -14,6 +14,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ODD_QUERY = re.compile(rb"%00|[\x00-\x20\x7f]")
 _FAULT = "cairn.body_fault"
+DOCS = "/api/v1/docs"
+
+
+def no_route() -> Problem:
+    """The problem of a path that leads nowhere: whoever came here by hand learns where the routes are listed."""
+    detail = f"There is no such route. All routes are listed at {DOCS}."
+    return Problem(code="route_not_found", kind="not_found", detail=detail)
 
 
 class RequestMiddleware:
@@ -95,7 +102,7 @@ def _tidy(scope: Scope) -> None:
 
 def _head_problem(scope: Scope) -> Problem | None:
     if not is_storable(scope["path"]):
-        return Problem(code="route_not_found", kind="not_found", detail="Nothing is here.")
+        return no_route()
     if _ODD_QUERY.search(scope["query_string"]):
         return Problem(code="request_invalid", kind="invalid", detail="The query string holds what it must not.")
     if any(b"\x00" in value for _, value in scope["headers"]):

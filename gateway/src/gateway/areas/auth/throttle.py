@@ -11,9 +11,10 @@ from typing import NamedTuple
 from gateway.access.passwords import verify_password
 from gateway.areas.auth.throttle_rules import FORGOTTEN_SECONDS, pause_after, refusal_of
 
-_REMEMBERED = 10_000
+# Queues and names cost memory, and strangers choose both: the oldest idle ones go first.
+REMEMBERED = 10_000
+# Each address has one password checked at a time, so a newcomer waits for so many checks at most.
 _ADDRESSES_AT_ONCE = 64
-"""Each of them has one password checked at a time, so a newcomer waits for so many checks at most."""
 
 
 class Rules(NamedTuple):
@@ -55,12 +56,25 @@ class Throttle:
     those of strangers also the next try of a stranger for that name. A full queue refuses (`too_many_attempts`).
     """
 
-    def __init__(self, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        *,
+        verify: Callable[[str, str | None], bool] = verify_password,
+        remembered: int = REMEMBERED,
+    ) -> None:
         self._sleep = sleep
+        self._verify = verify
+        self._remembered = remembered
         self._queues: OrderedDict[tuple[str, ...], _Queue] = OrderedDict()
         self._names: OrderedDict[str, _Failures] = OrderedDict()
         self._known, self._strangers = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._addresses = 0
+
+    @property
+    def queue_count(self) -> int:
+        """How many queues are remembered."""
+        return len(self._queues)
 
     async def check(self, password: str, kept: str | None, *, name: str, address: str, known: bool) -> bool:
         """Whether a password matches a kept hash; takes as long when there is none. Raises `Throttled`."""
@@ -104,7 +118,7 @@ class Throttle:
     async def _verified(self, password: str, kept: str | None, processor: asyncio.Semaphore) -> bool:
         """Check off the event loop; each check takes 32 MiB while it lasts."""
         async with processor:
-            return await asyncio.to_thread(verify_password, password, kept)
+            return await asyncio.to_thread(self._verify, password, kept)
 
     def _noted(self, matches: bool, *places: _Failures) -> bool:
         for failures in places:
@@ -117,12 +131,12 @@ class Throttle:
     def _failures_of(self, name: str) -> _Failures:
         failures = self._names.setdefault(name, _Failures())
         self._names.move_to_end(name)
-        while len(self._names) > _REMEMBERED:
+        while len(self._names) > self._remembered:
             self._names.popitem(last=False)
         return failures
 
     def _forget_idle(self) -> None:
-        while len(self._queues) > _REMEMBERED:
+        while len(self._queues) > self._remembered:
             key = next((k for k, queue in self._queues.items() if not queue.waiting), None)
             if key is None:
                 return

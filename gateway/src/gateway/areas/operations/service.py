@@ -49,8 +49,9 @@ class Operations:
     What Kafka did not take is kept in the database and sent when Kafka takes it, by this process or another one.
     """
 
-    def __init__(self, store: OperationStore, commands: Commands) -> None:
+    def __init__(self, store: OperationStore, commands: Commands, *, keep_seconds: float = KEEP_SECONDS) -> None:
         self._store = store
+        self._keep_seconds = keep_seconds
         self._commands = commands
         self._waiting: dict[str, asyncio.Task[None]] = {}
         self._keeping: dict[str, tuple[Envelope[Message], asyncio.Task[None]]] = {}
@@ -66,7 +67,7 @@ class Operations:
         keeping = begin("keeping of an operation", self._keep(command, taken=taken), foreseen=(PyMongoError,))
         self._keeping[command.id] = command, keeping
         keeping.add_done_callback(lambda _: self._keeping.pop(command.id, None))
-        await asyncio.wait({keeping}, timeout=KEEP_SECONDS)
+        await asyncio.wait({keeping}, timeout=self._keep_seconds)
         if not taken and not (keeping.done() and keeping.exception() is None):
             keeping.cancel()
             raise Unavailable("command_not_kept", _NOT_KEPT)
@@ -86,7 +87,7 @@ class Operations:
                 if not taken:
                     self._unsent.add(command.id)
                 return
-            await asyncio.sleep(KEEP_SECONDS)
+            await asyncio.sleep(self._keep_seconds)
 
     async def poll(self, who: Principal, operation_id: str) -> Operation:
         """How an operation stands; waits up to `POLL_SECONDS` for its end. Raises `NotFound`."""

@@ -53,6 +53,27 @@ class Relaxed(Old):
     id: str = ""
 
 
+class Cat(Value):
+    type: Literal["cat"] = "cat"
+
+
+class Dog(Value):
+    type: Literal["dog"]
+
+
+class WithCat(Old):
+    pet: Cat | None = None
+
+
+class WithCatOrDog(Old):
+    pet: Cat | Dog | None = None
+
+
+def test_a_tagged_union_may_get_more_models_and_lose_none() -> None:
+    assert breaking_changes(schema_of(WithCat), schema_of(WithCatOrDog)) == []
+    assert breaking_changes(schema_of(WithCatOrDog), schema_of(WithCat))
+
+
 @pytest.mark.parametrize("new", [Old, WithField, Described, WithFieldsWithin, Relaxed])
 def test_additions_are_allowed(new: type[Event]) -> None:
     assert breaking_changes(schema_of(Old), schema_of(new)) == []

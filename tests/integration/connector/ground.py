@@ -126,9 +126,11 @@ class Ground:
         return await self.assign("store", root)
 
     async def request(
-        self, source: App, store: App, *, job_id: str | None = None, type_: TaskType = "backup", **options: Any
+        self, source: App, store: App | None, *, job_id: str | None = None, type_: TaskType = "backup", **options: Any
     ) -> TaskRequested:
-        task = Task(type=type_, origin=ref(source), target=ref(store), options=TaskOptions(**options))
+        task = Task(
+            type=type_, origin=ref(source), target=ref(store) if store else None, options=TaskOptions(**options)
+        )
         request = TaskRequested(
             organization_id=make.ORG, job_id=JobId(job_id or new_id()), run_id=RunId(new_id()), task=task
         )

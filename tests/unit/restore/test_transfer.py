@@ -61,6 +61,8 @@ class Case:
     log: list[str] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
     is_cancelled: Callable[[], bool] = lambda: False
+    spoils: bool = False
+    """Whether the middle of the pack with the files' contents is damaged."""
     off_limits: Mapping[bytes, str] = field(default_factory=dict)
 
     @property
@@ -72,6 +74,11 @@ class Case:
         with RepositoryWriter(store, "word", scrypt_n=2) as writer:
             tree = writer.tree(self.nodes) if self.nodes else directory(writer, self.files)
             snapshot = writer.snapshot(tree)
+        if self.spoils:
+            pack = max(store.glob("data/*/*"), key=lambda path: path.stat().st_size)
+            content = bytearray(pack.read_bytes())
+            content[len(content) // 2] ^= 1
+            pack.write_bytes(content)
         self.target.mkdir(exist_ok=True)
         held = os.open(self.target, os.O_PATH | os.O_DIRECTORY)
         with Repository.open(LocalFiles(store), "word") as repository:
@@ -242,6 +249,16 @@ def test_content_is_compared_by_the_hashes_of_its_blobs(pieces: list[bytes], *, 
     blobs = [(hashlib.sha256(b"a").hexdigest(), 1), (hashlib.sha256(b"bc").hexdigest(), 2)]
 
     assert is_content(iter(pieces), blobs) is same
+
+
+def test_a_damaged_blob_names_its_file_and_those_read_with_it_are_written(case: Case) -> None:
+    case.files, case.spoils = FILES | {"deep/b": os.urandom(100_000)}, True
+
+    figures = case.run()
+
+    assert case.there == {path: data for path, data in FILES.items() if path != "deep/b"}
+    assert [(p.path, p.code) for p in case.problems.kept] == [("/deep/b", "repository_damaged")]
+    assert figures.verified == 3
 
 
 def test_a_directory_that_is_lost_is_named_and_what_is_beside_it_is_written(case: Case) -> None:

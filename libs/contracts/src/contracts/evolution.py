@@ -1,4 +1,5 @@
-"""What may change in a message without a new version of it: optional fields may be added, nothing else.
+"""What may change in a message without a new version of it: optional fields, and models of a union that `type` tells
+apart, may be added, nothing else.
 
 A new version of a message is a new type; both are sent for a while. What these rules forbid would make a reader of the
 old schema refuse new messages, or a reader of the new one refuse old messages.
@@ -71,9 +72,19 @@ def _nested(old: Schema, new: Schema, path: str) -> list[str]:
 def _choices(old: list[Any] | None, new: list[Any] | None, path: str) -> list[str]:
     if old is None and new is None:
         return []
+    if old is not None and new is not None:
+        # A result of a new task type is sent only to who could ask for such a task (decision 0038).
+        new = [each for each in new if _tag(each) is None or _tag(each) in map(_tag, old)]
     if old is None or new is None or len(old) != len(new):
         return [f"{path or 'message'}: {_short(old)} became {_short(new)}"]
     return [c for before, after in zip(old, new, strict=True) for c in _compare(before, after, path=path)]
+
+
+def _tag(choice: Any) -> str | None:
+    """The value of `type` that tells one model of a tagged union from the others."""
+    properties = choice.get("properties", {}) if isinstance(choice, dict) else {}
+    tag = properties.get("type", {}).get("const")
+    return str(tag) if tag is not None else None
 
 
 def _join(path: str, name: str) -> str:

@@ -3,7 +3,7 @@
 from contracts.messages.assignment import AppRef
 from contracts.queries.scheduler import Job
 from contracts.tasks import BackupResult, TaskOptions
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from gateway.http.answers import Absent, JobProblemView, Stamp, View, problem_view
 from gateway.http.examples import JOB, RUN, example
@@ -129,6 +129,11 @@ class JobView(View):
     problem: JobProblemView | None
     progress: ProgressView | None
     backup: BackupView | None = Field(description="Only of a backup that ended well")
+    result: dict[str, JsonValue] | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="What a job of another type came to; `type` says which fields there are",
+    )
 
 
 class RunView(View):
@@ -193,6 +198,7 @@ def job_view(job: Job) -> JobView:
         problem=problem_view(job.problem),
         progress=_progress(job),
         backup=BackupView.model_validate(job.result.model_dump()) if isinstance(job.result, BackupResult) else None,
+        result=job.result.model_dump(mode="json") if job.result and not isinstance(job.result, BackupResult) else None,
     )
 
 

@@ -1,7 +1,7 @@
 """Writes files of a restore point to a destination, then reads them back and compares them. Blocks."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
@@ -81,6 +81,15 @@ class Transfer:
         finally:
             writers.close()
 
+    def measure(self) -> None:
+        """Look whether the repository holds all that the files are made of, unread; faults are as in `write`."""
+        for chosen in self._walk(tells_damage=True):
+            if chosen.found.node.type == "file":
+                try:
+                    self.repository.blob_lengths(chosen.found.node)
+                except _LOST as error:
+                    self._note_lost(chosen.found.path, error)
+
     def verify(self) -> None:
         """Read back all files that were written, and those that were there with the same size and time."""
         writers = Writers(self.destination.writers)
@@ -96,10 +105,13 @@ class Transfer:
     def _write_all(self, wanted: Iterator[ChosenNode], writers: Writers) -> None:
         """Read in one go, as neighbours share their packs. Where a blob is lost, one by one until that file is met."""
         taken: deque[ChosenNode] = deque()
+        again: deque[ChosenNode] = deque()
         is_done = False
         while not is_done:
+            again.extendleft(reversed(taken))
+            taken.clear()
             try:
-                with closing(self.repository.read_all(_noted(wanted, taken))) as files:
+                with closing(self.repository.read_all(_noted(again, wanted, taken))) as files:
                     for file in files:
                         self._write_node(taken[0], file.pieces, writers)
                         taken.popleft()
@@ -262,8 +274,8 @@ def _restored(chosen: ChosenNode) -> RestoredNode:
     return RestoredNode(path=chosen.found.path, node=chosen.found.node)
 
 
-def _noted(wanted: Iterable[ChosenNode], taken: deque[ChosenNode]) -> Iterator[Found]:
-    """What is wanted, noted down before it is asked for: what fails is the first that was not done yet, or after it."""
-    for chosen in wanted:
+def _noted(again: deque[ChosenNode], wanted: Iterator[ChosenNode], taken: deque[ChosenNode]) -> Iterator[Found]:
+    """What was taken before in vain, then what is wanted; noted as taken first: nothing read ahead gets lost."""
+    while chosen := again.popleft() if again else next(wanted, None):
         taken.append(chosen)
         yield chosen.found

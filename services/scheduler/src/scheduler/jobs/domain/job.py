@@ -104,11 +104,11 @@ def check_task(task: Task) -> None:
     if task.origin.kind != kind.origin:
         detail = f"A {task.type} starts from a {kind.origin}; {task.origin.name!r} is a {task.origin.kind}."
         raise Invalid("origin_kind_wrong", detail, fields={"origin_id": detail})
-    _check_target(task, kind.target)
+    _check_target(task, kind.target, also=kind.other_target)
     check_options(task.options)
 
 
-def _check_target(task: Task, kind: AppKind | None) -> None:
+def _check_target(task: Task, kind: AppKind | None, *, also: AppKind | None) -> None:
     if kind is None:
         if task.target is not None:
             detail = f"A {task.type} has no target."
@@ -117,7 +117,7 @@ def _check_target(task: Task, kind: AppKind | None) -> None:
     if task.target is None:
         detail = f"A {task.type} needs a {kind} as its target."
         raise Invalid("target_missing", detail, fields={"target_id": detail})
-    if task.target.kind != kind:
+    if task.target.kind not in (kind, also):
         detail = f"A {task.type} goes to a {kind}; {task.target.name!r} is a {task.target.kind}."
         raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
 

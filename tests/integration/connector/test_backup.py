@@ -182,7 +182,7 @@ def _arguments(note: Path) -> list[str]:
 
 
 class TestFailures:
-    @pytest.mark.parametrize("kind", ["restore", "check"])
+    @pytest.mark.parametrize("kind", ["sync", "prune"])
     async def test_other_tasks_cannot_be_run_yet(self, ground: Ground, source: App, store: App, kind: Any) -> None:
         failed = await ground.ending(await ground.request(source, store, type_=kind), TaskFailed)
 

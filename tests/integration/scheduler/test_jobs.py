@@ -170,7 +170,7 @@ async def test_a_job_without_news_is_asked_for_again(fresh_corner: Corner) -> No
     ("command", "code", "kind"),
     [
         (run_task(backup(target=app("source"))), "target_kind_wrong", "invalid"),
-        (run_task(backup(type="restore")), "task_type_unsupported", "invalid"),
+        (run_task(backup(type="sync")), "task_type_unsupported", "invalid"),
         (cancel(new_id()), "job_not_found", "not_found"),
     ],
 )

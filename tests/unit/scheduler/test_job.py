@@ -50,7 +50,7 @@ def test_a_new_job_waits_and_says_so() -> None:
         (backup(target=app("destination")), "target_kind_wrong", "target_id"),
         *(
             (Task(type=kind, origin=app("store"), target=app("destination")), "task_type_unsupported", "type")
-            for kind in ("restore", "sync", "check", "prune", "rm", "maintenance")
+            for kind in ("sync", "prune", "rm", "maintenance")
         ),
     ],
 )

@@ -29,10 +29,17 @@ class BackupOptions(Value):
     )
 
 
-class TaskOptions(BackupOptions):
-    """Options of one run: those of all types side by side; which of them count depends on the type of the task."""
+class CheckOptions(Value):
+    """Options of a check."""
 
     snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")
+    read_percent: float = Field(
+        default=0, ge=0, le=100, description="check: how much of the data is read; of a restore point all, if any"
+    )
+
+
+class TaskOptions(CheckOptions, BackupOptions):
+    """Options of one run: those of all types side by side; which of them count depends on the type of the task."""
 
 
 class Task(Value):
@@ -58,7 +65,20 @@ class BackupResult(Value):
     duration_seconds: float = Field(default=0, description="Time the engine took")
 
 
-TaskResult: TypeAlias = BackupResult
+class CheckResult(Value):
+    """What a check found."""
+
+    type: Literal["check"] = Field(default="check", description="Type of the task")
+    snapshot_id: str | None = Field(default=None, description="The restore point; None: the whole store was checked")
+    read_percent: float = Field(default=0, description="How much of the data was read")
+    files: int = Field(default=0, description="Files of the restore point that were looked at")
+    bytes_read: int = Field(default=0, description="Bytes of the restore point that were read")
+    findings: tuple[str, ...] = Field(default=(), description="What is wrong, in words; the first ones")
+    finding_count: int = Field(default=0, description="How many there are")
+    duration_seconds: float = Field(default=0, description="Time it took")
+
+
+TaskResult: TypeAlias = BackupResult | CheckResult
 """What a job of a type comes to; `type` is the tag. Carried unchanged from the worker to the API."""
 
 
@@ -71,10 +91,13 @@ class TaskKind:
     """None: a task of this type has no target."""
     options: type[Value]
     result: type[Value]
+    other_target: AppKind | None = None
+    """What it may go to as well."""
 
 
 TASK_KINDS: dict[TaskType, TaskKind] = {
     "backup": TaskKind(origin="source", target="store", options=BackupOptions, result=BackupResult),
+    "check": TaskKind(origin="store", target=None, options=CheckOptions, result=CheckResult),
 }
 """The types that workers can run."""
 
@@ -82,5 +105,6 @@ TASK_KINDS: dict[TaskType, TaskKind] = {
 def lift_result(data: Any) -> Any:
     """What carries a result, as it was stored or sent: versions before results had types had `backup` only."""
     if isinstance(data, dict) and data.get("result") is None and data.get("backup") is not None:
-        return data | {"result": data["backup"]}
+        figures = data["backup"]
+        return data | {"result": {"type": "backup", **figures} if isinstance(figures, dict) else figures}
     return data

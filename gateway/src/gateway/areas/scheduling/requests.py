@@ -27,6 +27,13 @@ class RunConfig(Body):
         default=False, description="backup: make a restore point also of a source with nothing in it"
     )
     snapshot_id: MaybeId = None
+    read_percent: float = Field(
+        default=0,
+        ge=0,
+        le=100,
+        strict=True,
+        description="check: how much of the data is read; of a restore point all, if any",
+    )
 
 
 class RunBody(Body):

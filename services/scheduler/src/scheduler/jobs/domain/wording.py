@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from contracts.tasks import BackupResult, Task, TaskResult
+from contracts.tasks import BackupResult, CheckResult, Task, TaskResult
+from contracts.values import Value
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -27,7 +28,16 @@ def _backup(summary: BackupResult) -> str:
     )
 
 
-_DESCRIBED: dict[type[TaskResult], Callable[[Any], str]] = {BackupResult: _backup}
+def _check(result: CheckResult) -> str:
+    what = f"restore point {result.snapshot_id[:8]}" if result.snapshot_id else "the store"
+    found = f"{result.finding_count} problems" if result.finding_count else "no problem"
+    return f"{found} found in {what}, {result.read_percent:g} % of its data read, in {result.duration_seconds:.1f} s"
+
+
+_DESCRIBED: dict[type[Value], Callable[[Any], str]] = {
+    BackupResult: _backup,
+    CheckResult: _check,
+}
 
 
 def describe_bytes(size: int) -> str:

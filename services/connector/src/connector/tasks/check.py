@@ -1,0 +1,134 @@
+"""Checking a store, or one restore point of it: the structure, or with data read."""
+
+from collections.abc import Iterator
+from functools import partial
+from threading import Event
+from time import monotonic
+
+from contracts.errors import PermanentError
+from contracts.messages.assignment import App
+from contracts.tasks import CheckResult
+from contracts.values import SnapshotId
+from integrations.sdk.ports.destination import ExistingFile, RestoredNode
+
+from connector.engine.problems import Problems
+from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
+from connector.restore.transfer import Transfer
+from connector.store_state.identity import require_same_store
+from connector.store_state.orphan_snapshots import store_location
+from connector.stores.open_stores import OpenStore
+from connector.stores.restore_points import restore_point_of
+from connector.stores.selection import choose
+from connector.tasks.definition import Job, JobOutcome, TaskDefinition
+from connector.tasks.store_wait import StoreWait
+from connector.tasks.thread_work import in_thread
+
+_FINDINGS_MAX = 100
+_NAMED_MAX = 3
+
+
+class ChecksFailed(PermanentError):
+    """A check came to its end and found something."""
+
+    def __init__(self, findings: tuple[str, ...], count: int) -> None:
+        named = "; ".join(findings[:_NAMED_MAX])
+        more = f" and {count - _NAMED_MAX} more" if count > _NAMED_MAX else ""
+        super().__init__("check_failed", f"The check found what is wrong: {named}{more}.")
+
+
+async def check(job: Job) -> JobOutcome:
+    """Check what the options say. A second attempt begins anew: nothing was changed."""
+    job.reporter.enter("preparing")
+    store, began = await job.app(job.request.task.origin), monotonic()
+    await require_same_store(job.context, job.org, store)
+    job.reporter.log("info", f"Check of {store.name}, attempt {job.lease.number}.")
+    looked = await (_check_restore_point(job, store) if job.options.snapshot_id else _check_store(job, store))
+    result = looked.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
+    if result.finding_count:
+        return JobOutcome(result, ChecksFailed(result.findings, result.finding_count))
+    job.reporter.log("info", "Nothing wrong was found.")
+    return JobOutcome(result)
+
+
+async def _check_store(job: Job, store: App) -> CheckResult:
+    location, engine = store_location(job.context, job.org, store), job.context.engine
+    if job.lease.number > 1:
+        await engine.unlock_stale(location)  # A check that was killed leaves a lock that keeps everybody out.
+    job.reporter.enter("checking")
+    async with StoreWait(job, store, phase="checking", alone=True).told() as wait:
+        outcome = await engine.check(
+            location,
+            read_percent=job.options.read_percent,
+            on_progress=wait.progress,
+            on_log=job.reporter.log,
+            cancel=job.cancel,
+        )
+    return CheckResult(
+        read_percent=job.options.read_percent,
+        findings=outcome.findings[:_FINDINGS_MAX],
+        finding_count=len(outcome.findings),
+    )
+
+
+async def _check_restore_point(job: Job, store: App) -> CheckResult:
+    snapshot_id = SnapshotId(job.options.snapshot_id or "")
+    async with job.context.stores.borrow(job.org, store, reading=snapshot_id) as opened:
+        job.reporter.enter("checking")
+        return await in_thread(job, partial(_look, job, store, opened), of=store.id)
+    raise AssertionError("not reached")
+
+
+def _look(job: Job, store: App, opened: OpenStore, stop: Event) -> CheckResult:
+    snapshot = opened.snapshot(job.options.snapshot_id or "")
+    point, problems = restore_point_of(snapshot, org=job.org, store_id=store.id), Problems(job.reporter.log)
+    transfer = Transfer(
+        repository=opened.repository,
+        nodes=ChosenNodes(opened.repository, point.tree_id, choose(opened.repository, point, [b"/"])),
+        destination=_Nowhere(),
+        overwrite="always",
+        problems=problems,
+        is_cancelled=stop.is_set,
+        on_progress=job.reporter.progress,
+    )
+    try:
+        transfer.plan()
+        if job.options.read_percent:
+            transfer.write()
+        else:
+            transfer.measure()
+    except SelectionBroken as error:
+        raise error.cause from None
+    problems.flush()
+    return CheckResult(
+        snapshot_id=snapshot.id,
+        read_percent=100 if job.options.read_percent else 0,
+        files=transfer.figures.files,
+        bytes_read=transfer.figures.written_bytes,
+        findings=tuple(each.in_words for each in problems.kept[:_FINDINGS_MAX]),
+        finding_count=problems.count,
+    )
+
+
+class _Nowhere:
+    """A destination that keeps nothing: reading compares each blob with its hash."""
+
+    writers = 1
+
+    def existing(self, _restored: RestoredNode) -> ExistingFile | None:
+        return None
+
+    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
+        pass
+
+    def write(self, _restored: RestoredNode, pieces: Iterator[bytes]) -> None:
+        for _ in pieces:
+            pass
+
+    def finish(self) -> None:
+        pass
+
+    def read(self, _restored: RestoredNode) -> Iterator[bytes]:
+        return iter(())
+
+
+TASK = TaskDefinition(type="check", run=check)

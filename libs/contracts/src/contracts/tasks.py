@@ -38,7 +38,19 @@ class CheckOptions(Value):
     )
 
 
-class TaskOptions(CheckOptions, BackupOptions):
+class RestoreOptions(Value):
+    """Options of a restore."""
+
+    snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")
+    paths: tuple[str, ...] = Field(
+        default=(), description="restore: files and directories of the restore point; none: all of it"
+    )
+    overwrite: OverwritePolicy = Field(
+        default="always", description="restore: what becomes of files that are there already"
+    )
+
+
+class TaskOptions(RestoreOptions, CheckOptions, BackupOptions):
     """Options of one run: those of all types side by side; which of them count depends on the type of the task."""
 
 
@@ -78,7 +90,22 @@ class CheckResult(Value):
     duration_seconds: float = Field(default=0, description="Time it took")
 
 
-TaskResult: TypeAlias = BackupResult | CheckResult
+class RestoreResult(Value):
+    """What a restore wrote."""
+
+    type: Literal["restore"] = Field(default="restore", description="Type of the task")
+    snapshot_id: str = Field(description="The restore point that was restored from")
+    files: int = Field(default=0, description="Files, links and special files that were chosen")
+    files_written: int = Field(default=0, description="How many of them were written")
+    files_unchanged: int = Field(default=0, description="How many were there already with the same size and time")
+    files_kept: int = Field(default=0, description="How many others were left as they were, by the overwrite policy")
+    files_verified: int = Field(default=0, description="How many were read back and had the restore point's content")
+    bytes_written: int = Field(default=0, description="Bytes written")
+    problem_count: int = Field(default=0, description="What could not be restored, or is not what it should be")
+    duration_seconds: float = Field(default=0, description="Time it took")
+
+
+TaskResult: TypeAlias = BackupResult | CheckResult | RestoreResult
 """What a job of a type comes to; `type` is the tag. Carried unchanged from the worker to the API."""
 
 
@@ -98,6 +125,9 @@ class TaskKind:
 TASK_KINDS: dict[TaskType, TaskKind] = {
     "backup": TaskKind(origin="source", target="store", options=BackupOptions, result=BackupResult),
     "check": TaskKind(origin="store", target=None, options=CheckOptions, result=CheckResult),
+    "restore": TaskKind(
+        origin="store", target="destination", options=RestoreOptions, result=RestoreResult, other_target="source"
+    ),
 }
 """The types that workers can run."""
 

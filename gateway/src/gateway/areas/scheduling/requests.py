@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from contracts.tasks import TaskOptions
+from contracts.tasks import OverwritePolicy, TaskOptions
 from pydantic import Field
 
 from gateway.areas.scheduling.service import RunRequest
@@ -13,6 +13,11 @@ LONGEST_PATTERN = 512
 PatternText = Annotated[str, text(LONGEST_PATTERN, empty=True)]
 PatternTexts = Annotated[tuple[PatternText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})]
 Patterns = Annotated[PatternTexts, none_is((), PatternTexts)]
+
+LONGEST_PATH = 4096
+PathText = Annotated[str, text(LONGEST_PATH)]
+PathTexts = Annotated[tuple[PathText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})]
+Paths = Annotated[PathTexts, none_is((), PathTexts)]
 
 
 class RunConfig(Body):
@@ -27,6 +32,10 @@ class RunConfig(Body):
         default=False, description="backup: make a restore point also of a source with nothing in it"
     )
     snapshot_id: MaybeId = None
+    paths: Paths = Field(default=(), description="restore: files and directories of the restore point; none: all of it")
+    overwrite: OverwritePolicy = Field(
+        default="always", description="restore: what becomes of files that are there already"
+    )
     read_percent: float = Field(
         default=0,
         ge=0,

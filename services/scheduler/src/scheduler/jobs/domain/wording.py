@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from contracts.tasks import BackupResult, CheckResult, Task, TaskResult
+from contracts.tasks import BackupResult, CheckResult, RestoreResult, Task, TaskResult
 from contracts.values import Value
 
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -34,9 +34,18 @@ def _check(result: CheckResult) -> str:
     return f"{found} found in {what}, {result.read_percent:g} % of its data read, in {result.duration_seconds:.1f} s"
 
 
+def _restore(result: RestoreResult) -> str:
+    return (
+        f"{result.files_written} of {result.files} files written with {describe_bytes(result.bytes_written)}, "
+        f"{result.files_unchanged} were there already, {result.files_kept} others kept; {result.files_verified} "
+        f"verified, in {result.duration_seconds:.1f} s"
+    )
+
+
 _DESCRIBED: dict[type[Value], Callable[[Any], str]] = {
     BackupResult: _backup,
     CheckResult: _check,
+    RestoreResult: _restore,
 }
 
 

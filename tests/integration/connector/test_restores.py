@@ -1,0 +1,127 @@
+"""Restores into directories and buckets, by workers on real servers."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from contracts.messages.assignment import App, FieldValue
+from contracts.messages.connector import (
+    TaskCancelled,
+    TaskFailed,
+    TaskLogged,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
+
+from tests.integration.connector.backed_up import TREE, backed_up, spoil
+from tests.integration.connector.ground import Ground, ready
+from tests.support.s3 import BUCKET, moto_s3
+from tests.support.waiting import eventually_async
+
+in_process = pytest.mark.usefixtures("app")
+
+
+def there(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
+
+
+@in_process
+async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(ground: Ground, tmp_path: Path) -> None:
+    source, store, snapshot_id = await backed_up(ground, tmp_path.name)
+    target = ground.folder / "targets" / tmp_path.name
+    target.parent.mkdir(exist_ok=True)
+    destination = await ground.assign("destination", target)
+
+    part = await ground.request(store, destination, type_="restore", snapshot_id=snapshot_id, paths=("/deep",))
+    done = await ground.ending(part, TaskSucceeded)
+    (Path(source.fields["root"].value or "") / "readme.txt").unlink()
+    back = await ground.request(store, source, type_="restore", snapshot_id=snapshot_id, overwrite="never")
+    returned = await ground.ending(back, TaskSucceeded)
+
+    assert there(target) == {path: data for path, data in TREE.items() if path.startswith("deep/")}
+    assert (done.data.result.files_written, done.data.result.files_verified) == (2, 2)
+    assert there(Path(source.fields["root"].value or "")) == TREE
+    assert (returned.data.result.files_written, returned.data.result.files_unchanged) == (1, 2)
+    assert {told.phase for told in ground.told(part, TaskProgressed)} >= {"verifying"}
+    assert ground.told(part, TaskLogged)
+
+
+@in_process
+async def test_what_a_restore_cannot_do_is_told_in_words(ground: Ground, tmp_path: Path) -> None:
+    _, store, snapshot_id = await backed_up(ground, tmp_path.name)
+    destination = await ground.assign("destination", ground.files("targets", tmp_path.name))
+    forbidden = await ground.assign("destination", ground.folder / "state" / "inside")
+
+    async def code(target: App, **options: Any) -> str:
+        ended = await ground.ending(await ground.request(store, target, type_="restore", **options), TaskFailed)
+        return str(ended.data.problem.code)
+
+    assert await code(destination, snapshot_id="f" * 64) == "snapshot_not_found"
+    assert await code(destination, snapshot_id=snapshot_id, paths=("/nowhere",)) == "path_not_found"
+    assert await code(destination) == "options_invalid"
+    assert await code(forbidden, snapshot_id=snapshot_id) == "root_forbidden"
+    spoil(store)
+    ended = await ground.ending(
+        await ground.request(store, destination, type_="restore", snapshot_id=snapshot_id), TaskFailed
+    )
+    assert ended.data.problem.code == "restore_incomplete"
+    assert "/deep/er/data.bin" in ended.data.problem.detail
+    assert set(there(ground.files("targets", tmp_path.name))) == {"readme.txt", "deep/empty"}
+
+
+@in_process
+async def test_files_are_restored_into_a_bucket_and_back(ground: Ground, tmp_path: Path) -> None:
+    _, store, snapshot_id = await backed_up(ground, tmp_path.name)
+    with moto_s3() as server:
+        fields = {name: FieldValue(value=value) for name, value in server.fields(f"{BUCKET}/restored").items()}
+        facts: dict[str, Any] = {
+            "protocol": "s3",
+            "integration": {"id": "s3", "name": "s3", "version": "1"},
+            "endpoints": (server.endpoint,),
+        }
+        bucket = await ground.assign("destination", tmp_path, fields={**fields, "passphrase": None}, **facts)
+        request = await ground.request(store, bucket, type_="restore", snapshot_id=snapshot_id)
+        ended = await ground.ending(request, TaskSucceeded)
+        client = server.client()
+        listed = client.list_objects_v2(Bucket=BUCKET)["Contents"]
+        found = {o["Key"]: client.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in listed}
+
+    assert found == {f"restored/{path}": data for path, data in TREE.items()}
+    assert ended.data.result.files_verified == len(TREE)
+
+
+MANY = {f"d{n % 20}/{n}": os.urandom(60 << 10) for n in range(1500)}
+
+
+async def test_a_killed_restore_is_taken_over_and_a_cancelled_one_stops(fresh_ground: Ground) -> None:
+    ground = fresh_ground
+    with ground.worker("first") as first:
+        await ready(first)
+        _, store, snapshot_id = await backed_up(ground, "many", MANY)
+        target = ground.files("targets", "many")
+        destination = await ground.assign("destination", target)
+        request = await ground.request(store, destination, type_="restore", snapshot_id=snapshot_id, overwrite="never")
+        await eventually_async(lambda: _any(target), 30)
+        first.process.kill()
+    with ground.worker("second") as second:
+        await ready(second)
+        ended = await ground.ending(request, TaskSucceeded)
+        assert there(target) == MANY
+        assert {told.attempt for told in ground.told(request, TaskStarted)} == {1, 2}
+        result = ended.data.result
+        assert result.files_written + result.files_unchanged == result.files_verified == len(MANY)
+
+        other = ground.files("targets", "other")
+        destination = await ground.assign("destination", other)
+        request = await ground.request(store, destination, type_="restore", snapshot_id=snapshot_id)
+        await eventually_async(lambda: _any(other), 30)
+        await ground.cancel(request)
+        await ground.ending(request, TaskCancelled)
+        assert not list(other.rglob(".cairn-restore-*"))
+        assert len(there(other)) < len(MANY)
+
+
+async def _any(folder: Path) -> bool:
+    return any(path.is_file() for path in folder.rglob("*"))

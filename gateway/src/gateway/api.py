@@ -32,6 +32,7 @@ from gateway.http.middleware import DOCS, RequestMiddleware, no_route
 from gateway.http.openapi import VERSION, describe
 from gateway.http.path_precedence import PathPrecedence
 
+# Resources come before inventories: the first route that fits wins, and `/inventories/resources` is no inventory.
 _ROUTERS = (
     auth,
     organizations,
@@ -49,7 +50,6 @@ _ROUTERS = (
     scheduling,
     operations,
 )
-"""Resources before inventories: `/inventories/resources` is no inventory."""
 
 
 def build_api(services: Services, checks: dict[str, Check], *, max_body_bytes: int) -> FastAPI:

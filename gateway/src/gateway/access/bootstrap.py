@@ -59,6 +59,7 @@ async def bootstrap(
             credentials = write_credentials(path, _new_credentials(url, email, root))
         if root is not None and root.id != credentials.organization_id:
             raise Invalid("credentials_foreign", f"{path} belongs to another installation; move it away.")
+        # The address of the gateway may change; clients on this machine read it here.
         if credentials.url != url:
             _replace(path, credentials.model_copy(update={"url": url}))
         if root is None or not await _is_complete(accounts, root.id):
@@ -117,6 +118,7 @@ def write_credentials(path: Path, credentials: Credentials) -> Credentials:
     """Write a new file by one atomic step; what stands in it then, which another gateway may have written first."""
     written = _written(path, credentials)
     try:
+        # `link` fails where the file exists, which `rename` does not: of two gateways that start at once one wins.
         os.link(written, path)
     except FileExistsError:
         return read_credentials(path) or credentials

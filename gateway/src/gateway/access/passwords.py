@@ -22,6 +22,7 @@ def verify_password(password: str, kept: str | None) -> bool:
     """Whether a password matches a kept hash. Takes as long when there is none to match."""
     _, n, r, p, salt, digest = (kept or _nobody()).split("$")
     found = _scrypt(password, base64.b64decode(salt), n=int(n), r=int(r), p=int(p))
+    # The hash is always computed and compared: the time of an answer must not tell which addresses have accounts.
     return hmac.compare_digest(found, base64.b64decode(digest)) and kept is not None
 
 

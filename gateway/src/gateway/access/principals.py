@@ -30,6 +30,7 @@ class Principals:
 
         Raises `Unauthorized` when account, organization, API key or membership that it came from are gone.
         """
+        # A page of the console asks for a dozen things at once, and each would read the same four collections.
         until, principal = self._known.get(badge, (0.0, None))
         if principal is None or until < time.monotonic():
             principal = await self._look_up(badge)
@@ -136,6 +137,7 @@ class Principals:
     async def _upwards(self, organization_id: str) -> list[Organization]:
         chain: list[Organization] = []
         sought: str | None = organization_id
+        # Bounded: a circle of parents in the database must not hang the gateway.
         while sought and len(chain) < _DEEPEST:
             found = await self._accounts.organization(sought)
             if found is None:

@@ -20,8 +20,8 @@ from gateway.audit_log.entries import AuditRow, Ending
 from gateway.audit_log.store import AuditStore
 
 log = logging.getLogger(__name__)
+# How long a request waits for its ending to be written. What is left of its deadline is for its answer (0033).
 END_SECONDS = 0.15
-"""How long a request waits for its ending to be written. What is left of its deadline is for its answer (0033)."""
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 2.0
 MOST_UNWRITTEN = 10_000
@@ -98,6 +98,7 @@ class EndingWriter:
                 _tell_lost(one, reason=type(error).__name__)
             except PyMongoError as error:
                 log.warning("audit entry not ended yet", extra={"reason": type(error).__name__})
+                # The database answers and refuses this one: the others need not wait behind it.
                 if not isinstance(error, UNREACHABLE):
                     self._unwritten[one.row.id] = self._unwritten.pop(one.row.id, one)
                 return
@@ -134,6 +135,7 @@ class OpenEntry:
     async def written(self) -> None:
         """Wait until the beginning is written. Raises `Unavailable` (`audit_unavailable`): then it must not be done."""
         try:
+            # Shielded: a client that goes must not undo the entry of what may already have begun.
             await asyncio.shield(self._writing)
         except PyMongoError as error:
             log.warning("audit entry not written", extra={"reason": type(error).__name__})

@@ -50,6 +50,7 @@ class AuditedDownload(Response):
         async with self._open(self._begin) as stream:
             self._store_id = stream.store_id
             if self._open_entry:
+                # Before the first byte: what is handed out and not written down cannot be taken back.
                 await self._open_entry.written()
             yield stream.answer
 

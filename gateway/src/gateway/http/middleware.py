@@ -97,6 +97,7 @@ def check_body(request: Request) -> None:
 def _tidy(scope: Scope) -> None:
     path = "/" + scope["path"].strip("/")
     if path != scope["path"]:
+        # Not redirected: clients lose the body of a redirected POST.
         scope["path"], scope["raw_path"] = path, path.encode()
 
 
@@ -111,6 +112,7 @@ def _head_problem(scope: Scope) -> Problem | None:
 
 
 def _call_it_json(scope: Scope) -> None:
+    # Many clients send JSON as text or as a form; FastAPI reads a body as JSON only under its own name.
     others = [(k, v) for k, v in scope["headers"] if k != b"content-type"]
     scope["headers"] = [*others, (b"content-type", b"application/json")]
 

@@ -39,6 +39,7 @@ class ProxyResponse(Response):
                 await _refusal(answer, scope["path"])(scope, receive, send)
                 return
             told = {name: answer.headers[name] for name in _TOLD if name in answer.headers}
+            # The bytes come from a user's files: no browser may guess a type that makes it run them.
             headers = [
                 (n.encode(), v.encode("latin-1")) for n, v in {**told, "x-content-type-options": "nosniff"}.items()
             ]
@@ -59,6 +60,8 @@ async def _pump(answer: Answer, send: Send) -> None:
 
 
 async def _until_gone(pumping: Coroutine[Any, Any, None], receive: Receive) -> None:
+    # The server drops what is written to a client that is gone; only `receive` tells that it is. Without that the
+    # worker would go on reading for nobody.
     tasks = [asyncio.create_task(pumping), asyncio.create_task(_gone(receive))]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

@@ -32,6 +32,7 @@ class Intent:
 
 def sibling_id(made: str, what: str) -> str:
     """A UUIDv7 with the time of `made` (a UUIDv7) whose other bits follow from `made` and `what`."""
+    # Ids sort by their time (UUIDv7): what a command makes is as old as the command, however often it is sent.
     milliseconds = uuid.UUID(made).int >> 80
     noise = int.from_bytes(hashlib.sha256(f"{made}\x1f{what}".encode()).digest()[:10])
     bits = milliseconds << 80 | (noise & ((1 << 80) - 1))
@@ -42,5 +43,5 @@ def sibling_id(made: str, what: str) -> str:
 
 LONGEST_KEY = 255
 
+# Bytes of a header are read as Latin-1, and HTTP takes spaces around a value off.
 KEY_PATTERN = "^[!-~\u00a1-\u00ff]([ -~\u0080-\u00ff]*[!-~\u00a1-\u00ff])?$"
-"""Bytes of a header are read as Latin-1; spaces around it are none of it."""

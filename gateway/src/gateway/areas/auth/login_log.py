@@ -24,8 +24,9 @@ from gateway.audit_log.log import AuditLog
 log = logging.getLogger(__name__)
 FLUSH_SECONDS = 2.0
 _SUMS_AT_ONCE = 1000
+# Anybody can cause refusals, and each would grow the log: so many entries at once, then so many an hour, and sums
+# that go on growing meanwhile.
 _BURST, _AN_HOUR = 60, 240
-"""Entries that refusals may make: so many at once, then so many an hour; meanwhile the sums go on growing."""
 _MANY = "many"
 
 
@@ -82,6 +83,7 @@ class LoginLog:
             code,
         )
         if kind not in self._sums and len(self._sums) >= _SUMS_AT_ONCE:
+            # Too many kinds at once: the rest is counted as one, or a flood of addresses would fill the memory.
             kind = kind._replace(organization_id=None, account_id=NOBODY, address=_MANY)
         total = self._sums.setdefault(kind, _Sum())
         total.count += 1

@@ -64,6 +64,7 @@ class Logins:
             except Throttled as error:
                 self.log.refused(attempt, error.code)
                 raise
+            # One answer for both, so that nobody learns which addresses have accounts.
             if account is None or not matches:
                 self.log.refused(attempt, "login_failed")
                 raise Unauthorized("login_failed", "Email or password are wrong.")

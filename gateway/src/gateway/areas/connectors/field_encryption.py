@@ -65,6 +65,7 @@ class FieldEncryption:
             made = DataKey(organization_id=org, sealed=self._sealer.new_data_key(org))
             try:
                 await self._data_keys.save(record, made)
+            # Another gateway saved a key at the same moment: what this key seals could never be opened.
             except LostRace:
                 return await self._find_or_make(org)
             return made.sealed

@@ -11,8 +11,9 @@ from gateway.access.principal import Principal
 from gateway.audit_log.entries import READ_SECRETS, Actor, AuditEntry, Subject
 from gateway.audit_log.log import AuditLog
 
+# One entry stands for all that a caller reads of a connector, as it is then, for so long: a page that refreshes
+# itself would else write an entry every few seconds.
 WINDOW_SECONDS = 600.0
-"""One entry stands for all that a caller reads of a connector, as it is then, for so long."""
 _CONNECTORS_AN_ENTRY = 100
 _REMEMBERED = 100_000
 Place = Literal["organization", "connector"]
@@ -58,6 +59,7 @@ class SecretReads:
 
 
 def _read(who: Principal, app: App) -> tuple[str, ...]:
+    # With the revision: a secret that was changed since is another one, and reading it is news.
     return who.organization_id, who.account_id, who.key_id or "", app.id, str(app.revision)
 
 

@@ -78,6 +78,7 @@ class Downloads:
         for point in points:
             try:
                 return await self.workers.is_one_file(who, point, paths)
+            # Stores may share a repository: another one may still be readable.
             except CairnError as error:
                 refusals.append(error)
         raise most_telling(refusals, points)

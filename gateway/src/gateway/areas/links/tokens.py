@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 Format = ArchiveFormat
 SHORTEST_SECONDS, DEFAULT_SECONDS, LONGEST_SECONDS = 1, 3600, 7 * 86_400
+# Servers between us and a browser take lines of 8 KiB, as a rule.
 LONGEST_URL = 7500
-"""Servers between us and a browser take lines of 8 KiB, as a rule."""
 
 _PURPOSE = b"cairn download link 1\0"
 _MAC_BYTES = 32
@@ -87,6 +87,7 @@ def _opened(token: str, key: bytes) -> Link | None:
     if not hmac.compare_digest(mac, _mac(key, payload)):
         return None
     try:
+        # The payload is signed, so nobody else made it; the limit holds should the key ever leak.
         return Link.model_validate_json(zlib.decompressobj().decompress(payload, _LONGEST_PAYLOAD))
     except (zlib.error, ValidationError):
         return None

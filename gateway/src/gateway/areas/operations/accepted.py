@@ -52,6 +52,7 @@ def _left(error: Exception) -> StillRunning:
     """What is left to wait for. Raises the error itself when nothing is."""
     if isinstance(error, StillRunning):
         return error
+    # The command was carried out and reading back failed: an error would have the client do it again.
     deadline = current_deadline()
     if deadline is None or deadline.accepted is None:
         raise error

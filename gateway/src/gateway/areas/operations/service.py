@@ -68,6 +68,7 @@ class Operations:
         self._keeping[command.id] = command, keeping
         keeping.add_done_callback(lambda _: self._keeping.pop(command.id, None))
         await asyncio.wait({keeping}, timeout=self._keep_seconds)
+        # Neither Kafka nor the database is known to have it, so nobody can promise that it is carried out.
         if not taken and not (keeping.done() and keeping.exception() is None):
             keeping.cancel()
             raise Unavailable("command_not_kept", _NOT_KEPT)
@@ -114,6 +115,7 @@ class Operations:
 
     async def _wait_for(self, command: Envelope[Message]) -> None:
         try:
+            # Without the deadline of the request that began it, which is over.
             with under(None):
                 outcome = await self._commands.send(
                     command, timeout_seconds=LISTEN_SECONDS, on_taken=lambda: self._taken(command)

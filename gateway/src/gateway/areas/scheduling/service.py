@@ -82,6 +82,7 @@ class Runs:
         for app in (origin, target):
             if app:
                 check_complete(app)
+        # An operator may have locked the resource after the connector was made, so it is read now.
         resources = {a.resource.id for a in (origin, target) if a}
         check_unlocked(await asyncio.gather(*(self.catalog.resource(who, i) for i in resources)))
         return origin, target

@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest_asyncio
 from chassis.runtime.service import ServiceRuntime, open_service_runtime
-from connector.domain.work import KEPT, Kind, SlotGroup
+from connector.domain.work import RETENTION, Kind, SlotGroup
 from connector.queue.intake import work_of
-from connector.queue.retention import remove_old_work
+from connector.queue.retention import remove_expired_work
 from connector.store import KnownApp, open_store
 from contracts.values import OrganizationId
 
@@ -33,10 +33,10 @@ async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to
         await store.work.cancel(ORG, work.id)
     for work in (old, recent):
         await (await held(store, work)).settle()
-    await closed_on(runtime, "old", (datetime.now(UTC) - KEPT - timedelta(days=2)).date())
+    await closed_on(runtime, "old", (datetime.now(UTC) - RETENTION - timedelta(days=2)).date())
 
-    assert await remove_old_work(store) == 1
-    assert await remove_old_work(store) == 0
+    assert await remove_expired_work(store) == 1
+    assert await remove_expired_work(store) == 0
 
     assert await store.work.get(ORG, "old") is None
     assert not await store.work.is_cancelled(ORG, "old")

@@ -187,7 +187,9 @@ async def test_a_worker_that_comes_back_after_its_lease_was_taken_over_says_noth
 
             gate.open(1)
             os.kill(zombie.process.pid, signal.SIGCONT)
-            await eventually_async(lambda: "lease lost" in zombie.output() or "work was left" in zombie.output(), 30)
+            await eventually_async(
+                lambda: "lease lost" in zombie.output() or "work stopped unexpectedly" in zombie.output(), 30
+            )
             await eventually_async(lambda: len(snapshots(ground, store)) == 1, 30)
             assert zombie.stop() == 0
 

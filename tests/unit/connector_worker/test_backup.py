@@ -11,7 +11,7 @@ from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import BackupOptions
 from connector.queue.lease import Lease
-from connector.store_state.orphan_snapshots import tidy_up_after_loss
+from connector.store_state.orphan_snapshots import clean_up_after_loss
 from connector.tasks.backup import TASK
 from connector.tasks.job import cancel_unbegun, run_job
 from contracts.errors import TemporaryError
@@ -129,7 +129,7 @@ class TestAfterALoss:
         (winner,) = kept(workshop)
         await workshop.left_behind()
 
-        await tidy_up_after_loss(workshop.context, lease.work)
+        await clean_up_after_loss(workshop.context, lease.work)
 
         assert kept(workshop) == [winner]
 
@@ -138,7 +138,7 @@ class TestAfterALoss:
         await workshop.lost_attempt()
         lease = await workshop.attempt()
 
-        await tidy_up_after_loss(workshop.context, lease.work)
+        await clean_up_after_loss(workshop.context, lease.work)
 
         assert kept(workshop) == [left]
 
@@ -148,7 +148,7 @@ class TestAfterALoss:
         lease = await run(workshop, cancelled=True)
         await workshop.left_behind()
 
-        await tidy_up_after_loss(workshop.context, lease.work)
+        await clean_up_after_loss(workshop.context, lease.work)
 
         assert kept(workshop) == []
 

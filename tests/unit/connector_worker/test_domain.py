@@ -9,7 +9,7 @@ from connector.domain.attempts import (
     MadeSnapshot,
     is_confirmed,
     is_superseded,
-    next_turn,
+    next_step,
     raise_if_hopeless,
     retry_pause_seconds,
 )
@@ -50,7 +50,7 @@ HELD, EXPIRED = attempt(1), attempt(1, seconds=-1)
     ],
 )
 def test_the_latest_attempt_decides_who_may_take_work(attempts: list[Attempt], turn: tuple[str, int]) -> None:
-    assert next_turn(attempts, NOW) == turn
+    assert next_step(attempts, NOW) == turn
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from chassis.messaging.envelopes import envelope
-from connector.domain.work import KEPT, Kind, forgettable_days
-from connector.queue.intake import WakeUps, request_cancel, request_command, request_task
+from connector.domain.work import RETENTION, Kind, expired_days
+from connector.queue.intake import WakeUps, request_cancellation, request_command, request_task
 from contracts.errors import PermanentError
 from contracts.messages.scheduler import TaskCancelRequested
 from contracts.values import JobId
@@ -15,13 +15,13 @@ from tests.unit.connector_worker.parts import ORG, memory_store, task_request, t
 
 async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
     store, wake_ups = memory_store(), WakeUps()
-    long_ago = {"time": datetime.now(UTC) - KEPT}
+    long_ago = {"time": datetime.now(UTC) - RETENTION}
     wish = envelope(TaskCancelRequested(organization_id=ORG, job_id=JobId("job")), service="scheduler")
 
     for asked in (
         request_task(store, wake_ups, task_request().model_copy(update=long_ago)),  # type: ignore[arg-type]
         request_command(store, wake_ups, test_command().model_copy(update=long_ago), kind=Kind.TEST),
-        request_cancel(store, wake_ups, wish.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
+        request_cancellation(store, wake_ups, wish.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
     ):
         with pytest.raises(PermanentError, match="request_too_old"):
             await asked
@@ -31,7 +31,7 @@ async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
 
 async def test_what_was_asked_for_a_while_ago_is_taken_in() -> None:
     store = memory_store()
-    asked = task_request().model_copy(update={"time": datetime.now(UTC) - KEPT + timedelta(days=1)})
+    asked = task_request().model_copy(update={"time": datetime.now(UTC) - RETENTION + timedelta(days=1)})
 
     await request_task(store, WakeUps(), asked)  # type: ignore[arg-type]
 
@@ -41,7 +41,7 @@ async def test_what_was_asked_for_a_while_ago_is_taken_in() -> None:
 def test_nothing_is_forgotten_whose_request_would_still_be_taken_in() -> None:
     now = datetime(2026, 11, 23, 0, 0, tzinfo=UTC)
 
-    latest = forgettable_days(now)[0]
+    latest = expired_days(now)[0]
 
     ended = datetime(latest.year, latest.month, latest.day, tzinfo=UTC) + timedelta(days=1)
-    assert now - ended >= KEPT
+    assert now - ended >= RETENTION

@@ -10,7 +10,7 @@ from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.apps import forget_app, learn_app
 from connector.domain.work import Kind
-from connector.queue.intake import NoticeCancel, WakeUps, request_cancel, request_command, request_task
+from connector.queue.intake import NoticeCancel, WakeUps, request_cancellation, request_command, request_task
 from connector.store import Store
 from connector.stores.open_stores import OpenStores
 
@@ -51,7 +51,7 @@ def register(
         await request_task(store, wake_ups, event)
 
     async def cancelled(event: Envelope[TaskCancelRequested]) -> None:
-        await request_cancel(store, wake_ups, event, notice=notice_cancel)
+        await request_cancellation(store, wake_ups, event, notice=notice_cancel)
 
     dispatcher.on(AppAssigned, assigned)
     dispatcher.on(AppReconfigured, assigned)

@@ -14,7 +14,7 @@ WORKERS_LOST_MAX = 4
 
 
 TRIES_MAX = 12
-"""Attempts at a job, when a store or a source does not answer: with the pauses between them 6 minutes or more."""
+# With the pauses between them that is 6 minutes or more.
 
 
 AttemptState = Literal["running", "settled", "released"]
@@ -52,32 +52,30 @@ class Attempt(Value):
         return f"{self.work_id}:{self.number}"
 
 
-class Turn(NamedTuple):
+class NextStep(NamedTuple):
     """What a worker may do about open work: `take` the attempt, `close` the finished work, or `leave` it alone."""
 
     action: Literal["take", "close", "leave"]
     number: int = 0
 
 
-def next_turn(attempts: Sequence[Attempt], now: datetime) -> Turn:
-    """What may be done now. The latest attempt decides, those that were given up count for nothing but their pause."""
+def next_step(attempts: Sequence[Attempt], now: datetime) -> NextStep:
+    """What may be done now. The latest attempt decides; one that was released only makes others wait for its pause."""
     standing = [a for a in attempts if a.state != "released" or a.until > now]
     latest = max(standing, key=lambda a: a.number, default=None)
     if latest is not None and latest.state == "settled":
-        return Turn("close")
+        return NextStep("close")
     if latest is not None and latest.until > now:
-        return Turn("leave")
-    return Turn("take", max((a.number for a in attempts), default=0) + 1)
+        return NextStep("leave")
+    return NextStep("take", max((a.number for a in attempts), default=0) + 1)
 
 
 def is_confirmed(mine: Attempt, attempts: Sequence[Attempt], now: datetime) -> bool:
-    """Whether a claim stands, judged by what is read after it was inserted.
-
-    The owner of the attempt before may have come back in time. It reads after it writes, as we do: at least one of
-    the two sees the other, and whoever does gives way.
-    """
+    """Whether a claim stands, judged by what is read after it was inserted."""
+    # The previous owner may have renewed its lease just in time. It reads after it writes, as this worker does, so at
+    # least one of the two sees the other, and the one that does gives way.
     others = [a for a in attempts if a.number != mine.number]
-    return not is_superseded(mine, attempts) and next_turn(others, now).action == "take"
+    return not is_superseded(mine, attempts) and next_step(others, now).action == "take"
 
 
 def is_superseded(mine: Attempt, attempts: Sequence[Attempt]) -> bool:
@@ -92,6 +90,7 @@ def workers_lost(attempts: Sequence[Attempt], now: datetime) -> int:
 
 def raise_if_hopeless(attempts: Sequence[Attempt], now: datetime) -> None:
     """Raise `worker_lost` when one worker after the other was lost over this work."""
+    # Work that exhausts the memory of each worker that takes it would otherwise take down the pool, one after another.
     lost = workers_lost(attempts, now)
     if lost >= WORKERS_LOST_MAX:
         raise PermanentError("worker_lost", f"{lost} workers in a row stopped answering while they did this.")
@@ -103,7 +102,8 @@ def announced(attempts: Sequence[Attempt]) -> MadeSnapshot | None:
 
 
 def announced_ids(attempts: Sequence[Attempt]) -> frozenset[str]:
-    """The ids of what was announced: one, unless a worker that stalled between two lines announced another."""
+    """The ids of what was announced."""
+    # More than one where a worker stalled between its lease check and its write: neither may be removed.
     return frozenset(a.made.summary.snapshot_id for a in attempts if a.made is not None)
 
 
@@ -113,15 +113,15 @@ def is_under_way(attempts: Sequence[Attempt]) -> bool:
 
 
 def is_worth_another_try(error: TemporaryError, attempt: int) -> bool:
-    """Whether to try again later. Servers that Cairn stands on are waited for as long as it takes, others are not.
-
-    What kills an engine may well kill the next one: that is tried as often as what kills workers.
-    """
+    """Whether to try again later. Cairn's own servers are awaited without a limit, stores and sources are not."""
     if isinstance(error, Killed):
+        # What kills an engine, such as a lack of memory, may kill the next one: as many tries as for lost workers.
         return attempt < WORKERS_LOST_MAX
+    # An outage of Kafka or MongoDB says nothing about the job, and an operator will end it.
     return isinstance(error, Unavailable) or attempt < TRIES_MAX
 
 
 def retry_pause_seconds(attempt: int) -> float:
     """Pause before work is tried again after a server that Cairn stands on did not answer."""
+    # The exponent is bounded as well, because attempts after an outage of Cairn's own servers are not.
     return float(min(2 ** min(attempt, 6), 60))

@@ -9,12 +9,14 @@ from contracts.errors import PermanentError
 from contracts.messages.base import Message
 from contracts.values import Moment, OrganizationId, Value
 
-KEPT = timedelta(days=30)
-"""How long work that is done is remembered, and how old a message may be that asks for work."""
+# One period for both: how long closed work is kept, and how old a request may be. A repeated request either finds its
+# work or is refused by its age, so nothing is done twice.
+RETENTION = timedelta(days=30)
 
 
+# A pool may have been switched off for weeks: days whose clean-up was missed meanwhile are looked at again.
 SWEEP_LOOK_BACK_DAYS = 30
-CLOCKS_AGREE = timedelta(hours=1)
+CLOCK_SKEW_MAX = timedelta(hours=1)
 
 
 COMMAND_LEASE_SECONDS = 5.0
@@ -29,7 +31,8 @@ class SlotGroup(StrEnum):
     LISTINGS = "listings"
 
     def lease_seconds(self, longest: float) -> float:
-        """How long a lease is; somebody waits for commands, so that a lost worker should be noticed sooner."""
+        """How long a lease is, `longest` at most."""
+        # A person waits for the outcome of a command, so a lost worker has to be noticed sooner.
         return min(longest, COMMAND_LEASE_SECONDS) if self is SlotGroup.COMMANDS else longest
 
 
@@ -76,19 +79,22 @@ class Work(Value):
 def may_take(org: OrganizationId, running: Counter[OrganizationId], *, slots: int) -> bool:
     """Whether work of an organization may be begun beside what runs.
 
-    Above its slots a group takes work of organizations that have nothing running there, up to `EXTRA_SLOTS`: what waits
-    for the stores of one, which may never answer, keeps nobody else waiting.
+    Above its slots a group takes work of organizations that have nothing running there, up to `EXTRA_SLOTS`.
     """
+    # Stores of one organization may never answer. Its work may fill all slots, and must not keep others waiting.
     return running.total() < slots or (running.total() < slots + EXTRA_SLOTS and not running[org])
 
 
-def raise_if_forgotten(asked: datetime, now: datetime) -> None:
+def raise_if_too_old(asked: datetime, now: datetime) -> None:
     """Raise `request_too_old` where nobody could tell any more whether what is asked for was done already."""
-    if now - asked > KEPT - CLOCKS_AGREE:
-        raise PermanentError("request_too_old", f"This was asked for more than {KEPT.days} days ago; ask for it anew.")
+    # Refused a little before the work may be removed: the clock that dated the message and ours may differ.
+    if now - asked > RETENTION - CLOCK_SKEW_MAX:
+        raise PermanentError(
+            "request_too_old", f"This was asked for more than {RETENTION.days} days ago; ask for it anew."
+        )
 
 
-def forgettable_days(now: datetime) -> list[date]:
-    """Days whose closed work may be forgotten, latest first; those before were swept when it was their turn."""
-    latest = (now - KEPT).date() - timedelta(days=1)
+def expired_days(now: datetime) -> list[date]:
+    """Days whose closed work may be removed, latest first."""
+    latest = (now - RETENTION).date() - timedelta(days=1)
     return [latest - timedelta(days=back) for back in range(SWEEP_LOOK_BACK_DAYS)]

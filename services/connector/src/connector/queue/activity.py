@@ -1,4 +1,4 @@
-"""What is done about one kind of work; the queue knows no more of it."""
+"""What carries out one kind of work; the queue knows nothing else about tasks."""
 
 import asyncio
 from typing import Protocol
@@ -9,7 +9,7 @@ from connector.queue.lease import Lease
 
 
 class Activity(Protocol):
-    """Carries out work of one kind. Any number of calls run at the same time."""
+    """Carries out work of one kind. Any number of calls may run at the same time."""
 
     async def run(self, lease: Lease, cancel: asyncio.Event) -> None:
         """Do the work to its end and settle the lease. `cancel` is set when it should stop.
@@ -23,5 +23,5 @@ class Activity(Protocol):
         ...
 
     async def clean_up(self, lease: Lease) -> None:
-        """Remove what this attempt may have left behind, after its lease was lost. Never raises."""
+        """Remove what this attempt may have left behind after its lease was lost. Never raises."""
         ...

@@ -1,4 +1,4 @@
-"""Taking in what messages ask for: quickly, and no more than once."""
+"""Queues what messages ask for, at most once each, and returns at once."""
 
 import asyncio
 import logging
@@ -13,17 +13,17 @@ from contracts.messages.base import Message
 from contracts.messages.connector import ConnectorCommand, TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.domain.work import Kind, SlotGroup, Work, raise_if_forgotten
+from connector.domain.work import Kind, SlotGroup, Work, raise_if_too_old
 from connector.store import Store
 
 log = logging.getLogger(__name__)
 NoticeCancel = Callable[[str], None]
-"""Tells what runs in this process that its work should stop."""
+"""Cancels a piece of work by its id if it runs in this process."""
 
 
 @dataclass(frozen=True)
 class WakeUps:
-    """Wake those who wait for work in this process."""
+    """One event per group of slots; wakes the loops of this process that wait for work."""
 
     groups: dict[SlotGroup, asyncio.Event] = field(
         default_factory=lambda: {group: asyncio.Event() for group in SlotGroup}
@@ -35,7 +35,7 @@ class WakeUps:
 
 
 def work_of(cause: Envelope[Message], *, kind: Kind, work_id: str, pool: str) -> Work:
-    """A piece of work, to be done in the trace of the moment."""
+    """A piece of work. Its spans become children of the current one, whichever worker runs it."""
     trace = current_trace()
     return Work(
         id=work_id,
@@ -49,27 +49,28 @@ def work_of(cause: Envelope[Message], *, kind: Kind, work_id: str, pool: str) ->
 
 
 async def request_task(store: Store, wake_ups: WakeUps, request: Envelope[TaskRequested]) -> None:
-    """Queue a job; of one that has ended, the end is told once more. Raises `request_too_old`."""
-    raise_if_forgotten(request.time, utc_now())
+    """Queue a job; for a job that has ended, its end is published again. Raises `request_too_old`."""
+    raise_if_too_old(request.time, utc_now())
     work = work_of(request, kind=Kind.TASK, work_id=request.data.job_id, pool=request.data.pool)
     if not await store.work.add(work):
-        await _tell_end_again(store, request.data)
+        # The event of its end may have become a dead letter: without another one the job would stay running forever.
+        await _send_end_again(store, request.data)
     wake_ups.wake(work.kind.slots)
 
 
-async def request_cancel(
+async def request_cancellation(
     store: Store, wake_ups: WakeUps, request: Envelope[TaskCancelRequested], *, notice: NoticeCancel
 ) -> None:
-    """Ask for a job to be stopped: `notice` tells this process, others see it within a second.
+    """Ask for a job to be stopped: `notice` stops it in this process, other workers see the request within a second.
 
-    A job that nobody has begun is ended by whoever comes first, though all slots for jobs be taken. Raises
-    `request_too_old`.
+    A job that no worker has begun is ended at once. Raises `request_too_old`.
     """
-    raise_if_forgotten(request.time, utc_now())
+    raise_if_too_old(request.time, utc_now())
     job_id, pool = request.data.job_id, request.data.pool
     await store.work.cancel(request.data.organization_id, job_id)
     log.info("cancellation asked for", extra={"job": job_id})
     notice(job_id)
+    # Work of its own, among commands: a queued job has to end even while every slot for jobs is taken.
     work = work_of(request, kind=Kind.CANCEL, work_id=f"{job_id}:cancel", pool=pool)
     await store.work.add(work)
     wake_ups.wake(work.kind.slots)
@@ -80,27 +81,30 @@ async def request_command(store: Store, wake_ups: WakeUps, command: Envelope[Con
 
     Raises `AlreadyHandled` with the outcome when that was long ago, `request_too_old` when it was too long ago.
     """
-    raise_if_forgotten(command.time, utc_now())
+    raise_if_too_old(command.time, utc_now())
     work = work_of(command, kind=kind, work_id=command.id, pool=command.data.pool)
     if not await store.work.add(work):
+        # Loading an attempt with its command as the cause raises the outcome that was saved with it: the answer.
         for attempt in await store.attempts_at(work.organization_id, work.id):
             await store.attempts.load(work.organization_id, attempt.id, cause=command)
     wake_ups.wake(work.kind.slots)
 
 
 async def queue_sync(store: Store, wake_ups: WakeUps, cause: Work) -> None:
-    """Queue that the index follows the store that some work was about; asked for twice, it is done once."""
-    following = work_of(cause.cause, kind=Kind.FOLLOW, work_id=f"{cause.id}:follow", pool=cause.pool)
-    await store.work.add(following)
-    wake_ups.wake(following.kind.slots)
+    """Queue a sync of the restore index with the store that some work was about; asked for twice, it is done once."""
+    sync = work_of(cause.cause, kind=Kind.FOLLOW, work_id=f"{cause.id}:follow", pool=cause.pool)
+    await store.work.add(sync)
+    wake_ups.wake(sync.kind.slots)
 
 
-async def _tell_end_again(store: Store, request: TaskRequested) -> None:
-    """The end of a job is in the last save of its last attempt, which nobody writes any more."""
+async def _send_end_again(store: Store, request: TaskRequested) -> None:
+    """Publish the end of a job again, if it has one."""
+    # The end is in the last save of the last attempt. That attempt is settled, so its owner writes it no more and
+    # writing it here breaks no lease.
     org = request.organization_id
     ended = [a for a in await store.attempts_at(org, request.job_id) if a.state == "settled"]
     for attempt in ended[-1:]:
         record = await store.attempts.load(org, attempt.id)
-        told = [entry_to_envelope(entry).data for entry in record.outbox]
-        endings = [data for data in told if isinstance(data, TaskSucceeded | TaskFailed | TaskCancelled)]
+        published = [entry_to_envelope(entry).data for entry in record.outbox]
+        endings = [data for data in published if isinstance(data, TaskSucceeded | TaskFailed | TaskCancelled)]
         await store.attempts.save(record, record.value, events=endings)

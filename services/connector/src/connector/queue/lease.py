@@ -1,4 +1,4 @@
-"""Holding a piece of work: claimed by an insert, kept by renewal, given up at the first doubt."""
+"""The lease of a piece of work: claimed by an insert, kept by renewal, given up at the first doubt."""
 
 import asyncio
 import logging
@@ -14,21 +14,21 @@ from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 from contracts.messages.base import Event
 
-from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot, is_confirmed, is_superseded, next_turn
+from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot, is_confirmed, is_superseded, next_step
 from connector.domain.work import Work
 from connector.store import Store
 
 log = logging.getLogger(__name__)
+# Renewing before every message would double the writes to the database; a lease with this share left is long enough.
 _FRESH = 0.9
-"""A lease with this share of it left is not made longer before something is said."""
 
 
 class LeaseLost(Exception):
-    """Another worker may be at it by now: stop, and say nothing more."""
+    """Another worker may have taken over: stop, and publish nothing more."""
 
 
 class Lease:
-    """This worker's hold on a piece of work. Only its owner writes the attempt; nothing is said without it."""
+    """This worker's claim to a piece of work. Only its owner writes the attempt and publishes messages about it."""
 
     def __init__(self, store: Store, work: Work, record: Aggregate[Attempt], *, seconds: float, since: float) -> None:
         self.work = work
@@ -36,7 +36,9 @@ class Lease:
         self._store = store
         self._record = record
         self._attempt = _value(record)
+        # From before the write, by the steady clock: neither a slow answer nor a changed wall clock makes it longer.
         self._expires = since + seconds
+        # The keeper renews while the work announces: two saves of one document at once would conflict.
         self._lock = asyncio.Lock()
 
     @property
@@ -66,9 +68,9 @@ class Lease:
                 await self._renew()
 
     async def announce(self, events: Sequence[Event], *, made: MadeSnapshot | None = None) -> None:
-        """Say something that must not be lost, and keep what was `made` for attempts to come.
+        """Publish events that must not be lost, and save what was `made` for later attempts.
 
-        Raises `LeaseLost`, and then nothing was said.
+        Raises `LeaseLost`, and then nothing was published.
         """
         async with self._lock:
             await self._assure()
@@ -81,23 +83,24 @@ class Lease:
         *,
         result: Result | None = None,
     ) -> None:
-        """Save the result with all that is to be said about it, then close the work. Raises `LeaseLost`."""
+        """Save the result together with its events, then close the work. Raises `LeaseLost`."""
         async with self._lock:
             await self._assure()
             self._attempt = self._until("settled", 0)
             await self._save(events, result=result or {})
+        # Closed last: a kill before this line leaves a settled attempt, and whoever claims the work next closes it.
         await self._raise_if_superseded()
         await self._store.work.close(self.work.organization_id, self.work.id)
 
     async def release(self, *, pause_seconds: float = 0) -> None:
-        """Give the work up without a result, for anybody to take after a pause."""
+        """Give the work up without a result; any worker may take it after a pause."""
         async with self._lock:
             self.check()
             self._attempt = self._until("released", pause_seconds)
             await self._save()
 
     async def _assure(self) -> None:
-        """Make sure that the lease is held and will be for a while, whatever the clocks of other workers say."""
+        """Make sure that the lease is valid and stays so for a while. Raises `LeaseLost`."""
         self.check()
         if self.left_seconds < self.seconds * _FRESH:
             await self._renew()
@@ -109,12 +112,14 @@ class Lease:
         since = time.monotonic()
         self._attempt = self._until("running", self.seconds)
         await self._save()
+        # Read after the write, like `claim`: see `is_confirmed`.
         await self._raise_if_superseded()
         self._expires = since + self.seconds
 
     async def _save(self, events: Sequence[Event] = (), *, result: Result | None = None) -> None:
         attempts, about = self._store.attempts, dict[str, Any]()
         if events or result is not None:
+            # A command gets its only outcome with the result; a save before that, or of a job, must not answer it.
             partial = result is None or not self.work.kind.answers
             about = {"events": events, "cause": self.work.cause, "result": result, "partial": partial}
         try:
@@ -135,16 +140,18 @@ class Lease:
 
 
 async def claim(store: Store, work: Work, *, owner: str, seconds: float) -> Lease | None:
-    """Try to get hold of a piece of work: None when it is done, or somebody else's."""
+    """Try to claim a piece of work: None when it is done, or when another worker has it."""
     org = work.organization_id
-    turn = next_turn(await store.attempts_at(org, work.id), utc_now())
-    if turn.action == "close":
+    step = next_step(await store.attempts_at(org, work.id), utc_now())
+    if step.action == "close":
         await store.work.close(org, work.id)
-    if turn.action != "take":
+    if step.action != "take":
         return None
     since = time.monotonic()
     until = utc_now() + timedelta(seconds=seconds)
-    mine = Attempt(work_id=work.id, number=turn.number, owner=owner, until=until)
+    mine = Attempt(work_id=work.id, number=step.number, owner=owner, until=until)
+    # The id is the work's id and the attempt number: inserting it is the claim, and needs no more of the database than
+    # that an id exists once (FerretDB has no transactions to rely on).
     try:
         record = await store.attempts.save(Aggregate(mine.id, org), mine)
     except LostRace:
@@ -163,9 +170,9 @@ def _value(record: Aggregate[Attempt]) -> Attempt:
 
 
 async def give_up(lease: Lease, *, pause_seconds: float) -> None:
-    """Release a lease for others to take after a pause; where that fails, it runs out by itself."""
+    """Release a lease, so that others may claim the work after a pause. Where that fails, the lease expires."""
     try:
         await lease.release(pause_seconds=pause_seconds)
     except (LeaseLost, CairnError, PyMongoError) as error:
         facts = {"work": lease.work.id, "attempt": lease.number, "reason": type(error).__name__}
-        log.warning("lease runs out by itself", extra=facts)
+        log.warning("lease not released, it will expire", extra=facts)

@@ -1,4 +1,4 @@
-"""Keeps a lease while its work runs, and watches for the wish to stop it."""
+"""Renews a lease while its work runs, and watches for a request to stop it."""
 
 import asyncio
 import logging
@@ -14,8 +14,9 @@ from connector.store import Store
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
 RENEWALS_PER_LEASE = 3
+# The part of a lease that is left when its work is stopped for lack of a renewal: engines need time to die, and the
+# clocks of other workers may be ahead.
 SAFETY = 0.1
-"""Part of a lease that is left when its work is stopped for want of a renewal."""
 
 
 class Keeper:
@@ -35,6 +36,7 @@ class Keeper:
             await self._look_for_cancellation()
             if time.monotonic() - renewed >= self._every and await self._try(self._lease.renew()):
                 renewed = time.monotonic()
+            # Several looks per renewal, so that one failed renewal is followed by others before the lease ends.
             await asyncio.sleep(min(LOOK_SECONDS, self._every / 4))
 
     async def _look_for_cancellation(self) -> None:
@@ -48,14 +50,16 @@ class Keeper:
             await self._try(look())
 
     async def _try(self, action: Coroutine[object, object, None]) -> bool:
-        """Whether it worked; an answer that does not come is waited for as long as the lease allows."""
+        """Whether the action succeeded. Raises `LeaseLost` when it takes longer than the lease allows."""
         left = self._lease.left_seconds - self._margin
         try:
             async with asyncio.timeout(max(left, 0)):
                 await action
         except TimeoutError:
+            # No answer says nothing about who owns the work now, so the worker has to assume that another one does.
             raise LeaseLost(self._lease.work.id) from None
         except (CairnError, PyMongoError) as error:
+            # An answer that is an error comes early: there is time to ask again before the lease ends.
             log.warning("lease not renewed", extra={"work": self._lease.work.id, "reason": type(error).__name__})
             return False
         return True

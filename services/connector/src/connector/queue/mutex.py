@@ -1,4 +1,4 @@
-"""One at a time: two initializations of one place at once would destroy it, whoever asks for them."""
+"""A mutex over all workers for the location of a repository: two initializations at once would destroy it."""
 
 import asyncio
 import hashlib
@@ -28,17 +28,19 @@ RENEWALS_PER_LEASE = 3
 
 @asynccontextmanager
 async def exclusive_at(store: Store, settings: Settings, lease: Lease, location: StoreLocation) -> AsyncIterator[None]:
-    """Hold a place until the context is left. Raises `StoreLocked` when others hold it for too long."""
-    turn = await _take_turn(store, settings, _turn_at(location, lease.work))
+    """Hold the mutex of a location until the context is left. Raises `StoreLocked` when others hold it for too long."""
+    mutex = await _acquire(store, settings, _mutex_work(location, lease.work))
     try:
-        async with beside("turn at a place", lambda: _keep(turn)):
+        async with beside("mutex of a location", lambda: _renew_forever(mutex)):
             yield
     finally:
-        await _end(turn)
+        await _release(mutex)
 
 
-def _turn_at(location: StoreLocation, cause: Work) -> Work:
-    """Work that never queues: attempts at it are turns. It is nobody's, since organizations may share a place."""
+def _mutex_work(location: StoreLocation, cause: Work) -> Work:
+    """Work that is never queued: an attempt at it is the mutex, with the same leases and take-over as other work."""
+    # It belongs to no organization, because two of them may have stores at one location; symbolic links are resolved
+    # because two paths may lead to one directory.
     place = os.path.realpath(location.local_path) if location.local_path else location.address.rstrip("/")
     message = cause.cause.data.model_copy(update={"organization_id": EVERYBODY})
     return cause.model_copy(
@@ -49,30 +51,30 @@ def _turn_at(location: StoreLocation, cause: Work) -> Work:
     )
 
 
-async def _take_turn(store: Store, settings: Settings, turn: Work) -> Lease:
+async def _acquire(store: Store, settings: Settings, mutex: Work) -> Lease:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        held = await claim(store, turn, owner=settings.instance, seconds=settings.lease_seconds)
-        if held is not None:
-            return held
+        claimed = await claim(store, mutex, owner=settings.instance, seconds=settings.lease_seconds)
+        if claimed is not None:
+            return claimed
         await asyncio.sleep(PAUSE_SECONDS)
     raise StoreLocked
 
 
-async def _keep(turn: Lease) -> None:
-    """Renew a turn. Its owner also keeps the lease of its work, which ends first and stops it where this fails."""
+async def _renew_forever(mutex: Lease) -> None:
     while True:
-        await asyncio.sleep(turn.seconds / RENEWALS_PER_LEASE)
+        await asyncio.sleep(mutex.seconds / RENEWALS_PER_LEASE)
         try:
-            await turn.renew()
+            await mutex.renew()
         except LeaseLost:
+            # The lease of the work itself is older, so it ends first, and the keeper of that lease stops the work.
             return
         except (CairnError, PyMongoError) as error:
-            log.warning("turn not renewed", extra={"work": turn.work.id, "reason": type(error).__name__})
+            log.warning("mutex not renewed", extra={"work": mutex.work.id, "reason": type(error).__name__})
 
 
-async def _end(turn: Lease) -> None:
+async def _release(mutex: Lease) -> None:
     try:
-        await turn.release()
+        await mutex.release()
     except (LeaseLost, CairnError, PyMongoError) as error:
-        log.warning("turn ends by itself", extra={"work": turn.work.id, "reason": type(error).__name__})
+        log.warning("mutex not released, it will expire", extra={"work": mutex.work.id, "reason": type(error).__name__})

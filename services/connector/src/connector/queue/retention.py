@@ -1,23 +1,24 @@
-"""Forgetting work that was done long ago; a message that asks for it again is refused by its age."""
+"""Removes work that was closed long ago; a message that asks for it again is refused by its age."""
 
 import logging
 
 from chassis.ids import utc_now
 
-from connector.domain.work import forgettable_days
+from connector.domain.work import expired_days
 from connector.store import Store
 
 log = logging.getLogger(__name__)
 
 
-async def remove_old_work(store: Store) -> int:
-    """Remove what can be forgotten by now; how much it was. Any number of workers may do this at once."""
-    forgotten = 0
-    for day in forgettable_days(utc_now()):
+async def remove_expired_work(store: Store) -> int:
+    """Remove work whose retention has ended; returns how much. Any number of workers may do this at once."""
+    removed = 0
+    for day in expired_days(utc_now()):
+        # In batches, each removed before the next query: a busy installation closes more in a day than fits in memory.
         while found := await store.work.closed_on(day):
             for org, work_id in found:
                 await store.work.forget(org, work_id)
-            forgotten += len(found)
-    if forgotten:
-        log.info("old work forgotten", extra={"count": forgotten})
-    return forgotten
+            removed += len(found)
+    if removed:
+        log.info("expired work removed", extra={"count": removed})
+    return removed

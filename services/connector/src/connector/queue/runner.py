@@ -1,4 +1,4 @@
-"""Brings one claimed piece of work to its end: a result, a cancellation, or back to whoever comes next."""
+"""Runs one claimed piece of work to its end: a result, a cancellation, or a release for the next worker."""
 
 import asyncio
 import logging
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 class Runner:
-    """Runs claimed work of this process; knows what is running."""
+    """Runs the work that this process has claimed, and cancels it by its id."""
 
     def __init__(self, store: Store, activities: Mapping[Kind, Activity]) -> None:
         self._store = store
@@ -37,21 +37,24 @@ class Runner:
             event.set()
 
     async def run(self, lease: Lease) -> None:
-        """Run to the end. Cancelling this gives the work up, for another worker to take at once."""
+        """Run to the end. Cancelling this releases the work, so that another worker may take it at once."""
         work = lease.work
         cancel = self._cancels[work.id] = asyncio.Event()
         try:
             with span(_name(work), parent=_parent(work), attributes=_attributes(lease)):
                 await self._run_kept(lease, cancel)
         except asyncio.CancelledError:
+            # This process stops. Without the release the work would wait for the lease to expire.
             await give_up(lease, pause_seconds=0)
             raise
         finally:
+            # A later attempt at the same work may have begun in this process, and its event must stay.
             if self._cancels.get(work.id) is cancel:
                 del self._cancels[work.id]
 
     async def _run_kept(self, lease: Lease, cancel: asyncio.Event) -> None:
         """Do the work for as long as the lease is kept."""
+        # Whichever of the two ends first ends the other: no work without a lease, and no lease without work.
         keeper = Keeper(self._store, lease, cancel)
         doing = asyncio.create_task(self._do(lease, cancel))
         keeping = asyncio.create_task(keeper.keep())
@@ -63,8 +66,9 @@ class Runner:
             await asyncio.wait((doing, keeping))
         for task in (doing, keeping):
             if not task.cancelled() and (error := task.exception()) is not None:
-                log.error("work was left", extra=_facts(lease), exc_info=error)
+                log.error("work stopped unexpectedly", extra=_facts(lease), exc_info=error)
         if not lease.is_ended:
+            # The lease was lost, or could not be released: another attempt follows, and must not find our leftovers.
             await self._activity(lease).clean_up(lease)
 
     async def _do(self, lease: Lease, cancel: asyncio.Event) -> None:
@@ -83,6 +87,7 @@ class Runner:
             with reader_errors_mapped():
                 await self._activity(lease).run(lease, cancel)
         except Killed as error:
+            # Before `TemporaryError`, which it is too: it counts against a lower limit of attempts.
             if is_worth_another_try(error, lease.number):
                 raise
             await self._activity(lease).fail(lease, to_problem(error))

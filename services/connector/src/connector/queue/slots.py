@@ -1,4 +1,4 @@
-"""Looks for work and takes it, as much at once as there are slots."""
+"""Claims work and runs it, as much at once as there are slots."""
 
 import asyncio
 import contextlib
@@ -15,18 +15,18 @@ from contracts.values import OrganizationId
 from connector.domain.work import EXTRA_SLOTS, SlotGroup, may_take
 from connector.queue.intake import WakeUps
 from connector.queue.lease import Lease, claim
-from connector.queue.retention import remove_old_work
+from connector.queue.retention import remove_expired_work
 from connector.queue.runner import Runner
 from connector.settings import Settings
 from connector.store import Store
 
 log = logging.getLogger(__name__)
 LISTING_SLOTS = 1
-LOOK_FOR_OLD_WORK_SECONDS = 3600.0
+RETENTION_SECONDS = 3600.0
 
 
 class Slots:
-    """Takes work of one group: woken when there is some, looking by itself every now and then."""
+    """Takes work of one group: when woken, and every `poll_seconds`, since other workers may leave work behind."""
 
     def __init__(
         self, store: Store, settings: Settings, runner: Runner, group: SlotGroup, *, slots: int, wake_up: asyncio.Event
@@ -40,7 +40,7 @@ class Slots:
         self._wake_up = wake_up
 
     async def run(self) -> None:
-        """Run until cancelled; what is under way is then given up for others."""
+        """Run until cancelled; what is under way is then released for other workers."""
         try:
             while True:
                 lease = await self._next()
@@ -56,15 +56,18 @@ class Slots:
 
     async def _next(self) -> Lease:
         while True:
+            # Cleared before the look: what is queued during the look sets it again and is not missed.
             self._wake_up.clear()
             try:
                 if lease := await self._claim():
                     return lease
             except (CairnError, PyMongoError) as error:
-                log.warning("no look for work", extra={"slots": self._group.value, "reason": type(error).__name__})
+                log.warning(
+                    "looking for work failed", extra={"slots": self._group.value, "reason": type(error).__name__}
+                )
             except Exception:
-                # What is under way must not end with the look, so nobody else keeps this from ending.
-                log.exception("no look for work", extra={"slots": self._group.value})
+                # If this loop ended, all work under way would be cancelled with it, so it survives whatever happens.
+                log.exception("looking for work failed", extra={"slots": self._group.value})
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settings.poll_seconds):
                     await self._wake_up.wait()
@@ -74,6 +77,7 @@ class Slots:
         if running.total() >= self._slots + EXTRA_SLOTS:
             return None
         for work in await store.work.waiting(pool=settings.pool, group=self._group):
+            # Skipped, not awaited: the next work in the queue may belong to an organization that has room.
             if not may_take(work.organization_id, running, slots=self._slots):
                 continue
             seconds = self._group.lease_seconds(settings.lease_seconds)
@@ -100,17 +104,17 @@ async def working(
         ).run
         for group in SlotGroup
     }
-    async with background.all_running(loops | {"old work": lambda: _remove_forever(store)}):
+    async with background.all_running(loops | {"work retention": lambda: _remove_forever(store)}):
         yield
 
 
 async def _remove_forever(store: Store) -> None:
     while True:
         try:
-            await remove_old_work(store)
+            await remove_expired_work(store)
         except (CairnError, PyMongoError) as error:
-            log.warning("old work not forgotten", extra={"reason": type(error).__name__})
-        await asyncio.sleep(LOOK_FOR_OLD_WORK_SECONDS)
+            log.warning("expired work not removed", extra={"reason": type(error).__name__})
+        await asyncio.sleep(RETENTION_SECONDS)
 
 
 async def _end(tasks: set[asyncio.Task[None]]) -> None:

@@ -37,7 +37,7 @@ async def remove_orphan_snapshots(
         await context.engine.forget(location, rivals, prune=False, on_log=on_log, cancel=asyncio.Event())
 
 
-async def tidy_up_after_loss(context: WorkerContext, work: Work) -> None:
+async def clean_up_after_loss(context: WorkerContext, work: Work) -> None:
     """Forget what this worker's engine may have made of a job that is somebody else's by now.
 
     Until a restore point is announced nothing is removed: who announces one looks for others afterwards. So of the

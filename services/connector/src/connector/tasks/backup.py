@@ -25,7 +25,7 @@ from connector.engine.port import BackupOptions, BackupOutcome, Progress
 from connector.failures import reader_errors_mapped
 from connector.queue.lease import LeaseLost
 from connector.store_state.identity import require_same_store
-from connector.store_state.orphan_snapshots import remove_orphan_snapshots, store_location, tidy_up_after_loss
+from connector.store_state.orphan_snapshots import clean_up_after_loss, remove_orphan_snapshots, store_location
 from connector.stores.restore_points import created, restore_point_of, snapshot_of
 from connector.tasks.definition import Job, JobOutcome, TaskDefinition
 from connector.tasks.listing_comparison import compare_with_listing, is_compared
@@ -296,4 +296,4 @@ def _left_by(attempts: Sequence[Attempt]) -> BackupResult | None:
     return made.summary if made else None
 
 
-TASK = TaskDefinition(type="backup", run=back_up, left_by=_left_by, clean_up=tidy_up_after_loss)
+TASK = TaskDefinition(type="backup", run=back_up, left_by=_left_by, clean_up=clean_up_after_loss)

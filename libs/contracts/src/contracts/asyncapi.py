@@ -10,6 +10,7 @@ Document = dict[str, Any]
 BINDING = "0.5.0"
 HEADERS = "CloudEventHeaders"
 _POOL = "{pool}"
+# AsyncAPI describes the topics of all pools as one channel, with the pool as a parameter of its address.
 _OF_POOLS = {topics.tasks(): topics.tasks, topics.connector_commands(): topics.connector_commands}
 _INFO = """Every command and event of Cairn, as CloudEvents 1.0 in binary mode on Kafka; structured mode is read too.
 
@@ -60,6 +61,7 @@ def _operation(message: type[Message]) -> Document:
         "messages": [{"$ref": f"#/channels/{message.TOPIC}/messages/{message.TYPE}"}],
         "bindings": {"kafka": {"bindingVersion": BINDING}},
     }
+    # The reply is the outcome: who sends a command finds its answer by the command's id, on one topic for all.
     if command:
         operation["reply"] = {
             "channel": {"$ref": f"#/channels/{topics.OUTCOMES}"},
@@ -76,6 +78,7 @@ def _message(message: type[Message]) -> Document:
         "summary": _summary(message),
         "contentType": "application/json",
         "headers": {"$ref": f"#/components/schemas/{HEADERS}"},
+        # By reference: a generator of code finds each schema under the name that readers validate with.
         "payload": {"$ref": f"./schemas/{message.TYPE}.json"},
         "correlationId": {
             "location": "$message.header#/correlationid",

@@ -31,6 +31,7 @@ def documents(messages: Mapping[str, type[Message]] = MESSAGES) -> dict[str, str
 def stale(home: Path, wanted: Mapping[str, str]) -> list[str]:
     """Paths of the documents that are missing, out of date or of no message any more."""
     present = {f"{SCHEMAS}/{path.name}" for path in (home / SCHEMAS).glob("*.json")}
+    # Files of messages that are gone count too: a schema without a message would promise something that nobody sends.
     changed = {p for p, text in wanted.items() if not (home / p).is_file() or (home / p).read_text("utf-8") != text}
     return sorted(changed | (present - wanted.keys()))
 
@@ -40,6 +41,7 @@ def broken(home: Path, wanted: Mapping[str, str]) -> list[str]:
     lines = []
     for path in sorted((home / SCHEMAS).glob("*.json")):
         new = wanted.get(f"{SCHEMAS}/{path.name}")
+        # A stored schema whose type is gone is a break as well: its messages may still be in a topic.
         changes = breaking_changes(json.loads(path.read_text("utf-8")), json.loads(new)) if new else ["type removed"]
         lines += [f"{path.stem}: {change}" for change in changes]
     return lines
@@ -64,6 +66,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a document is stale")
     check = parser.parse_args().check
     wanted = documents()
+    # Before anything is written: replacing the schema would remove what the change is judged by.
     if problems := broken(HOME, wanted):
         said = "These changes would break readers; leave the type as it is and write a new version of it:"
         sys.exit("\n  ".join([said, *problems]))
@@ -74,6 +77,7 @@ def main() -> None:
 
 
 def _text(document: dict[str, Any]) -> str:
+    # Sorted, so that the order of definitions in the code makes no difference in the repository.
     return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

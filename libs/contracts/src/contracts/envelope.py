@@ -20,7 +20,9 @@ Headers = list[tuple[str, bytes]]
 JSON = "application/json"
 STRUCTURED = "application/cloudevents"
 _DATA = ("data", "data_base64")
+# Bytes that are not UTF-8 stand in the names of headers as surrogate escapes.
 _ESCAPED = re.compile("[\ud800-\udfff]")
+# `\\u0000` after an even number of backslashes: after an odd number it is text that merely looks like an escape.
 _ESCAPED_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -71,9 +73,11 @@ _ATTRIBUTES = {
 
 def to_headers(envelope: Envelope[Message]) -> Headers:
     """The Kafka headers of an envelope in binary mode, without the `traceparent` of the hop, which the sender adds."""
+    # An attribute without a value is left out: CloudEvents allows no empty ones.
     named = [(header, getattr(envelope, attribute)) for header, attribute in _ATTRIBUTES.items()]
     headers = [(header, str(value).encode()) for header, value in named if value]
     time = envelope.time.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    # `correlationid` once more without the prefix, for readers that know no CloudEvents.
     fixed = [("ce_specversion", b"1.0"), ("ce_time", time.encode()), ("content-type", JSON.encode())]
     return [*headers, *fixed, ("correlationid", envelope.correlation_id.encode())]
 
@@ -87,6 +91,7 @@ def _structured(body: bytes) -> tuple[dict[str, Any], Any]:
     try:
         event = json.loads(body)
     except (ValueError, RecursionError) as error:
+        # Deeply nested JSON exhausts the stack of the parser; it must become a dead letter, not stop the consumer.
         raise MalformedMessage("the body is not valid JSON") from error
     if not isinstance(event, dict) or event.keys().isdisjoint(_DATA):
         raise MalformedMessage("a structured CloudEvent needs an object with `data` or `data_base64`")
@@ -109,6 +114,7 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
     are surrogate escapes), or a text holds a NUL, which
     not every database can keep.
     """
+    # Kafka allows headers without a value, which say as much as headers that are missing.
     headers = [(name, value) for name, value in headers if value is not None]
     if any(_ESCAPED.search(name) for name, _ in headers):
         raise MalformedMessage("the name of a header is not UTF-8")
@@ -127,6 +133,7 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
     missing = [n for n in ("ce_id", "ce_source", "ce_type", "ce_specversion") if not found.get(n)]
     if missing:
         raise MalformedMessage(f"CloudEvents attributes are missing: {', '.join(n[3:] for n in missing)}")
+    # Minor versions of CloudEvents add optional attributes only.
     if not str(found["ce_specversion"]).startswith("1."):
         raise MalformedMessage("the specversion is not 1.0, the version of CloudEvents read here")
     return {name: str(value) for name, value in found.items()}, data
@@ -135,19 +142,24 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
 def parse(message: type[M_co], found: dict[str, str], data: Any, *, received: Moment) -> Envelope[M_co]:
     """An envelope from what `attributes` returned. Raises `MalformedMessage` naming the fields that do not fit."""
     named = {attribute: found[header] for header, attribute in _ATTRIBUTES.items() if header in found}
+    # A message from outside begins a chain of its own.
     named.setdefault("correlation_id", found.get("correlationid", found["ce_id"]))
     try:
+        # PostgreSQL below FerretDB cannot keep a NUL. The search for plain bytes spares most messages the slower
+        # regular expression.
         if isinstance(data, bytes) and b"\\u0000" in data and _ESCAPED_NUL.search(data):
             raise MalformedMessage("a text holds a NUL character", _salvaged(message, named, data))
         parsed = message.model_validate_json(data) if isinstance(data, bytes) else message.model_validate(data)
         return Envelope[Any](**{"subject": parsed.key} | named, time=found.get("ce_time", received), data=parsed)
     except ValidationError as error:
+        # Where, but never what: the input may hold a secret, and the reason is logged and kept with the dead letter.
         places = sorted({".".join(str(p) for p in e["loc"]) or "data" for e in error.errors(include_input=False)})
         reason = f"data does not fit {message.__name__}: {', '.join(places)}"
         raise MalformedMessage(reason, _salvaged(message, named, data)) from None
 
 
 def _salvaged(message: type[M_co], named: dict[str, Any], data: Any) -> Envelope[M_co]:
+    # Without validation, which has failed: a command that is rejected still gets an outcome for its organization.
     read = message.model_construct(organization_id=_organization(data))
     return Envelope[Any].model_construct(**named, data=read)
 

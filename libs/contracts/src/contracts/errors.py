@@ -12,6 +12,7 @@ class CairnError(Exception):
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        # A copy: the caller's mapping may go on to change.
         self.fields = dict(fields or {})
 
 

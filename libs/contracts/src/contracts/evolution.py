@@ -9,6 +9,8 @@ import json
 from typing import Any
 
 Schema = dict[str, Any]
+# Neither these nor definitions, which are resolved first, change what a schema accepts. A default only matters to a
+# field that is optional, and every reader has its own.
 _FOR_PEOPLE = frozenset({"title", "description", "default", "examples", "$schema", "$id", "$defs"})
 _DEALT_WITH = frozenset({"properties", "required", "items", "anyOf", "additionalProperties"})
 
@@ -29,6 +31,7 @@ def _resolve(part: Any, definitions: Schema) -> Any:
         return [_resolve(p, definitions) for p in part]
     if not isinstance(part, dict):
         return part
+    # A property may be called `$ref` too; then its value is a schema, and no text.
     named = part.get("$ref", "").removeprefix("#/$defs/") if isinstance(part.get("$ref"), str) else ""
     own = {key: _resolve(value, definitions) for key, value in part.items() if key not in ("$ref", "$defs")}
     return {**_resolve(definitions[named], definitions), **own} if named else own
@@ -47,6 +50,7 @@ def _compare(old: Any, new: Any, *, path: str) -> list[str]:
 
 def _keywords(old: Schema, new: Schema, path: str) -> list[str]:
     """Types, formats, limits, allowed values: as they were."""
+    # Compared for equality: a limit that is merely widened is a break too, as readers of the old schema would refuse.
     names = sorted((old.keys() | new.keys()) - _FOR_PEOPLE - _DEALT_WITH)
     changed = [n for n in names if old.get(n) != new.get(n)]
     return [f"{path or 'message'}: {n} {_short(old.get(n))} became {_short(new.get(n))}" for n in changed]
@@ -55,6 +59,7 @@ def _keywords(old: Schema, new: Schema, path: str) -> list[str]:
 def _properties(old: Schema, new: Schema, path: str) -> list[str]:
     before, after = old.get("properties", {}), new.get("properties", {})
     removed = [f"{_join(path, name)}: removed" for name in before if name not in after]
+    # Required is what a reader demands. Messages in the topic, and senders of versions before, do not have the field.
     demanded = sorted(set(new.get("required", ())) - set(old.get("required", ())))
     required = [f"{_join(path, name)}: {'became' if name in before else 'added as'} required" for name in demanded]
     kept = [c for name in before if name in after for c in _compare(before[name], after[name], path=_join(path, name))]
@@ -75,6 +80,7 @@ def _choices(old: list[Any] | None, new: list[Any] | None, path: str) -> list[st
     if old is not None and new is not None:
         # A result of a new task type is sent only to who could ask for such a task (decision 0038).
         new = [each for each in new if _tag(each) is None or _tag(each) in map(_tag, old)]
+    # Any other choice more is a break: readers of the old schema know no such value.
     if old is None or new is None or len(old) != len(new):
         return [f"{path or 'message'}: {_short(old)} became {_short(new)}"]
     return [c for before, after in zip(old, new, strict=True) for c in _compare(before, after, path=path)]

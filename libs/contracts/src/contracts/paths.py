@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 from contracts.errors import Invalid
 
+# A name other than `.` and `..`, without look-ahead, which not every reader of JSON Schema supports: one that begins
+# with no dot, with one dot and something else, or with two and something more.
 _PART = r"([^/.\x00][^/\x00]*|\.[^/.\x00][^/\x00]*|\.\.[^/\x00]+)"
 PATH_PATTERN = f"^(/|(/{_PART})+/?)$"
 """What `split_path` takes, as a regular expression of JSON Schema."""
@@ -37,6 +39,7 @@ def without_prefix(names: Sequence[bytes], source_path: str | None) -> list[byte
     """The rest of a path that begins with where the files were on the source; None when it does not."""
     if source_path is None:
         return None
+    # Text from a tag: it may hold halves of surrogate pairs, which have no UTF-8 form and then match no path.
     prefix = [part for part in source_path.encode(errors="replace").split(b"/") if part]
     if not prefix or list(names[: len(prefix)]) != prefix:
         return None

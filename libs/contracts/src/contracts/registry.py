@@ -15,6 +15,7 @@ MESSAGES: dict[str, type[Message]] = {
     message.TYPE: message
     for module in _MODULES
     for message in sorted(_messages_of(module), key=lambda m: m.TYPE)
+    # A module also sees the messages that it imports; each belongs to the module that defines it.
     if message.__module__ == getattr(module, "__name__", None)
 }
 

@@ -50,6 +50,7 @@ class RestoreOptions(Value):
     )
 
 
+# One class for all types, because the public API has one object with the options of all of them.
 class TaskOptions(RestoreOptions, CheckOptions, BackupOptions):
     """Options of one run: those of all types side by side; which of them count depends on the type of the task."""
 
@@ -134,6 +135,7 @@ TASK_KINDS: dict[TaskType, TaskKind] = {
 
 def lift_result(data: Any) -> Any:
     """What carries a result, as it was stored or sent: versions before results had types had `backup` only."""
+    # Jobs that were stored, and messages that were sent, before an upgrade are read after it.
     if isinstance(data, dict) and data.get("result") is None and data.get("backup") is not None:
         figures = data["backup"]
         return data | {"result": {"type": "backup", **figures} if isinstance(figures, dict) else figures}

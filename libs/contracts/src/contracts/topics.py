@@ -16,6 +16,7 @@ DEFAULT_POOL = "default"
 
 def connector_commands(pool: str = DEFAULT_POOL) -> str:
     """Topic with the commands to the workers of one pool."""
+    # The topic had no pool in its name before there were pools, and installations have it as it is.
     return CONNECTOR_COMMANDS if pool == DEFAULT_POOL else f"{CONNECTOR_COMMANDS}.{pool}"
 
 
@@ -25,10 +26,11 @@ def tasks(pool: str = DEFAULT_POOL) -> str:
 
 
 def dead_letters(topic: str) -> str:
-    """Topic where messages of `topic` are parked that could not be handled."""
+    """Topic of the dead letters of `topic`: messages that could not be handled."""
     return f"{topic}.dlq"
 
 
+# The topics that exist in every installation; which pools there are beside the default one is not known here.
 ALL = (
     CATALOG_COMMANDS,
     CATALOG_EVENTS,

@@ -5,6 +5,7 @@ from typing import Annotated, NewType
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
+# Distinct types, so that mypy tells an id of one kind from an id of another; at run time they are plain texts.
 OrganizationId = NewType("OrganizationId", str)
 InventoryId = NewType("InventoryId", str)
 ResourceId = NewType("ResourceId", str)
@@ -24,12 +25,14 @@ def to_milliseconds(moment: datetime) -> datetime:
     try:
         moment = moment.astimezone(UTC)
     except OverflowError:
+        # The year 1 or 9999 with an offset that leads out of the calendar. Pydantic reports only a ValueError.
         raise ValueError("a time is out of range") from None
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
 def to_text(moment: datetime) -> str:
     """A UTC moment as RFC 3339 with milliseconds: texts of equal length, which sort as the moments do."""
+    # Pydantic's own form leaves out milliseconds that are zero.
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -44,4 +47,5 @@ Moment = Annotated[
 class Value(BaseModel):
     """A frozen value. Readers skip fields they do not know."""
 
+    # A sender of a later version may have added fields: ignored, as `contracts.evolution` promises to old readers.
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)

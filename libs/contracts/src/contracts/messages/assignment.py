@@ -136,6 +136,7 @@ class RemoveApp(AppCommand):
     TYPE: ClassVar[str] = "cairn.assignment.app.remove.v1"
 
 
+# On the topic of commands, because the order within one app matters: it is handled between the commands for that app.
 class AppResourceChanged(Event):
     """The resource of an app changed. The assignment service tells itself, to act on it in the app's own order."""
 
@@ -171,4 +172,5 @@ class AppRemoved(Event):
     KEY: ClassVar[str] = "app_id"
 
     app_id: AppId = Field(description="The app")
+    # A removal has a revision of its own, so that readers can tell it from an older change that arrives late.
     revision: int = Field(description="Revision of the removal: later than any seen before")

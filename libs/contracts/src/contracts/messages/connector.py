@@ -77,6 +77,7 @@ class StoreWarning(Value):
 class TestReport(Value):
     """Result of a connection test."""
 
+    # Keeps pytest from collecting a class whose name begins with `Test`.
     __test__: ClassVar[bool] = False
 
     ok: bool = Field(description="Whether every check succeeded")
@@ -172,6 +173,7 @@ class StoreLock(Value):
         description="Proved to be nobody's: not renewed for 30 minutes, or of a dead process of the worker",
     )
 
+    # The id of a lock changes each time its process renews it, so it cannot tell whether a lock was seen before.
     @property
     def holder(self) -> tuple[str, int]:
         """The process, whatever lock it has at the moment."""
@@ -221,8 +223,10 @@ class Reach(Value):
 
     def admits(self, protocol: str, value: str | None) -> bool:
         """Whether an app of a protocol, with this value in the field, can be reached as far as this limit goes."""
+        # A limit speaks of one field of one protocol only. Without a value there is nothing to judge yet.
         if protocol != self.protocol or value is None:
             return True
+        # Normalized without looking at the disk: this is asked by services that run on other machines.
         path = PurePosixPath(normalized(value))
         return any(path.is_relative_to(normalized(directory)) for directory in self.within)
 
@@ -344,6 +348,7 @@ class TaskEnded(TaskEvent):
     @model_validator(mode="before")
     @classmethod
     def _lift(cls, data: Any) -> Any:
+        # Both ways: `backup` of an old message becomes the result, and it is repeated as `backup` for old readers.
         lifted = lift_result(data)
         result = lifted.get("result") if isinstance(lifted, dict) else None
         return lifted | {"backup": result} if isinstance(result, BackupResult) else lifted

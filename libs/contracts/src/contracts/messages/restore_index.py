@@ -9,6 +9,7 @@ from contracts.messages.base import Event
 from contracts.messages.outcomes import Problem
 from contracts.values import AppId, JobId, Moment, SnapshotId, TreeId, Value
 
+# Codes of errors of the reader that mean lost data. Any other, such as an archived object, may pass without a repair.
 LOSSES = frozenset({"repository_damaged", "blob_missing"})
 PAGE_ENTRIES = 4096
 """Entries in one page of a directory, at most."""

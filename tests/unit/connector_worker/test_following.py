@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from chassis.persistence.aggregates import Aggregate
 from connector.domain.attempts import TRIES_MAX
-from connector.domain.store_comparison import PointState, difference, is_thorough_turn
+from connector.domain.store_comparison import PointState, difference, is_thorough_slot
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.engine.errors import StoreUnreachable
 from connector.store import KnownApp
@@ -394,7 +394,7 @@ class TestWatch:
     @pytest.mark.parametrize("every", [60.0, 3600.0, 86_400.0, 604_800.0])
     def test_losses_are_looked_for_once_a_day(self, every: float) -> None:
         turns = range(1_000_000, 1_000_000 + 7 * 86_400, int(min(every, 86_400)))
-        thorough = sum(is_thorough_turn("store", now, every_seconds=every) for now in turns)
+        thorough = sum(is_thorough_slot("store", now, every_seconds=every) for now in turns)
         assert thorough == 7
 
     @pytest.mark.parametrize("error", [FileMissing("pack", "x"), Damaged("pack", "x", why="y")])
@@ -459,7 +459,7 @@ class TestWatch:
         workshop.watch._every = every
         begun = list[float]()
         for now in range(1_000_000, 1_000_000 + 14 * 86_400, 600):
-            if is_thorough_turn("store", now, every_seconds=every) and every < 86_400:
+            if is_thorough_slot("store", now, every_seconds=every) and every < 86_400:
                 continue  # It is being compared all that turn.
             if await workshop.watch.look(now=now):
                 begun += [now for each in await queued(workshop) if each.look_for_loss]

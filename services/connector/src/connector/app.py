@@ -1,4 +1,4 @@
-"""Puts the connector together."""
+"""Builds the connector from its settings: the composition root."""
 
 import asyncio
 import logging
@@ -64,34 +64,36 @@ async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
 @asynccontextmanager
 async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     """A worker at work, and its HTTP API."""
-    # Some threads may wait for stores that do not answer; the interpreter's own number is that of the processors and 4.
+    # Some threads may wait for stores that do not answer; Python's default pool has only as many as processors, and 4.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
-    heard = (topics.ASSIGNMENT_EVENTS, topics.connector_commands(settings.pool), topics.tasks(settings.pool))
+    subscribed = (topics.ASSIGNMENT_EVENTS, topics.connector_commands(settings.pool), topics.tasks(settings.pool))
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
     async with (
         open_service_runtime(settings, SERVICE) as runtime,
-        open_worker_context(runtime, settings, tokens) as tools,
+        open_worker_context(runtime, settings, tokens) as context,
     ):
-        runner = Runner(tools.store, activities(tools))
-        tidier = CacheCleanUp(tools.store, settings.work_dir)
+        runner = Runner(context.store, activities(context))
+        clean_up = CacheCleanUp(context.store, settings.work_dir)
         dispatcher = register(
             runtime.dispatcher(),
-            tools.store,
-            wake_ups=tools.wake_ups,
-            stores=tools.stores,
+            context.store,
+            wake_ups=context.wake_ups,
+            stores=context.stores,
             notice_cancel=runner.cancel,
-            notice_removal=tidier.wake,
+            notice_removal=clean_up.wake,
         )
         await ensure_topics(settings, ANNOUNCED)
-        await offer(runtime.publisher, tools.integrations, pool=settings.pool)
+        # Before anything is taken from Kafka: other services may rely on what a worker offers once it is ready.
+        await offer(runtime.publisher, context.integrations, pool=settings.pool)
+        # Messages last: they are taken in once there is somebody to do the work, and no more while the rest closes.
         async with (
-            tidier.tidying(runtime.background),
-            tools.watch.watching(runtime.background),
-            working(runtime.background, tools.store, settings, runner, tools.wake_ups),
-            handling(runtime, dispatcher, topics=heard, announces=ANNOUNCED, subgroup=_subgroup(settings)),
+            clean_up.running(runtime.background),
+            context.watch.running(runtime.background),
+            working(runtime.background, context.store, settings, runner, context.wake_ups),
+            handling(runtime, dispatcher, topics=subscribed, announces=ANNOUNCED, subgroup=_subgroup(settings)),
         ):
             yield build_api(
-                tools.store, tools.stores, tokens, locks=partial(store_locks, tools), checks=runtime.checks()
+                context.store, context.stores, tokens, locks=partial(store_locks, context), checks=runtime.checks()
             )
 
 
@@ -99,7 +101,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 async def open_worker_context(
     runtime: ServiceRuntime, settings: Settings, tokens: Tokens
 ) -> AsyncIterator[WorkerContext]:
-    """Everything that work is done with."""
+    """Everything that work needs, closed when the context is left."""
     sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
     ring = KeyRing()
     opener = repository_opener(
@@ -131,7 +133,8 @@ async def open_worker_context(
 
 
 def _subgroup(settings: Settings) -> str:
-    """Pools listen to different topics, and members of one consumer group that do so break it (aiokafka 0.14)."""
+    """Name of the consumer group of a pool, within that of the connector."""
+    # Pools subscribe to different topics, and aiokafka 0.14 cannot assign partitions in a group whose members do so.
     return "" if settings.pool == topics.DEFAULT_POOL else settings.pool
 
 

@@ -1,4 +1,4 @@
-"""From what the reader of repositories raises to the errors of Cairn: the reader knows none of ours."""
+"""Maps what `restic_reader` raises to the errors of Cairn."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from contracts.errors import CairnError, Conflict, Invalid, NotFound, PermanentError, TemporaryError
 from restic_reader.errors import ReaderError
 
+# The reader imports nothing of Cairn, so its errors share no base class with ours; they look alike by convention
+# (decision 0036).
 FAILURES = (CairnError, ReaderError)
 """What work can fail with; both have a stable `code`, a `kind`, and words for people in `detail`."""
 

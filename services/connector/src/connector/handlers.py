@@ -1,4 +1,4 @@
-"""Kafka door of the connector: takes work in and returns at once; the worker answers when it is done."""
+"""Kafka door of the connector: queues work and returns at once; the worker answers when it is done."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemov
 from contracts.messages.connector import InitializeStore, RefreshStore, TestConnection, UnlockStore
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.context.apps import forget_app, learn_app
+from connector.context.apps import save_app, save_app_removal
 from connector.domain.work import Kind
 from connector.queue.intake import NoticeCancel, WakeUps, request_cancellation, request_command, request_task
 from connector.store import Store
@@ -24,14 +24,15 @@ def register(
     notice_cancel: NoticeCancel,
     notice_removal: Callable[[], None],
 ) -> Dispatcher:
-    """Enter the handlers of the connector into a table."""
+    """Register the handlers of the connector with a dispatcher."""
 
     async def assigned(event: Envelope[AppAssigned]) -> None:
-        if await learn_app(store, event):
+        # A repository that is open was opened with the fields of the former revision.
+        if await save_app(store, event):
             stores.drop(event.data.app_id)
 
     async def removed(event: Envelope[AppRemoved]) -> None:
-        await forget_app(store, event)
+        await save_app_removal(store, event)
         stores.drop(event.data.app_id)
         notice_removal()
 

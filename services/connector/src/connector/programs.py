@@ -8,6 +8,7 @@ from integrations.sdk.programs import ProgramCommand
 
 def open_program(command: ProgramCommand) -> AbstractAsyncContextManager[Child]:
     """See `OpenProgram`: the kernel kills it when this process ends, however that ends."""
+    # Integrations may not import the chassis, so the worker hands them the means to start children.
     return open_child(
         ChildCommand(
             arguments=command.arguments,

@@ -1,4 +1,4 @@
-"""What a worker keeps: the apps it may have to reach, the work it was asked for, and who is at it."""
+"""What workers keep: the apps they may have to reach, the work they were asked for, and the attempts at it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -72,7 +72,7 @@ class Repositories(Protocol):
 
 
 class WorkQueue(Protocol):
-    """Work that was asked for, and what was asked to be stopped."""
+    """Work that was requested, and requests to stop it."""
 
     async def add(self, work: Work) -> bool:
         """Keep new work, open. False, and nothing changed, when work with this id is there already."""
@@ -95,7 +95,7 @@ class WorkQueue(Protocol):
         ...
 
     async def forget(self, org: OrganizationId, work_id: str) -> None:
-        """Remove closed work with its attempts and the wish to stop it. Harmless when done twice."""
+        """Remove closed work with its attempts and the request to stop it. Harmless when done twice."""
         ...
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
@@ -151,7 +151,8 @@ class MongoWorkQueue:
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`."""
-        # Out of its queue, and under its day: each query compares one field, however much closed work is kept.
+        # Out of its queue, and under its day: each query compares one field, however much closed work is kept. FerretDB
+        # hands only equalities down to PostgreSQL (decision 0001).
         closed = {"state": "closed", "queue": None, "closed": utc_now().date().isoformat()}
         await self._work.update_one({"_id": work_id, "org": org}, {"$set": closed})
 
@@ -161,10 +162,11 @@ class MongoWorkQueue:
         return [(OrganizationId(document["org"]), document["_id"]) async for document in found]
 
     async def forget(self, org: OrganizationId, work_id: str) -> None:
-        """See `WorkQueue`. The work itself goes last, so that what a kill leaves is found again."""
+        """See `WorkQueue`."""
         # Straight from the collection, as attempts announce nothing: to load each and drop it would take more queries.
         await self._attempts.delete_many({"work": work_id, "org": org})
         await self._cancellations.delete_one({"_id": work_id, "org": org})
+        # The work itself goes last, because it is what the clean-up finds: what a kill leaves is removed the next time.
         await self._work.delete_one({"_id": work_id, "org": org})
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
@@ -190,10 +192,10 @@ class MongoStoreApps:
 
 
 class MongoRepositories:
-    """`Repositories`: each change adds a document with the next number; whoever inserts it has noted it.
+    """`Repositories`: each change adds a document with the next number; whoever inserts it has noted it."""
 
-    No document ever changes, so that those that were read need not be read again: who asks looks for the next ones.
-    """
+    # Documents are added and never changed: one writer per document (decision 0003), and what was read once need not be
+    # read again, so each question only looks for later numbers.
 
     def __init__(self, collection: Collection) -> None:
         self._collection = collection
@@ -224,6 +226,7 @@ class MongoRepositories:
         noted = False
         while not noted:
             number, known = await self._latest(org, store_id)
+            # A seal belongs to one repository: kept for another one, it would pass for a check that was never made.
             kept = known.get("seal") if known.get("repository") == repository_id else None
             facts = {
                 "repository": repository_id,
@@ -231,6 +234,7 @@ class MongoRepositories:
                 "compression": compression or known.get("compression"),
             }
             document = {"_id": f"{org}/{store_id}/{number}", "org": org, **facts}
+            # A lost insert means that another worker noted something: compare with that, and try the next number.
             noted = facts.items() <= known.items() or await insert_new(self._collection, document)
 
     async def _latest(self, org: OrganizationId, store_id: str) -> tuple[int, Document]:

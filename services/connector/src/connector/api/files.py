@@ -70,5 +70,7 @@ def _headers(found: FoundFile, given: Answer) -> dict[str, str]:
 
 
 def _media_type(found: FoundFile) -> str:
+    # `guess_type` parses a URL: with the slash a name such as `data:x` stays a path. An encoding (`.gz`) describes the
+    # content as it is stored, which a `Content-Type` alone cannot say.
     guessed, encoding = mimetypes.guess_type(f"/{shown(found.name)}")
     return guessed if guessed and not encoding else _BINARY

@@ -72,7 +72,8 @@ def _asked(header: str) -> list[_Range]:
 
 
 def _number(digits: str) -> int | None:
-    """A number that is larger than any file stays so, whatever its length."""
+    """A number of a range, or some number that is larger than any file too."""
+    # `int` refuses texts of more than 4,300 digits and takes quadratic time below that; a client may send any.
     significant = digits.lstrip("0")
     return int(significant[: _DIGITS_MAX + 1] or "0") if digits else None
 
@@ -93,6 +94,7 @@ def _satisfied(asked: _Range, size: int) -> Span | None:
 
 def _unmet_condition(headers: Mapping[str, str], found: FoundFile) -> int | None:
     match, none_match = headers.get("if-match"), headers.get("if-none-match")
+    # In the order of RFC 9110, section 13.2.2: an entity tag counts before a date.
     if match is not None:
         if not _names(match, found, weak=False):
             return 412

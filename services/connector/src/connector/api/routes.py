@@ -60,11 +60,11 @@ def build_api(
         place = {"store_id": store_id, "snapshot_id": snapshot_id}
         return Selection(one_file=await is_one_file(store, stores, caller.organization_id, **place, paths=body.asked))
 
-    async def held(caller: Asking, store_id: str) -> Listing[StoreLock]:
+    async def locks_of_store(caller: Asking, store_id: str) -> Listing[StoreLock]:
         """Who holds a store."""
         return Listing(items=tuple(await locks(caller.organization_id, store_id)))
 
-    app.add_api_route(LOCKS, held, methods=["GET"])
+    app.add_api_route(LOCKS, locks_of_store, methods=["GET"])
     app.add_api_route(CONTENT, content, methods=["GET", "HEAD"])
     app.add_api_route(f"{_SNAPSHOT}/archive", archive, methods=["POST"])
     app.add_api_route(f"{_SNAPSHOT}/selection", selection, methods=["POST"])

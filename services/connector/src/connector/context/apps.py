@@ -1,4 +1,4 @@
-"""Knowing apps: what was heard of them, and their fields in clear when they are put to use."""
+"""The apps that this worker was told of, and their fields in clear while they are used."""
 
 import asyncio
 import time
@@ -16,21 +16,22 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
 
 
-async def learn_app(store: Store, event: Envelope[AppAssigned]) -> bool:
-    """Keep an app as it is now. False when it was known so, or newer."""
+async def save_app(store: Store, event: Envelope[AppAssigned]) -> bool:
+    """Save an app as it is now. False when this revision, or a later one, is saved already."""
     org, app = event.data.organization_id, event.data.app
-    return await _learn(store, org, app.id, known=KnownApp(revision=app.revision, app=app))
+    return await _save(store, org, app.id, known=KnownApp(revision=app.revision, app=app))
 
 
-async def forget_app(store: Store, event: Envelope[AppRemoved]) -> bool:
-    """Keep that an app was removed."""
-    return await _learn(
+async def save_app_removal(store: Store, event: Envelope[AppRemoved]) -> bool:
+    """Save that an app was removed."""
+    return await _save(
         store, event.data.organization_id, event.data.app_id, known=KnownApp(revision=event.data.revision)
     )
 
 
-async def _learn(store: Store, org: OrganizationId, app_id: str, *, known: KnownApp) -> bool:
+async def _save(store: Store, org: OrganizationId, app_id: str, *, known: KnownApp) -> bool:
     record: Aggregate[KnownApp] = await store.apps.load(org, app_id)
+    # Events may arrive twice. A removed app keeps its revision, so an old event does not bring it back.
     if record.value is not None and record.value.revision >= known.revision:
         return False
     await store.apps.save(record, known)
@@ -46,10 +47,11 @@ async def find_store(store: Store, org: OrganizationId, app_id: str) -> App:
 
 
 async def await_app(store: Store, org: OrganizationId, ref: AppRef, *, patience_seconds: float) -> App:
-    """The app in the revision that is meant, or a later one; events may come after the request that relies on them.
+    """The app in the revision that is meant, or a later one.
 
-    Raises `app_not_found` when it was removed, `app_unknown` when it was not heard of in time.
+    Raises `app_not_found` when it was removed, `app_unknown` when its event did not arrive in time.
     """
+    # Apps and requests travel on different topics, so an event may arrive after the request that relies on it.
     deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
     while True:
         known = await store.apps.get(org, ref.id)
@@ -76,12 +78,12 @@ def check_complete(app: App) -> None:
 def open_fields(sealer: Sealer, org: OrganizationId, app: App) -> dict[str, str]:
     """The configuration of an app in clear, for use at once. Raises `secret_unreadable`, `provider_unsupported`."""
     return {
-        name: _clear(sealer, value, Place(organization_id=org, app_id=app.id, field=name))
+        name: _in_clear(sealer, value, Place(organization_id=org, app_id=app.id, field=name))
         for name, value in app.fields.items()
     }
 
 
-def _clear(sealer: Sealer, value: FieldValue, place: Place) -> str:
+def _in_clear(sealer: Sealer, value: FieldValue, place: Place) -> str:
     if value.provider_id is not None:
         detail = f"The field {place.field} refers to a secret provider, and secret providers are not configured."
         raise PermanentError("provider_unsupported", detail)

@@ -1,4 +1,4 @@
-"""What work is done with."""
+"""The worker context: everything that work needs."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -86,7 +86,9 @@ class WorkerContext:
     losses: KnownLosses = field(default_factory=KnownLosses)
 
     def configuration(self, org: OrganizationId, app: App) -> AppConfiguration:
-        """An app with its secrets in clear, to be dropped after use. Raises like `check_complete` and `open_fields`."""
+        """An app with its secrets in clear. Raises like `check_complete` and `open_fields`."""
+        # Made for each use and never kept, so that secrets stay in memory no longer than they are needed (decision
+        # 0006).
         return configuration_of(self.sealer, org, app)
 
     async def app_of(self, command: ConnectorCommand) -> App:
@@ -136,6 +138,7 @@ def _way_in(
     """The files of a store's repository, and its passphrase. Raises `PassphraseMissing`."""
     configuration, integration = configuration_of(sealer, org, app), integrations.store(app.protocol)
     passphrase = integration.store_location(configuration).passphrase
+    # The engine gets the passphrase by its environment, which cannot hold a NUL.
     if not passphrase or "\0" in passphrase:
         raise PassphraseMissing
     return integration.repository_files(configuration), passphrase

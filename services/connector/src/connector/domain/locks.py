@@ -5,11 +5,13 @@ from datetime import datetime, timedelta
 
 from contracts.messages.connector import StoreLock
 
-LOCKS_LAST = timedelta(minutes=30)
+LOCK_LIFETIME = timedelta(minutes=30)
 
 
 def is_stale(lock: StoreLock, now: datetime, *, host: str, is_alive: Callable[[int], bool]) -> bool:
-    """Whether a lock is proved to be nobody's, by restic's own rule: a living process renews it every 5 minutes."""
+    """Whether the owner of a lock is proved to be gone."""
+    # restic's own rule: a living process renews its lock every 5 minutes. Only on this host can it be looked for.
+    # A lock that cannot be read proves nothing.
     if lock.since is None:
         return False
-    return now - lock.since > LOCKS_LAST or (lock.host == host and not is_alive(lock.process))
+    return now - lock.since > LOCK_LIFETIME or (lock.host == host and not is_alive(lock.process))

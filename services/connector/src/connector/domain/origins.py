@@ -22,10 +22,7 @@ class Origin(Value):
 
 
 def tags_of(origin: Origin) -> tuple[str, ...]:
-    """The tags of a snapshot: the user's labels, then Cairn's own. Raises `label_invalid`.
-
-    Engines cut white space off the ends of a tag: where a label has some, marks tell all labels in full as well.
-    """
+    """The tags of a snapshot: the user's labels, then Cairn's own. Raises `label_invalid`."""
     for label in origin.labels:
         if label.strip().startswith(MARK) or "," in label or not label.strip():
             raise Invalid("label_invalid", f"The label {label!r} is empty, has a comma, or begins with {MARK!r}.")
@@ -38,6 +35,7 @@ def tags_of(origin: Origin) -> tuple[str, ...]:
     }
     marks = [(name, value) for name, value in single.items() if value]
     marks += [("data-class", value) for value in origin.data_classes]
+    # restic cuts white space off the ends of a tag, so where a label has some, marks repeat all labels in full.
     bare = tuple(label.strip() for label in origin.labels)
     marks += [("label", label) for label in origin.labels if bare != origin.labels]
     return (*bare, *(f"{MARK}{name}={_escape(value)}" for name, value in marks))
@@ -49,13 +47,11 @@ def job_tag(job_id: str) -> str:
 
 
 def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:
-    """What tags tell. Of a snapshot that this organization's Cairn did not make, only its labels count.
-
-    Cairn names source and job: anything less was put on by hand.
-    """
+    """What tags tell. Of a snapshot that this organization's Cairn did not make, only its labels count."""
     marks = [t.removeprefix(MARK).partition("=") for t in tags if t.startswith(MARK)]
     labels = tuple(t for t in tags if not t.startswith(MARK))
     named = {name: _unescape(value) for name, _, value in marks}
+    # Cairn always names source and job. Anything less was put on by hand, and must not pass for a backup of ours.
     if named.get("org") != organization_id or not all(named.get(each) for each in ("source", "job")):
         return Origin(labels=labels)
     whole = [_unescape(value) for name, _, value in marks if name == "label"]
@@ -81,7 +77,8 @@ def _in_full(labels: Sequence[str], whole: Sequence[str]) -> tuple[str, ...]:
 
 
 def _escape(value: str) -> str:
-    """A value as a mark holds it: without commas, which divide tags, or white space at its ends, which tags lose."""
+    """A value as a mark holds it: percent-encoded where a tag would not keep it."""
+    # Commas divide the tags of restic's command line, and white space at the ends of a tag is lost.
     bare = value.strip()
     begin = value.index(bare)
     head, tail = quote(value[:begin], safe=""), quote(value[begin + len(bare) :], safe="")

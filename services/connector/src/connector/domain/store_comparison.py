@@ -33,6 +33,7 @@ class Difference(NamedTuple):
 
 def difference(indexed: Mapping[str, PointState], stored: Collection[str]) -> Difference:
     """Compare what the index had (and whether that could be browsed) with what the store has since then."""
+    # `indexed` was read before `stored`: a restore point that it has and `stored` lacks is gone, and not just too new.
     there = frozenset(stored)
     known = frozenset(snapshot_id for snapshot_id, state in indexed.items() if state is PointState.BROWSABLE)
     damaged = frozenset(snapshot_id for snapshot_id, state in indexed.items() if state is PointState.DAMAGED)
@@ -48,20 +49,20 @@ def difference(indexed: Mapping[str, PointState], stored: Collection[str]) -> Di
 DAY_SECONDS = 86_400.0
 
 
-def turn_of_refresh(store_id: str, now: float, *, every_seconds: float) -> str:
-    """The id of the work that compares a store in this turn; stores take theirs at different moments."""
-    return f"refresh:{store_id}:{every_seconds:g}:{_turn(store_id, now, every_seconds)}"
+def refresh_work_id(store_id: str, now: float, *, every_seconds: float) -> str:
+    """The id of the work that compares a store in the current slot of its schedule."""
+    # Any number of workers computes the same id, and work is added once for each id: they need no agreement.
+    return f"refresh:{store_id}:{every_seconds:g}:{_slot_number(store_id, now, every_seconds)}"
 
 
-def is_thorough_turn(store_id: str, now: float, *, every_seconds: float) -> bool:
-    """Whether the comparison of this turn looks for what the store has lost, which costs a listing of its packs.
-
-    One of those of a day does, all of them where they are rarer than that.
-    """
-    turns_a_day = max(round(DAY_SECONDS / every_seconds), 1)
-    return _turn(store_id, now, every_seconds) % turns_a_day == 0
+def is_thorough_slot(store_id: str, now: float, *, every_seconds: float) -> bool:
+    """Whether the comparison of this slot looks for what the store has lost: one a day, or all where they are rarer."""
+    # Not every time, because it costs a listing of all packs of the store (decision 0023).
+    slots_a_day = max(round(DAY_SECONDS / every_seconds), 1)
+    return _slot_number(store_id, now, every_seconds) % slots_a_day == 0
 
 
-def _turn(store_id: str, now: float, every_seconds: float) -> int:
+def _slot_number(store_id: str, now: float, every_seconds: float) -> int:
+    # Each store has its own shift, so that the comparisons of all stores do not begin at the same moment.
     shift = zlib.crc32(store_id.encode("utf-8", "backslashreplace")) % max(int(every_seconds), 1)
     return int((now + shift) // every_seconds)

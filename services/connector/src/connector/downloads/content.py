@@ -1,4 +1,4 @@
-"""Handing out one file of a restore point, without a restore."""
+"""Reads one file of a restore point for a download, without a restore."""
 
 import hashlib
 import threading
@@ -44,13 +44,13 @@ class Content:
     """An opened file: its facts, and the bytes of the part that was chosen. Close it after use."""
 
     def __init__(
-        self, found: FoundFile, first: bytes, pieces: "_Pieces", *, store_id: str, held: AsyncExitStack
+        self, found: FoundFile, first: bytes, pieces: "_Pieces", *, store_id: str, stack: AsyncExitStack
     ) -> None:
         self.found = found
         self._store_id = store_id
         self._first = first
         self._pieces = pieces
-        self._held = held
+        self._stack = stack
 
     async def read(self, stores: OpenStores) -> AsyncIterator[bytes]:
         """The bytes, piece by piece. Raises `Damaged` or `BlobMissing` before any byte of the blob in question."""
@@ -62,14 +62,15 @@ class Content:
     async def _next(self, stores: OpenStores) -> bytes:
         try:
             return await stores.in_thread(self._pieces.next, of=self._store_id)
-        except (BlobMissing, Damaged) as error:  # whoever lent the store is to hear of it
-            await self._held.__aexit__(type(error), error, error.__traceback__)
+        except (BlobMissing, Damaged) as error:
+            # Through the context of `borrow`, which closes the damaged repository and reports the loss.
+            await self._stack.__aexit__(type(error), error, error.__traceback__)
             raise
 
     async def close(self) -> None:
         """Stop reading; harmless while a piece is still being read, and when done twice."""
         self._pieces.close()
-        await self._held.aclose()
+        await self._stack.aclose()
 
 
 class _Pieces:
@@ -84,13 +85,15 @@ class _Pieces:
         """The next piece that is not empty; nothing at the end, or once it was closed."""
         with self._lock:
             piece = b"" if self._closed else next((piece for piece in self._pieces if piece), b"")
-            if self._closed:  # perhaps meanwhile
+            if self._closed:
+                # Closed while this thread was reading: `close` did not wait for the lock, so the end is left to us.
                 self._end()
                 return b""
             return piece
 
     def close(self) -> None:
         self._closed = True
+        # Never waits: it runs on the event loop, and a read of a store that does not answer may take minutes.
         if self._lock.acquire(blocking=False):
             try:
                 self._end()
@@ -118,20 +121,21 @@ async def open_content(
     store raises, or `repository_damaged`.
     """
     app = await find_store(store, org, store_id)
-    async with AsyncExitStack() as held:
-        opened = await held.enter_async_context(stores.borrow(org, app, reading=SnapshotId(snapshot_id)))
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(stores.borrow(org, app, reading=SnapshotId(snapshot_id)))
 
         def begin() -> tuple[FoundFile, bytes, _Pieces]:
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
             return _begin(opened.repository, find_node(opened.repository, point, path), choose)
 
         found, first, pieces = await stores.in_thread(begin, of=app.id)
-        return Content(found, first, pieces, store_id=app.id, held=held.pop_all())
+        return Content(found, first, pieces, store_id=app.id, stack=stack.pop_all())
     raise AssertionError("not reached")
 
 
 def _begin(repository: Repository, node: Node, choose: Choose) -> tuple[FoundFile, bytes, _Pieces]:
     size = repository.content_length(node)
+    # Over the ids of its blobs, which are hashes of their contents: a strong tag without reading the file.
     tag = hashlib.sha256("".join(node.content or ()).encode()).hexdigest()
     found = FoundFile(node.name, size, tag, node.mtime_ns)
     wanted = choose(found)
@@ -144,9 +148,9 @@ def _begin(repository: Repository, node: Node, choose: Choose) -> tuple[FoundFil
 def find_node(repository: Repository, point: RestorePoint, path: bytes) -> Node:
     """The node at a path; names may be given as they are shown. Raises `PathNotFound`, `path_invalid`.
 
-    A path that is not there is tried again without the root of the source, as the restore index was told of it: where
-    the worker read the files is nobody's business.
+    A path that is not there is tried again without the root of the source.
     """
+    # Users know paths of their source, while the tree begins below the root that the worker backed up (decision 0010).
     names = split_path(path)
     try:
         return _resolve(repository, point.tree_id, path)

@@ -1,4 +1,4 @@
-"""Whether a store still is what it was: the repository that was noted of it, whole, at its place."""
+"""Whether a store still is what it was: the repository that was noted for it, whole, at its place (decision 0025)."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -21,12 +21,12 @@ T = TypeVar("T")
 async def require_same_store(context: WorkerContext, org: OrganizationId, app: App) -> None:
     """Make sure that a store can be written to: it holds the repository that was noted of it, and all of that.
 
-    No key is derived for that where the file `config` is the very one that was noted: the engine derives one anyway.
     Of a store of which nothing was noted yet, its repository is noted. Raises `repository_missing`,
     `repository_changed`, `repository_damaged`, `snapshots_missing`, or what `ask_repository` raises.
     """
     noted = await context.store.repositories.seal_of(org, app.id)
     seal, suspicious = await _ask(context, org, app, lambda: _look(context.files(org, app)))
+    # An equal seal means the very `config` that was noted. Deriving its key here too would double that work.
     if seal != noted:
         access = await ask_repository(context, org, app, lambda access: access)
         await require_noted(context, org, app, access)
@@ -94,11 +94,9 @@ async def require_noted(context: WorkerContext, org: OrganizationId, app: App, a
 async def open_new_repository(
     context: WorkerContext, org: OrganizationId, app: App, *, repository_id: str
 ) -> str | None:
-    """Open the repository once, so that this worker has its key; its seal.
-
-    Otherwise the first backup derives the key while the engine derives its own. None where the repository cannot be
-    opened now or is another one: the next backup finds out which.
-    """
+    """Open the repository once, so that this worker has its key; returns its seal, None where it cannot be opened."""
+    # Otherwise the first backup derives the key while the engine derives its own. A failure here fails nothing: the
+    # repository was made, and the next backup finds out what is wrong with it.
     try:
         access = await ask_repository(context, org, app, lambda access: access)
     except FAILURES:

@@ -1,4 +1,4 @@
-"""Who holds a store: each process that works on a repository leaves a lock in it, which says who and since when."""
+"""The locks of a store: each process that works on a repository leaves one in it, with its host and process id."""
 
 import asyncio
 import platform
@@ -23,7 +23,7 @@ from connector.store_state.identity import ask_repository
 
 LOOK_SECONDS = 5.0
 OnLocked = Callable[[StoreLock], None]
-"""Hears of each process that holds a store, once."""
+"""Called once for each process that has a lock on a store."""
 
 
 async def store_locks(context: WorkerContext, org: OrganizationId, store_id: str) -> list[StoreLock]:
@@ -34,30 +34,31 @@ async def store_locks(context: WorkerContext, org: OrganizationId, store_id: str
 async def locks_of(context: WorkerContext, org: OrganizationId, app: App) -> list[StoreLock]:
     """The locks of a store, oldest first. Raises what `ask_repository` raises."""
     found = await ask_repository(context, org, app, lambda access: access.locks())
-    return [_told(lock) for lock in found]
+    return [_to_store_lock(lock) for lock in found]
 
 
 @asynccontextmanager
 async def reporting_locks(
     context: WorkerContext, org: OrganizationId, app: App, *, on_locked: OnLocked
 ) -> AsyncIterator["asyncio.Task[None]"]:
-    """Look at once, and now and then, who holds a store: until the task that is yielded is cancelled."""
+    """Look at once, and now and then, who has locks on a store, until the task that is yielded is cancelled."""
     async with beside("look at locks", lambda: _look_forever(context, org, app, on_locked)) as looking:
         yield looking
 
 
 async def _look_forever(context: WorkerContext, org: OrganizationId, app: App, on_locked: OnLocked) -> None:
-    told: set[tuple[str, int]] = set()
+    reported: set[tuple[str, int]] = set()
     while True:
-        with suppress(*FAILURES, PyMongoError):  # the engine says what is wrong with the store
+        # What is wrong with the store the engine says better, and it decides whether the job fails.
+        with suppress(*FAILURES, PyMongoError):
             for lock in await locks_of(context, org, app):
-                if lock.holder not in told:
-                    told.add(lock.holder)
+                if lock.holder not in reported:
+                    reported.add(lock.holder)
                     on_locked(lock)
         await asyncio.sleep(LOOK_SECONDS)
 
 
-def _told(lock: Lock) -> StoreLock:
+def _to_store_lock(lock: Lock) -> StoreLock:
     since = datetime.fromtimestamp(lock.time_ns / 1e9, UTC) if lock.time else None
     found = StoreLock(
         id=lock.id, exclusive=lock.exclusive, host=lock.hostname, process=lock.pid, user=lock.username, since=since

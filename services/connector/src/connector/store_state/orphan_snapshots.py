@@ -1,4 +1,4 @@
-"""Snapshots of one job in its store: what was announced is its restore point, any other is nobody's."""
+"""Orphan snapshots: those of a job in its store that are not the restore point which the job announced."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ from connector.domain.origins import job_tag
 from connector.domain.work import Work
 
 log = logging.getLogger(__name__)
-TIDY_SECONDS = 120.0
+CLEAN_UP_SECONDS = 120.0
 
 
 def store_location(context: WorkerContext, org: OrganizationId, store: App) -> StoreLocation:
@@ -28,31 +28,32 @@ def store_location(context: WorkerContext, org: OrganizationId, store: App) -> S
 async def remove_orphan_snapshots(
     context: WorkerContext, work: Work, location: StoreLocation, *, on_log: OnLog
 ) -> None:
-    """Forget what attempts at a job left in its store beside what was announced. Raises what the engine raises."""
+    """Remove the orphan snapshots of a job. Raises what the engine raises."""
     announced = announced_ids(await context.store.attempts_at(work.organization_id, work.id))
     found = await context.engine.find_snapshots(location, tags=[job_tag(work.id)])
-    rivals = [each.snapshot_id for each in found if each.snapshot_id not in announced]
-    if rivals:
-        log.info("snapshots nobody was told of are removed", extra={"job": work.id, "count": len(rivals)})
-        await context.engine.forget(location, rivals, prune=False, on_log=on_log, cancel=asyncio.Event())
+    orphans = [each.snapshot_id for each in found if each.snapshot_id not in announced]
+    if orphans:
+        log.info("orphan snapshots are removed", extra={"job": work.id, "count": len(orphans)})
+        # Without pruning, which needs the store for itself and reads much of it.
+        await context.engine.forget(location, orphans, prune=False, on_log=on_log, cancel=asyncio.Event())
 
 
 async def clean_up_after_loss(context: WorkerContext, work: Work) -> None:
-    """Forget what this worker's engine may have made of a job that is somebody else's by now.
-
-    Until a restore point is announced nothing is removed: who announces one looks for others afterwards. So of the
-    two, whoever looks last sees what there is.
-    """
+    """Remove what this worker's engine may have made of a job that another worker has by now. Never raises."""
+    # Nothing is removed before a restore point is announced. The worker that announces one looks for orphans later, so
+    # whichever of the two looks last sees all there is.
     try:
-        async with asyncio.timeout(TIDY_SECONDS):
+        async with asyncio.timeout(CLEAN_UP_SECONDS):
             if await _is_decided(context, work):
                 await _remove_from_target(context, work)
     except (TimeoutError, CairnError, PyMongoError) as error:
-        log.warning("not tidied up after a loss", extra={"work": work.id, "reason": type(error).__name__})
+        log.warning(
+            "orphan snapshots not removed after a lost lease", extra={"work": work.id, "reason": type(error).__name__}
+        )
 
 
 async def _is_decided(context: WorkerContext, work: Work) -> bool:
-    """Whether it is settled which snapshot of a job is to stay: an announced one, or none as it was cancelled."""
+    """Whether it is decided which snapshot of a job stays: an announced one, or none because it was canceled."""
     attempts = await context.store.attempts_at(work.organization_id, work.id)
     if announced_ids(attempts):
         return True

@@ -1,4 +1,4 @@
-"""What people should know about a store although backups into it work: which of its restore points are damaged."""
+"""Warnings about a store into which backups work: which of its restore points are damaged."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -23,6 +23,7 @@ async def store_warnings(
 ) -> tuple[StoreWarning, ...]:
     """What is wrong with the restore points of a store, or with some of them, as far as it was found out before."""
     try:
+        # Warnings go with answers that a person waits for: better a warning that they are unknown than no answer.
         async with asyncio.timeout(PATIENCE_SECONDS):
             found = await index.damaged_points(org, store_id)
     except (CairnError, TimeoutError):

@@ -1,4 +1,4 @@
-"""Where the tables of each store's blobs lie on this machine, and taking away those of stores that are no more."""
+"""Where the tables of each store's blobs lie on this machine, and removal of those whose stores are gone."""
 
 import asyncio
 import hashlib
@@ -20,7 +20,8 @@ IsWanted = Callable[[OrganizationId, AppId], Awaitable[bool]]
 
 
 def blob_table_dir(work_dir: Path, org: OrganizationId, app_id: AppId) -> Path:
-    """The directory of one store, for this user only. Where it cannot be made it is told all the same."""
+    """The directory of one store, for this user only. It is returned also where it cannot be made."""
+    # Hashed, since ids may hold any character; the owner in clear beside the tables, so that the sweep finds the store.
     owner = f"{org}\n{app_id}".encode("utf-8", "surrogatepass")
     place = work_dir / BLOB_TABLES / hashlib.sha256(owner).hexdigest()
     try:
@@ -28,12 +29,13 @@ def blob_table_dir(work_dir: Path, org: OrganizationId, app_id: AppId) -> Path:
             each.mkdir(mode=0o700, parents=True, exist_ok=True)
         _write_once(place / _OWNER, owner)
     except OSError as error:
+        # Tables are an optimization (decision 0011): without its directory a store is read from memory.
         log.warning("no directory for tables of blobs", extra={"reason": error.strerror or type(error).__name__})
     return place
 
 
 async def sweep_blob_tables(work_dir: Path, is_wanted: IsWanted) -> None:
-    """Remove the directories of stores that are not wanted. Who has one of them open reads on."""
+    """Remove the directories of stores that are not wanted. Tables that are open stay readable."""
     for place in await asyncio.to_thread(_places, work_dir / BLOB_TABLES):
         owner = await asyncio.to_thread(_owner, place)
         if owner is None or not await is_wanted(*owner):

@@ -1,5 +1,4 @@
-"""Keeping the worker's machine free of what removed apps left there: contents of sources and tables of stores' blobs
-lie there in clear."""
+"""Removes what apps that are gone left on this machine: copies of sources, and tables of the blobs of stores."""
 
 import asyncio
 import logging
@@ -17,24 +16,26 @@ from connector.store import Store
 from connector.stores.blob_tables import sweep_blob_tables
 
 log = logging.getLogger(__name__)
-TIDY_SECONDS = 600.0
+SWEEP_SECONDS = 600.0
 
 
 class CacheCleanUp:
-    """Sweeps at the start, when it is told that an app was removed, and every now and then: another worker may have
-    been told."""
+    """Cleans up at the start, when an app was removed, and every `SWEEP_SECONDS`."""
+
+    # The event that an app was removed reaches one worker, whose machine need not be the one with the files: hence the
+    # period. It matters because the contents of sources lie there in clear.
 
     def __init__(self, store: Store, work_dir: Path) -> None:
         self._store = store
         self._work_dir = work_dir
-        self._bell = asyncio.Event()
+        self._wake_up = asyncio.Event()
 
     def wake(self) -> None:
         """An app was removed."""
-        self._bell.set()
+        self._wake_up.set()
 
     @asynccontextmanager
-    async def tidying(self, background: Background) -> AsyncIterator[None]:
+    async def running(self, background: Background) -> AsyncIterator[None]:
         """Sweep in the background until the context is left."""
         async with background.running("clean-up", self._run):
             yield
@@ -50,11 +51,11 @@ class CacheCleanUp:
 
     async def _run(self) -> None:
         while True:
-            self._bell.clear()
+            self._wake_up.clear()
             try:
                 await self.sweep()
             except (CairnError, PyMongoError, OSError) as error:
                 log.warning("scratch directories not swept", extra={"reason": type(error).__name__})
             with suppress(TimeoutError):
-                async with asyncio.timeout(TIDY_SECONDS):
-                    await self._bell.wait()
+                async with asyncio.timeout(SWEEP_SECONDS):
+                    await self._wake_up.wait()

@@ -1,4 +1,4 @@
-"""Telling the restore index what a restore point holds: only the directories that it has not met."""
+"""Sends the restore index what a restore point holds: only the directories that it does not have."""
 
 import asyncio
 import logging
@@ -25,8 +25,8 @@ from connector.stores.index_client import IndexClient
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+# The first batch is small and each is twice the one before, so that the index has something to do early.
 FIRST_BATCH_BYTES, BATCH_BYTES = 60_000, 500_000
-"""The first batch is small and each is twice the one before, so that the index is at work early."""
 BATCHES_AHEAD = 4
 MESSAGES_AHEAD = 32
 PATIENCE_SECONDS = 60.0
@@ -46,10 +46,10 @@ OnListed = Callable[[Listed], None]
 
 
 class Rebuilt:
-    """Directories that one rebuild has sent again, so that what restore points share is sent once.
+    """Directories that one rebuild has sent again, so that what restore points share is sent once."""
 
-    Takes 16 MiB however many there are: one may push another out, which is then sent once more.
-    """
+    # A hash table without chains: 16 MiB however many directories there are. One may push another out, which is then
+    # sent once more; a set would hold millions of ids.
 
     def __init__(self) -> None:
         self._slots = array("Q", bytes(8 * REBUILT_SLOTS))
@@ -100,7 +100,7 @@ class Lister:
             arrived=lambda tree_id, pages: self._arrived(org, store_id, tree_id, pages, again),
         )
         with span("connector.index", attributes={semconv.STORE: store_id}):
-            async with _ahead(lambda: _batches(repository, point.tree_id, questions), questions) as batches:
+            async with _produced_ahead(lambda: _batches(repository, point.tree_id, questions), questions) as batches:
                 async for batch in batches:
                     event = DirectoriesListed.model_construct(
                         organization_id=org, store_id=store_id, directories=batch.pages, again=again is not None
@@ -127,7 +127,7 @@ class Lister:
         return await self._index.arrived(org, store_id, tree_id, pages=pages) if again is None else 0
 
     async def _send(self, lease: Lease, event: DirectoriesListed | RestorePointListed) -> None:
-        """One at a time: the order within the partition is part of what is said."""
+        # One at a time: readers rely on children arriving before their parents on the partition.
         lease.check()
         await self._publisher.send(envelope(event, service="connector", cause=lease.work.cause))
 
@@ -140,7 +140,7 @@ def _remember(again: Rebuilt | None, pages: Sequence[DirectoryPage]) -> None:
 
 
 class _Abandoned(Exception):
-    """Nobody waits for the listing any more."""
+    """The listing was canceled, so the thread that walks the tree should stop."""
 
 
 class _Window:
@@ -153,14 +153,12 @@ class _Window:
         self._waits = True
 
     async def sent(self, last: DirectoryPage) -> None:
-        """A message went out that ends with this page; returns when fewer than `MESSAGES_AHEAD` may be under way.
-
-        An index that answers and takes nothing in for a minute is waited for no more: what it refused is parked.
-        """
+        """A message was sent that ends with this page; returns when fewer than `MESSAGES_AHEAD` may be under way."""
         self._sent.append(last)
         if len(self._sent) < MESSAGES_AHEAD:
             return
         oldest = [self._sent.popleft() for _ in range(MESSAGES_AHEAD // 4)]
+        # An index that answers and takes nothing in for a minute has rejected the message, which is a dead letter then.
         if self._waits:
             self._waits = await self._index.await_arrival(
                 self._org, self._store_id, oldest[-1], patience_seconds=PATIENCE_SECONDS
@@ -220,6 +218,7 @@ def _batches(repository: Repository, tree_id: str, questions: _Questions) -> Ite
     for directory in repository.walk_new(tree_id, questions.known):
         directories, entries = directories + 1, entries + directory.size
         for page in maker.pages(directory):
+            # Entries travel as base64, which is a third longer.
             added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD
             if pages and size + added > limit:
                 yield _Batch(tuple(pages), Listed(directories, entries))
@@ -231,16 +230,18 @@ def _batches(repository: Repository, tree_id: str, questions: _Questions) -> Ite
 
 
 @asynccontextmanager
-async def _ahead(make: Callable[[], Iterator[_Batch]], questions: _Questions) -> AsyncIterator[AsyncIterator[_Batch]]:
+async def _produced_ahead(
+    make: Callable[[], Iterator[_Batch]], questions: _Questions
+) -> AsyncIterator[AsyncIterator[_Batch]]:
     """Run an iterator in a thread, at most `BATCHES_AHEAD` items ahead; leaving the context stops it."""
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[_Batch | None] = asyncio.Queue()
-    gate, abandoned = Semaphore(BATCHES_AHEAD), Event()
+    room, abandoned = Semaphore(BATCHES_AHEAD), Event()
 
     def run() -> None:
         try:
             for item in make():
-                gate.acquire()
+                room.acquire()
                 if abandoned.is_set():
                     return
                 loop.call_soon_threadsafe(queue.put_nowait, item)
@@ -249,7 +250,7 @@ async def _ahead(make: Callable[[], Iterator[_Batch]], questions: _Questions) ->
 
     async def items() -> AsyncIterator[_Batch]:
         while (item := await queue.get()) is not None:
-            gate.release()
+            room.release()
             yield item
         await thread
 
@@ -257,8 +258,9 @@ async def _ahead(make: Callable[[], Iterator[_Batch]], questions: _Questions) ->
     try:
         yield items()
     finally:
+        # The thread may wait for room, or for an answer of the index: both end here, so that leaving never hangs.
         abandoned.set()
-        gate.release()
+        room.release()
         questions.end()
         await asyncio.wait({thread})
         if not thread.cancelled():

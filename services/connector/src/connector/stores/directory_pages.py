@@ -1,6 +1,6 @@
 """Directories as the restore index keeps them: sorted pages of entries, each one compressed.
 
-The form of an entry is that of `contracts.messages.base.restore_index.DirectoryPage`.
+The form of an entry is that of `contracts.messages.restore_index.DirectoryPage`.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ PAGE_BYTES_MAX = 500_000
 ATTRIBUTE_BYTES_MAX = 1024
 _CONTENT_BYTES = 8
 _NANOSECONDS_MOST = (1 << 63) - 1
+# Of a page of a large directory, before it is compressed: Kafka accepts it even if it does not become smaller.
 _ROWS_BYTES_MAX = 640_000
-"""Of a page of a large directory, before it is compressed: Kafka takes it even if it does not become smaller."""
 _ROW_BYTES_MOST = 120
 """Numbers, times, digest and the marks between them."""
 _BEYOND_BYTES = 10
@@ -81,7 +81,9 @@ class PageMaker:
         return self._parts(rows[:middle]) + self._parts(rows[middle:])
 
     def _stream(self, directory: LargeDirectory) -> Iterator[DirectoryPage]:
-        """Read it twice: how many pages it has stands in each of them, so where they end must not need packing."""
+        """The pages of a directory that does not fit into memory."""
+        # Read twice, because each page says how many there are. Where pages end is decided by upper bounds of the sizes
+        # of rows, so that the first pass need not pack and compress anything.
         counts = list(_page_counts(entry for part in directory.parts() for entry in part))
         first = self._arrived(directory.tree_id, len(counts))
         rows = _rows(directory, skipped=sum(counts[:first]))
@@ -190,7 +192,8 @@ def _packed_moment(nanoseconds: int | None) -> bytes | None:
 
 
 def _nearest(mtime_ns: int, *since: int | None) -> tuple[int, int | None, int | None]:
-    """The same for readers that know of no more than eight bytes."""
+    """The nearest times that fit into eight bytes."""
+    # For readers of versions before the exact times stood at the end of a row.
     nearest = _in_range(mtime_ns)
     ctime, atime = (None if each is None else _in_range(mtime_ns + each - nearest) for each in since)
     return nearest, ctime, atime

@@ -1,4 +1,4 @@
-"""Asking the restore index what it has."""
+"""Client of the restore index: asks what it has."""
 
 import asyncio
 import time
@@ -17,8 +17,8 @@ from restic_reader import Totals as Below
 from connector.domain.store_comparison import PointState
 
 T = TypeVar("T")
+# The index looks these up in 4 ms, during which its other clients wait.
 IDS_PER_QUESTION = 1024
-"""So many are looked up in 4 ms, for which others who ask the index wait."""
 PATIENCE_SECONDS = 60.0
 _ONE_WAIT_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.02
@@ -101,7 +101,8 @@ class IndexClient:
         return await _until(is_browsable, patience_seconds)
 
     async def _is_browsable(self, org: OrganizationId, snapshot_id: str, question: Mapping[str, str]) -> bool:
-        """As soon as it can be, or after a while: the index waits, since it is the first to know."""
+        """Whether a restore point can be browsed, answered as soon as it can be or after `wait_seconds`."""
+        # The index waits rather than this client: it knows at once, and a poll would come late on average.
         try:
             found = await self._service.get(f"/internal/restore-points/{snapshot_id}", _caller(org), question)
         except (NotFound, Unavailable):
@@ -138,6 +139,7 @@ async def _until(is_so: Callable[[], Awaitable[bool]], patience_seconds: float) 
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
+    # A restart of the index takes seconds, and giving up would cost the job an attempt.
     deadline, pause = time.monotonic() + PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Losses of stores that were looked into: a pack that stays lost is no reason to read everything each time."""
+"""Losses of stores that were examined: a pack that stays lost is no reason to read everything each time."""
 
 from collections.abc import Collection
 
@@ -8,6 +8,7 @@ from contracts.values import AppId
 class KnownLosses:
     """In memory: which restore points were read since packs are in doubt, for each store. A restart forgets it."""
 
+    # Not in the database: after a restart each affected store is read through once more, which does no harm.
     def __init__(self) -> None:
         self._looked_into: dict[AppId, tuple[frozenset[bytes], frozenset[str]]] = {}
 

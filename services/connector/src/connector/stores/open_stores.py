@@ -20,14 +20,14 @@ from connector.engine.errors import StoreNotInitialized
 T = TypeVar("T")
 SNAPSHOTS_KEPT = 1024
 READERS_PER_STORE = 8
+# Threads start when they are needed, and one that waits for a store which does not answer costs little.
 READERS = 256
-"""Threads are begun when they are needed. One that waits for a store which does not answer costs little."""
 OpenRepository = Callable[[OrganizationId, App], Repository]
 """Opens the repository of a store; called in a thread."""
 Notice = Callable[[OrganizationId, App, SnapshotId | None], None]
-"""Hears of a store that has no more what it should have, and in which restore point that was noticed."""
+"""Called with a store that has lost something, and the restore point in which that was noticed."""
 Change = Callable[[OrganizationId, App], None]
-"""Hears of a store that lacks a snapshot: that was removed, and nothing is known to be lost."""
+"""Called with a store that lacks a snapshot: it was removed, and nothing is known to be lost."""
 
 
 class OpenStore:
@@ -81,25 +81,24 @@ class OpenStores:
         self._limit = limit
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
-        self._turns: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        self._reading_slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def in_thread(self, action: Callable[[], T], *, of: str) -> T:
-        """Run something that reads the store `of` (its id), off the event loop.
-
-        So much at once of each store that one which does not answer keeps nobody from another. Who stops waiting frees
-        no thread: that ends when its action does.
-        """
-        turn, loop = self._turns.setdefault(of, asyncio.Semaphore(READERS_PER_STORE)), asyncio.get_running_loop()
+        """Run something that reads the store `of` (its id) in a thread, at most `READERS_PER_STORE` for each store."""
+        # Limited for each store, so that one which does not answer cannot use up the threads for all others. A caller
+        # that stops waiting does not end its thread, so only the end of the action frees the slot.
+        reading_slot = self._reading_slots.setdefault(of, asyncio.Semaphore(READERS_PER_STORE))
+        loop = asyncio.get_running_loop()
 
         def release(_: object) -> None:
-            with suppress(RuntimeError):  # The loop is closed: nobody waits for a turn any more.
-                loop.call_soon_threadsafe(turn.release)
+            with suppress(RuntimeError):  # The loop is closed: nobody waits for a slot any more.
+                loop.call_soon_threadsafe(reading_slot.release)
 
-        await turn.acquire()
+        await reading_slot.acquire()
         try:
             reading = self._readers.submit(action)
         except BaseException:
-            turn.release()
+            reading_slot.release()
             raise
         reading.add_done_callback(release)
         return await asyncio.wrap_future(reading)
@@ -110,19 +109,20 @@ class OpenStores:
     ) -> AsyncIterator[OpenStore]:
         """The repository of a store in this revision, open until the context is left.
 
-        Raises `PassphraseWrong`, `StoreNotInitialized`, or what else opening raises. Who finds it damaged or gone makes
-        the next one open it anew; where something is missing in it, or damaged in the restore point that is being read,
-        that is noticed.
+        Raises `PassphraseWrong`, `StoreNotInitialized`, or what else opening raises. When the block finds the
+        repository damaged or gone, the next borrower opens it anew, and a loss is reported to `on_loss`.
         """
         slot = self._slot(org, app)
         slot.users += 1
         try:
+            # Shielded: others may wait for the same opening, and a caller that is cancelled must not end it for them.
             yield await asyncio.shield(slot.opening)
         except SnapshotNotFound:
             self._on_change(org, app)
             raise
         except (Damaged, BlobMissing, RepositoryNotFound) as error:
             self._discard(app.id, slot)
+            # Damage outside of a restore point may only mean that the repository was replaced, so it is no loss.
             if reading or isinstance(error, BlobMissing | FileMissing):
                 self._on_loss(org, app, reading)
             raise
@@ -131,11 +131,11 @@ class OpenStores:
             slot.close_if_unused()
 
     def open_ahead(self, org: OrganizationId, app: App) -> None:
-        """Begin to open a store that will be needed soon; whoever borrows it hears what went wrong."""
+        """Begin to open a store that will be needed soon; borrowing it raises what went wrong."""
         self._slot(org, app)
 
     def drop(self, app_id: str) -> None:
-        """Close the repository of a store that was reconfigured or removed, as soon as nobody reads it."""
+        """Close the repository of a store that was reconfigured or removed, once its last reader has left."""
         if slot := self._slots.get(app_id):
             self._discard(app_id, slot)
 
@@ -153,6 +153,7 @@ class OpenStores:
         self.drop(app.id)
         opening = asyncio.ensure_future(self.in_thread(lambda: self._open(org, app), of=app.id))
         slot = self._slots[app.id] = _Slot(app.revision, opening)
+        # A failed opening is not kept: the next borrower tries again.
         opening.add_done_callback(lambda _: self._opened(app.id, slot))
         while len(self._slots) > self._limit:
             self._discard(*next(iter(self._slots.items())))

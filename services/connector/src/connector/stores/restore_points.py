@@ -1,4 +1,4 @@
-"""Restore points as a store's snapshots tell of them."""
+"""Restore points, made from the snapshots of a store."""
 
 from datetime import UTC, datetime
 
@@ -42,7 +42,8 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
 
 
 def _places(origin: Origin) -> tuple[str, ...]:
-    """Where the files were on the source; where a worker read them is nobody's business."""
+    """Where the files were on the source."""
+    # Not the paths of the snapshot: a worker may read a source through a mount or a copy of its own.
     return (origin.location,) if origin.location else ()
 
 

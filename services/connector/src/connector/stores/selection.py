@@ -99,6 +99,7 @@ def _children(repository: Repository, node: Node, sought: Set[bytes]) -> Iterato
     if node.type != "dir":
         return
     subtree = subtree_of(node)
+    # A look-up by name stops early in a directory, but for many names one pass over it is cheaper.
     if len(sought) > _FEW:
         yield from _looked_through(repository.parts(subtree), sought)
         return
@@ -116,4 +117,5 @@ def _looked_through(parts: Iterator[list[Node]], sought: Set[bytes]) -> Iterator
             called[name] = node
         if "\\" in node.quoted_name and (looks := node.shown_name.encode()) in sought:
             appearing.setdefault(looks, node)
+    # Two names may be shown alike, since bytes that are not UTF-8 are escaped: the one that is called so counts.
     yield from {**appearing, **called}.items()

@@ -1,4 +1,4 @@
-"""Noticing by ourselves that a store has changed: now and then, after a backup, and where something is missing."""
+"""Queues comparisons of stores with the restore index: on a schedule, after backups, and after losses."""
 
 import asyncio
 import logging
@@ -15,7 +15,7 @@ from contracts.messages.assignment import App, AppRef
 from contracts.messages.connector import ConnectorCommand, Reach, RefreshStore
 from contracts.values import OrganizationId, SnapshotId
 
-from connector.domain.store_comparison import DAY_SECONDS, is_thorough_turn, turn_of_refresh
+from connector.domain.store_comparison import DAY_SECONDS, is_thorough_slot, refresh_work_id
 from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import WakeUps, work_of
 from connector.settings import Settings
@@ -24,8 +24,9 @@ from connector.store import Store
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 60.0
 LOOKS_PER_SUSPICION = 4
+# A store in which something may have changed is compared at most once in this time: many backups may end at once.
 SUSPICION_SECONDS = 60.0
-"""A store in which something may have changed is compared no more than once in this time."""
+# Both bounds keep memory small when all stores fail at once; what is dropped is found by the schedule.
 SUSPECTED_MAX = 1000
 POINTS_SUSPECTED_MAX = 100
 
@@ -50,10 +51,7 @@ class _Suspicion:
 
 
 class Watch:
-    """Queues comparisons of stores with the restore index. Any number of workers may do so: each is queued once.
-
-    What cannot be queued now, since a comparison is under way or was made a moment ago, is queued later.
-    """
+    """Queues comparisons of stores with the restore index. Any number of workers may do so: each is queued once."""
 
     def __init__(self, store: Store, wake_ups: WakeUps, settings: Settings, *, reach: Sequence[Reach] = ()) -> None:
         self._store = store
@@ -71,7 +69,7 @@ class Watch:
         self._suspect(org, store)
 
     def suspect_loss(self, org: OrganizationId, store: App | AppRef, snapshot_id: SnapshotId | None = None) -> None:
-        """This store has no more what it should have; that was noticed in a restore point, or in none."""
+        """This store has lost something; it was noticed in this restore point, or in none."""
         if (suspicion := self._suspect(org, store)) is not None:
             suspicion.loss = True
             if snapshot_id and len(suspicion.points) < POINTS_SUSPECTED_MAX:
@@ -86,7 +84,7 @@ class Watch:
         return suspicion
 
     @asynccontextmanager
-    async def watching(self, background: Background) -> AsyncIterator[None]:
+    async def running(self, background: Background) -> AsyncIterator[None]:
         """Queue in the background until the context is left."""
         async with background.running("store watch", self._run):
             yield
@@ -100,9 +98,10 @@ class Watch:
         queued = 0
         for org, app in every:
             if app.id not in under_way:
-                queued += await self._queue_turn(org, app, now)
+                queued += await self._queue_scheduled(org, app, now)
         for suspicion in list(self._suspected.values()):
             wanted = suspicion.to_command()
+            # A suspicion that cannot be queued now stays for a later look.
             if wanted.app_id not in under_way and await self._queue(wanted, now, every_seconds=SUSPICION_SECONDS):
                 queued += 1
                 if suspicion.to_command() == wanted:  # Else something more was noticed meanwhile.
@@ -115,16 +114,15 @@ class Watch:
         values = {name: field.value for name, field in app.fields.items()}
         return all(limit.admits(app.protocol, values.get(limit.field)) for limit in self._reach)
 
-    async def _queue_turn(self, org: OrganizationId, app: App, now: float) -> bool:
-        """Queue the comparison of this turn, a thorough one also where the turn of that was missed.
-
-        Whether it was not queued before: of a thorough turn another worker may have done so.
-        """
-        is_its_turn = is_thorough_turn(app.id, now, every_seconds=self._every)
-        thorough = is_its_turn or now - self._thorough[app.id] >= DAY_SECONDS
+    async def _queue_scheduled(self, org: OrganizationId, app: App, now: float) -> bool:
+        """Queue the comparison of the current slot; whether it was not queued before."""
+        # Thorough in its slot, and also where that slot was missed, for example because the store was busy then.
+        in_thorough_slot = is_thorough_slot(app.id, now, every_seconds=self._every)
+        thorough = in_thorough_slot or now - self._thorough[app.id] >= DAY_SECONDS
         wanted = RefreshStore(organization_id=org, app_id=app.id, app=_reference(app), look_for_loss=thorough)
         is_new = await self._queue(wanted, now, every_seconds=self._every)
-        if is_its_turn or (is_new and thorough):
+        # In the thorough slot another worker may have queued it: that look for losses counts all the same.
+        if in_thorough_slot or (is_new and thorough):
             self._thorough[app.id] = now
         return is_new
 
@@ -133,10 +131,10 @@ class Watch:
         return {work.cause.data.app_id for work in waiting if isinstance(work.cause.data, ConnectorCommand)}
 
     async def _queue(self, wanted: RefreshStore, now: float, *, every_seconds: float) -> bool:
-        """Whether it was not queued before in this turn."""
+        """Whether it was not queued before in this slot."""
         cause = envelope(wanted, service="connector")
-        turn = turn_of_refresh(wanted.app_id, now, every_seconds=every_seconds)
-        return await self._store.work.add(work_of(cause, kind=Kind.FOLLOW, work_id=turn, pool=self._pool))
+        work_id = refresh_work_id(wanted.app_id, now, every_seconds=every_seconds)
+        return await self._store.work.add(work_of(cause, kind=Kind.FOLLOW, work_id=work_id, pool=self._pool))
 
     async def _run(self) -> None:
         while True:

@@ -45,22 +45,22 @@ class _Backup(Job):
     location: StoreLocation
 
 
-async def back_up(asked: Job) -> JobOutcome:
-    """Make the restore point of a job, or take the one an earlier attempt announced, and have it listed.
+async def back_up(base: Job) -> JobOutcome:
+    """Make the restore point of a job, or take the one that an earlier attempt announced, and list it.
 
     Raises `Cancelled` when it was stopped before one was announced; nothing is left in the store then. Raises
     `LeaseLost`, `TemporaryError` when it should be tried again, or what went wrong before there was a restore point.
     """
-    job = await _prepare(asked)
+    job = await _prepare(base)
     try:
         made = await _announced_earlier(job) or await _make(job)
     except Cancelled:
-        await _tidy_up(job)
+        await _remove_leftovers(job)
         raise
     point = await _restore_point(job, made)
     await job.lease.announce([created(point, job.org)], made=made)
     problem = await _problem_of_listing(job, point, made)
-    await _tidy_up(job)
+    await _remove_leftovers(job)
     return JobOutcome(made.summary, incomplete(made) or problem)
 
 
@@ -70,15 +70,16 @@ async def _prepare(job: Job) -> _Backup:
     source, target = await asyncio.gather(job.app(task.origin), job.app(task.target))
     location = store_location(job.context, job.org, target)
     await require_same_store(job.context, job.org, target)
+    # The restore point is listed from the open store: its key is derived and its index loaded while the engine works.
     job.context.stores.open_ahead(job.org, target)
     job.reporter.log("info", f"Backup of {source.name} to {target.name}, attempt {job.lease.number}.")
     return _Backup(**vars(job), source=source, target=target, location=location)
 
 
 async def _announced_earlier(job: _Backup) -> MadeSnapshot | None:
-    """What an earlier attempt announced. A snapshot of which nobody was told is not looked for: what could not be
-    read is not known of it, and another one takes little more than reading what changed.
-    """
+    """What an earlier attempt announced, if one did. Raises `Cancelled`."""
+    # A snapshot that was made and not announced is not taken: which files could not be read is lost with its attempt,
+    # and making another one takes little more than reading what changed since.
     made = None
     if job.lease.number > 1:
         await _unlock(job)
@@ -92,10 +93,11 @@ async def _announced_earlier(job: _Backup) -> MadeSnapshot | None:
 
 
 async def _unlock(job: _Backup) -> None:
-    """Remove what the lost worker left; where that fails, whoever needs the lock says so."""
+    """Remove stale locks that a lost worker left."""
     try:
         await job.context.engine.unlock_stale(job.location)
     except WorkFailed as error:
+        # No reason to fail: if a lock is really in the way, the engine says so.
         job.reporter.log("warning", error.detail)
 
 
@@ -109,12 +111,13 @@ async def _make(job: _Backup) -> MadeSnapshot:
             result = await _compared(job, tree, result)
             problems = await _explained(job, tree, result)
         except Cancelled:
+            # Until here the snapshot was not announced, and a canceled job leaves nothing in the store.
             await _remove_orphans(job)
             raise
-        await _remember(job, tree, result)
+        await _keep_evidence(job, tree, result)
     summary = result.summary
-    told = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
-    job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {told} to the store.")
+    figures = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
+    job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {figures} to the store.")
     named = tuple(problem.in_words for problem in problems)
     return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
 
@@ -184,7 +187,7 @@ async def _explained(job: _Backup, tree: SourceTree, result: BackupOutcome) -> S
     return explained[:UNREADABLE_NAMED]
 
 
-async def _remember(job: _Backup, tree: SourceTree, result: BackupOutcome) -> None:
+async def _keep_evidence(job: _Backup, tree: SourceTree, result: BackupOutcome) -> None:
     if tree.evidence is not None and is_compared(result):
         await asyncio.to_thread(tree.evidence.keep, job.target.id, result.snapshot_id)
 
@@ -201,39 +204,40 @@ def _origin(job: _Backup, tree: SourceTree) -> Origin:
     )
 
 
-async def _tidy_up(job: _Backup) -> None:
-    """Remove what attempts before left; a worker that was cut off may have come to its end after all.
-
-    The job has come to its end by now: it does not fail for this.
-    """
+async def _remove_leftovers(job: _Backup) -> None:
+    """Remove what earlier attempts left in the store."""
+    # A worker that was cut off from the database may have finished its snapshot all the same.
     if job.lease.number > 1:
         await _remove_orphans(job)
 
 
 async def _remove_orphans(job: _Backup) -> None:
-    """Remove what no restore point was announced of; where that fails, the job's log tells."""
+    """Remove the snapshots of this job that were not announced."""
+    # Removing may take long, and with a lease that is about to end another attempt would begin meanwhile.
     await job.lease.renew()
     try:
         await remove_orphan_snapshots(job.context, job.lease.work, job.location, on_log=job.reporter.log)
     except WorkFailed as error:
+        # The outcome of the job is decided by now. A store that forbids removal is no reason to fail it.
         job.reporter.log(
             "warning", f"What was left in the store without being announced is still there. {error.detail}"
         )
 
 
 async def _restore_point(job: _Backup, made: MadeSnapshot) -> RestorePoint:
-    """The restore point as its snapshot tells; the engine is asked where the store cannot be opened for reading."""
+    """The restore point that the snapshot is."""
     stores, snapshot_id = job.context.stores, made.summary.snapshot_id
     try:
         async with stores.borrow(job.org, job.target) as store:
             snapshot = await stores.in_thread(lambda: store.snapshot(snapshot_id), of=job.target.id)
     except Exception as error:
+        # The engine made it, so it is there: the engine is asked about a store that our reader cannot open.
         log.warning("store not opened for reading", extra={"job": job.id}, exc_info=error)
-        snapshot = await _told_by_engine(job, made, error)
+        snapshot = await _snapshot_from_engine(job, made, error)
     return restore_point_of(snapshot, org=job.org, store_id=job.target.id)
 
 
-async def _told_by_engine(job: _Backup, made: MadeSnapshot, error: Exception) -> Snapshot:
+async def _snapshot_from_engine(job: _Backup, made: MadeSnapshot, error: Exception) -> Snapshot:
     try:
         found = await job.context.engine.find_snapshots(job.location, tags=[job_tag(job.id)])
     except WorkFailed:
@@ -245,10 +249,10 @@ async def _told_by_engine(job: _Backup, made: MadeSnapshot, error: Exception) ->
 
 
 async def _problem_of_listing(job: _Backup, point: RestorePoint, made: MadeSnapshot) -> CairnError | None:
-    """Have the restore point listed. What goes wrong for good does not undo it, but is told."""
+    """List the restore point; returns why that failed for good, since the restore point stays all the same."""
     try:
         with reader_errors_mapped():
-            await _have_it_listed(job, point, made.summary)
+            await _list(job, point, made.summary)
     except (LeaseLost, PyMongoError):
         raise
     except TemporaryError as error:
@@ -263,8 +267,9 @@ async def _problem_of_listing(job: _Backup, point: RestorePoint, made: MadeSnaps
     return None
 
 
-async def _have_it_listed(job: _Backup, point: RestorePoint, summary: BackupResult) -> None:
-    """List what is new in the restore point; then it can be browsed as soon as the job ends."""
+async def _list(job: _Backup, point: RestorePoint, summary: BackupResult) -> None:
+    """List what is new in the restore point, and wait until it can be browsed."""
+    # Clients need not wait twice: what a job has made can be browsed as soon as it succeeds (decision 0008).
     context, reporter = job.context, job.reporter
     reporter.enter("indexing")
     done = Progress(

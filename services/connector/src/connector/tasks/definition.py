@@ -48,9 +48,10 @@ class Job:
     async def app(self, reference: AppRef | None) -> App:
         """The source, store or destination that a task names, in the revision that is meant or a later one.
 
-        Raises `app_not_found` when it was removed, `app_unknown` when the worker was not told of it in time.
+        Raises `app_not_found` when it was removed, `app_unknown` when its event did not arrive in time.
         """
         if reference is None:
+            # A request that the scheduler's own check let through although a party is missing: a fault of ours.
             raise ValueError("the scheduler lets no task through that lacks a party")
         patience = self.context.settings.app_patience_seconds
         return await await_app(self.context.store, self.org, reference, patience_seconds=patience)

@@ -1,4 +1,4 @@
-"""Initializing a store: its repository is made, or the one that is there is adopted."""
+"""Initializes a store: makes its repository, or adopts the one that is there."""
 
 import logging
 
@@ -30,8 +30,7 @@ log = logging.getLogger(__name__)
 
 
 async def initialize_store(context: WorkerContext, lease: Lease, command: InitializeStore) -> None:
-    """Make sure that a store has a repository. The index follows it next: one that was there may hold restore points,
-    and one that is new lacks those of another one that was there before.
+    """Make sure that a store has a repository, and queue a sync of the restore index with it.
 
     Raises `repository_missing`, `repository_changed` or `snapshots_missing` where another one, or more, was there
     before and that is not forced, what the engine raises, `compression_unsupported`, `root_forbidden`,
@@ -43,6 +42,7 @@ async def initialize_store(context: WorkerContext, lease: Lease, command: Initia
         done, seal = await _adopt(context, command, app) or await _make(context, org, app, location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
     await noted.note(org, app.id, done.repository_id, seal=seal, compression=command.compression)
+    # An adopted repository may hold restore points, and a new one lacks those of its predecessor.
     await queue_sync(context.store, context.wake_ups, lease.work)
     initialized = StoreInitialized(
         organization_id=org, app_id=app.id, adopted=done.adopted, repository_id=done.repository_id
@@ -57,7 +57,7 @@ async def initialize_store(context: WorkerContext, lease: Lease, command: Initia
 async def _adopt(context: WorkerContext, command: InitializeStore, app: App) -> tuple[Initialized, str] | None:
     """The repository that is at the place of a store with its seal, if one is.
 
-    Raises `StoreHalfMade` where files of a repository are that has lost its `config`: a new one would bury them.
+    Raises `StoreHalfMade` where there are files of a repository without its `config`.
     """
     org = command.organization_id
     try:
@@ -67,6 +67,7 @@ async def _adopt(context: WorkerContext, command: InitializeStore, app: App) -> 
     except RepositoryGone as error:
         if not command.force:
             raise
+        # `force` gives up a repository that is gone, not data that is there: a new one over it would bury it.
         if error.has_data:
             raise half_made(context, org, app) from None
         return None

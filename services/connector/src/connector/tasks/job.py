@@ -1,4 +1,4 @@
-"""Running a job: from its start to what is told of its end."""
+"""Runs a job of any type: announces its start, keeps its log, publishes its end."""
 
 import asyncio
 import logging
@@ -32,7 +32,7 @@ async def run_job(
     task: TaskDefinition | None,
     cancel: asyncio.Event,
 ) -> None:
-    """Run a job to its end and tell how it went; its store is compared with the restore index soon.
+    """Run a job to its end and publish how it went; its store is compared with the restore index soon.
 
     Raises `LeaseLost`, and `TemporaryError` or what the database raises when the job should be tried again.
     """
@@ -44,10 +44,12 @@ async def run_job(
             ending = await _ending(job, task)
     except TemporaryError as error:
         reporter.log("warning", f"Attempt {lease.number} has ended and the job is tried again. {error.detail}")
+        # The log of this attempt would end here: the next one has a reporter of its own.
         await reporter.flush()
         raise
     code = ending.problem.code if isinstance(ending, TaskFailed) else None
     log.info("job ended", extra={"job": request.job_id, "attempt": lease.number, "type": ending.TYPE, "code": code})
+    # In one save: the end never arrives without the last lines of the log, nor twice with different ones.
     await lease.settle([*reporter.rest(), ending])
     for party in (request.task.origin, request.task.target):
         if party is not None and party.kind == "store":
@@ -62,20 +64,18 @@ async def fail_job(
 
 
 async def cancel_unbegun(context: WorkerContext, lease: Lease, request: TaskCancelRequested) -> None:
-    """End a job that should stop and that nobody has begun.
-
-    Who is at it sees for himself that it should stop. Where a worker was lost over it, the next one looks first what
-    it left: a restore point that was announced makes the job succeed. A job whose request never arrived, though it
-    was sent before this one, cannot begin any more.
-    """
+    """End a job that should stop and that no worker has begun; leave any other to its next or present attempt."""
     settings, store = context.settings, context.store
     job = await store.work.get(request.organization_id, request.job_id)
+    # Both requests travel on one partition: a job whose request is not here, though sent before, cannot begin any more.
     lost = [] if job else [TaskCancelled(**_facts(lease, request) | {"attempt": 1})]
+    # A running worker notices the cancellation itself. Where a worker was lost, the next attempt looks first at what it
+    # left: a restore point that was announced makes the job succeed although it was canceled.
     if job is not None and await store.attempts_at(job.organization_id, job.id):
         job = None
-    held = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
-    if held is not None and isinstance(held.work.cause.data, TaskRequested):
-        await held.settle([TaskCancelled(**_facts(held, held.work.cause.data))])
+    claimed = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
+    if claimed is not None and isinstance(claimed.work.cause.data, TaskRequested):
+        await claimed.settle([TaskCancelled(**_facts(claimed, claimed.work.cause.data))])
     await lease.settle(lost)
 
 
@@ -87,6 +87,7 @@ async def _ending(job: Job, task: TaskDefinition | None) -> TaskEvent:
     except Cancelled:
         return TaskCancelled(**_facts(lease, request))
     except (LeaseLost, PyMongoError):
+        # Neither says anything about the job: the end is told by the attempt that has the lease and a database.
         raise
     except CairnError as error:
         if isinstance(error, TemporaryError) and is_worth_another_try(error, lease.number):

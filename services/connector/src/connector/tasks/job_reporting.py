@@ -1,4 +1,4 @@
-"""Telling how a job goes: progress, of which the latest counts, and log lines, none of which is left out."""
+"""Publishes how a job goes: its progress, of which only the latest counts, and the lines of its log."""
 
 import asyncio
 import contextlib
@@ -23,12 +23,14 @@ from connector.engine.port import Progress
 from connector.queue.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
+# The first message comes early, so that a person who started the job sees that it runs.
 FIRST_SECONDS, PERIOD_SECONDS = 0.5, 1.0
 LINES_PER_EVENT = 200
 LINE_CHARACTERS = 2000
+# A source of which every file is unreadable would otherwise fill the database of the scheduler.
 LINES_MAX = 10_000
+# Enough for the longest path that an operating system takes (4,096 bytes), however it is escaped, and a reason.
 TEXT_CHARACTERS = 16_000
-"""More than the longest path that a system takes, however it is escaped, and a reason."""
 _GOES_ON = "... "
 _FULL = "The log ends here: it is too long. Its last line says how many more there were."
 
@@ -61,13 +63,12 @@ class Reporter:
         self._latest = self._latest or Progress()
 
     def progress(self, progress: Progress) -> None:
-        """Take in how far the job is; what was not sent yet is replaced."""
+        """Replace the progress that is sent next."""
         self._latest = progress
 
     def log(self, level: Level, text: str) -> None:
-        """Take in a line for the job's log. A text of several lines stays one, so that no file name forges another; a
-        long one goes on in lines that begin with dots.
-        """
+        """Add a text to the job's log. A long one goes on in lines that begin with dots."""
+        # A text of several lines becomes one, so that no file name can forge a line of the log.
         for line in _lines_of(text):
             self._taken += 1
             if self._taken <= LINES_MAX:
@@ -89,8 +90,8 @@ class Reporter:
         """
         if left_out := self._left_out.total():
             errors, self._left_out = self._left_out["error"], Counter()
-            told = f"{left_out} more lines were left out, {errors} of them about errors."
-            self._lines.append(LogLine(at=utc_now(), level="warning", text=told))
+            summary = f"{left_out} more lines were left out, {errors} of them about errors."
+            self._lines.append(LogLine(at=utc_now(), level="warning", text=summary))
         latest, self._latest = self._latest, None
         events: list[TaskEvent] = [self._progressed(latest)] if latest is not None else []
         events += [self._pending] if self._pending else []
@@ -99,7 +100,7 @@ class Reporter:
         return events
 
     async def flush(self) -> None:
-        """Send what was not sent yet, of an attempt that comes to no result and sends in the background no more."""
+        """Send what was not sent yet, for an attempt that ends without a result."""
         with contextlib.suppress(LeaseLost):
             await self._send_or_keep()
 
@@ -124,11 +125,13 @@ class Reporter:
             latest, self._latest = self._latest, None
             await self._publish(self._progressed(latest))
         while self._pending or self._lines:
+            # Kept until it was sent: after a failure the same message goes out again, with the same number.
             self._pending = self._pending or self._next_lines()
             await self._publish(self._pending)
             self._pending = None
 
     async def _publish(self, event: TaskEvent) -> None:
+        # By the clock alone: asking the database before each message of progress would cost more than the message.
         self._lease.check()
         await self._publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
 

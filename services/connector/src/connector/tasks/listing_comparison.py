@@ -1,4 +1,4 @@
-"""Compares a restore point with what its source listed: what ends early looks whole to an engine."""
+"""Compares a restore point with what its source listed (decision 0019)."""
 
 import asyncio
 import logging
@@ -36,6 +36,7 @@ async def compare_with_listing(
     The restore point is read only where its figures are not those of the listing. What goes wrong with that is a
     problem of its own, `NOT_COMPARED`: the restore point stays. Raises `Cancelled`.
     """
+    # An engine cannot tell a file whose transfer ended early from a whole one. Equal figures spare reading the tree.
     files, size_bytes = result.summary.files_processed, result.summary.bytes_processed
     if await asyncio.to_thread(evidence.adds_up, files=files, size_bytes=size_bytes):
         return result
@@ -45,6 +46,7 @@ async def compare_with_listing(
             files_of = _until(cancel, _files_of(store.repository, result.snapshot_id))
             await context.stores.in_thread(lambda: evidence.take_in(files_of), of=target.id)
         names_all = result.problem_count == len(result.problems)
+        # Once not all problems are known by name, any file that is missing may be one of those that were counted only.
         is_explained = result.is_left_out if names_all else lambda _: True
         async for problem in evidence.differences(result.problems, is_left_out=is_explained, on_log=on_log):
             found.add(problem)
@@ -59,7 +61,8 @@ async def compare_with_listing(
 
 
 def with_found(result: BackupOutcome, found: Problems, unknown: Sequence[UnreadablePath]) -> BackupOutcome:
-    """The result with more problems; those that are `unknown` are kept first, however many there are."""
+    """The result with more problems, `unknown` ones first."""
+    # First, because the list is cut: a comparison that could not be made must not be hidden by other problems.
     problems = tuple(dict.fromkeys((*unknown, *found.kept, *result.problems)))[:PROBLEMS_MAX]
     return replace(result, problems=problems, problem_count=result.problem_count + found.count)
 

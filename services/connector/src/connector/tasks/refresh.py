@@ -1,4 +1,4 @@
-"""Comparing a store with what the restore index has of it."""
+"""Compares a store with what the restore index has of it."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 async def refresh_store(context: WorkerContext, lease: Lease, command: RefreshStore) -> None:
-    """Tell how a store differs from the index; the index is told of it next.
+    """Answer how a store differs from the restore index, and queue a sync of the index with it.
 
     Raises `store_not_initialized`, `repository_missing`, `repository_changed`, `repository_damaged`,
     `snapshots_missing`, `store_unreachable`, what opening the store raises, `app_not_found` or `app_unknown`. Nothing
@@ -43,6 +43,7 @@ async def refresh_store(context: WorkerContext, lease: Lease, command: RefreshSt
     except Unavailable:
         raise
     except TemporaryError as error:
+        # A person waits for the answer, and a store may be down for hours: no further attempts.
         raise StoreUnreachable(error.detail) from None
     listed = len(found.to_list(rebuild=command.rebuild))
     counts = {"added": found.added, "removed": found.removed, "damaged": found.damaged}
@@ -63,14 +64,16 @@ async def comparing(
 ) -> AsyncIterator[tuple[OpenStore, Difference]]:
     """An open store and how it differs from what the index has of it.
 
-    The index is asked first: a restore point that it has by then was in the store before. `force` says that a store
-    without snapshots is meant to have none. Raises `repository_missing`, `repository_changed`, `repository_damaged`,
-    `snapshots_missing`, `StoreNotInitialized`, `Unavailable`, or what opening the store raises.
+    `force` says that a store without snapshots is meant to have none. Raises `repository_missing`,
+    `repository_changed`, `repository_damaged`, `snapshots_missing`, `StoreNotInitialized`, `Unavailable`, or what
+    opening the store raises.
     """
+    # The index is asked first: what it has by then was in the store before, so what the store lacks now was removed.
     indexed = await context.index.restore_points(org, app.id)
     try:
         stored, suspicious = await _look_into(context, org, app)
-    except Damaged:  # of another repository than the one that was open here
+    except Damaged:
+        # The open repository may have been replaced by another one: opened anew, once.
         stored, suspicious = await _look_into(context, org, app)
     if indexed and suspicious and not force:
         raise SnapshotsMissing(app.name)
@@ -79,9 +82,9 @@ async def comparing(
 
 
 async def _look_into(context: WorkerContext, org: OrganizationId, app: App) -> tuple[list[str], bool]:
-    """The ids of a store's snapshots, and whether that there are none is suspicious.
+    """The ids of a store's snapshots, and whether it is suspicious that there are none.
 
-    Of the repository that it had before, from a place where that was all along, whole.
+    Raises `repository_missing` or `repository_changed` where it is not the repository that was noted.
     """
     try:
         async with context.stores.borrow(org, app) as store:
@@ -96,6 +99,7 @@ async def _look_into(context: WorkerContext, org: OrganizationId, app: App) -> t
 
 def _look(repository: Repository) -> tuple[list[str], bool]:
     repository.confirm()
+    # Confirmed before and after: a listing of a place that was replaced or unmounted meanwhile would look like a loss.
     found, suspicious = repository.snapshot_ids(), repository.access.may_have_lost_snapshots()
     repository.confirm()
     return found, suspicious

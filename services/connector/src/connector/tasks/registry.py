@@ -37,6 +37,7 @@ def commands() -> Mapping[Kind, CommandDefinition]:
 
 
 def _stated(name: str, kind: type[T]) -> list[T]:
+    # By looking, not by a list: adding a task type is adding its file.
     modules = [import_module(f"{tasks.__name__}.{each.name}") for each in pkgutil.iter_modules(tasks.__path__)]
     return [stated for module in modules if isinstance(stated := vars(module).get(name), kind)]
 
@@ -76,6 +77,7 @@ class _Command:
         await self.definition.run(self.context, lease, lease.work.cause.data)
 
     async def fail(self, lease: Lease, problem: Problem) -> None:
+        # Cairn's own servers are the runner's concern; here a store did not answer, and nobody waits for the outcome.
         is_worth_waiting = self.definition.waits_for_servers and problem.kind == "unavailable"
         if is_worth_waiting and lease.number < TRIES_MAX:
             await give_up(lease, pause_seconds=retry_pause_seconds(lease.number))

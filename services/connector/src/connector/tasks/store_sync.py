@@ -1,4 +1,4 @@
-"""Having the restore index follow a store: what it lacks is announced and listed, what is gone is announced as gone."""
+"""Syncs the restore index with a store: announces and lists what it lacks, announces what is gone."""
 
 import asyncio
 import logging
@@ -33,15 +33,16 @@ from connector.tasks.refresh import comparing
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
-SOUND_MOST = 200_000
-"""Directories of which is remembered that they could be read."""
+# Directories that are remembered as readable, so that those which restore points share are read once. Bounded, since
+# a store may hold millions.
+SOUND_MAX = 200_000
 
 
 async def sync_store(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
-    """Tell the index how a store differs from what it has, oldest restore point first. Doing it twice changes nothing.
+    """Announce to the index how a store differs from what it has, oldest restore point first. May run twice.
 
-    Of a damaged restore point the index is told what is wrong with it; it is tried again the next time. One that a job
-    left beside the one it announced, or has not announced yet, is passed over. What the index cannot open though it was
+    The index learns what is wrong with a damaged restore point, which is tried again the next time. Orphan snapshots
+    of jobs, and what a running job has not announced yet, are skipped. What the index cannot open although it was
     listed is listed once more, in full. Raises `LeaseLost`, `TemporaryError` when it is worth another try, or what
     opening the store raises.
     """
@@ -55,6 +56,7 @@ async def sync_store(context: WorkerContext, lease: Lease, command: ConnectorCom
     except TemporaryError as error:
         if is_worth_another_try(error, lease.number):
             raise
+        # Given up until the next comparison in `CAIRN_REFRESH_SECONDS`: a store may stay away for weeks.
         raise PermanentError(error.code, error.detail) from None
     log.info("index follows store", extra=refreshed.model_dump(exclude={"organization_id"}))
     await lease.settle([refreshed])
@@ -84,10 +86,11 @@ class _StoreSync:
         async with comparing(self._context, self._org, self._app, force=force) as (store, found):
             self._browsable = found.known
             for snapshot_id in sorted(found.removed):
-                await self._say(removed(snapshot_id, self._org, store_id=self._app.id))
+                await self._publish(removed(snapshot_id, self._org, store_id=self._app.id))
             wanted = found.to_list(rebuild=rebuild)
             readable = await self._readable(store, wanted)
-            points = await self._without_strays(readable)
+            points = await self._without_orphans(readable)
+            # A damaged one is read before it is listed again: else the index would get a part of it each time.
             for point in points if not rebuild else ():
                 if point.snapshot_id in found.damaged:
                     await self._read_through(store, point)
@@ -95,12 +98,13 @@ class _StoreSync:
                 await self._look_for_loss(store, found)
             listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
             left = await self._await_browsable({point.snapshot_id for point in listed})
+            # The index may keep a damaged directory of these; sent in full, such directories are written anew.
             if left and not rebuild:
                 await self._list(store, [p for p in listed if p.snapshot_id in left], again=Rebuilt())
                 left = await self._await_browsable(left)
                 for point in listed:
                     if point.snapshot_id in left:
-                        await self._tell_damage(_not_indexable(), point.snapshot_id, point)
+                        await self._report_damage(_not_indexable(), point.snapshot_id, point)
         return StoreRefreshed(
             organization_id=self._org,
             app_id=self._app.id,
@@ -112,17 +116,17 @@ class _StoreSync:
             damaged=len(self._damaged),
         )
 
-    async def _say(self, event: ConnectorEvent | RestorePointDamaged) -> None:
+    async def _publish(self, event: ConnectorEvent | RestorePointDamaged) -> None:
         self._lease.check()
         await self._context.publisher.send(envelope(event, service="connector", cause=self._lease.work.cause))
 
     async def _list(
         self, store: OpenStore, points: Sequence[RestorePoint], *, again: Rebuilt | None
     ) -> list[RestorePoint]:
-        """Announce and list restore points; those that could be listed. Of the others it is told why."""
+        """Announce and list restore points; returns those that could be listed."""
         listed = []
         for point in points:
-            await self._say(created(point, self._org))
+            await self._publish(created(point, self._org))
             if point.snapshot_id in self._damaged:
                 continue
             try:
@@ -134,19 +138,17 @@ class _StoreSync:
             except Exception as error:  # whatever it is, the other restore points can be listed
                 if is_temporary(error):
                     raise
-                await self._tell_damage(error, point.snapshot_id, point)
+                await self._report_damage(error, point.snapshot_id, point)
             else:
                 listed.append(point)
         return listed
 
-    async def _tell_damage(self, error: Exception, snapshot_id: str, point: RestorePoint | None = None) -> None:
-        """Have the index know why a restore point is not listed: else it would be awaited for ever.
-
-        One that can be browsed stays so, unless it is the store that has lost something or does not give it out.
-        """
-        if isinstance(error, SnapshotNotFound):  # It went meanwhile, which the next comparison finds.
+    async def _report_damage(self, error: Exception, snapshot_id: str, point: RestorePoint | None = None) -> None:
+        """Publish why a restore point is not listed: otherwise the index would wait for it forever."""
+        if isinstance(error, SnapshotNotFound):  # Removed meanwhile, which the next comparison finds.
             log.info("restore point is gone", extra={"snapshot": snapshot_id})
             return
+        # One that can be browsed stays so unless the store is at fault: a failure of ours must not take it from users.
         if snapshot_id in self._browsable and not isinstance(error, ReaderError):
             log.error("restore point not looked through", extra={"snapshot": snapshot_id}, exc_info=error)
             return
@@ -155,17 +157,15 @@ class _StoreSync:
             error = to_error(unexpected())
         log.warning("restore point not listed", extra={"snapshot": snapshot_id, "reason": error.detail})
         self._damaged.add(snapshot_id)
-        await self._say(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
+        await self._publish(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
 
     async def _look_for_loss(self, store: OpenStore, found: Difference) -> None:
-        """Read restore points that the index can open and of which the store may have lost something.
-
-        Because of a pack that is gone each is read once: what that affects is damaged in the index by then.
-        """
+        """Read restore points that the index can open and of which the store may have lost something."""
         command, losses = self._lease.work.cause.data, self._context.losses
         if not isinstance(command, RefreshStore):
             return
         doubtful = await self._doubtful_packs(store) if command.look_for_loss else None
+        # Each is read once for the same packs: those that a lost pack affects are marked as damaged by then.
         unread = losses.not_read_since(self._app.id, doubtful, found.known) if doubtful else frozenset()
         read = await self._read_all(store, unread | (found.known & frozenset(command.suspects)))
         if doubtful:
@@ -174,7 +174,7 @@ class _StoreSync:
             losses.forget(self._app.id)
 
     async def _doubtful_packs(self, store: OpenStore) -> frozenset[bytes] | None:
-        """None where the store does not let its packs be listed: what can be read of it is told all the same."""
+        """Packs that may be lost; None where the store does not allow its packs to be listed."""
         try:
             return await self._context.stores.in_thread(store.repository.doubtful_packs, of=self._app.id)
         except AccessDenied as error:
@@ -182,18 +182,19 @@ class _StoreSync:
             return None
 
     async def _read_all(self, store: OpenStore, wanted: Collection[str]) -> frozenset[str]:
-        """Read some restore points; those that could be, or are told to be damaged."""
+        """Read some restore points; returns those that could be read or were reported as damaged."""
         points = await self._readable(store, wanted)
         read = [point.snapshot_id for point in points if await self._read_through(store, point)]
         return frozenset(read) | (self._damaged & frozenset(wanted))
 
     async def _read_through(self, store: OpenStore, point: RestorePoint) -> bool:
-        """Make sure that all of a tree can be read again: the index may know of what the store has lost."""
+        """Whether all directories of a restore point can still be read."""
 
         def read() -> None:
+            # Not skipping what the index has: it may have directories that the store has lost since.
             for directory in store.repository.walk_new(point.tree_id, self._sound_among):
                 self._lease.check()
-                if len(self._sound) < SOUND_MOST:
+                if len(self._sound) < SOUND_MAX:
                     self._sound[directory.tree_id] = directory.totals
 
         try:
@@ -203,7 +204,7 @@ class _StoreSync:
         except Exception as error:  # whatever it is, the others can be read
             if is_temporary(error):
                 raise
-            await self._tell_damage(error, point.snapshot_id, point)
+            await self._report_damage(error, point.snapshot_id, point)
             return False
         return True
 
@@ -230,24 +231,25 @@ class _StoreSync:
     async def _readable(self, store: OpenStore, wanted: Collection[str]) -> list[RestorePoint]:
         found, failures = await _readable(self._context.stores, store, wanted, org=self._org, store_id=self._app.id)
         for snapshot_id, error in failures:
-            await self._tell_damage(error, snapshot_id)
+            await self._report_damage(error, snapshot_id)
         return found
 
-    async def _without_strays(self, points: Sequence[RestorePoint]) -> list[RestorePoint]:
-        """All but those whose job announced another one of this store, or has not come to its end."""
+    async def _without_orphans(self, points: Sequence[RestorePoint]) -> list[RestorePoint]:
+        """All but those whose job announced another one in this store, or has not ended."""
+        # A running job announces its restore point itself, and orphans are removed by their jobs.
         by_job: dict[str, set[str]] = defaultdict(set)
         for point in points:
             if point.job_id is not None:
                 by_job[point.job_id].add(point.snapshot_id)
-        strays: set[str] = set()
+        orphans: set[str] = set()
         for job_id, found in by_job.items():
             attempts = await self._context.store.attempts_at(self._org, job_id)
             announced = announced_ids(attempts) & found
             if is_under_way(attempts):
-                strays |= found
+                orphans |= found
             elif announced:
-                strays |= found - announced
-        return [point for point in points if point.snapshot_id not in strays]
+                orphans |= found - announced
+        return [point for point in points if point.snapshot_id not in orphans]
 
 
 def _not_indexable() -> PermanentError:

@@ -1,4 +1,4 @@
-"""Testing the connection of a source, a store or a destination."""
+"""Tests the connection of a source, a store or a destination."""
 
 import asyncio
 import logging
@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 
 
 async def test_connection(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
-    """Connect for real and tell each step; a test that fails is a result like any other. Of a store it tells too which
-    restore points are known as damaged; that changes nothing about `ok`.
+    """Connect for real and report each step; a test that fails is a result like any other. The report on a store names
+    the restore points that are known as damaged; that changes nothing about `ok`.
 
     Raises `app_not_found` or `app_unknown`.
     """
@@ -57,19 +57,18 @@ async def _report(context: WorkerContext, command: ConnectorCommand, app: App) -
     report = await integration.test(configuration)
     if not report.ok or noted is None or app.kind != "store":
         return report
-    return await _held_against_what_is_known(context, command, app, report)
+    return await _with_write_check(context, command, app, report)
 
 
-async def _held_against_what_is_known(
+async def _with_write_check(
     context: WorkerContext, command: ConnectorCommand, app: App, report: TestReport
 ) -> TestReport:
-    """The report, with `repository` failed where a backup into the store would be refused now.
-
-    Its integration does not know whether restore points are known of a store that is without snapshots.
-    """
+    """The report, with `repository` failed where a backup into the store would be refused now."""
+    # The integration cannot tell: whether restore points are known of a store without snapshots, only the index knows.
     *before, last = report.checks
     began = perf_counter()
     try:
+        # What is left of the time that the whole test may take, since a person waits for it.
         async with asyncio.timeout(TEST_SECONDS - sum(check.duration_ms for check in report.checks) / 1000):
             await require_same_store(context, command.organization_id, app)
     except FAILURES as error:

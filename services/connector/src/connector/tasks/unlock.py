@@ -1,4 +1,4 @@
-"""Removing stale locks of a store."""
+"""Removes stale locks of a store."""
 
 from contracts.messages.connector import ConnectorCommand
 
@@ -12,7 +12,7 @@ from connector.tasks.definition import CommandDefinition
 
 
 async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
-    """Remove the locks of a store that are proved stale, and tell which.
+    """Remove the locks of a store that are proved stale, and answer which.
 
     Raises `lock_not_stale` where locks are there and none of them is, what the engine raises, `app_not_found` or
     `app_unknown`.
@@ -21,6 +21,7 @@ async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorC
     before = await locks_of(context, org, app)
     if before:
         await context.engine.unlock_stale(store_location(context, org, app))
+    # Listed again rather than taken from the engine's output, which does not name the locks that it removed.
     after = await locks_of(context, org, app) if before else []
     left = {lock.id for lock in after}
     removed = [lock for lock in before if lock.id not in left]

@@ -1,4 +1,4 @@
-"""Finds what a source listed and a restore point lacks: an engine passes over files that are gone as it reads."""
+"""Finds what a source listed and a restore point lacks: restic skips files that are gone when it reads them."""
 
 import asyncio
 import logging
@@ -61,8 +61,8 @@ async def name_vanished(
     lacking, unknown = Lacking(Problems(on_log)), tuple[UnreadablePath, ...]()
     try:
         async with context.stores.borrow(org, target) as store:
-            look = _Look(store.repository, directory, result, lacking, cancel)
-            await context.stores.in_thread(lambda: look.through(listing), of=target.id)
+            comparison = _Comparison(store.repository, directory, result, lacking, cancel)
+            await context.stores.in_thread(lambda: comparison.through(listing), of=target.id)
     except Cancelled:
         raise
     except Exception as error:  # Whatever else it is: the restore point was made, and is not lost for it.
@@ -78,11 +78,12 @@ async def name_vanished(
 
 
 def _adds_up(listing: SourceListing, result: BackupOutcome) -> bool:
+    # With problems that were only counted a missing file cannot be told from one of them, so nothing is compared.
     names_all = result.problem_count == len(result.problems)
     return not names_all or listing.files == result.summary.files_processed + result.problem_count
 
 
-class _Look:
+class _Comparison:
     """One comparison. Its calls block."""
 
     def __init__(
@@ -93,14 +94,14 @@ class _Look:
         self._tree = repository.snapshot(result.snapshot_id).tree
         self._lacking = lacking
         self._cancel = cancel
-        self._told = {problem.path for problem in result.problems}
+        self._named = {problem.path for problem in result.problems}
 
     def through(self, listing: SourceListing) -> None:
         """Look for each entry that was listed. Raises `Cancelled`, or what reading the repository raises."""
         for directory, entries in listing.parts():
             if self._cancel.is_set():
                 raise Cancelled
-            if not self._is_told(directory):
+            if not self._is_named(directory):
                 saved = self._saved_in(directory)
                 for entry in entries:
                     if entry.name not in saved:
@@ -116,20 +117,21 @@ class _Look:
 
     def _judge(self, path: str, entry: ListedEntry) -> None:
         text = _text(path)
-        if text in self._told:
+        if text in self._named:
             return
+        # Only what is there now counts as a problem: a file that was removed before it could be read is no loss.
         if entry.is_still_at(self._directory / path.removeprefix("/")):
-            self._told.add(text)
+            self._named.add(text)
             self._lacking.problems.add(UnreadablePath(text, NOT_THERE))
             return
         self._lacking.removed_count += 1
         if len(self._lacking.removed) < REMOVED_NAMED:
             self._lacking.removed.append(one_line(text))
 
-    def _is_told(self, directory: str) -> bool:
+    def _is_named(self, directory: str) -> bool:
         """Whether a directory, or one above it, is among the problems."""
         path = Path(directory)
-        return any(_text(str(each)) in self._told for each in (path, *path.parents))
+        return any(_text(str(each)) in self._named for each in (path, *path.parents))
 
 
 def _text(path: str) -> str:

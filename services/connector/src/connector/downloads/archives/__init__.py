@@ -1,1 +1,1 @@
-"""Handing out many files of a restore point in one archive, written while it is sent."""
+"""Many files of a restore point in one archive, which is written while it is sent."""

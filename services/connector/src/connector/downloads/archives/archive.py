@@ -23,6 +23,7 @@ from connector.stores.selection import Chosen, archive_name, choose, tops_of
 
 log = logging.getLogger(__name__)
 _PIECE_BYTES = 256 << 10
+# Sent by then even if the piece is small, so that proxies and clients see that a download from a slow store is alive.
 _SILENCE_SECONDS = 2
 Format = Literal["zip", "tar.zst"]
 
@@ -51,11 +52,11 @@ class Archive:
         self._pieces = pieces
         self._first = first
         self._step: asyncio.Future[bytes] | None = None
-        self._held = AsyncExitStack()
+        self._stack = AsyncExitStack()
 
-    def hold(self, held: AsyncExitStack) -> "Archive":
+    def hold(self, stack: AsyncExitStack) -> "Archive":
         """Keep open what the bytes come from, until this is closed."""
-        self._held = held
+        self._stack = stack
         return self
 
     async def read(self, stores: OpenStores) -> AsyncIterator[bytes]:
@@ -67,12 +68,14 @@ class Archive:
 
     async def _next(self, stores: OpenStores) -> bytes:
         self._step = asyncio.ensure_future(stores.in_thread(lambda: next(self._pieces, b""), of=self._store_id))
+        # Shielded: the thread cannot be cancelled, so `close` has to find it and wait for its end.
         try:
             return await asyncio.shield(self._step)
         except FAILURES as error:
             log.warning("archive broke off", extra={"archive": self.name, "code": error.code})
-            if isinstance(error, BlobMissing | Damaged):  # whoever lent the store is to hear of it
-                await self._held.__aexit__(type(error), error, error.__traceback__)
+            if isinstance(error, BlobMissing | Damaged):
+                # Through the context of `borrow`, which closes the damaged repository and reports the loss.
+                await self._stack.__aexit__(type(error), error, error.__traceback__)
             raise
 
     async def close(self) -> None:
@@ -81,8 +84,9 @@ class Archive:
             await asyncio.wait([self._step])
             if not self._step.cancelled():
                 self._step.exception()
+        # A generator that runs in a thread cannot be closed, hence the wait before.
         self._pieces.close()
-        await self._held.aclose()
+        await self._stack.aclose()
 
 
 async def open_archive(
@@ -101,8 +105,8 @@ async def open_archive(
     store raises, or `repository_damaged`.
     """
     app = await find_store(store, org, store_id)
-    async with AsyncExitStack() as held:
-        opened = await held.enter_async_context(stores.borrow(org, app, reading=SnapshotId(snapshot_id)))
+    async with AsyncExitStack() as stack:
+        opened = await stack.enter_async_context(stores.borrow(org, app, reading=SnapshotId(snapshot_id)))
 
         def begin() -> Archive:
             point = restore_point_of(opened.snapshot(snapshot_id), org=org, store_id=app.id)
@@ -113,7 +117,7 @@ async def open_archive(
             return Archive(pieces, next(pieces, b""), name=name, form=form, store_id=app.id)
 
         archive = await stores.in_thread(begin, of=app.id)
-        return archive.hold(held.pop_all())
+        return archive.hold(stack.pop_all())
     raise AssertionError("not reached")
 
 

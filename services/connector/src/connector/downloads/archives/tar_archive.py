@@ -41,6 +41,7 @@ def _tar_pieces(files: Iterator[ReadFile]) -> Iterator[bytes]:
         yield from file.pieces
         yield bytes(-file.size % _BLOCK)
         written += len(head) + file.size + -file.size % _BLOCK
+    # Two empty blocks end a tar, and readers of tapes expect whole records of 20 blocks.
     end = 2 * _BLOCK
     yield bytes(end + -(written + end) % _RECORD)
 
@@ -91,7 +92,8 @@ def _decimal(nanoseconds: int) -> bytes:
 
 
 def _record(keyword: bytes, value: bytes) -> bytes:
-    """A record begins with its own length in decimal digits, which counts those digits too."""
+    """One record of an extended header."""
+    # It begins with its own length in decimal digits, which counts those digits too: adding them may need one more.
     rest = len(keyword) + len(value) + 3
     length = rest + len(str(rest))
     length = rest + len(str(length))

@@ -26,6 +26,7 @@ def windows_path(path: bytes) -> bytes:
     if share := _SHARE.match(first):
         names = [_SHARES, *map(_encoded, share.groups())]
     elif first.upper() == _SHARES:
+        # A real directory of that name must not merge with the one that holds shares.
         names = [_percent(first[:1]) + first[1:]]
     else:
         names = [_encoded(first)]

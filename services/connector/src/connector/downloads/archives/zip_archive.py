@@ -133,7 +133,9 @@ def _deflated(data: bytes) -> bytes:
 
 
 def _packed_large(file: ReadFile) -> Generator[bytes, None, _Content]:
-    """Deflated, also where it does not shrink: then at level 0, so that whoever reads a stream sees where it ends."""
+    """Deflated, at level 0 where it does not shrink."""
+    # Its length is not known beforehand, and deflate marks its own end: readers of a stream could not find the end of
+    # content that is merely stored.
     deflate = zlib.compressobj(_LEVEL if file.shrinks else 0, zlib.DEFLATED, -zlib.MAX_WBITS)
     crc = packed = size = 0
     for piece in file.pieces:
@@ -198,7 +200,9 @@ def _local(head: _Head, content: _Content, *, zip64: bool) -> bytes:
 
 @dataclass
 class _Directory:
-    """The directory at the end of a zip, compressed while it grows: plain, a million entries are more than 100 MB."""
+    """The directory at the end of a zip."""
+
+    # Compressed while it grows: uncompressed, a million entries are more than 100 MB of memory.
 
     limits: Limits
     offset: int = 0

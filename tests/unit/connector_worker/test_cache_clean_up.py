@@ -28,11 +28,11 @@ async def test_scratch_directories_go_with_their_apps(tmp_path: Path) -> None:
     store = memory_store()
     await learn(store, KnownApp(revision=1, app=an_app("app")))
     known, unknown = await scratch(tmp_path, "app"), await scratch(tmp_path, "unknown")
-    tidier = CacheCleanUp(store, tmp_path)
+    clean_up = CacheCleanUp(store, tmp_path)
 
-    async with tidier.tidying(Background()):
+    async with clean_up.running(Background()):
         await eventually_async(lambda: not unknown.exists())
         assert known.exists()
         await learn(store, KnownApp(revision=2))
-        tidier.wake()
+        clean_up.wake()
         await eventually_async(lambda: not known.exists())

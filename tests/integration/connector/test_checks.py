@@ -26,5 +26,6 @@ async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(
     assert structure.data.result.read_percent == 0
     assert (whole.data.problem.code, point.data.problem.code) == ("check_failed", "check_failed")
     assert whole.data.result.finding_count > 0
+    assert not any("restic repair" in finding for finding in whole.data.result.findings)
     assert "/deep/er/data.bin" in point.data.problem.detail
     assert (point.data.result.finding_count, point.data.result.files) == (1, 3)

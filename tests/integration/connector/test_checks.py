@@ -1,16 +1,17 @@
 """Checks of stores and of restore points, by a worker on real servers."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from contracts.messages.connector import TaskFailed, TaskSucceeded
+from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
 
 from tests.integration.connector.backed_up import backed_up, spoil
-from tests.integration.connector.ground import Ground
+from tests.integration.connector.ground import Ground, ready
+from tests.support.waiting import eventually_async
 
-pytestmark = pytest.mark.usefixtures("app")
 
-
+@pytest.mark.usefixtures("app")
 async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(ground: Ground, tmp_path: Path) -> None:
     _, store, snapshot_id = await backed_up(ground, tmp_path.name)
     for options in ({}, {"read_percent": 100}, {"snapshot_id": snapshot_id, "read_percent": 100}):
@@ -29,3 +30,40 @@ async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(
     assert not any("restic repair" in finding for finding in whole.data.result.findings)
     assert "/deep/er/data.bin" in point.data.problem.detail
     assert (point.data.result.finding_count, point.data.result.files) == (1, 3)
+
+
+def waiting_restic(ground: Ground) -> tuple[Path, Callable[[], Awaitable[bool]]]:
+    """A restic whose checks take a minute, and whether one has begun."""
+    program, begun = ground.folder / "slow-restic", ground.folder / "begun"
+    waits = f'case " $* " in *" check "*) touch {begun}; exec sleep 60 ;; esac'
+    program.write_text(f'#!/bin/sh\n{waits}\nexec {ground.restic} "$@"\n')
+    program.chmod(0o755)
+
+    async def has_begun() -> bool:
+        return begun.exists()
+
+    return program, has_begun
+
+
+async def test_a_check_whose_worker_was_killed_begins_anew_and_one_that_is_cancelled_stops(
+    fresh_ground: Ground,
+) -> None:
+    ground = fresh_ground
+    slow, has_begun = waiting_restic(ground)
+    with ground.worker("first", restic=slow) as first:
+        await ready(first)
+        _, store, _ = await backed_up(ground, "checked")
+        cancelled = await ground.request(store, None, type_="check")
+        await eventually_async(has_begun, 30)
+        await ground.cancel(cancelled)
+        await ground.ending(cancelled, TaskCancelled)
+        (ground.folder / "begun").unlink()
+        request = await ground.request(store, None, type_="check")
+        await eventually_async(has_begun, 30)
+        first.process.kill()
+    with ground.worker("second") as second:
+        await ready(second)
+        ended = await ground.ending(request, TaskSucceeded)
+
+    assert ended.data.attempt == 2
+    assert ended.data.result.finding_count == 0

@@ -1,7 +1,6 @@
 """`python -m tests.benchmarks [--only NAME,NAME]`: measure, print a table, write `build/bench.json`."""
 
 import argparse
-import logging
 import os
 import platform as machine
 import tempfile
@@ -87,7 +86,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
     parser.add_argument("--only", help="names of benchmarks, with commas between them")
     only = parser.parse_args().only
-    logging.getLogger("faststream").setLevel(logging.ERROR)
     scale = float(os.environ.get("SCALE", "1"))
     installed = psutil.virtual_memory().total / 2**30
     print(

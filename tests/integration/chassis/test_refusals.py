@@ -58,6 +58,11 @@ async def test_the_first_refusal_of_a_command_counts(database: Database) -> None
     assert "first" in outcome.data.model_dump_json()
 
 
+async def test_rejected_commands_stay_in_the_collection_of_older_versions(database: Database) -> None:
+    await refuse(RejectedCommands(database))
+    assert await database["refusals"].count_documents({}) == 1
+
+
 async def test_equal_ids_of_two_senders_are_two_commands(database: Database) -> None:
     rejected_commands = RejectedCommands(database)
     outcomes = [

@@ -12,11 +12,11 @@ from contracts.topics import OUTCOMES
 from pydantic import JsonValue
 
 from chassis.http.problems import to_error
-from chassis.messaging.broker import Broker, build_broker, consuming
 from chassis.messaging.consumer import Consumer
 from chassis.messaging.dispatcher import Dispatcher
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import MessageTooLarge, Publisher
+from chassis.messaging.subscription import Subscription, subscribe, subscribed
 from chassis.runtime.deadlines import Deadline, at_most, current_deadline
 from chassis.runtime.settings import CommonSettings
 from chassis.runtime.supervision import Background
@@ -145,8 +145,8 @@ async def open_commands(
     dispatcher.on(CommandOutcome, commands.heard)
     consumer = Consumer(dispatcher, publisher, group=f"{service}-outcomes")
 
-    def build() -> Broker:
-        return build_broker(settings, consumer, service=service, topics=[OUTCOMES], group=None)
+    def build() -> Subscription:
+        return subscribe(settings, consumer, service=service, topics=[OUTCOMES])
 
-    async with consuming(background or Background(), "outcomes", build):
+    async with subscribed(background or Background(), "outcomes", build):
         yield commands

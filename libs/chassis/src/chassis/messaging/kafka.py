@@ -2,40 +2,42 @@
 
 import ssl
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from contracts.errors import Invalid
-from faststream.kafka.security import parse_security
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from chassis.messaging.undecodable_headers import read_any_names
 from chassis.runtime.settings import CommonSettings
 
-_MECHANISMS: Final = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-
 
 def client_arguments(settings: CommonSettings) -> dict[str, Any]:
-    """Arguments for any aiokafka client: where the servers are, encryption and credentials. Raises `Invalid`."""
-    return {"bootstrap_servers": settings.kafka, **parse_security(broker_security(settings))}
+    """Arguments for any aiokafka client: where the servers are, encryption and credentials.
 
-
-def broker_security(settings: CommonSettings) -> BaseSecurity:
-    """The same for a FastStream broker, without the servers. Raises `Invalid` naming the settings at fault.
-
-    Whoever asks for these reads records whatever the names of their headers are.
+    Raises `Invalid` naming the settings at fault. Whoever asks for these reads records whatever the names of their
+    headers are.
     """
     read_any_names()
-    context = _tls(settings.kafka_ca_file) if settings.kafka_security.endswith("SSL") else None
-    if not settings.kafka_security.startswith("SASL"):
-        return BaseSecurity(ssl_context=context)
+    encrypted, authenticated = settings.kafka_security.endswith("SSL"), settings.kafka_security.startswith("SASL")
+    return {
+        "bootstrap_servers": settings.kafka,
+        "security_protocol": settings.kafka_security,
+        "ssl_context": _tls(settings.kafka_ca_file) if encrypted else None,
+        **(_credentials(settings) if authenticated else {}),
+    }
+
+
+def _credentials(settings: CommonSettings) -> dict[str, str]:
     if not settings.kafka_username or settings.kafka_password_file is None:
         raise Invalid(
             "settings_invalid",
             f"CAIRN_KAFKA_SECURITY is {settings.kafka_security}: "
             "it needs CAIRN_KAFKA_USERNAME and CAIRN_KAFKA_PASSWORD_FILE.",
         )
-    chosen = _MECHANISMS[settings.kafka_mechanism]
-    return chosen(settings.kafka_username, read_password(settings.kafka_password_file), ssl_context=context)
+    return {
+        "sasl_mechanism": settings.kafka_mechanism,
+        "sasl_plain_username": settings.kafka_username,
+        "sasl_plain_password": read_password(settings.kafka_password_file),
+    }
 
 
 def read_password(path: Path) -> str:

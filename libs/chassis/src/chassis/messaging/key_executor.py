@@ -75,9 +75,9 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
         self._closed = self._stopped = False
 
     @property
-    def loops(self) -> list[asyncio.Task[None]]:
-        """What must not end while records are taken."""
-        return [self._committing] if self._committing is not None else []
+    def committing(self) -> asyncio.Task[None] | None:
+        """The loop that commits, which must not end while records are taken; None before the first record."""
+        return self._committing
 
     async def take(self, record: Record, consumer: Any) -> None:
         """Queue a record, taken from an aiokafka consumer, behind those with its key; waits while too many are."""

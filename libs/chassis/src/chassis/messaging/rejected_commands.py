@@ -22,7 +22,8 @@ class RejectedCommands:
     """The refused commands of one service, for longer than a message can come again."""
 
     def __init__(self, database: Database) -> None:
-        self._collection: Collection = database["rejected_commands"]
+        # The name that older versions gave it: what they remember must be found by this one.
+        self._collection: Collection = database["refusals"]
         self._forgotten = ""
 
     async def setup(self) -> None:

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from chassis.messaging.broker import Broker, build_broker, consuming
 from chassis.messaging.consumer import Consumer, RetryPolicy
 from chassis.messaging.dispatcher import Dispatcher
 from chassis.messaging.publisher import KafkaPublisher, open_publisher
 from chassis.messaging.rejected_commands import RejectedCommands
+from chassis.messaging.subscription import GroupSubscription, join_group, subscribed
 from chassis.messaging.topology import ensure_topics
 from chassis.persistence.mongo import Database, open_database
 from chassis.persistence.outbox import Outbox
@@ -74,11 +74,11 @@ async def handling(
     group = f"cairn.{service}.{subgroup}" if subgroup else f"cairn.{service}"
     consumer = Consumer(dispatcher, runtime.publisher, group=settings.on_kafka(group), policy=policy)
 
-    def build() -> Broker:
-        return build_broker(settings, consumer, service=service, topics=topics, group=group)
+    def build() -> GroupSubscription:
+        return join_group(settings, consumer, service=service, topics=topics, group=group)
 
     async with (
         runtime.outbox.sweeping(runtime.background),
-        consuming(runtime.background, "messages", build),
+        subscribed(runtime.background, "messages", build),
     ):
         yield

@@ -94,8 +94,6 @@ def setup_logging(service: str, level: str) -> None:
     root.setLevel(level.upper())
     for name in ("aiokafka", "pymongo", "opentelemetry", "asyncio", "asyncssh"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    # It warns at each start that it leaves the topics to us.
-    logging.getLogger("faststream").setLevel(max(logging.ERROR, root.level))
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True

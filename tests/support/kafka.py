@@ -13,7 +13,7 @@ from chassis.ids import utc_now
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.kafka import client_arguments
 from chassis.messaging.topology import ensure_topics
-from chassis.messaging.undecodable_headers import OddBatch, escaped, is_odd, send_odd
+from chassis.messaging.undecodable_headers import UndecodableBatch, escaped, needs_own_encoding, send_undecodable
 from chassis.runtime.settings import CommonSettings
 from contracts.envelope import Envelope, Headers, attributes, parse, to_body, to_headers
 from contracts.messages.base import Message
@@ -64,8 +64,8 @@ class Wire:
             producer = AIOKafkaProducer(**client_arguments(self.settings), compression_type=compression)
             await producer.start()
         try:
-            if is_odd(key, value, headers or []):
-                await send_odd(producer, self._full(topic), key=key, value=value, headers=headers or [])
+            if needs_own_encoding(key, value, headers or []):
+                await send_undecodable(producer, self._full(topic), key=key, value=value, headers=headers or [])
             else:
                 await producer.send_and_wait(self._full(topic), value, key=key, headers=headers or [])
         finally:
@@ -77,7 +77,7 @@ class Wire:
     ) -> None:
         """Send values with their headers in one batch, to the first partition."""
         codecs = {None: 0, "gzip": 1, "zstd": 4}
-        batch = OddBatch(1 << 24, codecs[compression])
+        batch = UndecodableBatch(1 << 24, codecs[compression])
         for value, headers in records:
             assert batch.append(timestamp=None, key=None, value=value, headers=escaped(headers))
         await (await self._producer.send_batch(batch, self._full(topic), partition=0))

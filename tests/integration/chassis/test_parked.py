@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from chassis.errors import Unavailable
-from chassis.messaging.dead_letters import list_parked, parked_topics, resend
+from chassis.messaging.dead_letters import dead_letter_topics, list_dead_letters, resend
 from chassis.messaging.publisher import open_publisher
 from contracts.envelope import Envelope, Headers
 from contracts.errors import NotFound, PermanentError
@@ -63,16 +63,16 @@ def essence(record: Raw) -> tuple[object, ...]:
 
 async def test_parked_messages_are_listed_with_their_reasons(wire: Wire) -> None:
     await park(wire, "a", "b")
-    listed = await list_parked(wire.settings, CATALOG_EVENTS, limit=10)
+    listed = await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)
     assert {(m.key, m.type, m.stage, m.reason) for m in listed if m.stage == "handle"} == {
         ("a", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
         ("b", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
     }
     assert [m.reason for m in listed if m.stage == "decode"] == ["the name of a header is not UTF-8"]
     assert {m.group for m in listed} == {wire.settings.on_kafka("cairn.probe")}
-    assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=2)) == 2
-    assert await list_parked(wire.settings, CATALOG_COMMANDS, limit=2) == []
-    assert await parked_topics(wire.settings) == [CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES]
+    assert len(await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=2)) == 2
+    assert await list_dead_letters(wire.settings, CATALOG_COMMANDS, limit=2) == []
+    assert await dead_letter_topics(wire.settings) == [CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES]
 
 
 async def test_what_is_sent_again_is_the_same_byte_for_byte(wire: Wire) -> None:
@@ -98,7 +98,7 @@ async def test_what_was_sent_again_is_done_with_and_handled_if_it_can_be(wire: W
         await eventually_async(lambda: handled == ["a"])
 
         async def parked_again() -> bool:
-            return [m.key for m in await list_parked(wire.settings, CATALOG_EVENTS, limit=10)] == ["\\xfe"]
+            return [m.key for m in await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)] == ["\\xfe"]
 
         await eventually_async(parked_again)
 
@@ -114,7 +114,7 @@ async def test_what_could_not_be_sent_again_stays_parked(wire: Wire) -> None:
     await park(wire, "a")
     with pytest.raises(Unavailable):
         await resend(wire.settings, Broken(), CATALOG_EVENTS, limit=10)  # type: ignore[arg-type]
-    assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=10)) == 2
+    assert len(await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)) == 2
 
 
 async def test_what_was_too_large_to_be_parked_whole_stays_parked(wire: Wire) -> None:
@@ -126,14 +126,14 @@ async def test_what_was_too_large_to_be_parked_whole_stays_parked(wire: Wire) ->
         await ear.count(1)
     async with open_publisher(wire.settings) as publisher:
         assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=10) == 0
-    [listed] = await list_parked(wire.settings, CATALOG_EVENTS, limit=10)
+    [listed] = await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)
     assert "attributes are missing" in listed.reason
     assert len(await wire.read(CATALOG_EVENTS)) == 1
 
 
 async def test_an_unknown_topic_is_said_to_be_unknown(wire: Wire) -> None:
     with pytest.raises(NotFound):
-        await list_parked(wire.settings, "cairn.nothing", limit=1)
+        await list_dead_letters(wire.settings, "cairn.nothing", limit=1)
 
 
 async def test_the_command_line_lists_and_resends(wire: Wire, fresh_corner: Corner, tmp_path: Path) -> None:
@@ -150,4 +150,4 @@ async def test_the_command_line_lists_and_resends(wire: Wire, fresh_corner: Corn
     assert (code, {line["key"] for line in lines}) == (0, {"a", "\\xfe"})
     code, lines = await run("resend", "--topic", CATALOG_EVENTS, "--limit", "1")
     assert (code, lines[-1]["messages"]) == (0, 1)
-    assert len(await list_parked(wire.settings, CATALOG_EVENTS, limit=10)) == 1
+    assert len(await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)) == 1

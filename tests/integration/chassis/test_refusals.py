@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pytest
 import pytest_asyncio
 from chassis.ids import utc_now
-from chassis.messaging.envelopes import envelope, refused
+from chassis.messaging.envelopes import envelope, rejected
 from chassis.messaging.rejected_commands import RejectedCommands
 from chassis.persistence.mongo import Database, open_database
 from contracts.envelope import Envelope
@@ -46,7 +46,7 @@ async def refuse(
 ) -> Envelope[Message]:
     wish = RemoveInventory(organization_id=OrganizationId("org"), inventory_id=InventoryId("i"))
     command = envelope(wish, service=source, message_id=key)
-    await rejected_commands.remember(command, refused(command, Problem(code=code, detail="No."), service="test"))
+    await rejected_commands.remember(command, rejected(command, Problem(code=code, detail="No."), service="test"))
     return command
 
 

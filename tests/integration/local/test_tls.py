@@ -17,7 +17,7 @@ from cairn_local.progress import SilentReporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.programs import provision_kafka_tools
 from chassis.messaging.command_client import open_commands
-from chassis.messaging.dead_letters import parked_topics
+from chassis.messaging.dead_letters import dead_letter_topics
 from chassis.messaging.publisher import open_publisher
 from chassis.messaging.topology import ensure_topics
 from chassis.persistence.mongo import open_database
@@ -73,17 +73,17 @@ async def test_every_client_of_kafka_speaks_tls(state: StateDir, certificate: Ce
     await ensure_topics(settings, [OUTCOMES])
     async with open_publisher(settings) as publisher, open_commands(settings, publisher, service="probe"):
         await publisher.send_raw(OUTCOMES, key=b"key", value=b"{}", headers=[])
-    assert await parked_topics(settings) == [OUTCOMES]
+    assert await dead_letter_topics(settings) == [OUTCOMES]
 
     with pytest.raises(KafkaError):
-        await parked_topics(settings.model_copy(update={"kafka_ca_file": None}))
+        await dead_letter_topics(settings.model_copy(update={"kafka_ca_file": None}))
     with pytest.raises(KafkaError):
-        await parked_topics(settings.model_copy(update={"kafka_security": "SASL_PLAINTEXT"}))
+        await dead_letter_topics(settings.model_copy(update={"kafka_security": "SASL_PLAINTEXT"}))
 
 
 async def answers(settings: CommonSettings) -> bool:
     try:
-        return await parked_topics(settings) == []
+        return await dead_letter_topics(settings) == []
     except KafkaError:
         return False
 

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 
 import pytest
 from chassis.errors import Unavailable
-from chassis.runtime import supervision as module
-from chassis.runtime.supervision import Background, begin, beside
+from chassis.runtime.supervision import LoopSupervisor, Pacing, begin, beside
 
 from tests.support.waiting import eventually_async
+
+QUICK = Pacing(first_pause_seconds=0.001)
 
 
 class Failing:
@@ -32,7 +34,7 @@ class Failing:
 async def test_a_loop_that_ends_is_begun_again_and_told_with_its_place(
     error: BaseException | None, caplog: pytest.LogCaptureFixture
 ) -> None:
-    loop, background = Failing(2, error), Background(first_pause_seconds=0.001)
+    loop, background = Failing(2, error), LoopSupervisor(pacing=QUICK)
     with caplog.at_level(logging.ERROR):
         async with background.running("looking", loop):
             await eventually_async(lambda: loop.begun == 3)
@@ -42,11 +44,11 @@ async def test_a_loop_that_ends_is_begun_again_and_told_with_its_place(
     assert all(record.exc_info for record in told)
 
 
-async def test_a_loop_that_fails_again_and_again_makes_unready_until_it_has_run_for_a_while(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    loop, background = Failing(4, ValueError("secret-canary")), Background(first_pause_seconds=0.001)
-    monkeypatch.setattr(module, "WELL_AFTER_SECONDS", 0.3)
+async def test_a_loop_that_fails_again_and_again_makes_unready_until_it_has_run_for_a_while() -> None:
+    loop, background = (
+        Failing(4, ValueError("secret-canary")),
+        LoopSupervisor(pacing=replace(QUICK, well_after_seconds=0.3)),
+    )
     async with background.running("good", Failing(0)), background.running("looking", loop):
         await eventually_async(lambda: loop.begun == 5)
         with pytest.raises(Unavailable) as ill:
@@ -57,7 +59,7 @@ async def test_a_loop_that_fails_again_and_again_makes_unready_until_it_has_run_
         await eventually_async(lambda: _passes(background))
 
 
-async def _passes(background: Background) -> bool:
+async def _passes(background: LoopSupervisor) -> bool:
     try:
         await background.check()
     except Unavailable:
@@ -74,7 +76,7 @@ async def test_a_loop_stops_with_its_context() -> None:
         finally:
             stopped.set()
 
-    background = Background()
+    background = LoopSupervisor()
     async with background.running("looking", loop):
         await asyncio.sleep(0)
     assert stopped.is_set()
@@ -84,7 +86,7 @@ async def test_a_loop_stops_with_its_context() -> None:
 async def test_a_loop_beside_a_piece_of_work_is_begun_again_and_stops_with_it(caplog: pytest.LogCaptureFixture) -> None:
     loop = Failing(2, KeyError("a bug"))
     with caplog.at_level(logging.ERROR):
-        async with beside("looking", loop, first_pause_seconds=0.001) as task:
+        async with beside("looking", loop, pacing=QUICK) as task:
             await eventually_async(lambda: loop.begun == 3)
     assert task.cancelled()
     assert [getattr(record, "loop", "") for record in caplog.records] == ["looking"] * 2

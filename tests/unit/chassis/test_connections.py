@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chassis.http import connections
-from chassis.http.connections import Connection
+from chassis.http.connection_limits import ConnectionLimits
 from chassis.http.server import build_internal_api
 from chassis.runtime.process import build_server
 from fastapi import FastAPI, Request, Response
@@ -20,7 +19,7 @@ from gateway.http.dependencies import Services
 
 from tests.support.waiting import eventually_async
 
-QUICK = {"idle": 0.15, "head": 0.15, "body": 0.15}
+QUICK = ConnectionLimits(head_seconds=0.3, body_seconds=0.3)
 GET = b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
 LIMIT = 100_000
 
@@ -68,8 +67,8 @@ def service() -> FastAPI:
 
 
 @asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[int]:
-    server = build_server(app, host="127.0.0.1", port=0)
+async def serving(app: FastAPI, limits: ConnectionLimits | None = None) -> AsyncIterator[int]:
+    server = build_server(app, host="127.0.0.1", port=0, limits=limits)
     running = asyncio.create_task(server.serve())
     await eventually_async(lambda: server.started, 10)
     try:
@@ -86,11 +85,11 @@ async def port() -> AsyncIterator[int]:
         yield found
 
 
-@pytest.fixture
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    for phase, seconds in QUICK.items():
-        monkeypatch.setitem(connections._SECONDS, phase, seconds)  # type: ignore[misc]
-    monkeypatch.setattr(connections, "GRACE_SECONDS", 0.05)
+@pytest_asyncio.fixture
+async def quick_port() -> AsyncIterator[int]:
+    """Of a server that does not wait for long."""
+    async with serving(service(), QUICK) as found:
+        yield found
 
 
 @asynccontextmanager
@@ -150,20 +149,18 @@ async def test_request_that_cannot_be_read_is_a_problem(port: int, request_: byt
         assert await ended(reader) == b""
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("sent", [b"GET /small HTT", b"GET /small HTTP/1.1\r\nX: y\r\n", b"POST /sum HTTP/1.1\r\nX"])
-async def test_half_a_head_is_not_waited_for(port: int, sent: bytes) -> None:
-    async with connected(port) as (reader, writer):
+async def test_half_a_head_is_not_waited_for(quick_port: int, sent: bytes) -> None:
+    async with connected(quick_port) as (reader, writer):
         writer.write(sent)
         assert (await answer(reader)).problem() == "request_timeout"
         assert await ended(reader) == b""
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("sent", [b"", b"\r\n"])
 @pytest.mark.parametrize("after", ["nothing", "an answer"])
-async def test_silent_connection_is_closed(port: int, sent: bytes, after: str) -> None:
-    async with connected(port) as (reader, writer):
+async def test_silent_connection_is_closed(quick_port: int, sent: bytes, after: str) -> None:
+    async with connected(quick_port) as (reader, writer):
         if after == "an answer":
             writer.write(GET)
             assert (await answer(reader)).body == b"small"
@@ -171,9 +168,8 @@ async def test_silent_connection_is_closed(port: int, sent: bytes, after: str) -
         assert await ended(reader) == b""
 
 
-@pytest.mark.usefixtures("quick")
-async def test_bytes_now_and_then_do_not_keep_a_head_open(port: int) -> None:
-    async with connected(port) as (reader, writer):
+async def test_bytes_now_and_then_do_not_keep_a_head_open(quick_port: int) -> None:
+    async with connected(quick_port) as (reader, writer):
         answering = asyncio.create_task(answer(reader))
         writer.write(b"GET /small HTTP/1.1\r\n")
         while not answering.done():
@@ -182,24 +178,22 @@ async def test_bytes_now_and_then_do_not_keep_a_head_open(port: int) -> None:
         assert (await answering).status == 408
 
 
-@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("framing", [b"Content-Length: 10\r\n\r\nhalf", b"Transfer-Encoding: chunked\r\n\r\n5\r\nhal"])
-async def test_half_a_body_is_not_waited_for(port: int, framing: bytes) -> None:
-    async with connected(port) as (reader, writer):
+async def test_half_a_body_is_not_waited_for(quick_port: int, framing: bytes) -> None:
+    async with connected(quick_port) as (reader, writer):
         writer.write(b"POST /sum HTTP/1.1\r\nHost: x\r\n" + framing)
         assert (await answer(reader)).problem() == "request_timeout"
         assert await ended(reader) == b""
 
 
-@pytest.mark.usefixtures("quick")
 async def test_answer_under_way_is_not_cut_by_the_next_request() -> None:
     app = service()
-    async with serving(app) as port, connected(port) as (reader, writer):
+    async with serving(app, QUICK) as port, connected(port) as (reader, writer):
         writer.write(GET.replace(b"small", b"slow") + b"POST /sum HTTP/1.1\r\nContent-Length: 9\r\n\r\nhalf")
         await asyncio.wait_for(reader.readuntil(b"begun \r\n"), 10)
         # Longer than the next request may take: it is not this client's fault that it is not read.
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(reader.read(1), sum(QUICK.values()))
+            await asyncio.wait_for(reader.read(1), 3 * QUICK.head_seconds)
         app.state.go.set()
         await asyncio.wait_for(reader.readuntil(b"0\r\n\r\n"), 10)
         assert (await answer(reader)).problem() == "request_timeout"
@@ -252,7 +246,7 @@ async def test_body_that_is_too_large_is_not_taken(framing: bytes) -> None:
     async with uploading(framing) as (_, writer, piece):
         with pytest.raises(ConnectionError):
             await send(writer, piece)
-    assert sent < 4 * connections.LINGER_BYTES
+    assert sent < 4 * ConnectionLimits().linger_bytes
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
@@ -272,11 +266,13 @@ async def test_client_that_asks_first_is_not_told_to_send_what_is_too_large() ->
 
 
 @pytest.mark.parametrize("waiting", [b"", GET, b"GET /sm", b"POST /sum HTTP/1.1\r\nContent-Length: 4\r\n\r\nha"])
-async def test_connection_that_waits_for_its_client_makes_room(
-    port: int, monkeypatch: pytest.MonkeyPatch, waiting: bytes
-) -> None:
-    monkeypatch.setattr(Connection, "most", 2)
-    async with connected(port) as (reader, writer), connected(port) as (busy, busy_writer):
+async def test_connection_that_waits_for_its_client_makes_room(waiting: bytes) -> None:
+    limits = ConnectionLimits(connections=2)
+    async with (
+        serving(service(), limits) as port,
+        connected(port) as (reader, writer),
+        connected(port) as (busy, busy_writer),
+    ):
         busy_writer.write(GET.replace(b"small", b"slow"))
         await asyncio.wait_for(busy.readuntil(b"begun "), 10)
         writer.write(waiting)
@@ -287,10 +283,8 @@ async def test_connection_that_waits_for_its_client_makes_room(
         assert not busy.at_eof()
 
 
-async def test_without_room_a_connection_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    app = service()
-    async with serving(app) as port, connected(port) as (reader, writer):
-        monkeypatch.setattr(Connection, "most", 1)
+async def test_without_room_a_connection_is_refused_in_words() -> None:
+    async with serving(service(), ConnectionLimits(connections=1)) as port, connected(port) as (reader, writer):
         writer.write(GET.replace(b"small", b"slow"))
         await asyncio.wait_for(reader.readuntil(b"begun "), 10)
         async with connected(port) as (other, _):

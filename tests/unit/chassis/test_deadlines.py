@@ -3,33 +3,35 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import httpx
 import pytest
 from chassis.errors import Unavailable
 from chassis.http.client import ServiceClient
-from chassis.http.server import Edge, build_internal_api
+from chassis.http.edge import Edge
+from chassis.http.server import build_internal_api
 from chassis.http.tokens import Caller, Tokens
 from chassis.http.transport import Http
-from chassis.runtime import deadlines, health
-from chassis.runtime.deadlines import HEADER, Deadline, at_most, current_deadline, under
+from chassis.runtime.deadlines import (
+    HEADER,
+    Deadline,
+    RequestLimits,
+    at_most,
+    current_deadline,
+    deadline_headers,
+    deadline_of,
+    under,
+)
 from chassis.runtime.health import Check, Readiness
 from contracts.values import OrganizationId
 from fastapi import FastAPI, Request
 from fastapi.responses import StreamingResponse
 
-READ, WRITE, LONGEST, ANSWER, LOOK = 0.3, 0.5, 1.2, 0.05, 0.2
+READ, WRITE, LONGEST, LOOK = 0.3, 0.5, 1.2, 0.2
+SHORT = RequestLimits(read=READ, write=WRITE, longest=LONGEST, answer=0.05, look=LOOK)
 TOKENS = Tokens(b"k" * 32, audience="cairn-internal")
 CALLER = Caller(organization_id=OrganizationId("org"), account_id="acc")
-
-
-@pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deadlines of fractions of a second."""
-    for name, seconds in (("READ", READ), ("WRITE", WRITE), ("LONGEST", LONGEST), ("ANSWER", ANSWER)):
-        monkeypatch.setattr(deadlines, f"{name}_SECONDS", seconds)
-    monkeypatch.setattr(health, "LOOK_SECONDS", LOOK)
-    monkeypatch.setattr(health, "CHECK_SECONDS", LOOK / 2)
 
 
 async def passing() -> None:
@@ -40,10 +42,10 @@ async def silent() -> None:
     await asyncio.Event().wait()
 
 
-def build(*checks: Check) -> Edge:
-    app = build_internal_api("test", checks={str(n): check for n, check in enumerate(checks)})
+def build(*checks: Check, limits: RequestLimits = SHORT) -> Edge:
+    app = build_internal_api("test", checks={})
     add_routes(app)
-    return Edge(app, app.state.readiness)
+    return Edge(app, Readiness({str(n): check for n, check in enumerate(checks)}, patience_seconds=LOOK / 2), limits)
 
 
 def add_routes(app: FastAPI) -> None:
@@ -90,14 +92,12 @@ async def ask(edge: Edge, path: str, *, method: str = "GET", left: str | None = 
 
 
 @pytest.mark.parametrize(("method", "seconds"), [("GET", READ), ("POST", WRITE)])
-async def test_a_request_that_waits_for_a_silent_part_is_refused_at_its_deadline(
-    monkeypatch: pytest.MonkeyPatch, method: str, seconds: float
-) -> None:
-    monkeypatch.setattr(deadlines, "LONGEST_SECONDS", 30)
-    answer, took = await ask(build(passing, silent), "/never", method=method)
+async def test_a_request_that_waits_for_a_silent_part_is_refused_at_its_deadline(method: str, seconds: float) -> None:
+    limits = replace(SHORT, longest=30)
+    answer, took = await ask(build(passing, silent, limits=limits), "/never", method=method)
     assert (answer.status_code, answer.json()["code"]) == (503, "not_answered_in_time")
     assert int(answer.headers["retry-after"]) >= 1
-    assert seconds * 0.9 < took < deadlines.LONGEST_SECONDS
+    assert seconds * 0.9 < took < limits.longest
     assert ("Idempotency-Key" in answer.json()["detail"]) == (method == "POST")
 
 
@@ -130,8 +130,8 @@ async def test_a_request_that_comes_slowly_has_its_time_from_when_it_is_there() 
         assert (await client.post("/body", content=slowly())).text == '"{}"'
 
 
-def begun(method: str) -> Deadline:
-    deadline = deadlines.deadline_of(method, {})
+def begun(method: str, limits: RequestLimits = SHORT) -> Deadline:
+    deadline = deadline_of(method, {}, limits)
     deadline.begin()
     return deadline
 
@@ -139,17 +139,15 @@ def begun(method: str) -> Deadline:
 async def test_the_next_process_is_told_what_is_left() -> None:
     transport = httpx.ASGITransport(build(passing))  # type: ignore[arg-type]
     with under(begun("POST")):
-        told = deadlines.passed_on()
+        told = deadline_headers()
     async with httpx.AsyncClient(transport=transport, base_url="http://test", headers=told) as client:
         assert 0 < (await client.get("/left")).json() <= WRITE
-    assert deadlines.passed_on() == {}
+    assert deadline_headers() == {}
 
 
-async def test_a_service_that_accepts_and_never_answers_is_given_up_before_the_deadline(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for name, seconds in (("READ", 3), ("ANSWER", 2), ("LONGEST", 30)):  # A busy machine may be late by all of ANSWER.
-        monkeypatch.setattr(deadlines, f"{name}_SECONDS", seconds)
+async def test_a_service_that_accepts_and_never_answers_is_given_up_before_the_deadline() -> None:
+    # A busy machine may be late by all of `answer`.
+    limits = replace(SHORT, read=3, answer=2, longest=30)
 
     async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         hung.append(writer)
@@ -159,10 +157,10 @@ async def test_a_service_that_accepts_and_never_answers_is_given_up_before_the_d
     host, port = server.sockets[0].getsockname()
     http = Http()
     client = ServiceClient(f"http://{host}:{port}", http=http, tokens=TOKENS)
-    deadline, began = begun("GET"), time.monotonic()
+    deadline, began = begun("GET", limits), time.monotonic()
     with under(deadline), pytest.raises(Unavailable):
         await client.get("/", CALLER)
-    assert time.monotonic() - began < deadlines.LONGEST_SECONDS
+    assert time.monotonic() - began < limits.longest
     assert asyncio.get_running_loop().time() < deadline.end
     await http.close()
     for writer in hung:
@@ -188,7 +186,7 @@ async def test_readiness_waits_for_no_check_and_asks_each_once_at_a_time() -> No
     async def refusing() -> None:
         raise Unavailable("x", "The loop has failed.")
 
-    ready = Readiness({"counted": counted, "good": passing, "refusing": refusing})
+    ready = Readiness({"counted": counted, "good": passing, "refusing": refusing}, patience_seconds=LOOK / 2)
     answers = await asyncio.gather(*(ready.failed() for _ in range(5)))
     assert answers == [{"counted": "does not answer", "refusing": "The loop has failed."}] * 5
     assert asked == 1

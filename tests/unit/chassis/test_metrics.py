@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka.structs import ConsumerRecord
-from chassis.http.server import Edge
+from chassis.http.edge import Edge
 from chassis.messaging.consumer import Consumer, RetryPolicy
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope, Headers

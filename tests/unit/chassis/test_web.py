@@ -9,7 +9,9 @@ import httpx
 import pytest
 import pytest_asyncio
 from chassis.errors import Unavailable
-from chassis.http.server import PROBLEM_JSON, Edge, build_internal_api, caller_reader
+from chassis.http.edge import Edge
+from chassis.http.problem_responses import PROBLEM_JSON
+from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.telemetry.tracing import JsonFormatter
 from contracts.errors import Conflict, Forbidden, Invalid, NotFound, PermanentError, TemporaryError

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from chassis.messaging.envelopes import envelope
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from connector.domain.work import EXTRA_SLOTS, Kind, SlotGroup, may_take
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
@@ -77,7 +77,7 @@ async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(
         slots=SLOTS,
         wake_up=workshop.context.wake_ups.groups[SlotGroup.COMMANDS],
     )
-    async with Background().running("work", slots.run):
+    async with LoopSupervisor().running("work", slots.run):
         await eventually_async(
             lambda: [each for each in ended if each.startswith("other")] == ["other-0", "other-1", "other-2"]
         )

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 from chassis.http.client import ServiceClient
-from chassis.http.server import PROBLEM_JSON
+from chassis.http.problem_responses import PROBLEM_JSON
 from chassis.http.tokens import Tokens
 from chassis.http.transport import Answer as Streamed
 from chassis.http.transport import Http

@@ -8,12 +8,13 @@ from typing import Any
 import httpx
 import pytest
 from chassis.errors import Unavailable
-from chassis.http.server import Edge, install_problems
+from chassis.http.edge import Edge
+from chassis.http.error_handlers import install_problems
 from chassis.messaging.command_client import Commands
-from chassis.messaging.envelopes import accepted, refused
+from chassis.messaging.envelopes import accepted, rejected
 from chassis.persistence.mongo import PyMongoError, WriteError
 from chassis.runtime.deadlines import HEADER
-from chassis.runtime.supervision import Background, begin
+from chassis.runtime.supervision import LoopSupervisor, begin
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.outcomes import Problem
@@ -103,7 +104,9 @@ class Room:
         if self.broker == "breaks":
             raise Unavailable("kafka_unavailable", "The broker did not take a message: RequestTimedOutError")
         if self.broker == "refuses":
-            await self.commands.heard(refused(envelope, Problem(code="app_in_use", detail="No."), service="assignment"))
+            await self.commands.heard(
+                rejected(envelope, Problem(code="app_in_use", detail="No."), service="assignment")
+            )
         if self.broker == "quick":
             await self.commands.heard(accepted(envelope, {}, service="assignment"))
 
@@ -209,7 +212,7 @@ async def test_an_ending_that_the_database_refused_is_written_when_it_is_back(ro
         room.entries.broken = True
 
     room.read_back = away
-    async with room.audit.running(Background()):
+    async with room.audit.running(LoopSupervisor()):
         assert (await room.ask()).status_code == 200
         assert room.entries.written[0].ending.outcome == "started"
         room.entries.broken = False
@@ -222,7 +225,7 @@ async def test_an_ending_that_is_lost_with_the_process_is_told(room: Room, caplo
 
     room.read_back = away
     with caplog.at_level(logging.ERROR):
-        async with room.audit.running(Background()):
+        async with room.audit.running(LoopSupervisor()):
             await room.ask()
     assert [r.getMessage() for r in caplog.records] == ["audit entry never ended"]
 
@@ -230,9 +233,9 @@ async def test_an_ending_that_is_lost_with_the_process_is_told(room: Room, caplo
 class Refusing(AuditInMemory):
     """Takes no ending of some entries."""
 
-    def __init__(self, refused: dict[str, Exception]) -> None:
+    def __init__(self, rejected: dict[str, Exception]) -> None:
         super().__init__([])
-        self.refused = refused
+        self.refused = rejected
 
     async def end(self, org: OrganizationId, entry_id: str, ending: Ending, now: datetime) -> None:
         """See `AuditLog`."""

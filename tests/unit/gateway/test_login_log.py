@@ -81,6 +81,6 @@ async def test_sums_survive_an_audit_log_that_is_away(room: Room) -> None:
 
 
 async def test_the_end_writes_what_is_left(room: Room) -> None:
-    async with room.log.running(Background()):
+    async with room.log.running(LoopSupervisor()):
         room.log.refused(Attempt(None, "password", "192.0.2.1"), "login_failed")
     assert room.counted() == 1

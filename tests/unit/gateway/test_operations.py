@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from chassis.errors import Unavailable
 from chassis.messaging.command_client import Commands
-from chassis.messaging.envelopes import accepted, refused
-from chassis.runtime.supervision import Background
+from chassis.messaging.envelopes import accepted, rejected
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome, Problem
@@ -81,7 +81,7 @@ class Platform:
 
     def _outcome(self, command: Envelope[Message]) -> Envelope[CommandOutcome]:
         if self.problem:
-            return refused(command, self.problem, service="catalog")
+            return rejected(command, self.problem, service="catalog")
         return accepted(command, {"id": "inv-1"}, service="catalog")
 
 
@@ -134,10 +134,10 @@ class Away(MemoryOperations):
 async def test_a_command_that_kafka_did_not_take_is_sent_later_by_whoever_runs_then() -> None:
     platform, requests, command = Platform(), MemoryOperations(), make.wrap(make.create_inventory())
     platform.away = True
-    async with Operations(requests, platform.commands).running(Background()) as operations:
+    async with Operations(requests, platform.commands).running(LoopSupervisor()) as operations:
         await operations.begin(command, taken=False)
     platform.away = False
-    async with Operations(requests, platform.commands).running(Background()) as operations:
+    async with Operations(requests, platform.commands).running(LoopSupervisor()) as operations:
         await operations.send_unsent()
         await eventually_async(lambda: command.id in requests.ends and not requests.waiting)
         await operations.send_unsent()
@@ -146,18 +146,18 @@ async def test_a_command_that_kafka_did_not_take_is_sent_later_by_whoever_runs_t
 
 async def test_what_neither_kafka_nor_the_database_takes_is_refused() -> None:
     requests, command = Away(), make.wrap(make.create_inventory())
-    async with Operations(requests, Platform().commands).running(Background()) as operations:
-        with pytest.raises(Unavailable) as refused:
+    async with Operations(requests, Platform().commands).running(LoopSupervisor()) as operations:
+        with pytest.raises(Unavailable) as rejected:
             await operations.begin(command, taken=False)
-        assert refused.value.code == "command_not_kept"
-        assert "Idempotency-Key" in refused.value.detail
+        assert rejected.value.code == "command_not_kept"
+        assert "Idempotency-Key" in rejected.value.detail
         requests.back.set()
     assert requests.waiting == {}
 
 
 async def test_what_kafka_has_is_an_operation_though_the_database_is_away() -> None:
     requests, platform, command = Away(), Platform(), make.wrap(make.create_inventory())
-    async with Operations(requests, platform.commands).running(Background()) as operations:
+    async with Operations(requests, platform.commands).running(LoopSupervisor()) as operations:
         await operations.begin(command, taken=True)
         assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
         requests.back.set()

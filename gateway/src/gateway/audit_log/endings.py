@@ -13,7 +13,7 @@ from chassis.ids import utc_now
 from chassis.messaging.command_client import StillRunning
 from chassis.persistence.mongo import UNREACHABLE, PyMongoError, WriteError
 from chassis.runtime.deadlines import LATE, Deadline
-from chassis.runtime.supervision import Background, begin
+from chassis.runtime.supervision import LoopSupervisor, begin
 from contracts.errors import CairnError
 
 from gateway.audit_log.entries import AuditRow, Ending
@@ -72,7 +72,7 @@ class EndingWriter:
             _tell_lost(self._unwritten.pop(next(iter(self._unwritten))))
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator[None]:
+    async def running(self, background: LoopSupervisor) -> AsyncIterator[None]:
         """Try again what was not written; at the end wait a moment for what is left, and tell what is lost."""
         try:
             async with background.running("ends of audit entries", self._retry_forever):

@@ -10,7 +10,7 @@ from chassis.ids import new_id, utc_now
 from chassis.messaging.command_client import StillRunning
 from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.deadlines import current_deadline
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import Invalid
 from contracts.values import OrganizationId
 from pydantic import JsonValue

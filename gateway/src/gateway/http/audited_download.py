@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
-from chassis.http.server import FILE_REFUSALS
+from chassis.http.problem_responses import FILE_PROBLEMS
 from chassis.http.transport import Answer
 from chassis.runtime.deadlines import current_deadline
 from contracts.errors import CairnError
@@ -42,7 +42,7 @@ class AuditedDownload(Response):
         except BaseException as error:
             await self._end(sent, code=None if sent.status else ending_of(error, current_deadline()).code)
             raise
-        refusal = FILE_REFUSALS.get(sent.status)
+        refusal = FILE_PROBLEMS.get(sent.status)
         await self._end(sent, code=refusal.code if refusal else None)
 
     @asynccontextmanager

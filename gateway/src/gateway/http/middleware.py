@@ -3,7 +3,7 @@
 import re
 
 import orjson
-from chassis.http.server import problem_response
+from chassis.http.problem_responses import problem_response
 from chassis.texts import is_storable
 from contracts.errors import Invalid
 from contracts.messages.outcomes import Problem

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from chassis.http.server import PROBLEM_JSON, TITLES
+from chassis.http.problem_responses import PROBLEM_JSON, TITLES
 from chassis.texts import STORABLE
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi

@@ -3,7 +3,7 @@
 from itertools import zip_longest
 from typing import NamedTuple
 
-from chassis.http.server import method_not_allowed, methods_by_path
+from chassis.http.error_handlers import method_not_allowed, methods_by_path
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from chassis.http.server import FILE_REFUSALS, problem_response
+from chassis.http.problem_responses import FILE_PROBLEMS, problem_response
 from chassis.http.transport import Answer
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -35,7 +35,7 @@ class ProxyResponse(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Open the stream and pass it on; errors in opening it are raised before anything was sent."""
         async with self._open() as answer:
-            if answer.status_code in FILE_REFUSALS:
+            if answer.status_code in FILE_PROBLEMS:
                 await _refusal(answer, scope["path"])(scope, receive, send)
                 return
             told = {name: answer.headers[name] for name in _TOLD if name in answer.headers}
@@ -48,7 +48,7 @@ class ProxyResponse(Response):
 
 
 def _refusal(answer: Answer, path: str) -> Response:
-    response = problem_response(FILE_REFUSALS[answer.status_code], instance=path, status=answer.status_code)
+    response = problem_response(FILE_PROBLEMS[answer.status_code], instance=path, status=answer.status_code)
     response.headers.update({n: answer.headers[n] for n in _TOLD_OF_REFUSALS if n in answer.headers})
     return response
 

@@ -10,7 +10,7 @@ from chassis.ids import utc_now
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import Publisher
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import CairnError
 
 from restore_index.settings import Settings
@@ -23,7 +23,7 @@ SERVICE = "restore-index"
 
 @asynccontextmanager
 async def garbage_collection(
-    background: Background, store: Store, publisher: Publisher, settings: Settings
+    background: LoopSupervisor, store: Store, publisher: Publisher, settings: Settings
 ) -> AsyncIterator[None]:
     """Look until the context is left. Any number of processes may: a step that is announced twice is taken once."""
     async with background.running("garbage-collection", lambda: _look_forever(store, publisher, settings)):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from chassis.ids import utc_now
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import CairnError
 from contracts.values import OrganizationId, to_text
 from pydantic import JsonValue
@@ -90,7 +90,7 @@ class LoginLog:
         total.latest_at = utc_now()
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator["LoginLog"]:
+    async def running(self, background: LoopSupervisor) -> AsyncIterator["LoginLog"]:
         """Write sums now and then, and what is left at the end."""
         try:
             async with background.running("refused logins", self._flush_forever):

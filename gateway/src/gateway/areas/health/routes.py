@@ -1,6 +1,6 @@
 """Whether the gateway can take requests, also under the path where clients of the API look for it."""
 
-from chassis.http.server import readiness_of
+from chassis.http.health_routes import readiness_of
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 

@@ -12,7 +12,7 @@ from chassis.ids import utc_now
 from chassis.messaging.command_client import Commands, StillRunning
 from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.deadlines import under
-from chassis.runtime.supervision import Background, begin
+from chassis.runtime.supervision import LoopSupervisor, begin
 from contracts.envelope import Envelope
 from contracts.errors import CairnError, NotFound
 from contracts.messages.base import Message
@@ -143,7 +143,7 @@ class Operations:
             self._unsent.discard(command.id)
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator["Operations"]:
+    async def running(self, background: LoopSupervisor) -> AsyncIterator["Operations"]:
         """Send what is unsent and forget old ones now and then; at the end stop listening."""
         async with (
             background.running("unsent commands", self._send_forever),

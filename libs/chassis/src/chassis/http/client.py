@@ -17,7 +17,7 @@ from chassis.errors import Unavailable
 from chassis.http.problems import STATUS, to_error
 from chassis.http.tokens import Caller, Tokens
 from chassis.http.transport import Answer, Http, HttpError
-from chassis.runtime.deadlines import passed_on
+from chassis.runtime.deadlines import deadline_headers
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import current_trace, span
 
@@ -101,7 +101,7 @@ class ServiceClient:
 
     def _headers(self, caller: Caller) -> dict[str, str]:
         trace = current_trace().model_dump(exclude_none=True)
-        return {**trace, **passed_on(), "authorization": f"Bearer {self._token(caller)}"}
+        return {**trace, **deadline_headers(), "authorization": f"Bearer {self._token(caller)}"}
 
     def _token(self, caller: Caller) -> str:
         """A token with half of its life left at least."""

@@ -5,49 +5,17 @@ says in plain text what is wrong with a request that is no HTTP.
 """
 
 import asyncio
-import resource
 import time
 from asyncio import TimerHandle
 from collections import Counter
-from http import HTTPStatus
 from typing import Any, Literal, cast
 
-from contracts.messages.outcomes import Problem
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from chassis.http.server import CLOSE, FIXED_HEADERS, HINTS, problem_response
+from chassis.http.connection_limits import ConnectionLimits, raw_answer
 
-URL_BYTES = 32 * 1024
-HEAD_BYTES = 64 * 1024
-"""Of the request line and all headers; an address of this process's own making is the longest part of them."""
-HEAD_SECONDS = 10.0
-BODY_SECONDS = 30.0
-"""From the end of the head to the end of the body; the largest body that is read is a small one."""
-GRACE_SECONDS = 0.2
-"""A process that stood still finds its timers run out before it has read what came meanwhile."""
-LINGER_SECONDS = 2.0
-LINGER_BYTES = 4 * 1024 * 1024
-"""How long, and how much, is read of what nobody wants: a connection closed at once takes the answer with it."""
-MOST_FILES = 16_384
 Phase = Literal["idle", "head", "body", "answer"]
-_SECONDS: dict[Phase, float] = {"idle": HEAD_SECONDS, "head": HEAD_SECONDS, "body": BODY_SECONDS}
-_PROBLEMS = {
-    400: Problem(code="request_malformed", detail="This is no HTTP request that can be read."),
-    408: Problem(code="request_timeout", detail="The rest of the request did not come in time."),
-    414: Problem(code="address_too_long", detail=f"The address of a request must not exceed {URL_BYTES} bytes."),
-    431: Problem(code="headers_too_large", detail=f"The headers of a request must not exceed {HEAD_BYTES} bytes."),
-    503: Problem(code="connections_exhausted", kind="unavailable", detail="Too many connections are open; try again."),
-}
-
-
-def most_connections() -> int:
-    """How many connections a process keeps: half of the files that it may open, after asking for more of them."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    return max(wanted if soft == resource.RLIM_INFINITY else max(soft, wanted), 128) // 2
 
 
 class _Refused(Exception):
@@ -73,10 +41,20 @@ class _Transport:
 
 
 class Connection(HttpToolsProtocol):
-    """uvicorn's protocol with bounds. `most` connections are kept: of the address that has most of them the one that
-    waited longest for its client makes room for a new one."""
+    """uvicorn's protocol with bounds.
 
-    most = 4096
+    Where too many connections are open, one makes room for a new one: of the address that has most of them the one that
+    has waited longest for its client.
+    """
+
+    def __init__(self, *arguments: Any, limits: ConnectionLimits, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._limits = limits
+        self._seconds: dict[Phase, float] = {
+            "idle": limits.head_seconds,
+            "head": limits.head_seconds,
+            "body": limits.body_seconds,
+        }
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin; the first request has to come soon."""
@@ -91,7 +69,7 @@ class Connection(HttpToolsProtocol):
         self._timer: TimerHandle | None = None
         self._timed: tuple[int, Phase] | None = None
         self.waits_since = time.monotonic()
-        if len(self.connections) > self.most and not self._make_room():
+        if len(self.connections) > self._limits.connections and not self._make_room():
             self._refuse(503)
         self._watch()
 
@@ -104,14 +82,14 @@ class Connection(HttpToolsProtocol):
         """Read a piece of what the client sends, or throw it away when nothing more is wanted."""
         if self._is_ending:
             self._lingered_bytes += len(data)
-            if self._lingered_bytes > LINGER_BYTES:
+            if self._lingered_bytes > self._limits.linger_bytes:
                 self._raw.close()
             return
         begun = self._begun
         super().data_received(data)
         if self._in_head and begun == self._begun:
             self._unparsed_bytes += len(data)
-            if self._unparsed_bytes > 2 * HEAD_BYTES:
+            if self._unparsed_bytes > 2 * self._limits.head_bytes:
                 self._refuse(431)
         self._watch()
 
@@ -125,14 +103,14 @@ class Connection(HttpToolsProtocol):
     def on_url(self, url: bytes) -> None:
         """A piece of the address."""
         super().on_url(url)
-        if len(self.url) > URL_BYTES:
+        if len(self.url) > self._limits.url_bytes:
             self._refusal = 414
             raise _Refused
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """A header, or a trailer."""
         self._head_bytes += len(name) + len(value)
-        if self._head_bytes > HEAD_BYTES:
+        if self._head_bytes > self._limits.head_bytes:
             self._refusal = 431
             raise _Refused
         if self._in_head:
@@ -174,7 +152,7 @@ class Connection(HttpToolsProtocol):
         if self._raw.can_write_eof():
             self._raw.write_eof()
         self.flow.resume_reading()
-        self._timer = self.loop.call_later(LINGER_SECONDS, self._raw.close)
+        self._timer = self.loop.call_later(self._limits.linger_seconds, self._raw.close)
 
     @property
     def phase(self) -> Phase:
@@ -203,11 +181,11 @@ class Connection(HttpToolsProtocol):
         if self._timed != (self._begun, phase):
             self._stop_timer()
             self._timed, self.waits_since = (self._begun, phase), time.monotonic()
-        if self._timer is None and phase in _SECONDS:
-            self._timer = self.loop.call_later(_SECONDS[phase], self._look_again)
+        if self._timer is None and phase in self._seconds:
+            self._timer = self.loop.call_later(self._seconds[phase], self._look_again)
 
     def _look_again(self) -> None:
-        self._timer = self.loop.call_later(GRACE_SECONDS, self._give_up)
+        self._timer = self.loop.call_later(self._limits.grace_seconds, self._give_up)
 
     def _give_up(self) -> None:
         self._timer, phase = None, self.phase
@@ -229,7 +207,7 @@ class Connection(HttpToolsProtocol):
         if own is not None:
             own.disconnected = True
             own.message_event.set()
-        self._raw.write(_answer(status))
+        self._raw.write(raw_answer(status, self._limits))
         self._in_head = True
         self.end()
 
@@ -251,11 +229,3 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _answer(status: int) -> bytes:
-    response = problem_response(_PROBLEMS[status], instance="/", status=status)
-    hints = [(n.lower().encode(), v.encode()) for n, v in HINTS.get(status, {}).items()]
-    headers = [*response.raw_headers, *FIXED_HEADERS, *hints, CLOSE]
-    head = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}".encode(), *(b"%b: %b" % header for header in headers)]
-    return b"\r\n".join([*head, b"", bytes(response.body)])

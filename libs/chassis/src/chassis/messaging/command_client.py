@@ -19,7 +19,7 @@ from chassis.messaging.publisher import MessageTooLarge, Publisher
 from chassis.messaging.subscription import Subscription, subscribe, subscribed
 from chassis.runtime.deadlines import Deadline, at_most, current_deadline
 from chassis.runtime.settings import CommonSettings
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from chassis.telemetry.tracing import span
 
 
@@ -137,7 +137,7 @@ def _result(outcome: CommandOutcome) -> dict[str, JsonValue]:
 
 @asynccontextmanager
 async def open_commands(
-    settings: CommonSettings, publisher: Publisher, *, service: str, background: Background | None = None
+    settings: CommonSettings, publisher: Publisher, *, service: str, background: LoopSupervisor | None = None
 ) -> AsyncIterator[Commands]:
     """Commands of this process, listening for outcomes from now on."""
     commands = Commands(publisher, service=service, timeout_seconds=settings.outcome_timeout_seconds)
@@ -148,5 +148,5 @@ async def open_commands(
     def build() -> Subscription:
         return subscribe(settings, consumer, service=service, topics=[OUTCOMES])
 
-    async with subscribed(background or Background(), "outcomes", build):
+    async with subscribed(background or LoopSupervisor(), "outcomes", build):
         yield commands

@@ -23,7 +23,7 @@ from chassis.runtime.settings import CommonSettings
 GROUP = "cairn.parked"
 
 
-class ParkedMessage(Value):
+class DeadLetter(Value):
     """One parked message, without its content."""
 
     topic: str
@@ -38,7 +38,7 @@ class ParkedMessage(Value):
     reason: str
 
 
-async def parked_topics(settings: CommonSettings) -> list[str]:
+async def dead_letter_topics(settings: CommonSettings) -> list[str]:
     """Names of all topics that have a dead-letter topic."""
     consumer = AIOKafkaConsumer(**client_arguments(settings))
     await consumer.start()
@@ -52,7 +52,7 @@ async def parked_topics(settings: CommonSettings) -> list[str]:
     )
 
 
-async def list_parked(settings: CommonSettings, topic: str, *, limit: int) -> list[ParkedMessage]:
+async def list_dead_letters(settings: CommonSettings, topic: str, *, limit: int) -> list[DeadLetter]:
     """The oldest messages of `topic` that are parked and were not sent again. Raises `NotFound` without that topic."""
     async with _reading(settings, topic) as reader:
         return [_described(record, topic) async for record in _pending(reader, limit)]
@@ -112,9 +112,9 @@ async def _pending(consumer: AIOKafkaConsumer, limit: int) -> AsyncIterator[Reco
             left -= 1
 
 
-def _described(record: Record, topic: str) -> ParkedMessage:
+def _described(record: Record, topic: str) -> DeadLetter:
     headers = {name: (value or b"").decode(errors="backslashreplace") for name, value in record.headers}
-    return ParkedMessage(
+    return DeadLetter(
         topic=topic,
         partition=record.partition,
         offset=record.offset,

@@ -10,7 +10,7 @@ from contracts.messages.base import Message
 
 from chassis.errors import Unanswered, Unavailable
 from chassis.http.problems import to_problem, unexpected
-from chassis.messaging.envelopes import is_command, refused
+from chassis.messaging.envelopes import is_command, rejected
 from chassis.messaging.publisher import Publisher
 from chassis.messaging.rejected_commands import RejectedCommands
 from chassis.persistence.aggregates import AlreadyHandled
@@ -60,7 +60,7 @@ class Dispatcher:
             await self.refuse(envelope, error)
 
     async def refuse(self, command: Envelope[Message], error: Exception) -> None:
-        """Keep and publish that a command is refused; if it was before, with the words of then.
+        """Keep and publish that a command is rejected; if it was before, with the words of then.
 
         Raises `Unanswered` when it was kept and Kafka did not take it.
         """
@@ -68,11 +68,11 @@ class Dispatcher:
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
         log.log(
             logging.INFO if known else logging.ERROR,
-            "command refused",
+            "command rejected",
             extra={"command": command.type, "command_id": command.id, "code": problem.code},
             exc_info=None if known else error,
         )
-        outcome: Envelope[Any] = refused(command, problem, service=self._service)
+        outcome: Envelope[Any] = rejected(command, problem, service=self._service)
         if self._rejected_commands is not None:
             outcome = await self._rejected_commands.remember(command, outcome)
         await self._answer(outcome)

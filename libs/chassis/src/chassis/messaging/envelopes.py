@@ -45,8 +45,8 @@ def accepted(command: Envelope[Message], result: dict[str, JsonValue], *, servic
     return _outcome(command, service, CommandOutcome(**_facts(command), accepted=True, result=result))
 
 
-def refused(command: Envelope[Message], problem: Problem, *, service: str) -> Envelope[CommandOutcome]:
-    """The outcome of a command that was refused."""
+def rejected(command: Envelope[Message], problem: Problem, *, service: str) -> Envelope[CommandOutcome]:
+    """The outcome of a command that was rejected."""
     return _outcome(command, service, CommandOutcome(**_facts(command), accepted=False, problem=problem))
 
 

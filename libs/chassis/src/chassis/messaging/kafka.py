@@ -6,7 +6,7 @@ from typing import Any
 
 from contracts.errors import Invalid
 
-from chassis.messaging.undecodable_headers import read_any_names
+from chassis.messaging.undecodable_headers import read_undecodable_names
 from chassis.runtime.settings import CommonSettings
 
 
@@ -16,7 +16,7 @@ def client_arguments(settings: CommonSettings) -> dict[str, Any]:
     Raises `Invalid` naming the settings at fault. Whoever asks for these reads records whatever the names of their
     headers are.
     """
-    read_any_names()
+    read_undecodable_names()
     encrypted, authenticated = settings.kafka_security.endswith("SSL"), settings.kafka_security.startswith("SASL")
     return {
         "bootstrap_servers": settings.kafka,

@@ -16,14 +16,14 @@ from opentelemetry.trace import SpanKind
 
 from chassis.errors import Unavailable
 from chassis.messaging.kafka import client_arguments
-from chassis.messaging.undecodable_headers import is_odd, send_odd
+from chassis.messaging.undecodable_headers import needs_own_encoding, send_undecodable
 from chassis.runtime.settings import CommonSettings
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import TraceContext, current_trace, event_attributes, span
 
 log = logging.getLogger(__name__)
 PATIENCE_AT_START_SECONDS, LONGEST_PAUSE_AT_START_SECONDS = 120, 0.5
-MAX_PARKED_BYTES = 2_000_000
+MAX_DEAD_LETTER_BYTES = 2_000_000
 PING_SECONDS = 2
 
 
@@ -90,8 +90,8 @@ class KafkaPublisher:
     async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """See `Publisher`."""
         try:
-            if is_odd(key, value, headers):
-                await send_odd(self._producer, topic, key=key, value=value, headers=headers)
+            if needs_own_encoding(key, value, headers):
+                await send_undecodable(self._producer, topic, key=key, value=value, headers=headers)
             else:
                 await self._producer.send_and_wait(topic, value, key=key, headers=headers)
         except MessageSizeTooLargeError as error:
@@ -130,7 +130,7 @@ async def open_publisher(settings: CommonSettings) -> AsyncIterator[KafkaPublish
         **client_arguments(settings),
         acks="all",
         enable_idempotence=True,
-        max_request_size=MAX_PARKED_BYTES,
+        max_request_size=MAX_DEAD_LETTER_BYTES,
         request_timeout_ms=15_000,
         client_id=f"cairn-{settings.instance}",
     )

@@ -20,7 +20,7 @@ from chassis.messaging.consumer import Consumer
 from chassis.messaging.kafka import client_arguments
 from chassis.messaging.key_executor import KeyOrderedExecutor, Record
 from chassis.runtime.settings import CommonSettings
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 
 log = logging.getLogger(__name__)
 PATIENCE_AT_END_SECONDS = 10.0
@@ -154,7 +154,7 @@ def _client(
 
 
 @asynccontextmanager
-async def subscribed(background: Background, name: str, build: Callable[[], Subscription]) -> AsyncIterator[None]:
+async def subscribed(background: LoopSupervisor, name: str, build: Callable[[], Subscription]) -> AsyncIterator[None]:
     """Run a subscription until the end of the block, from when it has connected; a new one when it has ended."""
     connected = asyncio.Event()
 

@@ -10,7 +10,7 @@ from contracts.topics import dead_letters
 
 from chassis.errors import Unavailable
 from chassis.messaging.kafka import client_arguments
-from chassis.messaging.publisher import MAX_PARKED_BYTES
+from chassis.messaging.publisher import MAX_DEAD_LETTER_BYTES
 from chassis.runtime.settings import CommonSettings
 
 DEADLINE_SECONDS = 30
@@ -43,7 +43,7 @@ def _topic(name: str, settings: CommonSettings) -> NewTopic:
         num_partitions=1 if parked else settings.topic_partitions,
         replication_factor=settings.topic_replicas,
         # What is parked carries headers about its error on top of what was just allowed.
-        topic_configs={"max.message.bytes": str(MAX_PARKED_BYTES)} if parked else {},
+        topic_configs={"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)} if parked else {},
     )
 
 

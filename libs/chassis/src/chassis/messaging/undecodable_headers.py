@@ -30,22 +30,22 @@ _NEW_FORMAT = 2
 _FORMAT_AT = 16
 
 
-def read_any_names() -> None:
+def read_undecodable_names() -> None:
     """From now on consumers of this process read records whatever the names of their headers are."""
     fetcher.MemoryRecords = _Records
 
 
-def is_odd(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> bool:
+def needs_own_encoding(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> bool:
     """Whether aiokafka would not send this."""
     return (key is None and value is None) or any(_ESCAPED.search(name) for name, _ in headers)
 
 
-async def send_odd(
+async def send_undecodable(
     producer: AIOKafkaProducer, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
 ) -> None:
     """Send such a record; returns and raises as `send_and_wait` does."""
     await producer.client._wait_on_metadata(topic)
-    batch = OddBatch(producer._message_accumulator._batch_size)
+    batch = UndecodableBatch(producer._message_accumulator._batch_size)
     batch.append(timestamp=None, key=key, value=value, headers=escaped(headers))
     partition = producer._partition(topic, None, key, value, key, value)
     await (await producer.send_batch(batch, topic, partition=partition))
@@ -61,11 +61,11 @@ class _Name(str):
 
 
 def escaped(headers: Headers) -> list[tuple[str, bytes | None]]:
-    """Headers as `OddBatch` takes them."""
+    """Headers as `UndecodableBatch` takes them."""
     return [(_Name(name), value) for name, value in headers]
 
 
-class OddBatch(BatchBuilder):  # type: ignore[misc]
+class UndecodableBatch(BatchBuilder):  # type: ignore[misc]
     """A batch made in Python, of records with `escaped` headers: the compiled builder takes no names but text."""
 
     def __init__(self, batch_size: int, codec: int = 0) -> None:

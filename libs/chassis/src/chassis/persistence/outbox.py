@@ -23,7 +23,7 @@ from contracts.registry import MESSAGES
 from chassis.ids import utc_now
 from chassis.messaging.publisher import Publisher, send_all
 from chassis.persistence.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError, ensure_indexes
-from chassis.runtime.supervision import Background, begin
+from chassis.runtime.supervision import LoopSupervisor, begin
 
 log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=3)
@@ -183,7 +183,7 @@ class Outbox:
         return document["revision"] >= revision, [e for e in document["outbox"] if e["revision"] == revision]
 
     @asynccontextmanager
-    async def sweeping(self, background: Background, every_seconds: float = 2) -> AsyncIterator[None]:
+    async def sweeping(self, background: LoopSupervisor, every_seconds: float = 2) -> AsyncIterator[None]:
         """Sweep again and again in the background."""
         async with background.running("outbox", lambda: self._sweep_forever(every_seconds)):
             try:

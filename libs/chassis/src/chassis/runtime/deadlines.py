@@ -1,27 +1,40 @@
 """How long a request may take: one deadline, set at the door and passed on to every process that is asked.
 
 Nobody waits past it for a part that does not answer. Only while all parts answer may a request that needs longer go on,
-up to `LONGEST_SECONDS`. An answer that has begun has no deadline any more; then its silence is bounded.
+up to `RequestLimits.longest`. An answer that has begun has no deadline any more; then its silence is bounded.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
 
 HEADER = "cairn-remaining-ms"
-READ_SECONDS = 8.5
-WRITE_SECONDS = 11.0
-LONGEST_SECONDS = 30.0
-ANSWER_SECONDS = 1.25
-"""What is left at the end for saying what became of the request, and for keeping its command."""
 LATE = "not_answered_in_time"
 """The code of a request that was cut off."""
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 _NEVER = float("inf")
+
+
+@dataclass(frozen=True)
+class RequestLimits:
+    """How long requests may take, in seconds."""
+
+    read: float = 8.5
+    write: float = 11.0
+    # Only while all parts of the process answer.
+    longest: float = 30.0
+    # What is left at the end for saying what became of the request, and for keeping its command.
+    answer: float = 1.25
+    # How long before its end a request's parts are looked at.
+    look: float = 2.0
+
+
+LIMITS = RequestLimits()
 
 
 class Deadline:
@@ -31,10 +44,11 @@ class Deadline:
     nothing was heard. `was_cut` tells whether the request was cut off.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, limits: RequestLimits = LIMITS) -> None:
         self.accepted: Envelope[Message] | None = None
         self.open_command: Envelope[Message] | None = None
         self._seconds = seconds
+        self._limits = limits
         self._began = self._end = _NEVER
         self._was_cut = False
         self._cut: asyncio.Timeout | None = None
@@ -48,7 +62,7 @@ class Deadline:
     @property
     def last_wait(self) -> float:
         """Until when others are waited for."""
-        return self._end - ANSWER_SECONDS
+        return self._end - self._limits.answer
 
     @property
     def was_cut(self) -> bool:
@@ -62,7 +76,7 @@ class Deadline:
 
     def extend(self) -> None:
         """Let the request go on: whoever is waited for is alive."""
-        self._move(self._began + LONGEST_SECONDS)
+        self._move(self._began + self._limits.longest)
 
     def lift(self) -> None:
         """The answer has begun, or the request is over."""
@@ -128,16 +142,16 @@ async def at_most(seconds: float) -> AsyncIterator[None]:
         yield
 
 
-def deadline_of(method: str, headers: Mapping[str, str]) -> Deadline:
+def deadline_of(method: str, headers: Mapping[str, str], limits: RequestLimits = LIMITS) -> Deadline:
     """The deadline of a request, not begun. Whoever asked may have less time left than the method gives."""
-    seconds = READ_SECONDS if method in READS else WRITE_SECONDS
+    seconds = limits.read if method in READS else limits.write
     told = headers.get(HEADER, "")
     if told.isascii() and told.isdigit() and len(told) < 10:
         seconds = min(seconds, int(told) / 1000)
-    return Deadline(seconds)
+    return Deadline(seconds, limits)
 
 
-def passed_on() -> dict[str, str]:
+def deadline_headers() -> dict[str, str]:
     """The header that tells another process how much time is left; empty without a deadline."""
     deadline = _current.get()
     if deadline is None or deadline.end == _NEVER:

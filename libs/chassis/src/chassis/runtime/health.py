@@ -11,33 +11,32 @@ from chassis.runtime.supervision import begin
 
 log = logging.getLogger(__name__)
 CHECK_SECONDS = 1.5
-LOOK_SECONDS = 2.0
-"""How long before a deadline the parts of a process are looked at."""
 Check = Callable[[], Awaitable[None]]
 
 
 class Readiness:
     """The checks of one process. Who asks while they are asked already gets the same answer."""
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    def __init__(self, checks: Mapping[str, Check], *, patience_seconds: float = CHECK_SECONDS) -> None:
         self._checks = checks
+        self._patience = patience_seconds
         self._asking: asyncio.Task[dict[str, str]] | None = None
 
     async def failed(self) -> dict[str, str]:
-        """What is not ready, each with the reason in words; empty when all is. Takes `CHECK_SECONDS` at most."""
+        """What is not ready, each with the reason in words; empty when all is. Takes `patience_seconds` at most."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> dict[str, str]:
         with under(None):
-            answers = await asyncio.gather(*map(_reason, self._checks.values()))
+            answers = await asyncio.gather(*(_reason(check, self._patience) for check in self._checks.values()))
         return {name: reason for name, reason in zip(self._checks, answers, strict=True) if reason}
 
 
-async def _reason(check: Check) -> str:
+async def _reason(check: Check, patience_seconds: float) -> str:
     try:
-        async with asyncio.timeout(CHECK_SECONDS):
+        async with asyncio.timeout(patience_seconds):
             await check()
     except TimeoutError:
         return "does not answer"
@@ -48,16 +47,17 @@ async def _reason(check: Check) -> str:
     return ""
 
 
-class Extensions:
+class DeadlineExtensions:
     """Lets requests that need longer than their deadline go on while everything is ready."""
 
-    def __init__(self, readiness: Readiness) -> None:
+    def __init__(self, readiness: Readiness, *, look_seconds: float) -> None:
         self._readiness = readiness
+        self._look_seconds = look_seconds
         self._looking: set[asyncio.Task[None]] = set()
 
     def watch(self, deadline: Deadline) -> asyncio.TimerHandle:
         """Look when the deadline is near, unless the handle is cancelled before."""
-        return asyncio.get_running_loop().call_at(deadline.end - LOOK_SECONDS, self._begin, deadline)
+        return asyncio.get_running_loop().call_at(deadline.end - self._look_seconds, self._begin, deadline)
 
     def _begin(self, deadline: Deadline) -> None:
         task = begin("look at readiness", self._look(deadline))
@@ -71,10 +71,10 @@ class Extensions:
             deadline.extend()
 
 
-class Clock:
+class RequestTimer:
     """Has the deadline of a request count from when the request is there until its answer begins."""
 
-    def __init__(self, deadline: Deadline, extensions: Extensions | None) -> None:
+    def __init__(self, deadline: Deadline, extensions: DeadlineExtensions | None) -> None:
         self._deadline = deadline
         self._extensions = extensions
         self._looking: asyncio.TimerHandle | None = None

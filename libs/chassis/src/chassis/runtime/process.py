@@ -9,7 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
-from typing import TypeVar
+from functools import partial
+from typing import TypeVar, cast
 
 import uvicorn
 import uvloop
@@ -17,10 +18,11 @@ from contracts.errors import CairnError
 from fastapi import FastAPI
 
 from chassis.errors import Unavailable
-from chassis.http.connections import Connection, most_connections
-from chassis.http.server import Edge
+from chassis.http.connection_limits import ConnectionLimits, most_connections
+from chassis.http.connections import Connection
+from chassis.http.edge import Edge
 from chassis.ids import utc_now
-from chassis.messaging.dead_letters import list_parked, parked_topics, resend
+from chassis.messaging.dead_letters import dead_letter_topics, list_dead_letters, resend
 from chassis.messaging.publisher import open_publisher
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.memory import reuse_memory
@@ -65,12 +67,17 @@ class Stop:
             self._opening.cancel()
 
 
-def build_server(app: FastAPI, *, host: str, port: int, trusted_proxies: str = "") -> uvicorn.Server:
-    """The HTTP server of a process, which leaves signals alone; what clients may do to it is bounded."""
-    Connection.most = most_connections()
+def build_server(
+    app: FastAPI, *, host: str, port: int, trusted_proxies: str = "", limits: ConnectionLimits | None = None
+) -> uvicorn.Server:
+    """The HTTP server of a process, which leaves signals alone; what clients may do to it is bounded.
+
+    Without `limits` it keeps as many connections as its open files allow.
+    """
+    limits = limits or ConnectionLimits(connections=most_connections())
     config = uvicorn.Config(
         Edge(app, app.state.readiness),
-        http=Connection,
+        http=cast("type[asyncio.Protocol]", partial(Connection, limits=limits)),
         ws="none",
         host=host,
         port=port,
@@ -169,8 +176,8 @@ async def _relay(settings: S, open_outbox: OpenOutbox[S]) -> None:
 
 async def _parked(settings: CommonSettings, arguments: argparse.Namespace) -> None:
     if arguments.action == "list":
-        for topic in arguments.topic or await parked_topics(settings):
-            for message in await list_parked(settings, topic, limit=arguments.limit):
+        for topic in arguments.topic or await dead_letter_topics(settings):
+            for message in await list_dead_letters(settings, topic, limit=arguments.limit):
                 sys.stdout.write(message.model_dump_json() + "\n")
         return
     async with open_publisher(settings) as publisher:

@@ -15,7 +15,7 @@ from chassis.persistence.mongo import Database, open_database
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.health import Check
 from chassis.runtime.settings import CommonSettings
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ServiceRuntime:
     publisher: KafkaPublisher
     outbox: Outbox
     rejected_commands: RejectedCommands
-    background: Background
+    background: LoopSupervisor
 
     def dispatcher(self) -> Dispatcher:
         """An empty table of handlers for this service."""
@@ -52,7 +52,7 @@ async def open_service_runtime(settings: CommonSettings, service: str) -> AsyncI
         outbox = Outbox(service, database, publisher)
         rejected_commands = RejectedCommands(database)
         await asyncio.gather(outbox.setup(), rejected_commands.setup())
-        yield ServiceRuntime(service, settings, database, publisher, outbox, rejected_commands, Background())
+        yield ServiceRuntime(service, settings, database, publisher, outbox, rejected_commands, LoopSupervisor())
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from opentelemetry import metrics
@@ -14,25 +15,39 @@ from chassis.telemetry import semantic_conventions as semconv
 
 log = logging.getLogger(__name__)
 UNREADY_AFTER = 3
-LONGEST_PAUSE_SECONDS = 60.0
-WELL_AFTER_SECONDS = 30.0
-"""A loop that has run for so long is well, whatever was before."""
 _NOT_NOW = float("inf")
 T = TypeVar("T")
 Loop = Callable[[], Awaitable[None]]
 Foreseen = tuple[type[BaseException], ...]
 
 
-class _Kept:
+@dataclass(frozen=True)
+class Pacing:
+    """How soon a loop that failed is begun again, and from when on it counts as well."""
+
+    first_pause_seconds: float = 1.0
+    longest_pause_seconds: float = 60.0
+    # A loop that has run for so long is well, whatever was before.
+    well_after_seconds: float = 30.0
+
+    def pause_after(self, failures: int) -> float:
+        """Pauses double from failure to failure."""
+        return min(self.first_pause_seconds * 2.0 ** min(failures - 1, 16), self.longest_pause_seconds)
+
+
+PACING = Pacing()
+
+
+class _SupervisedLoop:
     """One loop and how it fares."""
 
-    def __init__(self, name: str, loop: Loop, *, first_pause_seconds: float, endless: bool = True) -> None:
+    def __init__(self, name: str, loop: Loop, *, pacing: Pacing, endless: bool = True) -> None:
         self.name = name
         self._endless = endless
         self.failures = 0
         self.reason = ""
         self._loop = loop
-        self._first_pause = first_pause_seconds
+        self._pacing = pacing
         self._began = 0.0
 
     @property
@@ -41,7 +56,7 @@ class _Kept:
 
     @property
     def _runs_long(self) -> bool:
-        return asyncio.get_running_loop().time() - self._began > WELL_AFTER_SECONDS
+        return asyncio.get_running_loop().time() - self._began > self._pacing.well_after_seconds
 
     async def keep(self) -> None:
         while True:
@@ -58,7 +73,7 @@ class _Kept:
                 self._note(error)
             except Exception as error:  # noqa: BLE001 - whatever it is, the loop is begun again
                 self._note(error)
-            await asyncio.sleep(min(self._first_pause * 2 ** min(self.failures - 1, 16), LONGEST_PAUSE_SECONDS))
+            await asyncio.sleep(self._pacing.pause_after(self.failures))
 
     def _note(self, error: BaseException) -> None:
         self.reason = type(error).__name__
@@ -74,12 +89,12 @@ def _count(name: str) -> None:
 
 
 @asynccontextmanager
-async def beside(name: str, loop: Loop, *, first_pause_seconds: float = 1.0) -> AsyncIterator["asyncio.Task[None]"]:
+async def beside(name: str, loop: Loop, *, pacing: Pacing = PACING) -> AsyncIterator["asyncio.Task[None]"]:
     """Run a loop beside one piece of work, until the context is left, the task is cancelled or the loop returns.
 
     One that fails is told, counted and begun again, after pauses that double; what it goes with does not end for it.
     """
-    task = asyncio.create_task(_Kept(name, loop, first_pause_seconds=first_pause_seconds, endless=False).keep())
+    task = asyncio.create_task(_SupervisedLoop(name, loop, pacing=pacing, endless=False).keep())
     try:
         yield task
     finally:
@@ -104,12 +119,12 @@ def begin(name: str, work: Coroutine[Any, Any, T], *, foreseen: Foreseen = ()) -
     return task
 
 
-class Background:
+class LoopSupervisor:
     """The loops of one process."""
 
-    def __init__(self, *, first_pause_seconds: float = 1.0) -> None:
-        self._first_pause = first_pause_seconds
-        self._kept: set[_Kept] = set()
+    def __init__(self, *, pacing: Pacing = PACING) -> None:
+        self._pacing = pacing
+        self._kept: set[_SupervisedLoop] = set()
 
     @asynccontextmanager
     async def running(self, name: str, loop: Loop) -> AsyncIterator[None]:
@@ -123,7 +138,7 @@ class Background:
 
         One that ends is begun again, after pauses that double.
         """
-        kept = {_Kept(name, loop, first_pause_seconds=self._first_pause) for name, loop in loops.items()}
+        kept = {_SupervisedLoop(name, loop, pacing=self._pacing) for name, loop in loops.items()}
         self._kept |= kept
         with under(None):
             tasks = [asyncio.create_task(one.keep()) for one in kept]

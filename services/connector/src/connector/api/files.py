@@ -3,7 +3,7 @@
 import mimetypes
 
 from chassis.http.byte_parameters import bytes_parameter
-from chassis.http.server import FILE_REFUSALS, problem_response
+from chassis.http.problem_responses import FILE_PROBLEMS, problem_response
 from contracts.errors import Invalid
 from contracts.paths import shown
 from fastapi import Request
@@ -43,9 +43,9 @@ class FileResponder:
         if span is not None and self._request.method == "GET":
             return Streamed(content, stores, status=status, headers=headers)
         await content.close()
-        if status not in FILE_REFUSALS:
+        if status not in FILE_PROBLEMS:
             return Response(None, status, headers)
-        refusal = problem_response(FILE_REFUSALS[status], instance=self._request.url.path, status=status)
+        refusal = problem_response(FILE_PROBLEMS[status], instance=self._request.url.path, status=status)
         refusal.headers.update({k: v for k, v in headers.items() if k in ("Content-Range", "ETag", "Accept-Ranges")})
         return refusal
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import Background, Loop, begin
+from chassis.runtime.supervision import Loop, LoopSupervisor, begin
 from contracts.errors import CairnError
 from contracts.values import OrganizationId
 
@@ -90,7 +90,7 @@ class Slots:
 
 @asynccontextmanager
 async def working(
-    background: Background, store: Store, settings: Settings, runner: Runner, wake_ups: WakeUps
+    background: LoopSupervisor, store: Store, settings: Settings, runner: Runner, wake_ups: WakeUps
 ) -> AsyncIterator[None]:
     """Work until the context is left; then engines are stopped and leases given back."""
     slots = {

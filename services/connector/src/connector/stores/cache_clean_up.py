@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import CairnError
 from contracts.values import AppId, OrganizationId
 from integrations.object_storage.clean_up import sweep

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from chassis.messaging.envelopes import envelope
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import CairnError
 from contracts.messages.assignment import App, AppRef
 from contracts.messages.connector import ConnectorCommand, Reach, RefreshStore

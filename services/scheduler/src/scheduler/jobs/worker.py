@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from chassis.messaging.publisher import Publisher
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import CairnError
 
 from scheduler.jobs import usecases
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def watch_silent_jobs(
-    background: Background, store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings
+    background: LoopSupervisor, store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings
 ) -> AsyncIterator[None]:
     """Ask workers again for jobs of which no event came for long, in the background, until the context is left."""
     async with background.running("jobs", lambda: _ask_forever(store, publisher, clock, settings)):

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from chassis.messaging.consumer import RetryPolicy
+from chassis.messaging.retries import RetryPolicy
 from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
 from chassis.runtime.settings import CommonSettings
 from contracts.messages.base import Message

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from chassis.messaging.consumer import RetryPolicy
+from chassis.messaging.retries import RetryPolicy
 from chassis.persistence.revisions import SEEN_KEPT
 from contracts.envelope import Envelope
 from contracts.errors import Conflict, PermanentError, TemporaryError
@@ -138,7 +138,7 @@ async def test_what_waits_behind_a_stuck_message_comes_in_the_end(wire: Wire) ->
         await eventually_async(lambda: handled == keys | {"stuck"})
 
 
-async def test_those_who_wait_for_a_message_leave_it_a_lane(wire: Wire, fresh_corner: Corner) -> None:
+async def test_those_who_wait_for_a_message_leave_it_a_place(wire: Wire, fresh_corner: Corner) -> None:
     come: set[str] = set()
 
     async def handle(envelope: Envelope[InventoryRemoved]) -> None:
@@ -179,7 +179,7 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("case", MALFORMED)
-async def test_a_malformed_message_is_parked_and_the_next_handled(wire: Wire, case: str) -> None:
+async def test_a_malformed_message_becomes_a_dead_letter_and_the_next_handled(wire: Wire, case: str) -> None:
     headers, value, reason = MALFORMED[case]
     handled = []
 
@@ -192,14 +192,14 @@ async def test_a_malformed_message_is_parked_and_the_next_handled(wire: Wire, ca
             CATALOG_EVENTS, b'{"organization_id": "o", "inventory_id": "next"}', key=b"same \xff key", headers=GOOD
         )
         await eventually_async(lambda: handled == ["next"])
-    (parked,) = await wire.read(dead_letters(CATALOG_EVENTS))
-    assert (parked.key, parked.value) == (b"same \xff key", value)
-    assert list(parked.headers[: len(headers)]) == headers
-    told = header(parked, "__connect.errors.exception.message") or ""
+    (letter,) = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert (letter.key, letter.value) == (b"same \xff key", value)
+    assert list(letter.headers[: len(headers)]) == headers
+    told = header(letter, "__connect.errors.exception.message") or ""
     assert reason in told
     assert "canary" not in told
-    assert header(parked, "__connect.errors.topic") == wire.settings.on_kafka(CATALOG_EVENTS)
-    assert header(parked, "__connect.errors.stage") == "decode"
+    assert header(letter, "__connect.errors.topic") == wire.settings.on_kafka(CATALOG_EVENTS)
+    assert header(letter, "__connect.errors.stage") == "decode"
 
 
 async def test_a_structured_cloud_event_is_accepted(wire: Wire) -> None:
@@ -236,11 +236,11 @@ async def test_header_of_any_name_stands_in_nobodys_way(wire: Wire, codec: str |
             records = [(body("one"), GOOD), (body("bad"), [*GOOD, odd]), (body("two"), [("x", None), *GOOD])]
             await wire.send_batch(CATALOG_EVENTS, records, compression=codec)
         await eventually_async(lambda: sorted(handled) == ["one"] * 3 + ["two"] * 3)
-    parked = await wire.read(dead_letters(CATALOG_EVENTS))
-    assert [(r.key, r.value, r.headers[4]) for r in parked] == [(None, body("bad"), odd)] * 3
+    letters = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert [(r.key, r.value, r.headers[4]) for r in letters] == [(None, body("bad"), odd)] * 3
 
 
-async def test_message_that_unfolds_to_more_than_kafka_takes_is_parked_without_its_content(wire: Wire) -> None:
+async def test_message_that_unfolds_to_more_than_kafka_takes_is_kept_without_its_content(wire: Wire) -> None:
     handled: list[str] = []
 
     async def handle(envelope: Envelope[InventoryRemoved]) -> None:
@@ -251,13 +251,13 @@ async def test_message_that_unfolds_to_more_than_kafka_takes_is_parked_without_i
         good = b'{"organization_id": "o", "inventory_id": "next"}'
         await wire.send_batch(CATALOG_EVENTS, [(good, GOOD)])
         await eventually_async(lambda: handled == ["next"])
-    (parked,) = await wire.read(dead_letters(CATALOG_EVENTS))
-    assert parked.value is None
-    assert header(parked, "__connect.errors.offset") == "0"
-    assert "too large" in (header(parked, "__connect.errors.left.out") or "")
+    (letter,) = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert letter.value is None
+    assert header(letter, "__connect.errors.offset") == "0"
+    assert "too large" in (header(letter, "__connect.errors.left.out") or "")
 
 
-async def test_message_with_neither_key_nor_value_is_parked(wire: Wire) -> None:
+async def test_message_with_neither_key_nor_value_becomes_a_dead_letter(wire: Wire) -> None:
     handled: list[str] = []
 
     async def handle(envelope: Envelope[InventoryRemoved]) -> None:
@@ -267,11 +267,11 @@ async def test_message_with_neither_key_nor_value_is_parked(wire: Wire) -> None:
         await wire.send_batch(CATALOG_EVENTS, [(None, GOOD), (None, [])])
         await wire.send_batch(CATALOG_EVENTS, [(b'{"organization_id": "o", "inventory_id": "next"}', GOOD)])
         await eventually_async(lambda: handled == ["next"])
-    parked = await wire.read(dead_letters(CATALOG_EVENTS))
-    assert [(r.key, r.value) for r in parked] == [(None, None)] * 2
+    letters = await wire.read(dead_letters(CATALOG_EVENTS))
+    assert [(r.key, r.value) for r in letters] == [(None, None)] * 2
 
 
-async def test_the_largest_message_that_kafka_takes_can_be_parked(wire: Wire) -> None:
+async def test_the_largest_message_that_kafka_takes_can_become_a_dead_letter(wire: Wire) -> None:
     async def handle(_: Envelope[InventoryRemoved]) -> None:
         raise AssertionError("it is malformed")
 
@@ -281,8 +281,8 @@ async def test_the_largest_message_that_kafka_takes_can_be_parked(wire: Wire) ->
         wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
     ):
         await wire.send(CATALOG_EVENTS, value, key=b"k", headers=GOOD)
-        (parked,) = await ear.count(1)
-    assert parked.value == value
+        (letter,) = await ear.count(1)
+    assert letter.value == value
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
@@ -349,10 +349,10 @@ async def test_temporary_errors_without_end_park_the_message(wire: Wire) -> None
     ):
         await wire.publish(removed("stuck"))
         await wire.publish(removed("next"))
-        (parked,) = await ear.count(1)
+        (letter,) = await ear.count(1)
         await eventually_async(lambda: handled == ["next"])
-    assert header(parked, "__connect.errors.stage") == "handle"
-    assert header(parked, "__connect.errors.exception.message") == "not_yet: It never works."
+    assert header(letter, "__connect.errors.stage") == "handle"
+    assert header(letter, "__connect.errors.exception.message") == "not_yet: It never works."
 
 
 @pytest.mark.parametrize(
@@ -362,7 +362,7 @@ async def test_temporary_errors_without_end_park_the_message(wire: Wire) -> None
         (RuntimeError("secret-canary"), "unexpected RuntimeError"),
     ],
 )
-async def test_an_event_that_cannot_be_handled_is_parked_with_the_reason(
+async def test_an_event_that_cannot_be_handled_becomes_a_dead_letter_with_the_reason(
     wire: Wire, error: Exception, reason: str
 ) -> None:
     async def handle(_: Envelope[InventoryRemoved]) -> None:
@@ -373,9 +373,9 @@ async def test_an_event_that_cannot_be_handled_is_parked_with_the_reason(
         wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
     ):
         await wire.publish(removed("a"))
-        (parked,) = await ear.count(1)
-    assert header(parked, "__connect.errors.exception.message") == reason
-    assert not any(b"canary" in value for _, value in parked.headers)
+        (letter,) = await ear.count(1)
+    assert header(letter, "__connect.errors.exception.message") == reason
+    assert not any(b"canary" in value for _, value in letter.headers)
 
 
 @pytest.mark.parametrize(
@@ -399,7 +399,7 @@ async def test_a_command_that_cannot_be_carried_out_is_refused(wire: Wire, error
     assert "canary" not in str(outcome)
 
 
-async def test_a_command_that_could_not_be_carried_out_for_long_is_refused_and_not_parked(wire: Wire) -> None:
+async def test_a_command_that_could_not_be_carried_out_for_long_is_rejected_and_no_dead_letter(wire: Wire) -> None:
     works = False
 
     async def handle(_: Envelope[CreateInventory]) -> None:
@@ -428,7 +428,7 @@ async def test_a_command_that_could_not_be_carried_out_for_long_is_refused_and_n
         (None, ""),
     ],
 )
-async def test_a_malformed_command_is_refused_and_parked(wire: Wire, value: bytes | None, organization: str) -> None:
+async def test_a_malformed_command_is_rejected_and_kept(wire: Wire, value: bytes | None, organization: str) -> None:
     async def handle(_: Envelope[CreateInventory]) -> None:
         raise AssertionError("it is malformed")
 
@@ -440,8 +440,8 @@ async def test_a_malformed_command_is_refused_and_parked(wire: Wire, value: byte
     assert outcome.data.problem is not None
     assert outcome.data.problem.code == "message_malformed"
     assert "canary" not in str(outcome)
-    (parked,) = await wire.read(dead_letters(CATALOG_COMMANDS))
-    assert parked.value == value
+    (letter,) = await wire.read(dead_letters(CATALOG_COMMANDS))
+    assert letter.value == value
 
 
 async def test_a_refused_command_that_comes_again_after_a_kill_is_refused_again(

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from aiokafka import AIOKafkaProducer
 from chassis.errors import Unavailable
-from chassis.messaging.publisher import open_publisher
+from chassis.messaging.kafka import client_arguments
+from chassis.messaging.publisher import KafkaPublisher
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
 
 from tests.support.environment import Corner
@@ -70,11 +72,14 @@ async def test_settings_at_fault_are_named_not_quoted(corner: Corner, tmp_path: 
 
 
 async def test_without_kafka_a_publisher_says_so(corner: Corner) -> None:
-    async with open_publisher(corner.settings()) as publisher:
+    producer = AIOKafkaProducer(**client_arguments(corner.settings()))
+    await producer.start()
+    publisher = KafkaPublisher(producer)
+    await publisher.ping()
+    await producer.client.close()
+    with pytest.raises(Unavailable):
         await publisher.ping()
-        await publisher._producer.client.close()
-        with pytest.raises(Unavailable):
-            await publisher.ping()
+    await producer.stop()
 
 
 def lines(process: Running) -> list[dict[str, str]]:

@@ -7,8 +7,9 @@ import httpx
 import pytest
 from aiokafka.structs import ConsumerRecord
 from chassis.http.edge import Edge
-from chassis.messaging.consumer import Consumer, RetryPolicy
+from chassis.messaging.consumer import Consumer
 from chassis.messaging.dispatcher import Dispatcher
+from chassis.messaging.retries import RetryPolicy
 from contracts.envelope import Envelope, Headers
 from contracts.errors import TemporaryError
 from contracts.messages.catalog import InventoryRemoved
@@ -36,7 +37,7 @@ def points(reader: InMemoryMetricReader, name: str) -> list[Mapping[str, Any]]:
 
 
 class DeadLetters(Notebook):
-    """Takes what is parked."""
+    """Takes dead letters."""
 
     async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """Take it."""

@@ -6,7 +6,8 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from chassis.telemetry.tracing import JsonFormatter, TraceContext, current_trace, span
+from chassis.telemetry.logs import JsonFormatter
+from chassis.telemetry.tracing import TraceContext, current_trace, span
 from contracts.errors import Conflict
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider

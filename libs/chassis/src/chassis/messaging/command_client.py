@@ -67,7 +67,7 @@ class Commands:
     ) -> dict[str, JsonValue]:
         """Send a command and return its result.
 
-        Raises the error its refusal stands for, `StillRunning` when no outcome came in time or before the deadline of
+        Raises the error its rejection stands for, `StillRunning` when no outcome came in time or before the deadline of
         the request is near, and `Unavailable` when Kafka did not take it. The same `command_id` again changes nothing
         the second time. `correlation_id` is carried by all that follows, `command_id` unless told.
         """
@@ -93,7 +93,7 @@ class Commands:
     async def send(
         self, command: Envelope[Message], *, timeout_seconds: float | None = None, on_taken: Notice = _nothing
     ) -> CommandOutcome:
-        """Send a command that is wrapped already; what became of it, a refusal too. Several may wait for one command.
+        """Send a command that is wrapped already; what became of it, a rejection too. Several may wait for one command.
 
         `on_taken` is called once Kafka has it. Raises only when no outcome was heard: `StillRunning`, and `Unavailable`
         when Kafka did not take the command.
@@ -131,7 +131,7 @@ def _result(outcome: CommandOutcome) -> dict[str, JsonValue]:
     if outcome.accepted:
         return outcome.result
     if outcome.problem is None:
-        raise ValueError("a refused command has no problem")
+        raise ValueError("a rejected command has no problem")
     raise to_error(outcome.problem)
 
 

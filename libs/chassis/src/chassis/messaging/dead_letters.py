@@ -1,7 +1,7 @@
-"""Parked messages: what is in a dead-letter topic, and how it is sent again.
+"""Dead letters: what is in a dead-letter topic, and how it is sent again.
 
-How far a dead-letter topic was sent again is a committed offset of the group `cairn.parked`; what lies behind it was
-dealt with.
+How far a dead-letter topic was sent again is a committed offset of a consumer group. What lies behind that was dealt
+with.
 """
 
 from collections.abc import AsyncIterator, Mapping
@@ -14,17 +14,18 @@ from contracts.errors import NotFound
 from contracts.topics import dead_letters
 from contracts.values import Moment, Value
 
-from chassis.messaging.consumer import ERROR_HEADERS, FIRST_ERROR_HEADER, LEFT_OUT_HEADER
+from chassis.messaging.dead_letter_writer import ERROR_HEADERS, FIRST_ERROR_HEADER, LEFT_OUT_HEADER
 from chassis.messaging.kafka import client_arguments
 from chassis.messaging.key_executor import Record
 from chassis.messaging.publisher import Publisher
 from chassis.runtime.settings import CommonSettings
 
 GROUP = "cairn.parked"
+"""The name from when dead letters were called parked messages; the offsets it has committed count on."""
 
 
 class DeadLetter(Value):
-    """One parked message, without its content."""
+    """One message that could not be handled, without its content. Its fields are what `dead-letters list` prints."""
 
     topic: str
     partition: int
@@ -53,17 +54,17 @@ async def dead_letter_topics(settings: CommonSettings) -> list[str]:
 
 
 async def list_dead_letters(settings: CommonSettings, topic: str, *, limit: int) -> list[DeadLetter]:
-    """The oldest messages of `topic` that are parked and were not sent again. Raises `NotFound` without that topic."""
+    """The oldest dead letters of `topic` that were not sent again. Raises `NotFound` without that topic."""
     async with _reading(settings, topic) as reader:
         return [_described(record, topic) async for record in _pending(reader, limit)]
 
 
 async def resend(settings: CommonSettings, publisher: Publisher, topic: str, *, limit: int) -> int:
-    """Send the oldest parked messages of `topic` to it again, key, value and own headers byte for byte.
+    """Send the oldest dead letters of `topic` to it again, key, value and own headers byte for byte.
 
-    Each is committed only after it was sent, so that one may be sent twice but none forgotten. What is parked again
-    meanwhile waits for the next call, and so does what was too large to be parked whole: it stays parked. Returns how
-    many were sent. Raises `NotFound` and `Unavailable`.
+    Each is committed only after it was sent, so that one may be sent twice but none forgotten. What comes back
+    meanwhile waits for the next call. A letter that was too large to be kept whole stays one. Returns how many were
+    sent. Raises `NotFound` and `Unavailable`.
     """
     sent = 0
     async with _reading(settings, topic) as reader:
@@ -77,7 +78,7 @@ async def resend(settings: CommonSettings, publisher: Publisher, topic: str, *, 
 
 
 def _own(record: Record) -> Headers:
-    """The headers the message came with: all before the block that parking put at the end."""
+    """The headers the message came with: all before the block that `DeadLetterWriter` put at the end."""
     firsts = [place for place, (name, _) in enumerate(record.headers) if name == FIRST_ERROR_HEADER]
     return list(record.headers[: firsts[-1]] if firsts else record.headers)
 

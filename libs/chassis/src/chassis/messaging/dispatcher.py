@@ -43,10 +43,10 @@ class Dispatcher:
     async def dispatch(self, envelope: Envelope[Message]) -> None:
         """Handle one message.
 
-        A repeated command gets its first outcome again; a command that fails for good gets a refusal. Raises
+        A repeated command gets its first outcome again; a command that fails for good is rejected. Raises
         `TemporaryError` for any message, and `PermanentError` for an event, whose fate the consumer decides.
         """
-        if await self._refused_before(envelope):
+        if await self._rejected_before(envelope):
             return
         try:
             await self._handlers[type(envelope.data)](envelope)
@@ -57,9 +57,9 @@ class Dispatcher:
         except Exception as error:
             if not is_command(envelope):
                 raise
-            await self.refuse(envelope, error)
+            await self.reject(envelope, error)
 
-    async def refuse(self, command: Envelope[Message], error: Exception) -> None:
+    async def reject(self, command: Envelope[Message], error: Exception) -> None:
         """Keep and publish that a command is rejected; if it was before, with the words of then.
 
         Raises `Unanswered` when it was kept and Kafka did not take it.
@@ -84,7 +84,7 @@ class Dispatcher:
         except Unavailable as error:
             raise Unanswered(error.code, error.detail) from error
 
-    async def _refused_before(self, command: Envelope[Message]) -> bool:
+    async def _rejected_before(self, command: Envelope[Message]) -> bool:
         if self._rejected_commands is None or not is_command(command):
             return False
         outcome = await self._rejected_commands.outcome_of(command)

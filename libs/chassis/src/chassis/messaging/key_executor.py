@@ -19,7 +19,7 @@ from chassis.persistence.revisions import SEEN_KEPT
 log = logging.getLogger(__name__)
 Record: TypeAlias = "ConsumerRecord[bytes | None, bytes | None]"
 Pause: TypeAlias = Callable[[float], Awaitable[None]]
-BACKLOG_PER_LANE = 16
+QUEUED_PER_RUNNING = 16
 PAUSE_AFTER_BUG_SECONDS = 1.0
 PAUSE_AFTER_FAILED_COMMIT_SECONDS = 0.5
 COMMIT_AFTER_SECONDS = 0.05
@@ -63,8 +63,8 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
     def __init__(self, handle: Handle, *, width: int, patience_seconds: float) -> None:
         self._handle = handle
         self._patience = patience_seconds
-        self._lanes = asyncio.Semaphore(width)
-        self._places = asyncio.Semaphore(width * BACKLOG_PER_LANE)
+        self._running = asyncio.Semaphore(width)
+        self._queued = asyncio.Semaphore(width * QUEUED_PER_RUNNING)
         self._tails: dict[object, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._partitions: dict[TopicPartition, _Partition] = {}
@@ -81,9 +81,9 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def take(self, record: Record, consumer: Any) -> None:
         """Queue a record, taken from an aiokafka consumer, behind those with its key; waits while too many are."""
-        await self._places.acquire()
+        await self._queued.acquire()
         if self._closed:
-            self._places.release()
+            self._queued.release()
             return
         self._consumer = consumer
         self._committing = self._committing or asyncio.create_task(self._commit_forever())
@@ -105,13 +105,13 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _run(self, record: Record, partition: _Partition, *, after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait([after])
-        async with self._lanes:
+        async with self._running:
             while not self._closed:
                 try:
                     await self._handle(record, pause=self._pause)
                 except Exception:
                     # Passing it over would lose the message: committing goes by what was finished.
-                    log.exception("a message could be neither handled nor parked, trying again")
+                    log.exception("a message could be neither handled nor moved to the dead letters, trying again")
                     await self._pause(PAUSE_AFTER_BUG_SECONDS)
                 else:
                     partition.unfinished.pop(record.offset)
@@ -119,15 +119,15 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
                     return
 
     async def _pause(self, seconds: float) -> None:
-        """Sleep without a lane: what waits may wait for what another record brings."""
-        self._lanes.release()
+        """Sleep while another record runs in this one's place: what waits may wait for what that one brings."""
+        self._running.release()
         try:
             await asyncio.sleep(seconds)
         finally:
-            await self._lanes.acquire()
+            await self._running.acquire()
 
     def _forget(self, key: object, task: asyncio.Task[None]) -> None:
-        self._places.release()
+        self._queued.release()
         self._tasks.discard(task)
         if self._tails.get(key) is task:
             del self._tails[key]

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -13,6 +12,7 @@ from contracts.envelope import Envelope, Headers, to_body, to_headers
 from contracts.messages.base import Message
 from opentelemetry import metrics
 from opentelemetry.trace import SpanKind
+from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from chassis.errors import Unavailable
 from chassis.messaging.kafka import client_arguments
@@ -143,16 +143,15 @@ async def open_publisher(settings: CommonSettings) -> AsyncIterator[KafkaPublish
 
 async def _start(producer: AIOKafkaProducer) -> None:
     """Wait for a Kafka that is just being started, or started again; for two minutes."""
-    end, pause, told = time.monotonic() + PATIENCE_AT_START_SECONDS, 0.1, False
-    while True:
-        try:
-            await producer.start()
-            return
-        except KafkaError as error:
-            if time.monotonic() > end:
-                raise
-            if not told:
-                log.info("waiting for Kafka", extra={"reason": type(error).__name__})
-            told = True
-        await asyncio.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE_AT_START_SECONDS)
+
+    def note(state: RetryCallState) -> None:
+        if state.attempt_number == 1 and state.outcome is not None:
+            log.info("waiting for Kafka", extra={"reason": type(state.outcome.exception()).__name__})
+
+    await AsyncRetrying(
+        retry=retry_if_exception_type(KafkaError),
+        wait=wait_exponential(multiplier=0.1, exp_base=1.5, max=LONGEST_PAUSE_AT_START_SECONDS),
+        stop=stop_after_delay(PATIENCE_AT_START_SECONDS),
+        before_sleep=note,
+        reraise=True,
+    )(producer.start)

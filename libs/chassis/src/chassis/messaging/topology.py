@@ -37,13 +37,13 @@ async def ensure_topics(settings: CommonSettings, topics: Iterable[str]) -> None
 
 
 def _topic(name: str, settings: CommonSettings) -> NewTopic:
-    parked = name.endswith(dead_letters(""))
+    holds_dead_letters = name.endswith(dead_letters(""))
     return NewTopic(
         name,
-        num_partitions=1 if parked else settings.topic_partitions,
+        num_partitions=1 if holds_dead_letters else settings.topic_partitions,
         replication_factor=settings.topic_replicas,
-        # What is parked carries headers about its error on top of what was just allowed.
-        topic_configs={"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)} if parked else {},
+        # A dead letter carries headers about its error on top of what was just allowed.
+        topic_configs={"max.message.bytes": str(MAX_DEAD_LETTER_BYTES)} if holds_dead_letters else {},
     )
 
 

@@ -122,7 +122,7 @@ def main(service: str, settings_class: type[S], *, open_app: OpenApp[S], open_ou
             "serve": lambda: _serve(settings, open_app),
             "relay": lambda: _relay(settings, open_outbox),
             "migrate": lambda: _migrate(settings, open_outbox),
-            "parked": lambda: _parked(settings, arguments),
+            "dead-letters": lambda: _dead_letters(settings, arguments),
         }
         try:
             uvloop.run(_awaited(actions[arguments.command]()))
@@ -143,8 +143,10 @@ def _arguments(service: str) -> argparse.Namespace:
     commands.add_parser("serve", help="answer HTTP and handle messages until told to stop")
     commands.add_parser("relay", help="send what the outbox has pending, then end; 1 if some is left")
     commands.add_parser("migrate", help="create the indexes, then end")
-    parked = commands.add_parser("parked", help="messages that could not be handled")
-    actions = parked.add_subparsers(dest="action", required=True)
+    # `parked` is what older versions called it; scripts may still say so.
+    letters = commands.add_parser("dead-letters", aliases=["parked"], help="messages that could not be handled")
+    letters.set_defaults(command="dead-letters")
+    actions = letters.add_subparsers(dest="action", required=True)
     listing = actions.add_parser("list", help="show them, one JSON object a line, oldest first")
     listing.add_argument(
         "--topic", action="append", help="topic they were for; may be repeated; all topics if left out"
@@ -174,7 +176,7 @@ async def _relay(settings: S, open_outbox: OpenOutbox[S]) -> None:
             raise Unavailable("messages_left", f"Messages of {left} revisions could not be sent; start it again later.")
 
 
-async def _parked(settings: CommonSettings, arguments: argparse.Namespace) -> None:
+async def _dead_letters(settings: CommonSettings, arguments: argparse.Namespace) -> None:
     if arguments.action == "list":
         for topic in arguments.topic or await dead_letter_topics(settings):
             for message in await list_dead_letters(settings, topic, limit=arguments.limit):

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
-from chassis.messaging.consumer import Consumer, RetryPolicy
+from chassis.messaging.consumer import Consumer
 from chassis.messaging.dispatcher import Dispatcher
 from chassis.messaging.publisher import KafkaPublisher, open_publisher
 from chassis.messaging.rejected_commands import RejectedCommands
+from chassis.messaging.retries import RetryPolicy
 from chassis.messaging.subscription import GroupSubscription, join_group, subscribed
 from chassis.messaging.topology import ensure_topics
 from chassis.persistence.mongo import Database, open_database

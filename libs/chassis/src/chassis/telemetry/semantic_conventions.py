@@ -42,7 +42,7 @@ METRIC_SENT = "messaging.client.sent.messages"
 METRIC_CONSUMED = "messaging.client.consumed.messages"
 METRIC_PROCESS_DURATION = "messaging.process.duration"
 METRIC_RETRIED = "cairn.messages.retried"
-METRIC_PARKED = "cairn.messages.parked"
+METRIC_DEAD_LETTERS = "cairn.messages.parked"
 METRIC_BACKGROUND_FAILURES = "cairn.background.failures"
 METRIC_HTTP_DURATION = "http.server.request.duration"
 

@@ -1,12 +1,7 @@
-"""Traces, metrics and JSON logs. Opened once per process by its `app.py`."""
+"""Traces and metrics: opened once per process, and spans around its work."""
 
-import errno
-import json
-import logging
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 from contracts.envelope import Envelope
 from contracts.errors import CairnError
@@ -22,8 +17,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from chassis.runtime.settings import CommonSettings
 from chassis.telemetry import semantic_conventions as semconv
-
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+from chassis.telemetry.logs import setup_logging
 
 
 class TraceContext(Value):
@@ -31,73 +25,6 @@ class TraceContext(Value):
 
     traceparent: str | None = None
     tracestate: str | None = None
-
-
-class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, the ids given as `extra`, trace and span id."""
-
-    def __init__(self, service: str) -> None:
-        super().__init__()
-        self._service = service
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Render a record. Of an exception its type and places are kept, its words only when they are ours.
-
-        The text of any other error may quote what it failed on, and with it a secret.
-        """
-        line: dict[str, object] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "service": self._service,
-            "logger": record.name,
-            "message": _message(record),
-        }
-        line |= {k: v for k, v in vars(record).items() if k not in _STANDARD}
-        span = trace.get_current_span().get_span_context()
-        if span.is_valid:
-            line |= {"trace_id": f"{span.trace_id:032x}", "span_id": f"{span.span_id:016x}"}
-        if record.exc_info and record.exc_info[0]:
-            line["error"] = _words(record.exc_info[1])
-            line["at"] = _places(record)
-        return json.dumps(line, default=str)
-
-
-def _message(record: logging.LogRecord) -> str:
-    message = record.getMessage()
-    # On its further lines asyncio shows the failed task with the text of its error.
-    return message.partition("\n")[0] if record.name == "asyncio" else message
-
-
-def _words(error: BaseException | None) -> str:
-    name = type(error).__name__
-    if isinstance(error, CairnError):
-        return f"{name}: {error}"
-    number = errno.errorcode.get(error.errno or 0) if isinstance(error, OSError) else None
-    return f"{name}: {number}" if number else name
-
-
-def _places(record: logging.LogRecord) -> list[str]:
-    places, trace_back = [], record.exc_info[2] if record.exc_info else None
-    while trace_back is not None:
-        code = trace_back.tb_frame.f_code
-        places.append(f"{code.co_qualname}:{trace_back.tb_lineno}")
-        trace_back = trace_back.tb_next
-    return places[-8:]
-
-
-def setup_logging(service: str, level: str) -> None:
-    """Send every log record of the process to standard output as JSON lines."""
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(JsonFormatter(service))
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    for name in ("aiokafka", "pymongo", "opentelemetry", "asyncio", "asyncssh"):
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
-        logging.getLogger(name).handlers.clear()
-        logging.getLogger(name).propagate = True
-    logging.getLogger("uvicorn.access").setLevel(logging.CRITICAL)
 
 
 @contextmanager

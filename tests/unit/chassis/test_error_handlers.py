@@ -13,7 +13,7 @@ from chassis.http.edge import Edge
 from chassis.http.problem_responses import PROBLEM_JSON
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
-from chassis.telemetry.tracing import JsonFormatter
+from chassis.telemetry.logs import JsonFormatter
 from contracts.errors import Conflict, Forbidden, Invalid, NotFound, PermanentError, TemporaryError
 from contracts.values import OrganizationId
 from fastapi import Depends, Query

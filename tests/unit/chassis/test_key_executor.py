@@ -1,11 +1,11 @@
-"""KeyOrderedExecutor commit what is finished and nothing else."""
+"""The executor commits what is finished and nothing else."""
 
 import asyncio
 
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import ConsumerRecord
-from chassis.messaging.key_executor import BACKLOG_PER_LANE, KeyOrderedExecutor, Pause, Record
+from chassis.messaging.key_executor import QUEUED_PER_RUNNING, KeyOrderedExecutor, Pause, Record
 from chassis.persistence.revisions import SEEN_KEPT
 
 from tests.support.waiting import eventually_async
@@ -27,7 +27,7 @@ class Desk:
         self.committed: list[int] = []
         self.refusing = False
         self.paused: set[TopicPartition] = set()
-        self.lanes = KeyOrderedExecutor(self.handle, width=width, patience_seconds=patience_seconds)
+        self.executor = KeyOrderedExecutor(self.handle, width=width, patience_seconds=patience_seconds)
 
     async def handle(self, record: Record, *, pause: Pause) -> None:
         self.begun.append(record.offset)
@@ -47,7 +47,7 @@ class Desk:
 
     async def take(self, *records: Record) -> None:
         for one in records:
-            await self.lanes.take(one, self)
+            await self.executor.take(one, self)
 
     def finish(self, *offsets: int) -> None:
         for offset in offsets:
@@ -62,7 +62,7 @@ async def test_a_partition_is_committed_up_to_its_first_unfinished_record() -> N
     assert desk.committed == []
     desk.finish(5)
     await eventually_async(lambda: desk.committed == [8])
-    await desk.lanes.stop()
+    await desk.executor.stop()
 
 
 async def test_records_of_a_key_wait_for_each_other_and_others_do_not() -> None:
@@ -72,22 +72,22 @@ async def test_records_of_a_key_wait_for_each_other_and_others_do_not() -> None:
     desk.finish(0)
     await eventually_async(lambda: desk.begun == [0, 2, 1])
     desk.finish(1, 2)
-    await desk.lanes.stop()
+    await desk.executor.stop()
     assert desk.committed[-1] == 3
 
 
 async def test_too_many_records_are_not_taken() -> None:
     desk = Desk(width=1)
-    for offset in range(BACKLOG_PER_LANE):
+    for offset in range(QUEUED_PER_RUNNING):
         await desk.take(record(offset))
-    one_more = asyncio.create_task(desk.take(record(BACKLOG_PER_LANE)))
+    one_more = asyncio.create_task(desk.take(record(QUEUED_PER_RUNNING)))
     await eventually_async(lambda: desk.begun == [0])
     assert not one_more.done()
     desk.finish(0)
     await one_more
-    desk.finish(*range(BACKLOG_PER_LANE + 1))
-    await eventually_async(lambda: len(desk.ended) == BACKLOG_PER_LANE + 1)
-    await desk.lanes.stop()
+    desk.finish(*range(QUEUED_PER_RUNNING + 1))
+    await eventually_async(lambda: len(desk.ended) == QUEUED_PER_RUNNING + 1)
+    await desk.executor.stop()
 
 
 async def test_no_partition_runs_further_ahead_than_documents_remember() -> None:
@@ -102,7 +102,7 @@ async def test_no_partition_runs_further_ahead_than_documents_remember() -> None
     desk.finish(0)
     await eventually_async(lambda: not desk.paused)
     assert desk.committed == [SEEN_KEPT]
-    await desk.lanes.stop()
+    await desk.executor.stop()
 
 
 async def test_a_partition_far_ahead_goes_on_when_commits_work_again() -> None:
@@ -114,14 +114,14 @@ async def test_a_partition_far_ahead_goes_on_when_commits_work_again() -> None:
     assert desk.paused == {PLACE}
     desk.refusing = False
     await eventually_async(lambda: not desk.paused)
-    await desk.lanes.stop()
+    await desk.executor.stop()
 
 
 async def test_stopping_ends_what_is_under_way_and_begins_nothing() -> None:
     desk = Desk(width=1)
     await desk.take(record(0, "a"), record(1, "b"))
     await eventually_async(lambda: desk.begun == [0])
-    stopping = asyncio.create_task(desk.lanes.stop())
+    stopping = asyncio.create_task(desk.executor.stop())
     await asyncio.sleep(0)
     desk.finish(0, 1)
     await stopping
@@ -134,7 +134,7 @@ async def test_what_does_not_end_in_time_is_cancelled_and_not_committed() -> Non
     await desk.take(record(0, "a"), record(1, "b"))
     desk.finish(0)
     await eventually_async(lambda: desk.ended == [0])
-    await desk.lanes.stop()
+    await desk.executor.stop()
     assert desk.committed[-1] == 1
 
 
@@ -142,12 +142,12 @@ async def test_after_a_reassignment_records_are_taken_again() -> None:
     desk = Desk(patience_seconds=0.01)
     await desk.take(record(0))
     await eventually_async(lambda: desk.begun == [0])
-    await desk.lanes.on_partitions_revoked({PLACE})
-    await desk.lanes.on_partitions_assigned({PLACE})
+    await desk.executor.on_partitions_revoked({PLACE})
+    await desk.executor.on_partitions_assigned({PLACE})
     desk.finish(0)
     await desk.take(record(0))
     await eventually_async(lambda: desk.committed == [1])
-    await desk.lanes.stop()
+    await desk.executor.stop()
 
 
 async def test_a_refused_commit_is_made_up_for_by_the_next() -> None:
@@ -159,7 +159,7 @@ async def test_a_refused_commit_is_made_up_for_by_the_next() -> None:
     desk.refusing = False
     await desk.take(record(1))
     await eventually_async(lambda: desk.committed == [2])
-    await desk.lanes.stop()
+    await desk.executor.stop()
 
 
 async def test_an_error_that_escapes_loses_nothing() -> None:
@@ -171,14 +171,14 @@ async def test_an_error_that_escapes_loses_nothing() -> None:
             raise RuntimeError("escaped")
 
     desk = Desk()
-    lanes = KeyOrderedExecutor(handle, width=1, patience_seconds=1)
-    await lanes.take(record(0), desk)
+    executor = KeyOrderedExecutor(handle, width=1, patience_seconds=1)
+    await executor.take(record(0), desk)
     await eventually_async(lambda: desk.committed == [1])
-    await lanes.stop()
+    await executor.stop()
     assert tries == [0, 0]
 
 
-async def test_who_pauses_gives_its_lane_to_others_but_not_to_its_own_key() -> None:
+async def test_who_pauses_gives_its_place_to_others_but_not_to_its_own_key() -> None:
     done: list[int] = []
 
     async def handle(record: Record, *, pause: Pause) -> None:
@@ -187,11 +187,11 @@ async def test_who_pauses_gives_its_lane_to_others_but_not_to_its_own_key() -> N
         done.append(record.offset)
 
     desk = Desk()
-    lanes = KeyOrderedExecutor(handle, width=1, patience_seconds=1)
+    executor = KeyOrderedExecutor(handle, width=1, patience_seconds=1)
     for one in (record(0, "a"), record(1, "a"), record(2, "b")):
-        await lanes.take(one, desk)
+        await executor.take(one, desk)
     await eventually_async(lambda: desk.committed[-1:] == [3])
-    await lanes.stop()
+    await executor.stop()
     assert done == [2, 0, 1]
 
 
@@ -200,8 +200,8 @@ async def test_all_who_pause_can_be_cancelled() -> None:
         await pause(3600)
 
     desk = Desk()
-    lanes = KeyOrderedExecutor(handle, width=1, patience_seconds=0.01)
+    executor = KeyOrderedExecutor(handle, width=1, patience_seconds=0.01)
     for offset in range(5):
-        await lanes.take(record(offset, str(offset)), desk)
-    await asyncio.wait_for(lanes.stop(), 5)
+        await executor.take(record(offset, str(offset)), desk)
+    await asyncio.wait_for(executor.stop(), 5)
     assert desk.committed == []

@@ -1,4 +1,4 @@
-"""Parked messages can be listed and sent again, as they were."""
+"""Dead letters can be listed and sent again, as they were."""
 
 import json
 from collections.abc import AsyncIterator
@@ -37,8 +37,8 @@ async def refuse(_: Envelope[InventoryRemoved]) -> None:
     raise PermanentError("impossible", "It cannot be.")
 
 
-async def park(wire: Wire, *keys: str) -> None:
-    """Have messages parked that a handler could not take, and one that is malformed."""
+async def give_up(wire: Wire, *keys: str) -> None:
+    """Make dead letters of messages that a handler could not take, and of one that is malformed."""
     async with (
         running_service(wire.settings, {InventoryRemoved: refuse}),
         wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
@@ -61,8 +61,8 @@ def essence(record: Raw) -> tuple[object, ...]:
     return (record.key, record.value, tuple(record.headers))
 
 
-async def test_parked_messages_are_listed_with_their_reasons(wire: Wire) -> None:
-    await park(wire, "a", "b")
+async def test_dead_letters_are_listed_with_their_reasons(wire: Wire) -> None:
+    await give_up(wire, "a", "b")
     listed = await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)
     assert {(m.key, m.type, m.stage, m.reason) for m in listed if m.stage == "handle"} == {
         ("a", InventoryRemoved.TYPE, "handle", "impossible: It cannot be."),
@@ -76,7 +76,7 @@ async def test_parked_messages_are_listed_with_their_reasons(wire: Wire) -> None
 
 
 async def test_what_is_sent_again_is_the_same_byte_for_byte(wire: Wire) -> None:
-    await park(wire, "a", "b")
+    await give_up(wire, "a", "b")
     first = await wire.read(CATALOG_EVENTS)
     async with open_publisher(wire.settings) as publisher, wire.listening(CATALOG_EVENTS) as ear:
         assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=10) == 3
@@ -85,7 +85,7 @@ async def test_what_is_sent_again_is_the_same_byte_for_byte(wire: Wire) -> None:
 
 
 async def test_what_was_sent_again_is_done_with_and_handled_if_it_can_be(wire: Wire) -> None:
-    await park(wire, "a")
+    await give_up(wire, "a")
     handled: list[str] = []
 
     async def accept(envelope: Envelope[InventoryRemoved]) -> None:
@@ -97,13 +97,13 @@ async def test_what_was_sent_again_is_done_with_and_handled_if_it_can_be(wire: W
         assert await resend(wire.settings, publisher, CATALOG_EVENTS, limit=0) == 0
         await eventually_async(lambda: handled == ["a"])
 
-        async def parked_again() -> bool:
+        async def back_again() -> bool:
             return [m.key for m in await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)] == ["\\xfe"]
 
-        await eventually_async(parked_again)
+        await eventually_async(back_again)
 
 
-async def test_what_could_not_be_sent_again_stays_parked(wire: Wire) -> None:
+async def test_what_could_not_be_sent_again_stays_a_dead_letter(wire: Wire) -> None:
     class Broken:
         async def send(self, envelope: object) -> None:
             raise AssertionError
@@ -111,13 +111,13 @@ async def test_what_could_not_be_sent_again_stays_parked(wire: Wire) -> None:
         async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
             raise Unavailable("kafka_unavailable", "Not now.")
 
-    await park(wire, "a")
+    await give_up(wire, "a")
     with pytest.raises(Unavailable):
         await resend(wire.settings, Broken(), CATALOG_EVENTS, limit=10)  # type: ignore[arg-type]
     assert len(await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)) == 2
 
 
-async def test_what_was_too_large_to_be_parked_whole_stays_parked(wire: Wire) -> None:
+async def test_what_was_too_large_to_be_kept_whole_stays_a_dead_letter(wire: Wire) -> None:
     async with (
         running_service(wire.settings, {InventoryRemoved: refuse}),
         wire.listening(dead_letters(CATALOG_EVENTS)) as ear,
@@ -137,17 +137,18 @@ async def test_an_unknown_topic_is_said_to_be_unknown(wire: Wire) -> None:
 
 
 async def test_the_command_line_lists_and_resends(wire: Wire, fresh_corner: Corner, tmp_path: Path) -> None:
-    await park(wire, "a")
+    await give_up(wire, "a")
     environment = fresh_corner.variables()
 
     async def run(*arguments: str) -> tuple[int, list[dict[str, object]]]:
-        log = tmp_path / arguments[0]
-        with running_module("tests.support.echo", "parked", *arguments, environment=environment, log=log) as process:
+        log = tmp_path / arguments[1]
+        with running_module("tests.support.echo", *arguments, environment=environment, log=log) as process:
             code = await process.ended()
         return code, [json.loads(line) for line in process.output().splitlines()]
 
-    code, lines = await run("list")
+    code, lines = await run("dead-letters", "list")
     assert (code, {line["key"] for line in lines}) == (0, {"a", "\\xfe"})
-    code, lines = await run("resend", "--topic", CATALOG_EVENTS, "--limit", "1")
+    # The name of older versions.
+    code, lines = await run("parked", "resend", "--topic", CATALOG_EVENTS, "--limit", "1")
     assert (code, lines[-1]["messages"]) == (0, 1)
     assert len(await list_dead_letters(wire.settings, CATALOG_EVENTS, limit=10)) == 1

@@ -29,10 +29,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr("chassis.messaging.rejected_commands.utc_now", clock)
-    return clock
+def clock() -> Clock:
+    return Clock()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -73,7 +71,7 @@ async def test_equal_ids_of_two_senders_are_two_commands(database: Database) -> 
 
 
 async def test_a_process_that_runs_for_long_forgets_what_is_old(database: Database, clock: Clock) -> None:
-    rejected_commands = RejectedCommands(database)
+    rejected_commands = RejectedCommands(database, clock=clock)
     await rejected_commands.setup()
     old = await refuse(rejected_commands, key="old")
     clock.now += timedelta(days=7)
@@ -86,7 +84,7 @@ async def test_a_process_that_runs_for_long_forgets_what_is_old(database: Databa
 
 
 async def test_a_process_that_starts_forgets_however_old(database: Database, clock: Clock) -> None:
-    old = await refuse(RejectedCommands(database))
+    old = await refuse(RejectedCommands(database, clock=clock))
     clock.now += timedelta(days=400)
-    await RejectedCommands(database).setup()
-    assert await RejectedCommands(database).outcome_of(old) is None
+    await RejectedCommands(database, clock=clock).setup()
+    assert await RejectedCommands(database, clock=clock).outcome_of(old) is None

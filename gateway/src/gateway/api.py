@@ -92,17 +92,11 @@ def _add_documentation(app: FastAPI) -> None:
     def as_json() -> bytes:
         return orjson.dumps(describe(app))
 
-    @cache
-    def as_html() -> str:
-        return render(orjson.loads(as_json()))
-
     @app.get("/api/v1/openapi.json", include_in_schema=False)
     async def openapi() -> Response:
         return Response(as_json(), media_type="application/json")
 
-    @app.get(DOCS, include_in_schema=False)
-    async def documentation() -> HTMLResponse:
-        return HTMLResponse(as_html(), headers={"Content-Security-Policy": POLICY})
+    install_docs_page(app)
 
     @app.get("/", include_in_schema=False)
     async def root() -> RedirectResponse:

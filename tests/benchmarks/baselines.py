@@ -28,7 +28,8 @@ DOCUMENTS = 1000
 UNKNOWN = [("ce_id", b"1"), ("ce_source", b"/bench"), ("ce_type", b"bench.v1"), ("ce_specversion", b"1.0")]
 _SERVER = """
 import sys, uvicorn
-from chassis.http.server import UNTRACED, Edge
+from chassis.http.server import UNTRACED
+from chassis.http.edge import Edge
 from fastapi import FastAPI, Response
 app = FastAPI(telemetry=UNTRACED)
 @app.get("/")

@@ -10,7 +10,7 @@ from chassis.persistence.mongo import Document
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.service import ServiceRuntime
 from chassis.runtime.settings import CommonSettings
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from pymongo import AsyncMongoClient, monitoring
 
 from tests.support.notebook import Notebook
@@ -113,5 +113,5 @@ async def open_queried_runtime(settings: CommonSettings, service: str) -> AsyncI
         rejected = RejectedCommands(database)
         await outbox.setup()
         await rejected.setup()
-        runtime = ServiceRuntime(service, settings, database, publisher, outbox, rejected, Background())  # type: ignore[arg-type]
+        runtime = ServiceRuntime(service, settings, database, publisher, outbox, rejected, LoopSupervisor())  # type: ignore[arg-type]
         yield QueriedRuntime(runtime, log)

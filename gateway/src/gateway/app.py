@@ -12,7 +12,7 @@ from chassis.messaging.topology import ensure_topics
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.service import ServiceRuntime, open_service_runtime
 from chassis.runtime.settings import read_key
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from chassis.security.sealing import Sealer
 from contracts import topics
 from fastapi import FastAPI
@@ -130,7 +130,7 @@ async def _open_services(
     commands: Commands,
     clients: ServiceClients,
     *,
-    background: Background,
+    background: LoopSupervisor,
 ) -> AsyncIterator[Services]:
     accounts, badge_key = stores.accounts, read_key(settings.badge_key_file)
     badges = Tokens(badge_key, audience="cairn-badge")

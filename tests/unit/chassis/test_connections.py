@@ -19,7 +19,7 @@ from gateway.http.dependencies import Services
 
 from tests.support.waiting import eventually_async
 
-QUICK = ConnectionLimits(head_seconds=0.3, body_seconds=0.3)
+QUICK = ConnectionLimits(head_seconds=0.15, body_seconds=0.15, grace_seconds=0.05)
 GET = b"GET /small HTTP/1.1\r\nHost: x\r\n\r\n"
 LIMIT = 100_000
 

@@ -2,7 +2,7 @@
 
 import pytest
 from chassis.errors import Unavailable
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from gateway.areas.auth.login_log import Attempt, LoginLog
 from gateway.audit_log.entries import AuditRow
 from gateway.audit_log.log import AuditLog

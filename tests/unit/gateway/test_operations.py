@@ -94,7 +94,7 @@ async def polled(operations: Operations, command: Envelope[Message]) -> Operatio
 async def test_every_refusal_ends_an_operation(kind: str) -> None:
     problem = Problem(code="it_went_wrong", kind=kind, detail="It went wrong.")
     platform, command = Platform(problem), make.wrap(make.create_inventory())
-    async with Operations(MemoryOperations(), platform.commands).running(Background()) as operations:
+    async with Operations(MemoryOperations(), platform.commands).running(LoopSupervisor()) as operations:
         await operations.begin(command, taken=True)
         for _ in range(3):
             assert (await polled(operations, command)).end == End(problem=problem)
@@ -103,7 +103,7 @@ async def test_every_refusal_ends_an_operation(kind: str) -> None:
 
 async def test_success_ends_an_operation() -> None:
     platform, command = Platform(), make.wrap(make.create_inventory())
-    async with Operations(MemoryOperations(), platform.commands).running(Background()) as operations:
+    async with Operations(MemoryOperations(), platform.commands).running(LoopSupervisor()) as operations:
         await operations.begin(command, taken=True)
         assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
 
@@ -111,7 +111,7 @@ async def test_success_ends_an_operation() -> None:
 async def test_a_command_that_kafka_does_not_take_runs_on() -> None:
     platform, command = Platform(), make.wrap(make.create_inventory())
     platform.away = True
-    async with Operations(MemoryOperations(), platform.commands).running(Background()) as operations:
+    async with Operations(MemoryOperations(), platform.commands).running(LoopSupervisor()) as operations:
         await operations.begin(command, taken=True)
         assert (await polled(operations, command)).end is None
         platform.away = False

@@ -86,7 +86,7 @@ class AuditLog:
         return found[:limit], found[limit - 1].id if len(found) > limit else None
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator["AuditLog"]:
+    async def running(self, background: LoopSupervisor) -> AsyncIterator["AuditLog"]:
         """Remove old entries now and then, and write endings that could not be written at once."""
         async with (
             self._endings.running(background),

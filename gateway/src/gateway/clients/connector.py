@@ -7,7 +7,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from chassis.http.client import ServiceClient
-from chassis.http.server import FILE_REFUSALS
+from chassis.http.problem_responses import FILE_PROBLEMS
 from chassis.http.transport import Answer
 from contracts.errors import TemporaryError
 from contracts.messages.connector import StoreLock
@@ -21,7 +21,7 @@ from gateway.clients.assignment import AssignmentClient
 from gateway.clients.base import path_query, segment
 from gateway.clients.pools import pool_of
 
-_REFUSED = frozenset(FILE_REFUSALS)
+_REFUSED = frozenset(FILE_PROBLEMS)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 from chassis.ids import derived_id, new_id, utc_now
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import Background
+from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import Invalid, PermanentError
 
 from gateway.access.principal import Principal
@@ -49,7 +49,7 @@ class IdempotencyKeys:
         return Intent(found.command_id, key)
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator["IdempotencyKeys"]:
+    async def running(self, background: LoopSupervisor) -> AsyncIterator["IdempotencyKeys"]:
         """Forget old keys now and then."""
         async with background.running("old idempotency keys", self._forget_forever):
             yield self

@@ -8,7 +8,7 @@ from contracts.envelope import Envelope
 from contracts.messages.base import Event, Message
 from contracts.messages.outcomes import CommandOutcome, Problem
 
-from chassis.messaging.envelopes import accepted, envelope, is_command, refused
+from chassis.messaging.envelopes import accepted, envelope, is_command, rejected
 from chassis.persistence.aggregates import Aggregate, AlreadyHandled, Result, V
 from chassis.persistence.mongo import Document
 from chassis.persistence.outbox import entry_to_envelope, envelope_to_entry
@@ -65,5 +65,5 @@ def raise_if_handled(aggregate: Aggregate[Any], cause: Envelope[Message] | None)
 
 def _outcome(cause: Envelope[Message], result: Result, service: str) -> Envelope[CommandOutcome]:
     if isinstance(result, Problem):
-        return refused(cause, result, service=service)
+        return rejected(cause, result, service=service)
     return accepted(cause, result, service=service)

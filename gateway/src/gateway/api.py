@@ -3,10 +3,13 @@
 from functools import cache
 
 import orjson
-from chassis.http.server import UNTRACED, install_health, install_problems, problem_response
+from chassis.http.error_handlers import install_problems
+from chassis.http.health_routes import install_health
+from chassis.http.problem_responses import problem_response
+from chassis.http.server import UNTRACED
 from chassis.runtime.health import Check
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from gateway.areas.audit.routes import router as audit
@@ -27,8 +30,9 @@ from gateway.areas.scheduling.routes import router as scheduling
 from gateway.areas.search.routes import router as search
 from gateway.areas.snapshots.routes import router as snapshots
 from gateway.http.dependencies import Services
-from gateway.http.docs_page import POLICY, render
-from gateway.http.middleware import DOCS, RequestMiddleware, no_route
+from gateway.http.docs_page import PATH as DOCS
+from gateway.http.docs_page import install_docs_page
+from gateway.http.middleware import RequestMiddleware, no_route
 from gateway.http.openapi import VERSION, describe
 from gateway.http.path_precedence import PathPrecedence
 

@@ -30,7 +30,7 @@ async def test_scratch_directories_go_with_their_apps(tmp_path: Path) -> None:
     known, unknown = await scratch(tmp_path, "app"), await scratch(tmp_path, "unknown")
     clean_up = CacheCleanUp(store, tmp_path)
 
-    async with clean_up.running(Background()):
+    async with clean_up.running(LoopSupervisor()):
         await eventually_async(lambda: not unknown.exists())
         assert known.exists()
         await learn(store, KnownApp(revision=2))

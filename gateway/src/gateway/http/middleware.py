@@ -11,10 +11,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.http.docs_page import PATH as DOCS
+
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _ODD_QUERY = re.compile(rb"%00|[\x00-\x20\x7f]")
 _FAULT = "cairn.body_fault"
-DOCS = "/api/v1/docs"
 
 
 def no_route() -> Problem:

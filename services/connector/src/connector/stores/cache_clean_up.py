@@ -35,7 +35,7 @@ class CacheCleanUp:
         self._wake_up.set()
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator[None]:
+    async def running(self, background: LoopSupervisor) -> AsyncIterator[None]:
         """Sweep in the background until the context is left."""
         async with background.running("clean-up", self._run):
             yield

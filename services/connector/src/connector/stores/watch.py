@@ -84,7 +84,7 @@ class Watch:
         return suspicion
 
     @asynccontextmanager
-    async def running(self, background: Background) -> AsyncIterator[None]:
+    async def running(self, background: LoopSupervisor) -> AsyncIterator[None]:
         """Queue in the background until the context is left."""
         async with background.running("store watch", self._run):
             yield

@@ -42,6 +42,7 @@ def write_probe(root: Path) -> str:
     """A file can be made and removed; or the directory itself, where that is not there yet."""
     try:
         if not root.exists():
+            # Removed again: a test leaves nothing, also where the store is never created.
             root.mkdir()
             root.rmdir()
             return "the directory can be made"

@@ -66,6 +66,7 @@ def _held(
 
 def _make(root: Path, named: str) -> None:
     try:
+        # Without its parents: a root whose parent is missing is more likely a disk that is not mounted.
         root.mkdir(mode=0o755)
     except FileExistsError:
         pass

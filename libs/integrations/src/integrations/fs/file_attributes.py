@@ -20,6 +20,7 @@ class Attributes:
         """All attributes of a file or a directory by its descriptor; what it must do without, in words, if anything."""
         mode = self._owned_mode(node, lambda: os.fchown(opened, node.uid, node.gid))
         lacking = self._extended(opened, node)
+        # After the owner, whose change clears setuid, and the attributes, which a read-only mode would refuse.
         os.fchmod(opened, mode)
         os.utime(opened, ns=_times(node))
         return lacking

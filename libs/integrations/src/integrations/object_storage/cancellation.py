@@ -20,6 +20,7 @@ async def unless_cancelled(work: Coroutine[Any, Any, T], cancel: asyncio.Event) 
         if not doing.done():
             raise Cancelled
         return await doing
+    # Both are cancelled: the one that is done does not mind.
     finally:
         stopping.cancel()
         doing.cancel()

@@ -9,6 +9,7 @@ from integrations.object_storage.listing import Listing
 
 def make_folders(folder: Path) -> None:
     """The folder and those above it, where they are not there. Raises `OSError`."""
+    # A key may have hundreds of slashes, so that recursion, as in `Path.mkdir`, would not do.
     missing = []
     while not os.path.lexists(folder):
         missing.append(folder)

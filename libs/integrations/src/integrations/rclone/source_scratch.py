@@ -27,6 +27,7 @@ async def open_scratch(
     """The app's directory, locked against other runs, also of other processes. Raises `Cancelled` while waiting."""
     place = work_dir / SOURCES / _name(configuration)
     _make_private(work_dir, place.parent)
+    # The lock is beside the directory, not in it: the clean-up removes the directory while it holds the lock.
     with await _lock(place.with_name(f"{place.name}{LOCK}"), on_log, cancel) as lock:
         _write_owner(lock, configuration)
         _make_private(place)

@@ -130,6 +130,7 @@ def client_options(address: S3Address, *, patient: bool) -> dict[str, Any]:
         "endpoint": address.bucket_url,
         "region": address.region,
         "credential_provider": lambda: _credentials(address),
+        # Else obstore would take AWS_SKIP_SIGNATURE from the environment of the worker.
         "skip_signature": False,
         "virtual_hosted_style_request": address.virtual_host,
         "client_options": client,

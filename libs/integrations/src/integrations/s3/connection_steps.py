@@ -42,6 +42,7 @@ async def reach(address: S3Address) -> str:
     except (TimeoutError, OSError) as error:
         words = (getattr(error, "strerror", None) or "no answer").lower()
         raise _unreachable("unreachable", f"{place} cannot be reached: {words}.") from None
+    # Only the way was in question; a server that resets a connection without a request has answered too.
     writer.close()
     with suppress(OSError):
         await writer.wait_closed()

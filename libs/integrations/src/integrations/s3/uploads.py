@@ -108,6 +108,7 @@ class Uploads:
         full, words = "" if of_bucket else self._prefix + key, ""
         for number in range(TRIES):
             try:
+                # All of these may be repeated: a part or an object that was written twice is the same one.
                 async with self._requests.send(method, full, query=query, headers=headers, body=body) as answer:
                     if answer.status in good:
                         return _Told(answer.status, _lowered(answer.headers), await answer.body())

@@ -56,6 +56,7 @@ async def run_test(
             await steps(checklist)
     except StepFailed:
         pass
+    # The time is for all steps together, as somebody waits for the whole.
     except TimeoutError:
         checklist.fail(f"no answer within {seconds:.0f} seconds")
     ok = bool(checklist.checks) and all(check.ok for check in checklist.checks)

@@ -17,6 +17,7 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str]) -> None:
         forms = {form for secret in secrets if len(secret) >= _LEAST_CHARACTERS for form in _forms(secret)}
+        # The longest first, or a secret that contains another one would leave its rest behind.
         longest_first = sorted(forms, key=len, reverse=True)
         self._pattern = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 

@@ -27,6 +27,7 @@ async def check_repository(checklist: Checklist, files: RepositoryFiles, configu
     try:
         await checklist.step("initialized", look())
         if checklist.initialized:
+            # As a task, so that what it opened is at hand for the step after the one that waits for it.
             opening = asyncio.create_task(asyncio.to_thread(_open, files, configuration.text("passphrase")))
             await checklist.step("passphrase", _opened(opening))
             await checklist.step("repository", asyncio.to_thread(_compare, opening.result(), configuration))

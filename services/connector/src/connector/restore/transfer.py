@@ -73,6 +73,7 @@ class Transfer:
         Raises `Cancelled`, `SelectionBroken`, what is wrong with the whole destination, or that the store does not
         answer.
         """
+        # One generator for all tries: what it gave already is not looked up at the destination again.
         wanted, writers = self._wanted(), Writers(self.destination.writers)
         try:
             self._write_all(wanted, writers)
@@ -137,12 +138,14 @@ class Transfer:
         if node.type == "dir":
             self._make_directory(chosen)
         elif writers.count > 1 and node.size <= SMALL_BYTES:
+            # Another thread may not read the pieces: they end when the next file is asked for.
             content = b"".join(pieces)
             writers.do(partial(self._write_file, chosen, iter((content,) if content else ())))
         else:
             self._write_file(chosen, pieces)
 
     def _make_directory(self, chosen: ChosenNode) -> None:
+        # A directory that only leads to the selection was not chosen, so what is there keeps its mode and owner.
         keeps = chosen.is_above or self.overwrite == "never"
         restored = RestoredNode(
             path=chosen.found.path, node=chosen.found.node, is_empty=self._is_empty(chosen.found.node)

@@ -30,4 +30,5 @@ class Writers:
     def close(self) -> None:
         """Wait for what is being done, and drop the rest."""
         if self._pool is not None:
+            # Waited for, since the destination that the threads write to is closed next.
             self._pool.shutdown(wait=True, cancel_futures=True)

@@ -48,6 +48,7 @@ class ResticEngine:
                 return await self._adopt(store)
             if _CUT_OFF not in error.detail:
                 raise
+        # A key without a configuration opens nothing, and restic refuses to begin where there is one.
         await asyncio.to_thread(_clear, store)
         return await self._create(store)
 

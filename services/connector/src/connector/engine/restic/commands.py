@@ -41,6 +41,7 @@ def rewrite_without(snapshot_id: str, pattern: str) -> list[str]:
 def _marked_backup(options: BackupOptions) -> list[str]:
     tags = [argument for tag in options.tags for argument in ("--tag", tag)]
     level = [] if options.compression == "auto" else ["--compression", options.compression]
+    # By host alone: the path that a source is read at is another one whenever it is mounted or copied elsewhere.
     return ["backup", "--host", options.host, "--group-by", "host", *tags, *level]
 
 

@@ -111,6 +111,7 @@ class Runner:
         if cancel is not None and cancel.is_set():
             raise Cancelled
         listener = listener or Listener()
+        # restic repeats parts of requests and addresses in its errors, which end up in the log of the job.
         scrub = Redactor(store.secrets)
         patience = self._settings.open_patience_seconds if patience_seconds is None else patience_seconds
         complaints = Complaints(listener, scrub, patience_seconds=patience)

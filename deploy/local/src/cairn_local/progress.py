@@ -1,4 +1,4 @@
-"""What provisioning shows: bars on a terminal, plain lines elsewhere."""
+"""What is shown while something is fetched, built or started: steps and reporters, as plain lines or not at all."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence

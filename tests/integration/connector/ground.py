@@ -146,13 +146,13 @@ class Ground:
         """The event of a job; fails at once when the job ended otherwise."""
 
         def done(_: object) -> bool:
-            return any(self.told(request, kind) for kind in (wanted, TaskSucceeded, TaskFailed, TaskCancelled))
+            return any(self.published(request, kind) for kind in (wanted, TaskSucceeded, TaskFailed, TaskCancelled))
 
         await self.asker.ear.until(done, deadline_seconds)
-        assert self.told(request, wanted), self.told(request, TaskFailed)
+        assert self.published(request, wanted), self.published(request, TaskFailed)
         return next(e for e in self.asker.heard(wanted) if e.data.job_id == request.job_id)
 
-    def told(self, request: TaskRequested, wanted: type[TaskEvent]) -> list[Any]:
+    def published(self, request: TaskRequested, wanted: type[TaskEvent]) -> list[Any]:
         return [e.data for e in self.asker.heard(wanted) if e.data.job_id == request.job_id]
 
     @contextmanager

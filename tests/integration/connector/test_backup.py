@@ -69,8 +69,8 @@ async def test_a_backup_ends_with_a_restore_point_that_can_be_browsed_and_read(
     assert (point.source_id, point.job_id, point.tags) == (source.id, request.job_id, ("nightly",))
     assert (point.environment, point.data_classes) == ("production", ("pii",))
     assert (point.files, point.paths) == (len(TREE), (source.fields["root"].value,))
-    assert len(ground.told(request, TaskStarted)) == 1
-    assert ground.told(request, TaskLogged)
+    assert len(ground.published(request, TaskStarted)) == 1
+    assert ground.published(request, TaskLogged)
 
     async with ground.index as index:
         found = (await index.get(f"/internal/restore-points/{point.snapshot_id}")).json()
@@ -123,7 +123,7 @@ async def test_everything_said_about_a_job_follows_from_its_request(ground: Grou
 
     assert started.correlation_id == ended.correlation_id
     assert started.causation_id == ended.causation_id
-    assert all(p.fraction <= 1 for p in ground.told(request, TaskProgressed))
+    assert all(p.fraction <= 1 for p in ground.published(request, TaskProgressed))
 
 
 async def test_an_emptied_source_is_told_or_kept_as_an_empty_restore_point(

@@ -29,7 +29,7 @@ async def test_a_lock_of_another_host_is_told_at_once_and_removed_once_it_is_sta
     request = await ground.request(source, store)
 
     def waits(_: object) -> bool:
-        return any(each.phase == "waiting" for each in ground.told(request, TaskProgressed))
+        return any(each.phase == "waiting" for each in ground.published(request, TaskProgressed))
 
     await ground.asker.ear.until(waits, 30)
     refused = await ground.asker.rejection(unlock(store))
@@ -43,5 +43,5 @@ async def test_a_lock_of_another_host_is_told_at_once_and_removed_once_it_is_sta
     result: Any = (await ground.asker.ask(unlock(store))).result
     assert [lock["stale"] for lock in result["removed"]] == [True]
     await ground.ending(request, TaskSucceeded)
-    lines = [line.text for each in ground.told(request, TaskLogged) for line in each.lines]
+    lines = [line.text for each in ground.published(request, TaskLogged) for line in each.lines]
     assert any("waiting for process 4711 of me on the host elsewhere since" in line for line in lines)

@@ -44,8 +44,8 @@ async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(g
     assert (done.data.result.files_written, done.data.result.files_verified) == (2, 2)
     assert there(Path(source.fields["root"].value or "")) == TREE
     assert (returned.data.result.files_written, returned.data.result.files_unchanged) == (1, 2)
-    assert {told.phase for told in ground.told(part, TaskProgressed)} >= {"verifying"}
-    assert ground.told(part, TaskLogged)
+    assert {told.phase for told in ground.published(part, TaskProgressed)} >= {"verifying"}
+    assert ground.published(part, TaskLogged)
 
 
 @in_process
@@ -109,7 +109,7 @@ async def test_a_killed_restore_is_taken_over_and_a_cancelled_one_stops(fresh_gr
         await ready(second)
         ended = await ground.ending(request, TaskSucceeded)
         assert there(target) == MANY
-        assert {told.attempt for told in ground.told(request, TaskStarted)} == {1, 2}
+        assert {told.attempt for told in ground.published(request, TaskStarted)} == {1, 2}
         result = ended.data.result
         assert result.files_written + result.files_unchanged == result.files_verified == len(MANY)
 

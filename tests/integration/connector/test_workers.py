@@ -100,7 +100,7 @@ def restore_points(ground: Ground, request: TaskRequested) -> set[str]:
 
 
 def attempts(ground: Ground, request: TaskRequested, wanted: type[TaskEvent]) -> list[int]:
-    return [data.attempt for data in ground.told(request, wanted)]
+    return [data.attempt for data in ground.published(request, wanted)]
 
 
 async def stalled(ground: Ground, gate: Gate, apps: tuple[App, App], worker: Running) -> TaskRequested:
@@ -195,10 +195,10 @@ async def test_a_worker_that_comes_back_after_its_lease_was_taken_over_says_noth
 
     (snapshot,) = snapshots(ground, store, job_tag(request.job_id))
     await ground.asker.ear.drain()
-    assert {e.attempt for kind in TaskEvent.__subclasses__() for e in ground.told(request, kind)} == {1, 2}
+    assert {e.attempt for kind in TaskEvent.__subclasses__() for e in ground.published(request, kind)} == {1, 2}
     assert attempts(ground, request, TaskSucceeded) == [2]
     assert restore_points(ground, request) == {snapshot["id"]} == {ended.data.backup.snapshot_id}
-    assert ground.told(request, TaskFailed) == []
+    assert ground.published(request, TaskFailed) == []
 
 
 async def test_a_restore_point_that_a_stalled_workers_engine_made_nevertheless_is_removed(
@@ -294,7 +294,7 @@ class TestCancelling:
             await ground.ending(request, TaskCancelled)
             assert only.stop() == 0
         assert snapshots(ground, store) == []
-        assert ground.told(request, TaskFailed) == []
+        assert ground.published(request, TaskFailed) == []
 
     async def test_a_backup_that_another_worker_runs(self, ground: Ground, gate: Gate, apps: tuple[App, App]) -> None:
         source, store = apps

@@ -64,7 +64,7 @@ def kept(workshop: Workshop) -> list[str]:
 
 
 def lines(workshop: Workshop) -> str:
-    return "\n".join(line.text for event in workshop.told(TaskLogged) for line in event.lines)
+    return "\n".join(line.text for event in workshop.published(TaskLogged) for line in event.lines)
 
 
 class TestTakingOver:
@@ -75,10 +75,10 @@ class TestTakingOver:
 
         await run(workshop)
 
-        (ended,) = workshop.told(TaskSucceeded)
+        (ended,) = workshop.published(TaskSucceeded)
         assert ended.backup.snapshot_id == announced
         assert kept(workshop) == [announced]
-        assert {e.restore_point.snapshot_id for e in workshop.told(RestorePointCreated)} == {announced}
+        assert {e.restore_point.snapshot_id for e in workshop.published(RestorePointCreated)} == {announced}
 
     async def test_a_snapshot_nobody_was_told_of_is_made_anew_so_that_unreadable_files_are_known(
         self, workshop: Workshop
@@ -88,7 +88,7 @@ class TestTakingOver:
 
         await run(workshop)
 
-        (ended,) = workshop.told(TaskSucceeded)
+        (ended,) = workshop.published(TaskSucceeded)
         assert ended.backup.snapshot_id != left
         assert kept(workshop) == [ended.backup.snapshot_id]
 
@@ -98,7 +98,7 @@ class TestTakingOver:
 
         await run(workshop)
 
-        (ended,) = workshop.told(TaskSucceeded)
+        (ended,) = workshop.published(TaskSucceeded)
         assert kept(workshop) == [ended.backup.snapshot_id]
 
     async def test_what_cannot_be_removed_does_not_fail_the_job(
@@ -118,7 +118,7 @@ class TestTakingOver:
 
         await run(workshop)
 
-        assert workshop.told(TaskSucceeded)
+        assert workshop.published(TaskSucceeded)
         assert "still there" in lines(workshop)
 
 
@@ -160,7 +160,7 @@ class TestCancelling:
 
         await run(workshop, cancelled=True)
 
-        assert workshop.told(TaskSucceeded)
+        assert workshop.published(TaskSucceeded)
         assert workshop.lister.listed == [announced]
 
     async def test_one_that_was_not_is_removed(self, workshop: Workshop) -> None:
@@ -169,17 +169,17 @@ class TestCancelling:
 
         await run(workshop, cancelled=True)
 
-        assert workshop.told(TaskCancelled)
+        assert workshop.published(TaskCancelled)
         assert kept(workshop) == []
 
     async def test_a_job_that_was_begun_is_left_to_a_worker_that_looks_what_there_is(self, workshop: Workshop) -> None:
         await workshop.lost_attempt()
         command = await workshop.command()
-        wish = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
+        request = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
 
-        await cancel_unbegun(workshop.context, command, wish)
+        await cancel_unbegun(workshop.context, command, request)
 
-        assert workshop.told(TaskCancelled) == []
+        assert workshop.published(TaskCancelled) == []
         assert (await workshop.attempt()).number == 2
 
 
@@ -189,8 +189,8 @@ async def test_a_job_that_is_cancelled_while_its_restore_point_is_compared_leave
 
     await run(workshop)
 
-    assert workshop.told(TaskCancelled)
-    assert workshop.told(RestorePointCreated) == []
+    assert workshop.published(TaskCancelled)
+    assert workshop.published(RestorePointCreated) == []
     assert kept(workshop) == []
 
 
@@ -201,19 +201,19 @@ async def test_a_source_that_does_not_answer_once_there_is_a_restore_point_undoe
 
     await run(workshop)
 
-    (failed,) = workshop.told(TaskFailed)
+    (failed,) = workshop.published(TaskFailed)
     assert failed.problem.code == "backup_incomplete"
     assert "/a (permission denied)" in failed.problem.detail
     assert "did not answer: It is gone." in lines(workshop)
-    assert [each.restore_point.snapshot_id for each in workshop.told(RestorePointCreated)] == kept(workshop)
+    assert [each.restore_point.snapshot_id for each in workshop.published(RestorePointCreated)] == kept(workshop)
 
 
 async def test_a_job_whose_request_never_arrived_can_be_cancelled(workshop: Workshop) -> None:
-    wish = TaskCancelRequested(organization_id=ORG, job_id=JobId("lost"))
+    request = TaskCancelRequested(organization_id=ORG, job_id=JobId("lost"))
 
-    await cancel_unbegun(workshop.context, await workshop.command(), wish)
+    await cancel_unbegun(workshop.context, await workshop.command(), request)
 
-    (cancelled,) = workshop.told(TaskCancelled)
+    (cancelled,) = workshop.published(TaskCancelled)
     assert (cancelled.job_id, cancelled.attempt) == ("lost", 1)
 
 
@@ -226,7 +226,7 @@ class TestWhatFailsOnceThereIsOne:
 
         await run(workshop)
 
-        (created,) = workshop.told(RestorePointCreated)
+        (created,) = workshop.published(RestorePointCreated)
         (snapshot_id,) = kept(workshop)
         assert created.restore_point.snapshot_id == snapshot_id
         assert (created.restore_point.source_id, created.restore_point.job_id) == ("source", "job")
@@ -240,8 +240,8 @@ class TestWhatFailsOnceThereIsOne:
 
         await run(workshop)
 
-        (failed,) = workshop.told(TaskFailed)
-        assert failed.backup.snapshot_id == workshop.told(RestorePointCreated)[0].restore_point.snapshot_id
+        (failed,) = workshop.published(TaskFailed)
+        assert failed.backup.snapshot_id == workshop.published(RestorePointCreated)[0].restore_point.snapshot_id
 
 
 async def test_an_incomplete_restore_point_is_listed_all_the_same(workshop: Workshop) -> None:
@@ -249,7 +249,7 @@ async def test_an_incomplete_restore_point_is_listed_all_the_same(workshop: Work
 
     await run(workshop)
 
-    (failed,) = workshop.told(TaskFailed)
+    (failed,) = workshop.published(TaskFailed)
     assert failed.problem.code == "backup_incomplete"
     assert workshop.lister.listed == [failed.backup.snapshot_id]
 
@@ -259,7 +259,7 @@ async def test_no_file_name_forges_a_line(workshop: Workshop) -> None:
 
     await run(workshop)
 
-    (failed,) = workshop.told(TaskFailed)
+    (failed,) = workshop.published(TaskFailed)
     assert "/a\\nb (permission denied)" in failed.problem.detail
 
 
@@ -274,16 +274,16 @@ class TestEnginesThatAreKilled:
 
     async def test_a_job_is_tried_again_as_often_as_workers_may_be_lost(self, workshop: Workshop) -> None:
         runner, attempts = workshop.runner(), 0
-        while not workshop.told(TaskFailed):
+        while not workshop.published(TaskFailed):
             lease = await workshop.attempt()
             attempts = lease.number
             await runner.run(lease)
 
-        (failed,) = workshop.told(TaskFailed)
+        (failed,) = workshop.published(TaskFailed)
         assert attempts == WORKERS_LOST_MAX
         assert failed.problem.code == "engine_killed"
         assert "memory" in failed.problem.detail
-        lines = [line.text for event in workshop.told(TaskLogged) for line in event.lines]
+        lines = [line.text for event in workshop.published(TaskLogged) for line in event.lines]
         ended = [line for line in lines if "killed by signal 9" in line and "is tried again" in line]
         assert [line.split(" has")[0] for line in ended] == [f"Attempt {each}" for each in range(1, attempts)]
 
@@ -311,8 +311,8 @@ class TestEnginesThatAreKilled:
 
         await run(workshop)
 
-        assert workshop.told(TaskSucceeded)
-        assert workshop.told(TaskFailed) == []
+        assert workshop.published(TaskSucceeded)
+        assert workshop.published(TaskFailed) == []
 
 
 class TestStoresThatDoNotAnswer:
@@ -326,7 +326,7 @@ class TestStoresThatDoNotAnswer:
         await lease.release()
         await run(workshop)
 
-        (failed,) = workshop.told(TaskFailed)
+        (failed,) = workshop.published(TaskFailed)
         assert (failed.problem.code, failed.attempt) == ("store_unavailable", TRIES_MAX)
         assert failed.backup.snapshot_id == kept(workshop)[0]
 
@@ -337,4 +337,4 @@ class TestStoresThatDoNotAnswer:
         with pytest.raises(Unavailable):
             await run(workshop)
 
-        assert workshop.told(TaskFailed) == []
+        assert workshop.published(TaskFailed) == []

@@ -32,7 +32,7 @@ HELD, EXPIRED = attempt(1), attempt(1, seconds=-1)
 
 
 @pytest.mark.parametrize(
-    ("attempts", "turn"),
+    ("attempts", "step"),
     [
         ([], ("take", 1)),
         ([HELD], ("leave", 0)),
@@ -49,8 +49,8 @@ HELD, EXPIRED = attempt(1), attempt(1, seconds=-1)
         ([attempt(1, "settled"), attempt(2)], ("leave", 0)),
     ],
 )
-def test_the_latest_attempt_decides_who_may_take_work(attempts: list[Attempt], turn: tuple[str, int]) -> None:
-    assert next_step(attempts, NOW) == turn
+def test_the_latest_attempt_decides_who_may_take_work(attempts: list[Attempt], step: tuple[str, int]) -> None:
+    assert next_step(attempts, NOW) == step
 
 
 @pytest.mark.parametrize(

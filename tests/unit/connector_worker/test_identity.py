@@ -112,7 +112,7 @@ async def test_nothing_is_forgotten_or_written_and_the_reason_is_told(
         await action(workshop)
 
     assert caught.value.code == code
-    assert workshop.told(RestorePointRemoved) == []
+    assert workshop.published(RestorePointRemoved) == []
 
 
 @pytest.mark.parametrize(("fault", "code"), SILENCE)
@@ -137,7 +137,7 @@ async def test_a_creation_makes_nothing_in_place_of_what_is_away(workshop: Works
 
     assert caught.value.code == code
     assert workshop.engine._repositories == before
-    assert workshop.told(StoreInitialized) == []
+    assert workshop.published(StoreInitialized) == []
 
 
 async def test_what_is_away_is_named_with_what_to_do(workshop: Workshop) -> None:
@@ -159,9 +159,9 @@ async def test_a_forced_creation_makes_a_new_one_and_the_old_restore_points_leav
     await create(workshop, force=True)
     await follow(workshop)
 
-    assert [each.adopted for each in workshop.told(StoreInitialized)] == [False]
+    assert [each.adopted for each in workshop.published(StoreInitialized)] == [False]
     assert await workshop.store.repositories.of(ORG, "store") == workshop.current_id
-    assert [each.snapshot_id for each in workshop.told(RestorePointRemoved)] == ["kept"]
+    assert [each.snapshot_id for each in workshop.published(RestorePointRemoved)] == ["kept"]
 
 
 async def test_a_forced_creation_takes_another_one_over(workshop: Workshop) -> None:
@@ -170,8 +170,8 @@ async def test_a_forced_creation_takes_another_one_over(workshop: Workshop) -> N
     await create(workshop, force=True)
     await follow(workshop)
 
-    assert [each.adopted for each in workshop.told(StoreInitialized)] == [True]
-    assert [each.snapshot_id for each in workshop.told(RestorePointRemoved)] == ["kept"]
+    assert [each.adopted for each in workshop.published(StoreInitialized)] == [True]
+    assert [each.snapshot_id for each in workshop.published(RestorePointRemoved)] == ["kept"]
 
 
 @pytest.mark.parametrize("app_id", ["store", "other"], ids=["noted before", "never noted"])
@@ -192,7 +192,7 @@ async def test_a_forced_refresh_believes_that_everything_was_removed(workshop: W
     assert following.cause.data.force  # type: ignore[attr-defined]
     await follow(workshop, force=True)
 
-    assert [each.snapshot_id for each in workshop.told(RestorePointRemoved)] == ["kept"]
+    assert [each.snapshot_id for each in workshop.published(RestorePointRemoved)] == ["kept"]
 
 
 async def test_a_store_that_never_had_a_restore_point_may_be_without(workshop: Workshop) -> None:
@@ -225,7 +225,7 @@ async def created_with(workshop: Workshop, fault: Fault) -> str | None:
 
     workshop.engine.initialize = initialize_and_fail  # type: ignore[method-assign]
     await create(workshop, force=True)
-    assert [each.adopted for each in workshop.told(StoreInitialized)] == [False]
+    assert [each.adopted for each in workshop.published(StoreInitialized)] == [False]
     return await workshop.store.repositories.seal_of(ORG, "store")
 
 
@@ -257,7 +257,7 @@ async def test_a_store_is_opened_once_when_it_is_created_or_adopted(workshop: Wo
     workshop.engine._repositories.clear()
     await create(workshop, force=True)
 
-    assert [each.adopted for each in workshop.told(StoreInitialized)] == [True, False]
+    assert [each.adopted for each in workshop.published(StoreInitialized)] == [True, False]
     assert opened == ["store", "store"]
 
 

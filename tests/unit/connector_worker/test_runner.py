@@ -46,6 +46,6 @@ async def test_a_job_that_cost_worker_after_worker_fails_with_the_restore_point_
 
     await workshop.runner().run(await workshop.attempt())
 
-    (failed,) = workshop.told(TaskFailed)
+    (failed,) = workshop.published(TaskFailed)
     assert failed.problem.code == "worker_lost"
     assert failed.backup.snapshot_id == "announced"

@@ -89,7 +89,7 @@ async def test_what_is_stale_goes_and_what_is_not_is_told(tmp_path: Path) -> Non
 
     await workshop.runner().run(lease)
 
-    (outcome,) = workshop.told(CommandOutcome)
+    (outcome,) = workshop.published(CommandOutcome)
     assert [lock["process"] for lock in outcome.result["removed"]] == [8]
     assert [lock["process"] for lock in outcome.result["remaining"]] == [7]
 
@@ -116,21 +116,21 @@ async def test_a_backup_says_at_once_for_whom_it_waits(tmp_path: Path) -> None:
     assert isinstance(request, TaskRequested)
 
     job = asyncio.create_task(run_job(workshop.context, lease, request, task=TASK, cancel=asyncio.Event()))
-    await eventually_async(lambda: any(each.phase == "waiting" for each in workshop.told(TaskProgressed)))
+    await eventually_async(lambda: any(each.phase == "waiting" for each in workshop.published(TaskProgressed)))
     engine.let_in.set()
     await job
 
-    [waiting] = {each.waiting_for for each in workshop.told(TaskProgressed) if each.phase == "waiting"}
-    lines = [line.text for event in workshop.told(TaskLogged) for line in event.lines]
+    [waiting] = {each.waiting_for for each in workshop.published(TaskProgressed) if each.phase == "waiting"}
+    lines = [line.text for event in workshop.published(TaskLogged) for line in event.lines]
     assert waiting.startswith("process 7 of me on the host elsewhere since 20")
     assert [line for line in lines if "waiting" in line] == [f"The store is locked: waiting for {waiting}."]
-    assert workshop.told(TaskSucceeded)
+    assert workshop.published(TaskSucceeded)
 
 
 async def test_a_look_at_locks_that_fails_is_told_and_looked_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    workshop, heard, looks = await Workshop(tmp_path).open(), list[StoreLock](), list[int]()
+    workshop, reported, looks = await Workshop(tmp_path).open(), list[StoreLock](), list[int]()
     workshop.locks.append(ELSEWHERE)
     look = locks.locks_of
 
@@ -142,6 +142,6 @@ async def test_a_look_at_locks_that_fails_is_told_and_looked_again(
 
     monkeypatch.setattr(locks, "locks_of", fails_at_first)
     with caplog.at_level(logging.ERROR):
-        async with reporting_locks(workshop.context, ORG, an_app("store"), on_locked=heard.append):
-            await eventually_async(lambda: bool(heard))
+        async with reporting_locks(workshop.context, ORG, an_app("store"), on_locked=reported.append):
+            await eventually_async(lambda: bool(reported))
     assert [record.getMessage() for record in caplog.records] == ["a background loop failed and is begun again"]

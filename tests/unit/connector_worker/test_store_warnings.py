@@ -23,21 +23,21 @@ def damaged(number: int, code: str = "blob_missing") -> DamagedPoint:
 
 
 def test_losses_and_what_is_not_given_out_are_told_apart() -> None:
-    told = warnings_of([damaged(1), damaged(2, "thaw_required"), damaged(3, "repository_damaged")])
-    assert [(each.code, each.total) for each in told] == [
+    found = warnings_of([damaged(1), damaged(2, "thaw_required"), damaged(3, "repository_damaged")])
+    assert [(each.code, each.total) for each in found] == [
         ("restore_points_damaged", 2),
         ("restore_points_unreadable", 1),
     ]
-    assert told[0].detail == "2 restore points are damaged: the store has lost something of them. Reason 1."
-    assert told[1].detail == "1 restore point is unreadable: the store does not give out all of it. Reason 2."
+    assert found[0].detail == "2 restore points are damaged: the store has lost something of them. Reason 1."
+    assert found[1].detail == "1 restore point is unreadable: the store does not give out all of it. Reason 2."
     assert warnings_of([]) == ()
-    [told] = warnings_of([damaged(4, "not_indexable")])
-    assert (told.code, told.snapshot_ids) == ("restore_points_not_indexable", (f"{4:064x}",))
+    [warning] = warnings_of([damaged(4, "not_indexable")])
+    assert (warning.code, warning.snapshot_ids) == ("restore_points_not_indexable", (f"{4:064x}",))
 
 
 def test_of_many_some_are_named() -> None:
-    [told] = warnings_of([damaged(number) for number in range(1000)])
-    assert (len(told.snapshot_ids), told.total) == (NAMED, 1000)
+    [warning] = warnings_of([damaged(number) for number in range(1000)])
+    assert (len(warning.snapshot_ids), warning.total) == (NAMED, 1000)
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 async def test_an_index_that_is_silent_is_no_clean_bill(workshop: Workshop) -> None:
     workshop.index.silent = True
-    [told] = await store_warnings(workshop.context.index, ORG, "store")
-    assert (told.code, told.snapshot_ids) == ("restore_points_unknown", ())
+    [warning] = await store_warnings(workshop.context.index, ORG, "store")
+    assert (warning.code, warning.snapshot_ids) == ("restore_points_unknown", ())
 
 
 async def test_a_refresh_names_the_damaged_ones_that_it_tries_again(workshop: Workshop) -> None:
@@ -58,7 +58,7 @@ async def test_a_refresh_names_the_damaged_ones_that_it_tries_again(workshop: Wo
 
     await refresh_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
-    [outcome] = workshop.told(CommandOutcome)
+    [outcome] = workshop.published(CommandOutcome)
     assert [(each["code"], each["snapshot_ids"]) for each in outcome.result["warnings"]] == [
         ("restore_points_damaged", [hurt])
     ]
@@ -84,5 +84,5 @@ async def test_a_test_waits_for_neither_before_it_asks_the_other(
 
     await connection_test.test_connection(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
-    [told] = workshop.told(ConnectionTested)
-    assert [warning.total for warning in told.report.warnings] == [1]
+    [tested] = workshop.published(ConnectionTested)
+    assert [warning.total for warning in tested.report.warnings] == [1]

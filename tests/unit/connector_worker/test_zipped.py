@@ -100,11 +100,11 @@ def test_modes_links_and_directories_are_told() -> None:
     ],
 )
 def test_times(mtime: str, shown: tuple[int, ...], extended: int | None) -> None:
-    [told] = zipped(a_file(b"f", b"x", mtime=mtime)).infolist()
+    [entry] = zipped(a_file(b"f", b"x", mtime=mtime)).infolist()
 
-    assert told.date_time == shown
+    assert entry.date_time == shown
     if extended is not None:
-        assert told.extra == b"UT\5\0\1" + extended.to_bytes(4, "little", signed=True)
+        assert entry.extra == b"UT\5\0\1" + extended.to_bytes(4, "little", signed=True)
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ def test_times(mtime: str, shown: tuple[int, ...], extended: int | None) -> None
     ],
 )
 def test_times_out_of_reach_of_the_extended_timestamp_are_told_as_ntfs_has_them(mtime: str, ticks: int | None) -> None:
-    [told] = zipped(a_file(b"f", b"x", mtime=mtime)).infolist()
+    [entry] = zipped(a_file(b"f", b"x", mtime=mtime)).infolist()
 
-    times = struct.unpack("<2H4x2H3Q", told.extra) if told.extra else None
+    times = struct.unpack("<2H4x2H3Q", entry.extra) if entry.extra else None
     assert times == (None if ticks is None else (10, 32, 1, 24, ticks, ticks, ticks))
 
 
@@ -142,10 +142,10 @@ def test_a_path_that_was_changed_for_its_readers_is_told_in_the_comment() -> Non
 
 @pytest.mark.parametrize("name", [b"plain", "grün".encode(), b"caf\xe9", b"back\\slash", b"new\nline", b"x" * 60_000])
 def test_names_stay_as_they_are(name: bytes) -> None:
-    [told] = zipped(a_file(name, b"x")).infolist()
+    [entry] = zipped(a_file(name, b"x")).infolist()
 
-    encoding = "utf-8" if told.flag_bits & 0x800 else "cp437"
-    assert told.orig_filename.encode(encoding) == name
+    encoding = "utf-8" if entry.flag_bits & 0x800 else "cp437"
+    assert entry.orig_filename.encode(encoding) == name
 
 
 def test_a_name_that_a_zip_cannot_hold_is_refused() -> None:

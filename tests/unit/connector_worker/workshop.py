@@ -339,7 +339,7 @@ class Workshop:
         """What is in the store."""
         return [found for found, _ in self.engine._repositories[self.place.address].snapshots.values()]
 
-    def told(self, kind: type[Any]) -> list[Any]:
+    def published(self, kind: type[Any]) -> list[Any]:
         """What was said of this kind."""
         sent = [*published(self.store), *self.publisher.sent]
         return [message.data for message in sent if isinstance(message.data, kind)]

@@ -26,7 +26,7 @@ _WORK_INDEXES = (
 
 
 class KnownApp(Value):
-    """An app as last heard of; removed when `app` is None. Secrets are sealed as they came."""
+    """An app as of its last event; removed when `app` is None. Secrets are sealed as they came."""
 
     revision: int
     app: App | None = None

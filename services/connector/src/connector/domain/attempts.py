@@ -79,7 +79,7 @@ def is_confirmed(mine: Attempt, attempts: Sequence[Attempt], now: datetime) -> b
 
 
 def is_superseded(mine: Attempt, attempts: Sequence[Attempt]) -> bool:
-    """Whether somebody took over: the attempt number is the fencing token."""
+    """Whether another worker took over: the attempt number is the fencing token."""
     return any(a.number > mine.number and a.state != "released" for a in attempts)
 
 

@@ -86,7 +86,7 @@ def may_take(org: OrganizationId, running: Counter[OrganizationId], *, slots: in
 
 
 def raise_if_too_old(asked: datetime, now: datetime) -> None:
-    """Raise `request_too_old` where nobody could tell any more whether what is asked for was done already."""
+    """Raise `request_too_old` where it is no longer known whether the request was carried out already."""
     # Refused a little before the work may be removed: the clock that dated the message and ours may differ.
     if now - asked > RETENTION - CLOCK_SKEW_MAX:
         raise PermanentError(

@@ -62,7 +62,7 @@ class Lease:
             raise LeaseLost(self._attempt.id)
 
     async def renew(self) -> None:
-        """Extend the lease, unless its work is done. Raises `LeaseLost` when it has run out or somebody took over."""
+        """Extend the lease, unless its work is done. Raises `LeaseLost` when it has expired or was taken over."""
         async with self._lock:
             if self._attempt.state == "running":
                 await self._renew()

@@ -30,7 +30,7 @@ class Keeper:
         self._margin = lease.seconds * SAFETY
 
     async def keep(self) -> None:
-        """Run until cancelled. Raises `LeaseLost` when somebody took over, or in time before anybody may."""
+        """Run until cancelled. Raises `LeaseLost` when another worker took over, and in time before one may."""
         renewed = time.monotonic()
         while True:
             await self._look_for_cancellation()

@@ -27,7 +27,7 @@ _WORKER = "connector"
 
 
 class DamagedPoint(NamedTuple):
-    """A restore point whose content cannot be told, and why."""
+    """A restore point that cannot be listed, and why."""
 
     snapshot_id: SnapshotId
     damage: Damage

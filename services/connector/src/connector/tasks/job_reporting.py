@@ -36,7 +36,7 @@ _FULL = "The log ends here: it is too long. Its last line says how many more the
 
 
 class Reporter:
-    """Collects what a job has to say and sends it once a second at most, as long as the lease is held."""
+    """Collects progress and log lines of a job and sends them once a second at most, while the lease is valid."""
 
     def __init__(self, publisher: Publisher, lease: Lease, job_id: JobId) -> None:
         self._publisher = publisher
@@ -53,12 +53,12 @@ class Reporter:
         self._network = _network_bytes()
 
     def enter(self, phase: str) -> None:
-        """Say in which phase the job is: `preparing`, `transferring` or `indexing`."""
+        """Report in which phase the job is: `preparing`, `transferring` or `indexing`."""
         self._phase, self._waiting_for = phase, ""
         self._latest = self._latest or Progress()
 
     def wait(self, holder: str) -> None:
-        """Say that the job waits for somebody else to leave the store."""
+        """Report that the job waits for another process to leave the store."""
         self._phase, self._waiting_for = "waiting", holder
         self._latest = self._latest or Progress()
 

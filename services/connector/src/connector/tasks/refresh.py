@@ -54,8 +54,8 @@ async def refresh_store(context: WorkerContext, lease: Lease, command: RefreshSt
 async def _warnings(context: WorkerContext, command: RefreshStore, found: Difference) -> list[JsonValue]:
     if not found.damaged:
         return []
-    told = await store_warnings(context.index, command.organization_id, command.app_id, among=found.damaged)
-    return [warning.model_dump(mode="json") for warning in told]
+    warnings = await store_warnings(context.index, command.organization_id, command.app_id, among=found.damaged)
+    return [warning.model_dump(mode="json") for warning in warnings]
 
 
 @asynccontextmanager

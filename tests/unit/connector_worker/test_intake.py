@@ -1,4 +1,4 @@
-"""Taking in what messages ask for, as long as it can be told whether it was done."""
+"""What messages ask for is queued as long as it is known whether it was done before."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -16,12 +16,12 @@ from tests.unit.connector_worker.parts import ORG, memory_store, task_request, t
 async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
     store, wake_ups = memory_store(), WakeUps()
     long_ago = {"time": datetime.now(UTC) - RETENTION}
-    wish = envelope(TaskCancelRequested(organization_id=ORG, job_id=JobId("job")), service="scheduler")
+    request = envelope(TaskCancelRequested(organization_id=ORG, job_id=JobId("job")), service="scheduler")
 
     for asked in (
         request_task(store, wake_ups, task_request().model_copy(update=long_ago)),  # type: ignore[arg-type]
         request_command(store, wake_ups, test_command().model_copy(update=long_ago), kind=Kind.TEST),
-        request_cancellation(store, wake_ups, wish.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
+        request_cancellation(store, wake_ups, request.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
     ):
         with pytest.raises(PermanentError, match="request_too_old"):
             await asked

@@ -47,10 +47,10 @@ async def test_two_stores_at_one_place_are_initialized_one_after_the_other(tmp_p
         *(initialize_store(workshop.context, lease, lease.work.cause.data) for lease in leases)  # type: ignore[arg-type]
     )
 
-    told = workshop.told(StoreInitialized)
+    initialized = workshop.published(StoreInitialized)
     assert engine.most == 1
-    assert sorted(each.adopted for each in told) == [False, True, True]
-    assert len({each.repository_id for each in told}) == 1
+    assert sorted(each.adopted for each in initialized) == [False, True, True]
+    assert len({each.repository_id for each in initialized}) == 1
 
 
 async def test_a_place_that_others_hold_for_too_long_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,16 +36,16 @@ async def workshop(tmp_path: Path) -> Workshop:
 async def follow(workshop: Workshop, **asked: Any) -> StoreRefreshed:
     lease = await workshop.command(kind=Kind.FOLLOW, **asked)
     await sync_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
-    told: StoreRefreshed = workshop.told(StoreRefreshed)[-1]
+    told: StoreRefreshed = workshop.published(StoreRefreshed)[-1]
     return told
 
 
 def announced(workshop: Workshop) -> list[str]:
-    return [each.restore_point.snapshot_id for each in workshop.told(RestorePointCreated)]
+    return [each.restore_point.snapshot_id for each in workshop.published(RestorePointCreated)]
 
 
 def gone(workshop: Workshop) -> list[str]:
-    return [each.snapshot_id for each in workshop.told(RestorePointRemoved)]
+    return [each.snapshot_id for each in workshop.published(RestorePointRemoved)]
 
 
 def test_a_store_is_compared_by_what_is_in_it() -> None:
@@ -68,7 +68,7 @@ class TestWhatIsThere:
 
         assert announced(workshop) == workshop.lister.listed == [first, last]
         assert (told.added, told.listed, told.unlisted, told.damaged) == (2, 2, 1, 1)
-        (news,) = workshop.told(RestorePointDamaged)
+        (news,) = workshop.published(RestorePointDamaged)
         assert (news.snapshot_id, news.restore_point) == (damaged, None)
         assert news.damage == Damage(code="repository_damaged", detail=DAMAGED.detail)
 
@@ -80,7 +80,7 @@ class TestWhatIsThere:
         told = await follow(workshop)
 
         assert (told.unlisted, told.damaged) == (2, 1)
-        (news,) = workshop.told(RestorePointDamaged)
+        (news,) = workshop.published(RestorePointDamaged)
         assert news.restore_point.snapshot_id == news.snapshot_id == damaged
         assert news.damage.code == "blob_missing"
 
@@ -114,7 +114,7 @@ class TestWhatIsThere:
         told = await follow(workshop)
 
         assert (workshop.lister.listed, told.damaged) == ([other], 1)
-        [news] = workshop.told(RestorePointDamaged)
+        [news] = workshop.published(RestorePointDamaged)
         expected = "internal_error" if isinstance(error, ValueError) else "unforeseen"
         assert (news.snapshot_id, news.damage.code) == (odd, expected)
 
@@ -126,7 +126,7 @@ class TestWhatIsThere:
         workshop.lost[tree] = error
 
         assert (await follow(workshop, look_for_loss=True)).damaged == 0
-        assert workshop.told(RestorePointDamaged) == []
+        assert workshop.published(RestorePointDamaged) == []
 
     async def test_a_store_whose_packs_may_not_be_listed_is_followed(
         self, workshop: Workshop, monkeypatch: pytest.MonkeyPatch
@@ -156,7 +156,7 @@ class TestWhatIsThere:
         told = await follow(workshop, **{asked: True if asked == "look_for_loss" else (hurt, whole)})
 
         assert (told.listed, told.damaged) == (0, 1)
-        assert [news.snapshot_id for news in workshop.told(RestorePointDamaged)] == [hurt]
+        assert [news.snapshot_id for news in workshop.published(RestorePointDamaged)] == [hurt]
 
     async def test_a_pack_that_stays_lost_is_looked_into_once(self, workshop: Workshop) -> None:
         await workshop.left_behind()
@@ -208,7 +208,7 @@ class TestWhatIsThere:
         told = await follow(workshop, rebuild=True)
 
         assert (told.listed, told.damaged) == (0, 1)
-        assert [news.snapshot_id for news in workshop.told(RestorePointDamaged)] == [lost]
+        assert [news.snapshot_id for news in workshop.published(RestorePointDamaged)] == [lost]
 
     async def test_what_could_not_be_listed_is_tried_again_the_next_time(self, workshop: Workshop) -> None:
         damaged, last = [await workshop.left_behind() for _ in range(2)]
@@ -254,7 +254,7 @@ class TestWhatIsThere:
         told = await follow(workshop)
 
         assert workshop.lister.listed == [refused, other, refused]
-        [news] = workshop.told(RestorePointDamaged)
+        [news] = workshop.published(RestorePointDamaged)
         assert (news.snapshot_id, news.damage.code) == (refused, "not_indexable")
         assert (told.unlisted, told.damaged) == (1, 1)
 
@@ -336,7 +336,7 @@ class TestCommand:
 
         await workshop.runner().run(lease)
 
-        (outcome,) = workshop.told(CommandOutcome)
+        (outcome,) = workshop.published(CommandOutcome)
         assert outcome.result == {"added": 1, "removed": 1, "listed": 1, "damaged": 0, "warnings": []}
         assert gone(workshop) == announced(workshop) == []
         (following,) = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
@@ -364,7 +364,7 @@ class TestCommand:
 
 
 class TestWatch:
-    async def test_each_store_is_compared_once_in_its_turn_whoever_looks(self, workshop: Workshop) -> None:
+    async def test_each_store_is_compared_once_in_its_slot_whichever_worker_looks(self, workshop: Workshop) -> None:
         workshop.store.stores.stores = [(ORG, an_app("store")), (ORG, an_app("other"))]  # type: ignore[attr-defined]
 
         assert await workshop.watch.look(now=1_000_000) == 2
@@ -380,7 +380,7 @@ class TestWatch:
 
         assert await workshop.watch.look(now=2_000_000) == 0
 
-    async def test_a_suspicion_waits_for_its_turn_and_is_not_forgotten(self, workshop: Workshop) -> None:
+    async def test_a_suspicion_waits_for_its_slot_and_is_not_forgotten(self, workshop: Workshop) -> None:
         workshop.watch.suspect(ORG, an_app("store"))
         assert await workshop.watch.look(now=1_000_000) == 1
         workshop.watch.suspect(ORG, an_app("store"))
@@ -393,8 +393,8 @@ class TestWatch:
 
     @pytest.mark.parametrize("every", [60.0, 3600.0, 86_400.0, 604_800.0])
     def test_losses_are_looked_for_once_a_day(self, every: float) -> None:
-        turns = range(1_000_000, 1_000_000 + 7 * 86_400, int(min(every, 86_400)))
-        thorough = sum(is_thorough_slot("store", now, every_seconds=every) for now in turns)
+        moments = range(1_000_000, 1_000_000 + 7 * 86_400, int(min(every, 86_400)))
+        thorough = sum(is_thorough_slot("store", now, every_seconds=every) for now in moments)
         assert thorough == 7
 
     @pytest.mark.parametrize("error", [FileMissing("pack", "x"), Damaged("pack", "x", why="y")])
@@ -452,7 +452,7 @@ class TestWatch:
         assert (command.look_for_loss, command.suspects) == (False, ())
 
     @pytest.mark.parametrize("every", [3600.0, 5000.0, 604_800.0])
-    async def test_a_store_that_was_busy_in_its_thorough_turn_has_it_later(
+    async def test_a_store_that_was_busy_in_its_thorough_slot_has_it_later(
         self, workshop: Workshop, every: float
     ) -> None:
         workshop.store.stores.stores = [(ORG, an_app("store"))]  # type: ignore[attr-defined]
@@ -460,7 +460,7 @@ class TestWatch:
         begun = list[float]()
         for now in range(1_000_000, 1_000_000 + 14 * 86_400, 600):
             if is_thorough_slot("store", now, every_seconds=every) and every < 86_400:
-                continue  # It is being compared all that turn.
+                continue  # It is being compared all that time.
             if await workshop.watch.look(now=now):
                 begun += [now for each in await queued(workshop) if each.look_for_loss]
                 await close(workshop)
@@ -497,4 +497,4 @@ async def test_a_store_that_was_removed_is_not_followed(workshop: Workshop) -> N
     await workshop.runner().run(lease)
 
     assert await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS) == []
-    assert workshop.told(StoreRefreshed) == []
+    assert workshop.published(StoreRefreshed) == []

@@ -116,8 +116,8 @@ class Jobs:
 
 
 def _ended(workshop: Workshop, location: StoreLocation) -> Ended:
-    lines = tuple(line.text for event in workshop.told(TaskLogged) for line in event.lines)
-    failed, succeeded = workshop.told(TaskFailed), workshop.told(TaskSucceeded)
+    lines = tuple(line.text for event in workshop.published(TaskLogged) for line in event.lines)
+    failed, succeeded = workshop.published(TaskFailed), workshop.published(TaskSucceeded)
     problem = failed[0].problem if failed else None
     backup = (failed or succeeded)[0].backup
     kinds = read_back(location, backup.snapshot_id) if backup else {}

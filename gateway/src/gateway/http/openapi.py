@@ -172,10 +172,14 @@ def _forbid_nul(document: Json) -> None:
             bodies |= found
             left += [document["components"]["schemas"][name] for name in found]
             left += [value for name, value in part.items() if name not in ("examples", "example", "default")]
-            if part.get("type") == "string" and part.keys().isdisjoint(("pattern", "enum", "const", "format")):
-                part["pattern"] = STORABLE
-            if "additionalProperties" in part:
-                part.setdefault("propertyNames", {"pattern": STORABLE})
+            _forbid_nul_in(part)
+
+
+def _forbid_nul_in(part: Json) -> None:
+    if part.get("type") == "string" and part.keys().isdisjoint(("pattern", "enum", "const", "format")):
+        part["pattern"] = STORABLE
+    if "additionalProperties" in part:
+        part.setdefault("propertyNames", {"pattern": STORABLE})
 
 
 def _problem_schemas() -> Json:

@@ -6,7 +6,7 @@ Source: CloudEvents 1.0 and its Kafka protocol binding; structured mode is read 
 import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -114,6 +114,18 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
     are surrogate escapes), or a text holds a NUL, which
     not every database can keep.
     """
+    found: dict[str, Any] = _read(headers)
+    data: Any = body
+    if found.get("content-type", "").lower().startswith(STRUCTURED):
+        if _ESCAPED_NUL.search(body):
+            raise MalformedMessage("a text holds a NUL character")
+        structured, data = _structured(body)
+        found |= structured
+    _require_attributes(found)
+    return {name: str(value) for name, value in found.items()}, data
+
+
+def _read(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     # Kafka allows headers without a value, which say as much as headers that are missing.
     headers = [(name, value) for name, value in headers if value is not None]
     if any(_ESCAPED.search(name) for name, _ in headers):
@@ -121,22 +133,18 @@ def attributes(headers: Iterable[tuple[str, bytes]], body: bytes) -> tuple[dict[
     if any(b"\x00" in value for _, value in headers):
         raise MalformedMessage("a text holds a NUL character")
     try:
-        found: dict[str, Any] = {name.lower(): value.decode() for name, value in headers}
+        return {name.lower(): value.decode() for name, value in headers}
     except UnicodeDecodeError as error:
         raise MalformedMessage("a header is not UTF-8") from error
-    data: Any = body
-    if found.get("content-type", "").lower().startswith(STRUCTURED):
-        if _ESCAPED_NUL.search(body):
-            raise MalformedMessage("a text holds a NUL character")
-        structured, data = _structured(body)
-        found |= structured
+
+
+def _require_attributes(found: Mapping[str, Any]) -> None:
     missing = [n for n in ("ce_id", "ce_source", "ce_type", "ce_specversion") if not found.get(n)]
     if missing:
         raise MalformedMessage(f"CloudEvents attributes are missing: {', '.join(n[3:] for n in missing)}")
     # Minor versions of CloudEvents add optional attributes only.
     if not str(found["ce_specversion"]).startswith("1."):
         raise MalformedMessage("the specversion is not 1.0, the version of CloudEvents read here")
-    return {name: str(value) for name, value in found.items()}, data
 
 
 def parse(message: type[M_co], found: dict[str, str], data: Any, *, received: Moment) -> Envelope[M_co]:

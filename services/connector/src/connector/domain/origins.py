@@ -24,8 +24,7 @@ class Origin(Value):
 def tags_of(origin: Origin) -> tuple[str, ...]:
     """The tags of a snapshot: the user's labels, then Cairn's own. Raises `label_invalid`."""
     for label in origin.labels:
-        if label.strip().startswith(MARK) or "," in label or not label.strip():
-            raise Invalid("label_invalid", f"The label {label!r} is empty, has a comma, or begins with {MARK!r}.")
+        _require_usable(label)
     single = {
         "org": origin.organization_id,
         "source": origin.source_id,
@@ -44,6 +43,11 @@ def tags_of(origin: Origin) -> tuple[str, ...]:
 def job_tag(job_id: str) -> str:
     """The tag by which a job finds the snapshot it made."""
     return f"{MARK}job={job_id}"
+
+
+def _require_usable(label: str) -> None:
+    if label.strip().startswith(MARK) or "," in label or not label.strip():
+        raise Invalid("label_invalid", f"The label {label!r} is empty, has a comma, or begins with {MARK!r}.")
 
 
 def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -95,10 +95,15 @@ class Watch:
         every = [each for each in await self._store.stores.all() if self._is_reached(each[1])] if self._every else []
         under_way = await self._under_way()
         self._thorough = {app.id: self._thorough.get(app.id, now) for _, app in every}
+        idle = [(org, app) for org, app in every if app.id not in under_way]
+        queued = sum([await self._queue_scheduled(org, app, now) for org, app in idle])
+        queued += await self._queue_suspected(under_way, now)
+        if queued:
+            self._wake_ups.wake(SlotGroup.LISTINGS)
+        return queued
+
+    async def _queue_suspected(self, under_way: Collection[str], now: float) -> int:
         queued = 0
-        for org, app in every:
-            if app.id not in under_way:
-                queued += await self._queue_scheduled(org, app, now)
         for suspicion in list(self._suspected.values()):
             wanted = suspicion.to_command()
             # A suspicion that cannot be queued now stays for a later look.
@@ -106,8 +111,6 @@ class Watch:
                 queued += 1
                 if suspicion.to_command() == wanted:  # Else something more was noticed meanwhile.
                     del self._suspected[wanted.app_id]
-        if queued:
-            self._wake_ups.wake(SlotGroup.LISTINGS)
         return queued
 
     def _is_reached(self, app: App) -> bool:

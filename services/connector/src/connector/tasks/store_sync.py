@@ -82,6 +82,23 @@ class _StoreSync:
         self._damaged: set[str] = set()
         self._sound: dict[str, Totals] = {}
 
+    async def _read_suspects(self, store: OpenStore, points: Sequence[RestorePoint], found: Difference) -> None:
+        # A damaged one is read before it is listed again: else the index would get a part of it each time.
+        for point in points:
+            if point.snapshot_id in found.damaged:
+                await self._read_through(store, point)
+        await self._look_for_loss(store, found)
+
+    async def _list_in_full(self, store: OpenStore, points: Sequence[RestorePoint]) -> set[str]:
+        """List restore points once more; the ids of those that cannot be browsed all the same."""
+        # The index may keep a damaged directory of these; sent in full, such directories are written anew.
+        await self._list(store, points, again=Rebuilt())
+        left = await self._await_browsable({point.snapshot_id for point in points})
+        for point in points:
+            if point.snapshot_id in left:
+                await self._report_damage(_not_indexable(), point.snapshot_id, point)
+        return left
+
     async def run(self, *, rebuild: bool, force: bool) -> StoreRefreshed:
         async with comparing(self._context, self._org, self._app, force=force) as (store, found):
             self._browsable = found.known
@@ -90,21 +107,12 @@ class _StoreSync:
             wanted = found.to_list(rebuild=rebuild)
             readable = await self._readable(store, wanted)
             points = await self._without_orphans(readable)
-            # A damaged one is read before it is listed again: else the index would get a part of it each time.
-            for point in points if not rebuild else ():
-                if point.snapshot_id in found.damaged:
-                    await self._read_through(store, point)
             if not rebuild:
-                await self._look_for_loss(store, found)
+                await self._read_suspects(store, points, found)
             listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
             left = await self._await_browsable({point.snapshot_id for point in listed})
-            # The index may keep a damaged directory of these; sent in full, such directories are written anew.
             if left and not rebuild:
-                await self._list(store, [p for p in listed if p.snapshot_id in left], again=Rebuilt())
-                left = await self._await_browsable(left)
-                for point in listed:
-                    if point.snapshot_id in left:
-                        await self._report_damage(_not_indexable(), point.snapshot_id, point)
+                left = await self._list_in_full(store, [p for p in listed if p.snapshot_id in left])
         return StoreRefreshed(
             organization_id=self._org,
             app_id=self._app.id,

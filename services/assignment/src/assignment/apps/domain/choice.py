@@ -70,12 +70,7 @@ def choose_integration(
     """
     if wanted is not None:
         return _wanted_integration(integrations, resource, wanted)
-    fitting = [i for i in integrations if _is_made_for(i, resource)] or [i for i in integrations if fits(i, resource)]
-    if not fitting:
-        detail = f"No integration works with resources of {_class_of(resource)}."
-        raise Invalid("integration_incompatible", detail, fields={"integration": "none fits the resource"})
-    # A protocol that none of them has is refused by `choose_protocol`, which can say which there are.
-    fitting = [i for i in fitting if any(p.name == protocol for p in i.protocols)] or fitting
+    fitting = _fitting(integrations, resource, protocol)
     offering = [i for i in fitting if any(kind in p.kinds for p in i.protocols)]
     if not offering:
         raise _kind_not_offered(kind, _listed(i.name for i in fitting))
@@ -86,23 +81,39 @@ def choose_integration(
     return offering[0]
 
 
+def _fitting(integrations: Sequence[Integration], resource: Resource, protocol: str | None) -> list[Integration]:
+    """Those that work with a resource, the ones with the protocol if there are any."""
+    fitting = [i for i in integrations if _is_made_for(i, resource)] or [i for i in integrations if fits(i, resource)]
+    if not fitting:
+        detail = f"No integration works with resources of {_class_of(resource)}."
+        raise Invalid("integration_incompatible", detail, fields={"integration": "none fits the resource"})
+    # A protocol that none of them has is refused by `choose_protocol`, which can say which there are.
+    return [i for i in fitting if any(p.name == protocol for p in i.protocols)] or fitting
+
+
 def choose_protocol(integration: Integration, *, kind: AppKind, wanted: str | None = None) -> Protocol:
     """The wanted protocol if it does the kind; else the one named like the integration, or the only one."""
     offered = [p for p in integration.protocols if kind in p.kinds]
-    names = _listed(p.name for p in offered)
-    if wanted is not None and not any(p.name == wanted for p in integration.protocols):
-        listed = _listed(p.name for p in integration.protocols)
-        detail = f"Integration {integration.name} has no such protocol; it has {listed}."
-        raise Invalid("protocol_not_found", detail, fields={"protocol": f"must be one of {listed}"})
+    if wanted is not None:
+        _require_protocol(integration, wanted)
     if not offered:
         raise _kind_not_offered(kind, integration.name)
-    if wanted is not None and not any(p.name == wanted for p in offered):
+    chosen = [p for p in offered if p.name == (wanted or integration.name)]
+    if wanted is not None and not chosen:
         raise _kind_not_offered(kind, wanted)
-    chosen = [p for p in offered if p.name == (wanted or integration.name)] or offered
+    chosen = chosen or offered
     if len(chosen) > 1:
+        names = _listed(p.name for p in offered)
         detail = f"Integration {integration.name} reaches a {kind} in several ways: {names}. Name one of them."
         raise Invalid("protocol_ambiguous", detail, fields={"protocol": f"must be one of {names}"})
     return chosen[0]
+
+
+def _require_protocol(integration: Integration, wanted: str) -> None:
+    if not any(p.name == wanted for p in integration.protocols):
+        listed = _listed(p.name for p in integration.protocols)
+        detail = f"Integration {integration.name} has no such protocol; it has {listed}."
+        raise Invalid("protocol_not_found", detail, fields={"protocol": f"must be one of {listed}"})
 
 
 def fits(integration: Integration, resource: Resource) -> bool:

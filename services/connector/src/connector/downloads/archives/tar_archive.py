@@ -64,6 +64,15 @@ def _head(file: ReadFile) -> bytes:
     return before + extended + bytes(-len(extended) % _BLOCK) + header
 
 
+def _owner_records(node: Node) -> Iterator[tuple[bytes, bytes]]:
+    for keyword, number in ((b"uid", node.uid), (b"gid", node.gid)):
+        if number > _ID_MAX:
+            yield keyword, str(number).encode()
+    for keyword, owner in ((b"uname", node.user.encode()), (b"gname", node.group.encode())):
+        if len(owner) > _OWNER_BYTES:
+            yield keyword, owner
+
+
 def _records(node: Node, *, name: bytes, target: bytes, size: int) -> Iterator[tuple[bytes, bytes]]:
     """What the plain header has no room for."""
     seconds, fraction = divmod(node.mtime_ns, 1_000_000_000)
@@ -74,12 +83,7 @@ def _records(node: Node, *, name: bytes, target: bytes, size: int) -> Iterator[t
     for keyword, text in ((b"path", name), (b"linkpath", target)):
         if len(text) > _NAME_BYTES:
             yield keyword, text
-    for keyword, number in ((b"uid", node.uid), (b"gid", node.gid)):
-        if number > _ID_MAX:
-            yield keyword, str(number).encode()
-    for keyword, owner in ((b"uname", node.user.encode()), (b"gname", node.group.encode())):
-        if len(owner) > _OWNER_BYTES:
-            yield keyword, owner
+    yield from _owner_records(node)
     for attribute in node.extended_attributes or ():
         keyword = attribute.name.replace("%", "%25").replace("=", "%3D").encode()
         yield b"SCHILY.xattr." + keyword, attribute.value or b""

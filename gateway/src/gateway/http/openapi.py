@@ -158,7 +158,7 @@ def describe(app: FastAPI) -> Json:
 def _forbid_nul(document: Json) -> None:
     """Say of all texts that come in, and of names of theirs, that they hold no NUL: no database keeps one."""
     asked = [operation.get("requestBody", {}) for operation in _operations(document)]
-    bodies = set(re.findall(r"#/components/schemas/(\w+)", str(asked)))
+    bodies = _schemas_in(asked)
     left: list[Any] = [
         p["schema"] for o in _operations(document) for p in o.get("parameters", ()) if p["in"] == "query"
     ]
@@ -168,11 +168,16 @@ def _forbid_nul(document: Json) -> None:
         if isinstance(part, list):
             left += part
         elif isinstance(part, dict):
-            found = set(re.findall(r"#/components/schemas/(\w+)", str(part.get("$ref", "")))) - bodies
+            found = _schemas_in(part.get("$ref", "")) - bodies
             bodies |= found
             left += [document["components"]["schemas"][name] for name in found]
             left += [value for name, value in part.items() if name not in ("examples", "example", "default")]
             _forbid_nul_in(part)
+
+
+def _schemas_in(part: object) -> set[str]:
+    """Names of the schemas that a part of the document refers to."""
+    return set(re.findall(r"#/components/schemas/(\w+)", str(part)))
 
 
 def _forbid_nul_in(part: Json) -> None:

@@ -113,10 +113,7 @@ class MongoAggregates(Generic[V]):
         sought = [*(where or {}).values(), search.text if search else ""]
         if not all(is_storable(v) for v in sought if isinstance(v, str)):
             return Page[V](total=0, items=[])
-        # What was removed has no keys, so `removed` is asked for only where no key is: an index then serves the count.
-        query: Document = {**where, "org": org} if where else {"org": org, "removed": False}
-        if search and search.text:
-            query["$or"] = [{f"value.{f}": {"$regex": re.escape(search.text), "$options": "i"}} for f in search.fields]
+        query = _query(org, where, search)
         cursor = self.collection.find(query, {"value": 1}).sort("_id", -1 if newest_first else 1)
         found = [self._value(d) async for d in cursor.skip(offset).limit(limit)]
         total = await self.collection.count_documents(query) if limit or offset else len(found)
@@ -171,3 +168,11 @@ class MongoAggregates(Generic[V]):
             outbox=tuple(document["outbox"]),
             seen=tuple(document["seen"]),
         )
+
+
+def _query(org: OrganizationId, where: Keys | None, search: Search | None) -> Document:
+    # What was removed has no keys, so `removed` is asked for only where no key is: an index then serves the count.
+    query: Document = {**where, "org": org} if where else {"org": org, "removed": False}
+    if search and search.text:
+        query["$or"] = [{f"value.{f}": {"$regex": re.escape(search.text), "$options": "i"}} for f in search.fields]
+    return query

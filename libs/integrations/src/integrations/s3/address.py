@@ -95,12 +95,19 @@ def _split(configuration: AppConfiguration) -> SplitResult:
         raise ConfigurationUnusable("endpoints", "Neither the connector nor its resource has an endpoint.")
     try:
         parts = urlsplit(endpoint if "://" in endpoint else f"//{endpoint}")
-        usable = bool(parts.hostname) and parts.scheme in ("", "http", "https") and parts.port != 0
+        usable = _is_host(parts)
     except ValueError:
         usable = False
-    if not usable or parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+    if not usable:
         raise ConfigurationUnusable("endpoints", "The endpoint must be a host, with or without a port.")
     return parts
+
+
+def _is_host(parts: SplitResult) -> bool:
+    """Whether an address is that of a host and nothing more. Raises `ValueError` for a port that is none."""
+    if parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc:
+        return False
+    return bool(parts.hostname) and parts.scheme in ("", "http", "https") and parts.port != 0
 
 
 def _port(configuration: AppConfiguration, endpoint: SplitResult) -> int | None:

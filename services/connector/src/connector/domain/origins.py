@@ -45,6 +45,12 @@ def job_tag(job_id: str) -> str:
     return f"{MARK}job={job_id}"
 
 
+def _marks_in(tags: Sequence[str]) -> list[tuple[str, str]]:
+    """Cairn's own tags as names and values."""
+    marks = (tag.removeprefix(MARK).partition("=") for tag in tags if tag.startswith(MARK))
+    return [(name, _unescape(value)) for name, _, value in marks]
+
+
 def _require_usable(label: str) -> None:
     if label.strip().startswith(MARK) or "," in label or not label.strip():
         raise Invalid("label_invalid", f"The label {label!r} is empty, has a comma, or begins with {MARK!r}.")
@@ -52,19 +58,19 @@ def _require_usable(label: str) -> None:
 
 def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:
     """What tags tell. Of a snapshot that this organization's Cairn did not make, only its labels count."""
-    marks = [t.removeprefix(MARK).partition("=") for t in tags if t.startswith(MARK)]
+    marks = _marks_in(tags)
     labels = tuple(t for t in tags if not t.startswith(MARK))
-    named = {name: _unescape(value) for name, _, value in marks}
+    named = dict(marks)
     # Cairn always names source and job. Anything less was put on by hand, and must not pass for a backup of ours.
     if named.get("org") != organization_id or not all(named.get(each) for each in ("source", "job")):
         return Origin(labels=labels)
-    whole = [_unescape(value) for name, _, value in marks if name == "label"]
+    whole = [value for name, value in marks if name == "label"]
     return Origin(
         organization_id=organization_id,
         source_id=named.get("source"),
         job_id=named.get("job"),
         environment=named.get("environment", ""),
-        data_classes=tuple(_unescape(value) for name, _, value in marks if name == "data-class"),
+        data_classes=tuple(value for name, value in marks if name == "data-class"),
         location=named.get("location", ""),
         labels=_in_full(labels, whole),
     )

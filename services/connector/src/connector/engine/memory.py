@@ -187,6 +187,12 @@ def _describe(source: SourceTree, options: BackupOptions, files: Files) -> Found
     )
 
 
+def _is_passed_over(path: Path, source: SourceTree, options: BackupOptions) -> bool:
+    if options.one_file_system and _is_elsewhere(path, source.directory.stat().st_dev):
+        return True
+    return any(path.is_relative_to(each) and path != each for each in source.hollow)
+
+
 def _read(source: SourceTree, store: StoreLocation, options: BackupOptions) -> tuple[Files, tuple[UnreadablePath, ...]]:
     if not source.directory.is_dir():
         raise SourceMissing(f"The source is not there: {source.origin or source.directory}")
@@ -196,9 +202,7 @@ def _read(source: SourceTree, store: StoreLocation, options: BackupOptions) -> t
     problems = list(source.problems)
     excluded = {*source.excludes, *([store.local_path] if store.local_path else [])}
     for path in _walk(source.directory, excluded, options.ignores):
-        if options.one_file_system and _is_elsewhere(path, source.directory.stat().st_dev):
-            continue
-        if any(path.is_relative_to(each) and path != each for each in source.hollow):
+        if _is_passed_over(path, source, options):
             continue
         shown = "/" + str(path.relative_to(source.directory))
         try:

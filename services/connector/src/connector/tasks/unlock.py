@@ -1,6 +1,8 @@
 """Removes stale locks of a store."""
 
-from contracts.messages.connector import ConnectorCommand
+from collections.abc import Sequence
+
+from contracts.messages.connector import ConnectorCommand, StoreLock
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
@@ -23,14 +25,18 @@ async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorC
         await context.engine.unlock_stale(store_location(context, org, app))
     # Listed again rather than taken from the engine's output, which does not name the locks that it removed.
     after = await locks_of(context, org, app) if before else []
-    left = {lock.id for lock in after}
-    removed = [lock for lock in before if lock.id not in left]
+    removed = _gone(before, after)
     if after and not removed:
         raise LockNotStale(tuple(lock.in_words for lock in after))
     result = {"removed": removed, "remaining": after}
     await lease.settle(
         result={name: [lock.model_dump(mode="json") for lock in locks] for name, locks in result.items()}
     )
+
+
+def _gone(before: Sequence[StoreLock], after: Sequence[StoreLock]) -> list[StoreLock]:
+    left = {lock.id for lock in after}
+    return [lock for lock in before if lock.id not in left]
 
 
 COMMAND = CommandDefinition(kind=Kind.UNLOCK, run=unlock_store)

@@ -103,10 +103,13 @@ def choose_protocol(integration: Integration, *, kind: AppKind, wanted: str | No
         raise _kind_not_offered(kind, wanted)
     chosen = chosen or offered
     if len(chosen) > 1:
-        names = _listed(p.name for p in offered)
-        detail = f"Integration {integration.name} reaches a {kind} in several ways: {names}. Name one of them."
-        raise Invalid("protocol_ambiguous", detail, fields={"protocol": f"must be one of {names}"})
+        raise _ambiguous(integration, kind, _listed(p.name for p in offered))
     return chosen[0]
+
+
+def _ambiguous(integration: Integration, kind: AppKind, names: str) -> Invalid:
+    detail = f"Integration {integration.name} reaches a {kind} in several ways: {names}. Name one of them."
+    return Invalid("protocol_ambiguous", detail, fields={"protocol": f"must be one of {names}"})
 
 
 def _require_protocol(integration: Integration, wanted: str) -> None:

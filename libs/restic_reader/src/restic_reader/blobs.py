@@ -120,6 +120,7 @@ class Blobs:
         try:
             data = memoryview(self._read(first.pack, offset=first.offset, length=last.end - first.offset))
         except (Damaged, ThawRequired):
+            # Each blob may have a copy in another pack.
             return [self._load_now(wanted.blob_id) for wanted in run]
         return [self._opened_or_loaded(wanted, data, base=first.offset) for wanted in run]
 
@@ -161,6 +162,8 @@ class Blobs:
                 return read(location)
             except (Damaged, ThawRequired) as error:
                 failures.append(error)
+        # A thaw brings the blob back, and new index files may tell where the blobs of a missing pack are now: both
+        # leave more to do than damage does.
         told_first = (ThawRequired, FileMissing, Damaged)
         raise next(each for kind in told_first for each in failures if isinstance(each, kind))
 
@@ -198,17 +201,19 @@ class Blobs:
         return content
 
     def _expanded(self, content: bytes, length: int) -> bytes:
-        """python-zstandard takes the memory that a frame asks for, whatever it is told to give at most."""
+        # python-zstandard takes the memory that a frame asks for, whatever it is told to give at most.
         told = zstandard.frame_content_size(content)
         if told not in (length, _SIZE_UNTOLD) or length > _BLOB_BYTES_MOST:
             raise zstandard.ZstdError("another size than the index says, or one that no blob has")
         if told == _SIZE_UNTOLD:
             with self._decompressor().stream_reader(content) as reader:
+                # One byte more than the index says, so that a longer content does not pass for the right one.
                 return reader.read(length + 1)
         return self._decompressor().decompress(content, max_output_size=length)
 
     def _decompressor(self) -> zstandard.ZstdDecompressor:
         try:
+            # One for each thread: two threads must not use a decompressor at once.
             decompressor: zstandard.ZstdDecompressor = self._local.decompressor
         except AttributeError:
             decompressor = self._local.decompressor = zstandard.ZstdDecompressor()

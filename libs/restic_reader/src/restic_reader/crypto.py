@@ -94,6 +94,7 @@ def derive_keys(
 
     `most_work` is the most that n * r * p may be.
     """
+    # The key file is not authenticated yet: whoever can write it must not choose how much memory is taken.
     is_sane = n > 1 and r > 0 and 0 < p <= _MAX_SCRYPT_LANES and 128 * n * r <= _MAX_SCRYPT_BYTES
     if not is_sane or n * r * p > most_work:
         raise ValueError("unreasonable scrypt parameters")

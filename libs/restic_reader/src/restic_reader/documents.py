@@ -12,6 +12,7 @@ from restic_reader.crypto import Box, NotAuthentic
 from restic_reader.errors import Damaged
 from restic_reader.storage import FileKind, RepositoryFiles
 
+# msgspec raises RecursionError for JSON that is nested too deeply.
 UNDECODABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What decoding raises for bytes that are not the document they should be."""
 _COMPRESSED = b"\x02"
@@ -54,8 +55,7 @@ class SealedDocuments:
 def expanded(plaintext: Iterator[bytes], *, most_bytes: int) -> Iterator[bytes]:
     """Format 2 puts one byte in front of what is compressed; anything else is the JSON itself.
 
-    Expanded piece by piece, so that memory is taken for what is there and not for what a frame says is there. Raises
-    `ZstdError`, also where it is more than `most_bytes`.
+    Raises `ZstdError`, also where it is more than `most_bytes`.
     """
     beginning = next(plaintext, b"")
     if beginning[:1] != _COMPRESSED:
@@ -65,6 +65,7 @@ def expanded(plaintext: Iterator[bytes], *, most_bytes: int) -> Iterator[bytes]:
     source = _Source(chain((memoryview(beginning)[1:],), plaintext))
     size = 0
     with zstandard.ZstdDecompressor().stream_reader(cast(IO[bytes], source)) as reader:
+        # In pieces, so that memory is taken for what is there and not for what a frame says is there.
         while piece := reader.read(_PIECE_BYTES):
             size += len(piece)
             if size > most_bytes:

@@ -33,6 +33,7 @@ class Layouts:
         """For each blob of a file, the offset in the file after its last byte; raises `BlobMissing`."""
         if len(ids) < _MANY_BLOBS:
             return self._measured(ids)
+        # restic gives files no id: the list of blobs names one. Its hash does too, without 64 bytes for each blob.
         key = hashlib.sha256("".join(ids).encode()).hexdigest()
         found = self._kept.get(key)
         if found is None:
@@ -71,7 +72,7 @@ def _until(wanted: Iterator[Wanted], length: int) -> Iterator[Wanted]:
 
 
 def _contents(blobs: Blobs, wanted: Iterator[Wanted], pool: Executor) -> Iterator[bytes]:
-    """The first blob at once and by itself, so that the first byte is early; the rest in windows, some ahead."""
+    """The first blob by itself, the rest in windows, some ahead."""
     first = next(wanted, None)
     if first is None:
         return
@@ -79,6 +80,7 @@ def _contents(blobs: Blobs, wanted: Iterator[Wanted], pool: Executor) -> Iterato
     ahead: deque[_Ahead] = deque()
     try:
         _top_up(ahead, rest, blobs=blobs, pool=pool)
+        # By itself, so that the first byte does not wait for a whole window.
         yield blobs.load(first.blob_id)
         while ahead:
             items, window = ahead.popleft()
@@ -86,6 +88,7 @@ def _contents(blobs: Blobs, wanted: Iterator[Wanted], pool: Executor) -> Iterato
             _top_up(ahead, rest, blobs=blobs, pool=pool)
             yield from (found[item.blob_id] for item in items)
     finally:
+        # A client that leaves closes this generator: what was asked for ahead would be read for nobody.
         for _, window in ahead:
             window.cancel()
 

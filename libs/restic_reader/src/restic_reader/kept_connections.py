@@ -43,6 +43,7 @@ def _ask(connection: HTTPConnection, target: str, headers: Mapping[str, str]) ->
         connection.request("GET", target, headers=dict(headers))
         response = connection.getresponse()
         return response, response.read()
+    # Half an answer may be left in the connection, and would be taken for the answer to the next request.
     except BaseException:
         connection.close()
         raise

@@ -65,6 +65,7 @@ class KeyRing:
         finally:
             with self._lock:
                 turn, waiting = self._turns.pop(mark)
+                # The last one takes the entry away, or one would stay for every password that was ever tried.
                 if waiting > 1:
                     self._turns[mark] = (turn, waiting - 1)
 
@@ -82,6 +83,7 @@ def unlock(files: RepositoryFiles, password: str, *, limits: Limits, ring: KeyRi
     names = sorted(found.name for found in files.list(FileKind.KEY))[:KEYS_TRIED_MOST]
     if ring is None or not names:
         return Box(_first_that_opens(files, names, secret, limits.key_work)[1])
+    # The first name stands for all: callers with the same repository and password wait for each other.
     with ring.alone_with(names[0], secret):
         if kept := next(filter(None, (ring.find(name, secret) for name in names)), None):
             return Box(kept)
@@ -95,8 +97,10 @@ def _first_that_opens(files: RepositoryFiles, names: list[str], password: bytes,
     for name in names:
         try:
             return name, _master(files, name, password, work)
+        # Each key file has a password of its own: that this one stays shut says nothing about the others.
         except NotAuthentic:
             continue
+        # Another key file may open. Only when none does is the damage what the caller has to know.
         except Damaged as error:
             damaged = error
     raise damaged or WrongPassword(len(names))

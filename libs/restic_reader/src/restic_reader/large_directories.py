@@ -65,6 +65,7 @@ class LargeTree:
                 looks_so = (number for number, each in enumerate(names) if _appears_as(each, name))
                 place = next(looks_so, None)
                 appearing = None if place is None else _node(text, place)
+            # The names are sorted, so no later part has it.
             elif not is_shown and slot < len(names):
                 return None
         return appearing
@@ -79,11 +80,7 @@ class LargeTree:
             yield nodes, text
 
     def _split(self, decode: Decode) -> Iterator[tuple[list[Any], bytes]]:
-        """The nodes in parts that are not empty, each with its text, a JSON array. Raises `Damaged`.
-
-        Whether a cut was right is told by decoding what lies before it: a list that ends in the middle of a node is no
-        list.
-        """
+        """The nodes in parts that are not empty, each with its text, a JSON array. Raises `Damaged`."""
         read, part_bytes = self._blob.open().read, self._limits.directory_part_bytes
         text = read(part_bytes)
         head = _HEAD.match(text)
@@ -107,6 +104,7 @@ def _cut(text: bytes, decode: Decode) -> tuple[list[Any], bytes, bytes] | None:
     for end, begin in _places(text):
         part = b"[" + text[:end] + b"]"
         try:
+            # Only decoding tells whether a cut is right: a list that ends in the middle of a node is no list.
             return decode(part), part, text[begin:]
         except UNDECODABLE:
             continue
@@ -114,7 +112,8 @@ def _cut(text: bytes, decode: Decode) -> tuple[list[Any], bytes, bytes] | None:
 
 
 def _places(text: bytes) -> Iterator[tuple[int, int]]:
-    """Where a node may end and the next begin, the likeliest first: between two lists of attributes it looks alike."""
+    """Where a node may end and the next begin, the likeliest first."""
+    # Two attributes of a node are parted by the same signs as two nodes, so the pattern with a node's fields is first.
     near = max(0, len(text) - _NEAR_BYTES)
     for pattern, start in ((_NODE_ENDS, near), (_NODE_ENDS, 0), (_OBJECT_ENDS, 0)):
         found = ((match.start() + 1, match.end()) for match in pattern.finditer(text, start))

@@ -43,6 +43,7 @@ class LocalFiles:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            # A root that is a file raises the same errors as a missing file: only a look at the root tells them apart.
             if os.path.lexists(self._root) and not self._root.is_dir():
                 raise RootNotADirectory(str(self._root)) from None
             raise FileMissing(kind.word, name) from error
@@ -56,6 +57,7 @@ def _pread(path: str, length: int, offset: int) -> bytes:
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         data = os.pread(descriptor, length, offset)
+        # One call may give fewer bytes than it was asked for, also before the end of the file.
         while len(data) < length and (more := os.pread(descriptor, length - len(data), offset + len(data))):
             data += more
         return data
@@ -77,8 +79,8 @@ def _files_below(directory: Path, *, nested: bool) -> Iterator[StoredFile]:
 
 
 def _size(entry: os.DirEntry[str]) -> int | None:
-    """None where the file was removed since its directory was read, as a prune may do at any time."""
     try:
         return entry.stat().st_size
     except FileNotFoundError:
+        # A prune may remove a file at any time, also between reading its directory and looking at the file.
         return None

@@ -80,6 +80,7 @@ class ObjectFiles:
                 return bytes(obstore.get_range(self._store, path, start=offset, length=length))
             except GenericError as error:
                 if _BEYOND_THE_END in str(error):
+                    # The range begins after the end of the file: `exactly` reports that it is too short.
                     return b""
                 if _NOT_PARTIAL not in str(error):
                     raise

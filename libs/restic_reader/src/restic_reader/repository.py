@@ -285,12 +285,13 @@ class Repository:
         return self._trees.get(tree_id) is None and is_large(self._blobs.locate(tree_id), self._limits)
 
     def _large_tree(self, tree_id: str) -> LargeTree:
-        """One of the few that are kept at hand, as each takes room on the disk."""
+        """One of the few that are kept at hand."""
         with self._opening_large:
             tree = self._large.pop(tree_id, None)
             if tree is None:
                 tree = LargeTree(tree_id, self._blobs.spill(tree_id, scratch=self._scratch), self._limits)
             self._large[tree_id] = tree
+            # Each takes room on the disk. One that is still being read is closed when its reader lets go of it.
             while len(self._large) > _LARGE_TREES_OPEN:
                 self._large.popitem(last=False)
         return tree

@@ -55,7 +55,9 @@ class RestFiles:
         """See `RepositoryFiles.read_range`."""
         status, body = self._get(_target(kind, name), {"Range": f"bytes={offset}-{offset + length - 1}"})
         if status == 416:
+            # The range begins after the end of the file: `exactly` reports that it is too short.
             body = b""
+        # A server may ignore `Range` and send the whole file.
         elif status != 206:
             body = _whole(status, body, kind=kind, name=name)[offset : offset + length]
         return exactly(body, length, kind=kind, name=name)

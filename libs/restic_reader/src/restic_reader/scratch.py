@@ -30,6 +30,7 @@ def no_scratch(error: OSError | sqlite3.Error) -> NoScratch:
 def nameless_file(directory: Path | None) -> int:
     """The descriptor of a new file, for whoever gets it to close; without a directory it lies where the system says."""
     with scratch_errors(), tempfile.TemporaryFile(dir=made(directory)) as file:
+        # `file` closes its own descriptor here; the second one keeps the nameless file alive.
         return os.dup(file.fileno())
 
 

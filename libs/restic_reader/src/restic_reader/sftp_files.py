@@ -110,6 +110,7 @@ class SftpFiles:
     async def _session(self) -> "_Session":
         if self._connecting is None or _is_over(self._connecting):
             self._connecting = asyncio.create_task(_connect(self._server))
+        # Others wait for the same connection: one that is cancelled must not cancel it for all.
         return await asyncio.shield(self._connecting)
 
 
@@ -146,6 +147,7 @@ async def _connect(server: SftpServer) -> _Session:
         password=server.password or None,
         client_keys=[key] if key else None,
         known_hosts=known_hosts,
+        # Otherwise asyncssh takes agent and settings of the user that the worker runs as.
         agent_path=None,
         config=None,
         compression_algs=["none"],
@@ -161,11 +163,12 @@ async def _connect(server: SftpServer) -> _Session:
 
 
 async def _in_time(ask: Ask[T], session: _Session) -> T:
-    """The answer. A connection that is lost, or silent for too long, is given up, and with it all who wait there."""
+    """The answer. A connection that is lost, or silent for too long, is given up."""
     try:
         async with asyncio.timeout(_ANSWER_SECONDS):
             return await ask(session.sftp)
     except (TimeoutError, *_CUT_OFF):
+        # One connection serves all: those who wait on it would each run into the same silence.
         session.abort()
         raise
 
@@ -194,7 +197,7 @@ async def _listing(sftp: SFTPClient, directory: str, *, nested: bool) -> list[St
 
 
 def _meaning(error: Exception, kind: FileKind, name: str) -> ReaderError:
-    """The error in our words: the server's own may repeat what it was told."""
+    # In our words: the server's own may repeat what it was told.
     if isinstance(error, _MISSING):
         return FileMissing(kind.word, name)
     if isinstance(error, _REFUSED):

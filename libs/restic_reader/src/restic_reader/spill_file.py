@@ -42,6 +42,7 @@ class SpilledBlob:
         self._nonce = nonce
         self._box = box
         self._compressed = compressed
+        # `finalize` closes once, whichever comes first: a call, the garbage collector or the end of the process.
         self.close = weakref.finalize(self, os.close, descriptor)
 
     @classmethod
@@ -76,6 +77,7 @@ class SpilledBlob:
 
     def sealed_at(self, offset: int, length: int) -> bytes:
         """A part of the ciphertext; shorter at its end. Raises `ValueError` once it is closed."""
+        # The number of a closed descriptor may belong to another file by now.
         if not self.close.alive:
             raise ValueError("the blob is closed")
         return os.pread(self._descriptor, length, offset)
@@ -83,12 +85,14 @@ class SpilledBlob:
     def _write(self, piece: bytes) -> None:
         view = memoryview(piece)
         with scratch_errors():
+            # One call may take fewer bytes than it is given.
             while view:
                 view = view[os.write(self._descriptor, view) :]
 
     def _compare(self, blob_id: str, location: Location) -> None:
         stream, digest, left = self.open(), hashlib.sha256(), location.plain_length
         try:
+            # A damaged frame may expand to far more than the index says: stop after the first piece that is too much.
             while left >= 0 and (piece := stream.read(_HASHED_BYTES)):
                 digest.update(piece)
                 left -= len(piece)

@@ -249,6 +249,7 @@ class _Walk:
 
 def _load(means: WalkMeans, chunk: list[Wanted]) -> list[tuple[Wanted, list[Entry]]]:
     """The entries of each directory, in the order they lie in the packs."""
+    # By pack and offset, so that neighbours are read together.
     in_place = sorted(chunk, key=lambda wanted: wanted.location[:2])
     together = list(runs(in_place, max_bytes=_RUN_BYTES, max_gap=_RUN_GAP))
     load = means.blobs.load_run

@@ -49,6 +49,7 @@ class IndexLoader:
         """
         self._unreadable = {}
         gone: FileMissing | None = None
+        # A prune replaces index files at any time, also between our listing and our reading: then list again.
         for _ in range(_ATTEMPTS):
             self._drop_damaged(known)
             listed = {stored.name: stored for stored in self._files.list(FileKind.INDEX)}
@@ -70,14 +71,12 @@ class IndexLoader:
             if self._cache:
                 self._cache.drop(table.name)
         self._mended += bool(damaged)
+        # A disk that keeps damaging tables is not worth writing to: keep them in memory from now on.
         if self._mended > _MENDED_MOST:
             self._cache = None
 
     def _brought_up(self, known: BlobIndex, listed: Mapping[str, StoredFile]) -> tuple[BlobIndex, FileMissing | None]:
-        """The index of all that could be read, and the first file that was gone before it could be.
-
-        A prune replaces index files at any time, also between our listing and our reading.
-        """
+        """The index of all that could be read, and the first file that was gone before it could be."""
         cache = self._prepared_cache()
         tables = {part.table.name: part.table for part in known.parts if part.table.is_sound}
         filed = cache.tables(known=tables.keys()) if cache else ()
@@ -159,6 +158,7 @@ class IndexLoader:
                 self._unreadable[name] = error
             except (ValueError, OverflowError):
                 self._unreadable[name] = _damaged(name, "it has ids or numbers that no repository has")
+            # What the builder took cannot be taken out again: the caller begins anew without this file.
             if name in self._unreadable and builder.size != taken:
                 raise _Spoilt
         return gone

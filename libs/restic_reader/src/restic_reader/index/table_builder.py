@@ -116,7 +116,7 @@ class TableBuilder:
 
 
 class _Runs:
-    """Records put aside in sorted runs. They are sorted as text of one byte a sign, the fastest that Python sorts."""
+    """Records put aside in sorted runs."""
 
     def __init__(self, directory: Path | None, limits: IndexLimits) -> None:
         self._limits = limits
@@ -174,6 +174,7 @@ def scratch_file(directory: Path | None, *, held_bytes: int) -> IO[bytes]:
 
 
 def _cut(records: bytes | bytearray) -> list[str]:
+    # Text of one byte a sign is the fastest that Python sorts; Latin-1 keeps the order of the bytes.
     text = str(records, "latin-1")
     return [text[at : at + _SIZE] for at in range(0, len(text), _SIZE)]
 
@@ -188,7 +189,8 @@ def _add_blocks(fences: Fences, records: memoryview) -> None:
 
 
 def _records(packs: list[IndexPack], *, first_pack: int) -> bytes:
-    """Records of all blobs of these packs, filled column by column: single calls whatever the number of blobs."""
+    """Records of all blobs of these packs."""
+    # Filled column by column: so many calls, whatever the number of blobs.
     blobs = [blob for pack in packs for blob in pack.blobs or ()]
     records = bytearray(_SIZE * len(blobs))
     _fill_ids(memoryview(records).cast("Q"), _joined([blob.id for blob in blobs]))

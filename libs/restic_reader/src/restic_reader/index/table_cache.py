@@ -56,6 +56,7 @@ class TableCache:
         try:
             table = self._written(descriptor, builder)
             with suppress(OSError):
+                # In one step, so that other processes never open half a table.
                 Path(unfinished).replace(self._path(table.name))
         finally:
             _remove(Path(unfinished))
@@ -68,6 +69,7 @@ class TableCache:
     def keep_only(self, names: set[str]) -> None:
         """Takes away all other tables, and what killed processes left unfinished."""
         for path in self._paths():
+            # A young unfinished table may be one that another process is writing now.
             is_other = path.suffix == _SUFFIX and path.stem not in names
             if is_other or (path.suffix == _UNFINISHED and _age_seconds(path) > _ABANDONED_SECONDS):
                 _remove(path)

@@ -103,6 +103,7 @@ def _names_in(root: Path, own: Path, mounts: Mounts) -> Iterator[Path]:
     for place in mounts.places(own):
         for name in mounts.names(place):
             if name != root and name.is_relative_to(root) and not name.is_relative_to(own):
+                # Another mount may lie over this name: then it shows something else, which is not left out.
                 visible = mounts.place(name)
                 if visible is not None and visible.is_in(place):
                     yield name

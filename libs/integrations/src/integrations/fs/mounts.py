@@ -19,6 +19,7 @@ PSEUDO = frozenset(
     }
 )
 """Types of file systems that the kernel makes up: nothing in them is kept anywhere, and some never end."""
+# The kernel writes spaces, tabs, line ends and backslashes in paths as octal numbers.
 _ESCAPED = re.compile(rb"\\([0-7]{3})")
 _LEAST_FIELDS = 10
 MountId = Callable[[Path], int | None]
@@ -72,6 +73,7 @@ class Mounts:
 
     def at(self, path: Path) -> Mount | None:
         """The mount in which a path lies, which need not be there; links in it are not followed."""
+        # What is not there lies in the mount of the nearest directory above that is.
         for each in (path, *path.parents):
             if (mount_id := self._mount_id(each)) is not None:
                 return next((mount for mount in self._all if mount.id == mount_id), None)
@@ -112,6 +114,7 @@ def parse(table: bytes) -> Iterator[Mount]:
         fields = line.split(b" ")
         if len(fields) < _LEAST_FIELDS or b"-" not in fields[6:]:
             continue
+        # A dash ends the optional fields, of which a line has any number.
         kind = fields[fields.index(b"-", 6) + 1]
         root, point = (Path(os.fsdecode(_ESCAPED.sub(_unescape, each))) for each in fields[3:5])
         yield Mount(int(fields[0]), fields[2].decode(), root, point, kind.decode(errors="replace"))
@@ -128,10 +131,12 @@ def _place(path: Path, mount: Mount) -> Place:
 def _mount_id(path: Path) -> int | None:
     """The kernel's own number of the mount in which a path lies; None where nothing is there, or may be looked at."""
     try:
+        # O_PATH needs no right to read, and does not set off what opening a device or a FIFO would.
         opened = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return None
     try:
+        # `os.stat` tells the device only, which all mounts of a file system share.
         facts = Path(f"/proc/self/fdinfo/{opened}").read_text()
     except OSError:
         return None

@@ -69,6 +69,7 @@ def hold_directory(root: Path, *, shown: str) -> Iterator[int]:
             raise SourceReplaced(shown) from None
         raise SourceMissing(f"{shown} cannot be reached: {error.strerror}.") from None
     try:
+        # O_NOFOLLOW looks at the last part of the path only: a directory above may be a link by now.
         if _real(root) != root:
             raise SourceReplaced(shown)
         yield held

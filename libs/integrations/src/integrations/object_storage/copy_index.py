@@ -19,8 +19,7 @@ CREATE TABLE IF NOT EXISTS copied (
 class Ledger:
     """Kept from run to run beside the copy. A file that it does not tell of is not trusted. Its calls block.
 
-    An entry goes before its file is replaced and comes after that, so that no entry ever tells of another version than
-    the file has, wherever a run is cut off.
+    No entry ever tells of another version than the file has, wherever a run is cut off.
     """
 
     def __init__(self, file: Path) -> None:
@@ -30,6 +29,7 @@ class Ledger:
     def outdated(self, entries: Sequence[Entry], directory: Path) -> list[Entry]:
         """Those whose file in the copy is another version, or of which nothing is known; their entries go."""
         found = [entry for entry in entries if not self._has(entry, directory)]
+        # Before the files are replaced: a run that is cut off leaves files without an entry, which are fetched anew.
         self._db.run_each("DELETE FROM copied WHERE path = ?", [(os.fsencode(each.path),) for each in found])
         return found
 
@@ -45,6 +45,7 @@ class Ledger:
     def _has(self, entry: Entry, directory: Path) -> bool:
         kept = "SELECT key, size, modified, etag FROM copied WHERE path = ?"
         row = self._db.first(kept, [os.fsencode(entry.path)])
+        # The file may have been changed or removed since its entry was written, so it is looked at as well.
         return row == _version(entry.object) and _is_there(entry.object, directory / entry.path)
 
 

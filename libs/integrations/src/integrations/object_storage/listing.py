@@ -65,6 +65,7 @@ class Listing:
         for rows in self._batches("SELECT key, is_folder FROM objects WHERE key > ? ORDER BY key LIMIT ?"):
             paths = [(self._path(key, is_folder=bool(is_folder)), key) for key, is_folder in rows]
             self.database.run_each("UPDATE objects SET path = ? WHERE key = ?", paths)
+        # Made at the end, as an index that grows with each of millions of rows takes much longer.
         self.database.run("CREATE INDEX paths ON objects (path)")
 
     def __len__(self) -> int:
@@ -95,6 +96,7 @@ class Listing:
         """Whether anything lies below a path, or it is listed as a folder."""
         raw = os.fsencode(path)
         below = "SELECT 1 FROM objects WHERE (path > ? AND path < ?) OR (path = ? AND is_folder) LIMIT 1"
+        # `0` follows `/` in ASCII: what begins with the path and a slash lies between the two.
         return self.database.first(below, [raw + b"/", raw + b"0", raw]) is not None
 
     def parent_of(self, earlier: Path) -> str | None:
@@ -137,10 +139,12 @@ class Listing:
         """Leave a copy in place of an earlier one, as what a snapshot was made of."""
         fresh = file.with_suffix(HALF)
         fresh.unlink(missing_ok=True)
+        # Made here, since the umask decides who may read a file that SQLite makes.
         os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600))
         self.database.run("DELETE FROM snapshot")
         self.database.run("INSERT INTO snapshot VALUES (?)", [snapshot_id])
         self.database.run("VACUUM INTO ?", [str(fresh)])
+        # In one step: a run that is cut off before it leaves the earlier listing whole.
         fresh.replace(file)
 
     def close(self) -> None:
@@ -157,6 +161,7 @@ class Listing:
 
     def _batches(self, wanted: str) -> Iterator[list[tuple[Any, ...]]]:
         last: bytes | int = BEFORE_ALL
+        # From the last key on: with OFFSET, SQLite would walk over all earlier rows for each batch.
         while rows := self.database.all(wanted, [last, _BATCH]):
             last = rows[-1][0]
             yield rows

@@ -115,7 +115,7 @@ class Copying:
         self._tell(read.size)
 
     def _leave_out(self, entry: Entry, why: ObjectUnread) -> None:
-        """An old version does not stand in for one that cannot be read."""
+        # An old version must not stand in for one that cannot be read.
         _remove(self._directory / entry.path)
         self._problems.add(entry.object.key, why)
 

@@ -159,6 +159,7 @@ class MountEvidence:
         return [answer for answer in await unless_cancelled(each_one(), self.cancel) if answer is not None]
 
     def _file(self, store_id: str) -> Path:
+        # Hashed, as an id may hold what no file name can.
         return self.place / f"{hashlib.sha256(store_id.encode()).hexdigest()}{LISTING}"
 
 

@@ -73,6 +73,7 @@ async def unmount(directory: Path) -> None:
     """Take a mount away, also one whose server was killed; nothing happens where there is none."""
     if not await asyncio.to_thread(is_mounted, directory):
         return
+    # Both unmount lazily, as a mount that is still in use refuses to go otherwise. `fusermount3` needs no root.
     for command in (("fusermount3", "-u", "-z", str(directory)), ("umount", "-l", str(directory))):
         with suppress(FileNotFoundError):
             process = await asyncio.create_subprocess_exec(

@@ -55,5 +55,6 @@ def rclone_command(program: str, *arguments: str, remote: Remote, cache_dir: Pat
     variables = {f"RCLONE_CONFIG_{_NAME}_{name.upper()}": value for name, value in remote.settings.items() if value}
     if remote.insecure_tls:
         variables["RCLONE_NO_CHECK_CERTIFICATE"] = "true"
+    # Otherwise rclone reads the configuration of the user that runs the worker.
     common = ["--config", os.devnull, "--cache-dir", str(cache_dir), "--use-json-log"]
     return ProgramCommand(arguments=[program, *common, *arguments], environment=variables)

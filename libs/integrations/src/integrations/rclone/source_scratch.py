@@ -64,9 +64,10 @@ async def _lock(path: Path, on_log: OnLog, cancel: asyncio.Event) -> IO[str]:
 
 
 def _try_lock(lock: IO[str], path: Path) -> bool:
-    """False also when the file was removed before it was locked: then it guards nothing any more."""
+    """False also when the file was removed before it was locked."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # A file that was removed before it was locked guards nothing any more.
         return os.path.samestat(os.fstat(lock.fileno()), path.stat())
     except (BlockingIOError, FileNotFoundError):
         return False

@@ -56,6 +56,7 @@ async def authenticate(address: S3Address) -> str:
     except WrongCredentials:
         raise
     except PermanentError as error:
+        # Any other refusal comes from a server that knows the keys.
         if error.code in ("s3_unreachable", "tls_misconfigured"):
             raise
     return "the credentials are accepted"
@@ -69,6 +70,7 @@ async def list_objects(address: S3Address) -> str:
 
 async def write_probe(address: S3Address) -> str:
     """An object can be made and removed."""
+    # A random name, so that no object of somebody else is overwritten and removed.
     store, key = _store(address), f"{address.prefix}/.cairn-probe-{secrets.token_hex(8)}".lstrip("/")
     try:
         await obstore.put_async(store, key, b"probe")
@@ -99,6 +101,7 @@ async def speaks_tls(address: S3Address) -> bool:
     try:
         async with asyncio.timeout(_CONNECT_SECONDS):
             reader, writer = await asyncio.open_connection(address.host, address.port)
+            # Only the first bytes count: a server whose certificate is not trusted speaks TLS too.
             incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             greeting = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname=address.host)
             with suppress(ssl.SSLWantReadError):

@@ -73,17 +73,20 @@ def _size(text: str) -> int:
 
 
 def _moment(text: str) -> int:
-    """Nanoseconds since 1970, without the rounding of floats; 0 where the server tells nothing that is a time."""
+    """Nanoseconds since 1970; 0 where the server tells nothing that is a time."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return 0
+    # S3 tells times in UTC, also where a server leaves out the zone.
     since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
+    # In whole numbers: a float of seconds since 1970 does not hold a time exactly.
     return since // timedelta(microseconds=1) * 1000
 
 
 def _key(contents: ElementTree.Element, *, escaped: bool) -> str:
     key = _text(contents, "Key")
+    # Keys may hold bytes that are no UTF-8: `ListedObject` carries them as surrogate escapes.
     return unquote_plus(key, errors="surrogateescape") if escaped else key
 
 
@@ -92,4 +95,5 @@ def _text(element: ElementTree.Element, name: str) -> str:
 
 
 def _name(element: ElementTree.Element) -> str:
+    # Servers differ in the namespace that they put in front, and some put none.
     return element.tag.rpartition("}")[2]

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
+# Taking out shorter secrets would garble every text, and tell where they were.
 _LEAST_CHARACTERS = 4
 _INSTEAD = "***"
 
@@ -12,7 +13,7 @@ _INSTEAD = "***"
 class Redactor:
     """Replaces secrets, as they are and as URLs, JSON and Python would write them, by `***`.
 
-    Secrets of fewer than four characters are left: taking them out would garble every text and tell where they were.
+    Secrets of fewer than four characters are left.
     """
 
     def __init__(self, secrets: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ from chassis.persistence.mongo import Collection, Database, PyMongoError, ensure
 from contracts.messages.connector import EVERYBODY
 
 KEPT_DAYS = 180
+# So many days without a running gateway are caught up.
 _FORGOTTEN_DAYS = KEPT_DAYS + 30
 
 

@@ -68,6 +68,7 @@ class Throttle:
         self._remembered = remembered
         self._queues: OrderedDict[tuple[str, ...], _Queue] = OrderedDict()
         self._names: OrderedDict[str, _Failures] = OrderedDict()
+        # One each, so that people who are known never wait while passwords of strangers are checked.
         self._known, self._strangers = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._addresses = 0
 
@@ -116,7 +117,7 @@ class Throttle:
             self._addresses -= 1
 
     async def _verified(self, password: str, kept: str | None, processor: asyncio.Semaphore) -> bool:
-        """Check off the event loop; each check takes 32 MiB while it lasts."""
+        # One check at a time, as each takes 32 MiB while it lasts; in a thread, as it would hold up the event loop.
         async with processor:
             return await asyncio.to_thread(self._verify, password, kept)
 
@@ -137,6 +138,7 @@ class Throttle:
 
     def _forget_idle(self) -> None:
         while len(self._queues) > self._remembered:
+            # A queue in use stays: a second one of the same name would let two tries run at once.
             key = next((k for k, queue in self._queues.items() if not queue.waiting), None)
             if key is None:
                 return

@@ -77,6 +77,7 @@ def _mac(key: bytes, payload: bytes) -> bytes:
 
 
 def _opened(token: str, key: bytes) -> Link | None:
+    # Checked before anything is decoded, as anybody may send a token.
     if len(token) > LONGEST_URL or not token.isascii():
         return None
     try:

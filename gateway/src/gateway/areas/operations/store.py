@@ -54,6 +54,7 @@ class OperationStore:
         """Keep a command whose outcome did not come in time; if Kafka may lack it, as `unsent` too. May be repeated."""
         entry = envelope_to_entry(command, kind="operation", aggregate_id=command.id, revision=0)
         document = {"_id": command.id, "org": command.data.organization_id, "day": day_of(utc_now()), "command": entry}
+        # First: whoever sees the operation may rely on its command being sent.
         if not taken:
             await insert_new(self._unsent, document | {"state": "unsent"})
         await insert_new(self._operations, document)

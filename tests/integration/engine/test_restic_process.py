@@ -364,7 +364,7 @@ class TestFiles:
         pack.chmod(0o600)
         pack.write_bytes(pack.read_bytes()[:-1])
 
-        checked = await engine.check(ready, on_log=lambda *_: None, cancel=desk.cancel)
+        checked = await engine.check(ready, on_progress=lambda _: None, on_log=lambda *_: None, cancel=desk.cancel)
 
         assert any(pack.name[:8] in finding for finding in checked.findings)
 

@@ -197,7 +197,7 @@ async def test_a_backup_never_holds_the_keys_of_the_worker(
         allowed_roots=(tmp_path,),
         work_dir=tmp_path / "work",
     )
-    fs = build_integrations(settings).of("fs")
+    fs = build_integrations(settings).connection_test("fs")
     store = configure("store", "fs", root=str(tmp_path / "store"), passphrase="open sesame")
     engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=tmp_path / "cache"))
     await engine.initialize(fs.store_location(store))

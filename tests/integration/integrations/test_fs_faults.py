@@ -89,7 +89,7 @@ async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that
     (root / "link").symlink_to("file")
     (root / "ignored.tmp").touch()
     os.mkfifo(root / "pipe")
-    monkeypatch.setattr(vanished_files._Look, "through", None)
+    monkeypatch.setattr(vanished_files._Comparison, "through", None)
 
     ended = await jobs.run(FsIntegration(environment), configure("source", "fs", root=str(root)), ignores=("*.tmp",))
 

@@ -110,6 +110,7 @@ async def test_assignment(opened: Opened) -> None:
             assert await store.apps_of(ORG, kind) == []
         assert await store.apps_at(ORG, ResourceId("res-1")) == []
         assert await store.resource(ORG, ResourceId("res-1")) is None
+        assert await store.all_pools() == []
 
 
 async def test_scheduler(opened: Opened) -> None:

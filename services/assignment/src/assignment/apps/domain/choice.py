@@ -70,7 +70,7 @@ def choose_integration(
     """
     if wanted is not None:
         return _wanted_integration(integrations, resource, wanted)
-    fitting = _fitting(integrations, resource, protocol)
+    fitting = _with_protocol(_fitting(integrations, resource), protocol)
     offering = [i for i in fitting if any(kind in p.kinds for p in i.protocols)]
     if not offering:
         raise _kind_not_offered(kind, _listed(i.name for i in fitting))
@@ -81,30 +81,46 @@ def choose_integration(
     return offering[0]
 
 
-def _fitting(integrations: Sequence[Integration], resource: Resource, protocol: str | None) -> list[Integration]:
-    """Those that work with a resource, the ones with the protocol if there are any."""
+def _fitting(integrations: Sequence[Integration], resource: Resource) -> list[Integration]:
+    """Those that are made for the class and subclass of a resource, else those that work with it."""
     fitting = [i for i in integrations if _is_made_for(i, resource)] or [i for i in integrations if fits(i, resource)]
     if not fitting:
         detail = f"No integration works with resources of {_class_of(resource)}."
         raise Invalid("integration_incompatible", detail, fields={"integration": "none fits the resource"})
+    return fitting
+
+
+def _with_protocol(integrations: list[Integration], protocol: str | None) -> list[Integration]:
+    """Those that have the protocol; all of them when none has it."""
     # A protocol that none of them has is refused by `choose_protocol`, which can say which there are.
-    return [i for i in fitting if any(p.name == protocol for p in i.protocols)] or fitting
+    return [i for i in integrations if any(p.name == protocol for p in i.protocols)] or integrations
 
 
 def choose_protocol(integration: Integration, *, kind: AppKind, wanted: str | None = None) -> Protocol:
     """The wanted protocol if it does the kind; else the one named like the integration, or the only one."""
-    offered = [p for p in integration.protocols if kind in p.kinds]
     if wanted is not None:
         _require_protocol(integration, wanted)
+    offered = [p for p in integration.protocols if kind in p.kinds]
     if not offered:
         raise _kind_not_offered(kind, integration.name)
-    chosen = [p for p in offered if p.name == (wanted or integration.name)]
-    if wanted is not None and not chosen:
-        raise _kind_not_offered(kind, wanted)
-    chosen = chosen or offered
+    chosen = _named(wanted, offered, kind) if wanted is not None else _by_default(integration, offered)
     if len(chosen) > 1:
         raise _ambiguous(integration, kind, _listed(p.name for p in offered))
     return chosen[0]
+
+
+def _named(wanted: str, offered: Sequence[Protocol], kind: AppKind) -> Sequence[Protocol]:
+    """The protocol of a name, from those that do the kind."""
+    chosen = [p for p in offered if p.name == wanted]
+    if not chosen:
+        raise _kind_not_offered(kind, wanted)
+    return chosen
+
+
+def _by_default(integration: Integration, offered: Sequence[Protocol]) -> Sequence[Protocol]:
+    """Those that come into question when no protocol is named."""
+    # Clients of the API leave the protocol out and mean the one that is called like its integration: `s3` of `s3`.
+    return [p for p in offered if p.name == integration.name] or offered
 
 
 def _ambiguous(integration: Integration, kind: AppKind, names: str) -> Invalid:

@@ -94,13 +94,18 @@ def _misfits(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[tuple
     for error in Draft202012Validator(choice.schema).iter_errors(instance):
         if error.validator in _ABOUT_PRESENCE:
             yield from ((True, (f"fields.{name}", "is missing")) for name in _required(error) if name not in instance)
-        elif not error.path and _lacks_one_of_several(error):
-            yield True, ("fields", "lack one of several that go together")
         elif not error.path:
-            yield False, ("fields", "break a rule that they have together")
+            yield _misfit_of_all(error)
         elif error.path[0] not in hidden:
             name = str(error.path[0])
             yield False, (f"fields.{name}", _words(error, choice.properties[name]))
+
+
+def _misfit_of_all(error: ValidationError) -> tuple[bool, Fault]:
+    """A rule about the fields together, and whether it is broken by nothing but what is missing."""
+    if _lacks_one_of_several(error):
+        return True, ("fields", "lack one of several that go together")
+    return False, ("fields", "break a rule that they have together")
 
 
 def _lacks_one_of_several(error: ValidationError) -> bool:

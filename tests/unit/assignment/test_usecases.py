@@ -189,7 +189,7 @@ def offered(pool: str, *roots: str) -> Envelope[Message]:
 
 
 async def pools_of(assignment: Assignment, app_id: str) -> tuple[str, ...]:
-    [found] = await usecases.find_pools(assignment.store, [await assignment.app(app_id)])
+    found = await usecases.get_reachable_app(assignment.store, make.ORG, AppId(app_id))
     return found.pools
 
 

@@ -23,7 +23,7 @@ def build_api(store: AssignmentStore, tokens: Tokens, *, checks: Mapping[str, Ch
 
     async def integrations() -> None:
         if not await store.integrations():
-            raise TemporaryError("integrations_unknown", "No worker has told yet which integrations there are.")
+            raise TemporaryError("integrations_unknown", "No worker has announced an integration yet.")
 
     app = build_internal_api("Cairn assignment", checks={**checks, "integrations": integrations})
     app.include_router(_integrations(store, tokens), prefix="/internal")
@@ -58,13 +58,10 @@ def _apps(store: AssignmentStore, tokens: Tokens) -> APIRouter:
 
     @routes.get("")
     async def listing(caller: Annotated[Caller, Depends(read)], kind: AppKind | None = None) -> Listing[ReachableApp]:
-        found = await usecases.find_pools(store, await usecases.list_apps(store, caller.organization_id, kind))
-        return Listing(items=tuple(found))
+        return Listing(items=tuple(await usecases.list_reachable_apps(store, caller.organization_id, kind)))
 
     @routes.get("/{app_id}")
     async def one(caller: Annotated[Caller, Depends(read)], app_id: str) -> ReachableApp:
-        app = await usecases.get_app(store, caller.organization_id, AppId(app_id))
-        [reachable] = await usecases.find_pools(store, [app])
-        return reachable
+        return await usecases.get_reachable_app(store, caller.organization_id, AppId(app_id))
 
     return routes

@@ -165,11 +165,22 @@ async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) ->
         return apps.refresh(app, await store.resource(org, app.resource.id))
 
 
-async def find_pools(store: AssignmentStore, found: Iterable[App]) -> list[ReachableApp]:
-    """The same apps, each with the pools of workers that can reach it."""
-    with span("assignment.find_pools"):
-        pools = await store.all_pools()
-        return [ReachableApp(**dict(app), pools=pools_for(app, pools)) for app in found]
+async def list_reachable_apps(store: AssignmentStore, org: OrganizationId, kind: AppKind | None) -> list[ReachableApp]:
+    """The apps of `list_apps`, each with the pools of workers that can reach it."""
+    found, pools = await asyncio.gather(list_apps(store, org, kind), store.all_pools())
+    return [_reachable(app, pools) for app in found]
+
+
+async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> ReachableApp:
+    """The app of `get_app` with the pools of workers that can reach it. Raises `NotFound`."""
+    # Pools are read each time, beside the app. They are not remembered: one process of this service hears that a pool
+    # reaches less than before, the others would go on sending work to it for as long as they remember.
+    app, pools = await asyncio.gather(get_app(store, org, app_id), store.all_pools())
+    return _reachable(app, pools)
+
+
+def _reachable(app: App, pools: Iterable[Pool]) -> ReachableApp:
+    return ReachableApp(**dict(app), pools=pools_for(app, pools))
 
 
 async def _follow_resource(
@@ -187,7 +198,7 @@ async def _integrations(store: AssignmentStore) -> list[Integration]:
     """All integrations. Raises `TemporaryError` while there are none: nothing fits, but only until a worker starts."""
     found = await store.integrations()
     if not found:
-        raise TemporaryError("integrations_unknown", "No worker has told yet which integrations there are.")
+        raise TemporaryError("integrations_unknown", "No worker has announced an integration yet.")
     return found
 
 

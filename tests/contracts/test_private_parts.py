@@ -9,7 +9,6 @@ TESTS = Path(__file__).parents[1]
 NAMED_TUPLES = {"_replace", "_asdict", "_make", "_fields"}
 """Public, whatever they look like."""
 ALLOWED = {
-    "e2e": 1,
     "integration/chassis": 1,
     "integration/connector": 1,
     "integration/engine": 1,
@@ -17,8 +16,6 @@ ALLOWED = {
     "unit/chassis": 6,
     "unit/connector_worker": 33,
     "unit/engine": 3,
-    "unit/gateway": 5,
-    "unit/support": 1,
 }
 """How many uses a folder may still have. A number here may only become smaller."""
 

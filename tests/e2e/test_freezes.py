@@ -79,10 +79,10 @@ class Client:
 
     def __init__(self, api: Api) -> None:
         self._url = f"{api.url}/api/v1"
-        self._badge = api._http.headers["Authorization"]
+        self._authorization = api.call("GET", "/account/me").request.headers["Authorization"]
 
     def ask(self, question: Question) -> Told:
-        headers = {"Authorization": self._badge} | ({"Idempotency-Key": question.key} if question.key else {})
+        headers = {"Authorization": self._authorization} | ({"Idempotency-Key": question.key} if question.key else {})
         began = time.monotonic()
         answer = httpx.request(
             question.method,

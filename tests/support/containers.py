@@ -17,20 +17,20 @@ READY_SECONDS = 90
 
 
 @contextmanager
-def running_kafka() -> Iterator[str]:
+def running_kafka(*, ready_seconds: float = READY_SECONDS) -> Iterator[str]:
     """A Kafka of one node; its address."""
     port = _free_port()
     with kafka_container(port) as container:
-        _wait_until_ready(container, Check("kafka", f"{LOOPBACK}:{port}"))
+        _wait_until_ready(container, Check("kafka", f"{LOOPBACK}:{port}"), ready_seconds)
         yield f"{LOOPBACK}:{port}"
 
 
 @contextmanager
-def running_mongodb() -> Iterator[str]:
+def running_mongodb(*, ready_seconds: float = READY_SECONDS) -> Iterator[str]:
     """A MongoDB that asks nobody for a password; its URI."""
     port = _free_port()
     with mongodb_container(port) as container:
-        _wait_until_ready(container, Check("mongodb", f"{LOOPBACK}:{port}"))
+        _wait_until_ready(container, Check("mongodb", f"{LOOPBACK}:{port}"), ready_seconds)
         yield f"mongodb://{LOOPBACK}:{port}"
 
 
@@ -71,9 +71,9 @@ def _publish(container: DockerContainer, *, inside: int, outside: int) -> Docker
     return container
 
 
-def _wait_until_ready(container: DockerContainer, check: Check) -> None:
+def _wait_until_ready(container: DockerContainer, check: Check, ready_seconds: float) -> None:
     try:
-        eventually(lambda: is_healthy(check), deadline_seconds=READY_SECONDS)
+        eventually(lambda: is_healthy(check), deadline_seconds=ready_seconds)
     except AssertionError as error:
         error.add_note("\n".join(part.decode(errors="replace")[-4000:] for part in container.get_logs()))
         raise

@@ -317,7 +317,7 @@ async def test_wrong_runs_are_refused(platform: Platform, api: Client, backup: B
 
 
 async def test_locked_resource_blocks_runs(platform: Platform, api: Client) -> None:
-    root = platform.files / "locked"
+    root = platform.files / "of-a-locked-resource"
     root.mkdir()
     source, store = await connectors(platform, api, root)
     urn_id = (await api.get(f"/connectors/{source}"))["resource"]["urn_id"]

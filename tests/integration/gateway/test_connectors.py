@@ -219,7 +219,7 @@ async def test_what_cannot_be_refreshed_is_told(platform: Platform, api: Client,
 async def test_locks_of_a_store_are_shown_and_removed_once_they_are_stale(
     platform: Platform, api: Client, urn_id: str
 ) -> None:
-    root = platform.files / "locked"
+    root = platform.files / "store-with-locks"
     store = await a_store(api, urn_id, root)
     missing = await api.problem("GET", f"/connectors/{store}/stores/locks")
     assert (missing["status"], missing["code"]) == (409, "store_not_initialized")

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -11,6 +11,8 @@ from chassis.http.tokens import Caller
 from chassis.persistence.mongo import Unavailable
 from contracts.errors import NotFound
 from contracts.messages.restore_index import Damage, DirectoryPage, Totals
+from contracts.queries.base import Listing
+from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.values import OrganizationId, SnapshotId
 from restic_reader import Totals as Below
 
@@ -50,19 +52,17 @@ class IndexClient:
 
     async def restore_points(self, org: OrganizationId, store_id: str) -> dict[str, PointState]:
         """The ids of the restore points that are known of a store, each with whether it can be browsed."""
-        answer = await _patiently(
-            lambda: self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
-        )
-        return {each["snapshot_id"]: _state(each) for each in answer["items"]}
+        points = await _patiently(partial(self._points, org, store_id))
+        return {point.snapshot_id: _state(point) for point in points}
 
     async def damaged_points(self, org: OrganizationId, store_id: str) -> list[DamagedPoint]:
         """The restore points of a store that cannot be opened, newest first. Raises `Unavailable` at once."""
+        points = await self._points(org, store_id)
+        return [DamagedPoint(point.snapshot_id, point.damage) for point in points if point.damage]
+
+    async def _points(self, org: OrganizationId, store_id: str) -> Sequence[IndexedRestorePoint]:
         answer = await self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})
-        return [
-            DamagedPoint(SnapshotId(each["snapshot_id"]), Damage.model_validate(each["damage"]))
-            for each in answer["items"]
-            if each.get("damage")
-        ]
+        return Listing[IndexedRestorePoint].model_validate(answer).items
 
     async def arrived(self, org: OrganizationId, store_id: str, tree_id: str, *, pages: int, first: int = 0) -> int:
         """How many of a directory's pages need not be sent again, if those before `first` need not; all if it is known.
@@ -107,7 +107,7 @@ class IndexClient:
             found = await self._service.get(f"/internal/restore-points/{snapshot_id}", _caller(org), question)
         except (NotFound, Unavailable):
             return False
-        return bool(found.get("browsable"))
+        return IndexedRestorePoint.model_validate(found).browsable
 
     async def _ask(self, what: str, org: OrganizationId, question: Mapping[str, object]) -> Any:
         return (await self._service.post(f"/internal/directories/{what}", _caller(org), question))[what]
@@ -117,10 +117,10 @@ def _caller(org: OrganizationId) -> Caller:
     return Caller(organization_id=org, account_id=_WORKER)
 
 
-def _state(point: Mapping[str, Any]) -> PointState:
-    if point["browsable"]:
+def _state(point: IndexedRestorePoint) -> PointState:
+    if point.browsable:
         return PointState.BROWSABLE
-    return PointState.DAMAGED if point.get("damage") else PointState.AWAITED
+    return PointState.DAMAGED if point.damage else PointState.AWAITED
 
 
 def _below(totals: object) -> Below:

@@ -83,7 +83,7 @@ async def test_conditions_reach_the_worker() -> None:
         return httpx.Response(200, json={"items": [point("store")]})
 
     sent = {"if-none-match": '"5f"', "range": "bytes=0-1"}
-    async with build_downloads(answer).look(WHO, SNAPSHOT, b"/a", headers=sent):
+    async with build_downloads(answer).file_headers(WHO, SNAPSHOT, b"/a", headers=sent):
         pass
     told = dict(heard[-1].headers.raw)
     assert told[b"if-none-match"] == b'"5f"'

@@ -1,7 +1,7 @@
 """What workers read in stores."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
@@ -21,6 +21,7 @@ from gateway.clients.assignment import AssignmentClient
 from gateway.clients.base import path_query, segment
 from gateway.clients.pools import pool_of
 
+# Answers about the conditions of a request: passed on with their headers, not turned into errors.
 _REFUSED = frozenset(FILE_PROBLEMS)
 
 
@@ -42,7 +43,8 @@ class ConnectorClient:
         if pool == DEFAULT_POOL:
             return self.service
         if pool not in self.pools:
-            detail = f"The gateway is not told where workers of the pool {pool!r} answer, which reaches this store."
+            detail = f"The gateway has no address of the workers of pool {pool!r}, which reaches this store."
+            # Temporary: the pool is there, as it announced itself; its address is still missing in the settings.
             raise TemporaryError("pool_unreachable", detail)
         return self.pools[pool]
 
@@ -52,33 +54,42 @@ class ConnectorClient:
         answer = await workers.get(f"/internal/stores/{segment(store_id, missing='app')}/locks", who.caller())
         return Listing[StoreLock].model_validate(answer).items
 
-    @asynccontextmanager
-    async def file(
+    def file(
         self, who: Principal, point: RestorePoint, path: bytes, *, method: str, headers: Mapping[str, str]
-    ) -> AsyncIterator[Answer]:
+    ) -> AbstractAsyncContextManager[Answer]:
         """One file, whole or in part; a 412 or 416 comes as what it is."""
-        workers = await self._workers_for(who, point.store_id)
-        async with workers.stream(
-            f"{_path_of(point)}/content?{path_query(path)}",
-            who.caller(),
-            method=method,
-            headers={"accept-encoding": "identity", **headers},
-            expected=_REFUSED,
-        ) as answer:
-            yield answer
+        return self._stream(who, point, f"content?{path_query(path)}", method=method, headers=headers)
+
+    def archive(
+        self, who: Principal, point: RestorePoint, paths: Sequence[bytes], form: ArchiveFormat
+    ) -> AbstractAsyncContextManager[Answer]:
+        """Many files in one archive."""
+        # By POST: the selection may be larger than any server takes in an address.
+        question = ArchiveQuestion(paths=quoted_paths(paths), format=form).model_dump_json().encode()
+        headers = {"content-type": "application/json"}
+        return self._stream(who, point, "archive", method="POST", headers=headers, content=question)
 
     @asynccontextmanager
-    async def archive(
-        self, who: Principal, point: RestorePoint, paths: Sequence[bytes], form: ArchiveFormat
+    async def _stream(
+        self,
+        who: Principal,
+        point: RestorePoint,
+        question: str,
+        *,
+        method: str,
+        headers: Mapping[str, str],
+        content: bytes = b"",
     ) -> AsyncIterator[Answer]:
-        """Many files in one archive."""
+        """What a worker that reaches the store sends of a restore point, while it sends it."""
         workers = await self._workers_for(who, point.store_id)
         async with workers.stream(
-            f"{_path_of(point)}/archive",
+            f"{_path_of(point)}/{question}",
             who.caller(),
-            method="POST",
-            headers={"accept-encoding": "identity", "content-type": "application/json"},
-            content=ArchiveQuestion(paths=quoted_paths(paths), format=form).model_dump_json().encode(),
+            method=method,
+            # Ranges count the bytes of the file, so nothing on the way may compress them.
+            headers={"accept-encoding": "identity", **headers},
+            content=content,
+            expected=_REFUSED,
         ) as answer:
             yield answer
 
@@ -107,4 +118,4 @@ class Stream(NamedTuple):
 
 
 OnStore = Callable[[str], None]
-"""Is told the likeliest store before anything is asked of it."""
+"""Called with the likeliest store before anything is asked of it."""

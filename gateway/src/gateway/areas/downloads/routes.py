@@ -148,7 +148,7 @@ async def read_content_headers(
 ) -> ProxyResponse:
     """The headers that a download would have, without its bytes."""
     sought = _file_of(request, permit)
-    return ProxyResponse(lambda: downloads.look(permit.who, snapshot_id, sought, headers=_conditions(request)))
+    return ProxyResponse(lambda: downloads.file_headers(permit.who, snapshot_id, sought, headers=_conditions(request)))
 
 
 @router.post(

@@ -1,8 +1,9 @@
-"""Taking files out of restore points: one, or many in an archive. The workers read them; here is decided from where."""
+"""Downloads from restore points: one file, or many in an archive. Chooses the store from which workers read them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from chassis.http.transport import Answer
 from chassis.telemetry.tracing import span
@@ -23,8 +24,7 @@ class Downloads:
     restore_index: RestoreIndexClient
     workers: ConnectorClient
 
-    @asynccontextmanager
-    async def file(
+    def file(
         self,
         who: Principal,
         snapshot_id: str,
@@ -33,43 +33,37 @@ class Downloads:
         method: str,
         headers: Mapping[str, str],
         on_store: OnStore,
-    ) -> AsyncIterator[Stream]:
+    ) -> AbstractAsyncContextManager[Stream]:
         """One file; a 412 or 416 comes as what it is."""
-
-        def ask(point: IndexedRestorePoint) -> AbstractAsyncContextManager[Answer]:
-            return self.workers.file(who, point, path, method=method, headers=headers)
-
-        with span("gateway.open_file"):
-            points = await self.restore_index.same_restore_points(who, snapshot_id)
-            on_store(points[0].store_id)
-        async with _first(points, ask) as stream:
-            yield stream
+        return _first(
+            # Also while the restore point is being indexed: a file is read from the store, by its path alone.
+            partial(self.restore_index.same_restore_points, who, snapshot_id),
+            lambda point: self.workers.file(who, point, path, method=method, headers=headers),
+            on_store,
+        )
 
     @asynccontextmanager
-    async def look(
+    async def file_headers(
         self, who: Principal, snapshot_id: str, path: bytes, *, headers: Mapping[str, str]
     ) -> AsyncIterator[Answer]:
-        """What is told of a file before its bytes."""
+        """The headers that the download of a file would have."""
+        # No store to note: only a download is written to the audit log.
         opened = self.file(who, snapshot_id, path, method="HEAD", headers=headers, on_store=lambda _: None)
         async with opened as stream:
             yield stream.answer
 
-    @asynccontextmanager
-    async def archive(
+    def archive(
         self, who: Principal, snapshot_id: str, paths: Sequence[bytes], form: Format, *, on_store: OnStore
-    ) -> AsyncIterator[Stream]:
+    ) -> AbstractAsyncContextManager[Stream]:
         """Many files in one archive. Raises `restore_point_not_browsable` while the restore point is being indexed.
 
         Of a damaged one that is sent which can be read; else `restore_point_damaged` is raised.
         """
-
-        def ask(point: IndexedRestorePoint) -> AbstractAsyncContextManager[Answer]:
-            return self.workers.archive(who, point, paths, form)
-
-        points = await self._readable(who, snapshot_id)
-        on_store(points[0].store_id)
-        async with _first(points, ask) as stream:
-            yield stream
+        return _first(
+            partial(self._readable, who, snapshot_id),
+            lambda point: self.workers.archive(who, point, paths, form),
+            on_store,
+        )
 
     async def is_one_file(self, who: Principal, snapshot_id: str, paths: Sequence[bytes]) -> bool:
         """Whether a selection is one file and nothing else. Raises what its archive would be refused with."""
@@ -94,21 +88,26 @@ class Downloads:
 def most_telling(refusals: Sequence[CairnError], points: Sequence[IndexedRestorePoint] = ()) -> CairnError:
     """Why none of some stores gave a file: what one that is still there says, rather than that another is gone.
 
-    What a restore point that is known to be damaged has lost is told as that.
+    What a restore point that is known to be damaged has lost is refused as that damage.
     """
-    told = next((r for r in refusals if r.code != "app_not_found"), refusals[0])
+    telling = next((r for r in refusals if r.code != "app_not_found"), refusals[0])
     known = next((point for point in points if point.state == "damaged"), None)
-    return refusal(known) if known and told.code in LOSSES else told
+    return refusal(known) if known and telling.code in LOSSES else telling
 
 
 @asynccontextmanager
 async def _first(
-    points: Sequence[IndexedRestorePoint],
+    find: Callable[[], Awaitable[Sequence[IndexedRestorePoint]]],
     ask: Callable[[IndexedRestorePoint], AbstractAsyncContextManager[Answer]],
+    on_store: OnStore,
 ) -> AsyncIterator[Stream]:
+    """What is asked of a restore point, from the first of its stores that gives it."""
     refusals: list[CairnError] = []
     async with AsyncExitStack() as opened:
+        # Ends before the bytes are passed on: how long a download takes says how fast its client is.
         with span("gateway.open_stream"):
+            points = await find()
+            on_store(points[0].store_id)
             for point in points:
                 try:
                     stream = Stream(await opened.enter_async_context(ask(point)), point.store_id)

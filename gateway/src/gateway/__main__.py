@@ -22,6 +22,7 @@ def openapi(arguments: list[str]) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail when the file is stale")
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="where the document is kept")
     options = parser.parse_args(arguments)
+    # Without services: routes look them up when they are called, so the description needs none.
     document = describe(build_api(Services(), {}, max_body_bytes=0))
     content = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if not options.check:
@@ -33,6 +34,7 @@ def openapi(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    # Before `main`, which reads the settings: the document follows from the code alone.
     if sys.argv[1:2] == ["openapi"]:
         sys.exit(openapi(sys.argv[2:]))
     main("gateway", Settings, open_app=open_app, open_outbox=open_outbox)

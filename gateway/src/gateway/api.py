@@ -1,4 +1,4 @@
-"""The public door: HTTP API v1."""
+"""The public HTTP API v1: the routers of all areas in one application."""
 
 from functools import cache
 
@@ -61,6 +61,7 @@ def build_api(services: Services, checks: dict[str, Check], *, max_body_bytes: i
     app = FastAPI(
         title="Cairn HTTP API",
         version=VERSION,
+        # FastAPI's own pages load their scripts from elsewhere; see `http/docs_page.py`.
         docs_url=None,
         redoc_url=None,
         openapi_url=None,

@@ -86,12 +86,15 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         stores = await _open_stores(runtime)
         sealer = Sealer(read_key(settings.master_key_file))
         await _bootstrap(stores, sealer, settings)
+        # Commands may be sent before the service that reads them has run for the first time, and topics are not made by
+        # sending.
         await ensure_topics(settings, _TOPICS)
         background = runtime.background
         commands = await stack.enter_async_context(
             open_commands(settings, runtime.publisher, service=SERVICE, background=background)
         )
         http = await stack.enter_async_context(open_http())
+        # With another key and audience than badges: a badge opens no service, and what opens services is no badge.
         clients = build_clients(settings, http, Tokens(read_key(settings.service_key_file), audience="cairn-internal"))
         services = await stack.enter_async_context(
             _open_services(settings, stores, sealer, commands, clients, background=background)
@@ -142,6 +145,7 @@ async def _open_services(
     logins = Logins(accounts, principals, badges, Throttle(), stores.addresses, login_log, settings.badge_ttl_seconds)
     downloads = Downloads(clients.restore_index, clients.connector)
     async with (
+        # Left in reverse order: the log of logins writes its last sums while the audit log still runs.
         audit.running(background),
         login_log.running(background),
         keys.running(background),

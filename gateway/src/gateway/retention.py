@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from chassis.persistence.mongo import Collection
 
 KEPT_DAYS = 8
+# Days that are looked through: a gateway that did not run for three weeks still removes all.
 FORGOTTEN_DAYS = 30
 
 
@@ -17,4 +18,5 @@ async def forget_old(now: datetime, *collections: Collection) -> None:
     """Remove what is older than `KEPT_DAYS`, a day at a time; what is older still was removed before."""
     for age in range(KEPT_DAYS, FORGOTTEN_DAYS):
         for collection in collections:
+            # By equality, a day at a time: a range would be evaluated on every document (0001).
             await collection.delete_many({"day": day_of(now - timedelta(days=age))})

@@ -10,7 +10,7 @@ from pydantic_settings import NoDecode
 
 
 class Settings(CommonSettings):
-    """`url_gateway` is the address that clients are told."""
+    """`url_gateway` is the address under which clients find the gateway."""
 
     master_key_file: Path = Field(description="File with the key that seals data keys: 32 bytes, base64")
     badge_key_file: Path = Field(description="File with the key that signs badges: 32 bytes, base64")
@@ -22,6 +22,7 @@ class Settings(CommonSettings):
         default=27,
         description="How long stores/create, stores/refresh and a test are waited for; clients give up at 30 s",
     )
+    # Not decoded: pydantic would read a mapping as JSON, and pairs are easier to write into an environment file.
     url_connector_pools: Annotated[Mapping[str, str], NoDecode] = Field(
         default_factory=dict,
         description="Where workers of pools other than the default one answer: `pool=url`, joined by commas",

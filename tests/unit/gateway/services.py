@@ -20,8 +20,8 @@ from gateway.clients.service_clients import ServiceClients
 Answer = Callable[[httpx.Request], httpx.Response]
 
 
-class Told(Http):
-    """Answers as told."""
+class AnsweringHttp(Http):
+    """Answers each request by calling a function."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__()
@@ -42,8 +42,8 @@ async def _whole(content: bytes) -> AsyncIterator[bytes]:
 
 
 def clients_of(answer: Answer) -> ServiceClients:
-    """All services, each answering as told."""
-    http = Told(answer)
+    """All services, each answering by the same function."""
+    http = AnsweringHttp(answer)
     service = ServiceClient("http://service", http=http, tokens=Tokens(bytes(32), audience="cairn-internal"))
     return ServiceClients(
         CatalogClient(service),

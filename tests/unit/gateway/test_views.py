@@ -39,7 +39,7 @@ def shown(view: Any) -> dict[str, Any]:
     return dict(view.model_dump(mode="json", by_alias=True))
 
 
-def a_vault() -> FieldEncryption:
+def field_encryption() -> FieldEncryption:
     return FieldEncryption(Sealer(bytes(32)), MemoryAggregates(DataKey))
 
 
@@ -50,7 +50,7 @@ def test_times_have_milliseconds_so_that_they_sort_as_text() -> None:
 
 
 async def test_fields_are_sealed_unless_they_are_clear_or_references() -> None:
-    sealed = await a_vault().seal(ORG, "app-1", GIVEN, clear=frozenset({"root"}))
+    sealed = await field_encryption().seal(ORG, "app-1", GIVEN, clear=frozenset({"root"}))
     assert sealed["root"].value == "/srv"
     assert sealed["passphrase"].sealed is not None
     assert sealed["passphrase"].value is None
@@ -59,15 +59,15 @@ async def test_fields_are_sealed_unless_they_are_clear_or_references() -> None:
 
 
 async def test_unknown_fields_are_sealed_too() -> None:
-    sealed = await a_vault().seal(ORG, "app-1", {"passphrse": GivenField("s3cret")}, clear=frozenset({"root"}))
+    sealed = await field_encryption().seal(ORG, "app-1", {"passphrse": GivenField("s3cret")}, clear=frozenset({"root"}))
     assert sealed["passphrse"].sealed is not None
 
 
 async def test_fields_are_read_back_as_they_were_given() -> None:
-    vault = a_vault()
-    app = an_app(fields=await vault.seal(ORG, "app-1", GIVEN, clear=frozenset({"root"})))
-    assert vault.open(ORG, app) == GIVEN
-    view = shown(connector_view(ReadConnector(app, vault.open(ORG, app))))
+    encryption = field_encryption()
+    app = an_app(fields=await encryption.seal(ORG, "app-1", GIVEN, clear=frozenset({"root"})))
+    assert encryption.open(ORG, app) == GIVEN
+    view = shown(connector_view(ReadConnector(app, encryption.open(ORG, app))))
     assert view["fields"] == {
         "root": {"value": "/srv"},
         "passphrase": {"value": "s3cret"},
@@ -76,10 +76,10 @@ async def test_fields_are_read_back_as_they_were_given() -> None:
 
 
 async def test_who_may_not_see_secrets_sees_that_there_are_some() -> None:
-    vault = a_vault()
+    encryption = field_encryption()
     given = GIVEN | {"empty": GivenField("")}
-    app = an_app(fields=await vault.seal(ORG, "app-1", given, clear=frozenset({"root"})))
-    masked = vault.open(ORG, app, masked=True)
+    app = an_app(fields=await encryption.seal(ORG, "app-1", given, clear=frozenset({"root"})))
+    masked = encryption.open(ORG, app, masked=True)
     view = shown(connector_view(ReadConnector(app, masked)))
     assert view["fields"] == {
         "root": {"value": "/srv"},
@@ -89,7 +89,7 @@ async def test_who_may_not_see_secrets_sees_that_there_are_some() -> None:
     }
     assert "s3cret" not in str(view)
     body = ConnectorBody.model_validate({"name": "n", "type": "store", "urn_id": "r", "fields": view["fields"]})
-    again = await vault.seal(ORG, "app-1", body.request().fields, clear=frozenset({"root"}))
+    again = await encryption.seal(ORG, "app-1", body.request().fields, clear=frozenset({"root"}))
     assert again["passphrase"] == FieldValue(keep=True)
     assert (again["root"], again["token"], again["empty"]) == (
         app.fields["root"],
@@ -106,10 +106,10 @@ def test_incomplete_connector_says_what_it_lacks() -> None:
 
 
 async def test_secret_moved_to_another_app_does_not_open() -> None:
-    vault = a_vault()
-    app = an_app(id="app-2", fields=await vault.seal(ORG, "app-1", GIVEN, clear=frozenset()))
+    encryption = field_encryption()
+    app = an_app(id="app-2", fields=await encryption.seal(ORG, "app-1", GIVEN, clear=frozenset()))
     with pytest.raises(PermanentError, match="secret_unreadable"):
-        vault.open(ORG, app)
+        encryption.open(ORG, app)
 
 
 def test_connector_echoes_lists_in_their_order_and_its_own_endpoints_only() -> None:

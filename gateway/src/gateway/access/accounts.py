@@ -45,6 +45,7 @@ class Grant(Value):
 class ApiKey(Value):
     """A key for programs, bound to an account and an organization. Known by the SHA-256 of its value only."""
 
+    # The key itself is nowhere: whoever reads the database cannot log in with what is there.
     id: str = Field(description="SHA-256 of the key, hexadecimal")
     account_id: str
     organization_id: OrganizationId

@@ -2,6 +2,7 @@
 
 import hashlib
 
+# Clients know an API key by this prefix.
 API_KEY_PREFIX = "pcp_ak_"
 
 

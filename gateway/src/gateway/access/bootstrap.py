@@ -53,6 +53,7 @@ async def bootstrap(
     with span("gateway.bootstrap"):
         root = next(iter(await accounts.children(ROOT)), None)
         credentials = read_credentials(path)
+        # The file may be taken away once everything is there, and is not made again.
         if credentials is None and root is not None and await _is_complete(accounts, root.id):
             return
         if credentials is None:
@@ -95,6 +96,7 @@ async def _insert(accounts: Accounts, sealer: Sealer, credentials: Credentials, 
     await _put(accounts.memberships, org, membership_id(org, owner), membership)
     await _put(accounts.grants, org, grant.id, grant)
     await _put(accounts.api_keys, EVERYBODY, key.id, key)
+    # The last one: `_is_complete` takes it as the sign that all the others are there.
     await _put(accounts.data_keys, org, org, DataKey(organization_id=org, sealed=sealer.new_data_key(org)))
 
 
@@ -136,6 +138,8 @@ def _replace(path: Path, credentials: Credentials) -> None:
 def _written(path: Path, credentials: Credentials) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     content: dict[str, Any] = credentials.model_dump()
+    # In the same directory, as a link or a renaming is one step within a file system only. `mkstemp` lets nobody but
+    # the owner read the file.
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     with os.fdopen(handle, "w") as file:
         file.write(json.dumps(content, indent=2) + "\n")
@@ -145,6 +149,7 @@ def _written(path: Path, credentials: Credentials) -> Path:
 
 
 def _sync(folder: Path) -> None:
+    # The name of a new file is in its directory, which has to reach the disk as well.
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -8,6 +8,7 @@ import os
 WORK = 2**15
 """scrypt's n: 32 MiB and some 50 ms for each try."""
 _R, _P = 8, 1
+# OpenSSL takes no more than 32 MiB unless told otherwise, and one try with this `WORK` needs a little over that.
 _MAX_MEMORY = 64 * 1024 * 1024
 
 
@@ -15,6 +16,7 @@ def hash_password(password: str, *, salt: bytes | None = None, work: int = WORK)
     """`scrypt$n$r$p$salt$hash`, salt and hash in base64; `work` is n, a power of two."""
     salt = salt or os.urandom(16)
     digest = _scrypt(password, salt, n=work, r=_R, p=_P)
+    # With the parameters, so that `WORK` can be raised without making the passwords that are kept invalid.
     return f"scrypt${work}${_R}${_P}${base64.b64encode(salt).decode()}${base64.b64encode(digest).decode()}"
 
 

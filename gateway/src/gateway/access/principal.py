@@ -14,11 +14,12 @@ class Principal(Value):
     roles: tuple[str, ...] = ()
     is_member: bool = True
     """False: may do no more than go to an organization where it is one."""
+    # Handed on to exchanged badges and to links, so that they end with the key (0027).
     key_id: str | None = None
     """The API key its badge came from."""
 
     def caller(self) -> Caller:
-        """The caller as other services are told."""
+        """The caller as other services see it."""
         return Caller(organization_id=self.organization_id, account_id=self.account_id, roles=self.roles)
 
     def may(self, right: Right) -> bool:

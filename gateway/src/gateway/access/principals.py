@@ -40,12 +40,14 @@ class Principals:
         return principal
 
     async def _look_up(self, badge: Caller) -> Principal:
+        # Side by side: each is a round trip to the database, and none needs what another one finds.
         account, chain, key_stands = await asyncio.gather(
             self._accounts.account(badge.account_id), self._upwards(badge.organization_id), self._key_stands(badge)
         )
         if account is None or not chain or not key_stands:
             raise _gone()
         standing = await self._standing(chain, account.id)
+        # At home an account may come in without a membership: from there it goes to where it has one (0027).
         if not standing and chain[0].id != account.home_id:
             raise _gone()
         held = await asyncio.gather(*(self._accounts.roles(o.id, account.id) for o in standing))
@@ -53,6 +55,7 @@ class Principals:
         return Principal(
             account_id=account.id,
             organization_id=chain[0].id,
+            # Each role once: it may be granted at several levels of the tree.
             roles=tuple(dict.fromkeys(roles)),
             is_member=bool(standing),
             key_id=badge.key_id,
@@ -79,6 +82,7 @@ class Principals:
         """
         if not principal.is_member:
             raise _unknown()
+        # What most requests ask for; nothing has to be looked up again.
         if organization_id == principal.organization_id:
             return principal
         chain = await self._upwards(organization_id)

@@ -12,6 +12,7 @@ class Right(StrEnum):
     READ = "read"
     RUN = "run"
     WRITE = "write"
+    # Not a part of READ: existing clients compare unmasked values, operators and auditors must not see them (0006).
     SECRETS = "secrets"
     MANAGE = "manage"
     AUDIT = "audit"
@@ -30,6 +31,7 @@ ROLES: dict[str, tuple[str, frozenset[Right]]] = {
     "owner": ("Everything.", frozenset(Right)),
     "administrator": ("Everything.", frozenset(Right)),
     "operator": ("Runs what is defined and defines nothing; sees no secrets.", frozenset({Right.READ, Right.RUN})),
+    # Clients find it in the catalogue of roles; so far it is an operator.
     "backup-operator": (
         "Runs what is defined and defines nothing; sees no secrets.",
         frozenset({Right.READ, Right.RUN}),

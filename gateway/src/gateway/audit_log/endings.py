@@ -1,4 +1,4 @@
-"""How an entry of the audit log ends: what may be told of it, and that it is written however long that takes."""
+"""How an entry of the audit log ends: what is known of it, and that it is written however long that takes."""
 
 import asyncio
 import logging
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 END_SECONDS = 0.15
 RETRY_SECONDS = 1.0
 STOP_SECONDS = 2.0
+# While the database is away each change leaves one in memory; beyond this the oldest are given up.
 MOST_UNWRITTEN = 10_000
 
 
@@ -60,7 +61,7 @@ class EndingWriter:
         except PyMongoError:
             self._put_off(one)
         except asyncio.CancelledError:
-            _tell_lost(one)
+            _log_lost(one)
             raise
 
     async def _write(self, one: _Unwritten) -> None:
@@ -69,11 +70,11 @@ class EndingWriter:
     def _put_off(self, one: _Unwritten) -> None:
         self._unwritten[one.row.id] = one
         while len(self._unwritten) > MOST_UNWRITTEN:
-            _tell_lost(self._unwritten.pop(next(iter(self._unwritten))))
+            _log_lost(self._unwritten.pop(next(iter(self._unwritten))))
 
     @asynccontextmanager
     async def running(self, background: LoopSupervisor) -> AsyncIterator[None]:
-        """Try again what was not written; at the end wait a moment for what is left, and tell what is lost."""
+        """Try again what was not written; at the end wait a moment for what is left, and log what is lost."""
         try:
             async with background.running("ends of audit entries", self._retry_forever):
                 yield
@@ -88,14 +89,13 @@ class EndingWriter:
     async def retry(self) -> None:
         """Write what is left, oldest first, until the database does not answer.
 
-        What it refuses for good is told lost. What it refuses for another reason goes behind the others: one is asked
-        for at a time, and none keeps the others waiting.
+        What it refuses for good is logged as lost. What it refuses for another reason goes behind the others.
         """
         for one in list(self._unwritten.values()):
             try:
                 await self._write(one)
             except WriteError as error:
-                _tell_lost(one, reason=type(error).__name__)
+                _log_lost(one, reason=type(error).__name__)
             except PyMongoError as error:
                 log.warning("audit entry not ended yet", extra={"reason": type(error).__name__})
                 # The database answers and refuses this one: the others need not wait behind it.
@@ -116,10 +116,10 @@ class EndingWriter:
             task.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
         for one in self._unwritten.values():
-            _tell_lost(one)
+            _log_lost(one)
 
 
-def _tell_lost(one: _Unwritten, *, reason: str = "not written in time") -> None:
+def _log_lost(one: _Unwritten, *, reason: str = "not written in time") -> None:
     facts = {"entry": one.row.id, "outcome": one.ending.outcome, "reason": reason}
     log.error("audit entry never ended", extra=facts)
 
@@ -153,7 +153,7 @@ class OpenEntry:
 
 
 class Unsettled(StillRunning):
-    """The command of a recorded change goes on, if it can be kept; then tell its entry with `settle`."""
+    """The command of a recorded change goes on, if it can be kept; then its entry is ended by `settle`."""
 
     def __init__(self, left: StillRunning, open_entry: OpenEntry) -> None:
         super().__init__(left.command, taken=left.taken)
@@ -169,20 +169,20 @@ class Unsettled(StillRunning):
 
 
 def ending_of(error: BaseException, deadline: Deadline | None) -> Ending:
-    """What may be told of a change that did not end well, by how it stands with its command."""
+    """What is known of a change that did not end well, by how it stands with its command."""
     code = _code_of(error, was_cut=deadline is not None and deadline.was_cut)
     if deadline is not None and deadline.open_command is not None:
         return Ending(outcome="unknown", code=code, details={"command_id": deadline.open_command.id})
     if deadline is not None and deadline.accepted is not None:
         if isinstance(error, Unavailable):
-            # Its result cannot be read now; the client is told of an operation that brings it.
+            # Its result cannot be read now; the client gets an operation that brings it.
             return Ending(outcome="continued", details={"operation_id": deadline.accepted.id})
         return Ending(outcome="completed", code=code)
     return Ending(outcome="failed", code=code) if code else Ending(outcome="cancelled")
 
 
 def _code_of(error: BaseException, *, was_cut: bool) -> str | None:
-    """The code of the problem that the client is told; None when nobody is there to be told."""
+    """The code of the problem that the client gets; None when the client is gone."""
     if isinstance(error, CairnError):
         return error.code
     if isinstance(error, PyMongoError):

@@ -1,4 +1,4 @@
-"""What the audit log tells: who did what, when, and what became of it."""
+"""What the audit log holds: who did what, when, and what became of it."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -7,6 +7,7 @@ from typing import Literal
 from contracts.values import Moment, OrganizationId, Value, to_milliseconds
 from pydantic import Field, JsonValue
 
+# `cancelled` stays with two l: entries that were written so are read for `audit_days`.
 Outcome = Literal["started", "completed", "continued", "unknown", "cancelled", "failed"]
 Via = Literal["badge", "link", "password", "api-key"]
 DOWNLOAD_FILE, DOWNLOAD_ARCHIVE, CREATE_LINK = "file.download", "archive.download", "link.create"
@@ -17,7 +18,8 @@ UNLOCK_STORE = "store.unlock"
 NOBODY = ""
 """`account_id` of whoever tried to log in as nobody who is known."""
 
-_PATHS_TOLD = 20
+# A selection may have thousands of paths; some of them are enough for a person to recognise it.
+_MOST_PATHS = 20
 _PATH_CHARACTERS = 1000
 _RANGE_CHARACTERS = 100
 
@@ -50,7 +52,7 @@ class Ending(Value):
     """What became of it. `details` are added to those of the entry."""
 
     outcome: Outcome
-    code: str | None = Field(default=None, description="The code of the problem that the client was told of")
+    code: str | None = Field(default=None, description="The code of the problem that the client got")
     details: dict[str, JsonValue] = {}
 
 
@@ -60,6 +62,7 @@ class AuditRow(Value):
     id: str
     entry: AuditEntry
     ended_at: Moment | None = None
+    # What is still true of an entry whose process died.
     ending: Ending = Ending(outcome="started")
 
     @property
@@ -69,7 +72,8 @@ class AuditRow(Value):
 
 
 def began_at(entry_id: str) -> datetime:
-    """The time in a UUIDv7. Raises `ValueError` for what is none, or is of no time that can be told."""
+    """The time in a UUIDv7. Raises `ValueError` for what is none, or whose time is out of range."""
+    # Clients send ids back as cursors, so this may be any text.
     made = uuid.UUID(entry_id)
     if made.version != 7:
         raise ValueError("not a UUIDv7")
@@ -78,5 +82,5 @@ def began_at(entry_id: str) -> datetime:
 
 def selection_details(paths: list[str], **facts: str | None) -> dict[str, JsonValue]:
     """What is kept of a selection: some of the paths, each cut to a length, and how many there were."""
-    told: list[JsonValue] = [path[:_PATH_CHARACTERS] for path in paths[:_PATHS_TOLD]]
-    return {"paths": told, "paths_total": len(paths), **{k: v[:_RANGE_CHARACTERS] for k, v in facts.items() if v}}
+    some: list[JsonValue] = [path[:_PATH_CHARACTERS] for path in paths[:_MOST_PATHS]]
+    return {"paths": some, "paths_total": len(paths), **{k: v[:_RANGE_CHARACTERS] for k, v in facts.items() if v}}

@@ -81,6 +81,8 @@ class AuditLog:
         """Entries of an organization, newest first, and where the next page begins. Raises `cursor_invalid`."""
         now = utc_now()
         found = await self._entries.page(
+            # One more than asked for shows whether there is a next page. Entries past their time are removed by whole
+            # days and once an hour, so they are also left out here.
             org, action=action, before=_row_id(cursor), oldest=now - self._kept, now=now, limit=limit + 1
         )
         return found[:limit], found[limit - 1].id if len(found) > limit else None
@@ -99,6 +101,7 @@ class AuditLog:
             try:
                 await self._entries.forget(utc_now() - self._kept)
             except PyMongoError as error:
+                # The next round removes what this one left.
                 log.warning("old audit entries not removed", extra={"reason": type(error).__name__})
             await asyncio.sleep(FORGET_EVERY_SECONDS)
 

@@ -1,7 +1,7 @@
 """The audit log in MongoDB.
 
-An entry lies under the hour in which it began; which hours of a month hold any, and which days, is told by marks that
-are inserted before them and never changed. So every query leads with an equality, and a page reads the hours it needs.
+An entry lies under the hour in which it began. Marks, inserted before the entries and never changed, say which hours of
+a month hold any, and which days. So every query leads with an equality, and a page reads the hours it needs.
 """
 
 import asyncio
@@ -45,6 +45,7 @@ class AuditStore:
     async def begin(self, row: AuditRow) -> None:
         """Keep that something begins."""
         entry, hour, day = row.entry, _hour(row.at), _day(row.at)
+        # Marks first: an entry that no mark leads to would be neither listed nor removed.
         await self._mark(day, of=_DAYS, day=day)
         await self._mark(f"{entry.organization_id}/{hour}", of=_month_of(entry.organization_id, hour), day=day)
         document = {
@@ -53,6 +54,7 @@ class AuditStore:
             "hour": f"{entry.organization_id}/{hour}",
             "day": day,
             "action": entry.action,
+            # An older name of an entry, which documents keep.
             "deed": entry.model_dump(mode="json"),
             "ended_at": row.ended_at,
             "ending": row.ending.model_dump(mode="json"),
@@ -79,6 +81,8 @@ class AuditStore:
         latest = min(began_at(before), now) if before else now
         async for hour in self._hours(org, latest, oldest):
             wanted = {"hour": f"{org}/{hour}"} | ({"action": action} if action else {})
+            # Everything in an earlier hour is older anyway, and a range costs: FerretDB evaluates it on each document
+            # (0001).
             older = {"_id": {"$lt": before}} if before and hour == _hour(latest) else {}
             rows = self._entries.find({**wanted, **older}).sort("_id", -1).limit(limit - len(found))
             found += [_row(each) async for each in rows]
@@ -98,10 +102,12 @@ class AuditStore:
         """Remove what began on a day before that of `oldest`."""
         days = [mark["_id"] async for mark in self._marks.find({"list": _DAYS}, {"_id": 1})]
         for day in (day for day in days if day < _day(oldest)):
+            # Entries before marks: a process that dies in between finds the mark of the day again.
             await self._entries.delete_many({"day": day})
             await self._marks.delete_many({"day": day})
 
     async def _mark(self, mark: str, *, of: str, day: str) -> None:
+        # Each process inserts a mark once: the next entry of the hour costs one insert, not three.
         if mark in self._marked:
             self._marked.move_to_end(mark)
             return

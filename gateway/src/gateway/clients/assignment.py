@@ -35,6 +35,7 @@ class AssignmentClient:
             resource=resource,
             integration_id=IntegrationId(integration_id) if integration_id else None,
             protocol=protocol,
+        # Asked by POST, as the question holds a whole resource; nothing changes by it.
         ).model_dump(mode="json", by_alias=True)
         return Choice.model_validate(await self.service.post("/internal/choice", who.caller(), question))
 

@@ -11,6 +11,7 @@ _WORDS = {"app": "connector", "snapshot": "restore point"}
 
 def segment(identifier: str, *, missing: str) -> str:
     """An id as a part of a path. Raises `NotFound` for what cannot be an id of ours, e.g. `..` or `a/b`."""
+    # Ids are parts of addresses that clients wrote: `..` or a slash would lead to another route of the service.
     if not 0 < len(identifier) <= LONGEST_ID or "/" in identifier or identifier.strip(".") == "":
         raise NotFound(f"{missing}_not_found", f"There is no such {_WORDS.get(missing, missing)}.")
     return quote(identifier, safe="")

@@ -36,6 +36,7 @@ class CatalogClient:
     ) -> Page[Resource]:
         """Resources of an inventory, or of all; `search` is a part of the URN or the name."""
         params: dict[str, str | int] = {"limit": limit, "offset": offset}
+        # Left out rather than sent empty: an empty id would be that of an inventory which does not exist.
         params |= {k: v for k, v in (("inventory_id", inventory_id), ("search", search)) if v}
         return Page[Resource].model_validate(await self.service.get("/internal/resources", who.caller(), params))
 
@@ -43,6 +44,7 @@ class CatalogClient:
         """One resource; with `inventory_id`, only when it is in that inventory."""
         path = f"/internal/resources/{segment(resource_id, missing='resource')}"
         found = Resource.model_validate(await self.service.get(path, who.caller()))
+        # The catalog finds a resource by its id alone; the public address names its inventory as well.
         if inventory_id is not None and found.inventory_id != inventory_id:
             raise NotFound("resource_not_found", "There is no such resource in this inventory.")
         return found

@@ -11,6 +11,7 @@ def pool_of(*apps: ReachableApp) -> str:
     Of what no pool says that it reaches it the workers of the default pool say in words why that is.
     """
     reached = [app.pools for app in apps if app.pools]
+    # In the order of the first app, which has the default pool first: with one pool all goes where it always went.
     for pool in reached[0] if reached else (DEFAULT_POOL,):
         if all(pool in pools for pools in reached):
             return pool

@@ -17,7 +17,7 @@ from gateway.clients.base import segment
 
 
 def refusal(point: IndexedRestorePoint) -> CairnError:
-    """Why what is in a restore point cannot be told."""
+    """Why what is in a restore point cannot be shown."""
     return to_error(refusal_of(point.damage))
 
 
@@ -43,17 +43,18 @@ class RestoreIndexClient:
         return found
 
     async def in_all_restore_points(self, who: Principal, question: str) -> bytes:
-        """What the index tells of all restore points, as JSON; see `in_restore_point`."""
+        """What the index answers about all restore points, as JSON; see `in_restore_point`."""
+        # Not parsed: listings are the largest answers, and decoding them would cost more than all else (0037).
         return await self.service.get_raw(f"/internal/{question}", who.caller())
 
     def lines_in_restore_point(
         self, who: Principal, snapshot_id: str, question: str
     ) -> AbstractAsyncContextManager[Answer]:
-        """What the index tells of a restore point line by line; see `in_restore_point`."""
+        """What the index answers about a restore point, line by line; see `in_restore_point`."""
         path = f"/internal/restore-points/{segment(snapshot_id, missing='snapshot')}/{question}"
         return self.service.stream(path, who.caller())
 
     async def in_restore_point(self, who: Principal, snapshot_id: str, question: str) -> bytes:
-        """What the index tells of a restore point, as JSON; `question` is the rest of an address, quoted already."""
+        """What the index answers about a restore point, as JSON; `question`: the rest of an address, quoted already."""
         path = f"/internal/restore-points/{segment(snapshot_id, missing='snapshot')}/{question}"
         return await self.service.get_raw(path, who.caller())

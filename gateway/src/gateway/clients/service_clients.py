@@ -59,6 +59,7 @@ def readiness_checks(settings: Settings, http: Http) -> Mapping[str, Check]:
 def _is_ready(http: Http, url: str) -> Check:
     async def check() -> None:
         async with http.stream("GET", f"{url.rstrip('/')}/health/ready", headers={}) as answer:
+            # Read to its end, so that the connection can be used again.
             await answer.aread()
         if answer.status_code >= 400:
             raise TemporaryError("service_not_ready", "A part of Cairn is not ready.")

@@ -30,6 +30,7 @@ Absent = Field(default=None, exclude_if=lambda value: value is None)
 class View(BaseModel):
     """Base of all answers."""
 
+    # By name: fields like `class_` have an alias that is a keyword in Python.
     model_config = ConfigDict(frozen=True, populate_by_name=True)
 
 

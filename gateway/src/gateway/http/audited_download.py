@@ -40,6 +40,7 @@ class AuditedDownload(Response):
             await self._end(sent, code=error.code if isinstance(error, CairnError) else _BROKE_OFF)
             raise
         except BaseException as error:
+            # Once the answer has begun it has no deadline: whoever ends it then is the client, who left.
             await self._end(sent, code=None if sent.status else ending_of(error, current_deadline()).code)
             raise
         refusal = FILE_PROBLEMS.get(sent.status)
@@ -55,10 +56,12 @@ class AuditedDownload(Response):
             yield stream.answer
 
     def _begin(self, store_id: str) -> None:
+        # The likeliest store, as workers are asked meanwhile; the ending names the one that gave the bytes.
         details = {**self._entry.details, "store_id": store_id}
         self._open_entry = self._audit.begin(self._entry.model_copy(update={"details": details}))
 
     async def _end(self, sent: "_Sent", *, code: str | None = None) -> None:
+        # Refused before anything was asked of a store: that leaves no entry.
         if self._open_entry is None:
             return
         outcome: Outcome = "failed" if code else "completed" if sent.whole else "cancelled"

@@ -15,7 +15,9 @@ from gateway.idempotency.intents import KEY_PATTERN, LONGEST_KEY, Intent
 from gateway.idempotency.keys import IdempotencyKeys
 
 S = TypeVar("S")
+# Clients ask for pages of 50 and go on by the number of rows that they get.
 PAGE_ROWS = 50
+# The services take no larger one; beyond it every listing has ended.
 LARGEST_OFFSET = 2**31 - 1
 
 
@@ -62,6 +64,7 @@ async def principal_of(request: Request, services: Provided) -> Principal:
     """Who is asking. Raises `Unauthorized` without a valid badge, then what is wrong with the body."""
     token = bearer(request)
     principal = await services[Principals].recognize(services[Tokens].read(token))
+    # Last: who may not come in does not learn what is wrong with the body.
     check_body(request)
     return principal
 
@@ -84,6 +87,7 @@ async def intent_in(
     idempotency_key: Annotated[
         str | None,
         Header(
+            # Checked by `IdempotencyKeys`, which answers with a code of its own; here it is only described.
             description="Chosen by the client; a request repeated with it changes nothing the second time.",
             json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_PATTERN},
         ),
@@ -110,6 +114,7 @@ async def paging(
     offset: Annotated[int, Query(ge=0, description="Rows to skip")] = 0,
 ) -> Paging:
     """The page a client asks for, within what it may ask."""
+    # Cut, not refused: a page has 50 rows at most, whatever a client asks for.
     return Paging(min(limit or PAGE_ROWS, PAGE_ROWS), min(offset, LARGEST_OFFSET))
 
 

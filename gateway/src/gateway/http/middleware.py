@@ -1,4 +1,4 @@
-"""What happens to a request before a route sees it: its path is tidied, its body bounded and read as JSON."""
+"""What happens to a request before a route sees it: its path is normalized, its body bounded and read as JSON."""
 
 import re
 
@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from gateway.http.docs_page import PATH as DOCS
 
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+# No client writes these in an address as they are, and no database keeps a NUL.
 _ODD_QUERY = re.compile(rb"%00|[\x00-\x20\x7f]")
 _FAULT = "cairn.body_fault"
 
@@ -28,7 +29,7 @@ class RequestMiddleware:
     """ASGI layer inside the application.
 
     `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says. One that is too large
-    or malformed becomes an empty one with a fault, which `check_body` tells: who may not
+    or malformed becomes an empty one with a fault, which `check_body` raises: who may not
     come in does not learn of it.
     """
 
@@ -41,7 +42,7 @@ class RequestMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        _tidy(scope)
+        _normalize_path(scope)
         problem = _head_problem(scope)
         if problem is None and scope["method"] in _WITH_BODY:
             try:
@@ -54,6 +55,7 @@ class RequestMiddleware:
             await problem_response(problem, instance=scope["path"])(scope, receive, send)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        # What says itself that it is too large is not read at all.
         body = None if _length(scope) > self._max else await self._read(receive)
         scope[_FAULT] = self._fault_of(body)
         _call_it_json(scope)
@@ -74,6 +76,7 @@ class RequestMiddleware:
 
     def _fault_of(self, body: bytes | None) -> Exception | None:
         if body is None:
+            # Returned, not raised: FastAPI reads the body before it asks who is there.
             return HTTPException(413, f"A request body must not exceed {self._max} bytes.")
         try:
             if body.strip():
@@ -85,8 +88,8 @@ class RequestMiddleware:
 
 def _length(scope: Scope) -> int:
     """How long the body is said to be; 0 when nothing is said, or nonsense."""
-    told = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    return int(told) if told.isdigit() else 0
+    declared = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+    return int(declared) if declared.isdigit() else 0
 
 
 def check_body(request: Request) -> None:
@@ -95,7 +98,7 @@ def check_body(request: Request) -> None:
         raise fault
 
 
-def _tidy(scope: Scope) -> None:
+def _normalize_path(scope: Scope) -> None:
     path = "/" + scope["path"].strip("/")
     if path != scope["path"]:
         # Not redirected: clients lose the body of a redirected POST.
@@ -126,6 +129,7 @@ def _replay(body: bytes, receive: Receive) -> Receive:
         if sent:
             return await receive()
         sent = True
+        # Clients send blank bodies as JSON; for FastAPI only an empty one is none.
         return {"type": "http.request", "body": body.strip(), "more_body": False}
 
     return again

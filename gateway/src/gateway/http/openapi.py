@@ -19,7 +19,7 @@ PUBLIC: Json = {"security": []}
 BY_LINK: Json = {"security": [{"badge": []}, {"link": []}]}
 """`openapi_extra` of routes that a signed link opens as well as a badge."""
 DESCRIPTION = """\
-The only public door of Cairn. Log in (`POST /api/v1/auth/login/apikey`), then send the badge that you get as
+The public HTTP API of Cairn. Log in (`POST /api/v1/auth/login/apikey`), then send the badge that you get as
 `Authorization: Bearer <badge>`. A badge belongs to one account and one organization and expires; a 401 means: log in
 again. Every other failure is a problem object (RFC 9457) with a stable `code` and a `detail` for people.
 
@@ -49,7 +49,7 @@ _WORDS = {
     408: ("The rest of the request did not come in time.", "request_timeout"),
     413: ("The request body is too large.", "body_too_large"),
     414: ("The address of the request is too long.", "address_too_long"),
-    416: ("The range lies outside the file; `Content-Range` tells its size.", "range_not_satisfiable"),
+    416: ("The range lies outside the file; `Content-Range` has its size.", "range_not_satisfiable"),
     422: ("The request was understood and could not be carried out.", "idempotency_key_reused"),
     429: ("Too much was tried at once; try again after `Retry-After`.", "too_many_attempts"),
     431: ("The headers of the request are too large.", "headers_too_large"),
@@ -138,6 +138,7 @@ def describe(app: FastAPI) -> Json:
         tags=[{"name": name, "description": words} for name, words in TAGS.items()],
     )
     schemas: Json = document["components"]["schemas"]
+    # FastAPI's own form of a 422; ours is a problem like any other.
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     schemas.update(_problem_schemas())
@@ -157,22 +158,37 @@ def describe(app: FastAPI) -> Json:
 
 def _forbid_nul(document: Json) -> None:
     """Say of all texts that come in, and of names of theirs, that they hold no NUL: no database keeps one."""
-    asked = [operation.get("requestBody", {}) for operation in _operations(document)]
-    bodies = _schemas_in(asked)
-    left: list[Any] = [
-        p["schema"] for o in _operations(document) for p in o.get("parameters", ()) if p["in"] == "query"
-    ]
-    left += [document["components"]["schemas"][name] for name in bodies]
-    while left:
-        part = left.pop()
-        if isinstance(part, list):
-            left += part
-        elif isinstance(part, dict):
-            found = _schemas_in(part.get("$ref", "")) - bodies
-            bodies |= found
-            left += [document["components"]["schemas"][name] for name in found]
-            left += [value for name, value in part.items() if name not in ("examples", "example", "default")]
-            _forbid_nul_in(part)
+    schemas: Json = document["components"]["schemas"]
+    bodies = [operation.get("requestBody", {}) for operation in _operations(document)]
+    parameters = [p for operation in _operations(document) for p in operation.get("parameters", ())]
+    # A NUL in a header or a path is refused before any route, so only the query and the body are described.
+    queries = [parameter["schema"] for parameter in parameters if parameter["in"] == "query"]
+    incoming = [*queries, *(schemas[name] for name in _reached_from(schemas, [*queries, *bodies]))]
+    # All are found before the first is changed: what is added are rules, not schemas of texts that come in.
+    for part in list(_objects_in(incoming)):
+        _forbid_nul_in(part)
+
+
+def _reached_from(schemas: Json, parts: object) -> set[str]:
+    """Names of the schemas that some parts refer to, and of all that those refer to in turn."""
+    reached: set[str] = set()
+    found = _schemas_in(parts)
+    while found:
+        reached |= found
+        found = _schemas_in([schemas[name] for name in found]) - reached
+    return reached
+
+
+def _objects_in(part: object) -> Iterator[Json]:
+    """A part of a schema and all parts of it."""
+    if isinstance(part, list):
+        for each in part:
+            yield from _objects_in(each)
+    elif isinstance(part, dict):
+        yield part
+        # These hold values, and values are no schemas, whatever their keys are called.
+        for value in (value for name, value in part.items() if name not in ("examples", "example", "default")):
+            yield from _objects_in(value)
 
 
 def _schemas_in(part: object) -> set[str]:
@@ -232,4 +248,5 @@ def _complete(operation: Json) -> None:
         common.append(413)
     for expected in common:
         responses.setdefault(str(expected), _reference(expected))
+    # In a fixed order, so that the stored document differs only where the API does.
     operation["responses"] = dict(sorted(responses.items()))

@@ -13,6 +13,7 @@ PathText = Annotated[str, Field(json_schema_extra=PATH_SCHEMA)]
 
 def path_of(request: Request) -> bytes:
     """The `path` of the query as the bytes it stands for, which need not be UTF-8."""
+    # From the raw query: the framework has decoded its parameters as UTF-8, and what is none is lost in that.
     found = bytes_parameter(request.scope["query_string"], "path")
     return b"/" if found is None else found
 

@@ -32,6 +32,7 @@ class PathPrecedence:
         """Pass one request through, or answer it."""
         if scope["type"] == "http":
             if self._named is None:
+                # At the first request: routes are added to the application after its layers.
                 self._named = specific_paths(scope["app"])
             path = _segments(scope["path"])
             meant = next((each for each in self._named if _fits(each.segments, path)), None)
@@ -44,8 +45,9 @@ class PathPrecedence:
 def specific_paths(app: FastAPI) -> list[Named]:
     """The paths of an application that a more general one fits too; those that name the most first."""
     methods = methods_by_path(app)
-    paths = {_segments(path, template=True): told for path, told in methods.items()}
-    named = [Named(one, told) for one, told in paths.items() if any(_is_wider(other, one) for other in paths)]
+    paths = {_segments(path, template=True): allowed for path, allowed in methods.items()}
+    named = [Named(one, allowed) for one, allowed in paths.items() if any(_is_wider(other, one) for other in paths)]
+    # False comes before True: a name goes before a parameter at the same place.
     return sorted(named, key=lambda each: tuple(part is None for part in each.segments))
 
 

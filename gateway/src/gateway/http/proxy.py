@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 CONDITIONS = ("range", "if-range", "if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
-_TOLD = (
+_PASSED_ON = (
     "content-type",
     "content-length",
     "content-range",
@@ -21,12 +21,12 @@ _TOLD = (
     "last-modified",
     "cache-control",
 )
-_TOLD_OF_REFUSALS = ("content-range", "accept-ranges", "etag")
+_PASSED_ON_OF_REFUSALS = ("content-range", "accept-ranges", "etag")
 OpenStream = Callable[[], AbstractAsyncContextManager[Answer]]
 
 
 class ProxyResponse(Response):
-    """Status, headers and body as they come. When the client goes, the other process is told at once."""
+    """Status, headers and body as they come. When the client goes, the other stream is closed at once."""
 
     def __init__(self, open_stream: OpenStream) -> None:
         super().__init__()
@@ -38,10 +38,10 @@ class ProxyResponse(Response):
             if answer.status_code in FILE_PROBLEMS:
                 await _refusal(answer, scope["path"])(scope, receive, send)
                 return
-            told = {name: answer.headers[name] for name in _TOLD if name in answer.headers}
+            passed_on = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
             # The bytes come from a user's files: no browser may guess a type that makes it run them.
             headers = [
-                (n.encode(), v.encode("latin-1")) for n, v in {**told, "x-content-type-options": "nosniff"}.items()
+                (n.encode(), v.encode("latin-1")) for n, v in {**passed_on, "x-content-type-options": "nosniff"}.items()
             ]
             await send({"type": "http.response.start", "status": answer.status_code, "headers": headers})
             await _until_gone(_pump(answer, send), receive)
@@ -49,7 +49,7 @@ class ProxyResponse(Response):
 
 def _refusal(answer: Answer, path: str) -> Response:
     response = problem_response(FILE_PROBLEMS[answer.status_code], instance=path, status=answer.status_code)
-    response.headers.update({n: answer.headers[n] for n in _TOLD_OF_REFUSALS if n in answer.headers})
+    response.headers.update({n: answer.headers[n] for n in _PASSED_ON_OF_REFUSALS if n in answer.headers})
     return response
 
 

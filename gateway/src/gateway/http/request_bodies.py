@@ -6,13 +6,14 @@ from chassis.texts import NOT_BLANK, PRINTABLE, is_storable
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 LONGEST_ID = 200
-MOST_CHARACTERS_TOLD = 255
+LONGEST_AUDITED_TEXT = 255
 """Of a text in the audit log."""
 LONGEST_LABEL, MOST_LABELS, MOST_ENDPOINTS = 255, 200, 100
 
 
 def none_is(empty: Any, kind: Any) -> BeforeValidator:
     """Read null as an empty value; `kind`: what else may come, for the description."""
+    # Clients send null for optional lists and texts.
     return BeforeValidator(lambda value: empty if value is None else value, json_schema_input_type=kind | None)
 
 
@@ -33,6 +34,7 @@ def empty_is_none(kind: Any) -> BeforeValidator:
 
 def text(longest: int, *, empty: bool = False) -> Any:
     """What the document says of a text that the services check by `chassis.texts.fault_of`."""
+    # Not checked here: the owner checks all fields together and names each fault, and two places would differ (0030).
     extra: dict[str, Any] = {"maxLength": longest, "pattern": PRINTABLE if empty else NOT_BLANK}
     return Field(json_schema_extra=extra)
 
@@ -52,6 +54,7 @@ MaybeId = Annotated[Id | None, empty_is_none(Id)]
 class Body(BaseModel):
     """Base of all request bodies."""
 
+    # Clients read an object, change it and send all of it back, also what only reads show.
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     @model_validator(mode="after")

@@ -35,11 +35,13 @@ class IdempotencyKeys:
         Raises `PermanentError` `idempotency_key_reused` when the key came with another body before.
         """
         if key is None:
+            # Nobody can repeat a request without a key, so nothing of it is kept.
             return Intent(new_id())
         if len(key) > LONGEST_KEY or not re.fullmatch(KEY_PATTERN, key):
             words = f"An Idempotency-Key has 1 to {LONGEST_KEY} characters, and no control characters."
             raise Invalid("idempotency_key_invalid", words)
         fingerprint = hmac.digest(self._fingerprint_key, body, hashlib.sha256).hex()
+        # With the route: the same key on another path is another request.
         claim = derived_id(who.organization_id, route, key)
         found = await self._store.remember(who.organization_id, claim, RememberedKey(fingerprint, new_id()))
         if found.fingerprint != fingerprint:

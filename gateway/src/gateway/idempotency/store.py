@@ -31,8 +31,10 @@ class KeyStore:
     async def remember(self, org: OrganizationId, key: str, wanted: RememberedKey) -> RememberedKey:
         """Claim a key. Answers with what it was claimed for first, by this request or an earlier one."""
         document = {"_id": key, "org": org, "day": day_of(utc_now()), **vars(wanted)}
+        # Exactly one insert of an id succeeds on any server (0003); who comes second reads what the first one wrote.
         if await insert_new(self._keys, document):
             return wanted
+        # None only when its day was forgotten between the insert and this: then the key is as good as new.
         found = await self._keys.find_one({"_id": key, "org": org}) or document
         return RememberedKey(found["fingerprint"], found["command_id"])
 

@@ -56,9 +56,9 @@ class AuditEntryView(View):
     outcome: Outcome = Field(
         description="`started` for ever when the process that served it died; `continued`: as the operation in "
         "`details.operation_id`; `unknown`: it may still be carried out, as nobody heard of its command "
-        "(`details.command_id`); `completed` with a `code`: it was done, and the client was told of that problem"
+        "(`details.command_id`); `completed` with a `code`: it was done, and the client got that problem"
     )
-    code: str | None = Field(description="The code of the problem that the client was told of")
+    code: str | None = Field(description="The code of the problem that the client got")
     details: dict[str, Any] = Field(
         description="Of downloads: `paths` (the first 20), `paths_total`, `format`, `range`, `store_id`, `bytes` sent. "
         "Of logins: `address`; of refused ones, which are counted together where they are many, also `count`, "

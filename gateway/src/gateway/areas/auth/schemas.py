@@ -65,14 +65,14 @@ class MeView(View):
     roles: list[str]
 
 
-def me_view(visitor: Principal, account: Account) -> MeView:
-    """The account of a visitor."""
+def me_view(who: Principal, account: Account) -> MeView:
+    """The account of a principal."""
     return MeView(
         id=account.id,
         email=account.email,
         account=account.login,
         name=account.name,
         is_service=account.is_service,
-        organization_id=visitor.organization_id,
-        roles=list(visitor.roles),
+        organization_id=who.organization_id,
+        roles=list(who.roles),
     )

@@ -25,7 +25,7 @@ class Logins:
     """Hands out badges. Each login, refused ones too, stands in the audit log with its address."""
 
     accounts: Accounts
-    visitors: Principals
+    principals: Principals
     badges: Tokens
     throttle: Throttle
     known: KnownAddresses
@@ -71,22 +71,22 @@ class Logins:
             await self._logged_in(attempt, account, account.home_id)
             return self._badge(account.id, account.home_id)
 
-    async def exchange(self, visitor: Principal, organization_id: str, *, address: str) -> str:
+    async def exchange(self, who: Principal, organization_id: str, *, address: str) -> str:
         """A badge of the same account for another organization. Raises `NotFound` when it may not go there."""
         with span("gateway.exchange_badge"):
-            account = await self.visitors.account(visitor)
+            account = await self.principals.account(who)
             attempt = Attempt(account, "badge", address)
             try:
-                org = await self.visitors.admit(visitor.account_id, organization_id)
+                org = await self.principals.admit(who.account_id, organization_id)
             except NotFound as error:
                 self.log.refused(attempt, error.code, action=CHANGE_ORGANIZATION)
                 raise
             await self.log.logged_in(attempt, org, action=CHANGE_ORGANIZATION)
-            return self._badge(visitor.account_id, org, key_id=visitor.key_id)
+            return self._badge(who.account_id, org, key_id=who.key_id)
 
     async def _is_member(self, account: Account, org: OrganizationId) -> bool:
         try:
-            await self.visitors.admit(account.id, org)
+            await self.principals.admit(account.id, org)
         except NotFound:
             return False
         return True

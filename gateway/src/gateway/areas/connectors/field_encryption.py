@@ -1,4 +1,4 @@
-"""Secrets of apps: sealed at the door, opened again only for those who may read them."""
+"""Secrets of connectors: sealed before they leave the gateway, opened again only for those who may read them."""
 
 from collections.abc import Mapping
 

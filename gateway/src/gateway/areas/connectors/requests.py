@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_valida
 from gateway.areas.connectors.rules import ConnectorRequest, GivenField
 from gateway.http.examples import example
 from gateway.http.request_bodies import (
-    MOST_CHARACTERS_TOLD,
+    LONGEST_AUDITED_TEXT,
     Body,
     Endpoints,
     Labels,
@@ -126,8 +126,8 @@ class ConnectorBody(Body):
         return self.urn_id or (self.resource.urn_id if self.resource else None) or ""
 
     def summary(self) -> dict[str, JsonValue]:
-        """What the audit log tells of it."""
-        return {"name": self.name[:MOST_CHARACTERS_TOLD], "type": self.type}
+        """What the audit log holds of it."""
+        return {"name": self.name[:LONGEST_AUDITED_TEXT], "type": self.type}
 
     def request(self) -> ConnectorRequest:
         """The body as the use cases take it."""
@@ -178,8 +178,8 @@ class StoreRefresh(Body):
 
     force: Switch = Field(
         default=False,
-        description="Believe that all restore points were removed on purpose, where that cannot be told from a loss "
-        "(`snapshots_missing`)",
+        description="Believe that all restore points were removed on purpose, where that cannot be distinguished from "
+        "a loss (`snapshots_missing`)",
     )
     rebuild: Switch = Field(
         default=False, description="Read every restore point again, to replace what is kept of its directories"

@@ -17,7 +17,7 @@ class GivenField:
     value: str
     provider_id: str | None = None
     masked: bool = False
-    """The value that is kept, and not told here. Given by a client: it stays as it is."""
+    """The value is kept, and not shown. Given by a client: it stays as it is."""
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class Connectors:
     assignment: AssignmentClient
     workers: ConnectorClient
     commands: Commands
-    vault: FieldEncryption
+    encryption: FieldEncryption
     secret_reads: SecretReads
     timeout_seconds: float
 
@@ -102,7 +102,7 @@ class Connectors:
         masked = not who.may(Right.SECRETS)
         if not masked:
             await self.secret_reads.note(who, apps, of=of)
-        return [ReadConnector(app, self.vault.open(who.organization_id, app, masked=masked)) for app in apps]
+        return [ReadConnector(app, self.encryption.open(who.organization_id, app, masked=masked)) for app in apps]
 
     async def assign(self, who: Principal, asked: ConnectorRequest, intent: Intent) -> ReadConnector:
         """Put a resource to use. A repeated intent changes nothing and brings the same connector."""
@@ -149,7 +149,7 @@ class Connectors:
         """Create the repository of a store. `force` gives up another one that the store had."""
         with span("gateway.initialize_store"):
             store = await self.assignment.app(who, app_id)
-            check_initializable(store, self.vault.open(who.organization_id, store))
+            check_initializable(store, self.encryption.open(who.organization_id, store))
             command = InitializeStore(
                 organization_id=who.organization_id,
                 app_id=store.id,
@@ -221,7 +221,7 @@ class Connectors:
             name=asked.name,
             integration_id=choice.integration_id,
             protocol=choice.protocol,
-            fields=await self.vault.seal(who.organization_id, app_id, asked.fields, clear=choice.clear_fields),
+            fields=await self.encryption.seal(who.organization_id, app_id, asked.fields, clear=choice.clear_fields),
             endpoints=asked.endpoints,
             data_classes=asked.data_classes,
             environment=asked.environment,

@@ -40,7 +40,7 @@ async def list_files(
     limit: Annotated[int, Query(ge=1, description=f"Entries at most; never more than {MOST_FILE_ROWS}")] = FILE_ROWS,
     cursor: Annotated[str, Query(max_length=4000, description="`next_cursor` of the page before, same order")] = "",
 ) -> Response:
-    """Sorted, by the bytes of the names unless told. `next_cursor` is null on the last page."""
+    """Sorted, by the bytes of the names unless `sort` says otherwise. `next_cursor` is null on the last page."""
     who.require(Right.READ)
     asked = {"limit": str(min(limit, MOST_FILE_ROWS)), "sort": sort, "order": order, "cursor": cursor}
     found = await files.list(who, snapshot_id, path_of(request), asked)

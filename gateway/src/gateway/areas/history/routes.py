@@ -40,7 +40,7 @@ async def list_versions(
 ) -> Response:
     """Over all restore points of a source that can be browsed, in all its stores, newest first.
 
-    Restore points that follow each other and have the same there are one version. `changed` tells what it differs in
+    Restore points that follow each other and have the same there are one version. `changed` says what it differs in
     from the version before: `content`, `size`, `mtime`, `mode`, `owner`, `type`, `link_target`, `attributes`; also
     `created` (older restore points do not have it), `removed` (these do not have it; `entry` is null) and `reappeared`;
     it is empty for what the oldest restore point has. Of a directory, `content` means anything below it.
@@ -81,8 +81,8 @@ async def compare(
     same content, if it is not empty. What became of another type is removed and added.
 
     Between restore points of different stores contents are not compared: `content` is changed where `size` is, and
-    only whole directories are told as moved. `moves_complete` is false, and `summary` null, where so much differs that
-    not all of it was looked at in advance: some of what was moved may then be told as removed and added.
+    only whole directories are reported as moved. `moves_complete` is false, and `summary` null, where so much differs
+    that not all of it was looked at in advance: some of what was moved may then be reported as removed and added.
 
     A page may have fewer rows than `limit`, or none, and a `next_cursor`: one answer looks at a part of the trees only.
 

@@ -18,7 +18,7 @@ Assignment = Annotated[AssignmentClient, provided(AssignmentClient)]
 
 @router.get("/integrations/catalog", summary="List integrations that can be installed")
 async def list_catalog(assignment: Assignment, who: Who) -> PageView[IntegrationView]:
-    """Complete. Empty until a worker has told what it can run."""
+    """Complete. Empty until a worker has announced what it can run."""
     return await _offered(assignment, who)
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, JsonValue
 
 from gateway.http.answers import View
 from gateway.http.examples import INVENTORY, example
-from gateway.http.request_bodies import MOST_CHARACTERS_TOLD, Body, LabelText
+from gateway.http.request_bodies import LONGEST_AUDITED_TEXT, Body, LabelText
 
 _ROW = {
     "id": INVENTORY,
@@ -68,8 +68,8 @@ class InventoryName(Body):
     name: LabelText
 
     def summary(self) -> dict[str, JsonValue]:
-        """What the audit log tells of it."""
-        return {"name": self.name[:MOST_CHARACTERS_TOLD]}
+        """What the audit log holds of it."""
+        return {"name": self.name[:LONGEST_AUDITED_TEXT]}
 
 
 class InventoryBody(InventoryName):

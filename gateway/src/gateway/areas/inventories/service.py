@@ -61,7 +61,7 @@ class Inventories:
     async def sync(self, who: Principal, inventory_id: str) -> str:
         """Why an inventory could not be synced; empty when it was. A self-managed one always is in sync.
 
-        Clients expect an answer in all cases, so who may not sync is told in the same way.
+        Clients expect an answer in all cases, so a missing right is an answer of the same form.
         """
         try:
             who.require(Right.RUN)

@@ -23,9 +23,9 @@ class LinkView(View):
     expires_at: Stamp
 
 
-_Told = Annotated[int, Field(strict=True, ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
+_Asked = Annotated[int, Field(strict=True, ge=SHORTEST_SECONDS, le=LONGEST_SECONDS)]
 
-Seconds = Annotated[_Told, whole_number(_Told)]
+Seconds = Annotated[_Asked, whole_number(_Asked)]
 
 
 class LinkBody(Body):

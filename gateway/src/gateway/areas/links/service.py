@@ -42,7 +42,7 @@ class Links:
     """Makes links and reads them. `url` is where clients find the gateway."""
 
     downloads: Selections
-    visitors: Principals
+    principals: Principals
     audit: AuditLog
     key: bytes
     url: str
@@ -71,8 +71,8 @@ class Links:
             url = f"{self.url}/api/v1/snapshots/{quote(snapshot_id, safe='')}/{area}?link={sign(link, self.key)}"
             if len(url) > LONGEST_URL:
                 raise too_long()
-            told = selection_details([shown(p) for p in paths], format=kept, expires_at=expires_at.isoformat())
-            await self.audit.record(_audit_entry(who, snapshot_id, told))
+            selected = selection_details([shown(p) for p in paths], format=kept, expires_at=expires_at.isoformat())
+            await self.audit.record(_audit_entry(who, snapshot_id, selected))
             return MadeLink(url, expires_at)
 
     async def follow(self, token: str, snapshot_id: str) -> tuple[Principal, Link]:
@@ -84,8 +84,8 @@ class Links:
         if link.snapshot_id != snapshot_id:
             raise invalid()
         try:
-            org = await self.visitors.admit(link.account_id, link.organization_id)
-            who = await self.visitors.recognize(
+            org = await self.principals.admit(link.account_id, link.organization_id)
+            who = await self.principals.recognize(
                 Caller(organization_id=org, account_id=link.account_id, key_id=link.key_id)
             )
         except (NotFound, Unauthorized):

@@ -60,14 +60,14 @@ def read(token: str, key: bytes, now: datetime) -> Link:
 
 
 def invalid() -> Unauthorized:
-    """What is told of a link that does not permit what it is used for."""
+    """The refusal of a link that does not permit what it is used for."""
     return Unauthorized(
         "link_invalid", "This link is not valid: it was altered, is for something else, or was cut off."
     )
 
 
 def too_long() -> Invalid:
-    """What is told of a selection that makes too long a URL."""
+    """The refusal of a selection that makes too long a URL."""
     detail = "The selection is too large for a link; choose the folder that holds it, or make several links."
     return Invalid("link_too_long", detail, fields={"paths": f"the URL would exceed {LONGEST_URL} characters"})
 

@@ -8,7 +8,7 @@ from pydantic import Field, JsonValue
 from gateway.http.answers import View
 from gateway.http.examples import INVENTORY, RESOURCE, example
 from gateway.http.request_bodies import (
-    MOST_CHARACTERS_TOLD,
+    LONGEST_AUDITED_TEXT,
     Body,
     Endpoints,
     Labels,
@@ -45,11 +45,11 @@ class ResourceBody(Body):
     excluded_from_coverage: Switch = False
 
     def summary(self) -> dict[str, JsonValue]:
-        """What the audit log tells of it."""
-        return {"urn": self.urn[:MOST_CHARACTERS_TOLD], "name": self.name[:MOST_CHARACTERS_TOLD]}
+        """What the audit log holds of it."""
+        return {"urn": self.urn[:LONGEST_AUDITED_TEXT], "name": self.name[:LONGEST_AUDITED_TEXT]}
 
     def description(self) -> ResourceDescription:
-        """The body as the catalog is told."""
+        """The body as the catalog takes it."""
         return ResourceDescription(
             urn=self.urn,
             name=self.name,

@@ -79,7 +79,7 @@ class TaskView(View):
 
 
 class ProgressView(View):
-    """How far a job is, as its worker told last."""
+    """How far a job is, as its worker reported last."""
 
     model_config = example(**_PROGRESS_EXAMPLE)
 

@@ -63,7 +63,7 @@ async def list_jobs(
 
 @router.get("/scheduling/jobs/{job_id}", summary="Read a job", responses=problems(404))
 async def read_job(job_id: str, scheduler: Scheduler, who: Who) -> JobView:
-    """One job, with the latest progress its worker told."""
+    """One job, with the latest progress its worker reported."""
     who.require(Right.READ)
     return job_view(await scheduler.job(who, job_id))
 

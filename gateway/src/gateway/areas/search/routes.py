@@ -56,14 +56,14 @@ async def search(
 def _parameters(conditions: Conditions, request: Request) -> Sequence[tuple[str, bytes]]:
     """The conditions as they are passed on: texts as the bytes that came, times and sizes as they were read."""
     query = request.scope["query_string"]
-    told = {
+    numbers = {
         "min_size": conditions.min_size,
         "max_size": conditions.max_size,
         "limit": min(conditions.limit, MOST_FILE_ROWS),
     }
     moments = {"modified_after": conditions.modified_after, "modified_before": conditions.modified_before}
     parameters = [(name, value) for name in _AS_BYTES for value in bytes_parameters(query, name)]
-    parameters += [(name, b"%d" % number) for name, number in told.items() if number is not None]
+    parameters += [(name, b"%d" % number) for name, number in numbers.items() if number is not None]
     parameters += [(name, moment.isoformat().encode()) for name, moment in moments.items() if moment is not None]
     parameters += [("type", name.encode()) for name in conditions.type or ()]
     return parameters + ([("cursor", conditions.cursor.encode())] if conditions.cursor else [])

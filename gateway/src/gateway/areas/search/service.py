@@ -30,7 +30,7 @@ class Search:
         chosen = [(name, app_id) for name, app_id in ids.items() if app_id is not None]
         apps = [self.assignment.app(who, app_id) for _, app_id in chosen]
         search = self.restore_index.in_all_restore_points(who, f"search?{urlencode([*asked, *chosen])}")
-        # All at once, as each is a hop; an unknown connector is told rather than that nothing was found.
+        # All at once, as each is a hop; an unknown connector is refused, rather than answered with nothing found.
         *checks, found = await asyncio.gather(*apps, search, return_exceptions=True)
         for answer in (*checks, found):
             if isinstance(answer, BaseException):

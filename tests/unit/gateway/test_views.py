@@ -32,6 +32,7 @@ from gateway.http.answers import page, stamp
 from tests.support.builders import ORG, a_resource
 from tests.unit.gateway.test_domain import a_job, an_app
 
+Json = dict[str, Any]
 GIVEN = {"root": GivenField("/srv"), "passphrase": GivenField("s3cret"), "token": GivenField("kv/x", "provider-1")}
 
 
@@ -149,6 +150,23 @@ def test_job_times_are_strings_or_null_and_a_run_without_job_has_no_such_key() -
     assert queued["task"]["target"] is None
     assert shown(RunView(id="run-1")) == {"id": "run-1"}
     assert shown(RunView(id="run-1", job=job_view(a_job())))["job"]["stopped_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("options", "more"),
+    [
+        ({"labels": ("b", "a")}, {"labels": ["b", "a"]}),
+        ({"overwrite": "always", "paths": (), "read_percent": 0}, {}),
+        ({"snapshot_id": "5f", "paths": ("/b", "/a")}, {"snapshot_id": "5f", "paths": ["/b", "/a"]}),
+        ({"snapshot_id": "5f", "overwrite": "if_newer"}, {"snapshot_id": "5f", "overwrite": "if_newer"}),
+        ({"read_percent": 12.5}, {"read_percent": 12.5}),
+    ],
+)
+def test_job_shows_the_options_of_a_restore_or_check_that_were_given(options: Json, more: Json) -> None:
+    origin = {"id": "app-1", "revision": 1, "kind": "store", "name": "nas"}
+    job = a_job(task={"type": "restore", "origin": origin, "options": options})
+    expected = {"labels": [], "ignores": [], "snapshot_id": None}
+    assert shown(job_view(job))["task"]["config"] == expected | more
 
 
 def test_job_shows_progress_and_figures() -> None:

@@ -2,7 +2,7 @@
 
 from contracts.messages.assignment import AppRef
 from contracts.queries.scheduler import Job
-from contracts.tasks import BackupResult, TaskOptions
+from contracts.tasks import BackupResult, OverwritePolicy, TaskOptions
 from pydantic import Field, JsonValue
 
 from gateway.http.answers import Absent, JobProblemView, Stamp, View, problem_view
@@ -67,6 +67,22 @@ class TaskConfigView(View):
     labels: list[str]
     ignores: list[str]
     snapshot_id: str | None
+    # Left out where they are as if not given: a job stores all options, so nobody knows which of them the client sent.
+    paths: list[str] = Field(
+        default=[],
+        exclude_if=lambda value: not value,
+        description="restore: what is restored of the restore point; left out: all of it",
+    )
+    overwrite: OverwritePolicy = Field(
+        default="always",
+        exclude_if=lambda value: value == "always",
+        description="restore: what becomes of files that are there already; left out: `always`",
+    )
+    read_percent: float = Field(
+        default=0,
+        exclude_if=lambda value: not value,
+        description="check: how much of the data is read; left out: none",
+    )
 
 
 class TaskView(View):
@@ -169,7 +185,7 @@ def _app(reference: AppRef) -> TaskAppView:
 
 
 def _config(options: TaskOptions) -> TaskConfigView:
-    return TaskConfigView(labels=list(options.labels), ignores=list(options.ignores), snapshot_id=options.snapshot_id)
+    return TaskConfigView.model_validate(options.model_dump())
 
 
 def _progress(job: Job) -> ProgressView | None:

@@ -80,9 +80,9 @@ class AuditLog:
     ) -> tuple[list[AuditRow], str | None]:
         """Entries of an organization, newest first, and where the next page begins. Raises `cursor_invalid`."""
         now = utc_now()
+        # One more than asked for shows whether there is a next page. Entries past their time are removed by whole days
+        # and once an hour, so they are also left out here.
         found = await self._entries.page(
-            # One more than asked for shows whether there is a next page. Entries past their time are removed by whole
-            # days and once an hour, so they are also left out here.
             org, action=action, before=_row_id(cursor), oldest=now - self._kept, now=now, limit=limit + 1
         )
         return found[:limit], found[limit - 1].id if len(found) > limit else None

@@ -30,12 +30,12 @@ class AssignmentClient:
         self, who: Principal, *, kind: AppKind, resource: Resource, integration_id: str | None, protocol: str | None
     ) -> Choice:
         """Which integration and protocol an app would get. Raises what the assignment would be refused with."""
+        # Asked by POST, as the question holds a whole resource; nothing changes by it.
         question = ChoiceQuestion(
             kind=kind,
             resource=resource,
             integration_id=IntegrationId(integration_id) if integration_id else None,
             protocol=protocol,
-        # Asked by POST, as the question holds a whole resource; nothing changes by it.
         ).model_dump(mode="json", by_alias=True)
         return Choice.model_validate(await self.service.post("/internal/choice", who.caller(), question))
 

@@ -29,13 +29,13 @@ UNKNOWN = [("ce_id", b"1"), ("ce_source", b"/bench"), ("ce_type", b"bench.v1"), 
 _SERVER = """
 import sys, uvicorn
 from chassis.http.server import UNTRACED
-from chassis.http.edge import Edge
+from chassis.http.request_middleware import RequestMiddleware
 from fastapi import FastAPI, Response
 app = FastAPI(telemetry=UNTRACED)
 @app.get("/")
 async def constant() -> Response:
     return Response(b"{}", media_type="application/json")
-uvicorn.run(Edge(app), host="127.0.0.1", port=int(sys.argv[1]), log_level="critical", access_log=False)
+uvicorn.run(RequestMiddleware(app), host="127.0.0.1", port=int(sys.argv[1]), log_level="critical", access_log=False)
 """
 """Behind the same edge as every door of ours, so that what is counted is what a route adds."""
 

@@ -17,7 +17,7 @@ from chassis.persistence.mongo import Document
 from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.process import main
-from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
+from chassis.runtime.service_runtime import ServiceRuntime, handling, open_service_runtime
 from chassis.runtime.settings import CommonSettings
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope

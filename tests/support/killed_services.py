@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chassis.persistence.outbox import Outbox
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome

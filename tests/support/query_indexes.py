@@ -8,7 +8,7 @@ from typing import Any
 from chassis.messaging.rejected_commands import RejectedCommands
 from chassis.persistence.mongo import Document
 from chassis.persistence.outbox import Outbox
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from chassis.runtime.settings import CommonSettings
 from chassis.runtime.supervision import LoopSupervisor
 from pymongo import AsyncMongoClient, monitoring

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from chassis.messaging.retries import RetryPolicy
-from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
+from chassis.runtime.service_runtime import ServiceRuntime, handling, open_service_runtime
 from chassis.runtime.settings import CommonSettings
 from contracts.messages.base import Message
 from contracts.topics import OUTCOMES

@@ -10,7 +10,7 @@ from chassis.ids import utc_now
 from chassis.messaging.command_client import Commands, open_commands
 from chassis.messaging.topology import ensure_topics
 from chassis.persistence.outbox import Outbox
-from chassis.runtime.service import ServiceRuntime, open_service_runtime
+from chassis.runtime.service_runtime import ServiceRuntime, open_service_runtime
 from chassis.runtime.settings import read_key
 from chassis.runtime.supervision import LoopSupervisor
 from chassis.security.sealing import Sealer

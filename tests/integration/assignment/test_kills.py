@@ -8,7 +8,7 @@ import pytest_asyncio
 from assignment.apps import usecases
 from assignment.apps.store import open_store
 from assignment.settings import Settings
-from chassis.runtime.service import open_service_runtime
+from chassis.runtime.service_runtime import open_service_runtime
 from contracts.messages.assignment import AppAssigned
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CONNECTOR_EVENTS
 

@@ -9,7 +9,7 @@ from catalog import usecases
 from catalog.settings import Settings
 from catalog.store import open_store
 from chassis.ids import new_id
-from chassis.runtime.service import open_service_runtime
+from chassis.runtime.service_runtime import open_service_runtime
 from contracts.messages.catalog import InventoryCreated, InventoryRemoved, ResourceRemoved
 from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS

@@ -12,7 +12,7 @@ from chassis.ids import new_id
 from chassis.messaging.command_client import Commands, StillRunning, open_commands
 from chassis.messaging.publisher import open_publisher
 from chassis.persistence.mongo_aggregates import MongoAggregates
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.errors import Conflict, InternalError, TemporaryError
 from contracts.messages.catalog import CreateInventory, Inventory

@@ -1,7 +1,7 @@
 """The end of a job is told again to whoever asks for the job again."""
 
 from chassis.ids import utc_now
-from chassis.runtime.service import open_service_runtime
+from chassis.runtime.service_runtime import open_service_runtime
 from connector.domain.work import Kind
 from connector.queue.intake import WakeUps, request_task, work_of
 from connector.store import open_store

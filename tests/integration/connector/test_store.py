@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
 import pytest_asyncio
-from chassis.runtime.service import ServiceRuntime, open_service_runtime
+from chassis.runtime.service_runtime import ServiceRuntime, open_service_runtime
 from connector.domain.work import RETENTION, Kind, SlotGroup
 from connector.queue.intake import work_of
 from connector.queue.retention import remove_expired_work

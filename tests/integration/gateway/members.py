@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 from chassis.http.tokens import Caller, Tokens
 from chassis.ids import new_id
-from chassis.runtime.service import open_service_runtime
+from chassis.runtime.service_runtime import open_service_runtime
 from chassis.runtime.settings import CommonSettings, read_key
 from contracts.messages.connector import EVERYBODY
 from contracts.values import OrganizationId

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest_asyncio
 from chassis.ids import new_id, utc_now
-from chassis.runtime.service import open_service_runtime
+from chassis.runtime.service_runtime import open_service_runtime
 from contracts.values import OrganizationId
 from gateway.audit_log.entries import Actor, AuditEntry, AuditRow, Ending, Subject
 from gateway.audit_log.store import AuditStore

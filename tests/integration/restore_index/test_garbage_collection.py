@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from chassis.runtime.service import open_service_runtime
+from chassis.runtime.service_runtime import open_service_runtime
 from contracts.messages.restore_index import RestorePoint, RestorePointBrowsable
 from restore_index.domain.entries import unpack
 from restore_index.settings import Settings

@@ -21,7 +21,7 @@ TREE = Tree(
 
 
 async def test_a_listing_survives_an_index_that_is_killed_again_and_again(fresh_corner: Corner, tmp_path: Path) -> None:
-    from chassis.runtime.service import open_service_runtime
+    from chassis.runtime.service_runtime import open_service_runtime
     from restore_index.domain.search.conditions import read_conditions
     from restore_index.settings import Settings
     from restore_index.store import open_store

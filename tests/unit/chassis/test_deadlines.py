@@ -9,7 +9,7 @@ import httpx
 import pytest
 from chassis.errors import Unavailable
 from chassis.http.client import ServiceClient
-from chassis.http.edge import Edge
+from chassis.http.request_middleware import RequestMiddleware
 from chassis.http.server import build_internal_api
 from chassis.http.tokens import Caller, Tokens
 from chassis.http.transport import Http
@@ -42,10 +42,12 @@ async def silent() -> None:
     await asyncio.Event().wait()
 
 
-def build(*checks: Check, limits: RequestLimits = SHORT) -> Edge:
+def build(*checks: Check, limits: RequestLimits = SHORT) -> RequestMiddleware:
     app = build_internal_api("test", checks={})
     add_routes(app)
-    return Edge(app, Readiness({str(n): check for n, check in enumerate(checks)}, patience_seconds=LOOK / 2), limits)
+    return RequestMiddleware(
+        app, Readiness({str(n): check for n, check in enumerate(checks)}, patience_seconds=LOOK / 2), limits
+    )
 
 
 def add_routes(app: FastAPI) -> None:
@@ -84,7 +86,9 @@ async def slowly() -> AsyncIterator[bytes]:
     yield b"}"
 
 
-async def ask(edge: Edge, path: str, *, method: str = "GET", left: str | None = None) -> tuple[httpx.Response, float]:
+async def ask(
+    edge: RequestMiddleware, path: str, *, method: str = "GET", left: str | None = None
+) -> tuple[httpx.Response, float]:
     transport, began = httpx.ASGITransport(edge), time.monotonic()  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         answer = await client.request(method, path, headers={HEADER: left} if left else {})

@@ -9,8 +9,8 @@ import httpx
 import pytest
 import pytest_asyncio
 from chassis.errors import Unavailable
-from chassis.http.edge import Edge
 from chassis.http.problem_responses import PROBLEM_JSON
+from chassis.http.request_middleware import RequestMiddleware
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.telemetry.logs import JsonFormatter
@@ -41,7 +41,7 @@ class Body(BaseModel):
     count: int
 
 
-def build() -> Edge:
+def build() -> RequestMiddleware:
     async def failing() -> None:
         raise RuntimeError("secret-canary")
 
@@ -75,7 +75,7 @@ def build() -> Edge:
 
         return StreamingResponse(content())
 
-    return Edge(app)
+    return RequestMiddleware(app)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from aiokafka.structs import ConsumerRecord
-from chassis.http.edge import Edge
+from chassis.http.request_middleware import RequestMiddleware
 from chassis.messaging.consumer import Consumer
 from chassis.messaging.dispatcher import Dispatcher
 from chassis.messaging.retries import RetryPolicy
@@ -82,7 +82,7 @@ async def test_the_duration_of_a_request_names_its_route(reader: InMemoryMetricR
     async def thing(thing: str) -> str:
         return thing
 
-    transport = httpx.ASGITransport(Edge(app))
+    transport = httpx.ASGITransport(RequestMiddleware(app))
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
         await http.get("/things/1")
     (duration,) = points(reader, "http.server.request.duration")

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 from chassis.errors import Unavailable
-from chassis.http.edge import Edge
 from chassis.http.error_handlers import install_problems
+from chassis.http.request_middleware import RequestMiddleware
 from chassis.messaging.command_client import Commands
 from chassis.messaging.envelopes import accepted, rejected
 from chassis.persistence.mongo import PyMongoError, WriteError
@@ -116,7 +116,7 @@ class Room:
 
     async def ask(self, *, seconds: float = 11.0) -> httpx.Response:
         """Make the change, with a deadline."""
-        transport = httpx.ASGITransport(Edge(self.app), raise_app_exceptions=False)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(RequestMiddleware(self.app), raise_app_exceptions=False)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://gateway") as client:
             return await client.post("/change", headers={HEADER: str(round(seconds * 1000))})
 

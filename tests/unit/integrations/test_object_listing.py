@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from integrations.object_storage.copy_index import Ledger
+from integrations.object_storage.copy_index import CopyIndex
 from integrations.object_storage.listing import Entry, Listing, Problems
-from integrations.object_storage.local_copy import Copying
+from integrations.object_storage.local_copy import LocalCopy
 from integrations.object_storage.port import ListedObject, ObjectUnread
 from integrations.s3.responses import read_page
 from integrations.sdk.errors import ScratchFull
@@ -39,17 +39,17 @@ def nanoseconds(year: int) -> int:
 )
 def test_any_time_can_be_listed_and_kept(tmp_path: Path, text: str, expected: int) -> None:
     (found,) = read_page(page(modified=text), prefix="p/").objects
-    listing, ledger = Listing(tmp_path / "listing.db"), Ledger(tmp_path / "copied.db")
+    listing, index = Listing(tmp_path / "listing.db"), CopyIndex(tmp_path / "copied.db")
     listing.add([found])
     listing.settle()
     ((entry,),) = listing.batches()
-    ledger.add([entry])
+    index.add([entry])
     listing.keep_as(tmp_path / "kept.db", snapshot_id="snapshot")
 
     assert entry.object.modified_ns == expected
     assert listing.parent_of(tmp_path / "kept.db") == "snapshot"
-    assert ledger.outdated([entry], tmp_path) == [entry]  # Its file is not there.
-    ledger.close()
+    assert index.outdated([entry], tmp_path) == [entry]  # Its file is not there.
+    index.close()
     listing.close()
 
 
@@ -82,14 +82,14 @@ async def test_a_copy_without_room_ends_in_words(tmp_path: Path) -> None:
     listing = Listing(tmp_path / "listing.db")
     listing.add([ListedObject(key="a", size=4, modified_ns=0)])
     listing.settle()
-    copying = Copying(FullDisk(), listing, Problems(listing), place=tmp_path, on_log=lambda *_: None)
+    copy = LocalCopy(FullDisk(), listing, Problems(listing), place=tmp_path, on_log=lambda *_: None)
 
     with pytest.raises(ScratchFull, match="no space left on device"):
-        await copying.run(asyncio.Event())
+        await copy.run(asyncio.Event())
 
-    ledger = Ledger(tmp_path / "copied.db")
+    index = CopyIndex(tmp_path / "copied.db")
     entry = Entry(ListedObject(key="a", size=4, modified_ns=0), "a")
-    assert ledger.outdated([entry], tmp_path / "copy") == [entry]
+    assert index.outdated([entry], tmp_path / "copy") == [entry]
     assert list((tmp_path / "incoming").iterdir()) == list((tmp_path / "copy").iterdir()) == []
-    ledger.close()
+    index.close()
     listing.close()

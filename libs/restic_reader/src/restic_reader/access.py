@@ -6,10 +6,10 @@ from typing import Self
 import msgspec
 
 from restic_reader.crypto import Box
-from restic_reader.documents import SealedDocuments
 from restic_reader.errors import Damaged, FileMissing, PartMissing, RepositoryNotFound, UnsupportedVersion
 from restic_reader.keys import KeyRing, unlock
 from restic_reader.limits import DEFAULT_LIMITS, Limits
+from restic_reader.sealed_documents import SealedDocuments
 from restic_reader.storage import FileKind, RepositoryFiles
 from restic_reader.structs import Config, Lock
 

@@ -11,9 +11,9 @@ from threading import Lock
 import msgspec
 
 from restic_reader.crypto import Box, Keys, NotAuthentic, derive_keys
-from restic_reader.documents import UNDECODABLE, read_checked
 from restic_reader.errors import Damaged, PartMissing, WrongPassword
 from restic_reader.limits import Limits
+from restic_reader.sealed_documents import UNDECODABLE, read_checked
 from restic_reader.storage import FileKind, RepositoryFiles
 from restic_reader.structs import KeyFile, MasterKeys
 

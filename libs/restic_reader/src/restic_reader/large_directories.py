@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from restic_reader.documents import UNDECODABLE
 from restic_reader.errors import Damaged
 from restic_reader.index import Location
 from restic_reader.limits import Limits
+from restic_reader.sealed_documents import UNDECODABLE
 from restic_reader.spill_file import SpilledBlob
 from restic_reader.structs import Child, Entry, Name, Node
 

@@ -15,7 +15,6 @@ from restic_reader import file_content, file_sequence, pre_order, walk
 from restic_reader.access import Access
 from restic_reader.blobs import Blobs
 from restic_reader.byte_cache import ByteCache
-from restic_reader.documents import UNDECODABLE
 from restic_reader.errors import (
     BlobMissing,
     Damaged,
@@ -31,6 +30,7 @@ from restic_reader.keys import KeyRing
 from restic_reader.large_directories import LargeTree, is_large
 from restic_reader.limits import DEFAULT_LIMITS, Limits
 from restic_reader.node_checks import content_of, subtree_of
+from restic_reader.sealed_documents import UNDECODABLE
 from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
 from restic_reader.structs import Node, Snapshot, Tree
 

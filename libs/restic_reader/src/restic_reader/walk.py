@@ -11,12 +11,12 @@ import msgspec
 
 from restic_reader.blobs import Blobs, Wanted, binary_id, runs
 from restic_reader.directory_totals import DirectoryTotals, Totals
-from restic_reader.documents import UNDECODABLE
 from restic_reader.errors import Damaged
 from restic_reader.large_directories import LargeTree, is_large
 from restic_reader.limits import Limits
 from restic_reader.node_checks import check_subtrees
 from restic_reader.scratch import IdQueue
+from restic_reader.sealed_documents import UNDECODABLE
 from restic_reader.structs import Child, Entry, Listing
 
 _CHUNK_BYTES = 8 << 20

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from chassis.persistence.aggregates import Aggregates, Keys, Page, Search
 from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.messages.catalog import Inventory, Resource
 from contracts.values import InventoryId, OrganizationId, ResourceId
 

@@ -13,7 +13,7 @@ from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import Publisher
 from chassis.messaging.topology import ensure_topics
 from chassis.persistence.outbox import Outbox
-from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
+from chassis.runtime.service_runtime import ServiceRuntime, handling, open_service_runtime
 from chassis.runtime.settings import read_key
 from chassis.security.sealing import Sealer
 from contracts import topics

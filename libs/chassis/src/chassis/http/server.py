@@ -12,7 +12,7 @@ from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
 
 UNTRACED: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
-"""FastAPI's own telemetry stays off: `Edge` has the server span and the duration."""
+"""FastAPI's own telemetry stays off: `RequestMiddleware` has the server span and the duration."""
 
 
 def build_internal_api(

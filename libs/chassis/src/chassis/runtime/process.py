@@ -20,12 +20,12 @@ from fastapi import FastAPI
 from chassis.errors import Unavailable
 from chassis.http.connection_limits import ConnectionLimits, most_connections
 from chassis.http.connections import Connection
-from chassis.http.edge import Edge
+from chassis.http.request_middleware import RequestMiddleware
 from chassis.ids import utc_now
 from chassis.messaging.dead_letters import dead_letter_topics, list_dead_letters, resend
 from chassis.messaging.publisher import open_publisher
 from chassis.persistence.outbox import Outbox
-from chassis.runtime.memory import reuse_memory
+from chassis.runtime.memory_allocator import reuse_memory
 from chassis.runtime.settings import CommonSettings
 from chassis.telemetry.tracing import telemetry
 
@@ -76,7 +76,7 @@ def build_server(
     """
     limits = limits or ConnectionLimits(connections=most_connections())
     config = uvicorn.Config(
-        Edge(app, app.state.readiness),
+        RequestMiddleware(app, app.state.readiness),
         http=cast("type[asyncio.Protocol]", partial(Connection, limits=limits)),
         ws="none",
         host=host,

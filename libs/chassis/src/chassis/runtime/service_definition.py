@@ -12,7 +12,7 @@ from chassis.messaging.dispatcher import Dispatcher
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.health import Check
 from chassis.runtime.process import main
-from chassis.runtime.service import ServiceRuntime, handling, open_service_runtime
+from chassis.runtime.service_runtime import ServiceRuntime, handling, open_service_runtime
 from chassis.runtime.settings import CommonSettings, read_key
 
 SettingsT = TypeVar("SettingsT", bound=CommonSettings)

@@ -16,7 +16,7 @@ CREATE TABLE IF NOT EXISTS copied (
 """
 
 
-class Ledger:
+class CopyIndex:
     """Kept from run to run beside the copy. A file that it does not tell of is not trusted. Its calls block.
 
     No entry ever tells of another version than the file has, wherever a run is cut off.

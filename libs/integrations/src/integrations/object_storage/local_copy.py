@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
-from integrations.object_storage.copy_index import Ledger
+from integrations.object_storage.copy_index import CopyIndex
 from integrations.object_storage.folders import make_folders, remove_tree, remove_unlisted
 from integrations.object_storage.listing import Entry, Listing, Problems
 from integrations.object_storage.port import UNNAMEABLE, ObjectGone, ObjectStore, ObjectUnread
@@ -25,7 +25,7 @@ _MIB = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
-class Copying:
+class LocalCopy:
     """One run that makes a directory like a listing; what cannot be had goes to the problems."""
 
     def __init__(self, store: ObjectStore, listing: Listing, problems: Problems, *, place: Path, on_log: OnLog) -> None:
@@ -34,7 +34,7 @@ class Copying:
         self._problems = problems
         self._directory = place / "copy"
         self._incoming = place / "incoming"
-        self._ledger_file = place / "copied.db"
+        self._index_file = place / "copied.db"
         self._on_log = on_log
         self._copied: list[Entry] = []
         self._told, self._count, self._bytes = monotonic(), 0, 0
@@ -46,11 +46,11 @@ class Copying:
         """
         self._on_log("info", "copying what changed")
         await asyncio.to_thread(self._prepare)
-        ledger = Ledger(self._ledger_file)
+        index = CopyIndex(self._index_file)
         try:
-            await self._bring_all(ledger, cancel)
+            await self._bring_all(index, cancel)
         finally:
-            await asyncio.to_thread(_end, ledger, self._copied)
+            await asyncio.to_thread(_end, index, self._copied)
         return self._directory
 
     def _prepare(self) -> None:
@@ -65,13 +65,13 @@ class Copying:
             except OSError as error:
                 self._problems.add(folder.object.key, _unnameable(error))
 
-    async def _bring_all(self, ledger: Ledger, cancel: asyncio.Event) -> None:
+    async def _bring_all(self, index: CopyIndex, cancel: asyncio.Event) -> None:
         queue: asyncio.Queue[Entry | None] = asyncio.Queue(_ENTRIES_AHEAD)
         try:
             async with asyncio.TaskGroup() as group:
                 stopper = group.create_task(_raise_when(cancel))
-                readers = [group.create_task(self._reader(queue, ledger)) for _ in range(_AT_ONCE)]
-                await self._plan(queue, ledger)
+                readers = [group.create_task(self._reader(queue, index)) for _ in range(_AT_ONCE)]
+                await self._plan(queue, index)
                 for _ in readers:
                     await queue.put(None)
                 await asyncio.gather(*readers)
@@ -79,13 +79,13 @@ class Copying:
         except BaseExceptionGroup as group_error:
             raise _first(group_error) from None
 
-    async def _plan(self, queue: "asyncio.Queue[Entry | None]", ledger: Ledger) -> None:
+    async def _plan(self, queue: "asyncio.Queue[Entry | None]", index: CopyIndex) -> None:
         batches = self._listing.batches()
         while batch := await asyncio.to_thread(next, batches, None):
-            for entry in await asyncio.to_thread(ledger.outdated, batch, self._directory):
+            for entry in await asyncio.to_thread(index.outdated, batch, self._directory):
                 await queue.put(entry)
 
-    async def _reader(self, queue: "asyncio.Queue[Entry | None]", ledger: Ledger) -> None:
+    async def _reader(self, queue: "asyncio.Queue[Entry | None]", index: CopyIndex) -> None:
         while entry := await queue.get():
             try:
                 await self._bring(entry)
@@ -96,7 +96,7 @@ class Copying:
                 self._on_log("info", f"{entry.object.key} was removed from the source while it was read")
             if len(self._copied) >= _COMMIT_EVERY:
                 done, self._copied = self._copied, []
-                await asyncio.to_thread(ledger.add, done)
+                await asyncio.to_thread(index.add, done)
 
     async def _bring(self, entry: Entry) -> None:
         target = self._directory / entry.path
@@ -126,11 +126,11 @@ class Copying:
             self._on_log("info", f"{self._count} objects copied, {self._bytes / _MIB:.0f} MiB")
 
 
-def _end(ledger: Ledger, copied: Sequence[Entry]) -> None:
+def _end(index: CopyIndex, copied: Sequence[Entry]) -> None:
     try:
-        ledger.add(copied)
+        index.add(copied)
     finally:
-        ledger.close()
+        index.close()
 
 
 def _put_in_place(incoming: Path, target: Path, modified_ns: int) -> None:

@@ -17,7 +17,7 @@ from integrations.object_storage.file_names import can_be_mounted, key_of
 from integrations.object_storage.kept_listings import LISTING, STORE
 from integrations.object_storage.listing import Entry, Listing, Problems, shown
 from integrations.object_storage.port import NOT_SHOWN, UNREADABLE, ObjectGone, ObjectStore, ObjectUnread
-from integrations.object_storage.snapshot_files import Saved
+from integrations.object_storage.snapshot_files import SnapshotFiles
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.job_log import OnLog, in_few_lines
 from integrations.sdk.locations import SavedFile, UnreadablePath
@@ -83,17 +83,17 @@ class MountEvidence:
 
     def adds_up(self, *, files: int, size_bytes: int) -> bool:
         """See `Evidence.adds_up`."""
-        return Saved(self.listing).adds_up(files=files, size_bytes=size_bytes)
+        return SnapshotFiles(self.listing).adds_up(files=files, size_bytes=size_bytes)
 
     def take_in(self, saved: Iterable[SavedFile]) -> None:
         """See `Evidence.take_in`."""
-        Saved(self.listing).take_in(saved)
+        SnapshotFiles(self.listing).take_in(saved)
 
     async def differences(
         self, named: Sequence[UnreadablePath], *, is_left_out: Callable[[str], bool], on_log: OnLog
     ) -> AsyncIterator[UnreadablePath]:
         """See `Evidence.differences`."""
-        saved, told = Saved(self.listing), {problem.path for problem in named if not problem.code}
+        saved, told = SnapshotFiles(self.listing), {problem.path for problem in named if not problem.code}
         others, lacking = saved.other(), saved.lacking()
         while files := await asyncio.to_thread(next, others, None):
             for problem in await self._some_at_once(self._judge_saved, files):

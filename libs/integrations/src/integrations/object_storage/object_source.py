@@ -10,7 +10,7 @@ from pathlib import Path
 from integrations.object_storage.cancellation import unless_cancelled
 from integrations.object_storage.kept_listings import KEPT
 from integrations.object_storage.listing import Listing, Problems
-from integrations.object_storage.local_copy import Copying
+from integrations.object_storage.local_copy import LocalCopy
 from integrations.object_storage.mounted_source import MountEvidence, compare, excludes
 from integrations.object_storage.port import ObjectStore
 from integrations.rclone.mount import mount_source, why_not_mount
@@ -80,8 +80,8 @@ class _Run:
                 why = why_not_mount() or "that failed"
                 raise SourceUnreachable(f"{self.source.origin} should be mounted, but {why}.")
             else:
-                copying = Copying(self.source.store, self.listing, self.problems, place=self.place, on_log=self.on_log)
-                directory = await copying.run(self.cancel)
+                copy = LocalCopy(self.source.store, self.listing, self.problems, place=self.place, on_log=self.on_log)
+                directory = await copy.run(self.cancel)
                 yield SourceTree(directory=directory, origin=self.source.origin, problems=self.problems)
 
     async def _mount(self, stack: AsyncExitStack, environment: WorkerEnvironment) -> bool:

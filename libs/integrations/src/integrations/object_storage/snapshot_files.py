@@ -24,7 +24,7 @@ SELECT count(*), total(size) FROM objects WHERE NOT is_folder AND key NOT IN (SE
 """
 
 
-class Saved:
+class SnapshotFiles:
     """The files of one snapshot, in the database of the listing that it was made from. Its calls block."""
 
     def __init__(self, listing: Listing) -> None:

@@ -14,11 +14,11 @@ import zstandard
 from cryptography.exceptions import InvalidSignature
 
 from restic_reader.crypto import MAC_SIZE, NONCE_SIZE, OVERHEAD, Box, NotAuthentic
-from restic_reader.documents import UNDECODABLE, expanded, read_checked
 from restic_reader.errors import Damaged
 from restic_reader.index.large_index_files import split_packs
 from restic_reader.index.table_builder import scratch_file
 from restic_reader.limits import IndexLimits
+from restic_reader.sealed_documents import UNDECODABLE, expanded, read_checked
 from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
 from restic_reader.structs import IndexFile, IndexPack
 

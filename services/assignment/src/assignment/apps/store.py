@@ -5,7 +5,7 @@ from typing import Self
 
 from chassis.persistence.aggregates import Aggregate, Aggregates, Keys
 from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.assignment import App, AppKind
 from contracts.messages.base import Message

@@ -6,7 +6,7 @@ until garbage is collected.
 
 from chassis.persistence.aggregates import Aggregates, Keys
 from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.values import AppId, OrganizationId, SnapshotId
 
 from restore_index.domain.restore_points import Point

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from chassis.persistence.aggregates import Aggregate, Aggregates, Keys
 from chassis.persistence.mongo import Collection
 from chassis.persistence.mongo_aggregates import MongoAggregates
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.values import AppId, OrganizationId
 
 from restore_index.domain import garbage_collection

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, Page, Result
 from chassis.persistence.mongo_aggregates import MongoAggregates
-from chassis.runtime.service import ServiceRuntime
+from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.base import Event, Message
 from contracts.messages.scheduler import JobStatus

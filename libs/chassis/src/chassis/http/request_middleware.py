@@ -25,7 +25,7 @@ _LATE = "A part of Cairn does not answer at the moment. Try again later."
 _LATE_WRITE = f"{_LATE} What was sent may still be carried out; with the same Idempotency-Key it is not done twice."
 
 
-class Edge:
+class RequestMiddleware:
     """Outermost ASGI layer: a server span, a duration and a deadline for each request, a problem for whatever escapes.
 
     The deadline counts from when the request is there, and is extended only while everything is ready. Every answer

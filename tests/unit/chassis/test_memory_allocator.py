@@ -5,7 +5,7 @@ import sys
 
 ROUNDS = """
 import resource
-from chassis.runtime.memory import reuse_memory
+from chassis.runtime.memory_allocator import reuse_memory
 {settled}
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt

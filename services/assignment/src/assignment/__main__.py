@@ -1,4 +1,4 @@
-"""The commands of the assignment service: `serve`, `relay`, `migrate`, `parked`."""
+"""The commands of the assignment service: `serve`, `relay`, `migrate`, `dead-letters`."""
 
 from assignment.app import ASSIGNMENT
 

@@ -1,4 +1,4 @@
-"""The commands of the catalog: `serve`, `relay`, `migrate`, `parked`."""
+"""The commands of the catalog: `serve`, `relay`, `migrate`, `dead-letters`."""
 
 from catalog.app import CATALOG
 

@@ -19,6 +19,7 @@ from contracts.messages.catalog import (
 
 SUPPORTED_TYPES = ("self-managed",)
 LONGEST_TEXT = 255
+# An index entry of the database has room for it, whatever the alphabet; see `store.open_store`.
 LONGEST_URN = 512
 LONGEST_ADDRESS = 300
 MOST_ENDPOINTS = 100

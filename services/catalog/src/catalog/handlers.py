@@ -1,4 +1,4 @@
-"""The door to Kafka: which command is whose business."""
+"""Which use case handles which command."""
 
 from functools import partial
 

@@ -8,6 +8,7 @@ from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.messages.catalog import Inventory, Resource
 from contracts.values import InventoryId, OrganizationId, ResourceId
 
+# Clients look a resource up by one of these.
 SEARCHED = ("urn", "name")
 
 

@@ -1,4 +1,4 @@
-"""The commands of the scheduler: `serve`, `relay`, `migrate`, `parked`."""
+"""The commands of the scheduler: `serve`, `relay`, `migrate`, `dead-letters`."""
 
 from scheduler.app import SCHEDULER
 

@@ -21,6 +21,7 @@ class Choice(Value):
 
     integration_id: IntegrationId
     protocol: str
+    # Those without secrets rather than those with: a field that is forgotten here is sealed, not shown.
     clear_fields: frozenset[str] = Field(default=frozenset(), description="The protocol's fields that hold no secret")
 
 

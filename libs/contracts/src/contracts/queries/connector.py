@@ -12,6 +12,7 @@ ArchiveFormat = Literal["zip", "tar.zst"]
 
 def quoted(path: bytes) -> str:
     """A path as text that keeps every byte."""
+    # JSON holds texts, and names of files are bytes that need not be UTF-8.
     return quote_from_bytes(path)
 
 

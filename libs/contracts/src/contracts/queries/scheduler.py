@@ -10,6 +10,7 @@ from contracts.values import Moment, Value
 class JobProgress(Value):
     """How far a running job is; the latest report of its worker."""
 
+    # Defaults, as processes of two versions run side by side during an upgrade (0037).
     phase: str = ""
     waiting_for: str = ""
     fraction: float = 0

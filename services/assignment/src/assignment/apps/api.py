@@ -1,4 +1,4 @@
-"""The door for reads of other processes."""
+"""The internal HTTP API: what other processes read."""
 
 from collections.abc import Mapping
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The door to Kafka: which message is whose business."""
+"""Which use case handles which message."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""The door for reads of other processes."""
+"""The internal HTTP API: what other processes read."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -17,6 +17,7 @@ from scheduler.jobs import usecases
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.store import SchedulerStore
 
+# The largest page of jobs in the public API.
 LIMIT_MOST = 200
 Limit = Annotated[int, Query(ge=1, description=f"How many at most; {LIMIT_MOST} even if more are asked for")]
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="How many to skip")]

@@ -101,6 +101,7 @@ async def note_lines(store: SchedulerStore, event: Envelope[TaskLogged]) -> None
         part = part_of(data)
         job = decisions.require_job(await store.jobs.get(org, data.job_id))
         if part is not None and decisions.accepts(job, data):
+            # Without the job, which would be written anew for every few lines; a part that comes twice is kept once.
             await store.log_parts.add(org, data.job_id, part)
 
 
@@ -180,6 +181,7 @@ def _request(org: OrganizationId, job: Job) -> TaskRequested:
 
 
 def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime) -> list[Event]:
+    # Progress comes every few seconds and is of interest to nobody but readers of the job.
     if before is not None and (before.status, before.attempt) == (job.status, job.attempt):
         return []
     facts = {"run_id": job.run_id, "status": job.status, "task_type": job.task.type}

@@ -1,4 +1,4 @@
-"""What the scheduler does without being asked: it looks for jobs of which no worker has told anything for long."""
+"""What the scheduler does by itself: it looks for jobs of which no worker has reported anything for long."""
 
 import asyncio
 import logging

@@ -131,6 +131,7 @@ def request_cancel(job: Job, now: datetime) -> Job:
         raise Conflict("job_finished", f"The job has ended already: it is {job.status}.")
     if job.cancel_requested_at is not None:
         return job
+    # The status stays: a worker may be done before it hears of the request.
     return _noted(_with(job, cancel_requested_at=now), "asked to stop", at=now, place="after")
 
 

@@ -14,6 +14,7 @@ MOST_LABELS = 200
 LONGEST_IGNORE = 512
 MOST_IGNORES = 200
 """All labels and patterns together fit into one message and one command line, whatever the alphabet."""
+# The refusal is a message, and messages have a limit.
 MOST_FAULTS = 20
 
 
@@ -40,6 +41,7 @@ def _faults(options: TaskOptions) -> Iterator[tuple[str, str]]:
 def _label_fault(label: str) -> str | None:
     if fault := fault_of(label, longest=LONGEST_LABEL, empty=False):
         return fault
+    # restic reads a comma in a tag as the beginning of the next one.
     if "," in label:
         return "must not contain a comma"
     return f"must not begin with {RESERVED}" if label.strip().startswith(RESERVED) else None

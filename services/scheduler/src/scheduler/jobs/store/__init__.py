@@ -22,6 +22,7 @@ from scheduler.jobs.store.log_parts import LogParts, MemoryLogParts, MongoLogPar
 
 __all__ = ["LogParts", "MemoryJobIndex", "MemoryLogParts", "SchedulerStore", "job_keys", "open_store"]
 
+# Half of the connections to the database, so that a listing leaves room for events of workers.
 LOOKUPS_AT_ONCE = 16
 
 

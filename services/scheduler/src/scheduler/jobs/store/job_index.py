@@ -16,6 +16,7 @@ from contracts.values import JobId, OrganizationId
 from scheduler.jobs.domain.job import Job
 
 UNFINISHED: tuple[JobStatus, ...] = ("queued", "running")
+# Bounds one look for silent jobs; the next one comes within minutes.
 LOOK_LIMIT = 500
 _INDEXES = (
     ("org", "_id"),  # page of all jobs

@@ -17,7 +17,7 @@ DOCUMENT = Path(__file__).parents[2] / "openapi.json"
 
 
 def openapi(arguments: list[str]) -> int:
-    """Write `openapi.json`, or with `--check` tell whether it is stale (1)."""
+    """Write `openapi.json`, or with `--check` return 1 if it is stale."""
     parser = argparse.ArgumentParser(prog="gateway openapi")
     parser.add_argument("--check", action="store_true", help="write nothing, fail when the file is stale")
     parser.add_argument("--output", type=Path, default=DOCUMENT, help="where the document is kept")

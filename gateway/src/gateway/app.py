@@ -86,8 +86,8 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         stores = await _open_stores(runtime)
         sealer = Sealer(read_key(settings.master_key_file))
         await _bootstrap(stores, sealer, settings)
-        # Commands may be sent before the service that reads them has run for the first time, and topics are not made by
-        # sending.
+        # Commands may be sent before the service that reads them has run for the first time, and a broker need not make
+        # topics by itself.
         await ensure_topics(settings, _TOPICS)
         background = runtime.background
         commands = await stack.enter_async_context(

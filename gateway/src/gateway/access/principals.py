@@ -82,7 +82,7 @@ class Principals:
         """
         if not principal.is_member:
             raise _unknown()
-        # What most requests ask for; nothing has to be looked up again.
+        # The organization of the badge itself: `recognize` has looked it up already.
         if organization_id == principal.organization_id:
             return principal
         chain = await self._upwards(organization_id)

@@ -40,7 +40,7 @@ class AuditedDownload(Response):
             await self._end(sent, code=error.code if isinstance(error, CairnError) else _BROKE_OFF)
             raise
         except BaseException as error:
-            # Once the answer has begun it has no deadline: whoever ends it then is the client, who left.
+            # Once the answer has begun it has no deadline: then the client has left, or this process stops.
             await self._end(sent, code=None if sent.status else ending_of(error, current_deadline()).code)
             raise
         refusal = FILE_PROBLEMS.get(sent.status)

@@ -19,6 +19,7 @@ async def list_audit(
     who: WhoInOrganization,
     *,
     limit: Annotated[int, Query(ge=1, description=f"Entries at most; never more than {MOST_ROWS}")] = ROWS,
+    # No offset: entries are added all the time and would move the rows of later pages.
     cursor: Annotated[str, Query(max_length=100, description="`next_cursor` of the page before")] = "",
     action: Annotated[
         str, Query(pattern=r"^[a-z.-]{0,64}$", description="Only entries with this action, e.g. `file.download`")

@@ -55,7 +55,7 @@ class AuditEntryView(View):
     subject: AuditSubjectView
     outcome: Outcome = Field(
         description="`started` for ever when the process that served it died; `continued`: as the operation in "
-        "`details.operation_id`; `unknown`: it may still be carried out, as nobody heard of its command "
+        "`details.operation_id`; `unknown`: it may still be carried out, as no outcome of its command came "
         "(`details.command_id`); `completed` with a `code`: it was done, and the client got that problem"
     )
     code: str | None = Field(description="The code of the problem that the client got")
@@ -89,5 +89,6 @@ def row_view(row: AuditRow) -> AuditEntryView:
         subject=AuditSubjectView(kind=entry.subject.kind, id=entry.subject.id),
         outcome=ending.outcome,
         code=ending.code,
+        # Those of the ending win: it names the store that gave the bytes, the entry the one that was likeliest to.
         details={**entry.details, **ending.details},
     )

@@ -40,6 +40,7 @@ class KnownAddresses:
 
 
 def _pair(email: str, address: str) -> str:
+    # Hashed: that a pair was here before can be checked, and the database does not list who came from where.
     return hashlib.sha256(f"{email.lower()}\0{address}".encode()).hexdigest()
 
 

@@ -31,7 +31,7 @@ _MANY = "many"
 
 
 class Attempt(NamedTuple):
-    """Somebody wants to come in. `account`: the one that is meant, when it is known."""
+    """A try to log in. `account`: the one that is meant, when it is known."""
 
     account: Account | None
     via: Via
@@ -39,7 +39,7 @@ class Attempt(NamedTuple):
 
 
 class _Kind(NamedTuple):
-    """RejectedCommands that are counted together. `organization_id` None: that of the installation."""
+    """Refusals that are counted together. `organization_id` None: that of the installation."""
 
     organization_id: OrganizationId | None
     account_id: str
@@ -108,11 +108,13 @@ class LoginLog:
             try:
                 await self._write(kind, total)
             except BaseException:
+                # Also on a cancellation: the last flush, when the process stops, writes what is left.
                 self._restore(kind, total)
                 raise
 
     async def _write(self, kind: _Kind, total: _Sum) -> None:
         org = kind.organization_id or await self._installation()
+        # Before the first start is complete there is no organization to write it for.
         if org is None:
             return
         details: dict[str, JsonValue] = {
@@ -125,6 +127,7 @@ class LoginLog:
         log.info("logins refused", extra={"code": kind.code, "count": total.count})
 
     def _restore(self, kind: _Kind, total: _Sum) -> None:
+        # More may have been counted while this sum was being written.
         later = self._sums.get(kind)
         if later is not None:
             total.count, total.latest_at = total.count + later.count, later.latest_at

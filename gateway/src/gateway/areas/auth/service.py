@@ -43,6 +43,7 @@ class Logins:
             attempt = Attempt(account, "api-key", address)
             if key is None or account is None or not await self._is_member(account, key.organization_id):
                 self.log.refused(attempt, "login_failed")
+                # The same for a key without an account or membership: nobody learns that a key was right once.
                 raise Unauthorized("login_failed", "This API key is unknown.")
             await self._logged_in(attempt, account, key.organization_id)
             return self._badge(account.id, key.organization_id, key_id=key.id)
@@ -82,6 +83,7 @@ class Logins:
                 self.log.refused(attempt, error.code, action=CHANGE_ORGANIZATION)
                 raise
             await self.log.logged_in(attempt, org, action=CHANGE_ORGANIZATION)
+            # With the key that the first badge came from: this one must not outlive it (0027).
             return self._badge(who.account_id, org, key_id=who.key_id)
 
     async def _is_member(self, account: Account, org: OrganizationId) -> bool:

@@ -13,6 +13,7 @@ _IPV6_SITE = 64
 
 def pause_after(failures: int, longest_seconds: float) -> float:
     """Seconds to wait before a try after so many failures: none after three, then 0.1 s and twice as long each time."""
+    # Bounded: a float cannot hold 2.0 to the power of every count.
     over = min(failures - _FREE_FAILURES, 32)
     return min(0.1 * 2.0**over, longest_seconds) if over >= 0 else 0
 
@@ -30,8 +31,10 @@ def network_of(address: str) -> str:
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
+        # The server knows no address of a client on a Unix socket, for example.
         return address
     if isinstance(parsed, ipaddress.IPv6Address):
+        # How a server that listens on IPv6 sees clients that came by IPv4.
         if parsed.ipv4_mapped:
             return str(parsed.ipv4_mapped)
         return str(ipaddress.ip_network((int(parsed), _IPV6_SITE), strict=False))

@@ -20,6 +20,7 @@ class FieldView(View):
 
     value: str
     provider: ProviderView | None = Absent
+    # Beside the value and left out where it is false: clients compare the fields that they read with those they sent.
     masked: bool = Field(
         default=False,
         exclude_if=lambda value: not value,
@@ -210,6 +211,7 @@ class RolesView(View):
 def connector_view(opened: ReadConnector) -> ConnectorView:
     """A connector as its client reads it back: lists in the order they were sent."""
     app = opened.app
+    # Clients plan a change where they read what they did not send.
     endpoints = () if app.endpoints_from_resource else app.endpoints
     return ConnectorView(
         id=app.id,

@@ -30,8 +30,11 @@ class FieldEncryption:
         data_key = await self._data_key(org)
 
         def sealed(name: str, given: GivenField) -> FieldValue:
+            # Assignment puts in what it holds by then; what could be read here may be changed before the command
+            # arrives (0006).
             if given.masked:
                 return FieldValue(keep=True)
+            # Sealed, an empty value would count as present, and a connector without it as complete (0028).
             if given.provider_id or name in clear or not given.value:
                 return FieldValue(value=given.value, provider_id=given.provider_id)
             place = Place(organization_id=org, app_id=app_id, field=name)
@@ -55,6 +58,7 @@ class FieldEncryption:
         return GivenField(self._sealer.open(value.sealed, place=place), value.provider_id)
 
     async def _data_key(self, org: OrganizationId) -> str:
+        # For good: the data key of an organization never changes.
         if org not in self._known:
             self._known[org] = await self._find_or_make(org)
         return self._known[org]

@@ -28,6 +28,7 @@ MaybeTemperature = Annotated[Temperature | None, empty_is_none(Temperature)]
 
 def _string(value: Any) -> Any:
     if value is not None and not isinstance(value, str):
+        # Not converted: there is more than one way to write a number or a boolean as text.
         raise ValueError('must be a string; numbers and booleans are written as text, e.g. "9000" or "false"')
     return value
 
@@ -44,6 +45,7 @@ class ResourceReference(Body):
     urn_id: str | None = None
 
 
+# What `FieldBody._is_masked_or_given` checks, in the words of JSON Schema (0030).
 _MASKED_OR_GIVEN: list[JsonValue] = [
     {"properties": {"masked": {"enum": [False, None]}}},
     {"properties": {"value": {"enum": ["", None]}, "provider": {"type": "null"}}},
@@ -107,6 +109,7 @@ class ConnectorBody(Body):
     protocol: Text = Field(default="", description="Empty: the only one, else refused as ambiguous")
     integration: Reference | None = Field(default=None, description="Missing: chosen by the resource's class")
     urn_id: Text = Field(default="", description="The resource")
+    # Reads show the resource like this, and clients send back what they read.
     resource: ResourceReference | None = Field(
         default=None, description="Read in place of `urn_id` when that is missing"
     )
@@ -146,6 +149,7 @@ class ConnectorBody(Body):
         )
 
 
+# Clients name algorithms; the engine has one, with levels of effort (0025).
 LEVELS: dict[str, Compression] = {"LZ4": "fastest", "GZIP": "auto", "ZSTD": "auto"}
 
 

@@ -43,6 +43,7 @@ async def list_connectors(
 ) -> PageView[ConnectorView]:
     """Complete. Secrets are in clear for owners and administrators, and masked for others, as in a single read."""
     if not who.may(Right.READ):
+        # Clients expect an empty listing, not a refusal, for an account without grants.
         return whole([])
     return whole([connector_view(shown) for shown in await connectors.list(who, kind)])
 
@@ -57,6 +58,7 @@ async def create_connector(
     runs and the creation of storage are refused (`connector_incomplete`). Values that are there are checked.
     """
     who.require(Right.WRITE)
+    # The id follows from the request, so the entry can name the connector before there is one.
     async with audit.change(who, "connector.create", "connector", intent.id_for("app"), **body.summary()):
         return connector_view(await connectors.assign(who, body.request(), intent))
 
@@ -117,6 +119,7 @@ async def create_store(
     """
     who.require(Right.WRITE)
     asked = body or StoreCreation()
+    # An action of its own: by `force` the restore points of another repository may leave the index (0025).
     action = REPLACE_STORE if asked.force else CREATE_STORE
     async with audit.change(who, action, "store", connector, **asked.model_dump(exclude_none=True)):
         made = await connectors.initialize(who, connector, intent, compression=asked.level(), force=asked.force)
@@ -140,6 +143,7 @@ async def refresh_store(
     """
     who.require(Right.RUN)
     asked = body or StoreRefresh()
+    # Without `force` nobody decides anything: the same comparison runs by itself every now and then.
     written = audit.change(who, BELIEVE_STORE, "store", connector) if asked.force else nullcontext()
     async with written:
         found = await connectors.refresh(who, connector, intent, rebuild=asked.rebuild, force=asked.force)
@@ -171,7 +175,7 @@ async def unlock_store(
 
 @router.post("/connectors/{connector}/test", summary="Test the connection", responses=writes(404, 409))
 async def test_connector(connector: str, connectors: Service, who: Who, intent: RequestIntent) -> ReportView:
-    """Connects for real and tells of each check. A failed test is a 200 with `ok` false."""
+    """Connects for real and reports each check. A failed test is a 200 with `ok` false."""
     who.require(Right.RUN)
     return report_view(await connectors.test(who, connector, intent))
 
@@ -182,6 +186,7 @@ async def set_roles(
 ) -> RolesView:
     """Accepted for older clients and without effect: what an account may do follows from its grants alone."""
     who.require(Right.WRITE)
+    # For the 404 of an unknown connector alone.
     await assignment.app(who, connector)
     await principals.check_members(who, body.account_ids())
     return RolesView.model_validate(body.model_dump())

@@ -52,6 +52,7 @@ def check_providers(fields: Mapping[str, GivenField], *, known: Collection[str] 
 
 def check_complete(app: App) -> None:
     """Raise `Conflict` with what a connector lacks of its configuration, before anything is done with it."""
+    # A worker would refuse it as well (0028); here the answer to the request says so.
     if app.lacking:
         faults = {lack.field: lack.detail for lack in app.lacking}
         raise Conflict("connector_incomplete", f"{app.lacking_in_words}.", fields=faults)
@@ -89,5 +90,6 @@ def check_unused(apps: Iterable[App], *, code: str, what: str) -> None:
     """Raise `Conflict` naming the apps that still use what is to be removed."""
     names = sorted({f"{a.name} ({a.kind})" for a in apps})
     if names:
+        # Some of them: an inventory may have thousands, and this is a sentence for a person.
         shown = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         raise Conflict(code, f"{what} is still used by connectors: {shown}. Remove them first.")

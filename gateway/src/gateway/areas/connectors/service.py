@@ -1,4 +1,4 @@
-"""Connectors: resources put to use. Their secrets are sealed before anything else hears of them."""
+"""Connectors: resources put to use. Their secrets are sealed before they leave the gateway."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -74,6 +74,7 @@ class InitializedStore(NamedTuple):
 
 def reference(app: App) -> AppRef:
     """An app as messages refer to it."""
+    # With the revision: a worker waits until it knows that one, rather than work with an older configuration.
     return AppRef(id=app.id, revision=app.revision, kind=app.kind, name=app.name)
 
 
@@ -101,6 +102,7 @@ class Connectors:
     async def _shown(self, who: Principal, apps: Sequence[App], *, of: Place) -> Sequence[ReadConnector]:
         masked = not who.may(Right.SECRETS)
         if not masked:
+            # First: what cannot be written down is not handed out (0006).
             await self.secret_reads.note(who, apps, of=of)
         return [ReadConnector(app, self.encryption.open(who.organization_id, app, masked=masked)) for app in apps]
 
@@ -149,6 +151,7 @@ class Connectors:
         """Create the repository of a store. `force` gives up another one that the store had."""
         with span("gateway.initialize_store"):
             store = await self.assignment.app(who, app_id)
+            # Opened to see whether the passphrase is blank, which a sealed one does not show.
             check_initializable(store, self.encryption.open(who.organization_id, store))
             command = InitializeStore(
                 organization_id=who.organization_id,
@@ -175,6 +178,7 @@ class Connectors:
                 app=reference(store),
                 rebuild=rebuild,
                 force=force,
+                # Asked for by a person, who may suspect a loss; in the background it is looked for once a day.
                 look_for_loss=True,
                 pool=pool_of(store),
             )
@@ -199,7 +203,7 @@ class Connectors:
             return Unlocked.model_validate(result)
 
     async def test(self, who: Principal, app_id: str, intent: Intent) -> TestReport:
-        """Connect for real and tell of each check."""
+        """Connect for real and report each check."""
         with span("gateway.test_connector"):
             app = await self.assignment.app(who, app_id)
             check_complete(app)
@@ -213,6 +217,7 @@ class Connectors:
         self, who: Principal, app_id: str, asked: ConnectorRequest, resource: Resource
     ) -> AppDescription:
         check_providers(asked.fields)
+        # Asked first, as it also says which fields hold no secret: all others are sealed, unknown ones too.
         choice = await self.assignment.choose(
             who, kind=asked.kind, resource=resource, integration_id=asked.integration_id, protocol=asked.protocol
         )

@@ -96,6 +96,7 @@ async def permit_of(
 ) -> Permit:
     """Who asks for a download. Raises `Unauthorized` without a badge or a link, `Forbidden` without the right."""
     if link is not None:
+        # Before the badge: whoever follows a link uses the rights of its maker, not their own.
         return Permit(*await services[Links].follow(link, snapshot_id))
     who = await principal_of(request, services)
     who.require(Right.READ)
@@ -122,6 +123,7 @@ async def read_content(
 ) -> AuditedDownload:
     """Byte for byte, with `Range`, `If-Range`, `ETag` and `If-None-Match`, as an attachment with the file's name."""
     sought, asked = _file_of(request, permit), _conditions(request)
+    # With the range: a file that is fetched in parts has an entry for each.
     facts = selection_details([shown(sought)], range=asked.get("range"))
     return AuditedDownload(
         audit,
@@ -184,6 +186,7 @@ async def read_archive(
     """Like the `POST`, for what can only follow an address."""
     if permit.link is None:
         paths = bytes_parameters(request.scope["query_string"], "path")
+        # Here, as these are the bytes of the address; what the framework parsed is not used.
         if not 0 < len(paths) <= MOST_PATHS:
             raise Invalid("path_missing", "The parameter `path` is missing, or comes too often.", fields={"path": "1"})
         return _archive(services, permit, snapshot_id, paths, format)
@@ -208,6 +211,7 @@ def _file_of(request: Request, permit: Permit) -> bytes:
         if found is None:
             raise Invalid("path_missing", "The parameter `path` is missing.", fields={"path": "missing"})
         return found
+    # A link is for one download in one form: that to an archive opens no file.
     if permit.link.format is not None:
         raise invalid()
     return paths_of(permit.link)[0]

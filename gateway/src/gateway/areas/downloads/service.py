@@ -90,9 +90,9 @@ def most_telling(refusals: Sequence[CairnError], points: Sequence[IndexedRestore
 
     What a restore point that is known to be damaged has lost is refused as that damage.
     """
-    telling = next((r for r in refusals if r.code != "app_not_found"), refusals[0])
+    refused = next((r for r in refusals if r.code != "app_not_found"), refusals[0])
     known = next((point for point in points if point.state == "damaged"), None)
-    return refusal(known) if known and telling.code in LOSSES else telling
+    return refusal(known) if known and refused.code in LOSSES else refused
 
 
 @asynccontextmanager

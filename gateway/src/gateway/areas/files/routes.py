@@ -25,6 +25,7 @@ Direction = Annotated[queries.Direction, Query(description="Smallest, oldest, fi
 @router.get(
     "/snapshots/{snapshot_id}/files",
     summary="List a directory of a restore point",
+    # For the description alone: the answer is the bytes of the index (0037).
     response_model=FilesView,
     responses=problems(404, 409),
 )

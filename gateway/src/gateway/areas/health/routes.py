@@ -25,6 +25,7 @@ def health_router() -> APIRouter:
     @router.get(
         "/health/ready",
         summary="Whether requests can be taken",
+        # Whoever waits for the gateway to start has no badge yet.
         openapi_extra=PUBLIC,
         response_model=ReadyView,
         responses={503: {"description": "Not ready; `failed` names what is missing.", "model": ReadyView}},

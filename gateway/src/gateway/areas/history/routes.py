@@ -92,11 +92,13 @@ async def compare(
     who.require(Right.READ)
     pair, sought = (snapshot_id, other_id), path_of(request)
     if stream or _accepts_lines(request):
+        # Line by line as it is found: all that differs may be millions of rows.
         return ProxyResponse(lambda: history.all_changes(who, pair, sought))
     found = await history.changes(who, pair, Part(sought, min(limit, MOST_FILE_ROWS), cursor))
     return Response(found, media_type="application/json")
 
 
 def _accepts_lines(request: Request) -> bool:
+    # Only where lines are named: most clients accept `*/*` and expect JSON.
     accepted = request.headers.get("accept", "").lower().split(",")
     return any(each.split(";")[0].strip() == NDJSON for each in accepted)

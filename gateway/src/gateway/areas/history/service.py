@@ -36,6 +36,7 @@ class History:
 
     async def versions(self, who: Principal, source_id: str, part: Part) -> bytes:
         """Versions of a file over all restore points of a source, as JSON. Raises `NotFound` for no connector."""
+        # The index knows no connectors: of an unknown one it would answer that there is nothing.
         source = await self.assignment.app(who, source_id)
         return await self.restore_index.in_all_restore_points(who, f"versions?source_id={source.id}&{part.query}")
 
@@ -44,7 +45,7 @@ class History:
         return await self.restore_index.in_restore_point(who, pair[0], f"{_diff(pair)}?{part.query}")
 
     def all_changes(self, who: Principal, pair: tuple[str, str], path: bytes) -> AbstractAsyncContextManager[Answer]:
-        """All that differs between two restore points, line by line as the index tells it."""
+        """All that differs between two restore points, line by line as the index finds it."""
         question = f"{_diff(pair)}?{path_query(path)}&stream=true"
         return self.restore_index.lines_in_restore_point(who, pair[0], question)
 

@@ -16,6 +16,7 @@ router = APIRouter(prefix="/api/v1", tags=["integrations"])
 Assignment = Annotated[AssignmentClient, provided(AssignmentClient)]
 
 
+# Two addresses for one list: clients look into the catalogue, install, and then look at what is installed.
 @router.get("/integrations/catalog", summary="List integrations that can be installed")
 async def list_catalog(assignment: Assignment, who: Who) -> PageView[IntegrationView]:
     """Complete. Empty until a worker has announced what it can run."""

@@ -85,8 +85,9 @@ async def remove_inventory(inv: str, audit: Audit, inventories: Service, who: Wh
     return Response(status_code=204)
 
 
+# By GET although it may change something: the method that clients use.
 @router.get("/inventories/{inv}/sync", summary="Sync an inventory")
 async def sync_inventory(inv: str, inventories: Service, who: Who) -> SyncView:
-    """Always 200: `ok` tells whether it could be synced. A self-managed inventory always is in sync."""
+    """Always 200: `ok` says whether it could be synced. A self-managed inventory always is in sync."""
     error = await inventories.sync(who, inv)
     return SyncView(ok=not error, error=error)

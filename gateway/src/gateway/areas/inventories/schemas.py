@@ -28,6 +28,7 @@ class InventoryRowView(View):
     name: str
     type: str
     count: int = Field(description="Resources in it")
+    # Nothing fills these yet; clients read them, so they are there.
     last_update: str | None = None
     residency: JsonValue = None
     coverage: JsonValue = None

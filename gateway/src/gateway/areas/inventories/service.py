@@ -45,6 +45,7 @@ class Inventories:
     ) -> CountedInventory:
         """Rename an inventory; its type is fixed."""
         with span("gateway.change_inventory"):
+            # An unknown id is a 404 at once; no command is sent for it.
             known = await self.catalog.inventory(who, inventory_id)
             command = ChangeInventory(organization_id=who.organization_id, inventory_id=known.id, name=name, type=kind)
             await self.commands.carry_out(command, **intent.ids)
@@ -53,6 +54,7 @@ class Inventories:
     async def remove(self, who: Principal, inventory_id: str, intent: Intent) -> None:
         """Remove an inventory and its resources. Raises `Conflict` while connectors use one of them."""
         with span("gateway.remove_inventory"):
+            # Asked here: the catalog, which will carry the command out, knows no connectors.
             using = [a for a in await self.assignment.apps(who) if a.resource.inventory_id == inventory_id]
             check_unused(using, code="inventory_in_use", what="The inventory")
             command = RemoveInventory(organization_id=who.organization_id, inventory_id=InventoryId(inventory_id))

@@ -57,6 +57,7 @@ class Links:
         with span("gateway.make_link"):
             one_file = await self.downloads.is_one_file(who, snapshot_id, paths)
             kept = None if one_file and form is None else form or "zip"
+            # Whole seconds, as in the link: the answer must not promise more than that.
             expires_at = utc_now().replace(microsecond=0) + timedelta(seconds=seconds)
             link = Link(
                 organization_id=who.organization_id,
@@ -72,6 +73,7 @@ class Links:
             if len(url) > LONGEST_URL:
                 raise too_long()
             selected = selection_details([shown(p) for p in paths], format=kept, expires_at=expires_at.isoformat())
+            # First: a link that was given away cannot be taken back.
             await self.audit.record(_audit_entry(who, snapshot_id, selected))
             return MadeLink(url, expires_at)
 
@@ -88,8 +90,10 @@ class Links:
             who = await self.principals.recognize(
                 Caller(organization_id=org, account_id=link.account_id, key_id=link.key_id)
             )
+        # One refusal for all: whoever has a link need not learn what became of its maker.
         except (NotFound, Unauthorized):
             raise invalid() from None
+        # The rights that the maker has now, not those at the time when the link was made (0017).
         who.require(Right.READ)
         return who, link
 

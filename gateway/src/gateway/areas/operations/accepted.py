@@ -37,7 +37,7 @@ def install_operations(app: FastAPI) -> None:
 
 @contextmanager
 def _settling(left: StillRunning) -> Iterator[None]:
-    """Have the audit log tell whether a command is kept, where the log tells of it."""
+    """Have the audit log say whether a command is kept, where it has an entry of the change."""
     try:
         yield
     except BaseException as error:

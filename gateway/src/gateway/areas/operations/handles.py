@@ -2,6 +2,7 @@
 
 from contracts.messages.base import Message
 
+# The first that a command has: one that runs a task names its job too, one about a resource its inventory.
 _HANDLES = ("run_id", "resource_id", "inventory_id", "app_id", "job_id")
 
 

@@ -15,6 +15,7 @@ def operation_view(operation: Operation) -> OperationView:
     status = "running" if end is None else "failed" if end.problem else "succeeded"
     return OperationView(
         id=handle,
+        # Clients that created a resource read `urn_id`, whichever answer they got.
         urn_id=handle if isinstance(operation.command, _ABOUT_RESOURCES) else None,
         operation_id=operation.id,
         status=status,

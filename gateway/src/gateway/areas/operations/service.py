@@ -93,6 +93,7 @@ class Operations:
     async def poll(self, who: Principal, operation_id: str) -> Operation:
         """How an operation stands; waits up to `POLL_SECONDS` for its end. Raises `NotFound`."""
         org = who.organization_id
+        # Until its document is written only this process knows an operation.
         command = self._being_kept(org, operation_id) or await self._store.command(org, operation_id)
         if command is None:
             raise NotFound("operation_not_found", "There is no such operation.")
@@ -107,6 +108,7 @@ class Operations:
         return command if command is not None and command.data.organization_id == org else None
 
     def _listen(self, command: Envelope[Message]) -> asyncio.Task[None]:
+        # One listener for each command, however many clients poll.
         task = self._waiting.get(command.id)
         if task is None:
             task = self._waiting[command.id] = begin("wait for an outcome", self._wait_for(command))
@@ -121,10 +123,11 @@ class Operations:
                     command, timeout_seconds=LISTEN_SECONDS, on_taken=lambda: self._taken(command)
                 )
             await self._store.end(command.data.organization_id, command.id, _end_of(outcome))
+        # The next poll sends the command again, which brings the saved outcome (0004).
         except StillRunning:
             return
         except CairnError as error:
-            log.warning("operation not heard of", extra={"operation": command.id, "code": error.code})
+            log.warning("no outcome of an operation", extra={"operation": command.id, "code": error.code})
         except PyMongoError as error:
             log.warning("end not kept", extra={"operation": command.id, "reason": type(error).__name__})
 

@@ -74,14 +74,15 @@ class OperationStore:
         return entry_to_envelope(found["command"]) if found else None
 
     async def end(self, org: OrganizationId, operation_id: str, end: End) -> None:
-        """Keep how an operation ended. The first to tell is believed."""
+        """Keep how an operation ended. The first end that is written counts."""
         problem = end.problem.model_dump(mode="json") if end.problem else None
+        # As text: results come from other services, and FerretDB refuses keys that begin with a `$`.
         kept = json.dumps({"result": end.result, "problem": problem})
         document = {"_id": operation_id, "org": org, "day": day_of(utc_now()), "end": kept}
         await insert_new(self._ends, document)
 
     async def ended(self, org: OrganizationId, operation_id: str) -> End | None:
-        """How an operation ended; None while it has not, as far as anybody has heard."""
+        """How an operation ended; None while no end is known."""
         found: Document | None = await self._ends.find_one({"_id": operation_id, "org": org})
         if found is None:
             return None

@@ -39,6 +39,7 @@ async def list_children(accounts: KnownAccounts, who: WhoInOrganization) -> list
     """A bare array, complete."""
     if not who.may(Right.READ):
         return []
+    # No page: one of the clients takes nothing but an array here.
     return [organization_view(o) for o in await accounts.children(who.organization_id)]
 
 
@@ -71,6 +72,7 @@ async def read_grant(
     return grant_view(found, await accounts.account(found.account_id))
 
 
+# For every account, also without a grant: the roles are the same everywhere.
 @router.get("/roles", summary="List roles", dependencies=[Depends(principal_of)])
 async def list_roles() -> PageView[RoleView]:
     """The roles that can be granted, and what they permit."""

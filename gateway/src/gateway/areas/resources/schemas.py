@@ -36,6 +36,7 @@ class ResourceBody(Body):
     )
 
     urn: Annotated[str, text(LONGEST_URN)] = Field(description="Unique in the inventory; never changes")
+    # Required and possibly empty; the catalog then takes the URN as the name.
     name: Annotated[str, text(LONGEST_URN, empty=True)]
     class_: LabelText = Field(alias="class", description="e.g. `file-storage`, `object-storage`; open-ended")
     subclass: Line = Field(default="", description="e.g. `posix`, `s3`; open-ended")

@@ -33,6 +33,7 @@ class Resources:
         self, who: Principal, inventory_id: str, *, search: str, limit: int, offset: int
     ) -> Page[Resource]:
         """Resources of one inventory. Raises `NotFound` when there is no such inventory."""
+        # The catalog lists nothing for an unknown inventory, where clients expect a 404.
         await self.catalog.inventory(who, inventory_id)
         return await self.catalog.resources(who, inventory_id=inventory_id, search=search, limit=limit, offset=offset)
 

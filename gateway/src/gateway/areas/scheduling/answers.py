@@ -144,6 +144,7 @@ class JobView(View):
     worker: str | None
     problem: JobProblemView | None
     progress: ProgressView | None
+    # Older than `result`, and read by clients: figures of backups stay here.
     backup: BackupView | None = Field(description="Only of a backup that ended well")
     result: dict[str, JsonValue] | None = Field(
         default=None,

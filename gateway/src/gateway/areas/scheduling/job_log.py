@@ -11,6 +11,7 @@ FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
 def log_text(job: Job, lines: tuple[LogLine, ...]) -> str:
     """A job's log as plain text, one entry a line; never empty for a finished job, and never valid JSON."""
     shown = [f"{_time(line.at)} {line.level} {printable(line.text)}" for line in lines]
+    # Clients show the log of a job that failed, and it must not be empty.
     if not shown and job.status in FINAL and job.stopped_at:
         reason = f": {printable(job.problem.detail)}" if job.problem else ""
         shown = [f"{_time(job.stopped_at)} info job {job.status}{reason}"]

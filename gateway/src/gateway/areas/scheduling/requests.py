@@ -55,6 +55,7 @@ class RunBody(Body):
         config={"labels": ["before-upgrade"]},
     )
 
+    # `sync` is a type of the API that no worker does yet: the scheduler refuses it by its own code.
     type: Literal["backup", "restore", "check", "sync"]
     origin_id: Id = Field(description="backup: a source; restore, check, sync: a store")
     target_id: MaybeId = Field(default=None, description="backup, sync: a store; restore: a destination")

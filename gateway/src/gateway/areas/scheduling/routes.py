@@ -19,6 +19,7 @@ from gateway.http.openapi import problems, writes
 router = APIRouter(prefix="/api/v1", tags=["scheduling"])
 Service = Annotated[Runs, provided(Runs)]
 Scheduler = Annotated[SchedulerClient, provided(SchedulerClient)]
+# Clients look for a job in pages of 200; with fewer they would stop at the first one.
 JOB_ROWS = 200
 _LOG_EXAMPLE = "2026-11-23T08:00:00.120Z info backup started\n"
 

@@ -55,6 +55,7 @@ class Runs:
         """Run a task once. Raises `Conflict` for incomplete connectors, locked resources, and edges."""
         with span("gateway.run_task"):
             if asked.edge_tags:
+                # There are no edges yet. Running it elsewhere would not be what was asked for.
                 tags = ", ".join(asked.edge_tags)
                 raise Conflict("edge_not_found", f"No edge has all of these tags: {tags}.")
             origin, target = await self._apps(who, asked)

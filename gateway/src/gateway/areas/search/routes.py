@@ -15,6 +15,7 @@ from gateway.http.openapi import problems
 
 router = APIRouter(prefix="/api/v1", tags=["snapshots"])
 Service = Annotated[Search, provided(Search)]
+# Names of files are bytes, and the framework has decoded its parameters as UTF-8.
 _AS_BYTES = ("q", "glob", "ext", "path")
 
 

@@ -93,6 +93,7 @@ def snapshot_view(point: IndexedRestorePoint) -> SnapshotView:
         tags=list(point.tags),
         environment=point.environment,
         data_classes=list(point.data_classes),
+        # What the index counted, where it has: not every snapshot has figures of the engine.
         files=known.files if known else point.files,
         bytes=known.bytes if known else point.bytes,
         browsable=point.browsable,

@@ -14,8 +14,7 @@ ALLOWED = {
     "integration/engine": 1,
     "integration/integrations": 3,
     "unit/chassis": 6,
-    "unit/connector_worker": 33,
-    "unit/engine": 3,
+    "unit/connector": 36,
 }
 """How many uses a folder may still have. A number here may only become smaller."""
 

@@ -21,7 +21,7 @@ from integrations.sdk.locations import SourceTree, StoreLocation
 from integrations.sdk.ports import FileSource
 from restic_reader import KeyRing, LocalFiles, Repository
 
-from tests.unit.connector_worker.workshop import PASSPHRASE, Workshop
+from tests.unit.connector.workshop import PASSPHRASE, Workshop
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from contracts.values import JobId
 
 from tests.support.environment import Corner
 from tests.support.kafka import header, open_wire
-from tests.unit.connector_worker.parts import ORG, held, task_request
+from tests.unit.connector.parts import ORG, held, task_request
 
 
 async def test_a_job_that_has_ended_says_so_once_more_for_each_request(fresh_corner: Corner) -> None:

@@ -13,7 +13,7 @@ from connector.store import KnownApp, open_store
 from contracts.values import OrganizationId
 
 from tests.support.environment import Corner
-from tests.unit.connector_worker.parts import ORG, an_app, held, task_request
+from tests.unit.connector.parts import ORG, an_app, held, task_request
 
 
 @pytest_asyncio.fixture(loop_scope="session")

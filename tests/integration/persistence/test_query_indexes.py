@@ -33,7 +33,7 @@ from tests.support.builders import ORG
 from tests.support.environment import Corner
 from tests.support.processes import Running, running_module
 from tests.support.query_indexes import QueriedRuntime, Query, open_queried_runtime
-from tests.unit.connector_worker.parts import task_request
+from tests.unit.connector.parts import task_request
 from tests.unit.scheduler.builder import queued
 
 Opened = Callable[[str], AbstractAsyncContextManager[QueriedRuntime]]

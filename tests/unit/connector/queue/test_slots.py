@@ -15,8 +15,8 @@ from contracts.messages.connector import TestConnection
 from contracts.values import OrganizationId
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector_worker.parts import SOURCE
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.parts import SOURCE
+from tests.unit.connector.workshop import Workshop
 
 SLOTS = 2
 

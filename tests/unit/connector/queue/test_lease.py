@@ -14,7 +14,7 @@ from contracts.messages.connector import TaskStarted
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import JobId, to_milliseconds
 
-from tests.unit.connector_worker.parts import ORG, held, memory_store, published, some_work
+from tests.unit.connector.parts import ORG, held, memory_store, published, some_work
 
 EXPIRED_SECONDS = -1
 

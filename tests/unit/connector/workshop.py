@@ -38,15 +38,7 @@ from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, Unre
 from restic_reader import Config, FileKind, Lock, MemoryFiles, Snapshot, seal_of
 from restic_reader.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 
-from tests.unit.connector_worker.parts import (
-    ORG,
-    MemoryPublisher,
-    an_app,
-    held,
-    memory_store,
-    published,
-    some_work,
-)
+from tests.unit.connector.parts import ORG, MemoryPublisher, an_app, held, memory_store, published, some_work
 
 PASSPHRASE = "unit"
 SETTINGS: dict[str, Any] = {

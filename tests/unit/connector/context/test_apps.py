@@ -7,7 +7,7 @@ from contracts.errors import Conflict
 from contracts.messages.assignment import FieldValue
 from contracts.messages.outcomes import FieldProblem
 
-from tests.unit.connector_worker.parts import ORG, an_app
+from tests.unit.connector.parts import ORG, an_app
 
 SEALER = Sealer(bytes(32))
 

@@ -22,8 +22,8 @@ from contracts.messages.restore_index import Damage, RestorePointDamaged
 from contracts.values import SnapshotId
 from restic_reader.errors import AccessDenied, BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
 
-from tests.unit.connector_worker.parts import ORG, an_app
-from tests.unit.connector_worker.workshop import MemoryReader, Workshop
+from tests.unit.connector.parts import ORG, an_app
+from tests.unit.connector.workshop import MemoryReader, Workshop
 
 DAMAGED = Damaged("tree", "x", why="of a test")
 

@@ -22,9 +22,9 @@ from integrations.sdk.errors import SourceUnreachable
 from integrations.sdk.locations import UnreadablePath
 from restic_reader.errors import Damaged, StoreUnavailable
 
-from tests.unit.connector_worker.parts import ORG
-from tests.unit.connector_worker.test_comparison import Doubtful, Stopping
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.parts import ORG
+from tests.unit.connector.tasks.test_listing_comparison import Doubtful, Stopping
+from tests.unit.connector.workshop import Workshop
 
 DAMAGED = Damaged("snapshot", "x", why="of a test")
 

@@ -14,8 +14,8 @@ from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import Damage
 from contracts.values import SnapshotId
 
-from tests.unit.connector_worker.parts import ORG
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.parts import ORG
+from tests.unit.connector.workshop import Workshop
 
 
 def damaged(number: int, code: str = "blob_missing") -> DamagedPoint:

@@ -15,7 +15,7 @@ from restic_reader import Repository
 from restic_reader.errors import Damaged
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector_worker.parts import ORG, an_app
+from tests.unit.connector.parts import ORG, an_app
 from tests.unit.restic_reader.builder import PASSWORD, Builder
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from connector.stores.blob_tables import BLOB_TABLES, blob_table_dir, sweep_blob_tables
 from contracts.values import AppId, OrganizationId
 
-from tests.unit.connector_worker.parts import ORG
+from tests.unit.connector.parts import ORG
 
 
 async def is_wanted(org: OrganizationId, app_id: AppId) -> bool:

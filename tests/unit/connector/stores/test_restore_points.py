@@ -5,7 +5,7 @@ from connector.stores.restore_points import restore_point_of
 from contracts.values import AppId
 from restic_reader import Snapshot
 
-from tests.unit.connector_worker.parts import ORG
+from tests.unit.connector.parts import ORG
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from connector.domain.attempts import WORKERS_LOST_MAX
 from connector.queue.lease import Lease
 from contracts.messages.connector import TaskFailed
 
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.workshop import Workshop
 
 
 async def test_a_cancellation_reaches_the_attempt_that_took_over_in_the_same_process(

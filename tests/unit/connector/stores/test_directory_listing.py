@@ -18,7 +18,7 @@ from restic_reader import FileKind, Limits, Repository, Totals, Walked
 from restic_reader.errors import Damaged
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector_worker.parts import ORG, MemoryPublisher, held, memory_store, some_work
+from tests.unit.connector.parts import ORG, MemoryPublisher, held, memory_store, some_work
 from tests.unit.restic_reader.builder import PASSWORD, Builder, dir_node, file_node
 
 

@@ -11,7 +11,7 @@ from integrations.rclone.source_scratch import open_scratch
 from integrations.sdk.configuration import AppConfiguration
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector_worker.parts import ORG, an_app, memory_store
+from tests.unit.connector.parts import ORG, an_app, memory_store
 
 
 async def learn(store: Store, known: KnownApp) -> None:

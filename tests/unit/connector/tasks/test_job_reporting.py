@@ -9,7 +9,7 @@ from contracts.messages.connector import TaskLogged, TaskProgressed
 from contracts.values import JobId
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector_worker.parts import MemoryPublisher, held, memory_store, some_work
+from tests.unit.connector.parts import MemoryPublisher, held, memory_store, some_work
 
 
 @pytest.fixture

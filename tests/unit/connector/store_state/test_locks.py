@@ -24,8 +24,8 @@ from integrations.sdk.locations import StoreLocation
 from restic_reader import Lock
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector_worker.parts import ORG, an_app
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.parts import ORG, an_app
+from tests.unit.connector.workshop import Workshop
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
 ELSEWHERE = Lock(

@@ -13,7 +13,7 @@ from connector.tasks.initialize import initialize_store
 from contracts.messages.connector import StoreInitialized
 from integrations.sdk.locations import StoreLocation
 
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.workshop import Workshop
 
 
 class SlowEngine(MemoryEngine):

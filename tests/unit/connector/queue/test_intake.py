@@ -10,7 +10,7 @@ from contracts.errors import PermanentError
 from contracts.messages.scheduler import TaskCancelRequested
 from contracts.values import JobId
 
-from tests.unit.connector_worker.parts import ORG, memory_store, task_request, test_command
+from tests.unit.connector.parts import ORG, memory_store, task_request, test_command
 
 
 async def test_what_was_asked_for_too_long_ago_is_refused() -> None:

@@ -13,8 +13,8 @@ from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SavedFile, UnreadablePath
 from restic_reader.errors import Damaged
 
-from tests.unit.connector_worker.parts import ORG, an_app
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.parts import ORG, an_app
+from tests.unit.connector.workshop import Workshop
 
 MANY = 2 * PROBLEMS_MAX
 NAMED = UnreadablePath("/a", "permission denied")

@@ -20,8 +20,8 @@ from integrations.sdk.locations import StoreLocation
 from restic_reader import Access
 from restic_reader.errors import AccessDenied, PartMissing, StoreUnavailable, WrongPassword
 
-from tests.unit.connector_worker.parts import ORG, an_app
-from tests.unit.connector_worker.workshop import Workshop
+from tests.unit.connector.parts import ORG, an_app
+from tests.unit.connector.workshop import Workshop
 
 Fault = Callable[[Workshop], object]
 

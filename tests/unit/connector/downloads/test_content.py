@@ -17,7 +17,7 @@ from restic_reader import FileKind, MemoryFiles, Repository
 from restic_reader.errors import Damaged, NotAFile, PathNotFound
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector_worker.parts import ORG, an_app, memory_store
+from tests.unit.connector.parts import ORG, an_app, memory_store
 from tests.unit.restic_reader.builder import PASSWORD, Builder, file_node
 
 FIRST, SECOND = b"a" * 100_000, b"b" * 100_000

@@ -1,14 +1,10 @@
-"""What restic says, and what it means."""
+"""Which error each end of a run of restic means."""
 
 import pytest
 from connector.engine import errors
-from connector.engine.port import Progress
 from connector.engine.restic.exit_codes import Retry, is_final, judge_end, read_retry
-from connector.engine.restic.json_lines import backup_progress, backup_summary, read_message, unreadable_path
 from integrations.sdk import errors as sdk_errors
 from integrations.sdk.errors import WorkFailed
-from integrations.sdk.locations import UnreadablePath
-from integrations.sdk.text import one_line
 
 
 @pytest.mark.parametrize(
@@ -91,40 +87,3 @@ def test_failed_calls_are_recognized() -> None:
 )
 def test_trying_again_does_not_help_against_a_refusal(reason: str, *, final: bool) -> None:
     assert is_final(reason) is final
-
-
-@pytest.mark.parametrize(
-    ("item", "path"),
-    [("/srv/data/a/b", "/a/b"), ("a/b", "/a/b"), ("/srv/database", "/srv/database"), ("/srv/data/", "/")],
-)
-def test_unreadable_paths_are_told_within_the_source(item: str, path: str) -> None:
-    error = {"error": {"message": f"{item}: open b: permission denied"}, "during": "archival", "item": item}
-
-    assert unreadable_path(error, "/srv/data") == UnreadablePath(path, "permission denied")
-
-
-def test_what_the_scan_could_not_read_is_told_by_the_backup_itself() -> None:
-    assert unreadable_path({"error": {"message": "x"}, "during": "scan", "item": "/srv/data/a"}, "/srv/data") is None
-
-
-@pytest.mark.parametrize("line", [b"", b"plain text", b"{", b"[1]", b'{"no":"type"}', b"\xff\xfe", b"null"])
-def test_other_lines_are_no_messages(line: bytes) -> None:
-    assert read_message(line) is None
-
-
-def test_status_lines_tell_progress() -> None:
-    line = b'{"message_type":"status","percent_done":1.2,"total_files":5,"files_done":4,"current_files":["/a"]}'
-    message = read_message(line)
-
-    assert message is not None
-    assert backup_progress(message) == Progress(fraction=1.0, files_done=4, files_total=5, current=("/a",))
-
-
-def test_bytes_added_are_those_written() -> None:
-    summary = backup_summary({"snapshot_id": "1" * 64, "data_added": 100, "data_added_packed": 40})
-
-    assert summary.bytes_added == 40
-
-
-def test_paths_are_shown_on_one_line() -> None:
-    assert one_line("/a\nb\x1b[31mü") == "/a\\nb\\x1b[31mü"

@@ -19,7 +19,7 @@ from contracts.values import OrganizationId
 from restic_reader import FileKind, Repository
 from restic_reader.errors import BlobMissing, Damaged, PathNotFound
 
-from tests.unit.connector_worker.parts import ORG, an_app, memory_store
+from tests.unit.connector.parts import ORG, an_app, memory_store
 from tests.unit.restic_reader.builder import PASSWORD, Builder, CountingFiles, dir_node, file_node
 
 SMALL = [b"content %d" % n for n in range(300)]

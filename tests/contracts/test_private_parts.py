@@ -9,11 +9,8 @@ TESTS = Path(__file__).parents[1]
 NAMED_TUPLES = {"_replace", "_asdict", "_make", "_fields"}
 """Public, whatever they look like."""
 ALLOWED = {
-    "integration/chassis": 1,
     "integration/connector": 1,
     "integration/engine": 1,
-    "integration/integrations": 3,
-    "unit/chassis": 6,
     "unit/connector": 36,
 }
 """How many uses a folder may still have. A number here may only become smaller."""

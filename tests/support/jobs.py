@@ -66,8 +66,19 @@ class Source:
 class Jobs:
     """Runs one job after the other into a store on disk."""
 
-    def __init__(self, restic: Path, root: Path, *, initialized: Path | None = None) -> None:
-        """`initialized`: a repository with the workshop's passphrase, which is copied: restic takes a while."""
+    def __init__(
+        self,
+        restic: Path,
+        root: Path,
+        *,
+        initialized: Path | None = None,
+        repository: type[Repository] = Repository,
+    ) -> None:
+        """`initialized`: a repository with the workshop's passphrase, which is copied: restic takes a while.
+
+        `repository`: how the job reads its store.
+        """
+        self._repository = repository
         self._initialized = initialized
         self._engine = ResticEngine(ResticSettings(program=str(restic), cache_dir=root / "restic-cache"))
         self._ring = KeyRing()
@@ -112,7 +123,7 @@ class Jobs:
         return _ended(workshop, location)
 
     def _read(self, location: StoreLocation) -> Repository:
-        return Repository.open(LocalFiles(Path(location.address)), PASSPHRASE, ring=self._ring)
+        return self._repository.open(LocalFiles(Path(location.address)), PASSPHRASE, ring=self._ring)
 
 
 def _ended(workshop: Workshop, location: StoreLocation) -> Ended:

@@ -3,12 +3,13 @@
 import errno
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-from connector.tasks import vanished_files
 from connector.tasks.vanished_files import NOT_THERE
 from integrations.fs.integration import FsIntegration
 from integrations.sdk.environment import WorkerEnvironment
+from restic_reader import Node, Repository
 
 from tests.integration.integrations.conftest import Configure, needs_mount
 from tests.support.fuse import Unseen, mounted
@@ -79,9 +80,17 @@ async def test_what_an_engine_did_not_meet_is_told(
     assert "ignored" not in ended.text
 
 
+class NothingLookedUp(Repository):
+    """A repository in which nothing is found by its path, as a comparison with a listing would."""
+
+    def resolve(self, *_: Any, **__: Any) -> Node:
+        raise AssertionError
+
+
 async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that(
-    environment: WorkerEnvironment, configure: Configure, root: Path, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+    environment: WorkerEnvironment, configure: Configure, root: Path, tmp_path: Path, restic: Path, initialized: Path
 ) -> None:
+    jobs = Jobs(restic, tmp_path / "jobs", initialized=initialized, repository=NothingLookedUp)
     (root / "folder" / "empty").mkdir(parents=True)
     (root / "folder" / b"caf\xe9".decode("utf-8", "surrogateescape")).write_bytes(b"odd")
     (root / "file").write_bytes(b"data")
@@ -89,7 +98,6 @@ async def test_a_restore_point_that_has_all_that_was_listed_is_not_read_for_that
     (root / "link").symlink_to("file")
     (root / "ignored.tmp").touch()
     os.mkfifo(root / "pipe")
-    monkeypatch.setattr(vanished_files._Comparison, "through", None)
 
     ended = await jobs.run(FsIntegration(environment), configure("source", "fs", root=str(root)), ignores=("*.tmp",))
 

@@ -16,7 +16,6 @@ from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from integrations.fs.integration import FsIntegration
 from integrations.object_storage.file_names import key_of
-from integrations.s3 import requests
 from integrations.s3.integration import S3Integration
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.text import one_line
@@ -92,10 +91,6 @@ def behind() -> Iterator[tuple[S3Server, Faults]]:
 class TestBuckets:
     """Two backups, between which the bucket changes."""
 
-    @pytest.fixture(autouse=True)
-    def hurry(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(requests, "_PAUSE_SECONDS", 0.01)
-
     @any_example
     @given(before=buckets, after=buckets)
     def test_of_a_copy(
@@ -149,7 +144,7 @@ def check_bucket(
     for objects in (before, after):
         fill(server, faults, prefix, objects, contents)
         there = listed(server, prefix)
-        ended = asyncio.run(jobs.run(S3Integration(fresh), configuration))
+        ended = asyncio.run(jobs.run(S3Integration(fresh, pause_seconds=0.01), configuration))
         note(f"{there} -> {ended}")
         check(ended, {key: contents[key] for key in there})
 

@@ -10,7 +10,6 @@ from typing import Any, Literal
 
 import pytest
 from integrations.object_storage.file_names import key_of, path_of
-from integrations.s3 import requests
 from integrations.s3.integration import S3Integration
 from integrations.sdk.environment import WorkerEnvironment
 
@@ -49,9 +48,8 @@ def jobs(restic: Path, tmp_path: Path, initialized: Path) -> Jobs:
 
 
 @pytest.fixture
-def back_up(environment: WorkerEnvironment, configure: Configure, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Run:
+def back_up(environment: WorkerEnvironment, configure: Configure, jobs: Jobs) -> Run:
     """Runs a backup of a part of the bucket; jobs of one test go into one store, unless another is named."""
-    monkeypatch.setattr(requests, "_PAUSE_SECONDS", 0.01)
 
     async def run(
         server: S3Server,
@@ -65,7 +63,8 @@ def back_up(environment: WorkerEnvironment, configure: Configure, jobs: Jobs, mo
     ) -> Ended:
         fields = server.fields(f"{bucket}/{prefix}".rstrip("/"), **others)
         configuration = configure("source", "s3", endpoint=endpoint or server.endpoint, **fields)
-        return await jobs.run(S3Integration(replace(environment, reading=mode)), configuration, store=store)
+        integration = S3Integration(replace(environment, reading=mode), pause_seconds=0.01)
+        return await jobs.run(integration, configuration, store=store)
 
     return run
 

@@ -10,7 +10,7 @@ from contracts.errors import CairnError
 from integrations.object_storage.port import UNREADABLE, ListedObject, ObjectGone, ObjectUnread
 from integrations.s3.address import S3Address
 from integrations.s3.error_mapping import CREDENTIALS, as_source_error, judge_object, judge_refusal
-from integrations.s3.requests import TRIES, Answer, NoAnswer, Requests, open_requests, pause
+from integrations.s3.requests import PAUSE_SECONDS, TRIES, Answer, NoAnswer, Requests, open_requests
 from integrations.s3.responses import Page, read_page
 from integrations.sdk.errors import SourceUnreachable
 
@@ -21,9 +21,9 @@ _OTHERS_MAX = 3
 
 
 @asynccontextmanager
-async def open_objects(address: S3Address) -> AsyncIterator["S3Objects"]:
+async def open_objects(address: S3Address, *, pause_seconds: float = PAUSE_SECONDS) -> AsyncIterator["S3Objects"]:
     """The objects of a bucket below its prefix; reaches nothing yet."""
-    async with open_requests(address) as requests:
+    async with open_requests(address, pause_seconds=pause_seconds) as requests:
         yield S3Objects(address, requests)
 
 
@@ -63,7 +63,7 @@ class S3Objects:
                 listed = await self.look_up(listed.key)
             if others == _OTHERS_MAX:
                 raise why
-            await pause(number)
+            await self._requests.pause(number)
         await self._page({"prefix": self._prefix, "max-keys": "1"})  # Is it the object, or the whole server?
         raise why
 
@@ -130,7 +130,7 @@ class S3Objects:
                 words = error.words
             except ValueError:
                 words = "it does not answer as an S3 server does"
-            await pause(number)
+            await self._requests.pause(number)
         raise SourceUnreachable(f"The bucket {self._address.bucket} cannot be listed: {words}.")
 
     def _judge(self, answer: Answer, listed: ListedObject) -> ObjectUnread:

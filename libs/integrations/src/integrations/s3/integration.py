@@ -18,7 +18,7 @@ from integrations.s3.address import S3Address, client_options, read_address, tls
 from integrations.s3.bucket import open_objects
 from integrations.s3.error_mapping import as_destination_error, as_source_error
 from integrations.s3.manifest import MANIFEST
-from integrations.s3.requests import open_requests
+from integrations.s3.requests import PAUSE_SECONDS, open_requests
 from integrations.s3.restored_objects import RestoredObjects
 from integrations.s3.uploads import Uploads
 from integrations.sdk.configuration import AppConfiguration
@@ -36,8 +36,10 @@ class S3Integration:
 
     manifest: Manifest = MANIFEST
 
-    def __init__(self, environment: WorkerEnvironment) -> None:
+    def __init__(self, environment: WorkerEnvironment, *, pause_seconds: float = PAUSE_SECONDS) -> None:
+        """`pause_seconds`: before the second try of a request; it doubles with each further one."""
         self._environment = environment
+        self._pause_seconds = pause_seconds
 
     async def test(self, configuration: AppConfiguration) -> TestReport:
         """See `ConnectionTest.test`."""
@@ -52,7 +54,7 @@ class S3Integration:
         """See `FileSource.open_source`: a mount of the bucket, or a copy kept for the next run."""
         address = read_address(configuration)
         await _reach_source(address)
-        async with open_objects(address) as store:
+        async with open_objects(address, pause_seconds=self._pause_seconds) as store:
             source = ObjectSource(
                 store=store,
                 remote=lambda: to_remote(address, escaped_listings=store.escapes_keys),
@@ -75,7 +77,7 @@ class S3Integration:
         address = read_address(configuration)
         await _reach_destination(address)
         on_log("info", "Objects keep no owners and modes; the times of files are kept beside them.")
-        async with open_requests(address) as requests:
+        async with open_requests(address, pause_seconds=self._pause_seconds) as requests:
             uploads = Uploads(address, requests)
             await uploads.require_bucket()
             loop = asyncio.get_running_loop()

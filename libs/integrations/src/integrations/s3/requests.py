@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from urllib.request import getproxies, proxy_bypass
 
@@ -15,8 +15,10 @@ from integrations.s3.responses import read_error
 from integrations.s3.signing import UnsignedRequest, object_path, query_string, signed_headers
 
 TRIES = 5
-_PAUSE_SECONDS = 0.2
+PAUSE_SECONDS = 0.2
+# More than the 16 objects that a copy reads at once, so that none of them waits for a connection.
 _CONNECTIONS = 32
+# After these a server may answer otherwise the next time; any other status would only come again.
 _LATER = frozenset({429, 500, 502, 503, 504})
 _ERROR_BYTES_MAX = 64 << 10
 
@@ -52,9 +54,10 @@ class Answer:
 class Requests:
     """Asks one bucket."""
 
-    def __init__(self, address: S3Address, session: aiohttp.ClientSession) -> None:
+    def __init__(self, address: S3Address, session: aiohttp.ClientSession, *, pause_seconds: float) -> None:
         self._address = address
         self._session = session
+        self._pause_seconds = pause_seconds
         self._host = address.bucket_url.partition("://")[2]
         self._proxy = None if proxy_bypass(address.host) else getproxies().get(address.scheme)
 
@@ -87,37 +90,45 @@ class Requests:
             headers={name: value for name, value in given.items() if name.startswith("x-amz-")},
             body=body,
         )
+        # `identity`: a server that compresses an object would send another length than it lists.
         sent = {**given, **signed_headers(self._address, request, now=datetime.now(UTC)), "accept-encoding": "identity"}
-        try:
+        with _no_answer():
+            # No redirects: the signature of this request is not valid for another host.
             async with self._session.request(
                 method, url, headers=sent, proxy=self._proxy, allow_redirects=False, data=body or None
             ) as response:
                 yield await _answer(response)
-        except TimeoutError:
-            raise NoAnswer("the server does not answer in time") from None
-        except aiohttp.ClientConnectorError as error:
-            raise NoAnswer(f"the server cannot be reached ({(error.strerror or 'no connection').lower()})") from None
-        except aiohttp.ClientError:
-            raise NoAnswer("the server breaks off its answer") from None
+
+    async def pause(self, number: int) -> None:
+        """Before another try: longer each time, and not at the same time as others."""
+        await asyncio.sleep(self._pause_seconds * 2**number * random.uniform(0.5, 1.0))
 
 
 @asynccontextmanager
-async def open_requests(address: S3Address) -> AsyncIterator[Requests]:
-    """Connections are kept until the context is left."""
+async def open_requests(address: S3Address, *, pause_seconds: float = PAUSE_SECONDS) -> AsyncIterator[Requests]:
+    """Connections are kept until the context is left; `pause_seconds` is the first pause before another try."""
     tls = tls_context(address) if address.scheme == "https" else True
     session = aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=tls, limit=_CONNECTIONS),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
+        # No total: an object of any size may take as long as it needs, while bytes keep coming.
         timeout=aiohttp.ClientTimeout(total=None, connect=30, sock_connect=5, sock_read=60),
     )
     async with session:
-        yield Requests(address, session)
+        yield Requests(address, session, pause_seconds=pause_seconds)
 
 
-async def pause(number: int) -> None:
-    """Before another try: longer each time, and not at the same time as others."""
-    await asyncio.sleep(_PAUSE_SECONDS * 2**number * random.uniform(0.5, 1.0))
+@contextmanager
+def _no_answer() -> Iterator[None]:
+    try:
+        yield
+    except TimeoutError:
+        raise NoAnswer("the server does not answer in time") from None
+    except aiohttp.ClientConnectorError as error:
+        raise NoAnswer(f"the server cannot be reached ({(error.strerror or 'no connection').lower()})") from None
+    except aiohttp.ClientError:
+        raise NoAnswer("the server breaks off its answer") from None
 
 
 async def _answer(response: aiohttp.ClientResponse) -> Answer:

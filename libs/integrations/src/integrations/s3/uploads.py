@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 
 from integrations.s3.address import S3Address
 from integrations.s3.error_mapping import CREDENTIALS, as_destination_error, judge_object, judge_refusal
-from integrations.s3.requests import TRIES, Answer, NoAnswer, Requests, pause
+from integrations.s3.requests import TRIES, Answer, NoAnswer, Requests
 from integrations.sdk.errors import DestinationUnreachable
 from integrations.sdk.ports.destination import ExistingFile, NotWritten
 
@@ -115,7 +115,7 @@ class Uploads:
                     raise self._judge(answer, of_bucket=of_bucket)
             except NoAnswer as error:
                 words = error.words
-            await pause(number)
+            await self._requests.pause(number)
         raise DestinationUnreachable(f"The bucket {self._address.bucket} takes nothing: {words}.")
 
     def _judge(self, answer: Answer, *, of_bucket: bool) -> Exception:

@@ -17,7 +17,7 @@ from restic_reader.rest_files import RestFiles
 from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
 from restic_reader.structs import Config, Entry, ExtendedAttribute, Lock, Node, Snapshot, Summary
 from restic_reader.valid_names import check_names
-from restic_reader.walk import Directory, LargeDirectory, Walked
+from restic_reader.walked_directories import Directory, LargeDirectory, Walked
 
 __all__ = [
     "Access",

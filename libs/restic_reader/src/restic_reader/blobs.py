@@ -3,13 +3,14 @@
 import hashlib
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 import zstandard
 
+from restic_reader.blob_runs import Wanted
 from restic_reader.byte_cache import ByteCache
 from restic_reader.crypto import Box, NotAuthentic
 from restic_reader.errors import BlobMissing, Damaged, FileMissing, ThawRequired
@@ -22,13 +23,6 @@ T = TypeVar("T")
 _SIZE_UNTOLD = -1
 _BLOB_BYTES_MOST = 128 << 20
 """As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spill`."""
-
-
-class Wanted(NamedTuple):
-    """A blob to be read, and where it lies."""
-
-    blob_id: str
-    location: Location
 
 
 class Blobs:
@@ -218,30 +212,6 @@ class Blobs:
         except AttributeError:
             decompressor = self._local.decompressor = zstandard.ZstdDecompressor()
         return decompressor
-
-
-def runs(wanted: Iterable[Wanted], *, max_bytes: int, max_gap: int) -> Iterator[list[Wanted]]:
-    """Neighbours of one pack put together, so that each run costs one read of at most `max_bytes` (or one blob).
-
-    Blobs stay in the order given; gaps of up to `max_gap` bytes between two of them are read over.
-    """
-    run: list[Wanted] = []
-    for item in wanted:
-        if run and not _continues(run, item.location, max_bytes=max_bytes, max_gap=max_gap):
-            yield run
-            run = []
-        run.append(item)
-    if run:
-        yield run
-
-
-def _continues(run: list[Wanted], location: Location, *, max_bytes: int, max_gap: int) -> bool:
-    first, last = run[0].location, run[-1].location
-    return (
-        location.pack == last.pack
-        and 0 <= location.offset - last.end <= max_gap
-        and location.end - first.offset <= max_bytes
-    )
 
 
 def binary_id(blob_id: str) -> bytes:

@@ -4,14 +4,17 @@ import os
 import sqlite3
 import struct
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
 from restic_reader.blobs import binary_id
 from restic_reader.scratch import made, no_scratch, scratch_errors
+from restic_reader.structs import Child, Entry
 
 _RECENT = 1 << 15
+# Sums stop there: a few directories that hold one another many times have more paths than there are atoms.
+_MOST = (1 << 63) - 1
 _SUMS = struct.Struct(">QQQ")
 _PRAGMAS = ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-16384")
 _CREATE = "CREATE TABLE sums (id BLOB PRIMARY KEY, sums BLOB) WITHOUT ROWID"
@@ -25,6 +28,23 @@ class Totals(NamedTuple):
     files: int
     dirs: int
     bytes: int
+
+
+def sum_of(entries: Sequence[Entry | Child], below: Mapping[str, Totals]) -> Totals:
+    """The totals of a directory with these entries; `below` has those of its directories, if they are to count."""
+    dirs = sum(entry.type == "dir" for entry in entries)
+    size = sum(entry.size for entry in entries if entry.type == "file")
+    children = [below[entry.subtree] for entry in entries if entry.subtree is not None] if below else []
+    return plus(Totals(len(entries) - dirs, dirs, size), children)
+
+
+def plus(own: Totals, others: Sequence[Totals]) -> Totals:
+    """The totals of a directory by what is directly in it, and by those of the directories in it."""
+    return Totals(
+        files=min(own.files + sum(each.files for each in others), _MOST),
+        dirs=min(own.dirs + sum(each.dirs for each in others), _MOST),
+        bytes=min(own.bytes + sum(each.bytes for each in others), _MOST),
+    )
 
 
 class DirectoryTotals:

@@ -10,7 +10,8 @@ from concurrent.futures import Executor
 from itertools import accumulate, islice
 from typing import TypeAlias
 
-from restic_reader.blobs import Blobs, Wanted
+from restic_reader.blob_runs import Wanted
+from restic_reader.blobs import Blobs
 from restic_reader.byte_cache import ByteCache
 from restic_reader.read_windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
 

@@ -8,7 +8,8 @@ from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
 
-from restic_reader.blobs import Blobs, Wanted
+from restic_reader.blob_runs import Wanted
+from restic_reader.blobs import Blobs
 from restic_reader.node_checks import content_of
 from restic_reader.pre_order import Found
 from restic_reader.read_windows import WINDOW_BYTES, WINDOWS_AHEAD, Window

@@ -59,14 +59,14 @@ class LargeTree:
         appearing, is_shown = None, shown and b"\\x" in name
         for names, text in self._parts(Name):
             slot = bisect_left(names, name, key=_name)
-            if slot < len(names) and names[slot].name == name:
+            is_passed = slot < len(names)
+            if is_passed and names[slot].name == name:
                 return _node(text, slot)
-            if is_shown and appearing is None:
-                looks_so = (number for number, each in enumerate(names) if _appears_as(each, name))
-                place = next(looks_so, None)
-                appearing = None if place is None else _node(text, place)
+            if is_shown:
+                # Only if no part has the very name: so all of them are searched, whatever was found so far.
+                appearing = appearing or _first_appearing_as(name, names, text)
             # The names are sorted, so no later part has it.
-            elif not is_shown and slot < len(names):
+            elif is_passed:
                 return None
         return appearing
 
@@ -150,8 +150,11 @@ def _node(text: bytes, place: int) -> Node:
     return found
 
 
-def _appears_as(node: Name, name: bytes) -> bool:
-    return "\\x" in node.quoted_name and node.shown_name.encode() == name
+def _first_appearing_as(name: bytes, names: list[Name], text: bytes) -> Node | None:
+    # The quoted name is at hand without decoding, and most names have no such escape in it.
+    alike = (at for at, each in enumerate(names) if "\\x" in each.quoted_name and each.shown_name.encode() == name)
+    place = next(alike, None)
+    return None if place is None else _node(text, place)
 
 
 def _damaged(tree_id: str) -> Damaged:

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from concurrent.futures import Executor
 
-from restic_reader.blobs import Blobs, Wanted, runs
+from restic_reader.blob_runs import Wanted, runs
+from restic_reader.blobs import Blobs
 
 WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 3

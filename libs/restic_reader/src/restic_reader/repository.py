@@ -1,50 +1,27 @@
 """A restic repository, opened for reading. Nothing here writes, locks or waits for a lock."""
 
-from bisect import bisect_left
-from collections import OrderedDict
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 from types import TracebackType
 from typing import Self
-
-import msgspec
 
 from restic_reader import file_content, file_sequence, pre_order, walk
 from restic_reader.access import Access
 from restic_reader.blobs import Blobs
-from restic_reader.byte_cache import ByteCache
-from restic_reader.errors import (
-    BlobMissing,
-    Damaged,
-    FileMissing,
-    NotADirectory,
-    NotAFile,
-    PathNotFound,
-    ReaderError,
-    SnapshotNotFound,
-)
+from restic_reader.directories import Directories
+from restic_reader.errors import BlobMissing, Damaged, NotAFile, ReaderError
 from restic_reader.index import Location, TableCache
 from restic_reader.keys import KeyRing
-from restic_reader.large_directories import LargeTree, is_large
 from restic_reader.limits import DEFAULT_LIMITS, Limits
-from restic_reader.node_checks import content_of, subtree_of
-from restic_reader.sealed_documents import UNDECODABLE
-from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
-from restic_reader.structs import Node, Snapshot, Tree
+from restic_reader.node_checks import content_of
+from restic_reader.snapshots import Snapshots
+from restic_reader.storage import RepositoryFiles
+from restic_reader.structs import Node, Snapshot
+from restic_reader.walked_directories import Walked
 
 _THREADS = 6
-_GO_DIRECTORY = 1 << 31
-# Measured: what a directory takes once it is decoded, by its JSON, and what one node takes at most.
-_DECODED_RATIO = 3
-_LARGE_TREES_OPEN = 2
 _LAYOUT_BYTES = 16 << 20
-_NODE_BYTES = 2000
-_CONTENT_ID_BYTES = 130
-
-_snapshot = msgspec.json.Decoder(Snapshot)
-_tree = msgspec.json.Decoder(Tree)
 
 
 class Repository:
@@ -65,14 +42,13 @@ class Repository:
         self._limits = limits
         self._files = files = access.files
         tables = None if cache_dir is None else TableCache(cache_dir, scope=access.config.id, limits=limits.index)
+        # Apart, so that the contents of files never push out the directories that are browsed.
         half = cache_bytes // 2
         self._blobs = Blobs(files, access.box, cache_bytes=half, tables=tables, limits=limits.index)
         self._layouts = file_content.Layouts(self._blobs, cache_bytes=_LAYOUT_BYTES)
-        self._trees: ByteCache[list[Node]] = ByteCache(half)
-        self._large: OrderedDict[str, LargeTree] = OrderedDict()
-        self._opening_large = Lock()
-        self._snapshots: dict[str, Snapshot] = {}
+        self._directories = Directories(self._blobs, cache_bytes=half, scratch=scratch, limits=limits)
         self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="repository")
+        self._snapshots = Snapshots(access, self._pool)
         self.is_closed = False
 
     @classmethod
@@ -110,7 +86,7 @@ class Repository:
         """Ends the threads that read ahead, and closes the files; nothing can be read afterwards."""
         self.is_closed = True
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._large.clear()
+        self._directories.close()
         self._files.close()
 
     def __enter__(self) -> Self:
@@ -150,27 +126,15 @@ class Repository:
 
     def snapshots(self) -> list[Snapshot]:
         """All snapshots as they are now, oldest first; raises `Damaged` when one cannot be read."""
-        names = self.snapshot_ids()
-        known = self._snapshots
-        read = self._pool.map(self._read_snapshot, [name for name in names if name not in known])
-        new = {snapshot.id: snapshot for snapshot in read if snapshot is not None}
-        self._snapshots = {name: found for name in names if (found := known.get(name) or new.get(name))}
-        return sorted(self._snapshots.values(), key=lambda snapshot: (snapshot.time_ns, snapshot.id))
+        return self._snapshots.all()
 
     def snapshot_ids(self) -> list[str]:
         """The ids of all snapshots as they are now, of damaged ones too."""
-        return [found.name for found in self._files.list(FileKind.SNAPSHOT)]
+        return self._snapshots.ids()
 
     def snapshot(self, prefix: str) -> Snapshot:
         """The snapshot whose id begins so; raises `SnapshotNotFound` when none or several do."""
-        if is_storage_name(prefix):
-            found = [prefix]
-        else:
-            found = [name for name, _ in self._files.list(FileKind.SNAPSHOT) if prefix and name.startswith(prefix)]
-        snapshot = self._read_snapshot(found[0]) if len(found) == 1 else None
-        if snapshot is None:
-            raise SnapshotNotFound(prefix, matches=len(found) if len(found) > 1 else 0)
-        return snapshot
+        return self._snapshots.find(prefix)
 
     def locate(self, blob_id: str) -> Location:
         """Where a blob lies: in which pack, from which byte to which. Raises `BlobMissing`."""
@@ -185,22 +149,11 @@ class Repository:
 
         All of them at once, be it millions; see `parts`. Raises `BlobMissing` or `Damaged`.
         """
-        nodes = self._trees.get(tree_id)
-        if nodes is None:
-            data = self._blobs.load(tree_id, keep=False)
-            try:
-                nodes = _tree.decode(data).nodes or []
-            except UNDECODABLE as error:
-                raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
-            self._trees.put(tree_id, nodes, size_bytes=_DECODED_RATIO * len(data))
-        return nodes
+        return self._directories.nodes(tree_id)
 
     def parts(self, tree_id: str) -> Iterator[list[Node]]:
         """The nodes of a directory as `tree` has them, of a large one some thousand at a time, in bounded memory."""
-        if self._is_large(tree_id):
-            yield from self._large_tree(tree_id).parts(Node)
-        else:
-            yield self.tree(tree_id)
+        return self._directories.parts(tree_id)
 
     def resolve(self, root: str, path: bytes, *, shown: bool = False) -> Node:
         """The node at a path below the tree `root`; "/" is a directory without a name.
@@ -209,16 +162,7 @@ class Repository:
         may also be the shown form of one that is not UTF-8. Raises `PathNotFound`, `NotADirectory` where the path goes
         on below something else, or `Damaged`.
         """
-        node = Node(quoted_name="", type="dir", mode=_GO_DIRECTORY | 0o755, subtree=root)
-        walked = b""
-        for name in filter(None, path.split(b"/")):
-            if node.type != "dir":
-                raise NotADirectory(walked, type_=node.type)
-            child = self._child(subtree_of(node), name, shown=shown)
-            if child is None:
-                raise PathNotFound(path)
-            node, walked = child, walked + b"/" + name
-        return node
+        return self._directories.resolve(root, path, shown=shown)
 
     def content_length(self, node: Node) -> int:
         """How many bytes `read` has for a file, by the index; raises `NotAFile`, `BlobMissing` or `Damaged`."""
@@ -265,59 +209,13 @@ class Repository:
         """The contents of many files in one go; see `file_sequence.read_sequence`."""
         return file_sequence.read_sequence(self._blobs, found, pool=self._pool)
 
-    def walk_new(self, root: str, known: walk.Known) -> Iterator[walk.Walked]:
+    def walk_new(self, root: str, known: walk.Known) -> Iterator[Walked]:
         """See `walk.walk_new`."""
         means = walk.WalkMeans(blobs=self._blobs, pool=self._pool, scratch=self._scratch, limits=self._limits)
         return walk.walk_new(means, root, known)
-
-    def _child(self, tree_id: str, name: bytes, *, shown: bool) -> Node | None:
-        if not self._is_large(tree_id):
-            return _named(self.tree(tree_id), name, shown=shown)
-        key = f"{tree_id}/{name.hex()}/{shown}"
-        if found := self._trees.get(key):
-            return found[0]
-        node = self._large_tree(tree_id).find(name, shown=shown)
-        if node is not None:
-            self._trees.put(key, [node], size_bytes=_NODE_BYTES + _CONTENT_ID_BYTES * len(node.content or ()))
-        return node
-
-    def _is_large(self, tree_id: str) -> bool:
-        return self._trees.get(tree_id) is None and is_large(self._blobs.locate(tree_id), self._limits)
-
-    def _large_tree(self, tree_id: str) -> LargeTree:
-        """One of the few that are kept at hand."""
-        with self._opening_large:
-            tree = self._large.pop(tree_id, None)
-            if tree is None:
-                tree = LargeTree(tree_id, self._blobs.spill(tree_id, scratch=self._scratch), self._limits)
-            self._large[tree_id] = tree
-            # Each takes room on the disk. One that is still being read is closed when its reader lets go of it.
-            while len(self._large) > _LARGE_TREES_OPEN:
-                self._large.popitem(last=False)
-        return tree
-
-    def _read_snapshot(self, name: str) -> Snapshot | None:
-        """A snapshot, or None when it was forgotten in the meantime."""
-        try:
-            found = self._access.documents.read(FileKind.SNAPSHOT, name, _snapshot)
-        except FileMissing:
-            return None
-        if not is_storage_name(found.tree):
-            raise Damaged(FileKind.SNAPSHOT.word, name, why="what it calls its tree is none")
-        return msgspec.structs.replace(found, id=name)
 
 
 def _blobs_of(node: Node) -> tuple[str, ...]:
     if node.type != "file":
         raise NotAFile(node.name, type_=node.type)
     return content_of(node)
-
-
-def _named(nodes: list[Node], name: bytes, *, shown: bool) -> Node | None:
-    slot = bisect_left(nodes, name, key=lambda node: node.name)
-    if slot < len(nodes) and nodes[slot].name == name:
-        return nodes[slot]
-    exact = next((node for node in nodes if node.name == name), None)
-    if exact is not None or not shown:
-        return exact
-    return next((node for node in nodes if node.shown_name.encode() == name), None)

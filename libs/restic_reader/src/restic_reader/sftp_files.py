@@ -1,7 +1,7 @@
 """A repository on an SFTP server. Import this when it is needed only: asyncssh takes 26 MiB of memory."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
@@ -179,21 +179,31 @@ async def _content(sftp: SFTPClient, path: str, offset: int = 0, length: int = -
 
 
 async def _listing(sftp: SFTPClient, directory: str, *, nested: bool) -> list[StoredFile]:
+    found = await _scanned(sftp, directory)
+    if nested:
+        # Packs lie in directories by the first two digits of their names; `.` and `..` are among those listed.
+        below = [f"{directory}/{each.name}" for each in found if each.name not in (".", "..")]
+        found = await _scanned_together(sftp, below)
+    return [each for each in found if is_storage_name(each.name)]
+
+
+async def _scanned_together(sftp: SFTPClient, directories: Sequence[str]) -> list[StoredFile]:
+    # One after the other, 256 directories would take as many round trips; all at once, more handles than servers open.
+    turns = asyncio.Semaphore(_SCANS_AT_ONCE)
+
+    async def scan(directory: str) -> list[StoredFile]:
+        async with turns:
+            return await _scanned(sftp, directory)
+
+    return [each for part in await asyncio.gather(*map(scan, directories)) for each in part]
+
+
+async def _scanned(sftp: SFTPClient, directory: str) -> list[StoredFile]:
     try:
         found = [entry async for entry in sftp.scandir(directory)]
     except _MISSING:
         return []
-    files = [StoredFile(str(each.filename), -1 if each.attrs.size is None else each.attrs.size) for each in found]
-    if not nested:
-        return [file for file in files if is_storage_name(file.name)]
-    gate = asyncio.Semaphore(_SCANS_AT_ONCE)
-
-    async def below(name: str) -> list[StoredFile]:
-        async with gate:
-            return await _listing(sftp, f"{directory}/{name}", nested=False)
-
-    listed = await asyncio.gather(*(below(file.name) for file in files if file.name not in (".", "..")))
-    return [file for part in listed for file in part]
+    return [StoredFile(str(each.filename), -1 if each.attrs.size is None else each.attrs.size) for each in found]
 
 
 def _meaning(error: Exception, kind: FileKind, name: str) -> ReaderError:

@@ -36,6 +36,7 @@ class SignedRanges:
 
         Raises `FileNotFoundError`, `PermissionError`, `Archived`, or `StoreUnavailable` for any other answer.
         """
+        # For each range anew: that needs no request, and a range that is read later finds no expired address.
         parts = urlsplit(obstore.sign(self._store, "GET", path, _VALID))
         asked = {"Range": f"bytes={offset}-{offset + length - 1}"}
         try:
@@ -53,13 +54,16 @@ class SignedRanges:
 
 
 def _range_of(response: HTTPResponse, body: bytes, *, offset: int, length: int) -> bytes:
+    # A flat table of the answers that servers give to a range; to read it in one place is worth more than parts of it.
     if response.status == 404:
         raise FileNotFoundError
+    # First of those with 403, or an object in an archive would be reported as a lack of rights.
     if response.status in (403, 409) and tells_of_an_archive(body.decode("utf-8", "replace")):
         raise Archived
     if response.status in (401, 403):
         raise PermissionError
     if response.status == 416:
+        # The range begins after the end of the object: the caller reports that the file is too short.
         return b""
     sent = response.headers.get("Content-Range")
     if response.status == 200 and sent is None:  # the whole object

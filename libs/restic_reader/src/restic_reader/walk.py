@@ -5,12 +5,12 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from restic_reader.blobs import Blobs, Wanted, binary_id, runs
-from restic_reader.directory_totals import DirectoryTotals, Totals
+from restic_reader.blob_runs import Wanted, runs
+from restic_reader.blobs import Blobs, binary_id
+from restic_reader.directory_totals import DirectoryTotals, Totals, plus, sum_of
 from restic_reader.errors import Damaged
 from restic_reader.large_directories import LargeTree, is_large
 from restic_reader.limits import Limits
@@ -18,45 +18,14 @@ from restic_reader.node_checks import check_subtrees
 from restic_reader.scratch import IdQueue
 from restic_reader.sealed_documents import UNDECODABLE
 from restic_reader.structs import Child, Entry, Listing
+from restic_reader.walked_directories import Directory, LargeDirectory, Walked
 
 _CHUNK_BYTES = 8 << 20
 _RUN_BYTES = 2 << 20
 _RUN_GAP = 128 << 10
-_MOST = (1 << 63) - 1
-"""Sums stop there: a few directories that hold one another many times have more paths than there are atoms."""
 
 _listing = msgspec.json.Decoder(Listing)
 Known = Callable[[list[str]], Mapping[str, Totals]]
-
-
-class Directory(NamedTuple):
-    """One directory, named by the hash of its content; entries in the order of the bytes of their names."""
-
-    tree_id: str
-    entries: list[Entry]
-    totals: Totals
-    below: Mapping[str, Totals] = {}
-    """The totals of the directories among its entries."""
-
-    @property
-    def size(self) -> int:
-        """How many entries it has."""
-        return len(self.entries)
-
-
-class LargeDirectory(NamedTuple):
-    """A directory too large for memory; it can be read until the walk goes on."""
-
-    tree_id: str
-    size: int
-    totals: Totals
-    parts: Callable[[], Iterator[list[Entry]]]
-    """Begins to read its entries, some thousand at a time, in the order of the bytes of their names."""
-    below: Callable[[Sequence[Entry]], Mapping[str, Totals]]
-    """The totals of the directories among these entries of it."""
-
-
-Walked: TypeAlias = Directory | LargeDirectory
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,7 +179,7 @@ class _Walk:
         below = self._totals.of(subtrees)
         if len(below) < len(subtrees):
             return None
-        totals = _sum(entries, below)
+        totals = sum_of(entries, below)
         self._totals.take({tree_id: totals})
         return Directory(tree_id, entries, totals, below)
 
@@ -223,7 +192,7 @@ class _Walk:
         large = _LargeLevel(tree, Totals(0, 0, 0), IdQueue(self._means.scratch))
         for children in tree.parts(Child):
             check_subtrees(tree_id, children)
-            large.own = _plus(large.own, [_sum(children, {})])
+            large.own = plus(large.own, [sum_of(children, {})])
             large.subtrees.add(binary_id(child.subtree) for child in children if child.subtree is not None)
         return large
 
@@ -236,7 +205,7 @@ class _Walk:
         totals = large.own
         while batch := large.subtrees.take(self._limits.asked_together):
             below = self._totals.of(map(bytes.hex, batch))
-            totals = _plus(totals, [below[each.hex()] for each in batch])
+            totals = plus(totals, [below[each.hex()] for each in batch])
         self._totals.take({large.tree.tree_id: totals})
         size = large.own.files + large.own.dirs
         yield LargeDirectory(large.tree.tree_id, size, totals, partial(large.tree.parts, Entry), self._below)
@@ -269,18 +238,3 @@ def _entries(tree_id: str, content: bytes) -> list[Entry]:
         raise Damaged("tree", tree_id, why="it does not hold the document it should") from error
     check_subtrees(tree_id, entries)
     return entries
-
-
-def _sum(entries: Sequence[Entry | Child], below: Mapping[str, Totals]) -> Totals:
-    dirs = sum(entry.type == "dir" for entry in entries)
-    size = sum(entry.size for entry in entries if entry.type == "file")
-    children = [below[entry.subtree] for entry in entries if entry.subtree is not None] if below else []
-    return _plus(Totals(len(entries) - dirs, dirs, size), children)
-
-
-def _plus(own: Totals, others: Sequence[Totals]) -> Totals:
-    return Totals(
-        files=min(own.files + sum(each.files for each in others), _MOST),
-        dirs=min(own.dirs + sum(each.dirs for each in others), _MOST),
-        bytes=min(own.bytes + sum(each.bytes for each in others), _MOST),
-    )

@@ -6,7 +6,6 @@ from typing import Annotated
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
-from contracts.errors import TemporaryError
 from contracts.messages.assignment import AppKind
 from contracts.messages.connector import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
@@ -22,8 +21,7 @@ def build_api(store: AssignmentStore, tokens: Tokens, *, checks: Mapping[str, Ch
     """The internal HTTP API of the assignment service. Ready once an integration is known, as nothing fits before."""
 
     async def integrations() -> None:
-        if not await store.integrations():
-            raise TemporaryError("integrations_unknown", "No worker has announced an integration yet.")
+        await usecases.known_integrations(store)
 
     app = build_internal_api("Cairn assignment", checks={**checks, "integrations": integrations})
     app.include_router(_integrations(store, tokens), prefix="/internal")

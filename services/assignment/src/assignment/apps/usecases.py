@@ -43,7 +43,7 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
     data, org = command.data, command.data.organization_id
     with _span("assignment.assign_app", data):
         aggregate = await store.apps.load(org, data.app_id, cause=command)
-        app = apps.assign(data, await _integrations(store), known=aggregate.revision > 0)
+        app = apps.assign(data, await known_integrations(store), known=aggregate.revision > 0)
         assigned = AppAssigned(organization_id=org, app_id=app.id, app=app)
         await store.apps.save(aggregate, app, events=[assigned], cause=command, result=_result(app))
         # The gateway read the resource before it sent the command; it may have changed since.
@@ -56,7 +56,7 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
     data, org = command.data, command.data.organization_id
     with _span("assignment.reconfigure_app", data):
         aggregate = await store.apps.load(org, data.app_id, cause=command)
-        app = apps.reconfigure(aggregate.value, data, await _integrations(store))
+        app = apps.reconfigure(aggregate.value, data, await known_integrations(store))
         reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
         await store.apps.save(aggregate, app, events=[reconfigured], cause=command, result=_result(app))
         await _follow_resource(store, org, app.id)
@@ -136,6 +136,14 @@ async def list_integrations(store: AssignmentStore) -> list[Integration]:
         return await store.integrations()
 
 
+async def known_integrations(store: AssignmentStore) -> list[Integration]:
+    """All integrations. Raises `TemporaryError` while there are none: nothing fits, but only until a worker starts."""
+    found = await store.integrations()
+    if not found:
+        raise TemporaryError("integrations_unknown", "No worker has announced an integration yet.")
+    return found
+
+
 async def choose(
     store: AssignmentStore,
     resource: Resource,
@@ -146,7 +154,7 @@ async def choose(
 ) -> Choice:
     """The integration and protocol an app would get. Raises `Invalid`, and `TemporaryError` when none is known yet."""
     with span("assignment.choose"):
-        integrations = await _integrations(store)
+        integrations = await known_integrations(store)
         return choice.choose(integrations, resource, kind=kind, integration_id=integration_id, protocol=protocol)
 
 
@@ -192,14 +200,6 @@ async def _follow_resource(
         reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
         await store.apps.save(aggregate, app, events=[reconfigured], cause=cause)
         log.info("app follows its resource", extra={"organization_id": org, "app_id": app_id, "revision": app.revision})
-
-
-async def _integrations(store: AssignmentStore) -> list[Integration]:
-    """All integrations. Raises `TemporaryError` while there are none: nothing fits, but only until a worker starts."""
-    found = await store.integrations()
-    if not found:
-        raise TemporaryError("integrations_unknown", "No worker has announced an integration yet.")
-    return found
 
 
 async def _resources(

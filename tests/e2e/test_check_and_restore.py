@@ -19,11 +19,13 @@ def test_a_store_is_checked_and_a_part_is_restored(api: Api, directory: Director
     check = api.wait_for_run(
         api.post(run, {"type": "check", "origin_id": store, "config": {"read_percent": 100}})["id"]
     )
-    config = {"snapshot_id": point["snapshot_id"], "paths": ["/documents"]}
+    config = {"snapshot_id": point["snapshot_id"], "paths": ["/documents"], "overwrite": "if_newer"}
     wanted = {"type": "restore", "origin_id": store, "target_id": destination, "config": config}
     restore = api.wait_for_run(api.post(run, wanted)["id"])
 
     assert (check["status"], check["result"]["finding_count"]) == ("succeeded", 0)
+    assert check["task"]["config"] == {"labels": [], "ignores": [], "snapshot_id": None, "read_percent": 100}
+    assert restore["task"]["config"] == {"labels": [], "ignores": [], **config}
     assert restore["status"] == "succeeded", api.job_log(restore["id"])
     assert restore["result"]["files_verified"] == restore["result"]["files_written"] == restore["result"]["files"]
     made = sorted((tmp_path / "restored").rglob("*"))

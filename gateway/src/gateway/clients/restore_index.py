@@ -44,7 +44,7 @@ class RestoreIndexClient:
 
     async def in_all_restore_points(self, who: Principal, question: str) -> bytes:
         """What the index answers about all restore points, as JSON; see `in_restore_point`."""
-        # Not parsed: listings are the largest answers, and decoding them would cost more than all else (0037).
+        # Not parsed: these are the largest answers; to decode and encode a page again can take most of its time (0037).
         return await self.service.get_raw(f"/internal/{question}", who.caller())
 
     def lines_in_restore_point(

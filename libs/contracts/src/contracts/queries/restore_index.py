@@ -68,7 +68,7 @@ class Conditions(BaseModel):
         default=None, ge=0, le=LARGEST_SIZE, description="Bytes at least; of a directory: of all below it"
     )
     max_size: int | None = Field(default=None, ge=0, le=LARGEST_SIZE, description="Bytes at most")
-    modified_after: Time | None = Field(default=None, description="Changed then or later; UTC unless told")
+    modified_after: Time | None = Field(default=None, description="Changed then or later; UTC unless it has an offset")
     modified_before: Time | None = Field(default=None, description="Changed before that")
     type: list[EntryType] | None = Field(default=None, description="Several: any of them")
     path: str = Field(

@@ -1,18 +1,16 @@
 """The log of a job as clients read it."""
 
 from contracts.messages.connector import LogLine
-from contracts.messages.scheduler import JobStatus
+from contracts.messages.scheduler import FINAL_STATUSES
 from contracts.queries.scheduler import Job
 from contracts.values import Moment
-
-FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
 
 
 def log_text(job: Job, lines: tuple[LogLine, ...]) -> str:
     """A job's log as plain text, one entry a line; never empty for a finished job, and never valid JSON."""
     shown = [f"{_time(line.at)} {line.level} {printable(line.text)}" for line in lines]
     # Clients show the log of a job that failed, and it must not be empty.
-    if not shown and job.status in FINAL and job.stopped_at:
+    if not shown and job.status in FINAL_STATUSES and job.stopped_at:
         reason = f": {printable(job.problem.detail)}" if job.problem else ""
         shown = [f"{_time(job.stopped_at)} info job {job.status}{reason}"]
     return "".join(f"{line}\n" for line in shown)

@@ -11,6 +11,8 @@ from contracts.tasks import Task, TaskType
 from contracts.values import JobId, Moment, RunId
 
 JobStatus = Literal["queued", "running", "canceled", "succeeded", "failed"]
+FINAL_STATUSES: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
+"""Those in which a job stays."""
 
 
 class JobCommand(Command):

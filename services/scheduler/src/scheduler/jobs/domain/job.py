@@ -15,15 +15,13 @@ from contracts.messages.connector import (
     TaskSucceeded,
 )
 from contracts.messages.outcomes import Problem
-from contracts.messages.scheduler import JobStatus, RunTask
+from contracts.messages.scheduler import FINAL_STATUSES, JobStatus, RunTask
 from contracts.tasks import TASK_KINDS, Task, TaskResult, lift_result
 from contracts.values import JobId, Moment, RunId, Value
 from pydantic import Field, model_validator
 
 from scheduler.jobs.domain.options import check_options
 from scheduler.jobs.domain.wording import describe_result, describe_task
-
-FINAL: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
 
 
 class Progress(Value):
@@ -127,7 +125,7 @@ def request_cancel(job: Job, now: datetime) -> Job:
 
     Raises `Conflict` (`job_finished`).
     """
-    if job.status in FINAL:
+    if job.status in FINAL_STATUSES:
         raise Conflict("job_finished", f"The job has ended already: it is {job.status}.")
     if job.cancel_requested_at is not None:
         return job
@@ -161,13 +159,13 @@ def is_silent(job: Job, now: datetime, *, silence: timedelta) -> bool:
     heard = [job.created_at, job.started_at or job.created_at]
     if job.progress is not None:
         heard.append(job.progress.at)
-    return job.status not in FINAL and now - max(heard) >= silence
+    return job.status not in FINAL_STATUSES and now - max(heard) >= silence
 
 
 def accepts(job: Job, event: TaskEvent) -> bool:
     """Whether an event of a worker counts: not after the end, and not from an attempt that was taken over."""
     # Not only the present attempt: a worker that took the job over may be heard of before the scheduler knows of it.
-    return job.status not in FINAL and event.attempt >= job.attempt
+    return job.status not in FINAL_STATUSES and event.attempt >= job.attempt
 
 
 def start(job: Job, event: TaskStarted) -> Job:

@@ -41,8 +41,8 @@ class Died(Exception):
 
 
 @dataclass
-class Mortal(MemoryAggregates[Any]):
-    """Records of a process that dies after a number of saves."""
+class DyingAggregates(MemoryAggregates[Any]):
+    """Aggregates of a process that dies after a number of saves."""
 
     lives: list[int] = field(default_factory=lambda: [1_000_000])
 
@@ -58,12 +58,12 @@ def accounts_in_memory(lives: list[int] | None = None) -> Accounts:
     """Collections that forget everything, with one life in common."""
     shared = lives or [1_000_000]
     return Accounts(
-        Mortal(Account, keys=lambda a: {"email": a.email}, lives=shared),
-        Mortal(Organization, keys=lambda o: {"parent_id": o.parent_id or ""}, lives=shared),
-        Mortal(Membership, keys=lambda m: {"account_id": m.account_id}, lives=shared),
-        Mortal(Grant, keys=lambda g: {"account_id": g.account_id}, lives=shared),
-        Mortal(ApiKey, lives=shared),
-        Mortal(DataKey, lives=shared),
+        DyingAggregates(Account, keys=lambda a: {"email": a.email}, lives=shared),
+        DyingAggregates(Organization, keys=lambda o: {"parent_id": o.parent_id or ""}, lives=shared),
+        DyingAggregates(Membership, keys=lambda m: {"account_id": m.account_id}, lives=shared),
+        DyingAggregates(Grant, keys=lambda g: {"account_id": g.account_id}, lives=shared),
+        DyingAggregates(ApiKey, lives=shared),
+        DyingAggregates(DataKey, lives=shared),
     )
 
 
@@ -145,8 +145,8 @@ class AddressesInMemory(KnownAddresses):
 
 
 def logins_in_memory(
-    accounts: Accounts, visitors: Principals, badges: Tokens, written: list[AuditRow] | None = None
+    accounts: Accounts, principals: Principals, badges: Tokens, written: list[AuditRow] | None = None
 ) -> Logins:
     """The use case over memory."""
     audit = AuditLog(AuditInMemory(written if written is not None else []), kept_days=1)
-    return Logins(accounts, visitors, badges, Throttle(), AddressesInMemory(), LoginLog(audit, accounts), 60)
+    return Logins(accounts, principals, badges, Throttle(), AddressesInMemory(), LoginLog(audit, accounts), 60)

@@ -16,7 +16,7 @@ from gateway.audit_log.entries import AuditRow
 from gateway.audit_log.log import AuditLog
 
 from tests.support import builders as make
-from tests.unit.gateway.rooms import ROOT_ORG, AuditInMemory
+from tests.unit.gateway.in_memory import ROOT_ORG, AuditInMemory
 from tests.unit.gateway.test_domain import an_app
 
 OWNER = Principal(account_id="owner", organization_id=ROOT_ORG, roles=("owner",))

@@ -31,7 +31,7 @@ from pymongo.errors import ConnectionFailure
 
 from tests.support import builders as make
 from tests.support.waiting import eventually_async
-from tests.unit.gateway.rooms import AuditInMemory
+from tests.unit.gateway.in_memory import AuditInMemory
 from tests.unit.gateway.test_audit import OWNER
 
 AT_ONCE_SECONDS = 5.0

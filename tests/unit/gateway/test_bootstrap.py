@@ -12,7 +12,7 @@ from gateway.access.principals import Principals
 from gateway.access.store import ROOT, Accounts
 from gateway.areas.auth.service import Logins
 
-from tests.unit.gateway.rooms import Died, accounts_in_memory, logins_in_memory
+from tests.unit.gateway.in_memory import Died, accounts_in_memory, logins_in_memory
 
 KEY = bytes(range(32))
 SAVES = 6

@@ -30,7 +30,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from tests.unit.gateway.rooms import NoServices
+from tests.unit.gateway.in_memory import NoServices
 
 LIMIT = 1000
 

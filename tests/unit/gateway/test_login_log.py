@@ -7,7 +7,7 @@ from gateway.areas.auth.login_log import Attempt, LoginLog
 from gateway.audit_log.entries import AuditRow
 from gateway.audit_log.log import AuditLog
 
-from tests.unit.gateway.rooms import ROOT_ORG, AuditInMemory, accounts_in_memory, add_organizations, an_account
+from tests.unit.gateway.in_memory import ROOT_ORG, AuditInMemory, accounts_in_memory, add_organizations, an_account
 
 
 class Room:

@@ -19,7 +19,7 @@ from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import Link, sign
 from gateway.audit_log.entries import AuditRow
 
-from tests.unit.gateway.rooms import (
+from tests.unit.gateway.in_memory import (
     CHILD_ORG,
     FOREIGN_ORG,
     ROOT_ORG,
@@ -36,12 +36,12 @@ HOME, ELSEWHERE = "192.0.2.1", "198.51.100.7"
 PASSWORD = hash_password("right", salt=bytes(16), work=2)
 
 
-def visitors(accounts: Accounts) -> Principals:
+def principals(accounts: Accounts) -> Principals:
     return Principals(accounts, remembered_seconds=0)
 
 
 def logins(accounts: Accounts, written: list[AuditRow] | None = None) -> Logins:
-    return logins_in_memory(accounts, visitors(accounts), BADGES, written)
+    return logins_in_memory(accounts, principals(accounts), BADGES, written)
 
 
 async def accounts_of(role: str | None = "owner", org: OrganizationId = ROOT_ORG) -> Accounts:
@@ -89,29 +89,29 @@ async def test_login_by_api_key_needs_the_exact_key() -> None:
 
 async def test_badge_is_exchanged_where_the_account_is_a_member_or_below() -> None:
     accounts = await accounts_of()
-    visitor = Principal(account_id="someone", organization_id=ROOT_ORG)
+    principal = Principal(account_id="someone", organization_id=ROOT_ORG)
     for org in (ROOT_ORG, CHILD_ORG):
-        assert BADGES.read(await logins(accounts).exchange(visitor, org, address=HOME)).organization_id == org
+        assert BADGES.read(await logins(accounts).exchange(principal, org, address=HOME)).organization_id == org
     for org in (FOREIGN_ORG, "no-such-organization", ""):
         with pytest.raises(NotFound):
-            await logins(accounts).exchange(visitor, org, address=HOME)
+            await logins(accounts).exchange(principal, org, address=HOME)
 
 
 async def test_member_of_a_child_does_not_reach_its_parent() -> None:
     accounts = await accounts_of(org=CHILD_ORG)
-    visitor = Principal(account_id="someone", organization_id=CHILD_ORG)
+    principal = Principal(account_id="someone", organization_id=CHILD_ORG)
     with pytest.raises(NotFound):
-        await logins(accounts).exchange(visitor, ROOT_ORG, address=HOME)
+        await logins(accounts).exchange(principal, ROOT_ORG, address=HOME)
     with pytest.raises(NotFound):
-        await visitors(accounts).enter(visitor, ROOT_ORG)
+        await principals(accounts).enter(principal, ROOT_ORG)
 
 
 async def test_grants_above_count_below_and_not_the_other_way() -> None:
-    above = await visitors(await accounts_of("operator")).recognize(
+    above = await principals(await accounts_of("operator")).recognize(
         Caller(organization_id=CHILD_ORG, account_id="someone")
     )
     assert above.roles == ("operator",)
-    below = await visitors(await accounts_of("operator", CHILD_ORG)).recognize(
+    below = await principals(await accounts_of("operator", CHILD_ORG)).recognize(
         Caller(organization_id=ROOT_ORG, account_id="someone")
     )
     assert (below.roles, below.is_member) == ((), False)
@@ -121,10 +121,10 @@ async def test_grants_above_count_below_and_not_the_other_way() -> None:
 
 async def test_entering_a_child_takes_its_organization_on() -> None:
     accounts = await accounts_of()
-    at_root = await visitors(accounts).recognize(Caller(organization_id=ROOT_ORG, account_id="someone"))
-    assert (await visitors(accounts).enter(at_root, CHILD_ORG)).organization_id == CHILD_ORG
+    at_root = await principals(accounts).recognize(Caller(organization_id=ROOT_ORG, account_id="someone"))
+    assert (await principals(accounts).enter(at_root, CHILD_ORG)).organization_id == CHILD_ORG
     with pytest.raises(NotFound):
-        await visitors(accounts).enter(at_root, FOREIGN_ORG)
+        await principals(accounts).enter(at_root, FOREIGN_ORG)
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ async def test_entering_a_child_takes_its_organization_on() -> None:
 )
 async def test_badge_of_somebody_or_something_gone_is_unknown(badge: Caller) -> None:
     with pytest.raises(Unauthorized, match="token_invalid"):
-        await visitors(await accounts_of()).recognize(badge)
+        await principals(await accounts_of()).recognize(badge)
 
 
 async def test_api_key_badge_falls_with_its_key() -> None:
@@ -144,20 +144,20 @@ async def test_api_key_badge_falls_with_its_key() -> None:
     key = ApiKey(id=digest_of(api_key), account_id="someone", organization_id=ROOT_ORG)
     await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
     badge = BADGES.read(await logins(accounts).by_api_key(api_key, address=HOME))
-    visitor = await visitors(accounts).recognize(badge)
-    below = BADGES.read(await logins(accounts).exchange(visitor, CHILD_ORG, address=HOME))
-    inside = await visitors(accounts).enter(visitor, CHILD_ORG)
-    assert (visitor.roles, inside.key_id) == (("owner",), key.id)
+    principal = await principals(accounts).recognize(badge)
+    below = BADGES.read(await logins(accounts).exchange(principal, CHILD_ORG, address=HOME))
+    inside = await principals(accounts).enter(principal, CHILD_ORG)
+    assert (principal.roles, inside.key_id) == (("owner",), key.id)
 
     await drop(accounts.api_keys, EVERYBODY, key.id)
 
     for gone in (badge, below):
         with pytest.raises(Unauthorized, match="token_invalid"):
-            await visitors(accounts).recognize(gone)
+            await principals(accounts).recognize(gone)
     with pytest.raises(Unauthorized, match="token_invalid"):
-        await visitors(accounts).enter(visitor, CHILD_ORG)
+        await principals(accounts).enter(principal, CHILD_ORG)
     by_password = BADGES.read(await logins(accounts).by_password("someone@example.com", "right", address=HOME))
-    assert (await visitors(accounts).recognize(by_password)).roles == ("owner",)
+    assert (await principals(accounts).recognize(by_password)).roles == ("owner",)
 
 
 @pytest.mark.parametrize("here", [ROOT_ORG, CHILD_ORG])
@@ -166,18 +166,18 @@ async def test_a_grant_without_its_membership_permits_nothing(here: Organization
     key = ApiKey(id=digest_of(api_key), account_id="someone", organization_id=here)
     await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
     badge = BADGES.read(await logins(accounts).by_api_key(api_key, address=HOME))
-    assert (await visitors(accounts).recognize(badge)).roles == ("owner",)
+    assert (await principals(accounts).recognize(badge)).roles == ("owner",)
 
     await drop(accounts.memberships, here, membership_id(here, "someone"))
 
     if here == ROOT_ORG:
-        at_home = await visitors(accounts).recognize(badge)
+        at_home = await principals(accounts).recognize(badge)
         assert at_home.roles == ()
         with pytest.raises(NotFound):
-            await visitors(accounts).enter(at_home, ROOT_ORG)
+            await principals(accounts).enter(at_home, ROOT_ORG)
     else:
         with pytest.raises(Unauthorized, match="token_invalid"):
-            await visitors(accounts).recognize(badge)
+            await principals(accounts).recognize(badge)
     with pytest.raises(Unauthorized, match="login_failed"):
         await logins(accounts).by_api_key(api_key, address=HOME)
 
@@ -186,7 +186,7 @@ async def test_membership_above_keeps_grants_below() -> None:
     accounts = await accounts_of("auditor")
     grant = Grant(id="g", organization_id=CHILD_ORG, account_id="someone", role="operator")
     await accounts.grants.save(await accounts.grants.load(CHILD_ORG, "g"), grant)
-    found = await visitors(accounts).recognize(Caller(organization_id=CHILD_ORG, account_id="someone"))
+    found = await principals(accounts).recognize(Caller(organization_id=CHILD_ORG, account_id="someone"))
     assert found.roles == ("operator", "auditor")
 
 
@@ -230,7 +230,7 @@ async def test_a_link_falls_with_the_key_it_was_made_with() -> None:
     await accounts.api_keys.save(await accounts.api_keys.load(EVERYBODY, key.id), key)
     facts = {"organization_id": ROOT_ORG, "account_id": "someone", "snapshot_id": "5f", "paths": ("/a",)}
     link = Link(**facts, key_id=key.id, format=None, expires_at=2**40)
-    links = Links(None, visitors(accounts), None, bytes(32), "")  # type: ignore[arg-type]
+    links = Links(None, principals(accounts), None, bytes(32), "")  # type: ignore[arg-type]
     who, followed = await links.follow(sign(link, bytes(32)), "5f")
     assert (who.roles, followed) == (("owner",), link)
 

@@ -100,10 +100,10 @@ async def _insert(accounts: Accounts, sealer: Sealer, credentials: Credentials, 
     await _put(accounts.data_keys, org, org, DataKey(organization_id=org, sealed=sealer.new_data_key(org)))
 
 
-async def _put(records: Aggregates[V], org: OrganizationId, record_id: str, value: V) -> None:
+async def _put(aggregates: Aggregates[V], org: OrganizationId, aggregate_id: str, value: V) -> None:
     """Save a value unless another gateway, which read the same file, was quicker."""
     with contextlib.suppress(LostRace):
-        await records.save(await records.load(org, record_id), value)
+        await aggregates.save(await aggregates.load(org, aggregate_id), value)
 
 
 def read_credentials(path: Path) -> Credentials | None:

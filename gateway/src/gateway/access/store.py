@@ -103,6 +103,6 @@ async def open_accounts(runtime: ServiceRuntime) -> Accounts:
     )
     api_keys = MongoAggregates(database["api_keys"], ApiKey, outbox)
     data_keys = MongoAggregates(database["data_keys"], DataKey, outbox)
-    for records in (accounts, organizations, memberships, grants, api_keys, data_keys):
-        await records.setup()
+    for aggregates in (accounts, organizations, memberships, grants, api_keys, data_keys):
+        await aggregates.setup()
     return Accounts(accounts, organizations, memberships, grants, api_keys, data_keys)

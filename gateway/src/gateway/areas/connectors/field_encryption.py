@@ -64,13 +64,13 @@ class FieldEncryption:
         return self._known[org]
 
     async def _find_or_make(self, org: OrganizationId) -> str:
-        record = await self._data_keys.load(org, org)
-        if record.value is None:
+        aggregate = await self._data_keys.load(org, org)
+        if aggregate.value is None:
             made = DataKey(organization_id=org, sealed=self._sealer.new_data_key(org))
             try:
-                await self._data_keys.save(record, made)
+                await self._data_keys.save(aggregate, made)
             # Another gateway saved a key at the same moment: what this key seals could never be opened.
             except LostRace:
                 return await self._find_or_make(org)
             return made.sealed
-        return record.value.sealed
+        return aggregate.value.sealed

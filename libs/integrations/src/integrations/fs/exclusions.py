@@ -7,13 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.paths import shown
-
 from integrations.fs.mounts import Mounts
 from integrations.fs.roots import own_places
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.locations import FileIdentity
-from integrations.sdk.text import one_line
+from integrations.sdk.text import one_line, shown_path
 
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _LEVELS = 2
@@ -94,7 +92,7 @@ def is_surely_own(facts: os.stat_result, *, environment: WorkerEnvironment) -> b
 
 
 def _shown(path: Path, root: Path) -> str:
-    return one_line(shown(os.fsencode(path.relative_to(root))))
+    return one_line(shown_path(str(path.relative_to(root))))
 
 
 def _names_in(root: Path, own: Path, mounts: Mounts) -> Iterator[Path]:
@@ -114,6 +112,7 @@ def _stats(own: Path, levels: int) -> Iterator[os.stat_result]:
     try:
         facts = own.lstat()
         inside = list(own.iterdir()) if stat.S_ISDIR(facts.st_mode) and levels else []
+    # Gone by now, or not for this user to see: then a backup by the same user does not read it either.
     except OSError:
         return
     is_secret = levels == _LEVELS or not facts.st_mode & _OTHERS

@@ -12,6 +12,7 @@ from integrations.object_storage.kept_listings import HALF
 from integrations.object_storage.port import ListedObject, ObjectUnread
 from integrations.object_storage.sqlite_file import Database
 from integrations.sdk.locations import SavedFile, UnreadablePath
+from integrations.sdk.text import shown_path
 
 _TABLE = """
 CREATE TABLE objects (
@@ -148,7 +149,7 @@ class Listing:
         fresh.replace(file)
 
     def close(self) -> None:
-        """Remove it, once nobody is at work on it."""
+        """Remove it, once no call uses it any more."""
         self.database.close()
         self.file.unlink(missing_ok=True)
 
@@ -194,7 +195,7 @@ class Problems(Collection[UnreadablePath]):
 
 def shown(key: str) -> str:
     """A key as a path for people, whole."""
-    return "/" + key.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "/" + shown_path(key)
 
 
 def entry_of(row: tuple[Any, ...]) -> Entry:

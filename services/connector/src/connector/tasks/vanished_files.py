@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from contracts.messages.assignment import App
-from contracts.paths import shown
 from contracts.values import OrganizationId
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.job_log import OnLog, in_few_lines
 from integrations.sdk.locations import UnreadablePath
-from integrations.sdk.text import one_line
+from integrations.sdk.text import one_line, shown_path
 from restic_reader import Repository
 from restic_reader.errors import NotADirectory, PathNotFound
 
@@ -116,7 +115,7 @@ class _Comparison:
         return frozenset(os.fsdecode(each.name) for part in parts for each in part)
 
     def _judge(self, path: str, entry: ListedEntry) -> None:
-        text = _text(path)
+        text = shown_path(path)
         if text in self._named:
             return
         # Only what is there now counts as a problem: a file that was removed before it could be read is no loss.
@@ -131,8 +130,4 @@ class _Comparison:
     def _is_named(self, directory: str) -> bool:
         """Whether a directory, or one above it, is among the problems."""
         path = Path(directory)
-        return any(_text(str(each)) in self._named for each in (path, *path.parents))
-
-
-def _text(path: str) -> str:
-    return shown(os.fsencode(path))
+        return any(shown_path(str(each)) in self._named for each in (path, *path.parents))

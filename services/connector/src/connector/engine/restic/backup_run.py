@@ -11,7 +11,7 @@ from contracts.errors import CairnError
 from integrations.sdk.errors import Cancelled, SourceMissing, SourceReplaced, WorkFailed
 from integrations.sdk.job_log import OnLog, in_few_lines
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
-from integrations.sdk.text import one_line
+from integrations.sdk.text import one_line, shown_path
 
 from connector.engine.errors import (
     EngineFailed,
@@ -24,7 +24,6 @@ from connector.engine.errors import (
 from connector.engine.port import BackupOptions, BackupOutcome, OnProgress
 from connector.engine.restic import commands, empty_snapshot
 from connector.engine.restic.exit_codes import INCOMPLETE
-from connector.engine.restic.file_names import in_text
 from connector.engine.restic.output_parser import BackupObserver
 from connector.engine.restic.patterns import exclusions
 from connector.engine.restic.runner import Runner
@@ -192,9 +191,9 @@ class _Turn:
 
     def _note_findings(self) -> None:
         for path in sorted(self._surveyor.found["socket"]):
-            self._observer.problems.add(UnreadablePath(in_text(path), _SOCKET))
+            self._observer.problems.add(UnreadablePath(shown_path(path), _SOCKET))
         named = {problem.path for problem in self._observer.problems.kept}
-        for path in sorted({in_text(each) for each in self._surveyor.found["lost"]} - named):
+        for path in sorted({shown_path(each) for each in self._surveyor.found["lost"]} - named):
             self._observer.problems.add(UnreadablePath(path, _LOST))
         self._observer.problems.flush()
         for line in remarks_on(self._surveyor):
@@ -203,12 +202,12 @@ class _Turn:
 
 def remarks_on(surveyor: Surveyor) -> Iterator[str]:
     """Lines about what is missing in a restore point and is no problem: all of it is counted."""
-    removed = (one_line(in_text(path)) for path in sorted(surveyor.found["removed"]))
+    removed = (one_line(shown_path(path)) for path in sorted(surveyor.found["removed"]))
     yield from in_few_lines("Removed while the source was read", removed)
     if more := surveyor.beyond["removed"]:
         yield f"{more} more were removed while the source was read"
     for path in sorted(surveyor.found["mount"]):
-        yield one_line(f"{in_text(path)} is left out on purpose: it is on another file system")
+        yield one_line(f"{shown_path(path)} is left out on purpose: it is on another file system")
     if more := surveyor.beyond["mount"]:
         yield f"{more} more are left out on purpose: they are on other file systems"
 
@@ -235,7 +234,7 @@ def _without(call: BackupCall, met: Sequence[str]) -> BackupCall:
             continue
         if source.is_still_guarded(facts):
             belongs = "belongs" if source.is_surely_own(facts) else "may belong"
-            words = f"{in_text(path)} is left out on purpose: it {belongs} to Cairn's own state"
+            words = f"{shown_path(path)} is left out on purpose: it {belongs} to Cairn's own state"
             call.on_log("warning", one_line(words))
             source = replace(source, excludes=(*source.excludes, below))
         else:

@@ -4,7 +4,7 @@ import os
 import re
 from pathlib import Path
 
-from contracts.paths import shown
+from integrations.sdk.text import shown_path
 
 _REPLACED = "\ufffd"
 _NO_TEXT = re.compile("[\udc80-\udcff]")
@@ -20,12 +20,7 @@ def exact_path(directory: Path, path: str) -> str:
     found = ""
     for name in path.removeprefix("/").split("/"):
         found += "/" + (_exact_name(f"{directory}{found}", name) if _REPLACED in name else name)
-    return in_text(found)
-
-
-def in_text(path: str) -> str:
-    """A path of this machine as it is shown: bytes that are no UTF-8 are escaped."""
-    return shown(os.fsencode(path))
+    return shown_path(found)
 
 
 def _exact_name(directory: str, name: str) -> str:

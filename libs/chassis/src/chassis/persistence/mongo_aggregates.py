@@ -110,8 +110,7 @@ class MongoAggregates(Generic[V]):
         newest_first: bool = False,
     ) -> Page[V]:
         """See `Aggregates`."""
-        sought = [*(where or {}).values(), search.text if search else ""]
-        if not all(is_storable(v) for v in sought if isinstance(v, str)):
+        if not _can_match(where, search):
             return Page[V](total=0, items=[])
         query = _query(org, where, search)
         cursor = self.collection.find(query, {"value": 1}).sort("_id", -1 if newest_first else 1)
@@ -168,6 +167,12 @@ class MongoAggregates(Generic[V]):
             outbox=tuple(document["outbox"]),
             seen=tuple(document["seen"]),
         )
+
+
+def _can_match(where: Keys | None, search: Search | None) -> bool:
+    # Asked for a text that cannot be stored, the server answers with an error; no document has it anyway.
+    sought = [*(where or {}).values(), search.text if search else ""]
+    return all(is_storable(value) for value in sought if isinstance(value, str))
 
 
 def _query(org: OrganizationId, where: Keys | None, search: Search | None) -> Document:

@@ -93,20 +93,17 @@ class MountEvidence:
         self, named: Sequence[UnreadablePath], *, is_left_out: Callable[[str], bool], on_log: OnLog
     ) -> AsyncIterator[UnreadablePath]:
         """See `Evidence.differences`."""
-        saved, told = SnapshotFiles(self.listing), {problem.path for problem in named if not problem.code}
+        saved, known = SnapshotFiles(self.listing), {problem.path for problem in named if not problem.code}
         others, lacking = saved.other(), saved.lacking()
         while files := await asyncio.to_thread(next, others, None):
             for problem in await self._some_at_once(self._judge_saved, files):
                 yield problem
+            # What arrived is what the next run is compared with, whatever was listed.
             await asyncio.to_thread(self.listing.correct_as_saved, files)
         while entries := await asyncio.to_thread(next, lacking, None):
-            unexplained = await asyncio.to_thread(_unexplained, entries, told, is_left_out)
-            there = await self._some_at_once(self._is_there, unexplained)
-            gone = [shown(each.object.key) for each, is_there in zip(unexplained, there, strict=True) if not is_there]
-            for line in in_few_lines(_ALL_REMOVED, gone):
-                on_log("info", line)
-            for each in (each for each, is_there in zip(unexplained, there, strict=True) if is_there):
-                yield UnreadablePath(shown(each.object.key), _HIDDEN, NOT_SHOWN)
+            unexplained = await asyncio.to_thread(_unexplained, entries, known, is_left_out)
+            for problem in await self._judge_lacking(unexplained, on_log):
+                yield problem
         await asyncio.to_thread(saved.forget)
 
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
@@ -125,6 +122,14 @@ class MountEvidence:
             return UnreadablePath(shown(key), _REMOVED)
         sizes = f"has {saved.size_bytes} bytes in the restore point, but {now.size} in the source"
         return UnreadablePath(shown(key), f"{why.reason}; {sizes}" if why else sizes, why.code if why else UNREADABLE)
+
+    async def _judge_lacking(self, entries: Sequence[Entry], on_log: OnLog) -> list[UnreadablePath]:
+        """Those that the source still has, as problems; the others are logged as removed."""
+        there = await self._some_at_once(self._is_there, entries)
+        asked = [(shown(entry.object.key), is_there) for entry, is_there in zip(entries, there, strict=True)]
+        for line in in_few_lines(_ALL_REMOVED, (path for path, is_there in asked if not is_there)):
+            on_log("info", line)
+        return [UnreadablePath(path, _HIDDEN, NOT_SHOWN) for path, is_there in asked if is_there]
 
     async def _is_there(self, entry: Entry) -> bool:
         """Whether the source still has an object that did not arrive."""
@@ -163,15 +168,15 @@ class MountEvidence:
         return self.place / f"{hashlib.sha256(store_id.encode()).hexdigest()}{LISTING}"
 
 
-def _unexplained(entries: list[Entry], told: Collection[str], is_left_out: Callable[[str], bool]) -> list[Entry]:
-    """Those that were neither left out on purpose nor told of; patterns take a while to judge."""
-    return [each for each in entries if not is_left_out(f"/{each.path}") and not _is_in(each.path, told)]
+def _unexplained(entries: list[Entry], known: Collection[str], is_left_out: Callable[[str], bool]) -> list[Entry]:
+    """Those that were neither left out on purpose nor are among the problems; patterns take a while to judge."""
+    return [each for each in entries if not is_left_out(f"/{each.path}") and not _is_in(each.path, known)]
 
 
-def _is_in(path: str, told: Collection[str]) -> bool:
-    """Whether a path, or a folder above it, was told as it is shown."""
+def _is_in(path: str, problems: Collection[str]) -> bool:
+    """Whether a path, or a folder above it, is among the paths of problems, which are written as they are shown."""
     whole = shown(path)
-    return any(whole[:at] in told for at, sign in enumerate(f"{whole}/") if sign == "/" and at)
+    return any(whole[:at] in problems for at, sign in enumerate(f"{whole}/") if sign == "/" and at)
 
 
 def _look(entry: Entry, listing: Listing, problems: Problems, directory: Path) -> None:

@@ -1,8 +1,9 @@
 """What differs between two restore points: in pages, or as a stream."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 from chassis.telemetry import semantic_conventions as semconv
@@ -69,23 +70,30 @@ class Comparison:
         self, after: ChangePosition, *, limit: int, most_pages: int = PAGES_AN_ANSWER
     ) -> ChangePage:
         """Up to `limit` rows after a place. The summary comes with the only part, or once all has been looked at."""
-        items: list[Row] = []
-        summary, reached = Summary(), None
+        summary = Summary()
         async with DirectoryReader(self.trees) as reader, aclosing(self._steps(reader, after)) as steps:
-            async for step in steps:
-                if step.change and len(items) == limit:
-                    break
-                reached = step.place
-                if step.change:
-                    items.append(self._row(step.place.names, step.change, summary))
-                # Trees that differ in little are read for long without a row: the answer ends early, with a cursor.
-                elif reader.pages >= most_pages:
-                    break
-            else:
-                reached = None
+            is_enough = partial(_has_read, reader, most_pages)
+            items, reached = await self._some_rows(steps, limit=limit, is_enough=is_enough, summary=summary)
         cursor = write_position(self._mark, reached) if reached else None
         counted = summary if after == START and cursor is None else self._scanned_summary
         return ChangePage(items, cursor, counted.show() if counted else None, self._complete)
+
+    async def _some_rows(
+        self, steps: AsyncIterator[Step], *, limit: int, is_enough: Callable[[], bool], summary: Summary
+    ) -> tuple[list[Row], ChangePosition | None]:
+        """Up to `limit` rows, counted in `summary`, and the place from which there is more; None at the end."""
+        items: list[Row] = []
+        reached: ChangePosition | None = None
+        async for step in steps:
+            if step.change and len(items) == limit:
+                return items, reached
+            reached = step.place
+            if step.change:
+                items.append(self._row(step.place.names, step.change, summary))
+            # Trees that differ in little are read for long without a row: the answer ends early, with a cursor.
+            elif is_enough():
+                return items, reached
+        return items, None
 
     async def stream_rows(self) -> AsyncGenerator[list[Row], None]:
         """All rows, a few hundred at a time; from time to time how far it is; and, last of all, the summary."""
@@ -127,12 +135,16 @@ class Comparison:
         return self.scan.moves
 
 
+def _has_read(reader: DirectoryReader, pages: int) -> bool:
+    return reader.pages >= pages
+
+
 class Comparisons:
-    """Compares restore restore_points."""
+    """Compares restore points."""
 
     def __init__(self, store: Store, bounds: ScanLimits | None = None) -> None:
         self._store = store
-        self._surveys = ChangeScans(bounds or ScanLimits())
+        self._scans = ChangeScans(bounds or ScanLimits())
 
     async def list_changes(
         self,
@@ -164,7 +176,7 @@ class Comparisons:
             raise NotFound("path_not_found", detail)
         trees = ComparedTrees(self._store.directories, org, (old.restore_point.store_id, new.restore_point.store_id))
         roots = TreePair(*(side[1].tree_id or None if side else None for side in sides))
-        return Comparison(trees, roots, found[0], self._surveys)
+        return Comparison(trees, roots, found[0], self._scans)
 
     async def _find(
         self, org: OrganizationId, point: Point, wanted: list[bytes]

@@ -4,7 +4,7 @@ from contracts.errors import TemporaryError
 
 
 class Unavailable(TemporaryError):
-    """A server that Cairn stands on does not answer; worth waiting for much longer than other temporary errors."""
+    """A server that Cairn depends on does not answer; worth waiting for much longer than other temporary errors."""
 
 
 class Unanswered(Unavailable):

@@ -9,11 +9,13 @@ from contracts.values import to_milliseconds
 
 def new_id() -> str:
     """A UUIDv7 as text: sorts by the time it was made."""
+    # The standard library has UUIDv7 only from Python 3.14 on.
     return str(uuid_utils.uuid7())
 
 
 def derived_id(*parts: str) -> str:
     """The same UUID for the same parts, so that a repeated message has a repeated id."""
+    # A separator that no id has in it: `ab`, `c` must not come to the same as `a`, `bc`.
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)))
 
 

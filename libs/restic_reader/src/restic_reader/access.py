@@ -1,4 +1,4 @@
-"""What a repository tells without its index: which one it is, whether it is whole, and who is at work on it."""
+"""What a repository tells without its index: which one it is, whether it is whole, and who has locked it."""
 
 import hashlib
 from typing import Self
@@ -81,6 +81,7 @@ class Access:
         """None where it was removed in the meantime, as locks are all the time."""
         try:
             found = self.documents.read(FileKind.LOCK, name, _lock)
+            # Read here, so that a lock whose time cannot be read counts as damaged.
             _ = found.time_ns
         except FileMissing:
             return None
@@ -129,4 +130,5 @@ def _read_config(files: RepositoryFiles) -> bytes:
 
 
 def _holds(files: RepositoryFiles, kind: FileKind) -> bool:
+    # Listings come as they are read: one file is enough.
     return any(True for _ in files.list(kind))

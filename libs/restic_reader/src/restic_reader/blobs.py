@@ -20,7 +20,7 @@ from restic_reader.spill_file import SpilledBlob, damaged_blob
 from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
 
 T = TypeVar("T")
-_SIZE_UNTOLD = -1
+_SIZE_UNKNOWN = -1
 _BLOB_BYTES_MOST = 128 << 20
 """As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spill`."""
 
@@ -58,7 +58,7 @@ class Blobs:
                 self._index = self._loader.load(self._index)
 
     def doubtful_packs(self) -> frozenset[bytes]:
-        """Packs that are gone or end before the last tree in them, and those that no index file tells of.
+        """Packs that are gone or end before the last tree in them, and those that are in no index file.
 
         The index is brought up first: a prune takes packs out of it, and a backup adds some.
         """
@@ -66,9 +66,10 @@ class Blobs:
         self.refresh()
         index = self._index
         while True:
-            told = set(index.packs())
+            indexed = set(index.packs())
             try:
-                return frozenset(index.short_of_trees(there) | (there.keys() - told))
+                # All tables are read here: one that turns out to be damaged is made anew by the refresh.
+                return frozenset(index.short_of_trees(there) | (there.keys() - indexed))
             except Unusable:
                 self.refresh(seen=index)
                 index = self._index
@@ -158,8 +159,8 @@ class Blobs:
                 failures.append(error)
         # A thaw brings the blob back, and new index files may tell where the blobs of a missing pack are now: both
         # leave more to do than damage does.
-        told_first = (ThawRequired, FileMissing, Damaged)
-        raise next(each for kind in told_first for each in failures if isinstance(each, kind))
+        by_use = (ThawRequired, FileMissing, Damaged)
+        raise next(each for kind in by_use for each in failures if isinstance(each, kind))
 
     def _copies(self, blob_id: str) -> Iterator[Location]:
         """Where copies of a blob lie, at least one; all but the first are looked up only when they are asked for."""
@@ -195,11 +196,11 @@ class Blobs:
         return content
 
     def _expanded(self, content: bytes, length: int) -> bytes:
-        # python-zstandard takes the memory that a frame asks for, whatever it is told to give at most.
-        told = zstandard.frame_content_size(content)
-        if told not in (length, _SIZE_UNTOLD) or length > _BLOB_BYTES_MOST:
+        # python-zstandard takes the memory that a frame asks for, whatever limit it is given.
+        size = zstandard.frame_content_size(content)
+        if size not in (length, _SIZE_UNKNOWN) or length > _BLOB_BYTES_MOST:
             raise zstandard.ZstdError("another size than the index says, or one that no blob has")
-        if told == _SIZE_UNTOLD:
+        if size == _SIZE_UNKNOWN:
             with self._decompressor().stream_reader(content) as reader:
                 # One byte more than the index says, so that a longer content does not pass for the right one.
                 return reader.read(length + 1)

@@ -23,6 +23,7 @@ class ByteCache(Generic[T]):
 
     def put(self, key: str, value: T, *, size_bytes: int) -> None:
         """Keeps a value, unless it alone is larger than the limit."""
+        # cachetools raises `ValueError` for what can never fit.
         if size_bytes <= self._values.maxsize:
             with self._lock:
                 self._values[key] = (value, size_bytes)

@@ -173,7 +173,7 @@ class AccessDenied(ReaderError):
 
 
 class HostUnknown(ReaderError):
-    """The place proved to be none that we were told to trust; it was told no secret."""
+    """The server has none of the host keys that are trusted; no secret was sent to it."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -14,6 +14,7 @@ from restic_reader.node_checks import content_of
 from restic_reader.pre_order import Found
 from restic_reader.read_windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
 
+# Of files without content or of a few bytes: bounds the nodes that are in memory.
 _WINDOW_STEPS = 1024
 _SHRUNK = 0.9
 
@@ -60,13 +61,14 @@ def _ids_of(found: Found) -> Sequence[str]:
 def _measure(blobs: Blobs, ids: Sequence[str]) -> tuple[int, bool]:
     """How many bytes they are, and whether compressing them may be worth it; raises `BlobMissing`."""
     size = stored = 0
-    told = True
+    is_compressed = True
     for blob_id in ids:
         location = blobs.locate(blob_id)
         size += location.plain_length
         stored += location.length
-        told = told and location.compressed
-    return size, not told or stored < _SHRUNK * size
+        is_compressed = is_compressed and location.compressed
+    # Format 1 compresses nothing, so that the lengths in the store tell nothing of the content.
+    return size, not is_compressed or stored < _SHRUNK * size
 
 
 def _steps(blobs: Blobs, found: Iterator[Found]) -> Iterator[_Step]:
@@ -104,5 +106,6 @@ def _loaded(blobs: Blobs, windows: Iterator[list[_Step]], pool: Executor) -> Gen
             for step in steps:
                 yield step._replace(content=found[step.wanted.blob_id]) if step.wanted else step
     finally:
+        # Whoever stops early closes this generator: what was asked for ahead would be read for nothing.
         for _, window in ahead:
             window.cancel()

@@ -1,4 +1,4 @@
-"""From a password to the keys of a repository."""
+"""Finds the keys of a repository that a password opens."""
 
 import hashlib
 import hmac

@@ -27,6 +27,7 @@ class LoopThread:
         """What it returns or raises. Raises `StoreUnavailable` when the thread was stopped, also meanwhile."""
         with self._lock:
             if self._stopped:
+                # Python would warn of a coroutine that was never awaited.
                 coroutine.close()
                 raise StoreUnavailable("it was closed")
             self._loop = self._loop or self._started()
@@ -49,6 +50,7 @@ class LoopThread:
 
     def _started(self) -> asyncio.AbstractEventLoop:
         loop = asyncio.new_event_loop()
+        # A daemon: a process that ends must not wait for the answer of a server.
         threading.Thread(target=_serve, args=[loop], name=self._name, daemon=True).start()
         return loop
 

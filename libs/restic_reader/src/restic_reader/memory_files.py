@@ -14,6 +14,7 @@ class MemoryFiles:
 
     def list(self, kind: FileKind) -> Iterator[StoredFile]:
         """See `RepositoryFiles.list`."""
+        # A copy: the owner may change the dictionary while the listing is being read.
         names = [(name, len(data)) for (of_kind, name), data in self.files.items() if of_kind is kind]
         return (StoredFile(name, size) for name, size in names)
 

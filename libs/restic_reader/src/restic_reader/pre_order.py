@@ -77,6 +77,7 @@ class _Level(Iterator[Found]):
         """The nodes of the subdirectory that was met last; those that follow are read meanwhile."""
         while len(self._reading) <= _TREES_AHEAD and (subtree := next(self._coming, None)):
             self._reading.append(self._pool.submit(_begun, self._read(subtree)))
+        # The one that was met last: directories are asked for, and met, in the order of the nodes.
         return self._reading.popleft().result()
 
     def cancel(self) -> None:
@@ -91,5 +92,6 @@ def _below(found: Found) -> str | None:
 
 def _begun(parts: Iterator[list[Node]]) -> Iterator[list[Node]]:
     """The same parts, the first of them read."""
+    # Asking for the first part is what reads the directory; the iterator alone would read nothing ahead.
     first = next(parts, None)
     return iter(()) if first is None else chain((first,), parts)

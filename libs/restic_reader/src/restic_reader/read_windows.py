@@ -8,6 +8,7 @@ from restic_reader.blobs import Blobs
 
 WINDOW_BYTES = 4 << 20
 WINDOWS_AHEAD = 3
+# To read so much more takes less time than another request.
 _RUN_GAP = 64 << 10
 
 

@@ -191,7 +191,7 @@ class Repository:
     def descend(
         self, top: pre_order.Found, *, on_damage: Callable[[str, ReaderError], None] | None = None
     ) -> Generator[pre_order.Found, None, None]:
-        """See `pre_order.descend`. `on_damage` is told of each directory that is damaged or missing, by its tree's id;
+        """See `pre_order.descend`. `on_damage` gets each directory that is damaged or missing, by its tree's id;
         what can be had of it and everything beside it comes all the same.
         """
 

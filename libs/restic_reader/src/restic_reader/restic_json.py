@@ -11,7 +11,9 @@ _ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-7]{
 _SIMPLE = {"a": b"\a", "b": b"\b", "f": b"\f", "n": b"\n", "r": b"\r", "t": b"\t", "v": b"\v", "\\": b"\\", '"': b'"'}
 _MINUTE = re.compile(r"(\d{4})-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):([0-5]\d):\Z", re.ASCII)
 _ZONE = re.compile(r"([+-])(\d\d):(\d\d)\Z", re.ASCII)
+# With 60, the leap second.
 _SECONDS = {f"{second:02}": second for second in range(61)}
+# Counted from March 1st of year 0, so that a leap day is the last day of its year.
 _DAYS_BEFORE_1970 = 719_468
 
 _TYPE_BITS = {
@@ -23,6 +25,7 @@ _TYPE_BITS = {
     "fifo": stat.S_IFIFO,
     "socket": stat.S_IFSOCK,
 }
+# Go's `os.FileMode` has these at other places than POSIX.
 _GO_SETUID, _GO_SETGID, _GO_STICKY = 1 << 23, 1 << 22, 1 << 20
 
 

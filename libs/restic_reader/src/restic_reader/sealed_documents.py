@@ -1,4 +1,4 @@
-"""Reading one file that holds a JSON document: config, key, snapshot or index."""
+"""Opens files that hold one sealed JSON document: a config, lock or snapshot; expands those of an index."""
 
 import hashlib
 from collections.abc import Iterator

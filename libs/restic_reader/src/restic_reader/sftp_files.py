@@ -207,7 +207,7 @@ async def _scanned(sftp: SFTPClient, directory: str) -> list[StoredFile]:
 
 
 def _meaning(error: Exception, kind: FileKind, name: str) -> ReaderError:
-    # In our words: the server's own may repeat what it was told.
+    # In our words: the text of the server may repeat what it received.
     if isinstance(error, _MISSING):
         return FileMissing(kind.word, name)
     if isinstance(error, _REFUSED):

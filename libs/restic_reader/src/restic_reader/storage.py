@@ -27,7 +27,7 @@ class FileKind(StrEnum):
 
 
 class StoredFile(NamedTuple):
-    """One file of a listing: its name (64 hex digits) and its size in bytes, less than 0 where that is not told."""
+    """One file of a listing: its name (64 hex digits) and its size in bytes, less than 0 where it is not known."""
 
     name: str
     size: int

@@ -110,6 +110,7 @@ class Snapshot(msgspec.Struct, frozen=True):
         return time_ns(self.time)
 
 
+# `gc=False`, here and below: a node leads to nothing that leads back, and a directory may have millions of them.
 class ExtendedAttribute(msgspec.Struct, frozen=True, gc=False):
     """One extended attribute of a node."""
 
@@ -150,6 +151,7 @@ class Entry(Name, frozen=True, gc=False):
     size: Natural = 0
     subtree: str | None = None
     linktarget: str = ""
+    # restic writes it where the target is not UTF-8, which `linktarget` then has only in part.
     linktarget_raw: bytes | None = None
     uid: Natural = 0
     gid: Natural = 0

@@ -14,6 +14,7 @@ def is_name(name: bytes) -> bool:
 
 def check_names(tree_id: str, names: Sequence[bytes]) -> None:
     """Raises `Damaged` where one of these names in a directory is none that a file can have, or is there twice."""
+    # All names in one text: a search in it is faster than one in each name, and every directory is checked.
     different, joined = set(names), b"\0".join(names)
     if names and (not _NO_NAMES.isdisjoint(different) or b"/" in joined or joined.count(b"\0") != len(names) - 1):
         raise nameless(tree_id)

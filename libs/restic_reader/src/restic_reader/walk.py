@@ -126,6 +126,7 @@ class _Walk:
 
     def _descend(self, tree_ids: Iterable[str | None]) -> None:
         """Of these directories, walk next those that were neither met before nor are known."""
+        # Each once: a tree that is there a thousand times is asked for and read one time.
         new = [each for each in dict.fromkeys(tree_ids) if each is not None and each not in self._totals]
         for start in range(0, len(new), self._limits.asked_together):
             self._totals.take(self._known(new[start : start + self._limits.asked_together]))

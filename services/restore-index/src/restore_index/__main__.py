@@ -1,4 +1,4 @@
-"""The commands of the restore index: `serve`, `relay`, `migrate`, `parked`."""
+"""The commands of the restore index: `serve`, `relay`, `migrate`, `dead-letters`."""
 
 from restore_index.app import RESTORE_INDEX
 

@@ -23,13 +23,14 @@ from chassis.telemetry.tracing import current_trace, span
 
 log = logging.getLogger(__name__)
 _KINDS = {status: kind for kind, status in STATUS.items()}
+# A token that is sent has 60 s left at least, twice as long as any request may take (`RequestLimits.longest`).
 TOKEN_TTL_SECONDS = 120
 _SIGNED_MOST = 1000
 NOTHING: Mapping[str, str] = {}
 
 
 class ServiceClient:
-    """The door of one service. Every call is signed for its caller."""
+    """Calls the internal API of one service. Every call is signed for its caller."""
 
     def __init__(self, base_url: str, *, http: Http, tokens: Tokens) -> None:
         self._base_url = base_url.rstrip("/")
@@ -76,6 +77,7 @@ class ServiceClient:
                 answer = await opened.enter_async_context(stream)
             except HttpError as error:
                 raise self._unavailable(error) from error
+            # Inside the context: the problem is in the body, which is still to be read.
             if answer.status_code >= 400 and answer.status_code not in expected:
                 raise await self._refusal(answer)
             yield answer
@@ -121,13 +123,14 @@ class ServiceClient:
             return self._unavailable(error)
 
     def _unavailable(self, error: HttpError) -> CairnError:
-        """What clients are told; the log says where it is."""
+        """The error for the client, without the address of the service, which is in the log."""
         log.warning("service does not answer", extra={"address": self._host.netloc, "reason": type(error).__name__})
         return Unavailable("service_unavailable", "A part of Cairn that is needed for this does not answer.")
 
 
 def _error_of(status: int, content: bytes) -> CairnError:
     kind = _KINDS.get(status, "failed")
+    # The answer to a HEAD has no body: its status alone says what is wrong.
     if not content and kind not in ("failed", "unavailable"):
         return to_error(Problem(code=kind, kind=kind, detail=f"A part of Cairn answered with {status}."))
     try:
@@ -138,6 +141,7 @@ def _error_of(status: int, content: bytes) -> CairnError:
             detail=body["detail"],
             fields=tuple(FieldProblem.model_validate(f) for f in body.get("fields", [])),
         )
+    # No problem of Cairn's: something else may answer at this address, such as a proxy in between.
     except (ValueError, KeyError, TypeError):
         return Unavailable("service_failed", f"A part of Cairn answered with status {status}.")
     return to_error(problem)

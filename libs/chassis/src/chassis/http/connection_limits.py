@@ -1,4 +1,4 @@
-"""What a client may cost the HTTP server, and what one that goes beyond it is told."""
+"""How much a client may use of the HTTP server, and the answer to one that exceeds it."""
 
 import resource
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _MOST_FILES = 16_384
 
 @dataclass(frozen=True)
 class ConnectionLimits:
-    """What one client may cost, and how many there may be at once."""
+    """How much one client may use, and how many connections there may be at once."""
 
     connections: int = 4096
     url_bytes: int = 32 * 1024
@@ -24,7 +24,7 @@ class ConnectionLimits:
     body_seconds: float = 30.0
     # A process that stood still finds its timers run out before it has read what came meanwhile.
     grace_seconds: float = 0.2
-    # What nobody wants is read on for a while: a connection closed at once takes the last answer with it.
+    # Input that is not wanted is still read for a while: a connection closed at once may lose the last answer.
     linger_seconds: float = 2.0
     linger_bytes: int = 4 * 1024 * 1024
 
@@ -39,7 +39,7 @@ def most_connections() -> int:
 
 
 def raw_answer(status: int, limits: ConnectionLimits) -> bytes:
-    """The whole answer to a client that went too far: the framework is not reached, so it is written by hand."""
+    """The whole answer to a client that exceeds a limit: the framework is not reached, so it is written by hand."""
     response = problem_response(_problem(status, limits), instance="/", status=status)
     hints = [(n.lower().encode(), v.encode()) for n, v in HINTS.get(status, {}).items()]
     headers = [*response.raw_headers, *FIXED_HEADERS, *hints, CLOSE]

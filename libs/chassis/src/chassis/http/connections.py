@@ -1,4 +1,4 @@
-"""Connections of the HTTP server: what clients may keep it waiting for, and what they are told when it is too much.
+"""Connections of the HTTP server, with limits on how long clients may keep it waiting and how much they may send.
 
 uvicorn reads heads of any size, waits for the rest of a request for ever, goes on reading a body after the answer, and
 says in plain text what is wrong with a request that is no HTTP.
@@ -28,6 +28,7 @@ class _Transport:
     def __init__(self, transport: asyncio.Transport, connection: "Connection") -> None:
         self._transport = transport
         self._connection = connection
+        # Not through `__getattr__`: it is called for every piece of an answer.
         self.write = transport.write
 
     def close(self) -> None:
@@ -87,6 +88,7 @@ class Connection(HttpToolsProtocol):
             return
         begun = self._begun
         super().data_received(data)
+        # The parser hands out a header once it is whole: one that never ends is bounded by the bytes that came.
         if self._in_head and begun == self._begun:
             self._unparsed_bytes += len(data)
             if self._unparsed_bytes > 2 * self._limits.head_bytes:
@@ -114,6 +116,7 @@ class Connection(HttpToolsProtocol):
             self._refusal = 431
             raise _Refused
         if self._in_head:
+            # uvicorn would add a trailer to the headers of the request that is being answered.
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
@@ -151,6 +154,7 @@ class Connection(HttpToolsProtocol):
         self._stop_timer()
         if self._raw.can_write_eof():
             self._raw.write_eof()
+        # Reading may be paused, and only what is read can be thrown away.
         self.flow.resume_reading()
         self._timer = self.loop.call_later(self._limits.linger_seconds, self._raw.close)
 
@@ -189,6 +193,7 @@ class Connection(HttpToolsProtocol):
 
     def _give_up(self) -> None:
         self._timer, phase = None, self.phase
+        # While reading is paused, the client waits for the application and not the other way round.
         if phase == "answer" or self.flow.read_paused:
             self._watch()
         elif phase == "idle" or (phase == "body" and self.cycle.response_started):
@@ -201,12 +206,15 @@ class Connection(HttpToolsProtocol):
         if self._is_ending:
             return
         own = self.cycle if not self._whole and not self._in_head else None
+        # An answer is under way: what is written now would be taken for a part of it.
         if self.pipeline or (own.response_started if own else not self._is_answered):
             self._raw.close()
             return
         if own is not None:
+            # As uvicorn does when a client leaves: the application stops waiting for the rest of the body.
             own.disconnected = True
             own.message_event.set()
+        # Before `end`, which lingers only where a request is not whole: closed at once, the answer might be lost.
         self._raw.write(raw_answer(status, self._limits))
         self._in_head = True
         self.end()

@@ -1,4 +1,4 @@
-"""From an error that left a route to the problem that a client is told."""
+"""Turns an error that left a route into the problem that the client gets."""
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +24,7 @@ NO_TRANSLATIONS: Translations = {}
 
 
 def install_problems(app: FastAPI, translated: Translations = NO_TRANSLATIONS) -> None:
-    """Answer every error with a problem. Of one that nobody foresaw the client is told nothing; the log has its place.
+    """Answer every error with a problem. An unexpected one is shown without details, which are in the log.
 
     Errors of the `translated` types are answered as the errors of Cairn that they amount to.
     """

@@ -1,4 +1,4 @@
-"""Routes that tell whether a process runs, and whether it can do its work."""
+"""Routes for probes: whether a process runs, and whether it can do its work."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from chassis.runtime.health import Check, Readiness
 def install_health(app: FastAPI, checks: Mapping[str, Check], *, public: bool = False) -> None:
     """`/health/live` answers while the process runs; `/health/ready` when every check passes, else 503 and why.
 
-    In public only the names of what failed are told. Both answer within 2 s.
+    In public only the names of the failed checks are shown. Both answer within 2 s.
     """
     app.state.readiness, app.state.tells_reasons = Readiness(checks), not public
 

@@ -31,7 +31,7 @@ FILE_PROBLEMS = {
     412: Problem(code="precondition_failed", detail="The file is not the one that the request expects."),
     416: Problem(code="range_not_satisfiable", detail="The range asked for lies outside the file."),
 }
-"""Why a file, or a part of it, is not sent; told by whoever reads it and by whoever passes it on."""
+"""Why a file, or a part of it, is not sent: the same answers of the worker that reads it and of the gateway."""
 HINTS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 FIXED_HEADERS = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 """Of every answer: it may hold a badge or a secret, and is what it says it is."""

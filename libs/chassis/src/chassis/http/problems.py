@@ -1,4 +1,4 @@
-"""From an error to the words a client or a job's log gets. Status codes live here and nowhere else."""
+"""Errors as problems, for clients and the logs of jobs. Status codes are here and nowhere else."""
 
 from contracts.errors import (
     CairnError,
@@ -51,7 +51,7 @@ def to_error(problem: Problem) -> CairnError:
 
 
 def unexpected() -> Problem:
-    """What is told of an error nobody foresaw: nothing of its text, which may hold anything."""
+    """The problem for an unexpected error, without its text, which may hold anything."""
     return Problem(
         code="internal_error", kind="internal", detail="Something went wrong inside Cairn; its log has more."
     )

@@ -1,4 +1,4 @@
-"""The outermost layer of every HTTP server: trace, duration and deadline of a request, and what every answer has."""
+"""The outermost middleware of every HTTP server: trace, duration and deadline of a request, headers of all answers."""
 
 import logging
 import re
@@ -45,6 +45,8 @@ class RequestMiddleware:
             await self._app(scope, receive, send)
             return
         receive, send = _finished(scope, receive, send)
+        # Probes come every few seconds and would fill traces and histograms; their checks have a time limit of their
+        # own.
         if scope["path"].startswith("/health"):
             await self._app(scope, receive, send)
         elif _ESCAPED_SLASH.search(scope.get("raw_path") or b""):
@@ -88,6 +90,8 @@ class RequestMiddleware:
                 if not deadline.was_cut:
                     log.exception("request failed", extra={"path": scope["path"]})
                 current.set_attribute(semconv.ERROR_TYPE, type(error).__name__)
+                # Where a 500 has begun, it is the framework's whole answer to this error, which it raises again
+                # afterwards.
                 if started and status != 500:
                     raise
                 if not started:
@@ -103,6 +107,7 @@ class RequestMiddleware:
             semconv.HTTP_METHOD: scope["method"],
             semconv.HTTP_STATUS: status,
         }
+        # The route, not the path: with ids in it, each path would be a time series of its own.
         if route := getattr(scope.get("route"), "path", None):
             facts[semconv.HTTP_ROUTE] = route
         if status >= 500:
@@ -110,6 +115,7 @@ class RequestMiddleware:
         return facts
 
     def _describe(self, current: trace.Span, scope: Scope, status: int) -> None:
+        # The route is known only now: the framework puts it into the scope when it has found it.
         route = getattr(scope.get("route"), "path", None)
         if route:
             current.update_name(f"{scope['method']} {route}")
@@ -135,8 +141,8 @@ def _finished(scope: Scope, receive: Receive, send: Send) -> tuple[Receive, Send
 
     async def finish(message: Message) -> None:
         if message["type"] == "http.response.start":
-            told = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in _FIXED_NAMES]
-            message = {**message, "headers": [*told, *FIXED_HEADERS, *([CLOSE] if unread else ())]}
+            own = [(name, value) for name, value in message.get("headers", ()) if name.lower() not in _FIXED_NAMES]
+            message = {**message, "headers": [*own, *FIXED_HEADERS, *([CLOSE] if unread else ())]}
         await send(message)
 
     return read, finish

@@ -56,7 +56,12 @@ class Tokens:
     def _verify(self, token: str) -> tuple[float, Caller]:
         try:
             claims = jwt.decode(
-                token, self._key, [_ALGORITHM], audience=self._audience, options={"require": ["exp", "org", "sub"]}
+                # The library checks `exp` only where it is there: without it, a token would be good for ever.
+                token,
+                self._key,
+                [_ALGORITHM],
+                audience=self._audience,
+                options={"require": ["exp", "org", "sub"]},
             )
             caller = Caller(
                 organization_id=claims["org"],

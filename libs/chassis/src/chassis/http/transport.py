@@ -15,6 +15,7 @@ KEPT_SECONDS = 60
 BUFFERED_BYTES = 1 << 18
 _ENDS_PART = re.compile("[\r\n\0 ]")
 _ENDS_LINE = re.compile("[\r\n\0]")
+# aiohttp repeats these by itself when a connection that was kept turns out to be closed.
 _REPEATED_BY_CLIENT = ("GET", "HEAD")
 _ADDED_BY_CLIENT = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
 
@@ -92,6 +93,7 @@ class Http:
     async def _response(
         self, method: str, url: str, *, headers: Mapping[str, str], content: bytes
     ) -> aiohttp.ClientResponse:
+        # An address that is said to be encoded is sent as it is: a line break in it would begin a header of its own.
         if _ENDS_PART.search(url) or any(map(_ENDS_LINE.search, headers.values())):
             raise ValueError("an address or a header holds what it must not")
         sent = {name: text.encode("ascii", "replace").decode() for name, text in headers.items()}
@@ -119,9 +121,12 @@ class Http:
     def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                # aiohttp's own limit of 100 connections would let a request wait for the end of somebody's download.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_SECONDS),
                 timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS),
+                # No cookie that one caller got may go with the request of another.
                 cookie_jar=aiohttp.DummyCookieJar(),
+                # Bodies are handed on as they come, with the header that says how they are packed.
                 auto_decompress=False,
                 skip_auto_headers=_ADDED_BY_CLIENT,
                 read_bufsize=BUFFERED_BYTES,

@@ -69,10 +69,11 @@ class Commands:
 
         Raises the error its rejection stands for, `StillRunning` when no outcome came in time or before the deadline of
         the request is near, and `Unavailable` when Kafka did not take it. The same `command_id` again changes nothing
-        the second time. `correlation_id` is carried by all that follows, `command_id` unless told.
+        the second time. All that follows carries `correlation_id`; without one, the command's own id.
         """
         with span(f"command {type(command).__name__}"):
             made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
+            # Work that no request waits for has no deadline: this one takes the notes, and limits nothing.
             deadline = current_deadline() or Deadline(0)
             outcome = await self._outcome(made, timeout_seconds or self._timeout, deadline)
             result = _result(outcome)
@@ -84,6 +85,7 @@ class Commands:
         deadline.open_command = command
         try:
             outcome = await self._send(command, timeout_seconds)
+        # Kafka will never take it, so that nothing of this request is open.
         except MessageTooLarge:
             deadline.open_command = None
             raise
@@ -104,6 +106,7 @@ class Commands:
     async def _send(
         self, command: Envelope[Message], timeout_seconds: float, on_taken: Notice = _nothing
     ) -> CommandOutcome:
+        # Before it is sent: the outcome may be heard before Kafka has confirmed the command.
         waiting = self._waiting.setdefault(command.id, _Waiting())
         waiting.waiters += 1
         taken = False
@@ -112,6 +115,7 @@ class Commands:
                 await self._publisher.send(command)
                 taken = True
                 on_taken()
+                # Several may wait for one outcome: whoever gives up must not cancel it for the others.
                 return await asyncio.shield(waiting.outcome)
         except TimeoutError:
             raise StillRunning(command, taken=taken) from None
@@ -123,6 +127,7 @@ class Commands:
     async def heard(self, outcome: Envelope[CommandOutcome]) -> None:
         """Take an outcome from Kafka."""
         waiting = self._waiting.get(outcome.data.command_id)
+        # Kafka delivers at least once, and most outcomes are those of other processes.
         if waiting is not None and not waiting.outcome.done():
             waiting.outcome.set_result(outcome.data)
 

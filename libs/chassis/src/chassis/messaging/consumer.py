@@ -72,6 +72,7 @@ class Consumer:
     def _decode(self, record: Record) -> Envelope[Message] | None:
         found, data = attributes(record.headers, record.value or b"")
         message = MESSAGES.get(found["ce_type"])
+        # A type that a newer process sends, or that is for other readers of the topic, is no error.
         if message is None or not self._dispatcher.handles(message):
             return None
         return parse(message, found, data, received=utc_now())
@@ -102,12 +103,14 @@ class Consumer:
     async def _give_up(self, record: Record, envelope: Envelope[Message], error: Exception, pause: Pause) -> None:
         """Reject a command. Move an event to the dead letters, and a command whose outcome could not be published."""
         left: Exception | None = error
+        # Where only publishing failed, the outcome is decided and kept; a rejection would contradict it.
         if is_command(envelope) and not isinstance(error, Unanswered):
             left = await self._try(lambda: self._dispatcher.reject(envelope, error), pause)
         if left is not None:
             await self._dead_letters.move(record, stage="handle", error=left)
 
     async def _reject_malformed(self, error: Exception, pause: Pause) -> None:
+        # The sender of a command waits for an outcome, whatever becomes of the message itself.
         command = error.envelope if isinstance(error, MalformedMessage) else None
         if command is not None and is_command(command):
             problem = Invalid("message_malformed", f"The command could not be read: {error}.")
@@ -142,6 +145,7 @@ def _trace_of(record: Record, envelope: Envelope[Message]) -> TraceContext:
 
 
 def _classify(error: Exception) -> Exception:
+    # No fault of the message: it is tried again for `patience_unavailable_seconds`.
     if isinstance(error, UNREACHABLE | KafkaError):
         return Unavailable("server_unavailable", f"A server did not answer ({type(error).__name__}).")
     if isinstance(error, PyMongoError):

@@ -50,12 +50,12 @@ class DeadLetterWriter:
             "exception.class.name": type(error).__name__,
             "exception.message": reason,
         }
-        told = [(f"{ERROR_HEADERS}{k}", v.encode(errors="replace")) for k, v in facts.items()]
-        await self._send(record, told)
+        about_error = [(f"{ERROR_HEADERS}{k}", v.encode(errors="replace")) for k, v in facts.items()]
+        await self._send(record, about_error)
 
-    async def _send(self, record: Record, told: Headers) -> None:
-        """Send a record with what is told of it; without its content where that unfolded to more than Kafka takes."""
-        key, value, headers = record.key, record.value, [*record.headers, *told]
+    async def _send(self, record: Record, about_error: Headers) -> None:
+        """Send a record with what went wrong; without its content where that unpacks to more than Kafka takes."""
+        key, value, headers = record.key, record.value, [*record.headers, *about_error]
 
         async def send() -> None:
             await self._publisher.send_raw(dead_letters(record.topic), key=key, value=value, headers=headers)
@@ -71,7 +71,7 @@ class DeadLetterWriter:
                     return await send()
                 except MessageTooLarge:
                     # First without the value, then without the key: reason and place always fit.
-                    key, value, headers = key if value else None, None, [*told, _LEFT_OUT]
+                    key, value, headers = key if value else None, None, [*about_error, _LEFT_OUT]
 
         # Giving up would lose the message, since its offset is committed next.
         await self._policy.retrying(sleep=asyncio.sleep, on_failure=note, for_ever=True)(send_what_fits)

@@ -21,7 +21,7 @@ from chassis.messaging.publisher import Publisher
 from chassis.runtime.settings import CommonSettings
 
 GROUP = "cairn.parked"
-"""The name from when dead letters were called parked messages; the offsets it has committed count on."""
+"""Dead letters were once called parked messages; the offsets committed under this name still count."""
 
 
 class DeadLetter(Value):
@@ -69,6 +69,7 @@ async def resend(settings: CommonSettings, publisher: Publisher, topic: str, *, 
     sent = 0
     async with _reading(settings, topic) as reader:
         async for record in _pending(reader, limit):
+            # Only the last header counts: the sender's own headers, which come first, may have any name.
             is_whole = LEFT_OUT_HEADER not in dict(record.headers[-1:])
             to, headers = (settings.on_kafka(topic), _own(record)) if is_whole else (record.topic, record.headers)
             await publisher.send_raw(to, key=record.key, value=record.value, headers=list(headers))
@@ -79,6 +80,7 @@ async def resend(settings: CommonSettings, publisher: Publisher, topic: str, *, 
 
 def _own(record: Record) -> Headers:
     """The headers the message came with: all before the block that `DeadLetterWriter` put at the end."""
+    # The last of them: the message itself may have come with a header of this name.
     firsts = [place for place, (name, _) in enumerate(record.headers) if name == FIRST_ERROR_HEADER]
     return list(record.headers[: firsts[-1]] if firsts else record.headers)
 
@@ -89,6 +91,7 @@ async def _reading(settings: CommonSettings, topic: str) -> AsyncIterator[AIOKaf
     consumer = AIOKafkaConsumer(
         **client_arguments(settings),
         group_id=settings.on_kafka(GROUP),
+        # `resend` commits each message once it was sent, and listing must commit none.
         enable_auto_commit=False,
         auto_offset_reset="earliest",
     )

@@ -46,12 +46,14 @@ class Dispatcher:
         A repeated command gets its first outcome again; a command that fails for good is rejected. Raises
         `TemporaryError` for any message, and `PermanentError` for an event, whose fate the consumer decides.
         """
+        # Before the handler, which might accept by now what was rejected: its sender would hear two outcomes.
         if await self._rejected_before(envelope):
             return
         try:
             await self._handlers[type(envelope.data)](envelope)
         except AlreadyHandled as repeat:
             await self._answer(repeat.outcome)
+        # The consumer tries these again, for a command as for an event.
         except (TemporaryError, PyMongoError):
             raise
         except Exception as error:

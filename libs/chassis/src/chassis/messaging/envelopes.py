@@ -1,4 +1,4 @@
-"""Makes envelopes: who says it, because of what, in which trace."""
+"""Makes envelopes: sender, cause and trace of a message."""
 
 from typing import cast
 
@@ -59,6 +59,7 @@ def _facts(command: Envelope[Message]) -> dict[str, str]:
 
 
 def _outcome(command: Envelope[Message], service: str, outcome: CommandOutcome) -> Envelope[CommandOutcome]:
+    # The same id each time, so that an outcome which is published twice is recognized as the same message.
     made = envelope(outcome, service=service, cause=command, message_id=derived_id(*command.identity, "outcome"))
     return cast("Envelope[CommandOutcome]", made)
 

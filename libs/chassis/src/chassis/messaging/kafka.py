@@ -1,4 +1,4 @@
-"""How a client reaches Kafka and says who it is: the one place that builds these arguments."""
+"""How clients connect to Kafka and authenticate: the one place that builds these arguments."""
 
 import ssl
 from pathlib import Path

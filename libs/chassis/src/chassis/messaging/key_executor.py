@@ -81,6 +81,7 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def take(self, record: Record, consumer: Any) -> None:
         """Queue a record, taken from an aiokafka consumer, behind those with its key; waits while too many are."""
+        # While this waits, the partitions may be taken away; then another process gets the record.
         await self._queued.acquire()
         if self._closed:
             self._queued.release()
@@ -96,6 +97,7 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
             partition.paused = True
             consumer.pause(place)
             self._held_up.set()
+        # Without keys nothing tells which belong together: such records of a partition stay in order.
         key = record.key if record.key is not None else place
         task = asyncio.create_task(self._run(record, partition, after=self._tails.get(key)))
         self._tails[key] = task
@@ -155,6 +157,7 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._committing is not None:
             self._committing.cancel()
             await asyncio.gather(self._committing, return_exceptions=True)
+            # What is finished and not committed would come again, to the process that gets the partition.
             await self._commit()
         self._committing = None
         self._partitions.clear()

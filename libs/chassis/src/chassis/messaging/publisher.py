@@ -23,6 +23,7 @@ from chassis.telemetry.tracing import TraceContext, current_trace, event_attribu
 
 log = logging.getLogger(__name__)
 PATIENCE_AT_START_SECONDS, LONGEST_PAUSE_AT_START_SECONDS = 120, 0.5
+# Kafka takes messages of 1 MiB unless it is configured otherwise; a dead letter has headers about its error as well.
 MAX_DEAD_LETTER_BYTES = 2_000_000
 PING_SECONDS = 2
 
@@ -117,6 +118,7 @@ async def send_all(publisher: Publisher, envelopes: Sequence[Envelope[Message]])
         for one in queue:
             await publisher.send(one)
 
+    # No task group: one message that fails must not cancel those with other keys.
     done = await asyncio.gather(*map(send, queues.values()), return_exceptions=True)
     for error in done:
         if isinstance(error, BaseException):
@@ -129,6 +131,8 @@ async def open_publisher(settings: CommonSettings) -> AsyncIterator[KafkaPublish
     producer = AIOKafkaProducer(
         **client_arguments(settings),
         acks="all",
+        # A send is repeated when its confirmation is lost: without this, the message would be there twice and out of
+        # order.
         enable_idempotence=True,
         max_request_size=MAX_DEAD_LETTER_BYTES,
         request_timeout_ms=15_000,

@@ -50,6 +50,7 @@ def _topic(name: str, settings: CommonSettings) -> NewTopic:
 def _raise_first(errors: Iterable[tuple[object, ...]]) -> None:
     for name, code, *_ in errors:
         error = for_code(code)
+        # Another process that started at the same time may have made it.
         if code and error is not TopicAlreadyExistsError:
             raise error(f"topic {name} could not be created")
 

@@ -32,6 +32,7 @@ _FORMAT_AT = 16
 
 def read_undecodable_names() -> None:
     """From now on consumers of this process read records whatever the names of their headers are."""
+    # aiokafka has no setting for this: its fetcher takes the class by this name.
     fetcher.MemoryRecords = _Records
 
 
@@ -44,6 +45,7 @@ async def send_undecodable(
     producer: AIOKafkaProducer, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers
 ) -> None:
     """Send such a record; returns and raises as `send_and_wait` does."""
+    # As `send` does first: a partition can be chosen only once the client has heard of the topic.
     await producer.client._wait_on_metadata(topic)
     batch = UndecodableBatch(producer._message_accumulator._batch_size)
     batch.append(timestamp=None, key=key, value=value, headers=escaped(headers))

@@ -75,7 +75,7 @@ class Deadline:
         self._move(self._began + self._seconds)
 
     def extend(self) -> None:
-        """Let the request go on: whoever is waited for is alive."""
+        """Let the request go on: the parts that it waits for are alive."""
         self._move(self._began + self._limits.longest)
 
     def lift(self) -> None:
@@ -143,11 +143,11 @@ async def at_most(seconds: float) -> AsyncIterator[None]:
 
 
 def deadline_of(method: str, headers: Mapping[str, str], limits: RequestLimits = LIMITS) -> Deadline:
-    """The deadline of a request, not begun. Whoever asked may have less time left than the method gives."""
+    """The deadline of a request, not begun. The caller may have less time left than the method gives."""
     seconds = limits.read if method in READS else limits.write
-    told = headers.get(HEADER, "")
-    if told.isascii() and told.isdigit() and len(told) < 10:
-        seconds = min(seconds, int(told) / 1000)
+    left = headers.get(HEADER, "")
+    if left.isascii() and left.isdigit() and len(left) < 10:
+        seconds = min(seconds, int(left) / 1000)
     return Deadline(seconds, limits)
 
 

@@ -26,9 +26,11 @@ class Readiness:
         """What is not ready, each with the reason in words; empty when all is. Takes `patience_seconds` at most."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
+        # Others wait for the same answers: a probe that gives up must not cancel them.
         return await asyncio.shield(self._asking)
 
     async def _ask(self) -> dict[str, str]:
+        # Asked for by a request, the checks would end with the deadline of that request.
         with under(None):
             answers = await asyncio.gather(*(_reason(check, self._patience) for check in self._checks.values()))
         return {name: reason for name, reason in zip(self._checks, answers, strict=True) if reason}

@@ -2,6 +2,7 @@
 
 import ctypes
 
+# Numbers of glibc's `malloc.h`, which ctypes cannot read.
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 _REUSED_BYTES, _LEFT_OVER_BYTES = 8 << 20, 16 << 20
 
@@ -16,6 +17,7 @@ def reuse_memory() -> None:
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
+    # Another C library, such as musl, has no `mallopt`.
     except (AttributeError, OSError):
         return
     mallopt(_ARENA_MAX, 1)

@@ -69,5 +69,5 @@ class ServiceDefinition(Generic[SettingsT, StoreT]):
                 yield self.build_api(store, tokens, checks=runtime.checks())
 
     def main(self) -> None:
-        """The command line of the service: `serve`, `relay`, `migrate`, `parked`."""
+        """The command line of the service: `serve`, `relay`, `migrate`, `dead-letters`."""
         main(self.name, self.settings, open_app=self.open_app, open_outbox=self.open_outbox)

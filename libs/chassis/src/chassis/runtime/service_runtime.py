@@ -1,4 +1,4 @@
-"""What every service stands on: its database, its publisher, its outbox."""
+"""The runtime of a service: its database, publisher, outbox and background loops, opened together."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -71,6 +71,7 @@ async def handling(
     Processes of a service with the same `subgroup` share the messages; each subgroup gets all of its topics.
     """
     settings, service = runtime.settings, runtime.service
+    # Before the consumer starts: one that asks for a topic too early does not look again for long.
     await ensure_topics(settings, [*topics, *announces])
     group = f"cairn.{service}.{subgroup}" if subgroup else f"cairn.{service}"
     consumer = Consumer(dispatcher, runtime.publisher, group=settings.on_kafka(group), policy=policy)
@@ -79,6 +80,7 @@ async def handling(
         return join_group(settings, consumer, service=service, topics=topics, group=group)
 
     async with (
+        # The outer one: until the last handler has ended, messages may be left to it.
         runtime.outbox.sweeping(runtime.background),
         subscribed(runtime.background, "messages", build),
     ):

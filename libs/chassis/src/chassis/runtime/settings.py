@@ -72,6 +72,7 @@ class CommonSettings(BaseSettings):
         try:
             return cls()
         except ValidationError as error:
+            # Names alone, and without the cause: pydantic's error quotes the values, which may be secrets.
             names = sorted({f"CAIRN_{str(e['loc'][0]).upper()}" for e in error.errors(include_input=False)})
             raise Invalid("settings_invalid", f"missing or unusable settings: {', '.join(names)}") from None
 

@@ -1,4 +1,4 @@
-"""Work beside the work. A loop that fails is told, counted and begun again; a single piece of work is told of."""
+"""Background work. A loop that fails is logged, counted and started again; a task that fails is logged and counted."""
 
 import asyncio
 import logging
@@ -67,7 +67,7 @@ class _SupervisedLoop:
                     return
                 raise RuntimeError("a loop without an end has ended")
             except asyncio.CancelledError as error:
-                # Something it waited for may have been cancelled; then nobody has told the loop itself to end.
+                # Something it waited for may have been cancelled; then the loop itself was not asked to end.
                 if (task := asyncio.current_task()) is None or task.cancelling():
                     raise
                 self._note(error)
@@ -92,7 +92,7 @@ def _count(name: str) -> None:
 async def beside(name: str, loop: Loop, *, pacing: Pacing = PACING) -> AsyncIterator["asyncio.Task[None]"]:
     """Run a loop beside one piece of work, until the context is left, the task is cancelled or the loop returns.
 
-    One that fails is told, counted and begun again, after pauses that double; what it goes with does not end for it.
+    One that fails is logged, counted and started again, after pauses that double; the work beside it goes on.
     """
     task = asyncio.create_task(_SupervisedLoop(name, loop, pacing=pacing, endless=False).keep())
     try:
@@ -103,19 +103,19 @@ async def beside(name: str, loop: Loop, *, pacing: Pacing = PACING) -> AsyncIter
 
 
 def begin(name: str, work: Coroutine[Any, Any, T], *, foreseen: Foreseen = ()) -> "asyncio.Task[T]":
-    """Begin something that nobody may ever wait for. What it fails with is told and counted, but for what is foreseen.
+    """Start a task that may never be awaited. Its failure is logged and counted, except for errors that are `foreseen`.
 
-    The task must be kept by somebody: the event loop does not.
+    The caller must keep the task: the event loop holds no reference to it.
     """
 
-    def tell(task: "asyncio.Task[T]") -> None:
+    def report(task: "asyncio.Task[T]") -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, foreseen):
             _count(name)
             log.error("work in the background failed", extra={"loop": name}, exc_info=error)
 
     task = asyncio.create_task(work)
-    task.add_done_callback(tell)
+    task.add_done_callback(report)
     return task
 
 

@@ -11,6 +11,7 @@ from contracts.values import OrganizationId, Value
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+# 96 bits, as NIST SP 800-38D has them for GCM: nonces of other lengths are hashed first.
 _NONCE_BYTES = 12
 
 
@@ -31,11 +32,13 @@ class Sealer:
 
     def __init__(self, master_key: bytes) -> None:
         self._master = AESGCM(master_key)
+        # Tells which key sealed a value, and nothing about the key. The text in front keeps other hashes of it apart.
         self._key_id = hashlib.sha256(b"cairn key id" + master_key).hexdigest()[:16]
 
     def new_data_key(self, organization_id: OrganizationId) -> str:
         """A fresh data key for an organization, sealed by the master key; base64, safe to store."""
         nonce = os.urandom(_NONCE_BYTES)
+        # Bound to its organization: put in the place of another's data key, it does not open.
         sealed = self._master.encrypt(nonce, AESGCM.generate_key(256), organization_id.encode())
         return _text(nonce + sealed)
 

@@ -78,6 +78,7 @@ class Child:
     async def kill(self) -> int:
         """Kill it and whatever it started. Returns its exit code."""
         self._signal(signal.SIGKILL)
+        # Also when we are cancelled: a child that nobody waits for stays in the process table.
         return await asyncio.shield(self.wait())
 
     def _signal(self, number: signal.Signals) -> None:
@@ -154,6 +155,7 @@ async def _read_lines(stream: asyncio.StreamReader, on_line: OnLine) -> None:
         *lines, rest = (rest + chunk).split(b"\n")
         for line in lines:
             on_line(line)
+        # A program that never ends its line must not fill our memory.
         rest = rest[-_LINE_BYTES_MAX:]
     if rest:
         on_line(rest)

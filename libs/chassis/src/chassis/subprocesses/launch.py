@@ -20,6 +20,7 @@ def main() -> int:
     libc.signal(_SIGINT, _SIG_DFL)
     parent, nice, *command = sys.argv[1:]
     libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL)
+    # A parent that died before the call above took effect sends no signal any more.
     if os.getppid() != int(parent):
         return PARENT_GONE
     os.nice(int(nice))

@@ -34,6 +34,7 @@ def telemetry(service: str, settings: CommonSettings) -> Iterator[None]:
     if not settings.otlp_endpoint:
         yield
         return
+    # Here and not above: without an endpoint the exporters need not be loaded.
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
@@ -68,6 +69,7 @@ def span(
     """A span around a piece of work, under the current one or under `parent`. An error marks it, by type and code."""
     under = propagate.extract(_carrier(parent)) if parent and parent.traceparent else context.get_current()
     tracer = trace.get_tracer("cairn")
+    # Recorded by OpenTelemetry, an exception would show its text, which may quote a secret.
     with tracer.start_as_current_span(
         name, context=under, kind=kind, attributes=attributes, record_exception=False, set_status_on_exception=False
     ) as current:
@@ -79,7 +81,7 @@ def span(
 
 
 def mark_failed(current: Span, error: BaseException) -> None:
-    """Let a span tell that its work failed, by the code or type of the error, never its text."""
+    """Mark a span as failed, with the code or type of the error, never its text."""
     code = code_of(error)
     current.set_attribute(semconv.ERROR_TYPE, code)
     current.set_status(Status(StatusCode.ERROR, code))

@@ -10,6 +10,7 @@ from restic_reader.errors import RootNotADirectory
 
 from integrations.sdk.errors import RepositoryGone
 
+# Whether it can be listed is the question; a directory may have millions of entries.
 _SOME = 1000
 
 

@@ -87,6 +87,7 @@ class FsIntegration:
         root, named = self._root(configuration), configuration.text("root")
         require_directory(root, shown=named)
         held = stack.enter_context(hold_directory(root, shown=named))
+        # Links may have been changed before the directory was held; from here on its inode counts.
         if self._root(configuration) != root:
             raise SourceReplaced(named)
         left_out, own = left_out_of(root, self._environment, Mounts.read()), guarded(self._environment)

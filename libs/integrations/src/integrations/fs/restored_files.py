@@ -74,6 +74,7 @@ class RestoredFiles:
 
     def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
         """See `OpenDestination.write`: under a name of its own first, which then takes the place of the final one."""
+        # Before directories are made: what cannot be restored leaves nothing behind.
         make = self._maker(restored.node)
         with _named_errors():
             *above, name = restored.path.split(b"/")
@@ -103,6 +104,7 @@ class RestoredFiles:
         with _named_errors():
             *above, name = restored.path.split(b"/")
             with self._descend(above) as directory:
+                # O_NONBLOCK: a pipe in the place of the file would otherwise wait for somebody who writes into it.
                 file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
             try:
                 while piece := os.read(file, _READ_BYTES):
@@ -127,6 +129,7 @@ class RestoredFiles:
 
     def _make_file(self, node: Node, name: bytes, directory: int, pieces: Iterator[bytes]) -> str:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        # For nobody else to read before it has its own owner and mode.
         file = os.open(name, flags, 0o600, dir_fd=directory)
         try:
             for piece in pieces:

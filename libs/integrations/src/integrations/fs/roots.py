@@ -83,6 +83,7 @@ def own_places(environment: WorkerEnvironment) -> tuple[Path, ...]:
 
 
 def _is_within(real: Path, own: Path, mounts: Mounts) -> bool:
+    # By path, by inode and by what is mounted where: each of them misses names that another finds.
     if real.is_relative_to(own) or any(_is_same(each, own) for each in (real, *real.parents)):
         return True
     place = mounts.place(real)

@@ -31,11 +31,13 @@ async def _sweep(place: Path, is_wanted: IsWanted) -> None:
     with lock_now(lock_path) as lock:
         if lock is None:
             return
+        # The lock is ours, so that no run uses this mount: its worker was killed.
         await unmount(place / "mount")
         owner = await asyncio.to_thread(read_owner, lock)
         if owner and await is_wanted(*owner):
             await sweep_listings(place, lambda store_id: is_wanted(owner[0], AppId(store_id)))
             return
+        # Still mounted, since unmounting failed: removing the directory would go through the files of the source.
         if await asyncio.to_thread(is_mounted, place / "mount"):
             return
         await asyncio.to_thread(_remove, place, lock_path)

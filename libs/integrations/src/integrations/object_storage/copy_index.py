@@ -1,4 +1,4 @@
-"""What lies in the copy of a source: of which object, in which version, each file there is."""
+"""The index of a local copy: for each file, of which object and version it is."""
 
 import os
 import stat
@@ -17,9 +17,9 @@ CREATE TABLE IF NOT EXISTS copied (
 
 
 class CopyIndex:
-    """Kept from run to run beside the copy. A file that it does not tell of is not trusted. Its calls block.
+    """Kept from run to run beside the copy. A file without an entry is not trusted. Its calls block.
 
-    No entry ever tells of another version than the file has, wherever a run is cut off.
+    No entry has another version than its file, wherever a run is cut off.
     """
 
     def __init__(self, file: Path) -> None:

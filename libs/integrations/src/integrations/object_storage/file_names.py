@@ -1,4 +1,4 @@
-"""Names of files for keys of objects: any key has one, and the key can be told from it (decision 0019).
+"""Names of files for keys of objects: any key has one, and the key follows from it (decision 0019).
 
 A key is a text between slashes like a path, but may have parts that no directory can hold. Control characters and the
 parts `.` and `..` are written as rclone writes them, so that a mount shows the same names; what rclone has no name for
@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 MARK = "\u201b"
+# Linux's NAME_MAX, which all usual file systems share.
 NAME_BYTES_MAX = 255
 _EMPTY, BESIDE_FOLDER, _CONTINUES = f"{MARK}_", f"{MARK}f", f"{MARK}c"
 _DOT = "\uff0e"
@@ -16,8 +17,10 @@ _INSTEAD = {chr(code): chr(0x2400 + code) for code in range(32)} | {"\x7f": "\u2
 _QUOTED = {MARK, "\uff0f", *_INSTEAD.values()}
 _TABLE = str.maketrans(_INSTEAD | {sign: MARK + sign for sign in _QUOTED})
 _BACK = {sign: character for character, sign in _INSTEAD.items()}
+# A key may itself have the signs that stand for `.` and `..`: these get a mark.
 _LITERAL_DOTS = {_DOT: MARK + _DOT, _DOT * 2: (MARK + _DOT) * 2}
 _PIECE_BYTES_MAX = NAME_BYTES_MAX - len(_CONTINUES.encode())
+# A mark belongs to the sign after it, so that a text is taken apart by such pairs.
 _TOKEN = re.compile(f"{MARK}?.", re.DOTALL)
 
 

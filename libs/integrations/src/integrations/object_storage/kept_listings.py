@@ -38,5 +38,6 @@ def _store_of(beside: Path) -> str:
 
 
 def _remove(listing: Path) -> None:
+    # First, so that what a killed clean-up leaves is an id without a listing, which `_remove_halves` takes away.
     listing.unlink(missing_ok=True)
     listing.with_suffix(STORE).unlink(missing_ok=True)

@@ -18,10 +18,12 @@ from integrations.sdk.errors import Cancelled, ScratchFull
 from integrations.sdk.job_log import OnLog
 
 _AT_ONCE = 16
+# Bounds memory: a source may list millions of objects.
 _ENTRIES_AHEAD = 64
 _COMMIT_EVERY = 500
-_TOLD_EVERY_SECONDS = 10.0
+_LOGGED_EVERY_SECONDS = 10.0
 _MIB = 1 << 20
+# With these nothing more can be copied; any other error is about the name of one object.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO})
 
 
@@ -37,7 +39,7 @@ class LocalCopy:
         self._index_file = place / "copied.db"
         self._on_log = on_log
         self._copied: list[Entry] = []
-        self._told, self._count, self._bytes = monotonic(), 0, 0
+        self._logged_at, self._count, self._bytes = monotonic(), 0, 0
 
     async def run(self, cancel: asyncio.Event) -> Path:
         """The directory. What is copied stays for the next run, also when this one is cut off.
@@ -94,12 +96,14 @@ class LocalCopy:
             except ObjectGone:
                 await asyncio.to_thread(_remove, self._directory / entry.path)
                 self._on_log("info", f"{entry.object.key} was removed from the source while it was read")
+            # Many at a time, as each is a commit; what is lost when the worker is killed is read again.
             if len(self._copied) >= _COMMIT_EVERY:
                 done, self._copied = self._copied, []
                 await asyncio.to_thread(index.add, done)
 
     async def _bring(self, entry: Entry) -> None:
         target = self._directory / entry.path
+        # Beside the copy first: a run that is cut off must not leave half an object under its name.
         incoming = self._incoming / str(self._count)
         self._count += 1
         try:
@@ -112,17 +116,17 @@ class LocalCopy:
         finally:
             incoming.unlink(missing_ok=True)
         self._copied.append(replace(entry, object=read))
-        self._tell(read.size)
+        self._log_progress(read.size)
 
     def _leave_out(self, entry: Entry, why: ObjectUnread) -> None:
         # An old version must not stand in for one that cannot be read.
         _remove(self._directory / entry.path)
         self._problems.add(entry.object.key, why)
 
-    def _tell(self, size: int) -> None:
+    def _log_progress(self, size: int) -> None:
         self._bytes += size
-        if monotonic() - self._told >= _TOLD_EVERY_SECONDS:
-            self._told = monotonic()
+        if monotonic() - self._logged_at >= _LOGGED_EVERY_SECONDS:
+            self._logged_at = monotonic()
             self._on_log("info", f"{self._count} objects copied, {self._bytes / _MIB:.0f} MiB")
 
 

@@ -19,6 +19,7 @@ _OTHER = """
 SELECT s.path, s.size, s.modified FROM saved s LEFT JOIN objects o ON o.path = s.path AND NOT o.is_folder
 WHERE s.path > ? AND (o.key IS NULL OR o.size <> s.size) ORDER BY s.path LIMIT ?
 """
+# `total` is 0 where there are no rows, and `sum` would be NULL; as a float it is exact up to 9 PB.
 _AMOUNT = """
 SELECT count(*), total(size) FROM objects WHERE NOT is_folder AND key NOT IN (SELECT key FROM problems)
 """

@@ -25,5 +25,6 @@ class RcloneLog:
         except msgspec.MsgspecError:
             self.words = text.strip() or self.words
             return
+        # The other levels tell of progress, these why a run ended.
         if line.level in ("error", "critical", "notice"):
             self.words = line.msg

@@ -26,11 +26,13 @@ from integrations.sdk.redaction import Redactor
 T = TypeVar("T")
 
 _PREFIX, _SOCKET = "rclone-", "socket"
+# Another worker's rclone has its directory for a moment before it listens.
 _LEFT_SECONDS = 60
 _GREETING = "Serving "
 _START_SECONDS = 20.0
 _LOOK_AGAIN_SECONDS = 0.02
 _ANSWER_SECONDS = 120
+# No time limits of the server's own: a connection is kept for as long as the repository is open.
 _ARGUMENTS = ("--append-only", "--server-read-timeout", "0", "--server-write-timeout", "0")
 
 
@@ -67,7 +69,7 @@ class RcloneFiles:
         self._thread.stop()
 
     def _ask(self, question: Callable[[RestFiles], T]) -> T:
-        """The answer. rclone tells of a remote that it cannot reach as of a file that is not there: a listing tells."""
+        """The answer. rclone calls a file missing where the remote is out of reach; a listing tells the two apart."""
         server = self._running()
         try:
             return question(server.files)
@@ -157,7 +159,8 @@ def listens(directory: Path) -> bool:
 
 
 def _remove_leftovers(parent: Path) -> None:
-    """What killed workers left: directories where nobody listens, though there was time enough to begin."""
+    """Remove what killed workers left: directories in which nothing listens, though there was time to begin."""
+    # By age and socket, as the name of a directory does not tell whether its worker is alive.
     for directory in parent.glob(f"{_PREFIX}*"):
         with suppress(OSError):
             if time.time() - directory.stat().st_mtime > _LEFT_SECONDS and not listens(directory):

@@ -49,7 +49,7 @@ def read_owner(lock: IO[str]) -> tuple[OrganizationId, AppId] | None:
 
 
 async def _lock(path: Path, on_log: OnLog, cancel: asyncio.Event) -> IO[str]:
-    told = False
+    is_logged = False
     while True:
         lock = path.open("a+")
         if _try_lock(lock, path):
@@ -57,9 +57,9 @@ async def _lock(path: Path, on_log: OnLog, cancel: asyncio.Event) -> IO[str]:
         lock.close()
         if cancel.is_set():
             raise Cancelled
-        if not told:
+        if not is_logged:
             on_log("info", "waiting for another run that reads the same source")
-            told = True
+            is_logged = True
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 

@@ -13,6 +13,7 @@ from integrations.sdk.errors import ConfigurationUnusable
 DEFAULT_REGION = "us-east-1"
 _NO_TEXT = ("Cc", "Cs")
 """Unicode's categories of control characters and of halves of surrogate pairs."""
+# AWS refuses signatures for another region than the bucket's, and its host names tell which that is.
 _AWS_REGION = re.compile(r"s3[.-](?:dualstack\.)?(?P<region>[a-z]{2}(?:-[a-z]+)+-[0-9])\.amazonaws\.com(?:\.cn)?")
 
 
@@ -130,6 +131,7 @@ def client_options(address: S3Address, *, patient: bool) -> dict[str, Any]:
     What variables of the worker's environment say about AWS has no part in it.
     """
     client: dict[str, Any] = {"allow_http": address.scheme == "http", "connect_timeout": "5s"}
+    # Without patience: all steps of a connection test together have 20 s.
     client["timeout"] = "60s" if patient else "8s"
     if address.insecure:
         client["allow_invalid_certificates"] = True

@@ -46,6 +46,7 @@ class S3Objects:
             if not page.more:
                 return
             goes_on = {"continuation-token": page.token} if page.token else {"start-after": page.last_key}
+            # A server that ignores what it is asked to go on from would answer with the same page for ever.
             if goes_on == asked or not (page.token or page.last_key):
                 raise SourceUnreachable("The server lists the same objects again and again.")
             asked = goes_on
@@ -91,6 +92,7 @@ class S3Objects:
         return why
 
     async def _read(self, listed: ListedObject, into: Path) -> ListedObject:
+        # Without its quotes a tag is none that HTTP knows, and a server may refuse the request for it.
         condition = {"if-match": listed.etag} if listed.etag.startswith('"') else {}
         async with self._requests.get(self._key(listed), headers=condition) as answer:
             if answer.status == 200:

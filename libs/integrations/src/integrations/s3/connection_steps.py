@@ -21,7 +21,7 @@ _TLS_RECORDS = (b"\x15", b"\x16")
 
 
 async def reach(address: S3Address) -> str:
-    """Its host has an address, something listens there, and TLS comes about."""
+    """Its host has an address, something listens there, and a TLS handshake succeeds."""
     place = f"{address.host}:{address.port}"
     context = tls_context(address) if address.scheme == "https" else None
     try:

@@ -15,6 +15,7 @@ from integrations.sdk.errors import (
     SourceUnreachable,
 )
 
+# obstore's errors have no fields for these: they stand in the text, with the server's whole answer.
 _CODE = re.compile(r"<Code>\s*(\w+)\s*</Code>")
 _STATUS = re.compile(r"status code: (\d{3})")
 
@@ -48,7 +49,7 @@ class WrongCredentials(PermanentError):
 
 
 def read_refusal(error: Exception, *, bucket: str) -> CairnError:
-    """The error behind what obstore raised, told without any of the server's own words."""
+    """The error behind what obstore raised, without any of the server's own words."""
     text = str(error)
     code = found[1] if (found := _CODE.search(text)) else ""
     status = int(found[1]) if (found := _STATUS.search(text)) else 0
@@ -57,6 +58,7 @@ def read_refusal(error: Exception, *, bucket: str) -> CairnError:
 
 def judge_refusal(status: int, code: str, *, bucket: str) -> CairnError:
     """The error behind an answer; `code` is what its document says, if it is one of S3."""
+    # By the code before the status: 403 stands for wrong keys as well as for missing rights.
     if code in CREDENTIALS:
         return WrongCredentials("credentials_wrong", f"The credentials are refused: {CREDENTIALS[code]} ({code}).")
     if code == "NoSuchBucket" or (not code and status == 404):

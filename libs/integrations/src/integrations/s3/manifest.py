@@ -15,6 +15,7 @@ _ROOT = {
 
 
 _BUCKET = "[A-Za-z0-9][A-Za-z0-9._-]{1,62}"
+# No `.` and `..`, which engine and reader would take for directories: see `read_address`.
 _PART = r"(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
 
 

@@ -1,4 +1,4 @@
-"""Writes files of a restore point as objects: called from threads, at work in the loop of the worker."""
+"""Writes files of a restore point as objects: called from threads, run in the event loop of the worker."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ from integrations.s3.uploads import Uploads, part_bytes, parts_of
 from integrations.sdk.ports.destination import ExistingFile, NamesOf, NotWritten, RestoredNode
 
 T = TypeVar("T")
+# S3 takes no parts under 5 MiB, but for the last one; memory holds one or two for each writer.
 _PART_BYTES = 8 << 20
 _WRITERS = 8
 _KEY_BYTES_MAX = 1024

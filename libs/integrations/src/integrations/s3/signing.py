@@ -13,6 +13,7 @@ from urllib.parse import quote
 from integrations.s3.address import S3Address
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+# Most requests have no body.
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
@@ -32,6 +33,7 @@ class UnsignedRequest:
 def object_path(address: S3Address, key: str) -> str:
     """The path of an address with everything escaped that has to be; dots and slashes stay as they are."""
     folder = "" if address.virtual_host else f"/{address.bucket}"
+    # Escaped once: S3 signs a path as it is sent, where other services of AWS escape it a second time.
     return f"{folder}/{quote(key, safe='/~', errors='surrogateescape')}"
 
 
@@ -51,6 +53,7 @@ def signed_headers(
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(request.body).hexdigest() if request.body else _NOTHING
     headers = {"host": request.host, "x-amz-content-sha256": digest, "x-amz-date": moment, **request.headers}
+    # The server puts them into this order too when it computes the signature.
     headers = dict(sorted(headers.items()))
     names = ";".join(headers)
     lines = "".join(f"{name}:{value}\n" for name, value in headers.items())

@@ -15,12 +15,13 @@ from integrations.sdk.ports.destination import ExistingFile, NotWritten
 
 MODIFIED = "x-amz-meta-cairn-mtime"
 """When the file of an object was changed last, in nanoseconds since 1970: the server tells when it was uploaded."""
+# With these nothing can be written; other refusals are about one object.
 _NO_MORE = frozenset({"NoSuchBucket", "QuotaExceeded", "AllAccessDisabled", "InvalidStorageClass"})
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What a request came to."""
+class _Response:
+    """The response to a request, read to its end."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,8 +41,8 @@ class Uploads:
         """Raises `DestinationMissing`, `DestinationRefused` or `DestinationUnreachable`."""
         # By listing: a HEAD of the bucket has no body that says what is wrong.
         query = {"list-type": "2", "max-keys": "1", "prefix": self._prefix}
-        told = await self._ask("GET", "", query=query, of_bucket=True)
-        if told.status != 200:
+        answer = await self._ask("GET", "", query=query, of_bucket=True)
+        if answer.status != 200:
             raise DestinationUnreachable("The server does not answer as an S3 server does.")
 
     async def put(self, key: str, body: bytes, *, modified_ns: int) -> None:
@@ -50,8 +51,8 @@ class Uploads:
 
     async def begin(self, key: str, *, modified_ns: int) -> str:
         """Begin an object that comes in parts; the id of the upload."""
-        told = await self._ask("POST", key, query={"uploads": ""}, headers=self._facts(modified_ns))
-        return _text(told.body, "UploadId")
+        answer = await self._ask("POST", key, query={"uploads": ""}, headers=self._facts(modified_ns))
+        return _text(answer.body, "UploadId")
 
     async def put_part(self, key: str, upload: str, number: int, body: bytes) -> str:
         """Send a part, counted from 1; its tag."""
@@ -65,10 +66,10 @@ class Uploads:
             for number, tag in enumerate(tags, 1)
         )
         document = f"<CompleteMultipartUpload>{parts}</CompleteMultipartUpload>".encode()
-        told = await self._ask("POST", key, query={"uploadId": upload}, body=document)
+        answer = await self._ask("POST", key, query={"uploadId": upload}, body=document)
         # The server may begin with a 200 before it knows how it ends (S3 API reference, CompleteMultipartUpload).
-        if b"<Error" in told.body:
-            raise NotWritten(f"the server answers {_text(told.body, 'Code')}")
+        if b"<Error" in answer.body:
+            raise NotWritten(f"the server answers {_text(answer.body, 'Code')}")
 
     async def abort(self, key: str, upload: str) -> None:
         """Drop the parts that were sent."""
@@ -76,16 +77,16 @@ class Uploads:
 
     async def look_up(self, key: str) -> ExistingFile | None:
         """An object, None where there is none."""
-        told = await self._ask("HEAD", key, may_be_missing=True)
-        if told.status == 404:
+        answer = await self._ask("HEAD", key, may_be_missing=True)
+        if answer.status == 404:
             return None
-        return ExistingFile(int(told.headers.get("content-length", 0)), _modified(told.headers))
+        return ExistingFile(int(answer.headers.get("content-length", 0)), _modified(answer.headers))
 
     async def read(self, key: str, offset: int = 0, length: int = 0) -> bytes:
         """Some bytes of an object, fewer at its end; all of it without a length."""
         wanted = {"range": f"bytes={offset}-{offset + length - 1}"} if length else {}
-        told = await self._ask("GET", key, headers=wanted, past_the_end=True)
-        return b"" if told.status == 416 else told.body
+        answer = await self._ask("GET", key, headers=wanted, past_the_end=True)
+        return b"" if answer.status == 416 else answer.body
 
     def _facts(self, modified_ns: int) -> dict[str, str]:
         storage_class = self._address.storage_class
@@ -103,7 +104,7 @@ class Uploads:
         of_bucket: bool = False,
         may_be_missing: bool = False,
         past_the_end: bool = False,
-    ) -> _Told:
+    ) -> _Response:
         good = {200, 204, 206, *([404] if may_be_missing else []), *([416] if past_the_end else [])}
         full, words = "" if of_bucket else self._prefix + key, ""
         for number in range(TRIES):
@@ -111,7 +112,7 @@ class Uploads:
                 # All of these may be repeated: a part or an object that was written twice is the same one.
                 async with self._requests.send(method, full, query=query, headers=headers, body=body) as answer:
                     if answer.status in good:
-                        return _Told(answer.status, _lowered(answer.headers), await answer.body())
+                        return _Response(answer.status, _lowered(answer.headers), await answer.body())
                     raise self._judge(answer, of_bucket=of_bucket)
             except NoAnswer as error:
                 words = error.words
@@ -133,14 +134,14 @@ def part_bytes(size: int, *, least: int, parts_max: int = 10_000) -> int:
 
 def parts_of(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
     """The same bytes in parts of one size, the last one smaller; of nothing one empty part."""
-    waiting, told = bytearray(), False
+    waiting, has_parts = bytearray(), False
     for piece in pieces:
         waiting += piece
         while len(waiting) > size:
             yield bytes(waiting[:size])
-            told = True
+            has_parts = True
             del waiting[:size]
-    if waiting or not told:
+    if waiting or not has_parts:
         yield bytes(waiting)
 
 

@@ -49,7 +49,7 @@ class Checklist:
 async def run_test(
     steps: Callable[[Checklist], Awaitable[None]], *, is_store: bool, seconds: float = TEST_SECONDS
 ) -> TestReport:
-    """Run the steps of a test within its time and report them; `initialized` is told of stores only."""
+    """Run the steps of a test within its time and report them; `initialized` is set for stores only."""
     checklist = Checklist()
     try:
         async with asyncio.timeout(seconds):

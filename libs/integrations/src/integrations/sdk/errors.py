@@ -1,4 +1,4 @@
-"""How the use of a system outside can fail. No text here ever holds a secret."""
+"""How the use of an external system can fail. No text here ever holds a secret."""
 
 from contracts.errors import Conflict, Forbidden, Invalid, NotFound, PermanentError
 
@@ -103,7 +103,7 @@ class SourceReplaced(WorkFailed):
 
 
 class IntegrationError(WorkFailed):
-    """A system outside could not be used."""
+    """An external system could not be used."""
 
 
 class ProtocolUnknown(IntegrationError, NotFound):

@@ -15,6 +15,7 @@ def in_few_lines(what: str, words: Iterable[str]) -> Iterator[str]:
     """`what` and many words a line, as many lines as that needs."""
     waiting: list[str] = []
     for each in words:
+        # A word that is longer than a line has a line to itself and is not cut: it may be a path.
         if waiting and len(_BETWEEN.join([*waiting, each])) > _LINE_CHARACTERS:
             yield f"{what}: {_BETWEEN.join(waiting)}"
             waiting = []

@@ -152,6 +152,7 @@ class SourceTree:
         if self.held is None:
             return True
         try:
+            # By inode: a directory that was moved away and replaced has the same path.
             return os.path.samestat(os.fstat(self.held), self.directory.lstat())
         except OSError:
             return False

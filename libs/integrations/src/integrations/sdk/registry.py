@@ -29,6 +29,7 @@ class Integrations:
         self._by_protocol: dict[str, ConnectionTest] = {}
         for each in self._all:
             for protocol in each.manifest.protocols:
+                # A package of others must not take over a protocol in silence: it would get the secrets of its apps.
                 if protocol.name in self._by_protocol:
                     raise ValueError(f"two integrations have the protocol {protocol.name!r}")
                 self._by_protocol[protocol.name] = each

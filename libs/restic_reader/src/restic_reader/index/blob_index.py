@@ -49,6 +49,7 @@ class Part:
                     self.table.names.packs[pack * ID_BYTES : (pack + 1) * ID_BYTES].hex(),
                     offset,
                     length,
+                    # Stored as it is, a blob is longer by nothing but its seal.
                     uncompressed or length - OVERHEAD,
                     uncompressed > 0,
                     number >= TREE,
@@ -85,6 +86,7 @@ class BlobIndex:
     """Parts that complete each other, the largest first; replaced and never changed, so that reading needs no lock."""
 
     def __init__(self, parts: Iterable[Part] = ()) -> None:
+        # Most blobs are in the largest, so that few searches go on to the next.
         self.parts = tuple(sorted(parts, key=len, reverse=True))
         self.files = frozenset[str]().union(*(part.files for part in self.parts))
 

@@ -22,6 +22,7 @@ from restic_reader.sealed_documents import UNDECODABLE, expanded, read_checked
 from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
 from restic_reader.structs import IndexFile, IndexPack
 
+# Most index files are small and a round trip is long, so that some are asked for at a time.
 _AHEAD = 4
 
 _index_file = msgspec.json.Decoder(IndexFile)

@@ -7,6 +7,7 @@ import msgspec
 
 from restic_reader.structs import IndexPack
 
+# Possessive: a string that ends in a later piece must not be tried in every other way.
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
 _PACK_BYTES_MOST = 128 << 20
 _BATCH = 256

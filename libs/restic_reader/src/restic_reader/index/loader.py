@@ -1,4 +1,4 @@
-"""Bringing the index up to the index files of the repository."""
+"""Loads the index: reads the index files that are new, and drops what came from those that are gone."""
 
 import logging
 from collections.abc import Callable, Mapping

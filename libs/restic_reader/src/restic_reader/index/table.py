@@ -32,11 +32,11 @@ class Names(NamedTuple):
     packs: bytes
     """Names of packs, 32 bytes each, in the order of their numbers."""
     pack_files: "array[int]"
-    """For each pack the number of the index file that tells of it."""
+    """For each pack the number of the index file that it is in."""
     files: tuple[str, ...]
     """Names of the index files the table was made from."""
     blobs: "array[int]"
-    """How many blobs each of these told of."""
+    """How many blobs are in each of these."""
 
 
 class Fences(NamedTuple):
@@ -105,6 +105,7 @@ class Table:
         """The records with this id. Raises `Unusable`."""
         prefix, starts, found = int.from_bytes(blob_id[:8], "big"), self._starts, list[bytes]()
         number = bisect_left(starts, prefix)
+        # The block before may hold it too: its first id is smaller, and its last may be this one.
         if number:
             _collect(self._block(number - 1), blob_id, found)
         while number < len(starts) and starts[number] == prefix:

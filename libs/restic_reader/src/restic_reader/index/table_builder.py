@@ -18,6 +18,7 @@ from restic_reader.structs import IndexPack
 
 _SIZE = RECORD.size
 _SLICES = 256
+# Times the average of a slice. Hashes never come near, so that what does was made up to fill memory.
 _UNEVEN = 8
 _IDS, _NUMBERS, _PACK = ID_BYTES // 8, _SIZE // 4, ID_BYTES // 4
 

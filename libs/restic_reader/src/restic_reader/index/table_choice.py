@@ -12,6 +12,7 @@ def chosen_parts(tables: Iterable[Table], listed: Collection[str]) -> list[Part]
     """Parts of these tables that together tell of each index file at most once, and of none that is not listed."""
     parts: list[Part] = []
     left = set(listed)
+    # Of tables of one size by the name, so that all processes keep the same ones.
     for table in sorted(tables, key=lambda table: (-len(table), table.name)):
         if files := left.intersection(table.names.files):
             parts.append(Part(table, frozenset(files)))

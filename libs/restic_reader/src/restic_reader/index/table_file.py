@@ -10,6 +10,7 @@ from typing import IO, NamedTuple
 
 from restic_reader.index.table import BLOCK_BYTES, ID_BYTES, RECORD, Fences, Filed, Held, Names, Table, Unusable
 
+# Numbers lie in the file as in memory: a table from a machine of the other byte order must not open.
 _MAGIC = b"blobs" + bytes((1, sys.byteorder == "big", 0))
 _TRAILER = struct.Struct("=8sQQQ32s")
 

@@ -73,6 +73,7 @@ class Frame:
         """The ids of the children of each page."""
         start = 0
         for page in range(len(self)):
+            # Children come in the order of their pages: each search begins where the last one ended.
             end = bisect_right(self.child_pages, page, start)
             yield [self.child(number) for number in range(start, end)]
             start = end
@@ -128,6 +129,7 @@ def _select_children(frame: Frame, kept: Sequence[bool], pages: Sequence[int]) -
     new_numbers = {old: new for new, old in enumerate(pages)}
     children = [child for child, page in enumerate(frame.child_pages) if kept[page]]
     return {
+        # Pages that are left out leave no gap in the numbers.
         "child_pages": uints_to_bytes(new_numbers[frame.child_pages[child]] for child in children),
         "child_entries": uints_to_bytes(map(frame.child_entries.__getitem__, children)),
         "child_trees": b"".join(map(frame.child, children)),

@@ -83,6 +83,7 @@ class MongoDocuments:
         return await self.collection.find_one({"_id": document_id}, {without: False} if without else None)
 
 
+# MongoDB's code for a key that is taken; a bulk write raises no error class of its own for it.
 _DUPLICATE = 11000
 
 

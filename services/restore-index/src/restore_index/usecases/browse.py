@@ -122,6 +122,7 @@ class Browser:
         sorted_places = await self._sorted_directories.get(self._org, self._point.store_id, directory, order)
         end = place.entry + limit
         chosen = [split_position(number) for number in sorted_places[place.entry : end]]
+        # Entries of one page lie apart in this order, and each page is read once.
         pages = sorted({page for page, _ in chosen})
         rows: dict[int, Rows] = {}
         for start in range(0, len(pages), PAGES_AT_ONCE):

@@ -99,6 +99,7 @@ class _Finder:
     async def observe(self, known: list[Point], wanted: Parts) -> list[Observation]:
         """What each restore point has there; a path may begin with the root of the source."""
         seen = await self._look([(point, wanted) for point in known])
+        # Only where the path as it is leads to nothing: a directory may be named like the root of the source.
         again = [
             (point, rest)
             for point, found in zip(known, seen, strict=True)

@@ -12,7 +12,6 @@ import httpx
 import pytest
 import pytest_asyncio
 from connector.app import open_app
-from connector.stores import watch
 from contracts.messages.assignment import App
 from contracts.messages.connector import RefreshStore, RestorePointCreated, TaskSucceeded
 from fastapi import FastAPI
@@ -27,10 +26,9 @@ from tests.support.waiting import eventually_async
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def app(ground: Ground) -> AsyncIterator[FastAPI]:
     """A worker that compares stores only when it is asked to, or has reason to."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(watch, "SUSPICION_SECONDS", 1.0)
-        async with open_app(ground.settings(refresh_seconds=0, browsable_patience_seconds=1.0)) as running:
-            yield running
+    settings = ground.settings(refresh_seconds=0, browsable_patience_seconds=1.0)
+    async with open_app(settings, suspicion_seconds=1.0) as running:
+        yield running
 
 
 @pytest.fixture

@@ -95,14 +95,13 @@ class TestSecrets:
         ready: StoreLocation,
         tree: Path,
         tmp_path: Path,
-        monkeypatch: pytest.MonkeyPatch,
         plenty: int,
         more_memory: bool,
         expected: bool,
     ) -> None:
-        monkeypatch.setattr("connector.engine.restic.environment._PLENTY_BYTES", plenty)
         notes = tmp_path / "notes"
-        desk = Desk(new_engine(program=telling(restic, tmp_path / "restic", notes), garbage_percent=123))
+        program = telling(restic, tmp_path / "restic", notes)
+        desk = Desk(new_engine(program=program, garbage_percent=123, plenty_bytes=plenty))
 
         await desk.backup(ready, tree, more_memory=more_memory)
 

@@ -1,5 +1,6 @@
 """What use cases of the worker stand on, in memory."""
 
+import threading
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -183,3 +184,8 @@ async def held(store: Store, work: Work, *, owner: str = "first", seconds: float
     lease = await claim(store, work, owner=owner, seconds=seconds)
     assert lease is not None
     return lease
+
+
+def repository_threads() -> set[threading.Thread]:
+    """The threads in which repositories read ahead."""
+    return {thread for thread in threading.enumerate() if thread.name.startswith("repository")}

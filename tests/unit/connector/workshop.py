@@ -17,7 +17,7 @@ from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot
 from connector.domain.origins import job_tag
 from connector.domain.store_comparison import PointState
 from connector.domain.work import Kind
-from connector.engine.memory import MemoryEngine
+from connector.engine.memory import MemoryEngine, MemoryRepository
 from connector.engine.port import BackupOptions, FoundSnapshot
 from connector.queue.intake import WakeUps, work_of
 from connector.queue.lease import Lease
@@ -35,7 +35,7 @@ from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.tasks import BackupResult
 from contracts.values import AppId, SnapshotId
 from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, UnreadablePath
-from restic_reader import Config, FileKind, Lock, MemoryFiles, Snapshot, seal_of
+from restic_reader import Config, FileKind, Found, Lock, MemoryFiles, Node, Snapshot, seal_of
 from restic_reader.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 
 from tests.unit.connector.parts import ORG, MemoryPublisher, an_app, held, memory_store, published, some_work
@@ -122,6 +122,15 @@ class MemoryReader:
 
     def snapshots(self) -> list[Snapshot]:
         return [_read(found) for found in self._workshop.kept()]
+
+    def resolve(self, tree_id: str, _path: bytes) -> Node:
+        return Node(quoted_name="", type="dir", subtree=tree_id)
+
+    def descend(self, top: Found) -> Iterator[Found]:
+        for found, files in self._workshop.repository.snapshots.values():
+            for path, content in files.items() if found.tree_id == top.node.subtree else ():
+                if content is not None:
+                    yield Found(path.lstrip("/").encode(), Node(quoted_name=path, type="file", size=len(content)))
 
     def walk_new(self, tree_id: str, _known: Any) -> Iterator[Any]:
         self._workshop.walked.append(tree_id)
@@ -321,15 +330,20 @@ class Workshop:
     @property
     def current_id(self) -> str:
         """The repository that is at the place: the engine's, unless another one was put there; empty where none is."""
-        made = self.engine._repositories.get(self.place.address)
+        made = self.engine.repositories.get(self.place.address)
         return self.repository_id or (made.id if made else "")
 
     def _open(self, *_: Any) -> Any:
         return MemoryReader(self)
 
+    @property
+    def repository(self) -> MemoryRepository:
+        """The repository that the engine made."""
+        return self.engine.repositories[self.place.address]
+
     def kept(self) -> list[FoundSnapshot]:
         """What is in the store."""
-        return [found for found, _ in self.engine._repositories[self.place.address].snapshots.values()]
+        return [found for found, _ in self.repository.snapshots.values()]
 
     def published(self, kind: type[Any]) -> list[Any]:
         """What was said of this kind."""

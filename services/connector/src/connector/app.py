@@ -44,7 +44,7 @@ from connector.stores.cache_clean_up import CacheCleanUp
 from connector.stores.directory_listing import Lister
 from connector.stores.index_client import IndexClient
 from connector.stores.open_stores import OpenStores
-from connector.stores.watch import Watch
+from connector.stores.watch import SUSPICION_SECONDS, Watch
 from connector.tasks.registry import activities
 
 log = logging.getLogger(__name__)
@@ -62,15 +62,15 @@ async def open_outbox(settings: Settings) -> AsyncIterator[Outbox]:
 
 
 @asynccontextmanager
-async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
-    """A worker at work, and its HTTP API."""
+async def open_app(settings: Settings, *, suspicion_seconds: float = SUSPICION_SECONDS) -> AsyncIterator[FastAPI]:
+    """A worker at work, and its HTTP API; `suspicion_seconds` is for tests, which do not wait for a minute."""
     # Some threads may wait for stores that do not answer; Python's default pool has only as many as processors, and 4.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, thread_name_prefix="work"))
     subscribed = (topics.ASSIGNMENT_EVENTS, topics.connector_commands(settings.pool), topics.tasks(settings.pool))
     tokens = Tokens(read_key(settings.service_key_file), audience="cairn-internal")
     async with (
         open_service_runtime(settings, SERVICE) as runtime,
-        open_worker_context(runtime, settings, tokens) as context,
+        open_worker_context(runtime, settings, tokens, suspicion_seconds=suspicion_seconds) as context,
     ):
         runner = Runner(context.store, activities(context))
         clean_up = CacheCleanUp(context.store, settings.work_dir)
@@ -99,7 +99,7 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
 
 @asynccontextmanager
 async def open_worker_context(
-    runtime: ServiceRuntime, settings: Settings, tokens: Tokens
+    runtime: ServiceRuntime, settings: Settings, tokens: Tokens, *, suspicion_seconds: float = SUSPICION_SECONDS
 ) -> AsyncIterator[WorkerContext]:
     """Everything that work needs, closed when the context is left."""
     sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
@@ -108,7 +108,7 @@ async def open_worker_context(
         sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir, ring=ring
     )
     store, wake_ups = await open_store(runtime.database, runtime.outbox), WakeUps()
-    watch = Watch(store, wake_ups, settings, reach=integrations.reach())
+    watch = Watch(store, wake_ups, settings, reach=integrations.reach(), suspicion_seconds=suspicion_seconds)
     stores = OpenStores(opener, limit=settings.open_stores, on_loss=watch.suspect_loss, on_change=watch.suspect)
     async with open_http() as http:
         index = IndexClient(ServiceClient(settings.url_restore_index, http=http, tokens=tokens))

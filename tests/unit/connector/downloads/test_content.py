@@ -17,7 +17,7 @@ from restic_reader import FileKind, MemoryFiles, Repository
 from restic_reader.errors import Damaged, NotAFile, PathNotFound
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector.parts import ORG, an_app, memory_store
+from tests.unit.connector.parts import ORG, an_app, memory_store, repository_threads
 from tests.unit.restic_reader.builder import PASSWORD, Builder, file_node
 
 FIRST, SECOND = b"a" * 100_000, b"b" * 100_000
@@ -152,6 +152,7 @@ async def test_a_download_that_is_left_while_it_reads_leaves_nothing_behind() ->
     await store.apps.save(await store.apps.load(ORG, "store"), KnownApp(revision=1, app=an_app()))
     files = SlowFiles(builder.files)
     files.gate.set()
+    before = repository_threads()
     stores = OpenStores(lambda org, app: Repository.open(files, PASSWORD), limit=1)
     content = await TableCache(store, stores, snapshot_id, []).opened()
     reading = content.read(stores)
@@ -167,16 +168,14 @@ async def test_a_download_that_is_left_while_it_reads_leaves_nothing_behind() ->
     leaving.cancel()
     await asyncio.wait({leaving})
     await content.close()
-    async with stores.borrow(ORG, an_app()) as opened:
-        pool = opened.repository._pool
-    users = [slot.users for slot in stores._slots.values()]
+    borrowed = stores.borrowed
     files.gate.set()
-    await eventually_async(lambda: files.waiting == 0 and pool._work_queue.empty())
+    await eventually_async(lambda: files.waiting == 0)
     await stores.close()
 
-    assert users == [0]
+    assert borrowed == {"store": 0}
+    await eventually_async(lambda: not (repository_threads() - before))
     assert files.reads < len(chunks)
-    await eventually_async(lambda: not any(thread.is_alive() for thread in pool._threads))
 
 
 async def test_many_downloads_of_one_file_and_of_others_are_whole() -> None:
@@ -200,8 +199,8 @@ async def test_many_downloads_of_one_file_and_of_others_are_whole() -> None:
 
     wanted = [*contents, *["file-07"] * 20]
     got = await asyncio.gather(*map(download, wanted))
-    users = [slot.users for slot in stores._slots.values()]
+    borrowed = stores.borrowed
     await stores.close()
 
     assert got == [b"".join(contents[name]) for name in wanted]
-    assert users == [0]
+    assert borrowed == {"store": 0}

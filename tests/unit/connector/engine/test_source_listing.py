@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from connector.engine.restic import source_scan
-from connector.engine.restic.source_scan import Listing, Walk, rejecter
+from connector.engine.restic.source_scan import NAMES_TOGETHER, Listing, Walk, rejecter
 from connector.engine.source_listing import ListedEntry, SourceListing, UnnamedFile
 
 ODD = "caf\udce9 .a.b\n"
@@ -22,10 +21,12 @@ def source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return root
 
 
-def listed(tmp_path: Path, *patterns: str) -> SourceListing:
+def listed(tmp_path: Path, *patterns: str, names_together: int = NAMES_TOGETHER) -> SourceListing:
     packed = UnnamedFile(tmp_path / "scratch")
     listing = Listing(packed.descriptor)
-    assert list(Walk("/s", rejects=rejecter([*patterns]), guarded=set(), on_listed=listing.add).run()) == []
+    rejects = rejecter([*patterns])
+    walk = Walk("/s", rejects=rejects, guarded=set(), on_listed=listing.add, names_together=names_together)
+    assert list(walk.run()) == []
     [(kind, files)] = listing.ending()
     assert kind == "listed"
     return SourceListing(int(files), packed)
@@ -44,12 +45,13 @@ def test_what_should_be_in_a_restore_point_is_listed(source: Path, tmp_path: Pat
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
-def test_a_large_directory_comes_in_parts(source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source_scan, "_NAMES_TOGETHER", 2)
+def test_a_large_directory_comes_in_parts(source: Path, tmp_path: Path) -> None:
     for n in range(5):
         (source / "folder" / "empty" / str(n)).touch()
 
-    parts = [entries for directory, entries in listed(tmp_path).parts() if directory == "/folder/empty"]
+    found = listed(tmp_path, names_together=2)
+
+    parts = [entries for directory, entries in found.parts() if directory == "/folder/empty"]
 
     assert sorted(each.name for part in parts for each in part) == list("01234")
     assert max(map(len, parts)) == 2

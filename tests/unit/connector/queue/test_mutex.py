@@ -7,7 +7,6 @@ import pytest
 from connector.engine.errors import StoreLocked
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import Initialized
-from connector.queue import mutex
 from connector.queue.mutex import exclusive_at
 from connector.tasks.initialize import initialize_store
 from contracts.messages.connector import StoreInitialized
@@ -32,15 +31,10 @@ class SlowEngine(MemoryEngine):
         return await super().initialize(store)
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mutex, "PAUSE_SECONDS", 0.001)
-
-
 async def test_two_stores_at_one_place_are_initialized_one_after_the_other(tmp_path: Path) -> None:
     engine = SlowEngine()
     workshop = await Workshop(tmp_path, engine=engine).open()
-    engine._repositories.clear()
+    engine.repositories.clear()
     leases = [await workshop.command("store"), await workshop.command("other"), await workshop.command("store")]
 
     await asyncio.gather(
@@ -53,14 +47,15 @@ async def test_two_stores_at_one_place_are_initialized_one_after_the_other(tmp_p
     assert len({each.repository_id for each in initialized}) == 1
 
 
-async def test_a_place_that_others_hold_for_too_long_is_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_place_that_others_hold_for_too_long_is_locked(tmp_path: Path) -> None:
     workshop = await Workshop(tmp_path).open()
     first, second = await workshop.command(), await workshop.command()
 
-    async with exclusive_at(workshop.context.store, workshop.context.settings, first, workshop.place):
-        monkeypatch.setattr(mutex, "PATIENCE_SECONDS", 0.01)
-        with pytest.raises(StoreLocked):
-            await initialize_store(workshop.context, second, second.work.cause.data)  # type: ignore[arg-type]
-    monkeypatch.undo()
+    context, place = workshop.context, workshop.place
 
-    await initialize_store(workshop.context, second, second.work.cause.data)  # type: ignore[arg-type]
+    async with exclusive_at(context.store, context.settings, first, place):
+        with pytest.raises(StoreLocked):
+            async with exclusive_at(context.store, context.settings, second, place, patience_seconds=0.01):
+                pass
+
+    await initialize_store(context, second, second.work.cause.data)  # type: ignore[arg-type]

@@ -3,37 +3,51 @@
 import asyncio
 from pathlib import Path
 
-import pytest
 from connector.domain.attempts import WORKERS_LOST_MAX
+from connector.domain.work import Kind
 from connector.queue.lease import Lease
+from connector.queue.runner import Runner
 from contracts.messages.connector import TaskFailed
+from contracts.messages.outcomes import Problem
 
+from tests.support.waiting import eventually_async
 from tests.unit.connector.workshop import Workshop
 
 
-async def test_a_cancellation_reaches_the_attempt_that_took_over_in_the_same_process(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    workshop = await Workshop(tmp_path).open()
-    runner, cancels = workshop.runner(), dict[int, asyncio.Event]()
-    ends = {1: asyncio.Event(), 2: asyncio.Event()}
+class Waiting:
+    """See `Activity`: each attempt, and the clean-up after one that lost its lease, waits for its end."""
 
-    async def run_kept(lease: Lease, cancel: asyncio.Event) -> None:
-        cancels[lease.number] = cancel
-        await ends[lease.number].wait()
+    def __init__(self) -> None:
+        self.ends = {1: asyncio.Event(), 2: asyncio.Event()}
+        self.cancels = dict[int, asyncio.Event]()
+        self.cleaning = set[int]()
 
-    monkeypatch.setattr(runner, "_run_kept", run_kept)
+    async def run(self, lease: Lease, cancel: asyncio.Event) -> None:
+        self.cancels[lease.number] = cancel
+        await self.ends[lease.number].wait()
+
+    async def fail(self, lease: Lease, problem: Problem) -> None:
+        raise AssertionError(problem)
+
+    async def clean_up(self, lease: Lease) -> None:
+        self.cleaning.add(lease.number)
+        await self.ends[lease.number].wait()
+
+
+async def test_a_cancellation_reaches_the_attempt_that_took_over_in_the_same_process(tmp_path: Path) -> None:
+    workshop, work = await Workshop(tmp_path).open(), Waiting()
+    runner = Runner(workshop.store, {Kind.TASK: work})
     lost = asyncio.create_task(runner.run(await workshop.attempt(seconds=-1)))
-    await asyncio.sleep(0)
+    await eventually_async(lambda: 1 in work.cleaning)
     heir = asyncio.create_task(runner.run(await workshop.attempt()))
-    await asyncio.sleep(0)
-    ends[1].set()
+    await eventually_async(lambda: 2 in work.cancels)
+    work.ends[1].set()
     await lost
 
     runner.cancel("job")
 
-    assert cancels[2].is_set()
-    ends[2].set()
+    assert work.cancels[2].is_set()
+    work.ends[2].set()
     await heir
 
 

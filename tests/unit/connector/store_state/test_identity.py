@@ -129,14 +129,14 @@ async def test_no_backup_begins_where_nobody_can_tell_which_store_it_is(
 
 @pytest.mark.parametrize(("fault", "code"), FAULTS)
 async def test_a_creation_makes_nothing_in_place_of_what_is_away(workshop: Workshop, fault: Fault, code: str) -> None:
-    before = dict(workshop.engine._repositories)
+    before = dict(workshop.engine.repositories)
     fault(workshop)
 
     with pytest.raises(FAILURES) as caught:
         await create(workshop)
 
     assert caught.value.code == code
-    assert workshop.engine._repositories == before
+    assert workshop.engine.repositories == before
     assert workshop.published(StoreInitialized) == []
 
 
@@ -154,7 +154,7 @@ async def test_what_is_away_is_named_with_what_to_do(workshop: Workshop) -> None
 
 
 async def test_a_forced_creation_makes_a_new_one_and_the_old_restore_points_leave(workshop: Workshop) -> None:
-    workshop.engine._repositories.clear()
+    workshop.engine.repositories.clear()
 
     await create(workshop, force=True)
     await follow(workshop)
@@ -215,7 +215,7 @@ async def test_a_store_that_is_as_it_was_is_not_unlocked_before_a_backup(worksho
 
 async def created_with(workshop: Workshop, fault: Fault) -> str | None:
     """The seal that is noted where something goes wrong just after a new repository was made."""
-    workshop.engine._repositories.clear()
+    workshop.engine.repositories.clear()
     initialize = workshop.engine.initialize
 
     async def initialize_and_fail(location: StoreLocation) -> Initialized:
@@ -254,7 +254,7 @@ async def test_a_store_is_opened_once_when_it_is_created_or_adopted(workshop: Wo
 
     workshop.context = replace(workshop.context, access=counting)
     await create(workshop)
-    workshop.engine._repositories.clear()
+    workshop.engine.repositories.clear()
     await create(workshop, force=True)
 
     assert [each.adopted for each in workshop.published(StoreInitialized)] == [True, False]

@@ -2,12 +2,20 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 from connector.queue.lease import Lease, LeaseLost
-from connector.stores import directory_listing, directory_pages
-from connector.stores.directory_listing import Listed, Lister, Rebuilt
+from connector.stores.directory_listing import (
+    BATCH_BYTES,
+    BATCHES_AHEAD,
+    MESSAGES_AHEAD,
+    Listed,
+    Lister,
+    NewPageMaker,
+    Rebuilt,
+)
 from connector.stores.directory_pages import PageMaker
 from connector.stores.restore_points import restore_point_of
 from contracts.envelope import Envelope
@@ -98,9 +106,7 @@ class CountingMaker(PageMaker):
 class Wide:
     """A hundred directories in one, whose listing takes a message each."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(directory_listing, "BATCH_BYTES", 1)
-        monkeypatch.setattr(directory_listing, "PageMaker", CountingMaker)
+    def __init__(self) -> None:
         CountingMaker.made = 0
         self.builder = Builder()
         leaves = self.builder.trees([file_node(f"f{number}", [], 1)] for number in range(100))
@@ -136,9 +142,13 @@ async def list_it(
     lease: Lease | None = None,
     *,
     again: Rebuilt | None = None,
+    batch_bytes: int = BATCH_BYTES,
+    new_page_maker: NewPageMaker = PageMaker,
 ) -> Listed:
     point = restore_point_of(tree.repository.snapshot(tree.snapshot_id), org=ORG, store_id=AppId("store"))
-    lister = Lister(publisher, index)
+    if isinstance(tree, Wide):
+        batch_bytes, new_page_maker = 1, CountingMaker
+    lister = Lister(publisher, index, batch_bytes=batch_bytes, new_page_maker=new_page_maker)
     return await lister.list_restore_point(
         lease or await a_lease(), tree.repository, point, on_listed=lambda _: None, again=again
     )
@@ -149,11 +159,10 @@ def listed(publisher: MemoryPublisher) -> list[str]:
     return [page.tree_id for event in events for page in event.directories]
 
 
-async def test_children_come_before_parents_and_the_restore_point_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory_listing, "BATCH_BYTES", 1)
+async def test_children_come_before_parents_and_the_restore_point_last() -> None:
     tree, publisher = Tree(), MemoryPublisher()
 
-    told = await list_it(tree, Index(), publisher)
+    told = await list_it(tree, Index(), publisher, batch_bytes=1)
 
     order = listed(publisher)
     assert sorted(order) == sorted([tree.a, tree.b, tree.c, tree.root])
@@ -225,10 +234,10 @@ async def test_who_lost_the_lease_lists_nothing() -> None:
     assert publisher.sent == []
 
 
-async def test_the_walk_is_never_far_ahead_of_what_kafka_has_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    wide, publisher = Wide(monkeypatch), SlowPublisher()
+async def test_the_walk_is_never_far_ahead_of_what_kafka_has_taken() -> None:
+    wide, publisher = Wide(), SlowPublisher()
     task = asyncio.create_task(list_it(wide, Index(), publisher))
-    most = directory_listing.BATCHES_AHEAD + 3  # one is being sent, one waits for its turn, one is being filled
+    most = BATCHES_AHEAD + 3  # one is being sent, one waits for its turn, one is being filled
 
     await eventually_async(lambda: CountingMaker.made >= most - 1)
     assert CountingMaker.made <= most
@@ -238,32 +247,29 @@ async def test_the_walk_is_never_far_ahead_of_what_kafka_has_taken(monkeypatch: 
     assert CountingMaker.made == len(listed(publisher)) == 101
 
 
-async def test_messages_are_never_far_ahead_of_what_the_index_has_taken_in(monkeypatch: pytest.MonkeyPatch) -> None:
-    wide, index, publisher = Wide(monkeypatch), SlowIndex(), MemoryPublisher()
+async def test_messages_are_never_far_ahead_of_what_the_index_has_taken_in() -> None:
+    wide, index, publisher = Wide(), SlowIndex(), MemoryPublisher()
     task = asyncio.create_task(list_it(wide, index, publisher))
 
     await eventually_async(lambda: bool(index.awaited))
-    assert len(publisher.sent) == directory_listing.MESSAGES_AHEAD
-    assert index.awaited[0].tree_id == listed(publisher)[directory_listing.MESSAGES_AHEAD // 4 - 1]
+    assert len(publisher.sent) == MESSAGES_AHEAD
+    assert index.awaited[0].tree_id == listed(publisher)[MESSAGES_AHEAD // 4 - 1]
     index.gate.set()
     await task
 
     assert len(listed(publisher)) == 101
-    assert len(index.awaited) == 1 + (101 - directory_listing.MESSAGES_AHEAD) // (directory_listing.MESSAGES_AHEAD // 4)
+    assert len(index.awaited) == 1 + (101 - MESSAGES_AHEAD) // (MESSAGES_AHEAD // 4)
 
 
-async def test_an_index_that_takes_nothing_in_is_not_waited_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    wide, index, publisher = Wide(monkeypatch), StuckIndex(), MemoryPublisher()
+async def test_an_index_that_takes_nothing_in_is_not_waited_for_again() -> None:
+    wide, index, publisher = Wide(), StuckIndex(), MemoryPublisher()
 
     await list_it(wide, index, publisher)
 
     assert (len(listed(publisher)), len(index.awaited)) == (101, 1)
 
 
-async def test_of_a_large_directory_only_the_pages_that_have_not_arrived_are_sent(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(directory_pages, "PAGE_ENTRIES", 7)
+async def test_of_a_large_directory_only_the_pages_that_have_not_arrived_are_sent() -> None:
     tree, index = Tree(), Index()
     tree.root = tree.builder.tree(*(file_node(f"f{number:02}", [], number) for number in range(60)))
     tree.snapshot_id = tree.builder.snapshot(tree.root)
@@ -271,7 +277,7 @@ async def test_of_a_large_directory_only_the_pages_that_have_not_arrived_are_sen
 
     async def pages_sent(arrived: int) -> list[DirectoryPage]:
         index.arrived_pages, publisher = arrived, MemoryPublisher()
-        await list_it(tree, index, publisher)
+        await list_it(tree, index, publisher, new_page_maker=partial(PageMaker, entries_per_page=7))
         return [p for m in publisher.sent if isinstance(m.data, DirectoriesListed) for p in m.data.directories]
 
     whole = await pages_sent(0)

@@ -5,9 +5,7 @@ import os
 from collections.abc import Iterator
 
 import msgspec
-import pytest
 import zstandard
-from connector.stores import directory_pages
 from connector.stores.directory_pages import PAGE_BYTES_MAX, PageMaker
 from contracts.messages.restore_index import PAGE_ENTRIES, DirectoriesListed, DirectoryPage
 from contracts.values import AppId, OrganizationId
@@ -142,11 +140,10 @@ def test_no_page_of_a_large_directory_is_too_large_for_kafka() -> None:
     assert max(len(page.model_dump_json(by_alias=True)) for page in made) < 1_000_000
 
 
-def test_no_page_grows_with_the_number_of_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory_pages, "PAGE_ENTRIES", 1)
+def test_no_page_grows_with_the_number_of_pages() -> None:
     entries = [file(f"{number:0255}") for number in range(1500)]
 
-    made = list(PageMaker().pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
+    made = list(PageMaker(entries_per_page=1).pages(Directory(ROOT, entries, Totals(len(entries), 0, 0))))
 
     assert len(made) == 1500
     assert max(len(p.model_dump_json(by_alias=True)) for p in made) < 2000

@@ -35,10 +35,6 @@ class Opener:
         return self.opened[-1]
 
 
-def is_closed(repository: Repository) -> bool:
-    return repository._pool._shutdown
-
-
 @pytest.fixture
 def opener() -> Opener:
     return Opener()
@@ -82,9 +78,9 @@ async def test_a_reader_that_leaves_early_does_not_stop_the_opening(stores: Open
 async def test_a_new_revision_is_opened_anew_and_the_old_one_closed(stores: OpenStores, opener: Opener) -> None:
     async with stores.borrow(ORG, an_app()) as old, stores.borrow(ORG, an_app(revision=2)) as new:
         assert old.repository is not new.repository
-        assert not is_closed(old.repository)
+        assert not old.repository.is_closed
 
-    assert [is_closed(r) for r in opener.opened] == [True, False]
+    assert [r.is_closed for r in opener.opened] == [True, False]
 
 
 async def test_the_least_recently_used_is_closed_when_there_are_too_many(stores: OpenStores, opener: Opener) -> None:
@@ -93,7 +89,7 @@ async def test_the_least_recently_used_is_closed_when_there_are_too_many(stores:
             pass
 
     a, b, c = opener.opened
-    assert [is_closed(r) for r in (a, b, c)] == [False, True, False]
+    assert [r.is_closed for r in (a, b, c)] == [False, True, False]
 
 
 async def test_what_failed_to_open_is_tried_again(stores: OpenStores, opener: Opener) -> None:
@@ -114,15 +110,15 @@ async def test_a_store_found_damaged_is_opened_anew(stores: OpenStores, opener: 
 
     async with stores.borrow(ORG, an_app()):
         assert len(opener.opened) == 2
-    assert is_closed(opener.opened[0])
+    assert opener.opened[0].is_closed
 
 
 async def test_a_dropped_store_is_closed_once_nobody_reads(stores: OpenStores, opener: Opener) -> None:
     async with stores.borrow(ORG, an_app()) as store:
         stores.drop("store")
-        assert not is_closed(store.repository)
+        assert not store.repository.is_closed
 
-    assert is_closed(opener.opened[0])
+    assert opener.opened[0].is_closed
 
 
 async def test_a_store_that_does_not_answer_keeps_no_thread_from_another(stores: OpenStores) -> None:

@@ -18,9 +18,7 @@ def store() -> Store:
 
 
 @pytest.fixture
-def publisher(monkeypatch: pytest.MonkeyPatch) -> MemoryPublisher:
-    monkeypatch.setattr(job_reporting, "FIRST_SECONDS", 0.01)
-    monkeypatch.setattr(job_reporting, "PERIOD_SECONDS", 0.01)
+def publisher() -> MemoryPublisher:
     return MemoryPublisher()
 
 
@@ -29,7 +27,8 @@ def lines(events: list[TaskLogged]) -> list[str]:
 
 
 async def reporter_of(store: Store, publisher: MemoryPublisher, seconds: float = 30) -> Reporter:
-    return Reporter(publisher, await held(store, await some_work(store), seconds=seconds), JobId("job"))
+    lease = await held(store, await some_work(store), seconds=seconds)
+    return Reporter(publisher, lease, JobId("job"), first_seconds=0.01, period_seconds=0.01)
 
 
 async def test_of_several_figures_the_latest_is_sent(store: Store, publisher: MemoryPublisher) -> None:
@@ -80,7 +79,8 @@ async def test_who_lost_the_lease_says_nothing(store: Store, publisher: MemoryPu
     reporter.log("info", "too late")
     reporter.progress(Progress())
 
-    await reporter._send_forever()
+    async with reporter.sending() as sending:
+        await sending
 
     assert publisher.sent == []
 

@@ -124,13 +124,9 @@ async def test_a_run_that_is_cancelled_while_it_asks_is_not_taken_for_one_that_c
         await compared(workshop, Stopping(), [])
 
 
-async def test_a_restore_point_is_read_no_longer_than_until_the_run_is_cancelled(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_restore_point_is_read_no_longer_than_until_the_run_is_cancelled(workshop: Workshop) -> None:
     cancel = asyncio.Event()
     cancel.set()
-    some = [SavedFile(str(number), 1, 1) for number in range(MANY)]
-    monkeypatch.setattr("connector.tasks.listing_comparison._files_of", lambda *_: iter(some))
 
     with pytest.raises(Cancelled):
         await compared(workshop, Doubtful(), [], cancel=cancel)

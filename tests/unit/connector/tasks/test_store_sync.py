@@ -12,6 +12,7 @@ from connector.domain.store_comparison import PointState, difference, is_thoroug
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.engine.errors import StoreUnreachable
 from connector.store import KnownApp
+from connector.stores.watch import Watch
 from connector.tasks.initialize import initialize_store
 from connector.tasks.refresh import refresh_store
 from connector.tasks.store_sync import sync_store
@@ -456,12 +457,12 @@ class TestWatch:
         self, workshop: Workshop, every: float
     ) -> None:
         workshop.store.stores.stores = [(ORG, an_app("store"))]  # type: ignore[attr-defined]
-        workshop.watch._every = every
+        watch = watching(workshop, every)
         begun = list[float]()
         for now in range(1_000_000, 1_000_000 + 14 * 86_400, 600):
             if is_thorough_slot("store", now, every_seconds=every) and every < 86_400:
                 continue  # It is being compared all that time.
-            if await workshop.watch.look(now=now):
+            if await watch.look(now=now):
                 begun += [now for each in await queued(workshop) if each.look_for_loss]
                 await close(workshop)
 
@@ -472,9 +473,15 @@ class TestWatch:
 
     async def test_no_store_is_compared_by_itself_when_that_is_switched_off(self, workshop: Workshop) -> None:
         workshop.store.stores.stores = [(ORG, an_app("store"))]  # type: ignore[attr-defined]
-        workshop.watch._every = 0
 
-        assert await workshop.watch.look(now=1_000_000) == 0
+        assert await watching(workshop, 0).look(now=1_000_000) == 0
+
+
+def watching(workshop: Workshop, every_seconds: float) -> Watch:
+    """A watch that has stores compared this often."""
+    context = workshop.context
+    settings = context.settings.model_copy(update={"refresh_seconds": every_seconds})
+    return Watch(workshop.store, context.wake_ups, settings)
 
 
 async def queued(workshop: Workshop) -> list[RefreshStore]:

@@ -38,7 +38,9 @@ Files = dict[str, bytes | None]
 
 
 @dataclass
-class _Repository:
+class MemoryRepository:
+    """What is at the address of a store."""
+
     id: str
     passphrase: str
     snapshots: dict[str, tuple[FoundSnapshot, Files]] = field(default_factory=dict)
@@ -48,15 +50,16 @@ class MemoryEngine:
     """See `Engine`. Reads real trees; knows regular files and directories only."""
 
     def __init__(self) -> None:
-        self._repositories: dict[str, _Repository] = {}
+        self.repositories: dict[str, MemoryRepository] = {}
+        """By address. Taken out of it, a repository is lost."""
 
     async def initialize(self, store: StoreLocation) -> Initialized:
         """See `Engine.initialize`."""
         try:
             return Initialized(self._open(store).id, adopted=True)
         except StoreNotInitialized:
-            made = _Repository(_new_id(), store.passphrase)
-            self._repositories[store.address] = made
+            made = MemoryRepository(_new_id(), store.passphrase)
+            self.repositories[store.address] = made
             return Initialized(made.id, adopted=False)
 
     async def backup(
@@ -158,10 +161,10 @@ class MemoryEngine:
         """See `Engine.unlock_stale`: there are no locks."""
         self._open(store)
 
-    def _open(self, store: StoreLocation) -> _Repository:
+    def _open(self, store: StoreLocation) -> MemoryRepository:
         if not store.passphrase:
             raise PassphraseMissing
-        repository = self._repositories.get(store.address)
+        repository = self.repositories.get(store.address)
         if repository is None:
             raise StoreNotInitialized
         if repository.passphrase != store.passphrase:

@@ -27,9 +27,16 @@ RENEWALS_PER_LEASE = 3
 
 
 @asynccontextmanager
-async def exclusive_at(store: Store, settings: Settings, lease: Lease, location: StoreLocation) -> AsyncIterator[None]:
+async def exclusive_at(
+    store: Store,
+    settings: Settings,
+    lease: Lease,
+    location: StoreLocation,
+    *,
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> AsyncIterator[None]:
     """Hold the mutex of a location until the context is left. Raises `StoreLocked` when others hold it for too long."""
-    mutex = await _acquire(store, settings, _mutex_work(location, lease.work))
+    mutex = await _acquire(store, settings, _mutex_work(location, lease.work), patience_seconds)
     try:
         async with beside("mutex of a location", lambda: _renew_forever(mutex)):
             yield
@@ -51,8 +58,8 @@ def _mutex_work(location: StoreLocation, cause: Work) -> Work:
     )
 
 
-async def _acquire(store: Store, settings: Settings, mutex: Work) -> Lease:
-    deadline = time.monotonic() + PATIENCE_SECONDS
+async def _acquire(store: Store, settings: Settings, mutex: Work, patience_seconds: float) -> Lease:
+    deadline = time.monotonic() + patience_seconds
     while time.monotonic() < deadline:
         claimed = await claim(store, mutex, owner=settings.instance, seconds=settings.lease_seconds)
         if claimed is not None:

@@ -17,10 +17,10 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.messages.restore_index import DirectoriesListed, DirectoryPage, RestorePoint, RestorePointListed
 from contracts.values import OrganizationId
-from restic_reader import Repository, Totals
+from restic_reader import Repository, Totals, Walked
 
 from connector.queue.lease import Lease
-from connector.stores.directory_pages import PageMaker
+from connector.stores.directory_pages import Arrived, PageMaker
 from connector.stores.index_client import IndexClient
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Listed(NamedTuple):
     entries: int = 0
 
 
+NewPageMaker = Callable[[Arrived], PageMaker]
 OnListed = Callable[[Listed], None]
 """Called with what was sent so far."""
 
@@ -75,9 +76,18 @@ class _Batch:
 class Lister:
     """Lists restore points of stores; the walk runs in a thread, and never far ahead of what the index has taken in."""
 
-    def __init__(self, publisher: Publisher, index: IndexClient) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        index: IndexClient,
+        *,
+        batch_bytes: int = BATCH_BYTES,
+        new_page_maker: NewPageMaker = PageMaker,
+    ) -> None:
         self._publisher = publisher
         self._index = index
+        self._batch_bytes = batch_bytes
+        self._new_page_maker = new_page_maker
 
     async def list_restore_point(
         self,
@@ -99,8 +109,14 @@ class Lister:
             known=lambda tree_ids: self._known(org, store_id, tree_ids, again),
             arrived=lambda tree_id, pages: self._arrived(org, store_id, tree_id, pages, again),
         )
+
+        def walk() -> Iterator[_Batch]:
+            maker = self._new_page_maker(questions.arrived)
+            directories = repository.walk_new(point.tree_id, questions.known)
+            return _batches(directories, maker, self._batch_bytes)
+
         with span("connector.index", attributes={semconv.STORE: store_id}):
-            async with _produced_ahead(lambda: _batches(repository, point.tree_id, questions), questions) as batches:
+            async with _produced_ahead(walk, questions) as batches:
                 async for batch in batches:
                     event = DirectoriesListed.model_construct(
                         organization_id=org, store_id=store_id, directories=batch.pages, again=again is not None
@@ -210,19 +226,18 @@ class _Questions:
                 self._asked.cancel()
 
 
-def _batches(repository: Repository, tree_id: str, questions: _Questions) -> Iterator[_Batch]:
-    maker = PageMaker(questions.arrived)
+def _batches(walked: Iterator[Walked], maker: PageMaker, batch_bytes: int) -> Iterator[_Batch]:
     pages: list[DirectoryPage] = []
     size = directories = entries = 0
-    limit = min(FIRST_BATCH_BYTES, BATCH_BYTES)
-    for directory in repository.walk_new(tree_id, questions.known):
+    limit = min(FIRST_BATCH_BYTES, batch_bytes)
+    for directory in walked:
         directories, entries = directories + 1, entries + directory.size
         for page in maker.pages(directory):
             # Entries travel as base64, which is a third longer.
             added = len(page.entries) * 4 // 3 + _PAGE_OVERHEAD
             if pages and size + added > limit:
                 yield _Batch(tuple(pages), Listed(directories, entries))
-                pages, size, limit = [], 0, min(2 * limit, BATCH_BYTES)
+                pages, size, limit = [], 0, min(2 * limit, batch_bytes)
             pages.append(page)
             size += added
     if pages:

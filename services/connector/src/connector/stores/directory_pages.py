@@ -54,8 +54,9 @@ Arrived = Callable[[str, int], int]
 class PageMaker:
     """Makes the pages of directories; of large ones those that have not `arrived`."""
 
-    def __init__(self, arrived: Arrived = lambda _tree_id, _pages: 0) -> None:
+    def __init__(self, arrived: Arrived = lambda _tree_id, _pages: 0, *, entries_per_page: int = PAGE_ENTRIES) -> None:
         self._arrived = arrived
+        self._entries_per_page = entries_per_page
         self._pack = msgspec.msgpack.Encoder().encode
         self._compress = zstandard.ZstdCompressor(level=1, write_checksum=False).compress
 
@@ -68,8 +69,9 @@ class PageMaker:
     def _split(self, directory: Directory) -> Iterator[DirectoryPage]:
         rows = sorted((_row(entry, directory.below) for entry in directory.entries), key=_by_name)
         check_names(directory.tree_id, list(map(_by_name, rows)))
-        starts = range(0, len(rows), PAGE_ENTRIES) if rows else (0,)
-        parts = [part for start in starts for part in self._parts(rows[start : start + PAGE_ENTRIES])]
+        most = self._entries_per_page
+        starts = range(0, len(rows), most) if rows else (0,)
+        parts = [part for start in starts for part in self._parts(rows[start : start + most])]
         return _numbered(directory, parts, len(parts))
 
     def _parts(self, rows: list[Row]) -> list[_Part]:
@@ -84,7 +86,8 @@ class PageMaker:
         """The pages of a directory that does not fit into memory."""
         # Read twice, because each page says how many there are. Where pages end is decided by upper bounds of the sizes
         # of rows, so that the first pass need not pack and compress anything.
-        counts = list(_page_counts(entry for part in directory.parts() for entry in part))
+        entries = (entry for part in directory.parts() for entry in part)
+        counts = list(_page_counts(entries, self._entries_per_page))
         first = self._arrived(directory.tree_id, len(counts))
         rows = _rows(directory, skipped=sum(counts[:first]))
         parts = (_Part(count, self._compress(self._pack(list(islice(rows, count))))) for count in counts[first:])
@@ -117,12 +120,12 @@ def _numbered(directory: Walked, parts: Iterable[_Part], pages: int, *, first: i
         )
 
 
-def _page_counts(entries: Iterable[Entry]) -> Iterator[int]:
+def _page_counts(entries: Iterable[Entry], entries_per_page: int) -> Iterator[int]:
     """How many entries each page has, so that none can be too large even if nothing in it can be compressed."""
     count = size = 0
     for entry in entries:
         most = _bytes_most(entry)
-        if count == PAGE_ENTRIES or (count and size + most > _ROWS_BYTES_MAX):
+        if count == entries_per_page or (count and size + most > _ROWS_BYTES_MAX):
             yield count
             count = size = 0
         count, size = count + 1, size + most

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -82,6 +82,11 @@ class OpenStores:
         self._slots: OrderedDict[str, _Slot] = OrderedDict()
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="reader")
         self._reading_slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+
+    @property
+    def borrowed(self) -> Mapping[str, int]:
+        """How many read each store that is open, or is being opened, by its id."""
+        return {app_id: slot.users for app_id, slot in self._slots.items()}
 
     async def in_thread(self, action: Callable[[], T], *, of: str) -> T:
         """Run something that reads the store `of` (its id) in a thread, at most `READERS_PER_STORE` for each store."""

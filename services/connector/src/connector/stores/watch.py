@@ -53,12 +53,21 @@ class _Suspicion:
 class Watch:
     """Queues comparisons of stores with the restore index. Any number of workers may do so: each is queued once."""
 
-    def __init__(self, store: Store, wake_ups: WakeUps, settings: Settings, *, reach: Sequence[Reach] = ()) -> None:
+    def __init__(
+        self,
+        store: Store,
+        wake_ups: WakeUps,
+        settings: Settings,
+        *,
+        reach: Sequence[Reach] = (),
+        suspicion_seconds: float = SUSPICION_SECONDS,
+    ) -> None:
         self._store = store
         self._wake_ups = wake_ups
         self._every = settings.refresh_seconds
         self._pool = settings.pool
         self._reach = reach
+        self._suspicion_seconds = suspicion_seconds
         self._suspected: dict[str, _Suspicion] = {}
         self._thorough: dict[str, float] = {}
         """When losses were looked for last in each store, or the store was first seen; a restart forgets it."""
@@ -107,7 +116,7 @@ class Watch:
         for suspicion in list(self._suspected.values()):
             wanted = suspicion.to_command()
             # A suspicion that cannot be queued now stays for a later look.
-            if wanted.app_id not in under_way and await self._queue(wanted, now, every_seconds=SUSPICION_SECONDS):
+            if wanted.app_id not in under_way and await self._queue(wanted, now, every_seconds=self._suspicion_seconds):
                 queued += 1
                 if suspicion.to_command() == wanted:  # Else something more was noticed meanwhile.
                     del self._suspected[wanted.app_id]
@@ -152,7 +161,7 @@ class Watch:
 
     def _pause_seconds(self) -> float:
         pause = min(LOOK_SECONDS, self._every or LOOK_SECONDS)
-        return min(pause, SUSPICION_SECONDS / LOOKS_PER_SUSPICION) if self._suspected else pause
+        return min(pause, self._suspicion_seconds / LOOKS_PER_SUSPICION) if self._suspected else pause
 
 
 def _reference(store: App | AppRef) -> AppRef:

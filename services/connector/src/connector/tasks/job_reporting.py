@@ -38,10 +38,19 @@ _FULL = "The log ends here: it is too long. Its last line says how many more the
 class Reporter:
     """Collects progress and log lines of a job and sends them once a second at most, while the lease is valid."""
 
-    def __init__(self, publisher: Publisher, lease: Lease, job_id: JobId) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        lease: Lease,
+        job_id: JobId,
+        *,
+        first_seconds: float = FIRST_SECONDS,
+        period_seconds: float = PERIOD_SECONDS,
+    ) -> None:
         self._publisher = publisher
         self._lease = lease
         self._job_id = job_id
+        self._first_seconds, self._period_seconds = first_seconds, period_seconds
         self._phase = "preparing"
         self._waiting_for = ""
         self._latest: Progress | None = None
@@ -79,10 +88,13 @@ class Reporter:
                 self._lines.append(LogLine(at=utc_now(), level="warning", text=_FULL))
 
     @asynccontextmanager
-    async def sending(self) -> AsyncIterator["Reporter"]:
-        """Send in the background; what is left over at the end comes from `rest`."""
-        async with beside("progress of a job", self._send_forever):
-            yield self
+    async def sending(self) -> AsyncIterator["asyncio.Task[None]"]:
+        """Send in the background, in the task that is yielded; it ends with the lease.
+
+        What is left over at the end comes from `rest`.
+        """
+        async with beside("progress of a job", self._send_forever) as sending:
+            yield sending
 
     def rest(self) -> list[TaskEvent]:
         """What was not sent yet, to be sent with the result: how far the job came, then the lines, of which the last
@@ -105,11 +117,11 @@ class Reporter:
             await self._send_or_keep()
 
     async def _send_forever(self) -> None:
-        pause = FIRST_SECONDS
+        pause = self._first_seconds
         with contextlib.suppress(LeaseLost):
             while True:
                 await asyncio.sleep(pause)
-                pause = PERIOD_SECONDS
+                pause = self._period_seconds
                 await self._send_or_keep()
 
     async def _send_or_keep(self) -> None:

@@ -12,12 +12,14 @@ from connector.engine.restic.source_scanner import Surveyor
 from integrations.sdk.locations import SourceTree, StoreLocation
 
 
+def a_surveyor(place: Path, *, named_max: int) -> Surveyor:
+    source = SourceTree(directory=place)
+    return Surveyor(source, [], one_file_system=False, nice=0, scratch=place, named_max=named_max)
+
+
 @pytest.mark.parametrize(("kind", "words"), [("removed", "2 more were removed"), ("mount", "2 more are left out")])
-def test_what_is_beyond_what_is_named_is_counted(
-    kind: str, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("connector.engine.restic.source_scanner._NAMED_MAX", 1)
-    surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0, scratch=tmp_path)
+def test_what_is_beyond_what_is_named_is_counted(kind: str, words: str, tmp_path: Path) -> None:
+    surveyor = a_surveyor(tmp_path, named_max=1)
 
     for number in range(3):
         surveyor.take_in(json.dumps({"kind": kind, "path": f"/{number}"}).encode())
@@ -28,9 +30,8 @@ def test_what_is_beyond_what_is_named_is_counted(
     assert surveyor.unnamed == 0
 
 
-def test_what_no_restore_point_can_hold_is_counted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.engine.restic.source_scanner._NAMED_MAX", 0)
-    surveyor = Surveyor(SourceTree(directory=tmp_path), [], one_file_system=False, nice=0, scratch=tmp_path)
+def test_what_no_restore_point_can_hold_is_counted_too(tmp_path: Path) -> None:
+    surveyor = a_surveyor(tmp_path, named_max=0)
     for kind in ("socket", "lost", "guarded"):
         surveyor.take_in(json.dumps({"kind": kind, "path": "/a"}).encode())
     assert surveyor.unnamed == 2

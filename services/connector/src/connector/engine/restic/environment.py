@@ -9,7 +9,6 @@ from integrations.sdk.locations import StoreLocation
 from connector.engine.restic.memory_headroom import available_bytes
 
 PROGRESS_PER_SECOND = 2
-_PLENTY_BYTES = 4 << 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +25,8 @@ class ResticSettings:
     """How much garbage a backup gathers before it collects it, in percent of what it keeps in memory (`GOGC` of Go).
     restic's own is 50, and it takes 100 for none given. The more, the faster: with 150 it takes up to two thirds more
     memory. 0, or where there is no memory to spare: restic's own."""
+    plenty_bytes: int = 4 << 30
+    """With less memory available a backup collects garbage as often as restic does by itself."""
     lock_patience_seconds: int = 300
     """How long other work on a repository is waited for."""
     open_patience_seconds: float = 20
@@ -47,8 +48,8 @@ def global_arguments(store: StoreLocation, settings: ResticSettings) -> list[str
 
 
 def gc_variables(settings: ResticSettings) -> dict[str, str]:
-    """Variables that let restic take more memory to be faster; none where less than 4 GiB are available."""
-    is_plenty = available_bytes() >= _PLENTY_BYTES
+    """Variables that let restic take more memory to be faster; none where less than `plenty_bytes` are available."""
+    is_plenty = available_bytes() >= settings.plenty_bytes
     return {"GOGC": str(settings.garbage_percent)} if is_plenty and settings.garbage_percent else {}
 
 

@@ -19,7 +19,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-_NAMES_TOGETHER = 100_000
+NAMES_TOGETHER = 100_000
 _GONE = "gone"
 _LOOKS = 5
 Rejects = Callable[[str], bool]
@@ -81,10 +81,12 @@ class Walk:
         guarded: set[tuple[int, int]],
         one_file_system: bool = False,
         on_listed: Callable[[str, list[str]], None] = lambda *_: None,
+        names_together: int = NAMES_TOGETHER,
     ) -> None:
         self._root = root
         self._rejects = rejects
         self._on_listed = on_listed
+        self._names_together = names_together
         self._listed: list[str] = []
         self._guarded = guarded
         self._inodes = {inode for _, inode in guarded}
@@ -104,7 +106,7 @@ class Walk:
                             self._note_plain(entry, directory)
                         else:
                             yield from self._look_at(entry, f"{directory}/{entry.name}")
-                        if len(self._listed) >= _NAMES_TOGETHER:
+                        if len(self._listed) >= self._names_together:
                             self._hand_on(directory)
             except FileNotFoundError:
                 self._miss(directory)

@@ -13,19 +13,27 @@ from connector.engine.restic import source_scan
 from connector.engine.source_listing import SourceListing, UnnamedFile
 
 _KINDS = ("socket", "guarded", "mount", "removed", "lost")
-_NAMED_MAX = 100_000
+NAMED_MAX = 100_000
 
 
 class Surveyor:
     """What one walk found. Paths are within the source, `/` being its root."""
 
     def __init__(
-        self, source: SourceTree, patterns: Sequence[str], *, one_file_system: bool, nice: int, scratch: Path
+        self,
+        source: SourceTree,
+        patterns: Sequence[str],
+        *,
+        one_file_system: bool,
+        nice: int,
+        scratch: Path,
+        named_max: int = NAMED_MAX,
     ) -> None:
         self._source = source
         self._patterns = patterns
         self._one_file_system = one_file_system
         self._nice = nice
+        self._named_max = named_max
         self._packed = UnnamedFile(scratch)
         self.listing: SourceListing | None = None
         """What should be in the restore point, once the walk has ended; None where there was no room to keep it."""
@@ -60,7 +68,7 @@ class Surveyor:
         kind: str = found["kind"]
         if kind == "listed":
             self.listing = SourceListing(int(found["path"]), self._packed)
-        elif len(self.found[kind]) < _NAMED_MAX:
+        elif len(self.found[kind]) < self._named_max:
             self.found[kind].append(found["path"])
         else:
             self.beyond[kind] += 1

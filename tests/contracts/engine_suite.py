@@ -1,17 +1,20 @@
-"""What every engine must do. A subclass provides the fixtures `engine` and `store`."""
+"""What every engine must do. A subclass provides the fixtures `engine`, `store` and `restore`."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from connector.engine.errors import SnapshotMissing, SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
-from connector.engine.port import BackupOptions, BackupOutcome, CheckOutcome, Engine, Progress, RestoreOutcome
+from connector.engine.errors import SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
+from connector.engine.port import BackupOptions, BackupOutcome, CheckOutcome, Engine, Progress
 from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
 from integrations.sdk.job_log import Level
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 
 HOST = "source-1"
 ODD_NAMES = ("with space", "new\nline", "quote'\"", "$HOME", "#hash", "-dash", "ümläut", "x" * 255, "a,b", "..dots")
+Restore = Callable[[StoreLocation, str, Path], None]
+"""Writes what a restore point in a store holds below a directory, without the engine under test."""
 
 
 class Desk:
@@ -30,16 +33,6 @@ class Desk:
             store,
             tree,
             options=chosen,
-            on_progress=self.progress.append,
-            on_log=lambda level, text: self.log.append((level, text)),
-            cancel=self.cancel,
-        )
-
-    async def restore(self, store: StoreLocation, snapshot_id: str, target: Path) -> RestoreOutcome:
-        return await self.engine.restore(
-            store,
-            snapshot_id,
-            target=target,
             on_progress=self.progress.append,
             on_log=lambda level, text: self.log.append((level, text)),
             cancel=self.cancel,
@@ -119,10 +112,10 @@ class StoreSuite:
             await desk.engine.find_snapshots(store)
 
     async def test_what_was_backed_up_can_be_restored(
-        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, restore: Restore
     ) -> None:
         made = await desk.backup(ready, tree)
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert content(tmp_path / "restored") == content(tree)
         assert made.problems == ()
@@ -150,12 +143,6 @@ class StoreSuite:
 
         assert [found.snapshot_id for found in await desk.engine.find_snapshots(ready)] == [second.snapshot_id]
 
-    async def test_unknown_restore_points_cannot_be_restored(
-        self, desk: Desk, ready: StoreLocation, tmp_path: Path
-    ) -> None:
-        with pytest.raises(SnapshotMissing):
-            await desk.restore(ready, "f" * 64, tmp_path / "restored")
-
     async def test_a_sound_store_has_no_findings(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
         await desk.backup(ready, tree)
 
@@ -176,13 +163,13 @@ class EngineSuite(StoreSuite):
         with pytest.raises(PassphraseMissing):
             await engine.initialize(with_passphrase(store, ""))
 
-    async def test_odd_names_survive(self, desk: Desk, ready: StoreLocation, tmp_path: Path) -> None:
+    async def test_odd_names_survive(self, desk: Desk, ready: StoreLocation, tmp_path: Path, restore: Restore) -> None:
         (tmp_path / "odd").mkdir()
         for name in ODD_NAMES:
             (tmp_path / "odd" / name).write_text(name)
 
         made = await desk.backup(ready, tmp_path / "odd")
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert content(tmp_path / "restored") == {name: name.encode() for name in ODD_NAMES}
 
@@ -200,13 +187,13 @@ class EngineSuite(StoreSuite):
 
     @pytest.mark.parametrize("ignores", [(), ("*",)], ids=["nothing is there", "all is ignored"])
     async def test_an_empty_restore_point_is_made_where_it_may_be(
-        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, ignores: tuple[str, ...]
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, ignores: tuple[str, ...], restore: Restore
     ) -> None:
         source = tree if ignores else tmp_path / "hollow"
         source.mkdir(exist_ok=True)
 
         made = await desk.backup(ready, source, ignores=ignores, allow_empty=True, tags=("one", "cairn:job=1"))
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         (found,) = await desk.engine.find_snapshots(ready)
         assert (found.snapshot_id, found.host, found.paths) == (made.snapshot_id, HOST, (str(source),))
@@ -222,10 +209,10 @@ class EngineSuite(StoreSuite):
         assert made.summary.files_processed == 3
 
     async def test_a_hollow_directory_is_kept_without_what_is_in_it(
-        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, restore: Restore
     ) -> None:
         made = await desk.backup(ready, SourceTree(directory=tree, hollow=(tree / "deep",)))
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert set(content(tmp_path / "restored")) == {"deep", "empty", "nothing", "bytes"}
 
@@ -248,20 +235,22 @@ class EngineSuite(StoreSuite):
         ],
     )
     async def test_ignored_files_are_left_out(
-        self, desk: Desk, ready: StoreLocation, tmp_path: Path, ignores: list[str], left: set[str]
+        self, desk: Desk, ready: StoreLocation, tmp_path: Path, ignores: list[str], left: set[str], restore: Restore
     ) -> None:
         for name in ("a/keep", "a/y.log", "keep", "x.log"):
             (tmp_path / "tree" / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / "tree" / name).write_text(name)
 
         made = await desk.backup(ready, tmp_path / "tree", ignores=tuple(ignores))
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert set(content(tmp_path / "restored")) == left
 
-    async def test_excluded_paths_stay_out(self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path) -> None:
+    async def test_excluded_paths_stay_out(
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, restore: Restore
+    ) -> None:
         made = await desk.backup(ready, SourceTree(directory=tree, excludes=(tree / "deep",)))
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert set(content(tmp_path / "restored")) == {"empty", "nothing", "bytes"}
 
@@ -305,14 +294,14 @@ class DiskEngineSuite(EngineSuite):
     """Beside that: stores that are directories of this machine."""
 
     async def test_a_store_inside_the_source_is_left_out(
-        self, desk: Desk, ready: StoreLocation, tmp_path: Path
+        self, desk: Desk, ready: StoreLocation, tmp_path: Path, restore: Restore
     ) -> None:
         assert ready.local_path is not None
         around = ready.local_path.parent
         (around / "beside").write_text("taken")
 
         made = await desk.backup(ready, around)
-        await desk.restore(ready, made.snapshot_id, tmp_path.parent / f"{tmp_path.name}-restored")
+        restore(ready, made.snapshot_id, tmp_path.parent / f"{tmp_path.name}-restored")
 
         names = set(content(tmp_path.parent / f"{tmp_path.name}-restored"))
         assert "beside" in names

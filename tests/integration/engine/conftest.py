@@ -1,13 +1,17 @@
 """Engines on restic, and a store with a repository."""
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from connector.engine.restic import ResticEngine, ResticSettings
+from connector.engine.restic.environment import environment, global_arguments
 from integrations.sdk.locations import StoreLocation
 
+from tests.contracts.engine_suite import Restore
 from tests.support.s3 import S3Server, rclone_s3
 
 PASSPHRASE = "canary: correct/horse & bättery"
@@ -32,6 +36,18 @@ def new_engine(restic: Path, tmp_path: Path) -> NewEngine:
 @pytest.fixture
 def engine(new_engine: NewEngine) -> ResticEngine:
     return new_engine()
+
+
+@pytest.fixture
+def restore(restic: Path, tmp_path: Path) -> Restore:
+    """restic itself, as somebody without Cairn would run it."""
+    settings = ResticSettings(program=str(restic), cache_dir=tmp_path / "cache")
+
+    def run(store: StoreLocation, snapshot_id: str, target: Path) -> None:
+        command = [*global_arguments(store, settings), "restore", snapshot_id, "--target", str(target)]
+        subprocess.run(command, env={**os.environ, **environment(store)}, check=True, capture_output=True)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from integrations.sdk.errors import Cancelled, StoreHalfMade
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 from opentelemetry import trace
 
-from tests.contracts.engine_suite import Desk, content
+from tests.contracts.engine_suite import Desk, Restore, content
 from tests.integration.engine.conftest import PASSPHRASE, NewEngine
 from tests.integration.engine.programs import dying, ending, slow, telling
 from tests.support.s3 import BUCKET, SECRET_KEY, S3Server, free_port
@@ -211,7 +211,7 @@ class TestWhatResticLeavesOutWithoutAWord:
         assert made.problem_count == len(names)
 
     async def test_sockets_are_left_out_by_the_patterns_that_leave_out_files(
-        self, engine: ResticEngine, ready: StoreLocation, tmp_path: Path
+        self, engine: ResticEngine, ready: StoreLocation, tmp_path: Path, restore: Restore
     ) -> None:
         names = ("a", "ab", "a]", "a-", "b^", "x.sock", "keep.sock", "[z]", "é", "deep/a", "deep/er/x", "deep/er/a/b")
         ignores = ("?]", "[b-c]^", "[^a-z]", "*.sock", "!keep.sock", "\\[z\\]", "/deep/**/b", "/a", "er/x", "é/")
@@ -225,7 +225,7 @@ class TestWhatResticLeavesOutWithoutAWord:
 
         held = await desk.backup(ready, files, ignores=ignores)
         named = await desk.backup(ready, SourceTree(directory=sockets, is_surveyed=True), ignores=ignores)
-        await desk.restore(ready, held.snapshot_id, tmp_path / "restored")
+        restore(ready, held.snapshot_id, tmp_path / "restored")
 
         expected = {f"/{path}" for path, data in content(tmp_path / "restored").items() if data is not None}
         assert {problem.path for problem in named.problems} == expected
@@ -241,14 +241,14 @@ class TestWhatResticLeavesOutWithoutAWord:
         assert [problem.path for problem in made.problems] == ["/"]
 
     async def test_what_is_guarded_is_left_out_under_whatever_name_it_is_met(
-        self, engine: ResticEngine, ready: StoreLocation, tree: Path, tmp_path: Path
+        self, engine: ResticEngine, ready: StoreLocation, tree: Path, tmp_path: Path, restore: Restore
     ) -> None:
         facts = (tree / "sub").stat()
         guarded = frozenset({(facts.st_dev, facts.st_ino)})
         desk = Desk(engine)
 
         made = await desk.backup(ready, SourceTree(directory=tree, guarded=guarded, is_surveyed=True))
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert set(content(tmp_path / "restored")) == {"other"}
         assert len(await engine.find_snapshots(ready)) == 1
@@ -257,7 +257,7 @@ class TestWhatResticLeavesOutWithoutAWord:
 
 class TestFiles:
     async def test_unreadable_files_and_directories_are_named_and_the_rest_is_kept(
-        self, new_engine: NewEngine, restic: Path, ready: StoreLocation, tree: Path, tmp_path: Path
+        self, new_engine: NewEngine, restic: Path, ready: StoreLocation, tree: Path, tmp_path: Path, restore: Restore
     ) -> None:
         (tree / "sub" / "secret").write_text("nobody may read this")
         (tree / "sub" / "secret").chmod(0o000)
@@ -265,7 +265,7 @@ class TestFiles:
         desk = Desk(new_engine(program=str(write_unprivileged(tmp_path / "restic", restic))))
 
         made = await desk.backup(ready, tree)
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert set(made.problems) == {
             UnreadablePath("/sub/secret", "permission denied"),
@@ -311,7 +311,7 @@ class TestFiles:
             await desk.backup(ready, tmp_path / "tree")
 
     async def test_names_that_are_no_text_survive(
-        self, engine: ResticEngine, ready: StoreLocation, tmp_path: Path
+        self, engine: ResticEngine, ready: StoreLocation, tmp_path: Path, restore: Restore
     ) -> None:
         name = os.fsdecode(b"\xff\xfe not utf-8 \x01")
         (tmp_path / "tree").mkdir()
@@ -320,7 +320,7 @@ class TestFiles:
         desk = Desk(engine)
 
         made = await desk.backup(ready, tmp_path / "tree")
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert (tmp_path / "restored" / name).read_bytes() == b"odd"
         assert (tmp_path / "restored" / "link").readlink() == Path("/etc/passwd")
@@ -343,7 +343,7 @@ class TestFiles:
             await Desk(engine).backup(ready, tree, ignores=("[broken",))
 
     async def test_patterns_are_taken_as_they_are(
-        self, engine: ResticEngine, ready: StoreLocation, tmp_path: Path
+        self, engine: ResticEngine, ready: StoreLocation, tmp_path: Path, restore: Restore
     ) -> None:
         names = {"$HOME", "#remark", " space ", "kept"}
         (tmp_path / "tree").mkdir()
@@ -352,7 +352,7 @@ class TestFiles:
         desk = Desk(engine)
 
         made = await desk.backup(ready, tmp_path / "tree", ignores=("$HOME", "#remark", " space "))
-        await desk.restore(ready, made.snapshot_id, tmp_path / "restored")
+        restore(ready, made.snapshot_id, tmp_path / "restored")
 
         assert set(content(tmp_path / "restored")) == {"kept"}
 

@@ -117,18 +117,14 @@ class TaskKind:
     origin: AppKind
     target: AppKind | None
     """None: a task of this type has no target."""
-    options: type[Value]
-    result: type[Value]
     other_target: AppKind | None = None
     """What it may go to as well."""
 
 
 TASK_KINDS: dict[TaskType, TaskKind] = {
-    "backup": TaskKind(origin="source", target="store", options=BackupOptions, result=BackupResult),
-    "check": TaskKind(origin="store", target=None, options=CheckOptions, result=CheckResult),
-    "restore": TaskKind(
-        origin="store", target="destination", options=RestoreOptions, result=RestoreResult, other_target="source"
-    ),
+    "backup": TaskKind(origin="source", target="store"),
+    "check": TaskKind(origin="store", target=None),
+    "restore": TaskKind(origin="store", target="destination", other_target="source"),
 }
 """The types that workers can run."""
 

@@ -15,7 +15,6 @@ from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 
 from connector.engine.errors import (
-    SnapshotMissing,
     SourceEmpty,
     SourceIgnored,
     SourceInsideStore,
@@ -30,7 +29,6 @@ from connector.engine.port import (
     Initialized,
     OnProgress,
     Progress,
-    RestoreOutcome,
 )
 
 Files = dict[str, bytes | None]
@@ -97,28 +95,6 @@ class MemoryEngine:
         return BackupOutcome(
             snapshot_id=found.snapshot_id, summary=summary, problems=problems, problem_count=len(problems)
         )
-
-    async def restore(
-        self,
-        store: StoreLocation,
-        snapshot_id: str,
-        *,
-        target: Path,
-        on_progress: OnProgress,
-        on_log: OnLog,
-        cancel: asyncio.Event,
-    ) -> RestoreOutcome:
-        """See `Engine.restore`."""
-        repository = self._open(store)
-        if snapshot_id not in repository.snapshots:
-            raise SnapshotMissing(snapshot_id)
-        await _checkpoint(cancel)
-        _, files = repository.snapshots[snapshot_id]
-        _write(files, target)
-        size = sum(len(content) for content in files.values() if content is not None)
-        on_log("info", f"{len(files)} files and directories restored")
-        on_progress(Progress(fraction=1.0, files_done=len(files), files_total=len(files), bytes_done=size))
-        return RestoreOutcome(files=len(files), bytes=size)
 
     async def check(
         self,
@@ -237,15 +213,6 @@ def _is_taken(root: Path, path: Path, excluded: set[Path], *, ignores: Sequence[
 def _is_elsewhere(path: Path, device: int) -> bool:
     is_other = path.lstat().st_dev != device
     return path.parent.stat().st_dev != device or (is_other and not path.is_dir())
-
-
-def _write(files: Files, target: Path) -> None:
-    for shown, content in sorted(files.items()):
-        path = target / shown.removeprefix("/")
-        folder = path if content is None else path.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        if content is not None:
-            path.write_bytes(content)
 
 
 def _new_id() -> str:

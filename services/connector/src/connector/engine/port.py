@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 from contracts.messages.connector import Compression
@@ -88,17 +87,6 @@ class BackupOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RestoreOutcome:
-    """Files were written; with `problems`, not all of them."""
-
-    files: int
-    bytes: int
-    problems: tuple[UnreadablePath, ...] = ()
-    """The first 1000."""
-    problem_count: int = 0
-
-
-@dataclass(frozen=True, kw_only=True)
 class CheckOutcome:
     """What a check of a repository found, in words; none: the repository is sound."""
 
@@ -153,19 +141,6 @@ class Engine(Protocol):
         `SourceUnreadable`, `SourceInsideStore`, `StateExposed`, `PatternInvalid`, and `SnapshotMissing` when the parent
         that is asked for is not there.
         """
-        ...
-
-    async def restore(
-        self,
-        store: StoreLocation,
-        snapshot_id: str,
-        *,
-        target: Path,
-        on_progress: OnProgress,
-        on_log: OnLog,
-        cancel: asyncio.Event,
-    ) -> RestoreOutcome:
-        """Write the files of a restore point below `target`, replacing what differs. Raises also `SnapshotMissing`."""
         ...
 
     async def check(

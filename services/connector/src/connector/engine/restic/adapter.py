@@ -3,7 +3,6 @@
 import asyncio
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 from integrations.sdk.errors import StoreHalfMade
@@ -18,12 +17,11 @@ from connector.engine.port import (
     FoundSnapshot,
     Initialized,
     OnProgress,
-    RestoreOutcome,
 )
 from connector.engine.restic import cache, commands, partial_initialization
 from connector.engine.restic.backup_run import BackupCall, run_backup
 from connector.engine.restic.environment import ResticSettings
-from connector.engine.restic.output_parser import CheckObserver, RestoreObserver
+from connector.engine.restic.output_parser import CheckObserver
 from connector.engine.restic.runner import Listener, Runner
 from connector.engine.restic.snapshots import read_snapshots
 
@@ -76,33 +74,6 @@ class ResticEngine:
         result = await run_backup(self._runner, call)
         await self._trim_cache()
         return result
-
-    async def restore(
-        self,
-        store: StoreLocation,
-        snapshot_id: str,
-        *,
-        target: Path,
-        on_progress: OnProgress,
-        on_log: OnLog,
-        cancel: asyncio.Event,
-    ) -> RestoreOutcome:
-        """See `Engine.restore`."""
-        observer = RestoreObserver(target, on_progress=on_progress, on_log=on_log)
-        arguments = commands.restore(snapshot_id, target)
-        try:
-            await self._runner.run(store, arguments, listener=observer.listener, cancel=cancel)
-        except EngineFailed:
-            if not observer.problems.count:
-                raise
-        finally:
-            observer.problems.flush()
-        return RestoreOutcome(
-            files=observer.files,
-            bytes=observer.bytes,
-            problems=tuple(observer.problems.kept),
-            problem_count=observer.problems.count,
-        )
 
     async def check(
         self,

@@ -1,7 +1,6 @@
 """The command lines of restic, without what is common to all."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from integrations.sdk.locations import SourceTree
 
@@ -43,11 +42,6 @@ def _marked_backup(options: BackupOptions) -> list[str]:
     level = [] if options.compression == "auto" else ["--compression", options.compression]
     # By host alone: the path that a source is read at is another one whenever it is mounted or copied elsewhere.
     return ["backup", "--host", options.host, "--group-by", "host", *tags, *level]
-
-
-def restore(snapshot_id: str, target: Path) -> list[str]:
-    """Write everything below `target`."""
-    return ["restore", snapshot_id, "--target", str(target)]
 
 
 def check(read_percent: float) -> list[str]:

@@ -36,17 +36,6 @@ def backup_progress(status: Message) -> Progress:
     )
 
 
-def restore_progress(status: Message) -> Progress:
-    """How far a restore is."""
-    return Progress(
-        fraction=min(1.0, float(status.get("percent_done", 0))),
-        files_done=int(status.get("files_restored", 0)),
-        files_total=int(status.get("total_files", 0)),
-        bytes_done=int(status.get("bytes_restored", 0)),
-        bytes_total=int(status.get("total_bytes", 0)),
-    )
-
-
 def backup_summary(summary: Message) -> BackupResult:
     """Figures of a finished backup; bytes added are those written: after deduplication and compression."""
     return BackupResult(

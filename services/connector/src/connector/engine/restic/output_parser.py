@@ -17,7 +17,6 @@ from connector.engine.restic.json_lines import (
     error_words,
     is_about_the_store,
     read_message,
-    restore_progress,
     unreadable_path,
 )
 from connector.engine.restic.runner import Listener, Usage
@@ -60,38 +59,6 @@ class BackupObserver:
         elif problem := unreadable_path(message, self._directory):
             self.heard = True
             self.problems.add(replace(problem, path=exact_path(Path(self._directory), problem.path)))
-
-    def _on_usage(self, usage: Usage) -> None:
-        self._usage = usage
-
-
-class RestoreObserver:
-    """Follows a restore."""
-
-    def __init__(self, target: Path, *, on_progress: OnProgress, on_log: OnLog) -> None:
-        self._directory = str(target)
-        self._on_progress = on_progress
-        self._usage = Usage()
-        self.problems = Problems(on_log)
-        self.files = 0
-        self.bytes = 0
-        self.listener = Listener(
-            on_output=self._on_output, on_error=self._on_error, on_usage=self._on_usage, on_log=on_log
-        )
-
-    def _on_output(self, line: bytes) -> None:
-        message = read_message(line)
-        if message is None or message["message_type"] not in ("status", "summary"):
-            return
-        progress = restore_progress(message)
-        if message["message_type"] == "status":
-            self._on_progress(with_usage(progress, self._usage))
-        else:
-            self.files, self.bytes = progress.files_done, progress.bytes_done
-
-    def _on_error(self, message: Message) -> None:
-        if problem := unreadable_path(message, self._directory):
-            self.problems.add(problem)
 
     def _on_usage(self, usage: Usage) -> None:
         self._usage = usage

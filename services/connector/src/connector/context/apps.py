@@ -52,6 +52,7 @@ async def await_app(store: Store, org: OrganizationId, ref: AppRef, *, patience_
     Raises `app_not_found` when it was removed, `app_unknown` when its event did not arrive in time.
     """
     # Apps and requests travel on different topics, so an event may arrive after the request that relies on it.
+    # A loop of our own, without tenacity: no call fails here, and the error at the end is about the app.
     deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
     while True:
         known = await store.apps.get(org, ref.id)

@@ -59,6 +59,7 @@ def _mutex_work(location: StoreLocation, cause: Work) -> Work:
 
 
 async def _acquire(store: Store, settings: Settings, mutex: Work, patience_seconds: float) -> Lease:
+    # A loop of our own, without tenacity: that another worker has the mutex is an answer, no error to try again after.
     deadline = time.monotonic() + patience_seconds
     while time.monotonic() < deadline:
         claimed = await claim(store, mutex, owner=settings.instance, seconds=settings.lease_seconds)

@@ -15,6 +15,7 @@ from contracts.queries.base import Listing
 from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.values import OrganizationId, SnapshotId
 from restic_reader import Totals as Below
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
 
 from connector.domain.store_comparison import PointState
 
@@ -25,6 +26,7 @@ PATIENCE_SECONDS = 60.0
 _ONE_WAIT_SECONDS = 2.0
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5
+_LONGEST_RETRY_PAUSE_SECONDS = 5.0
 _WORKER = "connector"
 
 
@@ -129,6 +131,7 @@ def _below(totals: object) -> Below:
 
 
 async def _until(is_so: Callable[[], Awaitable[bool]], patience_seconds: float) -> bool:
+    # Not with tenacity: the end of patience is an answer here, and there it is an error to be caught.
     deadline, pause = time.monotonic() + patience_seconds, _FIRST_PAUSE_SECONDS
     while not await is_so():
         if time.monotonic() >= deadline:
@@ -140,12 +143,10 @@ async def _until(is_so: Callable[[], Awaitable[bool]], patience_seconds: float) 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
     # A restart of the index takes seconds, and giving up would cost the job an attempt.
-    deadline, pause = time.monotonic() + PATIENCE_SECONDS, _FIRST_PAUSE_SECONDS
-    while True:
-        try:
-            return await ask()
-        except Unavailable:
-            if time.monotonic() >= deadline:
-                raise
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 5)
+    retrying = AsyncRetrying(
+        retry=retry_if_exception_type(Unavailable),
+        wait=wait_exponential(_FIRST_PAUSE_SECONDS, max=_LONGEST_RETRY_PAUSE_SECONDS),
+        stop=stop_after_delay(PATIENCE_SECONDS),
+        reraise=True,
+    )
+    return await retrying(ask)

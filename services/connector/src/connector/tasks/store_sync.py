@@ -221,6 +221,7 @@ class _StoreSync:
 
     async def _await_browsable(self, wanted: set[str]) -> set[str]:
         """Those of some restore points that cannot be browsed; waits for as long as more and more of them can be."""
+        # A loop of our own, without tenacity: patience begins anew with each restore point that gets there.
         patience, pause = self._context.settings.browsable_patience_seconds, 0.1
         left, deadline, index = wanted, time.monotonic() + patience, self._context.index
         while left:

@@ -9,7 +9,8 @@ from chassis.runtime.service_runtime import ServiceRuntime, open_service_runtime
 from connector.domain.work import RETENTION, Kind, SlotGroup
 from connector.queue.intake import work_of
 from connector.queue.retention import remove_expired_work
-from connector.store import KnownApp, open_store
+from connector.store.mongo import open_store
+from connector.store.ports import KnownApp
 from contracts.values import OrganizationId
 
 from tests.support.environment import Corner

@@ -15,7 +15,7 @@ from catalog.store import open_store as open_catalog
 from chassis.ids import new_id, utc_now
 from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import work_of
-from connector.store import open_store as open_connector
+from connector.store.mongo import open_store as open_connector
 from contracts.messages.connector import EVERYBODY
 from contracts.values import AppId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
 from gateway.access.store import open_accounts

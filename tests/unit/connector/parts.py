@@ -12,7 +12,7 @@ from connector.domain.attempts import Attempt
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease, claim
-from connector.store import KnownApp, Store
+from connector.store.ports import KnownApp, Store
 from contracts.envelope import Envelope, Headers
 from contracts.messages.assignment import App, AppRef
 from contracts.messages.base import Message

@@ -23,7 +23,7 @@ from connector.queue.intake import WakeUps, work_of
 from connector.queue.lease import Lease
 from connector.queue.runner import Runner
 from connector.settings import Settings
-from connector.store import KnownApp, Store
+from connector.store.ports import KnownApp, Store
 from connector.stores.directory_listing import Listed
 from connector.stores.index_client import DamagedPoint
 from connector.stores.open_stores import OpenStores

@@ -38,7 +38,7 @@ from connector.queue.intake import WakeUps
 from connector.queue.runner import Runner
 from connector.queue.slots import working
 from connector.settings import Settings
-from connector.store import open_store
+from connector.store.mongo import open_store
 from connector.store_state.locks import store_locks
 from connector.stores.cache_clean_up import CacheCleanUp
 from connector.stores.directory_listing import Lister

@@ -11,7 +11,7 @@ from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from connector.context.apps import save_app, save_app_removal
 from connector.domain.work import Kind
 from connector.queue.intake import NoticeCancel, WakeUps, request_cancellation, request_command, request_task
-from connector.store import Store
+from connector.store.ports import Store
 from connector.stores.open_stores import OpenStores
 
 

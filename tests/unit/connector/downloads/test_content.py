@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 import pytest_asyncio
 from connector.downloads.content import Content, Span, open_content
-from connector.store import KnownApp, Store
+from connector.store.ports import KnownApp, Store
 from connector.stores.open_stores import OpenStores
 from contracts.messages.assignment import App
 from contracts.values import OrganizationId

@@ -9,7 +9,7 @@ from connector.domain.attempts import Attempt
 from connector.domain.work import Kind
 from connector.queue.intake import WakeUps, request_command
 from connector.queue.lease import LeaseLost, claim
-from connector.store import Store
+from connector.store.ports import Store
 from contracts.messages.connector import TaskStarted
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import JobId, to_milliseconds

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from chassis.runtime.supervision import LoopSupervisor
-from connector.store import KnownApp, Store
+from connector.store.ports import KnownApp, Store
 from connector.stores.cache_clean_up import CacheCleanUp
 from contracts.values import AppId
 from integrations.rclone.source_scratch import open_scratch

@@ -2,7 +2,7 @@
 
 import pytest
 from connector.engine.port import Progress
-from connector.store import Store
+from connector.store.ports import Store
 from connector.tasks import job_reporting
 from connector.tasks.job_reporting import Reporter
 from contracts.messages.connector import TaskLogged, TaskProgressed

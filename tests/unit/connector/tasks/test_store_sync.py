@@ -11,7 +11,7 @@ from connector.domain.attempts import TRIES_MAX
 from connector.domain.store_comparison import PointState, difference, is_thorough_slot
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.engine.errors import StoreUnreachable
-from connector.store import KnownApp
+from connector.store.ports import KnownApp
 from connector.stores.watch import Watch
 from connector.tasks.initialize import initialize_store
 from connector.tasks.refresh import refresh_store

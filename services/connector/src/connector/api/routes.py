@@ -19,7 +19,7 @@ from connector.api.files import FileResponder, path_of
 from connector.downloads.archives.archive import is_one_file, open_archive
 from connector.downloads.content import open_content
 from connector.failures import as_cairn_error
-from connector.store import Store
+from connector.store.ports import Store
 from connector.stores.open_stores import OpenStores
 
 _SNAPSHOT = "/internal/stores/{store_id}/snapshots/{snapshot_id}"

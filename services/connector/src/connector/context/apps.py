@@ -10,7 +10,7 @@ from contracts.errors import Conflict, NotFound, PermanentError
 from contracts.messages.assignment import App, AppAssigned, AppRef, AppRemoved, FieldValue
 from contracts.values import OrganizationId
 
-from connector.store import KnownApp, Store
+from connector.store.ports import KnownApp, Store
 
 _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 0.5

@@ -22,7 +22,7 @@ from connector.context.apps import await_app, check_complete, open_fields
 from connector.engine.port import Engine
 from connector.queue.intake import WakeUps
 from connector.settings import Settings
-from connector.store import Store
+from connector.store.ports import Store
 from connector.stores.blob_tables import blob_table_dir
 from connector.stores.directory_listing import Lister
 from connector.stores.index_client import IndexClient

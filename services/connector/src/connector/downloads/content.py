@@ -14,7 +14,7 @@ from restic_reader import Node, Repository
 from restic_reader.errors import BlobMissing, Damaged, NotADirectory, PathNotFound
 
 from connector.context.apps import find_store
-from connector.store import Store
+from connector.store.ports import Store
 from connector.stores.open_stores import OpenStores
 from connector.stores.restore_points import restore_point_of
 

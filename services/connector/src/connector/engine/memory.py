@@ -172,11 +172,15 @@ def _is_passed_over(path: Path, source: SourceTree, options: BackupOptions) -> b
     return any(path.is_relative_to(each) and path != each for each in source.hollow)
 
 
-def _read(source: SourceTree, store: StoreLocation, options: BackupOptions) -> tuple[Files, tuple[UnreadablePath, ...]]:
+def _require_source(source: SourceTree, store: StoreLocation) -> None:
     if not source.directory.is_dir():
         raise SourceMissing(f"The source is not there: {source.origin or source.directory}")
     if store.local_path and source.directory.is_relative_to(store.local_path):
         raise SourceInsideStore
+
+
+def _read(source: SourceTree, store: StoreLocation, options: BackupOptions) -> tuple[Files, tuple[UnreadablePath, ...]]:
+    _require_source(source, store)
     files: Files = {}
     problems = list(source.problems)
     excluded = {*source.excludes, *([store.local_path] if store.local_path else [])}

@@ -14,7 +14,7 @@ from contracts.messages.connector import ConnectorCommand, TaskCancelled, TaskFa
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.domain.work import Kind, SlotGroup, Work, raise_if_too_old
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 NoticeCancel = Callable[[str], None]

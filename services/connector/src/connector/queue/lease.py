@@ -16,7 +16,7 @@ from contracts.messages.base import Event
 
 from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot, is_confirmed, is_superseded, next_step
 from connector.domain.work import Work
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 # Renewing before every message would double the writes to the database; a lease with this share left is long enough.

@@ -9,7 +9,7 @@ from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 
 from connector.queue.lease import Lease, LeaseLost
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0

@@ -18,7 +18,7 @@ from connector.domain.work import Work
 from connector.engine.errors import StoreLocked
 from connector.queue.lease import Lease, LeaseLost, claim
 from connector.settings import Settings
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 PATIENCE_SECONDS = 60.0

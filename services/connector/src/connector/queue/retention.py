@@ -5,7 +5,7 @@ import logging
 from chassis.ids import utc_now
 
 from connector.domain.work import expired_days
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,7 @@ from connector.failures import reader_errors_mapped
 from connector.queue.activity import Activity
 from connector.queue.lease import Lease, LeaseLost, give_up
 from connector.queue.lease_keeper import Keeper
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 

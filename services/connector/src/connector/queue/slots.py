@@ -18,7 +18,7 @@ from connector.queue.lease import Lease, claim
 from connector.queue.retention import remove_expired_work
 from connector.queue.runner import Runner
 from connector.settings import Settings
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 LISTING_SLOTS = 1

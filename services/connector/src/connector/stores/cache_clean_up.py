@@ -12,7 +12,7 @@ from contracts.errors import CairnError
 from contracts.values import AppId, OrganizationId
 from integrations.object_storage.clean_up import sweep
 
-from connector.store import Store
+from connector.store.ports import Store
 from connector.stores.blob_tables import sweep_blob_tables
 
 log = logging.getLogger(__name__)

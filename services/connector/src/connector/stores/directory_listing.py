@@ -1,15 +1,11 @@
 """Sends the restore index what a restore point holds: only the directories that it does not have."""
 
-import asyncio
 import logging
 from array import array
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import CancelledError, Future
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Event, Lock, Semaphore
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import Publisher
@@ -22,6 +18,7 @@ from restic_reader import Repository, Totals, Walked
 from connector.queue.lease import Lease
 from connector.stores.directory_pages import Arrived, PageMaker
 from connector.stores.index_client import IndexClient
+from connector.stores.listing_thread import IndexQuestions, produced_ahead
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -105,7 +102,7 @@ class Lister:
         """
         org, store_id, listed = lease.work.organization_id, point.store_id, Listed()
         window = _Window(self._index, org, store_id)
-        questions = _Questions(
+        questions = IndexQuestions(
             known=lambda tree_ids: self._known(org, store_id, tree_ids, again),
             arrived=lambda tree_id, pages: self._arrived(org, store_id, tree_id, pages, again),
         )
@@ -116,7 +113,7 @@ class Lister:
             return _batches(directories, maker, self._batch_bytes)
 
         with span("connector.index", attributes={semconv.STORE: store_id}):
-            async with _produced_ahead(walk, questions) as batches:
+            async with produced_ahead(walk, questions, most=BATCHES_AHEAD) as batches:
                 async for batch in batches:
                     event = DirectoriesListed.model_construct(
                         organization_id=org, store_id=store_id, directories=batch.pages, again=again is not None
@@ -155,10 +152,6 @@ def _remember(again: Rebuilt | None, pages: Sequence[DirectoryPage]) -> None:
             again.add(page.tree_id)
 
 
-class _Abandoned(Exception):
-    """The listing was canceled, so the thread that walks the tree should stop."""
-
-
 class _Window:
     """Keeps a listing near to what the index has taken in, so that little is sent twice after a kill."""
 
@@ -183,49 +176,6 @@ class _Window:
                 log.warning("the restore index does not take a listing in", extra={"store": self._store_id})
 
 
-class _Questions:
-    """Questions of a thread to the restore index, asked on the event loop; once ended, they raise."""
-
-    def __init__(
-        self,
-        *,
-        known: Callable[[list[str]], Coroutine[object, object, Mapping[str, Totals]]],
-        arrived: Callable[[str, int], Coroutine[object, object, int]],
-    ) -> None:
-        self._known = known
-        self._arrived = arrived
-        self._loop = asyncio.get_running_loop()
-        self._lock = Lock()
-        self._asked: Future[Any] | None = None
-        self._ended = False
-
-    def known(self, tree_ids: list[str]) -> Mapping[str, Totals]:
-        """Which of these directories need not be sent."""
-        return self._ask(self._known(tree_ids))
-
-    def arrived(self, tree_id: str, pages: int) -> int:
-        """How many of the pages of a directory need not be sent."""
-        return self._ask(self._arrived(tree_id, pages))
-
-    def _ask(self, question: Coroutine[object, object, T]) -> T:
-        with self._lock:
-            if self._ended:
-                question.close()
-                raise _Abandoned
-            asked = asyncio.run_coroutine_threadsafe(question, self._loop)
-            self._asked = asked
-        try:
-            return asked.result()
-        except CancelledError:
-            raise _Abandoned from None
-
-    def end(self) -> None:
-        with self._lock:
-            self._ended = True
-            if self._asked is not None:
-                self._asked.cancel()
-
-
 def _batches(walked: Iterator[Walked], maker: PageMaker, batch_bytes: int) -> Iterator[_Batch]:
     pages: list[DirectoryPage] = []
     size = directories = entries = 0
@@ -242,41 +192,3 @@ def _batches(walked: Iterator[Walked], maker: PageMaker, batch_bytes: int) -> It
             size += added
     if pages:
         yield _Batch(tuple(pages), Listed(directories, entries))
-
-
-@asynccontextmanager
-async def _produced_ahead(
-    make: Callable[[], Iterator[_Batch]], questions: _Questions
-) -> AsyncIterator[AsyncIterator[_Batch]]:
-    """Run an iterator in a thread, at most `BATCHES_AHEAD` items ahead; leaving the context stops it."""
-    loop = asyncio.get_running_loop()
-    queue: asyncio.Queue[_Batch | None] = asyncio.Queue()
-    room, abandoned = Semaphore(BATCHES_AHEAD), Event()
-
-    def run() -> None:
-        try:
-            for item in make():
-                room.acquire()
-                if abandoned.is_set():
-                    return
-                loop.call_soon_threadsafe(queue.put_nowait, item)
-        finally:
-            loop.call_soon_threadsafe(queue.put_nowait, None)
-
-    async def items() -> AsyncIterator[_Batch]:
-        while (item := await queue.get()) is not None:
-            room.release()
-            yield item
-        await thread
-
-    thread = asyncio.ensure_future(asyncio.to_thread(run))
-    try:
-        yield items()
-    finally:
-        # The thread may wait for room, or for an answer of the index: both end here, so that leaving never hangs.
-        abandoned.set()
-        room.release()
-        questions.end()
-        await asyncio.wait({thread})
-        if not thread.cancelled():
-            thread.exception()

@@ -153,6 +153,7 @@ def _utf8_most(text: str) -> int:
 
 
 def _row(entry: Entry, below: Mapping[str, Below]) -> Row:
+    # Not split: it runs once for each new entry of a store, of which there may be millions, and each call costs.
     size, subtree, files, target = entry.size, None, None, None
     if entry.type == "dir":
         of_child = below.get(entry.subtree or "", _NOTHING)

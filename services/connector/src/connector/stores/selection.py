@@ -59,10 +59,12 @@ def _find(repository: Repository, point: RestorePoint, paths: Sequence[bytes]) -
     found = _reached(repository, point.tree_id, set(asked.values()))
     shorter = {path: _within_source(names, point) for path, names in asked.items() if names not in found}
     found |= _reached(repository, point.tree_id, {names for names in shorter.values() if names is not None})
-    for path in paths:
-        if asked[path] not in found and shorter[path] not in found:
+    chosen = []
+    for path, names in (asked | shorter).items():
+        if names is None or names not in found:
             raise PathNotFound(path)
-    return [found[names] for path, names in {**asked, **shorter}.items() if names is not None]
+        chosen.append(found[names])
+    return chosen
 
 
 def _within_source(names: Sequence[bytes], point: RestorePoint) -> Names | None:

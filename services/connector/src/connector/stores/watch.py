@@ -19,7 +19,7 @@ from connector.domain.store_comparison import DAY_SECONDS, is_thorough_slot, ref
 from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import WakeUps, work_of
 from connector.settings import Settings
-from connector.store import Store
+from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 60.0

@@ -5,28 +5,23 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chassis.http.problems import to_error, unexpected
-from chassis.persistence.mongo import PyMongoError
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
-from contracts.errors import CairnError, TemporaryError
+from contracts.errors import CairnError
 from contracts.messages.assignment import App
-from contracts.messages.restore_index import RestorePoint
 from contracts.tasks import BackupResult
 from integrations.sdk.errors import Cancelled, WorkFailed
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
-from restic_reader import Snapshot
 
-from connector.domain.attempts import Attempt, MadeSnapshot, announced, is_worth_another_try
-from connector.domain.origins import Origin, job_tag, tags_of
+from connector.domain.attempts import Attempt, MadeSnapshot, announced
+from connector.domain.origins import Origin, tags_of
 from connector.domain.unreadable import UNREADABLE_NAMED, incomplete
 from connector.engine.errors import SnapshotMissing
-from connector.engine.port import BackupOptions, BackupOutcome, Progress
-from connector.failures import reader_errors_mapped
-from connector.queue.lease import LeaseLost
+from connector.engine.port import BackupOptions, BackupOutcome
 from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import clean_up_after_loss, remove_orphan_snapshots, store_location
-from connector.stores.restore_points import created, restore_point_of, snapshot_of
+from connector.stores.restore_points import created
+from connector.tasks.backup_listing import made_restore_point, problem_of_listing
 from connector.tasks.definition import Job, JobOutcome, TaskDefinition
 from connector.tasks.listing_comparison import compare_with_listing, is_compared
 from connector.tasks.store_wait import StoreWait
@@ -57,9 +52,9 @@ async def back_up(base: Job) -> JobOutcome:
     except Cancelled:
         await _remove_leftovers(job)
         raise
-    point = await _restore_point(job, made)
+    point = await made_restore_point(job, job.target, made)
     await job.lease.announce([created(point, job.org)], made=made)
-    problem = await _problem_of_listing(job, point, made)
+    problem = await problem_of_listing(job, job.target, point, made)
     await _remove_leftovers(job)
     return JobOutcome(made.summary, incomplete(made) or problem)
 
@@ -221,77 +216,6 @@ async def _remove_orphans(job: _Backup) -> None:
         # The outcome of the job is decided by now. A store that forbids removal is no reason to fail it.
         job.reporter.log(
             "warning", f"What was left in the store without being announced is still there. {error.detail}"
-        )
-
-
-async def _restore_point(job: _Backup, made: MadeSnapshot) -> RestorePoint:
-    """The restore point that the snapshot is."""
-    stores, snapshot_id = job.context.stores, made.summary.snapshot_id
-    try:
-        async with stores.borrow(job.org, job.target) as store:
-            snapshot = await stores.in_thread(lambda: store.snapshot(snapshot_id), of=job.target.id)
-    except Exception as error:
-        # The engine made it, so it is there: the engine is asked about a store that our reader cannot open.
-        log.warning("store not opened for reading", extra={"job": job.id}, exc_info=error)
-        snapshot = await _snapshot_from_engine(job, made, error)
-    return restore_point_of(snapshot, org=job.org, store_id=job.target.id)
-
-
-async def _snapshot_from_engine(job: _Backup, made: MadeSnapshot, error: Exception) -> Snapshot:
-    try:
-        found = await job.context.engine.find_snapshots(job.location, tags=[job_tag(job.id)])
-    except WorkFailed:
-        raise error from None
-    for each in found:
-        if each.snapshot_id == made.summary.snapshot_id:
-            return snapshot_of(each, made.summary)
-    raise SnapshotMissing(made.summary.snapshot_id)
-
-
-async def _problem_of_listing(job: _Backup, point: RestorePoint, made: MadeSnapshot) -> CairnError | None:
-    """List the restore point; returns why that failed for good, since the restore point stays all the same."""
-    try:
-        with reader_errors_mapped():
-            await _list(job, point, made.summary)
-    except (LeaseLost, PyMongoError):
-        raise
-    except TemporaryError as error:
-        if is_worth_another_try(error, job.lease.number):
-            raise
-        return error
-    except CairnError as error:
-        return error
-    except Exception:
-        log.exception("listing failed unexpectedly", extra={"job": job.id})
-        return to_error(unexpected())
-    return None
-
-
-async def _list(job: _Backup, point: RestorePoint, summary: BackupResult) -> None:
-    """List what is new in the restore point, and wait until it can be browsed."""
-    # Clients need not wait twice: what a job has made can be browsed as soon as it succeeds (decision 0008).
-    context, reporter = job.context, job.reporter
-    reporter.enter("indexing")
-    done = Progress(
-        fraction=1,
-        files_done=summary.files_processed,
-        files_total=summary.files_processed,
-        bytes_done=summary.bytes_processed,
-        bytes_total=summary.bytes_processed,
-    )
-    reporter.progress(done)
-    async with context.stores.borrow(job.org, job.target) as store:
-        listed = await context.lister.list_restore_point(
-            job.lease, store.repository, point, on_listed=lambda _: reporter.progress(done)
-        )
-    reporter.log("info", f"{listed.entries} entries in {listed.directories} directories were new to the index.")
-    patience = context.settings.browsable_patience_seconds
-    is_browsable = await context.index.await_browsable(
-        job.org, job.target.id, point.snapshot_id, patience_seconds=patience
-    )
-    if not is_browsable:
-        reporter.log(
-            "warning", "The restore point is complete and is still being indexed; until then it cannot be browsed."
         )
 
 

@@ -3,9 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import defaultdict
 from collections.abc import Collection, Sequence
-from functools import partial
 
 from chassis.http.problems import to_error, unexpected
 from chassis.messaging.envelopes import envelope
@@ -14,22 +12,23 @@ from contracts.errors import PermanentError, TemporaryError
 from contracts.messages.assignment import App
 from contracts.messages.connector import ConnectorCommand, ConnectorEvent, InitializeStore, RefreshStore, StoreRefreshed
 from contracts.messages.restore_index import NOT_INDEXABLE, RestorePoint, RestorePointDamaged
-from contracts.values import AppId, OrganizationId
+from contracts.values import OrganizationId
 from restic_reader import Totals
 from restic_reader.errors import AccessDenied, ReaderError, SnapshotNotFound
 
 from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
-from connector.domain.attempts import announced_ids, is_under_way, is_worth_another_try
+from connector.domain.attempts import is_worth_another_try
 from connector.domain.store_comparison import Difference, PointState
 from connector.domain.work import Kind
 from connector.failures import FAILURES, is_temporary, reader_errors_mapped
 from connector.queue.lease import Lease, LeaseLost
 from connector.stores.directory_listing import Rebuilt
-from connector.stores.open_stores import OpenStore, OpenStores
-from connector.stores.restore_points import created, damaged, removed, restore_point_of
+from connector.stores.open_stores import OpenStore
+from connector.stores.restore_points import created, damaged, removed
 from connector.tasks.definition import CommandDefinition
 from connector.tasks.refresh import comparing
+from connector.tasks.sync_candidates import readable_points, without_orphans
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0
@@ -106,7 +105,7 @@ class _StoreSync:
                 await self._publish(removed(snapshot_id, self._org, store_id=self._app.id))
             wanted = found.to_list(rebuild=rebuild)
             readable = await self._readable(store, wanted)
-            points = await self._without_orphans(readable)
+            points = await without_orphans(self._context.store, self._org, readable)
             if not rebuild:
                 await self._read_suspects(store, points, found)
             listed = await self._list(store, points, again=Rebuilt() if rebuild else None)
@@ -238,27 +237,12 @@ class _StoreSync:
         return left
 
     async def _readable(self, store: OpenStore, wanted: Collection[str]) -> list[RestorePoint]:
-        found, failures = await _readable(self._context.stores, store, wanted, org=self._org, store_id=self._app.id)
+        found, failures = await readable_points(
+            self._context.stores, store, wanted, org=self._org, store_id=self._app.id
+        )
         for snapshot_id, error in failures:
             await self._report_damage(error, snapshot_id)
         return found
-
-    async def _without_orphans(self, points: Sequence[RestorePoint]) -> list[RestorePoint]:
-        """All but those whose job announced another one in this store, or has not ended."""
-        # A running job announces its restore point itself, and orphans are removed by their jobs.
-        by_job: dict[str, set[str]] = defaultdict(set)
-        for point in points:
-            if point.job_id is not None:
-                by_job[point.job_id].add(point.snapshot_id)
-        orphans: set[str] = set()
-        for job_id, found in by_job.items():
-            attempts = await self._context.store.attempts_at(self._org, job_id)
-            announced = announced_ids(attempts) & found
-            if is_under_way(attempts):
-                orphans |= found
-            elif announced:
-                orphans |= found - announced
-        return [point for point in points if point.snapshot_id not in orphans]
 
 
 def _not_indexable() -> PermanentError:
@@ -267,26 +251,6 @@ def _not_indexable() -> PermanentError:
         "The files of this restore point could not be made browsable, though all of them were listed twice. It is tried"
         " again with every refresh of the store; it can be restored and downloaded from meanwhile.",
     )
-
-
-async def _readable(
-    stores: OpenStores, store: OpenStore, wanted: Collection[str], *, org: OrganizationId, store_id: AppId
-) -> tuple[list[RestorePoint], list[tuple[str, Exception]]]:
-    """The restore points among these snapshots that can be read, oldest first; and why the others cannot."""
-
-    def read(snapshot_id: str) -> tuple[int, RestorePoint] | tuple[str, Exception]:
-        try:
-            snapshot = store.repository.snapshot(snapshot_id)
-            return snapshot.time_ns, restore_point_of(snapshot, org=org, store_id=store_id)
-        except Exception as error:  # whatever it is, the others can be read
-            if is_temporary(error):
-                raise
-            return snapshot_id, error
-
-    read_all = await asyncio.gather(*(stores.in_thread(partial(read, each), of=store_id) for each in sorted(wanted)))
-    found = [each for each in read_all if isinstance(each[1], RestorePoint)]
-    failures = [each for each in read_all if isinstance(each[1], Exception)]
-    return [point for _, point in sorted(found, key=lambda each: (each[0], each[1].snapshot_id))], failures
 
 
 COMMAND = CommandDefinition(kind=Kind.FOLLOW, run=sync_store, waits_for_servers=True)

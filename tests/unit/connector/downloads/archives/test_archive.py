@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 import zstandard
 from connector.downloads.archives.archive import Archive, Format, is_one_file, open_archive
-from connector.store import KnownApp, Store
+from connector.store.ports import KnownApp, Store
 from connector.stores.open_stores import OpenStores
 from contracts.errors import Invalid
 from contracts.messages.assignment import App

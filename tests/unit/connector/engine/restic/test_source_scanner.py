@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from connector.engine.port import BackupOptions
-from connector.engine.restic.backup_run import BackupCall, _without, remarks_on
+from connector.engine.restic.backup_call import BackupCall, without
+from connector.engine.restic.backup_run import remarks_on
 from connector.engine.restic.source_scanner import Surveyor
 from integrations.sdk.locations import SourceTree, StoreLocation
 
@@ -56,5 +57,5 @@ def test_what_is_left_out_in_doubt_is_told_so(is_own: bool, words: str, tmp_path
         scratch=tmp_path,
     )
 
-    assert _without(call, ["/file"]).source.excludes == (tmp_path / "file",)
+    assert without(call, ["/file"]).source.excludes == (tmp_path / "file",)
     assert [words in line for line in told] == [True]

@@ -16,7 +16,7 @@ from connector.context.apps import find_store
 from connector.downloads.archives import tar_archive, zip_archive
 from connector.downloads.archives.windows_names import is_windows, windows_path
 from connector.failures import FAILURES
-from connector.store import Store
+from connector.store.ports import Store
 from connector.stores.open_stores import OpenStores
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import Chosen, archive_name, choose, tops_of

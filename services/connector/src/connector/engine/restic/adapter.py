@@ -19,7 +19,8 @@ from connector.engine.port import (
     OnProgress,
 )
 from connector.engine.restic import cache, commands, partial_initialization
-from connector.engine.restic.backup_run import BackupCall, run_backup
+from connector.engine.restic.backup_call import BackupCall
+from connector.engine.restic.backup_run import run_backup
 from connector.engine.restic.environment import ResticSettings
 from connector.engine.restic.output_parser import CheckObserver
 from connector.engine.restic.runner import Listener, Runner

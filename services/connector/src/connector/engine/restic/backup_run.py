@@ -1,16 +1,14 @@
 """One backup by restic, with a look at what restic leaves out without a word."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 
 from contracts.errors import CairnError
-from integrations.sdk.errors import Cancelled, SourceMissing, SourceReplaced, WorkFailed
+from integrations.sdk.errors import Cancelled, WorkFailed
 from integrations.sdk.job_log import OnLog, in_few_lines
-from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
+from integrations.sdk.locations import UnreadablePath
 from integrations.sdk.text import one_line, shown_path
 
 from connector.engine.errors import (
@@ -21,11 +19,11 @@ from connector.engine.errors import (
     SourceUnreadable,
     StateExposed,
 )
-from connector.engine.port import BackupOptions, BackupOutcome, OnProgress
+from connector.engine.port import BackupOptions, BackupOutcome
 from connector.engine.restic import commands, empty_snapshot
+from connector.engine.restic.backup_call import BackupCall, is_bare, named, patterns_of, require_in_place, without
 from connector.engine.restic.exit_codes import INCOMPLETE
 from connector.engine.restic.output_parser import BackupObserver
-from connector.engine.restic.patterns import exclusions
 from connector.engine.restic.runner import Runner
 from connector.engine.restic.source_scan import rejecter
 from connector.engine.restic.source_scanner import Surveyor
@@ -38,28 +36,13 @@ _SOCKET = "a socket, which no restore point can hold"
 _UNNAMED = UnreadablePath("/", "something below it could not be read, and restic did not say what")
 
 
-@dataclass(frozen=True, kw_only=True)
-class BackupCall:
-    """What a backup was asked for."""
-
-    store: StoreLocation
-    source: SourceTree
-    options: BackupOptions
-    on_progress: OnProgress
-    on_log: OnLog
-    cancel: asyncio.Event
-    nice: int
-    scratch: Path
-    """A directory for files of this run without names."""
-
-
 async def run_backup(runner: Runner, call: BackupCall) -> BackupOutcome:
     """See `Engine.backup`. Begins anew where something that is guarded turns up under another name meanwhile."""
     for _ in range(_TURNS_MAX):
         try:
-            return await _Turn(runner, call, await asyncio.to_thread(_patterns, call)).run()
+            return await _Turn(runner, call, await asyncio.to_thread(patterns_of, call)).run()
         except _GuardedMet as met:
-            call = await asyncio.to_thread(_without, call, met.paths)
+            call = await asyncio.to_thread(without, call, met.paths)
     raise StateExposed
 
 
@@ -94,7 +77,7 @@ class _Turn:
                     await self._settle(survey)
                 is_saved = await self._save()
                 await self._settle(survey)
-            await asyncio.to_thread(_require_in_place, self._call.source)
+            await asyncio.to_thread(require_in_place, self._call.source)
         except (CairnError, OSError):
             self._observer.problems.flush()
             await self._take_back()
@@ -130,7 +113,7 @@ class _Turn:
         except SourceEmpty:
             return False
         except RootUnreadable as error:
-            raise RootUnreadable(error.why, source=_named(self._call.source)) from None
+            raise RootUnreadable(error.why, source=named(self._call.source)) from None
         if ending == INCOMPLETE and not self._observer.heard:
             self._observer.problems.add(_UNNAMED)
         return True
@@ -174,7 +157,7 @@ class _Turn:
                 self._runner, self._call.store, self._call.source, options=self._call.options
             )
             return replace(made, is_left_out=self._is_left_out)
-        raise SourceEmpty if await asyncio.to_thread(_is_bare, self._call.source) else SourceIgnored
+        raise SourceEmpty if await asyncio.to_thread(is_bare, self._call.source) else SourceIgnored
 
     def _result(self) -> BackupOutcome:
         summary, problems = self._observer.summary, self._observer.problems
@@ -225,31 +208,6 @@ async def _at_a_known_level(
         return await run(replace(options, compression="auto"))
 
 
-def _without(call: BackupCall, met: Sequence[str]) -> BackupCall:
-    """The call without what was met and is guarded; an inode may be another file's by now."""
-    source = call.source
-    for path in met:
-        below = source.directory / path.removeprefix("/")
-        if (facts := _facts(below)) is None:
-            continue
-        if source.is_still_guarded(facts):
-            belongs = "belongs" if source.is_surely_own(facts) else "may belong"
-            words = f"{shown_path(path)} is left out on purpose: it {belongs} to Cairn's own state"
-            call.on_log("warning", one_line(words))
-            source = replace(source, excludes=(*source.excludes, below))
-        else:
-            source = replace(source, guarded=source.guarded - {(facts.st_dev, facts.st_ino)})
-    return replace(call, source=source)
-
-
-def _facts(path: Path) -> os.stat_result | None:
-    """Looked at once: a path may lead to a key a moment after it led to something else."""
-    try:
-        return path.lstat()
-    except OSError:
-        return None
-
-
 def _leaving_out(root: str, patterns: Sequence[str]) -> Callable[[str], bool]:
     """As restic judges: nothing is taken in again below a directory that is left out."""
     rejects = rejecter(list(patterns))
@@ -259,32 +217,3 @@ def _leaving_out(root: str, patterns: Sequence[str]) -> Callable[[str], bool]:
         return any(rejects(root.rstrip("/") + each) for each in (*above, path))
 
     return is_left_out
-
-
-def _patterns(call: BackupCall) -> list[str]:
-    source = call.source
-    try:
-        os.stat(f"{source.directory}/.")  # noqa: PTH116 - a Path would drop the dot, which asks for the right to enter.
-    except OSError as error:
-        raise SourceMissing(f"The source is not there: {_named(source)} ({error.strerror})") from None
-    _require_in_place(source)
-    try:
-        with os.scandir(source.way_in):
-            pass
-    except OSError as error:
-        raise RootUnreadable((error.strerror or "").lower(), source=_named(source)) from None
-    return exclusions(source, call.store, call.options.ignores)
-
-
-def _require_in_place(source: SourceTree) -> None:
-    if not source.is_in_place:
-        raise SourceReplaced(_named(source))
-
-
-def _named(source: SourceTree) -> str:
-    return source.origin or str(source.directory)
-
-
-def _is_bare(source: SourceTree) -> bool:
-    """Whether there is nothing that could be backed up."""
-    return all(each in source.excludes for each in source.directory.iterdir())

@@ -108,6 +108,8 @@ def is_final(reason: str) -> bool:
 
 def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> WorkFailed:
     """The error behind a run that ended badly, and that we did not stop; `words` are restic's last ones."""
+    # A list of cases, in this order: a code is certain and comes first; then what restic says of itself, whose words no
+    # store has; last the words of the store, which restic passes on and which may be about anything.
     if exit_code < 0 or exit_code in (CRASHED, INTERRUPTED):
         return EngineKilled(what, _ending(exit_code))
     if exit_code == LOCKED:

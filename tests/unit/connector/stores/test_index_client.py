@@ -1,0 +1,40 @@
+"""A restore index that is away for a moment costs no job an attempt."""
+
+from typing import Any
+
+import pytest
+from chassis.errors import Unavailable
+from connector.stores.index_client import IndexClient
+from contracts.errors import NotFound
+
+from tests.unit.connector.parts import ORG
+
+
+class Failing:
+    """A restore index that fails this often before it answers."""
+
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = list(failures)
+
+    async def post(self, path: str, *_: Any) -> dict[str, Any]:
+        if self.failures:
+            raise self.failures.pop(0)
+        return {path.rpartition("/")[2]: {"a" * 64: {"files": 1, "directories": 2, "bytes": 3}}}
+
+
+def client(service: Any) -> IndexClient:
+    return IndexClient(service)
+
+
+async def test_a_question_without_an_answer_is_asked_again() -> None:
+    service = Failing(*[Unavailable("service_unavailable", "No answer.") for _ in range(3)])
+
+    known = await client(service).known(ORG, "store", ["a" * 64])
+
+    assert known["a" * 64].dirs == 2
+    assert service.failures == []
+
+
+async def test_an_answer_that_is_an_error_is_not_asked_for_again() -> None:
+    with pytest.raises(NotFound):
+        await client(Failing(NotFound("gone", "It is gone."), NotFound("gone", "Asked twice."))).known(ORG, "s", ["a"])

@@ -367,6 +367,21 @@ class TestFiles:
 
         assert any(pack.name[:8] in finding for finding in checked.findings)
 
+    @pytest.mark.parametrize("kind", ["index", "snapshots"])
+    async def test_what_restic_advises_is_no_finding(
+        self, engine: ResticEngine, ready: StoreLocation, tree: Path, kind: str
+    ) -> None:
+        desk = Desk(engine)
+        await desk.backup(ready, tree)
+        [file] = Path(ready.address, kind).iterdir()
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes()[:-1])
+
+        checked = await engine.check(ready, on_progress=lambda _: None, on_log=lambda *_: None, cancel=desk.cancel)
+
+        [finding] = checked.findings
+        assert file.name[:8] in finding
+
 
 class TestDying:
     async def test_an_engine_that_is_killed_is_told_apart(

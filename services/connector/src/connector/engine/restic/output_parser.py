@@ -21,7 +21,13 @@ from connector.engine.restic.json_lines import (
 )
 from connector.engine.restic.runner import Listener, Usage
 
-_ADVICE = ("The repository contains damaged pack files", "restic repair ", "Damaged pack files can be caused")
+_ADVICE = (
+    "The repository contains damaged pack files",
+    "The repository index is damaged and must be repaired",
+    "The repository is damaged and must be repaired",
+    "restic repair ",
+    "Damaged pack files can be caused",
+)
 """What restic says to whoever runs it by hand."""
 
 

@@ -58,6 +58,7 @@ class Case:
     root: Path
     files: Mapping[str, bytes] = field(default_factory=lambda: FILES)
     nodes: Sequence[str] = ()
+    make_tree: Callable[[RepositoryWriter], str] | None = None
     log: list[str] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
     is_cancelled: Callable[[], bool] = lambda: False
@@ -72,7 +73,7 @@ class Case:
     def run(self, *paths: bytes, overwrite: OverwritePolicy = "always", root_owns: bool = False) -> Figures:
         store = self.root / "store"
         with RepositoryWriter(store, "word", scrypt_n=2) as writer:
-            tree = writer.tree(self.nodes) if self.nodes else directory(writer, self.files)
+            tree = self._tree(writer)
             snapshot = writer.snapshot(tree)
         if self.spoils:
             pack = max(store.glob("data/*/*"), key=lambda path: path.stat().st_size)
@@ -107,6 +108,11 @@ class Case:
                 transfer.verify()
         os.close(held)
         return transfer.figures
+
+    def _tree(self, writer: RepositoryWriter) -> str:
+        if self.make_tree is not None:
+            return self.make_tree(writer)
+        return writer.tree(self.nodes) if self.nodes else directory(writer, self.files)
 
     @property
     def there(self) -> dict[str, bytes]:
@@ -176,6 +182,81 @@ def test_a_second_attempt_leaves_what_is_as_it_should_be_and_compares_it(case: C
     assert (figures.unchanged, figures.written, figures.verified) == (1, 3, 3)
     assert [p.path for p in case.problems.kept] == ["/a"]
     assert "its content is another" in case.problems.kept[0].reason
+
+
+@pytest.mark.parametrize("overwrite", ["if_changed", "if_newer"])
+def test_a_link_that_leads_elsewhere_and_what_is_no_link_are_not_taken_for_the_link_of_the_same_time(
+    case: Case, overwrite: OverwritePolicy
+) -> None:
+    case.target.mkdir()
+    (case.target / "other").symlink_to("/elsewhere")
+    (case.target / "same").symlink_to("/there")
+    os.mkfifo(case.target / "pipe")
+    for path in case.target.iterdir():
+        os.utime(path, ns=(MODIFIED_NS, MODIFIED_NS), follow_symlinks=False)
+    case.nodes = [node(name, "symlink", linktarget="/there") for name in ("other", "pipe", "same")]
+
+    figures = case.run(overwrite=overwrite)
+
+    # Equally old, so that only `if_changed` may replace what is another one.
+    counted = (2, 1, 0) if overwrite == "if_changed" else (0, 1, 2)
+    assert (figures.written, figures.unchanged, figures.kept) == counted
+    links = {path.name: path.readlink() for path in case.target.iterdir() if path.is_symlink()}
+    assert links["same"] == Path("/there")
+    assert links["other"] == Path("/there" if overwrite == "if_changed" else "/elsewhere")
+    assert ("pipe" in links) is (overwrite == "if_changed")
+
+
+def with_an_owner_that_nobody_can_be(writer: RepositoryWriter) -> str:
+    below = writer.tree([node("b", "file", size=0, content=[])])
+    nobody = {"uid": 1 << 40, "subtree": below}
+    return writer.tree([node("a", "dir", **nobody), node("f", "file", size=0, content=[]), node("z", "dir", **nobody)])
+
+
+def test_a_directory_that_cannot_have_its_owner_is_named_itself_and_nothing_else_fails_for_it(case: Case) -> None:
+    case.make_tree = with_an_owner_that_nobody_can_be
+
+    figures = case.run(root_owns=True)
+
+    assert set(case.there) == {"a/b", "f", "z/b"}
+    assert {p.path for p in case.problems.kept} == {"/a", "/z"}
+    assert (figures.written, figures.verified) == (3, 3)
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="extended attributes are Linux's")
+def test_a_directory_without_its_extended_attributes_is_named_as_a_file_is(case: Case) -> None:
+    nameless = [{"name": "user.", "value": "YQ=="}]
+    case.make_tree = lambda writer: writer.tree(
+        [node("d", "dir", subtree=writer.tree([]), extended_attributes=nameless)]
+    )
+
+    case.run()
+
+    assert [p.path for p in case.problems.kept] == ["/d"]
+    assert "extended attributes (user." in case.problems.kept[0].reason
+    assert (case.target / "d").stat().st_mtime_ns == MODIFIED_NS
+
+
+def test_what_a_killed_restore_made_and_another_attempt_leaves_as_it_is_has_its_mode_already(case: Case) -> None:
+    modes: set[int] = set()
+
+    def look() -> bool:
+        modes.update(stat.S_IMODE(path.stat().st_mode) for path in case.target.glob("deep"))
+        return False
+
+    case.is_cancelled = look
+    case.run(overwrite="never")
+
+    assert modes == {0o755}
+
+
+def test_a_cancelled_restore_leaves_no_directory_private(case: Case) -> None:
+    case.is_cancelled = (case.target / "deep" / "b").exists
+
+    with pytest.raises(Cancelled):
+        case.run()
+
+    assert stat.S_IMODE((case.target / "deep").stat().st_mode) == 0o755
 
 
 def test_a_lost_blob_names_its_file_and_the_others_are_written(case: Case) -> None:

@@ -4,7 +4,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
@@ -52,6 +52,7 @@ class RestoredFiles:
         self._guarded = guarded
         self._attributes = attributes
         self._way: list[_OpenDirectory] = []
+        self._lacking: list[tuple[bytes, str]] = []
 
     def existing(self, restored: RestoredNode) -> ExistingFile | None:
         """See `OpenDestination.existing`."""
@@ -59,9 +60,11 @@ class RestoredFiles:
         try:
             with self._descend(above) as directory:
                 found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+                target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(found.st_mode) else b""
         except OSError:
             return None  # Writing will meet the same obstacle and name it.
-        return ExistingFile(found.st_size if stat.S_ISREG(found.st_mode) else None, found.st_mtime_ns)
+        size = found.st_size if stat.S_ISREG(found.st_mode) else None
+        return ExistingFile(size, found.st_mtime_ns, kind=stat.S_IFMT(found.st_mode), link_target=target)
 
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         """See `OpenDestination.make_directory`."""
@@ -71,6 +74,7 @@ class RestoredFiles:
             is_new = self._enter(name, None if keep_attributes else restored.node)
             if is_new and keep_attributes:
                 self._way[-1] = self._way[-1]._replace(node=restored.node)
+                self._give_early(self._way[-1].descriptor, restored.node)
 
     def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
         """See `OpenDestination.write`: under a name of its own first, which then takes the place of the final one."""
@@ -99,6 +103,11 @@ class RestoredFiles:
         with _named_errors():
             self._go_to([])
 
+    def lacking(self) -> Sequence[tuple[bytes, str]]:
+        """See `OpenDestination.lacking`."""
+        told, self._lacking = self._lacking, []
+        return told
+
     def read(self, restored: RestoredNode) -> Iterator[bytes]:
         """See `OpenDestination.read`."""
         with _named_errors():
@@ -113,9 +122,10 @@ class RestoredFiles:
                 os.close(file)
 
     def close(self) -> None:
-        """Close what is open, whatever became of the restore."""
+        """Close what is open, whatever became of the restore; what was begun is not left private or writable."""
         while self._way:
-            os.close(self._way.pop().descriptor)
+            with suppress(DestinationFull, DestinationRefused):
+                self._leave()
 
     def _maker(self, node: Node) -> "Callable[[bytes, int, Iterator[bytes]], str]":
         match node.type:
@@ -186,11 +196,25 @@ class RestoredFiles:
         self._way.append(_OpenDirectory(name, opened, node))
         return is_new
 
+    def _give_early(self, opened: int, node: Node) -> None:
+        """Attributes for a directory that the next attempt will leave as it finds it, should this one be killed."""
+        # What it must do without is told when it is left.
+        with suppress(OSError, OverflowError, ValueError):
+            self._attributes.give(opened, node)
+            os.fchmod(opened, stat.S_IMODE(os.fstat(opened).st_mode) | stat.S_IRWXU)
+
     def _leave(self) -> None:
+        path = b"/".join(each.name for each in self._way)
         left = self._way.pop()
         try:
             if left.node is not None:
-                self._attributes.give(left.descriptor, left.node)
+                with _named_errors():
+                    lacking = self._attributes.give(left.descriptor, left.node)
+                if lacking:
+                    self._lacking.append((path, lacking))
+        except NotWritten as error:
+            # Not raised: what is being written now is another path.
+            self._lacking.append((path, f"restored without all of its owner, mode and times: {error.reason}"))
         finally:
             os.close(left.descriptor)
 

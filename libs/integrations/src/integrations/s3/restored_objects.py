@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain
 from typing import Any, TypeVar
@@ -59,6 +59,10 @@ class RestoredObjects:
 
     def finish(self) -> None:
         """See `OpenDestination.finish`: objects have their times already."""
+
+    def lacking(self) -> Sequence[tuple[bytes, str]]:
+        """See `OpenDestination.lacking`: a marker of a directory has nothing to do without."""
+        return ()
 
     def read(self, restored: RestoredNode) -> Iterator[bytes]:
         """See `OpenDestination.read`."""

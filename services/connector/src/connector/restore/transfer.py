@@ -79,6 +79,7 @@ class Transfer:
             self._write_all(wanted, writers)
             writers.settle()
             self.destination.finish()
+            self._note_lacking()
         finally:
             writers.close()
 
@@ -154,6 +155,7 @@ class Transfer:
             self.destination.make_directory(restored, keep_attributes=keeps)
         except NotWritten as error:
             self._note(chosen.found.path, error.reason)
+        self._note_lacking()
 
     def _write_file(self, chosen: ChosenNode, pieces: Iterator[bytes]) -> None:
         try:
@@ -251,6 +253,10 @@ class Transfer:
             if chosen.number >= len(self._states):
                 self._states.extend(bytes(chosen.number + 1 - len(self._states)))
             self._states[chosen.number] = state
+
+    def _note_lacking(self) -> None:
+        for path, words in self.destination.lacking():
+            self._note(path, words)
 
     def _note_lost(self, path: bytes, error: ReaderError) -> None:
         self._note(path, error.detail.rstrip("."), code=error.code)

@@ -1,6 +1,6 @@
 """Checking a store, or one restore point of it: the structure, or with data read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from threading import Event
 from time import monotonic
@@ -126,6 +126,9 @@ class _Nowhere:
 
     def finish(self) -> None:
         pass
+
+    def lacking(self) -> Sequence[tuple[bytes, str]]:
+        return ()
 
     def read(self, _restored: RestoredNode) -> Iterator[bytes]:
         return iter(())

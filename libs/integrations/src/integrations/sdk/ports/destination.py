@@ -1,7 +1,8 @@
 """The port of places that take files of a restore point back."""
 
 import asyncio
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,9 @@ class ExistingFile:
     size_bytes: int | None
     """None where it is something else than a file with content."""
     modified_ns: int
+    kind: int = stat.S_IFREG
+    """The bits of a mode that say what it is."""
+    link_target: bytes = b""
 
 
 class NotWritten(Exception):
@@ -84,6 +88,10 @@ class OpenDestination(Protocol):
 
     def finish(self) -> None:
         """All is written: give directories the times that they should have."""
+        ...
+
+    def lacking(self) -> Sequence[tuple[bytes, str]]:
+        """Directories in which all is written, by path, and what each had to do without, in words; told once."""
         ...
 
     def read(self, restored: RestoredNode) -> Iterator[bytes]:

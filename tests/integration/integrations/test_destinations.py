@@ -9,6 +9,7 @@ import pytest
 from integrations.fs.integration import FsIntegration
 from integrations.object_storage.file_names import path_of
 from integrations.s3.integration import S3Integration
+from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.conformance import a_file
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import (
@@ -17,7 +18,14 @@ from integrations.sdk.errors import (
     DestinationUnreachable,
     RootForbidden,
 )
-from integrations.sdk.ports.destination import NotWritten, OpenDestination, RestoredNode, RestoreRequest
+from integrations.sdk.ports.destination import (
+    ExistingFile,
+    NotWritten,
+    OpenDestination,
+    RestoredNode,
+    RestoreRequest,
+)
+from msgspec.structs import replace
 from restic_reader import Node
 
 from tests.integration.integrations.conftest import Configure, Log
@@ -53,6 +61,61 @@ async def test_names_of_files_that_stand_for_keys_become_those_keys(
 
     listed = server.client().list_objects_v2(Bucket=BUCKET, Prefix="keys/")["Contents"]
     assert {each["Key"] for each in listed} == {*(f"keys/{key}" for key in keys), "keys/empty/"}
+
+
+async def test_a_store_in_the_bucket_that_is_restored_to_is_left_alone(
+    environment: WorkerEnvironment, configure: Configure, server: S3Server, log: Log, cancel: asyncio.Event
+) -> None:
+    def to(root: str) -> AppConfiguration:
+        return configure("destination", "s3", endpoint=server.endpoint, **server.fields(f"{BUCKET}{root}"))
+
+    s3 = S3Integration(environment)
+    store = s3.store_location(configure("store", "s3", endpoint=server.endpoint, **server.fields(f"{BUCKET}/my store")))
+    restore = RestoreRequest(job_id="job", store_address=store.address)
+    server.fill({"my store/config": b"sealed"})
+
+    def write(destination: OpenDestination) -> None:
+        inside = RestoredNode(path=b"my store", node=EMPTY.node, is_empty=True)
+        for refused in (
+            lambda: destination.write(a_file("my store/config", b"x"), iter((b"x",))),
+            lambda: destination.make_directory(inside, keep_attributes=False),
+        ):
+            with pytest.raises(NotWritten, match="the store that is restored from"):
+                refused()
+        destination.write(a_file("my store beside", b"x"), iter((b"x",)))
+
+    async with s3.open_destination(to(""), restore, on_log=log.add, cancel=cancel) as destination:
+        await asyncio.to_thread(write, destination)
+    for root in ("/my store", "/my store/data"):
+        with pytest.raises(RootForbidden, match="the store that is restored from"):
+            async with s3.open_destination(to(root), restore, on_log=log.add, cancel=cancel):
+                pass
+    async with s3.open_destination(to("/my store beside"), restore, on_log=log.add, cancel=cancel):
+        pass
+
+    assert server.client().get_object(Bucket=BUCKET, Key="my store/config")["Body"].read() == b"sealed"
+
+
+async def test_an_object_that_is_kept_keeps_its_content_and_is_known_by_its_time(
+    environment: WorkerEnvironment, configure: Configure, server: S3Server, log: Log, cancel: asyncio.Event
+) -> None:
+    old = replace(a_file("old", b"data").node, mtime="1951-02-03T04:05:06.000000007Z")
+    old_file = RestoredNode(path=b"old", node=old)
+    server.fill({"kept/empty/": b"not so empty"})
+    configuration = configure("destination", "s3", endpoint=server.endpoint, **server.fields(f"{BUCKET}/kept"))
+
+    def write(destination: OpenDestination) -> ExistingFile | None:
+        destination.make_directory(EMPTY, keep_attributes=True)
+        destination.write(old_file, iter((b"data",)))
+        return destination.existing(old_file)
+
+    async with S3Integration(environment).open_destination(
+        configuration, RestoreRequest(job_id="job"), on_log=log.add, cancel=cancel
+    ) as destination:
+        found = await asyncio.to_thread(write, destination)
+
+    assert found == ExistingFile(4, old.mtime_ns)
+    assert server.client().get_object(Bucket=BUCKET, Key="kept/empty/")["Body"].read() == b"not so empty"
 
 
 @pytest.mark.parametrize(

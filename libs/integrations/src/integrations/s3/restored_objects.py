@@ -20,6 +20,7 @@ _PART_BYTES = 8 << 20
 _WRITERS = 8
 _KEY_BYTES_MAX = 1024
 """Source: the S3 user guide, "Naming Amazon S3 objects"."""
+STORE = "it belongs to the store that is restored from"
 
 
 class RestoredObjects:
@@ -28,10 +29,18 @@ class RestoredObjects:
     writers = _WRITERS
 
     def __init__(
-        self, uploads: Uploads, *, names_of: NamesOf, loop: asyncio.AbstractEventLoop, cancel: asyncio.Event
+        self,
+        uploads: Uploads,
+        *,
+        names_of: NamesOf,
+        off_limits: str,
+        loop: asyncio.AbstractEventLoop,
+        cancel: asyncio.Event,
     ) -> None:
+        """`off_limits`: how keys begin that are never written; empty for none."""
         self._uploads = uploads
         self._names_of = names_of
+        self._off_limits = off_limits
         self._loop = loop
         self._cancel = cancel
 
@@ -39,10 +48,13 @@ class RestoredObjects:
         """See `OpenDestination.existing`."""
         return self._wait(self._uploads.look_up(self._key(restored)))
 
-    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:  # noqa: ARG002
+    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         """See `OpenDestination.make_directory`: an empty one is an object that says so, others are parts of keys."""
         if restored.is_empty:
-            key = f"{self._key(restored)}/"
+            key = self._key(restored, end="/")
+            # What is called like a marker may have content.
+            if keep_attributes and self._wait(self._uploads.look_up(key)) is not None:
+                return
             self._wait(self._uploads.put(key, b"", modified_ns=restored.node.mtime_ns))
 
     def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
@@ -88,9 +100,11 @@ class RestoredObjects:
                 asyncio.run_coroutine_threadsafe(self._uploads.abort(key, upload), self._loop).result()
             raise
 
-    def _key(self, restored: RestoredNode) -> str:
+    def _key(self, restored: RestoredNode, *, end: str = "") -> str:
         path = os.fsdecode(restored.path)
-        key = key_of(path) if self._names_of == "objects" else path
+        key = (key_of(path) if self._names_of == "objects" else path) + end
+        if self._off_limits and key.startswith(self._off_limits):
+            raise NotWritten(STORE)
         if len(os.fsencode(key)) > _KEY_BYTES_MAX:
             raise NotWritten(f"its key would be longer than {_KEY_BYTES_MAX} bytes")
         return key

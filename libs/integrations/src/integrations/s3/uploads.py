@@ -159,7 +159,7 @@ def _lowered(headers: Mapping[str, str]) -> dict[str, str]:
 
 def _modified(headers: Mapping[str, str]) -> int:
     noted = headers.get(MODIFIED, "")
-    if noted.isdecimal():
+    if noted.removeprefix("-").isdecimal():  # Before 1970 it is negative.
         return int(noted)
     try:
         moment = parsedate_to_datetime(headers.get("last-modified", ""))

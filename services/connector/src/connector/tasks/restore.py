@@ -62,10 +62,12 @@ async def restore(job: Job) -> JobOutcome:
 
 def _open(job: Job, store: App, target: App, snapshot: Snapshot) -> AbstractAsyncContextManager[OpenDestination]:
     names_of_objects = origin_of(snapshot.tags or (), job.org).location.startswith(_OBJECTS)
+    location = store_location(job.context, job.org, store)
     request = RestoreRequest(
         job_id=job.id,
         names_of="objects" if names_of_objects else "files",
-        store_path=store_location(job.context, job.org, store).local_path,
+        store_path=location.local_path,
+        store_address=location.address,
     )
     return job.context.integrations.destination(target.protocol).open_destination(
         job.context.configuration(job.org, target), request, on_log=job.reporter.log, cancel=job.cancel

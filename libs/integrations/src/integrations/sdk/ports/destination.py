@@ -25,6 +25,8 @@ class RestoreRequest:
     names_of: NamesOf = "files"
     store_path: Path | None = None
     """Where the store that it reads is, if on this machine: nothing is written there."""
+    store_address: str = ""
+    """Where the engine finds that store, which may be a part of the destination: nothing is written there either."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Errors of the plumbing itself; the kinds that everybody shares are in `contracts.errors`."""
+"""Errors of the chassis itself; the kinds that all parts share are in `contracts.errors`."""
 
 from contracts.errors import TemporaryError
 

@@ -1,4 +1,4 @@
-"""Where a node says that its own is: the entries of a directory, the content of a file. Neither may just be empty."""
+"""Checks that nodes name what they hold: a directory its tree, a file its blobs. Neither may just be missing."""
 
 from collections.abc import Sequence
 

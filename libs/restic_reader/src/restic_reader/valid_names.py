@@ -1,4 +1,4 @@
-"""What files can be called: no path leads to what has another name, so a directory that holds it is shown to nobody."""
+"""Which names files can have: no path leads to any other, so a directory that holds one counts as damaged."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Walking a tree for an index that has seen parts of it before, in bounded memory whatever its shape."""
+"""Walks a tree for an index that has seen parts of it before, in bounded memory whatever its shape."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor

@@ -1,4 +1,4 @@
-"""The door to Kafka: which event is whose business."""
+"""Which use case handles which event from Kafka."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""Sends a command and waits for what becomes of it."""
+"""Sends a command and waits for its outcome."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable

@@ -1,4 +1,4 @@
-"""Moves messages that cannot be handled to the dead-letter topic of theirs, byte for byte, with the reason."""
+"""Moves messages that cannot be handled to their dead-letter topic, byte for byte, with the reason."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""What a process hears from Kafka: an aiokafka consumer, the loop that takes its records, and how both are watched.
+"""A subscription to topics: an aiokafka consumer, the loop that takes its records, and how both are watched.
 
 All topics of a service share one consumer group and one range assignment, so that messages with equal keys meet in one
 process, whatever their topic. aiokafka never commits by itself here: an offset is committed only after its message was

@@ -1,4 +1,4 @@
-"""Sends what documents have pending, and never writes to those documents.
+"""The outbox: sends the pending messages of documents, and never writes to those documents.
 
 Before an aggregate is saved with messages, a mark `<collection>/<id>/<revision>` is inserted; after they were sent it
 is deleted. A mark that is some seconds old was left by a process that died in between: the sweep then sends the

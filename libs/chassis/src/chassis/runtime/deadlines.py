@@ -1,7 +1,7 @@
-"""How long a request may take: one deadline, set at the door and passed on to every process that is asked.
+"""How long a request may take: one deadline, set where it arrives and passed on to every process that is asked.
 
-Nobody waits past it for a part that does not answer. Only while all parts answer may a request that needs longer go on,
-up to `RequestLimits.longest`. An answer that has begun has no deadline any more; then its silence is bounded.
+No process waits past it for a part that does not answer. Only while all parts answer may a request that needs longer
+go on, up to `RequestLimits.longest`. An answer that has begun has no deadline any more; then its silence is bounded.
 """
 
 import asyncio

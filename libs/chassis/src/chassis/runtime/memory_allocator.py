@@ -1,4 +1,4 @@
-"""How the process gets its memory from the system."""
+"""Settings of the C library's allocator: how the process gets its memory from the system."""
 
 import ctypes
 

@@ -1,4 +1,4 @@
-"""The steps of a directory's connection test, each a blocking call that tells what it found."""
+"""The steps of a directory's connection test, each a blocking call that returns what it found."""
 
 import os
 import secrets

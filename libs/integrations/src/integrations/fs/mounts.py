@@ -1,4 +1,4 @@
-"""What is mounted where, as the kernel tells: so a directory is known under every name that it has.
+"""What is mounted where, as the kernel reports it: so a directory is recognized under every name that it has.
 
 Source: proc(5), `/proc/[pid]/mountinfo`. A directory has one name in its file system, since it cannot be linked; mounts
 give it more. Not seen: the same tree through another file system (an overlay's layers, a network share of a directory

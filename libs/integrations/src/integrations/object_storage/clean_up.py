@@ -1,4 +1,4 @@
-"""Takes away what runs left behind: mounts whose worker was killed, and copies of sources that are no more."""
+"""Removes what runs left behind: mounts whose worker was killed, and copies of sources that are gone."""
 
 import asyncio
 import shutil

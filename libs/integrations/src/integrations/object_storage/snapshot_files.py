@@ -1,4 +1,4 @@
-"""What a snapshot has of a source, beside what the source listed: where the two differ, somebody has to be asked."""
+"""The files of a snapshot, beside what the source listed: where the two differ, the source is asked again."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""The steps of a bucket's connection test; each tells what it found, or raises why it failed."""
+"""The steps of a bucket's connection test; each returns what it found, or raises why it failed."""
 
 import asyncio
 import secrets

@@ -96,7 +96,7 @@ class Evidence(Protocol):
     ) -> AsyncIterator[UnreadablePath]:
         """Files of the snapshot that are not what the source has, and those it lacks that are not `named` yet.
 
-        `is_left_out` tells of a path within the source, `/` being its root, whether that was done on purpose. What
+        `is_left_out` says of a path within the source, `/` being its root, whether that was done on purpose. What
         the source has by now is asked of it again, and where that is what arrived, `keep` keeps it so. Files that were
         removed meanwhile are logged. Raises `Cancelled` once the run is.
         """

@@ -1,4 +1,4 @@
-"""Reading index files in bounded memory, however large one of them is."""
+"""Reads index files in bounded memory, however large one of them is."""
 
 import hashlib
 from collections import deque

@@ -1,4 +1,4 @@
-"""Making a table in bounded memory: sorted runs are put aside, then merged slice by slice of the leading byte."""
+"""Builds a table in bounded memory: sorted runs are put aside, then merged slice by slice of the leading byte."""
 
 import io
 import tempfile

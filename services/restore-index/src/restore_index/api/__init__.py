@@ -1,4 +1,4 @@
-"""The door for reads of other processes."""
+"""The internal API that other processes read from."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What became of files: their versions, and what differs between two restore points."""
+"""The history of files: their versions, and what differs between two restore points."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Finding files."""
+"""Searches for files."""
 
 from typing import Annotated
 

@@ -118,16 +118,16 @@ def _with_times(entry: FullEntry, mtime: bytes | None, ctime: bytes | None, atim
     mtime_ns = _moment(mtime)
     if mtime_ns is None:
         raise _damaged("an entry has no time")
-    since = [None if told is None else told - mtime_ns for told in map(_moment, (ctime, atime))]
+    since = [None if each is None else each - mtime_ns for each in map(_moment, (ctime, atime))]
     return msgspec.structs.replace(
         entry, mtime_ns=mtime_ns, ctime_since=since[0], atime_since=since[1], beyond=None
     )  # fmt: skip
 
 
-def _moment(told: bytes | None) -> int | None:
-    if told is not None and len(told) > _BEYOND_BYTES_MOST:
+def _moment(packed: bytes | None) -> int | None:
+    if packed is not None and len(packed) > _BEYOND_BYTES_MOST:
         raise _damaged("an entry has a time that nothing has")
-    return None if told is None else int.from_bytes(told, signed=True)
+    return None if packed is None else int.from_bytes(packed, signed=True)
 
 
 def _with_real_times(decoder: msgspec.msgpack.Decoder[list[E]], packed: bytes) -> list[E]:

@@ -32,17 +32,17 @@ class Point(Value):
     gone_at: Moment | None = None
 
 
-def with_created(known: Point | None, told: RestorePoint, *, at: datetime) -> Point | None:
+def with_created(known: Point | None, restore_point: RestorePoint, *, at: datetime) -> Point | None:
     """A restore point as an event describes it; whether it can be browsed does not change.
 
     None for an event that is older than the removal: if the store has the restore point again, a newer event says so.
     """
     if known is None or known.gone_at is not None:
-        return None if is_late(known, at) else Point(restore_point=told, noted_at=to_milliseconds(at))
-    return known.model_copy(update={"restore_point": told})
+        return None if is_late(known, at) else Point(restore_point=restore_point, noted_at=to_milliseconds(at))
+    return known.model_copy(update={"restore_point": restore_point})
 
 
-def with_damage(known: Point | None, told: RestorePointDamaged, *, at: datetime) -> Point | None:
+def with_damage(known: Point | None, event: RestorePointDamaged, *, at: datetime) -> Point | None:
     """A restore point that cannot be listed. None for an event that is older than its removal.
 
     Where nothing of a restore point could be read, its time is when that was noticed first.
@@ -50,12 +50,12 @@ def with_damage(known: Point | None, told: RestorePointDamaged, *, at: datetime)
     if is_late(known, at):
         return None
     if known is None or known.gone_at is not None:
-        unread = _unread(told.store_id, told.snapshot_id, at)
+        unread = _unread(event.store_id, event.snapshot_id, at)
         known = Point(restore_point=unread, noted_at=to_milliseconds(at))
-    if known.browsable and told.damage.code == NOT_INDEXABLE:
-        return known  # It was only slow: what was told before this has been taken in.
-    restore_point = told.restore_point or known.restore_point
-    return Point(restore_point=restore_point, damage=told.damage, totals=known.totals, noted_at=known.noted_at)
+    if known.browsable and event.damage.code == NOT_INDEXABLE:
+        return known  # It was only slow: what was sent before this has been taken in.
+    restore_point = event.restore_point or known.restore_point
+    return Point(restore_point=restore_point, damage=event.damage, totals=known.totals, noted_at=known.noted_at)
 
 
 def _unread(store_id: AppId, snapshot_id: str, at: datetime) -> RestorePoint:
@@ -74,13 +74,13 @@ def tombstone(known: Point | None, store_id: AppId, snapshot_id: str, *, at: dat
     return Point(restore_point=_unread(store_id, snapshot_id, at), gone_at=to_milliseconds(at))
 
 
-def measure(told: RestorePoint, root: Below | None) -> Totals:
+def measure(restore_point: RestorePoint, root: Below | None) -> Totals:
     """The totals of a restore point whose directories have all been sent: those of its root.
 
-    Raises `Conflict` (`directories_missing`) when the root is not known: a listing was lost or parked on the way.
+    Raises `Conflict` (`directories_missing`) when the root is not known: a listing was lost, or is a dead letter.
     """
     if root is None:
-        detail = f"Restore point {told.snapshot_id} was listed, but not all of its directories have arrived."
+        detail = f"Restore point {restore_point.snapshot_id} was listed, but not all of its directories have arrived."
         raise Conflict("directories_missing", detail)
     return Totals(files=root.files, directories=root.directories, bytes=root.bytes)
 

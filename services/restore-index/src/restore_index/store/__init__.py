@@ -43,11 +43,16 @@ _KEYS = ("store_id", "snapshot_id", "source_id", "gone_from", "awaited_from")
 
 def point_keys(point: Point) -> Keys:
     """What queries for restore points lead with; those that are gone are found by `gone_from` alone."""
-    told = point.restore_point
+    restore_point = point.restore_point
     if point.gone_at is not None:
-        return {"gone_from": told.store_id}
-    awaited = {} if point.browsable or point.damage else {"awaited_from": told.store_id}
-    return {"store_id": told.store_id, "snapshot_id": told.snapshot_id, "source_id": told.source_id or "", **awaited}
+        return {"gone_from": restore_point.store_id}
+    awaited = {} if point.browsable or point.damage else {"awaited_from": restore_point.store_id}
+    return {
+        "store_id": restore_point.store_id,
+        "snapshot_id": restore_point.snapshot_id,
+        "source_id": restore_point.source_id or "",
+        **awaited,
+    }
 
 
 def point_id(store_id: AppId, snapshot_id: str) -> str:

@@ -2,7 +2,7 @@
 
 The document of a directory (see `store.directory_documents`) is written when all of its pages are there, and never
 before those of the directories below it. So the one document tells that a directory is known to the last leaf, whatever
-was killed, parked or sent twice.
+was killed, dead-lettered or sent twice.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Opening directories of a restore point."""
+"""Lists directories of a restore point and shows entries of them."""
 
 import asyncio
 from typing import Any

@@ -106,8 +106,8 @@ class _Finder:
             if (rest := _rest(point, found, wanted)) is not None
         ]
         shorter = dict(zip((id(point) for point, _ in again), await self._look(again), strict=True))
-        told = [shorter.get(id(point), found) for point, found in zip(known, seen, strict=True)]
-        return [Observation(point.restore_point, found) for point, found in zip(known, told, strict=True)]
+        at_path = [shorter.get(id(point), found) for point, found in zip(known, seen, strict=True)]
+        return [Observation(point.restore_point, found) for point, found in zip(known, at_path, strict=True)]
 
     async def _look(self, questions: list[tuple[Point, Parts]]) -> list[EntryAtPath | None]:
         """What is at a path of a restore point, for each of some questions."""

@@ -1,4 +1,4 @@
-"""Finding restore restore_points."""
+"""Finds restore points: all of a store, or one by its id, at once or when it can be browsed."""
 
 import asyncio
 import time
@@ -50,14 +50,14 @@ async def wait_until_settled(
     """
     deadline = time.monotonic() + seconds
     while True:
-        with store.browsable_signals.subscribe(org, snapshot_id) as told:
+        with store.browsable_signals.subscribe(org, snapshot_id) as signal:
             # Looked at within the subscription: what happens after the look is signalled.
             point = await _find(store, org, snapshot_id, store_id)
             left = deadline - time.monotonic()
             if left <= 0 or (point is not None and (point.browsable or point.damage is not None)):
                 break
             with suppress(TimeoutError):
-                await asyncio.wait_for(told.wait(), min(left, look_again_seconds))
+                await asyncio.wait_for(signal.wait(), min(left, look_again_seconds))
     return restore_points.choose_point([point] if point else [], snapshot_id)
 
 

@@ -161,7 +161,7 @@ async def _drop_tombstones(store: Store, org: OrganizationId, store_id: AppId, n
 async def _reachable(store: Store, org: OrganizationId, store_id: AppId, held: Sequence[Point]) -> Reachability | None:
     """All that restore points reach; restore points that were never listed to their end reach nothing.
 
-    None when that cannot be told: some of the names are missing, or the root of a browsable restore point is not known.
+    None when that is unknown: some of the names are missing, or the root of a browsable restore point is not known.
     """
     known = await store.directories.known(org, store_id, {point.restore_point.tree_id for point in held} - {""})
     if any(point.browsable and point.restore_point.tree_id not in known for point in held):

@@ -1,4 +1,4 @@
-"""Indexing what workers send: restore points, and directories that were not known before."""
+"""Indexes what workers send: restore points, and directories that were not known before."""
 
 import logging
 from collections.abc import Sequence
@@ -44,15 +44,17 @@ async def index_directories(store: Store, event: Envelope[DirectoriesListed]) ->
 
 async def record_created(store: Store, event: Envelope[RestorePointCreated]) -> None:
     """Record a restore point. One that was removed stays removed, unless the event is newer."""
-    data, told = event.data, event.data.restore_point
+    data, restore_point = event.data, event.data.restore_point
     with span("restore-index.record_created", attributes=span_attributes(data.organization_id, data.store_id)):
-        record = await store.points.load(data.organization_id, point_id(data.store_id, told.snapshot_id), cause=event)
-        point = restore_points.with_created(record.value, told, at=event.time)
+        record = await store.points.load(
+            data.organization_id, point_id(data.store_id, restore_point.snapshot_id), cause=event
+        )
+        point = restore_points.with_created(record.value, restore_point, at=event.time)
         if await _is_removed(store, data.organization_id, data.store_id):
             return
         if point is not None and point != record.value:
             await store.points.save(record, point, cause=event)
-            log.info("restore point noted", extra=log_fields(data.store_id, told.snapshot_id))
+            log.info("restore point noted", extra=log_fields(data.store_id, restore_point.snapshot_id))
 
 
 async def record_removed(store: Store, event: Envelope[RestorePointRemoved]) -> None:
@@ -88,27 +90,31 @@ async def make_browsable(store: Store, event: Envelope[RestorePointListed]) -> N
 
     Raises `Conflict` (`directories_missing`) when its root is not known.
     """
-    data, org, told = event.data, event.data.organization_id, event.data.restore_point
+    data, org, restore_point = event.data, event.data.organization_id, event.data.restore_point
     with span("restore-index.make_browsable", attributes=span_attributes(org, data.store_id)):
-        record = await store.points.load(org, point_id(data.store_id, told.snapshot_id), cause=event)
+        record = await store.points.load(org, point_id(data.store_id, restore_point.snapshot_id), cause=event)
         known = record.value
         if restore_points.is_late(known, event.time) or (known is not None and known.browsable):
             return
         if await _is_removed(store, org, data.store_id):
             return
-        totals = await garbage_collection.retry_unmarked(store, org, data.store_id, partial(_measure, store, org, told))
-        point = Point(restore_point=told, browsable=True, totals=totals, noted_at=known.noted_at if known else None)
+        totals = await garbage_collection.retry_unmarked(
+            store, org, data.store_id, partial(_measure, store, org, restore_point)
+        )
+        point = Point(
+            restore_point=restore_point, browsable=True, totals=totals, noted_at=known.noted_at if known else None
+        )
         browsable = RestorePointBrowsable(
-            organization_id=org, store_id=data.store_id, snapshot_id=told.snapshot_id, totals=totals
+            organization_id=org, store_id=data.store_id, snapshot_id=restore_point.snapshot_id, totals=totals
         )
         await store.points.save(record, point, events=[browsable], cause=event)
-    store.browsable_signals.notify(org, told.snapshot_id)
-    log.info("restore point can be browsed", extra=log_fields(data.store_id, told.snapshot_id))
+    store.browsable_signals.notify(org, restore_point.snapshot_id)
+    log.info("restore point can be browsed", extra=log_fields(data.store_id, restore_point.snapshot_id))
 
 
-async def _measure(store: Store, org: OrganizationId, told: RestorePoint) -> Totals:
-    known = await store.directories.known(org, told.store_id, [told.tree_id])
-    return restore_points.measure(told, known.get(told.tree_id))
+async def _measure(store: Store, org: OrganizationId, restore_point: RestorePoint) -> Totals:
+    known = await store.directories.known(org, restore_point.store_id, [restore_point.tree_id])
+    return restore_points.measure(restore_point, known.get(restore_point.tree_id))
 
 
 async def _is_removed(store: Store, org: OrganizationId, store_id: AppId) -> bool:

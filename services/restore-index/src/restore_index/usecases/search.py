@@ -1,4 +1,4 @@
-"""Finding files by their names, sizes and times, in one restore point or in many."""
+"""Finds files by their names, sizes and times, in one restore point or in many."""
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -146,16 +146,16 @@ async def _starts(store: Store, org: OrganizationId, chosen: Sequence[Point], pa
     starts: dict[tuple[AppId, str, tuple[bytes, ...]], _Start] = {}
     resolved: dict[tuple[AppId, str, str | None], tuple[tuple[bytes, ...], str] | None] = {}
     for point in chosen:
-        told = point.restore_point
-        place = (told.store_id, told.tree_id, told.source_root)
+        restore_point = point.restore_point
+        place = (restore_point.store_id, restore_point.tree_id, restore_point.source_root)
         if place not in resolved:
             try:
                 resolved[place] = await _resolve(store, org, point, wanted)
             except (NotFound, Invalid) as error:
                 resolved[place], refusal = None, error
         if (found := resolved[place]) and found[1]:
-            start = _Start(told.store_id, *found)
-            starts.setdefault((told.store_id, found[1], found[0]), start).points.append(point)
+            start = _Start(restore_point.store_id, *found)
+            starts.setdefault((restore_point.store_id, found[1], found[0]), start).points.append(point)
     if refusal and not any(resolved.values()):
         raise refusal
     return list(starts.values())

@@ -1,4 +1,4 @@
-"""Walking through two trees at once, in the order of their paths, along what differs only."""
+"""The difference of two trees: walks both at once, in the order of paths, and enters only what differs."""
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
@@ -72,12 +72,12 @@ class TreeDiff:
                     yield step
                 continue
             stop = level.stops[level.reached]
-            told = _told(stop.names, after)
-            for number, change in enumerate(stop.changes[told:], told + 1):
+            shown = _shown(stop.names, after)
+            for number, change in enumerate(stop.changes[shown:], shown + 1):
                 yield Step(ChangePosition(stop.names, number), change)
             level.reached += 1
             if stop.subtrees:
-                if told < ALL_ROWS:
+                if shown < ALL_ROWS:
                     yield Step(ChangePosition(stop.names, ALL_ROWS))
                 await self._enter(stop.names, stop.subtrees, after)
 
@@ -110,7 +110,7 @@ class TreeDiff:
         return _Stop(at, rows, further and to_tree_pair(further))
 
 
-def _told(names: PathNames, after: ChangePosition) -> int:
+def _shown(names: PathNames, after: ChangePosition) -> int:
     """How many rows of a name were answered before."""
     if names == after.names:
         return after.rows

@@ -86,12 +86,12 @@ class HitFormatter:
 
 def show_point(point: Point) -> dict[str, Any]:
     """A restore point in which something was found."""
-    told = point.restore_point
+    restore_point = point.restore_point
     return {
-        "snapshot_id": told.snapshot_id,
-        "creation_time": to_text(told.time),
-        "store_id": told.store_id,
-        "source_id": told.source_id,
+        "snapshot_id": restore_point.snapshot_id,
+        "creation_time": to_text(restore_point.time),
+        "store_id": restore_point.store_id,
+        "source_id": restore_point.source_id,
     }
 
 

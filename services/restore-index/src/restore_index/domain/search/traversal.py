@@ -100,11 +100,11 @@ class Traversal:
                 levels.pop()
                 continue
             places = self._step(level.places, entries)
-            was_told = level.after is not None and name == level.after
-            if not was_told and (match := self._match([*base, *_names(level.trail), name], entries, places)):
+            was_shown = level.after is not None and name == level.after
+            if not was_shown and (match := self._match([*base, *_names(level.trail), name], entries, places)):
                 yield match
             if further := _below(entries) if places else []:
-                left = rest[len(levels) :] if was_told else []
+                left = rest[len(levels) :] if was_shown else []
                 levels.append(self._level((level.trail, name), further, places, left))
 
     def _step(self, places: int, entries: Sequence[FoundEntry]) -> int:

@@ -15,7 +15,7 @@ def new_id() -> str:
 
 def derived_id(*parts: str) -> str:
     """The same UUID for the same parts, so that a repeated message has a repeated id."""
-    # A separator that no id has in it: `ab`, `c` must not come to the same as `a`, `bc`.
+    # With a separator, or `ab`, `c` would come to the same as `a`, `bc`.
     return str(uuid.uuid5(uuid.NAMESPACE_OID, "\x1f".join(parts)))
 
 

@@ -3,7 +3,7 @@
 import unicodedata
 
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
-# One by one what `str.strip` takes away: what `\s` stands for differs between readers of JSON Schema.
+# One by one what `str.strip` takes away, and controls: what `\s` stands for differs between readers of JSON Schema.
 _VISIBLE = r"[^\x00-\x20\x7f-\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 PRINTABLE = f"^{_PRINTABLE}*$"
 """What `fault_of` lets pass, as a regular expression of JSON Schema; `NOT_BLANK`: with `empty=False`."""

@@ -447,7 +447,7 @@ async def test_a_malformed_command_is_rejected_and_kept(wire: Wire, value: bytes
 async def test_a_refused_command_that_comes_again_after_a_kill_is_refused_again(
     wire: Wire, fresh_corner: Corner
 ) -> None:
-    """What made it impossible may be gone by then; its sender was told no, and may have acted on that."""
+    """What made it impossible may be gone by then; its sender got a rejection, and may have acted on that."""
     tries: list[str] = []
 
     async def handle(envelope: Envelope[CreateInventory]) -> None:

@@ -19,7 +19,7 @@ from tests.support.environment import Corner
 
 
 class Clock:
-    """Time, which passes when told to."""
+    """A clock that a test sets forward."""
 
     def __init__(self) -> None:
         self.now = utc_now()

@@ -402,7 +402,7 @@ def look_up(really: Callable[..., Any], host: str | bytes | None, *asked: Any, *
 
 
 def overwrite(server: S3Server, key: str, data: bytes, *, mtime: str = "1700000000") -> None:
-    """The server keeps the time that it is told."""
+    """The server keeps the time that it is given."""
     server.client().put_object(Bucket=BUCKET, Key=key, Body=data, Metadata={"mtime": mtime})
 
 

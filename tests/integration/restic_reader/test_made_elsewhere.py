@@ -35,7 +35,7 @@ def elsewhere(engine: EngineTools, tmp_path: Path) -> Elsewhere:
 
 
 async def adopt(repository: Repository, world: MemoryIndex) -> dict[str, RestorePoint | None]:
-    """What a worker tells of a repository, and the index keeps; by snapshot, None where nothing can be told of it."""
+    """What a worker sends of a repository, and the index keeps; by snapshot, None where nothing can be sent of it."""
     points: dict[str, RestorePoint | None] = {}
     for snapshot_id in repository.snapshot_ids():
         point = None

@@ -1,4 +1,4 @@
-"""What a client is told of a part of Cairn that does not answer."""
+"""What a client learns of a part of Cairn that does not answer."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager

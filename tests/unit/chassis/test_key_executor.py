@@ -18,7 +18,7 @@ def record(offset: int, key: str = "k") -> Record:
 
 
 class Desk:
-    """Handles records when told to, and keeps what is committed."""
+    """Handles records when a test lets it, and keeps what is committed."""
 
     def __init__(self, width: int = 4, patience_seconds: float = 5) -> None:
         self.gates: dict[int, asyncio.Event] = {}

@@ -1,4 +1,4 @@
-"""A background loop that ends is told, counted and begun again; one that ends again and again makes unready."""
+"""A background loop that ends is logged, counted and started again; one that keeps ending makes its process unready."""
 
 import asyncio
 import logging

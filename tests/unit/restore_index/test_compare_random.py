@@ -1,4 +1,4 @@
-"""Whatever two trees are: what is told of their differences turns the one into the other."""
+"""Whatever two trees are: the differences that are reported turn the one into the other."""
 
 import asyncio
 from collections.abc import Iterator, Mapping
@@ -87,13 +87,13 @@ async def paged(comparison: Comparison, *, limit: int, most_pages: int) -> list[
 
 
 async def scanned(comparison: Comparison) -> Shown | None:
-    """The summary as it is told in advance."""
+    """The summary as it comes in advance."""
     made = await comparison.scans.make(comparison.trees, comparison.roots)
     return made.summary and made.summary.show()
 
 
 def check_moves(rows: list[Shown], old: Mapping[bytes, Node], new: Mapping[bytes, Node]) -> list[Shown]:
-    """Each is sound; returns the rows with moves told as what left and what arrived."""
+    """Each is sound; returns the rows with moves as what left and what arrived."""
     before, after = dict(nodes(old)), dict(nodes(new))
     plain: list[Shown] = []
     for row in rows:
@@ -115,7 +115,7 @@ def check_moves(rows: list[Shown], old: Mapping[bytes, Node], new: Mapping[bytes
 
 
 def apply(rows: list[Shown], old: Mapping[bytes, Node], new: Mapping[bytes, Node]) -> dict[str, Any]:
-    """What the first tree becomes by the rows; nothing is told twice, nothing that is not so."""
+    """What the first tree becomes by the rows; nothing is reported twice, and nothing that is not so."""
     result, after = forms(old), forms(new)
     for row in sorted(rows, key=lambda r: r["change"] != "removed"):
         path = row["path"]

@@ -375,7 +375,7 @@ class Killed(Exception):
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize("listing", [None, OLD, NEW], ids=["no listing", "old listing", "new listing"])
 async def test_a_kill_between_any_two_writes_is_harmless(listing: Tree | None, step: int) -> None:
-    """Steps are cut off at each write in turn and told again; with and without a listing in between."""
+    """Steps are cut off at each write in turn and sent again; with and without a listing in between."""
     number = 0
     while await _is_cut_off(number, listing):
         number += step
@@ -410,7 +410,7 @@ async def _is_cut_off(after: int, listing: Tree | None) -> bool:
 
 
 async def _list_what_is_not_known(index: CollectedIndex, tree: Tree) -> None:
-    """As a worker does: what it is told is known is not sent."""
+    """As a worker does: what the index knows is not sent."""
     point, known = a_point(index.store_id, tree), await index.known(tree)
     await indexing.record_created(index.store, wrapped(created(point)))
     await index.send(tree, only=ids(tree) - known)

@@ -50,7 +50,7 @@ class File:
 
 
 Node = int | File | Link | Mapping[bytes, "Node"]
-"""A file of so many bytes (one told by its size from others), a file, a link, or a directory."""
+"""A file of so many bytes (that no other file has), a file, a link, or a directory."""
 
 
 @dataclass

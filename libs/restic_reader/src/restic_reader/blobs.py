@@ -68,7 +68,7 @@ class Blobs:
         while True:
             indexed = set(index.packs())
             try:
-                # All tables are read here: one that turns out to be damaged is made anew by the refresh.
+                # All tables are read here: one that turns out to be damaged is rebuilt by the refresh.
                 return frozenset(index.short_of_trees(there) | (there.keys() - indexed))
             except Unusable:
                 self.refresh(seen=index)
@@ -169,7 +169,7 @@ class Blobs:
         yield from (other for other in self._found(self._index, binary_id(blob_id)) if other != first)
 
     def _found(self, index: BlobIndex, key: bytes, *, most: int | None = None) -> list[Location]:
-        """Up to so many locations; tables that turn out to be damaged are made anew."""
+        """Up to so many locations; tables that turn out to be damaged are rebuilt."""
         while True:
             try:
                 return list(islice(index.locations(key), most))

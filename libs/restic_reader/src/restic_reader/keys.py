@@ -24,7 +24,7 @@ _master_keys = msgspec.json.Decoder(MasterKeys)
 
 
 class KeyRing:
-    """Master keys that were had from a password, since having one takes half a second of computing and 64 MiB.
+    """Master keys that a password opened, since opening one takes half a second of computing and 64 MiB.
 
     A key is found again by the name of its file, which is the hash of what is in it, and by the password, of which
     only a keyed hash is kept. So a key that was removed from its repository opens nothing any more.

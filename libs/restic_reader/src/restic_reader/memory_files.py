@@ -19,7 +19,7 @@ class MemoryFiles:
         return (StoredFile(name, size) for name, size in names)
 
     def has_directory(self, kind: FileKind) -> None:
-        """See `RepositoryFiles.has_directory`: nobody can tell."""
+        """See `RepositoryFiles.has_directory`: there are no directories."""
 
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""

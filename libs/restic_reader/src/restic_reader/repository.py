@@ -147,7 +147,7 @@ class Repository:
     def tree(self, tree_id: str) -> list[Node]:
         """The nodes of a directory, in the order of the bytes of their names; the list is shared: leave it as it is.
 
-        All of them at once, be it millions; see `parts`. Raises `BlobMissing` or `Damaged`.
+        All of them at once, even millions; see `parts`. Raises `BlobMissing` or `Damaged`.
         """
         return self._directories.nodes(tree_id)
 
@@ -192,7 +192,7 @@ class Repository:
         self, top: pre_order.Found, *, on_damage: Callable[[str, ReaderError], None] | None = None
     ) -> Generator[pre_order.Found, None, None]:
         """See `pre_order.descend`. `on_damage` gets each directory that is damaged or missing, by its tree's id;
-        what can be had of it and everything beside it comes all the same.
+        what can be read of it and everything beside it still comes.
         """
 
         def parts(tree_id: str) -> Iterator[list[Node]]:

@@ -44,7 +44,7 @@ class RestFiles:
         return [StoredFile(each.name, each.size) for each in found if is_storage_name(each.name)]
 
     def has_directory(self, kind: FileKind) -> None:
-        """See `RepositoryFiles.has_directory`: nobody can tell."""
+        """See `RepositoryFiles.has_directory`: the protocol does not say."""
 
     def read(self, kind: FileKind, name: str) -> bytes:
         """See `RepositoryFiles.read`."""

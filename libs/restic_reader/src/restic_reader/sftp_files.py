@@ -47,7 +47,7 @@ class SftpServer:
     port: int = 22
     user: str
     known_hosts: str | None
-    """Lines as in OpenSSH's file `known_hosts`. None trusts whoever answers: to be said, never assumed."""
+    """Lines as in OpenSSH's file `known_hosts`. None trusts any server; there is no default, to make it a choice."""
     password: str = field(default="", repr=False)
     private_key: str = field(default="", repr=False)
     """In PEM or OpenSSH's format."""
@@ -57,7 +57,7 @@ class SftpServer:
 class SftpFiles:
     """`RepositoryFiles` below a directory of an SFTP server; without a slash in front `root` is below the user's home.
 
-    One connection serves all threads. It is made when it is first needed, kept alive, and made anew once it was lost.
+    One connection serves all threads. It is made when it is first needed, kept alive, and replaced once it is lost.
     """
 
     def __init__(self, server: SftpServer, root: str) -> None:

@@ -49,7 +49,7 @@ class RepositoryFiles(Protocol):
         ...
 
     def has_directory(self, kind: FileKind) -> bool | None:
-        """Whether the directory of a kind is there, be it empty; None where a place has none or does not tell."""
+        """Whether the directory of a kind is there, even if empty; None where a place has none or does not say."""
         ...
 
     def read(self, kind: FileKind, name: str) -> bytes:

@@ -50,7 +50,7 @@ class Subscription:
 
     def parts(self) -> dict[str, asyncio.Task[None] | None]:
         """The tasks that must go on, by what they are called in the log."""
-        # aiokafka works with tasks of its own, does not begin them again when they end, and tells nobody.
+        # aiokafka works with tasks of its own, does not start them again when they end, and reports nothing.
         return {"the consumer": self._taking, "its fetcher": self._client._fetcher._fetch_task}
 
     async def stop(self) -> None:
@@ -76,7 +76,7 @@ class Subscription:
             except ConsumerStoppedError:
                 return
             except KafkaError as error:
-                # Missing rights or a batch that cannot be read: an operator mends that while the process waits.
+                # Missing rights or a batch that cannot be read: an operator corrects that while the process waits.
                 log.error("no messages could be fetched, trying again", extra={"reason": type(error).__name__})
                 await asyncio.sleep(PAUSE_AFTER_FAILED_FETCH_SECONDS)
             else:

@@ -23,11 +23,11 @@ Foreseen = tuple[type[BaseException], ...]
 
 @dataclass(frozen=True)
 class Pacing:
-    """How soon a loop that failed is begun again, and from when on it counts as well."""
+    """How soon a loop that failed is started again, and after which time it counts as healthy."""
 
     first_pause_seconds: float = 1.0
     longest_pause_seconds: float = 60.0
-    # A loop that has run for so long is well, whatever was before.
+    # A loop that has run for so long is healthy, however often it failed before.
     well_after_seconds: float = 30.0
 
     def pause_after(self, failures: int) -> float:
@@ -39,7 +39,7 @@ PACING = Pacing()
 
 
 class _SupervisedLoop:
-    """One loop and how it fares."""
+    """One loop and its failures."""
 
     def __init__(self, name: str, loop: Loop, *, pacing: Pacing, endless: bool = True) -> None:
         self.name = name
@@ -51,7 +51,7 @@ class _SupervisedLoop:
         self._began = 0.0
 
     @property
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         return self.failures < UNREADY_AFTER or self._runs_long
 
     @property
@@ -71,7 +71,7 @@ class _SupervisedLoop:
                 if (task := asyncio.current_task()) is None or task.cancelling():
                     raise
                 self._note(error)
-            except Exception as error:  # noqa: BLE001 - whatever it is, the loop is begun again
+            except Exception as error:  # noqa: BLE001 - whatever it is, the loop is started again
                 self._note(error)
             await asyncio.sleep(self._pacing.pause_after(self.failures))
 
@@ -136,7 +136,7 @@ class LoopSupervisor:
     async def all_running(self, loops: Mapping[str, Loop]) -> AsyncIterator[None]:
         """Run named loops until the context is left, and until they have stopped.
 
-        One that ends is begun again, after pauses that double.
+        One that ends is started again, after pauses that double.
         """
         kept = {_SupervisedLoop(name, loop, pacing=self._pacing) for name, loop in loops.items()}
         self._kept |= kept
@@ -152,6 +152,8 @@ class LoopSupervisor:
 
     async def check(self) -> None:
         """Raise `Unavailable` (`background_failing`) naming the loops that have failed again and again."""
-        ill = sorted(f"{k.name} failed {k.failures} times, last: {k.reason}" for k in self._kept if not k.is_well)
-        if ill:
-            raise Unavailable("background_failing", "; ".join(ill))
+        failing = sorted(
+            f"{k.name} failed {k.failures} times, last: {k.reason}" for k in self._kept if not k.is_healthy
+        )
+        if failing:
+            raise Unavailable("background_failing", "; ".join(failing))

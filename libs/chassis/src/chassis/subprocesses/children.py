@@ -65,7 +65,7 @@ class Child:
         return await self._process.wait()
 
     async def stop(self, *, grace_seconds: float = 10) -> int:
-        """Interrupt it, so that it can tidy up; kill it when it takes longer than that. Returns its exit code."""
+        """Interrupt it, so that it can clean up; kill it when it takes longer than that. Returns its exit code."""
         with suppress(TimeoutError):
             async with asyncio.timeout(grace_seconds):
                 # It inherits that from us, until `launch` runs in it: an interrupt before that would be lost.

@@ -68,7 +68,7 @@ class FsIntegration:
             yield stack.enter_context(await opening)
 
     def reach(self) -> tuple[Reach, ...]:
-        """See `LimitedReach`: roots outside the allowed ones are other workers' business."""
+        """See `LimitedReach`: roots outside the allowed ones are for other workers."""
         return (Reach(protocol="fs", field="root", within=tuple(map(str, self._environment.allowed_roots))),)
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:

@@ -84,7 +84,7 @@ class RestoredFiles:
             *above, name = restored.path.split(b"/")
             self._check_path(restored.path)
             directory = self._go_to(above)
-            # The name tells the job and the file: what a killed attempt left is met again by the next one.
+            # The name follows from job and file, so that the next attempt finds what a killed one left.
             unfinished = f".cairn-restore-{self._mark}-{hashlib.sha256(name).hexdigest()[:16]}".encode()
             with suppress(FileNotFoundError):
                 os.unlink(unfinished, dir_fd=directory)

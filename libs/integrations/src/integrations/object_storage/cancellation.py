@@ -12,7 +12,7 @@ T = TypeVar("T")
 async def unless_cancelled(work: Coroutine[Any, Any, T], cancel: asyncio.Event) -> T:
     """What comes of the work; waits no longer than until `cancel` is set: then raises `Cancelled`.
 
-    Work in a thread goes on until what it waits for gives way: the mount that is taken away.
+    Work in a thread goes on until what it waits for ends it: the mount that is unmounted.
     """
     doing, stopping = asyncio.ensure_future(work), asyncio.ensure_future(cancel.wait())
     try:

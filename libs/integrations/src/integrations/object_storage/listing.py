@@ -176,7 +176,7 @@ class Problems(Collection[UnreadablePath]):
         self._db.run("CREATE TABLE problems (key BLOB PRIMARY KEY, code TEXT, reason TEXT) WITHOUT ROWID")
 
     def add(self, key: str, why: ObjectUnread) -> None:
-        """Take note of an object."""
+        """Add an object."""
         self._db.run("INSERT OR REPLACE INTO problems VALUES (?, ?, ?)", [os.fsencode(key), why.code, why.reason])
 
     def __len__(self) -> int:

@@ -1,4 +1,4 @@
-"""What an S3 server's refusal means, in words. Its own texts are not shown: some of them repeat the access key."""
+"""What an S3 server's refusal means, in our words. Its own are not shown: some of them repeat the access key."""
 
 import re
 

@@ -149,7 +149,7 @@ def _place(location: str) -> str:
 
 
 async def _reach_source(address: S3Address) -> None:
-    """Raises in words what is wrong with the way to the server."""
+    """Raises what keeps the server from being reached, as the error of a source."""
     try:
         await connection_steps.reach(address)
     except CairnError as error:

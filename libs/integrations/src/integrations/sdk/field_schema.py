@@ -17,7 +17,7 @@ def text(title: str, description: str, **others: JsonValue) -> Schema:
 
 
 def secret(title: str, description: str, **others: JsonValue) -> Schema:
-    """A field that is sealed at the door and never shown in clear by Cairn itself."""
+    """A field that is sealed when it arrives, and never shown in clear by Cairn itself."""
     return {**text(title, description, **others), "x-secret": True}
 
 

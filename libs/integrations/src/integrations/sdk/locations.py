@@ -125,9 +125,9 @@ class SourceTree:
     hollow: tuple[Path, ...] = ()
     """Absolute paths in the directory of which a backup has no more than themselves: nothing that is in them."""
     guarded: frozenset[FileIdentity] = frozenset()
-    """What is never part of a backup, under whatever name it is met."""
+    """What is never part of a backup, whatever its name."""
     is_still_guarded: Callable[[os.stat_result], bool] = lambda _: True
-    """Of what is met with an identity that is guarded: its inode may be another file's by now. Blocks."""
+    """Of a file with an identity that is guarded: its inode may be another file's by now. Blocks."""
     is_surely_own: Callable[[os.stat_result], bool] = lambda _: True
     """Of what is still guarded: False where it may be another's all the same. Blocks."""
     guarded_first: bool = False

@@ -44,7 +44,7 @@ class IndexLoader:
         """The index as the repository has it now, `known` itself when nothing changed.
 
         Index files that `known` or the cache tells of are not read again; a table that turned out to be damaged is
-        made anew. Index files that are damaged are left out and tried again the next time, see `unreadable`. Raises
+        rebuilt. Index files that are damaged are left out and tried again the next time, see `unreadable`. Raises
         `FileMissing` for one that is listed and not there.
         """
         self._unreadable = {}

@@ -23,7 +23,7 @@ _BLOCKS_AT_ONCE = 256
 
 
 class Unusable(Exception):
-    """A table is not what was written; it has to be made anew."""
+    """A table is not what was written; it has to be rebuilt."""
 
 
 class Names(NamedTuple):

@@ -39,7 +39,7 @@ class TableCache:
         self.directory.chmod(0o700)
 
     def tables(self, *, known: Collection[str]) -> Iterator[Table]:
-        """All tables that can be used but those whose names are known; what cannot be used is taken away."""
+        """All tables that can be used but those whose names are known; what cannot be used is removed."""
         for path in self._paths():
             if path.suffix == _SUFFIX and path.stem not in known:
                 try:
@@ -63,11 +63,11 @@ class TableCache:
         return table
 
     def drop(self, name: str) -> None:
-        """Takes one table away; who has it open reads on."""
+        """Removes one table; a process that has it open reads on."""
         _remove(self._path(name))
 
     def keep_only(self, names: set[str]) -> None:
-        """Takes away all other tables, and what killed processes left unfinished."""
+        """Removes all other tables, and what killed processes left unfinished."""
         for path in self._paths():
             # A young unfinished table may be one that another process is writing now.
             is_other = path.suffix == _SUFFIX and path.stem not in names

@@ -93,7 +93,7 @@ class MoveDetector:
         self._waiting: list[OneSidedEntry] = []
 
     def note(self, parent: OneSidedEntry, pair: EntryPair) -> None:
-        """Take note of a name that differs. Parents come before what is in them."""
+        """Record a name that differs. Parents come before what is in them."""
         old, new = pair.old, pair.new
         if old is not None and new is not None and not pair.one_sided:
             what = changed_fields(old, new, same_store=self._same_store)

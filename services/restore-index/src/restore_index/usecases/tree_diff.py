@@ -54,7 +54,7 @@ class TreeDiff:
     """All rows of a comparison, in the order of their paths, each part of a path by its bytes."""
 
     def __init__(self, reader: DirectoryReader, find_moves: Callable[[], Awaitable[Moves]]) -> None:
-        """`find_moves` is asked once, when something is met that only one side has."""
+        """`find_moves` is asked once, when something turns up that only one side has."""
         self._reader = reader
         self._find_moves = find_moves
         self._moves: Moves | None = None

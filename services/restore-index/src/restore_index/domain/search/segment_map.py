@@ -157,7 +157,7 @@ class SegmentMap:
         return number
 
     def _note_page(self, number: int, record: int, page: int, of: int, *, whole: bool) -> None:
-        """Take note of a page of a directory that is not whole yet; of equal pages the last one counts until it is."""
+        """Record a page of a directory that is not whole yet; of equal pages the last one counts until it is."""
         if of == 1:
             self._pages.pop(number, None)
             self._record[number], self._whole[number] = record, whole

@@ -342,6 +342,20 @@ def test_a_damaged_blob_names_its_file_and_those_read_with_it_are_written(case: 
     assert figures.verified == 3
 
 
+def test_bytes_count_as_written_of_files_that_were_written_and_once(case: Case) -> None:
+    def make_tree(writer: RepositoryWriter) -> str:
+        broken = [writer.data(b"begun"), writer.data(os.urandom(100_000))]
+        whole = node("whole", "file", size=4, content=[writer.data(b"good")])
+        return writer.tree([node("broken", "file", size=100_005, content=broken), whole])
+
+    case.make_tree, case.spoils = make_tree, True
+
+    figures = case.run()
+
+    assert case.there == {"whole": b"good"}
+    assert (figures.written, figures.written_bytes) == (1, 4)
+
+
 def test_a_directory_that_is_lost_is_named_and_what_is_beside_it_is_written(case: Case) -> None:
     case.nodes = (
         node("gone", "dir", subtree=_MISSING),

@@ -44,6 +44,13 @@ class Figures:
     verified_bytes: int = 0
 
 
+@dataclass
+class _Counted:
+    """What was counted of one file."""
+
+    bytes: int = 0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
     """One restore, from a repository to a destination. Call `write`, then `verify`."""
@@ -158,9 +165,15 @@ class Transfer:
         self._note_lacking()
 
     def _write_file(self, chosen: ChosenNode, pieces: Iterator[bytes]) -> None:
+        counted = _Counted()
         try:
-            self.destination.write(_restored(chosen), self._watched(pieces))
-        except NotWritten as error:
+            self.destination.write(_restored(chosen), self._watched(pieces, counted))
+        except BaseException as error:
+            # Nothing of it was written in the end; it may be read again, to the place where it breaks off.
+            with self._lock:
+                self.figures.written_bytes -= counted.bytes
+            if not isinstance(error, NotWritten):
+                raise
             self._note(chosen.found.path, error.reason)
             return
         self._set(chosen, _WRITTEN)
@@ -229,10 +242,11 @@ class Transfer:
         except ReaderError:
             return False
 
-    def _watched(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    def _watched(self, pieces: Iterator[bytes], counted: "_Counted") -> Iterator[bytes]:
         for piece in pieces:
             self._check_cancelled()
             yield piece
+            counted.bytes += len(piece)
             with self._lock:
                 self.figures.written_bytes += len(piece)
             self._tell()

@@ -1,6 +1,6 @@
 """Reads of the assignment service."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
@@ -9,6 +9,7 @@ from contracts.messages.catalog import Resource
 from contracts.messages.connector import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
+from contracts.topics import DEFAULT_POOL
 from contracts.values import IntegrationId
 
 from gateway.access.principal import Principal
@@ -20,6 +21,8 @@ class AssignmentClient:
     """Integrations, and resources put to use. Unknown and foreign ids raise `NotFound`, silence `Unavailable`."""
 
     service: ServiceClient
+    pools: Collection[str] = ()
+    """Pools other than the default one whose workers the gateway knows where to find."""
 
     async def integrations(self, who: Principal) -> Sequence[Integration]:
         """The integrations on offer."""
@@ -45,6 +48,9 @@ class AssignmentClient:
         return Listing[ReachableApp].model_validate(answer).items
 
     async def app(self, who: Principal, app_id: str) -> ReachableApp:
-        """One app."""
+        """One app; of the pools that reach it the default one comes first, then those that can be found."""
         path = f"/internal/apps/{segment(app_id, missing='app')}"
-        return ReachableApp.model_validate(await self.service.get(path, who.caller()))
+        app = ReachableApp.model_validate(await self.service.get(path, who.caller()))
+        # A pool that was given up, or has another name by now, stays known for what it announced.
+        pools = sorted(app.pools, key=lambda pool: pool != DEFAULT_POOL and pool not in self.pools)
+        return app.model_copy(update={"pools": tuple(pools)})

@@ -34,7 +34,7 @@ def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClie
     def service(url: str) -> ServiceClient:
         return ServiceClient(url, http=http, tokens=tokens)
 
-    assignment = AssignmentClient(service(settings.url_assignment))
+    assignment = AssignmentClient(service(settings.url_assignment), frozenset(settings.url_connector_pools))
     pools = {pool: service(url) for pool, url in settings.url_connector_pools.items()}
     return ServiceClients(
         CatalogClient(service(settings.url_catalog)),

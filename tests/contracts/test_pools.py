@@ -28,6 +28,16 @@ def test_a_path_is_reached_in_and_below_the_directories(value: str | None, admit
     assert REACH.admits("fs", value) is admitted
 
 
+@pytest.mark.parametrize("name", ["default", "branch-2", "EU.west_1", "x" * 100, "dlq-less"])
+def test_topics_can_be_named_after_a_pool(name: str) -> None:
+    assert topics.is_pool_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", "a\n", "*", "a,b", "a=b", "für", "x" * 101, "dlq", "default.dlq"])
+def test_no_topics_can_be_named_after_other_texts_or_would_be_those_of_dead_letters(name: str) -> None:
+    assert not topics.is_pool_name(name)
+
+
 def test_other_protocols_are_not_limited() -> None:
     assert REACH.admits("s3", "/etc")
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from chassis.runtime.settings import CommonSettings
+from contracts.topics import is_pool_name
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
@@ -38,6 +39,6 @@ class Settings(CommonSettings):
         if not isinstance(value, str):
             return value
         pairs = [pair.partition("=") for pair in value.split(",") if pair.strip()]
-        if any(not pool.strip() or not url.strip() for pool, _, url in pairs):
+        if any(not is_pool_name(pool.strip()) or not url.strip() for pool, _, url in pairs):
             raise ValueError("must be `pool=url` pairs, joined by commas")
         return {pool.strip(): url.strip() for pool, _, url in pairs}

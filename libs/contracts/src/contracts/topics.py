@@ -1,5 +1,7 @@
 """Names of the Kafka topics and what they carry."""
 
+import re
+
 CATALOG_COMMANDS = "cairn.catalog.commands"
 CATALOG_EVENTS = "cairn.catalog.events"
 ASSIGNMENT_COMMANDS = "cairn.assignment.commands"
@@ -12,6 +14,12 @@ RESTORE_INDEX_EVENTS = "cairn.restore-index.events"
 LISTINGS = "cairn.listings"
 OUTCOMES = "cairn.outcomes"
 DEFAULT_POOL = "default"
+_POOL_NAME = re.compile(r"(?!(.*\.)?dlq\Z)[A-Za-z0-9._-]{1,100}", re.ASCII)
+
+
+def is_pool_name(name: str) -> bool:
+    """Whether a pool can be called so: its topics are named after it, and are none of dead letters."""
+    return _POOL_NAME.fullmatch(name) is not None
 
 
 def connector_commands(pool: str = DEFAULT_POOL) -> str:

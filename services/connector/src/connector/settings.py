@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 from chassis.runtime.settings import CommonSettings
-from contracts.topics import DEFAULT_POOL
+from contracts.topics import DEFAULT_POOL, is_pool_name
 from pydantic import Field, field_validator
 from pydantic_settings import NoDecode
 
@@ -29,7 +29,10 @@ class Settings(CommonSettings):
         description="`GOGC` of a backup where 4 GiB of memory are available; 0: restic's own",
     )
     rclone: str = Field(default="rclone", description="The rclone executable")
-    pool: str = Field(default=DEFAULT_POOL, description="Pool of workers this one belongs to")
+    pool: str = Field(
+        default=DEFAULT_POOL,
+        description="Pool of workers this one belongs to: up to 100 letters, digits, dots, hyphens and underscores",
+    )
     slots: int = Field(default=2, ge=1, description="Tasks run at once")
     command_slots: int = Field(default=4, ge=1, description="Connection tests and initializations run at once")
     lease_seconds: float = Field(default=15, gt=1, description="Silence after which another worker takes over")
@@ -41,6 +44,13 @@ class Settings(CommonSettings):
     )
     open_stores: int = Field(default=8, ge=1, description="Repositories kept open for reading")
     store_cache_bytes: int = Field(default=64 << 20, description="Contents kept in memory per open repository")
+
+    @field_validator("pool")
+    @classmethod
+    def _name_topics(cls, value: str) -> str:
+        if not is_pool_name(value):
+            raise ValueError("no topic can be named after it")
+        return value
 
     @field_validator("allowed_roots", mode="before")
     @classmethod

@@ -3,7 +3,8 @@
 import pytest
 from contracts import topics
 from contracts.messages.assignment import AppRef
-from contracts.messages.connector import Reach, TestConnection
+from contracts.messages.connector.connection_tests import TestConnection
+from contracts.messages.connector.offers import Reach
 from contracts.values import AppId, OrganizationId
 
 REACH = Reach(protocol="fs", field="root", within=("/srv", "/mnt/archive/"))

@@ -4,7 +4,7 @@ import json
 from typing import Any, get_args
 
 import pytest
-from contracts.messages.connector import TaskFailed, TaskSucceeded
+from contracts.messages.connector.task_events import TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
 from contracts.tasks import TASK_KINDS, BackupResult, TaskResult
 

@@ -20,7 +20,8 @@ from contracts.messages.catalog import (
     ResourceDescription,
     ResourceRemoved,
 )
-from contracts.messages.connector import EVERYBODY, Integration, IntegrationOffered
+from contracts.messages.connector.base import EVERYBODY
+from contracts.messages.connector.offers import Integration, IntegrationOffered
 from contracts.values import AppId, InventoryId, OrganizationId, ResourceId
 
 ORG = OrganizationId("0190-org")

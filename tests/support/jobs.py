@@ -13,7 +13,7 @@ from connector.engine.restic import ResticEngine, ResticSettings
 from connector.stores.open_stores import OpenStores
 from connector.tasks.backup import TASK
 from connector.tasks.job import run_job
-from contracts.messages.connector import TaskFailed, TaskLogged, TaskSucceeded
+from contracts.messages.connector.task_events import TaskFailed, TaskLogged, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
 from contracts.values import AppId
 from integrations.sdk.configuration import AppConfiguration

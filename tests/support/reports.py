@@ -1,6 +1,6 @@
 """Reading the report of a connection test."""
 
-from contracts.messages.connector import TestReport
+from contracts.messages.connector.connection_tests import TestReport
 
 
 def outcome(report: TestReport) -> dict[str, bool]:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from contracts.messages.assignment import App
-from contracts.messages.connector import TaskSucceeded
+from contracts.messages.connector.task_events import TaskSucceeded
 
 from tests.integration.connector.ground import Ground, write_tree
 

@@ -1,7 +1,8 @@
 """Having a store compared with the index, and what is said where it must not be touched."""
 
 from contracts.messages.assignment import App
-from contracts.messages.connector import RefreshStore, StoreRefreshed, TaskFailed
+from contracts.messages.connector.stores import RefreshStore, StoreRefreshed
+from contracts.messages.connector.task_events import TaskFailed
 from contracts.messages.outcomes import CommandOutcome
 
 from tests.integration.connector.ground import Ground, connection_test, initialize, ref, write_tree

@@ -17,14 +17,9 @@ from connector.settings import Settings
 from contracts import topics
 from contracts.envelope import Envelope
 from contracts.messages.assignment import App, AppAssigned, AppKind, AppReconfigured, AppRef, FieldValue
-from contracts.messages.connector import (
-    InitializeStore,
-    TaskCancelled,
-    TaskEvent,
-    TaskFailed,
-    TaskSucceeded,
-    TestConnection,
-)
+from contracts.messages.connector.connection_tests import TestConnection
+from contracts.messages.connector.stores import InitializeStore
+from contracts.messages.connector.task_events import TaskCancelled, TaskEvent, TaskFailed, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from contracts.tasks import Task, TaskOptions, TaskType
 from contracts.values import AppId, JobId, RunId

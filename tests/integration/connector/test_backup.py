@@ -11,14 +11,8 @@ import pytest
 import pytest_asyncio
 from connector.app import open_app
 from contracts.messages.assignment import App, FieldValue
-from contracts.messages.connector import (
-    RestorePointCreated,
-    TaskFailed,
-    TaskLogged,
-    TaskProgressed,
-    TaskStarted,
-    TaskSucceeded,
-)
+from contracts.messages.connector.stores import RestorePointCreated
+from contracts.messages.connector.task_events import TaskFailed, TaskLogged, TaskProgressed, TaskStarted, TaskSucceeded
 from contracts.messages.restore_index import DirectoriesListed, RestorePointListed
 from fastapi import FastAPI
 

@@ -9,7 +9,7 @@ import pytest_asyncio
 from chassis.ids import new_id
 from connector.app import open_app
 from contracts.messages.assignment import App, FieldValue
-from contracts.messages.connector import TaskSucceeded
+from contracts.messages.connector.task_events import TaskSucceeded
 from fastapi import FastAPI
 
 from tests.integration.connector.comparing import indexed, refresh, refusals

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 
 from tests.integration.connector.backed_up import backed_up, spoil
 from tests.integration.connector.ground import Ground, ready

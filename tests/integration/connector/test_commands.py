@@ -6,13 +6,10 @@ from typing import Any
 import httpx
 import pytest
 from contracts.messages.assignment import App, FieldValue
-from contracts.messages.connector import (
-    ConnectionTested,
-    IntegrationOffered,
-    RestorePointCreated,
-    StoreInitialized,
-    TaskSucceeded,
-)
+from contracts.messages.connector.connection_tests import ConnectionTested
+from contracts.messages.connector.offers import IntegrationOffered
+from contracts.messages.connector.stores import RestorePointCreated, StoreInitialized
+from contracts.messages.connector.task_events import TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import RestorePointBrowsable
 

@@ -9,7 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from contracts.messages.assignment import App
-from contracts.messages.connector import TaskSucceeded
+from contracts.messages.connector.task_events import TaskSucceeded
 from contracts.values import OrganizationId
 from fastapi import FastAPI
 

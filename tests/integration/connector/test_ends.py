@@ -5,7 +5,7 @@ from chassis.runtime.service_runtime import open_service_runtime
 from connector.domain.work import Kind
 from connector.queue.intake import WakeUps, request_task, work_of
 from connector.store.mongo import open_store
-from contracts.messages.connector import TaskLogged, TaskSucceeded
+from contracts.messages.connector.task_events import TaskLogged, TaskSucceeded
 from contracts.topics import CONNECTOR_EVENTS
 from contracts.values import JobId
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from contracts.messages.assignment import App
-from contracts.messages.connector import TaskLogged, TaskProgressed, TaskSucceeded, UnlockStore
+from contracts.messages.connector.stores import UnlockStore
+from contracts.messages.connector.task_events import TaskLogged, TaskProgressed, TaskSucceeded
 from fastapi import FastAPI
 
 from tests.integration.connector.ground import PASSPHRASE, Ground, ref, write_tree

@@ -13,7 +13,8 @@ import pytest
 import pytest_asyncio
 from connector.app import open_app
 from contracts.messages.assignment import App
-from contracts.messages.connector import RefreshStore, RestorePointCreated, TaskSucceeded
+from contracts.messages.connector.stores import RefreshStore, RestorePointCreated
+from contracts.messages.connector.task_events import TaskSucceeded
 from fastapi import FastAPI
 from restic_reader import LocalFiles, Repository
 

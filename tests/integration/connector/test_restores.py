@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from contracts.messages.assignment import App, FieldValue
-from contracts.messages.connector import (
+from contracts.messages.connector.task_events import (
     TaskCancelled,
     TaskFailed,
     TaskLogged,

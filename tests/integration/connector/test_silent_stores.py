@@ -15,7 +15,9 @@ from connector.app import open_app
 from connector.stores.open_stores import READERS_PER_STORE
 from contracts.messages.assignment import App, AppAssigned, AppKind, FieldValue
 from contracts.messages.base import Message
-from contracts.messages.connector import RefreshStore, TaskStarted, TaskSucceeded, TestConnection
+from contracts.messages.connector.connection_tests import TestConnection
+from contracts.messages.connector.stores import RefreshStore
+from contracts.messages.connector.task_events import TaskStarted, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId

@@ -14,8 +14,8 @@ import pytest
 import pytest_asyncio
 from connector.domain.origins import job_tag
 from contracts.messages.assignment import App
-from contracts.messages.connector import (
-    RestorePointCreated,
+from contracts.messages.connector.stores import RestorePointCreated
+from contracts.messages.connector.task_events import (
     TaskCancelled,
     TaskEvent,
     TaskFailed,

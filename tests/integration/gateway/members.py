@@ -9,7 +9,7 @@ from chassis.http.tokens import Caller, Tokens
 from chassis.ids import new_id
 from chassis.runtime.service_runtime import open_service_runtime
 from chassis.runtime.settings import CommonSettings, read_key
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.access.accounts import Account, Grant, Membership, Organization
 from gateway.access.store import Accounts, membership_id, open_accounts

@@ -9,7 +9,7 @@ import pytest
 from chassis.http.tokens import Caller, Tokens
 from chassis.ids import new_id
 from chassis.runtime.settings import read_key
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.access.accounts import ApiKey
 from gateway.access.api_keys import digest_of

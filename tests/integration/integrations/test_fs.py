@@ -12,7 +12,7 @@ from connector.engine.port import BackupOptions
 from connector.engine.restic import ResticEngine, ResticSettings
 from connector.programs import open_program
 from connector.settings import Settings
-from contracts.messages.connector import TestReport
+from contracts.messages.connector.connection_tests import TestReport
 from integrations.fs.integration import FsIntegration
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import ConfigurationUnusable, RootForbidden, SourceMissing

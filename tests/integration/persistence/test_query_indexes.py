@@ -16,7 +16,7 @@ from chassis.ids import new_id, utc_now
 from connector.domain.work import Kind, SlotGroup
 from connector.queue.intake import work_of
 from connector.store.mongo import open_store as open_connector
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from contracts.values import AppId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
 from gateway.access.store import open_accounts
 from gateway.areas.auth.known_addresses import KnownAddresses

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from chassis.ids import new_id
 from contracts.envelope import Envelope
-from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.messages.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
 from contracts.tasks import BackupResult

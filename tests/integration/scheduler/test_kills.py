@@ -3,7 +3,7 @@
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from contracts.messages.connector import TaskSucceeded
+from contracts.messages.connector.task_events import TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.scheduler import JobChanged, TaskRequested
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, dead_letters, tasks

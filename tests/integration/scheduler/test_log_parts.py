@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from chassis.persistence.mongo import open_database
-from contracts.messages.connector import LogLine
+from contracts.messages.connector.task_events import LogLine
 from contracts.values import JobId, OrganizationId
 from scheduler.jobs.domain.log import LogPart
 from scheduler.jobs.store.log_parts import LogParts, MemoryLogParts, MongoLogParts

@@ -14,7 +14,8 @@ from contracts.errors import Invalid, NotFound, TemporaryError
 from contracts.messages.assignment import App, AppAssigned, AppReconfigured, AppRemoved, AppResourceChanged
 from contracts.messages.base import Message
 from contracts.messages.catalog import Resource
-from contracts.messages.connector import EVERYBODY, PoolOffered, Reach
+from contracts.messages.connector.base import EVERYBODY
+from contracts.messages.connector.offers import PoolOffered, Reach
 from contracts.messages.outcomes import CommandOutcome
 from contracts.values import AppId, OrganizationId
 

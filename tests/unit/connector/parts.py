@@ -16,7 +16,8 @@ from connector.store.ports import KnownApp, Store
 from contracts.envelope import Envelope, Headers
 from contracts.messages.assignment import App, AppRef
 from contracts.messages.base import Message
-from contracts.messages.connector import Compression, TestConnection
+from contracts.messages.connector.connection_tests import TestConnection
+from contracts.messages.connector.stores import Compression
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId

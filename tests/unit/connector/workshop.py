@@ -30,7 +30,8 @@ from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch
 from connector.tasks.registry import activities
 from contracts.messages.assignment import AppRef
-from contracts.messages.connector import ConnectorCommand, InitializeStore, RefreshStore, UnlockStore
+from contracts.messages.connector.base import ConnectorCommand
+from contracts.messages.connector.stores import InitializeStore, RefreshStore, UnlockStore
 from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.tasks import BackupResult
 from contracts.values import AppId, SnapshotId

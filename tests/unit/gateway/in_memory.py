@@ -8,7 +8,7 @@ from chassis.http.tokens import Tokens
 from chassis.persistence.aggregates import Aggregate
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.persistence.mongo import PyMongoError
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.access.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization
 from gateway.access.principals import Principals

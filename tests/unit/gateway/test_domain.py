@@ -7,7 +7,7 @@ import pytest
 from chassis.ids import new_id, utc_now
 from contracts.errors import Conflict, Forbidden, Invalid
 from contracts.messages.assignment import App
-from contracts.messages.connector import LogLine
+from contracts.messages.connector.task_events import LogLine
 from contracts.messages.outcomes import Problem
 from contracts.queries.scheduler import Job
 from gateway.access.rights import ROLES, Right, require, rights_of

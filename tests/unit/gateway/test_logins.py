@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from chassis.http.tokens import Caller, Tokens
 from contracts.errors import Forbidden, NotFound, Unauthorized
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId
 from gateway.access.accounts import ApiKey, Grant
 from gateway.access.api_keys import digest_of

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from connector.programs import open_program
-from contracts.messages.connector import Integration, TestReport
+from contracts.messages.connector.connection_tests import TestReport
+from contracts.messages.connector.offers import Integration
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import PortMissing, ProtocolUnknown

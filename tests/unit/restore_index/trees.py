@@ -12,7 +12,7 @@ from chassis.ids import new_id
 from chassis.messaging.envelopes import envelope
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
-from contracts.messages.connector import RestorePointCreated, RestorePointRemoved
+from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
 from contracts.messages.restore_index import (
     PAGE_ENTRIES,
     DirectoriesListed,

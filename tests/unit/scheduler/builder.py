@@ -8,7 +8,7 @@ from chassis.messaging.envelopes import envelope
 from contracts.envelope import Envelope
 from contracts.messages.assignment import AppRef
 from contracts.messages.base import Message
-from contracts.messages.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed, TaskStarted
+from contracts.messages.connector.task_events import LogLine, TaskEvent, TaskLogged, TaskProgressed, TaskStarted
 from contracts.messages.scheduler import CancelJob, RunTask
 from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId

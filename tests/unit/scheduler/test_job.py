@@ -2,7 +2,7 @@
 
 import pytest
 from contracts.errors import Conflict, Invalid, NotFound
-from contracts.messages.connector import TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
 from contracts.tasks import BackupResult, Task
 from scheduler.jobs.domain import job as decisions

@@ -1,7 +1,7 @@
 """A job's log: order, gaps, bounds."""
 
 import pytest
-from contracts.messages.connector import TaskSucceeded
+from contracts.messages.connector.task_events import TaskSucceeded
 from scheduler.jobs.domain import job as decisions
 from scheduler.jobs.domain.log import LINE_CHARACTERS, LINES_READ, MESSAGES_PER_ATTEMPT, compose_log, part_of
 from scheduler.jobs.domain.wording import describe_bytes

@@ -6,7 +6,7 @@ import pytest
 from chassis.persistence.aggregates import AlreadyHandled
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import NotFound
-from contracts.messages.connector import TaskCancelled, TaskSucceeded
+from contracts.messages.connector.task_events import TaskCancelled, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import BackupResult
 from contracts.values import JobId, OrganizationId, RunId

@@ -19,7 +19,7 @@ from chassis.persistence.aggregates import Aggregates
 from chassis.security.sealing import Sealer
 from chassis.telemetry.tracing import span
 from contracts.errors import Invalid
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId, Value
 from pydantic import BaseModel, ValidationError
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from chassis.persistence.aggregates import Aggregates
 from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service_runtime import ServiceRuntime
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId
 
 from gateway.access.accounts import Account, ApiKey, DataKey, Grant, Membership, Organization

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chassis.http.client import ServiceClient
 from contracts.messages.assignment import AppKind
 from contracts.messages.catalog import Resource
-from contracts.messages.connector import Integration
+from contracts.messages.connector.offers import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
 from contracts.topics import DEFAULT_POOL

@@ -10,7 +10,7 @@ from chassis.http.client import ServiceClient
 from chassis.http.problem_responses import FILE_PROBLEMS
 from chassis.http.transport import Answer
 from contracts.errors import TemporaryError
-from contracts.messages.connector import StoreLock
+from contracts.messages.connector.stores import StoreLock
 from contracts.messages.restore_index import RestorePoint
 from contracts.queries.base import Listing
 from contracts.queries.connector import ArchiveFormat, ArchiveQuestion, Selection, SelectionQuestion, quoted

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
-from contracts.messages.connector import LogLine
+from contracts.messages.connector.task_events import LogLine
 from contracts.queries.base import Page
 from contracts.queries.scheduler import Job, JobLog, Run
 

@@ -14,7 +14,7 @@ _POOL = "{pool}"
 _OF_POOLS = {topics.tasks(): topics.tasks, topics.connector_commands(): topics.connector_commands}
 _INFO = """Every command and event of Cairn, as CloudEvents 1.0 in binary mode on Kafka; structured mode is read too.
 
-Each command is answered by exactly one outcome on `cairn.outcomes`. Messages that cannot be handled are parked, byte
+Each command is answered by exactly one outcome on `cairn.outcomes`. Messages that cannot be handled are kept, byte
 for byte, in `<topic>.dlq`, with headers `__connect.errors.*` that say why. Equal keys are handled in order."""
 
 
@@ -96,7 +96,7 @@ def _summary(message: type[Message]) -> str:
 
 def _headers() -> Document:
     described = {
-        "ce_id": "Unique with `ce_source`: the key by which duplicates are told; a command's id",
+        "ce_id": "Unique with `ce_source`: the key by which duplicates are recognized; a command's id",
         "ce_source": "Who sent it, e.g. `/cairn/catalog`",
         "ce_specversion": "Always `1.0`",
         "ce_type": "Type of the message",

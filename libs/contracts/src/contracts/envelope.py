@@ -42,9 +42,9 @@ class Envelope(BaseModel, Generic[M_co]):
 
     model_config = ConfigDict(frozen=True)
 
-    id: str = Field(description="Unique with `source`: the key by which duplicates are told; a command's id")
+    id: str = Field(description="Unique with `source`: the key by which duplicates are recognized; a command's id")
     source: str = Field(description="Who sent it, e.g. `/cairn/catalog`")
-    type: str = Field(description="Reverse-DNS name of what happened or is wished, with its version")
+    type: str = Field(description="Reverse-DNS name of what happened or is asked for, with its version")
     subject: str = Field(description="Id of the thing it is about; the Kafka key")
     time: Moment = Field(description="When it was made")
     data: M_co = Field(description="The message")

@@ -17,13 +17,13 @@ class CairnError(Exception):
 
 
 class InternalError(CairnError):
-    """Nobody foresaw it. What a client gets of it is that it happened."""
+    """An error without a class of its own. A client learns only that it happened."""
 
     kind = "internal"
 
 
 class PermanentError(CairnError):
-    """Trying again will not help. A command is refused with it, another message is parked."""
+    """Trying again will not help. A command is rejected with it; an event becomes a dead letter."""
 
 
 class Invalid(PermanentError):
@@ -45,7 +45,7 @@ class Conflict(PermanentError):
 
 
 class Unauthorized(PermanentError):
-    """Nobody knows who is asking."""
+    """The caller did not prove who it is."""
 
     kind = "unauthorized"
 

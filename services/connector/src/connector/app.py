@@ -17,7 +17,8 @@ from chassis.runtime.service_runtime import ServiceRuntime, handling, open_servi
 from chassis.runtime.settings import read_key
 from chassis.security.sealing import Sealer
 from contracts import topics
-from contracts.messages.connector import EVERYBODY, ConnectorEvent, IntegrationOffered, PoolOffered
+from contracts.messages.connector.base import EVERYBODY, ConnectorEvent
+from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
 from fastapi import FastAPI
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.registry import Integrations

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope
 from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemoved
-from contracts.messages.connector import InitializeStore, RefreshStore, TestConnection, UnlockStore
+from contracts.messages.connector.connection_tests import TestConnection
+from contracts.messages.connector.stores import InitializeStore, RefreshStore, UnlockStore
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.apps import save_app, save_app_removal

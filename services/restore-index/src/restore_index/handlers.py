@@ -5,7 +5,7 @@ from functools import partial
 
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.messages.assignment import AppRemoved
-from contracts.messages.connector import RestorePointCreated, RestorePointRemoved
+from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
 from contracts.messages.restore_index import DirectoriesListed, RestorePointDamaged, RestorePointListed, StoreSweepDue
 from contracts.topics import ASSIGNMENT_EVENTS, CONNECTOR_EVENTS, LISTINGS, RESTORE_INDEX_EVENTS
 

@@ -10,7 +10,7 @@ from connector.domain.work import Kind
 from connector.queue.intake import WakeUps, request_command
 from connector.queue.lease import LeaseLost, claim
 from connector.store.ports import Store
-from contracts.messages.connector import TaskStarted
+from contracts.messages.connector.task_events import TaskStarted
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import JobId, to_milliseconds
 

@@ -9,7 +9,7 @@ from connector.engine.memory import MemoryEngine
 from connector.engine.port import Initialized
 from connector.queue.mutex import exclusive_at
 from connector.tasks.initialize import initialize_store
-from contracts.messages.connector import StoreInitialized
+from contracts.messages.connector.stores import StoreInitialized
 from integrations.sdk.locations import StoreLocation
 
 from tests.unit.connector.workshop import Workshop

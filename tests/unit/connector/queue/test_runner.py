@@ -7,7 +7,7 @@ from connector.domain.attempts import WORKERS_LOST_MAX
 from connector.domain.work import Kind
 from connector.queue.lease import Lease
 from connector.queue.runner import Runner
-from contracts.messages.connector import TaskFailed
+from contracts.messages.connector.task_events import TaskFailed
 from contracts.messages.outcomes import Problem
 
 from tests.support.waiting import eventually_async

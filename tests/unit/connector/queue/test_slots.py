@@ -11,7 +11,7 @@ from connector.domain.work import EXTRA_SLOTS, Kind, SlotGroup, may_take
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
 from connector.queue.slots import Slots
-from contracts.messages.connector import TestConnection
+from contracts.messages.connector.connection_tests import TestConnection
 from contracts.values import OrganizationId
 
 from tests.support.waiting import eventually_async

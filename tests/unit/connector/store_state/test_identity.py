@@ -13,7 +13,7 @@ from connector.tasks.initialize import initialize_store
 from connector.tasks.refresh import refresh_store
 from connector.tasks.store_sync import sync_store
 from contracts.messages.assignment import App
-from contracts.messages.connector import RestorePointRemoved, StoreInitialized
+from contracts.messages.connector.stores import RestorePointRemoved, StoreInitialized
 from contracts.values import OrganizationId
 from integrations.sdk.errors import RepositoryGone
 from integrations.sdk.locations import StoreLocation

@@ -17,7 +17,8 @@ from connector.store_state.locks import reporting_locks
 from connector.tasks.backup import TASK
 from connector.tasks.job import run_job
 from connector.tasks.unlock import unlock_store
-from contracts.messages.connector import StoreLock, TaskLogged, TaskProgressed, TaskSucceeded
+from contracts.messages.connector.stores import StoreLock
+from contracts.messages.connector.task_events import TaskLogged, TaskProgressed, TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.scheduler import TaskRequested
 from integrations.sdk.locations import StoreLocation

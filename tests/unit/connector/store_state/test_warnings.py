@@ -9,7 +9,7 @@ from connector.store_state.warnings import NAMED, store_warnings, warnings_of
 from connector.stores.index_client import DamagedPoint
 from connector.tasks import test as connection_test
 from connector.tasks.refresh import refresh_store
-from contracts.messages.connector import ConnectionTested, TestReport
+from contracts.messages.connector.connection_tests import ConnectionTested, TestReport
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import Damage
 from contracts.values import SnapshotId

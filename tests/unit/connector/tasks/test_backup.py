@@ -15,7 +15,8 @@ from connector.store_state.orphan_snapshots import clean_up_after_loss
 from connector.tasks.backup import TASK
 from connector.tasks.job import cancel_unbegun, run_job
 from contracts.errors import TemporaryError
-from contracts.messages.connector import RestorePointCreated, TaskCancelled, TaskFailed, TaskLogged, TaskSucceeded
+from contracts.messages.connector.stores import RestorePointCreated
+from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskLogged, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from contracts.values import JobId
 from integrations.sdk.errors import SourceUnreachable

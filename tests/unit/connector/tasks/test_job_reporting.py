@@ -5,7 +5,7 @@ from connector.engine.port import Progress
 from connector.store.ports import Store
 from connector.tasks import job_reporting
 from connector.tasks.job_reporting import Reporter
-from contracts.messages.connector import TaskLogged, TaskProgressed
+from contracts.messages.connector.task_events import TaskLogged, TaskProgressed
 from contracts.values import JobId
 
 from tests.support.waiting import eventually_async

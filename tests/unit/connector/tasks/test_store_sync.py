@@ -17,7 +17,7 @@ from connector.tasks.initialize import initialize_store
 from connector.tasks.refresh import refresh_store
 from connector.tasks.store_sync import sync_store
 from contracts.errors import PermanentError, TemporaryError
-from contracts.messages.connector import RefreshStore, RestorePointCreated, RestorePointRemoved, StoreRefreshed
+from contracts.messages.connector.stores import RefreshStore, RestorePointCreated, RestorePointRemoved, StoreRefreshed
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import Damage, RestorePointDamaged
 from contracts.values import SnapshotId

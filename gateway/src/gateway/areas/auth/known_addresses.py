@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from chassis.ids import utc_now
 from chassis.persistence.mongo import Collection, Database, PyMongoError, ensure_indexes, insert_new
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 
 KEPT_DAYS = 180
 # So many days without a running gateway are caught up.

@@ -1,6 +1,7 @@
 """Connectors, their tests, and integrations."""
 
-from contracts.messages.connector import StoreLock, TestReport
+from contracts.messages.connector.connection_tests import TestReport
+from contracts.messages.connector.stores import StoreLock
 from pydantic import Field
 
 from gateway.areas.connectors.rules import GivenField

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from contracts.messages.assignment import AppKind, Temperature
-from contracts.messages.connector import Compression
+from contracts.messages.connector.stores import Compression
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from gateway.areas.connectors.rules import ConnectorRequest, GivenField

@@ -9,14 +9,13 @@ from chassis.telemetry.tracing import span
 from contracts.errors import Invalid, NotFound
 from contracts.messages.assignment import App, AppDescription, AppKind, AppRef, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.catalog import Resource
-from contracts.messages.connector import (
+from contracts.messages.connector.connection_tests import TestConnection, TestReport
+from contracts.messages.connector.stores import (
     Compression,
     InitializeStore,
     RefreshStore,
     StoreLock,
     StoreWarning,
-    TestConnection,
-    TestReport,
     UnlockStore,
 )
 from contracts.values import AppId, Value

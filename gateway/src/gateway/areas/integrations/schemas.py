@@ -1,6 +1,6 @@
 """Integrations."""
 
-from contracts.messages.connector import Integration
+from contracts.messages.connector.offers import Integration
 from pydantic import Field, JsonValue
 
 from gateway.http.answers import View

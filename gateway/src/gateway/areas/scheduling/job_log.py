@@ -1,6 +1,6 @@
 """The log of a job as clients read it."""
 
-from contracts.messages.connector import LogLine
+from contracts.messages.connector.task_events import LogLine
 from contracts.messages.scheduler import FINAL_STATUSES
 from contracts.queries.scheduler import Job
 from contracts.values import Moment

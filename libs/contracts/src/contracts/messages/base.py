@@ -8,7 +8,7 @@ from contracts.values import OrganizationId, Value
 
 
 class Message(Value):
-    """One fact or one wish. Subclasses set `TYPE`, `TOPIC` and `KEY`, the field whose value is the Kafka key."""
+    """One fact or one request. Subclasses set `TYPE`, `TOPIC` and `KEY`, the field whose value is the Kafka key."""
 
     TYPE: ClassVar[str]
     TOPIC: ClassVar[str]
@@ -28,7 +28,7 @@ class Message(Value):
 
 
 class Command(Message):
-    """A wish, named imperatively. Its handler publishes exactly one `CommandOutcome`."""
+    """A request, named imperatively. Its handler publishes exactly one `CommandOutcome`."""
 
 
 class Event(Message):

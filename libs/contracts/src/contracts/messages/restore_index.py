@@ -24,13 +24,13 @@ class RestorePoint(Value):
     time: Moment = Field(description="When the backup began")
     source_id: AppId | None = Field(default=None, description="None for snapshots made without Cairn")
     job_id: JobId | None = Field(default=None, description="The job that made it, where Cairn did")
-    hostname: str = Field(default="", description="Host it was made on, as the engine tells")
+    hostname: str = Field(default="", description="host it was made on, as the engine reports it")
     paths: tuple[str, ...] = Field(default=(), description="Where the files were on the source")
     tags: tuple[str, ...] = Field(default=(), description="Labels, without Cairn's own `cairn:` tags")
     environment: str = Field(default="", description="Environment of the source when it was made")
     data_classes: tuple[str, ...] = Field(default=(), description="Data classes of the source when it was made")
-    files: int | None = Field(default=None, description="Files in it, where the engine told")
-    bytes: int | None = Field(default=None, description="Sum of file sizes, where the engine told")
+    files: int | None = Field(default=None, description="Files in it, where the engine reported it")
+    bytes: int | None = Field(default=None, description="Sum of file sizes, where the engine reported it")
 
     @property
     def source_root(self) -> str | None:
@@ -61,7 +61,7 @@ class Damage(Value):
 
 
 def refusal_of(damage: Damage | None) -> Problem:
-    """Why what is in a restore point that cannot be browsed is not told, in the same words whoever is asked."""
+    """Why a restore point cannot be browsed: one wording for every service that answers."""
     if damage is None:
         detail = "This restore point is still being indexed; try again soon."
         return Problem(code="restore_point_not_browsable", kind="unavailable", detail=detail)

@@ -1,6 +1,6 @@
 """What the scheduler answers."""
 
-from contracts.messages.connector import LogLine
+from contracts.messages.connector.task_events import LogLine
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import JobStatus
 from contracts.tasks import Task, TaskResult

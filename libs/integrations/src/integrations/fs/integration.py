@@ -6,8 +6,9 @@ from contextlib import ExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from contracts.messages.connector import Integration as Manifest
-from contracts.messages.connector import Reach, TestReport
+from contracts.messages.connector.connection_tests import TestReport
+from contracts.messages.connector.offers import Integration as Manifest
+from contracts.messages.connector.offers import Reach
 from contracts.paths import normalized
 from restic_reader import LocalFiles, RepositoryFiles
 

@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from urllib.parse import quote, unquote
 
 from contracts.errors import CairnError
-from contracts.messages.connector import Integration as Manifest
-from contracts.messages.connector import TestReport
+from contracts.messages.connector.connection_tests import TestReport
+from contracts.messages.connector.offers import Integration as Manifest
 from obstore.store import S3Store
 from restic_reader import ObjectFiles, RepositoryFiles
 

@@ -1,7 +1,7 @@
 """What the integration offers."""
 
 from contracts.messages.assignment import AppKind
-from contracts.messages.connector import Integration, Match, Protocol
+from contracts.messages.connector.offers import Integration, Match, Protocol
 from contracts.values import IntegrationId
 
 from integrations.sdk import field_schema

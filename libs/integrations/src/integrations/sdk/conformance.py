@@ -12,7 +12,7 @@ from typing import Protocol
 
 import pytest
 from contracts.messages.assignment import AppKind
-from contracts.messages.connector import Integration as Manifest
+from contracts.messages.connector.offers import Integration as Manifest
 from restic_reader import Node, seal_of
 from restic_reader.errors import RepositoryNotFound
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from time import perf_counter
 
 from contracts.errors import CairnError
-from contracts.messages.connector import Check, TestReport
+from contracts.messages.connector.connection_tests import Check, TestReport
 from restic_reader.errors import ReaderError
 
 TEST_SECONDS = 20.0

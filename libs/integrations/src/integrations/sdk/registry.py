@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from typing import cast
 
-from contracts.messages.connector import Integration as Manifest
-from contracts.messages.connector import Reach
+from contracts.messages.connector.offers import Integration as Manifest
+from contracts.messages.connector.offers import Reach
 
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import PortMissing, ProtocolUnknown

@@ -7,7 +7,7 @@ from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
 from contracts.messages.assignment import AppKind
-from contracts.messages.connector import Integration
+from contracts.messages.connector.offers import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
 from contracts.values import AppId

@@ -5,7 +5,7 @@ from functools import partial
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.messages.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.catalog import ResourceChanged, ResourceRemoved
-from contracts.messages.connector import IntegrationOffered, PoolOffered
+from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
 
 from assignment.apps import usecases

@@ -9,7 +9,8 @@ from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.assignment import App, AppKind
 from contracts.messages.base import Message
-from contracts.messages.connector import EVERYBODY, Integration
+from contracts.messages.connector.base import EVERYBODY
+from contracts.messages.connector.offers import Integration
 from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
 
 from assignment.apps.domain.apps import KnownResource

@@ -22,7 +22,8 @@ from contracts.messages.assignment import (
     RemoveApp,
 )
 from contracts.messages.catalog import Resource, ResourceChanged, ResourceRemoved
-from contracts.messages.connector import EVERYBODY, Integration, IntegrationOffered, PoolOffered
+from contracts.messages.connector.base import EVERYBODY
+from contracts.messages.connector.offers import Integration, IntegrationOffered, PoolOffered
 from contracts.queries.assignment import ReachableApp
 from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span

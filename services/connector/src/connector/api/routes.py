@@ -6,7 +6,7 @@ from typing import Annotated
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
 from chassis.runtime.health import Check
-from contracts.messages.connector import StoreLock
+from contracts.messages.connector.stores import StoreLock
 from contracts.queries.base import Listing
 from contracts.queries.connector import ArchiveQuestion, Selection, SelectionQuestion
 from contracts.values import OrganizationId

@@ -9,8 +9,9 @@ from chassis.messaging.publisher import Publisher
 from chassis.security.sealing import Sealer
 from contracts.errors import NotFound
 from contracts.messages.assignment import App
-from contracts.messages.connector import ConnectorCommand, Reach
-from contracts.messages.connector import Integration as Manifest
+from contracts.messages.connector.base import ConnectorCommand
+from contracts.messages.connector.offers import Integration as Manifest
+from contracts.messages.connector.offers import Reach
 from contracts.values import OrganizationId
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.errors import PassphraseMissing

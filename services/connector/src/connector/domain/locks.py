@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from contracts.messages.connector import StoreLock
+from contracts.messages.connector.stores import StoreLock
 
 LOCK_LIFETIME = timedelta(minutes=30)
 

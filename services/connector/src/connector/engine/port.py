@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from contracts.messages.connector import Compression
+from contracts.messages.connector.stores import Compression
 from contracts.tasks import BackupResult
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath

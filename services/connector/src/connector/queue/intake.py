@@ -10,7 +10,8 @@ from chassis.persistence.outbox import entry_to_envelope
 from chassis.telemetry.tracing import current_trace
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
-from contracts.messages.connector import ConnectorCommand, TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector.base import ConnectorCommand
+from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.domain.work import Kind, SlotGroup, Work, raise_if_too_old

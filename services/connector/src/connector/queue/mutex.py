@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import beside
 from contracts.errors import CairnError
-from contracts.messages.connector import EVERYBODY
+from contracts.messages.connector.base import EVERYBODY
 from integrations.sdk.locations import StoreLocation
 
 from connector.domain.work import Work

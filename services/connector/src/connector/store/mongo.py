@@ -8,7 +8,7 @@ from chassis.persistence.mongo import Collection, Database, Document, ensure_ind
 from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.persistence.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from contracts.messages.assignment import App
-from contracts.messages.connector import Compression
+from contracts.messages.connector.stores import Compression
 from contracts.values import OrganizationId
 
 from connector.domain.attempts import Attempt

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from chassis.persistence.aggregates import Aggregates
 from contracts.messages.assignment import App
-from contracts.messages.connector import Compression
+from contracts.messages.connector.stores import Compression
 from contracts.values import OrganizationId, Value
 
 from connector.domain.attempts import Attempt

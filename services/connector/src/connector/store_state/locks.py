@@ -11,7 +11,7 @@ from chassis.ids import utc_now
 from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import beside
 from contracts.messages.assignment import App
-from contracts.messages.connector import StoreLock
+from contracts.messages.connector.stores import StoreLock
 from contracts.values import OrganizationId
 from restic_reader import Lock
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Sequence
 
 from contracts.errors import CairnError
-from contracts.messages.connector import StoreWarning
+from contracts.messages.connector.stores import StoreWarning
 from contracts.messages.restore_index import NOT_INDEXABLE
 from contracts.values import OrganizationId
 

@@ -12,7 +12,9 @@ from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import CairnError
 from contracts.messages.assignment import App, AppRef
-from contracts.messages.connector import ConnectorCommand, Reach, RefreshStore
+from contracts.messages.connector.base import ConnectorCommand
+from contracts.messages.connector.offers import Reach
+from contracts.messages.connector.stores import RefreshStore
 from contracts.values import OrganizationId, SnapshotId
 
 from connector.domain.store_comparison import DAY_SECONDS, is_thorough_slot, refresh_work_id

@@ -3,7 +3,7 @@
 import logging
 
 from contracts.messages.assignment import App
-from contracts.messages.connector import InitializeStore, StoreInitialized
+from contracts.messages.connector.stores import InitializeStore, StoreInitialized
 from contracts.values import OrganizationId
 from integrations.sdk.errors import RepositoryGone
 from integrations.sdk.locations import StoreLocation

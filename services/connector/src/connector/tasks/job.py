@@ -8,7 +8,7 @@ from chassis.http.problems import to_problem, unexpected
 from chassis.ids import utc_now
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError, PermanentError, TemporaryError
-from contracts.messages.connector import TaskCancelled, TaskEvent, TaskFailed, TaskStarted, TaskSucceeded
+from contracts.messages.connector.task_events import TaskCancelled, TaskEvent, TaskFailed, TaskStarted, TaskSucceeded
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from integrations.sdk.errors import Cancelled

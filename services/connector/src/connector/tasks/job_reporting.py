@@ -13,7 +13,7 @@ from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import Publisher
 from chassis.runtime.supervision import beside
 from contracts.errors import CairnError
-from contracts.messages.connector import LogLine, TaskEvent, TaskLogged, TaskProgressed
+from contracts.messages.connector.task_events import LogLine, TaskEvent, TaskLogged, TaskProgressed
 from contracts.values import JobId
 from integrations.sdk.job_log import Level
 from integrations.sdk.text import one_line

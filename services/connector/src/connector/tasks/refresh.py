@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from chassis.errors import Unavailable
 from contracts.errors import TemporaryError
 from contracts.messages.assignment import App
-from contracts.messages.connector import RefreshStore
+from contracts.messages.connector.stores import RefreshStore
 from contracts.values import OrganizationId
 from pydantic import JsonValue
 from restic_reader import Repository

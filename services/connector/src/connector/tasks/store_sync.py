@@ -10,7 +10,8 @@ from chassis.messaging.envelopes import envelope
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import PermanentError, TemporaryError
 from contracts.messages.assignment import App
-from contracts.messages.connector import ConnectorCommand, ConnectorEvent, InitializeStore, RefreshStore, StoreRefreshed
+from contracts.messages.connector.base import ConnectorCommand, ConnectorEvent
+from contracts.messages.connector.stores import InitializeStore, RefreshStore, StoreRefreshed
 from contracts.messages.restore_index import NOT_INDEXABLE, RestorePoint, RestorePointDamaged
 from contracts.values import OrganizationId
 from restic_reader import Totals

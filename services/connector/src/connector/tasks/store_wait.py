@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import psutil
 from contracts.messages.assignment import App
-from contracts.messages.connector import StoreLock
+from contracts.messages.connector.stores import StoreLock
 
 from connector.engine.port import Progress
 from connector.store_state.locks import reporting_locks

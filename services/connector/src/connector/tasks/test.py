@@ -7,7 +7,9 @@ from time import perf_counter
 
 from contracts.errors import CairnError
 from contracts.messages.assignment import App
-from contracts.messages.connector import Check, ConnectionTested, ConnectorCommand, StoreWarning, TestReport
+from contracts.messages.connector.base import ConnectorCommand
+from contracts.messages.connector.connection_tests import Check, ConnectionTested, TestReport
+from contracts.messages.connector.stores import StoreWarning
 from contracts.values import CommandId
 from integrations.sdk.connection_test import TEST_SECONDS
 

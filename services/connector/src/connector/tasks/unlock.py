@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from contracts.messages.connector import ConnectorCommand, StoreLock
+from contracts.messages.connector.base import ConnectorCommand
+from contracts.messages.connector.stores import StoreLock
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind

@@ -7,7 +7,7 @@ from functools import partial
 from chassis.ids import utc_now
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
-from contracts.messages.connector import RestorePointCreated, RestorePointRemoved
+from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
 from contracts.messages.restore_index import (
     DirectoriesListed,
     RestorePoint,

@@ -3,7 +3,7 @@
 from functools import partial
 
 from chassis.messaging.dispatcher import Dispatcher
-from contracts.messages.connector import (
+from contracts.messages.connector.task_events import (
     TaskCancelled,
     TaskFailed,
     TaskLogged,

@@ -13,7 +13,7 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
 from contracts.messages.base import Event
-from contracts.messages.connector import (
+from contracts.messages.connector.task_events import (
     LogLine,
     TaskCancelled,
     TaskEvent,

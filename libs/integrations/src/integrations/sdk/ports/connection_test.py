@@ -2,8 +2,8 @@
 
 from typing import Protocol, runtime_checkable
 
-from contracts.messages.connector import Integration as Manifest
-from contracts.messages.connector import TestReport
+from contracts.messages.connector.connection_tests import TestReport
+from contracts.messages.connector.offers import Integration as Manifest
 
 from integrations.sdk.configuration import AppConfiguration
 

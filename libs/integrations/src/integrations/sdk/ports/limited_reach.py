@@ -2,7 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
-from contracts.messages.connector import Reach
+from contracts.messages.connector.offers import Reach
 
 
 @runtime_checkable

@@ -7,7 +7,7 @@ from chassis.texts import fault_of
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.assignment import App, AppDescription, AssignApp, FieldValue, IntegrationName, ReconfigureApp
 from contracts.messages.catalog import Resource
-from contracts.messages.connector import Integration
+from contracts.messages.connector.offers import Integration
 from contracts.values import AppId, Value
 
 from assignment.apps.domain.choice import choose

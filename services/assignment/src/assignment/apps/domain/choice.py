@@ -7,7 +7,7 @@ from typing import Any
 from contracts.errors import Invalid
 from contracts.messages.assignment import AppKind
 from contracts.messages.catalog import Resource
-from contracts.messages.connector import Integration, Protocol
+from contracts.messages.connector.offers import Integration, Protocol
 from contracts.values import IntegrationId
 
 PASSPHRASE = "passphrase"  # noqa: S105 - a name of a field

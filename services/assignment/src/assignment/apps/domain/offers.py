@@ -3,7 +3,7 @@
 import re
 
 from contracts.errors import Invalid
-from contracts.messages.connector import Integration
+from contracts.messages.connector.offers import Integration
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from contracts.messages.assignment import App
-from contracts.messages.connector import Reach
+from contracts.messages.connector.offers import Reach
 from contracts.topics import DEFAULT_POOL
 from contracts.values import Value
 

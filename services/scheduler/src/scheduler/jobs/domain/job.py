@@ -5,7 +5,7 @@ from typing import Literal
 
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.assignment import AppKind
-from contracts.messages.connector import (
+from contracts.messages.connector.task_events import (
     LogLine,
     TaskCancelled,
     TaskEvent,

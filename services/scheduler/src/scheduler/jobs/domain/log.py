@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from contracts.messages.connector import LogLine, TaskLogged
+from contracts.messages.connector.task_events import LogLine, TaskLogged
 from contracts.values import Value
 
 from scheduler.jobs.domain.job import Job

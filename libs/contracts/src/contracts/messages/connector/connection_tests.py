@@ -1,0 +1,52 @@
+"""Connection tests: the command, its report and the event that carries it."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from contracts.messages.connector.base import ConnectorCommand, ConnectorEvent
+from contracts.messages.connector.stores import StoreWarning
+from contracts.values import AppId, CommandId, Value
+
+
+class Check(Value):
+    """One step of a connection test."""
+
+    name: str = Field(
+        description="`reachable`, `authenticated`, `listable`, `writable`, `initialized`, `passphrase` or `repository`"
+    )
+    ok: bool = Field(description="Whether the step succeeded")
+    duration_ms: float = Field(description="Milliseconds")
+    detail: str = Field(default="", description="What was found, in words; never a secret")
+
+
+class TestReport(Value):
+    """Result of a connection test."""
+
+    # Keeps pytest from collecting a class whose name begins with `Test`.
+    __test__: ClassVar[bool] = False
+
+    ok: bool = Field(description="Whether every check succeeded")
+    checks: tuple[Check, ...] = Field(description="The steps, in the order in which they were taken")
+    initialized: bool | None = Field(default=None, description="Stores only: whether a repository is there")
+    warnings: tuple[StoreWarning, ...] = Field(
+        default=(), description="Stores only: what is wrong with restore points; changes nothing about `ok`"
+    )
+
+
+class TestConnection(ConnectorCommand):
+    """Connect for real and report each check. Result: a `TestReport`, also when a check failed."""
+
+    __test__: ClassVar[bool] = False
+    TYPE: ClassVar[str] = "cairn.connector.connection.test.v1"
+
+
+class ConnectionTested(ConnectorEvent):
+    """A connection was tested."""
+
+    TYPE: ClassVar[str] = "cairn.connector.connection.tested.v1"
+    KEY: ClassVar[str] = "app_id"
+
+    app_id: AppId = Field(description="The app")
+    command_id: CommandId = Field(description="Id of the `TestConnection` that asked for it")
+    report: TestReport = Field(description="What was found")

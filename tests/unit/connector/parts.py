@@ -160,8 +160,10 @@ def an_app(app_id: str = "store", revision: int = 1, **changes: Any) -> App:
     return App.model_validate(facts | changes)
 
 
-def task_request(job_id: str = "job") -> Envelope[Message]:
-    task = Task(type="backup", origin=SOURCE, target=TARGET)
+BACKUP = Task(type="backup", origin=SOURCE, target=TARGET)
+
+
+def task_request(job_id: str = "job", *, task: Task = BACKUP) -> Envelope[Message]:
     return envelope(
         TaskRequested(organization_id=ORG, job_id=JobId(job_id), run_id=RunId("run"), task=task), service="scheduler"
     )
@@ -174,8 +176,8 @@ def test_command() -> Envelope[Message]:
 test_command.__test__ = False  # type: ignore[attr-defined]
 
 
-async def some_work(store: Store, kind: Kind = Kind.TASK) -> Work:
-    cause = task_request() if kind is Kind.TASK else test_command()
+async def some_work(store: Store, kind: Kind = Kind.TASK, *, task: Task = BACKUP) -> Work:
+    cause = task_request(task=task) if kind is Kind.TASK else test_command()
     work = work_of(cause, kind=kind, work_id="job" if kind is Kind.TASK else cause.id, pool="default")
     await store.work.add(work)
     return work

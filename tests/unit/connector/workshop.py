@@ -33,13 +33,13 @@ from contracts.messages.assignment import AppRef
 from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.connector.stores import InitializeStore, RefreshStore, UnlockStore
 from contracts.messages.restore_index import Damage, RestorePoint
-from contracts.tasks import BackupResult
+from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, SnapshotId
 from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, UnreadablePath
 from restic_reader import Config, FileKind, Found, Lock, MemoryFiles, Node, Snapshot, seal_of
 from restic_reader.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 
-from tests.unit.connector.parts import ORG, MemoryPublisher, an_app, held, memory_store, published, some_work
+from tests.unit.connector.parts import BACKUP, ORG, MemoryPublisher, an_app, held, memory_store, published, some_work
 
 PASSPHRASE = "unit"
 SETTINGS: dict[str, Any] = {
@@ -287,9 +287,9 @@ class Workshop:
         await self.engine.initialize(self.place)
         return self
 
-    async def attempt(self, seconds: float = 30) -> Lease:
+    async def attempt(self, seconds: float = 30, *, task: Task = BACKUP) -> Lease:
         """The next worker at the job."""
-        return await held(self.store, await some_work(self.store), owner="me", seconds=seconds)
+        return await held(self.store, await some_work(self.store, task=task), owner="me", seconds=seconds)
 
     async def command(self, app_id: str = "store", kind: Kind = Kind.INITIALIZE, **facts: Any) -> Lease:
         """A worker at a new command about a store."""

@@ -1,126 +1,19 @@
 """Writing what a restore point has to a directory, over repositories made by hand."""
 
+import base64
 import hashlib
-import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from connector.engine.port import Progress
-from connector.engine.problems import Problems
-from connector.restore.chosen_nodes import ChosenNodes
 from connector.restore.content_comparison import is_content
-from connector.restore.transfer import Figures, Transfer
-from connector.stores.restore_points import restore_point_of
-from connector.stores.selection import choose
 from contracts.tasks import OverwritePolicy
-from contracts.values import AppId, OrganizationId
-from integrations.fs.file_attributes import Attributes
-from integrations.fs.restored_files import RestoredFiles
 from integrations.sdk.errors import Cancelled
-from restic_reader import LocalFiles, Repository
 
 from tests.support.repository_writer import RepositoryWriter
-
-MODIFIED_NS = 1_706_933_106_000_000_000
-LOST = b"lost"
-"""The content of a file whose blob the repository does not hold."""
-_MISSING = "ab" * 32
-FILES = {"a": b"first", "deep/b": b"second" * 1000, "deep/er/c": b"", "z": b"last"}
-
-
-def node(name: str, type_: str, **facts: object) -> str:
-    mode = {"dir": 0o755 | 1 << 31, "file": 0o640}.get(type_, 0o777)
-    known = {"name": name, "type": type_, "mode": mode, "mtime": "2024-02-03T04:05:06Z"}
-    return json.dumps({**known, "uid": os.geteuid(), "gid": os.getegid(), **facts})
-
-
-def directory(writer: RepositoryWriter, files: Mapping[str, bytes]) -> str:
-    names = sorted({path.partition("/")[0] for path in files})
-    nodes = []
-    for name in names:
-        if name in files:
-            content = [writer.data(files[name])] if files[name] else []
-            content = [_MISSING] if files[name] == LOST else content
-            nodes.append(node(name, "file", size=len(files[name]), content=content))
-        else:
-            below = {path.partition("/")[2]: data for path, data in files.items() if path.startswith(f"{name}/")}
-            nodes.append(node(name, "dir", subtree=directory(writer, below)))
-    return writer.tree(nodes)
-
-
-@dataclass
-class Case:
-    root: Path
-    files: Mapping[str, bytes] = field(default_factory=lambda: FILES)
-    nodes: Sequence[str] = ()
-    make_tree: Callable[[RepositoryWriter], str] | None = None
-    log: list[str] = field(default_factory=list)
-    progress: list[Progress] = field(default_factory=list)
-    is_cancelled: Callable[[], bool] = lambda: False
-    spoils: bool = False
-    """Whether the middle of the pack with the files' contents is damaged."""
-    off_limits: Mapping[bytes, str] = field(default_factory=dict)
-
-    @property
-    def target(self) -> Path:
-        return self.root / "target"
-
-    def run(self, *paths: bytes, overwrite: OverwritePolicy = "always", root_owns: bool = False) -> Figures:
-        store = self.root / "store"
-        with RepositoryWriter(store, "word", scrypt_n=2) as writer:
-            tree = self._tree(writer)
-            snapshot = writer.snapshot(tree)
-        if self.spoils:
-            pack = max(store.glob("data/*/*"), key=lambda path: path.stat().st_size)
-            content = bytearray(pack.read_bytes())
-            content[len(content) // 2] ^= 1
-            pack.write_bytes(content)
-        self.target.mkdir(exist_ok=True)
-        held = os.open(self.target, os.O_PATH | os.O_DIRECTORY)
-        with Repository.open(LocalFiles(store), "word") as repository:
-            found = repository.snapshot(snapshot)
-            point = restore_point_of(found, org=OrganizationId("org"), store_id=AppId("store"))
-            destination = RestoredFiles(
-                held,
-                job_id="job",
-                off_limits=self.off_limits,
-                guarded=frozenset(),
-                attributes=Attributes(is_root=root_owns),
-            )
-            self.problems = Problems(lambda _, text: self.log.append(text))
-            with closing(destination):
-                transfer = Transfer(
-                    repository=repository,
-                    nodes=ChosenNodes(repository, found.tree, choose(repository, point, paths or (b"/",))),
-                    destination=destination,
-                    overwrite=overwrite,
-                    problems=self.problems,
-                    is_cancelled=self.is_cancelled,
-                    on_progress=self.progress.append,
-                )
-                transfer.plan()
-                transfer.write()
-                transfer.verify()
-        os.close(held)
-        return transfer.figures
-
-    def _tree(self, writer: RepositoryWriter) -> str:
-        if self.make_tree is not None:
-            return self.make_tree(writer)
-        return writer.tree(self.nodes) if self.nodes else directory(writer, self.files)
-
-    @property
-    def there(self) -> dict[str, bytes]:
-        return {
-            str(p.relative_to(self.target)): p.read_bytes()
-            for p in self.target.rglob("*")
-            if p.is_file() and not p.is_symlink()
-        }
+from tests.unit.connector.restore.restore_case import FILES, LOST, MISSING, MODIFIED_NS, Case, node
 
 
 @pytest.fixture
@@ -303,12 +196,55 @@ def test_links_and_pipes_are_made_and_what_cannot_be_is_named(case: Case) -> Non
     assert [p.path for p in case.problems.kept] == ["/socket"]
 
 
-def test_bits_that_lend_rights_are_not_given_to_somebody_else(case: Case) -> None:
-    case.nodes = (node("tool", "file", mode=0o755 | 1 << 23, uid=os.geteuid() + 1, content=[]),)
+@pytest.mark.parametrize(("owner", "mode"), [(0, 0o4755), (1, 0o755)], ids=["the same user", "another one"])
+def test_bits_that_lend_rights_are_given_to_the_same_owner_alone(case: Case, owner: int, mode: int) -> None:
+    case.nodes = (node("tool", "file", mode=0o755 | 1 << 23, uid=os.geteuid() + owner, content=[]),)
 
     case.run()
 
-    assert stat.S_IMODE((case.target / "tool").stat().st_mode) == 0o755
+    assert stat.S_IMODE((case.target / "tool").stat().st_mode) == mode
+
+
+def test_owners_come_back_where_root_restores_and_nowhere_else(case: Case) -> None:
+    is_root = os.geteuid() == 0
+    owner, group = os.geteuid() + 1, os.getegid() + 1
+    theirs = {"uid": owner, "gid": group}
+    case.nodes = (node("file", "file", content=[], **theirs), node("link", "symlink", linktarget="file", **theirs))
+
+    case.run(root_owns=is_root)
+
+    expected = (owner, group) if is_root else (os.geteuid(), os.getegid())
+    found = [path.lstat() for path in case.target.iterdir()]
+    assert [(each.st_uid, each.st_gid) for each in found] == [expected] * 2
+
+
+def extended(name: str, value: bytes) -> dict[str, str]:
+    return {"name": name, "value": base64.b64encode(value).decode()}
+
+
+def test_extended_attributes_come_back_also_on_what_nobody_may_write(case: Case) -> None:
+    attributes = [extended("user.note", b"kept\0"), extended("user.empty", b"")]
+    case.nodes = (node("file", "file", mode=0o400, content=[], extended_attributes=attributes),)
+
+    case.run()
+
+    found = {name: os.getxattr(case.target / "file", name) for name in ("user.note", "user.empty")}
+    assert found == {"user.note": b"kept\0", "user.empty": b""}
+    assert stat.S_IMODE((case.target / "file").stat().st_mode) == 0o400
+    assert case.problems.count == 0
+
+
+@pytest.mark.parametrize(("root_owns", "named"), [(True, ["/file"]), (False, [])])
+def test_what_the_system_refuses_of_its_own_attributes_is_named_where_root_restores(
+    case: Case, root_owns: bool, named: list[str]
+) -> None:
+    refused = extended("system.nobody-has-this", b"x")
+    case.nodes = (node("file", "file", content=[], extended_attributes=[refused]),)
+
+    case.run(root_owns=root_owns)
+
+    assert [problem.path for problem in case.problems.kept] == named
+    assert all("extended attributes (system.nobody-has-this" in each.reason for each in case.problems.kept)
 
 
 def test_a_cancelled_restore_stops_and_leaves_nothing_unfinished(case: Case) -> None:
@@ -358,7 +294,7 @@ def test_bytes_count_as_written_of_files_that_were_written_and_once(case: Case) 
 
 def test_a_directory_that_is_lost_is_named_and_what_is_beside_it_is_written(case: Case) -> None:
     case.nodes = (
-        node("gone", "dir", subtree=_MISSING),
+        node("gone", "dir", subtree=MISSING),
         node("kept", "file", size=0, content=[]),
     )
 

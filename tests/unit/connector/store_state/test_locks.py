@@ -11,21 +11,23 @@ from connector.domain.locks import is_stale
 from connector.domain.work import Kind
 from connector.engine.errors import LockNotStale
 from connector.engine.memory import MemoryEngine
-from connector.engine.port import BackupOutcome, Progress
+from connector.engine.port import BackupOutcome, CheckOutcome, Progress
 from connector.store_state import locks
 from connector.store_state.locks import reporting_locks
-from connector.tasks.backup import TASK
+from connector.tasks import backup, check
+from connector.tasks.definition import TaskDefinition
 from connector.tasks.job import run_job
 from connector.tasks.unlock import unlock_store
 from contracts.messages.connector.stores import StoreLock
 from contracts.messages.connector.task_events import TaskLogged, TaskProgressed, TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.scheduler import TaskRequested
+from contracts.tasks import Task
 from integrations.sdk.locations import StoreLocation
 from restic_reader import Lock
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector.parts import ORG, an_app
+from tests.unit.connector.parts import BACKUP, ORG, TARGET, an_app
 from tests.unit.connector.workshop import Workshop
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -76,6 +78,10 @@ class KeptOut(MemoryEngine):
         options["on_progress"](Progress(fraction=0.5))  # type: ignore[operator]
         return await super().backup(*places, **options)  # type: ignore[arg-type]
 
+    async def check(self, *places: object, **options: object) -> CheckOutcome:
+        await self.let_in.wait()
+        return await super().check(*places, **options)  # type: ignore[arg-type]
+
 
 async def unlock(workshop: Workshop) -> None:
     lease = await workshop.command(kind=Kind.UNLOCK)
@@ -108,22 +114,36 @@ async def test_where_there_is_no_lock_nothing_is_done(tmp_path: Path) -> None:
     await unlock(workshop)
 
 
-async def test_a_backup_says_at_once_for_whom_it_waits(tmp_path: Path) -> None:
+SHARED = Lock(time=ELSEWHERE.time, hostname="another", username="me", pid=9, id="c" * 64)
+CHECK = Task(type="check", origin=TARGET)
+
+
+@pytest.mark.parametrize(
+    ("task", "definition", "there", "holder"),
+    [
+        (BACKUP, backup.TASK, [ELSEWHERE, SHARED], "process 7 of me on the host elsewhere since 20"),
+        # It needs the store for itself, so that whoever reads it is waited for as well.
+        (CHECK, check.TASK, [SHARED], "process 9 of me on the host another since 20"),
+    ],
+    ids=["backup", "check"],
+)
+async def test_a_job_says_at_once_for_whom_it_waits(
+    tmp_path: Path, task: Task, definition: TaskDefinition, there: list[Lock], holder: str
+) -> None:
     engine = KeptOut()
-    shared = Lock(time=ELSEWHERE.time, hostname="another", pid=9, id="c" * 64)
-    workshop = await Workshop(tmp_path, engine=engine, locks=[ELSEWHERE, shared]).open()
-    lease = await workshop.attempt()
+    workshop = await Workshop(tmp_path, engine=engine, locks=there).open()
+    lease = await workshop.attempt(task=task)
     request = lease.work.cause.data
     assert isinstance(request, TaskRequested)
 
-    job = asyncio.create_task(run_job(workshop.context, lease, request, task=TASK, cancel=asyncio.Event()))
+    job = asyncio.create_task(run_job(workshop.context, lease, request, task=definition, cancel=asyncio.Event()))
     await eventually_async(lambda: any(each.phase == "waiting" for each in workshop.published(TaskProgressed)))
     engine.let_in.set()
     await job
 
     [waiting] = {each.waiting_for for each in workshop.published(TaskProgressed) if each.phase == "waiting"}
     lines = [line.text for event in workshop.published(TaskLogged) for line in event.lines]
-    assert waiting.startswith("process 7 of me on the host elsewhere since 20")
+    assert waiting.startswith(holder)
     assert [line for line in lines if "waiting" in line] == [f"The store is locked: waiting for {waiting}."]
     assert workshop.published(TaskSucceeded)
 

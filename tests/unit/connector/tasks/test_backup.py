@@ -24,7 +24,7 @@ from integrations.sdk.locations import UnreadablePath
 from restic_reader.errors import Damaged, StoreUnavailable
 
 from tests.unit.connector.parts import ORG
-from tests.unit.connector.tasks.test_listing_comparison import Doubtful, Stopping
+from tests.unit.connector.tasks.evidence import Doubtful, Stopping
 from tests.unit.connector.workshop import Workshop
 
 DAMAGED = Damaged("snapshot", "x", why="of a test")

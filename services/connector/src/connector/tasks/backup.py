@@ -142,7 +142,7 @@ async def _run_engine(job: _Backup, tree: SourceTree) -> BackupOutcome:
 
 async def _back_up(job: _Backup, tree: SourceTree, options: BackupOptions) -> BackupOutcome:
     with span("engine.backup", attributes={semconv.JOB: job.id, semconv.ATTEMPT: job.lease.number}):
-        async with StoreWait(job, job.target, phase="transferring").told() as waiting:
+        async with StoreWait(job, job.target, phase="transferring").reporting() as waiting:
             return await job.context.engine.backup(
                 job.location,
                 tree,

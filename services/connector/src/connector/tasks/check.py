@@ -55,7 +55,7 @@ async def _check_store(job: Job, store: App) -> CheckResult:
     if job.lease.number > 1:
         await engine.unlock_stale(location)  # A check that was killed leaves a lock that keeps everybody out.
     job.reporter.enter("checking")
-    async with StoreWait(job, store, phase="checking", alone=True).told() as wait:
+    async with StoreWait(job, store, phase="checking", alone=True).reporting() as wait:
         outcome = await engine.check(
             location,
             read_percent=job.options.read_percent,

@@ -1,4 +1,4 @@
-"""Tells who keeps a job out of its store, until its own engine is at work."""
+"""Reports which process keeps a job out of its store, until the job's own engine works."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ class StoreWait:
     """Looks at the locks of a store while the engine starts."""
 
     def __init__(self, job: Job, store: App, *, phase: str, alone: bool = False) -> None:
-        """`phase`: what the job is at once the engine works; `alone`: that needs the store for itself."""
+        """`phase`: the job's phase once the engine works; `alone`: the engine needs the store for itself."""
         self._job = job
         self._store = store
         self._phase = phase
@@ -28,15 +28,15 @@ class StoreWait:
         self._looking: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def told(self) -> AsyncIterator["StoreWait"]:
-        """Look until the context is left, or the engine is at work."""
+    async def reporting(self) -> AsyncIterator["StoreWait"]:
+        """Look at the locks until the context is left, or the engine works."""
         job = self._job
         async with reporting_locks(job.context, job.org, self._store, on_locked=self._locked) as looking:
             self._looking = looking
             yield self
 
     def progress(self, progress: Progress) -> None:
-        """The engine tells how far it is. One that needs the store for itself does so while it waits, too."""
+        """Pass on how far the engine is; one that needs the store for itself reports that while it waits, too."""
         if not self._alone:
             self._enter()
         self._job.reporter.progress(progress)

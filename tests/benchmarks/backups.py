@@ -5,7 +5,7 @@ import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 
 from tests.benchmarks.bench import Bench, timed
 from tests.benchmarks.generated_files import make_random_files

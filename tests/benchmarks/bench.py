@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import psutil
 from bson.raw_bson import RawBSONDocument
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 from pymongo import MongoClient
 
 from tests.benchmarks.baselines import Baselines

@@ -5,7 +5,7 @@ import time
 from functools import partial
 from urllib.parse import quote
 
-from cairn_local.api import Api, ApiProblem
+from cairn_local.api_client import Api, ApiProblem
 
 from tests.benchmarks.bench import Bench, timed
 from tests.benchmarks.generated_files import change_files, make_many_files

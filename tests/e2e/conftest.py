@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 from cairn_local.paths import StateDir
 from cairn_local.status import Status, read_status
 

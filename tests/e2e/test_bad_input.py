@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cairn_local.api import Api, ApiProblem
+from cairn_local.api_client import Api, ApiProblem
 
 from tests.e2e.conftest import Directory
 from tests.support.bodies import a_bucket_body, a_resource_body

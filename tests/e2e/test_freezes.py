@@ -14,7 +14,7 @@ from uuid import uuid4
 import httpx
 import psutil
 import pytest
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 
 from tests.e2e.conftest import Directory, Platform
 from tests.support.waiting import eventually

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from cairn_local.api import Api, ApiProblem, Json
+from cairn_local.api_client import Api, ApiProblem, Json
 
 from tests.e2e.conftest import CANARY, Directory
 from tests.integration.restic_reader.restic_cli import Restic

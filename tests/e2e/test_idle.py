@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 
 from tests.e2e.conftest import Directory, Platform
 from tests.support.waiting import eventually

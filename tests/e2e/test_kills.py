@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 
 from tests.e2e.conftest import SERVICES, Directory, Platform
 from tests.support.bodies import a_resource_body

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from cairn_local.api import Api, ApiProblem
+from cairn_local.api_client import Api, ApiProblem
 
 from tests.e2e.conftest import CANARY, Directory
 from tests.support.bodies import a_bucket_body

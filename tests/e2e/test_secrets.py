@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import zstandard
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 from cairn_local.platform import load_addresses
 from pymongo import MongoClient
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 
 from tests.e2e.conftest import SERVICES, Directory
 from tests.support.otlp import OtlpReceiver, Span

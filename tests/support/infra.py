@@ -90,8 +90,8 @@ def _named(variable: str) -> Path | None:
 
 def _engine() -> "EngineTools":
     from cairn_local.paths import find_cache_dir
-    from cairn_local.progress_reporter import open_reporter
     from cairn_local.provision.cache import Cache
     from cairn_local.provision.programs import provision_engine
+    from cairn_local.reporter_choice import open_reporter
 
     return provision_engine(Cache(find_cache_dir(os.environ)), open_reporter(sys.__stderr__))

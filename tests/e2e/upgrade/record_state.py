@@ -23,6 +23,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -57,19 +59,24 @@ def serve_in_place_of_a_service() -> None:
     ThreadingHTTPServer((os.environ["CAIRN_HTTP_HOST"], int(os.environ["CAIRN_HTTP_PORT"])), Healthy).serve_forever()
 
 
+def either(name: str, before: str) -> Any:
+    """A module by its name of today, or by the one it had in versions before."""
+    return import_module(name if find_spec(name) else before)
+
+
 @contextmanager
 def platform(state: Any, *, absent: tuple[str, ...] = ()) -> Iterator[Any]:
     """The platform, up until the block ends, with `absent` services replaced; its client."""
-    from cairn_local.api import Api
     from cairn_local.platform import down, up
-    from cairn_local.progress import SilentReporter
     from cairn_local.services import SERVICES as ALL
 
+    open_api = either("cairn_local.api_client", "cairn_local.api").Api
+    reporter = either("cairn_local.step_reporters", "cairn_local.progress").SilentReporter()
     services = [replace(s, module=Path(__file__).stem) if s.name in absent else s for s in ALL]
     environ = os.environ | {"PYTHONPATH": str(Path(__file__).parent), "CAIRN_LEASE_SECONDS": "4"}
-    started = up(state, reporter=SilentReporter(), services=services, environ=environ)
+    started = up(state, reporter=reporter, services=services, environ=environ)
     try:
-        with Api(started.addresses.gateway, json.loads(state.credentials.read_text())["api_key"]) as api:
+        with open_api(started.addresses.gateway, json.loads(state.credentials.read_text())["api_key"]) as api:
             yield api
     finally:
         down(state)

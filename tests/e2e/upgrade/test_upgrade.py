@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cairn_local.api import Api, Json
+from cairn_local.api_client import Api, Json
 
 from tests.e2e.conftest import LEASE_SECONDS, Platform
 from tests.e2e.upgrade.load_state import Recorded, load, unpacked

@@ -10,9 +10,9 @@ import pytest
 from cairn_local import supervisor_control
 from cairn_local.paths import StateDir
 from cairn_local.platform import Started, down, up
-from cairn_local.progress import SilentReporter
 from cairn_local.services import Service
 from cairn_local.status import read_status
+from cairn_local.step_reporters import SilentReporter
 from cairn_local.supervisor.process_record import find_process, load_record
 
 from tests.integration.local.fake_service import FAKE_SERVICES

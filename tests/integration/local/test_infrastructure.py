@@ -39,7 +39,7 @@ HOLD = (
 PROVISION = (
     "import os\n"
     "from cairn_local.paths import find_cache_dir\n"
-    "from cairn_local.progress_reporter import open_reporter\n"
+    "from cairn_local.reporter_choice import open_reporter\n"
     "from cairn_local.provision.cache import Cache\n"
     "from cairn_local.provision.programs import provision_kafka_tools\n"
     "print(provision_kafka_tools(Cache(find_cache_dir(os.environ)), open_reporter()).jars)\n"

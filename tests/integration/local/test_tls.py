@@ -13,9 +13,9 @@ from cairn_local.infrastructure import kafka
 from cairn_local.paths import StateDir, find_cache_dir
 from cairn_local.ports import LOOPBACK, remember_ports
 from cairn_local.process_plan import Check, load_plan
-from cairn_local.progress import SilentReporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.programs import provision_kafka_tools
+from cairn_local.step_reporters import SilentReporter
 from chassis.messaging.command_client import open_commands
 from chassis.messaging.dead_letters import dead_letter_topics
 from chassis.messaging.publisher import open_publisher

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import pytest
 from cairn_local.paths import find_cache_dir
-from cairn_local.progress import SilentReporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.programs import EngineTools, provision_engine
+from cairn_local.step_reporters import SilentReporter
 from restic_reader import LocalFiles, Repository
 
 from tests.integration.restic_reader.restic_cli import PASSWORD, Restic

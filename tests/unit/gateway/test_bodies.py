@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 import pytest
 from gateway.areas.auth.schemas import BadgeExchange
+from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
-from gateway.areas.connectors.rules import GivenField
 from gateway.areas.integrations.schemas import Installation
 from gateway.areas.inventories.schemas import InventoryBody
 from gateway.areas.links.schemas import LinkBody

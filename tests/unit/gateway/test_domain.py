@@ -11,7 +11,13 @@ from contracts.messages.connector.task_events import LogLine
 from contracts.messages.outcomes import Problem
 from contracts.queries.scheduler import Job
 from gateway.access.rights import ROLES, Right, require, rights_of
-from gateway.areas.connectors.rules import GivenField, check_complete, check_initializable, check_unlocked, check_unused
+from gateway.areas.connectors.preconditions import (
+    GivenField,
+    check_complete,
+    check_initializable,
+    check_unlocked,
+    check_unused,
+)
 from gateway.areas.scheduling.job_log import log_text, printable
 from gateway.idempotency.intents import Intent, sibling_id
 

@@ -18,8 +18,8 @@ from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.access.accounts import DataKey
 from gateway.areas.connectors.answers import connector_view
 from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.requests import ConnectorBody
-from gateway.areas.connectors.rules import GivenField
 from gateway.areas.connectors.service import ReadConnector
 from gateway.areas.operations.schemas import operation_view
 from gateway.areas.operations.service import Operation

@@ -11,14 +11,14 @@ from unittest.mock import Mock
 import pytest
 from cairn_local import machine_checks
 from cairn_local.__main__ import main
+from cairn_local.bar_reporter import BarReporter
 from cairn_local.commands import up
 from cairn_local.errors import LocalError
 from cairn_local.infrastructure.privileges import drop_root
 from cairn_local.infrastructure.servers import check_named_servers
 from cairn_local.paths import StateDir
-from cairn_local.progress import PlainReporter, Reminder, Step
-from cairn_local.progress_bars import BarReporter
-from cairn_local.progress_reporter import open_reporter
+from cairn_local.reporter_choice import open_reporter
+from cairn_local.step_reporters import PlainReporter, Reminder, Step
 
 
 @pytest.fixture(autouse=True)

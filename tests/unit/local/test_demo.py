@@ -6,7 +6,7 @@ import httpx
 import pytest
 from cairn_local import supervisor_control
 from cairn_local.__main__ import main
-from cairn_local.api import ApiProblem
+from cairn_local.api_client import ApiProblem
 from cairn_local.commands import demo
 from cairn_local.demo.setup import S3_NAME, s3_process
 from cairn_local.paths import StateDir

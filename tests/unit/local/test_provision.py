@@ -8,13 +8,13 @@ from pathlib import Path
 import psutil
 import pytest
 from cairn_local.errors import LocalError
-from cairn_local.progress import Reporter, SilentReporter
 from cairn_local.provision import programs
 from cairn_local.provision.cache import Cache, Component, read_checksums, verify_checksums
 from cairn_local.provision.go_programs import FERRETDB, RESTIC, provision_go
 from cairn_local.provision.java_and_kafka import KAFKA_PINS, find_maven, java_version, provision_java
 from cairn_local.provision.tool_runs import parse_version, run_tool
 from cairn_local.provision.wheels import bundled_rclone
+from cairn_local.step_reporters import Reporter, SilentReporter
 
 
 def program(folder: Path, name: str, *, prints: str) -> Path:

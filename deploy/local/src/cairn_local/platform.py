@@ -19,10 +19,10 @@ from cairn_local.logs import rotate_logs
 from cairn_local.paths import PRIVATE_FOLDER, StateDir, find_cache_dir, write_private
 from cairn_local.ports import LOOPBACK, is_free, remember_ports
 from cairn_local.process_plan import ProcessSpec, load_plan
-from cairn_local.progress import Reporter, Step
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.programs import Programs, provision_all
 from cairn_local.services import GATEWAY, SERVICES, Service, service_spec
+from cairn_local.step_reporters import Reporter, Step
 from cairn_local.supervisor.process_record import Record, load_record
 
 PORT_ATTEMPTS = 3

@@ -15,7 +15,7 @@ from cairn_local.errors import LocalError
 from cairn_local.logs import last_lines
 from cairn_local.paths import PRIVATE_FILE, StateDir
 from cairn_local.process_plan import ProcessSpec, save_plan
-from cairn_local.progress import PlainStep, Reminder, Step
+from cairn_local.step_reporters import PlainStep, Reminder, Step
 from cairn_local.supervisor.process_record import Record, find_process, load_record
 from cairn_local.supervisor.readiness import is_serving
 

@@ -7,16 +7,16 @@ from pathlib import Path
 import httpx
 
 from cairn_local import supervisor_control
-from cairn_local.api import ApiProblem
+from cairn_local.api_client import ApiProblem
 from cairn_local.commands.up import print_started
 from cairn_local.demo.setup import perform
 from cairn_local.errors import LocalError
 from cairn_local.paths import StateDir, find_cache_dir
 from cairn_local.platform import down, up
 from cairn_local.process_plan import load_plan
-from cairn_local.progress_reporter import open_reporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.programs import provision_engine
+from cairn_local.reporter_choice import open_reporter
 
 COMPARED = "README.md"
 

@@ -4,9 +4,9 @@ import argparse
 import os
 
 from cairn_local.paths import StateDir, find_cache_dir
-from cairn_local.progress_reporter import open_reporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.programs import provision_all
+from cairn_local.reporter_choice import open_reporter
 
 
 def add_arguments(_parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from cairn_local.errors import LocalError
 from cairn_local.logs import log_names
 from cairn_local.paths import StateDir
 from cairn_local.platform import Started, down, up
-from cairn_local.progress_reporter import open_reporter
+from cairn_local.reporter_choice import open_reporter
 from cairn_local.status import without_password
 
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 from cairn_local.demo.s3_server import prepare
 from cairn_local.demo.walkthrough import DemoPlace, Walkthrough
 from cairn_local.environment import base_environment

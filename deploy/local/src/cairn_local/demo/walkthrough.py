@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cairn_local.api import Api
+from cairn_local.api_client import Api
 from cairn_local.demo.s3_server import S3Keys
 from cairn_local.errors import LocalError
 

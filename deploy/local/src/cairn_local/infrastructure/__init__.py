@@ -8,9 +8,9 @@ from pathlib import Path
 from cairn_local import supervisor_control
 from cairn_local.infrastructure.servers import Addresses, prepare_servers
 from cairn_local.paths import StateDir, find_cache_dir
-from cairn_local.progress_reporter import open_reporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.programs import provision_kafka_tools, provision_mongo_tools
+from cairn_local.reporter_choice import open_reporter
 
 __all__ = ["Addresses", "start"]
 

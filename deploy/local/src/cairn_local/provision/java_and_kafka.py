@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cairn_local.errors import LocalError
-from cairn_local.progress import Reporter
 from cairn_local.provision.cache import Cache, Component, read_checksums, verify_checksums
 from cairn_local.provision.tool_runs import parse_version, run_tool, tool_output
 from cairn_local.provision.wheels import fetch_wheel
+from cairn_local.step_reporters import Reporter
 
 KAFKA_VERSION = "4.3.0"
 KAFKA_PINS = Path(__file__).parent / "kafka"

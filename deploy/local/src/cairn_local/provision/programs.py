@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from cairn_local.progress import Reporter
 from cairn_local.provision.cache import Cache
 from cairn_local.provision.go_programs import FERRETDB, RESTIC, provision_program
 from cairn_local.provision.java_and_kafka import provision_java, provision_kafka
 from cairn_local.provision.tool_runs import parse_version, tool_output
 from cairn_local.provision.wheels import bundled_postgres, bundled_rclone
+from cairn_local.step_reporters import Reporter
 
 RESTIC_NEEDED = (0, 17)
 # The first with `serve s3`. Distributions still carry older ones, such as 1.60.

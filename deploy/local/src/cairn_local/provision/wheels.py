@@ -9,9 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cairn_local.errors import LocalError
-from cairn_local.progress import Reporter
 from cairn_local.provision.cache import Cache, Component
 from cairn_local.provision.tool_runs import run_tool
+from cairn_local.step_reporters import Reporter
 
 _REINSTALL = "Install the project's locked dependencies again (`make` does it)."
 

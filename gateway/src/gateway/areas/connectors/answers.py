@@ -4,7 +4,7 @@ from contracts.messages.connector.connection_tests import TestReport
 from contracts.messages.connector.stores import StoreLock
 from pydantic import Field
 
-from gateway.areas.connectors.rules import GivenField
+from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.service import ReadConnector, StoreDifference
 from gateway.http.answers import Absent, ProblemFieldView, Stamp, View
 from gateway.http.examples import CONNECTOR, example

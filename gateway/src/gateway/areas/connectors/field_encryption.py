@@ -9,7 +9,7 @@ from contracts.messages.assignment import App, FieldValue
 from contracts.values import OrganizationId
 
 from gateway.access.accounts import DataKey
-from gateway.areas.connectors.rules import GivenField
+from gateway.areas.connectors.preconditions import GivenField
 
 
 class FieldEncryption:

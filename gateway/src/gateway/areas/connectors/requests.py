@@ -6,7 +6,7 @@ from contracts.messages.assignment import AppKind, Temperature
 from contracts.messages.connector.stores import Compression
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
-from gateway.areas.connectors.rules import ConnectorRequest, GivenField
+from gateway.areas.connectors.preconditions import ConnectorRequest, GivenField
 from gateway.http.examples import example
 from gateway.http.request_bodies import (
     LONGEST_AUDITED_TEXT,

@@ -23,7 +23,7 @@ from contracts.values import AppId, Value
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
 from gateway.areas.connectors.field_encryption import FieldEncryption
-from gateway.areas.connectors.rules import (
+from gateway.areas.connectors.preconditions import (
     ConnectorRequest,
     GivenField,
     check_complete,

@@ -16,7 +16,7 @@ from contracts.values import InventoryId
 
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
-from gateway.areas.connectors.rules import check_unused
+from gateway.areas.connectors.preconditions import check_unused
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.idempotency.intents import Intent

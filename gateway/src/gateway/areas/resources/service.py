@@ -15,7 +15,7 @@ from contracts.queries.base import Page
 from contracts.values import InventoryId, ResourceId
 
 from gateway.access.principal import Principal
-from gateway.areas.connectors.rules import check_unused
+from gateway.areas.connectors.preconditions import check_unused
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.idempotency.intents import Intent

@@ -13,7 +13,7 @@ from contracts.tasks import Task, TaskOptions, TaskType
 from contracts.values import JobId, RunId
 
 from gateway.access.principal import Principal
-from gateway.areas.connectors.rules import check_complete, check_unlocked
+from gateway.areas.connectors.preconditions import check_complete, check_unlocked
 from gateway.areas.connectors.service import reference
 from gateway.areas.scheduling.job_log import log_text
 from gateway.clients.assignment import AssignmentClient

@@ -3,7 +3,7 @@
 import sys
 from typing import TextIO
 
-from cairn_local.progress import PlainReporter, Reporter
+from cairn_local.step_reporters import PlainReporter, Reporter
 
 
 def open_reporter(stream: TextIO | None = None) -> Reporter:
@@ -12,6 +12,6 @@ def open_reporter(stream: TextIO | None = None) -> Reporter:
     if not stream.isatty():
         return PlainReporter(stream)
     # Imported here: loading rich takes longer than all the rest of `cairn status`.
-    from cairn_local.progress_bars import BarReporter
+    from cairn_local.bar_reporter import BarReporter
 
     return BarReporter(stream)

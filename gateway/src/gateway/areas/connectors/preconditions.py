@@ -1,4 +1,4 @@
-"""Decisions about apps, which the API calls connectors."""
+"""What must hold before something is done with a connector, and what a client says about one."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field

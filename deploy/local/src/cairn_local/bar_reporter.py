@@ -1,4 +1,4 @@
-"""Progress bars, apart from `progress` so that only a terminal pays for loading rich."""
+"""Progress bars, apart from `step_reporters` so that only a terminal pays for loading rich."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import TextIO
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from cairn_local.progress import Step
+from cairn_local.step_reporters import Step
 
 
 class BarStep:

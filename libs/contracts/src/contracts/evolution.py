@@ -75,15 +75,20 @@ def _nested(old: Schema, new: Schema, path: str) -> list[str]:
 
 
 def _choices(old: list[Any] | None, new: list[Any] | None, path: str) -> list[str]:
-    if old is None and new is None:
-        return []
-    if old is not None and new is not None:
-        # A result of a new task type is sent only to who could ask for such a task (decision 0038).
-        new = [each for each in new if _tag(each) is None or _tag(each) in map(_tag, old)]
+    if old is None or new is None:
+        return [] if old is new else [f"{path or 'message'}: {_short(old)} became {_short(new)}"]
+    known = _known_choices(old, new)
     # Any other choice more is a break: readers of the old schema know no such value.
-    if old is None or new is None or len(old) != len(new):
-        return [f"{path or 'message'}: {_short(old)} became {_short(new)}"]
-    return [c for before, after in zip(old, new, strict=True) for c in _compare(before, after, path=path)]
+    if len(old) != len(known):
+        return [f"{path or 'message'}: {_short(old)} became {_short(known)}"]
+    return [c for before, after in zip(old, known, strict=True) for c in _compare(before, after, path=path)]
+
+
+def _known_choices(old: list[Any], new: list[Any]) -> list[Any]:
+    """The new choices, without models of a tagged union that the old schema did not have."""
+    # A result of a new task type is sent only to who could ask for such a task (decision 0038).
+    tags = {_tag(each) for each in old} | {None}
+    return [each for each in new if _tag(each) in tags]
 
 
 def _tag(choice: Any) -> str | None:

@@ -100,14 +100,18 @@ class Supervisor:
         """Look after every child once; True while some are not ready or not running."""
         awaited = {name for child in self._children.values() for name in child.spec.starts_after}
         changed = [child.look(awaited=name in awaited) for name, child in self._children.items()]
-        for child in self._children.values():
-            if child.due and all(self._children[name].ready for name in child.spec.starts_after):
-                child.start()
-                changed.append(True)
-                self._save()
+        self._start_due()
         if any(changed) or self._unsaved:
             self._save()
         return not all(child.ready for child in self._children.values())
+
+    def _start_due(self) -> None:
+        """Start each child that is due and whose predecessors are ready."""
+        for child in self._children.values():
+            if child.due and all(self._children[name].ready for name in child.spec.starts_after):
+                child.start()
+                # After each start: whoever comes after a killed supervisor finds its processes by the record.
+                self._save()
 
     def _wind_down(self) -> bool:
         """Stop whatever no running process depends on; True while something still runs."""

@@ -24,7 +24,7 @@ KAFKA_ACCESS = "CAIRN_KAFKA_"
 
 @dataclass(frozen=True)
 class SharedSettings:
-    """What all services are told."""
+    """What all services have in their environment."""
 
     kafka: str
     mongodb_uri: str
@@ -35,7 +35,7 @@ class SharedSettings:
 
 
 def named_kafka_access(environ: Mapping[str, str]) -> dict[str, str]:
-    """How the Kafka that the caller names is spoken to: his settings by their names after `kafka_`."""
+    """How to reach the Kafka that the caller names: the caller's settings by their names after `kafka_`."""
     return {name.removeprefix(KAFKA_ACCESS).lower(): environ[name] for name in environ if name.startswith(KAFKA_ACCESS)}
 
 

@@ -1,4 +1,4 @@
-"""Failures that are told to the person in words."""
+"""Failures whose text is shown to the user of `cairn`."""
 
 
 class LocalError(Exception):

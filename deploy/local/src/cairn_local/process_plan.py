@@ -1,4 +1,4 @@
-"""What the supervisor is told: a list of processes, kept as a file that only the owner can read."""
+"""The supervisor's plan: a list of processes, kept as a file that only the owner can read."""
 
 import json
 from collections.abc import Sequence

@@ -18,16 +18,16 @@ def log_in(ask: Callable[[bytes], bytes], *, username: str, password: str) -> bo
     nonce = secrets.token_urlsafe(24)
     opening = f"n={username},r={nonce}"
     challenge = ask(f"n,,{opening}".encode()).decode()
-    told = _fields(challenge)
-    if not told["r"].startswith(nonce) or int(told["i"]) > _MOST_ITERATIONS:
+    answered = _fields(challenge)
+    if not answered["r"].startswith(nonce) or int(answered["i"]) > _MOST_ITERATIONS:
         raise ValueError("not an answer to this client")
-    salted = hashlib.pbkdf2_hmac(_HASH, password.encode(), base64.b64decode(told["s"]), int(told["i"]))
-    closing = f"c=biws,r={told['r']}"
+    salted = hashlib.pbkdf2_hmac(_HASH, password.encode(), base64.b64decode(answered["s"]), int(answered["i"]))
+    closing = f"c=biws,r={answered['r']}"
     signed = ",".join((opening, challenge, closing)).encode()
     proof = base64.b64encode(_proof(salted, signed)).decode()
-    verdict = _fields(ask(f"{closing},p={proof}".encode()).decode())
+    final = _fields(ask(f"{closing},p={proof}".encode()).decode())
     expected = _sign(_sign(salted, b"Server Key"), signed)
-    return hmac.compare_digest(base64.b64decode(verdict.get("v", "")), expected)
+    return hmac.compare_digest(base64.b64decode(final.get("v", "")), expected)
 
 
 def _proof(salted: bytes, signed: bytes) -> bytes:

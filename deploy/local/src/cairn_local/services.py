@@ -14,8 +14,8 @@ GATEWAY_PORT = 8080
 class Service:
     """A service, run as `python -m <module> serve`.
 
-    The others find it in the variable `url_variable`; of the generated keys it is told the files of `keys` only.
-    A `proxied` one is told of the caller's proxies: it reaches out of the machine. It listens at `usual_port`, where
+    The others find it in the variable `url_variable`; of the generated keys it gets the files of `keys` only.
+    A `proxied` one gets the caller's proxies: it reaches out of the machine. It listens at `usual_port`, where
     it has one and that is free.
     """
 

@@ -48,21 +48,21 @@ class PlainStep:
 
 
 class Reminder:
-    """Tells a step which things are waited for: at once, and again every ten seconds."""
+    """Shows in a step what is waited for: at once, and again every ten seconds."""
 
     def __init__(self, step: Step, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._step = step
         self._clock = clock
         self._began = clock()
         self._next = self._began + REMIND_SECONDS
-        self._told = ""
+        self._shown = ""
 
     def waiting_for(self, names: Sequence[str]) -> None:
         """These are not ready yet."""
         detail, now = f"waiting for {', '.join(names)}", self._clock()
-        if detail != self._told:
+        if detail != self._shown:
             self._step.say(detail)
-            self._told = detail
+            self._shown = detail
         if now >= self._next:
             self._step.remind(f"{detail} ({now - self._began:.0f} s)")
             self._next = now + REMIND_SECONDS

@@ -56,7 +56,7 @@ def wait_until_healthy(
 ) -> None:
     """Return once every process itself answers. LocalError with log lines when one keeps ending, or time is up.
 
-    `step` is told which processes are waited for, and again when that takes long.
+    `step` shows which processes are waited for, and again when that takes long.
     """
     deadline, reminder = time.monotonic() + seconds, Reminder(step or PlainStep())
     waiting = list(specs)

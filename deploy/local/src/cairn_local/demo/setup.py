@@ -39,7 +39,7 @@ def perform(
     server = s3_process(state, running, rclone=rclone, directory=directory)
     specs = [*(s for s in running if s.name != S3_NAME), server]
     supervise(state, specs)
-    # The supervisor is only told; the walkthrough would meet a port where nothing listens yet.
+    # The supervisor starts it later; without waiting, the walkthrough would meet a port where nothing listens yet.
     wait_until_healthy(state, [server])
     credentials = json.loads(state.credentials.read_text())
     with Api(credentials["url"], credentials["api_key"]) as api:

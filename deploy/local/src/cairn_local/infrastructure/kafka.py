@@ -70,7 +70,7 @@ def spec(state: StateDir, tools: KafkaTools, *, port: int, env: dict[str, str]) 
 
 
 def _format(state: StateDir, tools: KafkaTools, password: str) -> None:
-    # Arguments in a file: everybody may read those of a command line.
+    # Arguments in a file: every user of the machine can read those of a command line.
     arguments = _private(state, "kafka.format", f"--add-scram\nSCRAM-SHA-512=[name={USER},password={password}]\n")
     options = ["--config", str(_settings(state)), "--cluster-id", new_cluster_id(), "--ignore-formatted"]
     try:

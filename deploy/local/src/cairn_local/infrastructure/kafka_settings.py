@@ -110,8 +110,8 @@ _SMALL: dict[str, str | int] = {
 
 
 def _jaas(module: str, **options: str) -> str:
-    told = " ".join(f'{name}="{value}"' for name, value in options.items())
-    return f"{module} required {told};"
+    given = " ".join(f'{name}="{value}"' for name, value in options.items())
+    return f"{module} required {given};"
 
 
 def _lines(settings: dict[str, str | int]) -> str:

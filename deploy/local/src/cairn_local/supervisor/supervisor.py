@@ -1,4 +1,4 @@
-"""The supervisor's loop: keep the plan running until told to stop."""
+"""The supervisor's loop: keep the processes of the plan running until a signal stops it."""
 
 import os
 import select
@@ -84,7 +84,7 @@ class Supervisor:
                 signals.wait(BUSY_SECONDS if self._tend() else IDLE_SECONDS)
                 self._bound_logs()
         finally:
-            # Whatever went wrong: nothing is left behind that nobody looks after.
+            # Whatever went wrong: a process left behind would run on without supervision.
             while self._wind_down():
                 signals.wait(BUSY_SECONDS)
             self._state.processes.unlink(missing_ok=True)

@@ -62,6 +62,39 @@ except CairnError as error:
 print(json.dumps(told))
 """
 
+_RESTORE = """
+import asyncio, json, subprocess, sys
+from pathlib import Path
+from integrations.fs.integration import FsIntegration
+from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.conformance import a_file
+from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import RootForbidden
+from integrations.sdk.ports.destination import NotWritten, RestoreRequest
+from connector.programs import open_program
+
+here = Path(sys.argv[1])
+for command in ("mount --bind store alias", "mount --bind . around/state"):
+    subprocess.run(command.split(), check=True, cwd=here)
+fs = FsIntegration(WorkerEnvironment(open_program=open_program, rclone="rclone", work_dir=here / "work"))
+restore = RestoreRequest(job_id="job", store_path=here / "store")
+
+async def write(root, path):
+    fields = {"root": str(root)}
+    app = AppConfiguration(app_id="a", organization_id="o", kind="destination", protocol="fs", fields=fields)
+    try:
+        async with fs.open_destination(app, restore, on_log=lambda *_: None, cancel=asyncio.Event()) as opened:
+            opened.write(a_file(path, b"x"), iter((b"x",)))
+    except RootForbidden as error:
+        return error.detail
+    except NotWritten as error:
+        return error.reason
+    return "written"
+
+places = {"alias": "config", "around/state/store/new": "config", "around": "state/store/config", ".": "alias/config"}
+print(json.dumps([asyncio.run(write(here / root, path)) for root, path in places.items()]))
+"""
+
 
 @dataclass
 class Told:
@@ -95,6 +128,14 @@ class Place:
         done = subprocess.run([*python, str(self.here), json.dumps(task)], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-4000:]
         return Told(**json.loads(done.stdout))
+
+    def restore_over_the_store(self) -> list[str]:
+        """What comes of writing to the store by names that only mounts give it."""
+        who = [] if os.geteuid() == 0 else ["--map-root-user"]
+        python = ["unshare", "--mount", *who, sys.executable, "-c", _RESTORE, str(self.here)]
+        done = subprocess.run(python, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return list(json.loads(done.stdout))
 
 
 @pytest.fixture
@@ -154,6 +195,16 @@ def test_no_source_is_a_part_of_the_state_under_another_name(place: Place) -> No
 
     assert told.code == "root_forbidden"
     assert "Cairn's own state" in told.detail
+
+
+def test_the_store_that_is_restored_from_is_left_alone_wherever_it_is_mounted(place: Place) -> None:
+    for name in ("store", "alias"):
+        (place.here / name).mkdir()
+
+    told = place.restore_over_the_store()
+
+    assert ["the store that is restored from" in each for each in told] == [True] * 4, told
+    assert not list((place.here / "store").iterdir())
 
 
 def test_what_the_kernel_makes_up_is_not_read_and_its_mount_point_kept(place: Place) -> None:

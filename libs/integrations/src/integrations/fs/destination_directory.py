@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
 
-from integrations.fs.exclusions import guarded, left_out_of
+from integrations.fs.exclusions import guarded, left_out_of, names_in
 from integrations.fs.file_attributes import Attributes
 from integrations.fs.mounts import Mounts
 from integrations.fs.restored_files import RestoredFiles
-from integrations.fs.roots import hold_directory, require_directory, resolve_root
+from integrations.fs.roots import hold_directory, is_within, require_directory, resolve_root
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import (
@@ -33,7 +33,7 @@ def open_directory(
     """See `Destination.open_destination`. Blocks, until the context is entered."""
     named = configuration.text("root")
     root = resolve_root(named, environment)
-    if restore.store_path is not None and root.is_relative_to(_real(restore.store_path)):
+    if restore.store_path is not None and is_within(root, _real(restore.store_path), Mounts.read()):
         raise RootForbidden(named, _STORE)
     _make(root, named)
     is_root = os.geteuid() == 0
@@ -84,12 +84,13 @@ def _make(root: Path, named: str) -> None:
 
 def _off_limits(root: Path, restore: RestoreRequest, environment: WorkerEnvironment) -> dict[bytes, str]:
     """What must not be written below a root, by its path in it."""
-    left_out = left_out_of(root, environment, Mounts.read())
+    mounts = Mounts.read()
+    left_out = left_out_of(root, environment, mounts)
     reasons = dict.fromkeys(left_out.own, _OWN)
     for path, kind in (*left_out.pseudo, *left_out.pseudo_files):
         reasons[path] = f"it lies in a file system of the type {kind}, which the kernel makes up"
-    if restore.store_path is not None and _real(restore.store_path).is_relative_to(root):
-        reasons[_real(restore.store_path)] = _STORE
+    if restore.store_path is not None:
+        reasons |= dict.fromkeys(names_in(root, _real(restore.store_path), mounts), _STORE)
     return {os.fsencode(path.relative_to(root)): reason for path, reason in reasons.items()}
 
 

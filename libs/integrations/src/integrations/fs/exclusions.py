@@ -60,7 +60,7 @@ class Guarded:
 
 def left_out_of(root: Path, environment: WorkerEnvironment, mounts: Mounts) -> LeftOut:
     """What must not be read of a directory, as far as paths and mounts tell."""
-    own = {name for each in own_places(environment) for name in _names_in(root, each, mounts)}
+    own = {name for each in own_places(environment) for name in names_in(root, each, mounts)}
     pseudo = sorted({(each.point, each.type) for each in mounts.below(root) if each.is_pseudo and mounts.shows(each)})
     return LeftOut(
         own=tuple(sorted(own)),
@@ -95,7 +95,8 @@ def _shown(path: Path, root: Path) -> str:
     return one_line(shown_path(str(path.relative_to(root))))
 
 
-def _names_in(root: Path, own: Path, mounts: Mounts) -> Iterator[Path]:
+def names_in(root: Path, own: Path, mounts: Mounts) -> Iterator[Path]:
+    """All paths below a root that lead to a directory or a file, also through what is mounted there."""
     if own.is_relative_to(root):
         yield own
     for place in mounts.places(own):

@@ -32,7 +32,7 @@ def resolve_root(root: str, environment: WorkerEnvironment) -> Path:
     if not any(real.is_relative_to(_real(allowed)) for allowed in environment.allowed_roots):
         raise RootForbidden(root, "it is not in a directory that workers may touch")
     mounts = Mounts.read()
-    if any(_is_within(real, own, mounts) for own in own_places(environment)):
+    if any(is_within(real, own, mounts) for own in own_places(environment)):
         raise RootForbidden(root, "it belongs to Cairn's own state")
     mount = mounts.at(real)
     if mount is not None and mount.is_pseudo:
@@ -82,7 +82,8 @@ def own_places(environment: WorkerEnvironment) -> tuple[Path, ...]:
     return tuple(map(_real, (*environment.state_dirs, *environment.key_files, environment.work_dir)))
 
 
-def _is_within(real: Path, own: Path, mounts: Mounts) -> bool:
+def is_within(real: Path, own: Path, mounts: Mounts) -> bool:
+    """Whether a directory is, or lies in, another one, by whatever name it is reached."""
     # By path, by inode and by what is mounted where: each of them misses names that another finds.
     if real.is_relative_to(own) or any(_is_same(each, own) for each in (real, *real.parents)):
         return True

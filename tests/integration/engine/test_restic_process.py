@@ -6,6 +6,9 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,7 @@ from connector.engine.errors import (
     StoreUnreachable,
     TlsMisconfigured,
 )
+from connector.engine.port import CheckOutcome
 from connector.engine.restic import ResticEngine
 from integrations.sdk.errors import Cancelled, StoreHalfMade
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
@@ -27,6 +31,7 @@ from opentelemetry import trace
 from tests.contracts.engine_suite import Desk, Restore, content
 from tests.integration.engine.conftest import PASSPHRASE, NewEngine
 from tests.integration.engine.programs import dying, ending, slow, telling
+from tests.support.proxy import Proxy, open_proxy
 from tests.support.s3 import BUCKET, SECRET_KEY, S3Server, free_port
 from tests.support.unprivileged import write_unprivileged
 from tests.support.waiting import eventually, eventually_async
@@ -381,6 +386,79 @@ class TestFiles:
 
         [finding] = checked.findings
         assert file.name[:8] in finding
+
+
+class TestChecksOfStoresThatFalter:
+    """Checks of a store behind a proxy, which makes restic repeat what it asks for."""
+
+    async def test_an_answer_that_broke_off_is_no_finding(
+        self, engine: ResticEngine, server: S3Server, tree: Path
+    ) -> None:
+        with await behind_proxy(engine, server, "recovers", tree) as (proxy, store):
+            proxy.cuts.add(request_of("recovers", "index/"))
+            log: list[str] = []
+
+            checked = await check(engine, store, log)
+
+        assert not proxy.cuts
+        assert any("returned error, retrying after" in line for line in log)
+        assert (checked.findings, checked.finding_count) == ((), 0)
+
+    async def test_damage_stays_damage_where_an_answer_broke_off_too(
+        self, engine: ResticEngine, server: S3Server, tree: Path
+    ) -> None:
+        with await behind_proxy(engine, server, "damaged", tree) as (proxy, store):
+            assert server.directory is not None
+            [snapshot] = (server.directory / BUCKET / "damaged" / "snapshots").iterdir()
+            snapshot.write_bytes(snapshot.read_bytes()[:-1] + b"?")
+            proxy.cuts.add(request_of("damaged", "index/"))
+
+            checked = await check(engine, store)
+
+        assert not proxy.cuts
+        [finding] = checked.findings
+        assert (snapshot.name[:8] in finding, checked.finding_count) == (True, 1)
+
+    @pytest.mark.parametrize("kind", ["config", "data/"])
+    async def test_a_store_that_went_away_for_good_is_unreachable_and_not_damaged(
+        self, new_engine: NewEngine, server: S3Server, tree: Path, kind: str
+    ) -> None:
+        engine, prefix = new_engine(open_patience_seconds=0, away_patience_seconds=0), f"away-{kind.strip('/')}"
+        with await behind_proxy(engine, server, prefix, tree) as (proxy, store):
+            proxy.closes_at = request_of(prefix, kind)
+
+            with pytest.raises(StoreUnreachable, match="connection refused"):
+                await check(engine, store)
+
+
+@contextmanager
+def behind(server: S3Server, prefix: str) -> Iterator[tuple[Proxy, StoreLocation]]:
+    with open_proxy(server.port) as proxy:
+        yield proxy, replace(server, port=proxy.port).location(prefix, passphrase=PASSPHRASE)
+
+
+async def behind_proxy(
+    engine: ResticEngine, server: S3Server, prefix: str, tree: Path
+) -> AbstractContextManager[tuple[Proxy, StoreLocation]]:
+    """A store with a backup, as it is found behind a proxy."""
+    store = server.location(prefix, passphrase=PASSPHRASE)
+    await engine.initialize(store)
+    await Desk(engine).backup(store, tree)
+    return behind(server, prefix)
+
+
+def request_of(prefix: str, path: str) -> bytes:
+    return f"GET /{BUCKET}/{prefix}/{path}".encode()
+
+
+async def check(engine: ResticEngine, store: StoreLocation, log: list[str] | None = None) -> CheckOutcome:
+    return await engine.check(
+        store,
+        read_percent=100,
+        on_progress=lambda _: None,
+        on_log=lambda _, text: None if log is None else log.append(text),
+        cancel=asyncio.Event(),
+    )
 
 
 class TestDying:

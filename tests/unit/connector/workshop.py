@@ -28,11 +28,14 @@ from connector.stores.directory_listing import Listed
 from connector.stores.index_client import DamagedPoint
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch
+from connector.tasks.definition import Job
+from connector.tasks.job_reporting import Reporter
 from connector.tasks.registry import activities
 from contracts.messages.assignment import AppRef
 from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.connector.stores import InitializeStore, RefreshStore, UnlockStore
 from contracts.messages.restore_index import Damage, RestorePoint
+from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, SnapshotId
 from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, UnreadablePath
@@ -290,6 +293,14 @@ class Workshop:
     async def attempt(self, seconds: float = 30, *, task: Task = BACKUP) -> Lease:
         """The next worker at the job."""
         return await held(self.store, await some_work(self.store, task=task), owner="me", seconds=seconds)
+
+    async def job(self, *, task: Task = BACKUP) -> Job:
+        """A job in its first attempt, for what is a part of its run."""
+        lease = await self.attempt(task=task)
+        request = lease.work.cause.data
+        assert isinstance(request, TaskRequested)
+        reporter = Reporter(self.publisher, lease, request.job_id)
+        return Job(context=self.context, lease=lease, request=request, reporter=reporter, cancel=asyncio.Event())
 
     async def command(self, app_id: str = "store", kind: Kind = Kind.INITIALIZE, **facts: Any) -> Lease:
         """A worker at a new command about a store."""

@@ -30,6 +30,8 @@ class Progress:
     cpu_percent: float = 0.0
     """Of one core."""
     memory_bytes: int = 0
+    process_id: int = 0
+    """The engine's process, which its locks name; 0 where it has none."""
 
 
 OnProgress = Callable[[Progress], None]
@@ -91,6 +93,9 @@ class CheckOutcome:
     """What a check of a repository found, in words; none: the repository is sound."""
 
     findings: tuple[str, ...] = ()
+    """The first 1000."""
+    finding_count: int = 0
+    """How many there were in all."""
 
 
 @dataclass(frozen=True, kw_only=True)

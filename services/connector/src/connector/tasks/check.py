@@ -5,12 +5,13 @@ from functools import partial
 from threading import Event
 from time import monotonic
 
-from contracts.errors import PermanentError
+from contracts.errors import PermanentError, TemporaryError
 from contracts.messages.assignment import App
 from contracts.tasks import CheckResult
 from contracts.values import SnapshotId
 from integrations.sdk.ports.destination import ExistingFile, RestoredNode
 
+from connector.engine.errors import StoreUnreachable
 from connector.engine.problems import Problems
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.transfer import Transfer
@@ -42,8 +43,8 @@ async def check(job: Job) -> JobOutcome:
     store, began = await job.app(job.request.task.origin), monotonic()
     await require_same_store(job.context, job.org, store)
     job.reporter.log("info", f"Check of {store.name}, attempt {job.lease.number}.")
-    looked = await (_check_restore_point(job, store) if job.options.snapshot_id else _check_store(job, store))
-    result = looked.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
+    result = await (_check_restore_point(job, store) if job.options.snapshot_id else _check_store(job, store))
+    result = result.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
     if result.finding_count:
         return JobOutcome(result, ChecksFailed(result.findings, result.finding_count))
     job.reporter.log("info", "Nothing wrong was found.")
@@ -56,35 +57,41 @@ async def _check_store(job: Job, store: App) -> CheckResult:
         await engine.unlock_stale(location)  # A check that was killed leaves a lock that keeps everybody out.
     job.reporter.enter("checking")
     async with StoreWait(job, store, phase="checking", alone=True).reporting() as wait:
-        outcome = await engine.check(
-            location,
-            read_percent=job.options.read_percent,
-            on_progress=wait.progress,
-            on_log=job.reporter.log,
-            cancel=job.cancel,
-        )
+        try:
+            outcome = await engine.check(
+                location,
+                read_percent=job.options.read_percent,
+                on_progress=wait.progress,
+                on_log=job.reporter.log,
+                cancel=job.cancel,
+            )
+        except StoreUnreachable as error:
+            # Tried again, as reading a restore point is: a check may run for days, in which a network fails for once.
+            raise TemporaryError(error.code, error.detail) from None
     return CheckResult(
         read_percent=job.options.read_percent,
         findings=outcome.findings[:_FINDINGS_MAX],
-        finding_count=len(outcome.findings),
+        finding_count=outcome.finding_count,
     )
 
 
 async def _check_restore_point(job: Job, store: App) -> CheckResult:
-    snapshot_id = SnapshotId(job.options.snapshot_id or "")
+    snapshot_id, problems = SnapshotId(job.options.snapshot_id or ""), Problems(job.reporter.log)
     async with job.context.stores.borrow(job.org, store, reading=snapshot_id) as opened:
         job.reporter.enter("checking")
-        return await in_thread(job, partial(_look, job, store, opened), of=store.id)
-    raise AssertionError("not reached")
+        read = partial(_read_restore_point, job, store, opened, problems=problems)
+        result = await in_thread(job, read, of=store.id)
+    problems.flush()
+    return result
 
 
-def _look(job: Job, store: App, opened: OpenStore, stop: Event) -> CheckResult:
+def _read_restore_point(job: Job, store: App, opened: OpenStore, stop: Event, *, problems: Problems) -> CheckResult:
     snapshot = opened.snapshot(job.options.snapshot_id or "")
-    point, problems = restore_point_of(snapshot, org=job.org, store_id=store.id), Problems(job.reporter.log)
+    point = restore_point_of(snapshot, org=job.org, store_id=store.id)
     transfer = Transfer(
         repository=opened.repository,
         nodes=ChosenNodes(opened.repository, point.tree_id, choose(opened.repository, point, [b"/"])),
-        destination=_Nowhere(),
+        destination=_DiscardingDestination(),
         overwrite="always",
         problems=problems,
         is_cancelled=stop.is_set,
@@ -98,7 +105,6 @@ def _look(job: Job, store: App, opened: OpenStore, stop: Event) -> CheckResult:
             transfer.measure()
     except SelectionBroken as error:
         raise error.cause from None
-    problems.flush()
     return CheckResult(
         snapshot_id=snapshot.id,
         read_percent=100 if job.options.read_percent else 0,
@@ -109,7 +115,7 @@ def _look(job: Job, store: App, opened: OpenStore, stop: Event) -> CheckResult:
     )
 
 
-class _Nowhere:
+class _DiscardingDestination:
     """A destination that keeps nothing: reading compares each blob with its hash."""
 
     writers = 1

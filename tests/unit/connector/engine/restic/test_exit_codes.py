@@ -2,7 +2,7 @@
 
 import pytest
 from connector.engine import errors
-from connector.engine.restic.exit_codes import Retry, is_final, judge_end, read_retry
+from connector.engine.restic.exit_codes import Retry, error_of_exit, is_final, read_retry
 from integrations.sdk import errors as sdk_errors
 from integrations.sdk.errors import WorkFailed
 
@@ -36,7 +36,7 @@ from integrations.sdk.errors import WorkFailed
     ],
 )
 def test_every_ending_has_its_error(exit_code: int, words: str, expected: type[WorkFailed]) -> None:
-    assert type(judge_end("restic backup", exit_code, words=words, last_retry="")) is expected
+    assert type(error_of_exit("restic backup", exit_code, words=words, last_retry="")) is expected
 
 
 @pytest.mark.parametrize(
@@ -52,11 +52,11 @@ def test_every_ending_has_its_error(exit_code: int, words: str, expected: type[W
     ],
 )
 def test_a_lock_is_told_with_who_holds_it(words: str, told: str) -> None:
-    assert f"locked by {told}," in judge_end("restic backup", 11, words=words, last_retry="").detail
+    assert f"locked by {told}," in error_of_exit("restic backup", 11, words=words, last_retry="").detail
 
 
 def test_the_engines_own_words_are_kept() -> None:
-    error = judge_end("restic check", 1, words="Fatal: something new", last_retry="")
+    error = error_of_exit("restic check", 1, words="Fatal: something new", last_retry="")
 
     assert error.detail == "restic check failed: something new"
 
@@ -64,15 +64,19 @@ def test_the_engines_own_words_are_kept() -> None:
 def test_the_reason_of_the_last_try_counts_when_the_end_says_nothing() -> None:
     refused = "Stat: The Access Key Id you provided does not exist in our records."
 
-    assert isinstance(judge_end("restic init", 1, words="context canceled", last_retry=refused), errors.StoreRefused)
+    assert isinstance(
+        error_of_exit("restic init", 1, words="context canceled", last_retry=refused), errors.StoreRefused
+    )
 
 
 def test_failed_calls_are_recognized() -> None:
     opening = "Stat(<config/>) returned error, retrying after 1.3s: Stat: The specified bucket does not exist"
     later = "Save(<data/1a2b3c>) returned error, retrying after 720.254544ms: connection reset by peer"
 
-    assert read_retry(opening) == Retry(opening=True, reason="Stat: The specified bucket does not exist")
-    assert read_retry(later) == Retry(opening=False, reason="connection reset by peer")
+    assert read_retry(opening) == Retry(
+        "Stat(<config/>)", opening=True, reason="Stat: The specified bucket does not exist"
+    )
+    assert read_retry(later) == Retry("Save(<data/1a2b3c>)", opening=False, reason="connection reset by peer")
     assert read_retry("unlocking the repository") is None
 
 

@@ -9,7 +9,7 @@ from integrations.sdk.errors import StoreHalfMade
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation
 
-from connector.engine.errors import EngineFailed
+from connector.engine.errors import EngineFailed, StoreRefused, StoreUnreachable
 from connector.engine.port import (
     BackupOptions,
     BackupOutcome,
@@ -23,12 +23,14 @@ from connector.engine.restic.backup_call import BackupCall
 from connector.engine.restic.backup_run import run_backup
 from connector.engine.restic.environment import ResticSettings
 from connector.engine.restic.output_parser import CheckObserver
-from connector.engine.restic.runner import Listener, Runner
+from connector.engine.restic.runner import Listener, Patience, Runner
 from connector.engine.restic.snapshots import read_snapshots
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
 _ALREADY_THERE = ("config file already exists", "already initialized")
 _CUT_OFF = "already contains keys"
+# With damage restic ends as it does when it cannot work at all, so what the store said last may be taken for the cause.
+_ENDS_OF_CHECKS = (EngineFailed, StoreRefused, StoreUnreachable)
 
 
 class ResticEngine:
@@ -87,12 +89,22 @@ class ResticEngine:
     ) -> CheckOutcome:
         """See `Engine.check`."""
         observer = CheckObserver(on_progress=on_progress, on_log=on_log)
+        settings = self._settings
+        patience = Patience(settings.open_patience_seconds, away_seconds=settings.away_patience_seconds)
         try:
-            await self._runner.run(store, commands.check(read_percent), listener=observer.listener, cancel=cancel)
-        except EngineFailed:
-            if not observer.findings:
+            await self._runner.run(
+                store, commands.check(read_percent), listener=observer.listener, cancel=cancel, patience=patience
+            )
+        except _ENDS_OF_CHECKS as error:
+            if observer.finding_count == 0:
+                if observer.outage:
+                    raise StoreUnreachable(observer.outage) from None
                 raise
-        return CheckOutcome(findings=tuple(observer.findings))
+            if isinstance(error, StoreUnreachable):
+                on_log("warning", f"The check may not have come to its end. {error.detail}")
+            return CheckOutcome(findings=tuple(observer.findings), finding_count=observer.finding_count)
+        # What restic complains of and then makes good is no finding.
+        return CheckOutcome()
 
     async def forget(
         self,
@@ -126,7 +138,7 @@ class ResticEngine:
 
     async def _quickly(self, store: StoreLocation, arguments: Sequence[str]) -> bytes:
         """For calls that somebody waits for."""
-        return await self._runner.collect(store, arguments, patience_seconds=self._settings.answer_patience_seconds)
+        return await self._runner.collect(store, arguments, patience=Patience(self._settings.answer_patience_seconds))
 
     async def _trim_cache(self) -> None:
         await asyncio.to_thread(cache.trim, self._settings.cache_dir, self._settings.cache_bytes_max)

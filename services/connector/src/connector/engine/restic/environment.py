@@ -31,6 +31,9 @@ class ResticSettings:
     """How long other work on a repository is waited for."""
     open_patience_seconds: float = 20
     """How long a store that does not answer is tried when a repository is opened; later restic tries for 15 minutes."""
+    away_patience_seconds: float = 300
+    """How long a check waits for a store that went away, on one call. restic itself repeats each call for 15 minutes,
+    and then goes on to the next one, of which a check may have thousands."""
     answer_patience_seconds: float = 2
     """The same, while somebody waits for the answer."""
     stop_grace_seconds: float = 10

@@ -48,7 +48,7 @@ _NO_BUCKET = ("bucket does not exist", "nosuchbucket")
 _PLAIN_HTTP = ("server gave http response to https client", "first record does not look like a tls handshake")
 _TLS_ONLY = ("http request to an https server",)
 _NEVER_REACHABLE = ("x509:", "tls:", *_PLAIN_HTTP, *_TLS_ONLY)
-_UNREACHABLE = (
+_AWAY = (
     "connection refused",
     "no such host",
     "i/o timeout",
@@ -57,9 +57,11 @@ _UNREACHABLE = (
     "connection reset",
     "deadline exceeded",
     "server misbehaving",
-    "unexpected eof",
 )
-_RETRY = re.compile(r"(?P<call>\w+)\((?P<what>.*?)\) (?:returned error|failed), retrying after [^:]+: (?P<reason>.*)")
+_UNREACHABLE = (*_AWAY, "unexpected eof")
+_RETRY = re.compile(r"(?P<call>\w+\((?P<what>.*?)\)) (?:returned error|failed), retrying after [^:]+: (?P<reason>.*)")
+_RECOVERED = re.compile(r"(?P<call>\w+\(.*?\)) operation successful after \d+ retries")
+_GIVEN_UP = re.compile(r"(?P<call>\w+\(<.*?\)) failed: (?P<reason>.*)")
 _LOCKED_BY = re.compile(r"locked (?:exclusively )?by PID (?P<pid>\d+) on (?P<host>\S+) by (?P<user>\S*)")
 _LOCKED_AT = re.compile(r"lock was created at (?P<at>[\d-]+ [\d:]+)")
 _NOT_A_SNAPSHOT = re.compile(r"failed to find snapshot: .*?(?:prefix \"|snapshot )(?P<id>[0-9a-f]+)")
@@ -74,18 +76,37 @@ class BucketMissing(StoreNotInitialized):
 class Retry(NamedTuple):
     """restic could not do something and will try again."""
 
+    call: str
     opening: bool
     """Whether it was about to open the repository, so that nothing has been done yet."""
     reason: str
 
 
+class RetriesEnded(NamedTuple):
+    """A call that restic repeats no more."""
+
+    call: str
+    reason: str
+    """Why it failed in the end; empty: it did not."""
+
+
 def read_retry(line: str) -> Retry | None:
-    """What a line says about a failed call to the store, if it does."""
-    found = _RETRY.match(line)
-    return Retry(found["what"].startswith(("<config/", "<key/")), found["reason"]) if found else None
+    """What a line says about a failed call to the store that restic repeats, if it does."""
+    if found := _RETRY.match(line):
+        return Retry(found["call"], found["what"].startswith(("<config/", "<key/")), found["reason"])
+    return None
 
 
-def judge_reason(reason: str) -> WorkFailed | None:
+def read_end_of_retries(line: str) -> RetriesEnded | None:
+    """What a line says about a call that restic repeats no more, if it does."""
+    if found := _RECOVERED.match(line):
+        return RetriesEnded(found["call"], "")
+    if found := _GIVEN_UP.match(line):
+        return RetriesEnded(found["call"], found["reason"])
+    return None
+
+
+def error_of_message(reason: str) -> WorkFailed | None:
     """The error behind a store's words; None when they are not known."""
     words = reason.lower()
     if _has(words, _NO_BUCKET):
@@ -101,12 +122,18 @@ def judge_reason(reason: str) -> WorkFailed | None:
     return None
 
 
+def is_away(reason: str) -> bool:
+    """Whether the store, or the way to it, is gone: certainly not a single file of it."""
+    # Not "unexpected EOF": a server that lists a file which it cannot read breaks its answer off, each time.
+    return _has(reason.lower(), _AWAY)
+
+
 def is_final(reason: str) -> bool:
     """Whether trying again cannot help."""
     return _has(reason.lower(), (*_NO_BUCKET, *_REFUSED, *_NEVER_REACHABLE))
 
 
-def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> WorkFailed:
+def error_of_exit(what: str, exit_code: int, *, words: str, last_retry: str) -> WorkFailed:
     """The error behind a run that ended badly, and that we did not stop; `words` are restic's last ones."""
     # A list of cases, in this order: a code is certain and comes first; then what restic says of itself, whose words no
     # store has; last the words of the store, which restic passes on and which may be about anything.
@@ -125,7 +152,9 @@ def judge_end(what: str, exit_code: int, *, words: str, last_retry: str) -> Work
         return RootUnreadable(found["why"])
     if "snapshot is empty" in message:
         return SourceEmpty()
-    return judge_reason(message) or judge_reason(last_retry) or EngineFailed(what, message or _ending(exit_code))
+    return (
+        error_of_message(message) or error_of_message(last_retry) or EngineFailed(what, message or _ending(exit_code))
+    )
 
 
 def _holder(words: str) -> str:

@@ -9,6 +9,7 @@ from integrations.sdk.locations import SourceTree
 
 from connector.engine.port import PROBLEMS_MAX, OnProgress, Progress
 from connector.engine.problems import Problems
+from connector.engine.restic.exit_codes import is_away
 from connector.engine.restic.file_names import exact_path
 from connector.engine.restic.json_lines import (
     Message,
@@ -73,10 +74,15 @@ class BackupObserver:
 class CheckObserver:
     """Collects what a check finds."""
 
-    def __init__(self, *, on_progress: OnProgress, on_log: OnLog) -> None:
+    def __init__(self, *, on_progress: OnProgress, on_log: OnLog, listed_max: int = PROBLEMS_MAX) -> None:
         self._on_progress = on_progress
         self._on_log = on_log
+        self._listed_max = listed_max
         self.findings: list[str] = []
+        """The first ones."""
+        self.finding_count = 0
+        self.outage = ""
+        """Why something could not be read from a store that was away, in the end."""
         self.listener = Listener(on_error=self._on_error, on_usage=self._on_usage, on_log=on_log)
 
     def _on_usage(self, usage: Usage) -> None:
@@ -85,11 +91,20 @@ class CheckObserver:
 
     def _on_error(self, message: Message) -> None:
         words = error_words(message).strip()
-        if words and not words.startswith(_ADVICE) and len(self.findings) < PROBLEMS_MAX:
+        if not words or words.startswith(_ADVICE):
+            return
+        if is_away(words):
+            self.outage = words
+            self._on_log("warning", words)
+            return
+        self.finding_count += 1
+        if self.finding_count <= self._listed_max:
             self.findings.append(words)
             self._on_log("error", words)
 
 
 def with_usage(progress: Progress, usage: Usage) -> Progress:
-    """Progress, with what its processes use."""
-    return replace(progress, cpu_percent=usage.cpu_percent, memory_bytes=usage.memory_bytes)
+    """Progress, with the engine's process and what it uses."""
+    return replace(
+        progress, cpu_percent=usage.cpu_percent, memory_bytes=usage.memory_bytes, process_id=usage.process_id
+    )

@@ -1,12 +1,10 @@
 """Reports which process keeps a job out of its store, until the job's own engine works."""
 
 import asyncio
-import os
 import platform
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import psutil
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import StoreLock
 
@@ -25,6 +23,7 @@ class StoreWait:
         self._phase = phase
         self._alone = alone
         self._is_in = False
+        self._process_id = 0
         self._looking: asyncio.Task[None] | None = None
 
     @asynccontextmanager
@@ -37,6 +36,7 @@ class StoreWait:
 
     def progress(self, progress: Progress) -> None:
         """Pass on how far the engine is; one that needs the store for itself reports that while it waits, too."""
+        self._process_id = progress.process_id
         if not self._alone:
             self._enter()
         self._job.reporter.progress(progress)
@@ -49,20 +49,11 @@ class StoreWait:
             self._job.reporter.enter(self._phase)
 
     def _locked(self, lock: StoreLock) -> None:
-        if self._alone and lock.exclusive and _is_own(lock):
+        # Other jobs of this worker have children, too: only the engine of this job itself is no one to wait for.
+        is_own = lock.host == platform.node() and lock.process == self._process_id
+        if self._alone and lock.exclusive and is_own:
             self._enter()
-        elif not self._is_in and (lock.exclusive or (self._alone and not _is_own(lock))):
+        elif not self._is_in and (lock.exclusive or (self._alone and not is_own)):
             self._job.reporter.wait(lock.in_words)
             stale = " It is proved stale and can be removed: unlock the store." if lock.stale else ""
             self._job.reporter.log("warning", f"The store is locked: waiting for {lock.in_words}.{stale}")
-
-
-def _is_own(lock: StoreLock) -> bool:
-    """Whether a child of this process holds it."""
-    if lock.host != platform.node():
-        return False
-    try:
-        parent: int = psutil.Process(lock.process).ppid()
-    except psutil.Error:
-        return False
-    return parent == os.getpid()

@@ -1,0 +1,62 @@
+"""Whom a job waits for whose engine needs the store for itself, over memory."""
+
+import platform
+from pathlib import Path
+
+import pytest
+from connector.engine.port import Progress
+from connector.tasks.definition import Job
+from connector.tasks.store_wait import StoreWait
+from contracts.messages.connector.task_events import TaskProgressed
+from contracts.tasks import Task
+from restic_reader import Lock
+
+from tests.support.waiting import eventually_async
+from tests.unit.connector.parts import TARGET, an_app
+from tests.unit.connector.workshop import Workshop
+
+CHECK = Task(type="check", origin=TARGET)
+MINE, SIBLING = 1_000_001, 1_000_002
+"""Processes on this host: restic of the job, and restic of another job of the same worker."""
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    return await Workshop(tmp_path).open()
+
+
+def a_lock(pid: int, *, exclusive: bool) -> Lock:
+    return Lock(id=f"{pid:064}", hostname=platform.node(), pid=pid, username="worker", exclusive=exclusive, time="")
+
+
+async def seen(job: Job) -> tuple[str, str]:
+    """The phase that a job reports while its engine runs, and whom it waits for."""
+    wait = StoreWait(job, an_app("store"), phase="checking", alone=True)
+    wait.progress(Progress(process_id=MINE))
+    reported: list[TaskProgressed] = []
+
+    def is_reported() -> bool:
+        reported.extend(event for event in job.reporter.rest() if isinstance(event, TaskProgressed))
+        return bool(reported) and reported[-1].phase != "preparing"
+
+    async with wait.reporting():
+        await eventually_async(is_reported)
+    return reported[-1].phase, reported[-1].waiting_for
+
+
+@pytest.mark.parametrize("exclusive", [True, False])
+async def test_a_check_waits_for_the_engine_of_another_job_of_its_worker(
+    workshop: Workshop, *, exclusive: bool
+) -> None:
+    workshop.locks = [a_lock(SIBLING, exclusive=exclusive)]
+
+    phase, waiting_for = await seen(await workshop.job(task=CHECK))
+
+    assert phase == "waiting"
+    assert str(SIBLING) in waiting_for
+
+
+async def test_a_check_whose_own_engine_has_the_lock_has_begun(workshop: Workshop) -> None:
+    workshop.locks = [a_lock(MINE, exclusive=True)]
+
+    assert await seen(await workshop.job(task=CHECK)) == ("checking", "")

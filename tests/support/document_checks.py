@@ -3,8 +3,10 @@
 import json
 import re
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from schemathesis.checks import CHECKS
+from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi import checks
 
 DEPENDS_ON_WHAT_IS_THERE = {
@@ -18,10 +20,12 @@ DEPENDS_ON_WHAT_IS_THERE = {
     "inventory_type_unsupported": "the API names types that cannot be created yet",
     "not_a_directory": "what is at a path",
     "not_a_file": "what is at a path",
+    "origin_kind_wrong": "what the connector is that a task starts from",
     "path_missing": "needed unless there is a link",
     "provider_not_found": "an id in a body",
     "protocol_not_found": "the integration in question",
     "resource_not_found": "an id in a body",
+    "target_kind_wrong": "what the connector is that a task writes to",
     "target_missing": "needed by some types of tasks",
     "task_type_unsupported": "the API names tasks that cannot be run yet",
     "user_not_found": "an id in a body",
@@ -40,6 +44,33 @@ def positive_data_acceptance(ctx: Any, response: Any, case: Any) -> Any:
     return checks.positive_data_acceptance(ctx, response, case)
 
 
+def negative_data_rejection(ctx: Any, response: Any, case: Any) -> Any:
+    """schemathesis' own check, but for a query that is as wanted once it is sent: `?ext=false` is a list of a word."""
+    if _is_a_right_query(response, case):
+        return None
+    return checks.negative_data_rejection(ctx, response, case)
+
+
+def _is_a_right_query(response: Any, case: Any) -> bool:
+    negative = [place for place in ParameterLocation if case.meta is not None and case.meta.is_negative_at(place)]
+    if negative != [ParameterLocation.QUERY]:
+        return False
+    sent = parse_qs(urlsplit(response.request.url).query, keep_blank_values=True)
+    read = {
+        name: _as_read(value, sent.get(name, ()), case.operation.query.get(name)) for name, value in case.query.items()
+    }
+    return bool(case.operation.get_parameter_set(ParameterLocation.QUERY).get_strict_validator().is_valid(read))
+
+
+def _as_read(value: Any, texts: Any, parameter: Any) -> Any:
+    """What a server reads that knows which parameters are lists and which are text; else the value as it was chosen."""
+    schema = {} if parameter is None else parameter.validation_schema
+    types = [choice.get("type") for choice in schema.get("anyOf", (schema,))]
+    if texts and "array" in types:
+        return texts
+    return texts[0] if len(texts) == 1 and "string" in types else value
+
+
 def _is_excused(problem: dict[str, Any]) -> bool:
     fields = [field["field"] for field in problem.get("fields", ())]
     return problem.get("code") in DEPENDS_ON_WHAT_IS_THERE or (
@@ -56,3 +87,4 @@ def _problem(response: Any) -> dict[str, Any]:
 
 
 CHECKS.register(positive_data_acceptance)
+CHECKS.register(negative_data_rejection)

@@ -1,6 +1,7 @@
 """Restores into directories and buckets, by workers on real servers."""
 
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,29 @@ async def test_a_killed_restore_is_taken_over_and_a_cancelled_one_stops(fresh_gr
         await ground.ending(request, TaskCancelled)
         assert not list(other.rglob(".cairn-restore-*"))
         assert len(there(other)) < len(MANY)
+
+
+async def test_a_restore_whose_worker_was_stopped_is_taken_over_and_the_worker_does_no_harm_when_it_goes_on(
+    fresh_ground: Ground,
+) -> None:
+    ground = fresh_ground
+    with ground.worker("first") as first:
+        await ready(first)
+        _, store, snapshot_id = await backed_up(ground, "stopped", MANY)
+        target = ground.files("targets", "stopped")
+        destination = await ground.assign("destination", target)
+        request = await ground.request(store, destination, type_="restore", snapshot_id=snapshot_id)
+        await eventually_async(lambda: _any(target), 30)
+        first.process.send_signal(signal.SIGSTOP)
+        with ground.worker("second") as second:
+            await ready(second)
+            ended = await ground.ending(request, TaskSucceeded)
+            first.process.send_signal(signal.SIGCONT)
+            first.stop()
+
+    assert ended.data.attempt == 2
+    assert there(target) == MANY
+    assert ended.data.result.files_verified == len(MANY)
 
 
 async def _any(folder: Path) -> bool:

@@ -85,6 +85,7 @@ class Case:
             destination = RestoredFiles(
                 held,
                 job_id="job",
+                attempt=1,
                 off_limits=self.off_limits,
                 guarded=frozenset(),
                 attributes=Attributes(is_root=root_owns),

@@ -1,6 +1,9 @@
 """Whom a job waits for whose engine needs the store for itself, over memory."""
 
 import platform
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +19,22 @@ from tests.unit.connector.parts import TARGET, an_app
 from tests.unit.connector.workshop import Workshop
 
 CHECK = Task(type="check", origin=TARGET)
-MINE, SIBLING = 1_000_001, 1_000_002
-"""Processes on this host: restic of the job, and restic of another job of the same worker."""
+MINE = 1_000_001
+"""The process of the job's own engine."""
 
 
 @pytest.fixture
 async def workshop(tmp_path: Path) -> Workshop:
     return await Workshop(tmp_path).open()
+
+
+@pytest.fixture
+def another_child() -> Iterator[int]:
+    """A process that this one started, as it does for each of its jobs."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield child.pid
+    child.kill()
+    child.communicate()
 
 
 def a_lock(pid: int, *, exclusive: bool) -> Lock:
@@ -46,14 +58,14 @@ async def seen(job: Job) -> tuple[str, str]:
 
 @pytest.mark.parametrize("exclusive", [True, False])
 async def test_a_check_waits_for_the_engine_of_another_job_of_its_worker(
-    workshop: Workshop, *, exclusive: bool
+    workshop: Workshop, another_child: int, *, exclusive: bool
 ) -> None:
-    workshop.locks = [a_lock(SIBLING, exclusive=exclusive)]
+    workshop.locks = [a_lock(another_child, exclusive=exclusive)]
 
     phase, waiting_for = await seen(await workshop.job(task=CHECK))
 
     assert phase == "waiting"
-    assert str(SIBLING) in waiting_for
+    assert str(another_child) in waiting_for
 
 
 async def test_a_check_whose_own_engine_has_the_lock_has_begun(workshop: Workshop) -> None:

@@ -57,6 +57,7 @@ def _held(
         files = RestoredFiles(
             held,
             job_id=restore.job_id,
+            attempt=restore.attempt,
             off_limits=_off_limits(root, restore, environment),
             guarded=guarded(environment).identities,
             attributes=attributes,

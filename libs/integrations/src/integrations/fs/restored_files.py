@@ -18,6 +18,7 @@ from integrations.sdk.ports.destination import ExistingFile, NotWritten, Restore
 _READ_BYTES = 1 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_SUPERSEDED = "its unfinished file was removed, as another attempt at the restore does when it takes over"
 _IN_THE_WAY = {errno.ELOOP: "a link", errno.ENOTDIR: "something else"}
 
 
@@ -41,6 +42,7 @@ class RestoredFiles:
         root: int,
         *,
         job_id: str,
+        attempt: int,
         off_limits: Mapping[bytes, str],
         guarded: frozenset[FileIdentity],
         attributes: Attributes,
@@ -48,6 +50,7 @@ class RestoredFiles:
         """`off_limits`: paths below the root that are never written, with the reason; `guarded`: more by identity."""
         self._root = root
         self._mark = hashlib.sha256(job_id.encode()).hexdigest()[:8]
+        self._attempt = attempt
         self._off_limits = off_limits
         self._guarded = guarded
         self._attributes = attributes
@@ -80,21 +83,20 @@ class RestoredFiles:
         """See `OpenDestination.write`: under a name of its own first, which then takes the place of the final one."""
         # Before directories are made: what cannot be restored leaves nothing behind.
         make = self._maker(restored.node)
+        *above, name = restored.path.split(b"/")
         with _named_errors():
-            *above, name = restored.path.split(b"/")
             self._check_path(restored.path)
             directory = self._go_to(above)
-            # The name follows from job and file, so that the next attempt finds what a killed one left.
-            unfinished = f".cairn-restore-{self._mark}-{hashlib.sha256(name).hexdigest()[:16]}".encode()
-            with suppress(FileNotFoundError):
+            self._remove_unfinished(name, directory)
+        unfinished = self._unfinished(name, self._attempt)
+        try:
+            lacking = make(unfinished, directory, pieces)
+            with _named_errors():
+                _move(unfinished, name, directory)
+        except BaseException:
+            with suppress(OSError):
                 os.unlink(unfinished, dir_fd=directory)
-            try:
-                lacking = make(unfinished, directory, pieces)
-                os.rename(unfinished, name, src_dir_fd=directory, dst_dir_fd=directory)
-            except BaseException:
-                with suppress(FileNotFoundError):
-                    os.unlink(unfinished, dir_fd=directory)
-                raise
+            raise
         if lacking:
             raise NotWritten(lacking)
 
@@ -127,6 +129,17 @@ class RestoredFiles:
             with suppress(DestinationFull, DestinationRefused):
                 self._leave()
 
+    def _unfinished(self, name: bytes, attempt: int) -> bytes:
+        # Made of the job, so that the next attempt finds what a killed one left, and of the attempt, so that one that
+        # was only stopped does not move what the next one is writing.
+        return f".cairn-restore-{self._mark}-{attempt}-{hashlib.sha256(name).hexdigest()[:16]}".encode()
+
+    def _remove_unfinished(self, name: bytes, directory: int) -> None:
+        """What this attempt and those before it left of a file; never what a later one is writing."""
+        for attempt in range(1, self._attempt + 1):
+            with suppress(FileNotFoundError):
+                os.unlink(self._unfinished(name, attempt), dir_fd=directory)
+
     def _maker(self, node: Node) -> "Callable[[bytes, int, Iterator[bytes]], str]":
         match node.type:
             case "file":
@@ -139,27 +152,35 @@ class RestoredFiles:
 
     def _make_file(self, node: Node, name: bytes, directory: int, pieces: Iterator[bytes]) -> str:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        # For nobody else to read before it has its own owner and mode.
-        file = os.open(name, flags, 0o600, dir_fd=directory)
+        with _named_errors():
+            # For nobody else to read before it has its own owner and mode.
+            file = os.open(name, flags, 0o600, dir_fd=directory)
         try:
+            # Errors of the reading side are not the destination's.
             for piece in pieces:
-                _write_all(file, piece)
-            return self._attributes.give(file, node)
+                with _named_errors():
+                    _write_all(file, piece)
+            with _named_errors():
+                lacking = self._attributes.give(file, node)
+                _require_same(file, name, directory)
+            return lacking
         finally:
             os.close(file)
 
     def _make_link(self, node: Node, name: bytes, directory: int) -> str:
-        os.symlink(node.link_target, name, dir_fd=directory)
-        self._attributes.give_to_link(name, directory, node)
+        with _named_errors():
+            os.symlink(node.link_target, name, dir_fd=directory)
+            self._attributes.give_to_link(name, directory, node)
         return ""
 
     def _make_special(self, node: Node, name: bytes, directory: int) -> str:
-        os.mknod(name, stat.S_IFMT(node.st_mode) | 0o600, node.device, dir_fd=directory)
-        opened = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-        try:
-            return self._attributes.give_to_special(opened, node)
-        finally:
-            os.close(opened)
+        with _named_errors():
+            os.mknod(name, stat.S_IFMT(node.st_mode) | 0o600, node.device, dir_fd=directory)
+            opened = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+            try:
+                return self._attributes.give_to_special(opened, node)
+            finally:
+                os.close(opened)
 
     def _go_to(self, names: list[bytes]) -> int:
         """The directory with these names, made where it is not there; those that are left get their attributes."""
@@ -259,6 +280,24 @@ def _named_errors() -> Iterator[None]:
         raise NotWritten(words) from None
     except (OverflowError, ValueError):
         raise NotWritten("its time or its owner is none that this system knows") from None
+
+
+def _require_same(file: int, name: bytes, directory: int) -> None:
+    """Raise `NotWritten` where a name is not, or no longer, that of an open file."""
+    opened = os.fstat(file)
+    try:
+        found = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except FileNotFoundError:
+        raise NotWritten(_SUPERSEDED) from None
+    if (found.st_dev, found.st_ino) != (opened.st_dev, opened.st_ino):
+        raise NotWritten(_SUPERSEDED)
+
+
+def _move(unfinished: bytes, name: bytes, directory: int) -> None:
+    try:
+        os.rename(unfinished, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except FileNotFoundError:
+        raise NotWritten(_SUPERSEDED) from None
 
 
 def _write_all(file: int, piece: bytes) -> None:

@@ -65,6 +65,7 @@ def _open(job: Job, store: App, target: App, snapshot: Snapshot) -> AbstractAsyn
     location = store_location(job.context, job.org, store)
     request = RestoreRequest(
         job_id=job.id,
+        attempt=job.lease.number,
         names_of="objects" if names_of_objects else "files",
         store_path=location.local_path,
         store_address=location.address,

@@ -22,6 +22,8 @@ class RestoreRequest:
     """What a destination must know of a restore before it begins."""
 
     job_id: str
+    attempt: int = 1
+    """Later attempts have higher numbers; one whose worker was only stopped may go on beside the next."""
     names_of: NamesOf = "files"
     store_path: Path | None = None
     """Where the store that it reads is, if on this machine: nothing is written there."""

@@ -1,0 +1,157 @@
+"""Files restored into a directory while another attempt, another owner or the reading side gets in the way."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from integrations.fs.file_attributes import Attributes
+from integrations.fs.restored_files import RestoredFiles
+from integrations.sdk.ports.destination import NotWritten, RestoredNode
+from restic_reader import Node
+
+from tests.support.unprivileged import NOBODY, as_another_user
+
+CONTENT = (b"first half, ", b"second half")
+
+
+@contextmanager
+def opened(target: Path, *, attempt: int = 1) -> Iterator[RestoredFiles]:
+    held = os.open(target, os.O_RDONLY | os.O_DIRECTORY)
+    files = RestoredFiles(
+        held,
+        job_id="job",
+        attempt=attempt,
+        off_limits={},
+        guarded=frozenset(),
+        attributes=Attributes(is_root=False),
+    )
+    with closing(files):
+        yield files
+    os.close(held)
+
+
+def a_node(path: str, type_: str = "file") -> RestoredNode:
+    mode = 0o755 | 1 << 31 if type_ == "dir" else 0o640
+    node = Node(quoted_name=path.rpartition("/")[2], type=type_, mode=mode, mtime="2024-02-03T04:05:06Z")
+    return RestoredNode(path=path.encode(), node=node)
+
+
+class StoppedAttempt:
+    """The first attempt at a restore, stopped in the middle of a file."""
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        self._is_half_way, self._goes_on = Event(), Event()
+        self._thread = Thread(target=self._write)
+        self.error: NotWritten | None = None
+
+    def stop_half_way(self) -> None:
+        self._thread.start()
+        assert self._is_half_way.wait(10)
+
+    def go_on(self) -> None:
+        self._goes_on.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+    def _write(self) -> None:
+        try:
+            with opened(self._target) as files:
+                files.write(a_node("file"), self._pieces())
+        except NotWritten as error:
+            self.error = error
+
+    def _pieces(self) -> Iterator[bytes]:
+        yield CONTENT[0]
+        self._is_half_way.set()
+        assert self._goes_on.wait(10)
+        yield CONTENT[1]
+
+
+def test_an_attempt_that_was_only_stopped_does_not_move_what_the_next_one_is_writing(tmp_path: Path) -> None:
+    first = StoppedAttempt(tmp_path)
+    names: list[str] = []
+    first.stop_half_way()
+
+    def pieces() -> Iterator[bytes]:
+        yield CONTENT[0]
+        first.go_on()
+        names.extend(path.name for path in tmp_path.iterdir())
+        yield CONTENT[1]
+
+    with opened(tmp_path, attempt=2) as files:
+        files.write(a_node("file"), pieces())
+
+    assert first.error is not None
+    assert "another attempt" in first.error.reason
+    assert "file" not in names
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"".join(CONTENT)}
+
+
+def test_an_attempt_leaves_what_a_later_one_is_writing(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield CONTENT[0]
+        with opened(tmp_path, attempt=1) as earlier:
+            earlier.write(a_node("file"), iter(CONTENT))
+        yield CONTENT[1]
+
+    with opened(tmp_path, attempt=2) as later:
+        later.write(a_node("file"), pieces())
+
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"file": b"".join(CONTENT)}
+
+
+def test_a_name_that_is_no_longer_that_of_the_written_file_is_not_moved(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield CONTENT[0]
+        [unfinished] = tmp_path.iterdir()
+        unfinished.unlink()
+        unfinished.write_bytes(b"of somebody else")
+
+    with opened(tmp_path) as files, pytest.raises(NotWritten, match="another attempt"):
+        files.write(a_node("file"), pieces())
+
+    assert not (tmp_path / "file").exists()
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ValueError("not a number")])
+def test_an_error_of_the_reading_side_is_not_the_destinations(tmp_path: Path, error: Exception) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield CONTENT[0]
+        raise error
+
+    with opened(tmp_path) as files, pytest.raises(type(error)) as raised:
+        files.write(a_node("file"), pieces())
+
+    assert raised.value is error
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of somebody else")
+def test_a_directory_of_somebody_else_is_named_and_costs_no_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name).chmod(0o777)
+    os.chown(tmp_path, NOBODY, NOBODY)
+    held = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def restore() -> str:
+        with opened(Path(f"/proc/self/fd/{held}")) as files:
+            for name in ("a", "b"):
+                files.make_directory(a_node(name, "dir"), keep_attributes=False)
+                files.write(a_node(f"{name}/file"), iter(CONTENT))
+            files.finish()
+            return "; ".join(f"{path.decode()}: {words}" for path, words in files.lacking())
+
+    told = as_another_user(restore)
+    os.close(held)
+
+    lacking = "restored without all of its owner, mode and times: operation not permitted"
+    assert told == f"a: {lacking}; b: {lacking}"
+    assert {name: (tmp_path / name / "file").read_bytes() for name in ("a", "b")} == dict.fromkeys(
+        ("a", "b"), b"".join(CONTENT)
+    )

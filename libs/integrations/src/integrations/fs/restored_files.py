@@ -1,6 +1,5 @@
 """Writes files of a restore point below a directory that is held open; no link in it is ever followed."""
 
-import errno
 import hashlib
 import os
 import stat
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from restic_reader import Node
 
+from integrations.fs.destination_errors import named_errors
 from integrations.fs.file_attributes import Attributes
 from integrations.sdk.errors import DestinationFull, DestinationRefused
 from integrations.sdk.locations import FileIdentity
@@ -17,9 +17,7 @@ from integrations.sdk.ports.destination import ExistingFile, NotWritten, Restore
 
 _READ_BYTES = 1 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _SUPERSEDED = "its unfinished file was removed, as another attempt at the restore does when it takes over"
-_IN_THE_WAY = {errno.ELOOP: "a link", errno.ENOTDIR: "something else"}
 
 
 class _OpenDirectory(NamedTuple):
@@ -71,7 +69,7 @@ class RestoredFiles:
 
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         """See `OpenDestination.make_directory`."""
-        with _named_errors():
+        with named_errors():
             *above, name = restored.path.split(b"/")
             self._go_to(above)
             is_new = self._enter(name, None if keep_attributes else restored.node)
@@ -84,14 +82,14 @@ class RestoredFiles:
         # Before directories are made: what cannot be restored leaves nothing behind.
         make = self._maker(restored.node)
         *above, name = restored.path.split(b"/")
-        with _named_errors():
+        with named_errors():
             self._check_path(restored.path)
             directory = self._go_to(above)
             self._remove_unfinished(name, directory)
         unfinished = self._unfinished(name, self._attempt)
         try:
             lacking = make(unfinished, directory, pieces)
-            with _named_errors():
+            with named_errors():
                 _move(unfinished, name, directory)
         except BaseException:
             with suppress(OSError):
@@ -102,7 +100,7 @@ class RestoredFiles:
 
     def finish(self) -> None:
         """See `OpenDestination.finish`."""
-        with _named_errors():
+        with named_errors():
             self._go_to([])
 
     def lacking(self) -> Sequence[tuple[bytes, str]]:
@@ -112,7 +110,7 @@ class RestoredFiles:
 
     def read(self, restored: RestoredNode) -> Iterator[bytes]:
         """See `OpenDestination.read`."""
-        with _named_errors():
+        with named_errors():
             *above, name = restored.path.split(b"/")
             with self._descend(above) as directory:
                 # O_NONBLOCK: a pipe in the place of the file would otherwise wait for somebody who writes into it.
@@ -152,15 +150,15 @@ class RestoredFiles:
 
     def _make_file(self, node: Node, name: bytes, directory: int, pieces: Iterator[bytes]) -> str:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with _named_errors():
+        with named_errors():
             # For nobody else to read before it has its own owner and mode.
             file = os.open(name, flags, 0o600, dir_fd=directory)
         try:
             # Errors of the reading side are not the destination's.
             for piece in pieces:
-                with _named_errors():
+                with named_errors():
                     _write_all(file, piece)
-            with _named_errors():
+            with named_errors():
                 lacking = self._attributes.give(file, node)
                 _require_same(file, name, directory)
             return lacking
@@ -168,13 +166,13 @@ class RestoredFiles:
             os.close(file)
 
     def _make_link(self, node: Node, name: bytes, directory: int) -> str:
-        with _named_errors():
+        with named_errors():
             os.symlink(node.link_target, name, dir_fd=directory)
             self._attributes.give_to_link(name, directory, node)
         return ""
 
     def _make_special(self, node: Node, name: bytes, directory: int) -> str:
-        with _named_errors():
+        with named_errors():
             os.mknod(name, stat.S_IFMT(node.st_mode) | 0o600, node.device, dir_fd=directory)
             opened = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
             try:
@@ -229,7 +227,7 @@ class RestoredFiles:
         left = self._way.pop()
         try:
             if left.node is not None:
-                with _named_errors():
+                with named_errors():
                     lacking = self._attributes.give(left.descriptor, left.node)
                 if lacking:
                     self._lacking.append((path, lacking))
@@ -260,26 +258,6 @@ class RestoredFiles:
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) in self._guarded:
             raise NotWritten("it belongs to Cairn's own state")
-
-
-@contextmanager
-def _named_errors() -> Iterator[None]:
-    """Errors of the system, as one path's or as the destination's as a whole."""
-    try:
-        yield
-    except OSError as error:
-        words = (error.strerror or type(error).__name__).lower()
-        if error.errno in _FULL:
-            raise DestinationFull(words) from None
-        if error.errno == errno.EROFS:
-            raise DestinationRefused("The destination is mounted read-only.") from None
-        if found := _IN_THE_WAY.get(error.errno or 0):
-            raise NotWritten(f"{found} is in the place of a directory") from None
-        if isinstance(error, IsADirectoryError):
-            raise NotWritten("a directory is in its place") from None
-        raise NotWritten(words) from None
-    except (OverflowError, ValueError):
-        raise NotWritten("its time or its owner is none that this system knows") from None
 
 
 def _require_same(file: int, name: bytes, directory: int) -> None:

@@ -9,6 +9,7 @@ from connector.engine.port import CheckOutcome
 from connector.tasks.check import check
 from contracts.errors import TemporaryError
 from contracts.tasks import CheckResult, Task
+from restic_reader.errors import StoreUnavailable
 
 from tests.unit.connector.parts import TARGET
 from tests.unit.connector.workshop import Workshop
@@ -30,6 +31,19 @@ async def test_a_store_that_goes_away_is_checked_again_later(
     monkeypatch.setattr(workshop.engine, "check", away)
 
     with pytest.raises(TemporaryError, match="connection refused"):
+        await check(await workshop.job(task=CHECK))
+
+
+async def test_an_outage_that_goes_on_is_awaited_and_one_from_the_start_is_reported_at_once(
+    workshop: Workshop,
+) -> None:
+    workshop.silent = StoreUnavailable("gone")
+
+    with pytest.raises(StoreUnreachable):
+        await check(await workshop.job(task=CHECK))
+
+    await workshop.lost_attempt()
+    with pytest.raises(TemporaryError):
         await check(await workshop.job(task=CHECK))
 
 

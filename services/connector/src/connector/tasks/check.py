@@ -41,7 +41,11 @@ async def check(job: Job) -> JobOutcome:
     """Check what the options say. A second attempt begins anew: nothing was changed."""
     job.reporter.enter("preparing")
     store, began = await job.app(job.request.task.origin), monotonic()
-    await require_same_store(job.context, job.org, store)
+    try:
+        await require_same_store(job.context, job.org, store)
+    except StoreUnreachable as error:
+        # Of a store that is away from the start somebody hears at once, as with every task.
+        raise error if job.lease.number == 1 else _outage(error) from None
     job.reporter.log("info", f"Check of {store.name}, attempt {job.lease.number}.")
     result = await (_check_restore_point(job, store) if job.options.snapshot_id else _check_store(job, store))
     result = result.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
@@ -53,11 +57,11 @@ async def check(job: Job) -> JobOutcome:
 
 async def _check_store(job: Job, store: App) -> CheckResult:
     location, engine = store_location(job.context, job.org, store), job.context.engine
-    if job.lease.number > 1:
-        await engine.unlock_stale(location)  # A check that was killed leaves a lock that keeps everybody out.
-    job.reporter.enter("checking")
-    async with StoreWait(job, store, phase="checking", alone=True).reporting() as wait:
-        try:
+    try:
+        if job.lease.number > 1:
+            await engine.unlock_stale(location)  # A check that was killed leaves a lock that keeps everybody out.
+        job.reporter.enter("checking")
+        async with StoreWait(job, store, phase="checking", alone=True).reporting() as wait:
             outcome = await engine.check(
                 location,
                 read_percent=job.options.read_percent,
@@ -65,14 +69,18 @@ async def _check_store(job: Job, store: App) -> CheckResult:
                 on_log=job.reporter.log,
                 cancel=job.cancel,
             )
-        except StoreUnreachable as error:
-            # Tried again, as reading a restore point is: a check may run for days, in which a network fails for once.
-            raise TemporaryError(error.code, error.detail) from None
+    except StoreUnreachable as error:
+        raise _outage(error) from None
     return CheckResult(
         read_percent=job.options.read_percent,
         findings=outcome.findings[:_FINDINGS_MAX],
         finding_count=outcome.finding_count,
     )
+
+
+def _outage(error: StoreUnreachable) -> TemporaryError:
+    """Lets the job be tried again, as one that reads a restore point is: checks run for days, and networks fail."""
+    return TemporaryError(error.code, error.detail)
 
 
 async def _check_restore_point(job: Job, store: App) -> CheckResult:

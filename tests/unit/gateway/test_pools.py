@@ -26,7 +26,9 @@ def reached_by(*pools: str, name: str = "nas") -> ReachableApp:
         ([()], "default"),
         ([("default", "branch"), ("branch",)], "branch"),
         ([("branch", "other"), ("default", "other")], "other"),
-        ([("branch",), ()], "branch"),
+        ([("branch",), ()], "default"),
+        ([(), ("branch",)], "default"),
+        ([("default",), ("branch",), ()], "default"),
     ],
 )
 def test_the_first_pool_that_reaches_everything(parties: list[tuple[str, ...]], pool: str) -> None:

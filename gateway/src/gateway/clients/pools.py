@@ -8,12 +8,13 @@ from contracts.topics import DEFAULT_POOL
 def pool_of(*apps: ReachableApp) -> str:
     """The pool whose workers reach all of these. Raises `Conflict` (`no_common_pool`) where none does.
 
-    Of what no pool says that it reaches it the workers of the default pool say in words why that is.
+    With an app that no pool reaches it is the default pool, whose workers say in words why that is.
     """
-    reached = [app.pools for app in apps if app.pools]
+    if not all(app.pools for app in apps):
+        return DEFAULT_POOL
     # In the order of the first app, which has the default pool first: with one pool all goes where it always went.
-    for pool in reached[0] if reached else (DEFAULT_POOL,):
-        if all(pool in pools for pools in reached):
+    for pool in apps[0].pools:
+        if all(pool in app.pools for app in apps):
             return pool
     where = "; ".join(f"{app.kind} {app.name!r}: {', '.join(app.pools)}" for app in apps)
     raise Conflict("no_common_pool", f"No pool of workers reaches all that the task works on ({where}).")

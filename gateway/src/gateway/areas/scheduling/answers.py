@@ -38,7 +38,7 @@ _JOB_EXAMPLE = {
     "task": {
         "type": "backup",
         "origin": {"id": "0198b1c2-0000-7000-8000-00000000000b", "name": "nas", "type": "source"},
-        "target": {"id": "0198b1c2-0000-7000-8000-00000000000c", "name": "vault", "type": "store"},
+        "target": {"id": "0198b1c2-0000-7000-8000-00000000000c", "name": "archive", "type": "store"},
         "config": {"labels": ["before-upgrade"], "ignores": [], "snapshot_id": None},
     },
     "schedule_at": "2026-11-23T08:00:00.000Z",
@@ -99,7 +99,9 @@ class ProgressView(View):
 
     model_config = example(**_PROGRESS_EXAMPLE)
 
-    phase: str = Field(description="`preparing`, `waiting`, `transferring` or `indexing`; others may follow")
+    phase: str = Field(
+        description="`preparing`, `waiting`, `transferring`, `indexing`, `checking` or `verifying`; others may follow"
+    )
     waiting_for: str = Field(description="Who holds the store, while the phase is `waiting`")
     fraction: float = Field(description="0 to 1")
     files_done: int

@@ -62,7 +62,7 @@ class Reporter:
         self._network = _network_bytes()
 
     def enter(self, phase: str) -> None:
-        """Report in which phase the job is: `preparing`, `transferring` or `indexing`."""
+        """Report in which phase the job is: `preparing`, `transferring`, `indexing`, `checking` or `verifying`."""
         self._phase, self._waiting_for = phase, ""
         self._latest = self._latest or Progress()
 

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 import pytest
 from gateway.areas.auth.schemas import BadgeExchange
 from gateway.areas.connectors.preconditions import GivenField
-from gateway.areas.connectors.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
+from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
 from gateway.areas.integrations.schemas import Installation
 from gateway.areas.inventories.schemas import InventoryBody
 from gateway.areas.links.schemas import LinkBody
 from gateway.areas.resources.schemas import ResourceBody
-from gateway.areas.scheduling.requests import RunBody
+from gateway.areas.scheduling.schemas.requests import RunBody
 from gateway.http.request_bodies import Body
 from jsonschema import Draft202012Validator
 from pydantic import Field, TypeAdapter, ValidationError

@@ -16,16 +16,16 @@ from contracts.queries.scheduler import JobProgress
 from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.access.accounts import DataKey
-from gateway.areas.connectors.answers import connector_view
+from gateway.areas.connectors.schemas.answers import connector_view
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.preconditions import GivenField
-from gateway.areas.connectors.requests import ConnectorBody
+from gateway.areas.connectors.schemas.requests import ConnectorBody
 from gateway.areas.connectors.service import ReadConnector
 from gateway.areas.operations.schemas import operation_view
 from gateway.areas.operations.service import Operation
 from gateway.areas.operations.store import End
 from gateway.areas.resources.schemas import resource_view
-from gateway.areas.scheduling.answers import RunView, job_view
+from gateway.areas.scheduling.schemas.answers import RunView, job_view
 from gateway.areas.snapshots.schemas import snapshot_view
 from gateway.http.answers import page, stamp
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.access.principals import Principals
 from gateway.access.rights import Right
-from gateway.areas.connectors.answers import (
+from gateway.areas.connectors.schemas.answers import (
     ConnectorView,
     LockView,
     RefreshView,
@@ -21,7 +21,7 @@ from gateway.areas.connectors.answers import (
     refresh_view,
     report_view,
 )
-from gateway.areas.connectors.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
+from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
 from gateway.areas.connectors.service import Connectors
 from gateway.audit_log.entries import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE
 from gateway.clients.assignment import AssignmentClient

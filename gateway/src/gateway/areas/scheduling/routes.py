@@ -8,8 +8,8 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 
 from gateway.access.rights import Right
-from gateway.areas.scheduling.answers import JobStateView, JobView, RunView, StartedView, job_view, state_view
-from gateway.areas.scheduling.requests import RunBody
+from gateway.areas.scheduling.schemas.answers import JobStateView, JobView, RunView, StartedView, job_view, state_view
+from gateway.areas.scheduling.schemas.requests import RunBody
 from gateway.areas.scheduling.service import Runs
 from gateway.clients.scheduler import SchedulerClient
 from gateway.http.answers import PageView, page

@@ -16,9 +16,9 @@ from contracts.queries.scheduler import JobProgress
 from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.access.accounts import DataKey
-from gateway.areas.connectors.schemas.answers import connector_view
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.preconditions import GivenField
+from gateway.areas.connectors.schemas.answers import connector_view
 from gateway.areas.connectors.schemas.requests import ConnectorBody
 from gateway.areas.connectors.service import ReadConnector
 from gateway.areas.operations.schemas import operation_view

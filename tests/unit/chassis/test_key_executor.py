@@ -205,3 +205,32 @@ async def test_all_who_pause_can_be_cancelled() -> None:
         await executor.take(record(offset, str(offset)), desk)
     await asyncio.wait_for(executor.stop(), 5)
     assert desk.committed == []
+
+
+async def test_a_retry_cancelled_while_it_waits_for_a_permit_adds_none() -> None:
+    running: set[int] = set()
+
+    async def handle(record: Record, *, pause: Pause) -> None:
+        if record.offset == 0:
+            # Another record runs by the time this one would go on.
+            await pause(0)
+        running.add(record.offset)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            running.discard(record.offset)
+
+    desk = Desk()
+    executor = KeyOrderedExecutor(handle, width=1, patience_seconds=0.01)
+    await executor.take(record(0, "waits"), desk)
+    await executor.take(record(1, "runs"), desk)
+    await eventually_async(lambda: running == {1})
+    await executor.on_partitions_revoked({PLACE})
+    await executor.on_partitions_assigned({PLACE})
+    for offset in (1, 2, 3):
+        await executor.take(record(offset, str(offset)), desk)
+    await eventually_async(lambda: bool(running))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert running == {1}
+    await executor.stop()

@@ -57,6 +57,36 @@ class _Partition:
         return next(iter(self.unfinished), self.taken_up_to)
 
 
+class _Permit:
+    """The permit of one record to run, which it gives back while it pauses."""
+
+    def __init__(self, running: asyncio.Semaphore) -> None:
+        self._running = running
+        self._is_held = False
+
+    async def __aenter__(self) -> None:
+        await self._acquire()
+
+    async def __aexit__(self, *_: object) -> None:
+        # A record that was cancelled in its pause holds none: releasing one anyway would let one more run for good.
+        if self._is_held:
+            self._release()
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep while another record runs in this one's place: what waits may wait for what that one brings."""
+        self._release()
+        await asyncio.sleep(seconds)
+        await self._acquire()
+
+    async def _acquire(self) -> None:
+        await self._running.acquire()
+        self._is_held = True
+
+    def _release(self) -> None:
+        self._is_held = False
+        self._running.release()
+
+
 class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
     """Up to `width` records at once, through `handle`, which returns when a record's offset may be committed."""
 
@@ -107,26 +137,19 @@ class KeyOrderedExecutor(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _run(self, record: Record, partition: _Partition, *, after: asyncio.Task[None] | None) -> None:
         if after is not None:
             await asyncio.wait([after])
-        async with self._running:
+        permit = _Permit(self._running)
+        async with permit:
             while not self._closed:
                 try:
-                    await self._handle(record, pause=self._pause)
+                    await self._handle(record, pause=permit.pause)
                 except Exception:
                     # Passing it over would lose the message: committing goes by what was finished.
                     log.exception("a message could be neither handled nor moved to the dead letters, trying again")
-                    await self._pause(PAUSE_AFTER_BUG_SECONDS)
+                    await permit.pause(PAUSE_AFTER_BUG_SECONDS)
                 else:
                     partition.unfinished.pop(record.offset)
                     self._finished.set()
                     return
-
-    async def _pause(self, seconds: float) -> None:
-        """Sleep while another record runs in this one's place: what waits may wait for what that one brings."""
-        self._running.release()
-        try:
-            await asyncio.sleep(seconds)
-        finally:
-            await self._running.acquire()
 
     def _forget(self, key: object, task: asyncio.Task[None]) -> None:
         self._queued.release()

@@ -60,13 +60,15 @@ def test_configuration_faults_name_the_field(api: Api, urn_id: str) -> None:
 
 def test_incompatible_or_unknown_integration(api: Api, inventory: str, urn_id: str) -> None:
     path = api.organization("/connectors")
-    problem_of(
-        api, "POST", path, json=connector_body(api, urn_id, integration={"id": api.integration_id("s3")}, protocol="s3")
-    )
-    problem_of(api, "POST", path, json=connector_body(api, urn_id, integration={"id": "nobody"}))
-    problem_of(api, "POST", path, json=connector_body(api, urn_id, protocol="ftp"))
     unknown = api.create_resource(inventory, a_resource_body("urn:odd", **{"class": "teapot", "subclass": "brown"}))
-    problem_of(api, "POST", path, json=connector_body(api, unknown))
+    s3 = {"integration": {"id": api.integration_id("s3")}, "protocol": "s3"}
+    for body, code in (
+        (connector_body(api, urn_id, **s3), "integration_incompatible"),
+        (connector_body(api, urn_id, integration={"id": "nobody"}), "integration_not_found"),
+        (connector_body(api, urn_id, protocol="ftp"), "protocol_not_found"),
+        (connector_body(api, unknown), "integration_incompatible"),
+    ):
+        assert problem_of(api, "POST", path, json=body).code == code
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_store_faults(api: Api, directory: Directory, tree: Path, tmp_path: Path
     api.post(f"/connectors/{store}/stores/create")
     bare = tmp_path / "bare"
     _, without = directory("store", bare, passphrase="")
-    problem_of(api, "POST", f"/connectors/{without}/stores/create")
+    assert problem_of(api, "POST", f"/connectors/{without}/stores/create").code == "passphrase_missing"
 
 
 def test_wrong_passphrase_is_told(api: Api, inventory: str, tmp_path: Path, tree: Path, directory: Directory) -> None:
@@ -188,9 +190,17 @@ def test_bad_paths_in_a_restore_point(api: Api, directory: Directory, tree: Path
     api.post(f"/connectors/{store}/stores/create")
     api.wait_for_run(api.start_backup(source, store))
     snapshot = api.snapshots(store)[0]["snapshot_id"]
-    for path in ("/documents/../..hidden", "/nothing", "/documents/letter.txt/x", "", "relative", "/documents/%00"):
-        problem_of(api, "GET", f"/snapshots/{snapshot}/content?path={path}")
-    problem_of(api, "GET", f"/snapshots/{snapshot}/content?path=/documents")
-    problem_of(api, "GET", f"/snapshots/{snapshot}/files?path=/documents/letter.txt")
-    problem_of(api, "GET", f"/snapshots/{snapshot}/files?path=/&cursor=rubbish")
-    problem_of(api, "GET", f"/snapshots/{snapshot}/files?path=/&limit=-1")
+    expected = {
+        "content?path=/documents/../..hidden": "path_invalid",
+        "content?path=/nothing": "path_not_found",
+        "content?path=/documents/letter.txt/x": "path_not_found",
+        "content?path=": "path_missing",
+        "content?path=relative": "path_invalid",
+        "content?path=/documents/%00": "request_invalid",
+        "content?path=/documents": "not_a_file",
+        "files?path=/documents/letter.txt": "not_a_directory",
+        "files?path=/&cursor=rubbish": "cursor_invalid",
+        "files?path=/&limit=-1": "request_invalid",
+    }
+    found = {asked: problem_of(api, "GET", f"/snapshots/{snapshot}/{asked}").code for asked in expected}
+    assert found == expected

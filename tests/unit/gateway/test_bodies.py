@@ -122,9 +122,12 @@ def test_run_options_may_be_left_out_or_null() -> None:
     assert (asked.options.allow_empty, asked.options.one_file_system) == (True, False)
 
 
-@pytest.mark.parametrize("body", [{}, {"compression": None}, {"compression": ""}, {"compression": "LZ4"}])
-def test_compression_is_optional(body: dict[str, Any]) -> None:
-    StoreCreation.model_validate(body)
+@pytest.mark.parametrize(
+    ("body", "level"),
+    [({}, None), ({"compression": None}, None), ({"compression": ""}, None), ({"compression": "LZ4"}, "fastest")],
+)
+def test_compression_is_optional(body: dict[str, Any], level: str | None) -> None:
+    assert StoreCreation.model_validate(body).level() == level
 
 
 def test_unknown_compression_is_refused() -> None:

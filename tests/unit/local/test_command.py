@@ -164,6 +164,10 @@ def test_named_servers_are_found_by_any_of_their_addresses() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         check_named_servers({"CAIRN_KAFKA": f"127.0.0.1:1,{address}", "CAIRN_MONGODB_URI": f"mongodb://a:b@{address}"})
+        server.settimeout(5)
+        callers = [server.accept()[0] for _ in range(2)]
+    for caller in callers:
+        caller.close()
     check_named_servers({"CAIRN_MONGODB_URI": "mongodb+srv://cluster.example.org"})
 
 

@@ -60,8 +60,10 @@ class Unlocking(MemoryEngine):
     def __init__(self) -> None:
         super().__init__()
         self.workshop: Workshop | None = None
+        self.unlocked: list[str] = []
 
     async def unlock_stale(self, store: StoreLocation) -> None:
+        self.unlocked.append(store.address)
         if self.workshop is not None:
             self.workshop.locks.remove(OLD)
 
@@ -109,9 +111,15 @@ async def test_a_lock_that_may_be_somebodys_stays_and_is_named(tmp_path: Path) -
 
 
 async def test_where_there_is_no_lock_nothing_is_done(tmp_path: Path) -> None:
-    workshop = await Workshop(tmp_path, engine=Unlocking()).open()
+    engine = Unlocking()
+    workshop = await Workshop(tmp_path, engine=engine).open()
+    lease = await workshop.command(kind=Kind.UNLOCK)
 
-    await unlock(workshop)
+    await workshop.runner().run(lease)
+
+    (outcome,) = workshop.published(CommandOutcome)
+    assert (outcome.accepted, outcome.result) == (True, {"removed": [], "remaining": []})
+    assert engine.unlocked == []
 
 
 SHARED = Lock(time=ELSEWHERE.time, hostname="another", username="me", pid=9, id="c" * 64)

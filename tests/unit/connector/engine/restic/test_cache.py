@@ -35,3 +35,5 @@ def test_the_least_recently_used_go_first(caches: Path, bytes_max: int, left: se
 
 def test_no_cache_is_no_matter(tmp_path: Path) -> None:
     trim(tmp_path / "nothing", 0)
+
+    assert list(tmp_path.iterdir()) == []

@@ -123,7 +123,7 @@ async def create_store(
     action = REPLACE_STORE if asked.force else CREATE_STORE
     async with audit.change(who, action, "store", connector, **asked.model_dump(exclude_none=True)):
         made = await connectors.initialize(who, connector, intent, compression=asked.level(), force=asked.force)
-    return StoreView(id=connector, initialized=True, **made._asdict())
+    return StoreView(id=connector, initialized=True, adopted=made.adopted, compression=made.compression)
 
 
 @router.post(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
@@ -12,13 +11,15 @@ from contracts.messages.catalog import Resource
 from contracts.messages.connector.connection_tests import TestConnection, TestReport
 from contracts.messages.connector.stores import (
     Compression,
+    InitializedStore,
     InitializeStore,
     RefreshStore,
+    StoreDifference,
     StoreLock,
-    StoreWarning,
+    UnlockedStore,
     UnlockStore,
 )
-from contracts.values import AppId, Value
+from contracts.values import AppId
 
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
@@ -45,30 +46,6 @@ class ReadConnector:
 
     app: App
     fields: Mapping[str, GivenField]
-
-
-class StoreDifference(Value):
-    """How many restore points the index lacks of a store, has in excess, will be sent listings of, knows as damaged."""
-
-    added: int = 0
-    removed: int = 0
-    listed: int = 0
-    damaged: int = 0
-    warnings: tuple[StoreWarning, ...] = ()
-
-
-class Unlocked(Value):
-    """The locks of a store that were removed, and those that are still there."""
-
-    removed: tuple[StoreLock, ...] = ()
-    remaining: tuple[StoreLock, ...] = ()
-
-
-class InitializedStore(NamedTuple):
-    """A store that has a repository: whether that was there before, and how later backups compress."""
-
-    adopted: bool
-    compression: str
 
 
 def reference(app: App) -> AppRef:
@@ -161,7 +138,7 @@ class Connectors:
                 pool=pool_of(store),
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
-            return InitializedStore(bool(result.get("adopted")), str(result.get("compression") or "auto"))
+            return InitializedStore.model_validate(result)
 
     async def refresh(
         self, who: Principal, app_id: str, intent: Intent, *, rebuild: bool, force: bool = False
@@ -190,7 +167,7 @@ class Connectors:
         check_store(store)
         return await self.workers.store_locks(who, store.id)
 
-    async def unlock(self, who: Principal, app_id: str, intent: Intent) -> Unlocked:
+    async def unlock(self, who: Principal, app_id: str, intent: Intent) -> UnlockedStore:
         """Remove the locks of a store that are proved stale. Raises `Conflict` (`lock_not_stale`) where none is."""
         with span("gateway.unlock_store"):
             store = await self.assignment.app(who, app_id)
@@ -199,7 +176,7 @@ class Connectors:
                 organization_id=who.organization_id, app_id=store.id, app=reference(store), pool=pool_of(store)
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
-            return Unlocked.model_validate(result)
+            return UnlockedStore.model_validate(result)
 
     async def test(self, who: Principal, app_id: str, intent: Intent) -> TestReport:
         """Connect for real and report each check."""

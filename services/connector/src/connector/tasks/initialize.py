@@ -3,7 +3,7 @@
 import logging
 
 from contracts.messages.assignment import App
-from contracts.messages.connector.stores import InitializeStore, StoreInitialized
+from contracts.messages.connector.stores import InitializedStore, InitializeStore, StoreInitialized
 from contracts.values import OrganizationId
 from integrations.sdk.errors import RepositoryGone
 from integrations.sdk.locations import StoreLocation
@@ -47,11 +47,12 @@ async def initialize_store(context: WorkerContext, lease: Lease, command: Initia
     initialized = StoreInitialized(
         organization_id=org, app_id=app.id, adopted=done.adopted, repository_id=done.repository_id
     )
-    compression = await noted.compression_of(org, app.id)
-    await lease.settle(
-        [initialized],
-        result={"adopted": done.adopted, "repository_id": done.repository_id, "compression": compression},
+    result = InitializedStore(
+        adopted=done.adopted,
+        repository_id=done.repository_id,
+        compression=await noted.compression_of(org, app.id),
     )
+    await lease.settle([initialized], result=result.model_dump(mode="json"))
 
 
 async def _adopt(context: WorkerContext, command: InitializeStore, app: App) -> tuple[Initialized, str] | None:

@@ -7,9 +7,8 @@ from contextlib import asynccontextmanager
 from chassis.errors import Unavailable
 from contracts.errors import TemporaryError
 from contracts.messages.assignment import App
-from contracts.messages.connector.stores import RefreshStore
+from contracts.messages.connector.stores import RefreshStore, StoreDifference, StoreWarning
 from contracts.values import OrganizationId
-from pydantic import JsonValue
 from restic_reader import Repository
 from restic_reader.errors import Damaged, RepositoryNotFound
 
@@ -45,17 +44,20 @@ async def refresh_store(context: WorkerContext, lease: Lease, command: RefreshSt
     except TemporaryError as error:
         # A person waits for the answer, and a store may be down for hours: no further attempts.
         raise StoreUnreachable(error.detail) from None
-    listed = len(found.to_list(rebuild=command.rebuild))
-    counts = {"added": found.added, "removed": found.removed, "damaged": found.damaged}
-    result: dict[str, JsonValue] = {"listed": listed, "warnings": await _warnings(context, command, found)}
-    await lease.settle(result=result | {name: len(those) for name, those in counts.items()})
+    result = StoreDifference(
+        added=len(found.added),
+        removed=len(found.removed),
+        listed=len(found.to_list(rebuild=command.rebuild)),
+        damaged=len(found.damaged),
+        warnings=await _warnings(context, command, found),
+    )
+    await lease.settle(result=result.model_dump(mode="json"))
 
 
-async def _warnings(context: WorkerContext, command: RefreshStore, found: Difference) -> list[JsonValue]:
+async def _warnings(context: WorkerContext, command: RefreshStore, found: Difference) -> tuple[StoreWarning, ...]:
     if not found.damaged:
-        return []
-    warnings = await store_warnings(context.index, command.organization_id, command.app_id, among=found.damaged)
-    return [warning.model_dump(mode="json") for warning in warnings]
+        return ()
+    return await store_warnings(context.index, command.organization_id, command.app_id, among=found.damaged)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contracts.messages.connector.base import ConnectorCommand
-from contracts.messages.connector.stores import StoreLock
+from contracts.messages.connector.stores import StoreLock, UnlockedStore
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
@@ -29,10 +29,8 @@ async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorC
     removed = _gone(before, after)
     if after and not removed:
         raise LockNotStale(tuple(lock.in_words for lock in after))
-    result = {"removed": removed, "remaining": after}
-    await lease.settle(
-        result={name: [lock.model_dump(mode="json") for lock in locks] for name, locks in result.items()}
-    )
+    result = UnlockedStore(removed=tuple(removed), remaining=tuple(after))
+    await lease.settle(result=result.model_dump(mode="json"))
 
 
 def _gone(before: Sequence[StoreLock], after: Sequence[StoreLock]) -> list[StoreLock]:

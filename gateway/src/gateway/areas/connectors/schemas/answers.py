@@ -1,11 +1,11 @@
 """Connectors, their tests, and integrations."""
 
 from contracts.messages.connector.connection_tests import TestReport
-from contracts.messages.connector.stores import StoreLock
+from contracts.messages.connector.stores import StoreDifference, StoreLock
 from pydantic import Field
 
 from gateway.areas.connectors.preconditions import GivenField
-from gateway.areas.connectors.service import ReadConnector, StoreDifference
+from gateway.areas.connectors.service import ReadConnector
 from gateway.http.answers import Absent, ProblemFieldView, Stamp, View
 from gateway.http.examples import CONNECTOR, example
 

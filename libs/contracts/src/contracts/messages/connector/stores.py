@@ -25,10 +25,19 @@ class StoreWarning(Value):
     total: int = Field(default=0, description="How many restore points there are in question")
 
 
+class InitializedStore(Value):
+    """Result of `InitializeStore`."""
+
+    adopted: bool = Field(default=False, description="Whether the repository was there before")
+    repository_id: str = Field(default="", description="Id of the repository")
+    # Outcomes that were kept before stores had a level lack it.
+    compression: Compression = Field(default="auto", description="How later backups into the store compress")
+
+
 class InitializeStore(ConnectorCommand):
     """Create the repository of a store, or adopt the one that is there.
 
-    Result: `{"adopted": bool, "repository_id", "compression"}`. Rejected with: `passphrase_missing`,
+    Result: an `InitializedStore`. Rejected with: `passphrase_missing`,
     `passphrase_wrong`, `store_unreachable`, `root_forbidden`, and, unless forced, `repository_missing` or
     `repository_changed` where the store had another repository before, `snapshots_missing` where it lost what it
     had, ...
@@ -44,13 +53,21 @@ class InitializeStore(ConnectorCommand):
     )
 
 
+class StoreDifference(Value):
+    """Result of `RefreshStore`: how many restore points the restore index differs by."""
+
+    added: int = Field(default=0, description="Restore points that the index lacks")
+    removed: int = Field(default=0, description="Restore points that the index has and the store has no more")
+    listed: int = Field(default=0, description="Restore points whose listings will be sent to the index")
+    damaged: int = Field(default=0, description="Restore points that the index knows as damaged")
+    warnings: tuple[StoreWarning, ...] = Field(default=(), description="What is wrong with the damaged ones")
+
+
 class RefreshStore(ConnectorCommand):
     """Compare a store with the restore index, and have the index follow it.
 
-    Result: `{"added", "removed", "listed", "damaged", "warnings"}`: how many restore points the index lacks, has in
-    excess, will be sent listings of, and already knows to be damaged, with a `StoreWarning` about the damaged ones.
-    The rest happens after the answer, and ends with `StoreRefreshed`. A store that cannot be opened changes nothing.
-    Rejected with: `store_not_initialized`, `repository_missing`, `repository_changed`,
+    Result: a `StoreDifference`. The rest happens after the answer, and ends with `StoreRefreshed`. A store that cannot
+    be opened changes nothing. Rejected with: `store_not_initialized`, `repository_missing`, `repository_changed`,
     `repository_damaged`, `snapshots_missing`, `passphrase_wrong`, `store_unreachable`, ...
     """
 
@@ -101,11 +118,18 @@ class StoreLock(Value):
         return f"process {self.process} of {self.user or 'somebody'} on the host {self.host}{since}"
 
 
+class UnlockedStore(Value):
+    """Result of `UnlockStore`."""
+
+    removed: tuple[StoreLock, ...] = Field(default=(), description="Locks that were there and are no more")
+    remaining: tuple[StoreLock, ...] = Field(default=(), description="Locks that are still there")
+
+
 class UnlockStore(ConnectorCommand):
     """Remove the locks of a store that are proved stale.
 
-    Result: `{"removed", "remaining"}`, each a list of `StoreLock`. Rejected with: `lock_not_stale` where there are
-    locks and none of them is, `store_not_initialized`, `passphrase_wrong`, `store_unreachable`, ...
+    Result: an `UnlockedStore`. Rejected with: `lock_not_stale` where there are locks and none of them is,
+    `store_not_initialized`, `passphrase_wrong`, `store_unreachable`, ...
     """
 
     TYPE: ClassVar[str] = "cairn.connector.store.unlock.v1"

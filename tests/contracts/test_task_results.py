@@ -6,7 +6,7 @@ from typing import Any, get_args
 import pytest
 from contracts.messages.connector.task_events import TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
-from contracts.tasks import TASK_KINDS, BackupResult, TaskResult
+from contracts.tasks import TASK_KINDS, BackupResult, Result, TaskResult, bytes_in_words
 
 FIGURES = {"snapshot_id": "5f" * 32, "files_new": 3}
 EVENT: dict[str, Any] = {"organization_id": "o", "job_id": "j", "attempt": 1, "at": "2026-11-28T08:00:00.000Z"}
@@ -31,3 +31,18 @@ def test_an_end_without_a_result_has_none() -> None:
 
 def test_each_task_type_has_a_result_that_is_tagged_with_it() -> None:
     assert sorted(each.model_fields["type"].default for each in get_args(TaskResult)) == sorted(TASK_KINDS)
+
+
+@pytest.mark.parametrize("result", get_args(TaskResult))
+def test_each_result_has_words_for_the_log_of_its_job(result: type[Result]) -> None:
+    words = result.model_validate({"snapshot_id": "5f" * 32}).in_words()
+    assert words
+    assert "\n" not in words
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB"), (5 << 60, "5120.0 PiB")],
+)
+def test_sizes_are_written_for_a_person(size: int, shown: str) -> None:
+    assert bytes_in_words(size) == shown

@@ -1,8 +1,9 @@
 """What clients send: lenient where they differ, strict where a mistake would be kept."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import pytest
+from contracts.tasks import PLANNED_KINDS, TASK_KINDS, TaskType
 from gateway.areas.auth.schemas import BadgeExchange
 from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
@@ -106,6 +107,16 @@ def test_connector_needs_a_resource_in_either_place() -> None:
     for missing in ({}, {"urn_id": ""}, {"resource": None}, {"resource": {}}):
         with pytest.raises(ValidationError, match="urn_id is missing"):
             ConnectorBody.model_validate(body | missing)
+
+
+@pytest.mark.parametrize("task_type", get_args(TaskType))
+def test_a_run_takes_the_types_that_can_be_run_or_are_planned(task_type: TaskType) -> None:
+    body = {"type": task_type, "origin_id": "a"}
+    if task_type in TASK_KINDS | PLANNED_KINDS:
+        assert RunBody.model_validate(body).request().type == task_type
+    else:
+        with pytest.raises(ValidationError, match="'backup', 'restore', 'check' or 'sync'"):
+            RunBody.model_validate(body)
 
 
 def test_run_options_may_be_left_out_or_null() -> None:

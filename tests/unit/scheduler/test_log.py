@@ -1,14 +1,11 @@
 """A job's log: order, gaps, bounds."""
 
-from typing import cast, get_args
-
 import pytest
 from contracts.messages.connector.task_events import TaskSucceeded
-from contracts.tasks import TaskResult
-from contracts.values import Value
+from contracts.tasks import Result
 from scheduler.jobs.domain import job as decisions
 from scheduler.jobs.domain.log import LINE_CHARACTERS, LINES_READ, MESSAGES_PER_ATTEMPT, compose_log, part_of
-from scheduler.jobs.domain.wording import describe_bytes, describe_result
+from scheduler.jobs.domain.wording import describe_success
 
 from tests.unit.scheduler.builder import logged, queued, started, told
 
@@ -49,19 +46,7 @@ def test_a_long_line_is_cut_and_a_chatty_attempt_is_not_kept() -> None:
     assert part_of(logged("x", MESSAGES_PER_ATTEMPT + 1, "too much")) is None
 
 
-@pytest.mark.parametrize(
-    ("size", "shown"),
-    [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (1536, "1.5 KiB"), (3 << 30, "3.0 GiB"), (5 << 60, "5120.0 PiB")],
-)
-def test_sizes_are_told_for_a_person(size: int, shown: str) -> None:
-    assert describe_bytes(size) == shown
-
-
-@pytest.mark.parametrize("result", get_args(TaskResult))
-def test_each_type_of_result_has_words_of_its_own(result: type[TaskResult]) -> None:
-    given = {"snapshot_id": "5f" * 32}
-    assert describe_result(result.model_validate(given)) != "succeeded"
-
-
-def test_a_result_without_words_of_its_own_is_described_all_the_same() -> None:
-    assert describe_result(cast("TaskResult", Value())) == "succeeded"
+@pytest.mark.parametrize("result", [None, Result()])
+def test_a_job_ends_well_also_without_words_for_its_result(result: Result | None) -> None:
+    # The end of a job whose result cannot be described must not fail: the job would run for ever.
+    assert describe_success(result) == "succeeded"

@@ -1,13 +1,27 @@
 """Runs."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from contracts.tasks import OverwritePolicy, TaskOptions
+from contracts.tasks import (
+    PLANNED_KINDS,
+    TASK_KINDS,
+    OverwritePolicy,
+    TaskOptions,
+    TaskType,
+    origins_in_words,
+    targets_in_words,
+)
 from pydantic import Field
 
 from gateway.areas.scheduling.service import RunRequest
 from gateway.http.examples import example
 from gateway.http.request_bodies import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, none_is, text
+
+if TYPE_CHECKING:
+    PublicTaskType = TaskType
+else:
+    # Made from the registry, so that a new type is taken here without a line of its own. mypy wants to read a Literal.
+    PublicTaskType = Literal[*TASK_KINDS, *PLANNED_KINDS]
 
 LONGEST_PATTERN = 512
 PatternText = Annotated[str, text(LONGEST_PATTERN, empty=True)]
@@ -55,10 +69,9 @@ class RunBody(Body):
         config={"labels": ["before-upgrade"]},
     )
 
-    # `sync` is a type of the API that no worker does yet: the scheduler refuses it by its own code.
-    type: Literal["backup", "restore", "check", "sync"]
-    origin_id: Id = Field(description="backup: a source; restore, check, sync: a store")
-    target_id: MaybeId = Field(default=None, description="backup, sync: a store; restore: a destination")
+    type: PublicTaskType
+    origin_id: Id = Field(description=origins_in_words())
+    target_id: MaybeId = Field(default=None, description=targets_in_words())
     config: Annotated[RunConfig, none_is(RunConfig(), RunConfig)] = RunConfig()
     edge_tags: Labels = Field(default=(), description="All must be present on the edge that runs the task")
 

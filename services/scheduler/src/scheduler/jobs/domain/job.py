@@ -21,7 +21,7 @@ from contracts.values import JobId, Moment, RunId, Value
 from pydantic import Field, model_validator
 
 from scheduler.jobs.domain.options import check_options
-from scheduler.jobs.domain.wording import describe_result, describe_task
+from scheduler.jobs.domain.wording import describe_success, describe_task
 
 
 class Progress(Value):
@@ -191,7 +191,7 @@ def advance(job: Job, event: TaskProgressed) -> Job:
 
 def succeed(job: Job, event: TaskSucceeded) -> Job:
     """The job, done."""
-    text = f"succeeded: {describe_result(event.result)}" if event.result else "succeeded"
+    text = describe_success(event.result)
     return _end(job, event, status="succeeded", text=text, result=event.result)
 
 

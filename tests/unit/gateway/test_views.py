@@ -1,7 +1,7 @@
 """What clients read."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from chassis.persistence.memory_aggregates import MemoryAggregates
@@ -13,7 +13,7 @@ from contracts.messages.catalog import CreateInventory, RemoveResource
 from contracts.messages.scheduler import RunTask
 from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.queries.scheduler import JobProgress
-from contracts.tasks import BackupResult, Task
+from contracts.tasks import BackupResult, Task, TaskResult
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.access.accounts import DataKey
 from gateway.areas.connectors.field_encryption import FieldEncryption
@@ -173,6 +173,17 @@ def test_job_shows_progress_and_figures() -> None:
     job = a_job(progress=JobProgress(phase="transferring", bytes_done=7), result=BackupResult(snapshot_id="5f"))
     view = shown(job_view(job))
     assert (view["progress"]["bytes_done"], view["backup"]["snapshot_id"]) == (7, "5f")
+
+
+@pytest.mark.parametrize("kind", [each for each in get_args(TaskResult) if each is not BackupResult])
+def test_job_shows_each_result_as_it_is(kind: type[TaskResult]) -> None:
+    result = kind.model_validate({"snapshot_id": "5f", "findings": ("a", "b")})
+    view = shown(job_view(a_job(result=result)))
+    assert (view["result"], view["backup"]) == (result.model_dump(mode="json"), None)
+
+
+def test_job_without_a_result_leaves_it_out() -> None:
+    assert "result" not in shown(job_view(a_job()))
 
 
 def test_restore_point_shows_what_the_index_counted() -> None:

@@ -2,9 +2,10 @@
 
 from contracts.messages.assignment import AppRef
 from contracts.queries.scheduler import Job
-from contracts.tasks import BackupResult, OverwritePolicy, TaskOptions
-from pydantic import Field, JsonValue
+from contracts.tasks import OverwritePolicy, TaskOptions
+from pydantic import Field
 
+from gateway.areas.scheduling.schemas.results import BACKUP_EXAMPLE, BackupView, ResultView, backup_view, result_view
 from gateway.http.answers import Absent, JobProblemView, Stamp, View, problem_view
 from gateway.http.examples import JOB, RUN, example
 
@@ -20,16 +21,6 @@ _PROGRESS_EXAMPLE = {
     "cpu_percent": 35.0,
     "memory_bytes": 80_000_000,
     "network_bytes": 0,
-}
-_BACKUP_EXAMPLE = {
-    "snapshot_id": "5f" * 32,
-    "files_new": 3,
-    "files_changed": 0,
-    "files_unmodified": 5,
-    "files_processed": 8,
-    "bytes_processed": 32500,
-    "bytes_added": 4096,
-    "duration_seconds": 1.5,
 }
 _JOB_EXAMPLE = {
     "id": JOB,
@@ -49,7 +40,7 @@ _JOB_EXAMPLE = {
     "worker": "worker-1",
     "problem": None,
     "progress": _PROGRESS_EXAMPLE,
-    "backup": _BACKUP_EXAMPLE,
+    "backup": BACKUP_EXAMPLE,
 }
 
 
@@ -114,21 +105,6 @@ class ProgressView(View):
     network_bytes: int
 
 
-class BackupView(View):
-    """Figures of a finished backup."""
-
-    model_config = example(**_BACKUP_EXAMPLE)
-
-    snapshot_id: str = Field(description="The restore point that was made")
-    files_new: int = Field(description="Files that the previous backup had not")
-    files_changed: int = Field(description="Files that the previous backup had otherwise")
-    files_unmodified: int = Field(description="Files that the previous backup had just so")
-    files_processed: int
-    bytes_processed: int = Field(description="Read, before deduplication")
-    bytes_added: int = Field(description="Written to the store, after deduplication and compression")
-    duration_seconds: float
-
-
 class JobView(View):
     """One run of a task. It is over once `stopped_at` is not null."""
 
@@ -147,8 +123,8 @@ class JobView(View):
     problem: JobProblemView | None
     progress: ProgressView | None
     # Older than `result`, and read by clients: figures of backups stay here.
-    backup: BackupView | None = Field(description="Only of a backup that ended well")
-    result: dict[str, JsonValue] | None = Field(
+    backup: BackupView | None = Field(description="Of a backup that made a restore point, also if the job failed")
+    result: ResultView | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
         description="What a job of another type came to; `type` says which fields there are",
@@ -216,8 +192,8 @@ def job_view(job: Job) -> JobView:
         worker=job.worker,
         problem=problem_view(job.problem),
         progress=_progress(job),
-        backup=BackupView.model_validate(job.result.model_dump()) if isinstance(job.result, BackupResult) else None,
-        result=job.result.model_dump(mode="json") if job.result and not isinstance(job.result, BackupResult) else None,
+        backup=backup_view(job.result),
+        result=result_view(job.result),
     )
 
 

@@ -102,6 +102,18 @@ def test_a_run_without_an_origin_is_refused(api: Api, directory: Directory, tmp_
     assert problem_of(api, "POST", "/scheduling/scheduler/run", json=swapped).code == "origin_kind_wrong"
 
 
+def test_a_run_with_options_of_another_type_is_refused_before_it_is_a_job(
+    api: Api, directory: Directory, tmp_path: Path
+) -> None:
+    (_, store), (_, destination) = directory("store", tmp_path / "store"), directory("destination", tmp_path / "back")
+    for task, field in (
+        ({"type": "restore", "target_id": destination}, "config.snapshot_id"),
+        ({"type": "check", "config": {"paths": ["/photos"]}}, "config.paths"),
+    ):
+        problem = problem_of(api, "POST", "/scheduling/scheduler/run", json={"origin_id": store, **task})
+        assert (problem.code, [f["field"] for f in problem.body["fields"]]) == ("options_invalid", [field])
+
+
 def test_failed_test_is_an_answer_not_an_error(api: Api, directory: Directory, tmp_path: Path) -> None:
     _, source = directory("source", tmp_path / "is-not-there")
     report = api.post(f"/connectors/{source}/test")

@@ -20,6 +20,7 @@ DEPENDS_ON_WHAT_IS_THERE = {
     "inventory_type_unsupported": "the API names types that cannot be created yet",
     "not_a_directory": "what is at a path",
     "not_a_file": "what is at a path",
+    "options_invalid": "each type of task has options of its own",
     "origin_kind_wrong": "what the connector is that a task starts from",
     "path_missing": "needed unless there is a link",
     "provider_not_found": "an id in a body",

@@ -1,12 +1,14 @@
 """Options of a run that no worker could use are refused before it becomes a job."""
 
+from typing import Any
+
 import pytest
 from contracts.errors import Invalid
-from contracts.tasks import TaskOptions
+from contracts.tasks import Task, TaskOptions
 from scheduler.jobs.domain.job import check_task
 from scheduler.jobs.domain.options import LONGEST_IGNORE, LONGEST_LABEL, MOST_IGNORES, MOST_LABELS
 
-from tests.unit.scheduler.builder import backup
+from tests.unit.scheduler.builder import app, backup
 
 
 @pytest.mark.parametrize(
@@ -35,3 +37,47 @@ def test_what_cannot_be_used_is_refused_by_field(options: dict[str, list[str]], 
 def test_the_most_of_everything_is_fine() -> None:
     labels, ignores = ("é" * LONGEST_LABEL,) * MOST_LABELS, ("*" * LONGEST_IGNORE,) * MOST_IGNORES
     check_task(backup(options=TaskOptions(labels=labels, ignores=ignores)))
+
+
+def check(**options: Any) -> Task:
+    return Task(type="check", origin=app("store"), options=TaskOptions(**options))
+
+
+def restore(**options: Any) -> Task:
+    return Task(type="restore", origin=app("store"), target=app("destination"), options=TaskOptions(**options))
+
+
+@pytest.mark.parametrize(
+    ("task", "fields"),
+    [
+        (restore(), ["config.snapshot_id"]),
+        (restore(snapshot_id=""), ["config.snapshot_id"]),
+        (restore(snapshot_id="5f", read_percent=10), ["config.read_percent"]),
+        (restore(snapshot_id="5f", labels=["monthly"]), ["config.labels"]),
+        (check(paths=["/photos"]), ["config.paths"]),
+        (check(overwrite="never", ignores=["*.tmp"]), ["config.overwrite", "config.ignores"]),
+        (backup(options=TaskOptions(snapshot_id="5f")), ["config.snapshot_id"]),
+        (backup(options=TaskOptions(read_percent=10)), ["config.read_percent"]),
+    ],
+)
+def test_what_the_type_of_the_task_has_no_use_for_is_refused(task: Task, fields: list[str]) -> None:
+    with pytest.raises(Invalid, match="options_invalid") as refused:
+        check_task(task)
+    assert sorted(refused.value.fields) == sorted(fields)
+    assert task.type in refused.value.detail
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        check(snapshot_id="5f", read_percent=10),
+        # What clients of the API send to look at some restore points.
+        check(labels=["monthly"]),
+        restore(snapshot_id="5f", paths=["/photos"], overwrite="never"),
+        # All options, as a client sends that fills in the defaults.
+        check(**TaskOptions().model_dump()),
+        backup(options=TaskOptions(**TaskOptions().model_dump())),
+    ],
+)
+def test_options_of_the_type_and_defaults_of_others_are_taken(task: Task) -> None:
+    check_task(task)

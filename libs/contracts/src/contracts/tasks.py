@@ -67,12 +67,22 @@ class TaskKind:
     """None: a task of this type has no target."""
     other_target: AppKind | None = None
     """What it may go to as well."""
+    options: type[Value] = Value
+    """Those of `TaskOptions` that say something about a task of this type."""
+    required_options: tuple[str, ...] = ()
+    """Those that a task of this type cannot be run without."""
 
 
 TASK_KINDS: dict[TaskType, TaskKind] = {
-    "backup": TaskKind(origin="source", target="store"),
-    "restore": TaskKind(origin="store", target="destination", other_target="source"),
-    "check": TaskKind(origin="store", target=None),
+    "backup": TaskKind(origin="source", target="store", options=BackupOptions),
+    "restore": TaskKind(
+        origin="store",
+        target="destination",
+        other_target="source",
+        options=RestoreOptions,
+        required_options=("snapshot_id",),
+    ),
+    "check": TaskKind(origin="store", target=None, options=CheckOptions),
 }
 """The types that workers can run."""
 

@@ -103,7 +103,7 @@ def check_task(task: Task) -> None:
         detail = f"A {task.type} starts from a {kind.origin}; {task.origin.name!r} is a {task.origin.kind}."
         raise Invalid("origin_kind_wrong", detail, fields={"origin_id": detail})
     _check_target(task, kind.target, also=kind.other_target)
-    check_options(task.options)
+    check_options(task.options, task.type)
 
 
 def _check_target(task: Task, kind: AppKind | None, *, also: AppKind | None) -> None:

@@ -1,11 +1,11 @@
 """Which options of a run can be used, before a worker hands them to an engine as its arguments."""
 
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Iterator, Mapping, Set
+from itertools import chain, islice
 
 from chassis.texts import fault_of
 from contracts.errors import Invalid
-from contracts.tasks import TaskOptions
+from contracts.tasks import TASK_KINDS, TaskOptions, TaskType
 
 RESERVED = "cairn:"
 """Tags of a restore point that begin so are Cairn's own."""
@@ -16,14 +16,33 @@ MOST_IGNORES = 200
 """All labels and patterns together fit into one message and one command line, whatever the alphabet."""
 # The refusal is a message, and messages have a limit.
 MOST_FAULTS = 20
+# Clients of the API send labels with a check, to look at restore points that have them. A check of the whole store,
+# which they get, looks at those as well; a refusal would end their checks.
+WITHOUT_EFFECT: Mapping[TaskType, Set[str]] = {"check": {"labels"}}
 
 
-def check_options(options: TaskOptions) -> None:
-    """Raise `Invalid` (`options_invalid`) naming the fields at fault as the HTTP API calls them."""
-    found = dict(islice(_faults(options), MOST_FAULTS))
+def check_options(options: TaskOptions, type_: TaskType) -> None:
+    """Raise `Invalid` (`options_invalid`) naming the fields at fault as the HTTP API calls them.
+
+    The type is one of `TASK_KINDS`.
+    """
+    found = dict(islice(chain(_faults_of_type(options, type_), _faults(options)), MOST_FAULTS))
     if found:
         words = "; ".join(f"{name} {fault}" for name, fault in found.items())
         raise Invalid("options_invalid", f"The task cannot be run like this: {words}.", fields=found)
+
+
+def _faults_of_type(options: TaskOptions, type_: TaskType) -> Iterator[tuple[str, str]]:
+    kind = TASK_KINDS[type_]
+    for name in kind.required_options:
+        if not getattr(options, name):
+            yield f"config.{name}", f"is missing, and a {type_} needs it"
+    for name, field in TaskOptions.model_fields.items():
+        if name in kind.options.model_fields or name in WITHOUT_EFFECT.get(type_, ()):
+            continue
+        # Clients may send all options with every task; a default asks for nothing.
+        if getattr(options, name) != field.default:
+            yield f"config.{name}", f"is not an option of a {type_}"
 
 
 def _faults(options: TaskOptions) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
@@ -131,8 +132,11 @@ class Room:
 
 
 @pytest.fixture
-async def room() -> Room:
-    return Room()
+async def room() -> AsyncIterator[Room]:
+    room = Room()
+    yield room
+    # All tests share a loop: an operation that is still being kept would warn into the log of a later test.
+    room.requests.away = False
 
 
 async def test_an_ending_that_cannot_be_written_holds_up_no_answer_and_is_not_lost(room: Room) -> None:

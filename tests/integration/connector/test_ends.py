@@ -2,7 +2,7 @@
 
 from chassis.ids import utc_now
 from chassis.runtime.service_runtime import open_service_runtime
-from connector.domain.work import Kind
+from connector.domain.work import TASK
 from connector.queue.intake import WakeUps, request_task, work_of
 from connector.store.mongo import open_store
 from contracts.messages.connector.task_events import TaskLogged, TaskSucceeded
@@ -21,7 +21,7 @@ async def test_a_job_that_has_ended_says_so_once_more_for_each_request(fresh_cor
         await wire.ensure(CONNECTOR_EVENTS)
         store = await open_store(runtime.database, runtime.outbox)
         await request_task(store, WakeUps(), task_request())  # type: ignore[arg-type]
-        work = work_of(task_request(), kind=Kind.TASK, work_id="job", pool="default")
+        work = work_of(task_request(), kind=TASK, work_id="job", pool="default")
         await (await held(store, work)).settle([TaskLogged(**facts, sequence=1, lines=()), TaskSucceeded(**facts)])
 
         for _ in range(2):
@@ -37,7 +37,7 @@ async def test_a_job_that_is_being_done_says_nothing(fresh_corner: Corner) -> No
         await wire.ensure(CONNECTOR_EVENTS)
         store = await open_store(runtime.database, runtime.outbox)
         await request_task(store, WakeUps(), task_request())  # type: ignore[arg-type]
-        await held(store, work_of(task_request(), kind=Kind.TASK, work_id="job", pool="default"))
+        await held(store, work_of(task_request(), kind=TASK, work_id="job", pool="default"))
 
         await request_task(store, WakeUps(), task_request())  # type: ignore[arg-type]
 

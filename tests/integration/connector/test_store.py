@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest_asyncio
 from chassis.runtime.service_runtime import ServiceRuntime, open_service_runtime
-from connector.domain.work import RETENTION, Kind, SlotGroup
+from connector.domain.work import RETENTION, TASK, SlotGroup
 from connector.queue.intake import work_of
 from connector.queue.retention import remove_expired_work
 from connector.store.mongo import open_store
@@ -26,11 +26,11 @@ async def runtime(fresh_corner: Corner) -> AsyncIterator[ServiceRuntime]:
 async def test_work_that_was_done_long_ago_is_forgotten_with_all_that_belongs_to_it(runtime: ServiceRuntime) -> None:
     store = await open_store(runtime.database, runtime.outbox)
     old, recent, waiting = (
-        work_of(task_request(job_id), kind=Kind.TASK, work_id=job_id, pool="default")
+        work_of(task_request(job_id), kind=TASK, work_id=job_id, pool="default")
         for job_id in ("old", "recent", "waiting")
     )
     for work in (old, recent, waiting):
-        await store.work.add(work)
+        await store.work.add(work, group=SlotGroup.TASKS)
         await store.work.cancel(ORG, work.id)
     for work in (old, recent):
         await (await held(store, work)).settle()

@@ -13,7 +13,7 @@ from assignment.apps.store import open_store as open_assignment
 from catalog.domain import LONGEST_URN
 from catalog.store import open_store as open_catalog
 from chassis.ids import new_id, utc_now
-from connector.domain.work import Kind, SlotGroup
+from connector.domain.work import TASK, SlotGroup
 from connector.queue.intake import work_of
 from connector.store.mongo import open_store as open_connector
 from contracts.messages.connector.base import EVERYBODY
@@ -132,8 +132,8 @@ async def test_connector(opened: Opened) -> None:
     async with opened("connector") as queried:
         store = await open_connector(queried.runtime.database, queried.runtime.outbox)
         await everything_the_chassis_asks(queried)
-        work = work_of(task_request("job"), kind=Kind.TASK, work_id="job", pool="default")
-        await store.work.add(work)
+        work = work_of(task_request("job"), kind=TASK, work_id="job", pool="default")
+        await store.work.add(work, group=SlotGroup.TASKS)
         assert await store.work.waiting(pool="default", group=SlotGroup.TASKS) == [work]
         await store.work.close(work.organization_id, "job")
         assert len(await store.work.closed_on(utc_now().date())) == 1

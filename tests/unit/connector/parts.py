@@ -9,7 +9,7 @@ from chassis.messaging.envelopes import envelope
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.persistence.mongo import Unavailable
 from connector.domain.attempts import Attempt
-from connector.domain.work import Kind, SlotGroup, Work
+from connector.domain.work import TASK, Kind, SlotGroup, Work
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease, claim
 from connector.store.ports import KnownApp, Store
@@ -25,6 +25,7 @@ from contracts.values import AppId, JobId, OrganizationId, RunId
 from tests.support.builders import a_resource
 
 ORG = OrganizationId("org")
+TEST, INITIALIZE, REFRESH, UNLOCK = map(Kind, ("test", "initialize", "refresh", "unlock"))
 SOURCE = AppRef(id=AppId("source"), revision=1, kind="source", name="Files")
 TARGET = AppRef(id=AppId("store"), revision=1, kind="store", name="Shelf")
 
@@ -34,21 +35,23 @@ class MemoryWorkQueue:
 
     def __init__(self) -> None:
         self.open: dict[str, Work] = {}
+        self.groups: dict[str, SlotGroup] = {}
         self.known: set[str] = set()
         self.cancelled: set[str] = set()
 
-    async def add(self, work: Work) -> bool:
+    async def add(self, work: Work, *, group: SlotGroup) -> bool:
         if work.id in self.known:
             return False
         self.known.add(work.id)
         self.open[work.id] = work
+        self.groups[work.id] = group
         return True
 
     async def get(self, org: OrganizationId, work_id: str) -> Work | None:
         return self.open.get(work_id)
 
     async def waiting(self, *, pool: str, group: SlotGroup) -> list[Work]:
-        return [w for w in self.open.values() if w.pool == pool and w.kind.slots is group]
+        return [w for w in self.open.values() if w.pool == pool and self.groups[w.id] is group]
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
         self.open.pop(work_id, None)
@@ -176,10 +179,10 @@ def test_command() -> Envelope[Message]:
 test_command.__test__ = False  # type: ignore[attr-defined]
 
 
-async def some_work(store: Store, kind: Kind = Kind.TASK, *, task: Task = BACKUP) -> Work:
-    cause = task_request(task=task) if kind is Kind.TASK else test_command()
-    work = work_of(cause, kind=kind, work_id="job" if kind is Kind.TASK else cause.id, pool="default")
-    await store.work.add(work)
+async def some_work(store: Store, kind: Kind = TASK, *, task: Task = BACKUP) -> Work:
+    cause = task_request(task=task) if kind == TASK else test_command()
+    work = work_of(cause, kind=kind, work_id="job" if kind == TASK else cause.id, pool="default")
+    await store.work.add(work, group=SlotGroup.TASKS if kind == TASK else SlotGroup.COMMANDS)
     return work
 
 

@@ -16,7 +16,7 @@ from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot
 from connector.domain.origins import job_tag
 from connector.domain.store_comparison import PointState
-from connector.domain.work import Kind
+from connector.domain.work import SYNC, Kind, SlotGroup
 from connector.engine.memory import MemoryEngine, MemoryRepository
 from connector.engine.port import BackupOptions, FoundSnapshot
 from connector.queue.intake import WakeUps, work_of
@@ -30,10 +30,9 @@ from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch
 from connector.tasks.definition import Job
 from connector.tasks.job_reporting import Reporter
-from connector.tasks.registry import activities
+from connector.tasks.registry import activities, commands
 from contracts.messages.assignment import AppRef
-from contracts.messages.connector.base import ConnectorCommand
-from contracts.messages.connector.stores import InitializeStore, RefreshStore, UnlockStore
+from contracts.messages.connector.stores import RefreshStore
 from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import BackupResult, Task
@@ -42,7 +41,17 @@ from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, Unre
 from restic_reader import Config, FileKind, Found, Lock, MemoryFiles, Node, Snapshot, seal_of
 from restic_reader.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 
-from tests.unit.connector.parts import BACKUP, ORG, MemoryPublisher, an_app, held, memory_store, published, some_work
+from tests.unit.connector.parts import (
+    BACKUP,
+    INITIALIZE,
+    ORG,
+    MemoryPublisher,
+    an_app,
+    held,
+    memory_store,
+    published,
+    some_work,
+)
 
 PASSPHRASE = "unit"
 SETTINGS: dict[str, Any] = {
@@ -302,14 +311,15 @@ class Workshop:
         reporter = Reporter(self.publisher, lease, request.job_id)
         return Job(context=self.context, lease=lease, request=request, reporter=reporter, cancel=asyncio.Event())
 
-    async def command(self, app_id: str = "store", kind: Kind = Kind.INITIALIZE, **facts: Any) -> Lease:
+    async def command(self, app_id: str = "store", kind: Kind = INITIALIZE, **facts: Any) -> Lease:
         """A worker at a new command about a store."""
         ref = AppRef(id=AppId(app_id), revision=1, kind="store", name=app_id)
-        commands: dict[Kind, type[ConnectorCommand]] = {Kind.INITIALIZE: InitializeStore, Kind.UNLOCK: UnlockStore}
-        message = commands.get(kind, RefreshStore)(organization_id=ORG, app_id=ref.id, app=ref, **facts)
+        # Of the kinds that the tests use, only a sync has no command of its own.
+        message = (commands()[kind].message or RefreshStore)(organization_id=ORG, app_id=ref.id, app=ref, **facts)
         cause = envelope(message, service="gateway")
-        work = work_of(cause, kind=kind, work_id=cause.id, pool="default")
-        await self.store.work.add(work)
+        work_id = f"{cause.id}:follow" if kind == SYNC else cause.id
+        work = work_of(cause, kind=kind, work_id=work_id, pool="default")
+        await self.store.work.add(work, group=SlotGroup.COMMANDS)
         return await held(self.store, work, owner="me")
 
     async def again(self, lease: Lease) -> Lease:

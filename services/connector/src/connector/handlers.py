@@ -1,19 +1,18 @@
 """Kafka door of the connector: queues work and returns at once; the worker answers when it is done."""
 
 from collections.abc import Callable
+from functools import partial
 
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope
 from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemoved
-from contracts.messages.connector.connection_tests import TestConnection
-from contracts.messages.connector.stores import InitializeStore, RefreshStore, UnlockStore
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.apps import save_app, save_app_removal
-from connector.domain.work import Kind
 from connector.queue.intake import NoticeCancel, WakeUps, request_cancellation, request_command, request_task
 from connector.store.ports import Store
 from connector.stores.open_stores import OpenStores
+from connector.tasks.registry import commands
 
 
 def register(
@@ -37,18 +36,6 @@ def register(
         stores.drop(event.data.app_id)
         notice_removal()
 
-    async def test(command: Envelope[TestConnection]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.TEST)
-
-    async def initialize(command: Envelope[InitializeStore]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.INITIALIZE)
-
-    async def refresh(command: Envelope[RefreshStore]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.REFRESH)
-
-    async def unlock(command: Envelope[UnlockStore]) -> None:
-        await request_command(store, wake_ups, command, kind=Kind.UNLOCK)
-
     async def requested(event: Envelope[TaskRequested]) -> None:
         await request_task(store, wake_ups, event)
 
@@ -58,10 +45,10 @@ def register(
     dispatcher.on(AppAssigned, assigned)
     dispatcher.on(AppReconfigured, assigned)
     dispatcher.on(AppRemoved, removed)
-    dispatcher.on(TestConnection, test)
-    dispatcher.on(InitializeStore, initialize)
-    dispatcher.on(RefreshStore, refresh)
-    dispatcher.on(UnlockStore, unlock)
+    for command in commands().values():
+        if command.message is not None:
+            ask = partial(request_command, store, wake_ups, kind=command.kind, slots=command.slots)
+            dispatcher.on(command.message, ask)
     dispatcher.on(TaskRequested, requested)
     dispatcher.on(TaskCancelRequested, cancelled)
     return dispatcher

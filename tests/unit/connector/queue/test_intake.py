@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from chassis.messaging.envelopes import envelope
-from connector.domain.work import RETENTION, Kind, expired_days
+from connector.domain.work import RETENTION, SlotGroup, expired_days
 from connector.queue.intake import WakeUps, request_cancellation, request_command, request_task
 from contracts.errors import PermanentError
 from contracts.messages.scheduler import TaskCancelRequested
 from contracts.values import JobId
 
-from tests.unit.connector.parts import ORG, memory_store, task_request, test_command
+from tests.unit.connector.parts import ORG, TEST, memory_store, task_request, test_command
 
 
 async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
@@ -20,7 +20,9 @@ async def test_what_was_asked_for_too_long_ago_is_refused() -> None:
 
     for asked in (
         request_task(store, wake_ups, task_request().model_copy(update=long_ago)),  # type: ignore[arg-type]
-        request_command(store, wake_ups, test_command().model_copy(update=long_ago), kind=Kind.TEST),
+        request_command(
+            store, wake_ups, test_command().model_copy(update=long_ago), kind=TEST, slots=SlotGroup.COMMANDS
+        ),
         request_cancellation(store, wake_ups, request.model_copy(update=long_ago), notice=lambda _: None),  # type: ignore[arg-type]
     ):
         with pytest.raises(PermanentError, match="request_too_old"):

@@ -6,7 +6,7 @@ import pytest
 from chassis.persistence.aggregates import AlreadyHandled
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from connector.domain.attempts import Attempt
-from connector.domain.work import Kind
+from connector.domain.work import SYNC, SlotGroup
 from connector.queue.intake import WakeUps, request_command
 from connector.queue.lease import LeaseLost, claim
 from connector.store.ports import Store
@@ -14,7 +14,7 @@ from contracts.messages.connector.task_events import TaskStarted
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import JobId, to_milliseconds
 
-from tests.unit.connector.parts import ORG, held, memory_store, published, some_work
+from tests.unit.connector.parts import ORG, TEST, held, memory_store, published, some_work
 
 EXPIRED_SECONDS = -1
 
@@ -72,7 +72,7 @@ async def test_settled_work_is_closed_and_never_taken_again(store: Store) -> Non
 
     await lease.settle([started(1)])
 
-    assert await store.work.waiting(pool="default", group=Kind.TASK.slots) == []
+    assert await store.work.waiting(pool="default", group=SlotGroup.TASKS) == []
     assert await claim(store, work, owner="second", seconds=30) is None
     assert [m.data for m in published(store)] == [started(1).model_copy(update={"at": published(store)[0].data.at})]  # type: ignore[attr-defined]
 
@@ -83,7 +83,7 @@ async def test_work_settled_by_a_worker_that_died_before_closing_it_is_closed_by
     store.work.open[work.id] = work  # type: ignore[attr-defined]
 
     assert await claim(store, work, owner="second", seconds=30) is None
-    assert await store.work.waiting(pool="default", group=Kind.TASK.slots) == []
+    assert await store.work.waiting(pool="default", group=SlotGroup.TASKS) == []
 
 
 async def test_released_work_is_taken_again_at_once_or_after_its_pause(store: Store) -> None:
@@ -116,12 +116,12 @@ async def test_an_owner_reads_its_own_document_again_when_an_answer_was_lost(sto
 
 class TestOutcomes:
     async def test_a_settled_command_has_one_outcome_and_repeats_bring_it_again(self, store: Store) -> None:
-        work = await some_work(store, Kind.TEST)
+        work = await some_work(store, TEST)
         await (await held(store, work)).settle(result={"ok": True})
         (first,) = published(store)
 
         with pytest.raises(AlreadyHandled) as repeat:
-            await request_command(store, WakeUps(), work.cause, kind=Kind.TEST)
+            await request_command(store, WakeUps(), work.cause, kind=TEST, slots=SlotGroup.COMMANDS)
 
         assert isinstance(first.data, CommandOutcome)
         assert first.data.accepted
@@ -130,7 +130,7 @@ class TestOutcomes:
         assert repeat.value.outcome.id == first.id
 
     async def test_a_refusal_is_kept_like_any_outcome(self, store: Store) -> None:
-        work = await some_work(store, Kind.TEST)
+        work = await some_work(store, TEST)
 
         await (await held(store, work)).settle(result=Problem(code="store_full", detail="No space is left."))
 
@@ -141,17 +141,17 @@ class TestOutcomes:
         assert outcome.problem.code == "store_full"
 
     async def test_a_command_repeated_while_it_runs_is_queued_once(self, store: Store) -> None:
-        work = await some_work(store, Kind.TEST)
+        work = await some_work(store, TEST)
         lease = await held(store, work)
 
-        await request_command(store, WakeUps(), work.cause, kind=Kind.TEST)
+        await request_command(store, WakeUps(), work.cause, kind=TEST, slots=SlotGroup.COMMANDS)
         await lease.settle(result={})
 
         assert len(published(store)) == 1
 
     async def test_following_a_store_answers_nobody(self, store: Store) -> None:
-        work = (await some_work(store, Kind.TEST)).model_copy(update={"kind": Kind.FOLLOW, "id": "following"})
-        await store.work.add(work)
+        work = (await some_work(store, TEST)).model_copy(update={"kind": SYNC, "id": "following"})
+        await store.work.add(work, group=SlotGroup.LISTINGS)
 
         await (await held(store, work)).settle()
 

@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 from connector.domain.attempts import WORKERS_LOST_MAX
-from connector.domain.work import Kind
+from connector.domain.work import TASK
 from connector.queue.lease import Lease
 from connector.queue.runner import Runner
 from contracts.messages.connector.task_events import TaskFailed
@@ -36,7 +36,7 @@ class Waiting:
 
 async def test_a_cancellation_reaches_the_attempt_that_took_over_in_the_same_process(tmp_path: Path) -> None:
     workshop, work = await Workshop(tmp_path).open(), Waiting()
-    runner = Runner(workshop.store, {Kind.TASK: work})
+    runner = Runner(workshop.store, {TASK: work})
     lost = asyncio.create_task(runner.run(await workshop.attempt(seconds=-1)))
     await eventually_async(lambda: 1 in work.cleaning)
     heir = asyncio.create_task(runner.run(await workshop.attempt()))

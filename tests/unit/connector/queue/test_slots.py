@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from chassis.messaging.envelopes import envelope
 from chassis.runtime.supervision import LoopSupervisor
-from connector.domain.work import EXTRA_SLOTS, Kind, SlotGroup, may_take
+from connector.domain.work import EXTRA_SLOTS, SlotGroup, may_take
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
 from connector.queue.slots import Slots
@@ -15,7 +15,7 @@ from contracts.messages.connector.connection_tests import TestConnection
 from contracts.values import OrganizationId
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector.parts import SOURCE
+from tests.unit.connector.parts import SOURCE, TEST
 from tests.unit.connector.workshop import Workshop
 
 SLOTS = 2
@@ -62,7 +62,8 @@ async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(
         cause = envelope(
             TestConnection(organization_id=OrganizationId(org), app_id=SOURCE.id, app=SOURCE), service="gateway"
         )
-        await workshop.store.work.add(work_of(cause, kind=Kind.TEST, work_id=f"{org}-{number}", pool="default"))
+        work = work_of(cause, kind=TEST, work_id=f"{org}-{number}", pool="default")
+        await workshop.store.work.add(work, group=SlotGroup.COMMANDS)
 
     monkeypatch.setattr(runner, "run", run)
     for number in range(2 * SLOTS):

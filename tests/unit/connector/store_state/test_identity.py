@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from connector.domain.work import Kind, SlotGroup
+from connector.domain.work import SYNC, SlotGroup
 from connector.engine.port import Initialized
 from connector.failures import FAILURES
 from connector.store_state.identity import require_same_store
@@ -20,7 +20,7 @@ from integrations.sdk.locations import StoreLocation
 from restic_reader import Access
 from restic_reader.errors import AccessDenied, PartMissing, StoreUnavailable, WrongPassword
 
-from tests.unit.connector.parts import ORG, an_app
+from tests.unit.connector.parts import ORG, REFRESH, an_app
 from tests.unit.connector.workshop import Workshop
 
 Fault = Callable[[Workshop], object]
@@ -36,12 +36,12 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 
 async def follow(workshop: Workshop, **facts: bool) -> None:
-    lease = await workshop.command(kind=Kind.FOLLOW, **facts)
+    lease = await workshop.command(kind=SYNC, **facts)
     await sync_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
 
 async def refresh(workshop: Workshop, **facts: bool) -> None:
-    lease = await workshop.command(kind=Kind.REFRESH, **facts)
+    lease = await workshop.command(kind=REFRESH, **facts)
     await refresh_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from connector.domain.locks import is_stale
-from connector.domain.work import Kind
 from connector.engine.errors import LockNotStale
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import BackupOutcome, CheckOutcome, Progress
@@ -27,7 +26,7 @@ from integrations.sdk.locations import StoreLocation
 from restic_reader import Lock
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector.parts import BACKUP, ORG, TARGET, an_app
+from tests.unit.connector.parts import BACKUP, ORG, TARGET, UNLOCK, an_app
 from tests.unit.connector.workshop import Workshop
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
@@ -86,7 +85,7 @@ class KeptOut(MemoryEngine):
 
 
 async def unlock(workshop: Workshop) -> None:
-    lease = await workshop.command(kind=Kind.UNLOCK)
+    lease = await workshop.command(kind=UNLOCK)
     await unlock_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
 
@@ -94,7 +93,7 @@ async def test_what_is_stale_goes_and_what_is_not_is_told(tmp_path: Path) -> Non
     engine = Unlocking()
     workshop = await Workshop(tmp_path, engine=engine, locks=[OLD, ELSEWHERE]).open()
     engine.workshop = workshop
-    lease = await workshop.command(kind=Kind.UNLOCK)
+    lease = await workshop.command(kind=UNLOCK)
 
     await workshop.runner().run(lease)
 
@@ -113,7 +112,7 @@ async def test_a_lock_that_may_be_somebodys_stays_and_is_named(tmp_path: Path) -
 async def test_where_there_is_no_lock_nothing_is_done(tmp_path: Path) -> None:
     engine = Unlocking()
     workshop = await Workshop(tmp_path, engine=engine).open()
-    lease = await workshop.command(kind=Kind.UNLOCK)
+    lease = await workshop.command(kind=UNLOCK)
 
     await workshop.runner().run(lease)
 

@@ -4,7 +4,6 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from connector.domain.work import Kind
 from connector.store_state.warnings import NAMED, store_warnings, warnings_of
 from connector.stores.index_client import DamagedPoint
 from connector.tasks import test as connection_test
@@ -14,7 +13,7 @@ from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import Damage
 from contracts.values import SnapshotId
 
-from tests.unit.connector.parts import ORG
+from tests.unit.connector.parts import ORG, REFRESH, TEST
 from tests.unit.connector.workshop import Workshop
 
 
@@ -54,7 +53,7 @@ async def test_an_index_that_is_silent_is_no_clean_bill(workshop: Workshop) -> N
 async def test_a_refresh_names_the_damaged_ones_that_it_tries_again(workshop: Workshop) -> None:
     hurt = await workshop.left_behind()
     workshop.index.damaged = {hurt, "gone"}
-    lease = await workshop.command(kind=Kind.REFRESH)
+    lease = await workshop.command(kind=REFRESH)
 
     await refresh_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
@@ -80,7 +79,7 @@ async def test_a_test_waits_for_neither_before_it_asks_the_other(
 
     monkeypatch.setattr(workshop.folders, "test", test, raising=False)
     monkeypatch.setattr(workshop.index, "damaged_points", damaged_points)
-    lease = await workshop.command(kind=Kind.TEST)
+    lease = await workshop.command(kind=TEST)
 
     await connection_test.test_connection(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 

@@ -13,7 +13,8 @@ from connector.engine.port import BackupOptions
 from connector.queue.lease import Lease
 from connector.store_state.orphan_snapshots import clean_up_after_loss
 from connector.tasks.backup import TASK
-from connector.tasks.job import cancel_unbegun, run_job
+from connector.tasks.cancel import cancel_unbegun
+from connector.tasks.job import run_job
 from contracts.errors import TemporaryError
 from contracts.messages.connector.stores import RestorePointCreated
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskLogged, TaskSucceeded

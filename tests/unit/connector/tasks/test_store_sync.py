@@ -9,7 +9,7 @@ import pytest
 from chassis.persistence.aggregates import Aggregate
 from connector.domain.attempts import TRIES_MAX
 from connector.domain.store_comparison import PointState, difference, is_thorough_slot
-from connector.domain.work import Kind, SlotGroup, Work
+from connector.domain.work import SYNC, SlotGroup, Work
 from connector.engine.errors import StoreUnreachable
 from connector.store.ports import KnownApp
 from connector.stores.watch import Watch
@@ -23,7 +23,7 @@ from contracts.messages.restore_index import Damage, RestorePointDamaged
 from contracts.values import SnapshotId
 from restic_reader.errors import AccessDenied, BlobMissing, Damaged, FileMissing, SnapshotNotFound, StoreUnavailable
 
-from tests.unit.connector.parts import ORG, an_app
+from tests.unit.connector.parts import ORG, REFRESH, an_app
 from tests.unit.connector.workshop import MemoryReader, Workshop
 
 DAMAGED = Damaged("tree", "x", why="of a test")
@@ -35,7 +35,7 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 
 async def follow(workshop: Workshop, **asked: Any) -> StoreRefreshed:
-    lease = await workshop.command(kind=Kind.FOLLOW, **asked)
+    lease = await workshop.command(kind=SYNC, **asked)
     await sync_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
     told: StoreRefreshed = workshop.published(StoreRefreshed)[-1]
     return told
@@ -320,9 +320,7 @@ class TestWhatIsGone:
         await initialize_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
         assert await workshop.store.repositories.of(ORG, "store") == await _engine_id(workshop)
-        assert [w.kind for w in await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)] == [
-            Kind.FOLLOW
-        ]
+        assert [w.kind for w in await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)] == [SYNC]
 
 
 async def _engine_id(workshop: Workshop) -> str:
@@ -333,7 +331,7 @@ class TestCommand:
     async def test_the_answer_tells_what_differs_and_the_rest_follows(self, workshop: Workshop) -> None:
         await workshop.left_behind()
         workshop.index.points = {"gone": True}
-        lease = await workshop.command(kind=Kind.REFRESH)
+        lease = await workshop.command(kind=REFRESH)
 
         await workshop.runner().run(lease)
 
@@ -341,18 +339,18 @@ class TestCommand:
         assert outcome.result == {"added": 1, "removed": 1, "listed": 1, "damaged": 0, "warnings": []}
         assert gone(workshop) == announced(workshop) == []
         (following,) = await workshop.store.work.waiting(pool="default", group=SlotGroup.LISTINGS)
-        assert (following.kind, following.cause.id) == (Kind.FOLLOW, lease.work.id)
+        assert (following.kind, following.cause.id) == (SYNC, lease.work.id)
 
     async def test_a_store_that_does_not_answer_refuses_the_command_at_once(self, workshop: Workshop) -> None:
         workshop.silent = StoreUnavailable("gone")
-        lease = await workshop.command(kind=Kind.REFRESH)
+        lease = await workshop.command(kind=REFRESH)
 
         with pytest.raises(StoreUnreachable):
             await refresh_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
 
     async def test_following_a_store_that_does_not_answer_is_tried_again_for_a_while(self, workshop: Workshop) -> None:
         workshop.silent = StoreUnavailable("gone")
-        lease = await workshop.command(kind=Kind.FOLLOW)
+        lease = await workshop.command(kind=SYNC)
         with pytest.raises(TemporaryError):
             await sync_store(workshop.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
         await lease.release()
@@ -414,8 +412,8 @@ class TestWatch:
     ) -> None:
         add, store = workshop.store.work.add, an_app("store")
 
-        async def add_slowly(work: Work) -> bool:
-            added = await add(work)
+        async def add_slowly(work: Work, *, group: SlotGroup) -> bool:
+            added = await add(work, group=group)
             workshop.watch.suspect_loss(ORG, store, SnapshotId("b" * 64))
             return added
 
@@ -497,7 +495,7 @@ async def close(workshop: Workshop) -> None:
 
 
 async def test_a_store_that_was_removed_is_not_followed(workshop: Workshop) -> None:
-    lease = await workshop.command("other", kind=Kind.FOLLOW)
+    lease = await workshop.command("other", kind=SYNC)
     record = await workshop.store.apps.load(ORG, "other")
     await workshop.store.apps.save(Aggregate(record.id, ORG, record.revision), KnownApp(revision=2))
 

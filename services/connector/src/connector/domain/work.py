@@ -3,6 +3,7 @@
 from collections import Counter
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NewType
 
 from contracts.envelope import Envelope
 from contracts.errors import PermanentError
@@ -36,27 +37,11 @@ class SlotGroup(StrEnum):
         return min(longest, COMMAND_LEASE_SECONDS) if self is SlotGroup.COMMANDS else longest
 
 
-class Kind(StrEnum):
-    """What is to be done about the message that asked for it."""
+Kind = NewType("Kind", str)
+"""What is to be done about the message that asked for it. It is kept with the work, so a name never changes."""
 
-    TASK = "task"
-    TEST = "test"
-    INITIALIZE = "initialize"
-    REFRESH = "refresh"
-    UNLOCK = "unlock"
-    FOLLOW = "follow"
-    CANCEL = "cancel"
-
-    @property
-    def slots(self) -> SlotGroup:
-        """Where this kind of work queues."""
-        groups = {Kind.TASK: SlotGroup.TASKS, Kind.FOLLOW: SlotGroup.LISTINGS}
-        return groups.get(self, SlotGroup.COMMANDS)
-
-    @property
-    def answers(self) -> bool:
-        """Whether the end of this work is what the sender of its command waits for."""
-        return self in (Kind.TEST, Kind.INITIALIZE, Kind.REFRESH, Kind.UNLOCK)
+# The kinds that the queue itself asks for; that of a command is named in the command's module.
+TASK, SYNC, CANCEL = Kind("task"), Kind("follow"), Kind("cancel")
 
 
 class Work(Value):
@@ -74,6 +59,13 @@ class Work(Value):
     def organization_id(self) -> OrganizationId:
         """Whose work it is."""
         return self.cause.data.organization_id
+
+    @property
+    def answers(self) -> bool:
+        """Whether the end of this work is what the sender of its command waits for."""
+        # Work that a command asks for has the id of the command, so that a repeated command finds it. What else may
+        # follow from a command has an id of its own.
+        return self.id == self.cause.id
 
 
 def may_take(org: OrganizationId, running: Counter[OrganizationId], *, slots: int) -> bool:

@@ -14,7 +14,7 @@ from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
-from connector.domain.work import Kind, SlotGroup, Work, raise_if_too_old
+from connector.domain.work import CANCEL, SYNC, TASK, Kind, SlotGroup, Work, raise_if_too_old
 from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
@@ -52,11 +52,11 @@ def work_of(cause: Envelope[Message], *, kind: Kind, work_id: str, pool: str) ->
 async def request_task(store: Store, wake_ups: WakeUps, request: Envelope[TaskRequested]) -> None:
     """Queue a job; for a job that has ended, its end is published again. Raises `request_too_old`."""
     raise_if_too_old(request.time, utc_now())
-    work = work_of(request, kind=Kind.TASK, work_id=request.data.job_id, pool=request.data.pool)
-    if not await store.work.add(work):
+    work = work_of(request, kind=TASK, work_id=request.data.job_id, pool=request.data.pool)
+    if not await store.work.add(work, group=SlotGroup.TASKS):
         # The event of its end may have become a dead letter: without another one the job would stay running forever.
         await _send_end_again(store, request.data)
-    wake_ups.wake(work.kind.slots)
+    wake_ups.wake(SlotGroup.TASKS)
 
 
 async def request_cancellation(
@@ -72,30 +72,32 @@ async def request_cancellation(
     log.info("cancellation asked for", extra={"job": job_id})
     notice(job_id)
     # Work of its own, among commands: a queued job has to end even while every slot for jobs is taken.
-    work = work_of(request, kind=Kind.CANCEL, work_id=f"{job_id}:cancel", pool=pool)
-    await store.work.add(work)
-    wake_ups.wake(work.kind.slots)
+    work = work_of(request, kind=CANCEL, work_id=f"{job_id}:cancel", pool=pool)
+    await store.work.add(work, group=SlotGroup.COMMANDS)
+    wake_ups.wake(SlotGroup.COMMANDS)
 
 
-async def request_command(store: Store, wake_ups: WakeUps, command: Envelope[ConnectorCommand], *, kind: Kind) -> None:
+async def request_command(
+    store: Store, wake_ups: WakeUps, command: Envelope[ConnectorCommand], *, kind: Kind, slots: SlotGroup
+) -> None:
     """Queue a command for the workers of its pool; its outcome follows when it is done.
 
     Raises `AlreadyHandled` with the outcome when that was long ago, `request_too_old` when it was too long ago.
     """
     raise_if_too_old(command.time, utc_now())
     work = work_of(command, kind=kind, work_id=command.id, pool=command.data.pool)
-    if not await store.work.add(work):
+    if not await store.work.add(work, group=slots):
         # Loading an attempt with its command as the cause raises the outcome that was saved with it: the answer.
         for attempt in await store.attempts_at(work.organization_id, work.id):
             await store.attempts.load(work.organization_id, attempt.id, cause=command)
-    wake_ups.wake(work.kind.slots)
+    wake_ups.wake(slots)
 
 
 async def queue_sync(store: Store, wake_ups: WakeUps, cause: Work) -> None:
     """Queue a sync of the restore index with the store that some work was about; asked for twice, it is done once."""
-    sync = work_of(cause.cause, kind=Kind.FOLLOW, work_id=f"{cause.id}:follow", pool=cause.pool)
-    await store.work.add(sync)
-    wake_ups.wake(sync.kind.slots)
+    sync = work_of(cause.cause, kind=SYNC, work_id=f"{cause.id}:follow", pool=cause.pool)
+    await store.work.add(sync, group=SlotGroup.LISTINGS)
+    wake_ups.wake(SlotGroup.LISTINGS)
 
 
 async def _send_end_again(store: Store, request: TaskRequested) -> None:

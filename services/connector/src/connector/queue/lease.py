@@ -120,7 +120,7 @@ class Lease:
         attempts, about = self._store.attempts, dict[str, Any]()
         if events or result is not None:
             # A command gets its only outcome with the result; a save before that, or of a job, must not answer it.
-            partial = result is None or not self.work.kind.answers
+            partial = result is None or not self.work.answers
             about = {"events": events, "cause": self.work.cause, "result": result, "partial": partial}
         try:
             self._record = await attempts.save(self._record, self._attempt, **about)

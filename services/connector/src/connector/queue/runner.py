@@ -125,4 +125,4 @@ def _attributes(lease: Lease) -> dict[str, str | int | float | bool]:
 
 
 def _facts(lease: Lease) -> dict[str, object]:
-    return {"work": lease.work.id, "kind": lease.work.kind.value, "attempt": lease.number}
+    return {"work": lease.work.id, "kind": lease.work.kind, "attempt": lease.number}

@@ -83,7 +83,7 @@ class Slots:
             seconds = self._group.lease_seconds(settings.lease_seconds)
             lease = await claim(store, work, owner=settings.instance, seconds=seconds)
             if lease is not None:
-                log.info("work taken", extra={"work": work.id, "kind": work.kind.value, "attempt": lease.number})
+                log.info("work taken", extra={"work": work.id, "kind": work.kind, "attempt": lease.number})
                 return lease
         return None
 

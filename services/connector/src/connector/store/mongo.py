@@ -33,9 +33,9 @@ class MongoWorkQueue:
         """Create the indexes that looking for work, and for what can be forgotten, needs."""
         await ensure_indexes(self._work, *_WORK_INDEXES, obsolete=("queue_1",))
 
-    async def add(self, work: Work) -> bool:
+    async def add(self, work: Work, *, group: SlotGroup) -> bool:
         """See `WorkQueue`."""
-        return await insert_new(self._work, _document(work))
+        return await insert_new(self._work, _document(work, group))
 
     async def get(self, org: OrganizationId, work_id: str) -> Work | None:
         """See `WorkQueue`."""
@@ -172,15 +172,14 @@ def _queue(pool: str, group: SlotGroup) -> str:
     return f"{pool}/{group}"
 
 
-def _document(work: Work) -> Document:
+def _document(work: Work, group: SlotGroup) -> Document:
     cause = envelope_to_entry(work.cause, kind="work", aggregate_id=work.id, revision=0)
     return {
         "_id": work.id,
         "org": work.organization_id,
         "state": "open",
-        "queue": _queue(work.pool, work.kind.slots),
+        "queue": _queue(work.pool, group),
         **work.model_dump(include={"kind", "pool", "at", "traceparent", "tracestate"}, mode="python"),
-        "kind": work.kind.value,
         "cause": cause,
     }
 

@@ -65,8 +65,11 @@ class Repositories(Protocol):
 class WorkQueue(Protocol):
     """Work that was requested, and requests to stop it."""
 
-    async def add(self, work: Work) -> bool:
-        """Keep new work, open. False, and nothing changed, when work with this id is there already."""
+    async def add(self, work: Work, *, group: SlotGroup) -> bool:
+        """Keep new work, open, until slots of a group take it.
+
+        False, and nothing changed, when work with this id is there already.
+        """
         ...
 
     async def get(self, org: OrganizationId, work_id: str) -> Work | None:

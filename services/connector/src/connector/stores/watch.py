@@ -18,7 +18,7 @@ from contracts.messages.connector.stores import RefreshStore
 from contracts.values import OrganizationId, SnapshotId
 
 from connector.domain.store_comparison import DAY_SECONDS, is_thorough_slot, refresh_work_id
-from connector.domain.work import Kind, SlotGroup
+from connector.domain.work import SYNC, SlotGroup
 from connector.queue.intake import WakeUps, work_of
 from connector.settings import Settings
 from connector.store.ports import Store
@@ -148,7 +148,8 @@ class Watch:
         """Whether it was not queued before in this slot."""
         cause = envelope(wanted, service="connector")
         work_id = refresh_work_id(wanted.app_id, now, every_seconds=every_seconds)
-        return await self._store.work.add(work_of(cause, kind=Kind.FOLLOW, work_id=work_id, pool=self._pool))
+        work = work_of(cause, kind=SYNC, work_id=work_id, pool=self._pool)
+        return await self._store.work.add(work, group=SlotGroup.LISTINGS)
 
     async def _run(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from typing import Any
 
 from contracts.errors import CairnError
 from contracts.messages.assignment import App, AppRef
+from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import TaskOptions, TaskResult, TaskType
 from contracts.values import JobId, OrganizationId
@@ -14,7 +15,7 @@ from contracts.values import JobId, OrganizationId
 from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import Attempt
-from connector.domain.work import Kind, Work
+from connector.domain.work import Kind, SlotGroup, Work
 from connector.queue.lease import Lease
 from connector.tasks.job_reporting import Reporter
 
@@ -92,5 +93,9 @@ class CommandDefinition:
     kind: Kind
     run: Callable[[WorkerContext, Lease, Any], Awaitable[None]]
     """Carries out the message (third argument) and settles the lease. Raises like `TaskDefinition.run`."""
+    message: type[ConnectorCommand] | None = None
+    """The command that asks for it; None where something else has it queued."""
+    slots: SlotGroup = SlotGroup.COMMANDS
+    """Which slots the command waits for."""
     waits_for_servers: bool = False
     """Whether it is tried again where a server does not answer, because nobody waits for its outcome."""

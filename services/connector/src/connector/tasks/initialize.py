@@ -93,4 +93,4 @@ def _look(access: Access) -> tuple[Access, bool]:
     return whole(access), access.may_have_lost_snapshots()
 
 
-COMMAND = CommandDefinition(kind=Kind.INITIALIZE, run=initialize_store)
+COMMAND = CommandDefinition(kind=Kind("initialize"), message=InitializeStore, run=initialize_store)

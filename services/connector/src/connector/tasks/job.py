@@ -15,10 +15,9 @@ from integrations.sdk.errors import Cancelled
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import is_worth_another_try
-from connector.domain.work import Kind
 from connector.failures import reader_errors_mapped
-from connector.queue.lease import Lease, LeaseLost, claim
-from connector.tasks.definition import CommandDefinition, Job, TaskDefinition
+from connector.queue.lease import Lease, LeaseLost
+from connector.tasks.definition import Job, TaskDefinition
 from connector.tasks.job_reporting import Reporter
 
 log = logging.getLogger(__name__)
@@ -36,7 +35,7 @@ async def run_job(
 
     Raises `LeaseLost`, and `TemporaryError` or what the database raises when the job should be tried again.
     """
-    await lease.announce([TaskStarted(**_facts(lease, request), worker=context.settings.instance)])
+    await lease.announce([TaskStarted(**attempt_facts(lease, request), worker=context.settings.instance)])
     reporter = Reporter(context.publisher, lease, request.job_id)
     job = Job(context=context, lease=lease, request=request, reporter=reporter, cancel=cancel)
     try:
@@ -63,29 +62,13 @@ async def fail_job(
     await lease.settle([await _failed(context, lease, request, problem, task=task)])
 
 
-async def cancel_unbegun(context: WorkerContext, lease: Lease, request: TaskCancelRequested) -> None:
-    """End a job that should stop and that no worker has begun; leave any other to its next or present attempt."""
-    settings, store = context.settings, context.store
-    job = await store.work.get(request.organization_id, request.job_id)
-    # Both requests travel on one partition: a job whose request is not here, though sent before, cannot begin any more.
-    lost = [] if job else [TaskCancelled(**_facts(lease, request) | {"attempt": 1})]
-    # A running worker notices the cancellation itself. Where a worker was lost, the next attempt looks first at what it
-    # left: a restore point that was announced makes the job succeed although it was canceled.
-    if job is not None and await store.attempts_at(job.organization_id, job.id):
-        job = None
-    claimed = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
-    if claimed is not None and isinstance(claimed.work.cause.data, TaskRequested):
-        await claimed.settle([TaskCancelled(**_facts(claimed, claimed.work.cause.data))])
-    await lease.settle(lost)
-
-
 async def _ending(job: Job, task: TaskDefinition | None) -> TaskEvent:
     context, lease, request = job.context, job.lease, job.request
     try:
         with reader_errors_mapped():
             outcome = await _required(task, request).run(job)
     except Cancelled:
-        return TaskCancelled(**_facts(lease, request))
+        return TaskCancelled(**attempt_facts(lease, request))
     except (LeaseLost, PyMongoError):
         # Neither says anything about the job: the end is told by the attempt that has the lease and a database.
         raise
@@ -98,10 +81,10 @@ async def _ending(job: Job, task: TaskDefinition | None) -> TaskEvent:
         problem = unexpected()
     else:
         if outcome.problem is None:
-            return TaskSucceeded(**_facts(lease, request), result=outcome.result)
+            return TaskSucceeded(**attempt_facts(lease, request), result=outcome.result)
         problem = to_problem(outcome.problem)
         job.reporter.log("error", problem.detail)
-        return TaskFailed(**_facts(lease, request), problem=problem, result=outcome.result)
+        return TaskFailed(**attempt_facts(lease, request), problem=problem, result=outcome.result)
     job.reporter.log("error", problem.detail)
     return await _failed(context, lease, request, problem, task=task)
 
@@ -112,7 +95,7 @@ async def _failed(
     """The end of a job that failed, with the result that there is all the same."""
     attempts = await context.store.attempts_at(request.organization_id, request.job_id)
     result = task.left_by(attempts) if task is not None else None
-    return TaskFailed(**_facts(lease, request), problem=problem, result=result)
+    return TaskFailed(**attempt_facts(lease, request), problem=problem, result=result)
 
 
 def _required(task: TaskDefinition | None, request: TaskRequested) -> TaskDefinition:
@@ -122,13 +105,11 @@ def _required(task: TaskDefinition | None, request: TaskRequested) -> TaskDefini
     return task
 
 
-def _facts(lease: Lease, request: TaskRequested | TaskCancelRequested) -> dict[str, Any]:
+def attempt_facts(lease: Lease, request: TaskRequested | TaskCancelRequested) -> dict[str, Any]:
+    """What every event of a job says of the attempt at it."""
     return {
         "organization_id": request.organization_id,
         "job_id": request.job_id,
         "attempt": lease.number,
         "at": utc_now(),
     }
-
-
-COMMAND = CommandDefinition(kind=Kind.CANCEL, run=cancel_unbegun)

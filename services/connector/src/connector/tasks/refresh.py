@@ -107,4 +107,4 @@ def _look(repository: Repository) -> tuple[list[str], bool]:
     return found, suspicious
 
 
-COMMAND = CommandDefinition(kind=Kind.REFRESH, run=refresh_store)
+COMMAND = CommandDefinition(kind=Kind("refresh"), message=RefreshStore, run=refresh_store)

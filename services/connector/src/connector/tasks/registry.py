@@ -15,7 +15,7 @@ from contracts.tasks import TaskType
 from connector import tasks
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import TRIES_MAX, retry_pause_seconds
-from connector.domain.work import Kind
+from connector.domain.work import TASK, Kind
 from connector.queue.activity import Activity
 from connector.queue.lease import Lease, give_up
 from connector.tasks.definition import CommandDefinition, TaskDefinition
@@ -44,7 +44,7 @@ def _stated(name: str, kind: type[T]) -> list[T]:
 
 def activities(context: WorkerContext) -> Mapping[Kind, Activity]:
     """How all kinds of work are carried out."""
-    return {Kind.TASK: _Jobs(context), **{kind: _Command(context, each) for kind, each in commands().items()}}
+    return {TASK: _Jobs(context), **{kind: _Command(context, each) for kind, each in commands().items()}}
 
 
 @dataclass(frozen=True)

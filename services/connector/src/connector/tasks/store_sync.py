@@ -21,7 +21,7 @@ from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import is_worth_another_try
 from connector.domain.store_comparison import Difference, PointState
-from connector.domain.work import Kind
+from connector.domain.work import SYNC
 from connector.failures import FAILURES, is_temporary, reader_errors_mapped
 from connector.queue.lease import Lease, LeaseLost
 from connector.stores.directory_listing import Rebuilt
@@ -254,4 +254,4 @@ def _not_indexable() -> PermanentError:
     )
 
 
-COMMAND = CommandDefinition(kind=Kind.FOLLOW, run=sync_store, waits_for_servers=True)
+COMMAND = CommandDefinition(kind=SYNC, run=sync_store, waits_for_servers=True)

@@ -8,7 +8,7 @@ from time import perf_counter
 from contracts.errors import CairnError
 from contracts.messages.assignment import App
 from contracts.messages.connector.base import ConnectorCommand
-from contracts.messages.connector.connection_tests import Check, ConnectionTested, TestReport
+from contracts.messages.connector.connection_tests import Check, ConnectionTested, TestConnection, TestReport
 from contracts.messages.connector.stores import StoreWarning
 from contracts.values import CommandId
 from integrations.sdk.connection_test import TEST_SECONDS
@@ -84,4 +84,4 @@ async def _with_write_check(
     return report.model_copy(update={"ok": False, "checks": (*before, failed)})
 
 
-COMMAND = CommandDefinition(kind=Kind.TEST, run=test_connection)
+COMMAND = CommandDefinition(kind=Kind("test"), message=TestConnection, run=test_connection)

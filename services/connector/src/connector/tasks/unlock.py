@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contracts.messages.connector.base import ConnectorCommand
-from contracts.messages.connector.stores import StoreLock, UnlockedStore
+from contracts.messages.connector.stores import StoreLock, UnlockedStore, UnlockStore
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
@@ -38,4 +38,4 @@ def _gone(before: Sequence[StoreLock], after: Sequence[StoreLock]) -> list[Store
     return [lock for lock in before if lock.id not in left]
 
 
-COMMAND = CommandDefinition(kind=Kind.UNLOCK, run=unlock_store)
+COMMAND = CommandDefinition(kind=Kind("unlock"), message=UnlockStore, run=unlock_store)

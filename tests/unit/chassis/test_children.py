@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from chassis.subprocesses.children import ChildCommand, open_child, run_child
+from chassis.subprocesses.children import ChildCommand, open_child
 from chassis.subprocesses.launch import NOT_STARTED
 
 from tests.support.waiting import eventually, eventually_async
@@ -18,7 +18,9 @@ async def run(script: str, **options: object) -> tuple[int, list[bytes], list[by
     output: list[bytes] = []
     errors: list[bytes] = []
     command = ChildCommand(arguments=[sys.executable, "-c", script], **options)  # type: ignore[arg-type]
-    return await run_child(command, on_output=output.append, on_error=errors.append), output, errors
+    async with open_child(command) as child:
+        await child.pump(on_output=output.append, on_error=errors.append)
+        return await child.wait(), output, errors
 
 
 async def test_both_streams_come_line_by_line() -> None:
@@ -49,12 +51,15 @@ async def test_a_missing_program_is_named() -> None:
     errors: list[bytes] = []
     command = ChildCommand(arguments=["/nonexistent/program"])
 
-    assert await run_child(command, on_output=errors.append, on_error=errors.append) == NOT_STARTED
+    async with open_child(command) as child:
+        await child.pump(on_output=errors.append, on_error=errors.append)
+        assert await child.wait() == NOT_STARTED
     assert errors == [b"/nonexistent/program: No such file or directory"]
 
 
-async def test_cancelling_lets_it_tidy_up(tmp_path: Path) -> None:
-    cancel, lines = asyncio.Event(), []
+async def test_stopping_lets_it_tidy_up(tmp_path: Path) -> None:
+    lines: list[bytes] = []
+    is_ready = asyncio.Event()
     script = (
         "import os, signal, time\n"
         "def tidy(*_): os.write(1, b'tidy\\n'); os._exit(130)\n"
@@ -64,22 +69,26 @@ async def test_cancelling_lets_it_tidy_up(tmp_path: Path) -> None:
 
     def take(line: bytes) -> None:
         lines.append(line)
-        cancel.set()
+        is_ready.set()
 
-    assert await run_child(command, on_output=take, on_error=take, cancel=cancel) == 130
+    async with open_child(command) as child:
+        pumping = asyncio.create_task(child.pump(on_output=take, on_error=take))
+        await is_ready.wait()
+        assert await child.stop() == 130
+        await pumping
     assert lines == [b"ready", b"tidy"]
 
 
 async def test_who_does_not_listen_is_killed() -> None:
-    cancel = asyncio.Event()
+    is_deaf = asyncio.Event()
     script = "import signal, time; signal.signal(2, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
     command = ChildCommand(arguments=[sys.executable, "-c", script])
 
-    code = await run_child(
-        command, on_output=lambda _: cancel.set(), on_error=lambda _: None, cancel=cancel, grace_seconds=0.2
-    )
-
-    assert code == -signal.SIGKILL
+    async with open_child(command) as child:
+        pumping = asyncio.create_task(child.pump(on_output=lambda _: is_deaf.set(), on_error=lambda _: None))
+        await is_deaf.wait()
+        assert await child.stop(grace_seconds=0.2) == -signal.SIGKILL
+        await pumping
 
 
 async def test_it_can_be_stopped_at_once_by_a_process_that_ignores_interrupts() -> None:

@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chassis.runtime.supervision import begin
 from chassis.subprocesses import launch
 from chassis.telemetry.tracing import current_trace
 
@@ -109,30 +108,6 @@ async def open_child(command: ChildCommand) -> AsyncIterator[Child]:
         yield child
     finally:
         await child.kill()
-
-
-async def run_child(
-    command: ChildCommand,
-    *,
-    on_output: OnLine,
-    on_error: OnLine,
-    cancel: asyncio.Event | None = None,
-    grace_seconds: float = 10,
-) -> int:
-    """Run a child to its end, or stop it when `cancel` is set. Returns its exit code."""
-    async with open_child(command) as child:
-        stopper = begin("stop of a child", _stop_when(cancel, child, grace_seconds)) if cancel else None
-        try:
-            await child.pump(on_output=on_output, on_error=on_error)
-            return await child.wait()
-        finally:
-            if stopper:
-                stopper.cancel()
-
-
-async def _stop_when(cancel: asyncio.Event, child: Child, grace_seconds: float) -> None:
-    await cancel.wait()
-    await child.stop(grace_seconds=grace_seconds)
 
 
 def _environment(added: Mapping[str, str]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 from contracts.envelope import Envelope
-from contracts.errors import CairnError, PermanentError, TemporaryError
+from contracts.errors import CairnError, TemporaryError
 from contracts.messages.base import Message
 
 from chassis.errors import Unanswered, Unavailable
@@ -66,7 +66,7 @@ class Dispatcher:
 
         Raises `Unanswered` when it was kept and Kafka did not take it.
         """
-        known = isinstance(error, PermanentError | CairnError)
+        known = isinstance(error, CairnError)
         problem = to_problem(error) if isinstance(error, CairnError) else unexpected()
         log.log(
             logging.INFO if known else logging.ERROR,

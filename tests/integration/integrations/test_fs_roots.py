@@ -123,7 +123,7 @@ async def test_the_descriptor_of_a_root_is_given_back(
 
     async with fs.open_source(configure("source", "fs", root=str(root)), on_log=log.add, cancel=cancel) as tree:
         assert tree.is_in_place
-        assert (tree.way_in / "file").read_text() == "above/source"
+        assert (tree.read_path / "file").read_text() == "above/source"
         assert open_files() == before + 1
 
     assert open_files() == before

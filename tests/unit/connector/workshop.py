@@ -37,7 +37,7 @@ from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import BackupResult, Task
 from contracts.values import AppId, SnapshotId
-from integrations.sdk.locations import Evidence, SourceTree, StoreLocation, UnreadablePath
+from integrations.sdk.locations import SourceComparison, SourceTree, StoreLocation, UnreadablePath
 from restic_reader import Config, FileKind, Found, Lock, MemoryFiles, Node, Snapshot, seal_of
 from restic_reader.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 
@@ -221,7 +221,7 @@ class Folders:
 
     root: Path
     problems: tuple[UnreadablePath, ...] = ()
-    evidence: Evidence | None = None
+    comparison: SourceComparison | None = None
 
     def file_source(self, protocol: str) -> "Folders":
         return self
@@ -235,7 +235,7 @@ class Folders:
     @asynccontextmanager
     async def open_source(self, configuration: Any, **_: Any) -> AsyncIterator[SourceTree]:
         place = self.root / "source"
-        yield SourceTree(directory=place, origin="/source", problems=self.problems, evidence=self.evidence)
+        yield SourceTree(directory=place, origin="/source", problems=self.problems, comparison=self.comparison)
 
 
 @dataclass

@@ -25,7 +25,7 @@ from integrations.sdk.locations import UnreadablePath
 from restic_reader.errors import Damaged, StoreUnavailable
 
 from tests.unit.connector.parts import ORG
-from tests.unit.connector.tasks.evidence import Doubtful, Stopping
+from tests.unit.connector.tasks.comparisons import Doubtful, Stopping
 from tests.unit.connector.workshop import Workshop
 
 DAMAGED = Damaged("snapshot", "x", why="of a test")
@@ -186,8 +186,8 @@ class TestCancelling:
 
 
 async def test_a_job_that_is_cancelled_while_its_restore_point_is_compared_leaves_none(workshop: Workshop) -> None:
-    evidence: Any = Stopping()
-    workshop.folders.evidence = evidence
+    comparison: Any = Stopping()
+    workshop.folders.comparison = comparison
 
     await run(workshop)
 
@@ -197,8 +197,8 @@ async def test_a_job_that_is_cancelled_while_its_restore_point_is_compared_leave
 
 
 async def test_a_source_that_does_not_answer_once_there_is_a_restore_point_undoes_nothing(workshop: Workshop) -> None:
-    evidence: Any = Gone()
-    workshop.folders.evidence = evidence
+    comparison: Any = Gone()
+    workshop.folders.comparison = comparison
     workshop.folders.problems = (UnreadablePath("/a", "permission denied"),)
 
     await run(workshop)

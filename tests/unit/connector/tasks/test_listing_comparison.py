@@ -11,12 +11,12 @@ from integrations.sdk.errors import Cancelled
 from restic_reader.errors import Damaged
 
 from tests.unit.connector.parts import ORG, an_app
-from tests.unit.connector.tasks.evidence import MANY, NAMED, BreakingOff, Doubtful, Stopping
+from tests.unit.connector.tasks.comparisons import MANY, NAMED, BreakingOff, Doubtful, Stopping
 from tests.unit.connector.workshop import Workshop
 
 
 async def compared(
-    workshop: Workshop, evidence: Doubtful, said: list[str], *, cancel: asyncio.Event | None = None
+    workshop: Workshop, comparison: Doubtful, said: list[str], *, cancel: asyncio.Event | None = None
 ) -> BackupOutcome:
     snapshot_id = await workshop.left_behind()
     result = BackupOutcome(
@@ -29,7 +29,7 @@ async def compared(
         workshop.context,
         ORG,
         an_app("store"),
-        evidence=evidence,
+        comparison=comparison,
         result=result,
         on_log=lambda _, text: said.append(text),
         cancel=cancel or asyncio.Event(),

@@ -59,8 +59,8 @@ def compare(listing: Listing, problems: Problems, directory: Path, *, cancel: as
 
 
 @dataclass(frozen=True)
-class MountEvidence:
-    """See `Evidence`: keeps one listing for each store, that of the last restore point there."""
+class MountComparison:
+    """See `SourceComparison`: keeps one listing for each store, that of the last restore point there."""
 
     store: ObjectStore
     listing: Listing
@@ -69,11 +69,11 @@ class MountEvidence:
     """Of the run: what asks the store raises `Cancelled` once it is set."""
 
     def parent_in(self, store_id: str) -> str | None:
-        """See `Evidence.parent_in`."""
+        """See `SourceComparison.parent_in`."""
         return self.listing.parent_of(self._file(store_id))
 
     def keep(self, store_id: str, snapshot_id: str) -> None:
-        """See `Evidence.keep`."""
+        """See `SourceComparison.keep`."""
         try:
             self.place.mkdir(mode=0o700, exist_ok=True)
             self._file(store_id).with_suffix(STORE).write_text(store_id, "utf-8")
@@ -82,17 +82,17 @@ class MountEvidence:
             log.warning("listing not kept", extra={"reason": type(error).__name__})
 
     def adds_up(self, *, files: int, size_bytes: int) -> bool:
-        """See `Evidence.adds_up`."""
+        """See `SourceComparison.adds_up`."""
         return SnapshotFiles(self.listing).adds_up(files=files, size_bytes=size_bytes)
 
     def take_in(self, saved: Iterable[SavedFile]) -> None:
-        """See `Evidence.take_in`."""
+        """See `SourceComparison.take_in`."""
         SnapshotFiles(self.listing).take_in(saved)
 
     async def differences(
         self, named: Sequence[UnreadablePath], *, is_left_out: Callable[[str], bool], on_log: OnLog
     ) -> AsyncIterator[UnreadablePath]:
-        """See `Evidence.differences`."""
+        """See `SourceComparison.differences`."""
         saved, known = SnapshotFiles(self.listing), {problem.path for problem in named if not problem.code}
         others, lacking = saved.other(), saved.lacking()
         while files := await asyncio.to_thread(next, others, None):
@@ -107,7 +107,7 @@ class MountEvidence:
         await asyncio.to_thread(saved.forget)
 
     async def explain(self, problems: Sequence[UnreadablePath]) -> tuple[UnreadablePath, ...]:
-        """See `Evidence.explain`: asks the source for each object, a few at a time."""
+        """See `SourceComparison.explain`: asks the source for each object, a few at a time."""
         return tuple(await self._some_at_once(self._explain, problems))
 
     async def _judge_saved(self, saved: SavedFile) -> UnreadablePath | None:

@@ -11,7 +11,7 @@ from integrations.object_storage.cancellation import unless_cancelled
 from integrations.object_storage.kept_listings import KEPT
 from integrations.object_storage.listing import Listing, Problems
 from integrations.object_storage.local_copy import LocalCopy
-from integrations.object_storage.mounted_source import MountEvidence, compare, excludes
+from integrations.object_storage.mounted_source import MountComparison, compare, excludes
 from integrations.object_storage.port import ObjectStore
 from integrations.rclone.mount import mount_source, why_not_mount
 from integrations.rclone.remote import Rclone, Remote
@@ -114,7 +114,7 @@ class _Run:
             origin=self.source.origin,
             stable_inodes=False,
             problems=self.problems,
-            evidence=MountEvidence(self.source.store, self.listing, self.place / KEPT, cancel=self.cancel),
+            comparison=MountComparison(self.source.store, self.listing, self.place / KEPT, cancel=self.cancel),
         )
 
 

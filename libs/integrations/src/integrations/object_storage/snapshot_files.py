@@ -32,7 +32,7 @@ class SnapshotFiles:
         self._db = listing.database
 
     def adds_up(self, *, files: int, size_bytes: int) -> bool:
-        """See `Evidence.adds_up`."""
+        """See `SourceComparison.adds_up`."""
         [(listed, listed_bytes)] = self._db.all(_AMOUNT)
         return (int(listed), int(listed_bytes)) == (files, size_bytes)
 

@@ -65,7 +65,7 @@ class SavedFile(NamedTuple):
     modified_ns: int
 
 
-class Evidence(Protocol):
+class SourceComparison(Protocol):
     """What a source knows of its files beyond what their sizes and times tell.
 
     Calls block, but for `explain` and `differences`.
@@ -138,11 +138,11 @@ class SourceTree:
     """False where a file may have another inode each time, so that only size and time tell a change."""
     problems: Collection[UnreadablePath] = ()
     """What could not be brought into the directory, each once; read while the context is open."""
-    evidence: Evidence | None = None
+    comparison: SourceComparison | None = None
     """None where size, time, inode and change time of the files in the directory tell every change."""
 
     @property
-    def way_in(self) -> Path:
+    def read_path(self) -> Path:
         """A path by which a child gets into the directory, whatever its own path leads to by now."""
         return self.directory if self.held is None else Path(f"/proc/self/fd/{self.held}")
 

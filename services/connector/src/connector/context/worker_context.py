@@ -123,17 +123,17 @@ def access_opener(sealer: Sealer, integrations: AllIntegrations, *, ring: KeyRin
     """How repositories are unlocked; their keys are kept in `ring`."""
 
     def open_access(org: OrganizationId, app: App) -> Access:
-        return Access.open(*_way_in(sealer, integrations, org, app=app), ring=ring)
+        return Access.open(*_repository_access(sealer, integrations, org, app=app), ring=ring)
 
     return open_access
 
 
 def files_opener(sealer: Sealer, integrations: AllIntegrations) -> OpenFiles:
     """How the files of repositories are reached."""
-    return lambda org, app: _way_in(sealer, integrations, org, app=app)[0]
+    return lambda org, app: _repository_access(sealer, integrations, org, app=app)[0]
 
 
-def _way_in(
+def _repository_access(
     sealer: Sealer, integrations: AllIntegrations, org: OrganizationId, *, app: App
 ) -> tuple[RepositoryFiles, str]:
     """The files of a store's repository, and its passphrase. Raises `PassphraseMissing`."""
@@ -152,7 +152,7 @@ def repository_opener(
 
     def open_repository(org: OrganizationId, app: App) -> Repository:
         return Repository.open(
-            *_way_in(sealer, integrations, org, app=app),
+            *_repository_access(sealer, integrations, org, app=app),
             ring=ring,
             cache_bytes=cache_bytes,
             scratch=work_dir / "scratch",

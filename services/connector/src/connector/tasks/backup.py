@@ -109,7 +109,7 @@ async def _make(job: _Backup) -> MadeSnapshot:
             # Until here the snapshot was not announced, and a canceled job leaves nothing in the store.
             await _remove_orphans(job)
             raise
-        await _keep_evidence(job, tree, result)
+        await _keep_comparison(job, tree, result)
     summary = result.summary
     figures = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
     job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {figures} to the store.")
@@ -128,9 +128,9 @@ async def _run_engine(job: _Backup, tree: SourceTree) -> BackupOutcome:
         compression=await job.context.store.repositories.compression_of(job.org, job.target.id),
         more_memory=job.lease.number == 1,  # Attempts before may have ended for want of it.
     )
-    if tree.evidence is None:
+    if tree.comparison is None:
         return await _back_up(job, tree, options)
-    parent = await asyncio.to_thread(tree.evidence.parent_in, job.target.id)
+    parent = await asyncio.to_thread(tree.comparison.parent_in, job.target.id)
     if parent:
         try:
             return await _back_up(job, tree, replace(options, parent=parent))
@@ -155,22 +155,22 @@ async def _back_up(job: _Backup, tree: SourceTree, options: BackupOptions) -> Ba
 
 async def _compared(job: _Backup, tree: SourceTree, result: BackupOutcome) -> BackupOutcome:
     context, on_log, cancel = job.context, job.reporter.log, job.cancel
-    if tree.evidence is None:
+    if tree.comparison is None:
         return await name_vanished(
-            context, job.org, job.target, directory=tree.way_in, result=result, on_log=on_log, cancel=cancel
+            context, job.org, job.target, directory=tree.read_path, result=result, on_log=on_log, cancel=cancel
         )
     return await compare_with_listing(
-        context, job.org, job.target, evidence=tree.evidence, result=result, on_log=on_log, cancel=cancel
+        context, job.org, job.target, comparison=tree.comparison, result=result, on_log=on_log, cancel=cancel
     )
 
 
 async def _explained(job: _Backup, tree: SourceTree, result: BackupOutcome) -> Sequence[UnreadablePath]:
     """The problems that are named in the job's failure, with what the source says about them, if it answers."""
     named = result.problems[:UNREADABLE_NAMED]
-    if tree.evidence is None:
+    if tree.comparison is None:
         return named
     try:
-        explained = await tree.evidence.explain(result.problems)
+        explained = await tree.comparison.explain(result.problems)
     except Cancelled:
         raise
     except CairnError as error:  # The restore point is made: that the source does not answer now undoes nothing.
@@ -182,9 +182,9 @@ async def _explained(job: _Backup, tree: SourceTree, result: BackupOutcome) -> S
     return explained[:UNREADABLE_NAMED]
 
 
-async def _keep_evidence(job: _Backup, tree: SourceTree, result: BackupOutcome) -> None:
-    if tree.evidence is not None and is_compared(result):
-        await asyncio.to_thread(tree.evidence.keep, job.target.id, result.snapshot_id)
+async def _keep_comparison(job: _Backup, tree: SourceTree, result: BackupOutcome) -> None:
+    if tree.comparison is not None and is_compared(result):
+        await asyncio.to_thread(tree.comparison.keep, job.target.id, result.snapshot_id)
 
 
 def _origin(job: _Backup, tree: SourceTree) -> Origin:

@@ -9,7 +9,7 @@ from contracts.messages.assignment import App
 from contracts.values import OrganizationId
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.job_log import OnLog
-from integrations.sdk.locations import Evidence, SavedFile, UnreadablePath
+from integrations.sdk.locations import SavedFile, SourceComparison, UnreadablePath
 from restic_reader import Found, Repository
 
 from connector.context.worker_context import WorkerContext
@@ -26,7 +26,7 @@ async def compare_with_listing(
     org: OrganizationId,
     target: App,
     *,
-    evidence: Evidence,
+    comparison: SourceComparison,
     result: BackupOutcome,
     on_log: OnLog,
     cancel: asyncio.Event,
@@ -38,17 +38,17 @@ async def compare_with_listing(
     """
     # An engine cannot tell a file whose transfer ended early from a whole one. Equal figures spare reading the tree.
     files, size_bytes = result.summary.files_processed, result.summary.bytes_processed
-    if await asyncio.to_thread(evidence.adds_up, files=files, size_bytes=size_bytes):
+    if await asyncio.to_thread(comparison.adds_up, files=files, size_bytes=size_bytes):
         return result
     found, unknown = Problems(on_log), tuple[UnreadablePath, ...]()
     try:
         async with context.stores.borrow(org, target) as store:
             files_of = _until(cancel, _files_of(store.repository, result.snapshot_id))
-            await context.stores.in_thread(lambda: evidence.take_in(files_of), of=target.id)
+            await context.stores.in_thread(lambda: comparison.take_in(files_of), of=target.id)
         names_all = result.problem_count == len(result.problems)
         # Once not all problems are known by name, any file that is missing may be one of those that were counted only.
         is_explained = result.is_left_out if names_all else lambda _: True
-        async for problem in evidence.differences(result.problems, is_left_out=is_explained, on_log=on_log):
+        async for problem in comparison.differences(result.problems, is_left_out=is_explained, on_log=on_log):
             found.add(problem)
     except Cancelled:
         raise

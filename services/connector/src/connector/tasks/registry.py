@@ -27,16 +27,16 @@ T = TypeVar("T")
 @cache
 def task_types() -> Mapping[TaskType, TaskDefinition]:
     """The task types that this worker can run."""
-    return {each.type: each for each in _stated("TASK", TaskDefinition)}
+    return {each.type: each for each in _declared("TASK", TaskDefinition)}
 
 
 @cache
 def commands() -> Mapping[Kind, CommandDefinition]:
     """The commands that this worker can carry out."""
-    return {each.kind: each for each in _stated("COMMAND", CommandDefinition)}
+    return {each.kind: each for each in _declared("COMMAND", CommandDefinition)}
 
 
-def _stated(name: str, kind: type[T]) -> list[T]:
+def _declared(name: str, kind: type[T]) -> list[T]:
     # By looking, not by a list: adding a task type is adding its file.
     modules = [import_module(f"{tasks.__name__}.{each.name}") for each in pkgutil.iter_modules(tasks.__path__)]
     return [stated for module in modules if isinstance(stated := vars(module).get(name), kind)]

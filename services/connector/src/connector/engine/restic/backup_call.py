@@ -40,7 +40,7 @@ def patterns_of(call: BackupCall) -> list[str]:
         raise SourceMissing(f"The source is not there: {named(source)} ({error.strerror})") from None
     require_in_place(source)
     try:
-        with os.scandir(source.way_in):
+        with os.scandir(source.read_path):
             pass
     except OSError as error:
         raise RootUnreadable((error.strerror or "").lower(), source=named(source)) from None

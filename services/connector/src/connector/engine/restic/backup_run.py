@@ -124,7 +124,7 @@ class _Turn:
             call.store,
             commands.backup(call.source, options, self._patterns),
             listener=self._observer.listener,
-            directory=call.source.way_in,
+            directory=call.source.read_path,
             cancel=self._stop,
             good=_WITH_PROBLEMS,
             more_memory=options.more_memory,

@@ -83,7 +83,7 @@ class Surveyor:
         }
         return ChildCommand(
             arguments=[sys.executable, "-I", "-S", source_scan.__file__, json.dumps(task), *self._patterns],
-            directory=self._source.way_in,
+            directory=self._source.read_path,
             nice=self._nice,
             descriptors=(listing,),
         )

@@ -12,7 +12,7 @@ NAMED = UnreadablePath("/a", "permission denied")
 
 
 class Doubtful:
-    """See `Evidence`: other figures were listed."""
+    """See `SourceComparison`: other figures were listed."""
 
     def __init__(self, *, is_right: bool = False) -> None:
         self.is_right = is_right

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from integrations.object_storage.listing import Listing, Problems
-from integrations.object_storage.mounted_source import MountEvidence
+from integrations.object_storage.mounted_source import MountComparison
 from integrations.object_storage.port import NOT_SHOWN, ListedObject, ObjectGone, ObjectUnread
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SavedFile, UnreadablePath
@@ -45,17 +45,17 @@ def listing(tmp_path: Path) -> Iterator[Listing]:
 
 
 @pytest.fixture
-def evidence(listing: Listing, tmp_path: Path) -> MountEvidence:
+def comparison(listing: Listing, tmp_path: Path) -> MountComparison:
     Problems(listing)
     listing.add([listed("a", 4), listed("folder/b", 2), listed("folder/", 0)])
     listing.settle()
-    return MountEvidence(Bucket({"a": 4, "folder/b": 2}), listing, tmp_path / "kept")
+    return MountComparison(Bucket({"a": 4, "folder/b": 2}), listing, tmp_path / "kept")
 
 
-def test_what_was_listed_adds_up(evidence: MountEvidence, listing: Listing) -> None:
-    assert evidence.adds_up(files=2, size_bytes=6)
-    assert not evidence.adds_up(files=2, size_bytes=2)
-    assert not evidence.adds_up(files=3, size_bytes=6)
+def test_what_was_listed_adds_up(comparison: MountComparison, listing: Listing) -> None:
+    assert comparison.adds_up(files=2, size_bytes=6)
+    assert not comparison.adds_up(files=2, size_bytes=2)
+    assert not comparison.adds_up(files=3, size_bytes=6)
 
 
 @pytest.mark.parametrize(
@@ -73,22 +73,22 @@ def test_what_was_listed_adds_up(evidence: MountEvidence, listing: Listing) -> N
     ids=["same", "cut off", "changed", "cut off and gone", "lacking", "gone", "new", "new and cut off"],
 )
 async def test_a_difference_is_named_unless_the_source_has_it_by_now(
-    evidence: MountEvidence, saved: dict[str, int], now: dict[str, int | None], named: list[str]
+    comparison: MountComparison, saved: dict[str, int], now: dict[str, int | None], named: list[str]
 ) -> None:
     bucket = {key: size for key, size in ({"a": 4, "folder/b": 2} | now).items() if size is not None}
-    object.__setattr__(evidence, "store", Bucket(bucket))
-    evidence.take_in(files(saved))
+    object.__setattr__(comparison, "store", Bucket(bucket))
+    comparison.take_in(files(saved))
 
-    assert await found(evidence) == named
+    assert await found(comparison) == named
 
 
-async def test_the_reason_of_the_source_is_told(evidence: MountEvidence) -> None:
+async def test_the_reason_of_the_source_is_told(comparison: MountComparison) -> None:
     why = {"a": ObjectUnread("object_forbidden", "no right")}
-    object.__setattr__(evidence, "store", Bucket({"a": 4, "folder/b": 2}, refused=why))
-    evidence.take_in(files({"a": 0, "folder/b": 2}))
+    object.__setattr__(comparison, "store", Bucket({"a": 4, "folder/b": 2}, refused=why))
+    comparison.take_in(files({"a": 0, "folder/b": 2}))
 
     sizes = CUT.removeprefix("object_unreadable: ")
-    assert await found(evidence) == [f"/a: object_forbidden: no right; {sizes}"]
+    assert await found(comparison) == [f"/a: object_forbidden: no right; {sizes}"]
 
 
 @pytest.mark.parametrize(
@@ -97,28 +97,28 @@ async def test_the_reason_of_the_source_is_told(evidence: MountEvidence) -> None
     ids=["folder is named", "left out"],
 )
 async def test_what_is_named_or_left_out_is_not_named_again(
-    evidence: MountEvidence, named: tuple[UnreadablePath, ...], ignored: str
+    comparison: MountComparison, named: tuple[UnreadablePath, ...], ignored: str
 ) -> None:
-    evidence.take_in(files({"a": 4}))
+    comparison.take_in(files({"a": 4}))
 
-    assert await found(evidence, named, is_left_out=lambda path: path == ignored) == []
+    assert await found(comparison, named, is_left_out=lambda path: path == ignored) == []
 
 
-async def test_what_the_mount_did_not_show_is_not_named_again(evidence: MountEvidence, listing: Listing) -> None:
+async def test_what_the_mount_did_not_show_is_not_named_again(comparison: MountComparison, listing: Listing) -> None:
     listing.database.run("INSERT INTO problems VALUES (?, ?, ?)", [b"a", NOT_SHOWN, "hidden"])
-    evidence.take_in(files({"folder/b": 2}))
+    comparison.take_in(files({"folder/b": 2}))
 
-    assert evidence.adds_up(files=1, size_bytes=2)
-    assert await found(evidence) == []
+    assert comparison.adds_up(files=1, size_bytes=2)
+    assert await found(comparison) == []
 
 
 async def test_a_file_that_was_cut_off_is_no_evidence_for_the_next_run(
-    evidence: MountEvidence, listing: Listing
+    comparison: MountComparison, listing: Listing
 ) -> None:
-    evidence.take_in(files({"a": 0, "folder/b": 2, "new": 1}))
-    await found(evidence)
-    evidence.keep("store", "snapshot")
-    (kept,) = evidence.place.glob("*.db")
+    comparison.take_in(files({"a": 0, "folder/b": 2, "new": 1}))
+    await found(comparison)
+    comparison.keep("store", "snapshot")
+    (kept,) = comparison.place.glob("*.db")
 
     assert listing.parent_of(kept) is None  # Same size and time by now, of which nobody knows what was read.
     listing.correct("a", size=4, modified_ns=1)
@@ -126,7 +126,9 @@ async def test_a_file_that_was_cut_off_is_no_evidence_for_the_next_run(
     assert listing.parent_of(kept) == "snapshot"  # Size and time tell what has to be read.
 
 
-async def test_a_source_that_does_not_answer_is_waited_for_until_the_run_is_cancelled(evidence: MountEvidence) -> None:
+async def test_a_source_that_does_not_answer_is_waited_for_until_the_run_is_cancelled(
+    comparison: MountComparison,
+) -> None:
     asked = asyncio.Event()
 
     class Silent(Bucket):
@@ -135,11 +137,11 @@ async def test_a_source_that_does_not_answer_is_waited_for_until_the_run_is_canc
             await asyncio.Event().wait()
             raise AssertionError(key)
 
-    object.__setattr__(evidence, "store", Silent())
-    evidence.take_in([])
-    finding = asyncio.create_task(found(evidence))
+    object.__setattr__(comparison, "store", Silent())
+    comparison.take_in([])
+    finding = asyncio.create_task(found(comparison))
     await asked.wait()
-    evidence.cancel.set()
+    comparison.cancel.set()
 
     async with asyncio.timeout(10):
         with pytest.raises(Cancelled):
@@ -150,10 +152,10 @@ async def test_what_was_removed_meanwhile_is_told_in_few_lines(listing: Listing,
     Problems(listing)
     listing.add([listed(f"{number:03}", 1) for number in range(900)])
     listing.settle()
-    evidence = MountEvidence(Bucket(), listing, tmp_path / "kept")
-    evidence.take_in([])
+    comparison = MountComparison(Bucket(), listing, tmp_path / "kept")
+    comparison.take_in([])
 
-    told = await found(evidence)
+    told = await found(comparison)
 
     assert len(told) < 10
     assert sum(line.count("/") for line in told) == 900
@@ -168,13 +170,13 @@ def files(sizes: dict[str, int]) -> list[SavedFile]:
 
 
 async def found(
-    evidence: MountEvidence,
+    comparison: MountComparison,
     named: tuple[UnreadablePath, ...] = (),
     *,
     is_left_out: Callable[[str], bool] = lambda _: False,
 ) -> list[str]:
     told: list[str] = []
-    differences = evidence.differences(
+    differences = comparison.differences(
         named, is_left_out=is_left_out, on_log=lambda level, text: told.append(f"{level} {text}")
     )
     return [problem.as_line async for problem in differences] + told

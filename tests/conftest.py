@@ -80,7 +80,7 @@ def fresh_corner(infra: Infra, key_file: Path) -> Iterator[Corner]:
 
 @pytest.fixture(scope="module")
 def common_settings(corner: Corner) -> Callable[..., CommonSettings]:
-    """Makes settings that lead to the module's corner: `common_settings(lanes=1)`, `common_settings(MySettings)`."""
+    """Makes settings that lead to the module's corner: `common_settings(http_port=1)`, `common_settings(Settings)`."""
     return corner.settings
 
 

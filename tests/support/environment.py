@@ -57,7 +57,8 @@ class Corner:
         }
 
     def variables(self, **overrides: object) -> dict[str, str]:
-        """The environment of a process of Cairn; overrides by the names of settings. Holds `PATH` and `HOME` too."""
+        """The environment of a process of Cairn; overrides by the names of variables, in small letters and
+        without `CAIRN_`. Holds `PATH` and `HOME` too."""
         inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         facts = {**self.facts, **{name: str(value) for name, value in overrides.items()}}
         return inherited | {f"CAIRN_{name.upper()}": value for name, value in facts.items()}

@@ -135,14 +135,16 @@ async def _open_services(
     *,
     background: LoopSupervisor,
 ) -> AsyncIterator[Services]:
-    accounts, badge_key = stores.accounts, read_key(settings.badge_key_file)
-    badges = Tokens(badge_key, audience="cairn-badge")
+    accounts, session_token_key = stores.accounts, read_key(settings.session_token_key_file)
+    badges = Tokens(session_token_key, audience="cairn-badge")
     principals = Principals(accounts, remembered_seconds=settings.rights_cache_seconds)
     audit = AuditLog(stores.audit, kept_days=settings.audit_days)
     login_log = LoginLog(audit, accounts)
-    keys = IdempotencyKeys(stores.keys, badge_key)
+    keys = IdempotencyKeys(stores.keys, session_token_key)
     operations = Operations(stores.operations, commands)
-    logins = Logins(accounts, principals, badges, Throttle(), stores.addresses, login_log, settings.badge_ttl_seconds)
+    logins = Logins(
+        accounts, principals, badges, Throttle(), stores.addresses, login_log, settings.session_token_ttl_seconds
+    )
     downloads = Downloads(clients.restore_index, clients.connector)
     async with (
         # Left in reverse order: the log of logins writes its last sums while the audit log still runs.
@@ -180,5 +182,5 @@ async def _open_services(
             Search(clients.assignment, clients.restore_index),
             History(clients.assignment, clients.restore_index),
             downloads,
-            Links(downloads, principals, audit, link_key(badge_key), settings.url_gateway.rstrip("/")),
+            Links(downloads, principals, audit, link_key(session_token_key), settings.url_gateway.rstrip("/")),
         )

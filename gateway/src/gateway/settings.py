@@ -14,10 +14,19 @@ class Settings(CommonSettings):
     """`url_gateway` is the address under which clients find the gateway."""
 
     master_key_file: Path = Field(description="File with the key that seals data keys: 32 bytes, base64")
-    badge_key_file: Path = Field(description="File with the key that signs badges: 32 bytes, base64")
+    # A session token is a badge in the API and in the names of variables, which clients and operators rely on.
+    session_token_key_file: Path = Field(
+        validation_alias="CAIRN_BADGE_KEY_FILE",
+        description="File with the key that signs session tokens: 32 bytes, base64",
+    )
     credentials_file: Path = Field(description="File (mode 0600) with the owner's credentials, made at first start")
     owner_email: str = Field(default="owner@cairn.local", description="Address of the owner made at first start")
-    badge_ttl_seconds: int = Field(default=3600, gt=0, description="Seconds after which a badge expires")
+    session_token_ttl_seconds: int = Field(
+        default=3600,
+        gt=0,
+        validation_alias="CAIRN_BADGE_TTL_SECONDS",
+        description="Seconds after which a session token expires",
+    )
     rights_cache_seconds: float = Field(default=2, description="How long a changed grant may go unnoticed")
     initialize_timeout_seconds: float = Field(
         default=27,

@@ -147,7 +147,7 @@ async def test_those_who_wait_for_a_message_leave_it_a_place(wire: Wire, fresh_c
         come.add(envelope.data.inventory_id)
 
     patient = RetryPolicy(longest_pause_seconds=0.2, patience_seconds=600)
-    async with running_service(fresh_corner.settings(lanes=2), {InventoryRemoved: handle}, policy=patient):
+    async with running_service(fresh_corner.settings(handlers_at_once=2), {InventoryRemoved: handle}, policy=patient):
         for key in ("a", "b", "c", "d", "awaited"):
             await wire.publish(removed(key))
         await eventually_async(lambda: come == {"a", "b", "c", "d", "awaited"})

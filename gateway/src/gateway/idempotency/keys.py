@@ -24,10 +24,10 @@ FORGET_EVERY_SECONDS = 3600.0
 class IdempotencyKeys:
     """Gives a repeated request the ids that the first one had."""
 
-    def __init__(self, store: KeyStore, badge_key: bytes) -> None:
+    def __init__(self, store: KeyStore, session_token_key: bytes) -> None:
         self._store = store
         # Bodies may hold secrets, so only a keyed hash of them is kept: without the key nobody can try guesses on it.
-        self._fingerprint_key = hashlib.sha256(b"cairn request fingerprints" + badge_key).digest()
+        self._fingerprint_key = hashlib.sha256(b"cairn request fingerprints" + session_token_key).digest()
 
     async def intent(self, who: Principal, *, route: str, key: str | None, body: bytes) -> Intent:
         """What a request wants done: something new, or with a key that was used before, the same as then.

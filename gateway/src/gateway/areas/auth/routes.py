@@ -27,7 +27,7 @@ KnownPrincipals = Annotated[Principals, provided(Principals)]
 async def log_in_by_api_key(body: ApiKeyLogin, logins: Service, address: Address) -> BadgeView:
     """A badge for the organization in which the key was made. It stands as long as the key and the membership do."""
     token = await logins.by_api_key(body.api_key, address=address)
-    return BadgeView(token=token, expires_in_seconds=logins.badge_ttl_seconds)
+    return BadgeView(token=token, expires_in_seconds=logins.session_token_ttl_seconds)
 
 
 @router.post(
@@ -45,14 +45,14 @@ async def log_in_by_password(body: PasswordLogin, logins: Service, address: Addr
     does not wait for others. Where too many wait already, the answer is 429 with `Retry-After`.
     """
     token = await logins.by_password(body.email, body.password, address=address)
-    return BadgeView(token=token, expires_in_seconds=logins.badge_ttl_seconds)
+    return BadgeView(token=token, expires_in_seconds=logins.session_token_ttl_seconds)
 
 
 @router.post("/auth/badge", tags=["auth"], summary="Go to another organization", responses=problems(404, 413))
 async def exchange_badge(body: BadgeExchange, logins: Service, who: Who, address: Address) -> BadgeView:
     """A badge of the same account for an organization in which it is a member, there or above."""
     token = await logins.exchange(who, body.organization_id, address=address)
-    return BadgeView(token=token, expires_in_seconds=logins.badge_ttl_seconds)
+    return BadgeView(token=token, expires_in_seconds=logins.session_token_ttl_seconds)
 
 
 @router.get("/account/me", tags=["organizations"], summary="Who is logged in")

@@ -30,7 +30,7 @@ class Logins:
     throttle: Throttle
     known: KnownAddresses
     log: LoginLog
-    badge_ttl_seconds: int
+    session_token_ttl_seconds: int
 
     async def by_api_key(self, api_key: str, *, address: str) -> str:
         """A badge for the key's organization, which stands as long as the key does.
@@ -99,4 +99,4 @@ class Logins:
 
     def _badge(self, account_id: str, organization_id: OrganizationId, *, key_id: str | None = None) -> str:
         caller = Caller(organization_id=organization_id, account_id=account_id, key_id=key_id)
-        return self.badges.sign(caller, ttl_seconds=self.badge_ttl_seconds)
+        return self.badges.sign(caller, ttl_seconds=self.session_token_ttl_seconds)

@@ -38,9 +38,9 @@ class Link(Value):
     """Seconds since 1970."""
 
 
-def link_key(badge_key: bytes) -> bytes:
+def link_key(session_token_key: bytes) -> bytes:
     """The key that signs links: another one than that of badges, so that neither passes for the other."""
-    return hmac.digest(badge_key, b"cairn download links", hashlib.sha256)
+    return hmac.digest(session_token_key, b"cairn download links", hashlib.sha256)
 
 
 def sign(link: Link, key: bytes) -> str:

@@ -113,7 +113,9 @@ def join_group(
 ) -> GroupSubscription:
     """Take part in a consumer group, under the name of this instance."""
     timeout, name = int(settings.session_timeout_seconds * 1000), settings.on_kafka(group)
-    executor = KeyOrderedExecutor(consumer.handle, width=settings.lanes, patience_seconds=PATIENCE_AT_END_SECONDS)
+    executor = KeyOrderedExecutor(
+        consumer.handle, width=settings.handlers_at_once, patience_seconds=PATIENCE_AT_END_SECONDS
+    )
     client = _client(
         settings,
         service,

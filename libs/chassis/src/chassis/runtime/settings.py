@@ -18,7 +18,7 @@ KafkaMechanism = Annotated[Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"], U
 class CommonSettings(BaseSettings):
     """Read from variables with the prefix `CAIRN_`. Subclasses add a service's own."""
 
-    model_config = SettingsConfigDict(env_prefix="CAIRN_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="CAIRN_", frozen=True, extra="ignore", populate_by_name=True)
 
     kafka: str = Field(default="127.0.0.1:9092", description="Kafka bootstrap servers, comma-separated")
     kafka_security: KafkaSecurity = Field(
@@ -42,7 +42,13 @@ class CommonSettings(BaseSettings):
     )
     topic_partitions: int = Field(default=8, ge=1, description="Partitions of the topics this process creates")
     topic_replicas: int = Field(default=1, ge=1, description="Replicas of the topics this process creates")
-    lanes: int = Field(default=8, ge=1, description="Messages handled at once; those with equal keys always in order")
+    handlers_at_once: int = Field(
+        default=8,
+        ge=1,
+        # Operators have set it by this name since before the field had its present one.
+        validation_alias="CAIRN_LANES",
+        description="Messages handled at once; those with equal keys always in order",
+    )
     trusted_proxies: str = Field(
         default="", description="Addresses of reverse proxies whose X-Forwarded-For is believed, comma-separated"
     )
@@ -73,7 +79,9 @@ class CommonSettings(BaseSettings):
             return cls()
         except ValidationError as error:
             # Names alone, and without the cause: pydantic's error quotes the values, which may be secrets.
-            names = sorted({f"CAIRN_{str(e['loc'][0]).upper()}" for e in error.errors(include_input=False)})
+            fields = {str(each["loc"][0]).upper() for each in error.errors(include_input=False)}
+            # A field with an alias is named by it: that is the whole name of its variable.
+            names = sorted(f"CAIRN_{field.removeprefix('CAIRN_')}" for field in fields)
             raise Invalid("settings_invalid", f"missing or unusable settings: {', '.join(names)}") from None
 
 

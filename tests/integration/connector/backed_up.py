@@ -7,12 +7,12 @@ from pathlib import Path
 from contracts.messages.assignment import App
 from contracts.messages.connector.task_events import TaskSucceeded
 
-from tests.integration.connector.ground import Ground, write_tree
+from tests.integration.connector.worker_fixture import WorkerFixture, write_tree
 
 TREE = {"readme.txt": b"hello", "deep/er/data.bin": os.urandom(2 << 20), "deep/empty": b""}
 
 
-async def backed_up(ground: Ground, name: str, tree: Mapping[str, bytes] = TREE) -> tuple[App, App, str]:
+async def backed_up(ground: WorkerFixture, name: str, tree: Mapping[str, bytes] = TREE) -> tuple[App, App, str]:
     """A source, a store, and a restore point of the one in the other."""
     source = await ground.assign("source", write_tree(ground.files("sources", name), dict(tree)))
     store = await ground.store_made_by_hand(name)

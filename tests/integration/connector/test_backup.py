@@ -16,7 +16,7 @@ from contracts.messages.connector.task_events import TaskFailed, TaskLogged, Tas
 from contracts.messages.restore_index import DirectoriesListed, RestorePointListed
 from fastapi import FastAPI
 
-from tests.integration.connector.ground import Ground, initialize, write_tree
+from tests.integration.connector.worker_fixture import WorkerFixture, initialize, write_tree
 from tests.integration.engine.programs import telling
 
 pytestmark = pytest.mark.usefixtures("app")
@@ -24,7 +24,7 @@ TREE = {"readme.txt": b"hello", "deep/er/data.bin": bytes(range(256)) * 8000, "d
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def app(ground: Ground) -> AsyncIterator[FastAPI]:
+async def app(ground: WorkerFixture) -> AsyncIterator[FastAPI]:
     """A worker whose restic notes how it was called."""
     program = telling(ground.restic, ground.folder / "restic", ground.folder / "notes")
     async with open_app(ground.settings(restic=program)) as running:
@@ -32,16 +32,16 @@ async def app(ground: Ground) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-async def source(ground: Ground, tmp_path: Path) -> App:
+async def source(ground: WorkerFixture, tmp_path: Path) -> App:
     return await ground.assign("source", write_tree(ground.files("sources", tmp_path.name), TREE))
 
 
 @pytest.fixture
-async def store(ground: Ground, tmp_path: Path) -> App:
+async def store(ground: WorkerFixture, tmp_path: Path) -> App:
     return await ground.store_made_by_hand(tmp_path.name)
 
 
-def listed(ground: Ground, store: App) -> list[Any]:
+def listed(ground: WorkerFixture, store: App) -> list[Any]:
     return [
         page
         for e in ground.asker.heard(DirectoriesListed)
@@ -51,7 +51,7 @@ def listed(ground: Ground, store: App) -> list[Any]:
 
 
 async def test_a_backup_ends_with_a_restore_point_that_can_be_browsed_and_read(
-    ground: Ground, http: httpx.AsyncClient, source: App, store: App
+    ground: WorkerFixture, http: httpx.AsyncClient, source: App, store: App
 ) -> None:
     request = await ground.request(source, store, labels=("nightly",))
     ended = await ground.ending(request, TaskSucceeded)
@@ -77,7 +77,7 @@ async def test_a_backup_ends_with_a_restore_point_that_can_be_browsed_and_read(
         assert (answer.status_code, answer.content) == (200, content)
 
 
-async def test_the_second_backup_lists_only_what_changed(ground: Ground, source: App, store: App) -> None:
+async def test_the_second_backup_lists_only_what_changed(ground: WorkerFixture, source: App, store: App) -> None:
     root = Path(source.fields["root"].value or "")
     await ground.ending(await ground.request(source, store), TaskSucceeded)
     before = len(listed(ground, store))
@@ -92,7 +92,7 @@ async def test_the_second_backup_lists_only_what_changed(ground: Ground, source:
 
 
 async def test_spaces_at_the_ends_of_the_root_and_of_labels_are_kept(
-    ground: Ground, store: App, tmp_path: Path
+    ground: WorkerFixture, store: App, tmp_path: Path
 ) -> None:
     source = await ground.assign("source", write_tree(ground.files("sources", f"{tmp_path.name} "), TREE))
 
@@ -109,7 +109,9 @@ async def test_spaces_at_the_ends_of_the_root_and_of_labels_are_kept(
     assert [item["name"] for item in files["items"]] == ["empty", "er"]
 
 
-async def test_everything_said_about_a_job_follows_from_its_request(ground: Ground, source: App, store: App) -> None:
+async def test_everything_said_about_a_job_follows_from_its_request(
+    ground: WorkerFixture, source: App, store: App
+) -> None:
     request = await ground.request(source, store)
     ended = await ground.ending(request, TaskSucceeded)
 
@@ -121,7 +123,7 @@ async def test_everything_said_about_a_job_follows_from_its_request(ground: Grou
 
 
 async def test_an_emptied_source_is_told_or_kept_as_an_empty_restore_point(
-    ground: Ground, store: App, tmp_path: Path
+    ground: WorkerFixture, store: App, tmp_path: Path
 ) -> None:
     root = ground.files("sources", tmp_path.name)
     source = await ground.assign("source", root)
@@ -139,7 +141,7 @@ async def test_an_emptied_source_is_told_or_kept_as_an_empty_restore_point(
 
 
 async def test_what_no_restore_point_can_hold_makes_a_backup_incomplete_unless_it_is_ignored(
-    ground: Ground, store: App, tmp_path: Path
+    ground: WorkerFixture, store: App, tmp_path: Path
 ) -> None:
     root = write_tree(ground.files("sources", tmp_path.name), TREE)
     os.mknod(root / "deep" / "agent.sock", stat.S_IFSOCK | 0o600)
@@ -153,7 +155,7 @@ async def test_what_no_restore_point_can_hold_makes_a_backup_incomplete_unless_i
 
 
 async def test_a_backup_is_compressed_at_the_level_that_was_asked_for_last(
-    ground: Ground, source: App, tmp_path: Path
+    ground: WorkerFixture, source: App, tmp_path: Path
 ) -> None:
     store = await ground.assign("store", ground.files("stores", "levels", tmp_path.name))
 
@@ -177,12 +179,14 @@ def _arguments(note: Path) -> list[str]:
 
 class TestFailures:
     @pytest.mark.parametrize("kind", ["sync", "prune"])
-    async def test_other_tasks_cannot_be_run_yet(self, ground: Ground, source: App, store: App, kind: Any) -> None:
+    async def test_other_tasks_cannot_be_run_yet(
+        self, ground: WorkerFixture, source: App, store: App, kind: Any
+    ) -> None:
         failed = await ground.ending(await ground.request(source, store, type_=kind), TaskFailed)
 
         assert failed.data.problem.code == "task_type_unsupported"
 
-    async def test_a_store_without_a_repository(self, ground: Ground, source: App, tmp_path: Path) -> None:
+    async def test_a_store_without_a_repository(self, ground: WorkerFixture, source: App, tmp_path: Path) -> None:
         store = await ground.assign("store", tmp_path.parent / "nowhere" / tmp_path.name)
         outside = await ground.ending(await ground.request(source, store), TaskFailed)
         store = await ground.assign("store", ground.files("bare", tmp_path.name))
@@ -191,7 +195,7 @@ class TestFailures:
         assert outside.data.problem.code == "root_forbidden"
         assert bare.data.problem.code == "store_not_initialized"
 
-    async def test_a_wrong_passphrase(self, ground: Ground, source: App, store: App) -> None:
+    async def test_a_wrong_passphrase(self, ground: WorkerFixture, source: App, store: App) -> None:
         wrong = await ground.assign(
             "store",
             Path(store.fields["root"].value or ""),
@@ -203,7 +207,7 @@ class TestFailures:
 
         assert failed.data.problem.code == "passphrase_wrong"
 
-    async def test_a_reference_into_a_secret_provider(self, ground: Ground, source: App, tmp_path: Path) -> None:
+    async def test_a_reference_into_a_secret_provider(self, ground: WorkerFixture, source: App, tmp_path: Path) -> None:
         store = await ground.assign(
             "store", ground.files("vaulted"), fields={"passphrase": FieldValue(value="kv/p", provider_id="vault")}
         )
@@ -212,28 +216,28 @@ class TestFailures:
 
         assert failed.data.problem.code == "provider_unsupported"
 
-    async def test_a_secret_sealed_for_another_app(self, ground: Ground, source: App, store: App) -> None:
+    async def test_a_secret_sealed_for_another_app(self, ground: WorkerFixture, source: App, store: App) -> None:
         thief = await ground.assign("store", ground.files("thief"), fields={"passphrase": store.fields["passphrase"]})
 
         failed = await ground.ending(await ground.request(source, thief), TaskFailed)
 
         assert failed.data.problem.code == "secret_unreadable"
 
-    async def test_a_source_that_is_gone(self, ground: Ground, store: App, tmp_path: Path) -> None:
+    async def test_a_source_that_is_gone(self, ground: WorkerFixture, store: App, tmp_path: Path) -> None:
         source = await ground.assign("source", ground.folder / "sources" / "gone")
 
         failed = await ground.ending(await ground.request(source, store), TaskFailed)
 
         assert failed.data.problem.code == "source_missing"
 
-    async def test_an_app_nobody_heard_of(self, ground: Ground, source: App, store: App) -> None:
+    async def test_an_app_nobody_heard_of(self, ground: WorkerFixture, source: App, store: App) -> None:
         unheard = source.model_copy(update={"revision": 99})
 
         failed = await ground.ending(await ground.request(unheard, store), TaskFailed)
 
         assert failed.data.problem.code == "app_unknown"
 
-    async def test_labels_that_pass_for_marks(self, ground: Ground, source: App, store: App) -> None:
+    async def test_labels_that_pass_for_marks(self, ground: WorkerFixture, source: App, store: App) -> None:
         failed = await ground.ending(await ground.request(source, store, labels=("cairn:job=x",)), TaskFailed)
 
         assert failed.data.problem.code == "label_invalid"

@@ -13,7 +13,7 @@ from contracts.messages.connector.task_events import TaskSucceeded
 from fastapi import FastAPI
 
 from tests.integration.connector.comparing import indexed, refresh, refusals
-from tests.integration.connector.ground import Ground, connection_test, initialize, write_tree
+from tests.integration.connector.worker_fixture import WorkerFixture, connection_test, initialize, write_tree
 from tests.support.s3 import S3Server, moto_s3
 from tests.support.waiting import eventually_async
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("app")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def app(ground: Ground) -> AsyncIterator[FastAPI]:
+async def app(ground: WorkerFixture) -> AsyncIterator[FastAPI]:
     """A worker that compares stores only when it is asked to."""
     async with open_app(ground.settings(refresh_seconds=0, browsable_patience_seconds=1.0)) as running:
         yield running
@@ -55,7 +55,7 @@ def bucket(server: S3Server) -> Bucket:
 
 
 @pytest.fixture
-async def store(ground: Ground, server: S3Server, bucket: Bucket) -> App:
+async def store(ground: WorkerFixture, server: S3Server, bucket: Bucket) -> App:
     """A store with one restore point that the index knows."""
     root = f"{bucket.name}/{bucket.prefix}"
     fields = {name: FieldValue(value=value) for name, value in server.fields(root).items()}
@@ -87,7 +87,7 @@ def content(bucket: Bucket) -> list[str] | None:
 
 @pytest.mark.parametrize("lose", [gone, emptied])
 async def test_what_is_gone_is_missing_until_a_creation_is_forced(
-    ground: Ground, store: App, bucket: Bucket, lose: Callable[[Bucket], None]
+    ground: WorkerFixture, store: App, bucket: Bucket, lose: Callable[[Bucket], None]
 ) -> None:
     known = await indexed(ground, store)
     lose(bucket)
@@ -105,7 +105,7 @@ async def test_what_is_gone_is_missing_until_a_creation_is_forced(
     await eventually_async(lambda: _is(indexed(ground, store), {}), 30)
 
 
-async def test_lost_snapshots_are_no_empty_store(ground: Ground, store: App, bucket: Bucket) -> None:
+async def test_lost_snapshots_are_no_empty_store(ground: WorkerFixture, store: App, bucket: Bucket) -> None:
     known = await indexed(ground, store)
     [snapshot] = bucket.keys("snapshots/")
     kept = bucket.client.get_object(Bucket=bucket.name, Key=snapshot)["Body"].read()

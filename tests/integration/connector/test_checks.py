@@ -7,12 +7,14 @@ import pytest
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 
 from tests.integration.connector.backed_up import backed_up, spoil
-from tests.integration.connector.ground import Ground, ready
+from tests.integration.connector.worker_fixture import WorkerFixture, ready
 from tests.support.waiting import eventually_async
 
 
 @pytest.mark.usefixtures("app")
-async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(ground: Ground, tmp_path: Path) -> None:
+async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
     _, store, snapshot_id = await backed_up(ground, tmp_path.name)
     for options in ({}, {"read_percent": 100}, {"snapshot_id": snapshot_id, "read_percent": 100}):
         sound = await ground.ending(await ground.request(store, None, type_="check", **options), TaskSucceeded)
@@ -32,7 +34,7 @@ async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(
     assert (point.data.result.finding_count, point.data.result.files) == (1, 3)
 
 
-def waiting_restic(ground: Ground) -> tuple[Path, Callable[[], Awaitable[bool]]]:
+def waiting_restic(ground: WorkerFixture) -> tuple[Path, Callable[[], Awaitable[bool]]]:
     """A restic whose checks take a minute, and whether one has begun."""
     program, begun = ground.folder / "slow-restic", ground.folder / "begun"
     waits = f'case " $* " in *" check "*) touch {begun}; exec sleep 60 ;; esac'
@@ -46,7 +48,7 @@ def waiting_restic(ground: Ground) -> tuple[Path, Callable[[], Awaitable[bool]]]
 
 
 async def test_a_check_whose_worker_was_killed_begins_anew_and_one_that_is_cancelled_stops(
-    fresh_ground: Ground,
+    fresh_ground: WorkerFixture,
 ) -> None:
     ground = fresh_ground
     slow, has_begun = waiting_restic(ground)

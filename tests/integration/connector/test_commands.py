@@ -13,24 +13,24 @@ from contracts.messages.connector.task_events import TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import RestorePointBrowsable
 
-from tests.integration.connector.ground import Ground, connection_test, initialize, write_tree
+from tests.integration.connector.worker_fixture import WorkerFixture, connection_test, initialize, write_tree
 from tests.support import builders as make
 
 pytestmark = pytest.mark.usefixtures("app")
 
 
-def outcomes(ground: Ground, command_id: str) -> list[Any]:
+def outcomes(ground: WorkerFixture, command_id: str) -> list[Any]:
     return [e for e in ground.asker.heard(CommandOutcome) if e.data.command_id == command_id]
 
 
-async def test_a_worker_offers_its_integrations_before_it_works(ground: Ground) -> None:
+async def test_a_worker_offers_its_integrations_before_it_works(ground: WorkerFixture) -> None:
     offered = await ground.asker.ear.message(IntegrationOffered, lambda data: data.integration.name == "fs")
 
     assert offered.data.integration.protocols[0].name == "fs"
 
 
 class TestConnections:
-    async def test_a_test_that_succeeds(self, ground: Ground) -> None:
+    async def test_a_test_that_succeeds(self, ground: WorkerFixture) -> None:
         source = await ground.assign("source", write_tree(ground.files("good"), {"a": b"a"}))
 
         outcome = await ground.asker.ask(connection_test(source))
@@ -42,7 +42,7 @@ class TestConnections:
         assert tested.data.report.model_dump(mode="json") == outcome.result
         assert tested.data.command_id == outcome.command_id
 
-    async def test_a_test_that_fails_is_a_result_too(self, ground: Ground) -> None:
+    async def test_a_test_that_fails_is_a_result_too(self, ground: WorkerFixture) -> None:
         source = await ground.assign("source", ground.folder / "nothing here")
 
         outcome = await ground.asker.ask(connection_test(source))
@@ -50,7 +50,7 @@ class TestConnections:
         assert outcome.accepted
         assert outcome.result["ok"] is False
 
-    async def test_a_store_tells_whether_it_has_a_repository(self, ground: Ground) -> None:
+    async def test_a_store_tells_whether_it_has_a_repository(self, ground: WorkerFixture) -> None:
         bare = await ground.assign("store", ground.files("untouched"))
         before = await ground.asker.ask(connection_test(bare))
         await ground.asker.ask(initialize(bare))
@@ -59,7 +59,7 @@ class TestConnections:
 
         assert (before.result["initialized"], after.result["initialized"]) == (False, True)
 
-    async def test_a_secret_that_cannot_be_had_fails_the_test_in_words(self, ground: Ground) -> None:
+    async def test_a_secret_that_cannot_be_had_fails_the_test_in_words(self, ground: WorkerFixture) -> None:
         fields = {"passphrase": FieldValue(value="kv/p", provider_id="vault")}
         store = await ground.assign("store", ground.files("vaulted"), fields=fields)
 
@@ -69,7 +69,7 @@ class TestConnections:
         assert outcome.result["ok"] is False
         assert "secret providers are not configured" in str(outcome.result["checks"])
 
-    async def test_an_app_nobody_heard_of_is_refused(self, ground: Ground) -> None:
+    async def test_an_app_nobody_heard_of_is_refused(self, ground: WorkerFixture) -> None:
         source = await ground.assign("source", ground.files("good"))
 
         problem = await ground.asker.rejection(connection_test(source.model_copy(update={"revision": 7})))
@@ -78,7 +78,7 @@ class TestConnections:
 
 
 class TestStores:
-    async def test_a_store_is_initialized_once_and_repeats_bring_the_same_outcome(self, ground: Ground) -> None:
+    async def test_a_store_is_initialized_once_and_repeats_bring_the_same_outcome(self, ground: WorkerFixture) -> None:
         store = await ground.assign("store", ground.folder / "stores" / "new")
         command = make.wrap(initialize(store))
 
@@ -95,7 +95,7 @@ class TestStores:
         assert [e.data.repository_id for e in initialized] == [first.result["repository_id"]]
 
     async def test_a_repository_that_was_there_is_adopted_with_its_restore_points(
-        self, ground: Ground, http: httpx.AsyncClient
+        self, ground: WorkerFixture, http: httpx.AsyncClient
     ) -> None:
         store = await ground.store_made_by_hand("shared")
         source = await ground.assign("source", write_tree(ground.files("kept"), {"a": b"a", "b/c": b"c"}))
@@ -112,7 +112,7 @@ class TestStores:
         where = f"/internal/stores/{other.id}/snapshots/{points[0].snapshot_id}/content"
         assert (await http.get(where, params={"path": "/b/c"})).content == b"c"
 
-    async def test_a_wrong_passphrase_is_refused(self, ground: Ground) -> None:
+    async def test_a_wrong_passphrase_is_refused(self, ground: WorkerFixture) -> None:
         store = await ground.store_made_by_hand("locked")
         root = Path(store.fields["root"].value or "")
         wrong = await ground.assign("store", root, id=store.id, fields={"passphrase": ground.sealed(store.id, "x")})
@@ -121,18 +121,20 @@ class TestStores:
 
         assert problem.code == "passphrase_wrong"
 
-    async def test_a_root_outside_what_workers_may_touch_is_refused(self, ground: Ground, tmp_path: Path) -> None:
+    async def test_a_root_outside_what_workers_may_touch_is_refused(
+        self, ground: WorkerFixture, tmp_path: Path
+    ) -> None:
         outside = await ground.assign("store", Path("/nowhere/store"))
         own = await ground.assign("store", ground.folder / "state" / "store")
 
         assert (await ground.asker.rejection(initialize(outside))).code == "root_forbidden"
         assert (await ground.asker.rejection(initialize(own))).code == "root_forbidden"
 
-    async def test_what_is_no_store_is_refused(self, ground: Ground) -> None:
+    async def test_what_is_no_store_is_refused(self, ground: WorkerFixture) -> None:
         source = await ground.assign("source", ground.files("good"))
 
         assert (await ground.asker.rejection(initialize(source))).code == "app_not_found"
 
 
-def browsable(ground: Ground, store: App) -> list[Any]:
+def browsable(ground: WorkerFixture, store: App) -> list[Any]:
     return [e for e in ground.asker.heard(RestorePointBrowsable) if e.data.store_id == store.id]

@@ -13,7 +13,7 @@ from contracts.messages.connector.task_events import TaskSucceeded
 from contracts.values import OrganizationId
 from fastapi import FastAPI
 
-from tests.integration.connector.ground import Ground, write_tree
+from tests.integration.connector.worker_fixture import WorkerFixture, write_tree
 from tests.support.door import internal_client
 from tests.support.waiting import eventually_async
 
@@ -42,7 +42,7 @@ class Shelf:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def shelf(ground: Ground, app: FastAPI) -> Shelf:
+async def shelf(ground: WorkerFixture, app: FastAPI) -> Shelf:
     root = write_tree(ground.files("sources", "content"), TREE)
     Path(os.fsdecode(os.fsencode(root) + b"/a/raw\xff")).write_bytes(b"raw")
     (root / "a/raw\\xff").write_bytes(b"shown")
@@ -122,7 +122,7 @@ async def test_unknown_snapshots_are_not_found(http: httpx.AsyncClient, shelf: S
     assert answer.status_code == 404
 
 
-async def test_stores_of_others_are_not_found(ground: Ground, app: FastAPI, shelf: Shelf) -> None:
+async def test_stores_of_others_are_not_found(ground: WorkerFixture, app: FastAPI, shelf: Shelf) -> None:
     async with internal_client(ground.corner.settings(), app, org=OrganizationId("other")) as stranger:
         answer = await stranger.get(f"{shelf.where}?path=/a/plain.txt")
 
@@ -186,13 +186,15 @@ async def test_head_tells_all_but_the_bytes(http: httpx.AsyncClient, shelf: Shel
     assert answer.headers["content-length"] == str(len(LARGE))
 
 
-async def test_where_blobs_lie_is_kept_on_the_disk(ground: Ground, http: httpx.AsyncClient, shelf: Shelf) -> None:
+async def test_where_blobs_lie_is_kept_on_the_disk(
+    ground: WorkerFixture, http: httpx.AsyncClient, shelf: Shelf
+) -> None:
     assert (await get(http, shelf, "/a/plain.txt")).content == b"0123456789"
     assert list((ground.folder / "work" / "blob-tables").glob("*/*.blobs"))
 
 
 async def test_the_store_is_opened_anew_when_it_is_configured_anew(
-    ground: Ground, http: httpx.AsyncClient, shelf: Shelf
+    ground: WorkerFixture, http: httpx.AsyncClient, shelf: Shelf
 ) -> None:
     store = await ground.store_made_by_hand("rotated")
     source = await ground.assign("source", write_tree(ground.files("sources", "rotated"), {"a": b"a"}))

@@ -6,7 +6,7 @@ from collections import Counter
 from contracts.messages.assignment import App
 from contracts.messages.restore_index import DirectoriesListed, RestorePointBrowsable
 
-from tests.integration.connector.ground import PASSPHRASE, Ground, initialize, ready, running_index
+from tests.integration.connector.worker_fixture import PASSPHRASE, WorkerFixture, initialize, ready, running_index
 from tests.support.kafka import header, to_envelope
 from tests.support.synthetic import write_both
 from tests.support.waiting import eventually_async
@@ -16,17 +16,17 @@ MESSAGES = 6
 """At least so many are needed for all of it."""
 
 
-def messages(ground: Ground) -> int:
+def messages(ground: WorkerFixture) -> int:
     """How many messages with directories were heard."""
     return sum(header(record, "ce_type") == DirectoriesListed.TYPE for record in ground.asker.ear.heard)
 
 
-async def heard(ground: Ground, count: int) -> None:
+async def heard(ground: WorkerFixture, count: int) -> None:
     """Wait for so many messages with directories."""
     await ground.asker.ear.until(lambda _: messages(ground) >= count, 60)
 
 
-async def taken_in(ground: Ground, store: App) -> None:
+async def taken_in(ground: WorkerFixture, store: App) -> None:
     """Wait until the index has all that was sent, also what nobody had heard yet when its sender was killed."""
     await ground.asker.ear.drain()
     last = [r for r in ground.asker.ear.heard if header(r, "ce_type") == DirectoriesListed.TYPE][-1]
@@ -43,7 +43,7 @@ async def taken_in(ground: Ground, store: App) -> None:
     await eventually_async(arrived, 30)
 
 
-async def test_a_listing_survives_kills_of_either_side(fresh_ground: Ground) -> None:
+async def test_a_listing_survives_kills_of_either_side(fresh_ground: WorkerFixture) -> None:
     ground, chance = fresh_ground, random.Random(4)
     root = ground.files("stores") / "made-up"
     snapshot = write_both(root, PASSPHRASE, entries=ENTRIES)

@@ -9,7 +9,7 @@ from contracts.messages.connector.stores import UnlockStore
 from contracts.messages.connector.task_events import TaskLogged, TaskProgressed, TaskSucceeded
 from fastapi import FastAPI
 
-from tests.integration.connector.ground import PASSPHRASE, Ground, ref, write_tree
+from tests.integration.connector.worker_fixture import PASSPHRASE, WorkerFixture, ref, write_tree
 from tests.support import builders as make
 from tests.support.store_locks import leave_lock
 
@@ -20,7 +20,7 @@ def unlock(store: App) -> UnlockStore:
 
 @pytest.mark.usefixtures("app")
 async def test_a_lock_of_another_host_is_told_at_once_and_removed_once_it_is_stale(
-    ground: Ground, app: FastAPI, tmp_path: Path
+    ground: WorkerFixture, app: FastAPI, tmp_path: Path
 ) -> None:
     store = await ground.store_made_by_hand(tmp_path.name)
     source = await ground.assign("source", write_tree(ground.files("waiting"), {"a": b"a"}))

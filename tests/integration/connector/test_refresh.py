@@ -19,13 +19,20 @@ from fastapi import FastAPI
 from restic_reader import LocalFiles, Repository
 
 from tests.integration.connector.comparing import indexed, refresh, refusals
-from tests.integration.connector.ground import PASSPHRASE, Ground, connection_test, initialize, ref, write_tree
+from tests.integration.connector.worker_fixture import (
+    PASSPHRASE,
+    WorkerFixture,
+    connection_test,
+    initialize,
+    ref,
+    write_tree,
+)
 from tests.support import builders as make
 from tests.support.waiting import eventually_async
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def app(ground: Ground) -> AsyncIterator[FastAPI]:
+async def app(ground: WorkerFixture) -> AsyncIterator[FastAPI]:
     """A worker that compares stores only when it is asked to, or has reason to."""
     settings = ground.settings(refresh_seconds=0, browsable_patience_seconds=1.0)
     async with open_app(settings, suspicion_seconds=1.0) as running:
@@ -33,35 +40,35 @@ async def app(ground: Ground) -> AsyncIterator[FastAPI]:
 
 
 @pytest.fixture
-async def store(ground: Ground, app: FastAPI, tmp_path: Path) -> App:
+async def store(ground: WorkerFixture, app: FastAPI, tmp_path: Path) -> App:
     return await ground.store_made_by_hand(tmp_path.name)
 
 
-def restic(ground: Ground, store: App, *arguments: str, cwd: Path | None = None) -> str:
+def restic(ground: WorkerFixture, store: App, *arguments: str, cwd: Path | None = None) -> str:
     environment = {**os.environ, "RESTIC_PASSWORD": PASSPHRASE}
     command = [str(ground.restic), "-q", "-r", store.fields["root"].value or "", "--no-cache", *arguments]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=cwd)
     return done.stdout
 
 
-def snapshot_ids(ground: Ground, store: App) -> list[str]:
+def snapshot_ids(ground: WorkerFixture, store: App) -> list[str]:
     return [each["id"] for each in json.loads(restic(ground, store, "snapshots", "--json"))]
 
 
-async def files(ground: Ground, snapshot_id: str, path: str = "/") -> list[str]:
+async def files(ground: WorkerFixture, snapshot_id: str, path: str = "/") -> list[str]:
     async with ground.index as index:
         answer = await index.get(f"/internal/restore-points/{snapshot_id}/files", params={"path": path})
     return [item["name"] for item in answer.json()["items"]]
 
 
-async def refusal(ground: Ground, snapshot_id: str) -> tuple[str, str]:
+async def refusal(ground: WorkerFixture, snapshot_id: str) -> tuple[str, str]:
     async with ground.index as index:
         answer = await index.get(f"/internal/restore-points/{snapshot_id}/files")
     assert answer.status_code == 409
     return answer.json()["code"], answer.json()["detail"]
 
 
-def tree_pack(ground: Ground, store: App, snapshot_id: str) -> Path:
+def tree_pack(ground: WorkerFixture, store: App, snapshot_id: str) -> Path:
     """The file of the pack with the root of a snapshot."""
     root = json.loads(restic(ground, store, "cat", "snapshot", snapshot_id))["tree"]
     with Repository.open(LocalFiles(Path(store.fields["root"].value or "")), PASSPHRASE) as repository:
@@ -69,7 +76,9 @@ def tree_pack(ground: Ground, store: App, snapshot_id: str) -> Path:
     return Path(store.fields["root"].value or "") / "data" / name[:2] / name
 
 
-async def test_a_restore_point_whose_tree_is_lost_is_damaged_until_it_comes_back(ground: Ground, store: App) -> None:
+async def test_a_restore_point_whose_tree_is_lost_is_damaged_until_it_comes_back(
+    ground: WorkerFixture, store: App
+) -> None:
     root = ground.files("tree lost", store.name)
     for number in range(2):
         write_tree(root, {"f": b"%d" % number})
@@ -115,7 +124,7 @@ async def test_a_restore_point_whose_tree_is_lost_is_damaged_until_it_comes_back
 
 
 async def test_a_download_that_meets_damage_has_its_restore_point_marked(
-    ground: Ground, store: App, app: FastAPI
+    ground: WorkerFixture, store: App, app: FastAPI
 ) -> None:
     root = write_tree(ground.files("spoilt", store.name), {"d/f": b"content"})
     restic(ground, store, "backup", ".", cwd=root)
@@ -134,7 +143,7 @@ async def test_a_download_that_meets_damage_has_its_restore_point_marked(
     assert (code, pack.name in detail) == ("restore_point_damaged", True)
 
 
-async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Ground, store: App) -> None:
+async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: WorkerFixture, store: App) -> None:
     root = ground.files("made elsewhere", store.name)
     for number in range(4):
         write_tree(root, {f"d{number}/f": b"%d" % number, "same/f": b"same"})
@@ -175,7 +184,9 @@ async def test_a_store_full_of_snapshots_made_elsewhere_is_taken_in(ground: Grou
     assert (told.rebuild, told.added, told.listed, told.unlisted) == (True, 0, 3, 0)
 
 
-async def test_what_was_removed_elsewhere_goes_and_what_is_put_back_comes_back(ground: Ground, store: App) -> None:
+async def test_what_was_removed_elsewhere_goes_and_what_is_put_back_comes_back(
+    ground: WorkerFixture, store: App
+) -> None:
     root = write_tree(ground.files("removed elsewhere", store.name), {"a/b": b"c"})
     for number in range(2):
         restic(ground, store, "backup", "--tag", str(number), ".", cwd=root)
@@ -199,7 +210,9 @@ async def _is(found: Any, wanted: Any) -> bool:
     return bool(await found == wanted)
 
 
-async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(ground: Ground, store: App) -> None:
+async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(
+    ground: WorkerFixture, store: App
+) -> None:
     root = write_tree(ground.files("away", store.name), {"a": b"c"})
     restic(ground, store, "backup", ".", cwd=root)
     await refresh(ground, store)
@@ -232,7 +245,7 @@ async def test_a_store_that_is_away_or_another_one_changes_nothing_and_says_so(g
     assert report["ok"], report
 
 
-async def test_a_store_that_lacks_a_part_is_damaged_and_not_empty(ground: Ground, store: App) -> None:
+async def test_a_store_that_lacks_a_part_is_damaged_and_not_empty(ground: WorkerFixture, store: App) -> None:
     root = write_tree(ground.files("parts", store.name), {"a": b"c"})
     restic(ground, store, "backup", ".", cwd=root)
     await refresh(ground, store)
@@ -247,7 +260,7 @@ async def test_a_store_that_lacks_a_part_is_damaged_and_not_empty(ground: Ground
         (place / "hidden").rename(place / part)
 
 
-async def test_what_is_away_is_given_up_only_by_force(ground: Ground, store: App) -> None:
+async def test_what_is_away_is_given_up_only_by_force(ground: WorkerFixture, store: App) -> None:
     root = write_tree(ground.files("given up", store.name), {"a": b"c"})
     restic(ground, store, "backup", ".", cwd=root)
     await refresh(ground, store)
@@ -260,7 +273,7 @@ async def test_what_is_away_is_given_up_only_by_force(ground: Ground, store: App
 
 
 async def test_a_removal_is_noticed_after_a_backup_and_when_a_file_is_wanted(
-    ground: Ground, app: FastAPI, store: App
+    ground: WorkerFixture, app: FastAPI, store: App
 ) -> None:
     root = ground.files("noticed", store.name)
     source, made = await ground.assign("source", root), []
@@ -281,7 +294,9 @@ async def test_a_removal_is_noticed_after_a_backup_and_when_a_file_is_wanted(
     await eventually_async(lambda: _is(indexed(ground, store), {third: True}), 30)
 
 
-async def test_what_is_no_store_cannot_be_refreshed(ground: Ground, app: FastAPI, http: httpx.AsyncClient) -> None:
+async def test_what_is_no_store_cannot_be_refreshed(
+    ground: WorkerFixture, app: FastAPI, http: httpx.AsyncClient
+) -> None:
     source = await ground.assign("source", ground.files("good"))
     command = RefreshStore(organization_id=make.ORG, app_id=source.id, app=ref(source))
 

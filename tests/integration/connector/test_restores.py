@@ -17,7 +17,7 @@ from contracts.messages.connector.task_events import (
 )
 
 from tests.integration.connector.backed_up import TREE, backed_up, spoil
-from tests.integration.connector.ground import Ground, ready
+from tests.integration.connector.worker_fixture import WorkerFixture, ready
 from tests.support.s3 import BUCKET, moto_s3
 from tests.support.waiting import eventually_async
 
@@ -29,7 +29,9 @@ def there(root: Path) -> dict[str, bytes]:
 
 
 @in_process
-async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(ground: Ground, tmp_path: Path) -> None:
+async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
     source, store, snapshot_id = await backed_up(ground, tmp_path.name)
     target = ground.folder / "targets" / tmp_path.name
     target.parent.mkdir(exist_ok=True)
@@ -50,7 +52,7 @@ async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(g
 
 
 @in_process
-async def test_what_a_restore_cannot_do_is_told_in_words(ground: Ground, tmp_path: Path) -> None:
+async def test_what_a_restore_cannot_do_is_told_in_words(ground: WorkerFixture, tmp_path: Path) -> None:
     _, store, snapshot_id = await backed_up(ground, tmp_path.name)
     destination = await ground.assign("destination", ground.files("targets", tmp_path.name))
     forbidden = await ground.assign("destination", ground.folder / "state" / "inside")
@@ -73,7 +75,7 @@ async def test_what_a_restore_cannot_do_is_told_in_words(ground: Ground, tmp_pat
 
 
 @in_process
-async def test_files_are_restored_into_a_bucket_and_back(ground: Ground, tmp_path: Path) -> None:
+async def test_files_are_restored_into_a_bucket_and_back(ground: WorkerFixture, tmp_path: Path) -> None:
     _, store, snapshot_id = await backed_up(ground, tmp_path.name)
     with moto_s3() as server:
         fields = {name: FieldValue(value=value) for name, value in server.fields(f"{BUCKET}/restored").items()}
@@ -96,7 +98,7 @@ async def test_files_are_restored_into_a_bucket_and_back(ground: Ground, tmp_pat
 MANY = {f"d{n % 20}/{n}": os.urandom(60 << 10) for n in range(1500)}
 
 
-async def test_a_killed_restore_is_taken_over_and_a_cancelled_one_stops(fresh_ground: Ground) -> None:
+async def test_a_killed_restore_is_taken_over_and_a_cancelled_one_stops(fresh_ground: WorkerFixture) -> None:
     ground = fresh_ground
     with ground.worker("first") as first:
         await ready(first)
@@ -125,7 +127,7 @@ async def test_a_killed_restore_is_taken_over_and_a_cancelled_one_stops(fresh_gr
 
 
 async def test_a_restore_whose_worker_was_stopped_is_taken_over_and_the_worker_does_no_harm_when_it_goes_on(
-    fresh_ground: Ground,
+    fresh_ground: WorkerFixture,
 ) -> None:
     ground = fresh_ground
     with ground.worker("first") as first:

@@ -23,7 +23,7 @@ from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from fastapi import FastAPI
 
-from tests.integration.connector.ground import Ground, connection_test, initialize, ref, write_tree
+from tests.integration.connector.worker_fixture import WorkerFixture, connection_test, initialize, ref, write_tree
 from tests.support import builders as make
 from tests.support.door import internal_client
 from tests.support.s3 import S3Server, rclone_s3
@@ -54,7 +54,7 @@ class Silence:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def silence(ground: Ground, tmp_path: Path, rclone: Path) -> AsyncIterator[Silence]:
+async def silence(ground: WorkerFixture, tmp_path: Path, rclone: Path) -> AsyncIterator[Silence]:
     """Frozen once the worker runs."""
     with rclone_s3(rclone, tmp_path / "s3") as server:
         async with open_app(ground.settings(rclone=str(rclone))) as worker:
@@ -62,7 +62,7 @@ async def silence(ground: Ground, tmp_path: Path, rclone: Path) -> AsyncIterator
                 yield Silence(worker, server)
 
 
-async def assign(ground: Ground, kind: AppKind, protocol: str, fields: dict[str, str], **changes: object) -> App:
+async def assign(ground: WorkerFixture, kind: AppKind, protocol: str, fields: dict[str, str], **changes: object) -> App:
     """An app of the organization whose stores are silent."""
     app = App.model_validate(
         {
@@ -97,7 +97,7 @@ def work(source: App, store: App) -> list[Message]:
 
 
 @asynccontextmanager
-async def waiting_downloads(ground: Ground, worker: FastAPI, store: App) -> AsyncIterator[None]:
+async def waiting_downloads(ground: WorkerFixture, worker: FastAPI, store: App) -> AsyncIterator[None]:
     """More downloads from a silent store than one store has threads, all of which wait until the context is left."""
     url = f"/internal/stores/{store.id}/snapshots/{'a' * 64}/content?path=/a"
     async with internal_client(ground.corner.settings(), worker, org=SILENT) as http:
@@ -112,7 +112,7 @@ async def waiting_downloads(ground: Ground, worker: FastAPI, store: App) -> Asyn
             await asyncio.wait(waiting)
 
 
-async def test_others_are_served_meanwhile(ground: Ground, silence: Silence) -> None:
+async def test_others_are_served_meanwhile(ground: WorkerFixture, silence: Silence) -> None:
     silent = silence.server
     tree = write_tree(ground.files("mute"), {"a": b"a"})
     source = await assign(ground, "source", "fs", {"root": str(tree)})
@@ -135,7 +135,7 @@ async def test_others_are_served_meanwhile(ground: Ground, silence: Silence) -> 
         assert (await ground.asker.ask(RefreshStore(**about))).accepted
 
 
-async def read(ground: Ground, worker: FastAPI, store: App, snapshot_id: str) -> None:
+async def read(ground: WorkerFixture, worker: FastAPI, store: App, snapshot_id: str) -> None:
     """Browse a restore point, and take a file and an archive out of it."""
     async with ground.index as index:
         listed = (await index.get(f"/internal/restore-points/{snapshot_id}/files")).json()["items"]

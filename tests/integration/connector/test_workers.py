@@ -28,7 +28,7 @@ from contracts.messages.restore_index import RestorePointBrowsable
 from contracts.messages.scheduler import TaskRequested
 from contracts.registry import MESSAGES
 
-from tests.integration.connector.ground import PASSPHRASE, Ground, initialize, ready, write_tree
+from tests.integration.connector.worker_fixture import PASSPHRASE, WorkerFixture, initialize, ready, write_tree
 from tests.integration.engine.programs import slow
 from tests.support import builders as make
 from tests.support.processes import Running
@@ -70,23 +70,23 @@ class Gate:
 
 
 @pytest.fixture
-def gate(fresh_ground: Ground) -> Gate:
+def gate(fresh_ground: WorkerFixture) -> Gate:
     return Gate(fresh_ground.files("gate"), fresh_ground.restic)
 
 
 @pytest.fixture
-def ground(fresh_ground: Ground) -> Ground:
+def ground(fresh_ground: WorkerFixture) -> WorkerFixture:
     return fresh_ground
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def apps(ground: Ground) -> tuple[App, App]:
+async def apps(ground: WorkerFixture) -> tuple[App, App]:
     """A source and a store with an empty repository."""
     source = await ground.assign("source", write_tree(ground.files("source"), {"a": b"a", "b/c": b"c"}))
     return source, await ground.store_made_by_hand()
 
 
-def snapshots(ground: Ground, store: App, *tags: str) -> list[dict[str, Any]]:
+def snapshots(ground: WorkerFixture, store: App, *tags: str) -> list[dict[str, Any]]:
     root = str(store.fields["root"].value)
     arguments = [str(ground.restic), "-r", root, "--no-lock", "--json", "snapshots", *(f"--tag={t}" for t in tags)]
     environment = {**os.environ, "RESTIC_PASSWORD": PASSPHRASE}
@@ -95,16 +95,16 @@ def snapshots(ground: Ground, store: App, *tags: str) -> list[dict[str, Any]]:
     return found
 
 
-def restore_points(ground: Ground, request: TaskRequested) -> set[str]:
+def restore_points(ground: WorkerFixture, request: TaskRequested) -> set[str]:
     heard = (e.data.restore_point for e in ground.asker.heard(RestorePointCreated))
     return {point.snapshot_id for point in heard if point.job_id == request.job_id}
 
 
-def attempts(ground: Ground, request: TaskRequested, wanted: type[TaskEvent]) -> list[int]:
+def attempts(ground: WorkerFixture, request: TaskRequested, wanted: type[TaskEvent]) -> list[int]:
     return [data.attempt for data in ground.published(request, wanted)]
 
 
-async def stalled(ground: Ground, gate: Gate, apps: tuple[App, App], worker: Running) -> TaskRequested:
+async def stalled(ground: WorkerFixture, gate: Gate, apps: tuple[App, App], worker: Running) -> TaskRequested:
     """A job whose only worker is stopped by SIGSTOP when its engine has arrived at the gate."""
     await ready(worker)
     request = await ground.request(*apps)
@@ -114,7 +114,7 @@ async def stalled(ground: Ground, gate: Gate, apps: tuple[App, App], worker: Run
 
 
 async def test_a_backup_whose_worker_is_killed_in_the_middle_ends_with_one_restore_point(
-    ground: Ground, apps: tuple[App, App]
+    ground: WorkerFixture, apps: tuple[App, App]
 ) -> None:
     source, store = apps
     for number in range(5):
@@ -137,7 +137,7 @@ async def test_a_backup_whose_worker_is_killed_in_the_middle_ends_with_one_resto
 
 
 async def test_a_snapshot_that_a_killed_worker_told_nobody_of_is_made_anew(
-    ground: Ground, gate: Gate, apps: tuple[App, App]
+    ground: WorkerFixture, gate: Gate, apps: tuple[App, App]
 ) -> None:
     _, store = apps
     with ground.worker("first", restic=gate.script) as first:
@@ -157,7 +157,7 @@ async def test_a_snapshot_that_a_killed_worker_told_nobody_of_is_made_anew(
 
 
 async def test_a_snapshot_that_a_stalled_workers_engine_makes_when_all_is_over_is_removed_by_that_worker(
-    ground: Ground, gate: Gate, apps: tuple[App, App]
+    ground: WorkerFixture, gate: Gate, apps: tuple[App, App]
 ) -> None:
     _, store = apps
     with ground.worker("zombie", restic=gate.script) as zombie:
@@ -176,7 +176,7 @@ async def test_a_snapshot_that_a_stalled_workers_engine_makes_when_all_is_over_i
 
 
 async def test_a_worker_that_comes_back_after_its_lease_was_taken_over_says_nothing(
-    ground: Ground, gate: Gate, apps: tuple[App, App]
+    ground: WorkerFixture, gate: Gate, apps: tuple[App, App]
 ) -> None:
     _, store = apps
     with ground.worker("zombie", restic=gate.script) as zombie:
@@ -204,7 +204,7 @@ async def test_a_worker_that_comes_back_after_its_lease_was_taken_over_says_noth
 
 
 async def test_a_restore_point_that_a_stalled_workers_engine_made_nevertheless_is_removed(
-    ground: Ground, gate: Gate, apps: tuple[App, App]
+    ground: WorkerFixture, gate: Gate, apps: tuple[App, App]
 ) -> None:
     _, store = apps
     with ground.worker("zombie", restic=gate.script) as zombie:
@@ -220,7 +220,7 @@ async def test_a_restore_point_that_a_stalled_workers_engine_made_nevertheless_i
     assert restore_points(ground, request) == {snapshot["id"]} == {ended.data.backup.snapshot_id}
 
 
-async def test_two_workers_do_one_job_once(ground: Ground, apps: tuple[App, App]) -> None:
+async def test_two_workers_do_one_job_once(ground: WorkerFixture, apps: tuple[App, App]) -> None:
     source, store = apps
     with ground.worker("one") as one, ground.worker("two") as two:
         await ready(one)
@@ -238,7 +238,7 @@ async def test_two_workers_do_one_job_once(ground: Ground, apps: tuple[App, App]
 
 
 async def test_a_worker_told_to_stop_gives_its_work_back_at_once(
-    ground: Ground, gate: Gate, apps: tuple[App, App]
+    ground: WorkerFixture, gate: Gate, apps: tuple[App, App]
 ) -> None:
     source, store = apps
     with ground.worker("leaving", restic=gate.script, lease_seconds=600) as leaving:
@@ -260,7 +260,7 @@ def taken(worker: Running, kind: str) -> int:
     return sum("work taken" in line and f'"{kind}"' in line for line in worker.output().splitlines())
 
 
-async def test_a_place_that_is_initialized_twice_at_once_gets_one_repository(ground: Ground) -> None:
+async def test_a_place_that_is_initialized_twice_at_once_gets_one_repository(ground: WorkerFixture) -> None:
     gate = Gate(ground.files("gate"), ground.restic, "init")
     place = ground.folder / "stores" / "new"
     commands = [make.wrap(initialize(await ground.assign("store", place))) for _ in range(2)]
@@ -284,7 +284,7 @@ async def test_a_place_that_is_initialized_twice_at_once_gets_one_repository(gro
 
 
 class TestCancelling:
-    async def test_a_running_backup(self, ground: Ground, gate: Gate, apps: tuple[App, App]) -> None:
+    async def test_a_running_backup(self, ground: WorkerFixture, gate: Gate, apps: tuple[App, App]) -> None:
         source, store = apps
         with ground.worker("only", restic=gate.script) as only:
             await ready(only)
@@ -298,7 +298,9 @@ class TestCancelling:
         assert snapshots(ground, store) == []
         assert ground.published(request, TaskFailed) == []
 
-    async def test_a_backup_that_another_worker_runs(self, ground: Ground, gate: Gate, apps: tuple[App, App]) -> None:
+    async def test_a_backup_that_another_worker_runs(
+        self, ground: WorkerFixture, gate: Gate, apps: tuple[App, App]
+    ) -> None:
         source, store = apps
         with ground.worker("runs", restic=gate.script, lease_seconds=30) as runs:
             await ready(runs)
@@ -315,7 +317,9 @@ class TestCancelling:
         assert cancelled.data.attempt == 1
         assert snapshots(ground, store) == []
 
-    async def test_a_backup_that_waits_for_a_slot(self, ground: Ground, gate: Gate, apps: tuple[App, App]) -> None:
+    async def test_a_backup_that_waits_for_a_slot(
+        self, ground: WorkerFixture, gate: Gate, apps: tuple[App, App]
+    ) -> None:
         source, store = apps
         with ground.worker("busy", restic=gate.script, slots=1) as busy:
             await ready(busy)
@@ -331,7 +335,7 @@ class TestCancelling:
         assert attempts(ground, waiting, TaskStarted) == []
         assert len(snapshots(ground, store)) == 1
 
-    async def test_a_backup_that_nobody_has_taken_yet(self, ground: Ground, apps: tuple[App, App]) -> None:
+    async def test_a_backup_that_nobody_has_taken_yet(self, ground: WorkerFixture, apps: tuple[App, App]) -> None:
         source, store = apps
         request = await ground.request(source, store)
         await ground.cancel(request)
@@ -342,7 +346,7 @@ class TestCancelling:
         assert snapshots(ground, store) == []
 
 
-async def test_an_engine_that_is_killed_is_followed_by_another(ground: Ground, apps: tuple[App, App]) -> None:
+async def test_an_engine_that_is_killed_is_followed_by_another(ground: WorkerFixture, apps: tuple[App, App]) -> None:
     source, store = apps
     script, locks = ground.folder / "mortal", f"{store.fields['root'].value}/locks"
     script.write_text(
@@ -367,7 +371,7 @@ async def test_an_engine_that_is_killed_is_followed_by_another(ground: Ground, a
 
 
 async def test_files_that_cannot_be_read_fail_the_job_and_leave_a_restore_point(
-    ground: Ground, apps: tuple[App, App]
+    ground: WorkerFixture, apps: tuple[App, App]
 ) -> None:
     source, store = apps
     (ground.folder / "source" / "secret").touch(mode=0o000)

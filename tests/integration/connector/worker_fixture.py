@@ -42,8 +42,8 @@ def free_port() -> int:
 
 
 @dataclass
-class Ground:
-    """Where a test of the connector takes place."""
+class WorkerFixture:
+    """What a test of the connector starts its workers with, and asks them by."""
 
     corner: Corner
     folder: Path
@@ -188,7 +188,7 @@ async def ready(running: Running) -> None:
 
 
 @asynccontextmanager
-async def open_ground(corner: Corner, folder: Path, restic: Path) -> AsyncIterator[Ground]:
+async def open_ground(corner: Corner, folder: Path, restic: Path) -> AsyncIterator[WorkerFixture]:
     """A ground with a running restore index, heard on every topic that a worker sends to."""
     port = free_port()
     heard = (topics.CONNECTOR_EVENTS, topics.LISTINGS, topics.RESTORE_INDEX_EVENTS)
@@ -199,7 +199,7 @@ async def open_ground(corner: Corner, folder: Path, restic: Path) -> AsyncIterat
             async with open_asker(wire, *heard) as asker:
                 await ready(index)
                 key = write_key_file(folder / "master.key")
-                yield Ground(corner, folder, restic, asker, port, index, key)
+                yield WorkerFixture(corner, folder, restic, asker, port, index, key)
 
 
 @contextmanager

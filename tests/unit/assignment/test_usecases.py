@@ -1,6 +1,7 @@
 """Use cases of the assignment service over the memory store."""
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from assignment.apps import usecases
@@ -8,6 +9,7 @@ from assignment.apps.domain.apps import KnownResource
 from assignment.apps.domain.pools import Pool
 from assignment.apps.handlers import register_handlers
 from assignment.apps.store import AssignmentStore, Offer, app_keys
+from assignment.settings import POOL_SILENCE
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.envelope import Envelope
 from contracts.errors import Invalid, NotFound, TemporaryError
@@ -28,11 +30,13 @@ class Assignment(MemoryDoor):
 
     def __init__(self) -> None:
         super().__init__("assignment")
+        self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.store = AssignmentStore(
             MemoryAggregates(App, keys=app_keys, published=self.published),
             MemoryAggregates(Offer, published=self.published),
             MemoryAggregates(KnownResource, published=self.published),
             MemoryAggregates(Pool, published=self.published),
+            clock=lambda: self.now,
         )
         register_handlers(self.dispatcher, self.store)
 
@@ -207,3 +211,23 @@ async def test_the_latest_word_of_a_pool_counts(assignment: Assignment) -> None:
     await assignment.hear(offered("default", "/srv"))
     await assignment.hear(offered("default", "/home"))
     assert await pools_of(assignment, "app-1") == ()
+
+
+async def test_a_pool_that_was_silent_for_too_long_is_named_again_once_it_is_heard(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", fields={"root": make.clear("/srv/data")}))
+    for pool in ("given-up", "branch"):
+        await assignment.hear(offered(pool, "/srv"))
+    assignment.now += POOL_SILENCE
+    assert await pools_of(assignment, "app-1") == ("branch", "given-up")
+    await assignment.hear(offered("branch", "/srv"))
+    assignment.now += timedelta(seconds=1)
+    assert await pools_of(assignment, "app-1") == ("branch",)
+    await assignment.hear(offered("given-up", "/srv"))
+    assert await pools_of(assignment, "app-1") == ("branch", "given-up")
+
+
+async def test_a_pool_kept_before_times_were_noted_is_not_silent(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1"))
+    kept = Pool.model_validate({"name": "branch", "reach": ()})
+    await assignment.store.pools.save(await assignment.store.pools.load(EVERYBODY, "branch"), kept)
+    assert await pools_of(assignment, "app-1") == ("branch",)

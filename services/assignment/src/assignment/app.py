@@ -1,5 +1,7 @@
 """The composition root: what the assignment service consists of."""
 
+from datetime import timedelta
+
 from chassis.runtime.service_definition import ServiceDefinition
 
 from assignment.apps.api import build_api
@@ -10,7 +12,9 @@ from assignment.settings import Settings
 ASSIGNMENT = ServiceDefinition(
     name="assignment",
     settings=Settings,
-    open_store=lambda runtime, _: open_store(runtime),
+    open_store=lambda runtime, settings: open_store(
+        runtime, pool_silence=timedelta(seconds=settings.pool_silence_seconds)
+    ),
     register_handlers=lambda dispatcher, store, _: register_handlers(dispatcher, store),
     build_api=build_api,
     listens_to=LISTENS_TO,

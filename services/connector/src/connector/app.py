@@ -15,6 +15,7 @@ from chassis.messaging.topology import ensure_topics
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.service_runtime import ServiceRuntime, handling, open_service_runtime
 from chassis.runtime.settings import read_key
+from chassis.runtime.supervision import LoopSupervisor
 from chassis.security.sealing import Sealer
 from contracts import topics
 from contracts.messages.connector.base import EVERYBODY, ConnectorEvent
@@ -51,6 +52,8 @@ from connector.tasks.registry import activities
 log = logging.getLogger(__name__)
 SERVICE = "connector"
 THREADS = 64
+# Three days without an announcement make other services take a pool for given up (decision 0043): hundreds may be lost.
+OFFER_SECONDS = 600.0
 ANNOUNCED = (topics.CONNECTOR_EVENTS, topics.LISTINGS, topics.OUTCOMES)
 
 
@@ -89,6 +92,7 @@ async def open_app(settings: Settings, *, suspicion_seconds: float = SUSPICION_S
         # Messages last: they are taken in once there is somebody to do the work, and no more while the rest closes.
         async with (
             clean_up.running(runtime.background),
+            offering(runtime.background, runtime.publisher, context.integrations, pool=settings.pool),
             context.watch.running(runtime.background),
             working(runtime.background, context.store, settings, runner, context.wake_ups),
             handling(runtime, dispatcher, topics=subscribed, announces=ANNOUNCED, subgroup=_subgroup(settings)),
@@ -145,9 +149,34 @@ async def offer(publisher: Publisher, integrations: AllIntegrations, *, pool: st
         IntegrationOffered(organization_id=EVERYBODY, integration_id=manifest.id, integration=manifest)
         for manifest in integrations.manifests()
     ]
-    offers.append(PoolOffered(organization_id=EVERYBODY, pool=pool, reach=integrations.reach()))
     for offered in offers:
         await publisher.send(envelope(offered, service=SERVICE))
+    await _offer_pool(publisher, integrations, pool)
+
+
+@asynccontextmanager
+async def offering(
+    background: LoopSupervisor,
+    publisher: Publisher,
+    integrations: AllIntegrations,
+    *,
+    pool: str,
+    pause_seconds: float = OFFER_SECONDS,
+) -> AsyncIterator[None]:
+    """Announce again and again what the pool reaches, until the context is left."""
+
+    async def offer_forever() -> None:
+        while True:
+            await asyncio.sleep(pause_seconds)
+            await _offer_pool(publisher, integrations, pool)
+
+    async with background.running("offers", offer_forever):
+        yield
+
+
+async def _offer_pool(publisher: Publisher, integrations: AllIntegrations, pool: str) -> None:
+    offered = PoolOffered(organization_id=EVERYBODY, pool=pool, reach=integrations.reach())
+    await publisher.send(envelope(offered, service=SERVICE))
 
 
 def build_integrations(settings: Settings) -> Integrations:

@@ -1,8 +1,11 @@
 """Apps, the integrations on offer, and what became of resources, as they are kept."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Self
 
+from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregate, Aggregates, Keys
 from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service_runtime import ServiceRuntime
@@ -15,6 +18,7 @@ from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
 
 from assignment.apps.domain.apps import KnownResource
 from assignment.apps.domain.pools import Pool
+from assignment.settings import POOL_SILENCE
 
 
 class Offer(Value):
@@ -48,6 +52,8 @@ class AssignmentStore:
     resources: Aggregates[KnownResource]
     pools: Aggregates[Pool]
     page_size: int = 500
+    pool_silence: timedelta = POOL_SILENCE
+    clock: Callable[[], datetime] = utc_now
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
         """All apps, or those of a kind, oldest first."""
@@ -78,6 +84,11 @@ class AssignmentStore:
         """All pools that workers announced."""
         return list((await self.pools.find(EVERYBODY)).items)
 
+    async def present_pools(self) -> list[Pool]:
+        """Pools that workers announced not longer ago than `pool_silence`."""
+        now = self.clock()
+        return [pool for pool in await self.all_pools() if not pool.is_silent(now, silence=self.pool_silence)]
+
     async def load_offer(
         self, integration_id: IntegrationId, *, cause: Envelope[Message]
     ) -> tuple[Aggregate[Offer], Integration | None]:
@@ -86,7 +97,7 @@ class AssignmentStore:
         return aggregate, aggregate.value.integration() if aggregate.value else None
 
 
-async def open_store(runtime: ServiceRuntime) -> AssignmentStore:
+async def open_store(runtime: ServiceRuntime, *, pool_silence: timedelta = POOL_SILENCE) -> AssignmentStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
     apps = MongoAggregates(
@@ -106,4 +117,4 @@ async def open_store(runtime: ServiceRuntime) -> AssignmentStore:
     pools = MongoAggregates(database["pools"], Pool, outbox, indexes=(LISTING,))  # all_pools
     for aggregates in (apps, offers, resources, pools):
         await aggregates.setup()
-    return AssignmentStore(apps, offers, resources, pools)
+    return AssignmentStore(apps, offers, resources, pools, pool_silence=pool_silence)

@@ -87,12 +87,15 @@ async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOf
 
 
 async def note_pool(store: AssignmentStore, event: Envelope[PoolOffered]) -> None:
-    """Keep what the workers of a pool can reach; the latest announcement counts."""
+    """Keep what the workers of a pool can reach, and when they said so; the latest announcement counts."""
     with span("assignment.note_pool"):
         aggregate = await store.pools.load(EVERYBODY, event.data.pool, cause=event)
-        pool = Pool(name=event.data.pool, reach=event.data.reach)
-        if pool != aggregate.value:
-            await store.pools.save(aggregate, pool, cause=event)
+        known = aggregate.value
+        # The time of this machine, not of the event: clocks of workers may differ, and an event that waited in Kafka
+        # is no silence of the pool.
+        pool = Pool(name=event.data.pool, reach=event.data.reach, announced_at=store.clock())
+        await store.pools.save(aggregate, pool, cause=event)
+        if known is None or known.reach != pool.reach:
             log.info("pool known", extra={"pool": pool.name})
 
 
@@ -176,7 +179,7 @@ async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) ->
 
 async def list_reachable_apps(store: AssignmentStore, org: OrganizationId, kind: AppKind | None) -> list[ReachableApp]:
     """The apps of `list_apps`, each with the pools of workers that can reach it."""
-    found, pools = await asyncio.gather(list_apps(store, org, kind), store.all_pools())
+    found, pools = await asyncio.gather(list_apps(store, org, kind), store.present_pools())
     return [_reachable(app, pools) for app in found]
 
 
@@ -184,7 +187,7 @@ async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id:
     """The app of `get_app` with the pools of workers that can reach it. Raises `NotFound`."""
     # Pools are read each time, beside the app. They are not remembered: one process of this service hears that a pool
     # reaches less than before, the others would go on sending work to it for as long as they remember.
-    app, pools = await asyncio.gather(get_app(store, org, app_id), store.all_pools())
+    app, pools = await asyncio.gather(get_app(store, org, app_id), store.present_pools())
     return _reachable(app, pools)
 
 

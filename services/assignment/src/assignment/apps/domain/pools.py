@@ -1,11 +1,12 @@
 """Which pools of workers can reach what an app is made of."""
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from contracts.messages.assignment import App
 from contracts.messages.connector.offers import Reach
 from contracts.topics import DEFAULT_POOL
-from contracts.values import Value
+from contracts.values import Moment, Value
 
 
 class Pool(Value):
@@ -13,6 +14,13 @@ class Pool(Value):
 
     name: str
     reach: tuple[Reach, ...]
+    announced_at: Moment | None = None
+    """When the last announcement was handled; None for pools that were kept before this was noted."""
+
+    def is_silent(self, now: datetime, *, silence: timedelta) -> bool:
+        """Whether nothing was heard of the pool for so long that it was given up, or has another name by now."""
+        # Workers of the version that noted no time announce only as they start: their silence means nothing.
+        return self.announced_at is not None and now - self.announced_at > silence
 
 
 def pools_for(app: App, pools: Iterable[Pool]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ WAITED_FOR = {
     "libs/restic_reader/src/restic_reader/sftp_files.py": (1, "waited for by who reads"),
     "services/connector/src/connector/downloads/archives/archive.py": (1, "waited for"),
     "services/connector/src/connector/stores/listing_thread.py": (1, "waited for"),
-    "services/connector/src/connector/tasks/thread_work.py": (2, "one is waited for, the other waits"),
+    "services/connector/src/connector/jobs/thread_work.py": (2, "one is waited for, the other waits"),
     "services/connector/src/connector/stores/open_stores.py": (1, "waited for by who borrows"),
     "services/connector/src/connector/queue/runner.py": (2, "told of when they end"),
     "services/restore-index/src/restore_index/usecases/directory_reader.py": (1, "what fails is read again"),

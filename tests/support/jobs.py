@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from connector.engine.restic import ResticEngine, ResticSettings
+from connector.jobs.job_runner import run_job
 from connector.stores.open_stores import OpenStores
 from connector.tasks.backup import TASK
-from connector.tasks.job import run_job
 from contracts.messages.connector.task_events import TaskFailed, TaskLogged, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
 from contracts.values import AppId

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from connector.tasks.vanished_files import NOT_THERE
+from connector.jobs.vanished_files import NOT_THERE
 from integrations.fs.integration import FsIntegration
 from integrations.sdk.environment import WorkerEnvironment
 from restic_reader import Node, Repository

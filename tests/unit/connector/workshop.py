@@ -19,6 +19,8 @@ from connector.domain.store_comparison import PointState
 from connector.domain.work import SYNC, Kind, SlotGroup
 from connector.engine.memory import MemoryEngine, MemoryRepository
 from connector.engine.port import BackupOptions, FoundSnapshot
+from connector.jobs.definition import Job
+from connector.jobs.job_reporting import Reporter
 from connector.queue.intake import WakeUps, work_of
 from connector.queue.lease import Lease
 from connector.queue.runner import Runner
@@ -28,8 +30,6 @@ from connector.stores.directory_listing import Listed
 from connector.stores.index_client import DamagedPoint
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch
-from connector.tasks.definition import Job
-from connector.tasks.job_reporting import Reporter
 from connector.tasks.registry import activities, commands
 from contracts.messages.assignment import AppRef
 from contracts.messages.connector.stores import RefreshStore

@@ -1,7 +1,7 @@
 """What could not be read is in the job's log, whatever its name and however much there is."""
 
 from connector.engine.problems import Problems
-from connector.tasks.job_reporting import LINE_CHARACTERS
+from connector.jobs.job_reporting import LINE_CHARACTERS
 from integrations.sdk.locations import UnreadablePath
 
 LONG, MANY = 1015, 1200

@@ -11,11 +11,11 @@ from connector.domain.locks import is_stale
 from connector.engine.errors import LockNotStale
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import BackupOutcome, CheckOutcome, Progress
+from connector.jobs.definition import TaskDefinition
+from connector.jobs.job_runner import run_job
 from connector.store_state import locks
 from connector.store_state.locks import reporting_locks
 from connector.tasks import backup, check
-from connector.tasks.definition import TaskDefinition
-from connector.tasks.job import run_job
 from connector.tasks.unlock import unlock_store
 from contracts.messages.connector.stores import StoreLock
 from contracts.messages.connector.task_events import TaskLogged, TaskProgressed, TaskSucceeded

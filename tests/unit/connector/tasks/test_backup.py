@@ -10,11 +10,11 @@ from connector.domain.attempts import TRIES_MAX, WORKERS_LOST_MAX
 from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import BackupOptions
+from connector.jobs.job_runner import run_job
 from connector.queue.lease import Lease
 from connector.store_state.orphan_snapshots import clean_up_after_loss
 from connector.tasks.backup import TASK
 from connector.tasks.cancel import cancel_unbegun
-from connector.tasks.job import run_job
 from contracts.errors import TemporaryError
 from contracts.messages.connector.stores import RestorePointCreated
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskLogged, TaskSucceeded
@@ -24,8 +24,8 @@ from integrations.sdk.errors import SourceUnreachable
 from integrations.sdk.locations import UnreadablePath
 from restic_reader.errors import Damaged, StoreUnavailable
 
+from tests.unit.connector.jobs.comparisons import Doubtful, Stopping
 from tests.unit.connector.parts import ORG
-from tests.unit.connector.tasks.comparisons import Doubtful, Stopping
 from tests.unit.connector.workshop import Workshop
 
 DAMAGED = Damaged("snapshot", "x", why="of a test")

@@ -18,14 +18,14 @@ from connector.domain.origins import Origin, tags_of
 from connector.domain.unreadable import UNREADABLE_NAMED, incomplete
 from connector.engine.errors import SnapshotMissing
 from connector.engine.port import BackupOptions, BackupOutcome
+from connector.jobs.backup_listing import made_restore_point, problem_of_listing
+from connector.jobs.definition import Job, JobOutcome, TaskDefinition
+from connector.jobs.listing_comparison import compare_with_listing, is_compared
+from connector.jobs.store_wait import StoreWait
+from connector.jobs.vanished_files import name_vanished
 from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import clean_up_after_loss, remove_orphan_snapshots, store_location
 from connector.stores.restore_points import created
-from connector.tasks.backup_listing import made_restore_point, problem_of_listing
-from connector.tasks.definition import Job, JobOutcome, TaskDefinition
-from connector.tasks.listing_comparison import compare_with_listing, is_compared
-from connector.tasks.store_wait import StoreWait
-from connector.tasks.vanished_files import name_vanished
 
 log = logging.getLogger(__name__)
 SHORT_ID = 8

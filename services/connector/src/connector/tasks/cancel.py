@@ -5,9 +5,9 @@ from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import CANCEL
+from connector.jobs.definition import CommandDefinition
+from connector.jobs.job_runner import attempt_facts
 from connector.queue.lease import Lease, claim
-from connector.tasks.definition import CommandDefinition
-from connector.tasks.job import attempt_facts
 
 
 async def cancel_unbegun(context: WorkerContext, lease: Lease, request: TaskCancelRequested) -> None:

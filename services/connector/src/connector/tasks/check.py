@@ -13,6 +13,9 @@ from integrations.sdk.ports.destination import ExistingFile, RestoredNode
 
 from connector.engine.errors import StoreUnreachable
 from connector.engine.problems import Problems
+from connector.jobs.definition import Job, JobOutcome, TaskDefinition
+from connector.jobs.store_wait import StoreWait
+from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.transfer import Transfer
 from connector.store_state.identity import require_same_store
@@ -20,9 +23,6 @@ from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
-from connector.tasks.definition import Job, JobOutcome, TaskDefinition
-from connector.tasks.store_wait import StoreWait
-from connector.tasks.thread_work import in_thread
 
 _FINDINGS_MAX = 100
 _NAMED_MAX = 3

@@ -13,6 +13,7 @@ from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
 from connector.engine.errors import CompressionUnsupported, StoreNotInitialized
 from connector.engine.port import Initialized
+from connector.jobs.definition import CommandDefinition
 from connector.queue.intake import queue_sync
 from connector.queue.lease import Lease
 from connector.queue.mutex import exclusive_at
@@ -24,7 +25,6 @@ from connector.store_state.identity import (
     require_noted,
     whole,
 )
-from connector.tasks.definition import CommandDefinition
 
 log = logging.getLogger(__name__)
 

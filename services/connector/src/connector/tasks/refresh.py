@@ -17,12 +17,12 @@ from connector.domain.store_comparison import Difference, difference
 from connector.domain.work import Kind
 from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreUnreachable
 from connector.failures import reader_errors_mapped
+from connector.jobs.definition import CommandDefinition
 from connector.queue.intake import queue_sync
 from connector.queue.lease import Lease
 from connector.store_state.identity import absence, require_noted
 from connector.store_state.warnings import store_warnings
 from connector.stores.open_stores import OpenStore
-from connector.tasks.definition import CommandDefinition
 
 log = logging.getLogger(__name__)
 

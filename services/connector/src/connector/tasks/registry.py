@@ -16,10 +16,10 @@ from connector import tasks
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import TRIES_MAX, retry_pause_seconds
 from connector.domain.work import TASK, Kind
+from connector.jobs.definition import CommandDefinition, TaskDefinition
+from connector.jobs.job_runner import fail_job, run_job
 from connector.queue.activity import Activity
 from connector.queue.lease import Lease, give_up
-from connector.tasks.definition import CommandDefinition, TaskDefinition
-from connector.tasks.job import fail_job, run_job
 
 T = TypeVar("T")
 

@@ -14,6 +14,8 @@ from restic_reader import Snapshot
 
 from connector.domain.origins import origin_of
 from connector.engine.problems import Problems
+from connector.jobs.definition import Job, JobOutcome, TaskDefinition
+from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.transfer import Transfer
 from connector.store_state.identity import require_same_store
@@ -21,8 +23,6 @@ from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
-from connector.tasks.definition import Job, JobOutcome, TaskDefinition
-from connector.tasks.thread_work import in_thread
 
 _OBJECTS = "s3://"
 """How the place of a source begins whose files stand for objects."""

@@ -23,13 +23,13 @@ from connector.domain.attempts import is_worth_another_try
 from connector.domain.store_comparison import Difference, PointState
 from connector.domain.work import SYNC
 from connector.failures import FAILURES, is_temporary, reader_errors_mapped
+from connector.jobs.definition import CommandDefinition
 from connector.queue.lease import Lease, LeaseLost
+from connector.store_state.sync_candidates import readable_points, without_orphans
 from connector.stores.directory_listing import Rebuilt
 from connector.stores.open_stores import OpenStore
 from connector.stores.restore_points import created, damaged, removed
-from connector.tasks.definition import CommandDefinition
 from connector.tasks.refresh import comparing
-from connector.tasks.sync_candidates import readable_points, without_orphans
 
 log = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 5.0

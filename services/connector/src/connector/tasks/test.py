@@ -16,10 +16,10 @@ from integrations.sdk.connection_test import TEST_SECONDS
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
 from connector.failures import FAILURES
+from connector.jobs.definition import CommandDefinition
 from connector.queue.lease import Lease
 from connector.store_state.identity import require_same_store
 from connector.store_state.warnings import store_warnings
-from connector.tasks.definition import CommandDefinition
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from contracts.messages.connector.stores import StoreLock, UnlockedStore, Unlock
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
 from connector.engine.errors import LockNotStale
+from connector.jobs.definition import CommandDefinition
 from connector.queue.lease import Lease
 from connector.store_state.locks import locks_of
 from connector.store_state.orphan_snapshots import store_location
-from connector.tasks.definition import CommandDefinition
 
 
 async def unlock_store(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:

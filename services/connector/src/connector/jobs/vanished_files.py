@@ -19,7 +19,7 @@ from connector.context.worker_context import WorkerContext
 from connector.engine.port import BackupOutcome
 from connector.engine.problems import Problems
 from connector.engine.source_listing import ListedEntry, SourceListing
-from connector.tasks.listing_comparison import NOT_COMPARED, with_found
+from connector.jobs.listing_comparison import NOT_COMPARED, with_found
 
 log = logging.getLogger(__name__)
 REMOVED_NAMED = 10_000

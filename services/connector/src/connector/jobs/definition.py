@@ -1,4 +1,4 @@
-"""What a module of this package states about itself: a task type that jobs can have, or a command to a worker."""
+"""What a module of `tasks/` states about itself: a task type that jobs can have, or a command to a worker."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,8 +16,8 @@ from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import Attempt
 from connector.domain.work import Kind, SlotGroup, Work
+from connector.jobs.job_reporting import Reporter
 from connector.queue.lease import Lease
-from connector.tasks.job_reporting import Reporter
 
 
 @dataclass(frozen=True, kw_only=True)

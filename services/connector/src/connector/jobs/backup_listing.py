@@ -16,10 +16,10 @@ from connector.domain.origins import job_tag
 from connector.engine.errors import SnapshotMissing
 from connector.engine.port import Progress
 from connector.failures import reader_errors_mapped
+from connector.jobs.definition import Job
 from connector.queue.lease import LeaseLost
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.restore_points import restore_point_of, snapshot_of
-from connector.tasks.definition import Job
 
 log = logging.getLogger(__name__)
 

@@ -2,9 +2,9 @@
 
 import pytest
 from connector.engine.port import Progress
+from connector.jobs import job_reporting
+from connector.jobs.job_reporting import Reporter
 from connector.store.ports import Store
-from connector.tasks import job_reporting
-from connector.tasks.job_reporting import Reporter
 from contracts.messages.connector.task_events import TaskLogged, TaskProgressed
 from contracts.values import JobId
 

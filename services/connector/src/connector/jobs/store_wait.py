@@ -9,8 +9,8 @@ from contracts.messages.assignment import App
 from contracts.messages.connector.stores import StoreLock
 
 from connector.engine.port import Progress
+from connector.jobs.definition import Job
 from connector.store_state.locks import reporting_locks
-from connector.tasks.definition import Job
 
 
 class StoreWait:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 from connector.engine.port import PROBLEMS_MAX, BackupOutcome
-from connector.tasks.listing_comparison import compare_with_listing, is_compared
+from connector.jobs.listing_comparison import compare_with_listing, is_compared
 from contracts.tasks import BackupResult
 from integrations.sdk.errors import Cancelled
 from restic_reader.errors import Damaged
 
+from tests.unit.connector.jobs.comparisons import MANY, NAMED, BreakingOff, Doubtful, Stopping
 from tests.unit.connector.parts import ORG, an_app
-from tests.unit.connector.tasks.comparisons import MANY, NAMED, BreakingOff, Doubtful, Stopping
 from tests.unit.connector.workshop import Workshop
 
 

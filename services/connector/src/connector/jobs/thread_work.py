@@ -5,7 +5,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
-from connector.tasks.definition import Job
+from connector.jobs.definition import Job
 
 T = TypeVar("T")
 

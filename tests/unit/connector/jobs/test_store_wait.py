@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from connector.engine.port import Progress
-from connector.tasks.definition import Job
-from connector.tasks.store_wait import StoreWait
+from connector.jobs.definition import Job
+from connector.jobs.store_wait import StoreWait
 from contracts.messages.connector.task_events import TaskProgressed
 from contracts.tasks import Task
 from restic_reader import Lock

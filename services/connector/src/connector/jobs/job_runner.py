@@ -16,9 +16,9 @@ from integrations.sdk.errors import Cancelled
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import is_worth_another_try
 from connector.failures import reader_errors_mapped
+from connector.jobs.definition import Job, TaskDefinition
+from connector.jobs.job_reporting import Reporter
 from connector.queue.lease import Lease, LeaseLost
-from connector.tasks.definition import Job, TaskDefinition
-from connector.tasks.job_reporting import Reporter
 
 log = logging.getLogger(__name__)
 

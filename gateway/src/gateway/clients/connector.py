@@ -1,7 +1,7 @@
 """What workers read in stores."""
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from urllib.parse import quote
 from chassis.http.client import ServiceClient
 from chassis.http.problem_responses import FILE_PROBLEMS
 from chassis.http.transport import Answer
-from contracts.errors import TemporaryError
+from contracts.errors import Forbidden, TemporaryError
 from contracts.messages.connector.stores import StoreLock
 from contracts.messages.restore_index import RestorePoint
 from contracts.queries.base import Listing
@@ -39,7 +39,9 @@ class ConnectorClient:
         """Workers that reach a store. Nobody is asked for them where there is only one pool."""
         if not self.pools:
             return self.service
-        pool = pool_of(await self.assignment.app(who, store_id))
+        return self._workers_of(pool_of(await self.assignment.app(who, store_id)))
+
+    def _workers_of(self, pool: str) -> ServiceClient:
         if pool == DEFAULT_POOL:
             return self.service
         if pool not in self.pools:
@@ -48,10 +50,21 @@ class ConnectorClient:
             raise TemporaryError("pool_unreachable", detail)
         return self.pools[pool]
 
+    @asynccontextmanager
+    async def _explained(self, who: Principal, store_id: str) -> AsyncIterator[None]:
+        """Turns a worker's refusal into `pool_unreachable` where only workers without an address reach the store."""
+        try:
+            yield
+        except Forbidden:
+            # Asked only now: where the settings name no pool, a download must not wait for one more service.
+            self._workers_of(pool_of(await self.assignment.app(who, store_id)))
+            raise
+
     async def store_locks(self, who: Principal, store_id: str) -> Sequence[StoreLock]:
         """Who holds a store, as a worker reads it there."""
         workers = await self._workers_for(who, store_id)
-        answer = await workers.get(f"/internal/stores/{segment(store_id, missing='app')}/locks", who.caller())
+        async with self._explained(who, store_id):
+            answer = await workers.get(f"/internal/stores/{segment(store_id, missing='app')}/locks", who.caller())
         return Listing[StoreLock].model_validate(answer).items
 
     def file(
@@ -82,7 +95,7 @@ class ConnectorClient:
     ) -> AsyncIterator[Answer]:
         """What a worker that reaches the store sends of a restore point, while it sends it."""
         workers = await self._workers_for(who, point.store_id)
-        async with workers.stream(
+        stream = workers.stream(
             f"{_path_of(point)}/{question}",
             who.caller(),
             method=method,
@@ -90,14 +103,18 @@ class ConnectorClient:
             headers={"accept-encoding": "identity", **headers},
             content=content,
             expected=_REFUSED,
-        ) as answer:
+        )
+        async with AsyncExitStack() as opened:
+            async with self._explained(who, point.store_id):
+                answer = await opened.enter_async_context(stream)
             yield answer
 
     async def is_one_file(self, who: Principal, point: RestorePoint, paths: Sequence[bytes]) -> bool:
         """Whether all paths mean one file. Raises what their archive would be refused with."""
         question = SelectionQuestion(paths=quoted_paths(paths)).model_dump(mode="json")
         workers = await self._workers_for(who, point.store_id)
-        answer = await workers.post(f"{_path_of(point)}/selection", who.caller(), question)
+        async with self._explained(who, point.store_id):
+            answer = await workers.post(f"{_path_of(point)}/selection", who.caller(), question)
         return Selection.model_validate(answer).one_file
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chassis.http.client import ServiceClient
 from chassis.http.tokens import Tokens
 from chassis.http.transport import Http
-from chassis.runtime.health import Check
+from chassis.runtime.health import Advisory, Check
 from contracts.errors import TemporaryError
 
 from gateway.clients.assignment import AssignmentClient
@@ -46,8 +46,11 @@ def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClie
 
 
 def readiness_checks(settings: Settings, http: Http) -> Mapping[str, Check]:
-    """For each service, a check that fails while the service is not ready."""
+    """For each service, a check that fails while the service is not ready; those of further pools are advisory."""
+    # A branch that is cut off must not take the gateway from those whose stores other workers reach.
+    pools = {f"connector {pool}": Advisory(_is_ready(http, url)) for pool, url in settings.url_connector_pools.items()}
     return {
+        **pools,
         "catalog": _is_ready(http, settings.url_catalog),
         "assignment": _is_ready(http, settings.url_assignment),
         "scheduler": _is_ready(http, settings.url_scheduler),

@@ -26,10 +26,12 @@ def install_health(app: FastAPI, checks: Mapping[str, Check], *, public: bool = 
 
 
 async def readiness_of(request: Request) -> JSONResponse:
-    """200 when all checks of an application pass, else 503 with those that failed, each with its reason."""
-    failed = await request.app.state.readiness.failed()
+    """200 when all checks of an application pass but for advisory ones, else 503; with those that failed, and why."""
+    readiness: Readiness = request.app.state.readiness
+    failed = await readiness.reported()
+    ready = all(map(readiness.is_advisory, failed))
     if not request.app.state.tells_reasons:
         failed = dict.fromkeys(failed, "not ready")
-    status = 503 if failed else 200
-    body = {"status": "failed" if failed else "ok", "failed": failed}
+    status = 200 if ready else 503
+    body = {"status": "ok" if ready else "failed", "failed": failed}
     return JSONResponse(body, status, headers=HINTS.get(status))

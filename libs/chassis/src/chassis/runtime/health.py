@@ -14,6 +14,17 @@ CHECK_SECONDS = 1.5
 Check = Callable[[], Awaitable[None]]
 
 
+class Advisory:
+    """A check that is reported when it fails, and leaves its process ready."""
+
+    def __init__(self, check: Check) -> None:
+        self._check = check
+
+    async def __call__(self) -> None:
+        """See `Check`."""
+        await self._check()
+
+
 class Readiness:
     """The checks of one process. Who asks while they are asked already gets the same answer."""
 
@@ -23,6 +34,14 @@ class Readiness:
         self._asking: asyncio.Task[dict[str, str]] | None = None
 
     async def failed(self) -> dict[str, str]:
+        """What keeps the process from being ready; see `reported`."""
+        return {name: why for name, why in (await self.reported()).items() if not self.is_advisory(name)}
+
+    def is_advisory(self, name: str) -> bool:
+        """Whether the process is ready without what this check looks at."""
+        return isinstance(self._checks[name], Advisory)
+
+    async def reported(self) -> dict[str, str]:
         """What is not ready, each with the reason in words; empty when all is. Takes `patience_seconds` at most."""
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())

@@ -29,7 +29,7 @@ WAITED_FOR = {
     "services/connector/src/connector/jobs/thread_work.py": (2, "one is waited for, the other waits"),
     "services/connector/src/connector/stores/open_stores.py": (1, "waited for by who borrows"),
     "services/connector/src/connector/queue/runner.py": (2, "told of when they end"),
-    "services/restore-index/src/restore_index/usecases/directory_reader.py": (1, "what fails is read again"),
+    "services/restore-index/src/restore_index/usecases/directory_pairs.py": (1, "what fails is read again"),
 }
 """How many tasks a file begins by itself, and why their end is known. Others are begun by
 `chassis.runtime.supervision`."""

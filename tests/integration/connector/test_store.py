@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 import pytest_asyncio
 from chassis.runtime.service_runtime import ServiceRuntime, open_service_runtime
 from connector.domain.work import RETENTION, TASK, SlotGroup
+from connector.queue.closed_work import remove_expired_work
 from connector.queue.intake import work_of
-from connector.queue.retention import remove_expired_work
 from connector.store.mongo import open_store
 from connector.store.ports import KnownApp
 from contracts.values import OrganizationId

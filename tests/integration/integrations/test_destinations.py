@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from integrations.fs.integration import FsIntegration
-from integrations.object_storage.file_names import path_of
+from integrations.object_storage.key_paths import path_of
 from integrations.s3.integration import S3Integration
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.conformance import a_file

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError  # type: ignore[import-untyped]
 from hypothesis import HealthCheck, Phase, given, note, settings
 from hypothesis import strategies as st
 from integrations.fs.integration import FsIntegration
-from integrations.object_storage.file_names import key_of
+from integrations.object_storage.key_paths import key_of
 from integrations.s3.integration import S3Integration
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.text import one_line

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from integrations.object_storage.file_names import key_of, path_of
+from integrations.object_storage.key_paths import key_of, path_of
 from integrations.s3.integration import S3Integration
 from integrations.sdk.environment import WorkerEnvironment
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from chassis.subprocesses.child_entry import NOT_STARTED
 from chassis.subprocesses.children import ChildCommand, open_child
-from chassis.subprocesses.launch import NOT_STARTED
 
 from tests.support.waiting import eventually, eventually_async
 

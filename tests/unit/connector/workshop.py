@@ -26,7 +26,7 @@ from connector.queue.lease import Lease
 from connector.queue.runner import Runner
 from connector.settings import Settings
 from connector.store.ports import KnownApp, Store
-from connector.stores.directory_listing import Listed
+from connector.stores.directory_sender import Listed
 from connector.stores.index_client import DamagedPoint
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch

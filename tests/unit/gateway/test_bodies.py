@@ -12,7 +12,7 @@ from gateway.areas.inventories.schemas import InventoryBody
 from gateway.areas.links.schemas import LinkBody
 from gateway.areas.resources.schemas import ResourceBody
 from gateway.areas.scheduling.schemas.requests import RunBody
-from gateway.http.request_bodies import Body
+from gateway.http.body_fields import Body
 from jsonschema import Draft202012Validator
 from pydantic import Field, TypeAdapter, ValidationError
 

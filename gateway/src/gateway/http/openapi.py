@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from gateway.http.answers import OperationView, PageView, ProblemView, View
-from gateway.http.request_bodies import Body
+from gateway.http.body_fields import Body
 
 Json = dict[str, Any]
 VERSION = "1.0.0"

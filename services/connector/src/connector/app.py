@@ -43,7 +43,7 @@ from connector.settings import Settings
 from connector.store.mongo import open_store
 from connector.store_state.locks import store_locks
 from connector.stores.cache_clean_up import CacheCleanUp
-from connector.stores.directory_listing import Lister
+from connector.stores.directory_sender import Lister
 from connector.stores.index_client import IndexClient
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import SUSPICION_SECONDS, Watch

@@ -5,8 +5,8 @@ from pydantic import Field
 from gateway.access.accounts import Account
 from gateway.access.principal import Principal
 from gateway.http.answers import View
+from gateway.http.body_fields import Body, Id
 from gateway.http.examples import ACCOUNT, ORGANIZATION, example
-from gateway.http.request_bodies import Body, Id
 
 
 class ApiKeyLogin(Body):

@@ -1,9 +1,9 @@
 """Selections of files to take out."""
 
 from gateway.areas.links.tokens import Format
+from gateway.http.body_fields import Body
 from gateway.http.examples import example
 from gateway.http.path_parameter import Paths
-from gateway.http.request_bodies import Body
 
 
 class ArchiveBody(Body):

@@ -4,8 +4,8 @@ from contracts.messages.connector.offers import Integration
 from pydantic import Field, JsonValue
 
 from gateway.http.answers import View
+from gateway.http.body_fields import Body, Id, Text
 from gateway.http.examples import example
-from gateway.http.request_bodies import Body, Id, Text
 
 
 class Installation(Body):

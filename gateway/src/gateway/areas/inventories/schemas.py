@@ -5,8 +5,8 @@ from contracts.queries.catalog import CountedInventory
 from pydantic import Field, JsonValue
 
 from gateway.http.answers import View
+from gateway.http.body_fields import LONGEST_AUDITED_TEXT, Body, LabelText
 from gateway.http.examples import INVENTORY, example
-from gateway.http.request_bodies import LONGEST_AUDITED_TEXT, Body, LabelText
 
 _ROW = {
     "id": INVENTORY,

@@ -6,9 +6,9 @@ from pydantic import Field
 
 from gateway.areas.links.tokens import DEFAULT_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS, Format
 from gateway.http.answers import Stamp, View
+from gateway.http.body_fields import Body, none_is, whole_number
 from gateway.http.examples import example
 from gateway.http.path_parameter import Paths
-from gateway.http.request_bodies import Body, none_is, whole_number
 
 
 class LinkView(View):

@@ -6,17 +6,8 @@ from contracts.messages.catalog import Resource, ResourceDescription
 from pydantic import Field, JsonValue
 
 from gateway.http.answers import View
+from gateway.http.body_fields import LONGEST_AUDITED_TEXT, Body, Endpoints, Labels, LabelText, Line, Switch, text
 from gateway.http.examples import INVENTORY, RESOURCE, example
-from gateway.http.request_bodies import (
-    LONGEST_AUDITED_TEXT,
-    Body,
-    Endpoints,
-    Labels,
-    LabelText,
-    Line,
-    Switch,
-    text,
-)
 
 LONGEST_URN = 512
 

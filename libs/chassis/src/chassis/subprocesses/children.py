@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from chassis.subprocesses import launch
+from chassis.subprocesses import child_entry
 from chassis.telemetry.tracing import current_trace
 
 _INHERITED = ("PATH", "HOME", "USER", "TMPDIR", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -90,10 +90,10 @@ async def open_child(command: ChildCommand) -> AsyncIterator[Child]:
     """Start a child; it is killed when the context is left while it runs.
 
     The thread that runs the event loop must outlive it: the kernel ties the child to the thread that started it.
-    Raises `OSError` when `directory` is not there. A missing program ends with `launch.NOT_STARTED`.
+    Raises `OSError` when `directory` is not there. A missing program ends with `child_entry.NOT_STARTED`.
     """
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", launch.__file__, str(os.getpid()), str(command.nice)),
+        *(sys.executable, "-I", "-S", child_entry.__file__, str(os.getpid()), str(command.nice)),
         *command.arguments,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from integrations.object_storage.file_names import BESIDE_FOLDER, key_of, path_of
 from integrations.object_storage.kept_listings import HALF
+from integrations.object_storage.key_paths import BESIDE_FOLDER, key_of, path_of
 from integrations.object_storage.port import ListedObject, ObjectUnread
 from integrations.object_storage.sqlite_file import Database
 from integrations.sdk.locations import SavedFile, UnreadablePath

@@ -25,7 +25,7 @@ from connector.queue.intake import WakeUps
 from connector.settings import Settings
 from connector.store.ports import Store
 from connector.stores.blob_tables import blob_table_dir
-from connector.stores.directory_listing import Lister
+from connector.stores.directory_sender import Lister
 from connector.stores.index_client import IndexClient
 from connector.stores.known_losses import KnownLosses
 from connector.stores.open_stores import OpenRepository, OpenStores

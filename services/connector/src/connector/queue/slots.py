@@ -13,9 +13,9 @@ from contracts.errors import CairnError
 from contracts.values import OrganizationId
 
 from connector.domain.work import EXTRA_SLOTS, SlotGroup, may_take
+from connector.queue.closed_work import remove_expired_work
 from connector.queue.intake import WakeUps
 from connector.queue.lease import Lease, claim
-from connector.queue.retention import remove_expired_work
 from connector.queue.runner import Runner
 from connector.settings import Settings
 from connector.store.ports import Store

@@ -26,7 +26,7 @@ from connector.failures import FAILURES, is_temporary, reader_errors_mapped
 from connector.jobs.definition import CommandDefinition
 from connector.queue.lease import Lease, LeaseLost
 from connector.store_state.sync_candidates import readable_points, without_orphans
-from connector.stores.directory_listing import Rebuilt
+from connector.stores.directory_sender import Rebuilt
 from connector.stores.open_stores import OpenStore
 from connector.stores.restore_points import created, damaged, removed
 from connector.tasks.refresh import comparing

@@ -9,13 +9,7 @@ from weakref import WeakValueDictionary
 from restore_index.domain.changes import NO_MOVES, Moves, Summary, subtrees_to_compare
 from restore_index.domain.move_detection import MoveDetector, OneSidedEntry
 from restore_index.store.byte_cache import ByteCache
-from restore_index.usecases.directory_reader import (
-    READS_AT_ONCE,
-    ComparedTrees,
-    DirectoryReader,
-    TreePair,
-    to_tree_pair,
-)
+from restore_index.usecases.directory_pairs import READS_AT_ONCE, ComparedTrees, DirectoryReader, TreePair, to_tree_pair
 
 KEPT_BYTES = 64 << 20
 SCANS_AT_ONCE = 2

@@ -27,7 +27,7 @@ from restore_index.domain.restore_points import Point
 from restore_index.store import Directory, Store
 from restore_index.usecases.browse import Browser
 from restore_index.usecases.change_scan import ChangeScan, ChangeScans, ScanLimits
-from restore_index.usecases.directory_reader import ComparedTrees, DirectoryReader, TreePair
+from restore_index.usecases.directory_pairs import ComparedTrees, DirectoryReader, TreePair
 from restore_index.usecases.find_restore_points import get_point
 from restore_index.usecases.tree_diff import Step, TreeDiff
 

@@ -16,7 +16,7 @@ from restore_index.domain.changes import (
     subtrees_to_compare,
 )
 from restore_index.domain.directory_merge import EntryPair
-from restore_index.usecases.directory_reader import DirectoryPair, DirectoryReader, TreePair, to_tree_pair
+from restore_index.usecases.directory_pairs import DirectoryPair, DirectoryReader, TreePair, to_tree_pair
 
 _LOOKS_AHEAD = 64
 

@@ -7,8 +7,7 @@ from contracts.messages.connector.stores import Compression
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from gateway.areas.connectors.preconditions import ConnectorRequest, GivenField
-from gateway.http.examples import example
-from gateway.http.request_bodies import (
+from gateway.http.body_fields import (
     LONGEST_AUDITED_TEXT,
     Body,
     Endpoints,
@@ -20,6 +19,7 @@ from gateway.http.request_bodies import (
     empty_is_none,
     none_is,
 )
+from gateway.http.examples import example
 
 MOST_FIELDS = 200
 MOST_SUBJECTS = 200

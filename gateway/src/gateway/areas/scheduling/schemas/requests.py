@@ -1,4 +1,4 @@
-"""Runs."""
+"""The body of a request to run a task."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,8 +14,8 @@ from contracts.tasks import (
 from pydantic import Field
 
 from gateway.areas.scheduling.service import RunRequest
+from gateway.http.body_fields import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, none_is, text
 from gateway.http.examples import example
-from gateway.http.request_bodies import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, none_is, text
 
 if TYPE_CHECKING:
     PublicTaskType = TaskType

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from integrations.object_storage.file_names import NAME_BYTES_MAX, can_be_mounted, key_of, path_of
+from integrations.object_storage.key_paths import NAME_BYTES_MAX, can_be_mounted, key_of, path_of
 
 SIGNS = "/.‛．／␀␡␁\0\x7f\n_fc0aéﬁ"
 keys = st.text(st.sampled_from(SIGNS) | st.characters(exclude_categories=["Cs"]), max_size=200)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from connector.queue.lease import Lease, LeaseLost
-from connector.stores.directory_listing import (
+from connector.stores.directory_pages import PageMaker
+from connector.stores.directory_sender import (
     BATCH_BYTES,
     BATCHES_AHEAD,
     MESSAGES_AHEAD,
@@ -16,7 +17,6 @@ from connector.stores.directory_listing import (
     NewPageMaker,
     Rebuilt,
 )
-from connector.stores.directory_pages import PageMaker
 from connector.stores.restore_points import restore_point_of
 from contracts.envelope import Envelope
 from contracts.messages.base import Message

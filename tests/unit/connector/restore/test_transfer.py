@@ -116,7 +116,6 @@ def test_a_directory_that_cannot_have_its_owner_is_named_itself_and_nothing_else
     assert (figures.written, figures.verified) == (3, 3)
 
 
-@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="extended attributes are Linux's")
 def test_a_directory_without_its_extended_attributes_is_named_as_a_file_is(case: Case) -> None:
     nameless = [{"name": "user.", "value": "YQ=="}]
     case.make_tree = lambda writer: writer.tree(

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -24,11 +25,16 @@ def named(page: Path) -> Iterator[str]:
     yield from QUOTED.findall(page.read_text("utf-8"))
 
 
-def exists(name: str, page: Path) -> bool:
-    """Whether a path is one of the repository, or of a file in the part that the page is about."""
+@cache
+def kept() -> list[str]:
+    """Every file and directory of our parts, from the root."""
     # Not the whole checkout: what is installed in `.venv` would make nearly any name exist.
-    places = [ROOT / part for part in PARTS] + ([page.parent] if page.parent != ROOT else [])
-    return (ROOT / name).exists() or any(found for place in places for found in place.glob(f"**/{name}"))
+    return [f"/{path.relative_to(ROOT).as_posix()}" for part in PARTS for path in (ROOT / part).rglob("*")]
+
+
+def exists(name: str) -> bool:
+    """Whether a path is one of the repository, or the end of one in any of our parts."""
+    return (ROOT / name).exists() or any(path.endswith(f"/{name.rstrip('/')}") for path in kept())
 
 
 def is_module(name: str) -> bool:
@@ -46,7 +52,7 @@ def is_module(name: str) -> bool:
 def test_pages_name_files_that_are_there() -> None:
     paths = [(page, name) for page in pages() for name in named(page) if A_PATH.fullmatch(name)]
     assert len(paths) > 50
-    assert [f"{page.relative_to(ROOT)}: {name}" for page, name in paths if not exists(name, page)] == []
+    assert [f"{page.relative_to(ROOT)}: {name}" for page, name in paths if not exists(name)] == []
 
 
 def test_pages_name_modules_that_are_there() -> None:

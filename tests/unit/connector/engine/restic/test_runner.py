@@ -16,7 +16,8 @@ AT_ONCE = Patience(0, away_seconds=0)
 class Desk:
     def __init__(self, patience: Patience = AT_ONCE) -> None:
         self.errors: list[str] = []
-        listener = Listener(on_error=self._on_error)
+        self.lines: list[str] = []
+        listener = Listener(on_error=self._on_error, on_log=lambda _, text: self.lines.append(text))
         self.stderr = StderrReader(listener, Redactor(()), patience)
 
     def _on_error(self, message: Message) -> None:
@@ -50,6 +51,15 @@ def test_a_call_that_is_given_up_is_named_by_what_needed_it() -> None:
 
     assert desk.errors == []
     assert desk.stderr.last_retry == "open /store/data/9c: permission denied"
+
+
+def test_that_it_was_interrupted_is_no_warning_to_who_canceled_the_job() -> None:
+    desk = Desk()
+
+    desk.stderr.take(b"\rsignal interrupt received, cleaning up \n")
+    desk.stderr.take(b"something else\n")
+
+    assert [line.strip() for line in desk.lines] == ["something else"]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,8 @@ class StderrReader:
             self._listener.on_error(message)
 
     def _take_text(self, text: str) -> None:
-        if not text.strip() or text.startswith("signal interrupt received"):
+        # What a canceled job asked for; restic begins that line with a carriage return.
+        if not text.strip() or text.strip().startswith("signal interrupt received"):
             return
         if not self._take_retry(text):
             self._listener.on_log("warning", text)

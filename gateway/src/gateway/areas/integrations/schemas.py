@@ -5,7 +5,7 @@ from pydantic import Field, JsonValue
 
 from gateway.http.answers import View
 from gateway.http.body_fields import Body, Id, Text
-from gateway.http.examples import example
+from gateway.http.examples import INTEGRATION, example
 
 
 class Installation(Body):
@@ -37,7 +37,7 @@ class IntegrationView(View):
     """A plug-in for a kind of system."""
 
     model_config = example(
-        id="fs",
+        id=INTEGRATION,
         name="fs",
         version="1.0.0",
         title="Directory",

@@ -7,7 +7,7 @@ from pydantic import Field
 from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.service import ReadConnector
 from gateway.http.answers import Absent, ProblemFieldView, Stamp, View
-from gateway.http.examples import CONNECTOR, example
+from gateway.http.examples import CONNECTOR, INTEGRATION, example
 
 
 class ProviderView(View):
@@ -59,7 +59,7 @@ class ConnectorView(View):
         name="nas",
         type="source",
         protocol="fs",
-        integration={"id": "fs", "name": "fs"},
+        integration={"id": INTEGRATION, "name": "fs"},
         resource={"urn_id": "0198b1c2-0000-7000-8000-00000000000a", "urn": "urn:example:nas", "name": "NAS"},
         fields={"root": {"value": "/srv/files"}},
         endpoints=[],

@@ -19,7 +19,7 @@ from gateway.http.body_fields import (
     empty_is_none,
     none_is,
 )
-from gateway.http.examples import example
+from gateway.http.examples import INTEGRATION, example
 
 MOST_FIELDS = 200
 MOST_SUBJECTS = 200
@@ -95,7 +95,7 @@ class ConnectorBody(Body):
         name="nas",
         type="source",
         protocol="fs",
-        integration={"id": "fs"},
+        integration={"id": INTEGRATION},
         urn_id="0198b1c2-0000-7000-8000-00000000000a",
         fields={"root": {"value": "/srv/files"}},
         endpoints=[],

@@ -148,7 +148,8 @@ def _is_made_for(integration: Integration, resource: Resource) -> bool:
 def _wanted_integration(integrations: Sequence[Integration], resource: Resource, wanted: IntegrationId) -> Integration:
     found = next((i for i in integrations if i.id == wanted), None)
     if found is None:
-        detail = f"There is no integration with this id; there are {_listed(i.name for i in integrations)}."
+        names = _listed(i.name for i in integrations)
+        detail = f"There is no integration with this id; there are {names}, whose ids the list of integrations has."
         raise Invalid("integration_not_found", detail, fields={"integration.id": "is unknown"})
     if not fits(found, resource):
         works_with = _listed(f"{m.class_}/{m.subclass}" for m in found.matches)

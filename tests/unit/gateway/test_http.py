@@ -20,11 +20,13 @@ from gateway.__main__ import openapi
 from gateway.api import build_api
 from gateway.areas.inventories.schemas import InventoryName
 from gateway.areas.resources.schemas import ResourceBody
+from gateway.http.examples import INTEGRATION
 from gateway.http.middleware import RequestMiddleware
 from gateway.http.openapi import describe
 from gateway.http.path_precedence import specific_paths
 from gateway.http.proxy import CONDITIONS
 from gateway.idempotency.intents import KEY_PATTERN
+from integrations.fs.manifest import MANIFEST
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -315,6 +317,10 @@ def test_problems_have_their_media_type(document: dict[str, Any]) -> None:
     for name, response in document["components"]["responses"].items():
         [(media, content)] = response["content"].items()
         assert (media, str(content["example"]["status"])) == ("application/problem+json", name.removeprefix("Problem"))
+
+
+def test_the_integration_of_the_examples_is_one_that_workers_offer() -> None:
+    assert MANIFEST.id == INTEGRATION
 
 
 def test_kept_document_is_fresh_and_a_stale_one_is_told(tmp_path: Path) -> None:

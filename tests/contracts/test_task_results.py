@@ -6,7 +6,9 @@ from typing import Any, get_args
 import pytest
 from contracts.messages.connector.task_events import TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
-from contracts.tasks import TASK_KINDS, BackupResult, Result, TaskResult, bytes_in_words
+from contracts.task_types.backup import BackupResult
+from contracts.task_types.base import Result, bytes_in_words
+from contracts.tasks import TASK_KINDS, TaskResult
 
 FIGURES = {"snapshot_id": "5f" * 32, "files_new": 3}
 EVENT: dict[str, Any] = {"organization_id": "o", "job_id": "j", "attempt": 1, "at": "2026-11-28T08:00:00.000Z"}

@@ -21,7 +21,8 @@ from contracts.messages.connector.connection_tests import TestConnection
 from contracts.messages.connector.stores import InitializeStore
 from contracts.messages.connector.task_events import TaskCancelled, TaskEvent, TaskFailed, TaskSucceeded
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
-from contracts.tasks import Task, TaskOptions, TaskType
+from contracts.task_types.base import TaskType
+from contracts.tasks import Task, TaskOptions
 from contracts.values import AppId, JobId, RunId
 
 from tests.support import builders as make

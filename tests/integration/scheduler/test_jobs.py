@@ -8,7 +8,7 @@ from contracts.envelope import Envelope
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.messages.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, dead_letters, tasks
 from contracts.values import OrganizationId
 from scheduler.app import SCHEDULER

@@ -35,7 +35,8 @@ from contracts.messages.assignment import AppRef
 from contracts.messages.connector.stores import RefreshStore
 from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.messages.scheduler import TaskRequested
-from contracts.tasks import BackupResult, Task
+from contracts.task_types.backup import BackupResult
+from contracts.tasks import Task
 from contracts.values import AppId, SnapshotId
 from integrations.sdk.locations import SourceComparison, SourceTree, StoreLocation, UnreadablePath
 from restic_reader import Config, FileKind, Found, Lock, MemoryFiles, Node, Snapshot, seal_of

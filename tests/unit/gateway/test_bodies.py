@@ -3,7 +3,8 @@
 from typing import Annotated, Any, get_args
 
 import pytest
-from contracts.tasks import PLANNED_KINDS, TASK_KINDS, TaskType
+from contracts.task_types.base import TaskType
+from contracts.tasks import PLANNED_KINDS, TASK_KINDS
 from gateway.areas.auth.schemas import BadgeExchange
 from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh

@@ -14,7 +14,7 @@ from chassis.texts import STORABLE
 from contracts.paths import PATH_PATTERN
 from contracts.queries.restore_index import Conditions
 from contracts.queries.scheduler import JobProgress
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from fastapi import FastAPI
 from gateway.__main__ import openapi
 from gateway.api import build_api

@@ -13,7 +13,8 @@ from contracts.messages.catalog import CreateInventory, RemoveResource
 from contracts.messages.scheduler import RunTask
 from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.queries.scheduler import JobProgress
-from contracts.tasks import BackupResult, Task, TaskResult
+from contracts.task_types.backup import BackupResult
+from contracts.tasks import Task, TaskResult
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.access.accounts import DataKey
 from gateway.areas.connectors.field_encryption import FieldEncryption

@@ -4,7 +4,8 @@ import pytest
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
-from contracts.tasks import BackupResult, Task
+from contracts.task_types.backup import BackupResult
+from contracts.tasks import Task
 from scheduler.jobs.domain import job as decisions
 from scheduler.jobs.domain.job import Job
 

@@ -2,7 +2,7 @@
 
 import pytest
 from contracts.messages.connector.task_events import TaskSucceeded
-from contracts.tasks import Result
+from contracts.task_types.base import Result
 from scheduler.jobs.domain import job as decisions
 from scheduler.jobs.domain.log import LINE_CHARACTERS, LINES_READ, MESSAGES_PER_ATTEMPT, compose_log, part_of
 from scheduler.jobs.domain.wording import describe_success

@@ -8,7 +8,7 @@ from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import NotFound
 from contracts.messages.connector.task_events import TaskCancelled, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from contracts.values import JobId, OrganizationId, RunId
 from scheduler.jobs import usecases
 from scheduler.jobs.domain.job import Job

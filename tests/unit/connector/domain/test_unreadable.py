@@ -3,7 +3,7 @@
 import pytest
 from connector.domain.attempts import MadeSnapshot
 from connector.domain.unreadable import incomplete
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 
 
 @pytest.mark.parametrize(

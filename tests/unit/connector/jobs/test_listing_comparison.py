@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from connector.engine.port import PROBLEMS_MAX, BackupOutcome
 from connector.jobs.listing_comparison import compare_with_listing, is_compared
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from integrations.sdk.errors import Cancelled
 from restic_reader.errors import Damaged
 

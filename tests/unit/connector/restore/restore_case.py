@@ -13,7 +13,7 @@ from connector.restore.chosen_nodes import ChosenNodes
 from connector.restore.transfer import Figures, Transfer
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
-from contracts.tasks import OverwritePolicy
+from contracts.task_types.restore import OverwritePolicy
 from contracts.values import AppId, OrganizationId
 from integrations.fs.file_attributes import Attributes
 from integrations.fs.restored_files import RestoredFiles

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from connector.restore.content_comparison import is_content
-from contracts.tasks import OverwritePolicy
+from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.errors import Cancelled
 
 from tests.support.repository_writer import RepositoryWriter

@@ -8,7 +8,8 @@ from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CheckOutcome
 from connector.tasks.check import check
 from contracts.errors import TemporaryError
-from contracts.tasks import CheckResult, Task
+from contracts.task_types.check import CheckResult
+from contracts.tasks import Task
 from restic_reader.errors import StoreUnavailable
 
 from tests.unit.connector.parts import TARGET

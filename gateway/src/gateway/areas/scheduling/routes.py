@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from contracts.messages.scheduler import JobStatus
-from contracts.tasks import TaskType
+from contracts.task_types.base import TaskType
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 

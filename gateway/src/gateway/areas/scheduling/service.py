@@ -9,7 +9,8 @@ from contracts.errors import Conflict
 from contracts.messages.scheduler import CancelJob, RunTask
 from contracts.queries.assignment import ReachableApp
 from contracts.queries.scheduler import Job
-from contracts.tasks import Task, TaskOptions, TaskType
+from contracts.task_types.base import TaskType
+from contracts.tasks import Task, TaskOptions
 from contracts.values import JobId, RunId
 
 from gateway.access.principal import Principal

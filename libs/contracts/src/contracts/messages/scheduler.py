@@ -7,7 +7,8 @@ from pydantic import Field
 from contracts import topics
 from contracts.messages.base import Command, Event
 from contracts.messages.outcomes import Problem
-from contracts.tasks import Task, TaskType
+from contracts.task_types.base import TaskType
+from contracts.tasks import Task
 from contracts.values import JobId, Moment, RunId
 
 JobStatus = Literal["queued", "running", "canceled", "succeeded", "failed"]

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from chassis.errors import Unavailable
 from contracts.errors import PermanentError, TemporaryError
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from contracts.values import Moment, Value
 from pydantic import Field
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from contracts.messages.connector.stores import Compression
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 

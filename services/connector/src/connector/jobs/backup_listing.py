@@ -7,7 +7,7 @@ from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import App
 from contracts.messages.restore_index import RestorePoint
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from integrations.sdk.errors import WorkFailed
 from restic_reader import Snapshot
 

@@ -9,7 +9,8 @@ from contracts.errors import CairnError
 from contracts.messages.assignment import App, AppRef
 from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.scheduler import TaskRequested
-from contracts.tasks import TaskOptions, TaskResult, TaskType
+from contracts.task_types.base import TaskType
+from contracts.tasks import TaskOptions, TaskResult
 from contracts.values import JobId, OrganizationId
 
 from connector.context.apps import await_app

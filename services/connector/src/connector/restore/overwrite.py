@@ -3,7 +3,7 @@
 import stat
 from typing import Literal
 
-from contracts.tasks import OverwritePolicy
+from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.ports.destination import ExistingFile
 from restic_reader import Node
 

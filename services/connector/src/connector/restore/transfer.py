@@ -9,7 +9,7 @@ from itertools import islice
 from threading import Lock
 
 from contracts.paths import shown
-from contracts.tasks import OverwritePolicy
+from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import UnreadablePath
 from integrations.sdk.ports.destination import NotWritten, OpenDestination, RestoredNode

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from contracts.errors import CairnError
 from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
 from contracts.messages.restore_index import Damage, RestorePoint, RestorePointDamaged
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 from restic_reader import Snapshot, Summary
 from restic_reader.errors import ReaderError

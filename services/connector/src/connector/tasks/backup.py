@@ -9,7 +9,7 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError
 from contracts.messages.assignment import App
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from integrations.sdk.errors import Cancelled, WorkFailed
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 

@@ -7,7 +7,7 @@ from time import monotonic
 
 from contracts.errors import PermanentError, TemporaryError
 from contracts.messages.assignment import App
-from contracts.tasks import CheckResult
+from contracts.task_types.check import CheckResult
 from contracts.values import SnapshotId
 from integrations.sdk.ports.destination import ExistingFile, RestoredNode
 

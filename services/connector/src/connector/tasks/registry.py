@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import TaskRequested
-from contracts.tasks import TaskType
+from contracts.task_types.base import TaskType
 
 from connector import tasks
 from connector.context.worker_context import WorkerContext

@@ -7,7 +7,7 @@ from time import monotonic
 
 from contracts.errors import Invalid, PermanentError
 from contracts.messages.assignment import App
-from contracts.tasks import RestoreResult
+from contracts.task_types.restore import RestoreResult
 from contracts.values import SnapshotId
 from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
 from restic_reader import Snapshot

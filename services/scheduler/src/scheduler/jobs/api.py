@@ -9,7 +9,7 @@ from chassis.runtime.health import Check
 from contracts.messages.scheduler import JobStatus
 from contracts.queries import scheduler as queries
 from contracts.queries.base import Page
-from contracts.tasks import TaskType
+from contracts.task_types.base import TaskType
 from contracts.values import JobId, RunId
 from fastapi import Depends, FastAPI, Query
 

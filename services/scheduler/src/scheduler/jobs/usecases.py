@@ -24,7 +24,7 @@ from contracts.messages.connector.task_events import (
     TaskSucceeded,
 )
 from contracts.messages.scheduler import CancelJob, JobChanged, JobStatus, RunTask, TaskCancelRequested, TaskRequested
-from contracts.tasks import TaskType
+from contracts.task_types.base import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 from opentelemetry.trace import Span
 

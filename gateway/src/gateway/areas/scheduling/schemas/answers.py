@@ -1,9 +1,14 @@
 """Runs, jobs and operations."""
 
+from functools import partial
+from operator import eq
+from typing import TYPE_CHECKING, Any
+
 from contracts.messages.assignment import AppRef
 from contracts.queries.scheduler import Job
-from contracts.tasks import OverwritePolicy, TaskOptions
-from pydantic import Field
+from contracts.tasks import TaskOptions
+from pydantic import Field, create_model
+from pydantic.fields import FieldInfo
 
 from gateway.areas.scheduling.schemas.results import BACKUP_EXAMPLE, BackupView, ResultView, backup_view, result_view
 from gateway.http.answers import Absent, JobProblemView, Stamp, View, problem_view
@@ -52,27 +57,27 @@ class TaskAppView(View):
     type: str
 
 
-class TaskConfigView(View):
-    """Options of a task."""
+_ALWAYS_SHOWN = {"labels", "ignores", "snapshot_id"}
 
-    labels: list[str]
-    ignores: list[str]
-    snapshot_id: str | None
-    # Left out where they are as if not given: a job stores all options, so nobody knows which of them the client sent.
-    paths: list[str] = Field(
-        default=[],
-        exclude_if=lambda value: not value,
-        description="restore: what is restored of the restore point; left out: all of it",
-    )
-    overwrite: OverwritePolicy = Field(
-        default="always",
-        exclude_if=lambda value: value == "always",
-        description="restore: what becomes of files that are there already; left out: `always`",
-    )
-    read_percent: float = Field(
-        default=0,
-        exclude_if=lambda value: not value,
-        description="check: how much of the data is read; left out: none",
+
+def _shown_option(name: str, field: FieldInfo) -> Any:
+    """The field of an answer for an option of the contract."""
+    if name in _ALWAYS_SHOWN:
+        return field.annotation, Field(description=field.description)
+    # Left out where it is as if not given: a job stores all options, so nobody knows which of them the client sent.
+    is_default = partial(eq, field.default)
+    return field.annotation, Field(default=field.default, exclude_if=is_default, description=field.description)
+
+
+if TYPE_CHECKING:
+    TaskConfigView = View
+else:
+    # Made from the contract, so that a new option needs no line here.
+    TaskConfigView = create_model(
+        "TaskConfigView",
+        __base__=View,
+        __doc__="Options of a task; those that are not listed are as if not given.",
+        **{name: _shown_option(name, field) for name, field in TaskOptions.model_fields.items()},
     )
 
 

@@ -1,61 +1,52 @@
 """The body of a request to run a task."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from contracts.task_types.base import TaskType
 from contracts.tasks import (
     PLANNED_KINDS,
     TASK_KINDS,
-    OverwritePolicy,
     TaskOptions,
-    TaskType,
     origins_in_words,
     targets_in_words,
 )
-from pydantic import Field
+from pydantic import Field, StrictBool, create_model
+from pydantic.fields import FieldInfo
 
 from gateway.areas.scheduling.service import RunRequest
-from gateway.http.body_fields import MOST_LABELS, Body, Id, Labels, MaybeId, Switch, none_is, text
+from gateway.http.body_fields import MOST_LABELS, Body, Id, Labels, LabelTexts, MaybeId, none_is, text
 from gateway.http.examples import example
+
+LONGEST_PATTERN, LONGEST_PATH = 512, 4096
+_PatternText = Annotated[str, text(LONGEST_PATTERN, empty=True)]
+_PathText = Annotated[str, text(LONGEST_PATH)]
+_DOCUMENTED: dict[str, Any] = {
+    "labels": LabelTexts,
+    "ignores": Annotated[tuple[_PatternText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})],
+    "snapshot_id": MaybeId,
+    "paths": Annotated[tuple[_PathText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})],
+}
+"""How options are described whose limits the scheduler checks, together with all others, when the task is run."""
+
+
+def _option(name: str, field: FieldInfo) -> Any:
+    """The field of a request for an option of the contract: the same limits, and null stands for its default."""
+    plain: Any = StrictBool if field.annotation is bool else field.annotation
+    kind: Any = Annotated[_DOCUMENTED.get(name, plain), Field(description=field.description), *field.metadata]
+    return Annotated[kind, none_is(field.default, kind)], field.default
+
 
 if TYPE_CHECKING:
     PublicTaskType = TaskType
+    RunConfig = Body
 else:
-    # Made from the registry, so that a new type is taken here without a line of its own. mypy wants to read a Literal.
+    # Made from the contracts, so that a new type or option needs no line here. mypy wants to read them.
     PublicTaskType = Literal[*TASK_KINDS, *PLANNED_KINDS]
-
-LONGEST_PATTERN = 512
-PatternText = Annotated[str, text(LONGEST_PATTERN, empty=True)]
-PatternTexts = Annotated[tuple[PatternText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})]
-Patterns = Annotated[PatternTexts, none_is((), PatternTexts)]
-
-LONGEST_PATH = 4096
-PathText = Annotated[str, text(LONGEST_PATH)]
-PathTexts = Annotated[tuple[PathText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})]
-Paths = Annotated[PathTexts, none_is((), PathTexts)]
-
-
-class RunConfig(Body):
-    """Options of a run."""
-
-    labels: Labels = Field(default=(), description="backup: become tags of the restore point")
-    ignores: Patterns = Field(default=(), description="backup: patterns of files to leave out")
-    one_file_system: Switch = Field(
-        default=False, description="backup: leave out what is mounted below the source's root"
-    )
-    allow_empty: Switch = Field(
-        default=False, description="backup: make a restore point also of a source with nothing in it"
-    )
-    snapshot_id: MaybeId = None
-    paths: Paths = Field(default=(), description="restore: files and directories of the restore point; none: all of it")
-    overwrite: OverwritePolicy = Field(
-        default="always", description="restore: what becomes of files that are there already"
-    )
-    read_percent: float = Field(
-        default=0,
-        ge=0,
-        le=100,
-        strict=True,
-        description="check: how much of the data is read; of a restore point all, if any",
+    RunConfig = create_model(
+        "RunConfig",
+        __base__=Body,
+        __doc__="Options of a run.",
+        **{name: _option(name, field) for name, field in TaskOptions.model_fields.items()},
     )
 
 

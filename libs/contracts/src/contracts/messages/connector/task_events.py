@@ -6,7 +6,8 @@ from pydantic import Field, model_validator
 
 from contracts.messages.connector.base import ConnectorEvent
 from contracts.messages.outcomes import Problem
-from contracts.tasks import BackupResult, TaskResult, lift_result
+from contracts.task_types.backup import BackupResult
+from contracts.tasks import TaskResult, lift_result
 from contracts.values import JobId, Moment, Value
 
 

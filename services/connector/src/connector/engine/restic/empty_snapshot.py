@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from integrations.sdk.locations import SourceTree, StoreLocation
 
 from connector.engine.errors import EngineFailed

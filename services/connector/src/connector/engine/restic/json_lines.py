@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 import msgspec
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from integrations.sdk.locations import UnreadablePath
 
 from connector.engine.port import Progress

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from contracts.tasks import BackupResult
+from contracts.task_types.backup import BackupResult
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree
 

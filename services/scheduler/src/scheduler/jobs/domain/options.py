@@ -5,7 +5,8 @@ from itertools import chain, islice
 
 from chassis.texts import fault_of
 from contracts.errors import Invalid
-from contracts.tasks import TASK_KINDS, TaskOptions, TaskType
+from contracts.task_types.base import TaskType
+from contracts.tasks import TASK_KINDS, TaskOptions
 
 RESERVED = "cairn:"
 """Tags of a restore point that begin so are Cairn's own."""

@@ -1,6 +1,7 @@
 """The words of a job's log."""
 
-from contracts.tasks import Result, Task
+from contracts.task_types.base import Result
+from contracts.tasks import Task
 
 
 def describe_task(task: Task) -> str:

@@ -13,7 +13,7 @@ from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.base import Event, Message
 from contracts.messages.scheduler import JobStatus
-from contracts.tasks import TaskType
+from contracts.task_types.base import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 
 from scheduler.jobs.domain.job import Job

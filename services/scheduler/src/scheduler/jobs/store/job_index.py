@@ -10,7 +10,7 @@ from typing import Protocol
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
 from contracts.errors import Conflict
 from contracts.messages.scheduler import JobStatus
-from contracts.tasks import TaskType
+from contracts.task_types.base import TaskType
 from contracts.values import JobId, OrganizationId
 
 from scheduler.jobs.domain.job import Job

@@ -1,0 +1,46 @@
+"""Backups: from a source into a store."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.task_types.base import Result, TaskKind, bytes_in_words
+from contracts.values import Value
+
+
+class BackupOptions(Value):
+    """Options of a backup."""
+
+    labels: tuple[str, ...] = Field(default=(), description="backup: become tags of the restore point")
+    ignores: tuple[str, ...] = Field(default=(), description="backup: patterns of files to leave out")
+    one_file_system: bool = Field(
+        default=False, description="backup: leave out what is mounted below the source's root"
+    )
+    allow_empty: bool = Field(
+        default=False, description="backup: make a restore point also of a source with nothing in it"
+    )
+
+
+class BackupResult(Result):
+    """Figures of a finished backup."""
+
+    type: Literal["backup"] = Field(default="backup", description="Type of the task")
+    snapshot_id: str = Field(description="The restore point that was made")
+    files_new: int = Field(default=0, description="Files that the previous backup had not")
+    files_changed: int = Field(default=0, description="Files that the previous backup had otherwise")
+    files_unmodified: int = Field(default=0, description="Files that the previous backup had just so")
+    files_processed: int = Field(default=0, description="Files in all")
+    bytes_processed: int = Field(default=0, description="Bytes read, before deduplication")
+    bytes_added: int = Field(default=0, description="Written to the store, after deduplication and compression")
+    duration_seconds: float = Field(default=0, description="Time the engine took")
+
+    def in_words(self) -> str:
+        """Which restore point there is now, and how much of it is new."""
+        return (
+            f"restore point {self.snapshot_id[:8]} with {self.files_processed} files, {self.files_new} new and "
+            f"{self.files_changed} changed; {bytes_in_words(self.bytes_processed)} read, "
+            f"{bytes_in_words(self.bytes_added)} added to the store, in {self.duration_seconds:.1f} s"
+        )
+
+
+KIND = TaskKind(origin="source", target="store", options=BackupOptions)

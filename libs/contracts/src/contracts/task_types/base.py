@@ -1,0 +1,41 @@
+"""What all task types share: the kinds of parties, the base of results, sizes in words."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from contracts.messages.assignment import AppKind
+from contracts.values import Value
+
+_UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+TaskType = Literal["backup", "restore", "sync", "check", "prune", "rm", "maintenance"]
+"""All types that exist; `contracts.tasks.TASK_KINDS` has those that can be run."""
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """What a type of task is about."""
+
+    origin: AppKind
+    target: AppKind | None
+    """None: a task of this type has no target."""
+    other_target: AppKind | None = None
+    """What it may go to as well."""
+    options: type[Value] = Value
+    """Those of `TaskOptions` that say something about a task of this type."""
+    required_options: tuple[str, ...] = ()
+    """Those that a task of this type cannot be run without."""
+
+
+class Result(Value):
+    """Base of what jobs come to."""
+
+    def in_words(self) -> str:
+        """In one line of the job's log; empty where there is nothing to say."""
+        return ""
+
+
+def bytes_in_words(size: int) -> str:
+    """A size for a person: `512 B`, `1.5 GiB`."""
+    power = min(max(size.bit_length() - 1, 0) // 10, len(_UNITS) - 1)
+    return f"{size / 1024**power:.1f} {_UNITS[power]}" if power else f"{size} B"

@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field, model_validator
 
+from contracts.measures import Sample, Totals
 from contracts.messages.connector.base import ConnectorEvent
 from contracts.messages.outcomes import Problem
 from contracts.task_types.backup import BackupResult
@@ -64,6 +65,41 @@ class TaskLogged(TaskEvent):
 
     sequence: int = Field(description="Number of the message within the attempt, from 1")
     lines: tuple[LogLine, ...] = Field(description="The lines, oldest first")
+
+
+class PhaseBegun(Value):
+    """A job came to another phase."""
+
+    name: str = Field(description="As `phase` of `TaskProgressed`")
+    at: Moment = Field(description="When it began")
+
+
+class PathOutcome(Value):
+    """What became of a path that a job came to."""
+
+    path: str = Field(description="Within the source or the restore point, as people read it")
+    status: str = Field(description="`ok`, `error`, `kept` or `unchanged`; others may follow")
+
+
+class TaskMeasured(TaskEvent):
+    """What happened of a job since the message before. Nothing of it is lost: it is sent until it has arrived.
+
+    `sequence` grows by one within an attempt, from 1; the same number again is the same message.
+    """
+
+    TYPE: ClassVar[str] = "cairn.connector.task.measured.v1"
+
+    sequence: int = Field(description="Number of the message within the attempt, from 1")
+    samples: tuple[Sample, ...] = Field(default=(), description="What the job used since, oldest first")
+    totals: Totals = Field(default=Totals(), description="What the attempt used so far")
+    phases: tuple[PhaseBegun, ...] = Field(default=(), description="Phases that began since, oldest first")
+    paths: tuple[PathOutcome, ...] = Field(
+        default=(), description="Paths that were handled since, oldest first; of many the latest, errors first of all"
+    )
+    warnings: tuple[LogLine, ...] = Field(
+        default=(), description="Lines of the log since that are warnings; of many in an attempt the first ones"
+    )
+    warning_count: int = Field(default=0, description="How many warnings there were in the attempt so far")
 
 
 class TaskEnded(TaskEvent):

@@ -179,3 +179,23 @@ def test_job_can_be_followed_and_cancelled(api: Api, directory: Directory, tmp_p
     with pytest.raises(ApiProblem) as refused:
         api.post(f"/scheduling/jobs/{job['id']}/cancel")
     assert (refused.value.status, refused.value.code) == (409, "job_finished")
+
+
+def test_a_job_is_retried_as_a_new_one_that_names_it(api: Api, directory: Directory, tmp_path: Path) -> None:
+    (tmp_path / "few").mkdir()
+    (tmp_path / "few" / "a").write_bytes(b"a")
+    _, source = directory("source", tmp_path / "few")
+    _, store = directory("store", tmp_path / "store")
+    api.post(f"/connectors/{store}/stores/create")
+    first = api.wait_for_run(api.start_backup(source, store))
+
+    again = api.post(f"/scheduling/jobs/{first['id']}/retry")
+    ended = api.wait_for_run(again["run_id"])
+
+    assert (again["retry_of"], ended["id"], ended["status"]) == (first["id"], again["id"], "succeeded")
+    assert ended["task"] == first["task"]
+    assert api.get(f"/scheduling/jobs/{first['id']}")["retried_by"] == ended["id"]
+    api.delete(f"/connectors/{source}")
+    with pytest.raises(ApiProblem) as refused:
+        api.post(f"/scheduling/jobs/{first['id']}/retry")
+    assert refused.value.status == 404

@@ -9,7 +9,7 @@ from contracts.envelope import Envelope
 from contracts.messages.assignment import AppRef
 from contracts.messages.base import Message
 from contracts.messages.connector.task_events import LogLine, TaskEvent, TaskLogged, TaskProgressed, TaskStarted
-from contracts.messages.scheduler import CancelJob, RunTask
+from contracts.messages.scheduler import CancelJob, RetryJob, RunTask
 from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from scheduler.jobs.domain.job import Job, queue_job
@@ -39,6 +39,13 @@ def run_task(task: Task | None = None, *, org: OrganizationId = ORG, **facts: An
 
 def cancel(job_id: str, *, org: OrganizationId = ORG) -> CancelJob:
     return CancelJob(organization_id=org, job_id=JobId(job_id))
+
+
+def retry(job_id: str, former: Job | None = None, **facts: Any) -> RetryJob:
+    """A retry of a job, by default with the apps of its task as they were."""
+    task = former.task if former else backup()
+    ids = {"job_id": JobId(job_id), "new_job_id": JobId(new_id()), "run_id": RunId(new_id())}
+    return RetryJob(**{"organization_id": ORG, "origin": task.origin, "target": task.target, **ids, **facts})
 
 
 def queued(**facts: Any) -> Job:

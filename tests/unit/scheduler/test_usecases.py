@@ -1,13 +1,14 @@
 """The verbs of the scheduler over a store in memory."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from chassis.persistence.aggregates import AlreadyHandled
 from chassis.persistence.memory_aggregates import MemoryAggregates
-from contracts.errors import NotFound
+from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.connector.task_events import TaskCancelled, TaskSucceeded
-from contracts.messages.scheduler import TaskRequested
+from contracts.messages.scheduler import RetryJob, TaskRequested
 from contracts.task_types.backup import BackupResult
 from contracts.values import JobId, OrganizationId, RunId
 from scheduler.jobs import usecases
@@ -15,7 +16,19 @@ from scheduler.jobs.domain.job import Job
 from scheduler.jobs.store import MemoryJobIndex, MemoryLogParts, SchedulerStore, job_keys
 
 from tests.support.memory import MemoryDoor
-from tests.unit.scheduler.builder import NOON, ORG, after, cancel, logged, progressed, run_task, started, told, wrapped
+from tests.unit.scheduler.builder import (
+    NOON,
+    ORG,
+    after,
+    cancel,
+    logged,
+    progressed,
+    retry,
+    run_task,
+    started,
+    told,
+    wrapped,
+)
 
 
 class World:
@@ -206,3 +219,60 @@ async def test_the_id_of_a_job_in_place_of_a_run_is_told_with_its_run(world: Wor
         await usecases.get_run(world.store, ORG, RunId(command.job_id))
     with pytest.raises(NotFound, match="run_not_found"):
         await usecases.get_run(world.store, OrganizationId("another"), RunId(command.job_id))
+
+
+class TestRetries:
+    async def ended(self, world: World) -> Job:
+        job_id = await world.queued()
+        await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, job_id)))
+        world.jobs.published.clear()
+        return await world.job(job_id)
+
+    async def again(self, world: World, former: Job, **facts: Any) -> RetryJob:
+        command = retry(former.id, former, **facts)
+        await usecases.retry_job(world.store, world.clock, wrapped(command))
+        return command
+
+    async def test_a_new_job_with_the_same_task_names_the_one_before_and_is_named_by_it(self, world: World) -> None:
+        former = await self.ended(world)
+        newer = former.task.origin.model_copy(update={"revision": 7})
+        command = await self.again(world, former, origin=newer, pool="far")
+        job = await world.job(command.new_job_id)
+        assert (job.retry_of, job.run_id, job.pool, job.status) == (former.id, command.run_id, "far", "queued")
+        assert job.task == former.task.model_copy(update={"origin": newer})
+        assert await world.job(former.id) == former.model_copy(update={"retried_by": job.id})
+        assert world.announced() == ["TaskRequested", "JobChanged", "CommandOutcome"]
+
+    async def test_a_second_delivery_changes_nothing_whatever_happened_since(self, world: World) -> None:
+        former = await self.ended(world)
+        command = wrapped(retry(former.id, former))
+        await usecases.retry_job(world.store, world.clock, command)
+        await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, command.data.new_job_id)))
+        await self.again(world, former)
+        with pytest.raises(AlreadyHandled) as repeat:
+            await usecases.retry_job(world.store, world.clock, command)
+        assert repeat.value.outcome is not None
+
+    async def test_a_second_retry_is_refused_until_the_first_is_over(self, world: World) -> None:
+        former = await self.ended(world)
+        first = await self.again(world, former)
+        with pytest.raises(Conflict, match="retry_unfinished"):
+            await self.again(world, former)
+        await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, first.new_job_id)))
+        second = await self.again(world, former)
+        assert (await world.job(former.id)).retried_by == second.new_job_id
+
+    async def test_a_process_that_died_between_the_two_saves_is_made_up_for(self, world: World) -> None:
+        former = await self.ended(world)
+        command = retry(former.id, former)
+        aggregate = await world.jobs.load(ORG, former.id)
+        await world.jobs.save(aggregate, former.model_copy(update={"retried_by": command.new_job_id}))
+        with pytest.raises(Conflict, match="retry_unfinished"):
+            await self.again(world, former)
+        await usecases.retry_job(world.store, world.clock, wrapped(command))
+        assert (await world.job(command.new_job_id)).retry_of == former.id
+
+    async def test_it_has_the_parties_of_the_job_before(self, world: World) -> None:
+        former = await self.ended(world)
+        with pytest.raises(Invalid, match="retry_differs"):
+            await self.again(world, former, target=None)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.errors import Conflict
-from contracts.messages.scheduler import CancelJob, RunTask
+from contracts.messages.scheduler import FINAL_STATUSES, USUAL_PRIORITY, CancelJob, RetryJob, RunTask
 from contracts.queries.assignment import ReachableApp
 from contracts.queries.scheduler import Job
 from contracts.task_types.base import TaskType
@@ -33,6 +33,7 @@ class RunRequest:
     target_id: str | None = None
     options: TaskOptions = field(default_factory=TaskOptions)
     edge_tags: tuple[str, ...] = ()
+    priority: int = USUAL_PRIORITY
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Runs:
                 # There are no edges yet. Running it elsewhere would not be what was asked for.
                 tags = ", ".join(asked.edge_tags)
                 raise Conflict("edge_not_found", f"No edge has all of these tags: {tags}.")
-            origin, target = await self._apps(who, asked)
+            origin, target = await self._apps(who, asked.origin_id, asked.target_id)
             task = Task(
                 type=asked.type,
                 origin=reference(origin),
@@ -72,14 +73,39 @@ class Runs:
                 run_id=RunId(intent.id_for("run")),
                 task=task,
                 pool=pool_of(*filter(None, (origin, target))),
+                priority=asked.priority,
             )
             result = await self.commands.carry_out(command, **intent.ids)
             return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
 
-    async def _apps(self, who: Principal, asked: RunRequest) -> tuple[ReachableApp, ReachableApp | None]:
-        target_id = asked.target_id
+    async def retry(self, who: Principal, job_id: str, intent: Intent) -> Job:
+        """Run the task of a job once more; the new job. Raises like `start`, for connectors that are gone as well."""
+        with span("gateway.retry_job"):
+            former = await self.scheduler.job(who, job_id)
+            if former.status not in FINAL_STATUSES:
+                # Said before its connectors are looked at, which may be gone or locked too.
+                raise Conflict(
+                    "job_not_finished", f"Only a job that is over can be retried: this one is {former.status}."
+                )
+            parties = former.task.target.id if former.task.target else None
+            origin, target = await self._apps(who, former.task.origin.id, parties)
+            command = RetryJob(
+                organization_id=who.organization_id,
+                job_id=JobId(job_id),
+                new_job_id=JobId(intent.id_for("job")),
+                run_id=RunId(intent.id_for("run")),
+                origin=reference(origin),
+                target=reference(target) if target else None,
+                pool=pool_of(*filter(None, (origin, target))),
+            )
+            result = await self.commands.carry_out(command, **intent.ids)
+            return await self.scheduler.job(who, str(result.get("job_id", command.new_job_id)))
+
+    async def _apps(
+        self, who: Principal, origin_id: str, target_id: str | None
+    ) -> tuple[ReachableApp, ReachableApp | None]:
         origin, target = await asyncio.gather(
-            self.assignment.app(who, asked.origin_id), self.assignment.app(who, target_id) if target_id else _nothing()
+            self.assignment.app(who, origin_id), self.assignment.app(who, target_id) if target_id else _nothing()
         )
         for app in (origin, target):
             if app:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts import topics
+from contracts.messages.assignment import AppRef
 from contracts.messages.base import Command, Event
 from contracts.messages.outcomes import Problem
 from contracts.task_types.base import TaskType
@@ -14,6 +15,8 @@ from contracts.values import JobId, Moment, RunId
 JobStatus = Literal["queued", "running", "canceled", "succeeded", "failed"]
 FINAL_STATUSES: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
 """Those in which a job stays."""
+USUAL_PRIORITY = 50
+HIGHEST_PRIORITY = 100
 
 
 class JobCommand(Command):
@@ -37,12 +40,30 @@ class RunTask(JobCommand):
     run_id: RunId = Field(description="Chosen by the sender; the handle a client polls")
     task: Task = Field(description="What should happen")
     pool: str = Field(default=topics.DEFAULT_POOL, description="Pool of workers to run on")
+    priority: int = Field(
+        default=USUAL_PRIORITY, ge=0, le=HIGHEST_PRIORITY, description="Jobs with more of it begin before others"
+    )
 
 
 class CancelJob(JobCommand):
     """Stop a job that is queued or running. Refused: `job_not_found`, `id_of_run`, `job_finished`."""
 
     TYPE: ClassVar[str] = "cairn.scheduler.job.cancel.v1"
+
+
+class RetryJob(JobCommand):
+    """Run the task of a job that is over once more, as a new job. Result: `{"run_id", "job_id"}` of the new one.
+
+    Refused: `job_not_found`, `id_of_run`, `job_not_finished`, `retry_unfinished`, and as `RunTask` is.
+    """
+
+    TYPE: ClassVar[str] = "cairn.scheduler.job.retry.v1"
+
+    new_job_id: JobId = Field(description="Chosen by the sender for the new job")
+    run_id: RunId = Field(description="Chosen by the sender; the handle of the new run")
+    origin: AppRef = Field(description="What the task starts from, in the revision of now")
+    target: AppRef | None = Field(default=None, description="What the task goes to, in the revision of now")
+    pool: str = Field(default=topics.DEFAULT_POOL, description="Pool of workers to run on")
 
 
 class TaskRequested(Event):
@@ -57,6 +78,9 @@ class TaskRequested(Event):
     task: Task = Field(description="What should happen")
     pool: str = Field(
         default=topics.DEFAULT_POOL, description="Pool of workers that it waits for; part of the topic's name"
+    )
+    priority: int = Field(
+        default=USUAL_PRIORITY, ge=0, le=HIGHEST_PRIORITY, description="Jobs with more of it begin before others"
     )
 
     @property

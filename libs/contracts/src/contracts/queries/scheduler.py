@@ -2,7 +2,7 @@
 
 from contracts.messages.connector.task_events import LogLine
 from contracts.messages.outcomes import Problem
-from contracts.messages.scheduler import JobStatus
+from contracts.messages.scheduler import USUAL_PRIORITY, JobStatus
 from contracts.tasks import Task, TaskResult
 from contracts.values import Moment, Value
 
@@ -37,6 +37,9 @@ class Job(Value):
     stopped_at: Moment | None = None
     attempt: int = 0
     worker: str | None = None
+    priority: int = USUAL_PRIORITY
+    retry_of: str | None = None
+    retried_by: str | None = None
     problem: Problem | None = None
     progress: JobProgress | None = None
     result: TaskResult | None = None

@@ -11,7 +11,7 @@ from contracts.messages.connector.task_events import (
     TaskStarted,
     TaskSucceeded,
 )
-from contracts.messages.scheduler import CancelJob, RunTask
+from contracts.messages.scheduler import CancelJob, RetryJob, RunTask
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, SCHEDULER_EVENTS, tasks
 
 from scheduler.jobs import usecases
@@ -25,6 +25,7 @@ ANNOUNCES = (SCHEDULER_EVENTS, tasks(), OUTCOMES)
 def register_handlers(dispatcher: Dispatcher, store: SchedulerStore, clock: Clock) -> Dispatcher:
     """Fill the dispatcher with the handlers of the scheduler; returns it."""
     dispatcher.on(RunTask, partial(usecases.run_task, store, clock))
+    dispatcher.on(RetryJob, partial(usecases.retry_job, store, clock))
     dispatcher.on(CancelJob, partial(usecases.cancel_job, store, clock))
     dispatcher.on(TaskStarted, partial(usecases.note_started, store))
     dispatcher.on(TaskProgressed, partial(usecases.note_progress, store))

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import Publisher
-from chassis.persistence.aggregates import Page
+from chassis.persistence.aggregates import Aggregate, Page, Result
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
@@ -23,12 +23,21 @@ from contracts.messages.connector.task_events import (
     TaskStarted,
     TaskSucceeded,
 )
-from contracts.messages.scheduler import CancelJob, JobChanged, JobStatus, RunTask, TaskCancelRequested, TaskRequested
+from contracts.messages.scheduler import (
+    CancelJob,
+    JobChanged,
+    JobStatus,
+    RetryJob,
+    RunTask,
+    TaskCancelRequested,
+    TaskRequested,
+)
 from contracts.task_types.base import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 from opentelemetry.trace import Span
 
 from scheduler.jobs.domain import job as decisions
+from scheduler.jobs.domain import retries
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.domain.log import compose_log, part_of
 from scheduler.jobs.store import SchedulerStore
@@ -44,8 +53,32 @@ async def run_task(store: SchedulerStore, clock: Clock, command: Envelope[RunTas
     with _span("scheduler.run_task", org, data.job_id):
         aggregate = await store.jobs.load(org, data.job_id, cause=command)
         job = decisions.queue_job(aggregate.value, data, clock())
-        events = [_request(org, job), *_changes(org, None, job, at=job.created_at)]
-        await store.save(aggregate, job, events=events, cause=command, result={"run_id": job.run_id, "job_id": job.id})
+        await _save_queued(store, aggregate, job, command)
+
+
+async def retry_job(store: SchedulerStore, clock: Clock, command: Envelope[RetryJob]) -> None:
+    """Run the task of a job that is over once more, as a new job."""
+    data, org = command.data, command.data.organization_id
+    with _span("scheduler.retry_job", org, data.job_id):
+        # First: once it was done, what stands against it now is no reason to refuse it.
+        aggregate = await store.jobs.load(org, data.new_job_id, cause=command)
+        before = await store.jobs.load(org, data.job_id)
+        former = await _required(store, org, data.job_id, before.value)
+        latest = await store.jobs.get(org, former.retried_by) if former.retried_by else None
+        job = retries.retry(former, aggregate.value, data, latest=latest, now=clock())
+        # The predecessor first and without the cause: a process that dies between the two is followed by another that
+        # finds itself named there, goes on, and answers.
+        await store.save(before, retries.note_retry(former, job))
+        await _save_queued(store, aggregate, job, command)
+
+
+async def _save_queued(
+    store: SchedulerStore, aggregate: Aggregate[Job], job: Job, command: Envelope[RunTask] | Envelope[RetryJob]
+) -> None:
+    org = command.data.organization_id
+    events = [_request(org, job), *_changes(org, None, job, at=job.created_at)]
+    result: Result = {"run_id": job.run_id, "job_id": job.id}
+    await store.save(aggregate, job, events=events, cause=command, result=result)
     log.info("job queued", extra=_ids(org, job))
 
 
@@ -177,7 +210,8 @@ async def _follow(store: SchedulerStore, event: Envelope[E], decide: Callable[[J
 
 
 def _request(org: OrganizationId, job: Job) -> TaskRequested:
-    return TaskRequested(organization_id=org, job_id=job.id, run_id=job.run_id, task=job.task, pool=job.pool)
+    facts = {"job_id": job.id, "run_id": job.run_id, "task": job.task, "pool": job.pool, "priority": job.priority}
+    return TaskRequested(organization_id=org, **facts)
 
 
 def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime) -> list[Event]:

@@ -43,6 +43,7 @@ _JOB_EXAMPLE = {
     "stopped_at": "2026-11-23T08:00:04.500Z",
     "attempt": 1,
     "worker": "worker-1",
+    "priority": 50,
     "problem": None,
     "progress": _PROGRESS_EXAMPLE,
     "backup": BACKUP_EXAMPLE,
@@ -125,6 +126,15 @@ class JobView(View):
     stopped_at: Stamp | None
     attempt: int = Field(description="0 until a worker has taken the job")
     worker: str | None
+    priority: int = Field(description="Jobs with more of it begin before others of their organization; 50 is usual")
+    retry_of: str | None = Field(
+        default=None, exclude_if=lambda value: value is None, description="The job whose task this one runs once more"
+    )
+    retried_by: str | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="The latest job that runs this one's task once more",
+    )
     problem: JobProblemView | None
     progress: ProgressView | None
     # Older than `result`, and read by clients: figures of backups stay here.
@@ -195,6 +205,9 @@ def job_view(job: Job) -> JobView:
         stopped_at=job.stopped_at,
         attempt=job.attempt,
         worker=job.worker,
+        priority=job.priority,
+        retry_of=job.retry_of,
+        retried_by=job.retried_by,
         problem=problem_view(job.problem),
         progress=_progress(job),
         backup=backup_view(job.result),

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from contracts.messages.scheduler import HIGHEST_PRIORITY, USUAL_PRIORITY
 from contracts.task_types.base import TaskType
 from contracts.tasks import (
     PLANNED_KINDS,
@@ -14,7 +15,7 @@ from pydantic import Field, StrictBool, create_model
 from pydantic.fields import FieldInfo
 
 from gateway.areas.scheduling.service import RunRequest
-from gateway.http.body_fields import MOST_LABELS, Body, Id, Labels, LabelTexts, MaybeId, none_is, text
+from gateway.http.body_fields import MOST_LABELS, Body, Id, Labels, LabelTexts, MaybeId, none_is, text, whole_number
 from gateway.http.examples import example
 
 LONGEST_PATTERN, LONGEST_PATH = 512, 4096
@@ -49,6 +50,9 @@ else:
         **{name: _option(name, field) for name, field in TaskOptions.model_fields.items()},
     )
 
+_Rank = Annotated[int, Field(ge=0, le=HIGHEST_PRIORITY, strict=True)]
+Priority = Annotated[_Rank, whole_number(_Rank), none_is(USUAL_PRIORITY, _Rank)]
+
 
 class RunBody(Body):
     """A task to run once, now."""
@@ -65,8 +69,11 @@ class RunBody(Body):
     target_id: MaybeId = Field(default=None, description=targets_in_words())
     config: Annotated[RunConfig, none_is(RunConfig(), RunConfig)] = RunConfig()
     edge_tags: Labels = Field(default=(), description="All must be present on the edge that runs the task")
+    priority: Priority = Field(
+        default=USUAL_PRIORITY, description="Jobs with more of it begin before others of their organization"
+    )
 
     def request(self) -> RunRequest:
         """The body as the use cases take it."""
         options = TaskOptions.model_validate(self.config.model_dump())
-        return RunRequest(self.type, self.origin_id, self.target_id, options, self.edge_tags)
+        return RunRequest(self.type, self.origin_id, self.target_id, options, self.edge_tags, self.priority)

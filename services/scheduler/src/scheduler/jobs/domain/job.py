@@ -15,7 +15,7 @@ from contracts.messages.connector.task_events import (
     TaskSucceeded,
 )
 from contracts.messages.outcomes import Problem
-from contracts.messages.scheduler import FINAL_STATUSES, JobStatus, RunTask
+from contracts.messages.scheduler import FINAL_STATUSES, HIGHEST_PRIORITY, USUAL_PRIORITY, JobStatus, RunTask
 from contracts.tasks import TASK_KINDS, Task, TaskResult, lift_result
 from contracts.values import JobId, Moment, RunId, Value
 from pydantic import Field, model_validator
@@ -59,6 +59,9 @@ class Job(Value):
     task: Task
     schedule_at: Moment
     created_at: Moment
+    priority: int = Field(default=USUAL_PRIORITY, ge=0, le=HIGHEST_PRIORITY)
+    retry_of: JobId | None = Field(default=None, description="The job whose task this one runs once more")
+    retried_by: JobId | None = Field(default=None, description="The latest job that runs this one's task once more")
     started_at: Moment | None = None
     stopped_at: Moment | None = None
     attempt: int = Field(default=0, description="0 until a worker has taken the job; the fencing token")
@@ -89,6 +92,7 @@ def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
         task=command.task,
         schedule_at=now,
         created_at=now,
+        priority=command.priority,
     )
     return _noted(job, f"queued: {describe_task(command.task)}", at=now, place="before")
 

@@ -1,12 +1,21 @@
 """What every engine must do. A subclass provides the fixtures `engine`, `store` and `restore`."""
 
 import asyncio
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from connector.engine.errors import SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
-from connector.engine.port import BackupOptions, BackupOutcome, CheckOutcome, Engine, Progress
+from connector.engine.port import (
+    BackupOptions,
+    BackupOutcome,
+    CheckOutcome,
+    CleanUpOutcome,
+    Engine,
+    ForgetOutcome,
+    Progress,
+)
 from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
 from integrations.sdk.job_log import Level
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
@@ -47,8 +56,22 @@ class Desk:
             cancel=self.cancel,
         )
 
-    async def forget(self, store: StoreLocation, *snapshot_ids: str) -> None:
-        await self.engine.forget(store, snapshot_ids, on_log=lambda *_: None, cancel=self.cancel)
+    async def forget(self, store: StoreLocation, *snapshot_ids: str) -> ForgetOutcome:
+        return await self.engine.forget(store, snapshot_ids, on_log=lambda *_: None, cancel=self.cancel)
+
+    async def free_unused(self, store: StoreLocation, *, repack: bool = True) -> CleanUpOutcome:
+        return await self.engine.free_unused(
+            store,
+            repack=repack,
+            on_progress=self.progress.append,
+            on_log=lambda level, text: self.log.append((level, text)),
+            cancel=self.cancel,
+        )
+
+    async def repair_index(self, store: StoreLocation) -> CleanUpOutcome:
+        return await self.engine.repair_index(
+            store, on_progress=self.progress.append, on_log=lambda *_: None, cancel=self.cancel
+        )
 
 
 def content(root: Path) -> dict[str, bytes | None]:
@@ -139,8 +162,9 @@ class StoreSuite:
     async def test_forgotten_restore_points_are_gone(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
         first, second = await desk.backup(ready, tree), await desk.backup(ready, tree)
 
-        await desk.forget(ready, first.snapshot_id, "f" * 64, "latest")
+        done = await desk.forget(ready, first.snapshot_id, "f" * 64, "latest")
 
+        assert done == ForgetOutcome()
         assert [found.snapshot_id for found in await desk.engine.find_snapshots(ready)] == [second.snapshot_id]
 
     async def test_a_sound_store_has_no_findings(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
@@ -150,6 +174,47 @@ class StoreSuite:
         structure = await desk.check(ready)
 
         assert checked.findings == structure.findings == ()
+
+    async def test_data_that_is_used_no_more_is_freed_and_the_rest_can_be_restored(
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, restore: Restore
+    ) -> None:
+        (tree / "large").write_bytes(os.urandom(1 << 20))
+        first = await desk.backup(ready, tree)
+        (tree / "large").unlink()
+        second = await desk.backup(ready, tree)
+        await desk.forget(ready, first.snapshot_id)
+
+        freed, again = await desk.free_unused(ready), await desk.free_unused(ready, repack=False)
+        restore(ready, second.snapshot_id, tmp_path / "restored")
+
+        assert freed.unused_bytes == pytest.approx(1 << 20, rel=0.01)
+        assert (freed.kept_files, freed.why) == (0, "")
+        assert (again.unused_bytes, again.remaining_bytes) == (0, freed.remaining_bytes)
+        assert content(tmp_path / "restored") == content(tree)
+        assert desk.progress[-1].fraction > 0.3
+        assert desk.log
+
+    async def test_a_clean_up_that_is_cancelled_changes_nothing(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        made = await desk.backup(ready, tree)
+        desk.cancel.set()
+
+        for call in (desk.forget(ready, made.snapshot_id), desk.free_unused(ready), desk.repair_index(ready)):
+            with pytest.raises(Cancelled):
+                await call
+
+        assert [found.snapshot_id for found in await desk.engine.find_snapshots(ready)] == [made.snapshot_id]
+
+    async def test_an_index_that_is_whole_is_repaired_without_harm(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        await desk.backup(ready, tree)
+
+        repaired, undeletable = await desk.repair_index(ready), await desk.engine.undeletable(ready)
+
+        assert (repaired.kept_files, undeletable) == (0, "")
+        assert (await desk.check(ready, read_percent=100)).findings == ()
 
 
 class EngineSuite(StoreSuite):

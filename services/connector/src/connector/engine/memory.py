@@ -25,6 +25,8 @@ from connector.engine.port import (
     BackupOptions,
     BackupOutcome,
     CheckOutcome,
+    CleanUpOutcome,
+    ForgetOutcome,
     FoundSnapshot,
     Initialized,
     OnProgress,
@@ -42,6 +44,9 @@ class MemoryRepository:
     id: str
     passphrase: str
     snapshots: dict[str, tuple[FoundSnapshot, Files]] = field(default_factory=dict)
+    unused_bytes: int = 0
+    keeps_all: str = ""
+    """Why nothing can be deleted, as in a store on append-only storage; empty where it can."""
 
 
 class MemoryEngine:
@@ -113,20 +118,56 @@ class MemoryEngine:
         return CheckOutcome()
 
     async def forget(
-        self,
-        store: StoreLocation,
-        snapshot_ids: Sequence[str],
-        *,
-        prune: bool = True,
-        on_log: OnLog,
-        cancel: asyncio.Event,
-    ) -> None:
+        self, store: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog, cancel: asyncio.Event
+    ) -> ForgetOutcome:
         """See `Engine.forget`."""
         repository = self._open(store)
         await _checkpoint(cancel)
-        for each in snapshot_ids:
-            if repository.snapshots.pop(each, None):
-                on_log("info", f"{each} removed{' with its data' if prune else ''}")
+        there = [each for each in snapshot_ids if each in repository.snapshots]
+        if repository.keeps_all:
+            return ForgetOutcome(kept=tuple(there), why=repository.keeps_all if there else "")
+        for each in there:
+            _, files = repository.snapshots.pop(each)
+            repository.unused_bytes += _size(files)
+            on_log("info", f"{each} removed")
+        return ForgetOutcome()
+
+    async def free_unused(
+        self,
+        store: StoreLocation,
+        *,
+        repack: bool = True,  # noqa: ARG002 - nothing is packed
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> CleanUpOutcome:
+        """See `Engine.free_unused`."""
+        repository = self._open(store)
+        await _checkpoint(cancel)
+        unused, remaining = repository.unused_bytes, sum(_size(files) for _, files in repository.snapshots.values())
+        if repository.keeps_all:
+            kept = int(unused > 0)
+            why = repository.keeps_all if kept else ""
+            return CleanUpOutcome(unused_bytes=unused, remaining_bytes=remaining, kept_files=kept, why=why)
+        repository.unused_bytes = 0
+        on_progress(Progress(fraction=1.0))
+        on_log("info", f"{unused} bytes freed")
+        return CleanUpOutcome(unused_bytes=unused, remaining_bytes=remaining)
+
+    async def repair_index(
+        self, store: StoreLocation, *, on_progress: OnProgress, on_log: OnLog, cancel: asyncio.Event
+    ) -> CleanUpOutcome:
+        """See `Engine.repair_index`: there is no index."""
+        self._open(store)
+        await _checkpoint(cancel)
+        on_progress(Progress(fraction=1.0))
+        on_log("info", "the index is whole")
+        return CleanUpOutcome()
+
+    async def undeletable(self, store: StoreLocation) -> str:
+        """See `Engine.undeletable`: there are no locks to be removed."""
+        self._open(store)
+        return ""
 
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
         """See `Engine.find_snapshots`."""
@@ -146,6 +187,10 @@ class MemoryEngine:
         if repository.passphrase != store.passphrase:
             raise PassphraseWrong
         return repository
+
+
+def _size(files: Files) -> int:
+    return sum(len(content) for content in files.values() if content is not None)
 
 
 async def _checkpoint(cancel: asyncio.Event) -> None:

@@ -99,6 +99,30 @@ class CheckOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ForgetOutcome:
+    """Which of the restore points that were to go are still there."""
+
+    kept: tuple[str, ...] = ()
+    """Those that the store does not delete, as one with Object Lock or one that is append-only; in the order given."""
+    why: str = ""
+    """In the store's words; empty where it deleted all."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CleanUpOutcome:
+    """What became of data that no restore point needs."""
+
+    unused_bytes: int = 0
+    """How much of it there was to go; rounded to four digits or so."""
+    remaining_bytes: int = 0
+    """How much the repository is to have afterwards; rounded likewise."""
+    kept_files: int = 0
+    """Files with such data that the store does not delete. They harm nothing, and a later call tries them again."""
+    why: str = ""
+    """In the store's words; empty where it deleted all."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundSnapshot:
     """A restore point as it stands in a store."""
 
@@ -164,15 +188,45 @@ class Engine(Protocol):
         ...
 
     async def forget(
+        self, store: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog, cancel: asyncio.Event
+    ) -> ForgetOutcome:
+        """Remove restore points; their data stays until `free_unused`. Unknown ids are passed over.
+
+        What the store does not delete is told, and no error.
+        """
+        ...
+
+    async def free_unused(
         self,
         store: StoreLocation,
-        snapshot_ids: Sequence[str],
         *,
-        prune: bool = True,
+        repack: bool = True,
+        on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
-    ) -> None:
-        """Remove restore points, and with `prune` the data that only they used. Unknown ids are passed over."""
+    ) -> CleanUpOutcome:
+        """Delete data that no restore point needs. Keeps everybody else out of the repository meanwhile.
+
+        With `repack`, what is still needed of files with much unused data is written anew, so that they can go;
+        without, only files go of which nothing is needed. What the store does not delete is told, and no error. A call
+        that was killed has lost nothing, and the next one goes on.
+        """
+        ...
+
+    async def repair_index(
+        self, store: StoreLocation, *, on_progress: OnProgress, on_log: OnLog, cancel: asyncio.Event
+    ) -> CleanUpOutcome:
+        """Write the repository's index anew from the data that is there. Keeps everybody else out meanwhile.
+
+        `kept_files` are those of the former index that the store does not delete; they harm nothing.
+        """
+        ...
+
+    async def undeletable(self, store: StoreLocation) -> str:
+        """Why the store deletes nothing at all, not even the engine's own locks; empty where it does.
+
+        Asked before a call that would leave a lock behind which keeps everybody else out.
+        """
         ...
 
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:

@@ -15,6 +15,7 @@ from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import announced_ids
 from connector.domain.origins import job_tag
 from connector.domain.work import Work
+from connector.engine.errors import StoreRefused
 
 log = logging.getLogger(__name__)
 CLEAN_UP_SECONDS = 120.0
@@ -34,8 +35,10 @@ async def remove_orphan_snapshots(
     orphans = [each.snapshot_id for each in found if each.snapshot_id not in announced]
     if orphans:
         log.info("orphan snapshots are removed", extra={"job": work.id, "count": len(orphans)})
-        # Without pruning, which needs the store for itself and reads much of it.
-        await context.engine.forget(location, orphans, prune=False, on_log=on_log, cancel=asyncio.Event())
+        # Their data stays: to free it needs the store for itself and reads much of it.
+        done = await context.engine.forget(location, orphans, on_log=on_log, cancel=asyncio.Event())
+        if done.kept:
+            raise StoreRefused(done.why)
 
 
 async def clean_up_after_loss(context: WorkerContext, work: Work) -> None:

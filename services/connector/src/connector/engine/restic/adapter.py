@@ -14,6 +14,8 @@ from connector.engine.port import (
     BackupOptions,
     BackupOutcome,
     CheckOutcome,
+    CleanUpOutcome,
+    ForgetOutcome,
     FoundSnapshot,
     Initialized,
     OnProgress,
@@ -23,7 +25,8 @@ from connector.engine.restic.backup_call import BackupCall
 from connector.engine.restic.backup_run import run_backup
 from connector.engine.restic.environment import ResticSettings
 from connector.engine.restic.output_parser import CheckObserver
-from connector.engine.restic.runner import Listener, Patience, Runner
+from connector.engine.restic.removal_run import RemovalObserver, run_removal
+from connector.engine.restic.runner import Patience, Runner
 from connector.engine.restic.snapshots import read_snapshots
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
@@ -107,20 +110,44 @@ class ResticEngine:
         return CheckOutcome()
 
     async def forget(
-        self,
-        store: StoreLocation,
-        snapshot_ids: Sequence[str],
-        *,
-        prune: bool = True,
-        on_log: OnLog,
-        cancel: asyncio.Event,
-    ) -> None:
+        self, store: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog, cancel: asyncio.Event
+    ) -> ForgetOutcome:
         """See `Engine.forget`."""
         whole = [each for each in snapshot_ids if _SNAPSHOT_ID.match(each)]
-        if whole:
-            await self._runner.run(
-                store, commands.forget(whole, prune=prune), listener=Listener(on_log=on_log), cancel=cancel
-            )
+        if not whole:
+            return ForgetOutcome()
+        observer = RemovalObserver(on_log=on_log)
+        await run_removal(self._runner, store, commands.forget(store, whole), observer=observer, cancel=cancel)
+        kept = tuple(each for each in whole if each in observer.kept["snapshot"])
+        return ForgetOutcome(kept=kept, why=observer.why if kept else "")
+
+    async def free_unused(
+        self,
+        store: StoreLocation,
+        *,
+        repack: bool = True,
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> CleanUpOutcome:
+        """See `Engine.free_unused`."""
+        observer = RemovalObserver(on_progress=on_progress, on_log=on_log)
+        await run_removal(self._runner, store, commands.prune(repack=repack), observer=observer, cancel=cancel)
+        return observer.outcome()
+
+    async def repair_index(
+        self, store: StoreLocation, *, on_progress: OnProgress, on_log: OnLog, cancel: asyncio.Event
+    ) -> CleanUpOutcome:
+        """See `Engine.repair_index`."""
+        observer = RemovalObserver(on_progress=on_progress, on_log=on_log)
+        await run_removal(self._runner, store, commands.REPAIR_INDEX, observer=observer, cancel=cancel)
+        return observer.outcome()
+
+    async def undeletable(self, store: StoreLocation) -> str:
+        """See `Engine.undeletable`."""
+        observer = RemovalObserver(on_log=lambda *_: None)
+        await self._runner.run(store, commands.LOCK_BRIEFLY, listener=observer.listener)
+        return observer.why if observer.kept["lock"] else ""
 
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
         """See `Engine.find_snapshots`."""

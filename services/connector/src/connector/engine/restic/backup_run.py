@@ -144,7 +144,7 @@ class _Turn:
         if self._observer.summary is not None:
             snapshot_id = self._observer.summary.snapshot_id
             try:
-                await self._runner.run(self._call.store, commands.forget([snapshot_id], prune=False))
+                await self._runner.run(self._call.store, commands.forget(self._call.store, [snapshot_id]))
             except WorkFailed as error:
                 self._call.on_log("warning", f"The snapshot {snapshot_id} is still in the store. {error.detail}")
 

@@ -1,14 +1,19 @@
 """The command lines of restic, without what is common to all."""
 
+import re
 from collections.abc import Sequence
 
-from integrations.sdk.locations import SourceTree
+from integrations.sdk.locations import SourceTree, StoreLocation
 
 from connector.engine.port import BackupOptions
 
 CONFIG = ("cat", "config", "--no-lock")
 INIT = ("init", "--repository-version", "2")
 UNLOCK = ("unlock",)
+REPAIR_INDEX = ("repair", "index")
+LOCK_BRIEFLY = ("list", "keys")
+"""Takes a lock that keeps nobody out but those who need the store for themselves, and removes it."""
+_BACKEND = re.compile(r"(?P<name>azure|b2|gs|rclone|rest|s3|sftp|swift):")
 
 
 def backup(source: SourceTree, options: BackupOptions, excludes: Sequence[str]) -> list[str]:
@@ -51,9 +56,21 @@ def check(read_percent: float) -> list[str]:
     return ["check", f"--read-data-subset={read_percent:g}%"] if read_percent else ["check"]
 
 
-def forget(snapshot_ids: Sequence[str], *, prune: bool) -> list[str]:
-    """Remove snapshots by their full ids."""
-    return ["forget", *(["--prune"] if prune else []), *snapshot_ids]
+def forget(store: StoreLocation, snapshot_ids: Sequence[str]) -> list[str]:
+    """Remove snapshots by their full ids, one after the other."""
+    # restic 0.19 crashes, and leaves its lock, where a store refuses to delete several at once (`concurrent map writes`
+    # in `runForget`); each connection deletes one at a time.
+    return ["forget", "--option", f"{_backend(store)}.connections=1", *snapshot_ids]
+
+
+def prune(*, repack: bool) -> list[str]:
+    """Delete data that is not used."""
+    return ["prune", *([] if repack else ["--max-unused", "unlimited"])]
+
+
+def _backend(store: StoreLocation) -> str:
+    found = _BACKEND.match(store.address)
+    return found["name"] if found else "local"
 
 
 def snapshots(tags: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from chassis.messaging.envelopes import envelope
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.persistence.mongo import Unavailable
 from connector.domain.attempts import Attempt
+from connector.domain.turns import Turn
 from connector.domain.work import TASK, Kind, SlotGroup, Work
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease, claim
@@ -137,6 +138,7 @@ def memory_store() -> Store:
         work=MemoryWorkQueue(),
         stores=MemoryStoreApps(),
         repositories=MemoryRepositories(),
+        turns=MemoryAggregates(Turn, keys=lambda t: {"place": t.place}),
     )
 
 

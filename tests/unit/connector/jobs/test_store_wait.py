@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from connector.engine.errors import StoreLocked
 from connector.engine.port import Progress
 from connector.jobs.definition import Job
-from connector.jobs.store_wait import StoreWait
+from connector.jobs.store_wait import StoreWait, past_locks
 from contracts.messages.connector.task_events import TaskProgressed
 from contracts.tasks import Task
+from integrations.sdk.errors import Cancelled
 from restic_reader import Lock
 
 from tests.support.waiting import eventually_async
@@ -72,3 +74,25 @@ async def test_a_check_whose_own_engine_has_the_lock_has_begun(workshop: Worksho
     workshop.locks = [a_lock(MINE, exclusive=True)]
 
     assert await seen(await workshop.job(task=CHECK)) == ("checking", "")
+
+
+async def test_work_that_a_lock_keeps_out_goes_on_once_the_lock_is_gone(workshop: Workshop) -> None:
+    job, tries = await workshop.job(task=CHECK), iter([StoreLocked("process 1"), StoreLocked("process 1"), None])
+
+    async def work() -> str:
+        if error := next(tries):
+            raise error
+        return "done"
+
+    assert await past_locks(job, workshop.place, work) == "done"
+
+
+async def test_work_that_a_lock_keeps_out_ends_when_its_job_is_cancelled(workshop: Workshop) -> None:
+    job = await workshop.job(task=CHECK)
+
+    async def work() -> None:
+        job.cancel.set()
+        raise StoreLocked("process 1")
+
+    with pytest.raises(Cancelled):
+        await past_locks(job, workshop.place, work)

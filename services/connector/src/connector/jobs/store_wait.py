@@ -2,15 +2,37 @@
 
 import asyncio
 import platform
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import TypeVar
 
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import StoreLock
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.locations import StoreLocation
 
+from connector.engine.errors import StoreLocked
 from connector.engine.port import Progress
 from connector.jobs.definition import Job
 from connector.store_state.locks import reporting_locks
+
+T = TypeVar("T")
+
+
+async def past_locks(job: Job, location: StoreLocation, work: Callable[[], Awaitable[T]]) -> T:
+    """What comes of the engine's work, begun again for as long as somebody who is alive keeps it out of the store.
+
+    Raises `Cancelled`, and what the work raises but for `StoreLocked`.
+    """
+    while True:
+        try:
+            return await work()
+        except StoreLocked as error:
+            if job.cancel.is_set():
+                raise Cancelled from None
+            job.reporter.log("warning", f"{error.detail} Waiting goes on.")
+            # Whoever is dead does not renew a lock: it is proved stale after 30 minutes at the latest.
+            await job.context.engine.unlock_stale(location)
 
 
 class StoreWait:

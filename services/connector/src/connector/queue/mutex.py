@@ -1,9 +1,7 @@
 """A mutex over all workers for the location of a repository: two initializations at once would destroy it."""
 
 import asyncio
-import hashlib
 import logging
-import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ from integrations.sdk.locations import StoreLocation
 from connector.domain.work import Work
 from connector.engine.errors import StoreLocked
 from connector.queue.lease import Lease, LeaseLost, claim
+from connector.queue.turns import place_of
 from connector.settings import Settings
 from connector.store.ports import Store
 
@@ -46,13 +45,11 @@ async def exclusive_at(
 
 def _mutex_work(location: StoreLocation, cause: Work) -> Work:
     """Work that is never queued: an attempt at it is the mutex, with the same leases and take-over as other work."""
-    # It belongs to no organization, because two of them may have stores at one location; symbolic links are resolved
-    # because two paths may lead to one directory.
-    place = os.path.realpath(location.local_path) if location.local_path else location.address.rstrip("/")
+    # It belongs to no organization, because two of them may have stores at one location.
     message = cause.cause.data.model_copy(update={"organization_id": EVERYBODY})
     return cause.model_copy(
         update={
-            "id": f"initialize:{hashlib.sha256(os.fsencode(place)).hexdigest()}",
+            "id": f"initialize:{place_of(location)}",
             "cause": cause.cause.model_copy(update={"data": message}),
         }
     )

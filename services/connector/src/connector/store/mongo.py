@@ -12,6 +12,7 @@ from contracts.messages.connector.stores import Compression
 from contracts.values import OrganizationId
 
 from connector.domain.attempts import Attempt
+from connector.domain.turns import Turn
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.store.ports import OPEN_LIMIT, SWEEP_LIMIT, KnownApp, Store
 
@@ -163,9 +164,23 @@ async def open_store(database: Database, outbox: Outbox) -> Store:
         indexes=(("org", "work", "_id"),),  # attempts_at, forget
         obsolete=("work_1",),
     )
+    turns = MongoAggregates(
+        database["turns"],
+        Turn,
+        outbox,
+        keys=lambda t: {"place": t.place},
+        indexes=(("org", "place", "_id"),),  # turns_at
+    )
     work = MongoWorkQueue(database["work"], database["cancellations"], database["attempts"])
-    await asyncio.gather(apps.setup(), attempts.setup(), work.setup())
-    return Store(apps, attempts, work, MongoStoreApps(database["apps"]), MongoRepositories(database["repositories"]))
+    await asyncio.gather(apps.setup(), attempts.setup(), turns.setup(), work.setup())
+    return Store(
+        apps=apps,
+        attempts=attempts,
+        work=work,
+        stores=MongoStoreApps(database["apps"]),
+        repositories=MongoRepositories(database["repositories"]),
+        turns=turns,
+    )
 
 
 def _queue(pool: str, group: SlotGroup) -> str:

@@ -6,10 +6,12 @@ from typing import Protocol
 
 from chassis.persistence.aggregates import Aggregates
 from contracts.messages.assignment import App
+from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.stores import Compression
 from contracts.values import OrganizationId, Value
 
 from connector.domain.attempts import Attempt
+from connector.domain.turns import Turn
 from connector.domain.work import SlotGroup, Work
 
 OPEN_LIMIT = 500
@@ -110,8 +112,14 @@ class Store:
     work: WorkQueue
     stores: StoreApps
     repositories: Repositories
+    turns: Aggregates[Turn]
 
     async def attempts_at(self, org: OrganizationId, work_id: str) -> list[Attempt]:
         """All attempts at a piece of work, by number."""
         found = await self.attempts.find(org, {"work": work_id})
         return sorted(found.items, key=lambda a: a.number)
+
+    async def turns_at(self, place: str) -> list[Turn]:
+        """All places in the line at a store that are remembered, by number."""
+        found = await self.turns.find(EVERYBODY, {"place": place})
+        return sorted(found.items, key=lambda turn: turn.number)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
@@ -21,7 +22,7 @@ from connector.engine.port import BackupOptions, BackupOutcome
 from connector.jobs.backup_listing import made_restore_point, problem_of_listing
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.listing_comparison import compare_with_listing, is_compared
-from connector.jobs.store_wait import StoreWait
+from connector.jobs.store_wait import StoreWait, past_locks
 from connector.jobs.vanished_files import name_vanished
 from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import clean_up_after_loss, remove_orphan_snapshots, store_location
@@ -142,15 +143,19 @@ async def _run_engine(job: _Backup, tree: SourceTree) -> BackupOutcome:
 
 async def _back_up(job: _Backup, tree: SourceTree, options: BackupOptions) -> BackupOutcome:
     with span("engine.backup", attributes={semconv.JOB: job.id, semconv.ATTEMPT: job.lease.number}):
-        async with StoreWait(job, job.target, phase="transferring").reporting() as waiting:
-            return await job.context.engine.backup(
-                job.location,
-                tree,
-                options=options,
-                on_progress=waiting.progress,
-                on_log=job.reporter.log,
-                cancel=job.cancel,
-            )
+        return await past_locks(job, job.location, partial(_engine_backup, job, tree, options))
+
+
+async def _engine_backup(job: _Backup, tree: SourceTree, options: BackupOptions) -> BackupOutcome:
+    async with StoreWait(job, job.target, phase="transferring").reporting() as waiting:
+        return await job.context.engine.backup(
+            job.location,
+            tree,
+            options=options,
+            on_progress=waiting.progress,
+            on_log=job.reporter.log,
+            cancel=job.cancel,
+        )
 
 
 async def _compared(job: _Backup, tree: SourceTree, result: BackupOutcome) -> BackupOutcome:

@@ -1,0 +1,52 @@
+"""Whose turn it is among tasks that need a store for themselves."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from contracts.values import Moment, OrganizationId, Value
+from pydantic import Field
+
+from connector.domain.attempts import Attempt, is_superseded
+
+
+class Turn(Value):
+    """One attempt's place in the line at a store. Only its owner writes it; it ends with the attempt at the latest."""
+
+    place: str = Field(description="Where the store is, so that two apps of one repository share a line")
+    number: int
+    organization_id: OrganizationId
+    work_id: str
+    attempt: int
+    task_type: str
+    store_name: str
+    at: Moment
+    is_left: bool = False
+    """Whether its owner needs the store no more."""
+
+    @property
+    def id(self) -> str:
+        """Inserting a document with this id is what takes the place in the line."""
+        return f"{self.place}:{self.number}"
+
+    def in_words(self, asking: OrganizationId) -> str:
+        """For a job of an organization that waits for this one."""
+        # Two organizations may have stores at one place, and neither learns what the other calls them.
+        if self.organization_id != asking:
+            return "a task of another organization at the same place"
+        return f"{self.task_type} of the store {self.store_name!r}, job {self.work_id}"
+
+
+def is_over(turn: Turn, attempts: Sequence[Attempt], now: datetime) -> bool:
+    """Whether nobody has the store by this turn any more: given back, or its attempt ended or lost its lease."""
+    mine = next((each for each in attempts if each.number == turn.attempt), None)
+    return turn.is_left or mine is None or mine.state != "running" or mine.until <= now or is_superseded(mine, attempts)
+
+
+def next_number(turns: Collection[Turn]) -> int:
+    """The number of the next place in the line."""
+    return max((each.number for each in turns), default=0) + 1
+
+
+def before(turns: Collection[Turn], mine: Turn) -> list[Turn]:
+    """Those that come before, first come first."""
+    return sorted((each for each in turns if each.number < mine.number), key=lambda each: each.number)

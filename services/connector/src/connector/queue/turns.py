@@ -1,0 +1,135 @@
+"""One exclusive task per store at a time, over all workers; others wait in the order in which they came."""
+
+import asyncio
+import hashlib
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+
+from chassis.errors import LostRace
+from chassis.ids import utc_now
+from chassis.persistence.aggregates import Aggregate
+from chassis.persistence.mongo import PyMongoError
+from contracts.errors import CairnError
+from contracts.messages.connector.base import EVERYBODY
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.locations import StoreLocation
+
+from connector.domain.turns import Turn, before, is_over, next_number
+from connector.queue.lease import Lease
+from connector.store.ports import Store
+
+log = logging.getLogger(__name__)
+LOOK_SECONDS = 1.0
+# A worker that has read the line and was held up before it inserted its turn must find the numbers that were taken
+# meanwhile: a number is not taken twice as long as it is remembered.
+REMEMBERED = timedelta(hours=1)
+
+OnWaiting = Callable[[Turn, int], None]
+"""Told of the turn that has the store, and how many more come before this one; whenever that changes."""
+
+
+def place_of(location: StoreLocation) -> str:
+    """The place of a repository, whichever app leads to it."""
+    # Symbolic links are resolved because two paths may lead to one directory.
+    place = os.path.realpath(location.local_path) if location.local_path else location.address.rstrip("/")
+    return hashlib.sha256(os.fsencode(place)).hexdigest()
+
+
+@dataclass(frozen=True)
+class HeldTurn:
+    """A store that a task has for itself."""
+
+    store: Store
+    turn: Turn
+
+    async def followers(self, task_types: Collection[str]) -> int:
+        """How many tasks of these types wait for this one."""
+        later = [each for each in await self.store.turns_at(self.turn.place) if each.number > self.turn.number]
+        return len([each for each in await _standing(self.store, later) if each.task_type in task_types])
+
+
+@asynccontextmanager
+async def exclusive_turn(
+    store: Store,
+    lease: Lease,
+    location: StoreLocation,
+    *,
+    task_type: str,
+    store_name: str,
+    on_waiting: OnWaiting,
+    cancel: asyncio.Event,
+) -> AsyncIterator[HeldTurn]:
+    """Wait for the turn of an attempt at a store, and have it until the context is left. Raises `Cancelled`.
+
+    It lasts as long as the lease: a worker that is lost keeps nobody waiting for longer.
+    """
+    # The mutex keeps tasks in order and tells whom they wait for. That two never change one repository at once is
+    # held by the engine's lock, also where a worker was stopped for longer than its lease and goes on afterwards.
+    record = await _line_up(store, lease, place_of(location), task_type=task_type, store_name=store_name)
+    if record.value is None:
+        raise ValueError("a place in the line needs a saved turn")
+    try:
+        await _await_turn(store, record.value, on_waiting=on_waiting, cancel=cancel)
+        yield HeldTurn(store, record.value)
+    finally:
+        await _leave(store, record, record.value)
+
+
+async def _line_up(store: Store, lease: Lease, place: str, *, task_type: str, store_name: str) -> Aggregate[Turn]:
+    while True:
+        turn = Turn(
+            place=place,
+            number=next_number(await store.turns_at(place)),
+            organization_id=lease.work.organization_id,
+            work_id=lease.work.id,
+            attempt=lease.number,
+            task_type=task_type,
+            store_name=store_name,
+            at=utc_now(),
+        )
+        # Another one took the number: look again.
+        with suppress(LostRace):
+            return await store.turns.save(Aggregate(turn.id, EVERYBODY), turn)
+
+
+async def _await_turn(store: Store, mine: Turn, *, on_waiting: OnWaiting, cancel: asyncio.Event) -> None:
+    told: list[str] = []
+    while ahead := await _standing(store, before(await store.turns_at(mine.place), mine)):
+        if told != (told := [each.id for each in ahead]):
+            on_waiting(ahead[0], len(ahead) - 1)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(cancel.wait(), LOOK_SECONDS)
+        if cancel.is_set():
+            raise Cancelled
+
+
+async def _standing(store: Store, turns: Collection[Turn]) -> list[Turn]:
+    """Those that are not over, in order."""
+    return [
+        turn
+        for turn in turns
+        if not turn.is_left
+        and not is_over(turn, await store.attempts_at(turn.organization_id, turn.work_id), utc_now())
+    ]
+
+
+async def _leave(store: Store, record: Aggregate[Turn], turn: Turn) -> None:
+    try:
+        await store.turns.save(record, turn.model_copy(update={"is_left": True}))
+        await _forget_old(store, turn)
+    except (CairnError, PyMongoError) as error:
+        facts = {"work": turn.work_id, "reason": type(error).__name__}
+        log.warning("turn not given back, it ends with its attempt", extra=facts)
+
+
+async def _forget_old(store: Store, mine: Turn) -> None:
+    """Remove what nobody needs any more of the line that was before."""
+    old = [each for each in before(await store.turns_at(mine.place), mine) if each.at < mine.at - REMEMBERED]
+    still = {each.id for each in await _standing(store, old)}
+    for turn in old:
+        if turn.id not in still:
+            await store.turns.drop(await store.turns.load(EVERYBODY, turn.id))

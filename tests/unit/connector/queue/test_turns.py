@@ -1,0 +1,187 @@
+"""Tasks that need a store for themselves: one at a time, in the order in which they came."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from chassis.persistence.aggregates import Aggregate
+from connector.domain.turns import Turn
+from connector.domain.work import TASK, SlotGroup
+from connector.queue import turns
+from connector.queue.intake import work_of
+from connector.queue.lease import Lease
+from connector.queue.turns import HeldTurn, exclusive_turn, place_of
+from connector.store.ports import Store
+from contracts.messages.connector.base import EVERYBODY
+from contracts.values import OrganizationId
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.locations import StoreLocation
+
+from tests.support.waiting import eventually_async
+from tests.unit.connector.parts import ORG, held, memory_store, task_request
+
+PLACE = StoreLocation(address="/srv/store")
+
+
+@pytest.fixture(autouse=True)
+def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "LOOK_SECONDS", 0.001)
+
+
+class Line:
+    """Workers at one store."""
+
+    def __init__(self) -> None:
+        self.store: Store = memory_store()
+        self.order: list[str] = []
+        self.inside = self.most = 0
+        self.waits: list[tuple[str, str, int]] = []
+
+    async def lease(self, name: str, seconds: float = 30) -> Lease:
+        work = work_of(task_request(name), kind=TASK, work_id=name, pool="default")
+        await self.store.work.add(work, group=SlotGroup.TASKS)
+        return await held(self.store, work, owner=name, seconds=seconds)
+
+    @asynccontextmanager
+    async def turn(
+        self, lease: Lease, cancel: asyncio.Event | None = None, task_type: str = "prune", place: StoreLocation = PLACE
+    ) -> AsyncIterator[HeldTurn]:
+        name = lease.work.id
+
+        def waiting(turn: Turn, more: int) -> None:
+            self.waits.append((name, turn.in_words(ORG), more))
+
+        async with exclusive_turn(
+            self.store,
+            lease,
+            place,
+            task_type=task_type,
+            store_name="Shelf",
+            on_waiting=waiting,
+            cancel=cancel or asyncio.Event(),
+        ) as turn:
+            self.order.append(name)
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            yield turn
+            self.inside -= 1
+
+    async def taken(self, number: int) -> None:
+        """Until so many are in line."""
+
+        async def are_there() -> bool:
+            return len(await self.store.turns_at(place_of(PLACE))) >= number
+
+        await eventually_async(are_there)
+
+    async def stay(self, name: str, until: asyncio.Event | None = None, seconds: float = 30) -> None:
+        async with self.turn(await self.lease(name, seconds)):
+            await asyncio.sleep(0)
+            if until:
+                await until.wait()
+
+
+async def test_one_has_the_store_at_a_time_and_others_follow_in_order() -> None:
+    line, done = Line(), asyncio.Event()
+    waiting = []
+    for number, name in enumerate(("a", "b", "c", "d"), start=1):
+        waiting.append(asyncio.create_task(line.stay(name, done if name == "a" else None)))
+        await line.taken(number)
+    await eventually_async(lambda: len(line.waits) == 3)
+
+    done.set()
+    await asyncio.gather(*waiting)
+
+    assert line.order == ["a", "b", "c", "d"]
+    assert line.most == 1
+    assert ("c", "prune of the store 'Shelf', job a", 1) in line.waits
+    assert ("b", "prune of the store 'Shelf', job a", 0) in line.waits
+
+
+async def test_many_that_come_at_once_have_it_one_after_the_other() -> None:
+    line = Line()
+
+    await asyncio.gather(*(line.stay(f"job-{number}") for number in range(12)))
+
+    assert (line.most, len(line.order)) == (1, 12)
+
+
+async def test_the_turn_of_a_worker_that_was_lost_ends_with_its_lease() -> None:
+    line = Line()
+    lost = await line.lease("lost", seconds=0.05)
+    async with line.turn(lost):
+        await line.stay("next")
+        assert line.order == ["lost", "next"]
+
+
+async def test_a_turn_of_an_attempt_that_another_one_followed_is_over() -> None:
+    line = Line()
+    first = await line.lease("job")
+    async with line.turn(first):
+        await first.release()
+        again = await held(line.store, first.work, owner="again")
+        async with line.turn(again):
+            assert line.order == ["job", "job"]
+
+
+async def test_who_waits_can_be_cancelled_and_keeps_nobody_waiting() -> None:
+    line, cancel = Line(), asyncio.Event()
+    async with line.turn(await line.lease("a")):
+        cancelled = asyncio.create_task(_enter(line, await line.lease("b"), cancel))
+        await eventually_async(lambda: bool(line.waits))
+        cancel.set()
+        with pytest.raises(Cancelled):
+            await cancelled
+
+    await line.stay("c")
+
+    assert line.order == ["a", "c"]
+
+
+async def _enter(line: Line, lease: Lease, cancel: asyncio.Event) -> None:
+    async with line.turn(lease, cancel):
+        pass
+
+
+async def test_other_places_do_not_wait_and_links_lead_to_one_place(tmp_path: Path) -> None:
+    line = Line()
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    real, link = (StoreLocation(address=str(p), local_path=p) for p in (tmp_path / "real", tmp_path / "link"))
+    async with line.turn(await line.lease("a")), line.turn(await line.lease("b"), place=real):
+        assert line.most == 2
+    assert place_of(real) == place_of(link)
+
+
+async def test_the_name_of_a_store_is_not_told_to_another_organization() -> None:
+    line = Line()
+    async with line.turn(await line.lease("a")) as turn:
+        assert "Shelf" not in turn.turn.in_words(OrganizationId("other"))
+        assert "another organization" in turn.turn.in_words(OrganizationId("other"))
+
+
+async def test_followers_are_counted_by_their_types() -> None:
+    line, done = Line(), asyncio.Event()
+    async with line.turn(await line.lease("a")) as turn:
+        later = asyncio.create_task(line.stay("b", done))
+        await line.taken(2)
+        assert (await turn.followers({"prune", "rm"}), await turn.followers({"check"})) == (1, 0)
+    done.set()
+    await later
+    assert await turn.followers({"prune"}) == 0
+
+
+async def test_what_is_over_for_long_is_forgotten() -> None:
+    line = Line()
+    await line.stay("old")
+    [old] = await line.store.turns_at(place_of(PLACE))
+    record: Aggregate[Turn] = await line.store.turns.load(EVERYBODY, old.id)
+    long_ago = datetime.now(UTC) - timedelta(hours=2)
+    await line.store.turns.save(record, old.model_copy(update={"at": long_ago}))
+
+    await line.stay("new")
+
+    assert [turn.work_id for turn in await line.store.turns_at(place_of(PLACE))] == ["new"]

@@ -10,7 +10,6 @@ import pytest
 from chassis.persistence.aggregates import Aggregate
 from connector.domain.turns import Turn
 from connector.domain.work import TASK, SlotGroup
-from connector.queue import turns
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
 from connector.queue.turns import HeldTurn, exclusive_turn, place_of
@@ -24,11 +23,6 @@ from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import ORG, held, memory_store, task_request
 
 PLACE = StoreLocation(address="/srv/store")
-
-
-@pytest.fixture(autouse=True)
-def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "LOOK_SECONDS", 0.001)
 
 
 class Line:
@@ -62,6 +56,7 @@ class Line:
             store_name="Shelf",
             on_waiting=waiting,
             cancel=cancel or asyncio.Event(),
+            look_seconds=0.001,
         ) as turn:
             self.order.append(name)
             self.inside += 1

@@ -62,6 +62,7 @@ async def exclusive_turn(
     store_name: str,
     on_waiting: OnWaiting,
     cancel: asyncio.Event,
+    look_seconds: float = LOOK_SECONDS,
 ) -> AsyncIterator[HeldTurn]:
     """Wait for the turn of an attempt at a store, and have it until the context is left. Raises `Cancelled`.
 
@@ -73,7 +74,7 @@ async def exclusive_turn(
     if record.value is None:
         raise ValueError("a place in the line needs a saved turn")
     try:
-        await _await_turn(store, record.value, on_waiting=on_waiting, cancel=cancel)
+        await _await_turn(store, record.value, on_waiting=on_waiting, cancel=cancel, look_seconds=look_seconds)
         yield HeldTurn(store, record.value)
     finally:
         await _leave(store, record, record.value)
@@ -96,13 +97,15 @@ async def _line_up(store: Store, lease: Lease, place: str, *, task_type: str, st
             return await store.turns.save(Aggregate(turn.id, EVERYBODY), turn)
 
 
-async def _await_turn(store: Store, mine: Turn, *, on_waiting: OnWaiting, cancel: asyncio.Event) -> None:
+async def _await_turn(
+    store: Store, mine: Turn, *, on_waiting: OnWaiting, cancel: asyncio.Event, look_seconds: float
+) -> None:
     told: list[str] = []
     while ahead := await _standing(store, before(await store.turns_at(mine.place), mine)):
         if told != (told := [each.id for each in ahead]):
             on_waiting(ahead[0], len(ahead) - 1)
         with suppress(TimeoutError):
-            await asyncio.wait_for(cancel.wait(), LOOK_SECONDS)
+            await asyncio.wait_for(cancel.wait(), look_seconds)
         if cancel.is_set():
             raise Cancelled
 

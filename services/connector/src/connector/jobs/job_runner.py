@@ -83,9 +83,10 @@ async def _ending(job: Job, task: TaskDefinition | None) -> TaskEvent:
         if outcome.problem is None:
             return TaskSucceeded(**attempt_facts(lease, request), result=outcome.result)
         problem = to_problem(outcome.problem)
-        job.reporter.log("error", problem.detail)
+        if words := outcome.result.in_words():
+            # The reason of the failure is the last line of the log; what there is all the same would not be in it.
+            job.reporter.log("info", words)
         return TaskFailed(**attempt_facts(lease, request), problem=problem, result=outcome.result)
-    job.reporter.log("error", problem.detail)
     return await _failed(context, lease, request, problem, task=task)
 
 

@@ -68,7 +68,6 @@ async def _prepare(job: Job) -> _Backup:
     await require_same_store(job.context, job.org, target)
     # The restore point is listed from the open store: its key is derived and its index loaded while the engine works.
     job.context.stores.open_ahead(job.org, target)
-    job.reporter.log("info", f"Backup of {source.name} to {target.name}, attempt {job.lease.number}.")
     return _Backup(**vars(job), source=source, target=target, location=location)
 
 
@@ -112,8 +111,7 @@ async def _make(job: _Backup) -> MadeSnapshot:
             raise
         await _keep_comparison(job, tree, result)
     summary = result.summary
-    figures = f"{summary.files_processed} files with {summary.bytes_processed} bytes, {summary.bytes_added} bytes added"
-    job.reporter.log("info", f"Restore point {result.snapshot_id[:SHORT_ID]}: {figures} to the store.")
+    job.reporter.log("info", f"The restore point {result.snapshot_id[:SHORT_ID]} is in the store.")
     named = tuple(problem.in_words for problem in problems)
     return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
 

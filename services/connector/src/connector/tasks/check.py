@@ -49,7 +49,6 @@ async def check(job: Job) -> JobOutcome:
     except StoreUnreachable as error:
         # Of a store that is away from the start somebody hears at once, as with every task.
         raise error if job.lease.number == 1 else _outage(error) from None
-    job.reporter.log("info", f"Check of {store.name}, attempt {job.lease.number}.")
     result = await (_check_restore_point(job, store) if job.options.snapshot_id else _check_store(job, store))
     result = result.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
     if result.finding_count:

@@ -46,7 +46,7 @@ async def restore(job: Job) -> JobOutcome:
         raise Invalid("options_invalid", fault, fields={"config.snapshot_id": fault})
     store, target = await job.app(task.origin), await job.app(task.target)
     await require_same_store(job.context, job.org, store)
-    job.reporter.log("info", f"Restore of {store.name} to {target.name}, attempt {job.lease.number}.")
+    job.reporter.log("info", f"The restore point is {job.options.snapshot_id[:8]}.")
     async with AsyncExitStack() as stack:
         reading = SnapshotId(job.options.snapshot_id)
         opened = await stack.enter_async_context(job.context.stores.borrow(job.org, store, reading=reading))

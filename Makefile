@@ -64,7 +64,7 @@ down: ## stop everything; data stays
 	@$(if $(wildcard $(BIN)/cairn),$(BIN)/cairn down,echo "Nothing was started from here.")
 
 status: ## what runs where
-	@$(if $(wildcard $(BIN)/cairn),$(BIN)/cairn status,echo "Nothing was started from here.")
+	@$(if $(wildcard $(BIN)/cairn),$(BIN)/cairn status || [ $$? = 3 ],echo "Nothing was started from here.")
 
 doctor: $(SYNCED) ## what is missing on this machine
 	@$(BIN)/cairn doctor

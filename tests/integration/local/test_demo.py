@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cairn_local.demo.tree_comparison import COMPARED
 from cairn_local.paths import StateDir
 from cairn_local.platform import down
 from cairn_local.status import read_status
@@ -21,6 +22,9 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     made = tmp_path / "checkout"
     (made / ".venv").mkdir(parents=True)
     (made / "README.md").write_text(README)
+    (made / "docs").mkdir()
+    (made / "docs" / "index.md").write_text(README)
+    (made / "latest").symlink_to("docs/index.md")
     (made / ".venv" / "ignored").touch()
     yield made
     down(StateDir(tmp_path / "state"))
@@ -48,8 +52,11 @@ def test_demo_does_the_main_job_and_stops_everything(folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"Download /README.md and compare it with its source\n     -> {len(README)} bytes, equal" in done.stdout
     assert "Download bytes 100-199 of /2026/summit.raw\n     -> bytes 100-199/3000000, equal" in done.stdout
-    assert done.stdout.count("-> initialized: True, adopted: False") == 2
-    assert "1 entries: README.md" in done.stdout
+    assert done.stdout.count("-> a new repository is there") == 2
+    assert "entries: README.md" in done.stdout
+    assert f"-> 2 files, 1 directories, 1 symbolic links: {COMPARED} equal\n" in done.stdout
+    [restored] = (folder / ".cairn-demo" / "restored").iterdir()
+    assert (restored / "latest").read_text() == README
     assert done.stdout.endswith("Everything is stopped.\n")
     assert not read_status(StateDir(folder.parent / "state")).running
 

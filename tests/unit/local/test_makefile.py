@@ -26,6 +26,10 @@ def test_programs_find_the_uv_of_the_caller(tmp_path: Path) -> None:
     assert make("-f", "Makefile", "-f", str(more), "show", UV="/bin/uv") == "/bin/uv\n"
 
 
+def test_nothing_that_runs_is_no_error_of_make(tmp_path: Path) -> None:
+    assert "not" in make("status", CAIRN_HOME=str(tmp_path / "state"))
+
+
 @pytest.mark.parametrize("command", ["down", "status"])
 def test_stopping_and_looking_install_nothing(command: str) -> None:
     assert "uv sync" not in make("-n", command, "--always-make")

@@ -116,7 +116,11 @@ class Api:
 
     def start_backup(self, source_id: str, store_id: str, config: Json | None = None) -> str:
         """Run id of a new one-off backup."""
-        body: Json = {"type": "backup", "origin_id": source_id, "target_id": store_id}
+        return self.start_run("backup", source_id, store_id, config)
+
+    def start_run(self, kind: str, origin_id: str, target_id: str, config: Json | None = None) -> str:
+        """Run id of a new one-off task of a type."""
+        body: Json = {"type": kind, "origin_id": origin_id, "target_id": target_id}
         return str(self.post("/scheduling/scheduler/run", body | ({"config": config} if config else {}))["id"])
 
     def wait_for_run(

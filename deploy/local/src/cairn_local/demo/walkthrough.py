@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 from cairn_local.api_client import Api
 from cairn_local.demo.s3_server import S3Keys
+from cairn_local.demo.tree_comparison import compare_trees
 from cairn_local.errors import LocalError
 
 IGNORES = (".venv", ".boot", ".git", "build", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis",
            "__pycache__", ".cairn", ".cairn-demo", ".import_linter_cache")  # fmt: skip
+DIFFERENCES_SHOWN = 5
 Json = dict[str, Any]
 
 
@@ -38,7 +41,7 @@ class Walkthrough:
         self._passphrase = secrets.token_urlsafe(24)
 
     def perform(self) -> None:
-        """From an empty inventory to files taken out of two restore points."""
+        """From an empty inventory to files taken out of two restore points, and one of them restored and compared."""
         photo = self._put_objects()
         inventory = self._api.create_inventory("demo")
         self._print_step("Create a self-managed inventory", f"inventory {inventory}")
@@ -50,10 +53,12 @@ class Walkthrough:
                 self._test(f"{kind} {name}", connector)
         for name, store in stores.items():
             self._initialize(f"store {name}", store)
+        began_ns = time.time_ns()
         ignores = {"folder": {"labels": ["demo"], "ignores": list(IGNORES)}, "bucket": {"labels": ["demo"]}}
         points = {name: self._back_up(name, sources[name], stores[name], config=ignores[name]) for name in sources}
         self._open(points["folder"], "/README.md", (self._place.project / "README.md").read_bytes())
         self._open(points["bucket"], "/2026/summit.raw", photo)
+        self._restore(points["folder"], stores["folder"], inventory, backed_up_ns=began_ns)
 
     def _print_step(self, what: str, came_back: str) -> None:
         self._step += 1
@@ -113,41 +118,68 @@ class Walkthrough:
 
     def _test(self, name: str, connector: str) -> None:
         report: Json = self._api.post(f"/connectors/{connector}/test")
-        checks = ", ".join(f"{c['name']} {c['duration_ms']:.0f} ms" for c in report["checks"])
+        # Whether a store is initialized is no fault of the connection, and said in words below.
+        asked = [c for c in report["checks"] if c["name"] != "initialized"]
+        checks = ", ".join(f"{c['name']} {c['duration_ms']:.0f} ms" for c in asked)
         if not report["ok"]:
             failed = "; ".join(c["detail"] for c in report["checks"] if not c["ok"])
             raise LocalError(f"The connection to the {name} could not be made: {failed}")
-        initialized = "" if report["initialized"] is None else f", initialized: {report['initialized']}"
-        self._print_step(f"Test the connection to the {name}", checks + initialized)
+        repository = {None: "", True: "; a repository is there", False: "; no repository is there yet"}
+        self._print_step(f"Test the connection to the {name}", checks + repository[report["initialized"]])
 
     def _initialize(self, name: str, store: str) -> None:
         answer: Json = self._api.post(f"/connectors/{store}/stores/create")
-        came_back = ", ".join(f"{key}: {answer[key]}" for key in ("initialized", "adopted"))
+        came_back = "the repository that is there was adopted" if answer["adopted"] else "a new repository is there"
         self._print_step(f"Initialize the {name}", came_back)
 
     def _back_up(self, name: str, source: str, store: str, *, config: Json) -> Json:
-        run = self._api.start_backup(source, store, config)
-        seen: set[str] = set()
-        job = self._api.wait_for_run(run, deadline_seconds=600, watch=lambda j: self._follow(j, seen))
-        if job["status"] != "succeeded":
-            raise LocalError(f"The backup of the {name} ended as {job['status']}.", hint=self._api.job_log(job["id"]))
-        lines = self._api.job_log(job["id"]).strip().splitlines()
-        last_line = lines[-1] if lines else "nothing in its log"
+        job = self._run(f"backup of the {name}", "backup", source, store, config=config)
         points = self._api.snapshots(store)
         if not points:
             raise LocalError(f"The backup of the {name} succeeded, yet its store holds no restore point.")
-        self._print_step(f"Back up the source {name} into the store {name}", f"job {job['id']}: {last_line}")
+        self._print_step(f"Back up the source {name} into the store {name}", self._last_line(job))
         self._print_step(
             f"List the restore points of the store {name}: {len(points)}", f"newest {points[0]['snapshot_id'][:16]}"
         )
         return points[0]
+
+    def _restore(self, point: Json, store: str, inventory: str, *, backed_up_ns: int) -> None:
+        root, project = self._place.directory / "restored" / secrets.token_hex(4), self._place.project
+        root.parent.mkdir(exist_ok=True)
+        urn_id = self._resource(inventory, "another directory", classes=("file-storage", "posix"))
+        fields = {"root": str(root)}
+        target = self._assign("destination", "another directory", integration="fs", urn_id=urn_id, fields=fields)
+        config = {"snapshot_id": point["snapshot_id"]}
+        job = self._run("restore of the folder", "restore", store, target, config=config)
+        self._print_step(f"Restore {point['snapshot_id'][:16]} into {root}", self._last_line(job))
+        compared = compare_trees(project, root, ignores=IGNORES, since_ns=backed_up_ns)
+        if compared.different:
+            shown = "; ".join(compared.different[:DIFFERENCES_SHOWN])
+            raise LocalError(f"{len(compared.different)} entries were restored otherwise than they are.", hint=shown)
+        self._print_step("Compare what was restored with its source, property by property", compared.in_words())
+
+    def _run(self, what: str, kind: str, origin: str, target: str, *, config: Json) -> Json:
+        """The job of a task that was run. Raises `LocalError` with its log when it did not succeed."""
+        seen: set[str] = set()
+        run = self._api.start_run(kind, origin, target, config)
+        job = self._api.wait_for_run(run, deadline_seconds=600, watch=lambda j: self._follow(j, seen))
+        if job["status"] != "succeeded":
+            raise LocalError(f"The {what} ended as {job['status']}.", hint=self._api.job_log(job["id"]))
+        return job
+
+    def _last_line(self, job: Json) -> str:
+        """The end of a job's log, without its time and level."""
+        lines = self._api.job_log(job["id"]).strip().splitlines()
+        return f"job {job['id']} {lines[-1].split(' ', 2)[-1] if lines else 'has an empty log'}"
 
     def _follow(self, job: Json, seen: set[str]) -> None:
         progress = job.get("progress") or {}
         phase = progress.get("phase") or job["status"]
         if phase not in seen:
             seen.add(phase)
-            self._say(f"     .. {phase} {progress.get('files_done', 0)} files, {progress.get('bytes_done', 0):,} bytes")
+            files, size = progress.get("files_done", 0), progress.get("bytes_done", 0)
+            # A job that waits or prepares has no figures: zeros would look like a fault.
+            self._say(f"     .. {phase}" + (f": {files:,} files, {size:,} bytes" if files or size else ""))
 
     def _open(self, point: Json, path: str, expected: bytes) -> None:
         snapshot = point["snapshot_id"]

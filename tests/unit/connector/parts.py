@@ -11,6 +11,7 @@ from chassis.persistence.mongo import Unavailable
 from connector.domain.attempts import Attempt
 from connector.domain.turns import Turn
 from connector.domain.work import TASK, Kind, SlotGroup, Work
+from connector.domain.work_order import Queued
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease, claim
 from connector.store.ports import KnownApp, Store
@@ -39,6 +40,7 @@ class MemoryWorkQueue:
         self.groups: dict[str, SlotGroup] = {}
         self.known: set[str] = set()
         self.cancelled: set[str] = set()
+        self.attempts_forgotten: list[str] = []
 
     async def add(self, work: Work, *, group: SlotGroup) -> bool:
         if work.id in self.known:
@@ -54,6 +56,12 @@ class MemoryWorkQueue:
     async def waiting(self, *, pool: str, group: SlotGroup) -> list[Work]:
         return [w for w in self.open.values() if w.pool == pool and self.groups[w.id] is group]
 
+    async def queued(self, *, pool: str, group: SlotGroup) -> list[Queued]:
+        return [
+            Queued(id=w.id, organization_id=w.organization_id, at=w.at, priority=w.priority, stores=w.stores)
+            for w in await self.waiting(pool=pool, group=group)
+        ]
+
     async def close(self, org: OrganizationId, work_id: str) -> None:
         self.open.pop(work_id, None)
 
@@ -62,6 +70,9 @@ class MemoryWorkQueue:
 
     async def forget(self, org: OrganizationId, work_id: str) -> None:
         self.known.discard(work_id)
+
+    async def forget_attempt(self, org: OrganizationId, work_id: str, number: int) -> None:
+        self.attempts_forgotten.append(f"{work_id}:{number}")
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
         self.cancelled.add(work_id)

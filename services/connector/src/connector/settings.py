@@ -34,6 +34,9 @@ class Settings(CommonSettings):
         description="Pool of workers this one belongs to: up to 100 letters, digits, dots, hyphens and underscores",
     )
     slots: int = Field(default=2, ge=1, description="Tasks run at once")
+    store_slots: int = Field(
+        default=8, ge=0, description="Tasks that reach one store at once, over all workers; 0: any number"
+    )
     command_slots: int = Field(default=4, ge=1, description="Connection tests and initializations run at once")
     lease_seconds: float = Field(default=15, gt=1, description="Silence after which another worker takes over")
     poll_seconds: float = Field(default=1, gt=0, description="Pause between looks for work nobody was told about")

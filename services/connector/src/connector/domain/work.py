@@ -8,6 +8,7 @@ from typing import NewType
 from contracts.envelope import Envelope
 from contracts.errors import PermanentError
 from contracts.messages.base import Message
+from contracts.messages.scheduler import USUAL_PRIORITY, TaskRequested
 from contracts.values import Moment, OrganizationId, Value
 
 # One period for both: how long closed work is kept, and how old a request may be. A repeated request either finds its
@@ -66,6 +67,24 @@ class Work(Value):
         # Work that a command asks for has the id of the command, so that a repeated command finds it. What else may
         # follow from a command has an id of its own.
         return self.id == self.cause.id
+
+    @property
+    def priority(self) -> int:
+        """How much of it a job has; what is no job has the usual one."""
+        request = self._request
+        return request.priority if request else USUAL_PRIORITY
+
+    @property
+    def stores(self) -> tuple[str, ...]:
+        """The stores that a job reaches; what is no job takes no slot of a store."""
+        request = self._request
+        parties = (request.task.origin, request.task.target) if request else ()
+        return tuple(sorted({app.id for app in parties if app is not None and app.kind == "store"}))
+
+    @property
+    def _request(self) -> TaskRequested | None:
+        # What follows from a job, such as the comparison of its store, has the same cause and is no job.
+        return self.cause.data if self.kind == TASK and isinstance(self.cause.data, TaskRequested) else None
 
 
 def may_take(org: OrganizationId, running: Counter[OrganizationId], *, slots: int) -> bool:

@@ -139,6 +139,11 @@ class Lease:
         return self._attempt.model_copy(update={"state": state, "until": until})
 
 
+async def is_free(store: Store, work: Work) -> bool:
+    """Whether a claim may succeed now; false while somebody is at it. Work that is done is for `claim` to close."""
+    return next_step(await store.attempts_at(work.organization_id, work.id), utc_now()).action != "leave"
+
+
 async def claim(store: Store, work: Work, *, owner: str, seconds: float) -> Lease | None:
     """Try to claim a piece of work: None when it is done, or when another worker has it."""
     org = work.organization_id

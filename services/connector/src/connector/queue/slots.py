@@ -6,17 +6,21 @@ import logging
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 
+from chassis.ids import utc_now
 from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import Loop, LoopSupervisor, begin
 from contracts.errors import CairnError
 from contracts.values import OrganizationId
 
 from connector.domain.work import EXTRA_SLOTS, SlotGroup, may_take
+from connector.domain.work_order import Queued, in_order
 from connector.queue.closed_work import remove_expired_work
 from connector.queue.intake import WakeUps
-from connector.queue.lease import Lease, claim
+from connector.queue.lease import Lease, claim, is_free
 from connector.queue.runner import Runner
+from connector.queue.store_slots import Held, StoreFull, StoreSlots
 from connector.settings import Settings
 from connector.store.ports import Store
 
@@ -37,30 +41,37 @@ class Slots:
         self._group = group
         self._slots = slots
         self._running: dict[asyncio.Task[None], OrganizationId] = {}
+        self._begun: dict[OrganizationId, datetime] = {}
+        self._store_slots = StoreSlots(store, settings)
         self._wake_up = wake_up
 
     async def run(self) -> None:
         """Run until cancelled; what is under way is then released for other workers."""
         try:
             while True:
-                lease = await self._next()
-                task = begin(f"work of {self._group.value}", self._runner.run(lease))
-                self._running[task] = lease.work.organization_id
+                lease, held = await self._next()
+                task = begin(f"work of {self._group.value}", self._work(lease, held))
+                org = lease.work.organization_id
+                self._running[task], self._begun[org] = org, utc_now()
                 task.add_done_callback(self._ended)
         finally:
             await _end(set(self._running))
+
+    async def _work(self, lease: Lease, held: Held) -> None:
+        async with held.kept():
+            await self._runner.run(lease)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
         self._wake_up.set()
 
-    async def _next(self) -> Lease:
+    async def _next(self) -> tuple[Lease, Held]:
         while True:
             # Cleared before the look: what is queued during the look sets it again and is not missed.
             self._wake_up.clear()
             try:
-                if lease := await self._claim():
-                    return lease
+                if claimed := await self._claim():
+                    return claimed
             except (CairnError, PyMongoError) as error:
                 log.warning(
                     "looking for work failed", extra={"slots": self._group.value, "reason": type(error).__name__}
@@ -72,20 +83,41 @@ class Slots:
                 async with asyncio.timeout(self._settings.poll_seconds):
                     await self._wake_up.wait()
 
-    async def _claim(self) -> Lease | None:
+    async def _claim(self) -> tuple[Lease, Held] | None:
         settings, store, running = self._settings, self._store, Counter(self._running.values())
         if running.total() >= self._slots + EXTRA_SLOTS:
             return None
-        for work in await store.work.waiting(pool=settings.pool, group=self._group):
-            # Skipped, not awaited: the next work in the queue may belong to an organization that has room.
-            if not may_take(work.organization_id, running, slots=self._slots):
-                continue
+        queued, full = await store.work.queued(pool=settings.pool, group=self._group), set[str]()
+        for each in in_order(queued, running=running, begun=self._begun, now=utc_now()):
+            # Skipped, not awaited: the next work in turn may belong to an organization, or reach a store, with room.
+            has_room = may_take(each.organization_id, running, slots=self._slots) and full.isdisjoint(each.stores)
+            if has_room and (claimed := await self._try(each, full)):
+                return claimed
+        return None
+
+    async def _try(self, queued: Queued, full: set[str]) -> tuple[Lease, Held] | None:
+        """Claim work with slots of its stores; a store without one is added to `full`."""
+        settings, store, org = self._settings, self._store, queued.organization_id
+        work = await store.work.get(org, queued.id)
+        # First, as most of what waits is under way elsewhere: it must not take the slots of others for a moment.
+        if work is None or (queued.stores and not await is_free(store, work)):
+            return None
+        try:
+            held = await self._store_slots.take(work, queued.stores)
+        except StoreFull as error:
+            full.add(error.store_id)
+            return None
+        lease = None
+        try:
             seconds = self._group.lease_seconds(settings.lease_seconds)
             lease = await claim(store, work, owner=settings.instance, seconds=seconds)
-            if lease is not None:
-                log.info("work taken", extra={"work": work.id, "kind": work.kind, "attempt": lease.number})
-                return lease
-        return None
+        finally:
+            if lease is None:
+                await held.release()
+        if lease is None:
+            return None
+        log.info("work taken", extra={"work": work.id, "kind": work.kind, "attempt": lease.number})
+        return lease, held
 
 
 @asynccontextmanager

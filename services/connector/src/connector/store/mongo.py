@@ -9,15 +9,17 @@ from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.persistence.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import Compression
+from contracts.messages.scheduler import USUAL_PRIORITY
 from contracts.values import OrganizationId
 
 from connector.domain.attempts import Attempt
 from connector.domain.turns import Turn
 from connector.domain.work import Kind, SlotGroup, Work
-from connector.store.ports import OPEN_LIMIT, SWEEP_LIMIT, KnownApp, Store
+from connector.domain.work_order import Queued
+from connector.store.ports import OPEN_LIMIT, QUEUED_LIMIT, SWEEP_LIMIT, KnownApp, Store
 
 _WORK_INDEXES = (
-    ("queue", "at"),  # waiting
+    ("queue", "at"),  # waiting, queued
     ("closed",),  # closed_on
 )
 
@@ -48,6 +50,12 @@ class MongoWorkQueue:
         found = self._work.find({"queue": _queue(pool, group)}).sort("at", 1).limit(OPEN_LIMIT)
         return [_work(document) async for document in found]
 
+    async def queued(self, *, pool: str, group: SlotGroup) -> list[Queued]:
+        """See `WorkQueue`."""
+        wanted = {"org": 1, "at": 1, "priority": 1, "stores": 1}
+        found = self._work.find({"queue": _queue(pool, group)}, wanted).sort("at", 1).limit(QUEUED_LIMIT)
+        return [_queued(document) async for document in found]
+
     async def close(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`."""
         # Out of its queue, and under its day: each query compares one field, however much closed work is kept. FerretDB
@@ -67,6 +75,10 @@ class MongoWorkQueue:
         await self._cancellations.delete_one({"_id": work_id, "org": org})
         # The work itself goes last, because it is what the clean-up finds: what a kill leaves is removed the next time.
         await self._work.delete_one({"_id": work_id, "org": org})
+
+    async def forget_attempt(self, org: OrganizationId, work_id: str, number: int) -> None:
+        """See `WorkQueue`."""
+        await self._attempts.delete_one({"_id": f"{work_id}:{number}", "org": org})
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:
         """See `WorkQueue`."""
@@ -194,6 +206,8 @@ def _document(work: Work, group: SlotGroup) -> Document:
         "org": work.organization_id,
         "state": "open",
         "queue": _queue(work.pool, group),
+        "priority": work.priority,
+        "stores": list(work.stores),
         **work.model_dump(include={"kind", "pool", "at", "traceparent", "tracestate"}, mode="python"),
         "cause": cause,
     }
@@ -205,4 +219,15 @@ def _work(document: Document) -> Work:
         kind=Kind(document["kind"]),
         cause=entry_to_envelope(document["cause"]),
         **{name: document[name] for name in ("pool", "at", "traceparent", "tracestate")},
+    )
+
+
+def _queued(document: Document) -> Queued:
+    # Work that an earlier version queued has neither; it goes by its age and takes no slot of a store.
+    return Queued(
+        id=document["_id"],
+        organization_id=OrganizationId(document["org"]),
+        at=document["at"],
+        priority=document.get("priority", USUAL_PRIORITY),
+        stores=tuple(document.get("stores", ())),
     )

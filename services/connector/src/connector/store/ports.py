@@ -13,8 +13,10 @@ from contracts.values import OrganizationId, Value
 from connector.domain.attempts import Attempt
 from connector.domain.turns import Turn
 from connector.domain.work import SlotGroup, Work
+from connector.domain.work_order import Queued
 
 OPEN_LIMIT = 500
+QUEUED_LIMIT = 20_000
 SWEEP_LIMIT = 500
 
 
@@ -82,6 +84,10 @@ class WorkQueue(Protocol):
         """Open work of all organizations for the workers of a pool, oldest first, at most `OPEN_LIMIT`."""
         ...
 
+    async def queued(self, *, pool: str, group: SlotGroup) -> list[Queued]:
+        """The same by what decides about its turn, at most `QUEUED_LIMIT`: nobody's work is hidden behind others'."""
+        ...
+
     async def close(self, org: OrganizationId, work_id: str) -> None:
         """Note that work is done. Harmless when done twice."""
         ...
@@ -92,6 +98,10 @@ class WorkQueue(Protocol):
 
     async def forget(self, org: OrganizationId, work_id: str) -> None:
         """Remove closed work with its attempts and the request to stop it. Harmless when done twice."""
+        ...
+
+    async def forget_attempt(self, org: OrganizationId, work_id: str, number: int) -> None:
+        """Remove one attempt, which a later one has followed. Harmless when done twice."""
         ...
 
     async def cancel(self, org: OrganizationId, work_id: str) -> None:

@@ -1,0 +1,101 @@
+"""How many jobs reach one store at once, over all workers: each has one of the store's slots while it runs."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from chassis.persistence.mongo import PyMongoError
+from chassis.runtime.supervision import beside
+from contracts.errors import CairnError
+
+from connector.domain.work import Work
+from connector.queue.lease import Lease, LeaseLost, claim
+from connector.settings import Settings
+from connector.store.ports import Store
+
+log = logging.getLogger(__name__)
+RENEWALS_PER_LEASE = 3
+
+
+class StoreFull(Exception):
+    """As many jobs reach the store as may."""
+
+    def __init__(self, store_id: str) -> None:
+        super().__init__(store_id)
+        self.store_id = store_id
+
+
+class StoreSlots:
+    """Takes slots of stores, by inserts, like the mutex of a location."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._latest: dict[str, int] = {}
+        """Which slot of a store was free when this worker looked last."""
+
+    async def take(self, work: Work, store_ids: Sequence[str]) -> "Held":
+        """A slot of each of these stores. Raises `StoreFull`, and none is held, where one of them has no slot left."""
+        held = Held(self._store)
+        try:
+            # In one order for all, and without waiting: jobs that want the same two stores never wait for each other.
+            for store_id in sorted(set(store_ids)) if self._settings.store_slots else ():
+                held.leases.append(await self._take(work, store_id))
+        except BaseException:
+            await held.release()
+            raise
+        return held
+
+    async def _take(self, work: Work, store_id: str) -> Lease:
+        settings, slots, latest = self._settings, self._settings.store_slots, self._latest.get(store_id, 0)
+        for number in (*range(latest, slots), *range(min(latest, slots))):
+            slot = work.model_copy(update={"id": f"store-slot:{store_id}:{number}"})
+            lease = await claim(self._store, slot, owner=settings.instance, seconds=settings.lease_seconds)
+            if lease is not None:
+                self._latest[store_id] = number
+                return lease
+        raise StoreFull(store_id)
+
+
+class Held:
+    """The slots that a job has; given back when it ends, and taken from a worker that is lost."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.leases: list[Lease] = []
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[None]:
+        """Keep the slots until the context is left, then give them back."""
+        try:
+            if not self.leases:
+                yield
+                return
+            async with beside("slots of stores", self._renew_forever):
+                yield
+        finally:
+            await self.release()
+
+    async def release(self) -> None:
+        """Give the slots back. Where that fails, they expire."""
+        while self.leases:
+            lease = self.leases.pop()
+            with suppress(LeaseLost, CairnError, PyMongoError):
+                # The latest attempt at a slot says all there is to know: without this each job would leave one more.
+                if lease.number > 1:
+                    await self._store.work.forget_attempt(lease.work.organization_id, lease.work.id, lease.number - 1)
+                await lease.release()
+
+    async def _renew_forever(self) -> None:
+        while True:
+            await asyncio.sleep(min(lease.seconds for lease in self.leases) / RENEWALS_PER_LEASE)
+            for lease in list(self.leases):
+                try:
+                    await lease.renew()
+                except LeaseLost:
+                    # The lease of the job is as old: the keeper of that one stops the job.
+                    return
+                except (CairnError, PyMongoError) as error:
+                    facts = {"work": lease.work.id, "reason": type(error).__name__}
+                    log.warning("slot of a store not renewed", extra=facts)

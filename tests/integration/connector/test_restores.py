@@ -19,6 +19,7 @@ from contracts.messages.connector.task_events import (
 from tests.integration.connector.backed_up import TREE, backed_up, spoil
 from tests.integration.connector.worker_fixture import WorkerFixture, ready
 from tests.support.s3 import BUCKET, moto_s3
+from tests.support.tree_properties import DEFAULT_ACL, acl, make_tree, properties_of
 from tests.support.waiting import eventually_async
 
 in_process = pytest.mark.usefixtures("app")
@@ -49,6 +50,28 @@ async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(
     assert (returned.data.result.files_written, returned.data.result.files_unchanged) == (1, 2)
     assert {told.phase for told in ground.published(part, TaskProgressed)} >= {"verifying"}
     assert ground.published(part, TaskLogged)
+
+
+@in_process
+async def test_a_restored_tree_is_what_was_backed_up_property_by_property(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
+    place = ground.files("sources", tmp_path.name)
+    make_tree(place)
+    _, store, snapshot_id = await backed_up(ground, tmp_path.name, {})
+    target = ground.files("targets", tmp_path.name)
+    # What is in the way there already is replaced, with what it has that the restore point has not.
+    (target / "plain").symlink_to(target / "elsewhere")
+    (target / "deep").mkdir(mode=0o700)
+    os.setxattr(target / "deep", "user.extra", b"x")
+    os.setxattr(target / "deep", DEFAULT_ACL, acl(user=1))
+    destination = await ground.assign("destination", target)
+
+    request = await ground.request(store, destination, type_="restore", snapshot_id=snapshot_id)
+    done = await ground.ending(request, TaskSucceeded)
+
+    assert properties_of(target) == properties_of(place)
+    assert done.data.result.problem_count == 0
 
 
 @in_process

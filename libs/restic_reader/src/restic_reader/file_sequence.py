@@ -5,7 +5,6 @@ from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import closing
 from itertools import chain, groupby
-from operator import itemgetter
 from typing import NamedTuple
 
 from restic_reader.blob_runs import Wanted
@@ -37,20 +36,27 @@ class _Step(NamedTuple):
     number: int
     found: Found
     wanted: Wanted | None
-    content: bytes = b""
 
 
-def read_sequence(blobs: Blobs, found: Iterator[Found], *, pool: Executor) -> Generator[ReadFile, None, None]:
+def read_sequence(
+    blobs: Blobs, found: Iterator[Found], *, pool: Executor, is_measured: bool = True
+) -> Generator[ReadFile, None, None]:
     """Each node with its content. Neighbours in a pack share a read, whichever files they belong to.
+
+    Unless `is_measured`, which looks up each blob once more, the size is the node's word, and all may shrink.
 
     About 16 MiB are in memory. Raises as `found` and `Blobs.load_run` do, before any byte of the blob in question.
     """
     with closing(_loaded(blobs, _windows(_steps(blobs, found)), pool)) as loaded:
-        for _, steps in groupby(loaded, key=itemgetter(0)):
-            first = next(steps)
-            size, shrinks = _measure(blobs, _ids_of(first.found))
-            pieces = (step.content for step in chain([first], steps) if step.content)
+        for _, steps in groupby(loaded, key=_number):
+            first, content = next(steps)
+            size, shrinks = _measure(blobs, _ids_of(first.found)) if is_measured else (first.found.node.size, True)
+            pieces = (each for _, each in chain([(first, content)], steps) if each)
             yield ReadFile(first.found, size, shrinks, pieces)
+
+
+def _number(loaded: tuple[_Step, bytes]) -> int:
+    return loaded[0].number
 
 
 def _ids_of(found: Found) -> Sequence[str]:
@@ -93,7 +99,7 @@ def _fitting(steps: Iterator[_Step]) -> Iterator[_Step]:
         yield step
 
 
-def _loaded(blobs: Blobs, windows: Iterator[list[_Step]], pool: Executor) -> Generator[_Step, None, None]:
+def _loaded(blobs: Blobs, windows: Iterator[list[_Step]], pool: Executor) -> Generator[tuple[_Step, bytes], None, None]:
     ahead: deque[tuple[list[_Step], Window]] = deque()
     try:
         while True:
@@ -104,7 +110,7 @@ def _loaded(blobs: Blobs, windows: Iterator[list[_Step]], pool: Executor) -> Gen
             steps, window = ahead.popleft()
             found = window.contents()
             for step in steps:
-                yield step._replace(content=found[step.wanted.blob_id]) if step.wanted else step
+                yield step, found[step.wanted.blob_id] if step.wanted else b""
     finally:
         # Whoever stops early closes this generator: what was asked for ahead would be read for nothing.
         for _, window in ahead:

@@ -70,7 +70,8 @@ class _Level(Iterator[Found]):
         name = node.name
         if not is_name(name):
             raise nameless(self._tree_id)
-        check_subtrees(self._tree_id, (node,))
+        if node.type == "dir":
+            check_subtrees(self._tree_id, (node,))
         return Found(self._before + name, node)
 
     def next_tree(self) -> Iterator[list[Node]]:

@@ -205,9 +205,11 @@ class Repository:
 
         return pre_order.descend(parts, top, pool=self._pool)
 
-    def read_all(self, found: Iterator[pre_order.Found]) -> Generator[file_sequence.ReadFile, None, None]:
+    def read_all(
+        self, found: Iterator[pre_order.Found], *, is_measured: bool = True
+    ) -> Generator[file_sequence.ReadFile, None, None]:
         """The contents of many files in one go; see `file_sequence.read_sequence`."""
-        return file_sequence.read_sequence(self._blobs, found, pool=self._pool)
+        return file_sequence.read_sequence(self._blobs, found, pool=self._pool, is_measured=is_measured)
 
     def walk_new(self, root: str, known: walk.Known) -> Iterator[Walked]:
         """See `walk.walk_new`."""

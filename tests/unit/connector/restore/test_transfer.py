@@ -302,3 +302,88 @@ def test_a_directory_that_is_lost_is_named_and_what_is_beside_it_is_written(case
     assert case.there == {"kept": b""}
     assert [(p.path, p.code) for p in case.problems.kept] == [("/gone", "blob_missing")]
     assert figures.verified == 1
+
+
+def linked(name: str, content: str, *, inode: int = 7, links: int = 3) -> str:
+    return node(name, "file", size=5, content=[content], links=links, inode=inode, device_id=1)
+
+
+def test_names_of_one_file_are_names_of_one_file_again_and_it_is_read_once(case: Case) -> None:
+    def make_tree(writer: RepositoryWriter) -> str:
+        blob = writer.data(b"links")
+        below = writer.tree([linked("b", blob)])
+        return writer.tree([linked("a", blob), node("d", "dir", subtree=below), linked("other", blob, inode=8)])
+
+    case.make_tree = make_tree
+    case.target.mkdir()
+    (case.target / "a").write_bytes(b"of before")
+
+    figures = case.run()
+
+    inodes = {path: (case.target / path).stat().st_ino for path in ("a", "d/b", "other")}
+    assert inodes["a"] == inodes["d/b"] != inodes["other"]
+    assert case.there == {"a": b"links", "d/b": b"links", "other": b"links"}
+    assert (figures.written, figures.verified, figures.written_bytes, figures.linked_bytes) == (3, 3, 10, 5)
+    assert case.progress[-1].fraction == 1
+
+
+def test_a_name_whose_file_is_there_already_becomes_one_of_its_names_and_again_stays_one(case: Case) -> None:
+    case.make_tree = lambda writer: writer.tree([linked(name, writer.data(b"links")) for name in "abc"])
+    case.target.mkdir()
+    (case.target / "a").write_bytes(b"links")
+    os.utime(case.target / "a", ns=(MODIFIED_NS, MODIFIED_NS))
+    (case.target / "c").hardlink_to(case.target / "a")
+
+    figures = case.run(overwrite="if_changed")
+
+    assert (figures.unchanged, figures.written, figures.verified) == (2, 1, 3)
+    assert (case.target / "a").stat().st_nlink == 3
+
+
+def test_names_of_one_file_that_are_there_are_replaced_together(case: Case) -> None:
+    case.make_tree = lambda writer: writer.tree([linked(name, writer.data(b"links"), links=2) for name in "ab"])
+    case.target.mkdir()
+    (case.target / "b").write_bytes(b"links")
+    os.utime(case.target / "b", ns=(MODIFIED_NS, MODIFIED_NS))
+    (case.target / "a").hardlink_to(case.target / "b")
+
+    figures = case.run()
+
+    assert (figures.written, figures.verified, case.problems.count) == (2, 2, 0)
+    assert {path.name for path in case.target.iterdir()} == {"a", "b"}
+    assert (case.target / "a").stat().st_nlink == (case.target / "b").stat().st_nlink == 2
+
+
+def test_a_name_whose_file_was_lost_is_written_for_itself(case: Case) -> None:
+    def make_tree(writer: RepositoryWriter) -> str:
+        return writer.tree([linked("a", MISSING), linked("b", writer.data(b"links"))])
+
+    case.make_tree = make_tree
+
+    case.run()
+
+    assert case.there == {"b": b"links"}
+    assert [problem.path for problem in case.problems.kept] == ["/a"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sparse"),
+    [
+        (bytes(1 << 20), True),
+        (b"head" + bytes(1 << 20) + b"tail", True),
+        (b"x" * (1 << 17) + bytes(1 << 20), True),
+        (bytes(1 << 17) + b"x" * (1 << 20), True),
+        (b"x" * (1 << 18), False),
+        (b"x" + bytes((64 << 10) - 1), False),
+    ],
+    ids=["nothing else", "in the middle", "at the end", "at the beginning", "none", "too small"],
+)
+def test_zeros_come_back_as_holes(case: Case, content: bytes, *, sparse: bool) -> None:
+    case.files = {"sparse": content}
+
+    figures = case.run()
+
+    found = (case.target / "sparse").stat()
+    assert case.there == {"sparse": content}
+    assert (found.st_blocks * 512 < found.st_size) is sparse
+    assert figures.verified == 1

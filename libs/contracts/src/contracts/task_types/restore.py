@@ -12,6 +12,15 @@ OverwritePolicy = Literal["always", "if_changed", "if_newer", "never"]
 restore point's is newer, kept."""
 
 
+class Keep(Value):
+    """Which attributes of files a restore gives back."""
+
+    owner: bool = Field(default=True, description="Owner and group, where the worker runs as root")
+    mode: bool = Field(default=True, description="Permissions; access lists too, unless `xattrs` is false")
+    times: bool = Field(default=True, description="Times of change and access")
+    xattrs: bool = Field(default=True, description="Extended attributes")
+
+
 class RestoreOptions(Value):
     """Options of a restore."""
 

@@ -2,62 +2,142 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cached_property
 
+from contracts.task_types.restore import Keep
 from restic_reader import Node
 
+DEFAULT_ACL = "system.posix_acl_default"
+_ACL = "system.posix_acl_access"
+_ACLS = frozenset({_ACL, DEFAULT_ACL})
 _TAKES_OVER = stat.S_ISUID | stat.S_ISGID
 _FOR_EVERYBODY = "user."
+_ALL = Keep()
 
 
 class Attributes:
     """Gives attributes of a restore point's nodes."""
 
-    def __init__(self, *, is_root: bool) -> None:
+    def __init__(self, *, is_root: bool, keep: Keep = _ALL) -> None:
         self._is_root = is_root
+        self._keep = keep
+        self._own = (os.geteuid(), os.getegid())
 
-    def give(self, opened: int, node: Node) -> str:
-        """All attributes of a file or a directory by its descriptor; what it must do without, in words, if anything."""
-        mode = self._owned_mode(node, lambda: os.fchown(opened, node.uid, node.gid))
-        lacking = self._extended(opened, node)
+    def give(self, opened: int, node: Node, *, made: os.stat_result, inherits: bool = False) -> str:
+        """All attributes of a new file by its descriptor; what it must do without, in words, if anything.
+
+        `made`: what it is like so far; `inherits`: it may have an access list from the directory that it is in.
+        """
+        mode = self._mode(node, lambda: os.fchown(opened, node.uid, node.gid), owner=(made.st_uid, made.st_gid))
+        if inherits and self._keep.mode:
+            _remove(opened, (_ACL,))
+        lacking = self._extended(opened, node) if node.extended_attributes else ""
         # After the owner, whose change clears setuid, and the attributes, which a read-only mode would refuse.
-        os.fchmod(opened, mode)
-        os.utime(opened, ns=_times(node))
+        os.fchmod(opened, self._new_file_mode if mode is None else mode)
+        if self._keep.times:
+            os.utime(opened, ns=_times(node))
         return lacking
 
-    def give_to_link(self, name: bytes, directory: int, node: Node) -> None:
-        """The owner and the times of a link itself."""
-        self._owned_mode(node, lambda: os.chown(name, node.uid, node.gid, dir_fd=directory, follow_symlinks=False))
-        os.utime(name, ns=_times(node), dir_fd=directory, follow_symlinks=False)
+    def give_to_directory(self, opened: int, node: Node, *, mode_otherwise: int) -> str:
+        """All attributes of a directory, new or not, by its descriptor; what it must do without, in words.
+
+        `mode_otherwise`: what it has where modes are not kept.
+        """
+        mode = self._mode(node, lambda: os.fchown(opened, node.uid, node.gid))
+        if self._keep.xattrs:
+            _remove(opened, {each for each in os.listxattr(opened) if self._is_given(each)} - _names(node))
+        lacking = self._extended(opened, node)
+        os.fchmod(opened, mode_otherwise if mode is None else mode)
+        if self._keep.times:
+            os.utime(opened, ns=_times(node))
+        return lacking
+
+    def give_to_link(self, opened: int, node: Node) -> str:
+        """Those of a link itself, by an `O_PATH` descriptor."""
+        path = _place(opened)
+        self._mode(node, lambda: os.chown(path, node.uid, node.gid))
+        lacking = self._extended(path, node)
+        if self._keep.times:
+            os.utime(path, ns=_times(node))
+        return lacking
 
     def give_to_special(self, opened: int, node: Node) -> str:
         """The attributes of a pipe or a device; an `O_PATH` descriptor takes them by its name in `/proc` only."""
-        path = f"/proc/self/fd/{opened}"
-        mode = self._owned_mode(node, lambda: os.chown(path, node.uid, node.gid))
-        os.chmod(path, mode)  # noqa: PTH101 - there is no such call for a descriptor that is only a place.
-        os.utime(path, ns=_times(node))
-        return ""
+        path = _place(opened)
+        mode = self._mode(node, lambda: os.chown(path, node.uid, node.gid))
+        lacking = self._extended(path, node)
+        os.chmod(path, self._new_file_mode if mode is None else mode)  # noqa: PTH101 - no call for a mere place
+        if self._keep.times:
+            os.utime(path, ns=_times(node))
+        return lacking
 
-    def _owned_mode(self, node: Node, own: Callable[[], None]) -> int:
-        """Give the owner; the mode without the bits that lend rights, where that is somebody else."""
-        mode = stat.S_IMODE(node.st_mode)
-        if self._is_root:
+    @cached_property
+    def new_directory_mode(self) -> int:
+        """The mode of a new directory that gets none of its own."""
+        return 0o777 & ~_umask()
+
+    @cached_property
+    def _new_file_mode(self) -> int:
+        return 0o666 & ~_umask()
+
+    def _mode(self, node: Node, own: Callable[[], None], *, owner: tuple[int, int] | None = None) -> int | None:
+        """Give the owner, unless that is `owner` already; the mode that follows, None where it is not kept.
+
+        Bits that lend rights are left out where the owner is somebody else.
+        """
+        wanted = (node.uid, node.gid)
+        gives = self._is_root and self._keep.owner
+        if gives and wanted != owner:
             own()
-            return mode
-        return mode if (node.uid, node.gid) == (os.geteuid(), os.getegid()) else mode & ~_TAKES_OVER
+        if not self._keep.mode:
+            return None
+        mode = stat.S_IMODE(node.st_mode)
+        return mode if gives or wanted == self._own else mode & ~_TAKES_OVER
 
-    def _extended(self, opened: int, node: Node) -> str:
+    def _extended(self, place: int | str, node: Node) -> str:
         lacking = []
-        for each in node.extended_attributes or ():
+        for each in node.extended_attributes or () if self._keep.xattrs else ():
+            if each.name in _ACLS and not self._keep.mode:
+                continue
             try:
-                os.setxattr(opened, each.name, each.value or b"")
+                os.setxattr(place, each.name, each.value or b"")
             except OSError as error:
                 # Other namespaces are the system's, where ordinary users may not write.
                 if self._is_root or each.name.startswith(_FOR_EVERYBODY):
                     lacking.append(f"{each.name}: {(error.strerror or '').lower()}")
         return f"restored without its extended attributes ({'; '.join(lacking)})" if lacking else ""
 
+    def _is_given(self, name: str) -> bool:
+        """Whether an attribute of a directory is one that somebody gave, and not the system by itself."""
+        return name.startswith(_FOR_EVERYBODY) or (name in _ACLS and self._keep.mode)
+
+
+def _names(node: Node) -> set[str]:
+    return {each.name for each in node.extended_attributes or ()}
+
+
+def _remove(opened: int, names: Iterable[str]) -> None:
+    for name in names:
+        try:
+            os.removexattr(opened, name)
+        except OSError:
+            continue  # It has none.
+
+
+def _place(opened: int) -> str:
+    return f"/proc/self/fd/{opened}"
+
+
+def _umask() -> int:
+    # Without setting another one for a moment, as `os.umask` does: other threads make files.
+    with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123
+        return next((int(line.split()[1], 8) for line in status if line.startswith("Umask:")), 0o022)
+
 
 def _times(node: Node) -> tuple[int, int]:
-    accessed = node.atime_ns
-    return (node.mtime_ns if accessed is None else accessed, node.mtime_ns)
+    modified = node.mtime_ns
+    # restic writes the time of change for that of access too, where it was not to keep the latter.
+    if not node.atime or node.atime == node.mtime:
+        return modified, modified
+    return node.atime_ns or modified, modified

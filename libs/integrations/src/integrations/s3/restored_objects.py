@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
 
@@ -12,7 +13,7 @@ from contracts.errors import CairnError
 from integrations.object_storage.cancellation import unless_cancelled
 from integrations.object_storage.key_paths import key_of
 from integrations.s3.uploads import Uploads, part_bytes, parts_of
-from integrations.sdk.ports.destination import ExistingFile, NamesOf, NotWritten, RestoredNode
+from integrations.sdk.ports.destination import ExistingFile, NamesOf, NotWritten, RestoredNode, Write
 
 T = TypeVar("T")
 # S3 takes no parts under 5 MiB, but for the last one; memory holds one or two for each writer.
@@ -56,6 +57,10 @@ class RestoredObjects:
             if keep_attributes and self._wait(self._uploads.look_up(key)) is not None:
                 return
             self._wait(self._uploads.put(key, b"", modified_ns=restored.node.mtime_ns))
+
+    def writing(self, restored: RestoredNode) -> Write:
+        """See `OpenDestination.writing`: objects need no directory before them."""
+        return partial(self.write, restored)
 
     def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
         """See `OpenDestination.write`."""

@@ -21,6 +21,8 @@ class ChosenNode(NamedTuple):
     """Its place in the order, equal each time."""
     is_above: bool
     """Whether it is only a directory on the way to what was chosen."""
+    is_linked: bool = False
+    """Whether it is another name of a file that was met before."""
 
 
 class SelectionBroken(Exception):

@@ -21,3 +21,11 @@ def is_content(pieces: Iterator[bytes], blobs: Sequence[tuple[str, int]]) -> boo
         if hashed.hexdigest() != blob_id:
             return False
     return not left and not any(pieces)
+
+
+def is_blob(pieces: Iterator[bytes], blob_id: str) -> bool:
+    """Whether the pieces together are one blob, however long it is."""
+    hashed = hashlib.sha256()
+    for piece in pieces:
+        hashed.update(piece)
+    return hashed.hexdigest() == blob_id

@@ -4,44 +4,31 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
+from functools import cached_property, partial
 from threading import Lock
 
 from contracts.paths import shown
 from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import UnreadablePath
-from integrations.sdk.ports.destination import NotWritten, OpenDestination, RestoredNode
+from integrations.sdk.ports.destination import NotWritten, OpenDestination, RestoredNode, Write
+from msgspec.structs import replace
 from restic_reader import Found, Node, Repository
 from restic_reader.errors import BlobMissing, Damaged, ReaderError
 
-from connector.engine.port import OnProgress, Progress
+from connector.engine.port import OnProgress
 from connector.engine.problems import Problems
 from connector.restore.chosen_nodes import ChosenNode, ChosenNodes
-from connector.restore.content_comparison import is_content
-from connector.restore.overwrite import Decision, decide
+from connector.restore.content_comparison import is_blob, is_content
+from connector.restore.figures import Figures, Teller
+from connector.restore.linked_files import LinkedFiles
+from connector.restore.looked_up_nodes import LookedUp, looked_up
 from connector.restore.writers import Writers
 
 SMALL_BYTES = 1 << 20
-"""Files up to this size are read whole and written beside others; each writer has one in memory."""
-_LOOKS_TOGETHER = 64
+"""Files up to this size are read whole and written beside others; each writer has a few MiB of them in memory."""
 _LOST = (Damaged, BlobMissing)
 _NOTHING, _WRITTEN, _UNCHANGED = range(3)
-
-
-@dataclass
-class Figures:
-    """What a restore did."""
-
-    files: int = 0
-    bytes: int = 0
-    written: int = 0
-    written_bytes: int = 0
-    unchanged: int = 0
-    kept: int = 0
-    verified: int = 0
-    verified_bytes: int = 0
 
 
 @dataclass
@@ -66,6 +53,7 @@ class Transfer:
     _states: bytearray = field(default_factory=bytearray)
     """What became of each node, by its number: a byte, as there may be many millions."""
     _lock: Lock = field(default_factory=Lock)
+    _linked: LinkedFiles = field(default_factory=LinkedFiles)
 
     def plan(self) -> None:
         """Count what there is to write, for the progress. Raises `Cancelled` or `SelectionBroken`."""
@@ -80,15 +68,12 @@ class Transfer:
         Raises `Cancelled`, `SelectionBroken`, what is wrong with the whole destination, or that the store does not
         answer.
         """
-        # One generator for all tries: what it gave already is not looked up at the destination again.
-        wanted, writers = self._wanted(), Writers(self.destination.writers)
-        try:
-            self._write_all(wanted, writers)
+        with Writers(self.destination.writers) as writers:
+            # One generator for all tries: what it gave already is not looked up at the destination again.
+            self._write_all(self._wanted(), writers)
             writers.settle()
             self.destination.finish()
             self._note_lacking()
-        finally:
-            writers.close()
 
     def measure(self) -> None:
         """Look whether the repository holds all that the files are made of, unread; faults are as in `write`."""
@@ -101,15 +86,20 @@ class Transfer:
 
     def verify(self) -> None:
         """Read back all files that were written, and those that were there with the same size and time."""
-        writers = Writers(self.destination.writers)
-        try:
+        with Writers(self.destination.writers) as readers:
             for chosen in self._walk():
                 state = self._states[chosen.number] if chosen.number < len(self._states) else _NOTHING
-                if state != _NOTHING and chosen.found.node.type == "file":
-                    writers.do(partial(self._verify_file, chosen, is_new=state == _WRITTEN))
-            writers.settle()
-        finally:
-            writers.close()
+                node = chosen.found.node
+                if state != _NOTHING and node.type == "file":
+                    readers.do(
+                        partial(self._verify_file, chosen, is_new=state == _WRITTEN), size_bytes=min(node.size, 1 << 20)
+                    )
+            readers.settle()
+        self._teller.tell_all()
+
+    @cached_property
+    def _teller(self) -> Teller:
+        return Teller(self.figures, self.on_progress)
 
     def _write_all(self, wanted: Iterator[ChosenNode], writers: Writers) -> None:
         """Read in one go, as neighbours share their packs. Where a blob is lost, one by one until that file is met."""
@@ -120,7 +110,8 @@ class Transfer:
             again.extendleft(reversed(taken))
             taken.clear()
             try:
-                with closing(self.repository.read_all(_noted(again, wanted, taken))) as files:
+                nodes = self._noted(again, wanted, taken)
+                with closing(self.repository.read_all(nodes, is_measured=False)) as files:
                     for file in files:
                         self._write_node(taken[0], file.pieces, writers)
                         taken.popleft()
@@ -133,24 +124,45 @@ class Transfer:
     def _write_singly(self, taken: deque[ChosenNode], writers: Writers) -> None:
         while taken:
             chosen = taken.popleft()
-            node = chosen.found.node
             try:
-                self._write_node(chosen, self.repository.read(node) if node.type == "file" else iter(()), writers)
+                self._write_node(chosen, self._read(chosen.found.node), writers)
             except _LOST as error:
                 self._note_lost(chosen.found.path, error)
                 return
+
+    def _noted(
+        self, again: deque[ChosenNode], wanted: Iterator[ChosenNode], taken: deque[ChosenNode]
+    ) -> Iterator[Found]:
+        """What was taken before in vain, then what is wanted; noted as taken first: nothing read ahead gets lost."""
+        while chosen := again.popleft() if again else next(wanted, None):
+            node = chosen.found.node
+            if self._linked.is_known(node):
+                # Under its other name it was read already: once more only where the destination asks for it.
+                taken.append(chosen._replace(is_linked=True))
+                yield chosen.found._replace(node=replace(node, content=()))
+            else:
+                taken.append(chosen)
+                yield chosen.found
 
     def _write_node(self, chosen: ChosenNode, pieces: Iterator[bytes], writers: Writers) -> None:
         self._check_cancelled()
         node = chosen.found.node
         if node.type == "dir":
             self._make_directory(chosen)
-        elif writers.count > 1 and node.size <= SMALL_BYTES:
+        elif chosen.is_linked:
+            self._write_file(chosen, self._read(node))
+        elif writers.count > 1 and node.size <= SMALL_BYTES and node.links <= 1:
             # Another thread may not read the pieces: they end when the next file is asked for.
-            content = b"".join(pieces)
-            writers.do(partial(self._write_file, chosen, iter((content,) if content else ())))
+            self._write_beside(chosen, tuple(pieces), writers)
         else:
+            # In this thread where other names may follow, which are to find it. What came before it comes first.
+            writers.begin()
             self._write_file(chosen, pieces)
+
+    def _read(self, node: Node) -> Iterator[bytes]:
+        """The content of a file, read when it is asked for."""
+        if node.type == "file":
+            yield from self.repository.read(node)
 
     def _make_directory(self, chosen: ChosenNode) -> None:
         # A directory that only leads to the selection was not chosen, so what is there keeps its mode and owner.
@@ -164,6 +176,28 @@ class Transfer:
             self._note(chosen.found.path, error.reason)
         self._note_lacking()
 
+    def _write_beside(self, chosen: ChosenNode, content: tuple[bytes, ...], writers: Writers) -> None:
+        try:
+            write = self.destination.writing(_restored(chosen))
+        except NotWritten as error:
+            self._note(chosen.found.path, error.reason)
+            return
+        size = sum(map(len, content))
+        writers.do(partial(self._write_small, chosen, write, content, size=size), size_bytes=size)
+
+    def _write_small(self, chosen: ChosenNode, write: Write, content: tuple[bytes, ...], *, size: int) -> None:
+        self._check_cancelled()
+        try:
+            write(iter(content))
+        except NotWritten as error:
+            self._note(chosen.found.path, error.reason)
+            return
+        with self._lock:
+            self.figures.written_bytes += size
+            self.figures.written += 1
+            self._set(chosen, _WRITTEN)
+        self._teller.tell()
+
     def _write_file(self, chosen: ChosenNode, pieces: Iterator[bytes]) -> None:
         counted = _Counted()
         try:
@@ -176,16 +210,21 @@ class Transfer:
                 raise
             self._note(chosen.found.path, error.reason)
             return
-        self._set(chosen, _WRITTEN)
         with self._lock:
             self.figures.written += 1
-        self._tell()
+            self.figures.linked_bytes += max(0, chosen.found.node.size - counted.bytes) if chosen.is_linked else 0
+            self._set(chosen, _WRITTEN)
+        self._teller.tell()
 
     def _verify_file(self, chosen: ChosenNode, *, is_new: bool) -> None:
         node, path = chosen.found.node, chosen.found.path
+        self._check_cancelled()
         try:
             pieces = self._compared(self.destination.read(_restored(chosen)))
-            is_same = is_content(pieces, self.repository.blob_lengths(node))
+            if node.content and len(node.content) == 1:
+                is_same = is_blob(pieces, node.content[0])
+            else:
+                is_same = is_content(pieces, self.repository.blob_lengths(node))
         except NotWritten as error:
             self._note(path, f"cannot be read back: {error.reason}")
         except _LOST as error:
@@ -198,38 +237,24 @@ class Transfer:
                 self._note(path, "what was written and read back is not what the restore point has")
             else:
                 self._note(path, "was left as it is for its size and time, but its content is another")
-        self._tell()
+        self._teller.tell()
 
     def _wanted(self) -> Iterator[ChosenNode]:
-        """The nodes that the policy lets through; looked up at the destination some at a time."""
+        """The nodes that the policy lets through."""
         if self.overwrite == "always":
             yield from self._walk(tells_damage=True)
             return
-        looks = Writers(self.destination.writers)
-        try:
-            walk = self._walk(tells_damage=True)
-            while together := list(islice(walk, _LOOKS_TOGETHER)):
-                decisions: dict[int, Decision] = {}
-                for chosen in together:
-                    if chosen.found.node.type != "dir":
-                        looks.do(partial(self._look, chosen, decisions))
-                looks.settle()
-                yield from (each for each in together if decisions.get(each.number, "write") == "write")
-        finally:
-            looks.close()
+        for each in looked_up(self._walk(tells_damage=True), self.destination, self.overwrite):
+            self._count(each)
+            if each.decision == "write":
+                yield each.chosen
 
-    def _look(self, chosen: ChosenNode, decisions: dict[int, Decision]) -> None:
-        try:
-            existing = self.destination.existing(_restored(chosen))
-        except NotWritten:
-            return  # Writing names what is wrong.
-        decision = decide(self.overwrite, chosen.found.node, existing)
+    def _count(self, each: LookedUp) -> None:
         with self._lock:
-            decisions[chosen.number] = decision
-            self.figures.unchanged += decision == "unchanged"
-            self.figures.kept += decision == "keep"
-        if decision == "unchanged":
-            self._set(chosen, _UNCHANGED)
+            self.figures.unchanged += each.decision == "unchanged"
+            self.figures.kept += each.decision == "keep"
+            if each.decision == "unchanged":
+                self._set(each.chosen, _UNCHANGED)
 
     def _walk(self, *, tells_damage: bool = False) -> Iterator[ChosenNode]:
         for chosen in self.nodes.walk(self._note_lost if tells_damage else lambda *_: None):
@@ -249,7 +274,7 @@ class Transfer:
             counted.bytes += len(piece)
             with self._lock:
                 self.figures.written_bytes += len(piece)
-            self._tell()
+            self._teller.tell()
 
     def _compared(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
@@ -263,10 +288,10 @@ class Transfer:
             raise Cancelled
 
     def _set(self, chosen: ChosenNode, state: int) -> None:
-        with self._lock:
-            if chosen.number >= len(self._states):
-                self._states.extend(bytes(chosen.number + 1 - len(self._states)))
-            self._states[chosen.number] = state
+        """Call it with the lock."""
+        if chosen.number >= len(self._states):
+            self._states.extend(bytes(chosen.number + 1 - len(self._states)))
+        self._states[chosen.number] = state
 
     def _note_lacking(self) -> None:
         for path, words in self.destination.lacking():
@@ -279,26 +304,6 @@ class Transfer:
         with self._lock:
             self.problems.add(UnreadablePath(f"/{shown(path)}", reason, code))
 
-    def _tell(self) -> None:
-        figures = self.figures
-        total = 2 * figures.bytes or 1  # Each byte is written and read back.
-        self.on_progress(
-            Progress(
-                fraction=min(1.0, (figures.written_bytes + figures.verified_bytes) / total),
-                files_done=figures.written + figures.unchanged + figures.kept,
-                files_total=figures.files,
-                bytes_done=figures.written_bytes,
-                bytes_total=figures.bytes,
-            )
-        )
-
 
 def _restored(chosen: ChosenNode) -> RestoredNode:
     return RestoredNode(path=chosen.found.path, node=chosen.found.node)
-
-
-def _noted(again: deque[ChosenNode], wanted: Iterator[ChosenNode], taken: deque[ChosenNode]) -> Iterator[Found]:
-    """What was taken before in vain, then what is wanted; noted as taken first: nothing read ahead gets lost."""
-    while chosen := again.popleft() if again else next(wanted, None):
-        taken.append(chosen)
-        yield chosen.found

@@ -10,7 +10,7 @@ from contracts.messages.assignment import App
 from contracts.task_types.check import CheckResult
 from contracts.values import SnapshotId
 from integrations.sdk.locations import StoreLocation
-from integrations.sdk.ports.destination import ExistingFile, RestoredNode
+from integrations.sdk.ports.destination import ExistingFile, RestoredNode, Write
 
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CheckOutcome
@@ -141,6 +141,9 @@ class _DiscardingDestination:
 
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         pass
+
+    def writing(self, restored: RestoredNode) -> Write:
+        return partial(self.write, restored)
 
     def write(self, _restored: RestoredNode, pieces: Iterator[bytes]) -> None:
         for _ in pieces:

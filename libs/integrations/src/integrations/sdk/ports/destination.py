@@ -2,7 +2,7 @@
 
 import asyncio
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,12 +62,17 @@ class NotWritten(Exception):
         self.reason = reason
 
 
+Write = Callable[[Iterator[bytes]], None]
+"""Writes what it was made for, by its content in pieces, none for anything but a file."""
+
+
 class OpenDestination(Protocol):
     """A destination while a restore writes to it. Calls block.
 
-    `write`, `existing` and `read` may run in as many threads at once as `writers` says; they raise `NotWritten` for
-    what concerns one path, and `DestinationFull`, `DestinationRefused` or `DestinationUnreachable` where nothing more
-    can be written at all. Nothing half written is ever left under its final name, also when the process dies.
+    `existing`, `read` and what `writing` returns may run in as many threads at once as `writers` says, the other calls
+    in one thread, in the order of the restore point. They raise `NotWritten` for what concerns one path, and
+    `DestinationFull`, `DestinationRefused` or `DestinationUnreachable` where nothing more can be written at all.
+    Nothing half written is ever left under its final name, also when the process dies.
     """
 
     @property
@@ -79,8 +84,17 @@ class OpenDestination(Protocol):
         """What is at the path now, a link not being followed; None for nothing."""
         ...
 
+    def writing(self, restored: RestoredNode) -> Write:
+        """What puts a file, a link or a special file in the place of whatever is there, but for a directory, which
+        stays. It is called once, or not at all where the restore ends before.
+
+        Of a file with several names only the first need be written: what knows the others does not ask for their
+        content.
+        """
+        ...
+
     def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
-        """Put a file, a link or a special file in the place of whatever is there, but for a directory, which stays."""
+        """Both at once."""
         ...
 
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:

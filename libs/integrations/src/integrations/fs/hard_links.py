@@ -1,0 +1,46 @@
+"""The files of a restore that have more than one name."""
+
+from threading import Lock
+from typing import NamedTuple
+
+from restic_reader import Node
+
+from integrations.sdk.locations import FileIdentity
+
+_Key = tuple[int, int, str, str, tuple[str, ...]]
+
+
+class Named(NamedTuple):
+    """A file under the first of its names."""
+
+    path: bytes
+    identity: FileIdentity
+
+
+class HardLinks:
+    """Remembers a file until all of its names were met. Safe to use from any thread."""
+
+    def __init__(self) -> None:
+        self._files: dict[_Key, tuple[Named, int]] = {}
+        self._lock = Lock()
+
+    def note(self, node: Node, named: Named) -> None:
+        """A file is there under the first of its names."""
+        if node.links > 1:
+            with self._lock:
+                self._files.setdefault(_key(node), (named, node.links - 1))
+
+    def of(self, node: Node) -> Named | None:
+        """The file that is called so too."""
+        if node.links <= 1:
+            return None
+        with self._lock:
+            named, left = self._files.pop(_key(node), (None, 0))
+            if named is not None and left > 1:
+                self._files[_key(node)] = named, left - 1
+        return named
+
+
+def _key(node: Node) -> _Key:
+    # With the content: a file that changed while it was backed up has another one under each name.
+    return node.device_id, node.inode, node.type, node.mtime, node.content or ()

@@ -10,6 +10,7 @@ from contracts.errors import PermanentError
 from contracts.messages.assignment import AppRef, FieldValue
 from contracts.messages.base import Command, Message
 from contracts.messages.catalog import CreateInventory, RemoveResource
+from contracts.messages.protection import SetRetentionFloor
 from contracts.messages.scheduler import RunTask
 from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.queries.scheduler import JobProgress
@@ -221,7 +222,10 @@ def test_operation_names_what_its_request_is_about() -> None:
 
 def test_every_command_of_the_gateway_has_a_handle() -> None:
     for command in every_subclass(Command):
-        assert {"run_id", "resource_id", "inventory_id", "app_id", "job_id"} & command.model_fields.keys(), command
+        handles = {"run_id", "resource_id", "inventory_id", "app_id", "job_id", "store_id"}
+        assert handles & command.model_fields.keys() or command is SetRetentionFloor, command
+    floor = SetRetentionFloor(organization_id=ORG, min_versions=1)
+    assert shown(operation_view(Operation("o", floor)))["id"] == ORG
 
 
 def every_subclass(kind: type[Message]) -> list[type[Message]]:

@@ -10,6 +10,7 @@ CONNECTOR_COMMANDS = "cairn.connector.commands"
 CONNECTOR_EVENTS = "cairn.connector.events"
 SCHEDULER_COMMANDS = "cairn.scheduler.commands"
 SCHEDULER_EVENTS = "cairn.scheduler.events"
+RESTORE_INDEX_COMMANDS = "cairn.restore-index.commands"
 RESTORE_INDEX_EVENTS = "cairn.restore-index.events"
 LISTINGS = "cairn.listings"
 OUTCOMES = "cairn.outcomes"
@@ -48,6 +49,7 @@ ALL = (
     CONNECTOR_EVENTS,
     SCHEDULER_COMMANDS,
     SCHEDULER_EVENTS,
+    RESTORE_INDEX_COMMANDS,
     RESTORE_INDEX_EVENTS,
     LISTINGS,
     OUTCOMES,

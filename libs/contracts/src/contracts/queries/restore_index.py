@@ -10,8 +10,10 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, Field, JsonValue
 
+from contracts.messages.protection import LegalHold
 from contracts.messages.restore_index import Damage, RestorePoint, Totals
 from contracts.paths import PATH_PATTERN
+from contracts.values import AppId, JobId, SnapshotId, Value
 
 PATH = "Percent-encoded bytes from the root of the restore point; bytes that are no UTF-8 may be shown as `\\xff`"
 PATH_SCHEMA: dict[str, JsonValue] = {"pattern": PATH_PATTERN}
@@ -35,6 +37,9 @@ class IndexedRestorePoint(RestorePoint):
     browsable: bool = False
     damage: Damage | None = None
     totals: Totals | None = None
+    legal_hold: LegalHold | None = None
+    being_deleted: bool = False
+    """Whether a job claimed it in order to delete it."""
 
     @property
     def state(self) -> State:
@@ -44,6 +49,43 @@ class IndexedRestorePoint(RestorePoint):
         if self.damage is None:
             return "indexing"
         return "damaged" if self.damage.is_loss else "unreadable"
+
+
+class PruneDecision(Value):
+    """What a rule means for the restore points that it is about, newest first. Each is in one of the lists."""
+
+    would_delete: tuple[SnapshotId, ...] = ()
+    would_keep: tuple[SnapshotId, ...] = ()
+    """What the rule keeps."""
+    held: tuple[SnapshotId, ...] = ()
+    """What the rule would delete and a legal hold keeps."""
+    floored: tuple[SnapshotId, ...] = ()
+    """What the rule would delete and the floor of the organization keeps."""
+
+
+class Deletion(Value):
+    """What a job may delete of a store, decided once by `ClaimDeletion`. Each restore point is in one of the lists."""
+
+    store_id: AppId
+    job_id: JobId
+    deletable: tuple[SnapshotId, ...] = ()
+    """Claimed for the job, newest first; stays here when it is gone."""
+    gone: tuple[SnapshotId, ...] = ()
+    """Those of `deletable` that are removed already."""
+    held: tuple[SnapshotId, ...] = ()
+    floored: tuple[SnapshotId, ...] = ()
+    being_deleted: tuple[SnapshotId, ...] = ()
+    """Claimed by another job."""
+    missing: tuple[SnapshotId, ...] = ()
+    """Not in the store."""
+    more: int = 0
+    """How many others the rule would delete: a claim has a limit."""
+
+
+class RetentionFloor(Value):
+    """How many restore points of each source stay in a store whatever a rule or a person says."""
+
+    min_versions: int = 0
 
 
 def _written_out(value: object) -> object:

@@ -15,6 +15,10 @@ def test_tags_tell_again_what_they_were_made_of() -> None:
         job_id="job",
         environment="a,b%2C=c",
         data_classes=("pii", "cold, dry"),
+        name="nas, attic",
+        resource_class="file-storage",
+        protocol="fs",
+        address="nas.example:2049",
         location="/srv/a,b",
         labels=("nightly", "k=v"),
     )

@@ -1,6 +1,7 @@
 """Restore points out of what snapshots say."""
 
 import pytest
+from connector.domain.origins import Origin, tags_of
 from connector.stores.restore_points import restore_point_of
 from contracts.values import AppId
 from restic_reader import Snapshot
@@ -19,6 +20,51 @@ from tests.unit.connector.parts import ORG
 def test_a_snapshot_may_say_that_it_is_of_any_year(told: str, kept: str) -> None:
     point = restore_point_of(Snapshot(time=told, tree="0" * 64, id="1" * 64), org=ORG, store_id=AppId("store"))
     assert point.time.isoformat() == kept
+
+
+def test_a_store_alone_tells_what_filters_look_at() -> None:
+    origin = Origin(
+        organization_id=ORG,
+        source_id="source",
+        job_id="job",
+        environment="production",
+        data_classes=("pii", "database"),
+        name="nas",
+        resource_class="file-storage",
+        protocol="fs",
+        address="nas.example",
+        location="/srv/files",
+        labels=("weekly",),
+    )
+    snapshot = Snapshot(
+        time="2026-01-02T03:04:05Z", tree="0" * 64, id="1" * 64, tags=tags_of(origin), paths=("/mnt/copy",)
+    )
+
+    facts = restore_point_of(snapshot, org=ORG, store_id=AppId("store")).facts
+
+    assert facts.model_dump(exclude={"snapshot_id", "time"}) == {
+        "name": "nas",
+        "category": "file-storage",
+        "environment": "production",
+        "perimeter": "",
+        "job": "job",
+        "dataset": "source",
+        "origin": "nas.example",
+        "type": "fs",
+        "root": "/srv/files",
+        "tags": ("weekly",),
+        "data_classes": ("pii", "database"),
+    }
+
+
+def test_of_a_snapshot_made_elsewhere_the_host_is_its_origin() -> None:
+    snapshot = Snapshot(
+        time="2026-01-02T03:04:05Z", tree="0" * 64, id="1" * 64, hostname="laptop", tags=("x",), paths=("/home",)
+    )
+
+    facts = restore_point_of(snapshot, org=ORG, store_id=AppId("store")).facts
+
+    assert (facts.origin, facts.root, facts.tags, facts.dataset) == ("laptop", "/home", ("x",), "")
 
 
 MADE = ("cairn:org=org", "cairn:source=s", "cairn:job=j", "cairn:location=/srv/link", "kept")

@@ -7,6 +7,7 @@ from pydantic import Base64Bytes, Field
 from contracts import topics
 from contracts.messages.base import Event
 from contracts.messages.outcomes import Problem
+from contracts.point_filters import PointFacts
 from contracts.values import AppId, JobId, Moment, SnapshotId, TreeId, Value
 
 # Codes of errors of the reader that mean lost data. Any other, such as an archived object, may pass without a repair.
@@ -29,6 +30,10 @@ class RestorePoint(Value):
     tags: tuple[str, ...] = Field(default=(), description="Labels, without Cairn's own `cairn:` tags")
     environment: str = Field(default="", description="Environment of the source when it was made")
     data_classes: tuple[str, ...] = Field(default=(), description="Data classes of the source when it was made")
+    source_name: str = Field(default="", description="Name of the source when it was made")
+    source_class: str = Field(default="", description="Class of the source's resource when it was made")
+    source_protocol: str = Field(default="", description="Protocol of the source, e.g. `fs`")
+    source_address: str = Field(default="", description="The address of the source that comes first, if it has one")
     files: int | None = Field(default=None, description="Files in it, where the engine reported it")
     bytes: int | None = Field(default=None, description="Sum of file sizes, where the engine reported it")
 
@@ -39,6 +44,25 @@ class RestorePoint(Value):
         Only Cairn backs up from within the root of a source. Others may have begun anywhere, and at several places.
         """
         return self.paths[0] if self.source_id is not None and len(self.paths) == 1 else None
+
+    @property
+    def facts(self) -> PointFacts:
+        """What filters look at."""
+        return PointFacts(
+            snapshot_id=self.snapshot_id,
+            time=self.time,
+            name=self.source_name,
+            category=self.source_class,
+            environment=self.environment,
+            job=self.job_id or "",
+            dataset=self.source_id or "",
+            # A backup of ours runs under the id of its source: no host that a person knows.
+            origin=self.source_address or ("" if self.source_id else self.hostname),
+            type=self.source_protocol,
+            root=self.paths[0] if self.paths else "",
+            tags=self.tags,
+            data_classes=self.data_classes,
+        )
 
 
 NOT_INDEXABLE = "not_indexable"

@@ -17,6 +17,10 @@ class Origin(Value):
     job_id: str | None = None
     environment: str = ""
     data_classes: tuple[str, ...] = ()
+    name: str = ""
+    resource_class: str = ""
+    protocol: str = ""
+    address: str = ""
     location: str = ""
     labels: tuple[str, ...] = ()
 
@@ -30,6 +34,10 @@ def tags_of(origin: Origin) -> tuple[str, ...]:
         "source": origin.source_id,
         "job": origin.job_id,
         "environment": origin.environment,
+        "name": origin.name,
+        "class": origin.resource_class,
+        "protocol": origin.protocol,
+        "address": origin.address,
         "location": origin.location,
     }
     marks = [(name, value) for name, value in single.items() if value]
@@ -71,6 +79,10 @@ def origin_of(tags: Sequence[str], organization_id: OrganizationId) -> Origin:
         job_id=named.get("job"),
         environment=named.get("environment", ""),
         data_classes=tuple(value for name, value in marks if name == "data-class"),
+        name=named.get("name", ""),
+        resource_class=named.get("class", ""),
+        protocol=named.get("protocol", ""),
+        address=named.get("address", ""),
         location=named.get("location", ""),
         labels=_in_full(labels, whole),
     )

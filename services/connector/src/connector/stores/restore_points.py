@@ -36,6 +36,10 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
         tags=tuple(map(keepable, origin.labels)),
         environment=origin.environment,
         data_classes=origin.data_classes,
+        source_name=keepable(origin.name),
+        source_class=keepable(origin.resource_class),
+        source_protocol=keepable(origin.protocol),
+        source_address=keepable(origin.address),
         files=summary.total_files_processed if summary else None,
         bytes=summary.total_bytes_processed if summary else None,
     )

@@ -197,6 +197,10 @@ def _origin(job: _Backup, tree: SourceTree) -> Origin:
         job_id=job.id,
         environment=job.source.environment,
         data_classes=job.source.data_classes,
+        name=job.source.name,
+        resource_class=job.source.resource.class_,
+        protocol=job.source.protocol,
+        address=next(iter(job.source.endpoints), ""),
         location=tree.origin,
         labels=job.request.task.options.labels,
     )

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 from contracts.messages.assignment import App, FieldValue
-from contracts.messages.connector.connection_tests import ConnectionTested
+from contracts.messages.connector.connection_tests import ConnectionChecked, ConnectionTested
 from contracts.messages.connector.offers import IntegrationOffered
 from contracts.messages.connector.stores import RestorePointCreated, StoreInitialized
 from contracts.messages.connector.task_events import TaskSucceeded
@@ -15,6 +15,7 @@ from contracts.messages.restore_index import RestorePointBrowsable
 
 from tests.integration.connector.worker_fixture import WorkerFixture, connection_test, initialize, write_tree
 from tests.support import builders as make
+from tests.support.kafka import header
 
 pytestmark = pytest.mark.usefixtures("app")
 
@@ -41,6 +42,20 @@ class TestConnections:
         assert outcome.result["initialized"] is None
         assert tested.data.report.model_dump(mode="json") == outcome.result
         assert tested.data.command_id == outcome.command_id
+
+    async def test_each_step_is_announced_before_the_report(self, ground: WorkerFixture) -> None:
+        store = await ground.assign("store", ground.files("announced"))
+        await ground.asker.ask(initialize(store))
+
+        outcome = await ground.asker.ask(connection_test(store))
+
+        await ground.asker.ear.message(ConnectionTested, lambda data: data.command_id == outcome.command_id)
+        checked = [e.data for e in ground.asker.heard(ConnectionChecked) if e.data.command_id == outcome.command_id]
+        assert [data.check.model_dump(mode="json") for data in checked] == outcome.result["checks"]
+        assert [data.number for data in checked] == list(range(1, len(checked) + 1))
+        types = [header(raw, "ce_type") for raw in ground.asker.ear.heard if raw.key == store.id.encode()]
+        last = [n for n, of in enumerate(types) if of == ConnectionChecked.TYPE][-1]
+        assert types.index(ConnectionTested.TYPE) > last
 
     async def test_a_test_that_fails_is_a_result_too(self, ground: WorkerFixture) -> None:
         source = await ground.assign("source", ground.folder / "nothing here")

@@ -1,6 +1,7 @@
 import asyncio
 
 from contracts.errors import PermanentError
+from contracts.messages.connector.connection_tests import Check
 from integrations.sdk.connection_test import Checklist, run_test
 
 from tests.support.reports import failure, outcome
@@ -21,6 +22,19 @@ async def test_the_steps_are_told_in_order() -> None:
     assert report.ok
     assert outcome(report) == {"one": True, "two": True}
     assert report.initialized is True
+
+
+async def test_each_step_is_told_as_soon_as_it_is_done() -> None:
+    heard: list[Check] = []
+
+    async def steps(checklist: Checklist) -> None:
+        await checklist.step("one", passing())
+        assert [check.name for check in heard] == ["one"]
+        await checklist.step("two", passing())
+
+    report = await run_test(steps, is_store=False, on_check=heard.append)
+
+    assert heard == list(report.checks)
 
 
 async def test_a_step_that_fails_ends_the_test() -> None:

@@ -68,7 +68,7 @@ async def test_a_test_waits_for_neither_before_it_asks_the_other(
 ) -> None:
     asked = asyncio.Event()
 
-    async def test(_: object) -> TestReport:
+    async def test(_: object, **__: object) -> TestReport:
         async with asyncio.timeout(10):
             await asked.wait()
         return TestReport(ok=True, checks=())

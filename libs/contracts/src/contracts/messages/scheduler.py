@@ -10,7 +10,7 @@ from contracts.messages.base import Command, Event
 from contracts.messages.outcomes import Problem
 from contracts.task_types.base import TaskType
 from contracts.tasks import Task
-from contracts.values import JobId, Moment, RunId
+from contracts.values import AppId, JobId, Moment, RunId
 
 JobStatus = Literal["queued", "running", "canceled", "succeeded", "failed"]
 FINAL_STATUSES: frozenset[JobStatus] = frozenset({"canceled", "succeeded", "failed"})
@@ -121,3 +121,6 @@ class JobChanged(Event):
     attempt: int = Field(default=0, description="0 until a worker has taken the job")
     at: Moment = Field(description="When it changed")
     problem: Problem | None = Field(default=None, description="Set when failed")
+    # Changes that were sent before these fields were there lack them.
+    origin_id: AppId | None = Field(default=None, description="What the job's task starts from")
+    target_id: AppId | None = Field(default=None, description="Where it goes to")

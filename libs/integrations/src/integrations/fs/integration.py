@@ -19,7 +19,7 @@ from integrations.fs.manifest import MANIFEST
 from integrations.fs.mounts import Mounts
 from integrations.fs.roots import hold_directory, require_directory, resolve_root
 from integrations.sdk.configuration import AppConfiguration
-from integrations.sdk.connection_test import Checklist, run_test
+from integrations.sdk.connection_test import Checklist, OnCheck, heard_by_nobody, run_test
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import SourceReplaced
 from integrations.sdk.job_log import OnLog
@@ -36,10 +36,12 @@ class FsIntegration:
     def __init__(self, environment: WorkerEnvironment) -> None:
         self._environment = environment
 
-    async def test(self, configuration: AppConfiguration) -> TestReport:
+    async def test(self, configuration: AppConfiguration, *, on_check: OnCheck = heard_by_nobody) -> TestReport:
         """See `ConnectionTest.test`."""
         return await run_test(
-            lambda checklist: self._steps(checklist, configuration), is_store=configuration.kind == "store"
+            lambda checklist: self._steps(checklist, configuration),
+            is_store=configuration.kind == "store",
+            on_check=on_check,
         )
 
     @asynccontextmanager

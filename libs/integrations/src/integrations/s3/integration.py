@@ -22,7 +22,7 @@ from integrations.s3.requests import PAUSE_SECONDS, open_requests
 from integrations.s3.restored_objects import STORE, RestoredObjects
 from integrations.s3.uploads import Uploads
 from integrations.sdk.configuration import AppConfiguration
-from integrations.sdk.connection_test import Checklist, run_test
+from integrations.sdk.connection_test import Checklist, OnCheck, heard_by_nobody, run_test
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import RootForbidden, SourceRefused, SourceUnreachable
 from integrations.sdk.job_log import OnLog
@@ -41,10 +41,12 @@ class S3Integration:
         self._environment = environment
         self._pause_seconds = pause_seconds
 
-    async def test(self, configuration: AppConfiguration) -> TestReport:
+    async def test(self, configuration: AppConfiguration, *, on_check: OnCheck = heard_by_nobody) -> TestReport:
         """See `ConnectionTest.test`."""
         return await run_test(
-            lambda checklist: _steps(checklist, configuration), is_store=configuration.kind == "store"
+            lambda checklist: _steps(checklist, configuration),
+            is_store=configuration.kind == "store",
+            on_check=on_check,
         )
 
     @asynccontextmanager

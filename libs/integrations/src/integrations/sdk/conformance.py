@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pytest
 from contracts.messages.assignment import AppKind
+from contracts.messages.connector.connection_tests import Check
 from contracts.messages.connector.offers import Integration as Manifest
 from restic_reader import Node, seal_of
 from restic_reader.errors import RepositoryNotFound
@@ -66,9 +67,11 @@ class IntegrationSuite:
 
     async def test_a_place_that_is_there_passes_its_test(self, integration: ConnectionTest, place: Place) -> None:
         for kind in _kinds(integration):
-            report = await integration.test(place.configuration(kind))
+            heard: list[Check] = []
+            report = await integration.test(place.configuration(kind), on_check=heard.append)
 
             assert report.ok, report.checks
+            assert heard == list(report.checks)
 
     async def test_a_place_that_is_not_there_fails_its_test_in_time(
         self, integration: ConnectionTest, unreachable: AppConfiguration

@@ -9,6 +9,12 @@ from contracts.messages.connector.connection_tests import Check, TestReport
 from restic_reader.errors import ReaderError
 
 TEST_SECONDS = 20.0
+OnCheck = Callable[[Check], None]
+"""Hears of each step as soon as it is done."""
+
+
+def heard_by_nobody(check: Check) -> None:
+    """The `OnCheck` of whoever waits for the report alone."""
 
 
 class StepFailed(Exception):
@@ -18,8 +24,9 @@ class StepFailed(Exception):
 class Checklist:
     """The steps of one test so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_check: OnCheck = heard_by_nobody) -> None:
         self.checks: list[Check] = []
+        self._on_check = on_check
         self.initialized: bool | None = None
         self._name = "reachable"
         self._began = perf_counter()
@@ -43,14 +50,20 @@ class Checklist:
 
     def _note(self, *, ok: bool, detail: str) -> None:
         duration_ms = round((perf_counter() - self._began) * 1000, 3)
-        self.checks.append(Check(name=self._name, ok=ok, duration_ms=duration_ms, detail=detail))
+        check = Check(name=self._name, ok=ok, duration_ms=duration_ms, detail=detail)
+        self.checks.append(check)
+        self._on_check(check)
 
 
 async def run_test(
-    steps: Callable[[Checklist], Awaitable[None]], *, is_store: bool, seconds: float = TEST_SECONDS
+    steps: Callable[[Checklist], Awaitable[None]],
+    *,
+    is_store: bool,
+    on_check: OnCheck = heard_by_nobody,
+    seconds: float = TEST_SECONDS,
 ) -> TestReport:
     """Run the steps of a test within its time and report them; `initialized` is set for stores only."""
-    checklist = Checklist()
+    checklist = Checklist(on_check)
     try:
         async with asyncio.timeout(seconds):
             await steps(checklist)

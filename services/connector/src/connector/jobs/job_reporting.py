@@ -14,7 +14,8 @@ from chassis.messaging.publisher import Publisher
 from chassis.runtime.supervision import beside
 from contracts.errors import CairnError
 from contracts.messages.connector.task_events import LogLine, TaskEvent, TaskLogged, TaskProgressed
-from contracts.values import JobId
+from contracts.tasks import Task
+from contracts.values import AppId, JobId
 from integrations.sdk.job_log import Level
 from integrations.sdk.text import one_line
 
@@ -44,12 +45,14 @@ class Reporter:
         lease: Lease,
         job_id: JobId,
         *,
+        task: Task | None = None,
         first_seconds: float = FIRST_SECONDS,
         period_seconds: float = PERIOD_SECONDS,
     ) -> None:
         self._publisher = publisher
         self._lease = lease
         self._job_id = job_id
+        self._parties = parties_of(task) if task is not None else {}
         self._first_seconds, self._period_seconds = first_seconds, period_seconds
         self._phase = "preparing"
         self._waiting_for = ""
@@ -169,7 +172,12 @@ class Reporter:
     def _facts(self) -> dict[str, object]:
         organization_id = self._lease.work.organization_id
         facts = {"job_id": self._job_id, "attempt": self._lease.number, "at": utc_now()}
-        return {"organization_id": organization_id, **facts}
+        return {"organization_id": organization_id, **facts, **self._parties}
+
+
+def parties_of(task: Task) -> dict[str, AppId | None]:
+    """What every event of a job says of what its task works on."""
+    return {"origin_id": task.origin.id, "target_id": task.target.id if task.target else None}
 
 
 def _lines_of(text: str) -> Iterator[str]:

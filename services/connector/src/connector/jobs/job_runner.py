@@ -17,7 +17,7 @@ from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import is_worth_another_try
 from connector.failures import reader_errors_mapped
 from connector.jobs.definition import Job, TaskDefinition
-from connector.jobs.job_reporting import Reporter
+from connector.jobs.job_reporting import Reporter, parties_of
 from connector.queue.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ async def run_job(
     Raises `LeaseLost`, and `TemporaryError` or what the database raises when the job should be tried again.
     """
     await lease.announce([TaskStarted(**attempt_facts(lease, request), worker=context.settings.instance)])
-    reporter = Reporter(context.publisher, lease, request.job_id)
+    reporter = Reporter(context.publisher, lease, request.job_id, task=request.task)
     job = Job(context=context, lease=lease, request=request, reporter=reporter, cancel=cancel)
     try:
         async with reporter.sending():
@@ -113,4 +113,5 @@ def attempt_facts(lease: Lease, request: TaskRequested | TaskCancelRequested) ->
         "job_id": request.job_id,
         "attempt": lease.number,
         "at": utc_now(),
+        **(parties_of(request.task) if isinstance(request, TaskRequested) else {}),
     }

@@ -16,6 +16,7 @@ from integrations.sdk.connection_test import TEST_SECONDS
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
 from connector.failures import FAILURES
+from connector.jobs.announced_checks import AnnouncedChecks, announcing
 from connector.jobs.definition import CommandDefinition
 from connector.queue.lease import Lease
 from connector.store_state.identity import require_same_store
@@ -28,10 +29,14 @@ async def test_connection(context: WorkerContext, lease: Lease, command: Connect
     """Connect for real and report each step; a test that fails is a result like any other. The report on a store names
     the restore points that are known as damaged; that changes nothing about `ok`.
 
-    Raises `app_not_found` or `app_unknown`.
+    Each step is announced as soon as it is done. Raises `app_not_found` or `app_unknown`.
     """
     app = await context.app_of(command)
-    report, warnings = await asyncio.gather(_report(context, command, app), _warnings(context, command, app))
+    async with announcing(context.publisher, lease, command) as announced:
+        report, warnings = await asyncio.gather(
+            _report(context, command, app, announced), _warnings(context, command, app)
+        )
+        announced.rest(report)
     report = report.model_copy(update={"warnings": warnings})
     log.info("connection tested", extra={"app": app.id, "ok": report.ok})
     tested = ConnectionTested(
@@ -49,14 +54,16 @@ async def _warnings(context: WorkerContext, command: ConnectorCommand, app: App)
     return await store_warnings(context.index, command.organization_id, app.id)
 
 
-async def _report(context: WorkerContext, command: ConnectorCommand, app: App) -> TestReport:
+async def _report(
+    context: WorkerContext, command: ConnectorCommand, app: App, announced: AnnouncedChecks
+) -> TestReport:
     try:
         noted = await context.store.repositories.of(command.organization_id, app.id)
         configuration = replace(context.configuration(command.organization_id, app), repository_id=noted)
         integration = context.integrations.connection_test(app.protocol)
     except CairnError as error:
         return TestReport(ok=False, checks=(Check(name="reachable", ok=False, duration_ms=0, detail=error.detail),))
-    report = await integration.test(configuration)
+    report = await integration.test(configuration, on_check=announced.add)
     if not report.ok or noted is None or app.kind != "store":
         return report
     return await _with_write_check(context, command, app, report)

@@ -218,7 +218,9 @@ def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime)
     # Progress comes every few seconds and is of interest to nobody but readers of the job.
     if before is not None and (before.status, before.attempt) == (job.status, job.attempt):
         return []
-    facts = {"run_id": job.run_id, "status": job.status, "task_type": job.task.type}
+    target = job.task.target.id if job.task.target else None
+    parties = {"origin_id": job.task.origin.id, "target_id": target}
+    facts = {"run_id": job.run_id, "status": job.status, "task_type": job.task.type, **parties}
     return [JobChanged(organization_id=org, job_id=job.id, attempt=job.attempt, at=at, problem=job.problem, **facts)]
 
 

@@ -41,6 +41,18 @@ class TestConnection(ConnectorCommand):
     TYPE: ClassVar[str] = "cairn.connector.connection.test.v1"
 
 
+class ConnectionChecked(ConnectorEvent):
+    """One step of a connection test is done. Lossy: `ConnectionTested` repeats them all."""
+
+    TYPE: ClassVar[str] = "cairn.connector.connection.checked.v1"
+    KEY: ClassVar[str] = "app_id"
+
+    app_id: AppId = Field(description="The app")
+    command_id: CommandId = Field(description="Id of the `TestConnection` that asked for it")
+    number: int = Field(ge=1, description="Number of the step within the test, from 1")
+    check: Check = Field(description="What was found")
+
+
 class ConnectionTested(ConnectorEvent):
     """A connection was tested."""
 

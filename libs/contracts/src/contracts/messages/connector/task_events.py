@@ -9,7 +9,7 @@ from contracts.messages.connector.base import ConnectorEvent
 from contracts.messages.outcomes import Problem
 from contracts.task_types.backup import BackupResult
 from contracts.tasks import TaskResult, lift_result
-from contracts.values import JobId, Moment, Value
+from contracts.values import AppId, JobId, Moment, Value
 
 
 class TaskEvent(ConnectorEvent):
@@ -20,6 +20,9 @@ class TaskEvent(ConnectorEvent):
     job_id: JobId = Field(description="The job")
     attempt: int = Field(ge=1, description="Number of the attempt at the job, from 1")
     at: Moment = Field(description="When it happened")
+    # Events of workers of versions before these fields lack them.
+    origin_id: AppId | None = Field(default=None, description="What the job's task starts from")
+    target_id: AppId | None = Field(default=None, description="Where it goes to")
 
 
 class TaskStarted(TaskEvent):

@@ -6,6 +6,7 @@ from contracts.messages.connector.connection_tests import TestReport
 from contracts.messages.connector.offers import Integration as Manifest
 
 from integrations.sdk.configuration import AppConfiguration
+from integrations.sdk.connection_test import OnCheck, heard_by_nobody
 
 
 @runtime_checkable
@@ -17,6 +18,9 @@ class ConnectionTest(Protocol):
         """What the integration offers; always the same."""
         ...
 
-    async def test(self, configuration: AppConfiguration) -> TestReport:
-        """Connect for real and report each step, within 20 seconds. Never raises: what fails is in the report."""
+    async def test(self, configuration: AppConfiguration, *, on_check: OnCheck = heard_by_nobody) -> TestReport:
+        """Connect for real and report each step, within 20 seconds. Never raises: what fails is in the report.
+
+        `on_check` hears of each step of the report as soon as it is done.
+        """
         ...

@@ -3,15 +3,18 @@
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from connector.engine.errors import SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
+from connector.engine.errors import CopyFailed, SourceEmpty, SourceIgnored, SourceInsideStore, StoreNotInitialized
+from connector.engine.memory import MemoryEngine
 from connector.engine.port import (
     BackupOptions,
     BackupOutcome,
     CheckOutcome,
     CleanUpOutcome,
+    CopyOutcome,
     Engine,
     ForgetOutcome,
     Progress,
@@ -56,6 +59,16 @@ class Desk:
             cancel=self.cancel,
         )
 
+    async def copy(self, origin: StoreLocation, target: StoreLocation, *snapshot_ids: str) -> CopyOutcome:
+        return await self.engine.copy(
+            origin,
+            target,
+            snapshot_ids,
+            on_progress=self.progress.append,
+            on_log=lambda level, text: self.log.append((level, text)),
+            cancel=self.cancel,
+        )
+
     async def forget(self, store: StoreLocation, *snapshot_ids: str) -> ForgetOutcome:
         return await self.engine.forget(store, snapshot_ids, on_log=lambda *_: None, cancel=self.cancel)
 
@@ -87,6 +100,12 @@ def with_passphrase(store: StoreLocation, passphrase: str) -> StoreLocation:
         options=store.options,
         local_path=store.local_path,
     )
+
+
+def beside(store: StoreLocation, passphrase: str = "another passphrase") -> StoreLocation:
+    """A store next to another one, that another passphrase opens."""
+    place = store.local_path and store.local_path.with_name(f"{store.local_path.name}-copies")
+    return replace(store, address=f"{store.address}-copies", passphrase=passphrase, local_path=place)
 
 
 class StoreSuite:
@@ -166,6 +185,30 @@ class StoreSuite:
 
         assert done == ForgetOutcome()
         assert [found.snapshot_id for found in await desk.engine.find_snapshots(ready)] == [second.snapshot_id]
+
+    async def test_what_was_copied_can_be_restored_and_names_its_original(
+        self, desk: Desk, ready: StoreLocation, tree: Path, tmp_path: Path, restore: Restore
+    ) -> None:
+        first = await desk.backup(ready, tree, tags=("nightly", "two words"))
+        second = await desk.backup(ready, tree)
+        target = beside(ready)
+        await desk.engine.initialize(target, chunker_of=ready)
+
+        copied = await desk.copy(ready, target, first.snapshot_id, "f" * 64, "latest")
+        again = await desk.copy(ready, target, first.snapshot_id, second.snapshot_id)
+        await desk.copy(target, ready, *[each.snapshot_id for each in await desk.engine.find_snapshots(target)])
+        restore(target, (await desk.engine.find_snapshots(target))[0].snapshot_id, tmp_path / "restored")
+
+        originals = await desk.engine.find_snapshots(ready)  # None came back from the copies.
+        copies = await desk.engine.find_snapshots(target)
+        assert [each.original for each in copies] == [first.snapshot_id, second.snapshot_id]
+        assert [replace(each, original="", snapshot_id="") for each in copies] == [
+            replace(each, snapshot_id="") for each in originals
+        ]
+        assert content(tmp_path / "restored") == content(tree)
+        assert copied.bytes_copied > again.bytes_copied or isinstance(desk.engine, MemoryEngine)
+        assert desk.progress[-1].fraction == 1
+        assert (await desk.check(target, read_percent=100)).findings == ()
 
     async def test_a_sound_store_has_no_findings(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
         await desk.backup(ready, tree)
@@ -343,6 +386,41 @@ class EngineSuite(StoreSuite):
             await desk.backup(ready, tree)
 
         assert await desk.engine.find_snapshots(ready) == []
+
+    async def test_what_is_wrong_with_one_of_two_stores_is_told_of_that_one(
+        self, desk: Desk, ready: StoreLocation, tree: Path
+    ) -> None:
+        made = await desk.backup(ready, tree)
+        target = beside(ready)
+
+        with pytest.raises(CopyFailed) as without_repository:
+            await desk.copy(ready, target, made.snapshot_id)
+        await desk.engine.initialize(target)
+        with pytest.raises(CopyFailed) as wrong_target:
+            await desk.copy(ready, with_passphrase(target, "not this one"), made.snapshot_id)
+        with pytest.raises(CopyFailed) as wrong_origin:
+            await desk.copy(with_passphrase(ready, "not this one"), target, made.snapshot_id)
+        with pytest.raises(CopyFailed) as chunker:
+            await desk.engine.initialize(beside(target), chunker_of=with_passphrase(ready, "not this one"))
+
+        raised = (without_repository.value, wrong_target.value, wrong_origin.value, chunker.value)
+        assert [(each.side, type(each.error)) for each in raised] == [
+            ("target", StoreNotInitialized),
+            ("target", PassphraseWrong),
+            ("origin", PassphraseWrong),
+            ("origin", PassphraseWrong),
+        ]
+        assert await desk.engine.find_snapshots(target) == []
+
+    async def test_a_cancelled_copy_copies_nothing(self, desk: Desk, ready: StoreLocation, tree: Path) -> None:
+        made = await desk.backup(ready, tree)
+        await desk.engine.initialize(beside(ready))
+        desk.cancel.set()
+
+        with pytest.raises(Cancelled):
+            await desk.copy(ready, beside(ready), made.snapshot_id)
+
+        assert await desk.engine.find_snapshots(beside(ready)) == []
 
     async def test_stale_locks_of_an_unlocked_store_are_nothing(self, engine: Engine, ready: StoreLocation) -> None:
         await engine.unlock_stale(ready)

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from integrations.sdk.job_log import OnLog
+from integrations.sdk.locations import StoreLocation
 from integrations.sdk.programs import OpenProgram, ProgramCommand
 
 _NAME = "CAIRN"
@@ -52,9 +54,24 @@ class Rclone:
 
 def rclone_command(program: str, *arguments: str, remote: Remote, cache_dir: Path) -> ProgramCommand:
     """A command line of an rclone that knows the remote and writes its log as JSON."""
-    variables = {f"RCLONE_CONFIG_{_NAME}_{name.upper()}": value for name, value in remote.settings.items() if value}
-    if remote.insecure_tls:
-        variables["RCLONE_NO_CHECK_CERTIFICATE"] = "true"
     # Otherwise rclone reads the configuration of the user that runs the worker.
     common = ["--config", os.devnull, "--cache-dir", str(cache_dir), "--use-json-log"]
-    return ProgramCommand(arguments=[program, *common, *arguments], environment=variables)
+    return ProgramCommand(arguments=[program, *common, *arguments], environment=_variables(remote))
+
+
+def engine_location(program: str, remote: Remote, *, passphrase: str) -> StoreLocation:
+    """A repository on the remote as the engine reaches it: it starts an rclone of its own, which ends with it."""
+    variables = {**_variables(remote), "RCLONE_CONFIG": os.devnull}
+    secret = {name for name, value in variables.items() if value in remote.secrets}
+    return StoreLocation(
+        address=f"rclone:{remote.argument}",
+        passphrase=passphrase,
+        credentials={name: variables[name] for name in secret},
+        variables={name: value for name, value in variables.items() if name not in secret},
+        options={"rclone.program": shlex.quote(program), "rclone.args": "serve restic --stdio"},
+    )
+
+
+def _variables(remote: Remote) -> dict[str, str]:
+    found = {f"RCLONE_CONFIG_{_NAME}_{name.upper()}": value for name, value in remote.settings.items() if value}
+    return found | ({"RCLONE_NO_CHECK_CERTIFICATE": "true"} if remote.insecure_tls else {})

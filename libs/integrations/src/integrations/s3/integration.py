@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 from contracts.errors import CairnError
@@ -12,7 +13,7 @@ from obstore.store import S3Store
 from restic_reader import ObjectFiles, RepositoryFiles
 
 from integrations.object_storage.object_source import ObjectSource, read_objects
-from integrations.rclone.remote import Remote
+from integrations.rclone.remote import Remote, engine_location
 from integrations.s3 import connection_steps
 from integrations.s3.address import S3Address, client_options, read_address, tls_context
 from integrations.s3.bucket import open_objects
@@ -88,7 +89,10 @@ class S3Integration:
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Store.store_location`."""
-        return to_location(read_address(configuration), passphrase=configuration.text("passphrase"))
+        address, passphrase = read_address(configuration), configuration.text("passphrase")
+        remote = to_remote(address, escaped_listings=False)  # The names of a repository's files need no escapes.
+        other = engine_location(self._environment.rclone, remote, passphrase=passphrase)
+        return replace(to_location(address, passphrase=passphrase), alternative=other)
 
     def repository_files(self, configuration: AppConfiguration) -> RepositoryFiles:
         """See `Store.repository_files`."""

@@ -18,11 +18,16 @@ class StoreLocation:
     passphrase: str = field(default="", repr=False)
     credentials: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables for the engine; their values are secret."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Environment variables for the engine that everybody may know."""
     options: Mapping[str, str] = field(default_factory=dict)
     """Backend options, e.g. `s3.bucket-lookup` to `path`."""
     insecure_tls: bool = False
     local_path: Path | None = None
     """Set for a store on this machine: it is left out of backups of a tree around it."""
+    alternative: "StoreLocation | None" = None
+    """Another way to the same repository, by other variables and options: for a process that reaches a second store of
+    the same kind, but with keys or options of its own, in the usual way."""
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """How an engine's work can end badly. No text here ever holds a secret."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from contracts.errors import Conflict, Invalid, NotFound
 from integrations.sdk.errors import TLS_FIELD, WorkFailed, named, tls_advice
@@ -42,7 +43,9 @@ class CompressionUnsupported(WorkFailed, Conflict):
 class StoreLocked(WorkFailed, Conflict):
     """Another process works on the repository and did not finish in time."""
 
-    def __init__(self, holder: str = "") -> None:
+    def __init__(self, holder: str = "", *, lock_id: str = "") -> None:
+        """`lock_id`: how the name of the lock's file begins, where that is known."""
+        self.lock_id = lock_id
         who = holder or "other work"
         super().__init__("store_locked", f"The store is locked by {who}, and that did not finish in time.")
 
@@ -150,6 +153,27 @@ class SnapshotMissing(WorkFailed, NotFound):
 
     def __init__(self, snapshot_id: str) -> None:
         super().__init__("snapshot_not_found", f"The store has no restore point {snapshot_id}.")
+
+
+class StoresAtOdds(WorkFailed):
+    """One engine cannot reach both stores at once, since each has the same setting otherwise."""
+
+    def __init__(self, settings: Sequence[str]) -> None:
+        super().__init__("stores_at_odds", f"The two stores cannot be used at once: both set {', '.join(settings)}.")
+
+
+Side = Literal["origin", "target"]
+"""Of two stores, the one that is copied from and the one that is copied to."""
+
+
+class CopyFailed(WorkFailed):
+    """Something that concerns one of two stores: `error` in the store at `side`. Code and kind are those of `error`."""
+
+    def __init__(self, side: Side, error: WorkFailed) -> None:
+        super().__init__(error.code, f"In the {side}: {error.detail}", fields=error.fields)
+        self.kind = error.kind
+        self.side = side
+        self.error = error
 
 
 class EngineFailed(WorkFailed):

@@ -4,17 +4,20 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from contracts.messages.connector.stores import Compression
 from contracts.task_types.backup import BackupResult
-from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing
+from integrations.sdk.errors import Cancelled, PassphraseMissing, PassphraseWrong, SourceMissing, WorkFailed
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation, UnreadablePath
 
 from connector.engine.errors import (
+    CopyFailed,
+    Side,
     SourceEmpty,
     SourceIgnored,
     SourceInsideStore,
@@ -26,6 +29,7 @@ from connector.engine.port import (
     BackupOutcome,
     CheckOutcome,
     CleanUpOutcome,
+    CopyOutcome,
     ForgetOutcome,
     FoundSnapshot,
     Initialized,
@@ -43,6 +47,7 @@ class MemoryRepository:
 
     id: str
     passphrase: str
+    chunker: str
     snapshots: dict[str, tuple[FoundSnapshot, Files]] = field(default_factory=dict)
     unused_bytes: int = 0
     keeps_all: str = ""
@@ -56,12 +61,13 @@ class MemoryEngine:
         self.repositories: dict[str, MemoryRepository] = {}
         """By address. Taken out of it, a repository is lost."""
 
-    async def initialize(self, store: StoreLocation) -> Initialized:
+    async def initialize(self, store: StoreLocation, *, chunker_of: StoreLocation | None = None) -> Initialized:
         """See `Engine.initialize`."""
         try:
             return Initialized(self._open(store).id, adopted=True)
         except StoreNotInitialized:
-            made = MemoryRepository(_new_id(), store.passphrase)
+            chunker = self._open_side("origin", chunker_of).chunker if chunker_of else _new_id()
+            made = MemoryRepository(_new_id(), store.passphrase, chunker)
             self.repositories[store.address] = made
             return Initialized(made.id, adopted=False)
 
@@ -100,6 +106,33 @@ class MemoryEngine:
         return BackupOutcome(
             snapshot_id=found.snapshot_id, summary=summary, problems=problems, problem_count=len(problems)
         )
+
+    async def copy(
+        self,
+        origin: StoreLocation,
+        target: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        compression: Compression = "auto",
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> CopyOutcome:
+        """See `Engine.copy`: nothing is compressed."""
+        del compression
+        there, here = self._open_side("origin", origin), self._open_side("target", target)
+        await _checkpoint(cancel)
+        held = {_mark(each) for each, _ in here.snapshots.values()}
+        size = 0
+        for found, files in [there.snapshots[each] for each in snapshot_ids if each in there.snapshots]:
+            if _mark(found) in held:
+                continue
+            made = replace(found, snapshot_id=_new_id(), original=found.original or found.snapshot_id)
+            here.snapshots[made.snapshot_id] = (made, files)
+            size += sum(len(content or b"") for content in files.values())
+            on_log("info", f"Copied restore point {found.snapshot_id} as {made.snapshot_id}.")
+        on_progress(Progress(fraction=1.0, bytes_done=size, bytes_total=size))
+        return CopyOutcome(bytes_copied=size)
 
     async def check(
         self,
@@ -178,6 +211,12 @@ class MemoryEngine:
         """See `Engine.unlock_stale`: there are no locks."""
         self._open(store)
 
+    def _open_side(self, side: Side, store: StoreLocation) -> MemoryRepository:
+        try:
+            return self._open(store)
+        except WorkFailed as error:
+            raise CopyFailed(side, error) from None
+
     def _open(self, store: StoreLocation) -> MemoryRepository:
         if not store.passphrase:
             raise PassphraseMissing
@@ -197,6 +236,11 @@ async def _checkpoint(cancel: asyncio.Event) -> None:
     await asyncio.sleep(0)
     if cancel.is_set():
         raise Cancelled
+
+
+def _mark(found: FoundSnapshot) -> tuple[str, str]:
+    """What a snapshot and its copies have in common."""
+    return found.original or found.snapshot_id, found.tree_id
 
 
 def _describe(source: SourceTree, options: BackupOptions, files: Files) -> FoundSnapshot:

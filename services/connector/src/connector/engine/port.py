@@ -123,6 +123,14 @@ class CleanUpOutcome:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CopyOutcome:
+    """Restore points were copied; those that the target had already are passed over."""
+
+    bytes_copied: int = 0
+    """Data of the origin that the target lacked, as it is stored there: compressed."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundSnapshot:
     """A restore point as it stands in a store."""
 
@@ -133,7 +141,7 @@ class FoundSnapshot:
     paths: tuple[str, ...]
     tags: tuple[str, ...]
     original: str = ""
-    """The one that this one was made of, if any."""
+    """The one that this one was made of, if any; of a copy of a copy: the first."""
 
 
 class Engine(Protocol):
@@ -145,11 +153,13 @@ class Engine(Protocol):
     task is cancelled kills its processes; processes die with the worker in any case.
     """
 
-    async def initialize(self, store: StoreLocation) -> Initialized:
+    async def initialize(self, store: StoreLocation, *, chunker_of: StoreLocation | None = None) -> Initialized:
         """Create the repository, unless one is there that the passphrase opens: that is adopted, unchanged.
 
-        Two of these calls on one store at once may destroy it: callers see to it that there is one at a time. Raises
-        also `StoreHalfMade`.
+        A new one divides files as the repository of `chunker_of` does: what both hold is then equal piece by piece, so
+        that copies from one to the other add nothing for it. Two of these calls on one store at once may destroy it:
+        callers see to it that there is one at a time. Raises also `StoreHalfMade`, and `CopyFailed` where
+        `chunker_of` cannot be read.
         """
         ...
 
@@ -169,6 +179,25 @@ class Engine(Protocol):
         do not stop it, unless nothing else is there. Raises also `SourceMissing`, `SourceEmpty`, `SourceIgnored`,
         `SourceUnreadable`, `SourceInsideStore`, `StateExposed`, `PatternInvalid`, and `SnapshotMissing` when the parent
         that is asked for is not there.
+        """
+        ...
+
+    async def copy(
+        self,
+        origin: StoreLocation,
+        target: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        compression: Compression = "auto",
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> CopyOutcome:
+        """Copy restore points to another repository, with what that lacks of their data.
+
+        A copy has a new id and the time, tags and tree of its original, which it names. Those that the target has
+        already, and unknown ids, are passed over. Cancelled or killed, it leaves whole copies only. What goes wrong
+        in one of the two is a `CopyFailed`, which says in which; raises also `StoresAtOdds`.
         """
         ...
 

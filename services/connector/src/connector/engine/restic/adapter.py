@@ -5,16 +5,18 @@ import re
 from collections.abc import Sequence
 
 import msgspec
-from integrations.sdk.errors import StoreHalfMade
+from contracts.messages.connector.stores import Compression
+from integrations.sdk.errors import StoreHalfMade, WorkFailed
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation
 
-from connector.engine.errors import EngineFailed, StoreRefused, StoreUnreachable
+from connector.engine.errors import CopyFailed, EngineFailed, StoreRefused, StoreUnreachable
 from connector.engine.port import (
     BackupOptions,
     BackupOutcome,
     CheckOutcome,
     CleanUpOutcome,
+    CopyOutcome,
     ForgetOutcome,
     FoundSnapshot,
     Initialized,
@@ -23,11 +25,13 @@ from connector.engine.port import (
 from connector.engine.restic import cache, commands, partial_initialization
 from connector.engine.restic.backup_call import BackupCall
 from connector.engine.restic.backup_run import run_backup
+from connector.engine.restic.copy_run import CopyCall, fault_of, run_copy
 from connector.engine.restic.environment import ResticSettings
 from connector.engine.restic.output_parser import CheckObserver
 from connector.engine.restic.removal_run import RemovalObserver, run_removal
 from connector.engine.restic.runner import Patience, Runner
 from connector.engine.restic.snapshots import read_snapshots
+from connector.engine.restic.two_stores import joined
 
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
 _ALREADY_THERE = ("config file already exists", "already initialized")
@@ -43,10 +47,10 @@ class ResticEngine:
         self._settings = settings
         self._runner = Runner(settings)
 
-    async def initialize(self, store: StoreLocation) -> Initialized:
+    async def initialize(self, store: StoreLocation, *, chunker_of: StoreLocation | None = None) -> Initialized:
         """See `Engine.initialize`. Makes the directory or the bucket too, where that is not there."""
         try:
-            return await self._create(store)
+            return await self._create(store, chunker_of)
         except EngineFailed as error:
             if any(sign in error.detail for sign in _ALREADY_THERE):
                 return await self._adopt(store)
@@ -54,7 +58,7 @@ class ResticEngine:
                 raise
         # A key without a configuration opens nothing, and restic refuses to begin where there is one.
         await asyncio.to_thread(_clear, store)
-        return await self._create(store)
+        return await self._create(store, chunker_of)
 
     async def backup(
         self,
@@ -80,6 +84,32 @@ class ResticEngine:
         result = await run_backup(self._runner, call)
         await self._trim_cache()
         return result
+
+    async def copy(
+        self,
+        origin: StoreLocation,
+        target: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        compression: Compression = "auto",
+        on_progress: OnProgress,
+        on_log: OnLog,
+        cancel: asyncio.Event,
+    ) -> CopyOutcome:
+        """See `Engine.copy`. One restic process for all of them, where they are not many thousand."""
+        call = CopyCall(
+            origin=origin,
+            target=target,
+            snapshot_ids=_whole(snapshot_ids),
+            compression=compression,
+            on_progress=on_progress,
+            on_log=on_log,
+            cancel=cancel,
+            patience=self._soon,
+        )
+        copied = await run_copy(self._runner, call)
+        await self._trim_cache()
+        return copied
 
     async def check(
         self,
@@ -113,7 +143,7 @@ class ResticEngine:
         self, store: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog, cancel: asyncio.Event
     ) -> ForgetOutcome:
         """See `Engine.forget`."""
-        whole = [each for each in snapshot_ids if _SNAPSHOT_ID.match(each)]
+        whole = _whole(snapshot_ids)
         if not whole:
             return ForgetOutcome()
         observer = RemovalObserver(on_log=on_log)
@@ -157,15 +187,27 @@ class ResticEngine:
         """See `Engine.unlock_stale`. Stale by restic's rule: of a dead process on this host, or 30 minutes old."""
         await self._runner.run(store, commands.UNLOCK)
 
-    async def _create(self, store: StoreLocation) -> Initialized:
-        return Initialized(_id_in(await self._quickly(store, commands.INIT)), adopted=False)
+    async def _create(self, store: StoreLocation, chunker_of: StoreLocation | None) -> Initialized:
+        if chunker_of is None:
+            return Initialized(_id_in(await self._quickly(store, commands.INIT)), adopted=False)
+        both, naming = joined(store, chunker_of)
+        try:
+            return Initialized(_id_in(await self._quickly(both, commands.init_like(naming))), adopted=False)
+        except WorkFailed as error:
+            if fault := await fault_of(self._runner, chunker_of, self._soon):
+                raise CopyFailed("origin", fault) from None
+            raise error from None
 
     async def _adopt(self, store: StoreLocation) -> Initialized:
         return Initialized(_id_in(await self._quickly(store, commands.CONFIG)), adopted=True)
 
     async def _quickly(self, store: StoreLocation, arguments: Sequence[str]) -> bytes:
         """For calls that somebody waits for."""
-        return await self._runner.collect(store, arguments, patience=Patience(self._settings.answer_patience_seconds))
+        return await self._runner.collect(store, arguments, patience=self._soon)
+
+    @property
+    def _soon(self) -> Patience:
+        return Patience(self._settings.answer_patience_seconds)
 
     async def _trim_cache(self) -> None:
         await asyncio.to_thread(cache.trim, self._settings.cache_dir, self._settings.cache_bytes_max)
@@ -176,6 +218,11 @@ def _clear(store: StoreLocation) -> None:
     if store.local_path is None or not partial_initialization.hold_keys_only(store.local_path):
         raise StoreHalfMade(store.address)
     partial_initialization.remove_keys(store.local_path)
+
+
+def _whole(snapshot_ids: Sequence[str]) -> list[str]:
+    """Without what is no full id, such as `latest`, which restic would take for one."""
+    return [each for each in snapshot_ids if _SNAPSHOT_ID.match(each)]
 
 
 def _id_in(document: bytes) -> str:

@@ -1,13 +1,14 @@
 """One backup by restic, with a look at what restic leaves out without a word."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from contracts.errors import CairnError
+from contracts.messages.connector.stores import Compression
 from integrations.sdk.errors import Cancelled, WorkFailed
-from integrations.sdk.job_log import OnLog, in_few_lines
+from integrations.sdk.job_log import in_few_lines
 from integrations.sdk.locations import UnreadablePath
 from integrations.sdk.text import one_line, shown_path
 
@@ -19,9 +20,10 @@ from connector.engine.errors import (
     SourceUnreadable,
     StateExposed,
 )
-from connector.engine.port import BackupOptions, BackupOutcome
+from connector.engine.port import BackupOutcome
 from connector.engine.restic import commands, empty_snapshot
 from connector.engine.restic.backup_call import BackupCall, is_bare, named, patterns_of, require_in_place, without
+from connector.engine.restic.compression_levels import at_a_known_level
 from connector.engine.restic.exit_codes import INCOMPLETE
 from connector.engine.restic.output_parser import BackupObserver
 from connector.engine.restic.runner import Runner
@@ -29,7 +31,6 @@ from connector.engine.restic.source_scan import rejecter
 from connector.engine.restic.source_scanner import Surveyor
 
 _TURNS_MAX = 3
-_LEVEL_UNKNOWN = "invalid compression mode"
 _WITH_PROBLEMS = frozenset({0, INCOMPLETE})
 _LOST = "its directory lists it, but there is no such file"
 _SOCKET = "a socket, which no restore point can hold"
@@ -109,7 +110,7 @@ class _Turn:
     async def _save(self) -> bool:
         """Whether restic made a snapshot; if not, there was nothing for one."""
         try:
-            ending = await _at_a_known_level(self._run_restic, self._call.options, self._call.on_log)
+            ending = await at_a_known_level(self._run_restic, self._call.options.compression, self._call.on_log)
         except SourceEmpty:
             return False
         except RootUnreadable as error:
@@ -118,8 +119,8 @@ class _Turn:
             self._observer.problems.add(_UNNAMED)
         return True
 
-    async def _run_restic(self, options: BackupOptions) -> int:
-        call = self._call
+    async def _run_restic(self, level: Compression) -> int:
+        call, options = self._call, replace(self._call.options, compression=level)
         return await self._runner.run(
             call.store,
             commands.backup(call.source, options, self._patterns),
@@ -193,19 +194,6 @@ def remarks_on(surveyor: Surveyor) -> Iterator[str]:
         yield one_line(f"{shown_path(path)} is left out on purpose: it is on another file system")
     if more := surveyor.beyond["mount"]:
         yield f"{more} more are left out on purpose: they are on other file systems"
-
-
-async def _at_a_known_level(
-    run: Callable[[BackupOptions], Awaitable[int]], options: BackupOptions, on_log: OnLog
-) -> int:
-    """restic 0.17 has the levels `auto` and `max` only."""
-    try:
-        return await run(options)
-    except EngineFailed as error:
-        if _LEVEL_UNKNOWN not in error.detail:
-            raise
-        on_log("warning", f"This restic has no compression level {options.compression!r}; it takes its usual one.")
-        return await run(replace(options, compression="auto"))
 
 
 def _leaving_out(root: str, patterns: Sequence[str]) -> Callable[[str], bool]:

@@ -3,12 +3,14 @@
 import re
 from collections.abc import Sequence
 
+from contracts.messages.connector.stores import Compression
 from integrations.sdk.locations import SourceTree, StoreLocation
 
 from connector.engine.port import BackupOptions
 
 CONFIG = ("cat", "config", "--no-lock")
 INIT = ("init", "--repository-version", "2")
+LOCKS = ("list", "locks", "--no-lock")
 UNLOCK = ("unlock",)
 REPAIR_INDEX = ("repair", "index")
 LOCK_BRIEFLY = ("list", "keys")
@@ -44,9 +46,19 @@ def rewrite_without(snapshot_id: str, pattern: str) -> list[str]:
 
 def _marked_backup(options: BackupOptions) -> list[str]:
     tags = [argument for tag in options.tags for argument in ("--tag", tag)]
-    level = [] if options.compression == "auto" else ["--compression", options.compression]
     # By host alone: the path that a source is read at is another one whenever it is mounted or copied elsewhere.
-    return ["backup", "--host", options.host, "--group-by", "host", *tags, *level]
+    return ["backup", "--host", options.host, "--group-by", "host", *tags, *_level(options.compression)]
+
+
+def init_like(naming: Sequence[str]) -> list[str]:
+    """Make a repository that divides files as another one does, which the arguments in `naming` name."""
+    return [*INIT, "--copy-chunker-params", *naming]
+
+
+def copy(snapshot_ids: Sequence[str], naming: Sequence[str], *, compression: Compression) -> list[str]:
+    """Copy snapshots by their full ids, from the repository that the arguments in `naming` name."""
+    # Verbose: restic tells sizes only then.
+    return ["copy", "--verbose", *_level(compression), *naming, *snapshot_ids]
 
 
 def check(read_percent: float) -> list[str]:
@@ -76,3 +88,7 @@ def _backend(store: StoreLocation) -> str:
 def snapshots(tags: Sequence[str]) -> list[str]:
     """Those that carry all the tags."""
     return ["snapshots", "--no-lock", *(["--tag", ",".join(tags)] if tags else [])]
+
+
+def _level(compression: Compression) -> list[str]:
+    return [] if compression == "auto" else ["--compression", compression]

@@ -61,6 +61,7 @@ def environment(store: StoreLocation) -> dict[str, str]:
     if not store.passphrase or "\0" in store.passphrase:
         raise PassphraseMissing
     return {
+        **store.variables,
         **store.credentials,
         "RESTIC_PASSWORD": store.passphrase,
         "RESTIC_PROGRESS_FPS": str(PROGRESS_PER_SECOND),

@@ -64,6 +64,7 @@ _RECOVERED = re.compile(r"(?P<call>\w+\(.*?\)) operation successful after \d+ re
 _GIVEN_UP = re.compile(r"(?P<call>\w+\(<.*?\)) failed: (?P<reason>.*)")
 _LOCKED_BY = re.compile(r"locked (?:exclusively )?by PID (?P<pid>\d+) on (?P<host>\S+) by (?P<user>\S*)")
 _LOCKED_AT = re.compile(r"lock was created at (?P<at>[\d-]+ [\d:]+)")
+_LOCK_ID = re.compile(r"storage ID (?P<id>[0-9a-f]+)")
 _NOT_A_SNAPSHOT = re.compile(r"failed to find snapshot: .*?(?:prefix \"|snapshot )(?P<id>[0-9a-f]+)")
 _ROOT = re.compile(r"unable to save snapshot: .*readdirnames.*: \S+ \.: (?P<why>.*)")
 _PATTERNS = re.compile(r"invalid pattern\(s\) provided:\s*(?P<patterns>.*)", re.DOTALL)
@@ -140,7 +141,8 @@ def error_of_exit(what: str, exit_code: int, *, words: str, last_retry: str) -> 
     if exit_code < 0 or exit_code in (CRASHED, INTERRUPTED):
         return EngineKilled(what, _ending(exit_code))
     if exit_code == LOCKED:
-        return StoreLocked(_holder(words))
+        lock = _LOCK_ID.search(words)
+        return StoreLocked(_holder(words), lock_id=lock["id"] if lock else "")
     if exit_code in _CODES:
         return _CODES[exit_code]()
     message = words.removeprefix("Fatal: ").removeprefix("Fatal: ").strip()

@@ -156,6 +156,7 @@ async def test_restore_index(opened: Opened, fresh_corner: Corner) -> None:
             store.points_named(ORG, SnapshotId("s")),
             store.points_from(ORG, AppId("source")),
             store.candidates.pending(),
+            store.protections_of(ORG),
         ]
         assert [await query for query in asked] == [[]] * len(asked)
 

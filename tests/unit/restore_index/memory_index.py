@@ -5,6 +5,7 @@ from contracts.messages.restore_index import RestorePoint
 from contracts.values import OrganizationId
 from restore_index.domain.directory_listing import ListPage
 from restore_index.domain.garbage_collection import CollectionState
+from restore_index.domain.protection import RetentionSettings, StoreProtection
 from restore_index.domain.restore_points import Point
 from restore_index.domain.sort_order import BY_NAME, Order
 from restore_index.store import (
@@ -42,6 +43,8 @@ class MemoryIndex:
         self.points = MemoryAggregates(Point, keys=point_keys)
         self.documents, self.batches, self.segments = MemoryDocuments(), MemoryDocuments(), MemoryDocuments()
         self.states, self.marked = MemoryAggregates(CollectionState, keys=state_keys), MemoryDocuments()
+        self.protections = MemoryAggregates(StoreProtection)
+        self.retention = MemoryAggregates(RetentionSettings)
         self._for_searches = {"segment_map_bytes": segment_map_bytes, "packed_bytes": packed_bytes}
         self.restart()
 
@@ -51,7 +54,8 @@ class MemoryIndex:
         known = KnownTrees(self.batches, kept_in_memory=self.kept_in_memory, candidates=candidates)
         names = NameSegments(self.segments)
         kept = Directories(self.documents, known, names, cache_bytes=1 << 20)
-        self.store = Store(self.points, kept, names, SegmentMaps(names, **self._for_searches), candidates)
+        maps = SegmentMaps(names, **self._for_searches)
+        self.store = Store(self.points, kept, names, maps, candidates, self.protections, self.retention)
 
     async def _pending(self) -> list[tuple[OrganizationId, CollectionState]]:
         return [(ORG, state) for state in (await self.states.find(ORG, {"pending": "yes"})).items]

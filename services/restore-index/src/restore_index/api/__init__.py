@@ -11,6 +11,7 @@ from restore_index.api.directories import directories_router
 from restore_index.api.files import files_router
 from restore_index.api.history import differences_router, versions_router
 from restore_index.api.points import points_router
+from restore_index.api.protection import protection_router
 from restore_index.api.search import point_search_router, search_router
 from restore_index.store import Store
 
@@ -27,4 +28,5 @@ def build_api(store: Store, tokens: Tokens, *, checks: Mapping[str, Check]) -> F
     app.include_router(differences_router(store, tokens), prefix=POINTS)
     app.include_router(versions_router(store, tokens), prefix="/internal/versions")
     app.include_router(directories_router(store, tokens), prefix="/internal/directories")
+    app.include_router(protection_router(store, tokens), prefix="/internal")
     return app

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Query
 
 from restore_index.api.answers import show_point
 from restore_index.store import Store
-from restore_index.usecases import find_restore_points
+from restore_index.usecases import find_restore_points, protection
 
 WAIT_SECONDS_MAX = 5.0
 
@@ -25,13 +25,17 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
         caller: Annotated[Caller, Depends(read)],
         store_id: AppId | None = None,
         snapshot_id: SnapshotId | None = None,
+        source_id: AppId | None = None,
     ) -> Listing[IndexedRestorePoint]:
         org = caller.organization_id
         if snapshot_id is not None:
             found = await find_restore_points.list_same(store, org, snapshot_id)
+        elif source_id is not None:
+            found = await find_restore_points.list_from(store, org, source_id)
         else:
             found = await find_restore_points.list_points(store, org, store_id)
-        return Listing(items=tuple(map(show_point, found)))
+        holds, claimed = await protection.marks(store, org)
+        return Listing(items=tuple(show_point(point, holds, claimed) for point in found))
 
     @routes.get("/{snapshot_id}")
     async def get_point(

@@ -9,6 +9,7 @@ from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.values import AppId, OrganizationId, SnapshotId
 
+from restore_index.domain.protection import RetentionSettings, StoreProtection
 from restore_index.domain.restore_points import Point
 from restore_index.settings import Settings
 from restore_index.store.browsable_signals import BrowsableSignals
@@ -70,6 +71,8 @@ class Store:
         names: NameSegments,
         segment_maps: SegmentMaps,
         candidates: GarbageCandidates,
+        protections: Aggregates[StoreProtection],
+        retention: Aggregates[RetentionSettings],
         *,
         order_cache_bytes: int = 0,
     ) -> None:
@@ -78,6 +81,8 @@ class Store:
         self.names = names
         self.segment_maps = segment_maps
         self.candidates = candidates
+        self.protections = protections
+        self.retention = retention
         self.sorted_directories = SortedDirectories(directories, cache_bytes=order_cache_bytes)
         self.browsable_signals = BrowsableSignals()
 
@@ -108,6 +113,11 @@ class Store:
         # Index (org, source_id, _id).
         return (await self.points.find(org, {"source_id": source_id})).items
 
+    async def protections_of(self, org: OrganizationId) -> list[StoreProtection]:
+        """What must not be deleted in each store of an organization, as far as anything is said of it."""
+        # Index (org, removed, _id).
+        return (await self.protections.find(org)).items
+
 
 async def open_store(runtime: ServiceRuntime, settings: Settings) -> Store:
     """The store in MongoDB, with its indexes made."""
@@ -124,10 +134,25 @@ async def open_store(runtime: ServiceRuntime, settings: Settings) -> Store:
     batches = MongoDocuments(database["known_directories"])
     await points.setup()
     candidates = await open_garbage_candidates(runtime)
+    protections = MongoAggregates(
+        database["protections"], StoreProtection, runtime.outbox, indexes=(LISTING,)
+    )  # protections_of
+    retention = MongoAggregates(database["retention"], RetentionSettings, runtime.outbox)
+    await protections.setup()
+    await retention.setup()
     known = KnownTrees(batches, kept_in_memory=settings.known_directories_kept, candidates=candidates)
     names = NameSegments(MongoDocuments(database["names"]))
     directories = Directories(documents, known, names, cache_bytes=settings.directory_cache_bytes)
     segment_maps = SegmentMaps(
         names, segment_map_bytes=settings.search_catalogue_bytes, packed_bytes=settings.search_names_bytes
     )
-    return Store(points, directories, names, segment_maps, candidates, order_cache_bytes=settings.order_cache_bytes)
+    return Store(
+        points,
+        directories,
+        names,
+        segment_maps,
+        candidates,
+        protections,
+        retention,
+        order_cache_bytes=settings.order_cache_bytes,
+    )

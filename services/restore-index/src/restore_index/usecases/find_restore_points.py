@@ -28,6 +28,12 @@ async def list_same(store: Store, org: OrganizationId, snapshot_id: SnapshotId) 
         return restore_points.likeliest_first(await store.points_named(org, snapshot_id))
 
 
+async def list_from(store: Store, org: OrganizationId, source_id: AppId) -> list[Point]:
+    """The restore points of a source in all stores, newest first."""
+    with span("restore-index.list_from", attributes={semconv.ORGANIZATION: org}):
+        return restore_points.newest_first(await store.points_from(org, source_id))
+
+
 async def get_point(store: Store, org: OrganizationId, snapshot_id: SnapshotId) -> Point:
     """One restore point. Raises `NotFound` (`snapshot_not_found`)."""
     with span("restore-index.get_point", attributes={semconv.ORGANIZATION: org}):

@@ -21,6 +21,7 @@ from restore_index.domain.name_segments import read_frame
 from restore_index.domain.reachability import Reachability
 from restore_index.domain.restore_points import Point
 from restore_index.store import Store, point_id
+from restore_index.usecases import protection
 from restore_index.usecases.log_fields import span_attributes
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ async def _mark_unreachable(
     if state.removed:
         # Without names nothing is reachable: all that is left of the store is marked below.
         await store.names.clear(org, store_id)
+        await protection.forget_store(store, org, store_id)
     if any(garbage_collection.is_awaited(point, now) for point in held):
         return None
     await _drop_tombstones(store, org, store_id, now)

@@ -1,0 +1,219 @@
+"""What must not be deleted in a store, and what is claimed by jobs that delete."""
+
+from collections.abc import Iterable, Sequence, Set
+from datetime import datetime, timedelta
+
+from chassis.texts import fault_of
+from contracts.errors import Conflict, Invalid, NotFound
+from contracts.messages.protection import (
+    LONGEST_REASON,
+    MOST_CLAIMED,
+    MOST_HELD,
+    ClaimDeletion,
+    DeletionClaimed,
+    LegalHold,
+    LiftLegalHold,
+    SetLegalHold,
+)
+from contracts.messages.scheduler import FINAL_STATUSES, JobStatus
+from contracts.queries.restore_index import Deletion
+from contracts.values import AppId, JobId, Moment, SnapshotId, Value, to_milliseconds
+
+from restore_index.domain.restore_points import Point
+from restore_index.domain.retention import Protected, apply_rule, judge
+
+# The news that a restore point is gone may come after the news that its job is done.
+AFTER_SUCCESS = timedelta(hours=1)
+REMEMBERED = timedelta(days=1)
+"""How long a claim is told of after it ended by time."""
+
+
+class Claim(Value):
+    """What a job may delete, and what of its wishes it may not."""
+
+    job_id: JobId
+    at: Moment
+    until: Moment | None = None
+    deletable: tuple[SnapshotId, ...] = ()
+    held: tuple[SnapshotId, ...] = ()
+    floored: tuple[SnapshotId, ...] = ()
+    being_deleted: tuple[SnapshotId, ...] = ()
+    missing: tuple[SnapshotId, ...] = ()
+    more: int = 0
+
+    def holds_at(self, now: datetime) -> bool:
+        """Whether nobody else may have what it claims."""
+        return self.until is None or now < self.until
+
+    def counts(self) -> DeletionClaimed:
+        """How many there are of each kind."""
+        return DeletionClaimed(
+            deletable=len(self.deletable),
+            held=len(self.held),
+            floored=len(self.floored),
+            being_deleted=len(self.being_deleted),
+            missing=len(self.missing),
+        )
+
+
+class StoreProtection(Value):
+    """Holds and claims of one store. Restore points that are gone may stand in either: they come to nothing there."""
+
+    store_id: AppId
+    holds: dict[SnapshotId, LegalHold] = {}
+    claims: tuple[Claim, ...] = ()
+
+    def claim_of(self, job_id: str) -> Claim | None:
+        """The claim of a job."""
+        return next((claim for claim in self.claims if claim.job_id == job_id), None)
+
+
+class RetentionSettings(Value):
+    """What an organization says about all of its stores."""
+
+    min_versions: int = 0
+
+
+def holds_at(protections: Iterable[StoreProtection], now: datetime) -> dict[SnapshotId, LegalHold]:
+    """The holds that have not ended. Stores that share a repository share its restore points, and so their holds."""
+    return {
+        snapshot_id: hold
+        for protection in protections
+        for snapshot_id, hold in protection.holds.items()
+        if hold.holds_at(now)
+    }
+
+
+def claimed_at(protections: Iterable[StoreProtection], now: datetime) -> frozenset[SnapshotId]:
+    """What jobs delete, or are about to."""
+    return frozenset(
+        each
+        for protection in protections
+        for claim in protection.claims
+        if claim.holds_at(now)
+        for each in claim.deletable
+    )
+
+
+def set_hold(
+    protection: StoreProtection, asked: SetLegalHold, points: Sequence[Point], claimed: Set[str], now: datetime
+) -> tuple[StoreProtection, LegalHold]:
+    """Put all of the restore points under hold. Raises `Invalid`, `NotFound` and `Conflict`."""
+    hold = LegalHold(reason=asked.reason.strip(), until=asked.until, by=asked.by, at=now)
+    if fault := fault_of(hold.reason, longest=LONGEST_REASON):
+        raise Invalid("hold_invalid", f"The reason {fault}.", fields={"reason": fault})
+    if not hold.holds_at(now):
+        raise Invalid("hold_over", "The hold would be over before it begins.", fields={"until": "is past"})
+    _require_present(asked.snapshot_ids, points)
+    if going := [each for each in asked.snapshot_ids if each in claimed]:
+        raise Conflict("restore_point_being_deleted", f"Restore point {going[0][:8]} is being deleted.")
+    left = {each: known for each, known in protection.holds.items() if known.holds_at(now)}
+    holds = left | dict.fromkeys(asked.snapshot_ids, hold)
+    return protection.model_copy(update={"holds": holds}), hold
+
+
+def lift_hold(
+    protection: StoreProtection, asked: LiftLegalHold, points: Sequence[Point], now: datetime
+) -> tuple[StoreProtection, tuple[SnapshotId, ...]]:
+    """The restore points without holds, and which had one. Raises `Invalid` and `NotFound`."""
+    _require_present(asked.snapshot_ids, points)
+    lifted = tuple(each for each in dict.fromkeys(asked.snapshot_ids) if each in protection.holds)
+    holds = {each: h for each, h in protection.holds.items() if each not in lifted and h.holds_at(now)}
+    return protection.model_copy(update={"holds": holds}), lifted
+
+
+def _require_present(snapshot_ids: Sequence[SnapshotId], points: Sequence[Point]) -> None:
+    if not 0 < len(snapshot_ids) <= MOST_HELD:
+        raise Invalid("hold_invalid", f"Name at least one restore point and at most {MOST_HELD}.")
+    present = _ids(points)
+    for each in snapshot_ids:
+        if each not in present:
+            raise NotFound("snapshot_not_found", f"There is no restore point {each[:64]!r} in this store.")
+
+
+def claim(
+    protection: StoreProtection, asked: ClaimDeletion, points: Sequence[Point], protected: Protected, now: datetime
+) -> tuple[StoreProtection, Claim]:
+    """The claim of a job: the one that it has already, or what is decided now. Raises `Invalid`.
+
+    `protected` may name the job's own claim among the claimed ones.
+    """
+    until = None if asked.lasts_seconds is None else to_milliseconds(now + timedelta(seconds=asked.lasts_seconds))
+    known = protection.claim_of(asked.job_id)
+    if known is not None and known.holds_at(now):
+        later = None if None in (known.until, until) else max(filter(None, (known.until, until)))
+        made = known.model_copy(update={"until": later})
+    else:
+        made = _decide(asked, points, protected, now).model_copy(update={"until": until})
+    others = [
+        each for each in protection.claims if each.job_id != asked.job_id and not _is_forgotten(each, points, now)
+    ]
+    return protection.model_copy(update={"claims": (*others, made)}), made
+
+
+def _decide(asked: ClaimDeletion, points: Sequence[Point], protected: Protected, now: datetime) -> Claim:
+    begun = Claim(job_id=asked.job_id, at=now)
+    if asked.rule is not None:
+        if asked.snapshot_ids:
+            raise Invalid("deletion_invalid", "Give either restore points or a rule.")
+        found = apply_rule(asked.rule, points, protected, now)
+        oldest = found.would_delete[-MOST_CLAIMED:]
+        more = len(found.would_delete) - len(oldest)
+        return begun.model_copy(
+            update={"deletable": oldest, "held": found.held, "floored": found.floored, "more": more}
+        )
+    if not 0 < len(asked.snapshot_ids) <= MOST_CLAIMED:
+        raise Invalid("deletion_invalid", f"Name at least one restore point and at most {MOST_CLAIMED}.")
+    present, wanted = _ids(points), tuple(dict.fromkeys(asked.snapshot_ids))
+    left = [point for point in points if point.restore_point.snapshot_id not in protected.claimed]
+    judged = judge(wanted, left, protected)
+    return begun.model_copy(
+        update={
+            **judged._asdict(),
+            "being_deleted": tuple(each for each in wanted if each in protected.claimed and each in present),
+            "missing": tuple(each for each in wanted if each not in present),
+        }
+    )
+
+
+def _is_forgotten(known: Claim, points: Sequence[Point], now: datetime) -> bool:
+    """Whether nothing asks for a claim any more: it ended by time, or all that it claimed is gone, a while ago."""
+    if known.until is not None:
+        return now - known.until > REMEMBERED
+    return now - known.at > REMEMBERED and not _ids(points) & set(known.deletable)
+
+
+def release(protection: StoreProtection, job_id: str) -> StoreProtection:
+    """Nothing claimed by the job."""
+    return protection.model_copy(update={"claims": tuple(each for each in protection.claims if each.job_id != job_id)})
+
+
+def end_with_job(protection: StoreProtection, job_id: str, status: JobStatus, now: datetime) -> StoreProtection:
+    """What is left of a claim when its job has a new status; the same where that is not the last one."""
+    known = protection.claim_of(job_id)
+    if known is None or status not in FINAL_STATUSES:
+        return protection
+    if status != "succeeded":
+        return release(protection, job_id)
+    ended = known.model_copy(update={"until": to_milliseconds(now + AFTER_SUCCESS)})
+    return protection.model_copy(
+        update={"claims": tuple(ended if each is known else each for each in protection.claims)}
+    )
+
+
+def deletion_of(protection: StoreProtection | None, job_id: str, points: Sequence[Point]) -> Deletion:
+    """What was decided for a job. Raises `NotFound` (`deletion_not_found`) before that, and some time after its end."""
+    known = protection.claim_of(job_id) if protection else None
+    if protection is None or known is None:
+        raise NotFound("deletion_not_found", "Nothing is claimed for this job.")
+    present = _ids(points)
+    return Deletion(
+        store_id=protection.store_id,
+        job_id=known.job_id,
+        gone=tuple(each for each in known.deletable if each not in present),
+        **known.model_dump(include={"deletable", "held", "floored", "being_deleted", "missing", "more"}),
+    )
+
+
+def _ids(points: Iterable[Point]) -> frozenset[SnapshotId]:
+    return frozenset(point.restore_point.snapshot_id for point in points)

@@ -1,0 +1,149 @@
+"""Holds, the floor and claims of deletion: one function per verb. Each change is one write of one document."""
+
+import logging
+
+from chassis.ids import utc_now
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.envelope import Envelope
+from contracts.messages.protection import (
+    ClaimDeletion,
+    HoldsChanged,
+    LegalHold,
+    LegalHoldLifted,
+    LegalHoldSet,
+    LiftLegalHold,
+    ReleaseDeletion,
+    RetentionFloorKept,
+    SetLegalHold,
+    SetRetentionFloor,
+)
+from contracts.messages.scheduler import JobChanged
+from contracts.prune_rules import PruneRule
+from contracts.queries.restore_index import Deletion, PruneDecision
+from contracts.values import AppId, JobId, OrganizationId, SnapshotId
+
+from restore_index.domain import protection as decisions
+from restore_index.domain.protection import RetentionSettings, StoreProtection
+from restore_index.domain.retention import Protected, apply_rule
+from restore_index.store import Store
+from restore_index.usecases.log_fields import span_attributes
+
+log = logging.getLogger(__name__)
+_DELETING = frozenset({"prune", "rm"})
+
+
+async def set_hold(store: Store, command: Envelope[SetLegalHold]) -> None:
+    """Put restore points under legal hold, all or none of them."""
+    data, org, now = command.data, command.data.organization_id, utc_now()
+    with span("restore-index.set_hold", attributes=span_attributes(org, data.store_id)):
+        record = await store.protections.load(org, data.store_id, cause=command)
+        known = record.value or StoreProtection(store_id=data.store_id)
+        claimed = decisions.claimed_at(await store.protections_of(org), now)
+        points = await store.points_of(org, data.store_id)
+        changed, hold = decisions.set_hold(known, data, points, claimed, now)
+        event = LegalHoldSet(organization_id=org, store_id=data.store_id, snapshot_ids=data.snapshot_ids, hold=hold)
+        result = HoldsChanged(snapshot_ids=data.snapshot_ids).model_dump(mode="json")
+        await store.protections.save(record, changed, events=[event], cause=command, result=result)
+    log.info("legal hold set", extra={"store_id": data.store_id, "restore_points": len(data.snapshot_ids)})
+
+
+async def lift_hold(store: Store, command: Envelope[LiftLegalHold]) -> None:
+    """Let restore points be deleted again."""
+    data, org = command.data, command.data.organization_id
+    with span("restore-index.lift_hold", attributes=span_attributes(org, data.store_id)):
+        record = await store.protections.load(org, data.store_id, cause=command)
+        known = record.value or StoreProtection(store_id=data.store_id)
+        points = await store.points_of(org, data.store_id)
+        changed, lifted = decisions.lift_hold(known, data, points, utc_now())
+        event = LegalHoldLifted(organization_id=org, store_id=data.store_id, snapshot_ids=lifted, by=data.by)
+        result = HoldsChanged(snapshot_ids=lifted).model_dump(mode="json")
+        await store.protections.save(record, changed, events=[event] if lifted else [], cause=command, result=result)
+    log.info("legal hold lifted", extra={"store_id": data.store_id, "restore_points": len(lifted)})
+
+
+async def set_floor(store: Store, command: Envelope[SetRetentionFloor]) -> None:
+    """Keep the floor of an organization."""
+    data, org = command.data, command.data.organization_id
+    with span("restore-index.set_floor", attributes={semconv.ORGANIZATION: org}):
+        record = await store.retention.load(org, org, cause=command)
+        kept = RetentionSettings(min_versions=data.min_versions)
+        result = RetentionFloorKept(min_versions=kept.min_versions).model_dump(mode="json")
+        await store.retention.save(record, kept, cause=command, result=result)
+    log.info("retention floor set", extra={"organization_id": org, "min_versions": kept.min_versions})
+
+
+async def claim_deletion(store: Store, command: Envelope[ClaimDeletion]) -> None:
+    """Decide what a job may delete, and claim it."""
+    data, org, now = command.data, command.data.organization_id, utc_now()
+    with span("restore-index.claim_deletion", attributes=span_attributes(org, data.store_id)):
+        record = await store.protections.load(org, data.store_id, cause=command)
+        known = record.value or StoreProtection(store_id=data.store_id)
+        points = await store.points_of(org, data.store_id)
+        protected = await _protected(store, org)
+        changed, claim = decisions.claim(known, data, points, protected, now)
+        result = claim.counts().model_dump(mode="json")
+        await store.protections.save(record, changed, cause=command, result=result)
+    log.info("deletion claimed", extra={"store_id": data.store_id, "job_id": data.job_id, **result})
+
+
+async def release_deletion(store: Store, command: Envelope[ReleaseDeletion]) -> None:
+    """Give back what a job claimed."""
+    data, org = command.data, command.data.organization_id
+    with span("restore-index.release_deletion", attributes=span_attributes(org, data.store_id)):
+        record = await store.protections.load(org, data.store_id, cause=command)
+        known = record.value or StoreProtection(store_id=data.store_id)
+        await store.protections.save(record, decisions.release(known, data.job_id), cause=command, result={})
+
+
+async def end_claims(store: Store, event: Envelope[JobChanged]) -> None:
+    """A job that deleted is over, so its claim is: whoever should have released it may have died."""
+    data, org = event.data, event.data.organization_id
+    if data.task_type not in _DELETING:
+        return
+    with span("restore-index.end_claims", attributes={semconv.ORGANIZATION: org, semconv.JOB: data.job_id}):
+        for protection in await store.protections_of(org):
+            if protection.claim_of(data.job_id) is None:
+                continue
+            record = await store.protections.load(org, protection.store_id)
+            left = decisions.end_with_job(record.value or protection, data.job_id, data.status, utc_now())
+            if left != record.value:
+                await store.protections.save(record, left)
+
+
+async def forget_store(store: Store, org: OrganizationId, store_id: AppId) -> None:
+    """Forget holds and claims of a store that was removed."""
+    record = await store.protections.load(org, store_id)
+    if record.value is not None:
+        await store.protections.save(record, None)
+
+
+async def preview(store: Store, org: OrganizationId, store_id: AppId, rule: PruneRule) -> PruneDecision:
+    """What a rule would do now. Raises `Invalid` (`rule_empty`)."""
+    with span("restore-index.preview", attributes=span_attributes(org, store_id)):
+        points = await store.points_of(org, store_id)
+        return apply_rule(rule, points, await _protected(store, org), utc_now())
+
+
+async def get_deletion(store: Store, org: OrganizationId, store_id: AppId, job_id: JobId) -> Deletion:
+    """What was decided for a job. Raises `NotFound` (`deletion_not_found`)."""
+    with span("restore-index.get_deletion", attributes=span_attributes(org, store_id)):
+        found = await store.protections.get(org, store_id)
+        return decisions.deletion_of(found, job_id, await store.points_of(org, store_id))
+
+
+async def get_floor(store: Store, org: OrganizationId) -> RetentionSettings:
+    """What an organization says about all of its stores."""
+    return await store.retention.get(org, org) or RetentionSettings()
+
+
+async def marks(store: Store, org: OrganizationId) -> tuple[dict[SnapshotId, LegalHold], frozenset[SnapshotId]]:
+    """The holds of an organization that have not ended, and the restore points that are being deleted."""
+    # Of all stores: two of them may share a repository, and with it their restore points.
+    found, now = await store.protections_of(org), utc_now()
+    return decisions.holds_at(found, now), decisions.claimed_at(found, now)
+
+
+async def _protected(store: Store, org: OrganizationId) -> Protected:
+    holds, claimed = await marks(store, org)
+    return Protected(holds.keys(), claimed, (await get_floor(store, org)).min_versions)

@@ -1,0 +1,256 @@
+"""What may be deleted: holds, the floor, and claims of jobs."""
+
+from datetime import timedelta
+
+import pytest
+from chassis.ids import utc_now
+from contracts.errors import NotFound
+from contracts.messages.protection import MOST_CLAIMED, LegalHoldLifted, LegalHoldSet
+from contracts.prune_rules import PruneRule
+from contracts.values import JobId
+from restore_index.domain import protection as decisions
+from restore_index.domain.protection import StoreProtection
+from restore_index.domain.restore_points import Point
+from restore_index.domain.retention import Protected
+
+from tests.support.builders import wrap
+from tests.unit.restore_index.protecting import (
+    JOB,
+    OTHER_STORE,
+    STORE,
+    TODAY,
+    ProtectingIndex,
+    a_point_of,
+    claim,
+    digits,
+    job_changed,
+    lift_hold,
+    release,
+    set_floor,
+    set_hold,
+)
+
+OTHER_JOB = JobId("job-2")
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def index() -> ProtectingIndex:
+    """Four restore points: c is the newest, a the oldest of the source's; z is of another source."""
+    made = ProtectingIndex()
+    await made.have(*(a_point_of(digit, hours=hours) for digit, hours in (("a", 3), ("b", 2), ("c", 1))))
+    await made.have(a_point_of("d", hours=4, source_id="another"))
+    return made
+
+
+async def test_a_rule_is_previewed(index: ProtectingIndex) -> None:
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "bad"}
+    by_source = PruneRule.model_validate({"day": 1, "per_day": 1, "locate": {"group_by": "dataset"}})
+    assert await index.previewed(by_source) == {"would_keep": "cd", "would_delete": "ba"}
+
+
+async def test_what_is_held_is_not_deleted_until_the_hold_is_lifted(index: ProtectingIndex) -> None:
+    assert (await index.do(set_hold("b", reason=" Case 4711 ", by="me"))).accepted
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "ad", "held": "b"}
+    assert (await index.do(claim("b", "a"))).result == {
+        "deletable": 1,
+        "held": 1,
+        "floored": 0,
+        "being_deleted": 0,
+        "missing": 0,
+    }
+
+    assert (await index.do(lift_hold("b", "a"))).result == {"snapshot_ids": ["b" * 64]}
+
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "bd"}
+    [said] = index.events(LegalHoldSet)
+    assert (said.hold.reason, said.hold.by, said.hold.until) == ("Case 4711", "me", None)
+    [lifted] = index.events(LegalHoldLifted)
+    assert lifted.snapshot_ids == ("b" * 64,)
+
+
+async def test_a_hold_is_replaced(index: ProtectingIndex) -> None:
+    await index.do(set_hold("b", reason="first"))
+    await index.do(set_hold("b", reason="second"))
+
+    assert index.events(LegalHoldSet)[-1].hold.reason == "second"
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "ad", "held": "b"}
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (set_hold("e"), "snapshot_not_found"),
+        (set_hold("a", "e"), "snapshot_not_found"),
+        (lift_hold("e"), "snapshot_not_found"),
+        (set_hold("a", store_id=OTHER_STORE), "snapshot_not_found"),
+        (set_hold(), "hold_invalid"),
+        (set_hold("a", reason="x" * 1001), "hold_invalid"),
+        (set_hold("a", reason="\x00"), "hold_invalid"),
+        (set_hold("a", until=utc_now() - HOUR), "hold_over"),
+        (claim(), "deletion_invalid"),
+        (claim("a", rule=TODAY), "deletion_invalid"),
+        (claim(rule=PruneRule()), "rule_empty"),
+    ],
+)
+async def test_what_cannot_be_is_refused_and_changes_nothing(
+    index: ProtectingIndex, command: object, code: str
+) -> None:
+    problem = await index.rejection(command)  # type: ignore[arg-type]
+
+    assert problem.code == code
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "bad"}
+
+
+async def test_a_hold_ends_by_time(index: ProtectingIndex) -> None:
+    soon = utc_now() + HOUR
+    await index.do(set_hold("b", until=soon))
+
+    kept = await index.store.protections.get(index.events(LegalHoldSet)[0].organization_id, STORE)
+
+    assert kept is not None
+    assert decisions.holds_at([kept], soon - timedelta(milliseconds=1))
+    assert not decisions.holds_at([kept], soon)
+
+
+async def test_the_floor_keeps_the_newest_of_each_source(index: ProtectingIndex) -> None:
+    assert (await index.do(set_floor(2))).result == {"min_versions": 2}
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "a", "floored": "bd"}
+    await index.do(claim("a", "b", "c", "d"))
+    found = await index.deletion()
+    assert (digits(found.deletable), digits(found.floored)) == ("a", "cbd")
+
+    await index.do(release())
+    await index.do(set_floor(0))
+
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "bad"}
+
+
+async def test_what_is_claimed_is_not_offered_again(index: ProtectingIndex) -> None:
+    await index.do(claim(rule=TODAY))
+    assert digits((await index.deletion()).deletable) == "bad"
+    assert await index.previewed() == {"would_keep": "c"}
+
+    await index.do(claim("a", "c", "e", job_id=OTHER_JOB))
+
+    found = await index.deletion(OTHER_JOB)
+    assert (digits(found.deletable), digits(found.being_deleted), digits(found.missing)) == ("c", "a", "e")
+
+
+async def test_a_hold_comes_too_late_for_what_is_claimed(index: ProtectingIndex) -> None:
+    await index.do(claim("a"))
+
+    assert (await index.rejection(set_hold("b", "a"))).code == "restore_point_being_deleted"
+
+    await index.do(release())
+    assert (await index.do(set_hold("a"))).accepted
+    await index.do(claim("a", job_id=OTHER_JOB))
+    assert digits((await index.deletion(OTHER_JOB)).held) == "a"
+
+
+async def test_stores_that_share_a_repository_share_its_holds_and_claims(index: ProtectingIndex) -> None:
+    await index.have(a_point_of("a", store_id=OTHER_STORE), a_point_of("b", store_id=OTHER_STORE))
+    await index.do(set_hold("a", store_id=OTHER_STORE))
+    await index.do(claim("b", store_id=OTHER_STORE, job_id=OTHER_JOB))
+
+    await index.do(claim("a", "b", "c"))
+
+    found = await index.deletion()
+    assert (digits(found.deletable), digits(found.held), digits(found.being_deleted)) == ("c", "a", "b")
+    assert (await index.rejection(set_hold("b"))).code == "restore_point_being_deleted"
+
+
+async def test_a_job_is_told_the_same_again(index: ProtectingIndex) -> None:
+    command = wrap(claim("a", "b"))
+    first = await index.do(command)
+    decided = await index.deletion()
+    await index.have(a_point_of("e", hours=9))
+
+    again, anew = await index.do(command), await index.do(claim("e"))
+
+    assert again == first
+    assert anew.result["deletable"] == 2
+    assert await index.deletion() == decided
+    assert index.published.count(index.published[-1]) == 1
+
+
+async def test_what_is_gone_is_told_so(index: ProtectingIndex) -> None:
+    await index.do(claim("a", "b"))
+
+    await index.lose(a_point_of("a"))
+
+    found = await index.deletion()
+    assert (digits(found.deletable), digits(found.gone)) == ("ba", "a")
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"), [("running", "d"), ("succeeded", "d"), ("failed", "bad"), ("canceled", "bad")]
+)
+async def test_a_claim_ends_with_a_job_that_failed(index: ProtectingIndex, status: str, offered: str) -> None:
+    await index.do(claim("a", "b"))
+
+    await index.hear(job_changed(status, job_id=OTHER_JOB))  # type: ignore[arg-type]
+    await index.hear(job_changed(status))  # type: ignore[arg-type]
+    await index.hear(job_changed("failed", task_type="backup"))
+
+    assert (await index.previewed())["would_delete"] == offered
+
+
+async def test_a_job_without_a_claim_has_no_deletion(index: ProtectingIndex) -> None:
+    with pytest.raises(NotFound, match="deletion_not_found"):
+        await index.deletion()
+    assert (await index.do(release())).accepted
+
+
+def test_a_reservation_ends_by_time_unless_its_job_begins() -> None:
+    now, points = utc_now(), [Point(restore_point=a_point_of("a"))]
+    nothing = StoreProtection(store_id=STORE)
+    reserved, _ = decisions.claim(nothing, claim("a", lasts_seconds=60), points, Protected(), now)
+    begun, _ = decisions.claim(reserved, claim("a"), points, Protected(claimed=frozenset({"a" * 64})), now)
+    again, _ = decisions.claim(begun, claim("a", lasts_seconds=60), points, Protected(), now)
+    later = now + HOUR
+
+    assert decisions.claimed_at([reserved], now) == {"a" * 64}
+    assert not decisions.claimed_at([reserved], later)
+    assert decisions.claimed_at([begun], later) == decisions.claimed_at([again], later) == {"a" * 64}
+
+
+def test_a_reservation_that_lapsed_is_decided_anew() -> None:
+    now, points = utc_now(), [Point(restore_point=a_point_of("a"))]
+    lapsed, _ = decisions.claim(StoreProtection(store_id=STORE), claim("a", lasts_seconds=60), points, Protected(), now)
+
+    _, anew = decisions.claim(lapsed, claim("a"), points, Protected(holds=frozenset({"a" * 64})), now + HOUR)
+
+    assert (anew.deletable, anew.held) == ((), ("a" * 64,))
+
+
+def test_claims_that_nobody_asks_for_are_forgotten() -> None:
+    now, points = utc_now(), [Point(restore_point=a_point_of("a"))]
+    protection, _ = decisions.claim(StoreProtection(store_id=STORE), claim("a"), points, Protected(), now)
+    ended = decisions.end_with_job(protection, JOB, "succeeded", now)
+    other = claim("b", job_id=OTHER_JOB)
+
+    kept, _ = decisions.claim(ended, other, [], Protected(), now + HOUR)
+    left, _ = decisions.claim(ended, other, [], Protected(), now + timedelta(days=2))
+    firm, _ = decisions.claim(protection, other, points, Protected(), now + timedelta(days=9))
+
+    assert [len(each.claims) for each in (kept, left, firm)] == [2, 1, 2]
+
+
+def test_a_claim_by_a_rule_takes_the_oldest_first() -> None:
+    newest = a_point_of("a")
+    points = [
+        Point(
+            restore_point=newest.model_copy(
+                update={"snapshot_id": f"{number:064x}", "time": newest.time - timedelta(hours=number)}
+            )
+        )
+        for number in range(MOST_CLAIMED + 5)
+    ]
+
+    _, made = decisions.claim(
+        StoreProtection(store_id=STORE), claim(rule=PruneRule(per_year=1, year=1)), points, Protected(), utc_now()
+    )
+
+    assert (len(made.deletable), made.more) == (MOST_CLAIMED, 4)
+    assert made.deletable[-1] == f"{MOST_CLAIMED + 4:064x}"

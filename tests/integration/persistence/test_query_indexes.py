@@ -25,6 +25,7 @@ from gateway.audit_log.store import AuditStore
 from gateway.idempotency.store import KeyStore
 from restore_index.settings import Settings as RestoreIndexSettings
 from restore_index.store import open_store as open_restore_index
+from scheduler.jobs.domain.measures import Measures
 from scheduler.jobs.store import open_store as open_scheduler
 
 from tests.integration.gateway.test_audit_log import entry_at
@@ -126,6 +127,11 @@ async def test_scheduler(opened: Opened) -> None:
         assert await store.find_run(ORG, RunId(job.run_id)) == job
         assert await store.job_index.unfinished() == [(ORG, job.id)]
         assert await store.log_parts.of(ORG, JobId(job.id)) == []
+        assert await store.log_parts.are_placed(ORG, JobId(job.id))
+        assert await store.log_parts.last(ORG, JobId(job.id)) is None
+        assert await store.log_parts.after(ORG, JobId(job.id), 1) == []
+        await store.measures.keep(ORG, JobId(job.id), Measures())
+        assert await store.measures.of(ORG, JobId(job.id)) == Measures()
 
 
 async def test_connector(opened: Opened) -> None:

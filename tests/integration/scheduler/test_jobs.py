@@ -1,11 +1,20 @@
 """Jobs over Kafka and MongoDB: commands in, work out, news of workers in, answers over HTTP."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from chassis.ids import new_id
 from contracts.envelope import Envelope
-from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.measures import Sample, Usage
+from contracts.messages.connector.task_events import (
+    PathOutcome,
+    PhaseBegun,
+    TaskCancelled,
+    TaskFailed,
+    TaskMeasured,
+    TaskSucceeded,
+)
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.messages.scheduler import JobChanged, RunTask, TaskCancelRequested, TaskRequested
 from contracts.task_types.backup import BackupResult
@@ -18,7 +27,7 @@ from tests.support.door import InternalApi
 from tests.support.environment import Corner
 from tests.support.kafka import Ear, Wire, header, open_wire, to_envelope
 from tests.support.waiting import eventually_async
-from tests.unit.scheduler.builder import app, backup, cancel, logged, progressed, run_task, started, told
+from tests.unit.scheduler.builder import after, app, backup, cancel, logged, progressed, run_task, started, told
 
 
 async def outcome(ear: Ear, command_id: str) -> CommandOutcome:
@@ -69,7 +78,9 @@ async def test_a_job_from_the_run_to_its_log(door: InternalApi, wire: Wire, ear:
     assert job["started_at"] == "2026-11-23T12:00:01.000Z"
     assert job["stopped_at"] == "2026-11-23T12:00:09.000Z"
     assert (job["worker"], job["attempt"], job["problem"]) == ("w1", 1, None)
-    assert job["progress"]["fraction"] == 0.5
+    assert {name: job["progress"][name] for name in ("phase", "fraction", "files_done")} == {
+        "phase": "done", "fraction": 1, "files_done": 3
+    }  # fmt: skip
     assert job["result"]["files_processed"] == 3
     assert job["task"]["origin"]["name"] == "Photos"
     assert (await door.get(f"/internal/runs/{run_id}")).json() == {"run_id": run_id, "job": job}
@@ -80,6 +91,44 @@ async def test_a_job_from_the_run_to_its_log(door: InternalApi, wire: Wire, ear:
         "queued", "running", "succeeded"
     )]  # fmt: skip
     assert [e.data.attempt for e in changed] == [0, 1, 1]
+
+
+async def test_measures_and_log_of_a_job_can_be_followed(door: InternalApi, wire: Wire, ear: Ear) -> None:
+    job_id = (await queue(wire, ear)).data.job_id
+    sample = Sample(at=after(3), seconds=1, mean=Usage(cpu_percent=50, read_bps=8))
+    measured = told(
+        TaskMeasured, job_id, sequence=1, samples=(sample,), phases=(PhaseBegun(name="transferring", at=after(2)),),
+        paths=(PathOutcome(path="/a", status="error"),), warning_count=1,
+    )  # fmt: skip
+    for event in (started(job_id), logged(job_id, 1, "reading"), measured, measured, logged(job_id, 2, "still")):
+        await wire.publish(event)
+    await until(door, job_id, status="running")
+
+    async def log_from(offset: int) -> dict[str, Any]:
+        read: dict[str, Any] = (await door.get(f"/internal/jobs/{job_id}/log?offset={offset}")).json()
+        return read
+
+    first = await eventually_async(lambda: _whole(log_from, 4))
+    assert [line["text"].split(":")[0] for line in first["lines"]] == [
+        "queued", "started on w1, attempt 1", "reading", "still"
+    ]  # fmt: skip
+    await wire.publish(told(TaskSucceeded, job_id, seconds=9))
+    await until(door, job_id, status="succeeded")
+    rest = await log_from(4)
+    assert ([line["text"] for line in rest["lines"]], rest["next_offset"], rest["is_complete"]) == (
+        ["succeeded"], 5, True
+    )  # fmt: skip
+    kept = (await door.get(f"/internal/jobs/{job_id}/measures")).json()
+    assert [each["mean"]["cpu_percent"] for each in kept["samples"]] == [50]
+    assert (kept["highest"]["read_bps"], kept["highest"]["written_bps"]) == (8, None)
+    assert [(each["name"], each["seconds"]) for each in kept["phases"]] == [("transferring", 7)]
+    assert (kept["paths"], kept["warning_count"]) == ([{"path": "/a", "status": "error"}], 1)
+    assert (await door.get("/internal/jobs/none/measures")).status_code == 404
+
+
+async def _whole(read: Callable[[int], Awaitable[dict[str, Any]]], lines: int) -> dict[str, Any] | None:
+    log = await read(0)
+    return log if log["next_offset"] == lines else None
 
 
 async def test_a_second_delivery_changes_nothing(door: InternalApi, wire: Wire, ear: Ear) -> None:

@@ -13,7 +13,7 @@ from contracts.task_types.backup import BackupResult
 from contracts.values import JobId, OrganizationId, RunId
 from scheduler.jobs import usecases
 from scheduler.jobs.domain.job import Job
-from scheduler.jobs.store import MemoryJobIndex, MemoryLogParts, SchedulerStore, job_keys
+from scheduler.jobs.store import MemoryJobIndex, MemoryJobMeasures, MemoryLogParts, SchedulerStore, job_keys
 
 from tests.support.memory import MemoryDoor
 from tests.unit.scheduler.builder import (
@@ -36,7 +36,7 @@ class World:
 
     def __init__(self) -> None:
         self.jobs = MemoryAggregates(Job, keys=job_keys)
-        self.store = SchedulerStore(self.jobs, MemoryJobIndex(), MemoryLogParts())
+        self.store = SchedulerStore(self.jobs, MemoryJobIndex(), MemoryLogParts(), MemoryJobMeasures())
         self.now = NOON
 
     def clock(self):  # type: ignore[no-untyped-def]

@@ -1,6 +1,7 @@
 """What the scheduler answers."""
 
-from contracts.messages.connector.task_events import LogLine
+from contracts.measures import Sample, Totals, Usage
+from contracts.messages.connector.task_events import LogLine, PathOutcome
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import USUAL_PRIORITY, JobStatus
 from contracts.tasks import Task, TaskResult
@@ -53,6 +54,30 @@ class Run(Value):
 
 
 class JobLog(Value):
-    """The log of a job, oldest line first."""
+    """The log of a job, or what follows in it; oldest line first."""
 
     lines: tuple[LogLine, ...]
+    # Defaults, as a scheduler of the version before does not tell them (0037).
+    next_offset: int | None = None
+    is_complete: bool = False
+
+
+class JobPhase(Value):
+    """A phase of an attempt at a job; `seconds` is None while it goes on."""
+
+    name: str
+    attempt: int
+    started_at: Moment
+    seconds: float | None = None
+
+
+class JobMeasures(Value):
+    """What a job used, did and warned of, over all attempts."""
+
+    samples: tuple[Sample, ...] = ()
+    highest: Usage = Usage()
+    totals: Totals = Totals()
+    phases: tuple[JobPhase, ...] = ()
+    paths: tuple[PathOutcome, ...] = ()
+    warnings: tuple[LogLine, ...] = ()
+    warning_count: int = 0

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.task_types.base import Result, TaskKind, bytes_in_words
+from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
 
 
@@ -41,6 +41,10 @@ class BackupResult(Result):
             f"{self.files_changed} changed; {bytes_in_words(self.bytes_processed)} read, "
             f"{bytes_in_words(self.bytes_added)} added to the store, in {self.duration_seconds:.1f} s"
         )
+
+    def processed(self) -> Processed:
+        """The files and bytes of the source."""
+        return Processed(self.files_processed, self.bytes_processed)
 
 
 KIND = TaskKind(origin="source", target="store", options=BackupOptions)

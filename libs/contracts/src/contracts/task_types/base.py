@@ -27,12 +27,24 @@ class TaskKind:
     """Those that a task of this type cannot be run without."""
 
 
+@dataclass(frozen=True)
+class Processed:
+    """What a job handled from its begin to its end."""
+
+    files: int
+    bytes: int
+
+
 class Result(Value):
     """Base of what jobs come to."""
 
     def in_words(self) -> str:
         """In one line of the job's log; empty where there is nothing to say."""
         return ""
+
+    def processed(self) -> Processed | None:
+        """How many files and bytes the job handled; None where the result does not tell."""
+        return None
 
 
 def bytes_in_words(size: int) -> str:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.task_types.base import Result, TaskKind
+from contracts.task_types.base import Processed, Result, TaskKind
 from contracts.values import Value
 
 
@@ -40,6 +40,10 @@ class CheckResult(Result):
         what = f"restore point {self.snapshot_id[:8]}" if self.snapshot_id else "the store"
         found = f"{self.finding_count} problems" if self.finding_count else "no problem"
         return f"{found} found in {what}, {self.read_percent:g} % of its data read, in {self.duration_seconds:.1f} s"
+
+    def processed(self) -> Processed | None:
+        """What was looked at of a restore point; of a whole store nobody counts it."""
+        return Processed(self.files, self.bytes_read) if self.snapshot_id else None
 
 
 KIND = TaskKind(origin="store", target=None, options=CheckOptions)

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.task_types.base import Result, TaskKind, bytes_in_words
+from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
 
 OverwritePolicy = Literal["always", "if_changed", "if_newer", "never"]
@@ -54,6 +54,10 @@ class RestoreResult(Result):
             f"{self.files_unchanged} were there already, {self.files_kept} others kept; {self.files_verified} "
             f"verified, in {self.duration_seconds:.1f} s"
         )
+
+    def processed(self) -> Processed:
+        """The files that were chosen and the bytes that were written."""
+        return Processed(self.files, self.bytes_written)
 
 
 KIND = TaskKind(

@@ -7,6 +7,7 @@ from contracts.messages.connector.task_events import (
     TaskCancelled,
     TaskFailed,
     TaskLogged,
+    TaskMeasured,
     TaskProgressed,
     TaskStarted,
     TaskSucceeded,
@@ -30,6 +31,7 @@ def register_handlers(dispatcher: Dispatcher, store: SchedulerStore, clock: Cloc
     dispatcher.on(TaskStarted, partial(usecases.note_started, store))
     dispatcher.on(TaskProgressed, partial(usecases.note_progress, store))
     dispatcher.on(TaskLogged, partial(usecases.note_lines, store))
+    dispatcher.on(TaskMeasured, partial(usecases.note_measures, store))
     dispatcher.on(TaskSucceeded, partial(usecases.note_succeeded, store))
     dispatcher.on(TaskFailed, partial(usecases.note_failed, store))
     dispatcher.on(TaskCancelled, partial(usecases.note_cancelled, store))

@@ -19,11 +19,13 @@ from contracts.messages.connector.task_events import (
     TaskEvent,
     TaskFailed,
     TaskLogged,
+    TaskMeasured,
     TaskProgressed,
     TaskStarted,
     TaskSucceeded,
 )
 from contracts.messages.scheduler import (
+    FINAL_STATUSES,
     CancelJob,
     JobChanged,
     JobStatus,
@@ -39,7 +41,8 @@ from opentelemetry.trace import Span
 from scheduler.jobs.domain import job as decisions
 from scheduler.jobs.domain import retries
 from scheduler.jobs.domain.job import Job
-from scheduler.jobs.domain.log import compose_log, part_of
+from scheduler.jobs.domain.log import LogTail, compose_log, follow_log, part_of, place_part, tail_of, whole_log
+from scheduler.jobs.domain.measures import Measures, ended_measures, take_measures
 from scheduler.jobs.store import SchedulerStore
 
 log = logging.getLogger(__name__)
@@ -135,7 +138,20 @@ async def note_lines(store: SchedulerStore, event: Envelope[TaskLogged]) -> None
         job = decisions.require_job(await store.jobs.get(org, data.job_id))
         if part is not None and decisions.accepts(job, data):
             # Without the job, which would be written anew for every few lines; a part that comes twice is kept once.
-            await store.log_parts.add(org, data.job_id, part)
+            lines = await store.log_parts.count_lines(org, data.job_id)
+            await store.log_parts.add(org, data.job_id, place_part(part, notes=len(job.notes), lines=lines))
+
+
+async def note_measures(store: SchedulerStore, event: Envelope[TaskMeasured]) -> None:
+    """Keep what a job used, did and warned of, unless an attempt says so that was taken over, or after the end."""
+    data, org = event.data, event.data.organization_id
+    with _span("scheduler.note_measures", org, data.job_id):
+        if not decisions.accepts(decisions.require_job(await store.jobs.get(org, data.job_id)), data):
+            return
+        known = await store.measures.of(org, data.job_id)
+        taken = take_measures(known, data)
+        if taken is not known:
+            await store.measures.keep(org, data.job_id, taken)
 
 
 async def ask_again(store: SchedulerStore, publisher: Publisher, clock: Clock, *, silence: timedelta) -> None:
@@ -185,6 +201,33 @@ async def read_log(store: SchedulerStore, org: OrganizationId, job_id: JobId) ->
     with _span("scheduler.read_log", org, job_id):
         job = await _required(store, org, job_id, await store.jobs.get(org, job_id))
         return compose_log(job, await store.log_parts.of(org, job_id))
+
+
+async def follow_job_log(store: SchedulerStore, org: OrganizationId, job_id: JobId, *, offset: int) -> LogTail:
+    """The lines of a job's log after the first `offset` ones. Raises `NotFound` (`job_not_found`, `id_of_run`).
+
+    Reads only the parts that have them.
+    """
+    with _span("scheduler.follow_log", org, job_id):
+        job = await _required(store, org, job_id, await store.jobs.get(org, job_id))
+        is_over = job.status in FINAL_STATUSES
+        if not await store.log_parts.are_placed(org, job_id):
+            lines = whole_log(job, await store.log_parts.of(org, job_id))
+            return tail_of(lines, offset=offset, is_over=is_over)
+        last = await store.log_parts.last(org, job_id)
+        parts = await store.log_parts.after(org, job_id, offset)
+        notes, known = job.notes, len(job.notes)
+        if parts and (parts[-1].notes or 0) > known:
+            # Read before the parts: of notes that came since only those are told that stand before one of them.
+            notes = (await _required(store, org, job_id, await store.jobs.get(org, job_id))).notes
+        return follow_log(notes, parts, offset=offset, last=last, known=known, is_over=is_over)
+
+
+async def read_measures(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> Measures:
+    """What a job used, did and warned of. Raises `NotFound` (`job_not_found`, `id_of_run`)."""
+    with _span("scheduler.read_measures", org, job_id):
+        job = await _required(store, org, job_id, await store.jobs.get(org, job_id))
+        return ended_measures(await store.measures.of(org, job_id), job.stopped_at)
 
 
 async def _required(store: SchedulerStore, org: OrganizationId, job_id: JobId, job: Job | None) -> Job:

@@ -1,4 +1,4 @@
-"""What the scheduler keeps of jobs: the jobs, an index of them for listings, and the lines that workers wrote.
+"""What the scheduler keeps of jobs: the jobs, an index of them for listings, the lines and the measures of workers.
 
 A job and its entry in the index have one writer: messages about a job are handled in their order (decision 0003).
 """
@@ -18,9 +18,19 @@ from contracts.values import JobId, OrganizationId, RunId
 
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.store.job_index import JobIndex, MemoryJobIndex, MongoJobIndex
+from scheduler.jobs.store.job_measures import JobMeasures, MemoryJobMeasures, MongoJobMeasures
 from scheduler.jobs.store.log_parts import LogParts, MemoryLogParts, MongoLogParts
 
-__all__ = ["LogParts", "MemoryJobIndex", "MemoryLogParts", "SchedulerStore", "job_keys", "open_store"]
+__all__ = [
+    "JobMeasures",
+    "LogParts",
+    "MemoryJobIndex",
+    "MemoryJobMeasures",
+    "MemoryLogParts",
+    "SchedulerStore",
+    "job_keys",
+    "open_store",
+]
 
 # Half of the connections to the database, so that a listing leaves room for events of workers.
 LOOKUPS_AT_ONCE = 16
@@ -38,6 +48,7 @@ class SchedulerStore:
     jobs: Aggregates[Job]
     job_index: JobIndex
     log_parts: LogParts
+    measures: JobMeasures
 
     async def save(
         self,
@@ -99,4 +110,4 @@ async def open_store(runtime: ServiceRuntime) -> SchedulerStore:
     await jobs.setup()
     await job_index.setup()
     await log_parts.setup()
-    return SchedulerStore(jobs, job_index, log_parts)
+    return SchedulerStore(jobs, job_index, log_parts, MongoJobMeasures(database["job_measures"]))

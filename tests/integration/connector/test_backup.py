@@ -12,7 +12,14 @@ import pytest_asyncio
 from connector.app import open_app
 from contracts.messages.assignment import App, FieldValue
 from contracts.messages.connector.stores import RestorePointCreated
-from contracts.messages.connector.task_events import TaskFailed, TaskLogged, TaskProgressed, TaskStarted, TaskSucceeded
+from contracts.messages.connector.task_events import (
+    TaskFailed,
+    TaskLogged,
+    TaskMeasured,
+    TaskProgressed,
+    TaskStarted,
+    TaskSucceeded,
+)
 from contracts.messages.restore_index import DirectoriesListed, RestorePointListed
 from fastapi import FastAPI
 
@@ -75,6 +82,28 @@ async def test_a_backup_ends_with_a_restore_point_that_can_be_browsed_and_read(
     for path, content in TREE.items():
         answer = await http.get(where, params={"path": f"/{path}"})
         assert (answer.status_code, answer.content) == (200, content)
+
+
+async def test_what_a_backup_used_its_phases_and_its_failures_are_told(
+    ground: WorkerFixture, store: App, tmp_path: Path
+) -> None:
+    root = write_tree(ground.files("sources", tmp_path.name), {"big": os.urandom(64 << 20), "fine": b"fine"})
+    (root / "lost").symlink_to(root)
+    source = await ground.assign("source", root)
+
+    request = await ground.request(source, store)
+    await ground.ending(request, TaskSucceeded)
+
+    told = ground.published(request, TaskMeasured)
+    assert [each.sequence for each in told] == list(range(1, len(told) + 1))
+    assert [each.name for e in told for each in e.phases] == ["preparing", "transferring", "indexing"]
+    samples = [sample for each in told for sample in each.samples]
+    assert [sample.at for sample in samples] == sorted(sample.at for sample in samples)
+    assert max(sample.peak.memory_bytes or 0 for sample in samples) > 1 << 20
+    # What restic read of the source and wrote into the store, whose data cannot be compressed.
+    totals = told[-1].totals
+    assert totals.cpu_seconds
+    assert min(totals.read_bytes or 0, totals.written_bytes or 0) >= 64 << 20
 
 
 async def test_the_second_backup_lists_only_what_changed(ground: WorkerFixture, source: App, store: App) -> None:

@@ -27,6 +27,8 @@ class Progress:
     bytes_total: int = 0
     current: tuple[str, ...] = ()
     """Paths being worked on, absolute within the source."""
+    failed: tuple[str, ...] = ()
+    """Paths that could not be handled, the latest ones."""
     cpu_percent: float = 0.0
     """Of one core."""
     memory_bytes: int = 0

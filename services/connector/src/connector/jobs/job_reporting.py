@@ -6,6 +6,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from time import monotonic
 
 import psutil
 from chassis.ids import utc_now
@@ -21,11 +22,13 @@ from integrations.sdk.text import one_line
 
 from connector.domain.texts import keepable
 from connector.engine.port import Progress
+from connector.jobs.measuring import JobMeasures
 from connector.queue.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
 # The first message comes early, so that a person who started the job sees that it runs.
 FIRST_SECONDS, PERIOD_SECONDS = 0.5, 1.0
+MEASURES_SECONDS = 5.0
 LINES_PER_EVENT = 200
 LINE_CHARACTERS = 2000
 # A source of which every file is unreadable would otherwise fill the database of the scheduler.
@@ -48,12 +51,16 @@ class Reporter:
         task: Task | None = None,
         first_seconds: float = FIRST_SECONDS,
         period_seconds: float = PERIOD_SECONDS,
+        measures_seconds: float = MEASURES_SECONDS,
     ) -> None:
         self._publisher = publisher
         self._lease = lease
         self._job_id = job_id
         self._parties = parties_of(task) if task is not None else {}
         self._first_seconds, self._period_seconds = first_seconds, period_seconds
+        self._measures_seconds = measures_seconds
+        self._measured_at = monotonic()
+        self.measures = JobMeasures()
         self._phase = "preparing"
         self._waiting_for = ""
         self._latest: Progress | None = None
@@ -67,21 +74,27 @@ class Reporter:
     def enter(self, phase: str) -> None:
         """Report in which phase the job is: `preparing`, `transferring`, `indexing`, `checking` or `verifying`."""
         self._phase, self._waiting_for = phase, ""
+        self.measures.enter(phase)
         self._latest = self._latest or Progress()
 
     def wait(self, holder: str) -> None:
         """Report that the job waits for another process to leave the store."""
         self._phase, self._waiting_for = "waiting", holder
+        self.measures.enter("waiting")
         self._latest = self._latest or Progress()
 
     def progress(self, progress: Progress) -> None:
         """Replace the progress that is sent next."""
         self._latest = progress
+        self.measures.follow(progress)
 
     def log(self, level: Level, text: str) -> None:
         """Add a text to the job's log. A long one goes on in lines that begin with dots."""
         # A text of several lines becomes one, so that no file name can forge a line of the log.
-        for line in _lines_of(text):
+        lines = list(_lines_of(text))
+        if level == "warning":
+            self.measures.warn(LogLine(at=utc_now(), level=level, text=lines[0]))
+        for line in lines:
             self._taken += 1
             if self._taken <= LINES_MAX:
                 self._lines.append(LogLine(at=utc_now(), level=level, text=line))
@@ -114,8 +127,18 @@ class Reporter:
             events.append(self._next_lines())
         return events
 
+    def measured(self) -> list[TaskEvent]:
+        """What was not told yet of what the job used and did, to be sent with the result."""
+        self.measures.sample()
+        events: list[TaskEvent] = []
+        while event := self.measures.next_event(self._facts()):
+            events.append(event)
+            self.measures.sent()
+        return events
+
     async def flush(self) -> None:
         """Send what was not sent yet, for an attempt that ends without a result."""
+        self._measured_at -= self._measures_seconds
         with contextlib.suppress(LeaseLost):
             await self._send_or_keep()
 
@@ -125,6 +148,7 @@ class Reporter:
             while True:
                 await asyncio.sleep(pause)
                 pause = self._period_seconds
+                await asyncio.to_thread(self.measures.sample)
                 await self._send_or_keep()
 
     async def _send_or_keep(self) -> None:
@@ -144,6 +168,14 @@ class Reporter:
             self._pending = self._pending or self._next_lines()
             await self._publish(self._pending)
             self._pending = None
+        if monotonic() >= self._measured_at + self._measures_seconds:
+            await self._send_measures()
+
+    async def _send_measures(self) -> None:
+        if event := self.measures.next_event(self._facts()):
+            await self._publish(event)
+            self.measures.sent()
+        self._measured_at = monotonic()
 
     async def _publish(self, event: TaskEvent) -> None:
         # By the clock alone: asking the database before each message of progress would cost more than the message.

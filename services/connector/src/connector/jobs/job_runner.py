@@ -15,6 +15,7 @@ from integrations.sdk.errors import Cancelled
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import is_worth_another_try
+from connector.engine.processes import metering
 from connector.failures import reader_errors_mapped
 from connector.jobs.definition import Job, TaskDefinition
 from connector.jobs.job_reporting import Reporter, parties_of
@@ -39,8 +40,9 @@ async def run_job(
     reporter = Reporter(context.publisher, lease, request.job_id, task=request.task)
     job = Job(context=context, lease=lease, request=request, reporter=reporter, cancel=cancel)
     try:
-        async with reporter.sending():
-            ending = await _ending(job, task)
+        with metering(reporter.measures.meter):
+            async with reporter.sending():
+                ending = await _ending(job, task)
     except TemporaryError as error:
         reporter.log("warning", f"Attempt {lease.number} has ended and the job is tried again. {error.detail}")
         # The log of this attempt would end here: the next one has a reporter of its own.
@@ -49,7 +51,7 @@ async def run_job(
     code = ending.problem.code if isinstance(ending, TaskFailed) else None
     log.info("job ended", extra={"job": request.job_id, "attempt": lease.number, "type": ending.TYPE, "code": code})
     # In one save: the end never arrives without the last lines of the log, nor twice with different ones.
-    await lease.settle([*reporter.rest(), ending])
+    await lease.settle([*reporter.measured(), *reporter.rest(), ending])
     for party in (request.task.origin, request.task.target):
         if party is not None and party.kind == "store":
             context.watch.suspect(request.organization_id, party)

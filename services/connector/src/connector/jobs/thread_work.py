@@ -5,6 +5,7 @@ from collections.abc import Callable
 from threading import Event
 from typing import TypeVar
 
+from connector.engine.processes import own_process_counted
 from connector.jobs.definition import Job
 
 T = TypeVar("T")
@@ -20,7 +21,8 @@ async def in_thread(job: Job, work: Callable[[Event], T], *, of: str) -> T:
     telling = asyncio.ensure_future(job.cancel.wait())
     telling.add_done_callback(lambda told: None if told.cancelled() else stop.set())
     try:
-        return await asyncio.shield(working)
+        with own_process_counted():
+            return await asyncio.shield(working)
     except asyncio.CancelledError:
         stop.set()
         await asyncio.wait([working])

@@ -29,6 +29,8 @@ SMALL_BYTES = 1 << 20
 """Files up to this size are read whole and written beside others; each writer has a few MiB of them in memory."""
 _LOST = (Damaged, BlobMissing)
 _NOTHING, _WRITTEN, _UNCHANGED = range(3)
+OnPath = Callable[[str, str], None]
+"""Told what became of a path: `ok`, `error`, `kept` or `unchanged`. Any thread calls it."""
 
 
 @dataclass
@@ -49,6 +51,7 @@ class Transfer:
     problems: Problems
     is_cancelled: Callable[[], bool]
     on_progress: OnProgress
+    on_path: OnPath = lambda *_: None
     figures: Figures = field(default_factory=Figures)
     _states: bytearray = field(default_factory=bytearray)
     """What became of each node, by its number: a byte, as there may be many millions."""
@@ -214,6 +217,7 @@ class Transfer:
             self.figures.written += 1
             self.figures.linked_bytes += max(0, chosen.found.node.size - counted.bytes) if chosen.is_linked else 0
             self._set(chosen, _WRITTEN)
+        self._tell_path(chosen, "ok")
         self._teller.tell()
 
     def _verify_file(self, chosen: ChosenNode, *, is_new: bool) -> None:
@@ -255,6 +259,8 @@ class Transfer:
             self.figures.kept += each.decision == "keep"
             if each.decision == "unchanged":
                 self._set(each.chosen, _UNCHANGED)
+        if each.decision != "write":
+            self._tell_path(each.chosen, "kept" if each.decision == "keep" else "unchanged")
 
     def _walk(self, *, tells_damage: bool = False) -> Iterator[ChosenNode]:
         for chosen in self.nodes.walk(self._note_lost if tells_damage else lambda *_: None):
@@ -303,6 +309,10 @@ class Transfer:
     def _note(self, path: bytes, reason: str, *, code: str = "") -> None:
         with self._lock:
             self.problems.add(UnreadablePath(f"/{shown(path)}", reason, code))
+        self.on_path(f"/{shown(path)}", "error")
+
+    def _tell_path(self, chosen: ChosenNode, status: str) -> None:
+        self.on_path(f"/{shown(chosen.found.path)}", status)
 
 
 def _restored(chosen: ChosenNode) -> RestoredNode:

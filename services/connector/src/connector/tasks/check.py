@@ -112,6 +112,7 @@ def _read_restore_point(job: Job, store: App, opened: OpenStore, stop: Event, *,
         problems=problems,
         is_cancelled=stop.is_set,
         on_progress=job.reporter.progress,
+        on_path=job.reporter.measures.handle,
     )
     try:
         transfer.plan()

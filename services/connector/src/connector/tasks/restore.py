@@ -95,6 +95,7 @@ def _write(
         problems=problems,
         is_cancelled=stop.is_set,
         on_progress=job.reporter.progress,
+        on_path=job.reporter.measures.handle,
     )
     try:
         transfer.plan()

@@ -22,6 +22,7 @@ from connector.engine.restic.json_lines import (
 )
 from connector.engine.restic.runner import Listener, Usage
 
+FAILED_TOLD = 20
 _ADVICE = (
     "The repository contains damaged pack files",
     "The repository index is damaged and must be repaired",
@@ -55,7 +56,8 @@ class BackupObserver:
         if message is None:
             return
         if message["message_type"] == "status":
-            self._on_progress(with_usage(backup_progress(message), self._usage))
+            failed = tuple(problem.path for problem in self.problems.kept[-FAILED_TOLD:])
+            self._on_progress(replace(with_usage(backup_progress(message), self._usage), failed=failed))
         elif message["message_type"] == "summary" and message.get("snapshot_id"):
             self.summary = backup_summary(message)
 

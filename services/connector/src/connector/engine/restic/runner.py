@@ -17,6 +17,7 @@ from integrations.sdk.locations import StoreLocation
 from integrations.sdk.redaction import Redactor
 
 from connector.engine.errors import StoreUnreachable
+from connector.engine.processes import counted
 from connector.engine.restic.environment import ResticSettings, environment, gc_variables, global_arguments
 from connector.engine.restic.exit_codes import (
     Retry,
@@ -180,7 +181,8 @@ class Runner:
             if cancel is not None:
                 helpers.append(begin("stop of restic", self._stop_when(cancel, child)))
             try:
-                await child.pump(on_output=listener.on_output, on_error=stderr.take)
+                with counted(child.pid):
+                    await child.pump(on_output=listener.on_output, on_error=stderr.take)
                 return await child.wait()
             finally:
                 for helper in helpers:

@@ -98,6 +98,32 @@ async def test_job_tells_what_was_done(api: Client, backup: Backup) -> None:
     assert (state["id"], state["status"]) == (job["id"], "succeeded")
 
 
+async def test_a_job_that_is_over_tells_all_of_its_run(api: Client, backup: Backup) -> None:
+    state = await api.get(f"/scheduling/jobs/{backup.job['id']}/state")
+    done = backup.job["backup"]
+    assert (state["phase"], state["progress"]["fraction"], state["snapshot_id"]) == ("done", 1, backup.snapshot_id)
+    assert state["processed"] == {"items": done["files_processed"], "bytes": done["bytes_processed"]}
+    assert state["result"]["size"] == done["bytes_processed"]
+    assert [phase["name"] for phase in state["phases"]] == ["preparing", "transferring", "indexing"]
+    assert all(phase["seconds"] is not None for phase in state["phases"])
+    assert sum(phase["seconds"] for phase in state["phases"]) <= state["result"]["duration"]
+    assert state["network"]
+    assert len(state["series"]) == len(state["network"])
+    [listed] = [each for each in (await api.get("/scheduling/jobs"))["items"] if each["id"] == state["id"]]
+    assert "series" not in listed
+
+
+async def test_a_log_is_followed_by_offset(api: Client, backup: Backup) -> None:
+    path = f"/scheduling/jobs/{backup.job['id']}/log"
+    whole = (await api.call("GET", path)).text.splitlines()
+    for offset in (0, 1, len(whole)):
+        answer = await api.call("GET", path, params={"offset": offset})
+        assert answer.text.splitlines() == whole[offset:]
+        assert answer.headers["Cairn-Next-Offset"] == str(len(whole))
+        assert answer.headers["Cairn-Log-Complete"] == "true"
+    assert (await api.problem("GET", path, params={"offset": -1}))["status"] == 400
+
+
 async def test_log_is_plain_text(api: Client, backup: Backup) -> None:
     answer = await api.call("GET", f"/scheduling/jobs/{backup.job['id']}/log")
     assert answer.headers["content-type"].startswith("text/plain")

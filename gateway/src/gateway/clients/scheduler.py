@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
-from contracts.messages.connector.task_events import LogLine
+from contracts.errors import NotFound
 from contracts.queries.base import Page
-from contracts.queries.scheduler import Job, JobLog, Run
+from contracts.queries.scheduler import Job, JobLog, JobMeasures, Run
 
 from gateway.access.principal import Principal
 from gateway.clients.base import segment
@@ -35,7 +35,17 @@ class SchedulerClient:
         path = f"/internal/runs/{segment(run_id, missing='run')}"
         return Run.model_validate(await self.service.get(path, who.caller())).job
 
-    async def job_log(self, who: Principal, job_id: str) -> tuple[LogLine, ...]:
-        """The log of a job, oldest line first."""
+    async def job_log(self, who: Principal, job_id: str, *, offset: int | None = None) -> JobLog:
+        """The log of a job, oldest line first; with an offset, what follows after so many lines."""
         path = f"/internal/jobs/{segment(job_id, missing='job')}/log"
-        return JobLog.model_validate(await self.service.get(path, who.caller())).lines
+        params: dict[str, str | int] = {} if offset is None else {"offset": offset}
+        return JobLog.model_validate(await self.service.get(path, who.caller(), params))
+
+    async def job_measures(self, who: Principal, job_id: str) -> JobMeasures:
+        """What a job used, did and warned of; nothing where there is no such job, or its scheduler tells none."""
+        path = f"/internal/jobs/{segment(job_id, missing='job')}/measures"
+        try:
+            return JobMeasures.model_validate(await self.service.get(path, who.caller()))
+        except NotFound:
+            # Of a scheduler of the version before, which has no such route (0037).
+            return JobMeasures()

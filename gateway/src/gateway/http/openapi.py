@@ -67,6 +67,8 @@ _HEADERS: dict[int, tuple[str, ...]] = {
 }
 _HEADER_WORDS = {
     "Accept-Ranges": "`bytes`",
+    "Cairn-Log-Complete": "`true`: the job is over and nothing follows in its log; with `offset` only",
+    "Cairn-Next-Offset": "The `offset` to go on with; with `offset` only",
     "Content-Disposition": "`attachment`, with the name of the file",
     "Content-Range": "Which bytes these are and how many there are; of a 416: `bytes */<size>`",
     "ETag": "Strong: equal tags, equal bytes",

@@ -8,13 +8,14 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 
 from gateway.access.rights import Right
-from gateway.areas.scheduling.schemas.answers import JobStateView, JobView, RunView, StartedView, job_view, state_view
+from gateway.areas.scheduling.schemas.answers import JobView, RunView, StartedView, job_view
 from gateway.areas.scheduling.schemas.requests import RunBody
+from gateway.areas.scheduling.schemas.state import JobStateView, state_view
 from gateway.areas.scheduling.service import Runs
 from gateway.clients.scheduler import SchedulerClient
 from gateway.http.answers import PageView, page
 from gateway.http.dependencies import LARGEST_OFFSET, PAGE_ROWS, RequestIntent, Who, provided
-from gateway.http.openapi import problems, writes
+from gateway.http.openapi import headers, problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["scheduling"])
 Service = Annotated[Runs, provided(Runs)]
@@ -73,19 +74,43 @@ async def read_job(job_id: str, scheduler: Scheduler, who: Who) -> JobView:
     "/scheduling/jobs/{job_id}/log",
     summary="Read the log of a job",
     response_class=PlainTextResponse,
-    responses={200: {"content": {"text/plain": {"example": _LOG_EXAMPLE}}}, **problems(404)},
+    responses={
+        200: {
+            "content": {"text/plain": {"example": _LOG_EXAMPLE}},
+            "headers": headers("Cairn-Next-Offset", "Cairn-Log-Complete"),
+        },
+        **problems(404),
+    },
 )
-async def read_job_log(job_id: str, runs: Service, who: Who) -> PlainTextResponse:
-    """One line for each entry: time, level, text. Never empty once the job is over."""
+async def read_job_log(
+    job_id: str,
+    runs: Service,
+    who: Who,
+    offset: Annotated[
+        int | None,
+        Query(
+            ge=0, description="Lines that were read before, as `Cairn-Next-Offset` has it; 0: to follow from the start"
+        ),
+    ] = None,
+) -> PlainTextResponse:
+    """One line for each entry: time, level, text. Never empty once the job is over.
+
+    With an `offset` the lines that follow, which may be none, and two headers: to follow a log, ask again with
+    `Cairn-Next-Offset` until `Cairn-Log-Complete` is `true`. Without, of a very long log the beginning and the end.
+    """
     who.require(Right.READ)
-    return PlainTextResponse(await runs.log(who, job_id))
+    if offset is None:
+        return PlainTextResponse(await runs.log(who, job_id))
+    tail = await runs.log_from(who, job_id, min(offset, LARGEST_OFFSET))
+    told = {"Cairn-Next-Offset": str(tail.next_offset), "Cairn-Log-Complete": str(tail.is_complete).lower()}
+    return PlainTextResponse(tail.text, headers=told)
 
 
 @router.get("/scheduling/jobs/{job_id}/state", summary="Read the state of a job", responses=problems(404))
-async def read_job_state(job_id: str, scheduler: Scheduler, who: Who) -> JobStateView:
-    """Status and progress only."""
+async def read_job_state(job_id: str, runs: Service, who: Who) -> JobStateView:
+    """How the job stands, and what it used, did and warned of; kept when it is over."""
     who.require(Right.READ)
-    return state_view(await scheduler.job(who, job_id))
+    return state_view(*await runs.state(who, job_id))
 
 
 @router.post("/scheduling/jobs/{job_id}/cancel", summary="Cancel a job", responses=writes(404, 409))

@@ -8,7 +8,7 @@ from chassis.telemetry.tracing import span
 from contracts.errors import Conflict
 from contracts.messages.scheduler import FINAL_STATUSES, USUAL_PRIORITY, CancelJob, RetryJob, RunTask
 from contracts.queries.assignment import ReachableApp
-from contracts.queries.scheduler import Job
+from contracts.queries.scheduler import Job, JobMeasures
 from contracts.task_types.base import TaskType
 from contracts.tasks import Task, TaskOptions
 from contracts.values import JobId, RunId
@@ -16,7 +16,7 @@ from contracts.values import JobId, RunId
 from gateway.access.principal import Principal
 from gateway.areas.connectors.preconditions import check_complete, check_unlocked
 from gateway.areas.connectors.service import reference
-from gateway.areas.scheduling.job_log import log_text
+from gateway.areas.scheduling.job_log import log_lines, log_text
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.pools import pool_of
@@ -42,6 +42,16 @@ class Started:
 
     run_id: str
     job_id: str
+
+
+@dataclass(frozen=True)
+class FollowedLog:
+    """What follows in a log, and from where to ask next."""
+
+    text: str
+    next_offset: int
+    is_complete: bool
+    """Whether nothing follows, now and ever."""
 
 
 @dataclass(frozen=True)
@@ -124,8 +134,22 @@ class Runs:
 
     async def log(self, who: Principal, job_id: str) -> str:
         """The log of a job as plain text."""
-        job, lines = await asyncio.gather(self.scheduler.job(who, job_id), self.scheduler.job_log(who, job_id))
-        return log_text(job, lines)
+        job, log = await asyncio.gather(self.scheduler.job(who, job_id), self.scheduler.job_log(who, job_id))
+        return log_text(job, log.lines)
+
+    async def log_from(self, who: Principal, job_id: str, offset: int) -> FollowedLog:
+        """The lines of a log after the first `offset` ones."""
+        log = await self.scheduler.job_log(who, job_id, offset=offset)
+        if log.next_offset is None:
+            # A scheduler of the version before, which tells the whole log.
+            rest = log.lines[offset:]
+            return FollowedLog(log_lines(rest), offset + len(rest), is_complete=False)
+        return FollowedLog(log_lines(log.lines), log.next_offset, log.is_complete)
+
+    async def state(self, who: Principal, job_id: str) -> tuple[Job, JobMeasures]:
+        """How a job stands, and what it used, did and warned of."""
+        job, measures = await asyncio.gather(self.scheduler.job(who, job_id), self.scheduler.job_measures(who, job_id))
+        return job, measures
 
 
 async def _nothing() -> None:

@@ -33,6 +33,8 @@ class Processed:
 
     files: int
     bytes: int
+    errors: int | None = None
+    """What could not be handled; None where the result does not tell."""
 
 
 class Result(Value):

@@ -43,7 +43,7 @@ class CheckResult(Result):
 
     def processed(self) -> Processed | None:
         """What was looked at of a restore point; of a whole store nobody counts it."""
-        return Processed(self.files, self.bytes_read) if self.snapshot_id else None
+        return Processed(self.files, self.bytes_read, self.finding_count) if self.snapshot_id else None
 
 
 KIND = TaskKind(origin="store", target=None, options=CheckOptions)

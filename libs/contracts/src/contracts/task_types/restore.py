@@ -57,7 +57,7 @@ class RestoreResult(Result):
 
     def processed(self) -> Processed:
         """The files that were chosen and the bytes that were written."""
-        return Processed(self.files, self.bytes_written)
+        return Processed(self.files, self.bytes_written, self.problem_count)
 
 
 KIND = TaskKind(

@@ -14,7 +14,7 @@ from gateway.areas.scheduling.schemas.results import BACKUP_EXAMPLE, BackupView,
 from gateway.http.answers import Absent, JobProblemView, Stamp, View, problem_view
 from gateway.http.examples import JOB, RUN, example
 
-_PROGRESS_EXAMPLE = {
+PROGRESS_EXAMPLE = {
     "phase": "transferring",
     "waiting_for": "",
     "fraction": 0.4,
@@ -45,7 +45,7 @@ _JOB_EXAMPLE = {
     "worker": "worker-1",
     "priority": 50,
     "problem": None,
-    "progress": _PROGRESS_EXAMPLE,
+    "progress": PROGRESS_EXAMPLE,
     "backup": BACKUP_EXAMPLE,
 }
 
@@ -94,7 +94,7 @@ class TaskView(View):
 class ProgressView(View):
     """How far a job is, as its worker reported last."""
 
-    model_config = example(**_PROGRESS_EXAMPLE)
+    model_config = example(**PROGRESS_EXAMPLE)
 
     phase: str = Field(
         description="`preparing`, `waiting`, `transferring`, `indexing`, `checking` or `verifying`; others may follow"
@@ -164,16 +164,6 @@ class StartedView(View):
     job_id: str
 
 
-class JobStateView(View):
-    """The status of a job and how far it is."""
-
-    model_config = example(id=JOB, status="running", progress=_PROGRESS_EXAMPLE)
-
-    id: str
-    status: str
-    progress: ProgressView | None
-
-
 def _app(reference: AppRef) -> TaskAppView:
     return TaskAppView(id=reference.id, name=reference.name, type=reference.kind)
 
@@ -182,7 +172,8 @@ def _config(options: TaskOptions) -> TaskConfigView:
     return TaskConfigView.model_validate(options.model_dump())
 
 
-def _progress(job: Job) -> ProgressView | None:
+def progress_view(job: Job) -> ProgressView | None:
+    """How far a job is."""
     return ProgressView.model_validate(job.progress.model_dump()) if job.progress else None
 
 
@@ -209,12 +200,7 @@ def job_view(job: Job) -> JobView:
         retry_of=job.retry_of,
         retried_by=job.retried_by,
         problem=problem_view(job.problem),
-        progress=_progress(job),
+        progress=progress_view(job),
         backup=backup_view(job.result),
         result=result_view(job.result),
     )
-
-
-def state_view(job: Job) -> JobStateView:
-    """How a job stands."""
-    return JobStateView(id=job.id, status=job.status, progress=_progress(job))

@@ -132,6 +132,11 @@ async def test_scheduler(opened: Opened) -> None:
         assert await store.log_parts.after(ORG, JobId(job.id), 1) == []
         await store.measures.keep(ORG, JobId(job.id), Measures())
         assert await store.measures.of(ORG, JobId(job.id)) == Measures()
+        assert await store.measures.first_between("", "~") == (ORG, job.id)
+        assert await store.log_parts.first_between("", "~") is None
+        assert await store.job_index.first_between("", "~") is None
+        for place in (store.measures, store.log_parts, store.job_index):
+            await place.remove(ORG, JobId(job.id))
 
 
 async def test_connector(opened: Opened) -> None:

@@ -62,3 +62,16 @@ async def test_unfinished_jobs_of_all_organizations_are_found_oldest_first(index
     await index.enter(OrganizationId("other"), foreign.model_copy(update={"status": "running"}))
     await index.enter(ORG, done.model_copy(update={"status": "failed"}))
     assert await index.unfinished() == [(ORG, first.id), (ORG, second.id), (OrganizationId("other"), foreign.id)]
+
+
+async def test_jobs_that_are_over_are_found_by_age_and_removed(index: JobIndex) -> None:
+    jobs = await enter(index, 4)
+    for job, status in zip(jobs, ("failed", "running", "canceled", "succeeded"), strict=True):
+        await index.enter(ORG, job.model_copy(update={"status": status}))
+    assert await index.first_between("", "~") == (ORG, jobs[0].id)
+    assert await index.first_between(jobs[0].id, "~") == (ORG, jobs[2].id)
+    assert await index.first_between(jobs[2].id, jobs[3].id) is None
+    await index.remove(OrganizationId("other"), jobs[0].id)
+    await index.remove(ORG, jobs[0].id)
+    assert await index.first_between("", "~") == (ORG, jobs[2].id)
+    assert (await index.page(ORG, task_type=None, status=None, limit=9, offset=0))[0] == 3

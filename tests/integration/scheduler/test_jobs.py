@@ -21,13 +21,14 @@ from contracts.task_types.backup import BackupResult
 from contracts.topics import CONNECTOR_EVENTS, OUTCOMES, SCHEDULER_COMMANDS, dead_letters, tasks
 from contracts.values import OrganizationId
 from scheduler.app import SCHEDULER
+from scheduler.jobs.domain.retention import id_at
 from scheduler.settings import Settings
 
-from tests.support.door import InternalApi
+from tests.support.door import InternalApi, tokenless_client
 from tests.support.environment import Corner
 from tests.support.kafka import Ear, Wire, header, open_wire, to_envelope
 from tests.support.waiting import eventually_async
-from tests.unit.scheduler.builder import after, app, backup, cancel, logged, progressed, run_task, started, told
+from tests.unit.scheduler.builder import ORG, after, app, backup, cancel, logged, progressed, run_task, started, told
 
 
 async def outcome(ear: Ear, command_id: str) -> CommandOutcome:
@@ -213,6 +214,25 @@ async def test_a_job_without_news_is_asked_for_again(fresh_corner: Corner) -> No
 
         await ear.until(lambda _: len(asked()) >= 3)
     assert all(request == asked()[0] for request in asked())
+
+
+async def test_a_job_that_was_kept_long_enough_is_removed(fresh_corner: Corner) -> None:
+    settings = fresh_corner.settings(Settings, job_retention_days=0.5, job_clean_up_seconds=0.1)
+    async with SCHEDULER.open_app(settings) as served, tokenless_client(served) as http, open_wire(settings) as wire:
+        door = InternalApi(http, settings, org=ORG)
+        # Made and ended days ago, as its id and the event of its end say; the other one is not over.
+        old, open_one = (id_at(after(0)) + new_id()[13:] for _ in range(2))
+        async with wire.listening(OUTCOMES) as ear:
+            for job_id in (old, open_one):
+                await outcome(ear, (await wire.publish(run_task().model_copy(update={"job_id": job_id}))).id)
+        await wire.publish(told(TaskSucceeded, old, seconds=9))
+
+        async def is_gone() -> bool:
+            return (await door.get(f"/internal/jobs/{old}")).status_code == 404
+
+        await eventually_async(is_gone, 20)
+        listed = (await door.get("/internal/jobs")).json()
+        assert [job["id"] for job in listed["items"]] == [open_one]
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,21 @@ async def test_a_document_of_a_version_before_is_read(fresh_corner: Corner) -> N
         assert await parts.count_lines(ORG, JOB) == 1
 
 
+async def test_jobs_with_parts_are_found_by_age_and_lose_them_all(parts: LogParts) -> None:
+    old, older = JobId("01-b"), JobId("01-a")
+    for job_id in (old, older):
+        for each in (part(1, "a"), part(2, "b", attempt=12)):
+            await parts.add(ORG, job_id, each)
+    assert await parts.first_between("", "02") == (ORG, older)
+    assert await parts.first_between(older, "02") == (ORG, old)
+    assert await parts.first_between(old, "02") is None
+    assert await parts.first_between("", older) is None
+    await parts.remove(OrganizationId("other"), old)
+    assert len(await parts.of(ORG, old)) == 2
+    await parts.remove(ORG, old)
+    assert (await parts.of(ORG, old), len(await parts.of(ORG, older))) == ([], 2)
+
+
 async def test_jobs_and_organizations_are_apart(parts: LogParts) -> None:
     await parts.add(ORG, JOB, part(1, "mine"))
     assert await parts.of(ORG, JobId("other")) == []

@@ -6,7 +6,7 @@ from chassis.runtime.service_definition import ServiceDefinition
 from scheduler.jobs.api import build_api
 from scheduler.jobs.handlers import ANNOUNCES, LISTENS_TO, register_handlers
 from scheduler.jobs.store import open_store
-from scheduler.jobs.worker import watch_silent_jobs
+from scheduler.jobs.worker import watch_jobs
 from scheduler.settings import Settings
 
 SCHEDULER = ServiceDefinition(
@@ -17,7 +17,7 @@ SCHEDULER = ServiceDefinition(
     build_api=build_api,
     listens_to=LISTENS_TO,
     announces=ANNOUNCES,
-    run_background=lambda runtime, store, settings: watch_silent_jobs(
+    run_background=lambda runtime, store, settings: watch_jobs(
         runtime.background, store, runtime.publisher, utc_now, settings
     ),
 )

@@ -1,4 +1,4 @@
-"""What the scheduler does by itself: it looks for jobs of which no worker has reported anything for long."""
+"""What the scheduler does by itself: it looks for jobs without news, and for those that were kept long enough."""
 
 import asyncio
 import logging
@@ -11,7 +11,8 @@ from chassis.persistence.mongo import PyMongoError
 from chassis.runtime.supervision import LoopSupervisor
 from contracts.errors import CairnError
 
-from scheduler.jobs import usecases
+from scheduler.jobs import retention, usecases
+from scheduler.jobs.domain.retention import retention_of
 from scheduler.jobs.store import SchedulerStore
 from scheduler.jobs.usecases import Clock
 from scheduler.settings import Settings
@@ -20,11 +21,18 @@ log = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def watch_silent_jobs(
+async def watch_jobs(
     background: LoopSupervisor, store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings
 ) -> AsyncIterator[None]:
-    """Ask workers again for jobs of which no event came for long, in the background, until the context is left."""
-    async with background.running("jobs", lambda: _ask_forever(store, publisher, clock, settings)):
+    """Ask workers again for jobs of which no event came for long, and remove jobs that were kept long enough.
+
+    In the background, until the context is left.
+    """
+    loops = {
+        "jobs": lambda: _ask_forever(store, publisher, clock, settings),
+        "job retention": lambda: _remove_forever(store, clock, settings),
+    }
+    async with background.all_running(loops):
         yield
 
 
@@ -37,3 +45,17 @@ async def _ask_forever(store: SchedulerStore, publisher: Publisher, clock: Clock
         except (CairnError, PyMongoError) as error:
             # A server that is away for a while: the next look makes up for this one.
             log.warning("silent jobs were not asked for", extra={"reason": type(error).__name__})
+
+
+async def _remove_forever(store: SchedulerStore, clock: Clock, settings: Settings) -> None:
+    kept = retention_of(
+        jobs_days=settings.job_retention_days,
+        logs_days=settings.job_log_retention_days,
+        measures_days=settings.job_measures_retention_days,
+    )
+    while True:
+        await asyncio.sleep(settings.job_clean_up_seconds)
+        try:
+            await retention.remove_expired(store, clock(), kept)
+        except (CairnError, PyMongoError) as error:
+            log.warning("expired jobs were not removed", extra={"reason": type(error).__name__})

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, ensure_indexes
 from contracts.errors import Conflict
-from contracts.messages.scheduler import JobStatus
+from contracts.messages.scheduler import FINAL_STATUSES, JobStatus
 from contracts.task_types.base import TaskType
 from contracts.values import JobId, OrganizationId
 
@@ -23,7 +23,7 @@ _INDEXES = (
     ("org", "task_type", "_id"),  # page of a type
     ("org", "status", "_id"),  # page in a status
     ("org", "task_type", "status", "_id"),  # page of a type in a status
-    ("status", "_id"),  # unfinished
+    ("status", "_id"),  # unfinished, first_between
 )
 
 
@@ -45,6 +45,14 @@ class JobIndex(Protocol):
 
     async def unfinished(self) -> list[tuple[OrganizationId, JobId]]:
         """Jobs of all organizations that are queued or running, oldest first, at most `LOOK_LIMIT` of each."""
+        ...
+
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """The oldest job that is over, of those with ids between these."""
+        ...
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """Remove a job from the index."""
         ...
 
 
@@ -83,6 +91,19 @@ class MongoJobIndex:
             found += [(OrganizationId(line["org"]), JobId(line["_id"])) async for line in cursor]
         return found
 
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """See `JobIndex`."""
+        lines: list[Document] = []
+        for status in sorted(FINAL_STATUSES):
+            query = {"status": status, "_id": {"$gt": after, "$lt": before}}
+            lines += await self.collection.find(query, {"org": 1}).sort("_id", 1).limit(1).to_list()
+        first = min(lines, key=lambda line: str(line["_id"]), default=None)
+        return (OrganizationId(first["org"]), JobId(first["_id"])) if first else None
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """See `JobIndex`."""
+        await self.collection.delete_one({"_id": job_id, "org": org})
+
 
 @dataclass(frozen=True)
 class MemoryJobIndex:
@@ -111,6 +132,17 @@ class MemoryJobIndex:
             lines = sorted((job_id, line["org"]) for job_id, line in self._lines.items() if line["status"] == status)
             found += [(org, job_id) for job_id, org in lines[:LOOK_LIMIT]]
         return found
+
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """See `JobIndex`."""
+        ended = [job_id for job_id, line in self._lines.items() if line["status"] in FINAL_STATUSES]
+        first = min((job_id for job_id in ended if after < job_id < before), default=None)
+        return (self._lines[first]["org"], first) if first else None
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """See `JobIndex`."""
+        if self._lines.get(job_id, {}).get("org") == org:
+            del self._lines[job_id]
 
 
 def _taken() -> Conflict:

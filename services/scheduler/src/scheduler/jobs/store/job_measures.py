@@ -20,6 +20,14 @@ class JobMeasures(Protocol):
         """Replace the measures of a job."""
         ...
 
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """The oldest job that has measures, of those with ids between these."""
+        ...
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """Remove the measures of a job."""
+        ...
+
 
 @dataclass(frozen=True)
 class MongoJobMeasures:
@@ -37,6 +45,16 @@ class MongoJobMeasures:
         line = {"_id": job_id, "org": org, "measures": measures.model_dump_json(exclude_none=True)}
         await self.collection.replace_one({"_id": job_id, "org": org}, line, upsert=True)
 
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """See `JobMeasures`."""
+        query = {"_id": {"$gt": after, "$lt": before}}
+        found = await self.collection.find(query, {"org": 1}).sort("_id", 1).limit(1).to_list()
+        return (OrganizationId(found[0]["org"]), JobId(found[0]["_id"])) if found else None
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """See `JobMeasures`."""
+        await self.collection.delete_one({"_id": job_id, "org": org})
+
 
 @dataclass(frozen=True)
 class MemoryJobMeasures:
@@ -51,3 +69,12 @@ class MemoryJobMeasures:
     async def keep(self, org: OrganizationId, job_id: JobId, measures: Measures) -> None:
         """See `JobMeasures`."""
         self._kept[org, job_id] = measures
+
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """See `JobMeasures`."""
+        between = [kept for kept in self._kept if after < kept[1] < before]
+        return min(between, key=lambda kept: kept[1], default=None)
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """See `JobMeasures`."""
+        self._kept.pop((org, job_id), None)

@@ -39,6 +39,14 @@ class LogParts(Protocol):
         """How many lines all parts of a job have."""
         ...
 
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """The oldest job that has parts, of those with ids between these."""
+        ...
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """Remove all parts of a job."""
+        ...
+
 
 @dataclass(frozen=True)
 class MongoLogParts:
@@ -89,6 +97,17 @@ class MongoLogParts:
         last = await self.last(org, job_id)
         return _lines_up_to(last) if last else _count(await self.of(org, job_id))
 
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """See `LogParts`."""
+        # A part has the job's id and a colon before its own numbers: what follows is behind all parts of that job.
+        query = {"_id": {"$gt": f"{after};" if after else "", "$lt": before}}
+        found = await self.collection.find(query, {"org": 1, "job_id": 1}).sort("_id", 1).limit(1).to_list()
+        return (OrganizationId(found[0]["org"]), JobId(found[0]["job_id"])) if found else None
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """See `LogParts`."""
+        await self.collection.delete_many({"org": org, "job_id": job_id})
+
 
 @dataclass(frozen=True)
 class MemoryLogParts:
@@ -122,6 +141,15 @@ class MemoryLogParts:
         """See `LogParts`."""
         last = await self.last(org, job_id)
         return _lines_up_to(last) if last else _count(await self.of(org, job_id))
+
+    async def first_between(self, after: str, before: str) -> tuple[OrganizationId, JobId] | None:
+        """See `LogParts`."""
+        between = [kept for kept in self._kept if after < kept[1] < before]
+        return min(between, key=lambda kept: kept[1], default=None)
+
+    async def remove(self, org: OrganizationId, job_id: JobId) -> None:
+        """See `LogParts`."""
+        self._kept.pop((org, job_id), None)
 
 
 def _beyond(org: OrganizationId, job_id: JobId, offset: int) -> Document:

@@ -1,0 +1,34 @@
+"""How long jobs are kept that are over, and what of them goes first."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.messages.scheduler import FINAL_STATUSES
+
+from scheduler.jobs.domain.job import Job
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long what is known of a job is kept after its end. None: for ever, or as long as the job."""
+
+    jobs: timedelta | None = None
+    logs: timedelta | None = None
+    measures: timedelta | None = None
+
+
+def retention_of(*, jobs_days: float, logs_days: float, measures_days: float) -> Retention:
+    """The retention that the settings say, in which 0 is no limit."""
+    jobs, logs, measures = (timedelta(days=days) if days else None for days in (jobs_days, logs_days, measures_days))
+    return Retention(jobs=jobs, logs=logs, measures=measures)
+
+
+def is_expired(job: Job, before: datetime) -> bool:
+    """Whether a job had ended before a moment; one that is not over never expires."""
+    return job.status in FINAL_STATUSES and job.stopped_at is not None and job.stopped_at < before
+
+
+def id_at(moment: datetime) -> str:
+    """What the ids of jobs that were made before a moment are less than, as ids sort by their time (UUIDv7)."""
+    milliseconds = f"{max(int(moment.timestamp() * 1000), 0):012x}"
+    return f"{milliseconds[:8]}-{milliseconds[8:]}"

@@ -1,0 +1,112 @@
+"""What is kept of jobs that are over, and for how long; of those that are not over everything."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from chassis.ids import new_id
+from contracts.errors import NotFound
+from contracts.measures import Sample, Usage
+from contracts.messages.connector.task_events import TaskMeasured, TaskSucceeded
+from contracts.values import JobId, RunId
+from scheduler.jobs import retention, usecases
+from scheduler.jobs.domain.measures import Measures
+from scheduler.jobs.domain.retention import Retention, id_at, retention_of
+
+from tests.unit.scheduler.builder import NOON, ORG, after, logged, run_task, started, told, wrapped
+from tests.unit.scheduler.test_usecases import World, world
+
+__all__ = ["world"]
+DAY = timedelta(days=1)
+ALL = Retention(jobs=30 * DAY, logs=20 * DAY, measures=10 * DAY)
+
+
+def old_id(made: datetime = NOON) -> JobId:
+    return JobId(id_at(made) + new_id()[len(id_at(made)) :])
+
+
+async def a_run(world: World, *, ends: bool, made: datetime = NOON) -> JobId:
+    command = run_task().model_copy(update={"job_id": old_id(made)})
+    await usecases.run_task(world.store, world.clock, wrapped(command))
+    job_id = command.job_id
+    await usecases.note_started(world.store, wrapped(started(job_id)))
+    await usecases.note_lines(world.store, wrapped(logged(job_id, 1, "reading")))
+    sample = Sample(at=after(2), seconds=1, mean=Usage())
+    await usecases.note_measures(world.store, wrapped(told(TaskMeasured, job_id, sequence=1, samples=(sample,))))
+    if ends:
+        await usecases.note_succeeded(world.store, wrapped(told(TaskSucceeded, job_id, seconds=9)))
+    return job_id
+
+
+async def clean_up(world: World, days: float, kept: Retention = ALL) -> int:
+    return await retention.remove_expired(world.store, NOON + days * DAY, kept, pause_seconds=0)
+
+
+async def lines_of(world: World, job_id: JobId) -> list[str]:
+    return [line.text.split(":")[0] for line in await usecases.read_log(world.store, ORG, job_id)]
+
+
+def test_ids_made_before_a_moment_are_less_than_its_id() -> None:
+    moment = datetime.fromisoformat("2026-11-28T12:00:00+00:00")
+    assert old_id(moment - timedelta(milliseconds=1)) < id_at(moment) <= old_id(moment)
+
+
+def test_no_days_are_no_limit() -> None:
+    assert retention_of(jobs_days=0, logs_days=0, measures_days=1) == Retention(measures=DAY)
+
+
+async def test_measures_go_first_then_the_log_then_the_job(world: World) -> None:
+    job_id = await a_run(world, ends=True)
+    assert await clean_up(world, 9) == 0
+    assert await clean_up(world, 11) == 1
+    assert await usecases.read_measures(world.store, ORG, job_id) == Measures()
+    assert "reading" in await lines_of(world, job_id)
+    assert await clean_up(world, 21) == 1
+    assert await lines_of(world, job_id) == ["queued", "started on w1, attempt 1", "succeeded"]
+    assert await clean_up(world, 31) == 1
+    with pytest.raises(NotFound):
+        await usecases.get_job(world.store, ORG, job_id)
+    page = await usecases.list_jobs(world.store, ORG, task_type=None, status=None, limit=9, offset=0)
+    assert (page.total, page.items) == (0, [])
+
+
+async def test_a_job_takes_its_log_and_measures_along(world: World) -> None:
+    job_id = await a_run(world, ends=True)
+    assert await clean_up(world, 31, Retention(jobs=30 * DAY)) == 1
+    assert await world.store.log_parts.of(ORG, job_id) == []
+    assert await world.store.measures.of(ORG, job_id) == Measures()
+
+
+async def test_nothing_of_a_job_that_is_not_over_is_removed(world: World) -> None:
+    job_id = await a_run(world, ends=False)
+    assert await clean_up(world, 1000) == 0
+    assert "reading" in await lines_of(world, job_id)
+    assert (await usecases.read_measures(world.store, ORG, job_id)).samples
+
+
+async def test_the_end_of_a_job_counts_not_its_begin(world: World) -> None:
+    # Made long ago, over since noon.
+    job_id = await a_run(world, ends=True, made=NOON - 90 * DAY)
+    assert await clean_up(world, 5) == 0
+    assert (await usecases.get_job(world.store, ORG, job_id)).status == "succeeded"
+
+
+async def test_older_jobs_go_and_younger_ones_stay(world: World) -> None:
+    gone = [await a_run(world, ends=True) for _ in range(3)]
+    young = await a_run(world, ends=True, made=NOON + 100 * DAY)
+    assert await clean_up(world, 31) == len(gone)
+    assert (await usecases.get_job(world.store, ORG, young)).id == young
+
+
+async def test_a_job_that_was_removed_half_is_removed_the_next_time(world: World) -> None:
+    job_id = await a_run(world, ends=True)
+    await world.jobs.drop(await world.jobs.load(ORG, job_id))
+    assert await clean_up(world, 31) == 3
+    assert await world.store.job_index.first_between("", "~") is None
+    assert await world.store.log_parts.first_between("", "~") is None
+    assert await world.store.measures.first_between("", "~") is None
+
+
+async def test_no_limit_keeps_everything(world: World) -> None:
+    job_id = await a_run(world, ends=True)
+    assert await clean_up(world, 10_000, Retention()) == 0
+    assert (await usecases.get_run(world.store, ORG, RunId((await world.job(job_id)).run_id))).id == job_id

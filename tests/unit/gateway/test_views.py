@@ -195,6 +195,9 @@ def test_restore_point_shows_what_the_index_counted() -> None:
     counted = {"browsable": True, "totals": {"files": 9, "directories": 2, "bytes": 10}}
     view = shown(snapshot_view(IndexedRestorePoint.model_validate(facts | counted)))
     assert (view["files"], view["bytes"], view["browsable"]) == (9, 10, True)
+    copied = {"original": "6b", "origin_store_id": "other"}
+    view = shown(snapshot_view(IndexedRestorePoint.model_validate(facts | copied)))
+    assert (view["original"], view["replica_of"]) == ("6b", {"snapshot_id": "6b", "store_id": "other"})
 
 
 def test_operation_runs_until_it_ended() -> None:

@@ -51,6 +51,21 @@ async def test_a_restore_point_is_there_once_it_is_created_and_open_once_it_is_l
     assert [type(e.data).__name__ for e in index.points.published] == ["RestorePointBrowsable"]
 
 
+@pytest.mark.parametrize("first", ["news of a sync", "what the store tells"])
+async def test_where_a_replica_was_copied_from_is_kept_whatever_the_store_tells_afterwards(
+    index: MemoryIndex, first: str
+) -> None:
+    told = a_point(new_store(), TREE, original="0" * 64)
+    synced = told.model_copy(update={"origin_store_id": AppId("origin")})
+    for point in (synced, told) if first == "news of a sync" else (told, synced):
+        await indexing.record_created(index.store, wrapped(created(point)))
+    await index.hold(told, TREE)
+
+    found = (await find_restore_points.get_point(index.store, ORG, told.snapshot_id)).restore_point
+
+    assert (found.original, found.origin_store_id) == ("0" * 64, "origin")
+
+
 async def test_a_listing_that_comes_before_the_news_is_enough(index: MemoryIndex) -> None:
     told = a_point(new_store(), TREE)
     for event in directories(told.store_id, TREE.pages):

@@ -89,3 +89,10 @@ def test_the_root_of_a_source_is_known_where_cairn_made_the_snapshot(
     point = restore_point_of(snapshot, org=ORG, store_id=AppId("store"))
 
     assert (point.source_id, point.paths, point.source_root, point.tags) == (source, places, root, ("kept",))
+
+
+@pytest.mark.parametrize("original", [None, "2" * 64])
+def test_a_copy_names_its_original(original: str | None) -> None:
+    snapshot = Snapshot(time="2026-01-02T03:04:05Z", tree="0" * 64, id="1" * 64, original=original)
+
+    assert restore_point_of(snapshot, org=ORG, store_id=AppId("store")).original == original

@@ -36,6 +36,15 @@ class LeftOutView(View):
     detail: str
 
 
+class ReplicaOfView(View):
+    """Where a copy comes from."""
+
+    model_config = example(snapshot_id="6b" * 32, store_id="0198b1c2-0000-7000-8000-00000000000d")
+
+    snapshot_id: str = Field(description="The original; it may be gone by now")
+    store_id: str = Field(description="The store that it was copied from")
+
+
 class SnapshotView(View):
     """A restore point."""
 
@@ -55,6 +64,8 @@ class SnapshotView(View):
         browsable=True,
         state="browsable",
         damage=None,
+        original=None,
+        replica_of=None,
     )
 
     snapshot_id: str
@@ -77,11 +88,20 @@ class SnapshotView(View):
         " has and does not give out, both as long as `damage` says so: a refresh looks again"
     )
     damage: DamageView | None = Field(description="Why it cannot be browsed; null where it can be, or can be soon")
+    original: str | None = Field(
+        description="Of a copy: the restore point that it was made of; of a copy of a copy, the first one"
+    )
+    replica_of: ReplicaOfView | None = Field(description="Of what a sync copied: what, and from which store")
 
 
 def snapshot_view(point: IndexedRestorePoint) -> SnapshotView:
     """A restore point."""
     known = point.totals
+    replica_of = (
+        ReplicaOfView(snapshot_id=point.original, store_id=point.origin_store_id)
+        if point.original and point.origin_store_id
+        else None
+    )
     return SnapshotView(
         snapshot_id=point.snapshot_id,
         creation_time=point.time,
@@ -99,4 +119,6 @@ def snapshot_view(point: IndexedRestorePoint) -> SnapshotView:
         browsable=point.browsable,
         state=point.state,
         damage=DamageView(code=point.damage.code, detail=point.damage.detail) if point.damage else None,
+        original=point.original,
+        replica_of=replica_of,
     )

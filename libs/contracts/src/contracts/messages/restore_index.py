@@ -36,6 +36,12 @@ class RestorePoint(Value):
     source_address: str = Field(default="", description="The address of the source that comes first, if it has one")
     files: int | None = Field(default=None, description="Files in it, where the engine reported it")
     bytes: int | None = Field(default=None, description="Sum of file sizes, where the engine reported it")
+    original: SnapshotId | None = Field(
+        default=None, description="Of a copy: the restore point that it was made of; of a copy of a copy, the first one"
+    )
+    origin_store_id: AppId | None = Field(
+        default=None, description="The store that a sync copied it from, where that is known"
+    )
 
     @property
     def source_root(self) -> str | None:

@@ -42,6 +42,7 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
         source_address=keepable(origin.address),
         files=summary.total_files_processed if summary else None,
         bytes=summary.total_bytes_processed if summary else None,
+        original=SnapshotId(snapshot.original) if snapshot.original else None,
     )
 
 
@@ -90,5 +91,6 @@ def snapshot_of(found: FoundSnapshot, summary: BackupResult) -> Snapshot:
         paths=found.paths,
         hostname=found.host,
         tags=found.tags,
+        original=found.original or None,
         summary=Summary(total_files_processed=summary.files_processed, total_bytes_processed=summary.bytes_processed),
     )

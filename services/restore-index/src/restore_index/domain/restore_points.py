@@ -39,7 +39,14 @@ def with_created(known: Point | None, restore_point: RestorePoint, *, at: dateti
     """
     if known is None or known.gone_at is not None:
         return None if is_late(known, at) else Point(restore_point=restore_point, noted_at=to_milliseconds(at))
-    return known.model_copy(update={"restore_point": restore_point})
+    return known.model_copy(update={"restore_point": with_origin(restore_point, known)})
+
+
+def with_origin(restore_point: RestorePoint, known: Point | None) -> RestorePoint:
+    """A restore point with the store that it was copied from, where that was said before: no store tells that."""
+    if restore_point.origin_store_id or known is None or known.gone_at is not None:
+        return restore_point
+    return restore_point.model_copy(update={"origin_store_id": known.restore_point.origin_store_id})
 
 
 def with_damage(known: Point | None, event: RestorePointDamaged, *, at: datetime) -> Point | None:
@@ -54,7 +61,7 @@ def with_damage(known: Point | None, event: RestorePointDamaged, *, at: datetime
         known = Point(restore_point=unread, noted_at=to_milliseconds(at))
     if known.browsable and event.damage.code == NOT_INDEXABLE:
         return known  # It was only slow: what was sent before this has been taken in.
-    restore_point = event.restore_point or known.restore_point
+    restore_point = with_origin(event.restore_point or known.restore_point, known)
     return Point(restore_point=restore_point, damage=event.damage, totals=known.totals, noted_at=known.noted_at)
 
 

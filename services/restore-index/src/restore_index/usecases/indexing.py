@@ -102,7 +102,10 @@ async def make_browsable(store: Store, event: Envelope[RestorePointListed]) -> N
             store, org, data.store_id, partial(_measure, store, org, restore_point)
         )
         point = Point(
-            restore_point=restore_point, browsable=True, totals=totals, noted_at=known.noted_at if known else None
+            restore_point=restore_points.with_origin(restore_point, known),
+            browsable=True,
+            totals=totals,
+            noted_at=known.noted_at if known else None,
         )
         browsable = RestorePointBrowsable(
             organization_id=org, store_id=data.store_id, snapshot_id=restore_point.snapshot_id, totals=totals

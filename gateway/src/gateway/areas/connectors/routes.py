@@ -122,7 +122,9 @@ async def create_store(
     # An action of its own: by `force` the restore points of another repository may leave the index (0025).
     action = REPLACE_STORE if asked.force else CREATE_STORE
     async with audit.change(who, action, "store", connector, **asked.model_dump(exclude_none=True)):
-        made = await connectors.initialize(who, connector, intent, compression=asked.level(), force=asked.force)
+        made = await connectors.initialize(
+            who, connector, intent, compression=asked.level(), force=asked.force, chunker_of=asked.chunker_of
+        )
     return StoreView(id=connector, initialized=True, adopted=made.adopted, compression=made.compression)
 
 

@@ -123,10 +123,12 @@ class Connectors:
         *,
         compression: Compression | None = None,
         force: bool = False,
+        chunker_of: str | None = None,
     ) -> InitializedStore:
         """Create the repository of a store. `force` gives up another one that the store had."""
         with span("gateway.initialize_store"):
             store = await self.assignment.app(who, app_id)
+            other = await self._chunker_of(who, chunker_of) if chunker_of else None
             # Opened to see whether the passphrase is blank, which a sealed one does not show.
             check_initializable(store, self.encryption.open(who.organization_id, store))
             command = InitializeStore(
@@ -135,10 +137,20 @@ class Connectors:
                 app=reference(store),
                 force=force,
                 compression=compression,
+                chunker_of=reference(other) if other else None,
                 pool=pool_of(store),
             )
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return InitializedStore.model_validate(result)
+
+    async def _chunker_of(self, who: Principal, app_id: str) -> App:
+        """The store whose chunker another one takes over. Raises `Invalid` where there is none with this id."""
+        try:
+            store = await self.assignment.app(who, app_id)
+        except NotFound as error:
+            raise Invalid(error.code, error.detail, fields={"chunker_of": "there is no such store"}) from error
+        check_store(store)
+        return store
 
     async def refresh(
         self, who: Principal, app_id: str, intent: Intent, *, rebuild: bool, force: bool = False

@@ -2,16 +2,17 @@
 
 import logging
 
-from contracts.messages.assignment import App
+from contracts.messages.assignment import App, AppRef
 from contracts.messages.connector.stores import InitializedStore, InitializeStore, StoreInitialized
 from contracts.values import OrganizationId
 from integrations.sdk.errors import RepositoryGone
 from integrations.sdk.locations import StoreLocation
 from restic_reader import Access
 
+from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import Kind
-from connector.engine.errors import CompressionUnsupported, StoreNotInitialized
+from connector.engine.errors import CompressionUnsupported, CopyFailed, StoreNotInitialized
 from connector.engine.port import Initialized
 from connector.jobs.definition import CommandDefinition
 from connector.queue.intake import queue_sync
@@ -23,8 +24,10 @@ from connector.store_state.identity import (
     open_new_repository,
     require_no_loss,
     require_noted,
+    require_same_store,
     whole,
 )
+from connector.store_state.two_stores import party_of
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +42,7 @@ async def initialize_store(context: WorkerContext, lease: Lease, command: Initia
     app, org, noted = await context.store_of(command), command.organization_id, context.store.repositories
     location = context.integrations.store(app.protocol).store_location(context.configuration(org, app))
     async with exclusive_at(context.store, context.settings, lease, location):
-        done, seal = await _adopt(context, command, app) or await _make(context, org, app, location)
+        done, seal = await _adopt(context, command, app) or await _make(context, command, app, location)
     log.info("store initialized", extra={"app": app.id, "adopted": done.adopted})
     await noted.note(org, app.id, done.repository_id, seal=seal, compression=command.compression)
     # An adopted repository may hold restore points, and a new one lacks those of its predecessor.
@@ -82,11 +85,29 @@ async def _adopt(context: WorkerContext, command: InitializeStore, app: App) -> 
 
 
 async def _make(
-    context: WorkerContext, org: OrganizationId, app: App, location: StoreLocation
+    context: WorkerContext, command: InitializeStore, app: App, location: StoreLocation
 ) -> tuple[Initialized, str | None]:
     """A new repository at the place of a store, with its seal (see `open_new_repository`)."""
-    made = await context.engine.initialize(location)
+    org = command.organization_id
+    if command.chunker_of is None:
+        made = await context.engine.initialize(location)
+    else:
+        made = await _make_like(context, org, command.chunker_of, location)
     return made, await open_new_repository(context, org, app, repository_id=made.repository_id)
+
+
+async def _make_like(
+    context: WorkerContext, org: OrganizationId, other: AppRef, location: StoreLocation
+) -> Initialized:
+    patience = context.settings.app_patience_seconds
+    known = await await_app(context.store, org, other, patience_seconds=patience)
+    party = party_of(context, org, known, side="origin", on_log=lambda _, text: log.info("%s", text))
+    with party.named():
+        await require_same_store(context, org, known)
+    try:
+        return await context.engine.initialize(location, chunker_of=party.location)
+    except CopyFailed as failed:
+        raise (party.renamed(failed.error) if failed.side == "origin" else failed.error) from None
 
 
 def _look(access: Access) -> tuple[Access, bool]:

@@ -14,6 +14,7 @@ from gateway.http.body_fields import (
     Labels,
     LabelText,
     Line,
+    MaybeId,
     Switch,
     Text,
     empty_is_none,
@@ -168,6 +169,11 @@ class StoreCreation(Body):
         default=False,
         description="Where the store had other storage before: take what is there now, or create it anew. Restore "
         "points that are known of the store and are not in it are then forgotten",
+    )
+    chunker_of: MaybeId = Field(
+        default=None,
+        description="A store whose way of dividing files new storage takes over: what is copied between the two by a "
+        "`sync` then shares what both hold. Without effect on storage that is there already",
     )
 
     def level(self) -> Compression | None:

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from contracts.messages.assignment import AppRef
 from contracts.messages.connector.base import ConnectorCommand, ConnectorEvent
 from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, Moment, SnapshotId, Value
@@ -40,7 +41,7 @@ class InitializeStore(ConnectorCommand):
     Result: an `InitializedStore`. Rejected with: `passphrase_missing`,
     `passphrase_wrong`, `store_unreachable`, `root_forbidden`, and, unless forced, `repository_missing` or
     `repository_changed` where the store had another repository before, `snapshots_missing` where it lost what it
-    had, ...
+    had, ... What is wrong with the store in `chunker_of` is said of that one.
     """
 
     TYPE: ClassVar[str] = "cairn.connector.store.initialize.v1"
@@ -50,6 +51,11 @@ class InitializeStore(ConnectorCommand):
     )
     compression: Compression | None = Field(
         default=None, description="How later backups into the store compress; None: as before"
+    )
+    chunker_of: AppRef | None = Field(
+        default=None,
+        description="A store whose way of dividing files a new repository takes over, so that copies from one to the"
+        " other share what both hold; without effect where a repository is adopted",
     )
 
 

@@ -207,7 +207,7 @@ def _arguments(note: Path) -> list[str]:
 
 
 class TestFailures:
-    @pytest.mark.parametrize("kind", ["sync", "prune"])
+    @pytest.mark.parametrize("kind", ["prune"])
     async def test_other_tasks_cannot_be_run_yet(
         self, ground: WorkerFixture, source: App, store: App, kind: Any
     ) -> None:

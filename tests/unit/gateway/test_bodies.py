@@ -4,7 +4,7 @@ from typing import Annotated, Any, get_args
 
 import pytest
 from contracts.task_types.base import TaskType
-from contracts.tasks import PLANNED_KINDS, TASK_KINDS
+from contracts.tasks import TASK_KINDS
 from gateway.areas.auth.schemas import BadgeExchange
 from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
@@ -111,9 +111,9 @@ def test_connector_needs_a_resource_in_either_place() -> None:
 
 
 @pytest.mark.parametrize("task_type", get_args(TaskType))
-def test_a_run_takes_the_types_that_can_be_run_or_are_planned(task_type: TaskType) -> None:
+def test_a_run_takes_the_types_that_can_be_run(task_type: TaskType) -> None:
     body = {"type": task_type, "origin_id": "a"}
-    if task_type in TASK_KINDS | PLANNED_KINDS:
+    if task_type in TASK_KINDS:
         assert RunBody.model_validate(body).request().type == task_type
     else:
         with pytest.raises(ValidationError, match="'backup', 'restore', 'check' or 'sync'"):

@@ -22,6 +22,8 @@ from tests.unit.scheduler.builder import (
     told,
 )
 
+STORE = app("store", "Vault")
+
 PROBLEM = Problem(code="root_missing", kind="failed", detail="There is no directory /data.")
 SUMMARY = BackupResult(snapshot_id="ab" * 32, files_processed=3, bytes_processed=2048, bytes_added=100)
 
@@ -49,9 +51,10 @@ def test_a_new_job_waits_and_says_so() -> None:
         (backup(target=None), "target_missing", "target_id"),
         (backup(target=app("source")), "target_kind_wrong", "target_id"),
         (backup(target=app("destination")), "target_kind_wrong", "target_id"),
+        (Task(type="sync", origin=STORE, target=STORE), "target_is_origin", "target_id"),
         *(
             (Task(type=kind, origin=app("store"), target=app("destination")), "task_type_unsupported", "type")
-            for kind in ("sync", "prune", "rm", "maintenance")
+            for kind in ("prune", "rm", "maintenance")
         ),
     ],
 )

@@ -195,7 +195,7 @@ def _objects_in(part: object) -> Iterator[Json]:
 
 def _schemas_in(part: object) -> set[str]:
     """Names of the schemas that a part of the document refers to."""
-    return set(re.findall(r"#/components/schemas/(\w+)", str(part)))
+    return set(re.findall(r"#/components/schemas/([\w.-]+)", str(part)))
 
 
 def _forbid_nul_in(part: Json) -> None:

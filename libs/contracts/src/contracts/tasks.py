@@ -9,36 +9,39 @@ from typing import Any, TypeAlias
 from pydantic import Field
 
 from contracts.messages.assignment import AppRef
-from contracts.task_types import backup, check, restore
+from contracts.task_types import backup, check, restore, sync
 from contracts.task_types.backup import BackupOptions, BackupResult
 from contracts.task_types.base import TaskKind, TaskType
 from contracts.task_types.check import CheckOptions, CheckResult
 from contracts.task_types.restore import RestoreOptions, RestoreResult
+from contracts.task_types.sync import SyncOptions, SyncResult
 from contracts.values import Value
 
 
 # One class for all types, because the public API has one object with the options of all of them.
-class TaskOptions(RestoreOptions, CheckOptions, BackupOptions):
+class TaskOptions(RestoreOptions, CheckOptions, SyncOptions, BackupOptions):
     """Options of one run: those of all types side by side; which of them count depends on the type of the task."""
 
 
-TASK_KINDS: dict[TaskType, TaskKind] = {"backup": backup.KIND, "restore": restore.KIND, "check": check.KIND}
+TASK_KINDS: dict[TaskType, TaskKind] = {
+    "backup": backup.KIND,
+    "restore": restore.KIND,
+    "check": check.KIND,
+    "sync": sync.KIND,
+}
 """The types that workers can run."""
-
-PLANNED_KINDS: dict[TaskType, TaskKind] = {"sync": TaskKind(origin="store", target="store")}
-"""The types that the public API takes and the scheduler rejects by a code of their own, as no worker runs them yet."""
 
 
 def origins_in_words() -> str:
     """What tasks of each type start from: `backup: a source; restore, check: a store`."""
-    return _in_words((name, kind.origin) for name, kind in (TASK_KINDS | PLANNED_KINDS).items())
+    return _in_words((name, kind.origin) for name, kind in TASK_KINDS.items())
 
 
 def targets_in_words() -> str:
     """What tasks of each type go to; types without a target are left out."""
     return _in_words(
         (name, " or a ".join(filter(None, (kind.target, kind.other_target))))
-        for name, kind in (TASK_KINDS | PLANNED_KINDS).items()
+        for name, kind in TASK_KINDS.items()
         if kind.target
     )
 
@@ -59,7 +62,7 @@ class Task(Value):
     options: TaskOptions = Field(default=TaskOptions(), description="Options of the run")
 
 
-TaskResult: TypeAlias = BackupResult | CheckResult | RestoreResult
+TaskResult: TypeAlias = BackupResult | CheckResult | RestoreResult | SyncResult
 """What a job of a type comes to; `type` is the tag. Carried unchanged from the worker to the API."""
 
 

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from contracts.messages.scheduler import HIGHEST_PRIORITY, USUAL_PRIORITY
 from contracts.task_types.base import TaskType
 from contracts.tasks import (
-    PLANNED_KINDS,
     TASK_KINDS,
     TaskOptions,
     origins_in_words,
@@ -15,7 +14,18 @@ from pydantic import Field, StrictBool, create_model
 from pydantic.fields import FieldInfo
 
 from gateway.areas.scheduling.service import RunRequest
-from gateway.http.body_fields import MOST_LABELS, Body, Id, Labels, LabelTexts, MaybeId, none_is, text, whole_number
+from gateway.http.body_fields import (
+    MOST_LABELS,
+    Body,
+    Id,
+    Labels,
+    LabelTexts,
+    MaybeId,
+    empty_is_none,
+    none_is,
+    text,
+    whole_number,
+)
 from gateway.http.examples import example
 
 LONGEST_PATTERN, LONGEST_PATH = 512, 4096
@@ -31,10 +41,11 @@ _DOCUMENTED: dict[str, Any] = {
 
 
 def _option(name: str, field: FieldInfo) -> Any:
-    """The field of a request for an option of the contract: the same limits, and null stands for its default."""
+    """The field of a request for an option of the contract: the same limits, and null (or "" for it) is its default."""
     plain: Any = StrictBool if field.annotation is bool else field.annotation
     kind: Any = Annotated[_DOCUMENTED.get(name, plain), Field(description=field.description), *field.metadata]
-    return Annotated[kind, none_is(field.default, kind)], field.default
+    reader = empty_is_none(kind) if field.default is None else none_is(field.default, kind)
+    return Annotated[kind, reader], field.default
 
 
 if TYPE_CHECKING:
@@ -42,7 +53,7 @@ if TYPE_CHECKING:
     RunConfig = Body
 else:
     # Made from the contracts, so that a new type or option needs no line here. mypy wants to read them.
-    PublicTaskType = Literal[*TASK_KINDS, *PLANNED_KINDS]
+    PublicTaskType = Literal[*TASK_KINDS]
     RunConfig = create_model(
         "RunConfig",
         __base__=Body,

@@ -79,7 +79,7 @@ def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
     """A new job that waits for a worker.
 
     Raises `Invalid` (`task_type_unsupported`, `origin_kind_wrong`, `target_missing`, `target_kind_wrong`,
-    `options_invalid`) or `Conflict` (`job_exists`) when another command made a job with that id.
+    `target_is_origin`, `options_invalid`) or `Conflict` (`job_exists`) when another command made a job with that id.
     """
     if present is not None:
         raise Conflict("job_exists", "There is a job with this id already.")
@@ -122,6 +122,9 @@ def _check_target(task: Task, kind: AppKind | None, *, also: AppKind | None) -> 
     if task.target.kind not in (kind, also):
         detail = f"A {task.type} goes to a {kind}; {task.target.name!r} is a {task.target.kind}."
         raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
+    if task.target.id == task.origin.id:
+        detail = f"A {task.type} goes from one {kind} to another one; both are {task.target.name!r}."
+        raise Invalid("target_is_origin", detail, fields={"target_id": detail})
 
 
 def request_cancel(job: Job, now: datetime) -> Job:

@@ -1,0 +1,34 @@
+"""Syncs: copies of restore points from one store into another."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from contracts.point_filters import PointSelection
+from contracts.task_types.base import Result, TaskKind, bytes_in_words
+
+
+class SyncOptions(PointSelection):
+    """Options of a sync: which restore points of its origin; without any, all of them."""
+
+
+class SyncResult(Result):
+    """What a sync copied."""
+
+    type: Literal["sync"] = Field(default="sync", description="Type of the task")
+    points_chosen: int = Field(default=0, description="Restore points of the origin that were to be in the target")
+    points_copied: int = Field(default=0, description="How many of them were copied")
+    points_present: int = Field(default=0, description="How many the target had already")
+    bytes_copied: int = Field(default=0, description="Data that the target lacked, as the origin stores it: compressed")
+    duration_seconds: float = Field(default=0, description="Time it took")
+
+    def in_words(self) -> str:
+        """How many restore points were copied and how many had been before."""
+        return (
+            f"{self.points_copied} of {self.points_chosen} restore points copied with "
+            f"{bytes_in_words(self.bytes_copied)}, {self.points_present} were there already, "
+            f"in {self.duration_seconds:.1f} s"
+        )
+
+
+KIND = TaskKind(origin="store", target="store", options=SyncOptions)

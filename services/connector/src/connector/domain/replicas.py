@@ -1,0 +1,38 @@
+"""Replicas: restore points that a sync copied from another store. Which are missing, and which are there twice."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+
+from contracts.messages.restore_index import RestorePoint
+
+Mark = tuple[str, str]
+
+
+def mark_of(point: RestorePoint) -> Mark:
+    """What a restore point, its copies and the copies of those have in common: the first id and the tree."""
+    # The tree as well: what was rewritten since keeps the first id and is another restore point all the same.
+    return point.original or point.snapshot_id, point.tree_id
+
+
+def missing(wanted: Iterable[RestorePoint], present: Iterable[RestorePoint]) -> list[RestorePoint]:
+    """Those of some restore points of which a store has no copy, nor the original."""
+    there = {mark for point in present for mark in (mark_of(point), (point.snapshot_id, point.tree_id))}
+    return [point for point in wanted if mark_of(point) not in there]
+
+
+def replicas(wanted: Iterable[RestorePoint], present: Iterable[RestorePoint]) -> list[RestorePoint]:
+    """The copies of some restore points that a store has."""
+    marks = {mark_of(point) for point in wanted}
+    return [point for point in present if point.original and mark_of(point) in marks]
+
+
+def surplus(present: Sequence[RestorePoint], *, announced: Collection[str]) -> list[RestorePoint]:
+    """Those of some replicas that are there once more than they need to be.
+
+    Of several one stays: one that is announced rather than others, then the one with the least id, so that all who look
+    choose the same one.
+    """
+    same: dict[Mark, list[RestorePoint]] = defaultdict(list)
+    for point in sorted(present, key=lambda each: (each.snapshot_id not in announced, each.snapshot_id)):
+        same[mark_of(point)].append(point)
+    return [point for points in same.values() for point in points[1:]]

@@ -1,0 +1,196 @@
+"""Copying restore points from one store into another: those that are chosen there and missing here."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from chassis.ids import utc_now
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.errors import CairnError, PermanentError, TemporaryError
+from contracts.messages.restore_index import RestorePoint
+from contracts.point_filters import PointSelection, choose_points
+from contracts.task_types.sync import SyncOptions, SyncResult
+from integrations.sdk.errors import Cancelled, WorkFailed
+
+from connector.domain.replicas import missing, replicas
+from connector.engine.errors import CopyFailed, StoreLocked, StoreUnreachable
+from connector.engine.port import CopyOutcome, Progress
+from connector.jobs.definition import Job, JobOutcome, TaskDefinition
+from connector.jobs.replica_listing import announce_replicas
+from connector.jobs.store_wait import StoreWait, past_locks
+from connector.store_state.identity import require_same_store
+from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
+from connector.store_state.sync_candidates import without_orphans
+from connector.store_state.two_stores import Party, party_of
+
+SHORT_ID = 8
+
+
+class CopiesMissing(PermanentError):
+    """The engine came to its end, and some restore points are not in the target."""
+
+    def __init__(self, points: Sequence[RestorePoint]) -> None:
+        named = ", ".join(point.snapshot_id[:SHORT_ID] for point in points[:5])
+        super().__init__("copies_missing", f"{len(points)} restore points were not copied, {named} among them.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sync(Job):
+    """Everything that the steps of one sync share."""
+
+    origin: Party
+    target: Party
+
+
+async def sync(base: Job) -> JobOutcome:
+    """Copy what is chosen and missing, and announce it in the target.
+
+    A second attempt goes on: what was copied before is there. Raises `Cancelled`, with whole copies alone left in the
+    target, `LeaseLost`, `TemporaryError`, or what is wrong with one of the stores, which its words name.
+    """
+    began, job = monotonic(), await _prepare(base)
+    chosen = await _chosen(job)
+    before = await job.target.points()
+    lacking = await _ended(job, missing(chosen, before))
+    outcome = await _copy(job, lacking) if lacking else CopyOutcome()
+    after = await _settled(job, chosen, lacking, await job.target.points() if lacking else before)
+    await _announce(job, replicas(lacking if job.lease.number == 1 else chosen, after))
+    result = SyncResult(
+        points_chosen=len(chosen),
+        points_copied=len(lacking) - len(missing(lacking, after)),
+        points_present=len(chosen) - len(missing(chosen, before)),
+        bytes_copied=outcome.bytes_copied,
+        duration_seconds=round(monotonic() - began, 3),
+    )
+    return JobOutcome(result)
+
+
+async def _prepare(job: Job) -> _Sync:
+    job.reporter.enter("preparing")
+    task = job.request.task
+    origin = party_of(job.context, job.org, await job.app(task.origin), side="origin", on_log=job.reporter.log)
+    target = party_of(job.context, job.org, await job.app(task.target), side="target", on_log=job.reporter.log)
+    for party in (origin, target):
+        with party.named():
+            await require_same_store(job.context, job.org, party.app)
+            job.context.stores.open_ahead(job.org, party.app)
+    job.reporter.log("info", f"Sync of {origin.app.name} to {target.app.name}, attempt {job.lease.number}.")
+    if job.lease.number > 1:
+        await _unlock(job, origin, target)
+    if job.cancel.is_set():
+        raise Cancelled
+    return _Sync(**vars(job), origin=origin, target=target)
+
+
+async def _unlock(job: Job, *parties: Party) -> None:
+    """Remove stale locks that a lost worker left."""
+    for party in parties:
+        try:
+            await job.context.engine.unlock_stale(party.location)
+        except WorkFailed as error:
+            # No reason to fail: if a lock is really in the way, the engine says so.
+            job.reporter.log("warning", party.in_words(error))
+
+
+async def _chosen(job: _Sync) -> list[RestorePoint]:
+    """The restore points of the origin that the options mean, oldest first."""
+    points = {point.snapshot_id: point for point in await job.origin.points()}
+    found = choose_points(_selection(job), [point.facts for point in points.values()], utc_now())
+    chosen = [points[facts.snapshot_id] for facts in reversed(found)]
+    job.reporter.log("info", f"{len(chosen)} of {len(points)} restore points are to be in the target.")
+    return chosen
+
+
+def _selection(job: Job) -> PointSelection:
+    options = job.options.model_dump(include=set(SyncOptions.model_fields))
+    return SyncOptions.model_validate(options)
+
+
+async def _ended(job: _Sync, points: Sequence[RestorePoint]) -> list[RestorePoint]:
+    """Those whose backups have ended: until then it is open which of their snapshots stays."""
+    found = await without_orphans(job.context.store, job.org, points)
+    if len(found) < len(points):
+        left = len(points) - len(found)
+        job.reporter.log("info", f"{left} snapshots of backups that have not ended are left for the next sync.")
+    return found
+
+
+async def _copy(job: _Sync, points: Sequence[RestorePoint]) -> CopyOutcome:
+    job.reporter.log("info", f"{len(points)} of them are missing there.")
+    job.reporter.enter("transferring")
+    ids = [point.snapshot_id for point in points]
+    try:
+        with span("engine.copy", attributes={semconv.JOB: job.id, semconv.ATTEMPT: job.lease.number}):
+            return await past_locks(job, job.target.location, _run_engine(job, ids))
+    except CopyFailed as failed:
+        raise _named(job, failed) from None
+
+
+def _run_engine(job: _Sync, ids: Sequence[str]) -> Callable[[], Awaitable[CopyOutcome]]:
+    origin, target = job.origin, job.target
+
+    async def run() -> CopyOutcome:
+        level = await job.context.store.repositories.compression_of(job.org, target.app.id)
+        waits = [StoreWait(job, party.app, phase="transferring") for party in (origin, target)]
+
+        def on_progress(progress: Progress) -> None:
+            for wait in waits:
+                wait.progress(progress)
+
+        async with waits[0].reporting(), waits[1].reporting():
+            return await job.context.engine.copy(
+                origin.location,
+                target.location,
+                ids,
+                compression=level,
+                on_progress=on_progress,
+                on_log=job.reporter.log,
+                cancel=job.cancel,
+            )
+
+    async def run_or_wait() -> CopyOutcome:
+        try:
+            return await run()
+        except CopyFailed as failed:
+            if not isinstance(failed.error, StoreLocked):
+                raise
+            if failed.side == "origin":
+                await job.context.engine.unlock_stale(origin.location)
+            raise failed.error from None
+
+    return run_or_wait
+
+
+def _named(job: _Sync, failed: CopyFailed) -> CairnError:
+    party = job.origin if failed.side == "origin" else job.target
+    if isinstance(failed.error, StoreUnreachable):
+        # Copies run for days, and networks fail: another attempt goes on.
+        return TemporaryError(failed.code, party.in_words(failed.error))
+    return party.renamed(failed.error)
+
+
+async def _settled(
+    job: _Sync, chosen: Sequence[RestorePoint], copied: Sequence[RestorePoint], present: Sequence[RestorePoint]
+) -> list[RestorePoint]:
+    """What the target has by now, each restore point once. Raises `CopiesMissing`."""
+    found = list(present)
+    if job.lease.number > 1:
+        # The engine of a worker that was stopped for a while may have gone on beside ours.
+        await job.lease.renew()
+        found = await remove_surplus(job.context, job.lease.work, job.target, chosen, found)
+    if lost := missing(copied, found):
+        still_there = {point.snapshot_id for point in await job.origin.points()}
+        if kept := [point for point in lost if point.snapshot_id in still_there]:
+            raise CopiesMissing(kept)
+        job.reporter.log("warning", f"{len(lost)} restore points were removed from the origin meanwhile.")
+    return found
+
+
+async def _announce(job: _Sync, points: Sequence[RestorePoint]) -> None:
+    if points:
+        with job.target.named():
+            await announce_replicas(job, job.target.app, points, origin=job.origin.app)
+
+
+TASK = TaskDefinition(type="sync", run=sync, clean_up=clean_up_after_lost_sync)

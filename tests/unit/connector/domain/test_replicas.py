@@ -1,0 +1,56 @@
+"""Which restore points a store lacks of another one's, and which it has twice."""
+
+from datetime import UTC, datetime
+
+import pytest
+from connector.domain.replicas import missing, replicas, surplus
+from contracts.messages.restore_index import RestorePoint
+from contracts.values import AppId, SnapshotId, TreeId
+
+NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
+
+
+def point(digit: str, *, tree: str = "1", of: str = "") -> RestorePoint:
+    return RestorePoint(
+        snapshot_id=SnapshotId(digit * 64),
+        store_id=AppId("store"),
+        tree_id=TreeId(tree * 64),
+        time=NOON,
+        original=SnapshotId(of * 64) if of else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "present", "is_missing"),
+    [
+        (point("a"), [], True),
+        (point("a"), [point("b")], True),
+        (point("a"), [point("b", of="a")], False),
+        (point("a"), [point("a")], False),
+        (point("b", of="a"), [point("a")], False),
+        (point("b", of="a"), [point("c", of="a")], False),
+        (point("b", of="a"), [point("b")], True),
+        (point("a"), [point("b", of="a", tree="2")], True),
+    ],
+    ids=["nothing", "another", "copy", "itself", "original", "copies of one", "no kin", "rewritten"],
+)
+def test_a_store_lacks_what_it_has_no_copy_of(
+    wanted: RestorePoint, present: list[RestorePoint], is_missing: bool
+) -> None:
+    assert missing([wanted], present) == ([wanted] if is_missing else [])
+
+
+def test_replicas_are_copies_and_no_originals() -> None:
+    present = [point("a"), point("b", of="a"), point("c", of="d"), point("e", of="a", tree="2")]
+
+    assert replicas([point("a")], present) == [present[1]]
+
+
+@pytest.mark.parametrize("announced", ["", "c", "bc", "x"])
+def test_of_several_one_stays_that_is_announced_where_one_is(announced: str) -> None:
+    present = [point(each, of="a") for each in "dcb"] + [point("e", of="f")]
+
+    extra = surplus(present, announced={each * 64 for each in announced})
+
+    stays = "c" if announced == "c" else "b"
+    assert {each.snapshot_id[0] for each in extra} == set("bcd") - {stays}

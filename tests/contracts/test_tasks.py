@@ -9,6 +9,7 @@ BEGINS = {"create_task", "ensure_future"}
 WAITED_FOR = {
     "libs/chassis/src/chassis/runtime/supervision.py": (3, "tells how they end"),
     "libs/chassis/src/chassis/subprocesses/children.py": (2, "gathered"),
+    "libs/chassis/src/chassis/subprocesses/bounded_programs.py": (3, "two are waited for, the other waits"),
     "libs/chassis/src/chassis/messaging/subscription.py": (1, "waited for when the subscription ends"),
     "libs/chassis/src/chassis/messaging/key_executor.py": (
         2,

@@ -113,6 +113,18 @@ class TestSecrets:
         (note,) = notes.iterdir()
         assert (b"'GOGC': '123'" in note.read_bytes()) is expected
 
+    async def test_a_backup_takes_as_much_of_the_machine_as_was_asked(
+        self, new_engine: NewEngine, restic: Path, ready: StoreLocation, tree: Path, tmp_path: Path
+    ) -> None:
+        notes = tmp_path / "notes"
+        desk = Desk(new_engine(program=telling(restic, tmp_path / "restic", notes)))
+
+        await desk.backup(ready, tree, concurrency=3, cores=1)
+
+        (note,) = notes.iterdir()
+        assert b"'GOMAXPROCS': '1'" in note.read_bytes()
+        assert b"--read-concurrency\x003" in note.read_bytes()
+
     async def test_they_show_in_no_text(self, engine: ResticEngine, server: S3Server, tree: Path) -> None:
         wrong = server.location("refused", passphrase=PASSPHRASE)
         wrong = StoreLocation(

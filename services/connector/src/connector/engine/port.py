@@ -70,6 +70,10 @@ class BackupOptions:
     """Leave out what is on another file system than the source's root; mount points are kept, empty."""
     allow_empty: bool = False
     """Make a restore point also where there is nothing to put into it."""
+    concurrency: int = 0
+    """How many files are read at once; 0: as many as the engine reads by itself."""
+    cores: int = 0
+    """How many cores it may use at once; 0: all."""
     more_memory: bool = False
     """May take more memory than the engine does by itself, to be faster."""
 

@@ -129,6 +129,7 @@ class _Turn:
             cancel=self._stop,
             good=_WITH_PROBLEMS,
             more_memory=options.more_memory,
+            cores=options.cores,
         )
 
     async def _settle(self, survey: "asyncio.Task[None]") -> None:

@@ -31,6 +31,8 @@ def backup(source: SourceTree, options: BackupOptions, excludes: Sequence[str]) 
         arguments.append("--ignore-inode")
     if options.one_file_system:
         arguments.append("--one-file-system")
+    if options.concurrency:
+        arguments += ["--read-concurrency", str(options.concurrency)]
     return [*arguments, "."]
 
 

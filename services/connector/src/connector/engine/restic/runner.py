@@ -140,10 +140,12 @@ class Runner:
         good: frozenset[int] = frozenset({0}),
         patience: Patience | None = None,
         more_memory: bool = False,
+        cores: int = 0,
     ) -> int:
         """Run to the end; its exit code, one of `good`. Raises the `WorkFailed` behind any other, or `Cancelled`.
 
-        With `more_memory` it may take more of that than it does by itself, to be faster.
+        With `more_memory` it may take more of that than it does by itself, to be faster; with `cores` not more than
+        so many of them at once.
         """
         if cancel is not None and cancel.is_set():
             raise Cancelled
@@ -153,7 +155,9 @@ class Runner:
         stderr = StderrReader(listener, scrub, patience or Patience(self._settings.open_patience_seconds))
         command = ChildCommand(
             arguments=[*global_arguments(store, self._settings), *arguments],
-            environment=environment(store) | (gc_variables(self._settings) if more_memory else {}),
+            environment=environment(store)
+            | (gc_variables(self._settings) if more_memory else {})
+            | ({"GOMAXPROCS": str(cores)} if cores else {}),
             directory=directory,
             nice=self._settings.nice,
         )

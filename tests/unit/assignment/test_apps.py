@@ -6,6 +6,7 @@ import pytest
 from assignment.apps.domain import apps
 from assignment.apps.domain.offers import check_offer, supersedes
 from contracts.errors import CairnError, Conflict, Invalid, NotFound
+from contracts.hooks import Hooks
 from contracts.messages.assignment import FieldValue
 
 from tests.support import builders as make
@@ -32,6 +33,14 @@ def test_endpoints_and_temperature_of_its_own_are_kept() -> None:
     assert (app.endpoints, app.endpoints_from_resource, app.temperature) == (("b", "a"), False, "cold")
 
 
+def test_a_source_keeps_its_hooks_and_a_store_has_none() -> None:
+    hooks = {"pre_job": "freeze", "post_job": "thaw", "on_failure": "warn", "timeout_seconds": 30}
+    assert an_app(hooks=hooks).hooks == Hooks.model_validate(hooks)
+    with pytest.raises(Invalid) as refused:
+        an_app(kind="store", hooks=hooks)
+    assert refused.value.fields == {"hooks": "are for sources and destinations"}
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -42,6 +51,8 @@ def test_endpoints_and_temperature_of_its_own_are_kept() -> None:
         ({"data_classes": ["ok", ""]}, "data_classes.1"),
         ({"data_classes": ["x"] * 201}, "data_classes"),
         ({"endpoints": ["\x00"]}, "endpoints.0"),
+        ({"hooks": {"pre_job": "a/b"}}, "hooks.pre_job"),
+        ({"hooks": {"post_job": ".profile"}}, "hooks.post_job"),
     ],
 )
 def test_labels_that_cannot_be_shown_are_refused(changes: dict[str, Any], field: str) -> None:

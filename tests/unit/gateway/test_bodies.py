@@ -3,6 +3,8 @@
 from typing import Annotated, Any, get_args
 
 import pytest
+from contracts.hooks import Hooks
+from contracts.task_types.backup import ExecOptions
 from contracts.task_types.base import TaskType
 from contracts.tasks import TASK_KINDS
 from gateway.areas.auth.schemas import BadgeExchange
@@ -92,6 +94,11 @@ def test_field_values_must_be_strings(value: Any) -> None:
         ({"fields": {"root": "/srv"}}, "fields.root"),
         ({"endpoints": ["a"]}, "endpoints.0"),
         ({"data_classes": "pii"}, "data_classes"),
+        ({"hooks": {"on_failure": "ignore"}}, "hooks.on_failure"),
+        ({"hooks": {"timeout_seconds": "30"}}, "hooks.timeout_seconds"),
+        ({"hooks": {"timeout_seconds": 0}}, "hooks.timeout_seconds"),
+        ({"hooks": ["freeze"]}, "hooks"),
+        ({"hooks": {"pre_job": "a\x00"}}, ""),
         ({"fields": {f"f{n}": {"value": ""} for n in range(201)}}, "fields"),
     ],
 )
@@ -134,6 +141,15 @@ def test_run_options_may_be_left_out_or_null() -> None:
     assert (asked.options.allow_empty, asked.options.one_file_system) == (True, False)
 
 
+def test_options_with_parts_are_taken() -> None:
+    config = {"exec": {"concurrency": 4, "cpu": None}, "hooks": {"pre_job": "freeze", "post_job": None}}
+    options = RunBody.model_validate({"type": "backup", "origin_id": "a", "config": config}).request().options
+    assert options.exec == ExecOptions(concurrency=4)
+    assert options.hooks == Hooks(pre_job="freeze")
+    given = ConnectorBody.model_validate(CONNECTOR | {"hooks": {"post_job": "thaw"}}).request().hooks
+    assert given == Hooks(post_job="thaw")
+
+
 @pytest.mark.parametrize(
     ("body", "level"),
     [({}, None), ({"compression": None}, None), ({"compression": ""}, None), ({"compression": "LZ4"}, "fastest")],
@@ -153,6 +169,9 @@ WRONG: list[tuple[type[Body], dict[str, Any], str]] = [
     (RunBody, {"type": "backup", "origin_id": "x" * 201}, "origin_id"),
     (RunBody, {"type": "backup", "origin_id": "a", "target_id": False}, "target_id"),
     (RunBody, {"type": "backup", "origin_id": "a", "config": {"snapshot_id": 0}}, "config.snapshot_id"),
+    (RunBody, {"type": "backup", "origin_id": "a", "config": {"exec": {"cpu": 0}}}, "config.exec.cpu"),
+    (RunBody, {"type": "backup", "origin_id": "a", "config": {"exec": {"concurrency": 65}}}, "config.exec.concurrency"),
+    (RunBody, {"type": "backup", "origin_id": "a", "config": {"hooks": {"pre_job": 1}}}, "config.hooks.pre_job"),
     (ConnectorBody, CONNECTOR | {"temperature": []}, "temperature"),
     (BadgeExchange, {"organization_id": ""}, "organization_id"),
     (ConnectorRoles, {"can_read": "self:a"}, "can_read"),

@@ -7,6 +7,7 @@ import pytest
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.security.sealing import Sealer
 from contracts.errors import PermanentError
+from contracts.hooks import Hooks
 from contracts.messages.assignment import AppRef, FieldValue
 from contracts.messages.base import Command, Message
 from contracts.messages.catalog import CreateInventory, RemoveResource
@@ -125,6 +126,12 @@ def test_connector_echoes_lists_in_their_order_and_its_own_endpoints_only() -> N
     assert view["resource"] == {"urn_id": "res-1", "urn": "urn:files:1", "name": "files"}
     inherited = an_app(endpoints=("b",), endpoints_from_resource=True)
     assert shown(connector_view(ReadConnector(inherited, {})))["endpoints"] == []
+
+
+def test_a_connector_shows_its_hooks_where_it_has_some() -> None:
+    hooks = Hooks(pre_job="freeze", on_failure="warn")
+    assert shown(connector_view(ReadConnector(an_app(hooks=hooks), {})))["hooks"] == hooks.model_dump()
+    assert "hooks" not in shown(connector_view(ReadConnector(an_app(), {})))
 
 
 def test_resource_row_has_what_an_update_needs() -> None:

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from contracts.errors import Invalid
+from contracts.hooks import Hooks
+from contracts.task_types.backup import ExecOptions
 from contracts.tasks import Task, TaskOptions
 from scheduler.jobs.domain.job import check_task
 from scheduler.jobs.domain.options import LONGEST_IGNORE, LONGEST_LABEL, MOST_IGNORES, MOST_LABELS
@@ -25,9 +27,11 @@ from tests.unit.scheduler.builder import app, backup
         ({"ignores": ["x" * (LONGEST_IGNORE + 1)]}, "config.ignores.0"),
         ({"ignores": ["a\x00b"]}, "config.ignores.0"),
         ({"ignores": ["x"] * (MOST_IGNORES + 1)}, "config.ignores"),
+        ({"hooks": {"pre_job": "../run"}}, "config.hooks.pre_job"),
+        ({"hooks": {"post_job": "rm -rf"}}, "config.hooks.post_job"),
     ],
 )
-def test_what_cannot_be_used_is_refused_by_field(options: dict[str, list[str]], field: str) -> None:
+def test_what_cannot_be_used_is_refused_by_field(options: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid, match="options_invalid") as refused:
         check_task(backup(options=TaskOptions.model_validate(options)))
     assert list(refused.value.fields) == [field]
@@ -55,6 +59,8 @@ def restore(**options: Any) -> Task:
         (restore(snapshot_id="5f", read_percent=10), ["config.read_percent"]),
         (restore(snapshot_id="5f", labels=["monthly"]), ["config.labels"]),
         (check(paths=["/photos"]), ["config.paths"]),
+        (check(hooks=Hooks(), exec=ExecOptions(cpu=1)), ["config.hooks", "config.exec"]),
+        (restore(snapshot_id="5f", exec=ExecOptions(concurrency=2)), ["config.exec"]),
         (check(overwrite="never", ignores=["*.tmp"]), ["config.overwrite", "config.ignores"]),
         (backup(options=TaskOptions(snapshot_id="5f")), ["config.snapshot_id"]),
         (backup(options=TaskOptions(read_percent=10)), ["config.read_percent"]),

@@ -76,7 +76,9 @@ Endpoints = Annotated[EndpointBodies, none_is((), EndpointBodies)]
 
 
 def _is_storable(value: object) -> bool:
-    """Bodies within this one have looked at themselves."""
+    if isinstance(value, BaseModel):
+        # Also what is no body: an option that has parts is one of the contracts.
+        return all(map(_is_storable, value.__dict__.values()))
     if isinstance(value, str):
         return is_storable(value)
     if isinstance(value, dict):

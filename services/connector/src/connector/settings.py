@@ -19,6 +19,9 @@ class Settings(CommonSettings):
         default=(), description="Directories that sources and stores on disk must lie in, joined by `:`; empty: none"
     )
     state_dir: Path | None = Field(default=None, description="Cairn's own state; never backed up, never a store")
+    hooks_dir: Path | None = Field(
+        default=None, description="Programs that may be run before and after jobs, by their names; unset: none"
+    )
     work_dir: Path = Field(
         default=Path(tempfile.gettempdir()) / "cairn-connector", description="Scratch files, caches, private files"
     )
@@ -54,6 +57,12 @@ class Settings(CommonSettings):
         if not is_pool_name(value):
             raise ValueError("no topic can be named after it")
         return value
+
+    @field_validator("hooks_dir", mode="before")
+    @classmethod
+    def _unset(cls, value: object) -> object:
+        # As a path an empty text would be the directory that the worker happens to be in.
+        return value or None
 
     @field_validator("allowed_roots", mode="before")
     @classmethod

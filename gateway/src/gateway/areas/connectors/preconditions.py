@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from contracts.errors import Conflict, Invalid
+from contracts.hooks import Hooks
 from contracts.messages.assignment import App, AppKind, Temperature
 from contracts.messages.catalog import Resource
 
@@ -34,6 +35,7 @@ class ConnectorRequest:
     data_classes: tuple[str, ...] = ()
     environment: str = ""
     temperature: Temperature | None = None
+    hooks: Hooks | None = None
 
 
 def check_providers(fields: Mapping[str, GivenField], *, known: Collection[str] = ()) -> None:

@@ -219,4 +219,5 @@ class Connectors:
             data_classes=asked.data_classes,
             environment=asked.environment,
             temperature=asked.temperature,
+            hooks=asked.hooks,
         )

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts import topics
+from contracts.hooks import Hooks
 from contracts.messages.base import Command, Event
 from contracts.messages.catalog import Resource
 from contracts.messages.outcomes import FieldProblem
@@ -50,6 +51,9 @@ class AppDescription(Value):
     data_classes: tuple[str, ...] = Field(default=(), description="Labels policies select on, in the order given")
     environment: str = Field(default="", description="Label policies select on, e.g. `production`")
     temperature: Temperature | None = Field(default=None, description="None: `hot`")
+    hooks: Hooks | None = Field(
+        default=None, description="Sources and destinations only: what runs before and after their backups and restores"
+    )
 
 
 class IntegrationName(Value):
@@ -77,6 +81,9 @@ class App(Value):
     data_classes: tuple[str, ...] = Field(description="Labels policies select on, in the order given")
     environment: str = Field(description="Label policies select on, e.g. `production`")
     temperature: Temperature = Field(description="How quickly what is stored must be at hand")
+    hooks: Hooks | None = Field(
+        default=None, description="What runs before and after its backups and restores, unless a task has its own"
+    )
     lacking: tuple[FieldProblem, ...] = Field(
         default=(), description="What is required and not there yet: until it is, nothing can be done with the app"
     )

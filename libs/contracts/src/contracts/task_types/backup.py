@@ -4,11 +4,23 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts.hooks import HookOptions
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
 
 
-class BackupOptions(Value):
+class ExecOptions(Value):
+    """How much of a machine the engine takes."""
+
+    concurrency: int | None = Field(
+        default=None, ge=1, le=64, strict=True, description="Files that are read at once; without it as many as usual"
+    )
+    cpu: int | None = Field(
+        default=None, ge=1, le=256, strict=True, description="Cores that the engine uses; without it all there are"
+    )
+
+
+class BackupOptions(HookOptions):
     """Options of a backup."""
 
     labels: tuple[str, ...] = Field(default=(), description="backup: become tags of the restore point")
@@ -17,7 +29,11 @@ class BackupOptions(Value):
         default=False, description="backup: leave out what is mounted below the source's root"
     )
     allow_empty: bool = Field(
-        default=False, description="backup: make a restore point also of a source with nothing in it"
+        default=False,
+        description="backup: make a restore point also of a source with nothing in it, which fails without this",
+    )
+    exec: ExecOptions | None = Field(
+        default=None, description="backup: how much of the worker's machine the engine takes"
     )
 
 

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from contracts.hooks import HookOptions
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
 
@@ -21,7 +22,7 @@ class Keep(Value):
     xattrs: bool = Field(default=True, description="Extended attributes")
 
 
-class RestoreOptions(Value):
+class RestoreOptions(HookOptions):
     """Options of a restore."""
 
     snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")

@@ -18,6 +18,7 @@ from connector.domain.attempts import is_worth_another_try
 from connector.engine.processes import metering
 from connector.failures import reader_errors_mapped
 from connector.jobs.definition import Job, TaskDefinition
+from connector.jobs.hooks import run_with_hooks
 from connector.jobs.job_reporting import Reporter, parties_of
 from connector.queue.lease import Lease, LeaseLost
 
@@ -68,7 +69,7 @@ async def _ending(job: Job, task: TaskDefinition | None) -> TaskEvent:
     context, lease, request = job.context, job.lease, job.request
     try:
         with reader_errors_mapped():
-            outcome = await _required(task, request).run(job)
+            outcome = await run_with_hooks(job, _required(task, request).run)
     except Cancelled:
         return TaskCancelled(**attempt_facts(lease, request))
     except (LeaseLost, PyMongoError):

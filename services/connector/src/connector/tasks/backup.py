@@ -124,6 +124,8 @@ async def _run_engine(job: _Backup, tree: SourceTree) -> BackupOutcome:
         ignores=wanted.ignores,
         one_file_system=wanted.one_file_system,
         allow_empty=wanted.allow_empty,
+        concurrency=(wanted.exec.concurrency if wanted.exec else None) or 0,
+        cores=(wanted.exec.cpu if wanted.exec else None) or 0,
         compression=await job.context.store.repositories.compression_of(job.org, job.target.id),
         more_memory=job.lease.number == 1,  # Attempts before may have ended for want of it.
     )

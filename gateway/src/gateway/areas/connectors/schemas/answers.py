@@ -1,5 +1,6 @@
 """Connectors, their tests, and integrations."""
 
+from contracts.hooks import Hooks
 from contracts.messages.connector.connection_tests import TestReport
 from contracts.messages.connector.stores import StoreDifference, StoreLock
 from pydantic import Field
@@ -81,6 +82,11 @@ class ConnectorView(View):
     data_classes: list[str]
     environment: str
     temperature: str
+    hooks: Hooks | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="What runs before and after its backups and restores; left out where there is none",
+    )
     complete: bool = Field(
         description="False: fields that are required are missing, so nothing can be done with it yet"
     )
@@ -226,6 +232,7 @@ def connector_view(opened: ReadConnector) -> ConnectorView:
         data_classes=list(app.data_classes),
         environment=app.environment,
         temperature=app.temperature,
+        hooks=app.hooks,
         complete=not app.lacking,
         faults=[ProblemFieldView(field=lack.field, detail=lack.detail) for lack in app.lacking],
     )

@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
+from contracts.hooks import Hooks
 from contracts.messages.assignment import AppKind, Temperature
 from contracts.messages.connector.stores import Compression
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -119,6 +120,11 @@ class ConnectorBody(Body):
     data_classes: Labels = ()
     environment: Line = ""
     temperature: MaybeTemperature = Field(default=None, description="Missing: `hot`")
+    hooks: Hooks | None = Field(
+        default=None,
+        description="Sources and destinations: what runs before and after their backups and restores, unless a task "
+        "has `hooks` of its own",
+    )
 
     @model_validator(mode="after")
     def _names_a_resource(self) -> "ConnectorBody":
@@ -147,6 +153,7 @@ class ConnectorBody(Body):
             data_classes=self.data_classes,
             environment=self.environment,
             temperature=self.temperature,
+            hooks=self.hooks,
         )
 
 

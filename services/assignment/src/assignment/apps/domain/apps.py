@@ -122,6 +122,7 @@ def _app(
         data_classes=description.data_classes,
         environment=description.environment,
         temperature=description.temperature or DEFAULT_TEMPERATURE,
+        hooks=description.hooks,
         revision=revision,
     )
 
@@ -143,9 +144,20 @@ def _label_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
         yield "name", fault
     if fault := fault_of(description.environment, longest=LONGEST_TEXT):
         yield "environment", fault
+    yield from _hook_faults(description)
     for name, labels in (("endpoints", description.endpoints), ("data_classes", description.data_classes)):
         if len(labels) > MOST_LABELS:
             yield name, f"are more than {MOST_LABELS}"
         for place, label in enumerate(labels[:MOST_LABELS]):
             if fault := fault_of(label, longest=LONGEST_TEXT, empty=False):
                 yield f"{name}.{place}", fault
+
+
+def _hook_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
+    if description.hooks is None:
+        return
+    if description.kind == "store":
+        # A backup runs those of its source, a restore those of what it goes to: a store's would never run.
+        yield "hooks", "are for sources and destinations"
+    for place, fault in description.hooks.faults():
+        yield f"hooks.{place}", fault

@@ -50,6 +50,8 @@ def _faults(options: TaskOptions) -> Iterator[tuple[str, str]]:
     for name, values, most in (("labels", options.labels, MOST_LABELS), ("ignores", options.ignores, MOST_IGNORES)):
         if len(values) > most:
             yield f"config.{name}", f"are more than {most}"
+    for hook, why in options.hooks.faults() if options.hooks else ():
+        yield f"config.hooks.{hook}", why
     for place, label in enumerate(options.labels[:MOST_LABELS]):
         if fault := _label_fault(label):
             yield f"config.labels.{place}", fault

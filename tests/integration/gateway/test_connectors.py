@@ -63,6 +63,19 @@ async def test_what_is_not_said_is_chosen(platform: Platform, api: Client, urn_i
         assert (made["endpoints"], made["data_classes"], made["environment"]) == ([], [], "")
 
 
+async def test_hooks_are_read_back_and_refused_by_field(platform: Platform, api: Client, urn_id: str) -> None:
+    body = a_connector_body("source", urn_id, {"root": str(platform.files)}, hooks={"pre_job": "freeze"})
+    made = await api.post(api.org("/connectors"), body)
+    hooks = {"pre_job": "freeze", "post_job": None, "on_failure": "fail", "timeout_seconds": 600}
+    assert made["hooks"] == hooks
+    await api.post(f"/connectors/{made['id']}", made | {"urn_id": urn_id, "hooks": None})
+    assert "hooks" not in await api.get(f"/connectors/{made['id']}")
+    for kind, given, field in (("source", "../run", "hooks.pre_job"), ("store", "freeze", "hooks")):
+        wrong = a_connector_body(kind, urn_id, {"root": str(platform.files)}, hooks={"pre_job": given})
+        problem = await api.problem("POST", api.org("/connectors"), json=wrong)
+        assert (problem["code"], [fault["field"] for fault in problem["fields"]]) == ("app_invalid", [field])
+
+
 async def test_secrets_are_nowhere_in_clear(platform: Platform, api: Client, urn_id: str) -> None:
     store = await a_store(api, urn_id, platform.files / "sealed")
     assert (await api.get(f"/connectors/{store}"))["fields"]["passphrase"] == {"value": CANARY}

@@ -195,6 +195,13 @@ def test_a_job_is_retried_as_a_new_one_that_names_it(api: Api, directory: Direct
     assert (again["retry_of"], ended["id"], ended["status"]) == (first["id"], again["id"], "succeeded")
     assert ended["task"] == first["task"]
     assert api.get(f"/scheduling/jobs/{first['id']}")["retried_by"] == ended["id"]
+    for asked, found in (
+        ({"resource_id": source}, [ended["id"], first["id"]]),
+        ({"resource_id": source, "resource_type": "target"}, []),
+        ({"resource_id": store, "resource_type": "target", "limit": 1}, [ended["id"]]),
+        ({"resource_id": store, "since": "2026-01-01T00:00:00Z", "task_status": "failed"}, []),
+    ):
+        assert [job["id"] for job in api.get("/scheduling/jobs", **asked)["items"]][: len(found) + 1] == found
     api.delete(f"/connectors/{source}")
     with pytest.raises(ApiProblem) as refused:
         api.post(f"/scheduling/jobs/{first['id']}/retry")

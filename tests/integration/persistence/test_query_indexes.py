@@ -25,6 +25,7 @@ from gateway.audit_log.store import AuditStore
 from gateway.idempotency.store import KeyStore
 from restore_index.settings import Settings as RestoreIndexSettings
 from restore_index.store import open_store as open_restore_index
+from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.measures import Measures
 from scheduler.jobs.store import open_store as open_scheduler
 
@@ -120,10 +121,11 @@ async def test_scheduler(opened: Opened) -> None:
         await everything_the_chassis_asks(queried)
         job = queued()
         await store.save(await store.jobs.load(ORG, job.id), job)
-        page = partial(store.list_jobs, ORG, limit=9, offset=0)
-        for listed in (page(), page(task_type="backup"), page(status="queued")):
-            assert (await listed).items == [job]
-        assert (await page(task_type="backup", status="failed")).total == 0
+        page = partial(store.listing.page, ORG, limit=9, offset=0)
+        assert (await page(JobFilter(task_type="backup"))).items == [job]
+        assert (await page(JobFilter(status="failed"))).total == 0
+        assert await store.job_index.finished() == []
+        assert await store.history.ended_on(utc_now().date()) == []
         assert await store.find_run(ORG, RunId(job.run_id)) == job
         assert await store.job_index.unfinished() == [(ORG, job.id)]
         assert await store.log_parts.of(ORG, JobId(job.id)) == []

@@ -6,6 +6,7 @@ import pytest
 from chassis.persistence.mongo import open_database
 from contracts.errors import Conflict
 from contracts.values import OrganizationId
+from scheduler.jobs.domain.history import row_of
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.store.job_index import JobIndex, MemoryJobIndex, MongoJobIndex
 
@@ -31,19 +32,11 @@ async def enter(index: JobIndex, count: int) -> list[Job]:
     return jobs
 
 
-async def test_the_newest_jobs_come_first_page_by_page(index: JobIndex) -> None:
-    ids = [job.id for job in await enter(index, 7)][::-1]
-    for offset in (0, 3, 6, 9):
-        page = await index.page(ORG, task_type=None, status=None, limit=3, offset=offset)
-        assert page == (7, ids[offset : offset + 3])
-
-
 async def test_a_new_status_takes_the_place_of_the_old_one(index: JobIndex) -> None:
     first, second = await enter(index, 2)
-    await index.enter(ORG, first.model_copy(update={"status": "running"}))
-    assert await index.page(ORG, task_type="backup", status="running", limit=9, offset=0) == (1, [first.id])
-    assert await index.page(ORG, task_type=None, status="queued", limit=9, offset=0) == (1, [second.id])
-    assert await index.page(ORG, task_type="check", status=None, limit=9, offset=0) == (0, [])
+    running = first.model_copy(update={"status": "running"})
+    await index.enter(ORG, running)
+    assert sorted(await index.rows(ORG)) == sorted(map(row_of, (running, second)))
 
 
 async def test_organizations_are_apart(index: JobIndex) -> None:
@@ -51,8 +44,10 @@ async def test_organizations_are_apart(index: JobIndex) -> None:
     other = OrganizationId("other")
     with pytest.raises(Conflict, match="job_exists"):
         await index.enter(other, job)
-    assert await index.page(other, task_type=None, status=None, limit=9, offset=0) == (0, [])
-    assert await index.page(ORG, task_type=None, status=None, limit=9, offset=0) == (1, [job.id])
+    assert await index.rows(other) == []
+    assert await index.rows(ORG) == [row_of(job)]
+    await index.remove(ORG, job.id)
+    assert await index.rows(ORG) == []
 
 
 async def test_unfinished_jobs_of_all_organizations_are_found_oldest_first(index: JobIndex) -> None:
@@ -62,6 +57,7 @@ async def test_unfinished_jobs_of_all_organizations_are_found_oldest_first(index
     await index.enter(OrganizationId("other"), foreign.model_copy(update={"status": "running"}))
     await index.enter(ORG, done.model_copy(update={"status": "failed"}))
     assert await index.unfinished() == [(ORG, first.id), (ORG, second.id), (OrganizationId("other"), foreign.id)]
+    assert await index.finished() == [(ORG, done.id)]
 
 
 async def test_jobs_that_are_over_are_found_by_age_and_removed(index: JobIndex) -> None:
@@ -74,4 +70,4 @@ async def test_jobs_that_are_over_are_found_by_age_and_removed(index: JobIndex) 
     await index.remove(OrganizationId("other"), jobs[0].id)
     await index.remove(ORG, jobs[0].id)
     assert await index.first_between("", "~") == (ORG, jobs[2].id)
-    assert (await index.page(ORG, task_type=None, status=None, limit=9, offset=0))[0] == 3
+    assert len(await index.rows(ORG)) == 3

@@ -9,8 +9,10 @@ from contracts.measures import Sample, Usage
 from contracts.messages.connector.task_events import TaskMeasured, TaskSucceeded
 from contracts.values import JobId, RunId
 from scheduler.jobs import retention, usecases
+from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.measures import Measures
 from scheduler.jobs.domain.retention import Retention, id_at, retention_of
+from scheduler.jobs.store.history import SEGMENT_JOBS
 
 from tests.unit.scheduler.builder import NOON, ORG, after, logged, run_task, started, told, wrapped
 from tests.unit.scheduler.test_usecases import World, world
@@ -65,7 +67,7 @@ async def test_measures_go_first_then_the_log_then_the_job(world: World) -> None
     assert await clean_up(world, 31) == 1
     with pytest.raises(NotFound):
         await usecases.get_job(world.store, ORG, job_id)
-    page = await usecases.list_jobs(world.store, ORG, task_type=None, status=None, limit=9, offset=0)
+    page = await usecases.list_jobs(world.store, ORG, JobFilter(), limit=9, offset=0)
     assert (page.total, page.items) == (0, [])
 
 
@@ -110,3 +112,15 @@ async def test_no_limit_keeps_everything(world: World) -> None:
     job_id = await a_run(world, ends=True)
     assert await clean_up(world, 10_000, Retention()) == 0
     assert (await usecases.get_run(world.store, ORG, RunId((await world.job(job_id)).run_id))).id == job_id
+
+
+async def test_packed_jobs_go_with_their_segment(world: World) -> None:
+    ids = [await a_run(world, ends=True) for _ in range(SEGMENT_JOBS)]
+    assert await usecases.pack_history(world.store) == SEGMENT_JOBS
+    assert await clean_up(world, 30, Retention(jobs=30 * DAY)) == 0
+    assert await clean_up(world, 31, Retention(jobs=30 * DAY)) == SEGMENT_JOBS
+    assert await world.store.history.jobs_in(ORG, [0]) == []
+    assert await world.store.log_parts.of(ORG, ids[0]) == []
+    with pytest.raises(NotFound):
+        await usecases.get_job(world.store, ORG, ids[0])
+    assert await clean_up(world, 31, Retention(jobs=30 * DAY)) == 0

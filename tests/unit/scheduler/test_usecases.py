@@ -12,8 +12,10 @@ from contracts.messages.scheduler import RetryJob, TaskRequested
 from contracts.task_types.backup import BackupResult
 from contracts.values import JobId, OrganizationId, RunId
 from scheduler.jobs import usecases
+from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.store import MemoryJobIndex, MemoryJobMeasures, MemoryLogParts, SchedulerStore, job_keys
+from scheduler.jobs.store.history import SEGMENT_JOBS
 
 from tests.support.memory import MemoryDoor
 from tests.unit.scheduler.builder import (
@@ -160,14 +162,15 @@ async def test_another_organization_sees_nothing(world: World) -> None:
     ):
         with pytest.raises(NotFound):
             await question
-    page = await usecases.list_jobs(world.store, other, task_type=None, status=None, limit=50, offset=0)
+    page = await usecases.list_jobs(world.store, other, JobFilter(), limit=50, offset=0)
     assert (page.total, page.items) == (0, [])
 
 
 async def test_jobs_are_listed_newest_first_and_by_status(world: World) -> None:
     ids = [await world.queued() for _ in range(3)]
     await usecases.note_started(world.store, wrapped(started(ids[1])))
-    queued = await usecases.list_jobs(world.store, ORG, task_type="backup", status="queued", limit=1, offset=1)
+    asked = JobFilter(task_type="backup", status="queued")
+    queued = await usecases.list_jobs(world.store, ORG, asked, limit=1, offset=1)
     assert (queued.total, [j.id for j in queued.items]) == (2, [ids[0]])
 
 
@@ -276,3 +279,51 @@ class TestRetries:
         former = await self.ended(world)
         with pytest.raises(Invalid, match="retry_differs"):
             await self.again(world, former, target=None)
+
+
+class TestHistory:
+    async def ended(self, world: World, many: int) -> list[JobId]:
+        """Jobs that are over, newest first."""
+        ids = [await world.queued() for _ in range(many)]
+        for job_id in ids:
+            await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, job_id)))
+        return ids[::-1]
+
+    async def listed(self, world: World, *, limit: int = 200, offset: int = 0, **asked: Any) -> tuple[int, list[JobId]]:
+        page = await usecases.list_jobs(world.store, ORG, JobFilter(**asked), limit=limit, offset=offset)
+        return page.total, [job.id for job in page.items]
+
+    async def test_packed_jobs_are_listed_as_before(self, world: World) -> None:
+        ids = [*await self.ended(world, 10), *await self.ended(world, SEGMENT_JOBS), await world.queued()]
+        ids = sorted(ids, reverse=True)
+        before = await self.listed(world)
+        assert await usecases.pack_history(world.store) == SEGMENT_JOBS
+        assert len(await world.store.job_index.rows(ORG)) == 11
+        assert await self.listed(world) == before == (61, ids)
+        assert await self.listed(world, limit=7, offset=49) == (61, ids[49:56])
+        assert await self.listed(world, status="queued") == (1, [ids[0]])
+        assert await self.listed(world, task_type="check") == (0, [])
+        app = (await world.job(ids[30])).task.origin.id
+        assert await self.listed(world, app_id=app, role="origin") == (1, [ids[30]])
+        assert await self.listed(world, app_id=app, role="target") == (0, [])
+
+    async def test_few_jobs_are_not_packed(self, world: World) -> None:
+        await self.ended(world, SEGMENT_JOBS - 1)
+        assert await usecases.pack_history(world.store) == 0
+
+    async def test_a_job_that_a_dead_process_left_in_both_is_listed_once_and_removed(self, world: World) -> None:
+        ids = await self.ended(world, SEGMENT_JOBS)
+        await usecases.pack_history(world.store)
+        await world.store.job_index.enter(ORG, await world.job(ids[3]))
+        assert await self.listed(world) == (SEGMENT_JOBS, ids)
+        await usecases.pack_history(world.store)
+        assert await world.store.job_index.rows(ORG) == []
+        assert await self.listed(world) == (SEGMENT_JOBS, ids)
+
+    async def test_a_job_whose_end_is_not_saved_yet_is_not_packed(self, world: World) -> None:
+        ids = await self.ended(world, SEGMENT_JOBS)
+        unsaved = await world.job(await world.queued())
+        await world.store.job_index.enter(ORG, unsaved.model_copy(update={"status": "failed"}))
+        await usecases.pack_history(world.store)
+        assert [row.id for row in await world.store.job_index.rows(ORG)] == [unsaved.id]
+        assert await self.listed(world) == (SEGMENT_JOBS + 1, [unsaved.id, *ids])

@@ -17,12 +17,10 @@ class SchedulerClient:
 
     service: ServiceClient
 
-    async def jobs(
-        self, who: Principal, *, limit: int, offset: int, task_type: str | None, status: str | None
-    ) -> Page[Job]:
-        """Jobs, newest first."""
+    async def jobs(self, who: Principal, *, limit: int, offset: int, **asked: str | None) -> Page[Job]:
+        """Jobs, newest first; `asked`: `task_type`, `status`, `app_id`, `role`, `since`, `until`."""
         params: dict[str, str | int] = {"limit": limit, "offset": offset}
-        params |= {k: v for k, v in (("task_type", task_type), ("status", status)) if v}
+        params |= {name: value for name, value in asked.items() if value}
         return Page[Job].model_validate(await self.service.get("/internal/jobs", who.caller(), params))
 
     async def job(self, who: Principal, job_id: str) -> Job:

@@ -21,3 +21,4 @@ class Settings(CommonSettings):
     job_clean_up_seconds: float = Field(
         default=3600, gt=0, description="Pause between two looks for jobs that are kept long enough"
     )
+    pack_seconds: float = Field(default=30, gt=0, description="Pause between two looks for jobs that are over")

@@ -1,6 +1,7 @@
 """One-off runs and jobs."""
 
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 
 from contracts.messages.scheduler import JobStatus
 from contracts.task_types.base import TaskType
@@ -49,8 +50,14 @@ async def list_jobs(
     offset: Annotated[int, Query(ge=0, description="Rows to skip")] = 0,
     task_type: Annotated[TaskType | None, Query(description="Only jobs of this type")] = None,
     task_status: Annotated[JobStatus | None, Query(description="Only jobs with this status")] = None,
+    resource_id: Annotated[str | None, Query(description="Only jobs that this connector is a party of")] = None,
+    resource_type: Annotated[
+        Literal["origin", "target"] | None, Query(description="As what it is a party; left out: as either")
+    ] = None,
+    since: Annotated[datetime | None, Query(description="Only jobs that were asked for then or later")] = None,
+    until: Annotated[datetime | None, Query(description="Only jobs that were asked for before then")] = None,
 ) -> PageView[JobView]:
-    """Newest first; jobs of one-off runs too."""
+    """Newest first; jobs of one-off runs too. Of a job that was over long ago `retried_by` may be missing here."""
     if not who.may(Right.READ):
         return page(0, [])
     found = await scheduler.jobs(
@@ -59,8 +66,17 @@ async def list_jobs(
         offset=min(offset, LARGEST_OFFSET),
         task_type=task_type,
         status=task_status,
+        app_id=resource_id,
+        role=resource_type,
+        since=_moment(since),
+        until=_moment(until),
     )
     return page(found.total, [job_view(j) for j in found.items])
+
+
+def _moment(at: datetime | None) -> str | None:
+    """A time without a zone is one of UTC."""
+    return None if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
 
 
 @router.get("/scheduling/jobs/{job_id}", summary="Read a job", responses=problems(404))

@@ -13,9 +13,11 @@ from contracts.queries.base import Page
 from contracts.task_types.base import TaskType
 from contracts.values import JobId, RunId
 from fastapi import Depends, FastAPI, Query
+from pydantic import AwareDatetime
 
 from scheduler.jobs import usecases
 from scheduler.jobs.domain.final_figures import shown_progress
+from scheduler.jobs.domain.history import JobFilter, Role
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.domain.measures import Measures
 from scheduler.jobs.store import SchedulerStore
@@ -39,14 +41,14 @@ def build_api(store: SchedulerStore, tokens: Tokens, *, checks: Mapping[str, Che
         offset: Offset = 0,
         task_type: TaskType | None = None,
         status: JobStatus | None = None,
+        app_id: str | None = None,
+        role: Role | None = None,
+        since: AwareDatetime | None = None,
+        until: AwareDatetime | None = None,
     ) -> Page[queries.Job]:
+        asked = JobFilter(task_type=task_type, status=status, app_id=app_id, role=role, since=since, until=until)
         page = await usecases.list_jobs(
-            store,
-            caller.organization_id,
-            task_type=task_type,
-            status=status,
-            limit=min(limit, LIMIT_MOST),
-            offset=offset,
+            store, caller.organization_id, asked, limit=min(limit, LIMIT_MOST), offset=offset
         )
         return Page(total=page.total, items=tuple(map(show_job, page.items)))
 

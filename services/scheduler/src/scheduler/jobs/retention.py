@@ -13,7 +13,7 @@ from typing import Protocol
 from chassis.telemetry.tracing import span
 from contracts.values import JobId, OrganizationId
 
-from scheduler.jobs.domain.retention import Retention, id_at, is_expired
+from scheduler.jobs.domain.retention import Retention, days_before, id_at, is_expired
 from scheduler.jobs.store import SchedulerStore
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ async def remove_expired(
         if retention.jobs is not None:
             before = now - retention.jobs
             removed += await _each(store.job_index, before, partial(_remove_job, store, before), pause_seconds)
+            removed += await _remove_packed(store, before, pause_seconds)
         for place, kept in ((store.log_parts, retention.logs), (store.measures, retention.measures)):
             if kept is not None:
                 before = now - kept
@@ -70,6 +71,20 @@ async def _each(
         org, after = found
         removed += await remove(org, JobId(after))
         await asyncio.sleep(pause_seconds)
+    return removed
+
+
+async def _remove_packed(store: SchedulerStore, before: datetime, pause_seconds: float) -> int:
+    """Remove the segments of which all jobs are expired, with all that is kept of these."""
+    removed = 0
+    for day in days_before(before):
+        while (found := await store.history.ended_on(day)) and removed < STEP_MAX:
+            for org, segment in found:
+                for job in await store.history.jobs_in(org, [segment]):
+                    removed += await _remove_job(store, before, org, job.id)
+                    await asyncio.sleep(pause_seconds)
+                # Last, as it is how the jobs are found: who dies before this finds them again.
+                await store.history.empty(org, segment)
     return removed
 
 

@@ -28,22 +28,22 @@ from contracts.messages.scheduler import (
     FINAL_STATUSES,
     CancelJob,
     JobChanged,
-    JobStatus,
     RetryJob,
     RunTask,
     TaskCancelRequested,
     TaskRequested,
 )
-from contracts.task_types.base import TaskType
 from contracts.values import JobId, OrganizationId, RunId
 from opentelemetry.trace import Span
 
 from scheduler.jobs.domain import job as decisions
 from scheduler.jobs.domain import retries
+from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.domain.log import LogTail, compose_log, follow_log, part_of, place_part, tail_of, whole_log
 from scheduler.jobs.domain.measures import Measures, ended_measures, take_measures
 from scheduler.jobs.store import SchedulerStore
+from scheduler.jobs.store.history import SEGMENT_JOBS
 
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
@@ -168,18 +168,44 @@ async def ask_again(store: SchedulerStore, publisher: Publisher, clock: Clock, *
                 log.info("job asked for again", extra=_ids(org, job))
 
 
+async def pack_history(store: SchedulerStore) -> int:
+    """Move jobs that are over from the index into the history; how many. Any number of schedulers may do this at once.
+
+    A process that dies in between leaves jobs in both, which the next look makes good.
+    """
+    with span("scheduler.pack_history"):
+        over: dict[OrganizationId, list[JobId]] = {}
+        for org, job_id in await store.job_index.finished():
+            over.setdefault(org, []).append(job_id)
+        return sum([await _pack(store, org, sorted(ids)) for org, ids in over.items()])
+
+
+async def _pack(store: SchedulerStore, org: OrganizationId, ids: list[JobId]) -> int:
+    listing, waiting = store.listing, list[JobId]()
+    for job_id in ids:
+        if await listing.is_packed(org, job_id):
+            await store.job_index.remove(org, job_id)
+        else:
+            waiting.append(job_id)
+    packed = 0
+    while len(waiting) - packed >= SEGMENT_JOBS:
+        jobs = await listing.get_all(org, waiting[packed : packed + SEGMENT_JOBS])
+        # The index is ahead of a job whose end is being saved.
+        over = [job for job in jobs if job.status in FINAL_STATUSES]
+        if not over or not await store.history.add(org, over):
+            break
+        for job in over:
+            await store.job_index.remove(org, job.id)
+        packed += SEGMENT_JOBS
+    return packed
+
+
 async def list_jobs(
-    store: SchedulerStore,
-    org: OrganizationId,
-    *,
-    task_type: TaskType | None,
-    status: JobStatus | None,
-    limit: int,
-    offset: int,
+    store: SchedulerStore, org: OrganizationId, asked: JobFilter, *, limit: int, offset: int
 ) -> Page[Job]:
-    """Jobs, newest first, and how many there are in all."""
+    """Jobs that are asked for, newest first, and how many there are in all."""
     with span("scheduler.list_jobs", attributes={semconv.ORGANIZATION: org}):
-        return await store.list_jobs(org, task_type=task_type, status=status, limit=limit, offset=offset)
+        return await store.listing.page(org, asked, limit=limit, offset=offset)
 
 
 async def get_job(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> Job:

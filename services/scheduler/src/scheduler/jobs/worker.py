@@ -1,4 +1,4 @@
-"""What the scheduler does by itself: it looks for jobs without news, and for those that were kept long enough."""
+"""What the scheduler does by itself: it looks for jobs without news, packs those that are over, removes old ones."""
 
 import asyncio
 import logging
@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from chassis.messaging.publisher import Publisher
 from chassis.persistence.mongo import PyMongoError
-from chassis.runtime.supervision import LoopSupervisor
+from chassis.runtime.supervision import Loop, LoopSupervisor
 from contracts.errors import CairnError
 
 from scheduler.jobs import retention, usecases
@@ -24,13 +24,14 @@ log = logging.getLogger(__name__)
 async def watch_jobs(
     background: LoopSupervisor, store: SchedulerStore, publisher: Publisher, clock: Clock, settings: Settings
 ) -> AsyncIterator[None]:
-    """Ask workers again for jobs of which no event came for long, and remove jobs that were kept long enough.
+    """Ask workers again for jobs without news, pack jobs that are over, and remove those that were kept long enough.
 
     In the background, until the context is left.
     """
-    loops = {
+    loops: dict[str, Loop] = {
         "jobs": lambda: _ask_forever(store, publisher, clock, settings),
         "job retention": lambda: _remove_forever(store, clock, settings),
+        "history of jobs": lambda: _pack_forever(store, settings),
     }
     async with background.all_running(loops):
         yield
@@ -59,3 +60,14 @@ async def _remove_forever(store: SchedulerStore, clock: Clock, settings: Setting
             await retention.remove_expired(store, clock(), kept)
         except (CairnError, PyMongoError) as error:
             log.warning("expired jobs were not removed", extra={"reason": type(error).__name__})
+
+
+async def _pack_forever(store: SchedulerStore, settings: Settings) -> None:
+    while True:
+        try:
+            # As long as there is much: an upgrade may leave hundreds of thousands of jobs to be packed.
+            while packed := await usecases.pack_history(store):
+                log.info("jobs that are over were packed", extra={"count": packed})
+        except (CairnError, PyMongoError) as error:
+            log.warning("jobs that are over were not packed", extra={"reason": type(error).__name__})
+        await asyncio.sleep(settings.pack_seconds)

@@ -1,11 +1,13 @@
 """How long jobs are kept that are over, and what of them goes first."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from contracts.messages.scheduler import FINAL_STATUSES
 
 from scheduler.jobs.domain.job import Job
+
+DAYS_LOOKED_BACK = 60
 
 
 @dataclass(frozen=True)
@@ -19,8 +21,18 @@ class Retention:
 
 def retention_of(*, jobs_days: float, logs_days: float, measures_days: float) -> Retention:
     """The retention that the settings say, in which 0 is no limit."""
-    jobs, logs, measures = (timedelta(days=days) if days else None for days in (jobs_days, logs_days, measures_days))
-    return Retention(jobs=jobs, logs=logs, measures=measures)
+    return Retention(jobs=kept_for(jobs_days), logs=kept_for(logs_days), measures=kept_for(measures_days))
+
+
+def kept_for(days: float) -> timedelta | None:
+    """How long that is; None: for ever."""
+    return timedelta(days=days) if days else None
+
+
+def days_before(moment: datetime) -> list[date]:
+    """Days whose jobs are all older, latest first; also those that a scheduler may have missed while it was off."""
+    latest = moment.date() - timedelta(days=1)
+    return [latest - timedelta(days=back) for back in range(DAYS_LOOKED_BACK)]
 
 
 def is_expired(job: Job, before: datetime) -> bool:

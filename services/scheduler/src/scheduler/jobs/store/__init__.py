@@ -3,22 +3,22 @@
 A job and its entry in the index have one writer: messages about a job are handled in their order (decision 0003).
 """
 
-import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 
-from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, Page, Result
+from chassis.persistence.aggregates import Aggregate, Aggregates, Keys, Result
 from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.base import Event, Message
-from contracts.messages.scheduler import JobStatus
-from contracts.task_types.base import TaskType
-from contracts.values import JobId, OrganizationId, RunId
+from contracts.values import OrganizationId, RunId
 
 from scheduler.jobs.domain.job import Job
+from scheduler.jobs.store.history import JobHistory, MemoryJobHistory, MongoJobHistory
 from scheduler.jobs.store.job_index import JobIndex, MemoryJobIndex, MongoJobIndex
 from scheduler.jobs.store.job_measures import JobMeasures, MemoryJobMeasures, MongoJobMeasures
+from scheduler.jobs.store.listing import JobListing
 from scheduler.jobs.store.log_parts import LogParts, MemoryLogParts, MongoLogParts
 
 __all__ = [
@@ -31,9 +31,6 @@ __all__ = [
     "job_keys",
     "open_store",
 ]
-
-# Half of the connections to the database, so that a listing leaves room for events of workers.
-LOOKUPS_AT_ONCE = 16
 
 
 def job_keys(job: Job) -> Keys:
@@ -49,6 +46,9 @@ class SchedulerStore:
     job_index: JobIndex
     log_parts: LogParts
     measures: JobMeasures
+    history: JobHistory = field(default_factory=MemoryJobHistory)
+    kept: timedelta | None = None
+    """How long jobs are kept; None: for ever."""
 
     async def save(
         self,
@@ -68,25 +68,10 @@ class SchedulerStore:
             await self.job_index.enter(aggregate.organization_id, job)
         await self.jobs.save(aggregate, job, events=events, cause=cause, result=result)
 
-    async def list_jobs(
-        self,
-        org: OrganizationId,
-        *,
-        task_type: TaskType | None = None,
-        status: JobStatus | None = None,
-        limit: int,
-        offset: int,
-    ) -> Page[Job]:
-        """Jobs of a type and in a status, where asked for; newest first."""
-        total, ids = await self.job_index.page(org, task_type=task_type, status=status, limit=limit, offset=offset)
-        slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
-
-        async def look(job_id: JobId) -> Job | None:
-            async with slots:
-                return await self.jobs.get(org, job_id)
-
-        found = await asyncio.gather(*map(look, ids))
-        return Page[Job](total=total, items=[job for job in found if job is not None])
+    @property
+    def listing(self) -> JobListing:
+        """Finds jobs by what is asked for."""
+        return JobListing(self.jobs, self.job_index, self.history, kept=self.kept)
 
     async def find_run(self, org: OrganizationId, run_id: RunId) -> Job | None:
         """The job that a run led to."""
@@ -94,8 +79,8 @@ class SchedulerStore:
         return found.items[0] if found.items else None
 
 
-async def open_store(runtime: ServiceRuntime) -> SchedulerStore:
-    """The store in MongoDB, with its indexes made."""
+async def open_store(runtime: ServiceRuntime, *, kept: timedelta | None = None) -> SchedulerStore:
+    """The store in MongoDB, with its indexes made. `kept`: how long jobs are kept; None: for ever."""
     database = runtime.database
     jobs = MongoAggregates(
         database["jobs"],
@@ -107,7 +92,10 @@ async def open_store(runtime: ServiceRuntime) -> SchedulerStore:
     )
     job_index = MongoJobIndex(database["job_roll"])
     log_parts = MongoLogParts(database["job_log_parts"])
+    history = MongoJobHistory(database["job_segments"], database["job_chapters"])
     await jobs.setup()
     await job_index.setup()
+    await history.setup()
     await log_parts.setup()
-    return SchedulerStore(jobs, job_index, log_parts, MongoJobMeasures(database["job_measures"]))
+    measures = MongoJobMeasures(database["job_measures"])
+    return SchedulerStore(jobs, job_index, log_parts, measures, history, kept=kept)

@@ -1,0 +1,82 @@
+"""A page of jobs: those in the index, which go on or ended a moment ago, and those of the history, in one order."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from chassis.ids import utc_now
+from chassis.persistence.aggregates import Aggregates, Page
+from contracts.values import JobId, OrganizationId
+
+from scheduler.jobs.domain.history import History, JobFilter, KeyPage, Row, count, first_key, page_of, row_of
+from scheduler.jobs.domain.job import Job
+from scheduler.jobs.store.history import JobHistory
+from scheduler.jobs.store.job_index import JobIndex
+
+# Half of the connections to the database, so that a listing leaves room for events of workers.
+LOOKUPS_AT_ONCE = 16
+
+
+class JobListing:
+    """Finds jobs by what is asked for, newest first."""
+
+    def __init__(
+        self, jobs: Aggregates[Job], index: JobIndex, history: JobHistory, *, kept: timedelta | None = None
+    ) -> None:
+        """`kept`: how long jobs are kept; what is older is listed no more while it is being removed."""
+        self._jobs = jobs
+        self._index = index
+        self._history = history
+        self._kept = kept
+
+    async def page(self, org: OrganizationId, asked: JobFilter, *, limit: int, offset: int) -> Page[Job]:
+        """How many jobs there are of those that are asked for, and some of them, newest first."""
+        # The index first: a job that is packed in between is then in both, and counted once.
+        loose = await self._loose(org, asked)
+        history = await self._history.of(org)
+        loose = [row for row in loose if not await self.is_packed(org, row.id)]
+        total, (keys, above) = self._choose(history, asked, loose, limit=limit, offset=offset)
+        found = await asyncio.gather(
+            self.get_all(org, [JobId(row.id) for row in loose if row.key in keys]),
+            self._packed(org, history, keys, asked),
+        )
+        newest = sorted((job for jobs in found for job in jobs), key=lambda job: job.id, reverse=True)
+        return Page[Job](total=total, items=newest[offset - above :][:limit])
+
+    def _choose(
+        self, history: History, asked: JobFilter, loose: Sequence[Row], *, limit: int, offset: int
+    ) -> tuple[int, KeyPage]:
+        oldest = first_key(utc_now() - self._kept) if self._kept else 0
+        lists = [*history.matching(asked, oldest=oldest), sorted(row.key for row in loose)]
+        first, last = asked.keys()
+        return count(lists, first, last), page_of(lists, first, last, offset=offset, limit=limit)
+
+    async def is_packed(self, org: OrganizationId, job_id: str) -> bool:
+        """Whether the history has a job, which may still be in the index: a process may die in between."""
+        # The key alone is no proof, as two jobs may have one by chance.
+        segments = (await self._history.of(org)).segments_of(Row(job_id, "", "", "", "").key)
+        return any(job.id == job_id for job in await self._history.jobs_in(org, segments)) if segments else False
+
+    async def get_all(self, org: OrganizationId, ids: Sequence[JobId]) -> list[Job]:
+        """The jobs with these ids that there are."""
+        slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def look(job_id: JobId) -> Job | None:
+            async with slots:
+                return await self._jobs.get(org, job_id)
+
+        return [job for job in await asyncio.gather(*map(look, ids)) if job is not None]
+
+    async def _loose(self, org: OrganizationId, asked: JobFilter) -> list[Row]:
+        rows = await self._index.rows(org)
+        if asked.app_id is not None:
+            # Entries of an earlier version do not say what a job is about.
+            unknown = await self.get_all(org, [JobId(row.id) for row in rows if not row.origin])
+            rows = [*(row for row in rows if row.origin), *map(row_of, unknown)]
+        return [row for row in rows if row.matches(asked)]
+
+    async def _packed(self, org: OrganizationId, history: History, keys: frozenset[int], asked: JobFilter) -> list[Job]:
+        segments = {number for key in keys for number in history.segments_of(key)}
+        jobs = await self._history.jobs_in(org, segments)
+        rows = ((row_of(job), job) for job in jobs)
+        return [job for row, job in rows if row.key in keys and row.matches(asked)]

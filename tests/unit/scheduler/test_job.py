@@ -52,10 +52,9 @@ def test_a_new_job_waits_and_says_so() -> None:
         (backup(target=app("source")), "target_kind_wrong", "target_id"),
         (backup(target=app("destination")), "target_kind_wrong", "target_id"),
         (Task(type="sync", origin=STORE, target=STORE), "target_is_origin", "target_id"),
-        *(
-            (Task(type=kind, origin=app("store"), target=app("destination")), "task_type_unsupported", "type")
-            for kind in ("prune", "rm", "maintenance")
-        ),
+        (Task(type="maintenance", origin=app("store"), target=app("store")), "target_kind_wrong", "target_id"),
+        (Task(type="rm", origin=app("store")), "options_invalid", "config"),
+        (Task(type="prune", origin=app("store")), "options_invalid", "config"),
     ],
 )
 def test_a_task_that_cannot_be_run_is_refused_with_the_field_at_fault(task: Task, code: str, field: str) -> None:

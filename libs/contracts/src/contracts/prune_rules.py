@@ -16,7 +16,7 @@ _Count = Annotated[int, Field(ge=1, le=MOST_KEPT, strict=True)]
 
 def _unset(value: object) -> object:
     # Clients that keep numbers send 0 for what is not set; 5.0 is an integer in JSON.
-    if value is None or value == "" or (value == 0 and not isinstance(value, bool)):
+    if value is None or (value == 0 and not isinstance(value, bool)):
         return None
     return int(value) if isinstance(value, float) and value.is_integer() else value
 

@@ -9,17 +9,20 @@ from typing import Any, TypeAlias
 from pydantic import Field
 
 from contracts.messages.assignment import AppRef
-from contracts.task_types import backup, check, restore, sync
+from contracts.task_types import backup, check, maintenance, prune, restore, rm, sync
 from contracts.task_types.backup import BackupOptions, BackupResult
 from contracts.task_types.base import TaskKind, TaskType
 from contracts.task_types.check import CheckOptions, CheckResult
+from contracts.task_types.maintenance import MaintenanceResult
+from contracts.task_types.prune import PruneOptions, PruneResult
 from contracts.task_types.restore import RestoreOptions, RestoreResult
+from contracts.task_types.rm import RmOptions, RmResult
 from contracts.task_types.sync import SyncOptions, SyncResult
 from contracts.values import Value
 
 
 # One class for all types, because the public API has one object with the options of all of them.
-class TaskOptions(RestoreOptions, CheckOptions, SyncOptions, BackupOptions):
+class TaskOptions(RestoreOptions, CheckOptions, SyncOptions, BackupOptions, RmOptions, PruneOptions):
     """Options of one run: those of all types side by side; which of them count depends on the type of the task."""
 
 
@@ -28,6 +31,9 @@ TASK_KINDS: dict[TaskType, TaskKind] = {
     "restore": restore.KIND,
     "check": check.KIND,
     "sync": sync.KIND,
+    "prune": prune.KIND,
+    "rm": rm.KIND,
+    "maintenance": maintenance.KIND,
 }
 """The types that workers can run."""
 
@@ -62,7 +68,9 @@ class Task(Value):
     options: TaskOptions = Field(default=TaskOptions(), description="Options of the run")
 
 
-TaskResult: TypeAlias = BackupResult | CheckResult | RestoreResult | SyncResult
+TaskResult: TypeAlias = (
+    BackupResult | CheckResult | RestoreResult | SyncResult | PruneResult | RmResult | MaintenanceResult
+)
 """What a job of a type comes to; `type` is the tag. Carried unchanged from the worker to the API."""
 
 

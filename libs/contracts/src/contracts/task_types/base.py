@@ -25,6 +25,8 @@ class TaskKind:
     """Those of `TaskOptions` that say something about a task of this type."""
     required_options: tuple[str, ...] = ()
     """Those that a task of this type cannot be run without."""
+    one_of_options: tuple[str, ...] = ()
+    """Those of which it cannot be run without one at least."""
 
 
 @dataclass(frozen=True)

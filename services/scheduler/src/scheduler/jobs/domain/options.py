@@ -38,6 +38,8 @@ def _faults_of_type(options: TaskOptions, type_: TaskType) -> Iterator[tuple[str
     for name in kind.required_options:
         if not getattr(options, name):
             yield f"config.{name}", f"is missing, and a {type_} needs it"
+    if kind.one_of_options and not any(getattr(options, name) for name in kind.one_of_options):
+        yield "config", f"says nothing that a {type_} needs: one of {', '.join(kind.one_of_options)} at least"
     for name, field in TaskOptions.model_fields.items():
         if name in kind.options.model_fields or name in WITHOUT_EFFECT.get(type_, ()):
             continue

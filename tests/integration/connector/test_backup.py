@@ -207,14 +207,6 @@ def _arguments(note: Path) -> list[str]:
 
 
 class TestFailures:
-    @pytest.mark.parametrize("kind", ["prune"])
-    async def test_other_tasks_cannot_be_run_yet(
-        self, ground: WorkerFixture, source: App, store: App, kind: Any
-    ) -> None:
-        failed = await ground.ending(await ground.request(source, store, type_=kind), TaskFailed)
-
-        assert failed.data.problem.code == "task_type_unsupported"
-
     async def test_a_store_without_a_repository(self, ground: WorkerFixture, source: App, tmp_path: Path) -> None:
         store = await ground.assign("store", tmp_path.parent / "nowhere" / tmp_path.name)
         outside = await ground.ending(await ground.request(source, store), TaskFailed)

@@ -4,9 +4,7 @@ import json
 import os
 import random
 import signal
-import stat
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +26,7 @@ from contracts.messages.restore_index import RestorePointBrowsable
 from contracts.messages.scheduler import TaskRequested
 from contracts.registry import MESSAGES
 
+from tests.integration.connector.gate import Gate
 from tests.integration.connector.worker_fixture import PASSPHRASE, WorkerFixture, initialize, ready, write_tree
 from tests.integration.engine.programs import slow
 from tests.support import builders as make
@@ -36,37 +35,6 @@ from tests.support.unprivileged import write_unprivileged
 from tests.support.waiting import eventually_async
 
 MEGABYTE = 1 << 20
-
-
-@dataclass
-class Gate:
-    """Lets the n-th run of a restic command begin only when told so: restic itself, started through a short script."""
-
-    folder: Path
-    restic: Path
-    command: str = "backup"
-
-    @property
-    def script(self) -> Path:
-        """What workers run as restic."""
-        path = self.folder / "restic"
-        if not path.exists():
-            path.write_text(
-                "#!/bin/sh\n"
-                f'case " $* " in *" {self.command} "*)\n'
-                f'n=1; while ! mkdir "{self.folder}/arrived-$n" 2>/dev/null; do n=$((n+1)); done\n'
-                f'while [ ! -e "{self.folder}/open-$n" ]; do sleep 0.05; done\n'
-                "esac\n"
-                f'exec "{self.restic}" "$@"\n'
-            )
-            path.chmod(path.stat().st_mode | stat.S_IXUSR)
-        return path
-
-    async def arrived(self, number: int) -> None:
-        await eventually_async((self.folder / f"arrived-{number}").exists, 30)
-
-    def open(self, number: int) -> None:
-        (self.folder / f"open-{number}").touch()
 
 
 @pytest.fixture

@@ -35,10 +35,12 @@ from contracts.messages.assignment import AppRef
 from contracts.messages.connector.stores import RefreshStore
 from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.messages.scheduler import TaskRequested
+from contracts.queries.restore_index import Deletion
 from contracts.task_types.backup import BackupResult
 from contracts.tasks import Task
 from contracts.values import AppId, SnapshotId
 from integrations.sdk.locations import SourceComparison, SourceTree, StoreLocation, UnreadablePath
+from integrations.sdk.ports.retaining_store import Retention
 from restic_reader import Config, FileKind, Found, Lock, MemoryFiles, Node, Snapshot, seal_of
 from restic_reader.errors import Damaged, RepositoryNotFound, SnapshotNotFound
 
@@ -197,6 +199,18 @@ class MemoryIndex:
     refuses_all: set[str] = field(default_factory=set)
     after: Callable[[], Awaitable[object]] | None = None
     silent: bool = False
+    decision: Deletion | None = None
+    """What jobs may delete, as soon as they have asked."""
+    is_asked: Callable[[], bool] = lambda: True
+
+    async def deletion(self, *_: Any) -> Deletion | None:
+        return self.decision if self.is_asked() else None
+
+    async def await_deletion(self, *_: Any, **__: Any) -> Deletion | None:
+        return self.decision
+
+    async def await_gone(self, *_: Any, **__: Any) -> bool:
+        return True
 
     async def restore_points(self, *_: Any) -> dict[str, PointState]:
         awaited = {False: PointState.AWAITED, True: PointState.BROWSABLE}
@@ -223,6 +237,10 @@ class Folders:
     root: Path
     problems: tuple[UnreadablePath, ...] = ()
     comparison: SourceComparison | None = None
+    retained: Retention | None = None
+
+    async def retention(self, configuration: Any) -> Retention | None:
+        return self.retained
 
     def file_source(self, protocol: str) -> "Folders":
         return self

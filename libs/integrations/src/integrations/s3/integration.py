@@ -19,6 +19,7 @@ from integrations.s3.address import S3Address, client_options, read_address, tls
 from integrations.s3.bucket import open_objects
 from integrations.s3.error_mapping import as_destination_error, as_source_error
 from integrations.s3.manifest import MANIFEST
+from integrations.s3.object_lock import read_object_lock
 from integrations.s3.requests import PAUSE_SECONDS, open_requests
 from integrations.s3.restored_objects import STORE, RestoredObjects
 from integrations.s3.uploads import Uploads
@@ -29,6 +30,7 @@ from integrations.sdk.errors import RootForbidden, SourceRefused, SourceUnreacha
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation
 from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
+from integrations.sdk.ports.retaining_store import Retention
 from integrations.sdk.store_checks import check_repository
 
 
@@ -93,6 +95,10 @@ class S3Integration:
         remote = to_remote(address, escaped_listings=False)  # The names of a repository's files need no escapes.
         other = engine_location(self._environment.rclone, remote, passphrase=passphrase)
         return replace(to_location(address, passphrase=passphrase), alternative=other)
+
+    async def retention(self, configuration: AppConfiguration) -> Retention | None:
+        """See `RetainingStore.retention`: of a bucket with Object Lock."""
+        return await read_object_lock(read_address(configuration), pause_seconds=self._pause_seconds)
 
     def repository_files(self, configuration: AppConfiguration) -> RepositoryFiles:
         """See `Store.repository_files`."""

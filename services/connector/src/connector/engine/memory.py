@@ -151,7 +151,13 @@ class MemoryEngine:
         return CheckOutcome()
 
     async def forget(
-        self, store: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog, cancel: asyncio.Event
+        self,
+        store: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        on_progress: OnProgress = lambda _: None,
+        on_log: OnLog,
+        cancel: asyncio.Event,
     ) -> ForgetOutcome:
         """See `Engine.forget`."""
         repository = self._open(store)
@@ -159,6 +165,7 @@ class MemoryEngine:
         there = [each for each in snapshot_ids if each in repository.snapshots]
         if repository.keeps_all:
             return ForgetOutcome(kept=tuple(there), why=repository.keeps_all if there else "")
+        on_progress(Progress())
         for each in there:
             _, files = repository.snapshots.pop(each)
             repository.unused_bytes += _size(files)

@@ -223,7 +223,13 @@ class Engine(Protocol):
         ...
 
     async def forget(
-        self, store: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog, cancel: asyncio.Event
+        self,
+        store: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        on_progress: OnProgress = lambda _: None,
+        on_log: OnLog,
+        cancel: asyncio.Event,
     ) -> ForgetOutcome:
         """Remove restore points; their data stays until `free_unused`. Unknown ids are passed over.
 

@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import StoreLock
-from integrations.sdk.errors import Cancelled
+from integrations.sdk.errors import Cancelled, WorkFailed
 from integrations.sdk.locations import StoreLocation
 
 from connector.engine.errors import StoreLocked
-from connector.engine.port import Progress
+from connector.engine.port import OnProgress, Progress
 from connector.jobs.definition import Job
 from connector.store_state.locks import reporting_locks
 
@@ -32,7 +32,32 @@ async def past_locks(job: Job, location: StoreLocation, work: Callable[[], Await
                 raise Cancelled from None
             job.reporter.log("warning", f"{error.detail} Waiting goes on.")
             # Whoever is dead does not renew a lock: it is proved stale after 30 minutes at the latest.
-            await job.context.engine.unlock_stale(location)
+            await remove_stale_locks(job, location)
+
+
+async def remove_stale_locks(job: Job, location: StoreLocation) -> None:
+    """Remove locks that lost workers left, as far as the store lets them be removed."""
+    try:
+        await job.context.engine.unlock_stale(location)
+    except WorkFailed as error:
+        # No reason to fail: if a lock is really in the way, the engine says so.
+        job.reporter.log("warning", error.detail)
+
+
+async def alone(
+    job: Job, store: App, location: StoreLocation, *, phase: str, work: Callable[[OnProgress], Awaitable[T]]
+) -> T:
+    """What comes of work of the engine that needs the store for itself; the job is in the phase meanwhile.
+
+    Raises like `past_locks`.
+    """
+
+    async def once() -> T:
+        job.reporter.enter(phase)
+        async with StoreWait(job, store, phase=phase, alone=True).reporting() as wait:
+            return await work(wait.progress)
+
+    return await past_locks(job, location, once)
 
 
 class StoreWait:

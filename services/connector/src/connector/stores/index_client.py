@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +12,7 @@ from chassis.persistence.mongo import Unavailable
 from contracts.errors import NotFound
 from contracts.messages.restore_index import Damage, DirectoryPage, Totals
 from contracts.queries.base import Listing
-from contracts.queries.restore_index import IndexedRestorePoint
+from contracts.queries.restore_index import Deletion, IndexedRestorePoint
 from contracts.values import OrganizationId, SnapshotId
 from restic_reader import Totals as Below
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_delay, wait_exponential
@@ -61,6 +61,42 @@ class IndexClient:
         """The restore points of a store that cannot be opened, newest first. Raises `Unavailable` at once."""
         points = await self._points(org, store_id)
         return [DamagedPoint(point.snapshot_id, point.damage) for point in points if point.damage]
+
+    async def deletion(self, org: OrganizationId, store_id: str, job_id: str) -> Deletion | None:
+        """What a job may delete of a store; None as long as that is not decided."""
+
+        async def ask() -> Deletion | None:
+            try:
+                found = await self._service.get(f"/internal/stores/{store_id}/deletions/{job_id}", _caller(org))
+            except NotFound:
+                return None
+            return Deletion.model_validate(found)
+
+        return await _patiently(ask)
+
+    async def await_deletion(
+        self, org: OrganizationId, store_id: str, job_id: str, *, patience_seconds: float
+    ) -> Deletion | None:
+        """Wait until it is decided what a job may delete of a store; None when that takes too long."""
+        decided: list[Deletion] = []
+
+        async def is_decided() -> bool:
+            found = await self.deletion(org, store_id, job_id)
+            decided.extend([found] if found else [])
+            return found is not None
+
+        return decided[0] if await _until(is_decided, patience_seconds) else None
+
+    async def await_gone(
+        self, org: OrganizationId, store_id: str, snapshot_ids: Collection[str], *, patience_seconds: float
+    ) -> bool:
+        """Wait until none of these restore points of a store is listed; False when that takes too long."""
+        gone = frozenset(snapshot_ids)
+
+        async def are_gone() -> bool:
+            return gone.isdisjoint(await self.restore_points(org, store_id))
+
+        return await _until(are_gone, patience_seconds)
 
     async def _points(self, org: OrganizationId, store_id: str) -> Sequence[IndexedRestorePoint]:
         answer = await self._service.get("/internal/restore-points", _caller(org), {"store_id": store_id})

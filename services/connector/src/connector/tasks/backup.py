@@ -22,7 +22,7 @@ from connector.engine.port import BackupOptions, BackupOutcome
 from connector.jobs.backup_listing import made_restore_point, problem_of_listing
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.listing_comparison import compare_with_listing, is_compared
-from connector.jobs.store_wait import StoreWait, past_locks
+from connector.jobs.store_wait import StoreWait, past_locks, remove_stale_locks
 from connector.jobs.vanished_files import name_vanished
 from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import clean_up_after_loss, remove_orphan_snapshots, store_location
@@ -77,7 +77,7 @@ async def _announced_earlier(job: _Backup) -> MadeSnapshot | None:
     # and making another one takes little more than reading what changed since.
     made = None
     if job.lease.number > 1:
-        await _unlock(job)
+        await remove_stale_locks(job, job.location)
         made = announced(await job.context.store.attempts_at(job.org, job.id))
     if made is not None:
         short = made.summary.snapshot_id[:SHORT_ID]
@@ -85,15 +85,6 @@ async def _announced_earlier(job: _Backup) -> MadeSnapshot | None:
     elif job.cancel.is_set():
         raise Cancelled
     return made
-
-
-async def _unlock(job: _Backup) -> None:
-    """Remove stale locks that a lost worker left."""
-    try:
-        await job.context.engine.unlock_stale(job.location)
-    except WorkFailed as error:
-        # No reason to fail: if a lock is really in the way, the engine says so.
-        job.reporter.log("warning", error.detail)
 
 
 async def _make(job: _Backup) -> MadeSnapshot:

@@ -9,15 +9,14 @@ from contracts.errors import PermanentError, TemporaryError
 from contracts.messages.assignment import App
 from contracts.task_types.check import CheckResult
 from contracts.values import SnapshotId
-from integrations.sdk.locations import StoreLocation
 from integrations.sdk.ports.destination import ExistingFile, RestoredNode, Write
 
 from connector.engine.errors import StoreUnreachable
-from connector.engine.port import CheckOutcome
+from connector.engine.port import CheckOutcome, OnProgress
 from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.store_turn import store_for_itself
-from connector.jobs.store_wait import StoreWait, past_locks
+from connector.jobs.store_wait import alone, remove_stale_locks
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.transfer import Transfer
@@ -59,12 +58,22 @@ async def check(job: Job) -> JobOutcome:
 
 async def _check_store(job: Job, store: App) -> CheckResult:
     location = store_location(job.context, job.org, store)
+
+    async def check_store(on_progress: OnProgress) -> CheckOutcome:
+        return await job.context.engine.check(
+            location,
+            read_percent=job.options.read_percent,
+            on_progress=on_progress,
+            on_log=job.reporter.log,
+            cancel=job.cancel,
+        )
+
     try:
         async with store_for_itself(job, store, location):
             if job.lease.number > 1:
                 # A check that was killed leaves a lock that keeps everybody out.
-                await job.context.engine.unlock_stale(location)
-            outcome = await past_locks(job, location, partial(_engine_check, job, store, location))
+                await remove_stale_locks(job, location)
+            outcome = await alone(job, store, location, phase="checking", work=check_store)
     except StoreUnreachable as error:
         raise _outage(error) from None
     return CheckResult(
@@ -72,18 +81,6 @@ async def _check_store(job: Job, store: App) -> CheckResult:
         findings=outcome.findings[:_FINDINGS_MAX],
         finding_count=outcome.finding_count,
     )
-
-
-async def _engine_check(job: Job, store: App, location: StoreLocation) -> CheckOutcome:
-    job.reporter.enter("checking")
-    async with StoreWait(job, store, phase="checking", alone=True).reporting() as wait:
-        return await job.context.engine.check(
-            location,
-            read_percent=job.options.read_percent,
-            on_progress=wait.progress,
-            on_log=job.reporter.log,
-            cancel=job.cancel,
-        )
 
 
 def _outage(error: StoreUnreachable) -> TemporaryError:

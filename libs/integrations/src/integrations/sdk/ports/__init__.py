@@ -9,6 +9,7 @@ from integrations.sdk.ports.connection_test import ConnectionTest
 from integrations.sdk.ports.destination import Destination
 from integrations.sdk.ports.file_source import FileSource
 from integrations.sdk.ports.limited_reach import LimitedReach
+from integrations.sdk.ports.retaining_store import RetainingStore
 from integrations.sdk.ports.store import Store
 
-__all__ = ["ConnectionTest", "Destination", "FileSource", "LimitedReach", "Store"]
+__all__ = ["ConnectionTest", "Destination", "FileSource", "LimitedReach", "RetainingStore", "Store"]

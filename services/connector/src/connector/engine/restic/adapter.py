@@ -140,13 +140,19 @@ class ResticEngine:
         return CheckOutcome()
 
     async def forget(
-        self, store: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog, cancel: asyncio.Event
+        self,
+        store: StoreLocation,
+        snapshot_ids: Sequence[str],
+        *,
+        on_progress: OnProgress = lambda _: None,
+        on_log: OnLog,
+        cancel: asyncio.Event,
     ) -> ForgetOutcome:
         """See `Engine.forget`."""
         whole = _whole(snapshot_ids)
         if not whole:
             return ForgetOutcome()
-        observer = RemovalObserver(on_log=on_log)
+        observer = RemovalObserver(on_progress=on_progress, on_log=on_log)
         await run_removal(self._runner, store, commands.forget(store, whole), observer=observer, cancel=cancel)
         kept = tuple(each for each in whole if each in observer.kept["snapshot"])
         return ForgetOutcome(kept=kept, why=observer.why if kept else "")

@@ -1,0 +1,207 @@
+"""Deletes restore points of a store for a job: claims them, has the engine forget them, and tells the index."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from chassis.ids import utc_now
+from chassis.messaging.envelopes import envelope
+from contracts.errors import TemporaryError
+from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
+from contracts.prune_rules import PruneRule
+from contracts.queries.restore_index import Deletion
+from contracts.task_types.removal import MOST_LISTED
+from contracts.values import SnapshotId
+from integrations.sdk.errors import Cancelled
+
+from connector.engine.port import CleanUpOutcome, ForgetOutcome, OnProgress
+from connector.jobs.store_alone import JobAlone
+from connector.stores.restore_points import removed
+
+DECISION_SECONDS = 60.0
+LISTING_SECONDS = 60.0
+BATCH = 200
+"""Restore points that are forgotten in one run of the engine: a cancellation waits for one run at most."""
+FREEING = frozenset({"rm", "prune", "maintenance"})
+"""Types of tasks that free unused data when they are done with the rest."""
+
+
+@dataclass
+class Removal:
+    """What became of the restore points that a job claimed."""
+
+    decision: Deletion
+    refused: list[SnapshotId] = field(default_factory=list)
+    why: str = ""
+    freed: CleanUpOutcome = field(default_factory=CleanUpOutcome)
+    kept_until: datetime | None = None
+
+    @property
+    def deleted(self) -> list[SnapshotId]:
+        """Those that are gone, newest first."""
+        refused = frozenset(self.refused)
+        return [each for each in self.decision.deletable if each not in refused]
+
+    @property
+    def kept_by_decision(self) -> int:
+        """How many were left alone by a hold, the floor or another job."""
+        return len(self.decision.held) + len(self.decision.floored) + len(self.decision.being_deleted)
+
+    def figures(self, job: JobAlone) -> Mapping[str, Any]:
+        """The fields of a result."""
+        lists: dict[str, Sequence[SnapshotId]] = {
+            "deleted": self.deleted,
+            "kept_by_store": self.refused,
+            "held": self.decision.held,
+            "floored": self.decision.floored,
+        }
+        return {
+            **{name: tuple(ids[:MOST_LISTED]) for name, ids in lists.items()},
+            **{f"{name}_count": len(ids) for name, ids in lists.items()},
+            "being_deleted": self.decision.being_deleted[:MOST_LISTED],
+            "missing": self.decision.missing[:MOST_LISTED],
+            "kept_until": self.kept_until,
+            **clean_up_figures(job, self.freed, refused=self.why, is_deleted=bool(self.deleted)),
+        }
+
+
+def clean_up_figures(
+    job: JobAlone, freed: CleanUpOutcome, *, refused: str = "", is_deleted: bool = True
+) -> Mapping[str, Any]:
+    """What a result says of unused data, and of what the store keeps."""
+    return {
+        "unused_bytes": freed.unused_bytes,
+        "remaining_bytes": freed.remaining_bytes,
+        "kept_files": freed.kept_files,
+        "store_keeps": _kept_in_words(job, refused or freed.why, is_deleted=is_deleted),
+    }
+
+
+def _kept_in_words(job: JobAlone, refused: str, *, is_deleted: bool) -> str:
+    if job.undeletable:
+        return f"The store deletes nothing, not even its own locks ({job.undeletable}): it is append-only."
+    words = [f"The store does not delete everything yet ({refused})."] if refused else []
+    if job.retention and is_deleted:
+        words.append(
+            f"The bucket has {job.retention.rule}: what was deleted is hidden, and takes its space until then."
+        )
+    return " ".join(words)
+
+
+async def delete_points(job: JobAlone, *, snapshot_ids: Sequence[str] = (), rule: PruneRule | None = None) -> Removal:
+    """Delete what may be deleted of these restore points, or of those that a rule does not keep, and free their data.
+
+    The decision is the restore index's and is made once for all attempts. Raises `Cancelled`, `LeaseLost`,
+    `TemporaryError` when the index does not decide, or what the engine raises.
+    """
+    removal = Removal(await _claim(job, snapshot_ids, rule))
+    _log_decision(job, removal.decision)
+    removal.kept_until = await _kept_until(job, removal.decision)
+    await _forget_all(job, removal)
+    if removal.deleted:
+        await _free(job, removal)
+        await _await_unlisted(job, removal)
+    if removal.refused:
+        await _release(job)
+    return removal
+
+
+async def _claim(job: JobAlone, snapshot_ids: Sequence[str], rule: PruneRule | None) -> Deletion:
+    index, org, store_id = job.context.index, job.org, job.store.id
+    if decided := await index.deletion(org, store_id, job.id):
+        return decided
+    claim = ClaimDeletion(
+        organization_id=org,
+        store_id=store_id,
+        job_id=job.id,
+        snapshot_ids=tuple(SnapshotId(each) for each in snapshot_ids),
+        rule=rule,
+    )
+    job.lease.check()
+    await job.context.publisher.send(envelope(claim, service="connector", cause=job.lease.work.cause))
+    decided = await index.await_deletion(org, store_id, job.id, patience_seconds=DECISION_SECONDS)
+    if decided is None:
+        detail = "It was not decided in time what may be deleted."
+        raise TemporaryError("deletion_undecided", detail)
+    return decided
+
+
+async def _release(job: JobAlone) -> None:
+    """Let go of what was claimed and is still there, so that a hold can be set on it."""
+    command = ReleaseDeletion(organization_id=job.org, store_id=job.store.id, job_id=job.id)
+    await job.context.publisher.send(envelope(command, service="connector", cause=job.lease.work.cause))
+
+
+def _log_decision(job: JobAlone, decision: Deletion) -> None:
+    job.reporter.log("info", f"{len(decision.deletable)} restore points are to be deleted.")
+    kept = (
+        (decision.held, "A legal hold keeps"),
+        (decision.floored, "The retention floor of the organization keeps"),
+        (decision.being_deleted, "Another job deletes"),
+        (decision.missing, "Not in the store:"),
+    )
+    for ids, words in kept:
+        if ids:
+            job.reporter.log("warning", f"{words} {len(ids)}: {', '.join(ids[:MOST_LISTED])}")
+    if decision.more:
+        job.reporter.log("warning", f"{decision.more} more are too many for one job: run it again.")
+
+
+async def _kept_until(job: JobAlone, decision: Deletion) -> datetime | None:
+    """Until when the place keeps what is deleted: what belongs to a restore point was written when that was made."""
+    if job.retention is None or job.retention.days is None or not decision.deletable:
+        return None
+    wanted = frozenset(decision.deletable)
+    found = await job.context.engine.find_snapshots(job.location)
+    newest = max((each.time for each in found if each.snapshot_id in wanted), default=None)
+    until = newest + timedelta(days=job.retention.days) if newest else None
+    return until if until and until > utc_now() else None
+
+
+async def _forget_all(job: JobAlone, removal: Removal) -> None:
+    gone = frozenset(removal.decision.gone)
+    waiting = [each for each in removal.decision.deletable if each not in gone]
+    for start in range(0, len(waiting), BATCH):
+        batch = waiting[start : start + BATCH]
+        done = await _forget(job, batch)
+        removal.refused += [each for each in batch if each in done.kept]
+        removal.why = removal.why or done.why
+        # An attempt before may have deleted some of them: whatever is not refused is gone.
+        gone_now = [each for each in batch if each not in done.kept]
+        if gone_now:
+            await job.lease.announce([removed(each, job.org, store_id=job.store.id) for each in gone_now])
+            job.reporter.log("info", f"{len(gone_now)} deleted: {', '.join(gone_now)}")
+    if removal.refused:
+        words = f"The store does not delete {len(removal.refused)} of them yet ({removal.why})"
+        job.reporter.log("warning", f"{words}: {', '.join(removal.refused[:MOST_LISTED])}")
+
+
+async def _forget(job: JobAlone, batch: Sequence[SnapshotId]) -> ForgetOutcome:
+    if job.undeletable:
+        # The engine's own lock could not be removed either, and would keep everybody out from then on.
+        return ForgetOutcome(kept=tuple(batch), why=job.undeletable)
+
+    async def work(on_progress: OnProgress) -> ForgetOutcome:
+        forget = partial(job.context.engine.forget, job.location, batch, on_progress=on_progress)
+        return await forget(on_log=job.reporter.log, cancel=job.cancel)
+
+    return await job.alone("deleting", work)
+
+
+async def _free(job: JobAlone, removal: Removal) -> None:
+    if job.cancel.is_set():
+        raise Cancelled
+    if waiting := await job.turn.followers(FREEING):
+        # Freeing reads much of the store; done once for all, it keeps others out for less time.
+        job.reporter.log("info", f"Their data is freed by the next of {waiting} tasks that wait for the store.")
+        return
+    removal.freed = await job.free_unused()
+
+
+async def _await_unlisted(job: JobAlone, removal: Removal) -> None:
+    """Wait until the index lists them no more: whoever sees the job ended must not see them."""
+    ids, patience = removal.deleted, LISTING_SECONDS
+    if not await job.context.index.await_gone(job.org, job.store.id, ids, patience_seconds=patience):
+        job.reporter.log("warning", "Some of them are still listed; lists will follow.")

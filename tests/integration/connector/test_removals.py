@@ -1,0 +1,179 @@
+"""Deleting restore points and maintaining stores, by workers on real servers."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from chassis.ids import new_id
+from connector.app import open_app
+from contracts.messages.assignment import App, FieldValue
+from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskProgressed, TaskSucceeded
+
+from tests.integration.connector.gate import Gate
+from tests.integration.connector.removing import (
+    are_listed,
+    by_hand,
+    hold,
+    left_in,
+    listed,
+    log_of,
+    now,
+    place_of,
+    points_in,
+    require_sound,
+    result_of,
+)
+from tests.integration.connector.worker_fixture import PASSPHRASE, WorkerFixture, initialize, ready, write_tree
+from tests.support.append_only import undeletable_files
+from tests.support.s3 import moto_s3
+from tests.support.store_locks import leave_lock
+from tests.support.unprivileged import write_unprivileged
+
+RULE = {"day": 2, "per_day": 1}
+"""The latest of two days: midnight may pass while a test runs."""
+
+
+async def source_and_store(ground: WorkerFixture, name: str) -> tuple[App, App]:
+    source = await ground.assign("source", write_tree(ground.files("sources", name), {"first": b"1"}))
+    return source, await ground.store_made_by_hand(name)
+
+
+@pytest.mark.usefixtures("app")
+async def test_what_is_deleted_is_gone_at_the_end_of_the_job_and_what_is_held_stays(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
+    source, store = await source_and_store(ground, tmp_path.name)
+    first, second, third = await points_in(ground, source, store, 3)
+    await hold(ground, store, [second])
+
+    request = await ground.request(store, None, type_="rm", snapshot_ids=(first, second))
+    ended = result_of(await ground.ending(request, TaskSucceeded))
+    there = await listed(ground, store)
+    nothing = await ground.ending(await ground.request(store, None, type_="rm", snapshot_id=second), TaskFailed)
+
+    assert (ended.deleted, ended.held, ended.floored) == ((first,), (second,), ())
+    assert ended.unused_bytes > 200_000
+    assert there == left_in(ground, store) == {second, third}
+    assert any(second in line and "legal hold" in line for line in log_of(ground, request))
+    assert nothing.data.problem.code == "restore_points_kept"
+    require_sound(ground, store)
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_prune_and_backups_at_once_all_succeed_and_the_same_rule_again_deletes_nothing(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
+    source, store = await source_and_store(ground, tmp_path.name)
+    other = await ground.assign("source", write_tree(ground.files("sources", f"{tmp_path.name}-b"), {"b": b"b"}))
+    first, second = await points_in(ground, source, store, 2)
+
+    prune = await ground.request(store, None, type_="prune", **RULE)
+    backup = await ground.request(other, store)
+    ended = result_of(await ground.ending(prune, TaskSucceeded))
+    made = result_of(await ground.ending(backup, TaskSucceeded)).snapshot_id
+    again = result_of(
+        await ground.ending(
+            await ground.request(store, None, type_="prune", **RULE, locate={"group_by": "dataset"}), TaskSucceeded
+        )
+    )
+
+    assert first in ended.deleted
+    assert set(ended.deleted) <= {first, second}
+    assert again.deleted == ()
+    left = {second, made} - set(ended.deleted)
+    assert left_in(ground, store) == left
+    await are_listed(ground, store, left)
+    require_sound(ground, store)
+
+
+@pytest.mark.usefixtures("app")
+async def test_maintenance_mends_the_index_and_removes_stale_locks_and_unused_data(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
+    source, store = await source_and_store(ground, tmp_path.name)
+    first, second = await points_in(ground, source, store, 2)
+    by_hand(ground, store, "forget", first)
+    next((place_of(store) / "index").iterdir()).unlink()
+    leave_lock(place_of(store), PASSPHRASE, host="elsewhere", minutes_old=31)
+
+    ended = result_of(await ground.ending(await ground.request(store, None, type_="maintenance"), TaskSucceeded))
+
+    assert len(ended.locks_removed) == 1
+    assert "on the host elsewhere" in ended.locks_removed[0]
+    assert ended.index_repaired
+    assert ended.unused_bytes > 200_000
+    assert left_in(ground, store) == {second}
+    require_sound(ground, store)
+
+
+async def test_tasks_that_need_a_store_for_themselves_wait_in_order_and_go_on_after_a_kill(
+    fresh_ground: WorkerFixture,
+) -> None:
+    ground, gate = fresh_ground, Gate(fresh_ground.files("gate"), fresh_ground.restic, command="prune")
+    with ground.worker("first", restic=gate.script, slots=4) as first:
+        await ready(first)
+        source, store = await source_and_store(ground, "line")
+        points = await points_in(ground, source, store, 2)
+        removal = await ground.request(store, None, type_="rm", snapshot_id=points[0])
+        await gate.arrived(1)
+        check = await ground.request(store, None, type_="check")
+        cancelled = await ground.request(store, None, type_="maintenance")
+
+        def both_wait(_: object) -> bool:
+            waits = [ground.published(each, TaskProgressed) for each in (check, cancelled)]
+            return all(any(removal.job_id in event.waiting_for for event in events) for events in waits)
+
+        await ground.asker.ear.until(both_wait, 30)
+        await ground.cancel(cancelled)
+        await ground.ending(cancelled, TaskCancelled)
+        first.kill()
+    for number in (2, 3):
+        gate.open(number)
+    with ground.worker("second", restic=gate.script) as second:
+        await ready(second)
+        ended = await ground.ending(removal, TaskSucceeded)
+        await ground.ending(check, TaskSucceeded)
+
+    assert ended.data.attempt == 2
+    assert ended.data.result.deleted == (points[0],)
+    assert left_in(ground, store) == {points[1]}
+    require_sound(ground, store)
+
+
+async def test_a_bucket_with_object_lock_and_a_directory_that_keeps_its_files_are_recognized(
+    fresh_ground: WorkerFixture, tmp_path: Path
+) -> None:
+    ground = fresh_ground
+    restic = write_unprivileged(tmp_path / "restic", ground.restic)
+    with moto_s3() as server:
+        async with open_app(ground.settings(restic=str(restic))):
+            client, bucket = server.client(), f"locked-{new_id().lower()}"
+            client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+            rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 30}}
+            lock = {"ObjectLockEnabled": "Enabled", "Rule": rule}
+            client.put_object_lock_configuration(Bucket=bucket, ObjectLockConfiguration=lock)
+            fields = {name: FieldValue(value=value) for name, value in server.fields(f"{bucket}/site").items()}
+            source, directory = await source_and_store(ground, tmp_path.name)
+            locked = await ground.assign("store", tmp_path, protocol="s3", endpoints=(server.endpoint,), fields=fields)
+            assert (await ground.asker.ask(initialize(locked))).accepted
+            in_bucket = (await points_in(ground, source, locked, 1))[0]
+            in_directory = (await points_in(ground, source, directory, 1))[0]
+
+            hidden = await ground.ending(
+                await ground.request(locked, None, type_="rm", snapshot_id=in_bucket), TaskSucceeded
+            )
+            with undeletable_files([place_of(directory) / "snapshots"]):
+                request = await ground.request(directory, None, type_="rm", snapshot_id=in_directory)
+                kept = await ground.ending(request, TaskSucceeded)
+
+        versions = client.list_object_versions(Bucket=bucket, Prefix="site/snapshots")
+
+    assert hidden.data.result.deleted == (in_bucket,)
+    assert "S3 Object Lock (COMPLIANCE, 30 days)" in hidden.data.result.store_keeps
+    assert timedelta(days=29) < hidden.data.result.kept_until - now() < timedelta(days=30)
+    assert (len(versions["Versions"]), len(versions["DeleteMarkers"])) == (1, 1)
+    assert (kept.data.result.deleted, kept.data.result.kept_by_store) == ((), (in_directory,))
+    assert "permission denied" in kept.data.result.store_keeps
+    assert any(in_directory in line and "does not delete" in line for line in log_of(ground, request))
+    assert left_in(ground, directory) == {in_directory}
+    require_sound(ground, directory)

@@ -1,0 +1,269 @@
+"""What deletions and maintenance of a store come to, over memory."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chassis.ids import utc_now
+from chassis.persistence.aggregates import Aggregate
+from connector.engine.errors import StoreUnreachable
+from connector.engine.port import CleanUpOutcome
+from connector.jobs.definition import Job, JobOutcome
+from connector.queue.turns import place_of
+from connector.tasks.maintenance import maintain
+from connector.tasks.prune import prune
+from connector.tasks.rm import remove
+from contracts.errors import Invalid, TemporaryError
+from contracts.messages.connector.base import EVERYBODY
+from contracts.messages.connector.stores import RestorePointRemoved
+from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
+from contracts.queries.restore_index import Deletion
+from contracts.task_types.maintenance import MaintenanceResult
+from contracts.task_types.prune import PruneResult
+from contracts.task_types.rm import RmResult
+from contracts.tasks import Task, TaskOptions
+from contracts.values import AppId, JobId, SnapshotId
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.ports.retaining_store import Retention
+
+from tests.unit.connector.parts import TARGET
+from tests.unit.connector.workshop import Workshop
+
+SIZE = len("content")
+MAINTENANCE = Task(type="maintenance", origin=TARGET)
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    return await Workshop(tmp_path).open()
+
+
+def rm(*ids: str) -> Task:
+    return Task(type="rm", origin=TARGET, options=TaskOptions(snapshot_ids=ids))
+
+
+def decide(workshop: Workshop, deletable: list[str], **others: Any) -> None:
+    ids = tuple(map(SnapshotId, deletable))
+    workshop.index.decision = Deletion(store_id=AppId("store"), job_id=JobId("job"), deletable=ids, **others)
+
+
+def removed(workshop: Workshop) -> list[str]:
+    return [each.snapshot_id for each in workshop.published(RestorePointRemoved)]
+
+
+def rm_result(outcome: JobOutcome) -> RmResult:
+    assert isinstance(outcome.result, RmResult)
+    return outcome.result
+
+
+async def test_named_restore_points_are_claimed_deleted_announced_and_their_data_freed(workshop: Workshop) -> None:
+    first, second = await workshop.left_behind(), await workshop.left_behind()
+    decide(workshop, [first])
+    asked: list[bool] = []
+    workshop.index.is_asked = lambda: bool(asked)
+
+    result = rm_result(await remove(await workshop.job(task=rm(first))))
+
+    assert [found.snapshot_id for found in workshop.kept()] == [second]
+    assert (result.deleted, result.deleted_count, result.unused_bytes, result.store_keeps) == ((first,), 1, SIZE, "")
+    assert removed(workshop) == [first]
+    [claim] = workshop.published(ClaimDeletion)
+    assert (claim.store_id, claim.job_id, claim.snapshot_ids, claim.rule) == ("store", "job", (first,), None)
+    assert workshop.published(ReleaseDeletion) == []
+
+
+async def test_what_is_held_or_floored_is_named_and_the_rest_is_deleted(workshop: Workshop) -> None:
+    first, held_one, floored = [await workshop.left_behind() for _ in range(3)]
+    decide(workshop, [first], held=(held_one,), floored=(floored,))
+
+    outcome = await remove(job := await workshop.job(task=rm(first, held_one, floored)))
+
+    result = rm_result(outcome)
+    assert outcome.problem is None
+    assert (result.deleted, result.held, result.floored) == ((first,), (held_one,), (floored,))
+    lines = log_of(job)
+    assert any(held_one in line and "legal hold" in line for line in lines)
+    assert any(floored in line and "floor" in line for line in lines)
+    assert {found.snapshot_id for found in workshop.kept()} == {held_one, floored}
+
+
+def log_of(job: Job) -> list[str]:
+    return [line.text for event in job.reporter.rest() for line in getattr(event, "lines", ())]
+
+
+@pytest.mark.parametrize(
+    ("kept", "code", "words"),
+    [
+        ({"held": ("a" * 64,)}, "restore_points_kept", "kept by a legal hold"),
+        ({"floored": ("a" * 64,)}, "restore_points_kept", "retention floor"),
+        ({"being_deleted": ("a" * 64,)}, "restore_points_kept", "another job"),
+        ({"missing": ("a" * 64,)}, "snapshot_not_found", "no restore point"),
+    ],
+)
+async def test_a_job_that_may_delete_nothing_fails_and_says_why(
+    workshop: Workshop, kept: dict[str, Any], code: str, words: str
+) -> None:
+    await workshop.left_behind()
+    decide(workshop, [], **kept)
+
+    outcome = await remove(await workshop.job(task=rm("a" * 64)))
+
+    assert outcome.problem is not None
+    assert outcome.problem.code == code
+    assert words in outcome.problem.detail
+    assert len(workshop.kept()) == 1
+
+
+async def test_what_the_store_does_not_delete_yet_is_told_and_released(workshop: Workshop) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    workshop.repository.keeps_all = "Access Denied"
+
+    outcome = await remove(await workshop.job(task=rm(first)))
+
+    result = rm_result(outcome)
+    assert outcome.problem is None
+    assert (result.deleted, result.kept_by_store) == ((), (first,))
+    assert "Access Denied" in result.store_keeps
+    assert removed(workshop) == []
+    assert [each.job_id for each in workshop.published(ReleaseDeletion)] == ["job"]
+
+
+async def test_a_store_that_deletes_not_even_locks_is_left_alone(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+
+    async def denied(*_: Any) -> str:
+        return "Access Denied"
+
+    async def never(*_: Any, **__: Any) -> None:
+        raise AssertionError("nothing may be tried")
+
+    monkeypatch.setattr(workshop.engine, "undeletable", denied)
+    for name in ("forget", "free_unused", "repair_index"):
+        monkeypatch.setattr(workshop.engine, name, never)
+
+    deleting = await workshop.job(task=rm(first))
+    result = rm_result(await remove(deleting))
+    await deleting.lease.release()
+    maintained = await maintain(await workshop.job(task=MAINTENANCE))
+
+    assert result.kept_by_store == (first,)
+    assert "append-only" in result.store_keeps
+    assert isinstance(maintained.result, MaintenanceResult)
+    assert not maintained.result.index_repaired
+
+
+async def test_a_bucket_with_object_lock_is_recognized(workshop: Workshop) -> None:
+    workshop.folders.retained = Retention(rule="S3 Object Lock (COMPLIANCE, 30 days)", days=30)
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+
+    result = rm_result(await remove(await workshop.job(task=rm(first))))
+
+    assert result.deleted == (first,)
+    assert "S3 Object Lock (COMPLIANCE, 30 days)" in result.store_keeps
+    assert result.kept_until is not None
+    assert timedelta(days=29) < result.kept_until - utc_now() < timedelta(days=30)
+
+
+async def test_a_second_attempt_goes_on_by_the_decision_of_the_first(workshop: Workshop) -> None:
+    first, second = await workshop.left_behind(), await workshop.left_behind()
+    decide(workshop, [second, first, "f" * 64], gone=("f" * 64,))
+    workshop.repository.snapshots.pop(first)  # Deleted by the attempt that was killed, and announced by nobody.
+    await workshop.lost_attempt()
+
+    result = rm_result(await remove(await workshop.job(task=rm(first, second, "f" * 64))))
+
+    assert workshop.published(ClaimDeletion) == []
+    assert removed(workshop) == [second, first]
+    assert result.deleted_count == 3
+
+
+async def test_a_rule_is_claimed_when_the_prune_runs(workshop: Workshop) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first], more=2)
+    workshop.index.is_asked = lambda: False
+    task = Task(type="prune", origin=TARGET, options=TaskOptions(day=1, per_day=1))
+
+    outcome = await prune(await workshop.job(task=task))
+
+    [claim] = workshop.published(ClaimDeletion)
+    assert claim.rule is not None
+    assert (claim.rule.day, claim.rule.per_day, claim.snapshot_ids) == (1, 1, ())
+    assert isinstance(outcome.result, PruneResult)
+    assert (outcome.result.deleted, outcome.result.more) == ((first,), 2)
+
+
+async def test_a_rule_that_says_nothing_deletes_nothing(workshop: Workshop) -> None:
+    with pytest.raises(Invalid):
+        await prune(await workshop.job(task=Task(type="prune", origin=TARGET)))
+
+
+async def test_a_decision_that_does_not_come_is_asked_for_again_later(workshop: Workshop) -> None:
+    workshop.index.is_asked = lambda: False
+
+    with pytest.raises(TemporaryError, match="not decided"):
+        await remove(await workshop.job(task=rm("a" * 64)))
+
+
+async def test_a_store_that_goes_away_after_the_deletion_is_gone_on_with_later(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+
+    async def away(*_: Any, **__: Any) -> CleanUpOutcome:
+        raise StoreUnreachable("connection refused")
+
+    monkeypatch.setattr(workshop.engine, "free_unused", away)
+
+    with pytest.raises(TemporaryError, match="connection refused"):
+        await remove(await workshop.job(task=rm(first)))
+
+
+async def test_a_cancelled_job_deletes_nothing_more(workshop: Workshop) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    job = await workshop.job(task=rm(first))
+    job.cancel.set()
+
+    with pytest.raises(Cancelled):
+        await remove(job)
+
+    assert [found.snapshot_id for found in workshop.kept()] == [first]
+
+
+async def test_data_is_freed_by_the_last_one_in_line(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    job = await workshop.job(task=rm(first))
+
+    async def another_comes(*_: Any) -> str:
+        [mine] = await workshop.store.turns_at(place_of(workshop.place))
+        later = mine.model_copy(update={"number": 2, "task_type": "prune"})
+        await workshop.store.turns.save(Aggregate(later.id, EVERYBODY), later)
+        return ""
+
+    monkeypatch.setattr(workshop.engine, "undeletable", another_comes)
+
+    result = rm_result(await remove(job))
+
+    assert (result.deleted, result.unused_bytes) == ((first,), 0)
+    assert workshop.repository.unused_bytes == SIZE
+    assert any("freed by the next" in line for line in log_of(job))
+
+
+async def test_maintenance_writes_the_index_anew_and_frees_data(workshop: Workshop) -> None:
+    first = await workshop.left_behind()
+    job = await workshop.job(task=MAINTENANCE)
+    await workshop.engine.forget(workshop.place, [first], on_log=lambda *_: None, cancel=job.cancel)
+
+    outcome = await maintain(job)
+
+    assert isinstance(outcome.result, MaintenanceResult)
+    assert (outcome.result.index_repaired, outcome.result.unused_bytes) == (True, SIZE)
+    assert workshop.repository.unused_bytes == 0

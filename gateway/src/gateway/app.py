@@ -41,6 +41,8 @@ from gateway.areas.resources.service import Resources
 from gateway.areas.scheduling.service import Runs
 from gateway.areas.search.service import Search
 from gateway.areas.snapshots.service import Snapshots
+from gateway.areas.stream import feed as stream_feed
+from gateway.areas.stream.service import Streams, open_streams
 from gateway.audit_log.log import AuditLog
 from gateway.audit_log.store import AuditStore
 from gateway.clients.service_clients import ServiceClients, build_clients, readiness_checks
@@ -56,6 +58,7 @@ _TOPICS = (
     topics.ASSIGNMENT_COMMANDS,
     topics.CONNECTOR_COMMANDS,
     topics.SCHEDULER_COMMANDS,
+    *stream_feed.TOPICS,
 )
 
 
@@ -96,11 +99,14 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         http = await stack.enter_async_context(open_http())
         # With another key and audience than badges: a badge opens no service, and what opens services is no badge.
         clients = build_clients(settings, http, Tokens(read_key(settings.service_key_file), audience="cairn-internal"))
+        streams = await stack.enter_async_context(open_streams(settings, background, service=SERVICE))
         services = await stack.enter_async_context(
-            _open_services(settings, stores, sealer, commands, clients, background=background)
+            _open_services(settings, stores, sealer, commands, clients, streams, background=background)
         )
         checks = {**runtime.checks(), **readiness_checks(settings, http)}
-        yield build_api(services, checks, max_body_bytes=settings.max_body_bytes)
+        app = build_api(services, checks, max_body_bytes=settings.max_body_bytes)
+        app.state.on_stop = (streams.stop,)
+        yield app
 
 
 async def _open_stores(runtime: ServiceRuntime) -> Stores:
@@ -132,6 +138,7 @@ async def _open_services(
     sealer: Sealer,
     commands: Commands,
     clients: ServiceClients,
+    streams: Streams,
     *,
     background: LoopSupervisor,
 ) -> AsyncIterator[Services]:
@@ -182,5 +189,6 @@ async def _open_services(
             Search(clients.assignment, clients.restore_index),
             History(clients.assignment, clients.restore_index),
             downloads,
+            streams,
             Links(downloads, principals, audit, link_key(session_token_key), settings.url_gateway.rstrip("/")),
         )

@@ -37,6 +37,18 @@ class Settings(CommonSettings):
         default_factory=dict,
         description="Where workers of pools other than the default one answer: `pool=url`, joined by commas",
     )
+    stream_heartbeat_seconds: float = Field(
+        default=15, gt=0, description="How often a silent live stream says that it lives"
+    )
+    stream_rights_seconds: float = Field(
+        default=10, gt=0, description="How often the badge and the rights of an open live stream are looked at"
+    )
+    streams_per_organization: int = Field(
+        default=2000, ge=1, description="Live streams open at once in one organization, in this process"
+    )
+    streams_per_credential: int = Field(
+        default=100, ge=1, description="Live streams open at once with one API key, or by one account, in this process"
+    )
     audit_days: int = Field(default=400, ge=1, description="Days after which entries of the audit log are removed")
     max_body_bytes: int = Field(
         default=256 * 1024, description="Largest request body that is read; what is sealed of it must fit a message"

@@ -44,6 +44,8 @@ class Examined:
         program = shutil.which("schemathesis", path=str(Path(sys.executable).parent)) or "schemathesis"
         command = [program, "--config-file", str(self.settings), "run", f"{self.url}/api/v1/openapi.json"]
         command += ["--header", f"Authorization: Bearer {self.badge}", "--checks", "all", "--no-color"]
+        # It answers until the client hangs up: `test_stream.py` holds what it says against the document.
+        command += ["--exclude-path", "/api/v1/stream"]
         command += ["--generation-database", "none", "--request-timeout", "40", "--continue-on-failure", *options]
         environ = {**os.environ, "PYTHONPATH": str(PROJECT), "NO_PROXY": "*"}
         done = await asyncio.to_thread(

@@ -37,6 +37,7 @@ TAGS = {
     "audit": "The audit log",
     "scheduling": "Runs and jobs",
     "operations": "Operations that took longer",
+    "stream": "What happens, as it happens",
     "health": "Health",
 }
 _WORDS = {
@@ -242,6 +243,10 @@ def _complete(operation: Json) -> None:
             response["description"] = operation["summary"]
         if PROBLEM_JSON in response.get("content", {}):
             responses[status] = _reference(int(status))
+    if events := responses.get("200", {}).get("content", {}).get("text/event-stream"):
+        # The model is that of one event's data; the body is text all the same.
+        data = events["schema"]["$ref"]
+        events["schema"] = {"type": "string", "contentMediaType": "text/event-stream", "contentSchema": {"$ref": data}}
     if "HTTPValidationError" in str(responses.get("422")):
         del responses["422"]
     public = operation.get("security") == []

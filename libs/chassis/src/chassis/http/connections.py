@@ -16,6 +16,23 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from chassis.http.connection_limits import ConnectionLimits, raw_answer
 
 Phase = Literal["idle", "head", "body", "answer"]
+WRITES = "cairn.writes"
+"""The ASGI extension by which an answer limits what is kept of it for a slow client, and drops the connection."""
+
+
+class Writes:
+    """What an answer may do about a client that reads slowly."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+
+    def keep(self, high_bytes: int) -> None:
+        """Have sending wait while more than so much is not taken by the client's connection yet."""
+        self._transport.set_write_buffer_limits(high=high_bytes)
+
+    def drop(self) -> None:
+        """Close the connection at once; what was not taken yet is lost."""
+        self._transport.abort()
 
 
 class _Refused(Exception):
@@ -101,6 +118,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = self._unparsed_bytes = 0
         self._begun += 1
         super().on_message_begin()
+        self.scope["extensions"] = cast("dict[str, dict[object, object]]", {WRITES: Writes(self._raw)})
 
     def on_url(self, url: bytes) -> None:
         """A piece of the address."""

@@ -6,7 +6,7 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -52,17 +52,20 @@ class Stop:
     def __init__(self) -> None:
         self._opening = asyncio.current_task()
         self._server: uvicorn.Server | None = None
+        self._on_stop: Sequence[Callable[[], None]] = ()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.now)
 
-    def ends(self, server: uvicorn.Server) -> None:
-        """From now on this server is what is ended."""
-        self._server = server
+    def ends(self, server: uvicorn.Server, on_stop: Sequence[Callable[[], None]] = ()) -> None:
+        """From now on this server is what is ended; what is called first ends answers that have no end of their own."""
+        self._server, self._on_stop = server, on_stop
 
     def now(self) -> None:
         """Stop."""
         if self._server is not None:
             self._server.should_exit = True
+            for end in self._on_stop:
+                end()
         elif self._opening is not None:
             self._opening.cancel()
 
@@ -93,11 +96,14 @@ def build_server(
 
 
 async def serve(settings: CommonSettings, app: FastAPI, stop: Stop) -> None:
-    """Answer HTTP until the process is told to stop; requests under way are finished first, within 5 s."""
+    """Answer HTTP until the process is told to stop; requests under way are finished first, within 5 s.
+
+    What `app.state.on_stop` holds is called when it is told to.
+    """
     server = build_server(
         app, host=settings.http_host, port=settings.http_port, trusted_proxies=settings.trusted_proxies
     )
-    stop.ends(server)
+    stop.ends(server, getattr(app.state, "on_stop", ()))
     # What is there by now stays: without looking through it each time, the garbage collector stops the process for
     # some milliseconds now and then, not for a tenth of a second.
     gc.collect()

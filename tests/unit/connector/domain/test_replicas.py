@@ -46,11 +46,13 @@ def test_replicas_are_copies_and_no_originals() -> None:
     assert replicas([point("a")], present) == [present[1]]
 
 
-@pytest.mark.parametrize("announced", ["", "c", "bc", "x"])
-def test_of_several_one_stays_that_is_announced_where_one_is(announced: str) -> None:
+@pytest.mark.parametrize(
+    ("announced", "held", "stay"),
+    [("", "", "b"), ("c", "", "c"), ("bc", "", "b"), ("x", "", "b"), ("b", "c", "c"), ("", "cd", "cd")],
+)
+def test_of_several_one_stays_and_none_that_is_held_goes(announced: str, held: str, stay: str) -> None:
     present = [point(each, of="a") for each in "dcb"] + [point("e", of="f")]
 
-    extra = surplus(present, announced={each * 64 for each in announced})
+    extra = surplus(present, announced={each * 64 for each in announced}, held={each * 64 for each in held})
 
-    stays = "c" if announced == "c" else "b"
-    assert {each.snapshot_id[0] for each in extra} == set("bcd") - {stays}
+    assert {each.snapshot_id[0] for each in extra} == set("bcd") - set(stay)

@@ -26,13 +26,19 @@ def replicas(wanted: Iterable[RestorePoint], present: Iterable[RestorePoint]) ->
     return [point for point in present if point.original and mark_of(point) in marks]
 
 
-def surplus(present: Sequence[RestorePoint], *, announced: Collection[str]) -> list[RestorePoint]:
+def surplus(
+    present: Sequence[RestorePoint], *, announced: Collection[str], held: Collection[str]
+) -> list[RestorePoint]:
     """Those of some replicas that are there once more than they need to be.
 
-    Of several one stays: one that is announced rather than others, then the one with the least id, so that all who look
-    choose the same one.
+    Of several one stays: a held or an announced one rather than others, then the one with the least id, so that all who
+    look choose the same one. All that are held stay.
     """
+
+    def rank(point: RestorePoint) -> tuple[bool, bool, str]:
+        return point.snapshot_id not in held, point.snapshot_id not in announced, point.snapshot_id
+
     same: dict[Mark, list[RestorePoint]] = defaultdict(list)
-    for point in sorted(present, key=lambda each: (each.snapshot_id not in announced, each.snapshot_id)):
+    for point in sorted(present, key=rank):
         same[mark_of(point)].append(point)
-    return [point for points in same.values() for point in points[1:]]
+    return [point for points in same.values() for point in points[1:] if point.snapshot_id not in held]

@@ -28,7 +28,8 @@ async def remove_surplus(
 ) -> list[RestorePoint]:
     """Remove copies of the chosen restore points that are there once more; returns those that are left."""
     announced = await context.index.restore_points(target.org, target.app.id)
-    extra = surplus(replicas(chosen, present), announced=announced)
+    held = await context.index.held_points(target.org, target.app.id)
+    extra = surplus(replicas(chosen, present), announced=announced, held=held)
     if not extra:
         return list(present)
     ids = {point.snapshot_id for point in extra}

@@ -57,6 +57,11 @@ class IndexClient:
         points = await _patiently(partial(self._points, org, store_id))
         return {point.snapshot_id: _state(point) for point in points}
 
+    async def held_points(self, org: OrganizationId, store_id: str) -> frozenset[SnapshotId]:
+        """The ids of the restore points of a store that are under a legal hold."""
+        points = await _patiently(partial(self._points, org, store_id))
+        return frozenset(point.snapshot_id for point in points if point.legal_hold)
+
     async def damaged_points(self, org: OrganizationId, store_id: str) -> list[DamagedPoint]:
         """The restore points of a store that cannot be opened, newest first. Raises `Unavailable` at once."""
         points = await self._points(org, store_id)

@@ -22,6 +22,7 @@ from tests.benchmarks import (
     reader,
     restore_points,
     search,
+    syncs,
 )
 from tests.benchmarks.bench import Bench, open_bench
 from tests.benchmarks.restore_points import IndexedStore
@@ -46,6 +47,7 @@ def benchmarks(bench: Bench) -> dict[str, Callable[[], Result]]:
         "command_outcome": lambda: platform.command_outcome(bench),
         "backup_fixed_cost": lambda: backups.backup_fixed_cost(bench),
         "backup_overhead": lambda: backups.backup_overhead(bench),
+        "sync_unchanged": lambda: syncs.sync_unchanged(bench),
         **{f"index_cold{of}": partial(_on, smaller[of], restore_points.index_cold, of) for of in smaller},
         "index_cold": lambda: restore_points.index_cold(big()),
         **{f"browse_directory{of}": partial(_on, smaller[of], restore_points.browse_directory, of) for of in smaller},

@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -121,9 +121,12 @@ class Bench:
         finally:
             connection.close()
 
-    def by_hand(self, repository: Path, *arguments: str, cwd: Path | None = None) -> None:
+    def by_hand(
+        self, repository: Path, *arguments: str, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> None:
         """Run restic as a person would, with a warm cache of its own. What it prints is kept nowhere."""
         environment = {**os.environ, "RESTIC_PASSWORD": PASSWORD, "RESTIC_CACHE_DIR": str(self.root / "restic-cache")}
+        environment |= variables or {}
         command = [str(self.restic), "-r", str(repository), *arguments]
         subprocess.run(command, env=environment, cwd=cwd, check=True, stdout=subprocess.DEVNULL)
 

@@ -25,6 +25,8 @@ from gateway.areas.links.routes import router as links
 from gateway.areas.operations.accepted import install_operations
 from gateway.areas.operations.routes import router as operations
 from gateway.areas.organizations.routes import router as organizations
+from gateway.areas.protection.routes import router as protection
+from gateway.areas.protection.routes import settings_router as retention
 from gateway.areas.resources.routes import router as resources
 from gateway.areas.scheduling.routes import router as scheduling
 from gateway.areas.search.routes import router as search
@@ -41,10 +43,12 @@ from gateway.http.path_precedence import PathPrecedence
 _ROUTERS = (
     auth,
     organizations,
+    retention,
     resources,
     inventories,
     integrations,
     connectors,
+    protection,
     snapshots,
     files,
     search,

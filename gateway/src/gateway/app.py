@@ -37,6 +37,7 @@ from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import link_key
 from gateway.areas.operations.service import Operations
 from gateway.areas.operations.store import OperationStore
+from gateway.areas.protection.service import Protection
 from gateway.areas.resources.service import Resources
 from gateway.areas.scheduling.service import Runs
 from gateway.areas.search.service import Search
@@ -59,6 +60,7 @@ _TOPICS = (
     topics.CONNECTOR_COMMANDS,
     topics.SCHEDULER_COMMANDS,
     *stream_feed.TOPICS,
+    topics.RESTORE_INDEX_COMMANDS,
 )
 
 
@@ -152,6 +154,7 @@ async def _open_services(
     logins = Logins(
         accounts, principals, badges, Throttle(), stores.addresses, login_log, settings.session_token_ttl_seconds
     )
+    runs = Runs(clients.catalog, clients.assignment, clients.scheduler, commands)
     downloads = Downloads(clients.restore_index, clients.connector)
     async with (
         # Left in reverse order: the log of logins writes its last sums while the audit log still runs.
@@ -183,7 +186,8 @@ async def _open_services(
                 SecretReads(audit),
                 settings.initialize_timeout_seconds,
             ),
-            Runs(clients.catalog, clients.assignment, clients.scheduler, commands),
+            runs,
+            Protection(clients.assignment, clients.restore_index, runs, commands, audit),
             Snapshots(clients.assignment, clients.restore_index),
             Files(clients.restore_index),
             Search(clients.assignment, clients.restore_index),

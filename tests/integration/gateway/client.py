@@ -40,6 +40,14 @@ class Client:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def change(self, method: str, path: str, body: Any) -> None:
+        """A PUT or PATCH, once it is carried out."""
+        answer = await self.call(method, path, json=body)
+        if answer.status_code == 202:
+            await self.ended(answer.json()["operation_id"], status="succeeded")
+        else:
+            assert answer.status_code == 200, answer.text
+
     async def ended(self, operation_id: str, *, status: str | None = None) -> Json:
         """An operation once it is over, with this status if one is given."""
 

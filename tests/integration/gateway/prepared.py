@@ -63,4 +63,4 @@ async def _spare(api: Client, files: Path, inventory: str, urn_id: str, number: 
         spare["urn_id"].append(await api.resource(inventory, f"urn:spare:{place}"))
         fields = {"root": str(files / f"spare-{place}"), "passphrase": PASSPHRASE}
         spare["connector"].append((await api.connector("store", urn_id, fields))["id"])
-    return spare
+    return spare | {"store_id": spare["connector"]}

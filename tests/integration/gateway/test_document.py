@@ -24,6 +24,7 @@ CHANGING = {
     "DELETE /api/v1/inventories/{inv}": "inv",
     "POST /api/v1/inventories/{inv}/resources/{urn_id}": "urn_id",
     "DELETE /api/v1/inventories/{inv}/resources/{urn_id}": "urn_id",
+    "POST /api/v1/snapshots/store/{store_id}/prune/run": "store_id",
 }
 """Operations that get things which nothing else works on."""
 FOUND_IN_BODIES = {"origin_id": "source_id", "target_id": "store_id", "urn_id": "urn_id"}

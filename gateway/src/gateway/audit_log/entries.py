@@ -15,6 +15,8 @@ LOG_IN, CHANGE_ORGANIZATION = "account.login", "account.exchange-badge"
 READ_SECRETS = "secret.read"
 CREATE_STORE, REPLACE_STORE, BELIEVE_STORE = "store.create", "store.replace", "store.believe"
 UNLOCK_STORE = "store.unlock"
+PRUNE, DELETE_SNAPSHOTS = "snapshot.prune", "snapshot.delete"
+SET_HOLD, LIFT_HOLD, SET_FLOOR = "legal-hold.set", "legal-hold.lift", "retention.change"
 NOBODY = ""
 """`account_id` of whoever tried to log in as nobody who is known."""
 

@@ -9,8 +9,9 @@ from chassis.http.problems import to_error
 from chassis.http.transport import Answer
 from contracts.errors import CairnError, NotFound
 from contracts.messages.restore_index import refusal_of
+from contracts.prune_rules import PruneRule
 from contracts.queries.base import Listing
-from contracts.queries.restore_index import IndexedRestorePoint
+from contracts.queries.restore_index import Deletion, IndexedRestorePoint, PruneDecision, RetentionFloor
 
 from gateway.access.principal import Principal
 from gateway.clients.base import segment
@@ -41,6 +42,27 @@ class RestoreIndexClient:
         if not found:
             raise NotFound("snapshot_not_found", "There is no such restore point.")
         return found
+
+    async def restore_points_from(self, who: Principal, source_id: str) -> Sequence[IndexedRestorePoint]:
+        """All restore points of a source, in every store, newest first."""
+        answer = await self.service.get("/internal/restore-points", who.caller(), {"source_id": source_id})
+        return Listing[IndexedRestorePoint].model_validate(answer).items
+
+    async def preview_prune(self, who: Principal, store_id: str, rule: PruneRule) -> PruneDecision:
+        """What a rule would do to the restore points of a store. Raises `Invalid` (`rule_empty`)."""
+        path = f"/internal/stores/{segment(store_id, missing='app')}/prune-preview"
+        # Asked by POST, as a rule is too much for an address; nothing changes by it.
+        answer = await self.service.post(path, who.caller(), rule.model_dump(mode="json"))
+        return PruneDecision.model_validate(answer)
+
+    async def deletion(self, who: Principal, store_id: str, job_id: str) -> Deletion:
+        """What was decided for a job that deletes. Raises `NotFound` where nothing was."""
+        path = f"/internal/stores/{segment(store_id, missing='app')}/deletions/{segment(job_id, missing='job')}"
+        return Deletion.model_validate(await self.service.get(path, who.caller()))
+
+    async def retention_floor(self, who: Principal) -> RetentionFloor:
+        """The floor of the organization."""
+        return RetentionFloor.model_validate(await self.service.get("/internal/retention-floor", who.caller()))
 
     async def in_all_restore_points(self, who: Principal, question: str) -> bytes:
         """What the index answers about all restore points, as JSON; see `in_restore_point`."""

@@ -1,5 +1,6 @@
 """One-off runs and jobs."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
@@ -13,9 +14,10 @@ from gateway.areas.scheduling.schemas.answers import JobView, RunView, StartedVi
 from gateway.areas.scheduling.schemas.requests import RunBody
 from gateway.areas.scheduling.schemas.state import JobStateView, state_view
 from gateway.areas.scheduling.service import Runs
+from gateway.audit_log.entries import DELETE_SNAPSHOTS, PRUNE
 from gateway.clients.scheduler import SchedulerClient
 from gateway.http.answers import PageView, page
-from gateway.http.dependencies import LARGEST_OFFSET, PAGE_ROWS, RequestIntent, Who, provided
+from gateway.http.dependencies import LARGEST_OFFSET, PAGE_ROWS, Audit, RequestIntent, Who, provided
 from gateway.http.openapi import headers, problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["scheduling"])
@@ -23,14 +25,21 @@ Service = Annotated[Runs, provided(Runs)]
 Scheduler = Annotated[SchedulerClient, provided(SchedulerClient)]
 # Clients look for a job in pages of 200; with fewer they would stop at the first one.
 JOB_ROWS = 200
+_DELETIONS = {"prune": PRUNE, "rm": DELETE_SNAPSHOTS}
 _LOG_EXAMPLE = "2026-11-23T08:00:00.120Z info backup started\n"
 
 
 @router.post("/scheduling/scheduler/run", summary="Run a task once, now", responses=writes(404, 409))
-async def start_run(body: RunBody, runs: Service, who: Who, intent: RequestIntent) -> StartedView:
-    """The id is that of the run, not of its job. Refused (`resource_locked`) when a resource is locked."""
+async def start_run(body: RunBody, audit: Audit, runs: Service, who: Who, intent: RequestIntent) -> StartedView:
+    """The id is that of the run, not of its job. Refused (`resource_locked`) when a resource is locked.
+
+    A run that deletes restore points stands in the audit log.
+    """
     who.require(Right.RUN)
-    started = await runs.start(who, body.request(), intent)
+    action = _DELETIONS.get(body.type)
+    asked = body.config.model_dump(mode="json", exclude_defaults=True)
+    async with audit.change(who, action, "store", body.origin_id, config=asked) if action else nullcontext():
+        started = await runs.start(who, body.request(), intent)
     return StartedView(id=started.run_id, job_id=started.job_id)
 
 

@@ -1,0 +1,117 @@
+"""Rules of retention, holds and the floor: what is asked and answered."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from contracts.messages.protection import LONGEST_REASON
+from contracts.prune_rules import PruneRule
+from contracts.queries.restore_index import PruneDecision, Time
+from pydantic import Field, JsonValue, StrictBool, model_validator
+
+from gateway.areas.protection.service import Pruned
+from gateway.http.answers import Absent, View
+from gateway.http.body_fields import Body, empty_is_none, none_is, text, whole_number
+from gateway.http.examples import RUN, example
+
+MOST_VERSIONS = 1_000_000
+_IDS = ["5f" * 32]
+ReasonText = Annotated[str, text(LONGEST_REASON, empty=True)]
+
+
+class PruneBody(Body, PruneRule):
+    """Which restore points of a store stay.
+
+    Of a unit `day` says how many days back, today included, restore points are kept from, and `per_day` how many of
+    each day, newest first; `day` alone keeps all of those days, `per_day` alone so many of every day there is. What one
+    unit keeps is kept. Days and the others begin in UTC, weeks on Monday. 0 and null are as not given; a rule that
+    gives nothing is refused (`rule_empty`).
+    """
+
+    model_config = example(day=7, per_day=2, week=4, per_week=1, locate={"group_by": "dataset"})
+
+    def rule(self) -> PruneRule:
+        """The rule alone."""
+        return PruneRule(**{name: getattr(self, name) for name in PruneRule.model_fields})
+
+    def summary(self) -> dict[str, JsonValue]:
+        """What the audit log keeps of it."""
+        return {"rule": self.rule().model_dump(mode="json", exclude_defaults=True)}
+
+
+class PrunePreviewView(View):
+    """What a rule would do now. Each restore point that it is about is in one of the lists, newest first."""
+
+    model_config = example(would_delete=_IDS, would_keep=["6b" * 32], held=[], floored=[])
+
+    would_delete: list[str]
+    would_keep: list[str] = Field(description="Kept by the rule")
+    held: list[str] = Field(description="Not kept by the rule, and under legal hold")
+    floored: list[str] = Field(description="Not kept by the rule, and by the floor of the organization")
+
+
+class PruneRunView(View):
+    """What is being deleted, and the runs that do it."""
+
+    model_config = example(deleted=_IDS, held=[], floored=[], at_ids=[RUN])
+
+    deleted: list[str]
+    held: list[str]
+    floored: list[str]
+    at_ids: list[str] | None = Absent
+
+
+class SnapshotPatch(Body):
+    """A change of a restore point."""
+
+    model_config = example(legal_hold=True, reason="Case 4711", until="2027-11-28T00:00:00Z")
+
+    legal_hold: StrictBool = Field(description="Whether it must not be deleted")
+    reason: Annotated[ReasonText, none_is("", ReasonText)] = Field(default="", description="Why, in words")
+    until: Annotated[Time | None, empty_is_none(Time)] = Field(
+        default=None, description="When the hold ends by itself; UTC unless it has an offset"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.legal_hold and (self.reason or self.until):
+            raise ValueError("a hold that is lifted has no reason and no end")
+        return self
+
+    def summary(self) -> dict[str, JsonValue]:
+        """What the audit log keeps of it."""
+        until: datetime | None = self.until
+        given = {"reason": self.reason, "until": until.isoformat() if until else None}
+        return {name: value for name, value in given.items() if value}
+
+
+Versions = Annotated[int, Field(ge=0, le=MOST_VERSIONS, strict=True)]
+
+
+class RetentionBody(Body):
+    """What an organization says about deletions."""
+
+    model_config = example(min_versions=3)
+
+    min_versions: Annotated[Versions, whole_number(Versions)] = Field(
+        description="How many restore points of each source stay in each store whatever a rule or a person says"
+    )
+
+
+class RetentionView(View):
+    """What an organization says about deletions."""
+
+    model_config = example(min_versions=3)
+
+    min_versions: int
+
+
+def preview_view(found: PruneDecision) -> PrunePreviewView:
+    """What a rule would do."""
+    return PrunePreviewView.model_validate(found.model_dump())
+
+
+def run_view(done: Pruned) -> PruneRunView:
+    """What is being deleted. Clients tell by `at_ids` whether there is anything to wait for."""
+    return PruneRunView(
+        deleted=list(done.deleted), held=list(done.held), floored=list(done.floored), at_ids=list(done.at_ids) or None
+    )

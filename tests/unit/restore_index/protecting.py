@@ -88,8 +88,8 @@ class ProtectingIndex(MemoryDoor):
     async def preview(self, rule: PruneRule = TODAY, store_id: AppId = STORE) -> PruneDecision:
         return await protection.preview(self.store, ORG, store_id, rule)
 
-    async def deletion(self, job_id: JobId = JOB, store_id: AppId = STORE) -> Deletion:
-        return await protection.get_deletion(self.store, ORG, store_id, job_id)
+    async def deletion(self, job_id: JobId = JOB, *, reserved: bool = False) -> Deletion:
+        return await protection.get_deletion(self.store, ORG, STORE, job_id, reserved=reserved)
 
     async def previewed(self, rule: PruneRule = TODAY) -> dict[str, str]:
         """What a rule means: the first digits of the restore points in each list that has some."""

@@ -202,6 +202,17 @@ async def test_a_job_without_a_claim_has_no_deletion(index: ProtectingIndex) -> 
     assert (await index.do(release())).accepted
 
 
+async def test_a_job_does_not_take_a_reservation_for_its_claim(index: ProtectingIndex) -> None:
+    await index.do(claim("a", lasts_seconds=60))
+
+    with pytest.raises(NotFound, match="deletion_not_found"):
+        await index.deletion()
+    assert digits((await index.deletion(reserved=True)).deletable) == "a"
+
+    await index.do(claim("a"))
+    assert digits((await index.deletion()).deletable) == "a"
+
+
 def test_a_reservation_ends_by_time_unless_its_job_begins() -> None:
     now, points = utc_now(), [Point(restore_point=a_point_of("a"))]
     nothing = StoreProtection(store_id=STORE)

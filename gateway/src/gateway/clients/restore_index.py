@@ -55,10 +55,10 @@ class RestoreIndexClient:
         answer = await self.service.post(path, who.caller(), rule.model_dump(mode="json"))
         return PruneDecision.model_validate(answer)
 
-    async def deletion(self, who: Principal, store_id: str, job_id: str) -> Deletion:
-        """What was decided for a job that deletes. Raises `NotFound` where nothing was."""
+    async def reserved_deletion(self, who: Principal, store_id: str, job_id: str) -> Deletion:
+        """What was claimed for a job that deletes, though it may not have begun. Raises `NotFound`."""
         path = f"/internal/stores/{segment(store_id, missing='app')}/deletions/{segment(job_id, missing='job')}"
-        return Deletion.model_validate(await self.service.get(path, who.caller()))
+        return Deletion.model_validate(await self.service.get(path, who.caller(), {"reserved": "true"}))
 
     async def retention_floor(self, who: Principal) -> RetentionFloor:
         """The floor of the organization."""

@@ -98,7 +98,7 @@ class Protection:
         number = 0
         while True:
             try:
-                yield await self.restore_index.deletion(who, store_id, _part(intent, number).id_for("job"))
+                yield await self.restore_index.reserved_deletion(who, store_id, _part(intent, number).id_for("job"))
             except NotFound:
                 return
             number += 1
@@ -116,7 +116,7 @@ class Protection:
         await self.commands.carry_out(
             command, command_id=part.id_for("claim"), correlation_id=part.ids["correlation_id"]
         )
-        return await self.restore_index.deletion(who, store_id, job_id)
+        return await self.restore_index.reserved_deletion(who, store_id, job_id)
 
     async def _start(self, who: Principal, claim: Deletion, part: Intent) -> str:
         """The run that deletes what was claimed; each has an entry in the audit log."""

@@ -24,8 +24,11 @@ def protection_router(store: Store, tokens: Tokens) -> APIRouter:
         return await protection.preview(store, caller.organization_id, store_id, rule)
 
     @routes.get("/stores/{store_id}/deletions/{job_id}")
-    async def get_deletion(store_id: AppId, job_id: JobId, caller: Annotated[Caller, Depends(read)]) -> Deletion:
-        return await protection.get_deletion(store, caller.organization_id, store_id, job_id)
+    async def get_deletion(
+        store_id: AppId, job_id: JobId, caller: Annotated[Caller, Depends(read)], *, reserved: bool = False
+    ) -> Deletion:
+        org = caller.organization_id
+        return await protection.get_deletion(store, org, store_id, job_id, reserved=reserved)
 
     @routes.get("/retention-floor")
     async def get_floor(caller: Annotated[Caller, Depends(read)]) -> RetentionFloor:

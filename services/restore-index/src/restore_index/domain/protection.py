@@ -201,10 +201,16 @@ def end_with_job(protection: StoreProtection, job_id: str, status: JobStatus, no
     )
 
 
-def deletion_of(protection: StoreProtection | None, job_id: str, points: Sequence[Point]) -> Deletion:
-    """What was decided for a job. Raises `NotFound` (`deletion_not_found`) before that, and some time after its end."""
+def deletion_of(
+    protection: StoreProtection | None, job_id: str, points: Sequence[Point], *, reserved: bool = False
+) -> Deletion:
+    """What was decided for a job; with `reserved` also what was claimed for it ahead and may lapse before it begins.
+
+    Raises `NotFound` (`deletion_not_found`) before that, and some time after its end.
+    """
     known = protection.claim_of(job_id) if protection else None
-    if protection is None or known is None:
+    # A worker that took a reservation for its claim could delete what came under hold since it lapsed.
+    if protection is None or known is None or (known.until is not None and not reserved):
         raise NotFound("deletion_not_found", "Nothing is claimed for this job.")
     present = _ids(points)
     return Deletion(

@@ -125,11 +125,13 @@ async def preview(store: Store, org: OrganizationId, store_id: AppId, rule: Prun
         return apply_rule(rule, points, await _protected(store, org), utc_now())
 
 
-async def get_deletion(store: Store, org: OrganizationId, store_id: AppId, job_id: JobId) -> Deletion:
-    """What was decided for a job. Raises `NotFound` (`deletion_not_found`)."""
+async def get_deletion(
+    store: Store, org: OrganizationId, store_id: AppId, job_id: JobId, *, reserved: bool = False
+) -> Deletion:
+    """What was decided for a job; with `reserved` also what was claimed for it ahead. Raises `NotFound`."""
     with span("restore-index.get_deletion", attributes=span_attributes(org, store_id)):
         found = await store.protections.get(org, store_id)
-        return decisions.deletion_of(found, job_id, await store.points_of(org, store_id))
+        return decisions.deletion_of(found, job_id, await store.points_of(org, store_id), reserved=reserved)
 
 
 async def get_floor(store: Store, org: OrganizationId) -> RetentionSettings:

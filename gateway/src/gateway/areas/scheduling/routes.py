@@ -146,11 +146,16 @@ async def cancel_job(job_id: str, runs: Service, who: Who, intent: RequestIntent
 
 
 @router.post("/scheduling/jobs/{job_id}/retry", summary="Retry a job", responses=writes(404, 409))
-async def retry_job(job_id: str, runs: Service, who: Who, intent: RequestIntent) -> JobView:
+async def retry_job(
+    job_id: str, audit: Audit, scheduler: Scheduler, runs: Service, who: Who, intent: RequestIntent
+) -> JobView:
     """Runs the task of a job that is over once more, as a new job, which is answered and names it in `retry_of`.
 
     Refused while the job is not over (`job_not_finished`) or a retry of it is not (`retry_unfinished`), and as a run
     is: connectors that were removed, resources that are locked.
     """
     who.require(Right.RUN)
-    return job_view(await runs.retry(who, job_id, intent))
+    task = (await scheduler.job(who, job_id)).task
+    action = _DELETIONS.get(task.type)
+    async with audit.change(who, action, "store", task.origin.id, retry_of=job_id) if action else nullcontext():
+        return job_view(await runs.retry(who, job_id, intent))

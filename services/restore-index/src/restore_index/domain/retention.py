@@ -50,7 +50,8 @@ def apply_rule(rule: PruneRule, points: Sequence[Point], protected: Protected, n
 def judge(wanted: Iterable[str], points: Sequence[Point], protected: Protected) -> Judged:
     """What of the restore points that somebody wants deleted may be; `points` are all that nobody deletes yet."""
     asked = frozenset(wanted)
-    ordered = [f.snapshot_id for f in newest_first(p.restore_point.facts for p in points) if f.snapshot_id in asked]
+    wished = [point.restore_point.facts for point in points if point.restore_point.snapshot_id in asked]
+    ordered = [facts.snapshot_id for facts in newest_first(wished)]
     free = [each for each in ordered if each not in protected.holds]
     floored = _floored(frozenset(free), points, protected.floor)
     return Judged(

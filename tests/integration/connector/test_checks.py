@@ -2,11 +2,12 @@
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskSucceeded
+from contracts.messages.connector.task_events import TaskCancelled, TaskEvent, TaskFailed, TaskSucceeded
 
-from tests.integration.connector.backed_up import backed_up, spoil
+from tests.integration.connector.backed_up import TREE, backed_up, spoil
 from tests.integration.connector.worker_fixture import WorkerFixture, ready
 from tests.support.waiting import eventually_async
 
@@ -32,6 +33,38 @@ async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(
     assert not any("restic repair" in finding for finding in whole.data.result.findings)
     assert "/deep/er/data.bin" in point.data.problem.detail
     assert (point.data.result.finding_count, point.data.result.files) == (1, 3)
+
+
+@pytest.mark.usefixtures("app")
+async def test_a_check_reads_the_restore_points_that_are_meant_or_the_next_share_of_all_data(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
+    source, store, _ = await backed_up(ground, tmp_path.name)
+    await ground.ending(await ground.request(source, store, labels=("monthly",)), TaskSucceeded)
+
+    async def checked(wanted: type[TaskEvent] = TaskSucceeded, **options: Any) -> Any:
+        request = await ground.request(store, None, type_="check", **options)
+        return (await ground.ending(request, wanted)).data
+
+    labelled = (await checked(labels=("monthly",), read_percent=100)).result
+    both = (await checked(locate={"filters": {"dataset": source.id}}, read_percent=100)).result
+    nothing = (await checked(TaskFailed, labels=("nobody has this",))).problem
+    shares = [(await checked(read_shares=2)).result for _ in range(3)]
+    # Restic divides packs by the first byte of their names.
+    pack = max(Path(store.fields["root"].value or "").glob("data/*/*"), key=lambda path: path.stat().st_size)
+    share = int(pack.name[:2], 16) % 2 + 1
+    spoil(store)
+    next_one = await checked(TaskFailed if share == 2 else TaskSucceeded, read_shares=2)
+    one_more = await checked(TaskFailed if share == 1 else TaskSucceeded, read_shares=2)
+    damaged = (await checked(TaskFailed, locate={"filters": {"dataset": source.id}}, read_percent=100)).problem
+
+    assert (labelled.points, labelled.files, labelled.bytes_read) == (1, 3, sum(map(len, TREE.values())))
+    assert (both.points, both.files, len(both.snapshot_ids)) == (2, 6, 2)
+    assert nothing.code == "no_restore_point"
+    assert [(each.read_share, each.read_shares) for each in shares] == [(1, 2), (2, 2), (1, 2)]
+    assert [next_one.result.read_share, one_more.result.read_share] == [2, 1]
+    assert next_one.result.finding_count + one_more.result.finding_count > 0
+    assert damaged.detail.startswith("Damage found: restore point ")
 
 
 def waiting_restic(ground: WorkerFixture) -> tuple[Path, Callable[[], Awaitable[bool]]]:

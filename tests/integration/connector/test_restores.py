@@ -75,6 +75,54 @@ async def test_a_restored_tree_is_what_was_backed_up_property_by_property(
 
 
 @in_process
+async def test_a_restore_takes_the_newest_that_fulfils_the_conditions_and_goes_into_a_folder(
+    ground: WorkerFixture, tmp_path: Path
+) -> None:
+    source, store, _ = await backed_up(ground, tmp_path.name, {"a": b"first"})
+    await ground.ending(await ground.request(source, store, labels=("monthly",)), TaskSucceeded)
+    (Path(source.fields["root"].value or "") / "a").write_bytes(b"later")
+    await ground.ending(await ground.request(source, store), TaskSucceeded)
+    target = ground.files("targets", tmp_path.name)
+    destination = await ground.assign("destination", target)
+
+    async def restored(folder: str, **options: Any) -> tuple[Any, str]:
+        request = await ground.request(store, destination, type_="restore", root=folder, **options)
+        done = await ground.ending(request, TaskSucceeded)
+        log = [line.text for told in ground.published(request, TaskLogged) for line in told.lines]
+        return done.data.result, next(line for line in log if line.startswith("The restore point is"))
+
+    labelled, labelled_line = await restored("with/labels", labels=("monthly",))
+    latest, latest_line = await restored(
+        "latest", locate={"filters": {"dataset": source.id, "environment": "production"}}
+    )
+    dry, _ = await restored("not made/yet", dry_run=True, keep={"owner": False})
+
+    assert there(target) == {"with/labels/a": b"first", "latest/a": b"later"}
+    assert {path.name for path in target.iterdir()} == {"with", "latest"}
+    assert (labelled.points_matched, latest.points_matched, labelled.root) == (1, 3, "with/labels")
+    assert "the newest of 1 that fulfil all conditions (labels monthly)" in labelled_line
+    assert latest.snapshot_id[:8] in latest_line
+    assert (dry.dry_run, dry.created, dry.files_written, dry.snapshot_id) == (True, 1, 0, latest.snapshot_id)
+    assert [(change.path, change.change) for change in dry.changes] == [("/a", "created")]
+    assert dry.not_kept == ("owner",)
+
+
+@in_process
+async def test_a_folder_that_leads_out_of_the_destination_is_refused(ground: WorkerFixture, tmp_path: Path) -> None:
+    _, store, snapshot_id = await backed_up(ground, tmp_path.name, {"a": b"a"})
+    target, outside = ground.files("targets", tmp_path.name), ground.files("outside", tmp_path.name)
+    (target / "link").symlink_to(outside)
+    destination = await ground.assign("destination", target)
+
+    for folder in ("link", "link/deeper"):
+        request = await ground.request(store, destination, type_="restore", snapshot_id=snapshot_id, root=folder)
+        failed = await ground.ending(request, TaskFailed)
+        assert failed.data.problem.code == "root_forbidden"
+        assert "out of the root of the destination" in failed.data.problem.detail
+    assert not list(outside.iterdir())
+
+
+@in_process
 async def test_what_a_restore_cannot_do_is_told_in_words(ground: WorkerFixture, tmp_path: Path) -> None:
     _, store, snapshot_id = await backed_up(ground, tmp_path.name)
     destination = await ground.assign("destination", ground.files("targets", tmp_path.name))
@@ -86,7 +134,7 @@ async def test_what_a_restore_cannot_do_is_told_in_words(ground: WorkerFixture, 
 
     assert await code(destination, snapshot_id="f" * 64) == "snapshot_not_found"
     assert await code(destination, snapshot_id=snapshot_id, paths=("/nowhere",)) == "path_not_found"
-    assert await code(destination) == "options_invalid"
+    assert await code(destination, labels=("nobody has this",)) == "no_restore_point"
     assert await code(forbidden, snapshot_id=snapshot_id) == "root_forbidden"
     spoil(store)
     ended = await ground.ending(
@@ -115,6 +163,7 @@ async def test_files_are_restored_into_a_bucket_and_back(ground: WorkerFixture, 
         found = {o["Key"]: client.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in listed}
 
     assert found == {f"restored/{path}": data for path, data in TREE.items()}
+    assert set(ended.data.result.not_kept) >= {"owner", "mode", "links", "hard_links", "xattrs"}
     assert ended.data.result.files_verified == len(TREE)
 
 

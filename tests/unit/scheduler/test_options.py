@@ -54,10 +54,10 @@ def restore(**options: Any) -> Task:
 @pytest.mark.parametrize(
     ("task", "fields"),
     [
-        (restore(), ["config.snapshot_id"]),
-        (restore(snapshot_id=""), ["config.snapshot_id"]),
         (restore(snapshot_id="5f", read_percent=10), ["config.read_percent"]),
-        (restore(snapshot_id="5f", labels=["monthly"]), ["config.labels"]),
+        (restore(ignores=["*.tmp"]), ["config.ignores"]),
+        (check(root="a", dry_run=True, keep={"owner": False}), ["config.root", "config.dry_run", "config.keep"]),
+        (restore(read_shares=4), ["config.read_shares"]),
         (check(paths=["/photos"]), ["config.paths"]),
         (check(hooks=Hooks(), exec=ExecOptions(cpu=1)), ["config.hooks", "config.exec"]),
         (restore(snapshot_id="5f", exec=ExecOptions(concurrency=2)), ["config.exec"]),
@@ -74,11 +74,28 @@ def test_what_the_type_of_the_task_has_no_use_for_is_refused(task: Task, fields:
 
 
 @pytest.mark.parametrize(
+    ("task", "fields"),
+    [
+        (check(read_shares=10, read_percent=5), ["config.read_percent"]),
+        (check(read_shares=10, snapshot_id="5f"), ["config.read_shares"]),
+    ],
+)
+def test_shares_of_the_data_are_of_the_whole_store_and_of_no_other_part(task: Task, fields: list[str]) -> None:
+    with pytest.raises(Invalid, match="cannot be together") as refused:
+        check_task(task)
+    assert list(refused.value.fields) == fields
+
+
+@pytest.mark.parametrize(
     "task",
     [
         check(snapshot_id="5f", read_percent=10),
-        # What clients of the API send to look at some restore points.
         check(labels=["monthly"]),
+        check(read_shares=10),
+        # Without a restore point the newest is meant.
+        restore(),
+        restore(snapshot_id=""),
+        restore(labels=["monthly"], before=3600, locate={"filters": {"dataset": "a", "latest": True}}),
         restore(snapshot_id="5f", paths=["/photos"], overwrite="never"),
         # All options, as a client sends that fills in the defaults.
         check(**TaskOptions().model_dump()),

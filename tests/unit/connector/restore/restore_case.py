@@ -10,10 +10,11 @@ from pathlib import Path
 from connector.engine.port import Progress
 from connector.engine.problems import Problems
 from connector.restore.chosen_nodes import ChosenNodes
+from connector.restore.preview import Preview
 from connector.restore.transfer import Figures, Transfer
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
-from contracts.task_types.restore import OverwritePolicy
+from contracts.task_types.restore import Keep, OverwritePolicy
 from contracts.values import AppId, OrganizationId
 from integrations.fs.file_attributes import Attributes
 from integrations.fs.restored_files import RestoredFiles
@@ -67,7 +68,14 @@ class Case:
     def target(self) -> Path:
         return self.root / "target"
 
-    def run(self, *paths: bytes, overwrite: OverwritePolicy = "always", root_owns: bool = False) -> Figures:
+    def run(
+        self,
+        *paths: bytes,
+        overwrite: OverwritePolicy = "always",
+        root_owns: bool = False,
+        keep: Keep = Keep(),  # noqa: B008 - frozen
+        preview: Preview | None = None,
+    ) -> Figures:
         store = self.root / "store"
         with RepositoryWriter(store, "word", scrypt_n=2) as writer:
             tree = self._tree(writer)
@@ -88,7 +96,7 @@ class Case:
                 attempt=1,
                 off_limits=self.off_limits,
                 guarded=frozenset(),
-                attributes=Attributes(is_root=root_owns),
+                attributes=Attributes(is_root=root_owns, keep=keep),
             )
             self.problems = Problems(lambda _, text: self.log.append(text))
             with closing(destination):
@@ -102,8 +110,11 @@ class Case:
                     on_progress=self.progress.append,
                 )
                 transfer.plan()
-                transfer.write()
-                transfer.verify()
+                if preview is not None:
+                    preview.look(transfer)
+                else:
+                    transfer.write()
+                    transfer.verify()
         os.close(held)
         return transfer.figures
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from connector.restore.content_comparison import is_content
-from contracts.task_types.restore import OverwritePolicy
+from connector.restore.preview import Preview
+from contracts.task_types.restore import Keep, OverwritePolicy
 from integrations.sdk.errors import Cancelled
 
 from tests.support.repository_writer import RepositoryWriter
@@ -387,3 +388,64 @@ def test_zeros_come_back_as_holes(case: Case, content: bytes, *, sparse: bool) -
     assert case.there == {"sparse": content}
     assert (found.st_blocks * 512 < found.st_size) is sparse
     assert figures.verified == 1
+
+
+def test_a_dry_run_tells_what_would_change_and_changes_nothing(case: Case) -> None:
+    case.target.mkdir()
+    (case.target / "a").write_bytes(b"mine")
+    (case.target / "z").mkdir()
+    lines: list[str] = []
+    found = Preview(lines.append)
+
+    case.run(preview=found)
+
+    assert {path.name for path in case.target.iterdir()} == {"a", "z"}
+    assert (found.created, found.replaced, found.kept) == (4, 1, 0)
+    told = [(each.path, each.change) for each in found.changes]
+    paths = ["/a", "/deep", "/deep/b", "/deep/er", "/deep/er/c"]
+    assert told == [(path, "replaced" if path == "/a" else "created") for path in paths]
+    assert lines[0] == "Would be replaced: /a"
+    assert [(p.path, p.reason) for p in case.problems.kept] == [("/z", "a directory is in its place")]
+
+
+def test_a_dry_run_counts_what_the_policy_keeps(case: Case) -> None:
+    case.target.mkdir()
+    (case.target / "a").write_bytes(b"mine")
+    found = Preview(lambda _: None)
+
+    case.run(overwrite="never", preview=found)
+
+    assert (found.created, found.replaced, found.kept) == (5, 0, 1)
+
+
+def test_a_dry_run_lists_the_first_changes_and_counts_all(case: Case) -> None:
+    case.nodes = [node(f"{n:04}", "file", size=0, content=[]) for n in range(1100)]
+    lines: list[str] = []
+    found = Preview(lines.append)
+
+    case.run(preview=found)
+
+    assert (found.created, len(found.changes), len(lines)) == (1100, 100, 1001)
+    assert lines[-1] == "100 more would be created or replaced."
+
+
+def test_attributes_that_are_not_kept_are_as_those_of_new_files(case: Case) -> None:
+    note = [extended("user.note", b"kept")]
+    special = {"mode": 0o400, "uid": os.geteuid() + 1, "extended_attributes": note}
+    case.make_tree = lambda writer: writer.tree(
+        [
+            node("d", "dir", subtree=writer.tree([]), **special | {"mode": 0o500 | 1 << 31}),
+            node("f", "file", content=[], **special),
+        ]
+    )
+    mask = os.umask(0o027)
+    try:
+        case.run(root_owns=True, keep=Keep(owner=False, mode=False, times=False, xattrs=False))
+    finally:
+        os.umask(mask)
+
+    for name, mode in (("d", 0o750), ("f", 0o640)):
+        found = (case.target / name).stat()
+        assert (stat.S_IMODE(found.st_mode), found.st_uid) == (mode, os.geteuid())
+        assert found.st_mtime_ns != MODIFIED_NS
+        assert not os.listxattr(case.target / name)

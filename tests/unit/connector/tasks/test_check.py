@@ -1,15 +1,19 @@
 """What a check of a store comes to, over memory."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CheckOutcome
+from connector.jobs.definition import Job
+from connector.stores.point_choice import NoRestorePoint
 from connector.tasks.check import check
 from contracts.errors import TemporaryError
 from contracts.task_types.check import CheckResult
-from contracts.tasks import Task
+from contracts.tasks import Task, TaskOptions
+from contracts.values import JobId
 from restic_reader.errors import StoreUnavailable
 
 from tests.unit.connector.parts import TARGET
@@ -60,3 +64,73 @@ async def test_all_findings_are_counted_and_the_first_ones_listed(
 
     assert isinstance(outcome.result, CheckResult)
     assert (outcome.result.findings, outcome.result.finding_count) == (("a pack is missing",), 2000)
+
+
+def reading(job: Job, of: int, job_id: str) -> Job:
+    """The same as another job, that reads the next of so many shares."""
+    task = Task(type="check", origin=TARGET, options=TaskOptions(read_shares=of))
+    return replace(job, request=job.request.model_copy(update={"job_id": JobId(job_id), "task": task}))
+
+
+async def checked_shares(job: Job, *numbers: int) -> list[CheckResult]:
+    results = []
+    for n, of in enumerate(numbers):
+        outcome = await check(reading(job, of, f"job-{n}"))
+        assert isinstance(outcome.result, CheckResult)
+        results.append(outcome.result)
+    return results
+
+
+async def test_as_many_checks_as_there_are_shares_read_each_once_and_another_number_begins_anew(
+    workshop: Workshop,
+) -> None:
+    results = await checked_shares(await workshop.job(task=CHECK), 3, 3, 3, 3, 2, 3)
+
+    assert workshop.engine.shares_read == [(1, 3), (2, 3), (3, 3), (1, 3), (1, 2), (1, 3)]
+    assert [(each.read_share, each.read_shares) for each in results] == workshop.engine.shares_read
+    assert "share 2 of 3 of its data read" in results[1].in_words()
+
+
+async def test_a_share_counts_only_once_its_check_has_ended(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: Any, **__: Any) -> CheckOutcome:
+        raise StoreUnreachable("connection refused")
+
+    job = await workshop.job(task=CHECK)
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.engine, "check", away)
+        with pytest.raises(TemporaryError):
+            await checked_shares(job, 2)
+    await checked_shares(job, 2, 2)
+
+    assert workshop.engine.shares_read == [(1, 2), (2, 2)]
+
+
+async def test_a_job_whose_result_was_lost_reads_its_share_again(workshop: Workshop) -> None:
+    job = reading(await workshop.job(task=CHECK), 3, "job")
+
+    await check(job)
+    await check(job)
+
+    assert workshop.engine.shares_read == [(1, 3), (1, 3)]
+
+
+async def test_what_was_found_is_said_to_be_damage(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def damaged(*_: Any, **__: Any) -> CheckOutcome:
+        return CheckOutcome(findings=("a pack is missing",), finding_count=1)
+
+    monkeypatch.setattr(workshop.engine, "check", damaged)
+
+    outcome = await check(await workshop.job(task=CHECK))
+
+    assert outcome.problem is not None
+    assert outcome.problem.detail == "Damage found: a pack is missing."
+    assert outcome.result.in_words().startswith("damage found, 1 problems in the store")
+
+
+async def test_a_filter_that_chooses_nothing_is_no_success(workshop: Workshop) -> None:
+    task = Task(type="check", origin=TARGET, options=TaskOptions(labels=("monthly", "paid"), before=60))
+
+    with pytest.raises(NoRestorePoint, match=r"none fulfils all conditions \(labels monthly, paid; older than 60 s\)"):
+        await check(await workshop.job(task=task))

@@ -1,5 +1,6 @@
 """Integrations."""
 
+from contracts.file_properties import FileProperty
 from contracts.messages.connector.offers import Integration
 from pydantic import Field, JsonValue
 
@@ -44,6 +45,7 @@ class IntegrationView(View):
         matches=[{"class": "file-storage", "subclass": "posix"}],
         protocols=[{"name": "fs", "title": "Directory", "kinds": ["source", "store"], "schemas": {"source": {}}}],
         help="A directory that the workers can reach.",
+        keeps=["links", "owner", "mode", "times"],
     )
 
     id: str
@@ -53,6 +55,9 @@ class IntegrationView(View):
     matches: list[MatchView]
     protocols: list[ProtocolView]
     help: str
+    keeps: list[FileProperty] = Field(
+        description="What a destination gives back of files beside their names and contents"
+    )
 
 
 def integration_view(integration: Integration) -> IntegrationView:

@@ -1,10 +1,12 @@
 """Restores: from a store into a destination, or back into a source."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
+from contracts.file_properties import FileProperty
 from contracts.hooks import HookOptions
+from contracts.point_filters import Flag, PointSelection
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
 
@@ -13,45 +15,104 @@ OverwritePolicy = Literal["always", "if_changed", "if_newer", "never"]
 restore point's is newer, kept."""
 
 
+LISTED_CHANGES = 100
+"""Of what a dry run would change, so many are in its result; its log has more."""
+LONGEST_FOLDER = 4096
+
+
+def _none_is(empty: object, kind: Any) -> BeforeValidator:
+    # Clients send null for what is not set.
+    return BeforeValidator(lambda value: empty if value is None else value, json_schema_input_type=kind | None)
+
+
+def _folder(text: str) -> str:
+    parts = text.strip("/").split("/") if text.strip("/") else []
+    if (
+        any(part in ("", ".", "..") for part in parts)
+        or "\0" in text
+        or len(text.encode(errors="replace")) > LONGEST_FOLDER
+    ):
+        raise ValueError("must be a folder below the destination's root, without empty parts, `.` and `..`")
+    return "/".join(parts)
+
+
+_Folder = Annotated[str, AfterValidator(_folder)]
+_Kept = Annotated[Annotated[bool, Field(strict=True)], _none_is(True, bool)]
+
+
 class Keep(Value):
     """Which attributes of files a restore gives back."""
 
-    owner: bool = Field(default=True, description="Owner and group, where the worker runs as root")
-    mode: bool = Field(default=True, description="Permissions; access lists too, unless `xattrs` is false")
-    times: bool = Field(default=True, description="Times of change and access")
-    xattrs: bool = Field(default=True, description="Extended attributes")
+    owner: _Kept = Field(default=True, description="Owner and group, where the worker runs as root")
+    mode: _Kept = Field(default=True, description="Permissions; access lists too, unless `xattrs` is false")
+    times: _Kept = Field(default=True, description="Times of change and access")
+    xattrs: _Kept = Field(default=True, description="Extended attributes")
 
 
-class RestoreOptions(HookOptions):
-    """Options of a restore."""
+class RestoreOptions(HookOptions, PointSelection):
+    """Options of a restore, of the newest restore point that fulfils all conditions."""
 
-    snapshot_id: str | None = Field(default=None, description="restore, check: the restore point")
     paths: tuple[str, ...] = Field(
         default=(), description="restore: files and directories of the restore point; none: all of it"
     )
     overwrite: OverwritePolicy = Field(
         default="always", description="restore: what becomes of files that are there already"
     )
+    root: Annotated[_Folder, _none_is("", _Folder)] = Field(
+        default="", description="restore: the folder of the destination to restore into; made where it is missing"
+    )
+    keep: Annotated[Keep, _none_is(Keep(), Keep)] = Field(
+        default=Keep(), description="restore: which attributes of files are given back"
+    )
+    dry_run: Flag = Field(default=False, description="restore: write nothing, tell what would be written")
+
+
+class RestoreChange(Value):
+    """What becomes of one file."""
+
+    path: str = Field(description="In the restore point, beginning with a slash")
+    change: Literal["created", "replaced", "kept"] = Field(description="`kept`: it stays as it is")
+    bytes: int = Field(default=0, description="Size of what is written")
 
 
 class RestoreResult(Result):
-    """What a restore wrote."""
+    """What a restore wrote, or with `dry_run` would write."""
 
     type: Literal["restore"] = Field(default="restore", description="Type of the task")
     snapshot_id: str = Field(description="The restore point that was restored from")
+    points_matched: int = Field(
+        default=1, description="How many restore points fulfilled the conditions; the newest was taken"
+    )
+    root: str = Field(default="", description="The folder of the destination that was restored into")
     files: int = Field(default=0, description="Files, links and special files that were chosen")
     files_written: int = Field(default=0, description="How many of them were written")
     files_unchanged: int = Field(default=0, description="How many were there already with the same size and time")
     files_kept: int = Field(default=0, description="How many others were left as they were, by the overwrite policy")
     files_verified: int = Field(default=0, description="How many were read back and had the restore point's content")
     bytes_written: int = Field(default=0, description="Bytes written")
+    dry_run: bool = Field(default=False, description="Whether nothing was written, and this is what would be")
+    created: int = Field(default=0, description="dry_run: files and directories that are not there")
+    replaced: int = Field(default=0, description="dry_run: files that would take the place of others")
+    kept: int = Field(default=0, description="dry_run: files and directories that would stay")
+    changes: tuple[RestoreChange, ...] = Field(
+        default=(), description=f"dry_run: what would be created and replaced; the first {LISTED_CHANGES}"
+    )
+    not_kept: tuple[FileProperty, ...] = Field(
+        default=(), description="What of files is not given back, because the destination cannot or the options say so"
+    )
     problem_count: int = Field(default=0, description="What could not be restored, or is not what it should be")
     duration_seconds: float = Field(default=0, description="Time it took")
 
     def in_words(self) -> str:
-        """How many files were written and what became of the others."""
+        """How many files were written, or would be, and what became of the others."""
+        point = f"restore point {self.snapshot_id[:8]}" + (f" into {self.root}" if self.root else "")
+        if self.dry_run:
+            return (
+                f"{point}: nothing was written; {self.created} would be created, {self.replaced} replaced and "
+                f"{self.kept} kept, in {self.duration_seconds:.1f} s"
+            )
         return (
-            f"{self.files_written} of {self.files} files written with {bytes_in_words(self.bytes_written)}, "
+            f"{point}: {self.files_written} of {self.files} files written with {bytes_in_words(self.bytes_written)}, "
             f"{self.files_unchanged} were there already, {self.files_kept} others kept; {self.files_verified} "
             f"verified, in {self.duration_seconds:.1f} s"
         )
@@ -61,10 +122,4 @@ class RestoreResult(Result):
         return Processed(self.files, self.bytes_written, self.problem_count)
 
 
-KIND = TaskKind(
-    origin="store",
-    target="destination",
-    other_target="source",
-    options=RestoreOptions,
-    required_options=("snapshot_id",),
-)
+KIND = TaskKind(origin="store", target="destination", other_target="source", options=RestoreOptions)

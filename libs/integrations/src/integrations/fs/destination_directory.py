@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
 from integrations.fs.exclusions import guarded, left_out_of, names_in
 from integrations.fs.file_attributes import Attributes
 from integrations.fs.mounts import Mounts
+from integrations.fs.nothing_there import NothingThere
 from integrations.fs.restored_files import RestoredFiles
 from integrations.fs.roots import hold_directory, is_within, require_directory, resolve_root
 from integrations.sdk.configuration import AppConfiguration
@@ -21,7 +22,7 @@ from integrations.sdk.errors import (
     SourceReplaced,
 )
 from integrations.sdk.job_log import OnLog
-from integrations.sdk.ports.destination import RestoreRequest
+from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
 
 _OWN = "it belongs to Cairn's own state"
 _STORE = "it belongs to the store that is restored from"
@@ -29,23 +30,45 @@ _STORE = "it belongs to the store that is restored from"
 
 def open_directory(
     configuration: AppConfiguration, restore: RestoreRequest, environment: WorkerEnvironment, *, on_log: OnLog
-) -> AbstractContextManager[RestoredFiles]:
+) -> AbstractContextManager[OpenDestination]:
     """See `Destination.open_destination`. Blocks, until the context is entered."""
-    named = configuration.text("root")
+    top = resolve_root(configuration.text("root"), environment)
+    named = _within(configuration.text("root"), restore.folder)
+    root = _resolve(named, environment, top=top, restore=restore)
+    if restore.dry_run and not root.exists():
+        # The root itself may be made, as by a restore; all above it has to be there.
+        _require_parent(top, configuration.text("root"))
+        return nullcontext(NothingThere(_off_limits(root, restore, environment)))
+    if not restore.dry_run:
+        _make(top, configuration.text("root"))
+        _make_below(top, restore.folder, named)
+        # Links may have been put into the way of the folder meanwhile.
+        root = _resolve(named, environment, top=top, restore=restore)
+    _require_destination(root, named)
+    is_root = os.geteuid() == 0
+    if not is_root and not restore.dry_run:
+        on_log("info", "The worker does not run as root: what is restored belongs to the user that it runs as.")
+    return _held(root, named, restore, environment, attributes=Attributes(is_root=is_root, keep=restore.keep))
+
+
+def _within(root: str, folder: str) -> str:
+    return f"{root.rstrip('/')}/{folder}" if folder else root
+
+
+def _resolve(named: str, environment: WorkerEnvironment, *, top: Path, restore: RestoreRequest) -> Path:
+    """The real directory that is restored into. Raises `RootForbidden` where that may not be."""
     root = resolve_root(named, environment)
+    if not root.is_relative_to(top):
+        raise RootForbidden(named, "a link leads from it out of the root of the destination")
     if restore.store_path is not None and is_within(root, _real(restore.store_path), Mounts.read()):
         raise RootForbidden(named, _STORE)
-    _make(root, named)
-    is_root = os.geteuid() == 0
-    if not is_root:
-        on_log("info", "The worker does not run as root: what is restored belongs to the user that it runs as.")
-    return _held(root, named, restore, environment, attributes=Attributes(is_root=is_root))
+    return root
 
 
 @contextmanager
 def _held(
     root: Path, named: str, restore: RestoreRequest, environment: WorkerEnvironment, *, attributes: Attributes
-) -> Iterator[RestoredFiles]:
+) -> Iterator[OpenDestination]:
     with ExitStack() as stack:
         try:
             held = stack.enter_context(hold_directory(root, shown=named))
@@ -65,6 +88,24 @@ def _held(
         yield stack.enter_context(closing(files))
 
 
+def _require_parent(root: Path, named: str) -> None:
+    if not root.parent.is_dir():
+        raise DestinationMissing(f"{named} is not there, nor is the directory that it should be in.")
+
+
+def _make_below(top: Path, folder: str, named: str) -> None:
+    """The folder that is restored into, with those above it."""
+    here = top
+    for name in filter(None, folder.split("/")):
+        here /= name
+        try:
+            here.mkdir(mode=0o755)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise DestinationRefused(f"{named} cannot be made: {(error.strerror or '').lower()}.") from None
+
+
 def _make(root: Path, named: str) -> None:
     try:
         # Without its parents: a root whose parent is missing is more likely a disk that is not mounted.
@@ -75,6 +116,9 @@ def _make(root: Path, named: str) -> None:
         raise DestinationMissing(f"{named} is not there, nor is the directory that it should be in.") from None
     except OSError as error:
         raise DestinationRefused(f"{named} cannot be made: {(error.strerror or '').lower()}.") from None
+
+
+def _require_destination(root: Path, named: str) -> None:
     try:
         require_directory(root, shown=named)
     except SourceMissing as error:

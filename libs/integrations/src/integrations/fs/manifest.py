@@ -1,5 +1,6 @@
 """What the integration offers."""
 
+from contracts.file_properties import FILE_PROPERTIES
 from contracts.messages.assignment import AppKind
 from contracts.messages.connector.offers import Integration, Match, Protocol
 from contracts.values import IntegrationId
@@ -30,6 +31,7 @@ MANIFEST = Integration(
         Match(class_="file-storage", subclass=""),
     ),
     protocols=(Protocol(name="fs", title="Directory", kinds=_KINDS, schemas={kind: _fields(kind) for kind in _KINDS}),),
+    keeps=FILE_PROPERTIES,
     help="A directory that the worker's machine can reach by a path: a local disk, or a network share mounted there. "
     "Workers touch only the directories that their setting CAIRN_ALLOWED_ROOTS names, and never Cairn's own state.",
 )

@@ -13,6 +13,7 @@ from integrations.fs.file_attributes import Attributes
 from integrations.fs.hard_links import HardLinks, Named
 from integrations.fs.looked_up_directories import LookedUpDirectories
 from integrations.fs.new_files import NewFiles, require_restorable
+from integrations.fs.nothing_there import require_allowed
 from integrations.fs.open_directories import OpenDirectories, OpenDirectory
 from integrations.sdk.locations import FileIdentity
 from integrations.sdk.ports.destination import ExistingFile, NotWritten, RestoredNode, Write
@@ -49,13 +50,16 @@ class RestoredFiles:
     def existing(self, restored: RestoredNode) -> ExistingFile | None:
         """See `OpenDestination.existing`."""
         above, _, name = restored.path.rpartition(b"/")
-        self._check_way(restored.path)
+        require_allowed(restored.path, self._off_limits)
         try:
             directory = self._looked_up.at(above)
             found = os.stat(name, dir_fd=directory, follow_symlinks=False)
             target = os.readlink(name, dir_fd=directory) if stat.S_ISLNK(found.st_mode) else b""
+        except FileNotFoundError:
+            return None
         except OSError:
-            return None  # Writing will meet the same obstacle and name it.
+            with named_errors():
+                raise
         size = found.st_size if stat.S_ISREG(found.st_mode) else None
         if (size, found.st_mtime_ns) == (restored.node.size, restored.node.mtime_ns):
             self._links.note(restored.node, Named(restored.path, (found.st_dev, found.st_ino)))
@@ -141,12 +145,6 @@ class RestoredFiles:
             finally:
                 os.close(opened)
         return False
-
-    def _check_way(self, path: bytes) -> None:
-        """Raise `NotWritten` where a path, or a directory that it lies in, is off limits."""
-        for reserved, reason in self._off_limits.items():
-            if path == reserved or path.startswith(reserved + b"/"):
-                raise NotWritten(reason)
 
     def _check_path(self, path: bytes) -> None:
         if reason := self._off_limits.get(path):

@@ -3,7 +3,7 @@
 import re
 import ssl
 import unicodedata
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -76,6 +76,13 @@ def read_address(configuration: AppConfiguration) -> S3Address:
         virtual_host=configuration.switch("virtual_host"),
         storage_class=configuration.text("storage_class"),
     )
+
+
+def within(address: S3Address, folder: str) -> S3Address:
+    """A folder of a bucket. Raises `ConfigurationUnusable` for a name that no prefix can have."""
+    if any(unicodedata.category(character) in _NO_TEXT for character in folder):
+        raise ConfigurationUnusable("config.root", "The folder must not have control characters in it.")
+    return replace(address, prefix="/".join(filter(None, (address.prefix, folder))))
 
 
 def _root(configuration: AppConfiguration) -> tuple[str, str]:

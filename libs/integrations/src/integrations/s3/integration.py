@@ -15,7 +15,7 @@ from restic_reader import ObjectFiles, RepositoryFiles
 from integrations.object_storage.object_source import ObjectSource, read_objects
 from integrations.rclone.remote import Remote, engine_location
 from integrations.s3 import connection_steps
-from integrations.s3.address import S3Address, client_options, read_address, tls_context
+from integrations.s3.address import S3Address, client_options, read_address, tls_context, within
 from integrations.s3.bucket import open_objects
 from integrations.s3.error_mapping import as_destination_error, as_source_error
 from integrations.s3.manifest import MANIFEST
@@ -76,18 +76,29 @@ class S3Integration:
 
     @asynccontextmanager
     async def open_destination(
-        self, configuration: AppConfiguration, restore: RestoreRequest, *, on_log: OnLog, cancel: asyncio.Event
+        self,
+        configuration: AppConfiguration,
+        restore: RestoreRequest,
+        *,
+        on_log: OnLog,  # noqa: ARG002
+        cancel: asyncio.Event,
     ) -> AsyncIterator[OpenDestination]:
         """See `Destination.open_destination`: objects below the prefix; links and devices have no place there."""
-        address = read_address(configuration)
+        address = within(read_address(configuration), restore.folder)
         off_limits = _store_within(address, restore.store_address)
         await _reach_destination(address)
-        on_log("info", "Objects keep no owners and modes; the times of files are kept beside them.")
         async with open_requests(address, pause_seconds=self._pause_seconds) as requests:
             uploads = Uploads(address, requests)
             await uploads.require_bucket()
             loop = asyncio.get_running_loop()
-            yield RestoredObjects(uploads, names_of=restore.names_of, off_limits=off_limits, loop=loop, cancel=cancel)
+            yield RestoredObjects(
+                uploads,
+                names_of=restore.names_of,
+                off_limits=off_limits,
+                keeps_times=restore.keep.times,
+                loop=loop,
+                cancel=cancel,
+            )
 
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Store.store_location`."""

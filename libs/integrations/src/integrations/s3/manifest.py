@@ -64,6 +64,7 @@ MANIFEST = Integration(
     title="S3 buckets",
     matches=(Match(class_="object-storage", subclass="s3"),),
     protocols=(Protocol(name="s3", title="S3 bucket", kinds=_KINDS, schemas={kind: _fields(kind) for kind in _KINDS}),),
+    keeps=("empty_directories", "times"),
     help="A bucket of AWS S3 or of anything that speaks its protocol. The host is the endpoint of the resource (or of "
     "the connector), with or without a port. The keys need the rights to list and read the bucket; for stores and "
     "destinations also to write and delete in it. What cannot be read of a source (an object in an archive class, "

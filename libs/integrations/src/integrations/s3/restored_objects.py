@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import stat
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -21,6 +23,7 @@ _PART_BYTES = 8 << 20
 _WRITERS = 8
 _KEY_BYTES_MAX = 1024
 """Source: the S3 user guide, "Naming Amazon S3 objects"."""
+_IN_KEYS = ExistingFile(None, 0)
 STORE = "it belongs to the store that is restored from"
 
 
@@ -35,6 +38,7 @@ class RestoredObjects:
         *,
         names_of: NamesOf,
         off_limits: str,
+        keeps_times: bool = True,
         loop: asyncio.AbstractEventLoop,
         cancel: asyncio.Event,
     ) -> None:
@@ -42,12 +46,17 @@ class RestoredObjects:
         self._uploads = uploads
         self._names_of = names_of
         self._off_limits = off_limits
+        self._keeps_times = keeps_times
         self._loop = loop
         self._cancel = cancel
 
     def existing(self, restored: RestoredNode) -> ExistingFile | None:
         """See `OpenDestination.existing`."""
-        return self._wait(self._uploads.look_up(self._key(restored)))
+        if restored.node.type != "dir":
+            return self._wait(self._uploads.look_up(self._key(restored)))
+        # Directories with something in them are parts of keys, and so are always there.
+        found = self._wait(self._uploads.look_up(self._key(restored, end="/"))) if restored.is_empty else _IN_KEYS
+        return found and replace(found, kind=stat.S_IFDIR)
 
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         """See `OpenDestination.make_directory`: an empty one is an object that says so, others are parts of keys."""
@@ -56,7 +65,7 @@ class RestoredObjects:
             # What is called like a marker may have content.
             if keep_attributes and self._wait(self._uploads.look_up(key)) is not None:
                 return
-            self._wait(self._uploads.put(key, b"", modified_ns=restored.node.mtime_ns))
+            self._wait(self._uploads.put(key, b"", modified_ns=self._modified_ns(restored)))
 
     def writing(self, restored: RestoredNode) -> Write:
         """See `OpenDestination.writing`: objects need no directory before them."""
@@ -66,7 +75,7 @@ class RestoredObjects:
         """See `OpenDestination.write`."""
         if restored.node.type != "file":
             raise NotWritten(f"an object cannot be of the type {restored.node.type!r}")
-        key, modified_ns = self._key(restored), restored.node.mtime_ns
+        key, modified_ns = self._key(restored), self._modified_ns(restored)
         parts = parts_of(pieces, part_bytes(restored.node.size, least=_PART_BYTES))
         first, second = next(parts), next(parts, None)
         if second is None:
@@ -94,7 +103,7 @@ class RestoredObjects:
             if len(piece) < _PART_BYTES:
                 return
 
-    def _write_parts(self, key: str, parts: Iterator[bytes], *, modified_ns: int) -> None:
+    def _write_parts(self, key: str, parts: Iterator[bytes], *, modified_ns: int | None) -> None:
         upload = self._wait(self._uploads.begin(key, modified_ns=modified_ns))
         try:
             tags = [self._wait(self._uploads.put_part(key, upload, n, part)) for n, part in enumerate(parts, 1)]
@@ -104,6 +113,9 @@ class RestoredObjects:
             with suppress(CairnError, NotWritten):
                 asyncio.run_coroutine_threadsafe(self._uploads.abort(key, upload), self._loop).result()
             raise
+
+    def _modified_ns(self, restored: RestoredNode) -> int | None:
+        return restored.node.mtime_ns if self._keeps_times else None
 
     def _key(self, restored: RestoredNode, *, end: str = "") -> str:
         path = os.fsdecode(restored.path)

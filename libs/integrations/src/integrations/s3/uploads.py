@@ -45,11 +45,11 @@ class Uploads:
         if answer.status != 200:
             raise DestinationUnreachable("The server does not answer as an S3 server does.")
 
-    async def put(self, key: str, body: bytes, *, modified_ns: int) -> None:
+    async def put(self, key: str, body: bytes, *, modified_ns: int | None) -> None:
         """Write an object. Raises `NotWritten`, or what is wrong with the whole destination."""
         await self._ask("PUT", key, headers=self._facts(modified_ns), body=body)
 
-    async def begin(self, key: str, *, modified_ns: int) -> str:
+    async def begin(self, key: str, *, modified_ns: int | None) -> str:
         """Begin an object that comes in parts; the id of the upload."""
         answer = await self._ask("POST", key, query={"uploads": ""}, headers=self._facts(modified_ns))
         return _text(answer.body, "UploadId")
@@ -88,10 +88,11 @@ class Uploads:
         answer = await self._ask("GET", key, headers=wanted, past_the_end=True)
         return b"" if answer.status == 416 else answer.body
 
-    def _facts(self, modified_ns: int) -> dict[str, str]:
+    def _facts(self, modified_ns: int | None) -> dict[str, str]:
         storage_class = self._address.storage_class
         kept_in = {"x-amz-storage-class": storage_class} if storage_class else {}
-        return {MODIFIED: str(modified_ns), **kept_in}
+        noted = {} if modified_ns is None else {MODIFIED: str(modified_ns)}
+        return {**noted, **kept_in}
 
     async def _ask(
         self,

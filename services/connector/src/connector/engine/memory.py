@@ -35,6 +35,7 @@ from connector.engine.port import (
     Initialized,
     OnProgress,
     Progress,
+    Share,
 )
 
 Files = dict[str, bytes | None]
@@ -60,6 +61,7 @@ class MemoryEngine:
     def __init__(self) -> None:
         self.repositories: dict[str, MemoryRepository] = {}
         """By address. Taken out of it, a repository is lost."""
+        self.shares_read: list[Share] = []
 
     async def initialize(self, store: StoreLocation, *, chunker_of: StoreLocation | None = None) -> Initialized:
         """See `Engine.initialize`."""
@@ -139,6 +141,7 @@ class MemoryEngine:
         store: StoreLocation,
         *,
         read_percent: float = 0,
+        share: Share | None = None,
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
@@ -147,7 +150,8 @@ class MemoryEngine:
         self._open(store)
         await _checkpoint(cancel)
         on_progress(Progress())
-        on_log("info", "every byte was read" if read_percent else "the structure is sound")
+        self.shares_read += [share] if share else []
+        on_log("info", "every byte was read" if read_percent or share else "the structure is sound")
         return CheckOutcome()
 
     async def forget(

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from contracts.messages.connector.stores import Compression
 from contracts.task_types.backup import BackupResult
@@ -92,6 +92,14 @@ class BackupOutcome:
     """Whether a path within the source, `/` being its root, was left out on purpose."""
     listed: SourceListing | None = field(default=None, repr=False, compare=False)
     """What the source listed, where the engine does not tell what went before it was read."""
+
+
+class Share(NamedTuple):
+    """One of several parts of a repository's data, which have nothing in common and are all of it together."""
+
+    number: int
+    """Counted from 1."""
+    of: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,11 +220,13 @@ class Engine(Protocol):
         store: StoreLocation,
         *,
         read_percent: float = 0,
+        share: Share | None = None,
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
     ) -> CheckOutcome:
-        """Verify the repository's structure, and read this share of its data: 100 is every byte of it.
+        """Verify the repository's structure, and read a part of its data: a share of it, or so many percent that are
+        chosen anew each time; 100 is every byte of it.
 
         Keeps everybody else out of the repository meanwhile. Progress tells what the engine uses, not how far it is.
         """

@@ -13,6 +13,8 @@ _TOLD_SECONDS = 0.25
 class Figures:
     """What a restore did."""
 
+    passes: int = 2
+    """How often each byte counts for the progress: a restore writes it and reads it back."""
     files: int = 0
     bytes: int = 0
     written: int = 0
@@ -26,10 +28,10 @@ class Figures:
 
     @property
     def progress(self) -> Progress:
-        """How far it is: each byte is written and read back."""
+        """How far it is."""
         done = self.written_bytes + self.linked_bytes + self.verified_bytes
         return Progress(
-            fraction=min(1.0, done / (2 * self.bytes or 1)),
+            fraction=min(1.0, done / (self.passes * self.bytes or 1)),
             files_done=self.written + self.unchanged + self.kept,
             files_total=self.files,
             bytes_done=self.written_bytes,

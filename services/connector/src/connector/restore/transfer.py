@@ -100,6 +100,17 @@ class Transfer:
             readers.settle()
         self._teller.tell_all()
 
+    def looked_up(self) -> Iterator[LookedUp]:
+        """Everything that was chosen, directories too, with what is in its place; for a dry run."""
+        nodes = (each for each in self._walk(tells_damage=True) if not each.is_above)
+        yield from looked_up(nodes, self.destination, self.overwrite, is_empty=self._is_empty)
+
+    def note(self, path: bytes, reason: str, *, code: str = "") -> None:
+        """Take note of a problem with a path. From any thread."""
+        with self._lock:
+            self.problems.add(UnreadablePath(f"/{shown(path)}", reason, code))
+        self.on_path(f"/{shown(path)}", "error")
+
     @cached_property
     def _teller(self) -> Teller:
         return Teller(self.figures, self.on_progress)
@@ -176,14 +187,14 @@ class Transfer:
         try:
             self.destination.make_directory(restored, keep_attributes=keeps)
         except NotWritten as error:
-            self._note(chosen.found.path, error.reason)
+            self.note(chosen.found.path, error.reason)
         self._note_lacking()
 
     def _write_beside(self, chosen: ChosenNode, content: tuple[bytes, ...], writers: Writers) -> None:
         try:
             write = self.destination.writing(_restored(chosen))
         except NotWritten as error:
-            self._note(chosen.found.path, error.reason)
+            self.note(chosen.found.path, error.reason)
             return
         size = sum(map(len, content))
         writers.do(partial(self._write_small, chosen, write, content, size=size), size_bytes=size)
@@ -193,12 +204,13 @@ class Transfer:
         try:
             write(iter(content))
         except NotWritten as error:
-            self._note(chosen.found.path, error.reason)
+            self.note(chosen.found.path, error.reason)
             return
         with self._lock:
             self.figures.written_bytes += size
             self.figures.written += 1
             self._set(chosen, _WRITTEN)
+        self._tell_path(chosen, "ok")
         self._teller.tell()
 
     def _write_file(self, chosen: ChosenNode, pieces: Iterator[bytes]) -> None:
@@ -211,7 +223,7 @@ class Transfer:
                 self.figures.written_bytes -= counted.bytes
             if not isinstance(error, NotWritten):
                 raise
-            self._note(chosen.found.path, error.reason)
+            self.note(chosen.found.path, error.reason)
             return
         with self._lock:
             self.figures.written += 1
@@ -230,7 +242,7 @@ class Transfer:
             else:
                 is_same = is_content(pieces, self.repository.blob_lengths(node))
         except NotWritten as error:
-            self._note(path, f"cannot be read back: {error.reason}")
+            self.note(path, f"cannot be read back: {error.reason}")
         except _LOST as error:
             self._note_lost(path, error)
         else:
@@ -238,9 +250,9 @@ class Transfer:
                 with self._lock:
                     self.figures.verified += 1
             elif is_new:
-                self._note(path, "what was written and read back is not what the restore point has")
+                self.note(path, "what was written and read back is not what the restore point has")
             else:
-                self._note(path, "was left as it is for its size and time, but its content is another")
+                self.note(path, "was left as it is for its size and time, but its content is another")
         self._teller.tell()
 
     def _wanted(self) -> Iterator[ChosenNode]:
@@ -301,15 +313,10 @@ class Transfer:
 
     def _note_lacking(self) -> None:
         for path, words in self.destination.lacking():
-            self._note(path, words)
+            self.note(path, words)
 
     def _note_lost(self, path: bytes, error: ReaderError) -> None:
-        self._note(path, error.detail.rstrip("."), code=error.code)
-
-    def _note(self, path: bytes, reason: str, *, code: str = "") -> None:
-        with self._lock:
-            self.problems.add(UnreadablePath(f"/{shown(path)}", reason, code))
-        self.on_path(f"/{shown(path)}", "error")
+        self.note(path, error.detail.rstrip("."), code=error.code)
 
     def _tell_path(self, chosen: ChosenNode, status: str) -> None:
         self.on_path(f"/{shown(chosen.found.path)}", status)

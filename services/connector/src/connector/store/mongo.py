@@ -13,6 +13,7 @@ from contracts.messages.scheduler import USUAL_PRIORITY
 from contracts.values import OrganizationId
 
 from connector.domain.attempts import Attempt
+from connector.domain.read_shares import ReadShare
 from connector.domain.turns import Turn
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.domain.work_order import Queued
@@ -183,8 +184,9 @@ async def open_store(database: Database, outbox: Outbox) -> Store:
         keys=lambda t: {"place": t.place},
         indexes=(("org", "place", "_id"),),  # turns_at
     )
+    read_shares = MongoAggregates(database["read_shares"], ReadShare, outbox)
     work = MongoWorkQueue(database["work"], database["cancellations"], database["attempts"])
-    await asyncio.gather(apps.setup(), attempts.setup(), turns.setup(), work.setup())
+    await asyncio.gather(apps.setup(), attempts.setup(), turns.setup(), read_shares.setup(), work.setup())
     return Store(
         apps=apps,
         attempts=attempts,
@@ -192,6 +194,7 @@ async def open_store(database: Database, outbox: Outbox) -> Store:
         stores=MongoStoreApps(database["apps"]),
         repositories=MongoRepositories(database["repositories"]),
         turns=turns,
+        read_shares=read_shares,
     )
 
 

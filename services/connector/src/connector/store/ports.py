@@ -11,6 +11,7 @@ from contracts.messages.connector.stores import Compression
 from contracts.values import OrganizationId, Value
 
 from connector.domain.attempts import Attempt
+from connector.domain.read_shares import ReadShare
 from connector.domain.turns import Turn
 from connector.domain.work import SlotGroup, Work
 from connector.domain.work_order import Queued
@@ -123,6 +124,8 @@ class Store:
     stores: StoreApps
     repositories: Repositories
     turns: Aggregates[Turn]
+    read_shares: Aggregates[ReadShare]
+    """By the id of a store."""
 
     async def attempts_at(self, org: OrganizationId, work_id: str) -> list[Attempt]:
         """All attempts at a piece of work, by number."""

@@ -1,28 +1,36 @@
-"""Checking a store, or one restore point of it: the structure, or with data read."""
+"""Checking a store, or restore points of it: the structure, or with data read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
 from time import monotonic
 
+from chassis.ids import utc_now
 from contracts.errors import PermanentError, TemporaryError
 from contracts.messages.assignment import App
-from contracts.task_types.check import CheckResult
+from contracts.point_filters import PointSelection
+from contracts.task_types.check import LISTED_POINTS, CheckResult
 from contracts.values import SnapshotId
+from integrations.sdk.locations import StoreLocation
 from integrations.sdk.ports.destination import ExistingFile, RestoredNode, Write
+from restic_reader.errors import SnapshotNotFound
 
+from connector.domain.read_shares import ReadShare, next_share
 from connector.engine.errors import StoreUnreachable
-from connector.engine.port import CheckOutcome, OnProgress
+from connector.engine.port import CheckOutcome, OnProgress, Progress, Share
 from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.store_turn import store_for_itself
 from connector.jobs.store_wait import alone, remove_stale_locks
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
+from connector.restore.figures import Figures
 from connector.restore.transfer import Transfer
 from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
+from connector.stores.point_choice import NoRestorePoint, choose_restore_points, only_id, selection_of
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
 
@@ -36,7 +44,7 @@ class ChecksFailed(PermanentError):
     def __init__(self, findings: tuple[str, ...], count: int) -> None:
         named = "; ".join(findings[:_NAMED_MAX])
         more = f" and {count - _NAMED_MAX} more" if count > _NAMED_MAX else ""
-        super().__init__("check_failed", f"The check found what is wrong: {named}{more}.")
+        super().__init__("check_failed", f"Damage found: {named}{more}.")
 
 
 async def check(job: Job) -> JobOutcome:
@@ -48,7 +56,8 @@ async def check(job: Job) -> JobOutcome:
     except StoreUnreachable as error:
         # Of a store that is away from the start somebody hears at once, as with every task.
         raise error if job.lease.number == 1 else _outage(error) from None
-    result = await (_check_restore_point(job, store) if job.options.snapshot_id else _check_store(job, store))
+    selection = selection_of(job.options)
+    result = await (_check_points(job, store, selection) if selection.selects else _check_store(job, store))
     result = result.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
     if result.finding_count:
         return JobOutcome(result, ChecksFailed(result.findings, result.finding_count))
@@ -58,28 +67,58 @@ async def check(job: Job) -> JobOutcome:
 
 async def _check_store(job: Job, store: App) -> CheckResult:
     location = store_location(job.context, job.org, store)
-
-    async def check_store(on_progress: OnProgress) -> CheckOutcome:
-        return await job.context.engine.check(
-            location,
-            read_percent=job.options.read_percent,
-            on_progress=on_progress,
-            on_log=job.reporter.log,
-            cancel=job.cancel,
-        )
-
     try:
         async with store_for_itself(job, store, location):
             if job.lease.number > 1:
                 # A check that was killed leaves a lock that keeps everybody out.
                 await remove_stale_locks(job, location)
-            outcome = await alone(job, store, location, phase="checking", work=check_store)
+            share = await _share(job, store)
+            work = partial(_engine_check, job, location, share)
+            outcome = await alone(job, store, location, phase="checking", work=work)
+            await _note(job, store, share)
     except StoreUnreachable as error:
         raise _outage(error) from None
     return CheckResult(
-        read_percent=job.options.read_percent,
+        read_percent=round(100 / share.of, 3) if share else job.options.read_percent,
+        read_share=share.number if share else None,
+        read_shares=share.of if share else None,
         findings=outcome.findings[:_FINDINGS_MAX],
         finding_count=outcome.finding_count,
+    )
+
+
+async def _share(job: Job, store: App) -> Share | None:
+    """The share of the data whose turn it is, if shares are read."""
+    if not (of := job.options.read_shares):
+        return None
+    last = await job.context.store.read_shares.get(job.org, store.id)
+    repository_id = await job.context.store.repositories.of(job.org, store.id) or ""
+    number = next_share(last, repository_id=repository_id, of=of, job_id=job.id)
+    job.reporter.log("info", f"This check reads share {number} of {of} of the store's data.")
+    return Share(number, of)
+
+
+async def _note(job: Job, store: App, share: Share | None) -> None:
+    """A share counts once its check has come to an end, whatever that found."""
+    if share is None:
+        return
+    shares = job.context.store.read_shares
+    repository_id = await job.context.store.repositories.of(job.org, store.id) or ""
+    read = ReadShare(repository_id=repository_id, number=share.number, of=share.of, job_id=job.id)
+    # Of one attempt alone: it has the store for itself.
+    await shares.save(await shares.load(job.org, store.id), read)
+
+
+async def _engine_check(
+    job: Job, location: StoreLocation, share: Share | None, on_progress: OnProgress
+) -> CheckOutcome:
+    return await job.context.engine.check(
+        location,
+        read_percent=job.options.read_percent,
+        share=share,
+        on_progress=on_progress,
+        on_log=job.reporter.log,
+        cancel=job.cancel,
     )
 
 
@@ -88,18 +127,98 @@ def _outage(error: StoreUnreachable) -> TemporaryError:
     return TemporaryError(error.code, error.detail)
 
 
-async def _check_restore_point(job: Job, store: App) -> CheckResult:
-    snapshot_id, problems = SnapshotId(job.options.snapshot_id or ""), Problems(job.reporter.log)
-    async with job.context.stores.borrow(job.org, store, reading=snapshot_id) as opened:
+@dataclass
+class _Found:
+    """What came of the restore points so far."""
+
+    checked: list[str] = field(default_factory=list)
+    figures: Figures = field(default_factory=partial(Figures, passes=1))
+    findings: list[str] = field(default_factory=list)
+    count: int = 0
+
+    def add(self, words: str) -> None:
+        self.count += 1
+        if len(self.findings) < _FINDINGS_MAX:
+            self.findings.append(words)
+
+
+async def _check_points(job: Job, store: App, selection: PointSelection) -> CheckResult:
+    found = _Found()
+    chosen = await _choose(job, store, selection, found)
+    for number, snapshot_id in enumerate(chosen):
+        if len(chosen) > 1:
+            job.reporter.log("info", f"Restore point {snapshot_id[:8]}, {number + 1} of {len(chosen)}.")
+        try:
+            await _check_point(job, store, snapshot_id, found=found, done=number, of=len(chosen))
+        except SnapshotNotFound:
+            if len(chosen) == 1:
+                raise
+            job.reporter.log("warning", f"Restore point {snapshot_id[:8]} was removed meanwhile.")
+    return CheckResult(
+        snapshot_id=found.checked[0] if len(found.checked) == 1 else None,
+        snapshot_ids=tuple(found.checked[:LISTED_POINTS]),
+        points=len(found.checked),
+        read_percent=100 if job.options.read_percent else 0,
+        files=found.figures.files,
+        bytes_read=found.figures.written_bytes,
+        findings=tuple(found.findings),
+        finding_count=found.count,
+    )
+
+
+async def _choose(job: Job, store: App, selection: PointSelection, found: _Found) -> list[str]:
+    """The ids of the restore points that are meant, newest first. Raises `NoRestorePoint`: nothing checked is no
+    success.
+    """
+    if named := only_id(selection):
+        return [named]
+    async with job.context.stores.borrow(job.org, store) as opened:
+        look = partial(
+            choose_restore_points, opened.repository, selection, org=job.org, store_id=store.id, now=utc_now()
+        )
+        choice = await job.context.stores.in_thread(look, of=store.id)
+    for error in choice.unreadable:
+        # Nobody knows whether it is one of those that are meant.
+        found.add(f"a restore point cannot be looked at: {error.detail.rstrip('.')}")
+        job.reporter.log("error", f"A restore point cannot be looked at: {error.detail}")
+    if not choice.chosen and not choice.unreadable:
+        raise NoRestorePoint(store.name, selection, there=choice.there)
+    return [each.snapshot.id for each in choice.chosen]
+
+
+async def _check_point(job: Job, store: App, snapshot_id: str, *, found: _Found, done: int, of: int) -> None:
+    problems, figures = Problems(job.reporter.log), Figures(passes=1)
+
+    def progress(progress: Progress) -> None:
+        job.reporter.progress(replace(progress, fraction=(done + progress.fraction) / of))
+
+    async with job.context.stores.borrow(job.org, store, reading=SnapshotId(snapshot_id)) as opened:
         job.reporter.enter("checking")
-        read = partial(_read_restore_point, job, store, opened, problems=problems)
-        result = await in_thread(job, read, of=store.id)
+        read = partial(
+            _read_point, job, store, opened, snapshot_id=snapshot_id, problems=problems, figures=figures, tell=progress
+        )
+        found.checked.append(await in_thread(job, read, of=store.id))
     problems.flush()
-    return result
+    found.figures.files += figures.files
+    found.figures.written_bytes += figures.written_bytes
+    prefix = f"restore point {snapshot_id[:8]}: " if of > 1 else ""
+    for each in problems.kept:
+        found.add(f"{prefix}{each.in_words}")
+    found.count += problems.count - len(problems.kept)
 
 
-def _read_restore_point(job: Job, store: App, opened: OpenStore, stop: Event, *, problems: Problems) -> CheckResult:
-    snapshot = opened.snapshot(job.options.snapshot_id or "")
+def _read_point(
+    job: Job,
+    store: App,
+    opened: OpenStore,
+    stop: Event,
+    *,
+    snapshot_id: str,
+    problems: Problems,
+    figures: Figures,
+    tell: Callable[[Progress], None],
+) -> str:
+    snapshot = opened.snapshot(snapshot_id)
     point = restore_point_of(snapshot, org=job.org, store_id=store.id)
     transfer = Transfer(
         repository=opened.repository,
@@ -108,8 +227,9 @@ def _read_restore_point(job: Job, store: App, opened: OpenStore, stop: Event, *,
         overwrite="always",
         problems=problems,
         is_cancelled=stop.is_set,
-        on_progress=job.reporter.progress,
+        on_progress=tell,
         on_path=job.reporter.measures.handle,
+        figures=figures,
     )
     try:
         transfer.plan()
@@ -119,14 +239,7 @@ def _read_restore_point(job: Job, store: App, opened: OpenStore, stop: Event, *,
             transfer.measure()
     except SelectionBroken as error:
         raise error.cause from None
-    return CheckResult(
-        snapshot_id=snapshot.id,
-        read_percent=100 if job.options.read_percent else 0,
-        files=transfer.figures.files,
-        bytes_read=transfer.figures.written_bytes,
-        findings=tuple(each.in_words for each in problems.kept[:_FINDINGS_MAX]),
-        finding_count=problems.count,
-    )
+    return snapshot.id
 
 
 class _DiscardingDestination:

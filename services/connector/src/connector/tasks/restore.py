@@ -4,9 +4,13 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from threading import Event
 from time import monotonic
+from typing import NamedTuple
 
-from contracts.errors import Invalid, PermanentError
+from chassis.ids import utc_now
+from contracts.errors import PermanentError
+from contracts.file_properties import FILE_PROPERTIES, FileProperty
 from contracts.messages.assignment import App
+from contracts.point_filters import PointSelection
 from contracts.task_types.restore import RestoreResult
 from contracts.values import SnapshotId
 from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
@@ -17,10 +21,19 @@ from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
+from connector.restore.preview import Preview
 from connector.restore.transfer import Transfer
 from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
+from connector.stores.point_choice import (
+    NoRestorePoint,
+    PointChoice,
+    choose_restore_points,
+    conditions_in_words,
+    only_id,
+    selection_of,
+)
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
 
@@ -41,14 +54,11 @@ async def restore(job: Job) -> JobOutcome:
     """
     job.reporter.enter("preparing")
     task, began = job.request.task, monotonic()
-    if not job.options.snapshot_id:
-        fault = "A restore needs a restore point."
-        raise Invalid("options_invalid", fault, fields={"config.snapshot_id": fault})
     store, target = await job.app(task.origin), await job.app(task.target)
     await require_same_store(job.context, job.org, store)
-    job.reporter.log("info", f"The restore point is {job.options.snapshot_id[:8]}.")
+    chosen = await _choose(job, store)
     async with AsyncExitStack() as stack:
-        reading = SnapshotId(job.options.snapshot_id)
+        reading = SnapshotId(chosen.snapshot_id)
         opened = await stack.enter_async_context(job.context.stores.borrow(job.org, store, reading=reading))
         snapshot = await job.context.stores.in_thread(partial(opened.snapshot, reading), of=store.id)
         destination = await stack.enter_async_context(_open(job, store, target, snapshot))
@@ -56,11 +66,62 @@ async def restore(job: Job) -> JobOutcome:
         write = partial(_write, job, store, opened, snapshot=snapshot, destination=destination, problems=problems)
         result = await in_thread(job, write, of=store.id)
     problems.flush()
-    result = result.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
-    return JobOutcome(result, RestoreIncomplete(problems) if problems.count else None)
+    facts = {
+        "points_matched": chosen.matched,
+        "root": job.options.root,
+        "not_kept": _not_kept(job, target),
+        "duration_seconds": round(monotonic() - began, 3),
+    }
+    return JobOutcome(result.model_copy(update=facts), RestoreIncomplete(problems) if problems.count else None)
+
+
+class _Chosen(NamedTuple):
+    snapshot_id: str
+    matched: int
+
+
+async def _choose(job: Job, store: App) -> _Chosen:
+    """The restore point that is meant: the newest that fulfils all conditions. Raises `NoRestorePoint`."""
+    options = selection_of(job.options)
+    if named := only_id(options):
+        job.reporter.log("info", f"The restore point is {named[:8]}.")
+        return _Chosen(named, 1)
+    async with job.context.stores.borrow(job.org, store) as opened:
+        look = partial(choose_restore_points, opened.repository, options, org=job.org, store_id=store.id, now=utc_now())
+        choice = await job.context.stores.in_thread(look, of=store.id)
+    for error in choice.unreadable:
+        job.reporter.log("warning", f"A restore point cannot be looked at: {error.detail}")
+    if not choice.chosen:
+        raise NoRestorePoint(store.name, options, there=choice.there)
+    job.reporter.log("info", _chosen_in_words(choice, options))
+    return _Chosen(choice.chosen[0].snapshot.id, len(choice.chosen))
+
+
+def _chosen_in_words(choice: PointChoice, options: PointSelection) -> str:
+    point, conditions = choice.chosen[0].point, conditions_in_words(options)
+    which = f"the newest of {len(choice.chosen)}" + (
+        f" that fulfil all conditions ({conditions})" if conditions else ""
+    )
+    if choice.source_count > 1:
+        which += f", of {choice.source_count} sources"
+    whose = point.source_name or point.source_id or point.hostname
+    of = f" of {whose}" if whose else ""
+    return f"The restore point is {point.snapshot_id[:8]}{of}, made at {point.time:%Y-%m-%d %H:%M:%S} UTC: {which}."
+
+
+def _not_kept(job: Job, target: App) -> tuple[FileProperty, ...]:
+    """What of files the destination cannot give back, or should not."""
+    keeps = set(job.context.integrations.connection_test(target.protocol).manifest.keeps)
+    keep = job.options.keep
+    # An access list is a part of the mode, written as an extended attribute.
+    wanted = {"owner": keep.owner, "mode": keep.mode, "times": keep.times, "xattrs": keep.xattrs}
+    wanted["acls"] = keep.mode and keep.xattrs
+    return tuple(each for each in FILE_PROPERTIES if each not in keeps or not wanted.get(each, True))
 
 
 def _open(job: Job, store: App, target: App, snapshot: Snapshot) -> AbstractAsyncContextManager[OpenDestination]:
+    if lost := _not_kept(job, target):
+        job.reporter.log("info", f"Of files, these are not given back: {', '.join(lost).replace('_', ' ')}.")
     names_of_objects = origin_of(snapshot.tags or (), job.org).location.startswith(_OBJECTS)
     location = store_location(job.context, job.org, store)
     request = RestoreRequest(
@@ -69,6 +130,9 @@ def _open(job: Job, store: App, target: App, snapshot: Snapshot) -> AbstractAsyn
         names_of="objects" if names_of_objects else "files",
         store_path=location.local_path,
         store_address=location.address,
+        folder=job.options.root,
+        keep=job.options.keep,
+        dry_run=job.options.dry_run,
     )
     return job.context.integrations.destination(target.protocol).open_destination(
         job.context.configuration(job.org, target), request, on_log=job.reporter.log, cancel=job.cancel
@@ -99,16 +163,32 @@ def _write(
     )
     try:
         transfer.plan()
-        job.reporter.enter("transferring")
-        transfer.write()
-        job.reporter.enter("verifying")
-        transfer.verify()
+        return _preview(job, snapshot, transfer) if job.options.dry_run else _transfer(job, snapshot, transfer)
     except SelectionBroken as error:
         raise error.cause from None
-    return _result(snapshot, transfer, problems)
 
 
-def _result(snapshot: Snapshot, transfer: Transfer, problems: Problems) -> RestoreResult:
+def _preview(job: Job, snapshot: Snapshot, transfer: Transfer) -> RestoreResult:
+    job.reporter.enter("checking")
+    found = Preview(partial(job.reporter.log, "info"))
+    found.look(transfer)
+    return RestoreResult(
+        snapshot_id=snapshot.id,
+        dry_run=True,
+        files=transfer.figures.files,
+        created=found.created,
+        replaced=found.replaced,
+        kept=found.kept,
+        changes=found.changes,
+        problem_count=transfer.problems.count,
+    )
+
+
+def _transfer(job: Job, snapshot: Snapshot, transfer: Transfer) -> RestoreResult:
+    job.reporter.enter("transferring")
+    transfer.write()
+    job.reporter.enter("verifying")
+    transfer.verify()
     figures = transfer.figures
     return RestoreResult(
         snapshot_id=snapshot.id,
@@ -118,7 +198,7 @@ def _result(snapshot: Snapshot, transfer: Transfer, problems: Problems) -> Resto
         files_kept=figures.kept,
         files_verified=figures.verified,
         bytes_written=figures.written_bytes,
-        problem_count=problems.count,
+        problem_count=transfer.problems.count,
     )
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field, JsonValue
 
+from contracts.file_properties import FileProperty
 from contracts.messages.assignment import AppKind
 from contracts.messages.connector.base import ConnectorEvent
 from contracts.paths import normalized
@@ -39,6 +40,9 @@ class Integration(Value):
     matches: tuple[Match, ...] = Field(description="Resources that it can work with")
     protocols: tuple[Protocol, ...] = Field(description="Ways to reach them; at least one")
     help: str = Field(default="", description="One paragraph for the person who fills in the form")
+    keeps: tuple[FileProperty, ...] = Field(
+        default=(), description="What a destination gives back of files beside their names and contents"
+    )
 
 
 class IntegrationOffered(ConnectorEvent):

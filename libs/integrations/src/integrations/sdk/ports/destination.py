@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
+from contracts.task_types.restore import Keep
 from restic_reader import Node
 
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.job_log import OnLog
+
+_KEEP_ALL = Keep()
 
 NamesOf = Literal["files", "objects"]
 """What the names in a restore point are: of files, or of files that stand for keys of objects (decision 0019)."""
@@ -29,6 +32,13 @@ class RestoreRequest:
     """Where the store that it reads is, if on this machine: nothing is written there."""
     store_address: str = ""
     """Where the engine finds that store, which may be a part of the destination: nothing is written there either."""
+    folder: str = ""
+    """The folder of the destination that is restored into, made where it is missing: names with slashes between them,
+    none of them empty, `.` or `..`. Nothing that is there may lead out of the destination's root."""
+    keep: Keep = _KEEP_ALL
+    """Which attributes of files are given back."""
+    dry_run: bool = False
+    """Nothing may be written, and nothing made: only `existing` is called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +91,7 @@ class OpenDestination(Protocol):
         ...
 
     def existing(self, restored: RestoredNode) -> ExistingFile | None:
-        """What is at the path now, a link not being followed; None for nothing."""
+        """What is at the path now, a link not being followed; None for nothing. Asked of directories by a dry run."""
         ...
 
     def writing(self, restored: RestoredNode) -> Write:

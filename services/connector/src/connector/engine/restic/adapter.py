@@ -21,6 +21,7 @@ from connector.engine.port import (
     FoundSnapshot,
     Initialized,
     OnProgress,
+    Share,
 )
 from connector.engine.restic import cache, commands, partial_initialization
 from connector.engine.restic.backup_call import BackupCall
@@ -116,6 +117,7 @@ class ResticEngine:
         store: StoreLocation,
         *,
         read_percent: float = 0,
+        share: Share | None = None,
         on_progress: OnProgress,
         on_log: OnLog,
         cancel: asyncio.Event,
@@ -126,7 +128,7 @@ class ResticEngine:
         patience = Patience(settings.open_patience_seconds, away_seconds=settings.away_patience_seconds)
         try:
             await self._runner.run(
-                store, commands.check(read_percent), listener=observer.listener, cancel=cancel, patience=patience
+                store, commands.check(read_percent, share), listener=observer.listener, cancel=cancel, patience=patience
             )
         except _ENDS_OF_CHECKS as error:
             if observer.finding_count == 0:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contracts.messages.connector.stores import Compression
 from integrations.sdk.locations import SourceTree, StoreLocation
 
-from connector.engine.port import BackupOptions
+from connector.engine.port import BackupOptions, Share
 
 CONFIG = ("cat", "config", "--no-lock")
 INIT = ("init", "--repository-version", "2")
@@ -63,8 +63,10 @@ def copy(snapshot_ids: Sequence[str], naming: Sequence[str], *, compression: Com
     return ["copy", "--verbose", *_level(compression), *naming, *snapshot_ids]
 
 
-def check(read_percent: float) -> list[str]:
-    """Verify the structure, and read a share of the data."""
+def check(read_percent: float, share: Share | None = None) -> list[str]:
+    """Verify the structure, and read a part of the data."""
+    if share is not None:
+        return ["check", f"--read-data-subset={share.number}/{share.of}"]
     if read_percent >= 100:
         return ["check", "--read-data"]
     return ["check", f"--read-data-subset={read_percent:g}%"] if read_percent else ["check"]

@@ -1,6 +1,6 @@
 """Which options of a run can be used, before a worker hands them to an engine as its arguments."""
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator
 from itertools import chain, islice
 
 from chassis.texts import fault_of
@@ -17,9 +17,6 @@ MOST_IGNORES = 200
 """All labels and patterns together fit into one message and one command line, whatever the alphabet."""
 # The refusal is a message, and messages have a limit.
 MOST_FAULTS = 20
-# Clients of the API send labels with a check, to look at restore points that have them. A check of the whole store,
-# which they get, looks at those as well; a refusal would end their checks.
-WITHOUT_EFFECT: Mapping[TaskType, Set[str]] = {"check": {"labels"}}
 
 
 def check_options(options: TaskOptions, type_: TaskType) -> None:
@@ -41,11 +38,20 @@ def _faults_of_type(options: TaskOptions, type_: TaskType) -> Iterator[tuple[str
     if kind.one_of_options and not any(getattr(options, name) for name in kind.one_of_options):
         yield "config", f"says nothing that a {type_} needs: one of {', '.join(kind.one_of_options)} at least"
     for name, field in TaskOptions.model_fields.items():
-        if name in kind.options.model_fields or name in WITHOUT_EFFECT.get(type_, ()):
+        if name in kind.options.model_fields:
             continue
         # Clients may send all options with every task; a default asks for nothing.
         if getattr(options, name) != field.default:
             yield f"config.{name}", f"is not an option of a {type_}"
+    if type_ == "check" and options.read_shares:
+        yield from _faults_of_shares(options)
+
+
+def _faults_of_shares(options: TaskOptions) -> Iterator[tuple[str, str]]:
+    if options.read_percent:
+        yield "config.read_percent", "cannot be together with read_shares: one says how much is read, or the other"
+    if options.selects:
+        yield "config.read_shares", "are of the whole store, and cannot be together with a choice of restore points"
 
 
 def _faults(options: TaskOptions) -> Iterator[tuple[str, str]]:

@@ -1,0 +1,110 @@
+"""Which restore points of a store the options of a task mean."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.errors import NotFound
+from contracts.messages.restore_index import RestorePoint
+from contracts.point_filters import PointFilter, PointSelection, choose_points
+from contracts.tasks import TaskOptions
+from contracts.values import AppId, OrganizationId
+from restic_reader import Repository, Snapshot
+from restic_reader.errors import Damaged, SnapshotNotFound
+
+from connector.stores.restore_points import restore_point_of
+
+
+def selection_of(options: TaskOptions) -> PointSelection:
+    """What the options of a task say about restore points."""
+    return PointSelection.model_validate(options.model_dump(include=set(PointSelection.model_fields)))
+
+
+def only_id(selection: PointSelection) -> str | None:
+    """The one restore point that is meant by its id alone, if so."""
+    named = selection.snapshot_id
+    return named if named and selection == PointSelection(snapshot_id=named) else None
+
+
+class NoRestorePoint(NotFound):
+    """Nothing in a store fulfils the conditions."""
+
+    def __init__(self, store: str, options: PointSelection, *, there: int) -> None:
+        conditions = conditions_in_words(options)
+        what = f"fulfils all conditions ({conditions})" if conditions else "is there"
+        super().__init__("no_restore_point", f"Of the {there} restore points in the store {store!r} none {what}.")
+
+
+@dataclass(frozen=True)
+class ChosenPoint:
+    """A restore point, and the snapshot that it is."""
+
+    snapshot: Snapshot
+    point: RestorePoint
+
+
+@dataclass(frozen=True)
+class PointChoice:
+    """The restore points that are meant, newest first."""
+
+    chosen: tuple[ChosenPoint, ...]
+    there: int
+    """How many the store has."""
+    unreadable: tuple[Damaged, ...] = ()
+    """Why some of them could not be looked at, if so."""
+
+    @property
+    def source_count(self) -> int:
+        """How many sources they are of."""
+        return len({each.point.source_id or each.point.hostname for each in self.chosen})
+
+
+def choose_restore_points(
+    repository: Repository, options: PointSelection, *, org: OrganizationId, store_id: AppId, now: datetime
+) -> PointChoice:
+    """Look through all restore points of a store. Blocks."""
+    snapshots, unreadable = _readable(repository)
+    there = {each.id: ChosenPoint(each, restore_point_of(each, org=org, store_id=store_id)) for each in snapshots}
+    found = choose_points(options, [each.point.facts for each in there.values()], now)
+    return PointChoice(tuple(there[facts.snapshot_id] for facts in found), len(snapshots), tuple(unreadable))
+
+
+def _readable(repository: Repository) -> tuple[Sequence[Snapshot], list[Damaged]]:
+    """All snapshots that can be read: a damaged one must not keep anybody from the others."""
+    try:
+        return repository.snapshots(), []
+    except Damaged:
+        readable, unreadable = list[Snapshot](), list[Damaged]()
+    for snapshot_id in repository.snapshot_ids():
+        try:
+            readable.append(repository.snapshot(snapshot_id))
+        except Damaged as error:
+            unreadable.append(error)
+        except SnapshotNotFound:
+            continue  # Removed since they were listed.
+    return readable, unreadable
+
+
+def conditions_in_words(options: PointSelection) -> str:
+    """What narrows a choice, empty for nothing: `labels a, b; source 0198...`."""
+    told = {
+        "ids": options.named_ids,
+        "labels": options.labels,
+        "older than": _seconds(options.before),
+        "younger than": _seconds(options.after),
+        **{name.replace("_", " "): value for name, value in _filters(options.locate.filters).items()},
+    }
+    return "; ".join(f"{name} {_listed(value)}" for name, value in told.items() if value)
+
+
+def _filters(filters: PointFilter) -> dict[str, object]:
+    fields = PointFilter.model_fields
+    return {name: value for name, value in filters if value != fields[name].default and name != "latest"}
+
+
+def _seconds(age: float | None) -> str:
+    return "" if age is None else f"{age:g} s"
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)

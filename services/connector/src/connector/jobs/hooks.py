@@ -30,6 +30,8 @@ async def run_with_hooks(job: Job, run: Run) -> JobOutcome:
     cannot be run, or `hook_failed` of a `pre_job`.
     """
     hooks = await _hooks_of(job)
+    if not any(hooks.named()):
+        return await run(job)
     files = await asyncio.to_thread(_files_of, job, hooks)
     if "pre_job" in files and not await _prepared(job, hooks, files["pre_job"]):
         # Canceled before it had completed: the work ends by itself, as it would without hooks.

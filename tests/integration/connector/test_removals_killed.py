@@ -1,6 +1,7 @@
 """Workers that die or stand still while they delete: the store is whole, and holds exactly what it should."""
 
 import asyncio
+import json
 import os
 import random
 import shutil
@@ -32,45 +33,55 @@ STOPPED_SECONDS = 30
 
 
 @dataclass(frozen=True)
+class Case:
+    """A deletion that is disturbed, and what has to come of it."""
+
+    ground: WorkerFixture
+    type_: TaskType
+    store: App
+    points: tuple[str, ...]
+    """Oldest first."""
+
+    async def request(self) -> TaskRequested:
+        options = {"prune": {"per_year": 2}, "rm": {"snapshot_ids": self.points[1:4]}, "maintenance": {}}[self.type_]
+        return await self.ground.request(self.store, None, type_=self.type_, **options)  # type: ignore[arg-type]
+
+    @property
+    def expected(self) -> set[str]:
+        """What is left afterwards."""
+        gone = {"prune": self.points[:-2], "rm": self.points[1:4], "maintenance": ()}[self.type_]
+        return set(self.points) - set(gone)
+
+    async def require_right(self, request: TaskRequested) -> None:
+        """The store is whole, holds what it should, and the index and everybody else was told just that."""
+        assert left_in(self.ground, self.store) == self.expected, self.ground.published(request, TaskSucceeded)
+        require_sound(self.ground, self.store)
+        await are_listed(self.ground, self.store, self.expected)
+        heard = [each.data for each in self.ground.asker.heard(RestorePointRemoved)]
+        told = {each.snapshot_id for each in heard if each.store_id == self.store.id}
+        assert told == set(self.points) - self.expected
+        assert len(self.ground.published(request, TaskSucceeded)) == 1
+
+
+@dataclass(frozen=True)
 class Template:
     """A store with restore points, to be copied: unused data is in it already."""
 
     ground: WorkerFixture
     place: Path
-    points: tuple[str, ...]
-    """Oldest first."""
 
-    async def store(self, name: str) -> App:
-        """A copy as a store of its own, once the index knows it."""
+    async def case(self, type_: TaskType, name: str) -> Case:
+        """A copy as a store of its own, whose restore points have other ids, once the index knows it."""
         root = self.ground.files("stores") / name
         shutil.copytree(self.place, root)
         store = await self.ground.assign("store", root)
+        by_hand(self.ground, store, "tag", "--add", name)
+        listed = json.loads(by_hand(self.ground, store, "snapshots", "--json"))
+        points = tuple(each["id"] for each in sorted(listed, key=lambda each: each["time"]))
         refresh = RefreshStore(organization_id=make.ORG, app_id=store.id, app=ref(store))
         assert (await self.ground.asker.ask(refresh, deadline_seconds=60)).accepted
-        await are_listed(self.ground, store, set(self.points))
-        return store
-
-    async def request(self, type_: TaskType, store: App) -> TaskRequested:
-        options = {"prune": {"per_year": 2}, "rm": {"snapshot_ids": self.points[1:4]}, "maintenance": {}}[type_]
-        return await self.ground.request(store, None, type_=type_, **options)  # type: ignore[arg-type]
-
-    def expected(self, type_: TaskType) -> set[str]:
-        """What is left afterwards."""
-        gone = {"prune": self.points[:-2], "rm": self.points[1:4], "maintenance": ()}[type_]
-        return set(self.points) - set(gone)
-
-    async def require_right(self, type_: TaskType, store: App, request: TaskRequested) -> None:
-        """The store is whole, holds what it should, and the index and everybody else was told just that."""
-        assert left_in(self.ground, store) == self.expected(type_)
-        require_sound(self.ground, store)
-        await are_listed(self.ground, store, self.expected(type_))
-        told = {
-            each.data.snapshot_id
-            for each in self.ground.asker.heard(RestorePointRemoved)
-            if each.data.store_id == store.id
-        }
-        assert told == set(self.points) - self.expected(type_)
-        assert len(self.ground.published(request, TaskSucceeded)) == 1
+        await are_listed(self.ground, store, set(points))
+        return Case(self.ground, type_, store, points)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -83,7 +94,7 @@ async def template(corner: Corner, tmp_path_factory: pytest.TempPathFactory, res
             points = await points_in(ground, source, store, POINTS + 1)
             assert maker.stop() == 0
         by_hand(ground, store, "forget", points[0])
-        yield Template(ground, place_of(store), tuple(points[1:]))
+        yield Template(ground, place_of(store))
 
 
 def moments() -> list[tuple[TaskType, int, float]]:
@@ -111,14 +122,14 @@ async def test_a_deletion_whose_worker_is_killed_is_ended_by_the_next(
     ground = template.ground
     with ground.worker(f"first-{number}") as first:
         await ready(first)
-        store = await template.store(f"{type_}-{number}")
-        request = await template.request(type_, store)
+        case = await template.case(type_, f"{type_}-{number}")
+        request = await case.request()
         await disturbed(template, request, seconds)
         first.kill()
     with ground.worker(f"second-{number}") as second:
         await ready(second)
         await ground.ending(request, TaskSucceeded, deadline_seconds=120)
-        await template.require_right(type_, store, request)
+        await case.require_right(request)
 
 
 @pytest.mark.timeout(600)
@@ -128,10 +139,10 @@ async def test_deletions_whose_worker_stands_still_are_taken_over(template: Temp
     types: tuple[TaskType, ...] = ("prune", "prune", "prune", "rm", "maintenance")
     with ground.worker(f"stopped-{turn}", slots=8) as stopped:
         await ready(stopped)
-        stores = [await template.store(f"stopped-{turn}-{number}") for number in range(len(types))]
+        cases = [await template.case(type_, f"stopped-{turn}-{number}") for number, type_ in enumerate(types)]
         requests = []
-        for type_, store in zip(types, stores, strict=True):
-            requests.append(await template.request(type_, store))
+        for case in cases:
+            requests.append(await case.request())
             await asyncio.sleep(chance.uniform(0, 1.5))
         await disturbed(template, requests[0], chance.uniform(0, LONGEST_SECONDS))
         os.kill(stopped.process.pid, signal.SIGSTOP)
@@ -142,5 +153,5 @@ async def test_deletions_whose_worker_stands_still_are_taken_over(template: Temp
             for request in requests:
                 await ground.ending(request, TaskSucceeded, deadline_seconds=180)
             assert stopped.stop() == 0
-            for type_, store, request in zip(types, stores, requests, strict=True):
-                await template.require_right(type_, store, request)
+            for case, request in zip(cases, requests, strict=True):
+                await case.require_right(request)

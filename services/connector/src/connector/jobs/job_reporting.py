@@ -72,7 +72,7 @@ class Reporter:
         self._network = _network_bytes()
 
     def enter(self, phase: str) -> None:
-        """Report in which phase the job is: `preparing`, `transferring`, `indexing`, `checking` or `verifying`."""
+        """Report in which phase the job is, in one word that ends in -ing: `TaskProgressed` lists them."""
         self._phase, self._waiting_for = phase, ""
         self.measures.enter(phase)
         self._latest = self._latest or Progress()

@@ -97,7 +97,8 @@ class ProgressView(View):
     model_config = example(**PROGRESS_EXAMPLE)
 
     phase: str = Field(
-        description="`preparing`, `waiting`, `transferring`, `indexing`, `checking` or `verifying`; others may follow"
+        description="`preparing`, `waiting`, `transferring`, `indexing`, `checking`, `verifying`,"
+        " `deleting`, `freeing` or `repairing`; others may follow"
     )
     waiting_for: str = Field(description="Who holds the store, while the phase is `waiting`")
     fraction: float = Field(description="0 to 1")

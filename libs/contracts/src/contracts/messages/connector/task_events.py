@@ -39,7 +39,8 @@ class TaskProgressed(TaskEvent):
     TYPE: ClassVar[str] = "cairn.connector.task.progressed.v1"
 
     phase: str = Field(
-        description="`preparing`, `waiting`, `transferring`, `indexing`, `checking` or `verifying`; others may follow"
+        description="`preparing`, `waiting`, `transferring`, `indexing`, `checking`, `verifying`,"
+        " `deleting`, `freeing` or `repairing`; others may follow"
     )
     waiting_for: str = Field(default="", description="Who holds the store, in words, while the phase is `waiting`")
     fraction: float = Field(ge=0, le=1, description="Part of the job that is done")

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from connector.stores.index_client import DamagedPoint
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import Watch
 from connector.tasks.registry import activities, commands
-from contracts.messages.assignment import AppRef
+from contracts.messages.assignment import App, AppRef
 from contracts.messages.connector.stores import RefreshStore
 from contracts.messages.restore_index import Damage, RestorePoint
 from contracts.messages.scheduler import TaskRequested
@@ -57,6 +57,8 @@ from tests.unit.connector.parts import (
 )
 
 PASSPHRASE = "unit"
+REPLICA = "replica"
+"""The store that has a place of its own; all others share one."""
 SETTINGS: dict[str, Any] = {
     "instance": "me",
     "pool": "default",
@@ -161,6 +163,27 @@ class MemoryReader:
         """Nothing is open."""
 
 
+class ReplicaReader(MemoryReader):
+    """The same for the store that has a place of its own."""
+
+    def __init__(self, workshop: "Workshop") -> None:
+        super().__init__(workshop)
+        made = workshop.engine.repositories.get(workshop.replica_place.address)
+        if made is None:
+            raise RepositoryNotFound
+        self._made = made
+        self.config = Config(version=2, id=made.id)
+
+    def confirm(self) -> None:
+        """It is always there."""
+
+    def snapshot_ids(self) -> list[str]:
+        return list(self._made.snapshots)
+
+    def snapshots(self) -> list[Snapshot]:
+        return [_read(found) for found, _ in self._made.snapshots.values()]
+
+
 @dataclass
 class MemoryLister:
     """Notes what it was to list; raises what it was told to."""
@@ -195,6 +218,7 @@ class MemoryIndex:
 
     points: dict[str, bool] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
+    held: set[str] = field(default_factory=set)
     refuses: set[str] = field(default_factory=set)
     refuses_all: set[str] = field(default_factory=set)
     after: Callable[[], Awaitable[object]] | None = None
@@ -219,6 +243,9 @@ class MemoryIndex:
         if self.after:
             await self.after()
         return known
+
+    async def held_points(self, *_: Any) -> frozenset[SnapshotId]:
+        return frozenset(map(SnapshotId, self.held))
 
     async def damaged_points(self, *_: Any) -> list[DamagedPoint]:
         if self.silent:
@@ -248,7 +275,8 @@ class Folders:
     store = connection_test = file_source
 
     def store_location(self, configuration: Any) -> StoreLocation:
-        place = self.root / "stores" / "shared"
+        is_replica = configuration is not None and configuration.app_id == REPLICA
+        place = self.root / "stores" / (REPLICA if is_replica else "shared")
         return StoreLocation(address=str(place), passphrase=PASSPHRASE, local_path=place)
 
     @asynccontextmanager
@@ -293,6 +321,7 @@ class Workshop:
         index: Any = self.index
         self.lister.index = self.index
         self.place = self.folders.store_location(None)
+        self.replica_place = replace(self.place, address=f"{self.root}/stores/{REPLICA}")
         settings, wake_ups = Settings.model_construct(**SETTINGS), WakeUps()
         self.watch = Watch(self.store, wake_ups, settings)
         self.context = WorkerContext(
@@ -313,7 +342,7 @@ class Workshop:
 
     async def open(self) -> "Workshop":
         """Make the apps known and the store ready."""
-        for app in (an_app("source", kind="source"), an_app("store"), an_app("other")):
+        for app in (an_app("source", kind="source"), an_app("store"), an_app("other"), an_app(REPLICA)):
             await self.store.apps.save(Aggregate(app.id, ORG), KnownApp(revision=1, app=app))
         await self.engine.initialize(self.place)
         return self
@@ -374,8 +403,8 @@ class Workshop:
         made = self.engine.repositories.get(self.place.address)
         return self.repository_id or (made.id if made else "")
 
-    def _open(self, *_: Any) -> Any:
-        return MemoryReader(self)
+    def _open(self, _: Any, app: App) -> Any:
+        return ReplicaReader(self) if app.id == REPLICA else MemoryReader(self)
 
     @property
     def repository(self) -> MemoryRepository:
@@ -400,4 +429,5 @@ def _read(found: FoundSnapshot) -> Snapshot:
         paths=found.paths,
         hostname=found.host,
         tags=found.tags,
+        original=found.original or None,
     )

@@ -1,0 +1,206 @@
+"""Copies from store to store, over memory."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from connector.domain.origins import job_tag
+from connector.engine.errors import CopyFailed, EngineFailed, StoreUnreachable
+from connector.engine.port import BackupOptions, CopyOutcome, FoundSnapshot
+from connector.store_state.surplus_replicas import clean_up_after_lost_sync
+from connector.tasks.sync import CopiesMissing, sync
+from contracts.errors import CairnError, TemporaryError
+from contracts.messages.assignment import AppRef
+from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
+from contracts.task_types.sync import SyncResult
+from contracts.tasks import Task
+from contracts.values import AppId
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.locations import SourceTree
+
+from tests.unit.connector.parts import ORG, TARGET
+from tests.unit.connector.workshop import REPLICA, Workshop
+
+REPLICA_REF = AppRef(id=AppId(REPLICA), revision=1, kind="store", name=REPLICA)
+SYNC_TASK = Task(type="sync", origin=TARGET, target=REPLICA_REF)
+
+
+class Stores(Workshop):
+    """Two stores; the first one has restore points."""
+
+    async def ready(self, *, points: int = 2) -> "Stores":
+        await self.open()
+        await self.engine.initialize(self.replica_place)
+        for number in range(points):
+            await self.back_up(f"job-{number}")
+        return self
+
+    async def back_up(self, job_id: str) -> str:
+        (self.root / "source" / job_id).write_text(job_id)
+        marks = (job_tag(job_id), f"cairn:org={ORG}", "cairn:source=source")
+        made = await self.engine.backup(
+            self.place,
+            SourceTree(directory=self.root / "source"),
+            options=BackupOptions(host="source", tags=marks),
+            on_progress=lambda _: None,
+            on_log=lambda *_: None,
+            cancel=asyncio.Event(),
+        )
+        return made.snapshot_id
+
+    async def sync(self) -> SyncResult:
+        job = await self.job(task=SYNC_TASK)
+        try:
+            outcome = await sync(job)
+        finally:
+            await job.lease.release()
+        assert isinstance(outcome.result, SyncResult)
+        return outcome.result
+
+    @property
+    def replicas(self) -> list[FoundSnapshot]:
+        return [found for found, _ in self.engine.repositories[self.replica_place.address].snapshots.values()]
+
+    def double(self) -> str:
+        """One more copy of the first restore point, as a worker leaves it that was stopped for a while."""
+        kept = self.engine.repositories[self.replica_place.address].snapshots
+        found, files = next(iter(kept.values()))
+        kept["f" * 64] = (replace(found, snapshot_id="f" * 64), files)
+        return "f" * 64
+
+    def engine_copies(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+        async def copied(*_: Any, **__: Any) -> CopyOutcome:
+            act()
+            return CopyOutcome()
+
+        monkeypatch.setattr(self.engine, "copy", copied)
+
+
+@pytest.fixture
+async def stores(tmp_path: Path) -> Stores:
+    return await Stores(tmp_path).ready()
+
+
+def failing(error: Exception) -> Callable[[], None]:
+    def fail() -> None:
+        raise error
+
+    return fail
+
+
+async def test_what_is_missing_is_copied_announced_and_listed_once(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await stores.sync()
+    stores.engine_copies(monkeypatch, failing(AssertionError("nothing is missing")))
+    second = await stores.sync()
+
+    told = [each.restore_point for each in stores.published(RestorePointCreated)]
+    assert (first.points_chosen, first.points_copied, first.points_present) == (2, 2, 0)
+    assert (second.points_chosen, second.points_copied, second.points_present) == (2, 0, 2)
+    assert [each.original for each in told] == [each.snapshot_id for each in stores.kept()]
+    assert {(each.store_id, each.origin_store_id) for each in told} == {(REPLICA, TARGET.id)}
+    assert stores.lister.listed == [each.snapshot_id for each in told]
+
+
+async def test_snapshots_of_a_backup_that_has_not_ended_are_left(stores: Stores) -> None:
+    await stores.lost_attempt()
+    unannounced = await stores.left_behind()
+    job = await stores.job(task=SYNC_TASK)
+
+    outcome = await sync(job)
+
+    assert isinstance(outcome.result, SyncResult)
+    assert outcome.result.points_copied == 2
+    assert unannounced not in {each.original for each in stores.replicas}
+
+
+async def test_a_later_attempt_announces_what_an_earlier_one_copied_and_removes_what_is_there_twice(
+    stores: Stores,
+) -> None:
+    await stores.sync()
+    stores.index.points.clear()
+    stores.lister.listed.clear()
+    stores.double()
+    await stores.lost_attempt()
+
+    result = await stores.sync()
+
+    assert sorted(stores.lister.listed) == sorted(each.snapshot_id for each in stores.replicas)
+    assert len(stores.replicas) == len({each.original for each in stores.replicas}) == 2
+    assert (result.points_copied, result.points_present) == (0, 2)
+    assert stores.published(RestorePointRemoved) == []
+
+
+async def test_what_is_there_twice_and_announced_is_announced_as_removed_unless_it_is_held(stores: Stores) -> None:
+    await stores.sync()
+    double = stores.double()
+    stores.index.points[double] = True
+    stores.index.held = {double}
+    await stores.lost_attempt()
+
+    await stores.sync()
+
+    removed = [each.snapshot_id for each in stores.published(RestorePointRemoved)]
+    assert double in {each.snapshot_id for each in stores.replicas}
+    assert len(removed) == 1
+    assert len(stores.replicas) == 2
+
+
+@pytest.mark.parametrize(("state", "left"), [("running", 3), ("settled", 2)])
+async def test_a_worker_that_was_stopped_cleans_up_once_the_job_is_over(stores: Stores, state: Any, left: int) -> None:
+    await stores.sync()
+    double = stores.double()
+    work = (await stores.job(task=SYNC_TASK)).lease.work
+    await stores.lost_attempt(number=9, state=state)
+
+    await clean_up_after_lost_sync(stores.context, work)
+
+    assert len(stores.replicas) == left
+    assert (double in {each.snapshot_id for each in stores.replicas}) is (left == 3)
+
+
+@pytest.mark.parametrize(
+    ("failure", "raised", "words"),
+    [
+        (CopyFailed("target", StoreUnreachable("connection refused")), TemporaryError, "The target 'replica': "),
+        (CopyFailed("origin", EngineFailed("restic copy", "odd")), EngineFailed, "The origin 'store': "),
+        (EngineFailed("restic copy", "odd"), EngineFailed, "restic copy failed: odd"),
+    ],
+)
+async def test_what_goes_wrong_is_told_of_its_store(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, failure: Exception, raised: type[CairnError], words: str
+) -> None:
+    stores.engine_copies(monkeypatch, failing(failure))
+
+    with pytest.raises(raised) as told:
+        await stores.sync()
+
+    assert isinstance(told.value, CairnError)
+    assert told.value.detail.startswith(words)
+
+
+async def test_what_was_not_copied_fails_the_job_unless_it_is_gone_from_the_origin(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores.engine_copies(monkeypatch, lambda: None)
+    with pytest.raises(CopiesMissing, match="2 restore points were not copied"):
+        await stores.sync()
+
+    stores.engine_copies(monkeypatch, stores.repository.snapshots.clear)
+    result = await stores.sync()
+
+    assert (result.points_chosen, result.points_copied) == (2, 0)
+
+
+async def test_a_job_that_is_canceled_copies_nothing(stores: Stores) -> None:
+    job = await stores.job(task=SYNC_TASK)
+    job.cancel.set()
+
+    with pytest.raises(Cancelled):
+        await sync(job)
+
+    assert stores.replicas == []

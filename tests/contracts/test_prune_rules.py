@@ -17,7 +17,7 @@ def test_what_is_not_set_is_none() -> None:
     assert rule.of("day") == (5, None)
 
 
-@pytest.mark.parametrize("bad", [-1, 1.5, "5", True, False, 10**7])
+@pytest.mark.parametrize("bad", [-1, 1.5, "5", "", True, False, 10**7])
 def test_a_bad_number_is_refused_by_the_name_of_its_field(bad: object) -> None:
     with pytest.raises(ValidationError) as caught:
         PruneRule.model_validate({"per_week": bad})

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic.config import JsonDict
 
 from contracts.values import Moment, SnapshotId, Value
 
@@ -18,10 +19,9 @@ MOST_VALUES = 200
 MOST_IDS = 1000
 LONGEST_TEXT, LONGEST_PATH = 255, 4096
 LONGEST_AGE_SECONDS = 10**10
-_LONGEST_AGE = timedelta(days=366 * 1000)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?[smhdw])+")
-_PART = re.compile(r"([\d.]+)([smhdw])")
+_DURATION = re.compile(r"([0-9]{1,9}(\.[0-9]{1,9})?[smhdw])+")
+_PART = re.compile(r"([0-9.]+)([smhdw])")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([Tt ]|$)")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
@@ -52,7 +52,9 @@ def _none_is(empty: object, kind: Any) -> BeforeValidator:
 
 
 def _blank_is_none(kind: Any) -> BeforeValidator:
-    return BeforeValidator(lambda value: None if value == "" else value, json_schema_input_type=kind | None)
+    return BeforeValidator(
+        lambda value: None if value == "" else value, json_schema_input_type=kind | Literal[""] | None
+    )
 
 
 def _point_in_time(text: str) -> str:
@@ -72,7 +74,15 @@ _Words = Annotated[tuple[_Word, ...], Field(max_length=MOST_VALUES)]
 _Paths = Annotated[tuple[_Path, ...], Field(max_length=MOST_VALUES)]
 _Ids = Annotated[tuple[_Word, ...], Field(max_length=MOST_IDS)]
 _Line = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_storable)]
-_Time = Annotated[str, Field(max_length=LONGEST_TEXT), AfterValidator(_point_in_time)]
+_WRITTEN_TIME: JsonDict = {
+    "anyOf": [
+        {"type": "string", "format": "date-time"},
+        {"type": "string", "format": "date"},
+        {"type": "string", "pattern": f"^{_DURATION.pattern}$"},
+        {"type": "string", "maxLength": 0},
+    ]
+}
+_Time = Annotated[str, Field(max_length=LONGEST_TEXT, json_schema_extra=_WRITTEN_TIME), AfterValidator(_point_in_time)]
 _Age = Annotated[float, Field(ge=0, le=LONGEST_AGE_SECONDS, strict=True)]
 
 Words = Annotated[_Words, _none_is((), _Words)]
@@ -90,7 +100,7 @@ def moment_of(text: str, now: datetime) -> datetime:
     Raises `ValueError` in words.
     """
     if _DURATION.fullmatch(text):
-        return now - _duration(text)
+        return _before(now, text)
     try:
         if not _DATE.match(text):
             raise ValueError
@@ -100,16 +110,12 @@ def moment_of(text: str, now: datetime) -> datetime:
         raise ValueError("must be a time as RFC 3339 has them, or a duration such as 36h or 7d") from None
 
 
-def _duration(text: str) -> timedelta:
-    total = timedelta()
-    for number, unit in _PART.findall(text):
-        try:
-            total += timedelta(**{_UNITS[unit]: float(number)})
-        except OverflowError:
-            total = timedelta.max
-        if total > _LONGEST_AGE:
-            raise ValueError("must not be longer than 1,000 years")
-    return total
+def _before(now: datetime, duration: str) -> datetime:
+    """So long ago; the beginning of the calendar where that is longer ago."""
+    try:
+        return now - sum((timedelta(**{_UNITS[u]: float(n)}) for n, u in _PART.findall(duration)), timedelta())
+    except OverflowError:
+        return datetime.min.replace(tzinfo=UTC)
 
 
 class PointFacts(Value):
@@ -172,7 +178,7 @@ class Locate(Value):
         description="prune: the rule counts in each group alone; a restore point with several tags is in each",
     )
     periods: Annotated[dict[str, JsonValue] | None, AfterValidator(_no_periods)] = Field(
-        default=None, description="Not taken yet", exclude=True
+        default=None, description="Not taken yet", exclude=True, json_schema_extra={"maxProperties": 0}
     )
 
 

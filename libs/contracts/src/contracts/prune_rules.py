@@ -12,6 +12,7 @@ Unit = Literal["minute", "hour", "day", "week", "month", "year"]
 UNITS: tuple[Unit, ...] = ("minute", "hour", "day", "week", "month", "year")
 MOST_KEPT = 1_000_000
 _Count = Annotated[int, Field(ge=1, le=MOST_KEPT, strict=True)]
+_Asked = Annotated[int, Field(ge=0, le=MOST_KEPT)]
 
 
 def _unset(value: object) -> object:
@@ -21,7 +22,7 @@ def _unset(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-Count = Annotated[_Count | None, BeforeValidator(_unset, json_schema_input_type=Annotated[int, Field(ge=0)] | None)]
+Count = Annotated[_Count | None, BeforeValidator(_unset, json_schema_input_type=_Asked | None)]
 
 
 class PruneRule(Value):

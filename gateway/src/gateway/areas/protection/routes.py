@@ -15,7 +15,7 @@ from gateway.areas.protection.schemas import (
     preview_view,
     run_view,
 )
-from gateway.areas.protection.service import Hold, Protection
+from gateway.areas.protection.service import Protection
 from gateway.areas.snapshots.schemas import CopiesView, SnapshotView, copies_view, snapshot_view
 from gateway.areas.snapshots.service import Snapshots
 from gateway.audit_log.entries import LIFT_HOLD, PRUNE, SET_FLOOR, SET_HOLD
@@ -74,9 +74,9 @@ async def hold_in_store(
     """Under hold nobody deletes it, by rule or by hand. Refused (`restore_point_being_deleted`) when it is too late."""
     who.require(Right.WRITE)
     point = await snapshots.in_store(who, store_id, snapshot_id)
-    action, hold = (SET_HOLD, Hold(body.reason, body.until)) if body.legal_hold else (LIFT_HOLD, None)
+    action = SET_HOLD if body.legal_hold else LIFT_HOLD
     async with audit.change(who, action, "snapshot", snapshot_id, store_id=store_id, **body.summary()):
-        await protection.change_hold(who, [point], hold, intent)
+        await protection.change_hold(who, [point], body.hold, intent)
         return snapshot_view(await snapshots.in_store(who, store_id, snapshot_id))
 
 
@@ -97,9 +97,9 @@ async def hold_everywhere(
     """In each store that has it, one after the other; what a refusal leaves out can be asked for again."""
     who.require(Right.WRITE)
     points = await snapshots.everywhere(who, snapshot_id)
-    action, hold = (SET_HOLD, Hold(body.reason, body.until)) if body.legal_hold else (LIFT_HOLD, None)
+    action = SET_HOLD if body.legal_hold else LIFT_HOLD
     async with audit.change(who, action, "snapshot", snapshot_id, **body.summary()):
-        await protection.change_hold(who, points, hold, intent)
+        await protection.change_hold(who, points, body.hold, intent)
         return copies_view(await snapshots.everywhere(who, snapshot_id))
 
 

@@ -1,21 +1,31 @@
 """Rules of retention, holds and the floor: what is asked and answered."""
 
-from datetime import datetime
-from typing import Annotated, Self
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 from contracts.messages.protection import LONGEST_REASON
-from contracts.prune_rules import PruneRule
+from contracts.prune_rules import UNITS, PruneRule
 from contracts.queries.restore_index import PruneDecision, Time
-from pydantic import Field, JsonValue, StrictBool, model_validator
+from contracts.values import to_milliseconds
+from pydantic import ConfigDict, Field, JsonValue, StrictBool
 
-from gateway.areas.protection.service import Pruned
+from gateway.areas.protection.service import Hold, Pruned
 from gateway.http.answers import Absent, View
 from gateway.http.body_fields import Body, empty_is_none, none_is, text, whole_number
 from gateway.http.examples import RUN, example
 
 MOST_VERSIONS = 1_000_000
 _IDS = ["5f" * 32]
+_RULE = {"day": 7, "per_day": 2, "week": 4, "per_week": 1, "locate": {"group_by": "dataset"}}
 ReasonText = Annotated[str, text(LONGEST_REASON, empty=True)]
+
+
+def _says_something(schema: dict[str, Any]) -> None:
+    """A rule gives at least one number; the services refuse it else, as where it is an option of a task."""
+    numbers = [each for unit in UNITS for each in (unit, f"per_{unit}")]
+    given = {"type": "integer", "minimum": 1}
+    schema["anyOf"] = [{"required": [each], "properties": {each: given}} for each in numbers]
+    schema["examples"] = [_RULE]
 
 
 class PruneBody(Body, PruneRule):
@@ -27,7 +37,7 @@ class PruneBody(Body, PruneRule):
     gives nothing is refused (`rule_empty`).
     """
 
-    model_config = example(day=7, per_day=2, week=4, per_week=1, locate={"group_by": "dataset"})
+    model_config = ConfigDict(json_schema_extra=_says_something)
 
     def rule(self) -> PruneRule:
         """The rule alone."""
@@ -71,17 +81,27 @@ class SnapshotPatch(Body):
         default=None, description="When the hold ends by itself; UTC unless it has an offset"
     )
 
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if not self.legal_hold and (self.reason or self.until):
-            raise ValueError("a hold that is lifted has no reason and no end")
-        return self
+    @property
+    def hold(self) -> Hold | None:
+        """The hold to be set; None: it is lifted, and reason and end say nothing."""
+        return Hold(self.reason, _kept(self.until)) if self.legal_hold else None
 
     def summary(self) -> dict[str, JsonValue]:
         """What the audit log keeps of it."""
-        until: datetime | None = self.until
-        given = {"reason": self.reason, "until": until.isoformat() if until else None}
+        hold = self.hold
+        until = hold.until.isoformat() if hold and hold.until else None
+        given = {"reason": hold.reason if hold else None, "until": until}
         return {name: value for name, value in given.items() if value}
+
+
+def _kept(moment: datetime | None) -> datetime | None:
+    """An end as it is kept; the last one that can be, where an offset leads out of the calendar."""
+    if moment is None:
+        return None
+    try:
+        return to_milliseconds(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except ValueError:
+        return datetime.max.replace(tzinfo=UTC) if moment.year > 1 else datetime.min.replace(tzinfo=UTC)
 
 
 Versions = Annotated[int, Field(ge=0, le=MOST_VERSIONS, strict=True)]

@@ -103,7 +103,7 @@ def set_hold(
     if fault := fault_of(hold.reason, longest=LONGEST_REASON):
         raise Invalid("hold_invalid", f"The reason {fault}.", fields={"reason": fault})
     if not hold.holds_at(now):
-        raise Invalid("hold_over", "The hold would be over before it begins.", fields={"until": "is past"})
+        raise Conflict("hold_over", "The hold would be over before it begins: its end is past.")
     _require_present(asked.snapshot_ids, points)
     if going := [each for each in asked.snapshot_ids if each in claimed]:
         raise Conflict("restore_point_being_deleted", f"Restore point {going[0][:8]} is being deleted.")

@@ -52,13 +52,8 @@ class Row(NamedTuple):
 
     @property
     def key(self) -> int:
-        """See above."""
-        digits = self.id.replace("-", "")
-        try:
-            # Without the digit of the version, which all have: four more bits of chance in its place.
-            return int(digits[:12] + digits[13:17], 16)
-        except ValueError:
-            return 0
+        """That of its id."""
+        return key_of(self.id)
 
     def matches(self, asked: JobFilter) -> bool:
         """Whether the job is asked for."""
@@ -70,6 +65,16 @@ class Row(NamedTuple):
             and (asked.app_id is None or asked.app_id in app)
             and first <= self.key <= last
         )
+
+
+def key_of(job_id: str) -> int:
+    """See above; 0 for an id that is no UUID."""
+    digits = job_id.replace("-", "")
+    try:
+        # Without the digit of the version, which all have: four more bits of chance in its place.
+        return int(digits[:12] + digits[13:17], 16)
+    except ValueError:
+        return 0
 
 
 def row_of(job: Job) -> Row:

@@ -7,6 +7,7 @@ the next number that is inserted: of several processes that pack at once one suc
 
 import asyncio
 import json
+import re
 import zlib
 from base64 import b64decode, b64encode
 from collections import OrderedDict
@@ -19,7 +20,7 @@ from typing import Protocol
 from chassis.persistence.mongo import Collection, Document, ensure_indexes, insert_new
 from contracts.values import OrganizationId
 
-from scheduler.jobs.domain.history import History, Posting, row_of
+from scheduler.jobs.domain.history import History, Posting, Row, key_of, row_of
 from scheduler.jobs.domain.job import Job
 
 SEGMENT_JOBS = 50
@@ -28,6 +29,7 @@ ORGANIZATIONS_KNOWN = 32
 SEGMENTS_KEPT = 400
 SWEEP_LIMIT = 100
 _READS_AT_ONCE = 16
+_ID = re.compile(rb'\{"id":"([^"\\]+)"')
 
 
 class JobHistory(Protocol):
@@ -37,8 +39,10 @@ class JobHistory(Protocol):
         """Where all jobs of an organization are that were added by now, by whichever process."""
         ...
 
-    async def jobs_in(self, org: OrganizationId, segments: Several[int]) -> list[Job]:
-        """The jobs of some segments, in no certain order."""
+    async def jobs_in(
+        self, org: OrganizationId, segments: Several[int], *, keys: Several[int] | None = None
+    ) -> list[Job]:
+        """The jobs of some segments, those with one of the keys where there are any, in no certain order."""
         ...
 
     async def add(self, org: OrganizationId, jobs: Sequence[Job]) -> bool:
@@ -83,10 +87,12 @@ class MongoJobHistory:
         """See `JobHistory`."""
         return (await self._up_to_date(org)).history
 
-    async def jobs_in(self, org: OrganizationId, segments: Several[int]) -> list[Job]:
+    async def jobs_in(
+        self, org: OrganizationId, segments: Several[int], *, keys: Several[int] | None = None
+    ) -> list[Job]:
         """See `JobHistory`."""
         packed = await asyncio.gather(*(self._read(_name(org, number)) for number in segments))
-        return [job for each in packed if each is not None for job in _unpacked(each)]
+        return [job for each in packed if each is not None for job in _unpacked(each, keys)]
 
     async def add(self, org: OrganizationId, jobs: Sequence[Job]) -> bool:
         """See `JobHistory`."""
@@ -114,13 +120,13 @@ class MongoJobHistory:
             self._known[org] = known
             while len(self._known) > ORGANIZATIONS_KNOWN:
                 self._known.popitem(last=False)
-            # Numbers are asked for one by one, as each is read once; in most cases there is no next one.
+            # Numbers are asked for one after the other, as each is read once; in most cases there is no next one.
             while (packed := await self._read(_name(org, known.segments))) is not None:
-                for job in _unpacked(packed):
-                    known.history.add(row_of(job), known.segments)
+                for row in _rows(packed):
+                    known.history.add(row, known.segments)
                 known.segments += 1
-            while known.segments >= (known.chapters + 1) * CHAPTER_SEGMENTS:
-                await self._write_chapter(org, known)
+                if known.segments == (known.chapters + 1) * CHAPTER_SEGMENTS:
+                    await self._write_chapter(org, known)
             return known
 
     async def _load(self, org: OrganizationId) -> _Known:
@@ -140,9 +146,9 @@ class MongoJobHistory:
         """Say in one document where the jobs of the next many segments are, so that others read them at once."""
         first, chapter = known.chapters * CHAPTER_SEGMENTS, History()
         for number in range(first, first + CHAPTER_SEGMENTS):
-            for job in await self.jobs_in(org, [number]):
-                chapter.add(row_of(job), number)
-        await insert_new(self._chapters, _chapter(org, known.chapters, chapter))
+            for row in _rows(await self._read(_name(org, number)) or _packed([])):
+                chapter.add(row, number)
+        await insert_new(self._chapters, chapter_document(org, known.chapters, chapter))
         known.chapters += 1
 
     async def _read(self, name: str) -> bytes | None:
@@ -174,9 +180,12 @@ class MemoryJobHistory:
         """See `JobHistory`."""
         return self._histories.setdefault(org, History())
 
-    async def jobs_in(self, org: OrganizationId, segments: Several[int]) -> list[Job]:
+    async def jobs_in(
+        self, org: OrganizationId, segments: Several[int], *, keys: Several[int] | None = None
+    ) -> list[Job]:
         """See `JobHistory`."""
-        return [job for number in segments for job in self._segments[org][number]]
+        jobs = (job for number in segments for job in self._segments[org][number])
+        return [job for job in jobs if keys is None or row_of(job).key in keys]
 
     async def add(self, org: OrganizationId, jobs: Sequence[Job]) -> bool:
         """See `JobHistory`."""
@@ -207,7 +216,8 @@ def segment_document(org: OrganizationId, number: int, jobs: Sequence[Job]) -> D
     return {"_id": _name(org, number), "org": org, "day": day, "jobs": _packed(jobs)}
 
 
-def _chapter(org: OrganizationId, number: int, history: History) -> Document:
+def chapter_document(org: OrganizationId, number: int, history: History) -> Document:
+    """A chapter as it is kept, of the history of its segments."""
     postings = [
         [*posting, b64encode(keys).decode(), b64encode(segments).decode()] for posting, keys, segments in history.dump()
     ]
@@ -222,5 +232,27 @@ def _packed(jobs: Sequence[Job]) -> bytes:
     return zlib.compress(b"\n".join(job.model_dump_json().encode() for job in jobs))
 
 
-def _unpacked(packed: bytes) -> list[Job]:
-    return [Job.model_validate_json(line) for line in zlib.decompress(packed).splitlines()]
+def _unpacked(packed: bytes, keys: Several[int] | None) -> list[Job]:
+    lines = zlib.decompress(packed).splitlines()
+    if keys is not None:
+        # Reading a job takes much longer than its id, and most of a segment may not be asked for.
+        lines = [line for line in lines if key_of(_id(line)) in keys]
+    return [Job.model_validate_json(line) for line in lines]
+
+
+def _id(line: bytes) -> str:
+    # A job begins with it, as its fields are written in their order.
+    found = _ID.match(line)
+    return found[1].decode() if found else str(json.loads(line)["id"])
+
+
+def _rows(packed: bytes) -> list[Row]:
+    return [_row(json.loads(line)) for line in zlib.decompress(packed).splitlines()]
+
+
+def _row(job: Document) -> Row:
+    """What `row_of` says of a job, without checking all of it."""
+    task = job["task"]
+    return Row(
+        job["id"], task["type"], job["status"], task["origin"]["id"], task["target"]["id"] if task["target"] else ""
+    )

@@ -8,7 +8,7 @@ from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregates, Page
 from contracts.values import JobId, OrganizationId
 
-from scheduler.jobs.domain.history import History, JobFilter, KeyPage, Row, count, first_key, page_of, row_of
+from scheduler.jobs.domain.history import History, JobFilter, KeyPage, Row, count, first_key, key_of, page_of, row_of
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.store.history import JobHistory
 from scheduler.jobs.store.job_index import JobIndex
@@ -54,8 +54,9 @@ class JobListing:
     async def is_packed(self, org: OrganizationId, job_id: str) -> bool:
         """Whether the history has a job, which may still be in the index: a process may die in between."""
         # The key alone is no proof, as two jobs may have one by chance.
-        segments = (await self._history.of(org)).segments_of(Row(job_id, "", "", "", "").key)
-        return any(job.id == job_id for job in await self._history.jobs_in(org, segments)) if segments else False
+        key = key_of(job_id)
+        segments = (await self._history.of(org)).segments_of(key)
+        return any(job.id == job_id for job in await self._history.jobs_in(org, segments, keys=(key,)))
 
     async def get_all(self, org: OrganizationId, ids: Sequence[JobId]) -> list[Job]:
         """The jobs with these ids that there are."""
@@ -77,6 +78,5 @@ class JobListing:
 
     async def _packed(self, org: OrganizationId, history: History, keys: frozenset[int], asked: JobFilter) -> list[Job]:
         segments = {number for key in keys for number in history.segments_of(key)}
-        jobs = await self._history.jobs_in(org, segments)
-        rows = ((row_of(job), job) for job in jobs)
-        return [job for row, job in rows if row.key in keys and row.matches(asked)]
+        jobs = await self._history.jobs_in(org, segments, keys=keys)
+        return [job for job in jobs if row_of(job).matches(asked)]

@@ -32,7 +32,8 @@ def dying(script: Path) -> str:
     return _write(script, "os.kill(os.getpid(), 9)")
 
 
-def slow(restic: Path, script: Path, *, kib_per_second: int) -> str:
-    """Writes to the store at a limited rate."""
+def slow(restic: Path, script: Path, *, kib_per_second: int, also_reads: bool = False) -> str:
+    """Writes to the store at a limited rate, and reads from it at the same where asked to."""
     limit = ["--limit-upload", str(kib_per_second)]
+    limit += ["--limit-download", str(kib_per_second)] if also_reads else []
     return _write(script, f"os.execv({str(restic)!r}, [{str(restic)!r}, *{limit!r}, *sys.argv[1:]])")

@@ -41,6 +41,10 @@ class Settings(CommonSettings):
         default=8, ge=0, description="Tasks that reach one store at once, over all workers; 0: any number"
     )
     command_slots: int = Field(default=4, ge=1, description="Connection tests and initializations run at once")
+    stuck_seconds: float = Field(
+        default=900, ge=0, description="How long an engine does nothing before it is said to be stuck; 0: never"
+    )
+    stuck_ends: bool = Field(default=False, description="Whether a stuck engine is ended, and its job fails")
     lease_seconds: float = Field(default=15, gt=1, description="Silence after which another worker takes over")
     poll_seconds: float = Field(default=1, gt=0, description="Pause between looks for work nobody was told about")
     app_patience_seconds: float = Field(default=10, description="How long an app's revision is waited for")

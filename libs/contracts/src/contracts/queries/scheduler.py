@@ -23,6 +23,7 @@ class JobProgress(Value):
     cpu_percent: float = 0
     memory_bytes: int = 0
     network_bytes: int = 0
+    stuck_since: Moment | None = None
 
 
 class Job(Value):

@@ -6,6 +6,7 @@ import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from time import monotonic
 
 import psutil
@@ -64,6 +65,9 @@ class Reporter:
         self._phase = "preparing"
         self._waiting_for = ""
         self._latest: Progress | None = None
+        self._reported = Progress()
+        self.stuck_since: datetime | None = None
+        """Since when the engine shows no sign of life; None: it does."""
         self._lines: deque[LogLine] = deque()
         self._pending: TaskLogged | None = None
         self._taken = 0
@@ -85,8 +89,29 @@ class Reporter:
 
     def progress(self, progress: Progress) -> None:
         """Replace the progress that is sent next."""
-        self._latest = progress
+        self._latest = self._reported = progress
         self.measures.follow(progress)
+
+    def note_stuck(self, since: datetime | None) -> None:
+        """Report since when the engine shows no sign of life; None: it does again."""
+        self.stuck_since = since
+        self._latest = self._reported
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the job waits for another process to leave the store."""
+        return self._phase == "waiting"
+
+    @property
+    def figures(self) -> tuple[object, ...]:
+        """The phase of the job, and how far it says that it is."""
+        told = self._reported
+        return self._phase, told.files_done, told.bytes_done, told.fraction, told.current
+
+    @property
+    def line_count(self) -> int:
+        """How many lines its log has."""
+        return self._taken
 
     def log(self, level: Level, text: str) -> None:
         """Add a text to the job's log. A long one goes on in lines that begin with dots."""
@@ -197,6 +222,7 @@ class Reporter:
             **self._facts(),
             phase=self._phase,
             waiting_for=keepable(self._waiting_for),
+            stuck_since=self.stuck_since,
             network_bytes=network,
             **figures,
         )

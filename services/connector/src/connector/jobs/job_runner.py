@@ -20,6 +20,8 @@ from connector.failures import reader_errors_mapped
 from connector.jobs.definition import Job, TaskDefinition
 from connector.jobs.hooks import run_with_hooks
 from connector.jobs.job_reporting import Reporter, parties_of
+from connector.jobs.left_locks import remove_own_locks
+from connector.jobs.stuck_watch import EngineStuck, StuckWatch
 from connector.queue.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -40,10 +42,12 @@ async def run_job(
     await lease.announce([TaskStarted(**attempt_facts(lease, request), worker=context.settings.instance)])
     reporter = Reporter(context.publisher, lease, request.job_id, task=request.task)
     job = Job(context=context, lease=lease, request=request, reporter=reporter, cancel=cancel)
+    settings = context.settings
+    watch = StuckWatch(reporter, cancel, seconds=settings.stuck_seconds, ends=settings.stuck_ends)
     try:
         with metering(reporter.measures.meter):
-            async with reporter.sending():
-                ending = await _ending(job, task)
+            async with reporter.sending(), watch.watching():
+                ending = await _ending(job, task, watch)
     except TemporaryError as error:
         reporter.log("warning", f"Attempt {lease.number} has ended and the job is tried again. {error.detail}")
         # The log of this attempt would end here: the next one has a reporter of its own.
@@ -65,13 +69,16 @@ async def fail_job(
     await lease.settle([await _failed(context, lease, request, problem, task=task)])
 
 
-async def _ending(job: Job, task: TaskDefinition | None) -> TaskEvent:
+async def _ending(job: Job, task: TaskDefinition | None, watch: StuckWatch) -> TaskEvent:
     context, lease, request = job.context, job.lease, job.request
     try:
         with reader_errors_mapped():
             outcome = await run_with_hooks(job, _required(task, request).run)
     except Cancelled:
-        return TaskCancelled(**attempt_facts(lease, request))
+        await remove_own_locks(job)
+        if not watch.has_ended:
+            return TaskCancelled(**attempt_facts(lease, request))
+        problem = to_problem(EngineStuck(context.settings.stuck_seconds))
     except (LeaseLost, PyMongoError):
         # Neither says anything about the job: the end is told by the attempt that has the lease and a database.
         raise

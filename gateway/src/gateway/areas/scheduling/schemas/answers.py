@@ -110,6 +110,11 @@ class ProgressView(View):
     cpu_percent: float = Field(description="Of one core; the engine's processes")
     memory_bytes: int
     network_bytes: int
+    stuck_since: Stamp | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Since when the engine does nothing, where that is for too long; left out otherwise",
+    )
 
 
 class JobView(View):

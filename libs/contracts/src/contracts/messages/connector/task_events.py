@@ -52,6 +52,9 @@ class TaskProgressed(TaskEvent):
     cpu_percent: float = Field(default=0, description="Of one core, engine processes")
     memory_bytes: int = Field(default=0, description="Resident, engine processes")
     network_bytes: int = Field(default=0, description="Sent and received by the worker's host since the job started")
+    stuck_since: Moment | None = Field(
+        default=None, description="Since when the engine does nothing, where that is for too long"
+    )
 
 
 class LogLine(Value):

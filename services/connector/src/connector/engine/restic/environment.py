@@ -36,7 +36,8 @@ class ResticSettings:
     and then goes on to the next one, of which a check may have thousands."""
     answer_patience_seconds: float = 2
     """The same, while somebody waits for the answer."""
-    stop_grace_seconds: float = 10
+    stop_grace_seconds: float = 5
+    """How long one that was interrupted may take to leave the store; then it is killed, and its lock removed."""
 
 
 def global_arguments(store: StoreLocation, settings: ResticSettings) -> list[str]:

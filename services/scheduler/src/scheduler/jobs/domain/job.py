@@ -39,6 +39,7 @@ class Progress(Value):
     cpu_percent: float = 0
     memory_bytes: int = 0
     network_bytes: int = 0
+    stuck_since: Moment | None = None
 
 
 class Note(Value):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
@@ -26,6 +27,8 @@ from tests.support.waiting import eventually_async
 
 SECONDS = 20.0
 LISTENERS = 100
+EVENTS = 150
+"""Of 60 KB each: more than the kernel takes for a client that does not read."""
 
 
 @dataclass
@@ -341,6 +344,37 @@ async def test_a_gateway_with_many_listeners_stops_at_once(second: Client, gatew
             assert [e["kind"] for e in each.events] == ["job", "end"]
             assert each.events[-1]["code"] == "server_stopping"
     assert seconds < 5
+
+
+async def test_who_reads_too_slowly_is_told_and_loses_nothing(second: Client, gateway: Gateway, wire: Wire) -> None:
+    lines = tuple(LogLine(at=utc_now(), level="info", text="x" * 2000) for _ in range(30))
+    facts = {"organization_id": OrganizationId(second.organization_id), "job_id": JobId(new_id()), "at": utc_now()}
+    # The kernel takes what fits its buffers, however slowly a client reads.
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2**16)
+    narrow.connect(("127.0.0.1", gateway.port))
+    reader, writer = await asyncio.open_connection(sock=narrow)
+    head = f"GET /api/v1/stream HTTP/1.1\r\nhost: x\r\nauthorization: {second.http.headers['authorization']}\r\n\r\n"
+    writer.write(head.encode())
+    await reader.readuntil(b"id: ")
+
+    async with listening(second, id=facts["job_id"]) as quick:
+        for number in range(1, EVENTS + 1):
+            await wire.publish(TaskLogged(**facts, attempt=1, sequence=number, lines=lines))
+        await quick.until(lambda each: len(each.events) == EVENTS)
+    told = bytearray()
+    async with asyncio.timeout(SECONDS):
+        while not told.endswith(b"0\r\n\r\n"):
+            told += await reader.read(2**16)
+    writer.close()
+
+    text = told.decode()
+    assert '"code":"too_slow"' in text
+    last_id = text.rpartition("\nid: ")[2].split()[0]
+    heard = text.count("event: log")
+    async with listening(second, last_id=last_id, id=facts["job_id"]) as again:
+        await again.until(lambda each: each.events and each.events[-1]["sequence"] == EVENTS)
+        assert [each["sequence"] for each in again.events] == list(range(heard + 1, EVENTS + 1))
 
 
 async def test_lines_of_a_log_and_filters_by_job(api: Client, wire: Wire) -> None:

@@ -30,4 +30,6 @@ def _time(moment: Moment) -> str:
 
 def printable(text: str) -> str:
     """Text without control characters, which a file name may hold to disturb a terminal."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)

@@ -1,5 +1,6 @@
 """What every `Aggregates` must do. A store joins with a fixture `ground`; see `test_memory_aggregates.py`."""
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -102,6 +103,31 @@ class AggregatesSuite:
         second = await ground.aggregates.save(first, Thing(id="a", name="two"))
         third = await ground.aggregates.save(await ground.aggregates.load(ORG, "a"), Thing(id="a", name="three"))
         assert [first.revision, second.revision, third.revision] == [1, 2, 3]
+
+    async def test_of_many_at_once_each_gets_its_own(self, ground: Ground) -> None:
+        names = [f"thing {number}" for number in range(40)]
+        loaded = await asyncio.gather(*(ground.aggregates.load(ORG, name) for name in names))
+        saved = await asyncio.gather(
+            *(ground.aggregates.save(each, Thing(id=each.id), events=[event(each.id)]) for each in loaded)
+        )
+        assert [each.id for each in saved] == names
+        found = await asyncio.gather(*(ground.aggregates.load(ORG, name) for name in [*names, "nothing"]))
+        assert [each.value and each.value.id for each in found] == [*names, None]
+        assert sorted(each.data.key for each in ground.announced()) == sorted(names)
+
+    async def test_of_many_first_saves_at_once_each_id_is_saved_once(self, ground: Ground) -> None:
+        taken = await self.keep(ground, Thing(id="taken"), org=OTHER)
+        new = [Aggregate[Thing](name, ORG) for name in ("a", "b", "a", taken.id, "c", "b", "d")]
+        ends = await asyncio.gather(
+            *(ground.aggregates.save(each, Thing(id=each.id)) for each in new), return_exceptions=True
+        )
+        kept = sorted(end.id for end in ends if isinstance(end, Aggregate))
+        assert kept == ["a", "b", "c", "d"]
+        assert sorted(type(end).__name__ for end in ends if isinstance(end, Exception)) == [
+            "Conflict",
+            "LostRace",
+            "LostRace",
+        ]
 
     async def test_a_save_after_somebody_elses_is_a_lost_race(self, ground: Ground) -> None:
         stale = await self.keep(ground, Thing(id="a", name="one"))

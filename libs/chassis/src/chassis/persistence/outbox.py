@@ -22,6 +22,7 @@ from contracts.registry import MESSAGES
 
 from chassis.ids import utc_now
 from chassis.messaging.publisher import Publisher, send_all
+from chassis.persistence.batches import deletions, inserts
 from chassis.persistence.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError, ensure_indexes
 from chassis.runtime.supervision import LoopSupervisor, begin
 
@@ -71,6 +72,7 @@ class Outbox:
         self._sent: OrderedDict[str, int] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._deletions: set[asyncio.Task[None]] = set()
+        self._insert, self._unmark = inserts(self._marks), deletions(self._marks)
 
     async def setup(self) -> None:
         """Create the index the sweep needs."""
@@ -84,7 +86,7 @@ class Outbox:
         """Note that a revision is about to be saved with messages. Harmless when done twice."""
         mark = {"_id": f"{kind}/{aggregate_id}/{revision}", "state": "pending", "at": utc_now()}
         with contextlib.suppress(DuplicateKeyError):
-            await self._marks.insert_one(mark)
+            await self._insert.ask(mark)
 
     async def unsent(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> list[Document]:
         """The entries of a loaded document that were not sent yet, as far as this process can tell."""
@@ -127,8 +129,7 @@ class Outbox:
 
     async def _delete(self, marks: Sequence[str]) -> None:
         try:
-            for mark in marks:
-                await self._marks.delete_one({"_id": mark})
+            await asyncio.gather(*map(self._unmark.ask, marks))
         except PyMongoError as error:
             log.warning("marks left to the relay", extra={"marks": list(marks), "reason": type(error).__name__})
 

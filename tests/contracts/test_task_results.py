@@ -7,7 +7,10 @@ import pytest
 from contracts.messages.connector.task_events import TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
 from contracts.task_types.backup import BackupResult
-from contracts.task_types.base import Result, bytes_in_words
+from contracts.task_types.base import Processed, Result, bytes_in_words
+from contracts.task_types.check import CheckResult
+from contracts.task_types.restore import RestoreResult
+from contracts.task_types.sync import SyncResult
 from contracts.tasks import TASK_KINDS, TaskResult
 
 FIGURES = {"snapshot_id": "5f" * 32, "files_new": 3}
@@ -48,3 +51,17 @@ def test_each_result_has_words_for_the_log_of_its_job(result: type[Result]) -> N
 )
 def test_sizes_are_written_for_a_person(size: int, shown: str) -> None:
     assert bytes_in_words(size) == shown
+
+
+@pytest.mark.parametrize(
+    ("result", "processed"),
+    [
+        (BackupResult(snapshot_id="ab", files_processed=3, bytes_processed=9), Processed(3, 9)),
+        (RestoreResult(snapshot_id="ab", files=3, bytes_written=9, problem_count=1), Processed(3, 9, 1)),
+        (CheckResult(snapshot_id="ab", files=3, bytes_read=9, finding_count=2), Processed(3, 9, 2)),
+        (CheckResult(), None),
+        (SyncResult(points_copied=2, bytes_copied=9), Processed(0, 9)),
+    ],
+)
+def test_a_result_tells_what_was_processed(result: Result, processed: Processed | None) -> None:
+    assert result.processed() == processed

@@ -109,6 +109,17 @@ async def test_measures_of_a_job_end_with_it(world: World) -> None:
     assert (ended.samples, named(ended)) == (told_first.samples, [("transferring", 1, 7)])
 
 
+async def test_a_takeover_is_among_the_warnings(world: World) -> None:
+    job_id = await world.queued()
+    await usecases.note_started(world.store, wrapped(started(job_id)))
+    line = LogLine(at=after(4), level="warning", text="slow")
+    await usecases.note_measures(world.store, wrapped(measured(1, job_id=job_id, warnings=(line,), warning_count=1)))
+    await usecases.note_started(world.store, wrapped(started(job_id, attempt=2, worker="w2", seconds=3)))
+    shown = await usecases.read_measures(world.store, ORG, job_id)
+    assert [each.text.split(":")[0] for each in shown.warnings] == ["taken over from w1", "slow"]
+    assert shown.earlier_warnings + shown.warning_count == 2
+
+
 async def test_measures_of_an_attempt_that_was_taken_over_are_ignored(world: World) -> None:
     job_id: JobId = await world.queued()
     await usecases.note_started(world.store, wrapped(started(job_id, attempt=2)))

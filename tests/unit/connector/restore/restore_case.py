@@ -59,6 +59,7 @@ class Case:
     make_tree: Callable[[RepositoryWriter], str] | None = None
     log: list[str] = field(default_factory=list)
     progress: list[Progress] = field(default_factory=list)
+    outcomes: dict[str, str] = field(default_factory=dict)
     is_cancelled: Callable[[], bool] = lambda: False
     spoils: bool = False
     """Whether the middle of the pack with the files' contents is damaged."""
@@ -108,6 +109,7 @@ class Case:
                     problems=self.problems,
                     is_cancelled=self.is_cancelled,
                     on_progress=self.progress.append,
+                    on_path=self.outcomes.__setitem__,
                 )
                 transfer.plan()
                 if preview is not None:

@@ -63,6 +63,9 @@ def test_the_policy_says_whether_what_is_there_is_replaced(
 
     assert (case.target / "a").read_bytes() == (b"first" if written else b"mine")
     assert (figures.written, figures.kept) == ((4, 0) if written else (3, 1))
+    assert len(case.outcomes) == 4
+    assert case.outcomes.pop("/a") == ("ok" if written else "kept")
+    assert set(case.outcomes.values()) == {"ok"}
     assert case.problems.count == 0
 
 
@@ -75,6 +78,7 @@ def test_a_second_attempt_leaves_what_is_as_it_should_be_and_compares_it(case: C
 
     assert (figures.unchanged, figures.written, figures.verified) == (1, 3, 3)
     assert [p.path for p in case.problems.kept] == ["/a"]
+    assert case.outcomes["/a"] == "error"
     assert "its content is another" in case.problems.kept[0].reason
 
 
@@ -159,6 +163,7 @@ def test_a_lost_blob_names_its_file_and_the_others_are_written(case: Case) -> No
 
     assert case.there == {path: data for path, data in FILES.items() if path != "deep/b"}
     assert [(p.path, p.code) for p in case.problems.kept] == [("/deep/b", "blob_missing")]
+    assert case.outcomes["/deep/b"] == "error"
     assert figures.verified == 3
 
 

@@ -17,7 +17,14 @@ from connector.tasks.backup import TASK
 from connector.tasks.cancel import cancel_unbegun
 from contracts.errors import TemporaryError
 from contracts.messages.connector.stores import RestorePointCreated
-from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskLogged, TaskSucceeded
+from contracts.messages.connector.task_events import (
+    PathOutcome,
+    TaskCancelled,
+    TaskFailed,
+    TaskLogged,
+    TaskMeasured,
+    TaskSucceeded,
+)
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from contracts.values import JobId
 from integrations.sdk.errors import SourceUnreachable
@@ -207,6 +214,8 @@ async def test_a_source_that_does_not_answer_once_there_is_a_restore_point_undoe
     assert failed.problem.code == "backup_incomplete"
     assert "/a (permission denied)" in failed.problem.detail
     assert "did not answer: It is gone." in lines(workshop)
+    outcomes = [outcome for told in workshop.published(TaskMeasured) for outcome in told.paths]
+    assert outcomes == [PathOutcome(path="/a", status="error")]
     assert [each.restore_point.snapshot_id for each in workshop.published(RestorePointCreated)] == kept(workshop)
 
 

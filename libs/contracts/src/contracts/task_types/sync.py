@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.point_filters import PointSelection
-from contracts.task_types.base import Result, TaskKind, bytes_in_words
+from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 
 
 class SyncOptions(PointSelection):
@@ -29,6 +29,10 @@ class SyncResult(Result):
             f"{bytes_in_words(self.bytes_copied)}, {self.points_present} were there already, "
             f"in {self.duration_seconds:.1f} s"
         )
+
+    def processed(self) -> Processed:
+        """The data that was copied; a sync handles restore points, no files."""
+        return Processed(0, self.bytes_copied)
 
 
 KIND = TaskKind(origin="store", target="store", options=SyncOptions)

@@ -13,6 +13,9 @@ from threading import Lock
 
 import psutil
 
+SCAN_EVERY = 5
+"""At how many looks new children are looked for, which takes a look at all processes of the machine."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -41,6 +44,7 @@ class _Root:
     base: _Spent = _Spent()
     """What it had used before it worked for the job."""
     with_children: bool = True
+    looks: int = 0
     seen: dict[psutil.Process, _Spent] = field(default_factory=dict)
 
 
@@ -69,7 +73,7 @@ class ProcessMeter:
                     self._ended.append(root)
 
     def read(self) -> Reading:
-        """What they used until now. Blocks for some milliseconds: all processes of the machine are looked through."""
+        """What they used until now. May block for some milliseconds."""
         with self._lock:
             for root in self._roots:
                 _look_at(root, _children_of(root))
@@ -121,6 +125,9 @@ def _root_of(process_id: int) -> _Root | None:
 
 
 def _children_of(root: _Root) -> list[psutil.Process]:
+    root.looks += 1
+    if root.looks % SCAN_EVERY != 1:
+        return []
     with suppress(psutil.Error):
         return root.process.children(recursive=True) if root.with_children else []
     return []

@@ -134,7 +134,10 @@ class Reporter:
 
         What is left over at the end comes from `rest`.
         """
-        async with beside("progress of a job", self._send_forever) as sending:
+        async with (
+            beside("measures of a job", self._sample_forever),
+            beside("progress of a job", self._send_forever) as sending,
+        ):
             yield sending
 
     def rest(self) -> list[TaskEvent]:
@@ -173,8 +176,13 @@ class Reporter:
             while True:
                 await asyncio.sleep(pause)
                 pause = self._period_seconds
-                await asyncio.to_thread(self.measures.sample)
                 await self._send_or_keep()
+
+    async def _sample_forever(self) -> None:
+        # Apart from what is sent: the threads may be busy for a while, and somebody waits for the progress.
+        while True:
+            await asyncio.to_thread(self.measures.sample)
+            await asyncio.sleep(self._period_seconds)
 
     async def _send_or_keep(self) -> None:
         try:

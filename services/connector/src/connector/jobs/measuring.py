@@ -1,6 +1,7 @@
 """What is told of a job beside its progress: samples of what it uses, phases, paths and warnings. Nothing gets lost."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
 from threading import Lock
@@ -66,13 +67,17 @@ class JobMeasures:
     def follow(self, progress: Progress) -> None:
         """Note the paths that the engine has left: those of which it told no error went well."""
         # The engine names files that it reads, and those that it cannot read, but not those that it has read.
-        for path in progress.failed:
-            if path not in self._told_failed:
-                self.handle(path, "error")
-        self._told_failed = frozenset(progress.failed)
+        self.fail(progress.failed)
         for path in self._current - frozenset(progress.current) - self._told_failed:
             self.handle(path, "ok")
         self._current = frozenset(progress.current)
+
+    def fail(self, paths: Sequence[str]) -> None:
+        """Note paths that could not be handled, but for those that were named the last time as well."""
+        for path in paths:
+            if path not in self._told_failed:
+                self.handle(path, "error")
+        self._told_failed = frozenset(paths)
 
     def handle(self, path: str, status: str) -> None:
         """Note what became of a path; any thread may. Of many the latest are told, and those with an error."""

@@ -30,6 +30,7 @@ from connector.stores.restore_points import created
 
 log = logging.getLogger(__name__)
 SHORT_ID = 8
+FAILED_TOLD = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +104,7 @@ async def _make(job: _Backup) -> MadeSnapshot:
         await _keep_comparison(job, tree, result)
     summary = result.summary
     job.reporter.log("info", f"The restore point {result.snapshot_id[:SHORT_ID]} is in the store.")
+    job.reporter.measures.fail([problem.path for problem in result.problems[-FAILED_TOLD:]])
     named = tuple(problem.in_words for problem in problems)
     return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
 

@@ -41,7 +41,7 @@ from scheduler.jobs.domain import retries
 from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.domain.log import LogTail, compose_log, follow_log, part_of, place_part, tail_of, whole_log
-from scheduler.jobs.domain.measures import Measures, ended_measures, take_measures
+from scheduler.jobs.domain.measures import Measures, shown_measures, take_measures
 from scheduler.jobs.store import SchedulerStore
 from scheduler.jobs.store.history import SEGMENT_JOBS
 
@@ -253,7 +253,7 @@ async def read_measures(store: SchedulerStore, org: OrganizationId, job_id: JobI
     """What a job used, did and warned of. Raises `NotFound` (`job_not_found`, `id_of_run`)."""
     with _span("scheduler.read_measures", org, job_id):
         job = await _required(store, org, job_id, await store.jobs.get(org, job_id))
-        return ended_measures(await store.measures.of(org, job_id), job.stopped_at)
+        return shown_measures(await store.measures.of(org, job_id), job)
 
 
 async def _required(store: SchedulerStore, org: OrganizationId, job_id: JobId, job: Job | None) -> Job:

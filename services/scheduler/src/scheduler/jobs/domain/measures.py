@@ -1,12 +1,12 @@
 """What a job used, which phases it came through, what it handled last and what it warned of; all of it bounded."""
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from contracts.measures import Sample, Totals, thinned
 from contracts.messages.connector.task_events import LogLine, PathOutcome, TaskMeasured
 from contracts.values import Moment, Value
 
+from scheduler.jobs.domain.job import Job
 from scheduler.jobs.domain.log import LINE_CHARACTERS
 from scheduler.jobs.domain.phases import Phase, begin_phases, end_phases
 
@@ -54,11 +54,21 @@ def take_measures(known: Measures, event: TaskMeasured) -> Measures:
     )
 
 
-def ended_measures(known: Measures, stopped_at: datetime | None) -> Measures:
-    """The measures of a job that has ended, of which the last phase has a duration; of one that goes on as they are."""
-    if stopped_at is None:
-        return known
-    return known.model_copy(update={"phases": end_phases(known.phases, stopped_at)})
+def shown_measures(known: Measures, job: Job) -> Measures:
+    """The measures of a job as they are shown: its own warnings are among them, as that it was taken over.
+
+    Of a job that has ended the last phase has a duration.
+    """
+    noted = [note.line for note in job.notes if note.line.level == "warning"]
+    warnings = sorted((*known.warnings, *noted), key=lambda line: line.at)
+    phases = end_phases(known.phases, job.stopped_at) if job.stopped_at else known.phases
+    return known.model_copy(
+        update={
+            "phases": phases,
+            "warnings": tuple(warnings[:WARNINGS_MAX]),
+            "earlier_warnings": known.earlier_warnings + len(noted),
+        }
+    )
 
 
 def latest_paths(paths: Sequence[PathOutcome]) -> tuple[PathOutcome, ...]:

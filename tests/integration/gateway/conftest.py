@@ -49,7 +49,7 @@ class Platform:
         self.ports = {name: free_port() for name in ("gateway", *SERVICES)}
         for key in ("master", "badge"):
             write_key_file(self.folder / f"{key}.key")
-        for name in ("files", "work"):
+        for name in ("files", "work", "hooks"):
             (self.folder / name).mkdir()
 
     @property
@@ -61,6 +61,11 @@ class Platform:
     def files(self) -> Path:
         """The only directory that workers may touch."""
         return self.folder / "files"
+
+    @property
+    def hooks(self) -> Path:
+        """Programs that the worker runs before and after jobs."""
+        return self.folder / "hooks"
 
     @property
     def credentials(self) -> Path:
@@ -79,6 +84,7 @@ class Platform:
                 "credentials_file": self.credentials,
                 "allowed_roots": self.files,
                 "work_dir": self.folder / "work",
+                "hooks_dir": self.hooks,
                 "restic": self.restic,
                 "rclone": self.rclone,
                 "session_timeout_seconds": 6,

@@ -398,3 +398,27 @@ async def test_old_restore_points_are_read_through_a_store_made_again(platform: 
     broken = await api.connector("store", urn_id, fields | {"passphrase": "another"})
     assert (await api.problem("POST", f"/connectors/{broken['id']}/stores/create"))["code"] == "passphrase_wrong"
     assert (await api.call("GET", path)).text == "still here"
+
+
+async def test_hooks_and_limits_of_a_backup_are_taken_and_shown(
+    platform: Platform, api: Client, backup: Backup
+) -> None:
+    (platform.hooks / "greet").write_text("#!/bin/sh\necho hello from $CAIRN_HOOK\n")
+    (platform.hooks / "greet").chmod(0o755)
+    config = {"hooks": {"pre_job": "greet", "post_job": "absent"}, "exec": {"concurrency": 1, "cpu": 1}}
+    run = await api.post("/scheduling/scheduler/run", a_run(backup.source, backup.store, config=config))
+    refused = await api.finished(run["id"])
+    config["hooks"]["post_job"] = "greet"
+    run = await api.post("/scheduling/scheduler/run", a_run(backup.source, backup.store, config=config))
+    done = await api.finished(run["id"])
+
+    assert (refused["status"], refused["problem"]["code"]) == ("failed", "hook_not_found")
+    assert "post_job (absent)" in refused["problem"]["detail"]
+    assert (done["status"], done["task"]["config"]["exec"]) == ("succeeded", {"concurrency": 1, "cpu": 1})
+    assert done["task"]["config"]["hooks"]["post_job"] == "greet"
+    log = (await api.call("GET", f"/scheduling/jobs/{done['id']}/log")).text
+    assert "greet: hello from pre_job" in log
+    assert "greet: hello from post_job" in log
+    wrong = a_run(backup.source, backup.store, config={"hooks": {"pre_job": "/bin/sh"}})
+    problem = await api.problem("POST", "/scheduling/scheduler/run", json=wrong)
+    assert (problem["code"], problem["fields"][0]["field"]) == ("options_invalid", "config.hooks.pre_job")

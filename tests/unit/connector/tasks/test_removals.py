@@ -237,6 +237,24 @@ async def test_a_cancelled_job_deletes_nothing_more(workshop: Workshop) -> None:
     assert [found.snapshot_id for found in workshop.kept()] == [first]
 
 
+async def test_what_a_cancelled_run_of_the_engine_deleted_is_announced(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await workshop.left_behind(), await workshop.left_behind()
+    decide(workshop, [first, second])
+
+    async def interrupted(*_: Any, **__: Any) -> None:
+        workshop.repository.snapshots.pop(first)
+        raise Cancelled
+
+    monkeypatch.setattr(workshop.engine, "forget", interrupted)
+
+    with pytest.raises(Cancelled):
+        await remove(await workshop.job(task=rm(first, second)))
+
+    assert removed(workshop) == [first]
+
+
 async def test_data_is_freed_by_the_last_one_in_line(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await workshop.left_behind()
     decide(workshop, [first])

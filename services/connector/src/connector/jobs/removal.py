@@ -1,6 +1,7 @@
 """Deletes restore points of a store for a job: claims them, has the engine forget them, and tells the index."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,7 +15,7 @@ from contracts.prune_rules import PruneRule
 from contracts.queries.restore_index import Deletion
 from contracts.task_types.removal import MOST_LISTED
 from contracts.values import SnapshotId
-from integrations.sdk.errors import Cancelled
+from integrations.sdk.errors import Cancelled, WorkFailed
 
 from connector.engine.port import CleanUpOutcome, ForgetOutcome, OnProgress
 from connector.jobs.store_alone import JobAlone
@@ -165,17 +166,31 @@ async def _forget_all(job: JobAlone, removal: Removal) -> None:
     waiting = [each for each in removal.decision.deletable if each not in gone]
     for start in range(0, len(waiting), BATCH):
         batch = waiting[start : start + BATCH]
-        done = await _forget(job, batch)
+        try:
+            done = await _forget(job, batch)
+        except WorkFailed:
+            await _announce_what_is_gone(job, batch)
+            raise
         removal.refused += [each for each in batch if each in done.kept]
         removal.why = removal.why or done.why
         # An attempt before may have deleted some of them: whatever is not refused is gone.
-        gone_now = [each for each in batch if each not in done.kept]
-        if gone_now:
-            await job.lease.announce([removed(each, job.org, store_id=job.store.id) for each in gone_now])
-            job.reporter.log("info", f"{len(gone_now)} deleted: {', '.join(gone_now)}")
+        await _announce(job, [each for each in batch if each not in done.kept])
     if removal.refused:
         words = f"The store does not delete {len(removal.refused)} of them yet ({removal.why})"
         job.reporter.log("warning", f"{words}: {', '.join(removal.refused[:MOST_LISTED])}")
+
+
+async def _announce(job: JobAlone, gone: Sequence[SnapshotId]) -> None:
+    if gone:
+        await job.lease.announce([removed(each, job.org, store_id=job.store.id) for each in gone])
+        job.reporter.log("info", f"{len(gone)} deleted: {', '.join(gone)}")
+
+
+async def _announce_what_is_gone(job: JobAlone, batch: Sequence[SnapshotId]) -> None:
+    """After a run of the engine that was stopped or failed in the middle."""
+    with suppress(WorkFailed):
+        left = {each.snapshot_id for each in await job.context.engine.find_snapshots(job.location)}
+        await _announce(job, [each for each in batch if each not in left])
 
 
 async def _forget(job: JobAlone, batch: Sequence[SnapshotId]) -> ForgetOutcome:

@@ -32,6 +32,13 @@ class MadeSnapshot(Value):
     unreadable_count: int = Field(default=0, description="How many there were in all")
 
 
+class ChosenSnapshot(Value):
+    """The snapshot that a restore takes, so that later attempts take no newer one."""
+
+    snapshot_id: str
+    matched: int = Field(description="How many restore points fulfilled the conditions")
+
+
 class Attempt(Value):
     """One worker's try at a piece of work, written by that worker only.
 
@@ -45,6 +52,7 @@ class Attempt(Value):
     until: Moment
     state: AttemptState = "running"
     made: MadeSnapshot | None = None
+    chosen: ChosenSnapshot | None = None
 
     @property
     def id(self) -> str:
@@ -125,3 +133,9 @@ def retry_pause_seconds(attempt: int) -> float:
     """Pause before work is tried again after a server that Cairn stands on did not answer."""
     # The exponent is bounded as well, because attempts after an outage of Cairn's own servers are not.
     return float(min(2 ** min(attempt, 6), 60))
+
+
+def chosen_before(attempts: Sequence[Attempt]) -> ChosenSnapshot | None:
+    """What an earlier attempt chose, if one did."""
+    latest_first = sorted(attempts, key=lambda each: each.number, reverse=True)
+    return next((each.chosen for each in latest_first if each.chosen is not None), None)

@@ -14,7 +14,15 @@ from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 from contracts.messages.base import Event
 
-from connector.domain.attempts import Attempt, AttemptState, MadeSnapshot, is_confirmed, is_superseded, next_step
+from connector.domain.attempts import (
+    Attempt,
+    AttemptState,
+    ChosenSnapshot,
+    MadeSnapshot,
+    is_confirmed,
+    is_superseded,
+    next_step,
+)
 from connector.domain.work import Work
 from connector.store.ports import Store
 
@@ -76,6 +84,13 @@ class Lease:
             await self._assure()
             self._attempt = self._attempt.model_copy(update={"made": made or self._attempt.made})
             await self._save(events)
+
+    async def choose(self, chosen: ChosenSnapshot) -> None:
+        """Save what was chosen, for later attempts. Raises `LeaseLost`."""
+        async with self._lock:
+            await self._assure()
+            self._attempt = self._attempt.model_copy(update={"chosen": chosen})
+            await self._save()
 
     async def settle(
         self,

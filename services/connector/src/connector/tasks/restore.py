@@ -4,7 +4,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from threading import Event
 from time import monotonic
-from typing import NamedTuple
 
 from chassis.ids import utc_now
 from contracts.errors import PermanentError
@@ -16,6 +15,7 @@ from contracts.values import SnapshotId
 from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
 from restic_reader import Snapshot
 
+from connector.domain.attempts import ChosenSnapshot, chosen_before
 from connector.domain.origins import origin_of
 from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
@@ -56,7 +56,7 @@ async def restore(job: Job) -> JobOutcome:
     task, began = job.request.task, monotonic()
     store, target = await job.app(task.origin), await job.app(task.target)
     await require_same_store(job.context, job.org, store)
-    chosen = await _choose(job, store)
+    chosen = await choose_point(job, store)
     async with AsyncExitStack() as stack:
         reading = SnapshotId(chosen.snapshot_id)
         opened = await stack.enter_async_context(job.context.stores.borrow(job.org, store, reading=reading))
@@ -75,17 +75,23 @@ async def restore(job: Job) -> JobOutcome:
     return JobOutcome(result.model_copy(update=facts), RestoreIncomplete(problems) if problems.count else None)
 
 
-class _Chosen(NamedTuple):
-    snapshot_id: str
-    matched: int
-
-
-async def _choose(job: Job, store: App) -> _Chosen:
+async def choose_point(job: Job, store: App) -> ChosenSnapshot:
     """The restore point that is meant: the newest that fulfils all conditions. Raises `NoRestorePoint`."""
     options = selection_of(job.options)
     if named := only_id(options):
         job.reporter.log("info", f"The restore point is {named[:8]}.")
-        return _Chosen(named, 1)
+        return ChosenSnapshot(snapshot_id=named, matched=1)
+    chosen = chosen_before(await job.context.store.attempts_at(job.org, job.id))
+    if chosen is None:
+        chosen = await _newest(job, store, options)
+    else:
+        job.reporter.log("info", f"The restore point is {chosen.snapshot_id[:8]}, as an earlier attempt chose.")
+    # A newer one may be there by the next attempt: what is half restored of one must not be completed from another.
+    await job.lease.choose(chosen)
+    return chosen
+
+
+async def _newest(job: Job, store: App, options: PointSelection) -> ChosenSnapshot:
     async with job.context.stores.borrow(job.org, store) as opened:
         look = partial(choose_restore_points, opened.repository, options, org=job.org, store_id=store.id, now=utc_now())
         choice = await job.context.stores.in_thread(look, of=store.id)
@@ -94,7 +100,7 @@ async def _choose(job: Job, store: App) -> _Chosen:
     if not choice.chosen:
         raise NoRestorePoint(store.name, options, there=choice.there)
     job.reporter.log("info", _chosen_in_words(choice, options))
-    return _Chosen(choice.chosen[0].snapshot.id, len(choice.chosen))
+    return ChosenSnapshot(snapshot_id=choice.chosen[0].snapshot.id, matched=len(choice.chosen))
 
 
 def _chosen_in_words(choice: PointChoice, options: PointSelection) -> str:

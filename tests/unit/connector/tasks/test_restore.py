@@ -1,0 +1,47 @@
+"""Which restore point a restore takes, over memory."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from connector.jobs.definition import Job
+from connector.stores.point_choice import NoRestorePoint
+from connector.tasks.restore import choose_point
+from contracts.tasks import Task, TaskOptions
+
+from tests.unit.connector.parts import TARGET, an_app
+from tests.unit.connector.workshop import Workshop
+
+RESTORE = Task(type="restore", origin=TARGET, options=TaskOptions())
+
+
+@pytest.fixture
+async def workshop(tmp_path: Path) -> Workshop:
+    return await Workshop(tmp_path).open()
+
+
+async def test_without_conditions_the_newest_restore_point_is_taken(workshop: Workshop) -> None:
+    made = [await workshop.left_behind() for _ in range(3)]
+
+    chosen = await choose_point(await workshop.job(task=RESTORE), an_app("store"))
+
+    assert (chosen.snapshot_id, chosen.matched) == (made[-1], 3)
+
+
+async def test_a_later_attempt_takes_what_an_earlier_one_chose_though_there_is_a_newer_one(workshop: Workshop) -> None:
+    older = await workshop.left_behind()
+    first = await workshop.job(task=RESTORE)
+    await choose_point(first, an_app("store"))
+    await first.lease.release()
+    await workshop.left_behind()
+
+    second: Job = replace(first, lease=await workshop.again(first.lease))
+    chosen = await choose_point(second, an_app("store"))
+
+    assert second.lease.number == 2
+    assert (chosen.snapshot_id, chosen.matched) == (older, 1)
+
+
+async def test_a_store_without_restore_points_has_none_to_restore(workshop: Workshop) -> None:
+    with pytest.raises(NoRestorePoint, match="Of the 0 restore points in the store 'store' none is there"):
+        await choose_point(await workshop.job(task=RESTORE), an_app("store"))

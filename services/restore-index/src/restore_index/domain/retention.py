@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence, Set
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from contracts.point_filters import GroupBy, PointFacts, filtered, newest_first
+from contracts.point_filters import GroupBy, PointFacts, filtered
 from contracts.prune_rules import UNITS, PruneRule, Unit
 from contracts.queries.restore_index import PruneDecision
 from contracts.values import SnapshotId
 
-from restore_index.domain.restore_points import Point
+from restore_index.domain.restore_points import Point, newest_first
 
 
 class Protected(NamedTuple):
@@ -50,8 +50,8 @@ def apply_rule(rule: PruneRule, points: Sequence[Point], protected: Protected, n
 def judge(wanted: Iterable[str], points: Sequence[Point], protected: Protected) -> Judged:
     """What of the restore points that somebody wants deleted may be; `points` are all that nobody deletes yet."""
     asked = frozenset(wanted)
-    wished = [point.restore_point.facts for point in points if point.restore_point.snapshot_id in asked]
-    ordered = [facts.snapshot_id for facts in newest_first(wished)]
+    wished = newest_first([point for point in points if point.restore_point.snapshot_id in asked])
+    ordered = [point.restore_point.snapshot_id for point in wished]
     free = [each for each in ordered if each not in protected.holds]
     floored = _floored(frozenset(free), points, protected.floor)
     return Judged(
@@ -115,8 +115,8 @@ def _floored(wanted: Set[str], points: Sequence[Point], floor: int) -> frozenset
 
 def _short_of(floor: int, versions: Sequence[Point], wanted: Set[str]) -> Sequence[SnapshotId]:
     staying = sum(point.restore_point.snapshot_id not in wanted for point in versions)
-    asked = newest_first(p.restore_point.facts for p in versions if p.restore_point.snapshot_id in wanted)
-    return [facts.snapshot_id for facts in asked[: max(0, floor - staying)]]
+    asked = newest_first([point for point in versions if point.restore_point.snapshot_id in wanted])
+    return [point.restore_point.snapshot_id for point in asked[: max(0, floor - staying)]]
 
 
 def _source_of(point: Point) -> object:

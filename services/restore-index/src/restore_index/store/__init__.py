@@ -4,6 +4,9 @@ All of it is written by the handlers of its store's events, one at a time; direc
 until garbage is collected.
 """
 
+import asyncio
+from collections.abc import Iterable
+
 from chassis.persistence.aggregates import Aggregates, Keys
 from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service_runtime import ServiceRuntime
@@ -92,6 +95,11 @@ class Store:
         where: Keys = {} if store_id is None else {"store_id": store_id}
         found = (await self.points.find(org, where)).items
         return found if where else [point for point in found if point.gone_at is None]
+
+    async def points_with(self, org: OrganizationId, store_id: AppId, ids: Iterable[SnapshotId]) -> list[Point]:
+        """The restore points of a store with these ids; a few, as each is read by itself."""
+        found = await asyncio.gather(*(self.points.get(org, point_id(store_id, each)) for each in ids))
+        return [point for point in found if point is not None and point.gone_at is None]
 
     async def tombstones_of(self, org: OrganizationId, store_id: AppId) -> list[Point]:
         """What is left of the restore points that are gone from a store."""

@@ -25,11 +25,14 @@ from contracts.values import AppId, JobId, OrganizationId, SnapshotId
 
 from restore_index.domain import protection as decisions
 from restore_index.domain.protection import RetentionSettings, StoreProtection
+from restore_index.domain.restore_points import Point
 from restore_index.domain.retention import Protected, apply_rule
 from restore_index.store import Store
 from restore_index.usecases.log_fields import span_attributes
 
 log = logging.getLogger(__name__)
+READ_ONE_BY_ONE = 200
+"""Restore points that are read by their ids rather than with all of their store, at most."""
 _DELETING = frozenset({"prune", "rm"})
 
 
@@ -79,8 +82,8 @@ async def claim_deletion(store: Store, command: Envelope[ClaimDeletion]) -> None
     with span("restore-index.claim_deletion", attributes=span_attributes(org, data.store_id)):
         record = await store.protections.load(org, data.store_id, cause=command)
         known = record.value or StoreProtection(store_id=data.store_id)
-        points = await store.points_of(org, data.store_id)
         protected = await _protected(store, org)
+        points = await _points_about(store, data, floor=protected.floor)
         changed, claim = decisions.claim(known, data, points, protected, now)
         result = claim.counts().model_dump(mode="json")
         await store.protections.save(record, changed, cause=command, result=result)
@@ -131,7 +134,12 @@ async def get_deletion(
     """What was decided for a job; with `reserved` also what was claimed for it ahead. Raises `NotFound`."""
     with span("restore-index.get_deletion", attributes=span_attributes(org, store_id)):
         found = await store.protections.get(org, store_id)
-        return decisions.deletion_of(found, job_id, await store.points_of(org, store_id), reserved=reserved)
+        claim = found.claim_of(job_id) if found else None
+        if claim is not None and len(claim.deletable) <= READ_ONE_BY_ONE:
+            points = await store.points_with(org, store_id, claim.deletable)
+        else:
+            points = await store.points_of(org, store_id)
+        return decisions.deletion_of(found, job_id, points, reserved=reserved)
 
 
 async def get_floor(store: Store, org: OrganizationId) -> RetentionSettings:
@@ -144,6 +152,15 @@ async def marks(store: Store, org: OrganizationId) -> tuple[dict[SnapshotId, Leg
     # Of all stores: two of them may share a repository, and with it their restore points.
     found, now = await store.protections_of(org), utc_now()
     return decisions.holds_at(found, now), decisions.claimed_at(found, now)
+
+
+async def _points_about(store: Store, asked: ClaimDeletion, *, floor: int) -> list[Point]:
+    """The restore points that a claim is decided by."""
+    org, store_id, ids = asked.organization_id, asked.store_id, asked.snapshot_ids
+    # Of a few that are named nothing else counts, unless others of their sources have to stay.
+    if asked.rule is None and not floor and len(ids) <= READ_ONE_BY_ONE:
+        return await store.points_with(org, store_id, ids)
+    return await store.points_of(org, store_id)
 
 
 async def _protected(store: Store, org: OrganizationId) -> Protected:

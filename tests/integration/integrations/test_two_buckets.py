@@ -1,6 +1,7 @@
 """Copies from one bucket to another, on two servers that each know keys of their own alone."""
 
 import asyncio
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +12,14 @@ from connector.engine.port import CopyOutcome
 from connector.engine.restic import ResticEngine, ResticSettings
 from integrations.s3.integration import S3Integration
 from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SourceTree, StoreLocation
 
 from tests.contracts.engine_suite import Desk
-from tests.integration.engine.programs import telling
+from tests.integration.engine.programs import slow, telling
 from tests.integration.integrations.conftest import Configure
 from tests.support.s3 import ACCESS_KEY, BUCKET, SECRET_KEY, S3Server, free_port, moto_s3, rclone_s3
+from tests.support.waiting import eventually_async
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +88,26 @@ async def test_a_bucket_that_is_away_or_refuses_is_named(buckets: Buckets, serve
     assert (no_origin.value.side, type(no_origin.value.error)) == ("origin", StoreUnreachable)
     assert (no_target.value.side, type(no_target.value.error)) == ("target", StoreRefused)
     assert "canary" not in f"{no_origin.value}{no_target.value}{buckets.desk.log}"
+
+
+async def test_a_canceled_copy_leaves_no_lock_in_either(
+    buckets: Buckets, servers: tuple[S3Server, S3Server], restic: Path, tmp_path: Path
+) -> None:
+    one, other = servers
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").write_bytes(os.urandom(2 << 20))
+    origin, target = buckets.store(one, "stopped", "canary one"), buckets.store(other, "stopped", "canary two")
+    await asyncio.gather(buckets.desk.engine.initialize(origin), buckets.desk.engine.initialize(target))
+    made = await buckets.desk.backup(origin, SourceTree(directory=tmp_path / "tree"))
+    program = slow(restic, tmp_path / "slow", kib_per_second=256)
+    desk = Desk(ResticEngine(ResticSettings(program=program, cache_dir=tmp_path / "cache")))
+
+    copying = asyncio.create_task(desk.copy(origin, target, made.snapshot_id))
+    await eventually_async(lambda: any(each.bytes_total for each in desk.progress), 60)
+    desk.cancel.set()
+    with pytest.raises(Cancelled):
+        await copying
+
+    for server in servers:
+        assert not server.client().list_objects_v2(Bucket=BUCKET, Prefix="stopped/locks/").get("Contents")
+    assert await buckets.desk.engine.find_snapshots(target) == []

@@ -80,6 +80,7 @@ _WRITTEN_TIME: JsonDict = {
         {"type": "string", "format": "date"},
         {"type": "string", "pattern": f"^{_DURATION.pattern}$"},
         {"type": "string", "maxLength": 0},
+        {"type": "null"},
     ]
 }
 _Time = Annotated[str, Field(max_length=LONGEST_TEXT, json_schema_extra=_WRITTEN_TIME), AfterValidator(_point_in_time)]

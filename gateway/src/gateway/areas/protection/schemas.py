@@ -7,7 +7,7 @@ from contracts.messages.protection import LONGEST_REASON
 from contracts.prune_rules import UNITS, PruneRule
 from contracts.queries.restore_index import PruneDecision, Time
 from contracts.values import to_milliseconds
-from pydantic import ConfigDict, Field, JsonValue, StrictBool
+from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StrictBool
 
 from gateway.areas.protection.service import Hold, Pruned
 from gateway.http.answers import Absent, View
@@ -70,6 +70,13 @@ class PruneRunView(View):
     at_ids: list[str] | None = Absent
 
 
+def _text_only(value: object) -> object:
+    # Pydantic takes numbers for times, as seconds since 1970.
+    if value is not None and not isinstance(value, str):
+        raise ValueError("must be a text")
+    return value
+
+
 class SnapshotPatch(Body):
     """A change of a restore point."""
 
@@ -77,7 +84,7 @@ class SnapshotPatch(Body):
 
     legal_hold: StrictBool = Field(description="Whether it must not be deleted")
     reason: Annotated[ReasonText, none_is("", ReasonText)] = Field(default="", description="Why, in words")
-    until: Annotated[Time | None, empty_is_none(Time)] = Field(
+    until: Annotated[Time | None, BeforeValidator(_text_only), empty_is_none(Time)] = Field(
         default=None, description="When the hold ends by itself; UTC unless it has an offset"
     )
 

@@ -98,7 +98,7 @@ class ProgressView(View):
 
     phase: str = Field(
         description="`preparing`, `waiting`, `transferring`, `indexing`, `checking`, `verifying`,"
-        " `deleting`, `freeing` or `repairing`; others may follow"
+        " `deleting`, `freeing` or `repairing`, `done` once the job succeeded; others may follow"
     )
     waiting_for: str = Field(description="Who holds the store, while the phase is `waiting`")
     fraction: float = Field(description="0 to 1")

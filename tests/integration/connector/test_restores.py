@@ -156,13 +156,18 @@ async def test_files_are_restored_into_a_bucket_and_back(ground: WorkerFixture, 
             "endpoints": (server.endpoint,),
         }
         bucket = await ground.assign("destination", tmp_path, fields={**fields, "passphrase": None}, **facts)
-        request = await ground.request(store, bucket, type_="restore", snapshot_id=snapshot_id)
-        ended = await ground.ending(request, TaskSucceeded)
+        options = {"type_": "restore", "snapshot_id": snapshot_id}
+        before = await ground.ending(await ground.request(store, bucket, dry_run=True, **options), TaskSucceeded)
+        ended = await ground.ending(await ground.request(store, bucket, **options), TaskSucceeded)
+        after = await ground.ending(await ground.request(store, bucket, dry_run=True, **options), TaskSucceeded)
         client = server.client()
         listed = client.list_objects_v2(Bucket=BUCKET)["Contents"]
         found = {o["Key"]: client.get_object(Bucket=BUCKET, Key=o["Key"])["Body"].read() for o in listed}
 
     assert found == {f"restored/{path}": data for path, data in TREE.items()}
+    # Directories with something in them are parts of keys.
+    told = [(each.data.result.created, each.data.result.replaced, each.data.result.kept) for each in (before, after)]
+    assert told == [(3, 0, 2), (0, 3, 2)]
     assert set(ended.data.result.not_kept) >= {"owner", "mode", "links", "hard_links", "xattrs"}
     assert ended.data.result.files_verified == len(TREE)
 

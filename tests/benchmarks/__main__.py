@@ -22,6 +22,7 @@ from tests.benchmarks import (
     platform,
     reader,
     restore_points,
+    restores,
     search,
     syncs,
 )
@@ -49,6 +50,7 @@ def benchmarks(bench: Bench) -> dict[str, Callable[[], Result]]:
         "job_history": lambda: job_history.job_history(bench),
         "backup_fixed_cost": lambda: backups.backup_fixed_cost(bench),
         "backup_overhead": lambda: backups.backup_overhead(bench),
+        "restore_overhead": lambda: restores.restore_overhead(bench),
         "sync_unchanged": lambda: syncs.sync_unchanged(bench),
         **{f"index_cold{of}": partial(_on, smaller[of], restore_points.index_cold, of) for of in smaller},
         "index_cold": lambda: restore_points.index_cold(big()),

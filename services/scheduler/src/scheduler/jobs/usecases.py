@@ -181,22 +181,22 @@ async def pack_history(store: SchedulerStore) -> int:
 
 
 async def _pack(store: SchedulerStore, org: OrganizationId, ids: list[JobId]) -> int:
-    listing, waiting = store.listing, list[JobId]()
-    for job_id in ids:
-        if await listing.is_packed(org, job_id):
-            await store.job_index.remove(org, job_id)
-        else:
-            waiting.append(job_id)
     packed = 0
-    while len(waiting) - packed >= SEGMENT_JOBS:
-        jobs = await listing.get_all(org, waiting[packed : packed + SEGMENT_JOBS])
+    for start in range(0, len(ids), SEGMENT_JOBS):
+        batch = ids[start : start + SEGMENT_JOBS]
+        history = await store.history.of(org)
+        # Read together: what others add from now on has this number, and then nothing is added here.
+        number = history.next_segment
+        known = await store.listing.packed_of(org, history, batch)
+        jobs = await store.listing.get_all(org, [job_id for job_id in batch if job_id not in known])
         # The index is ahead of a job whose end is being saved.
-        over = [job for job in jobs if job.status in FINAL_STATUSES]
-        if not over or not await store.history.add(org, over):
-            break
-        for job in over:
-            await store.job_index.remove(org, job.id)
-        packed += SEGMENT_JOBS
+        over = [JobId(job.id) for job in jobs if job.status in FINAL_STATUSES]
+        is_full = len(batch) == SEGMENT_JOBS and over
+        if is_full and await store.history.add(org, [job for job in jobs if job.id in over], number=number):
+            known.update(over)
+            packed += len(over)
+        for job_id in known:
+            await store.job_index.remove(org, job_id)
     return packed
 
 

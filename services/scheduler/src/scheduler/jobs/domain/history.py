@@ -107,6 +107,8 @@ class History:
         self._keys: dict[Posting, array[int]] = {}
         self._segments: dict[Posting, array[int]] = {}
         self._of_app: dict[str, set[Posting]] = {}
+        self.next_segment = 0
+        """The number of the segment that is added next; all before are taken in."""
 
     def add(self, row: Row, segment: int) -> None:
         """Take in a job of a segment."""

@@ -45,8 +45,11 @@ class JobHistory(Protocol):
         """The jobs of some segments, those with one of the keys where there are any, in no certain order."""
         ...
 
-    async def add(self, org: OrganizationId, jobs: Sequence[Job]) -> bool:
-        """Add a segment. False, and nothing was added, when another process added one since `of`: look again."""
+    async def add(self, org: OrganizationId, jobs: Sequence[Job], *, number: int) -> bool:
+        """Add the segment with a number, the next one when it was made sure that no segment has these jobs.
+
+        False, and nothing was added, when another process added that one: look again.
+        """
         ...
 
     async def ended_on(self, day: date) -> list[tuple[OrganizationId, int]]:
@@ -64,7 +67,6 @@ class _Known:
 
     history: History = field(default_factory=History)
     chapters: int = 0
-    segments: int = 0
 
 
 class MongoJobHistory:
@@ -94,10 +96,9 @@ class MongoJobHistory:
         packed = await asyncio.gather(*(self._read(_name(org, number)) for number in segments))
         return [job for each in packed if each is not None for job in _unpacked(each, keys)]
 
-    async def add(self, org: OrganizationId, jobs: Sequence[Job]) -> bool:
+    async def add(self, org: OrganizationId, jobs: Sequence[Job], *, number: int) -> bool:
         """See `JobHistory`."""
-        known = self._known.get(org) or await self._up_to_date(org)
-        added = await insert_new(self._segments, segment_document(org, known.segments, jobs))
+        added = await insert_new(self._segments, segment_document(org, number, jobs))
         await self._up_to_date(org)
         return added
 
@@ -121,11 +122,11 @@ class MongoJobHistory:
             while len(self._known) > ORGANIZATIONS_KNOWN:
                 self._known.popitem(last=False)
             # Numbers are asked for one after the other, as each is read once; in most cases there is no next one.
-            while (packed := await self._read(_name(org, known.segments))) is not None:
+            while (packed := await self._read(_name(org, known.history.next_segment))) is not None:
                 for row in _rows(packed):
-                    known.history.add(row, known.segments)
-                known.segments += 1
-                if known.segments == (known.chapters + 1) * CHAPTER_SEGMENTS:
+                    known.history.add(row, known.history.next_segment)
+                known.history.next_segment += 1
+                if known.history.next_segment == (known.chapters + 1) * CHAPTER_SEGMENTS:
                     await self._write_chapter(org, known)
             return known
 
@@ -139,7 +140,7 @@ class MongoJobHistory:
                 known.history.add_all(Posting(*posting), b64decode(keys), b64decode(segments))
             known.chapters += 1
         known.history.sort()
-        known.segments = known.chapters * CHAPTER_SEGMENTS
+        known.history.next_segment = known.chapters * CHAPTER_SEGMENTS
         return known
 
     async def _write_chapter(self, org: OrganizationId, known: _Known) -> None:
@@ -187,12 +188,16 @@ class MemoryJobHistory:
         jobs = (job for number in segments for job in self._segments[org][number])
         return [job for job in jobs if keys is None or row_of(job).key in keys]
 
-    async def add(self, org: OrganizationId, jobs: Sequence[Job]) -> bool:
+    async def add(self, org: OrganizationId, jobs: Sequence[Job], *, number: int) -> bool:
         """See `JobHistory`."""
         kept = self._segments.setdefault(org, [])
+        if number != len(kept):
+            return False
+        history = await self.of(org)
         for job in jobs:
-            (await self.of(org)).add(row_of(job), len(kept))
+            history.add(row_of(job), number)
         kept.append(list(jobs))
+        history.next_segment = len(kept)
         return True
 
     async def ended_on(self, day: date) -> list[tuple[OrganizationId, int]]:

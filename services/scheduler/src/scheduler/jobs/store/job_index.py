@@ -19,6 +19,8 @@ UNFINISHED: tuple[JobStatus, ...] = ("queued", "running")
 FINISHED: tuple[JobStatus, ...] = ("canceled", "succeeded", "failed")
 # Bounds one look for silent jobs; the next one comes within minutes.
 LOOK_LIMIT = 500
+# Some tens for each organization that has too few to be packed: with less room they would hide those of others.
+FINISHED_LIMIT = 20_000
 _INDEXES = (
     ("org", "_id"),  # rows
     ("status", "_id"),  # unfinished, finished, first_between
@@ -53,7 +55,7 @@ class JobIndex(Protocol):
         ...
 
     async def finished(self) -> list[tuple[OrganizationId, JobId]]:
-        """The same of those that are over."""
+        """Jobs of all organizations that are over, in no certain order, at most `FINISHED_LIMIT` in each status."""
         ...
 
 
@@ -94,16 +96,18 @@ class MongoJobIndex:
 
     async def unfinished(self) -> list[tuple[OrganizationId, JobId]]:
         """See `JobIndex`."""
-        return await self._with_status(UNFINISHED)
+        found: list[tuple[OrganizationId, JobId]] = []
+        for status in UNFINISHED:
+            cursor = self.collection.find({"status": status}, {"org": 1}).sort("_id", 1).limit(LOOK_LIMIT)
+            found += [(OrganizationId(line["org"]), JobId(line["_id"])) async for line in cursor]
+        return found
 
     async def finished(self) -> list[tuple[OrganizationId, JobId]]:
         """See `JobIndex`."""
-        return await self._with_status(FINISHED)
-
-    async def _with_status(self, statuses: tuple[JobStatus, ...]) -> list[tuple[OrganizationId, JobId]]:
         found: list[tuple[OrganizationId, JobId]] = []
-        for status in statuses:
-            cursor = self.collection.find({"status": status}, {"org": 1}).sort("_id", 1).limit(LOOK_LIMIT)
+        for status in FINISHED:
+            # Not sorted: after an upgrade there may be a million, and a sort would read them all for each look.
+            cursor = self.collection.find({"status": status}, {"org": 1}).limit(FINISHED_LIMIT)
             found += [(OrganizationId(line["org"]), JobId(line["_id"])) async for line in cursor]
         return found
 

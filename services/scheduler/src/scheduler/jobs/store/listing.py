@@ -34,7 +34,8 @@ class JobListing:
         # The index first: a job that is packed in between is then in both, and counted once.
         loose = await self._loose(org, asked)
         history = await self._history.of(org)
-        loose = [row for row in loose if not await self.is_packed(org, row.id)]
+        packed = await self.packed_of(org, history, [JobId(row.id) for row in loose])
+        loose = [row for row in loose if row.id not in packed]
         total, (keys, above) = self._choose(history, asked, loose, limit=limit, offset=offset)
         found = await asyncio.gather(
             self.get_all(org, [JobId(row.id) for row in loose if row.key in keys]),
@@ -51,12 +52,13 @@ class JobListing:
         first, last = asked.keys()
         return count(lists, first, last), page_of(lists, first, last, offset=offset, limit=limit)
 
-    async def is_packed(self, org: OrganizationId, job_id: str) -> bool:
-        """Whether the history has a job, which may still be in the index: a process may die in between."""
-        # The key alone is no proof, as two jobs may have one by chance.
-        key = key_of(job_id)
-        segments = (await self._history.of(org)).segments_of(key)
-        return any(job.id == job_id for job in await self._history.jobs_in(org, segments, keys=(key,)))
+    async def packed_of(self, org: OrganizationId, history: History, ids: Sequence[JobId]) -> set[JobId]:
+        """Those of the jobs that the history has. They may be in the index too: a process may die in between."""
+        keys = {key_of(job_id) for job_id in ids}
+        segments = {number for key in keys for number in history.segments_of(key)}
+        # A key alone is no proof, as two jobs may have one by chance.
+        found = {job.id for job in await self._history.jobs_in(org, segments, keys=keys)}
+        return found.intersection(ids)
 
     async def get_all(self, org: OrganizationId, ids: Sequence[JobId]) -> list[Job]:
         """The jobs with these ids that there are."""

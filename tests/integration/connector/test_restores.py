@@ -11,10 +11,12 @@ from contracts.messages.connector.task_events import (
     TaskCancelled,
     TaskFailed,
     TaskLogged,
+    TaskMeasured,
     TaskProgressed,
     TaskStarted,
     TaskSucceeded,
 )
+from contracts.messages.scheduler import TaskRequested
 
 from tests.integration.connector.backed_up import TREE, backed_up, spoil
 from tests.integration.connector.worker_fixture import WorkerFixture, ready
@@ -49,7 +51,19 @@ async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(
     assert there(Path(source.fields["root"].value or "")) == TREE
     assert (returned.data.result.files_written, returned.data.result.files_unchanged) == (1, 2)
     assert {told.phase for told in ground.published(part, TaskProgressed)} >= {"verifying"}
+    assert outcomes_of(ground, part) == {"/deep/er/data.bin": "ok", "/deep/empty": "ok"}
+    assert outcomes_of(ground, back)["/readme.txt"] == "ok"
+    assert set(outcomes_of(ground, back).values()) == {"ok", "unchanged"}
+    assert [p.name for e in ground.published(part, TaskMeasured) for p in e.phases] == [
+        "preparing", "transferring", "verifying"
+    ]  # fmt: skip
+    # Read by the worker itself, whose process is measured meanwhile.
+    assert ground.published(part, TaskMeasured)[-1].totals.cpu_seconds is not None
     assert ground.published(part, TaskLogged)
+
+
+def outcomes_of(ground: WorkerFixture, request: TaskRequested) -> dict[str, str]:
+    return {path.path: path.status for told in ground.published(request, TaskMeasured) for path in told.paths}
 
 
 @in_process

@@ -64,10 +64,10 @@ class CrashingOutbox(Outbox):
         await super().mark(kind, aggregate_id, revision)
         self._crash.at("marked")
 
-    async def send(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> bool:
+    async def send(self, kind: str, aggregate_id: str, entries: Sequence[Document], **named: Any) -> bool:
         """Die before anything was sent: the aggregate is saved by then."""
         self._crash.at("saved")
-        return await super().send(kind, aggregate_id, entries)
+        return await super().send(kind, aggregate_id, entries, **named)
 
 
 class CrashingPublisher:

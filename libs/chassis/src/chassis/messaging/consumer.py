@@ -119,14 +119,24 @@ class Consumer:
     async def _try(self, action: Callable[[], Awaitable[None]], pause: Pause) -> Exception | None:
         """Run an action until it succeeds; the error when it will not, or not within the policy's patience."""
 
-        async def attempt() -> None:
-            try:
-                await action()
-            except Exception as error:
-                if (ours := _classify(error)) is error:
-                    raise
-                raise ours from error
+        first: Exception | None = None
 
+        async def attempt() -> None:
+            nonlocal first
+            if (failed := first) is not None:
+                first = None
+                raise failed
+            await _classified(action)
+
+        try:
+            # Most succeed at once, and to count tries costs more than many a handler does.
+            await _classified(action)
+        except TemporaryError as error:
+            first = error
+        except Exception as error:  # noqa: BLE001 - see below
+            return error
+        else:
+            return None
         try:
             await self._policy.retrying(sleep=pause, on_failure=self._count_retry)(attempt)
         except Exception as error:  # noqa: BLE001 - whatever it is, the message goes to the dead letters with it
@@ -142,6 +152,16 @@ def _trace_of(record: Record, envelope: Envelope[Message]) -> TraceContext:
     hop = {k: v.decode(errors="replace") for k, v in record.headers if v and k in ("traceparent", "tracestate")}
     made = TraceContext(traceparent=envelope.traceparent, tracestate=envelope.tracestate)
     return TraceContext(**hop) if "traceparent" in hop else made
+
+
+async def _classified(action: Callable[[], Awaitable[None]]) -> None:
+    """Run an action; what a server did not do is raised as an error of ours."""
+    try:
+        await action()
+    except Exception as error:
+        if (ours := _classify(error)) is error:
+            raise
+        raise ours from error
 
 
 def _classify(error: Exception) -> Exception:

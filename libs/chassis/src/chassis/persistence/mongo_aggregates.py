@@ -87,7 +87,7 @@ class MongoAggregates(Generic[V]):
         document = self._document(aggregate, revision)
         document["outbox"] = await self._pending(aggregate, revision)
         await self._write(aggregate, document)
-        await self.outbox.send(self.collection.name, aggregate.id, document["outbox"])
+        await self.outbox.send(self.collection.name, aggregate.id, document["outbox"], made=revision.messages)
         return self._aggregate(document)
 
     async def _pending(self, aggregate: Aggregate[V], revision: Revision[V]) -> list[Document]:

@@ -96,10 +96,13 @@ class Outbox:
         pending = [r for r in revisions if await self._marks.find_one({"_id": f"{kind}/{aggregate_id}/{r}"})]
         return [e for e in entries if e["revision"] in pending]
 
-    async def send(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> bool:
-        """Send entries, then delete their marks in the background. What fails is left to the sweep, logged, not raised.
+    async def send(
+        self, kind: str, aggregate_id: str, entries: Sequence[Document], *, made: Sequence[Envelope[Message]] = ()
+    ) -> bool:
+        """Send entries, then delete their marks in the background; `made`: the envelopes of those that are new.
 
-        Those with equal keys are sent in their order. Returns whether all were sent.
+        What fails is left to the sweep, logged, not raised. Those with equal keys are sent in their order. Returns
+        whether all were sent.
         """
         if not entries:
             return True
@@ -107,7 +110,9 @@ class Outbox:
         lock = self._locks.setdefault(f"{kind}/{aggregate_id}", asyncio.Lock())
         try:
             async with lock:
-                await send_all(self._publisher, [entry_to_envelope(entry) for entry in entries])
+                ready = {envelope.id: envelope for envelope in made}
+                envelopes = [ready.get(entry["_id"]) or entry_to_envelope(entry) for entry in entries]
+                await send_all(self._publisher, envelopes)
         except CairnError as error:
             log.warning("messages left to the relay", extra={"aggregate": aggregate_id, "reason": str(error)})
             return False

@@ -27,6 +27,9 @@ class TraceContext(Value):
     tracestate: str | None = None
 
 
+_NO_TRACE = TraceContext()
+
+
 @contextmanager
 def telemetry(service: str, settings: CommonSettings) -> Iterator[None]:
     """Logs, and traces and metrics over OTLP when an endpoint is set; flushed when the process ends."""
@@ -67,6 +70,11 @@ def span(
     attributes: dict[str, str | int | float | bool] | None = None,
 ) -> Iterator[Span]:
     """A span around a piece of work, under the current one or under `parent`. An error marks it, by type and code."""
+    is_traced = bool(parent and parent.traceparent) or trace.get_current_span().get_span_context().is_valid
+    # Where nothing is exported there is nothing to begin either, and to begin it would cost each message its time.
+    if not is_traced and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        yield trace.INVALID_SPAN
+        return
     under = propagate.extract(_carrier(parent)) if parent and parent.traceparent else context.get_current()
     tracer = trace.get_tracer("cairn")
     # Recorded by OpenTelemetry, an exception would show its text, which may quote a secret.
@@ -111,6 +119,8 @@ def _carrier(parent: TraceContext) -> dict[str, str]:
 
 def current_trace() -> TraceContext:
     """The trace context to hand on, empty outside any trace."""
+    if not trace.get_current_span().get_span_context().is_valid:
+        return _NO_TRACE
     carrier: dict[str, str] = {}
     propagate.inject(carrier)
     return TraceContext(**carrier)

@@ -17,7 +17,7 @@ from contracts.messages.assignment import AppRef
 from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
 from contracts.task_types.sync import SyncResult
 from contracts.tasks import Task
-from contracts.values import AppId
+from contracts.values import AppId, to_milliseconds
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SourceTree
 
@@ -101,7 +101,8 @@ async def test_what_is_missing_is_copied_announced_and_listed_once(
     told = [each.restore_point for each in stores.published(RestorePointCreated)]
     assert (first.points_chosen, first.points_copied, first.points_present) == (2, 2, 0)
     assert (second.points_chosen, second.points_copied, second.points_present) == (2, 0, 2)
-    assert [each.original for each in told] == [each.snapshot_id for each in stores.kept()]
+    in_order = sorted(stores.kept(), key=lambda each: (to_milliseconds(each.time), each.snapshot_id))
+    assert [each.original for each in told] == [each.snapshot_id for each in in_order]
     assert {(each.store_id, each.origin_store_id) for each in told} == {(REPLICA, TARGET.id)}
     assert stores.lister.listed == [each.snapshot_id for each in told]
 

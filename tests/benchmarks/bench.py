@@ -88,7 +88,8 @@ class Bench:
 
     def cairn(self, *arguments: str, home: Path | None = None) -> str:
         """Run the `cairn` command; its standard output."""
-        environment = platform_environment(CAIRN_HOME=str(home or self.home))
+        # All listeners of `live_stream` have the owner's API key.
+        environment = platform_environment(CAIRN_HOME=str(home or self.home), CAIRN_STREAMS_PER_CREDENTIAL="2000")
         command = [sys.executable, "-m", "cairn_local", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

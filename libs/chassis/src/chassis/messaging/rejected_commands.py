@@ -12,7 +12,6 @@ from contracts.envelope import Envelope
 from contracts.messages.base import Message
 
 from chassis.ids import utc_now
-from chassis.persistence.batches import finds
 from chassis.persistence.mongo import Collection, Database, DuplicateKeyError, ensure_indexes
 from chassis.persistence.outbox import entry_to_envelope, envelope_to_entry
 
@@ -26,7 +25,6 @@ class RejectedCommands:
     def __init__(self, database: Database, *, clock: Callable[[], datetime] = utc_now) -> None:
         # The name that older versions gave it: what they remember must be found by this one.
         self._collection: Collection = database["refusals"]
-        self._finds = finds(self._collection)
         self._clock = clock
         self._forgotten = ""
 
@@ -51,7 +49,7 @@ class RejectedCommands:
 
     async def outcome_of(self, command: Envelope[Message]) -> Envelope[Message] | None:
         """What was published for a rejected command; None when it was not rejected."""
-        found = await self._finds.ask(_name(command))
+        found = await self._collection.find_one({"_id": _name(command)})
         return entry_to_envelope(found["outcome"]) if found else None
 
     async def _forget(self) -> None:

@@ -16,7 +16,7 @@ from contracts.values import OrganizationId
 
 from chassis.errors import LostRace
 from chassis.persistence.aggregates import Aggregate, Keys, Page, Result, Search, V, id_taken
-from chassis.persistence.batches import finds, inserts
+from chassis.persistence.batches import inserts
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes
 from chassis.persistence.outbox import Outbox, envelope_to_entry
 from chassis.persistence.revisions import Change, Revision, next_revision, raise_if_handled
@@ -42,8 +42,8 @@ class MongoAggregates(Generic[V]):
     obsolete: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Several may load and save at once, each another aggregate: they share calls to the database."""
-        self._finds, self._inserts = finds(self.collection), inserts(self.collection)
+        """Several may save at once for the first time, each another aggregate: they share calls to the database."""
+        self._inserts = inserts(self.collection)
 
     async def setup(self) -> None:
         """Make the indexes and let the outbox find the collection."""
@@ -57,8 +57,8 @@ class MongoAggregates(Generic[V]):
         """See `Aggregates`."""
         if not is_storable(aggregate_id):
             return Aggregate[V](aggregate_id, org)
-        found = await self._finds.ask(aggregate_id)
-        aggregate = self._aggregate(found) if found and found["org"] == org else Aggregate[V](aggregate_id, org)
+        found = await self.collection.find_one({"_id": aggregate_id, "org": org})
+        aggregate = self._aggregate(found) if found else Aggregate[V](aggregate_id, org)
         raise_if_handled(aggregate, cause)
         return aggregate
 

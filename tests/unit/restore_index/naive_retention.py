@@ -14,6 +14,7 @@ class NaivePoint(NamedTuple):
     time: datetime
     source: str
     whole: bool
+    read: bool
     single: dict[str, str]
     tags: tuple[str, ...]
     data_classes: tuple[str, ...]
@@ -104,7 +105,8 @@ def naive_decision(
     selected = [point for point in left if fits(point, filters, moments)]
     if filters.get("latest"):
         selected = [p for p in selected if not any(is_newer(other, p) for other in selected)]
-    kept = {p.id for p in selected if is_kept(p, selected, units, group_by, now)}
+    judged = [p for p in selected if p.whole and p.read]
+    kept = {p.id for p in selected if p not in judged or is_kept(p, judged, units, group_by, now)}
     held = {p.id for p in selected if p.id not in kept and p.id in holds}
     doomed = [p for p in selected if p.id not in kept and p.id not in holds]
     floored: set[str] = set()

@@ -6,8 +6,9 @@ import pytest
 from chassis.ids import utc_now
 from contracts.errors import NotFound
 from contracts.messages.protection import MOST_CLAIMED, LegalHoldLifted, LegalHoldSet
+from contracts.messages.restore_index import Damage, RestorePointDamaged
 from contracts.prune_rules import PruneRule
-from contracts.values import JobId
+from contracts.values import JobId, SnapshotId
 from restore_index.domain import protection as decisions
 from restore_index.domain.protection import StoreProtection
 from restore_index.domain.restore_points import Point
@@ -29,6 +30,7 @@ from tests.unit.restore_index.protecting import (
     set_floor,
     set_hold,
 )
+from tests.unit.restore_index.trees import ORG
 
 OTHER_JOB = JobId("job-2")
 HOUR = timedelta(hours=1)
@@ -47,6 +49,35 @@ async def test_a_rule_is_previewed(index: ProtectingIndex) -> None:
     assert await index.previewed() == {"would_keep": "c", "would_delete": "bad"}
     by_source = PruneRule.model_validate({"day": 1, "per_day": 1, "locate": {"group_by": "dataset"}})
     assert await index.previewed(by_source) == {"would_keep": "cd", "would_delete": "ba"}
+
+
+@pytest.mark.parametrize(
+    ("code", "is_told", "found"),
+    [
+        ("repository_damaged", True, {"would_keep": "cb", "would_delete": "ad"}),
+        ("blob_missing", False, {"would_keep": "cb", "would_delete": "ad"}),
+        ("thaw_required", True, {"would_keep": "c", "would_delete": "bad"}),
+        ("thaw_required", False, {"would_keep": "cb", "would_delete": "ad"}),
+    ],
+)
+async def test_a_damaged_restore_point_takes_the_place_of_no_sound_one(
+    code: str, is_told: bool, found: dict[str, str]
+) -> None:
+    index = ProtectingIndex()
+    await index.have(*(a_point_of(digit, hours=hours) for digit, hours in (("a", 3), ("b", 2), ("d", 4))))
+    newest = a_point_of("c", hours=1) if is_told else None
+    damage = Damage(code=code, detail="The pack 12 is damaged.")
+    event = RestorePointDamaged(
+        organization_id=ORG, store_id=STORE, snapshot_id=SnapshotId("c" * 64), restore_point=newest, damage=damage
+    )
+    await index.hear(event)
+
+    assert {name: "".join(sorted(ids)) for name, ids in (await index.previewed()).items()} == {
+        name: "".join(sorted(ids)) for name, ids in found.items()
+    }
+
+    await index.do(claim("c"))
+    assert digits((await index.deletion()).deletable) == "c"
 
 
 async def test_what_is_held_is_not_deleted_until_the_hold_is_lifted(index: ProtectingIndex) -> None:

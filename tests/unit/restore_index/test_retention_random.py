@@ -68,10 +68,11 @@ def a_point(rng: Random, number: int, now: datetime) -> tuple[Point, NaivePoint]
     name, category, protocol, address, environment, job, root = (rng.choice(FEW) for _ in range(7))
     tags, classes = tuple(rng.sample("pqr", rng.randint(0, 3))), tuple(rng.sample("uv", rng.randint(0, 2)))
     damage = rng.choice((None, None, None, "blob_missing", "thaw_required"))
+    read = damage is None or rng.random() < 0.5
     restore_point = RestorePoint(
         snapshot_id=SnapshotId(snapshot_id),
         store_id=AppId("store"),
-        tree_id=TreeId("t"),
+        tree_id=TreeId("t" if read else ""),
         time=time,
         source_id=AppId(source) if source else None,
         job_id=JobId(job) if job else None,
@@ -98,7 +99,8 @@ def a_point(rng: Random, number: int, now: datetime) -> tuple[Point, NaivePoint]
         "root": root,
     }
     made_where = source or f"made on {host!r} of {root!r}"
-    return point, NaivePoint(snapshot_id, time, made_where, damage != "blob_missing", single, tags, classes)
+    whole = damage != "blob_missing"
+    return point, NaivePoint(snapshot_id, time, made_where, whole, read, single, tags, classes)
 
 
 def some_filters(rng: Random, now: datetime) -> tuple[dict[str, Any], dict[str, datetime]]:

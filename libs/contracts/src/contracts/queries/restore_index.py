@@ -56,7 +56,7 @@ class PruneDecision(Value):
 
     would_delete: tuple[SnapshotId, ...] = ()
     would_keep: tuple[SnapshotId, ...] = ()
-    """What the rule keeps."""
+    """What the rule keeps, and what it does not judge: damaged ones, and those that were never read."""
     held: tuple[SnapshotId, ...] = ()
     """What the rule would delete and a legal hold keeps."""
     floored: tuple[SnapshotId, ...] = ()

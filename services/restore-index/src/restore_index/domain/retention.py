@@ -37,7 +37,9 @@ def apply_rule(rule: PruneRule, points: Sequence[Point], protected: Protected, n
     rule.require_a_unit()
     left = [point for point in points if point.restore_point.snapshot_id not in protected.claimed]
     selected = filtered(rule.locate.filters, (point.restore_point.facts for point in left), now)
-    kept = kept_by(rule, selected, now)
+    kept = _unusable(left)
+    # They take nobody's place: one that cannot be read is of no use to go back to, and may be dated wrongly.
+    kept |= kept_by(rule, [facts for facts in selected if facts.snapshot_id not in kept], now)
     judged = judge([f.snapshot_id for f in selected if f.snapshot_id not in kept], left, protected)
     return PruneDecision(
         would_delete=judged.deletable,
@@ -66,6 +68,15 @@ def kept_by(rule: PruneRule, selected: Sequence[PointFacts], now: datetime) -> f
     groups = _groups(selected, rule.locate.group_by)
     return frozenset(
         snapshot_id for unit in UNITS for group in groups for snapshot_id in _kept_by_unit(rule, unit, group, now)
+    )
+
+
+def _unusable(points: Iterable[Point]) -> frozenset[SnapshotId]:
+    """What no rule judges: what has lost something, and what was never read, whose time is when that was noticed."""
+    return frozenset(
+        point.restore_point.snapshot_id
+        for point in points
+        if point.damage is not None and (point.damage.is_loss or not point.restore_point.tree_id)
     )
 
 

@@ -11,7 +11,7 @@ from contracts.values import JobId, RunId
 from scheduler.jobs import retention, usecases
 from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.measures import Measures
-from scheduler.jobs.domain.retention import Retention, id_at, retention_of
+from scheduler.jobs.domain.retention import LATEST_DAYS, STRETCHES, Retention, days_before, id_at, retention_of
 from scheduler.jobs.store.history import SEGMENT_JOBS
 
 from tests.unit.scheduler.builder import NOON, ORG, after, logged, run_task, started, told, wrapped
@@ -39,8 +39,8 @@ async def a_run(world: World, *, ends: bool, made: datetime = NOON) -> JobId:
     return job_id
 
 
-async def clean_up(world: World, days: float, kept: Retention = ALL) -> int:
-    return await retention.remove_expired(world.store, NOON + days * DAY, kept, pause_seconds=0)
+async def clean_up(world: World, days: float, kept: Retention = ALL, *, look: int = 0) -> int:
+    return await retention.remove_expired(world.store, NOON + days * DAY, kept, look=look, pause_seconds=0)
 
 
 async def lines_of(world: World, job_id: JobId) -> list[str]:
@@ -124,3 +124,23 @@ async def test_packed_jobs_go_with_their_segment(world: World) -> None:
     with pytest.raises(NotFound):
         await usecases.get_job(world.store, ORG, ids[0])
     assert await clean_up(world, 31, Retention(jobs=30 * DAY)) == 0
+
+
+def test_looks_come_to_all_days_of_twenty_years_and_each_to_the_latest() -> None:
+    looks = [days_before(NOON, look) for look in range(STRETCHES)]
+    latest = [NOON.date() - back * DAY for back in range(1, LATEST_DAYS + 1)]
+    assert all(days[:LATEST_DAYS] == latest for days in looks)
+    assert {day for days in looks for day in days} >= {NOON.date() - back * DAY for back in range(1, 20 * 365)}
+    assert days_before(NOON, STRETCHES) == looks[0]
+
+
+@pytest.mark.parametrize("years", [1, 3, 8])
+async def test_packed_jobs_of_long_ago_go_within_some_looks(world: World, years: int) -> None:
+    # Nothing was removed for years, and then there is a limit.
+    for _ in range(SEGMENT_JOBS):
+        await a_run(world, ends=True)
+    await usecases.pack_history(world.store)
+    kept = Retention(jobs=30 * DAY)
+    removed = [await clean_up(world, 31 + years * 365, kept, look=look) for look in range(years + 1)]
+    assert sum(removed) == SEGMENT_JOBS
+    assert await world.store.history.jobs_in(ORG, [0]) == []

@@ -39,15 +39,18 @@ class RemovableByAge(ByAge, Protocol):
 
 
 async def remove_expired(
-    store: SchedulerStore, now: datetime, retention: Retention, *, pause_seconds: float = PAUSE_SECONDS
+    store: SchedulerStore, now: datetime, retention: Retention, *, look: int = 0, pause_seconds: float = PAUSE_SECONDS
 ) -> int:
-    """Remove what was kept long enough; returns how many jobs it was removed of. Again is harmless."""
+    """Remove what was kept long enough; returns how many jobs it was removed of. Again is harmless.
+
+    `look` is the number of this one, from 0: each comes to other days of long ago.
+    """
     removed = 0
     with span("scheduler.remove_expired"):
         if retention.jobs is not None:
             before = now - retention.jobs
             removed += await _each(store.job_index, before, partial(_remove_job, store, before), pause_seconds)
-            removed += await _remove_packed(store, before, pause_seconds)
+            removed += await _remove_packed(store, before, look, pause_seconds)
         for place, kept in ((store.log_parts, retention.logs), (store.measures, retention.measures)):
             if kept is not None:
                 before = now - kept
@@ -74,10 +77,10 @@ async def _each(
     return removed
 
 
-async def _remove_packed(store: SchedulerStore, before: datetime, pause_seconds: float) -> int:
+async def _remove_packed(store: SchedulerStore, before: datetime, look: int, pause_seconds: float) -> int:
     """Remove the segments of which all jobs are expired, with all that is kept of these."""
     removed = 0
-    for day in days_before(before):
+    for day in days_before(before, look):
         while (found := await store.history.ended_on(day)) and removed < STEP_MAX:
             for org, segment in found:
                 for job in await store.history.jobs_in(org, [segment]):

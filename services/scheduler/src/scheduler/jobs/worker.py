@@ -1,6 +1,7 @@
 """What the scheduler does by itself: it looks for jobs without news, packs those that are over, removes old ones."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,10 +55,10 @@ async def _remove_forever(store: SchedulerStore, clock: Clock, settings: Setting
         logs_days=settings.job_log_retention_days,
         measures_days=settings.job_measures_retention_days,
     )
-    while True:
+    for look in itertools.count():
         await asyncio.sleep(settings.job_clean_up_seconds)
         try:
-            await retention.remove_expired(store, clock(), kept)
+            await retention.remove_expired(store, clock(), kept, look=look)
         except (CairnError, PyMongoError) as error:
             log.warning("expired jobs were not removed", extra={"reason": type(error).__name__})
 

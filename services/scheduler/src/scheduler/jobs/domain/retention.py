@@ -7,7 +7,12 @@ from contracts.messages.scheduler import FINAL_STATUSES
 
 from scheduler.jobs.domain.job import Job
 
-DAYS_LOOKED_BACK = 60
+LATEST_DAYS = 60
+"""Days that each look comes to."""
+EARLIER_DAYS = 365
+"""Days before those that a look comes to as well; the next one comes to as many before."""
+STRETCHES = 20
+"""Looks after which the days are the first ones again."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +34,14 @@ def kept_for(days: float) -> timedelta | None:
     return timedelta(days=days) if days else None
 
 
-def days_before(moment: datetime) -> list[date]:
-    """Days whose jobs are all older, latest first; also those that a scheduler may have missed while it was off."""
+def days_before(moment: datetime, look: int) -> list[date]:
+    """Days whose jobs are all older, latest first: the latest ones in each look, and in turns those of twenty years.
+
+    Jobs of long ago are there after a time without a limit, or with a longer one.
+    """
     latest = moment.date() - timedelta(days=1)
-    return [latest - timedelta(days=back) for back in range(DAYS_LOOKED_BACK)]
+    first = LATEST_DAYS + look % STRETCHES * EARLIER_DAYS
+    return [latest - timedelta(days=back) for back in (*range(LATEST_DAYS), *range(first, first + EARLIER_DAYS))]
 
 
 def is_expired(job: Job, before: datetime) -> bool:

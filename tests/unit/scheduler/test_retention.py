@@ -13,6 +13,7 @@ from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.measures import Measures
 from scheduler.jobs.domain.retention import LATEST_DAYS, STRETCHES, Retention, days_before, id_at, retention_of
 from scheduler.jobs.store.history import SEGMENT_JOBS
+from scheduler.settings import Settings
 
 from tests.unit.scheduler.builder import NOON, ORG, after, logged, run_task, started, told, wrapped
 from tests.unit.scheduler.test_usecases import World, world
@@ -54,6 +55,12 @@ def test_ids_made_before_a_moment_are_less_than_its_id() -> None:
 
 def test_no_days_are_no_limit() -> None:
     assert retention_of(jobs_days=0, logs_days=0, measures_days=1) == Retention(measures=DAY)
+
+
+def test_nothing_is_removed_unless_it_is_set() -> None:
+    names = ("job_retention_days", "job_log_retention_days", "job_measures_retention_days")
+    jobs, logs, measures = (Settings.model_fields[name].get_default() for name in names)
+    assert retention_of(jobs_days=jobs, logs_days=logs, measures_days=measures) == Retention()
 
 
 async def test_measures_go_first_then_the_log_then_the_job(world: World) -> None:

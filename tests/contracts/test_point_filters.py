@@ -13,6 +13,7 @@ from contracts.point_filters import (
     choose_points,
     filtered,
     matches,
+    may_mean,
     moment_of,
 )
 from pydantic import ValidationError
@@ -175,6 +176,23 @@ def test_unset_values_and_unknown_keys_ask_for_nothing() -> None:
     asked: dict[str, Any] = {"filters": None, "group_by": "", "periods": {}, "colour": "red"}
 
     assert Locate.model_validate(asked) == Locate()
+
+
+@pytest.mark.parametrize(
+    ("asked", "may"),
+    [
+        ({}, True),
+        ({"labels": ["x"], "before": 60}, True),
+        ({"snapshot_id": "a" * 64}, True),
+        ({"snapshot_ids": ["b" * 64]}, False),
+        ({"locate": {"filters": {"ids": ["b", "AA"]}}}, True),
+        ({"locate": {"filters": {"ids": ["b"]}}}, False),
+    ],
+)
+def test_of_a_restore_point_that_cannot_be_read_the_id_alone_says_whether_it_may_be_meant(
+    asked: dict[str, Any], may: bool
+) -> None:
+    assert may_mean(PointSelection.model_validate(asked), "a" * 64) is may
 
 
 def test_each_group_is_one_of_the_facts() -> None:

@@ -130,7 +130,7 @@ class MemoryReader:
         error = self._workshop.unreadable or self._workshop.damaged.get(snapshot_id)
         if error is not None:
             raise error
-        found = next((s for s in self.snapshots() if s.id == snapshot_id), None)
+        found = next((_read(f) for f in self._workshop.kept() if f.snapshot_id == snapshot_id), None)
         if found is None:
             raise SnapshotNotFound(snapshot_id)
         return found
@@ -139,7 +139,12 @@ class MemoryReader:
         return [found.snapshot_id for found in self._workshop.kept()]
 
     def snapshots(self) -> list[Snapshot]:
-        return [_read(found) for found in self._workshop.kept()]
+        found = self._workshop.kept()
+        # Like the real one: of all at once, or of none.
+        for error in (self._workshop.damaged.get(each.snapshot_id) for each in found):
+            if isinstance(error, Damaged):
+                raise error
+        return [_read(each) for each in found]
 
     def resolve(self, tree_id: str, _path: bytes) -> Node:
         return Node(quoted_name="", type="dir", subtree=tree_id)

@@ -258,6 +258,12 @@ def choose_points(options: PointSelection, points: Iterable[PointFacts], now: da
     return found[:1] if options.latest else found
 
 
+def may_mean(options: PointSelection, snapshot_id: str) -> bool:
+    """Whether the options of a task may mean a restore point of which nothing but the id is known."""
+    named, begins = frozenset(options.named_ids), tuple(each.lower() for each in options.locate.filters.ids)
+    return (not named or snapshot_id in named) and (not begins or snapshot_id.startswith(begins))
+
+
 def newest_first(points: Iterable[PointFacts]) -> list[PointFacts]:
     """Restore points by their time; of equal times the greater id first, so that every process has the same order."""
     return sorted(points, key=lambda facts: (facts.time, facts.snapshot_id), reverse=True)

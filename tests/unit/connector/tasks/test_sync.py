@@ -10,16 +10,18 @@ import pytest
 from connector.domain.origins import job_tag
 from connector.engine.errors import CopyFailed, EngineFailed, StoreUnreachable
 from connector.engine.port import BackupOptions, CopyOutcome, FoundSnapshot
+from connector.jobs.definition import JobOutcome
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync
-from connector.tasks.sync import CopiesMissing, sync
+from connector.tasks.sync import CopiesMissing, PointsUnreadable, sync
 from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import AppRef
 from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
 from contracts.task_types.sync import SyncResult
-from contracts.tasks import Task
+from contracts.tasks import Task, TaskOptions
 from contracts.values import AppId, to_milliseconds
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SourceTree
+from restic_reader.errors import Damaged, SnapshotNotFound
 
 from tests.unit.connector.parts import ORG, TARGET
 from tests.unit.connector.workshop import REPLICA, Workshop
@@ -51,12 +53,16 @@ class Stores(Workshop):
         )
         return made.snapshot_id
 
-    async def sync(self) -> SyncResult:
-        job = await self.job(task=SYNC_TASK)
+    async def end(self, task: Task = SYNC_TASK) -> JobOutcome:
+        job = await self.job(task=task)
         try:
-            outcome = await sync(job)
+            return await sync(job)
         finally:
             await job.lease.release()
+
+    async def sync(self) -> SyncResult:
+        outcome = await self.end()
+        assert outcome.problem is None
         assert isinstance(outcome.result, SyncResult)
         return outcome.result
 
@@ -195,6 +201,34 @@ async def test_what_was_not_copied_fails_the_job_unless_it_is_gone_from_the_orig
     result = await stores.sync()
 
     assert (result.points_chosen, result.points_copied) == (2, 0)
+
+
+async def test_what_of_the_origin_cannot_be_read_fails_the_job_after_the_rest_is_copied(stores: Stores) -> None:
+    lost, gone, sound = [*(each.snapshot_id for each in stores.kept()), await stores.back_up("last")]
+    stores.damaged = {lost: Damaged("snapshot", lost, why="cut off"), gone: SnapshotNotFound(gone)}
+
+    outcome = await stores.end()
+
+    assert isinstance(outcome.result, SyncResult)
+    assert isinstance(outcome.problem, PointsUnreadable)
+    assert (outcome.result.points_chosen, outcome.result.points_copied, outcome.result.unreadable_count) == (1, 1, 1)
+    assert outcome.problem.detail.startswith("The origin 'store': 1 restore points cannot be read")
+    assert lost[:8] in outcome.problem.detail
+    assert [each.original for each in stores.replicas] == [sound]
+
+
+async def test_what_cannot_be_read_and_is_not_meant_fails_nothing(stores: Stores) -> None:
+    lost, sound = [each.snapshot_id for each in stores.kept()]
+    stores.damaged = {lost: Damaged("snapshot", lost, why="cut off")}
+
+    def naming(*ids: str) -> Task:
+        return SYNC_TASK.model_copy(update={"options": TaskOptions(snapshot_ids=ids)})
+
+    of_another = await stores.end(naming(sound))
+    of_itself = await stores.end(naming(sound, lost))
+
+    assert of_another.problem is None
+    assert isinstance(of_itself.problem, PointsUnreadable)
 
 
 async def test_a_job_that_is_canceled_copies_nothing(stores: Stores) -> None:

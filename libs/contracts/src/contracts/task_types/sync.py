@@ -19,14 +19,18 @@ class SyncResult(Result):
     points_chosen: int = Field(default=0, description="Restore points of the origin that were to be in the target")
     points_copied: int = Field(default=0, description="How many of them were copied")
     points_present: int = Field(default=0, description="How many the target had already")
+    unreadable_count: int = Field(
+        default=0, description="Restore points of the origin that cannot be read, and so were not copied"
+    )
     bytes_copied: int = Field(default=0, description="Data that the target lacked, as the origin stores it: compressed")
     duration_seconds: float = Field(default=0, description="Time it took")
 
     def in_words(self) -> str:
         """How many restore points were copied and how many had been before."""
+        unreadable = f", {self.unreadable_count} cannot be read" if self.unreadable_count else ""
         return (
             f"{self.points_copied} of {self.points_chosen} restore points copied with "
-            f"{bytes_in_words(self.bytes_copied)}, {self.points_present} were there already, "
+            f"{bytes_in_words(self.bytes_copied)}, {self.points_present} were there already{unreadable}, "
             f"in {self.duration_seconds:.1f} s"
         )
 

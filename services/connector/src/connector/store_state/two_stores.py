@@ -11,7 +11,7 @@ from contracts.values import OrganizationId
 from integrations.sdk.errors import Cancelled, named
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import StoreLocation
-from restic_reader.errors import Damaged
+from restic_reader.errors import Damaged, SnapshotNotFound
 
 from connector.context.worker_context import WorkerContext
 from connector.engine.errors import Side
@@ -19,6 +19,16 @@ from connector.failures import FAILURES, as_cairn_error
 from connector.store_state.orphan_snapshots import store_location
 from connector.store_state.sync_candidates import readable_points
 from connector.stores.restore_points import restore_point_of
+
+
+@dataclass(frozen=True)
+class FoundPoints:
+    """What was found in a store."""
+
+    points: list[RestorePoint]
+    """Those that can be read, oldest first."""
+    unreadable: tuple[str, ...] = ()
+    """The ids of the others, each of which is logged with the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +66,11 @@ class Party:
             raise self.renamed(as_cairn_error(error)) from error
 
     async def points(self) -> list[RestorePoint]:
-        """The restore points that the store has now, oldest first; such as cannot be read are logged."""
+        """The restore points that the store has now, oldest first, but for such as cannot be read."""
+        return (await self.look()).points
+
+    async def look(self) -> FoundPoints:
+        """The restore points that the store has now, and which cannot be read."""
         with self.named():
             async with self.context.stores.borrow(self.org, self.app) as opened:
                 try:
@@ -66,10 +80,12 @@ class Party:
                     points, failures = await readable_points(
                         self.context.stores, opened, ids, org=self.org, store_id=self.app.id
                     )
-                    for snapshot_id, error in failures:
+                    # What was removed since it was listed is no loss.
+                    left = {each: error for each, error in failures if not isinstance(error, SnapshotNotFound)}
+                    for snapshot_id, error in left.items():
                         self.on_log("warning", f"A snapshot of the {self.side} cannot be read, {snapshot_id}: {error}")
-                    return points
-        return [restore_point_of(each, org=self.org, store_id=self.app.id) for each in found]
+                    return FoundPoints(points, tuple(left))
+        return FoundPoints([restore_point_of(each, org=self.org, store_id=self.app.id) for each in found])
 
 
 def party_of(context: WorkerContext, org: OrganizationId, app: App, *, side: Side, on_log: OnLog) -> Party:

@@ -9,9 +9,9 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError, PermanentError, TemporaryError
 from contracts.messages.restore_index import RestorePoint
-from contracts.point_filters import PointSelection, choose_points
+from contracts.point_filters import PointSelection, choose_points, may_mean
 from contracts.task_types.sync import SyncOptions, SyncResult
-from integrations.sdk.errors import Cancelled, WorkFailed
+from integrations.sdk.errors import Cancelled, WorkFailed, named
 
 from connector.domain.replicas import missing, replicas
 from connector.engine.errors import CopyFailed, StoreLocked, StoreUnreachable
@@ -35,6 +35,25 @@ class CopiesMissing(PermanentError):
         super().__init__("copies_missing", f"{len(points)} restore points were not copied, {named} among them.")
 
 
+class PointsUnreadable(PermanentError):
+    """Everything else is in the target, and some restore points of the origin could not even be looked at."""
+
+    def __init__(self, store: str, snapshot_ids: Sequence[str]) -> None:
+        those = ", ".join(each[:SHORT_ID] for each in snapshot_ids[:5])
+        detail = f"{len(snapshot_ids)} restore points cannot be read and were not copied, {those} among them."
+        super().__init__("points_unreadable", f"The origin{named(store)}: {detail}")
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """What of the origin is to be in the target."""
+
+    points: list[RestorePoint]
+    """Oldest first."""
+    unreadable: list[str]
+    """What may be meant as well: nobody can tell."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Sync(Job):
     """Everything that the steps of one sync share."""
@@ -46,11 +65,13 @@ class _Sync(Job):
 async def sync(base: Job) -> JobOutcome:
     """Copy what is chosen and missing, and announce it in the target.
 
-    A second attempt goes on: what was copied before is there. Raises `Cancelled`, with whole copies alone left in the
+    What of the origin cannot be read fails the job after the rest was copied. A second attempt goes on: what was copied
+    before is there. Raises `Cancelled`, with whole copies alone left in the
     target, `LeaseLost`, `TemporaryError`, or what is wrong with one of the stores, which its words name.
     """
     began, job = monotonic(), await _prepare(base)
-    chosen = await _chosen(job)
+    meant = await _chosen(job)
+    chosen = meant.points
     before = await job.target.points()
     lacking = await _ended(job, missing(chosen, before))
     outcome = await _copy(job, lacking) if lacking else CopyOutcome()
@@ -60,10 +81,12 @@ async def sync(base: Job) -> JobOutcome:
         points_chosen=len(chosen),
         points_copied=len(lacking) - len(missing(lacking, after)),
         points_present=len(chosen) - len(missing(chosen, before)),
+        unreadable_count=len(meant.unreadable),
         bytes_copied=outcome.bytes_copied,
         duration_seconds=round(monotonic() - began, 3),
     )
-    return JobOutcome(result)
+    lost = meant.unreadable
+    return JobOutcome(result, PointsUnreadable(job.origin.app.name, lost) if lost else None)
 
 
 async def _prepare(job: Job) -> _Sync:
@@ -93,13 +116,14 @@ async def _unlock(job: Job, *parties: Party) -> None:
             job.reporter.log("warning", party.in_words(error))
 
 
-async def _chosen(job: _Sync) -> list[RestorePoint]:
-    """The restore points of the origin that the options mean, oldest first."""
-    points = {point.snapshot_id: point for point in await job.origin.points()}
-    found = choose_points(_selection(job), [point.facts for point in points.values()], utc_now())
+async def _chosen(job: _Sync) -> _Chosen:
+    """The restore points of the origin that the options mean."""
+    there, selection = await job.origin.look(), _selection(job)
+    points = {point.snapshot_id: point for point in there.points}
+    found = choose_points(selection, [point.facts for point in points.values()], utc_now())
     chosen = [points[facts.snapshot_id] for facts in reversed(found)]
     job.reporter.log("info", f"{len(chosen)} of {len(points)} restore points are to be in the target.")
-    return chosen
+    return _Chosen(chosen, [each for each in there.unreadable if may_mean(selection, each)])
 
 
 def _selection(job: Job) -> PointSelection:

@@ -135,6 +135,8 @@ def test_a_restore_point_lives_and_is_watched(
         eventually(lambda: watched.points(store, "removed") == [first], deadline_seconds=30)
         eventually(lambda: all(watched.statuses(job["id"])[-1:] == ["succeeded"] for job in jobs), deadline_seconds=30)
         eventually(lambda: watched.points(store, "browsable") == [first, second], deadline_seconds=30)
+        eventually(lambda: watched.points(store, "lifted") == [first], deadline_seconds=30)
+        assert watched.points(store, "held") == [first]
         assert all(watched.statuses(job["id"]) == ["queued", "running", "succeeded"] for job in jobs)
         assert watched.points(store, "created") == [first, second]
         assert len(set(watched.points(replica, "created"))) == 2

@@ -15,8 +15,9 @@ from contracts.errors import Forbidden, Invalid, Throttled, Unauthorized
 from contracts.messages.assignment import AppAssigned
 from contracts.messages.base import Message
 from contracts.messages.connector.task_events import LogLine, TaskLogged, TaskProgressed
+from contracts.messages.protection import LegalHold, LegalHoldLifted, LegalHoldSet
 from contracts.messages.scheduler import JobChanged
-from contracts.values import AppId, JobId, OrganizationId, RunId
+from contracts.values import AppId, JobId, OrganizationId, RunId, SnapshotId
 from gateway.access.principal import Principal
 from gateway.areas.stream.channel import Channel, Entry, Happening, Overrun
 from gateway.areas.stream.events import happening_of, notice
@@ -266,6 +267,21 @@ class TestListening:
 
         assert await client.next() == []
         assert IDS.read(client.last_id).items() == topics.feed.positions.items()
+
+    async def test_holds_are_told_with_all_their_restore_points(self, topics: Topics) -> None:
+        everything, one = listening(topics), listening(topics, wanted=Wanted(ids=frozenset({"b"})))
+        of: dict[str, Any] = {"organization_id": ORG, "store_id": AppId("store")}
+        both = (SnapshotId("a"), SnapshotId("b"))
+        await topics.send(
+            LegalHoldSet(**of, snapshot_ids=both, hold=LegalHold(at=AT)),
+            LegalHoldLifted(**of, snapshot_ids=both[:1]),
+        )
+
+        held, lifted = await everything.until(lambda found: len(found) == 2)
+        assert (held["kind"], held["change"], held["store_id"]) == ("restore-point", "held", "store")
+        assert (held["snapshot_id"], held["snapshot_ids"]) == ("a", ["a", "b"])
+        assert (lifted["change"], lifted["snapshot_id"], lifted["snapshot_ids"]) == ("lifted", "a", ["a"])
+        assert await one.until(bool) == [held]
 
     async def test_no_secret_is_in_an_event(self, topics: Topics) -> None:
         client = listening(topics)

@@ -25,6 +25,7 @@ from contracts.messages.connector.stores import (
     StoreRefreshed,
 )
 from contracts.messages.connector.task_events import TaskLogged, TaskProgressed
+from contracts.messages.protection import LegalHoldLifted, LegalHoldSet
 from contracts.messages.restore_index import RestorePointBrowsable
 from contracts.messages.scheduler import JobChanged
 from contracts.values import OrganizationId
@@ -152,6 +153,25 @@ def _browsable(event: Envelope[RestorePointBrowsable]) -> tuple[View, set[str | 
 @_shown(RestorePointRemoved)
 def _removed(event: Envelope[RestorePointRemoved]) -> tuple[View, set[str | None]]:
     return _of_point(event, "removed")
+
+
+@_shown(LegalHoldSet)
+def _held(event: Envelope[LegalHoldSet]) -> tuple[View, set[str | None]]:
+    return _of_hold(event, "held")
+
+
+@_shown(LegalHoldLifted)
+def _lifted(event: Envelope[LegalHoldLifted]) -> tuple[View, set[str | None]]:
+    return _of_hold(event, "lifted")
+
+
+def _of_hold(event: Envelope[LegalHoldSet] | Envelope[LegalHoldLifted], change: Any) -> tuple[View, set[str | None]]:
+    data, ids = event.data, event.data.snapshot_ids
+    # One event however many there are: its id stands for the whole message, so a part of it could be lost.
+    view = shown.RestorePointEventView(
+        at=event.time, change=change, store_id=data.store_id, snapshot_id=ids[0] if ids else "", snapshot_ids=list(ids)
+    )
+    return view, {data.store_id, *ids}
 
 
 def _of_point(

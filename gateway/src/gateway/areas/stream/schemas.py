@@ -89,7 +89,10 @@ class LogEventView(OfJob):
 
 
 class RestorePointEventView(EventView):
-    """A restore point was made or found, can be browsed, or is gone."""
+    """A restore point was made or found, can be browsed, is under legal hold or is so no more, or is gone.
+
+    A hold that ends by its time is not told.
+    """
 
     model_config = example(
         kind="restore-point", at=_AT, change="created", store_id=_STORE, snapshot_id="5f" * 32, source_id=CONNECTOR,
@@ -97,9 +100,10 @@ class RestorePointEventView(EventView):
     )  # fmt: skip
 
     kind: Literal["restore-point"] = "restore-point"
-    change: Literal["created", "browsable", "removed"]
+    change: Literal["created", "browsable", "held", "lifted", "removed"]
     store_id: str
-    snapshot_id: str
+    snapshot_id: str = Field(description="The restore point; of several the first")
+    snapshot_ids: list[str] = Field(default=[], description="Of a hold that was set or lifted: all restore points")
     source_id: str | None = Field(default=None, description="Of a new one: the source, where it is known")
     job_id: str | None = Field(default=None, description="Of a new one: the job that made it")
     creation_time: Stamp | None = Field(default=None, description="Of a new one: when its backup began")

@@ -103,12 +103,12 @@ async def test_a_second_delivery_changes_nothing(door: Door, asker: Asker) -> No
     assert not asker.heard(LegalHoldSet)
 
 
-async def test_a_claim_ends_with_a_job_that_failed(door: Door, asker: Asker) -> None:
+async def test_a_claim_ends_after_a_job_that_failed(door: Door, asker: Asker) -> None:
     store_id, job_id = new_store(), JobId(new_id())
     await have(asker, door, a_point_of("2", store_id=store_id))
     await asker.ask(claim("2", store_id=store_id, job_id=job_id))
 
-    await asker.wire.publish(job_changed("failed", job_id=job_id))
+    await asker.wire.publish(job_changed("failed", job_id=job_id, origin_id=store_id))
 
     async def is_over() -> bool:
         return (await door.get(f"/internal/stores/{store_id}/deletions/{job_id}")).status_code == 404

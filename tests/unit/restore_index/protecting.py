@@ -58,9 +58,17 @@ def release(job_id: JobId = JOB) -> ReleaseDeletion:
     return ReleaseDeletion(organization_id=ORG, store_id=STORE, job_id=job_id)
 
 
-def job_changed(status: JobStatus, *, job_id: JobId = JOB, task_type: TaskType = "rm") -> JobChanged:
+def job_changed(
+    status: JobStatus, *, job_id: JobId = JOB, task_type: TaskType = "rm", origin_id: AppId | None = STORE
+) -> JobChanged:
     return JobChanged(
-        organization_id=ORG, job_id=job_id, run_id=RunId("run"), status=status, task_type=task_type, at=utc_now()
+        organization_id=ORG,
+        job_id=job_id,
+        run_id=RunId("run"),
+        status=status,
+        task_type=task_type,
+        at=utc_now(),
+        origin_id=origin_id,
     )
 
 

@@ -7,8 +7,9 @@ from chassis.ids import utc_now
 from contracts.errors import NotFound
 from contracts.messages.protection import MOST_CLAIMED, LegalHoldLifted, LegalHoldSet
 from contracts.messages.restore_index import Damage, RestorePointDamaged
+from contracts.messages.scheduler import JobStatus
 from contracts.prune_rules import PruneRule
-from contracts.values import JobId, SnapshotId
+from contracts.values import AppId, JobId, SnapshotId
 from restore_index.domain import protection as decisions
 from restore_index.domain.protection import StoreProtection
 from restore_index.domain.restore_points import Point
@@ -33,7 +34,7 @@ from tests.unit.restore_index.protecting import (
 from tests.unit.restore_index.trees import ORG
 
 OTHER_JOB = JobId("job-2")
-HOUR = timedelta(hours=1)
+HOUR, MINUTES = timedelta(hours=1), timedelta(minutes=5)
 
 
 @pytest.fixture
@@ -214,17 +215,46 @@ async def test_what_is_gone_is_told_so(index: ProtectingIndex) -> None:
     assert (digits(found.deletable), digits(found.gone)) == ("ba", "a")
 
 
+@pytest.mark.parametrize("origin_id", [STORE, None])
 @pytest.mark.parametrize(
-    ("status", "offered"), [("running", "d"), ("succeeded", "d"), ("failed", "bad"), ("canceled", "bad")]
+    ("status", "lasts"),
+    [("running", None), ("succeeded", HOUR), ("failed", MINUTES), ("canceled", MINUTES)],
 )
-async def test_a_claim_ends_with_a_job_that_failed(index: ProtectingIndex, status: str, offered: str) -> None:
+async def test_a_claim_ends_soon_after_its_job(
+    index: ProtectingIndex, status: JobStatus, lasts: timedelta | None, origin_id: AppId | None
+) -> None:
     await index.do(claim("a", "b"))
 
-    await index.hear(job_changed(status, job_id=OTHER_JOB))  # type: ignore[arg-type]
-    await index.hear(job_changed(status))  # type: ignore[arg-type]
-    await index.hear(job_changed("failed", task_type="backup"))
+    await index.hear(job_changed(status, job_id=OTHER_JOB, origin_id=origin_id))
+    before = utc_now()
+    await index.hear(job_changed(status, origin_id=origin_id))
+    await index.hear(job_changed("failed", task_type="backup", origin_id=origin_id))
 
-    assert (await index.previewed())["would_delete"] == offered
+    # That a part of them is gone may not have been heard yet.
+    assert (await index.previewed())["would_delete"] == "d"
+    kept = await index.store.protections.get(ORG, STORE)
+    assert kept is not None
+    assert decisions.claimed_at([kept], before + (lasts or 9 * HOUR) - timedelta(seconds=1))
+    assert bool(decisions.claimed_at([kept], utc_now() + (lasts or HOUR) + timedelta(seconds=1))) is (lasts is None)
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "canceled"])
+@pytest.mark.parametrize("claimed_before", [True, False])
+async def test_a_job_that_is_over_claims_nothing(
+    index: ProtectingIndex, status: JobStatus, *, claimed_before: bool
+) -> None:
+    if claimed_before:
+        await index.do(claim("a"))
+    await index.hear(job_changed(status))
+    await index.hear(job_changed(status))
+
+    assert (await index.rejection(claim("a"))).code == "deletion_over"
+    assert (await index.rejection(claim("b", lasts_seconds=60))).code == "deletion_over"
+
+    kept = await index.store.protections.get(ORG, STORE)
+    assert kept is not None
+    assert not decisions.claimed_at([kept], utc_now() + 2 * HOUR)
+    assert (await index.do(set_hold("b"))).accepted
 
 
 async def test_a_job_without_a_claim_has_no_deletion(index: ProtectingIndex) -> None:
@@ -274,9 +304,12 @@ def test_claims_that_nobody_asks_for_are_forgotten() -> None:
 
     kept, _ = decisions.claim(ended, other, [], Protected(), now + HOUR)
     left, _ = decisions.claim(ended, other, [], Protected(), now + timedelta(days=2))
-    firm, _ = decisions.claim(protection, other, points, Protected(), now + timedelta(days=9))
+    firm, _ = decisions.claim(protection, other, points, Protected(), now + timedelta(days=99))
+    gone, _ = decisions.claim(protection, other, [], Protected(), now + timedelta(days=9))
+    long_gone, _ = decisions.claim(protection, other, [], Protected(), now + timedelta(days=99))
+    next_end = decisions.end_with_job(ended, OTHER_JOB, "failed", now + timedelta(days=2))
 
-    assert [len(each.claims) for each in (kept, left, firm)] == [2, 1, 2]
+    assert [len(each.claims) for each in (kept, left, firm, gone, long_gone, next_end)] == [2, 1, 2, 2, 1, 1]
 
 
 def test_a_claim_by_a_rule_takes_the_oldest_first() -> None:

@@ -105,10 +105,11 @@ class ClaimDeletion(ProtectionCommand):
     """Decide what a job may delete in a store, and claim it: from then on no hold can be set on it.
 
     Give ids, or a rule that chooses. The decision is kept: a second claim of the same job gets it again, as
-    `GET /internal/stores/{store_id}/deletions/{job_id}` does. A claim ends with `RestorePointRemoved`, with
-    `ReleaseDeletion`, with a job that failed or was canceled; one with `lasts_seconds` also by time, and a claim of
-    the same job without them makes it last: until then the query does not tell of it unless asked for what is
-    `reserved`. Result: `DeletionClaimed`. Refused: `rule_empty`, `deletion_invalid`.
+    `GET /internal/stores/{store_id}/deletions/{job_id}` does. A claim ends with `ReleaseDeletion`, an
+    hour after its job succeeded and minutes after it failed or was canceled; one with `lasts_seconds` also by time,
+    and a claim of the same job without them makes it last: until then the query does not tell of it unless asked for
+    what is `reserved`. Result: `DeletionClaimed`. Refused: `rule_empty`, `deletion_invalid`, `deletion_over` (the job
+    is over).
     """
 
     TYPE: ClassVar[str] = "cairn.restore-index.deletion.claim.v1"

@@ -22,10 +22,13 @@ from contracts.values import AppId, JobId, Moment, SnapshotId, Value, to_millise
 from restore_index.domain.restore_points import Point
 from restore_index.domain.retention import Protected, apply_rule, judge
 
-# The news that a restore point is gone may come after the news that its job is done.
+# The news that a restore point is gone may come after the news that its job is over, however that ended.
 AFTER_SUCCESS = timedelta(hours=1)
+AFTER_FAILURE = timedelta(minutes=5)
 REMEMBERED = timedelta(days=1)
-"""How long a claim is told of after it ended by time."""
+"""How long a claim is told of after it ended by time, and a job that is over gets none."""
+LONGEST_JOB = timedelta(days=30)
+"""How long a claim without an end is kept when all that it claimed is gone."""
 
 
 class Claim(Value):
@@ -40,6 +43,8 @@ class Claim(Value):
     being_deleted: tuple[SnapshotId, ...] = ()
     missing: tuple[SnapshotId, ...] = ()
     more: int = 0
+    ended: bool = False
+    """Its job is over."""
 
     def holds_at(self, now: datetime) -> bool:
         """Whether nobody else may have what it claims."""
@@ -134,12 +139,15 @@ def _require_present(snapshot_ids: Sequence[SnapshotId], points: Sequence[Point]
 def claim(
     protection: StoreProtection, asked: ClaimDeletion, points: Sequence[Point], protected: Protected, now: datetime
 ) -> tuple[StoreProtection, Claim]:
-    """The claim of a job: the one that it has already, or what is decided now. Raises `Invalid`.
+    """The claim of a job: the one that it has already, or what is decided now. Raises `Invalid` and `Conflict`.
 
     `protected` may name the job's own claim among the claimed ones.
     """
     until = None if asked.lasts_seconds is None else to_milliseconds(now + timedelta(seconds=asked.lasts_seconds))
     known = protection.claim_of(asked.job_id)
+    if known is not None and known.ended:
+        # Asked before its end and read after it: nobody would end this claim.
+        raise Conflict("deletion_over", "The job that would delete is over.")
     if known is not None and known.holds_at(now):
         later = None if None in (known.until, until) else max(filter(None, (known.until, until)))
         made = known.model_copy(update={"until": later})
@@ -179,8 +187,12 @@ def _decide(asked: ClaimDeletion, points: Sequence[Point], protected: Protected,
 def _is_forgotten(known: Claim, points: Sequence[Point], now: datetime) -> bool:
     """Whether nothing asks for a claim any more: it ended by time, or all that it claimed is gone, a while ago."""
     if known.until is not None:
-        return now - known.until > REMEMBERED
-    return now - known.at > REMEMBERED and not _ids(points) & set(known.deletable)
+        return _is_over(known, now)
+    return now - known.at > LONGEST_JOB and not _ids(points) & set(known.deletable)
+
+
+def _is_over(known: Claim, now: datetime) -> bool:
+    return known.until is not None and now - known.until > REMEMBERED
 
 
 def release(protection: StoreProtection, job_id: str) -> StoreProtection:
@@ -189,16 +201,17 @@ def release(protection: StoreProtection, job_id: str) -> StoreProtection:
 
 
 def end_with_job(protection: StoreProtection, job_id: str, status: JobStatus, now: datetime) -> StoreProtection:
-    """What is left of a claim when its job has a new status; the same where that is not the last one."""
-    known = protection.claim_of(job_id)
-    if known is None or status not in FINAL_STATUSES:
+    """What is left of a claim when its job has a new status; the same where that is not the last one.
+
+    A job that claimed nothing is remembered for a while, as its claim may still be on its way.
+    """
+    known = protection.claim_of(job_id) or Claim(job_id=JobId(job_id), at=now)
+    if known.ended or status not in FINAL_STATUSES:
         return protection
-    if status != "succeeded":
-        return release(protection, job_id)
-    ended = known.model_copy(update={"until": to_milliseconds(now + AFTER_SUCCESS)})
-    return protection.model_copy(
-        update={"claims": tuple(ended if each is known else each for each in protection.claims)}
-    )
+    until = now + (AFTER_SUCCESS if status == "succeeded" else AFTER_FAILURE)
+    ended = known.model_copy(update={"until": to_milliseconds(until), "ended": True})
+    others = (each for each in protection.claims if each is not known and not _is_over(each, now))
+    return protection.model_copy(update={"claims": (*others, ended)})
 
 
 def deletion_of(

@@ -18,7 +18,7 @@ from contracts.messages.protection import (
     SetLegalHold,
     SetRetentionFloor,
 )
-from contracts.messages.scheduler import JobChanged
+from contracts.messages.scheduler import FINAL_STATUSES, JobChanged
 from contracts.prune_rules import PruneRule
 from contracts.queries.restore_index import Deletion, PruneDecision
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId
@@ -102,16 +102,23 @@ async def release_deletion(store: Store, command: Envelope[ReleaseDeletion]) -> 
 async def end_claims(store: Store, event: Envelope[JobChanged]) -> None:
     """A job that deleted is over, so its claim is: whoever should have released it may have died."""
     data, org = event.data, event.data.organization_id
-    if data.task_type not in _DELETING:
+    if data.task_type not in _DELETING or data.status not in FINAL_STATUSES:
         return
     with span("restore-index.end_claims", attributes={semconv.ORGANIZATION: org, semconv.JOB: data.job_id}):
-        for protection in await store.protections_of(org):
-            if protection.claim_of(data.job_id) is None:
-                continue
-            record = await store.protections.load(org, protection.store_id)
-            left = decisions.end_with_job(record.value or protection, data.job_id, data.status, utc_now())
-            if left != record.value:
+        for store_id in await _stores_of(store, event):
+            record = await store.protections.load(org, store_id)
+            known = record.value or StoreProtection(store_id=store_id)
+            left = decisions.end_with_job(known, data.job_id, data.status, utc_now())
+            if left != known:
                 await store.protections.save(record, left)
+
+
+async def _stores_of(store: Store, event: Envelope[JobChanged]) -> list[AppId]:
+    """Where a job may have claimed something: it deletes in the store that it starts from."""
+    if event.data.origin_id is not None:
+        return [event.data.origin_id]
+    found = await store.protections_of(event.data.organization_id)
+    return [each.store_id for each in found if each.claim_of(event.data.job_id)]
 
 
 async def forget_store(store: Store, org: OrganizationId, store_id: AppId) -> None:

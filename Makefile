@@ -5,8 +5,6 @@ BOOT := .boot
 BOOT_UV := UV_PYTHON_DOWNLOADS=never $(BOOT)/bin/uv
 BIN := .venv/bin
 SYNCED := .venv/.synced
-# Two processes, each with servers of its own; the tests of a file stay together and share what they set up.
-SIDE_BY_SIDE := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-long check format schemas bench up down status doctor clean
@@ -29,11 +27,10 @@ demo: $(SYNCED) ## start everything and do the main job on real data (EXIT=1 sto
 
 test: $(SYNCED) ## every test, on real servers
 	@$(BIN)/cairn provision
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/contracts tests/integration
-	@$(BIN)/python -m pytest tests/e2e
+	@$(BIN)/python -m pytest
 
 test-unit: $(SYNCED) ## decisions and contracts, without servers, in seconds
-	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/contracts
+	@$(BIN)/python -m pytest tests/unit tests/contracts
 
 test-long: $(SYNCED) ## what is too slow for `test`, within an hour: other random cases each time (CAIRN_FUZZ_SEED=7 repeats)
 	@$(BIN)/cairn provision

@@ -326,7 +326,8 @@ class Workshop:
         index: Any = self.index
         self.lister.index = self.index
         self.place = self.folders.store_location(None)
-        self.replica_place = replace(self.place, address=f"{self.root}/stores/{REPLICA}")
+        replica = self.root / "stores" / REPLICA
+        self.replica_place = replace(self.place, address=str(replica), local_path=replica)
         settings, wake_ups = Settings.model_construct(**SETTINGS), WakeUps()
         self.watch = Watch(self.store, wake_ups, settings)
         self.context = WorkerContext(

@@ -12,7 +12,7 @@ from connector.domain.turns import Turn
 from connector.domain.work import TASK, SlotGroup
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
-from connector.queue.turns import HeldTurn, exclusive_turn, place_of
+from connector.queue.turns import HeldTurn, exclusive_turn, pair_of, place_of
 from connector.store.ports import Store
 from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId
@@ -51,7 +51,7 @@ class Line:
         async with exclusive_turn(
             self.store,
             lease,
-            place,
+            place_of(place),
             task_type=task_type,
             store_name="Shelf",
             on_waiting=waiting,
@@ -149,6 +149,8 @@ async def test_other_places_do_not_wait_and_links_lead_to_one_place(tmp_path: Pa
     async with line.turn(await line.lease("a")), line.turn(await line.lease("b"), place=real):
         assert line.most == 2
     assert place_of(real) == place_of(link)
+    assert pair_of(real, PLACE) == pair_of(link, PLACE)
+    assert len({pair_of(real, PLACE), pair_of(PLACE, real), place_of(real), place_of(PLACE)}) == 4
 
 
 async def test_the_name_of_a_store_is_not_told_to_another_organization() -> None:

@@ -8,6 +8,7 @@ from connector.jobs.definition import Job
 from connector.stores.point_choice import NoRestorePoint
 from connector.tasks.restore import choose_point
 from contracts.tasks import Task, TaskOptions
+from contracts.values import to_milliseconds
 
 from tests.unit.connector.parts import TARGET, an_app
 from tests.unit.connector.workshop import Workshop
@@ -21,11 +22,13 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 
 async def test_without_conditions_the_newest_restore_point_is_taken(workshop: Workshop) -> None:
-    made = [await workshop.left_behind() for _ in range(3)]
+    for _ in range(3):
+        await workshop.left_behind()
+    newest = max(workshop.kept(), key=lambda each: (to_milliseconds(each.time), each.snapshot_id))
 
     chosen = await choose_point(await workshop.job(task=RESTORE), an_app("store"))
 
-    assert (chosen.snapshot_id, chosen.matched) == (made[-1], 3)
+    assert (chosen.snapshot_id, chosen.matched) == (newest.snapshot_id, 3)
 
 
 async def test_a_later_attempt_takes_what_an_earlier_one_chose_though_there_is_a_newer_one(workshop: Workshop) -> None:

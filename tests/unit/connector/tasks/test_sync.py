@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 from connector.domain.origins import job_tag
+from connector.domain.work import TASK, SlotGroup
 from connector.engine.errors import CopyFailed, EngineFailed, StoreUnreachable
 from connector.engine.port import BackupOptions, CopyOutcome, FoundSnapshot
 from connector.jobs.definition import JobOutcome
+from connector.queue.intake import work_of
+from connector.queue.turns import pair_of
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync
 from connector.tasks.sync import CopiesMissing, PointsUnreadable, sync
 from contracts.errors import CairnError, TemporaryError
@@ -23,7 +26,8 @@ from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SourceTree
 from restic_reader.errors import Damaged, SnapshotNotFound
 
-from tests.unit.connector.parts import ORG, TARGET
+from tests.support.waiting import eventually_async
+from tests.unit.connector.parts import ORG, TARGET, held, task_request
 from tests.unit.connector.workshop import REPLICA, Workshop
 
 REPLICA_REF = AppRef(id=AppId(REPLICA), revision=1, kind="store", name=REPLICA)
@@ -140,6 +144,54 @@ async def test_a_later_attempt_announces_what_an_earlier_one_copied_and_removes_
     assert len(stores.replicas) == len({each.original for each in stores.replicas}) == 2
     assert (result.points_copied, result.points_present) == (0, 2)
     assert stores.published(RestorePointRemoved) == []
+
+
+async def test_the_first_attempt_removes_what_another_sync_copied_beside_it(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = stores.engine.copy
+
+    async def beside_another(*arguments: Any, **options: Any) -> CopyOutcome:
+        outcome = await copy(*arguments, **options)
+        stores.double()
+        return outcome
+
+    monkeypatch.setattr(stores.engine, "copy", beside_another)
+
+    result = await stores.sync()
+
+    assert result.points_copied == len(stores.replicas) == 2
+    assert sorted(stores.lister.listed) == sorted(each.snapshot_id for each in stores.replicas)
+
+
+async def test_syncs_between_the_same_stores_wait_for_each_other(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, copies, go_on = await stores.job(task=SYNC_TASK), asyncio.Event(), asyncio.Event()
+    other = work_of(task_request("other", task=SYNC_TASK), kind=TASK, work_id="other", pool="default")
+    await stores.store.work.add(other, group=SlotGroup.TASKS)
+    second = replace(first, lease=await held(stores.store, other, owner="other"))
+    copy = stores.engine.copy
+
+    async def slow(*arguments: Any, **options: Any) -> CopyOutcome:
+        copies.set()
+        await go_on.wait()
+        return await copy(*arguments, **options)
+
+    monkeypatch.setattr(stores.engine, "copy", slow)
+    running = asyncio.create_task(sync(first))
+    await copies.wait()
+    waiting = asyncio.create_task(sync(second))
+
+    async def is_in_line() -> bool:
+        return len(await stores.store.turns_at(pair_of(stores.place, stores.replica_place))) == 2
+
+    await eventually_async(is_in_line)
+    go_on.set()
+    results = [(await each).result for each in (running, waiting)]
+
+    assert [getattr(each, "points_copied", None) for each in results] == [2, 0]
+    assert len(stores.replicas) == 2
 
 
 async def test_what_is_there_twice_and_announced_is_announced_as_removed_unless_it_is_held(stores: Stores) -> None:

@@ -1,4 +1,4 @@
-"""Has a job wait until it may have its store for itself, and say for whom it waits."""
+"""Has a job wait until it may have its store, or two of them, for itself, and say for whom it waits."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,23 +8,39 @@ from integrations.sdk.locations import StoreLocation
 
 from connector.domain.turns import Turn
 from connector.jobs.definition import Job
-from connector.queue.turns import HeldTurn, exclusive_turn
+from connector.queue.turns import HeldTurn, exclusive_turn, pair_of, place_of
 
 
 @asynccontextmanager
 async def store_for_itself(job: Job, store: App, location: StoreLocation) -> AsyncIterator[HeldTurn]:
     """The store, with no other task at it that needs it for itself. Backups go on beside. Raises `Cancelled`."""
 
+    async with _turn(job, store, place_of(location), because="Another task has the store for itself") as turn:
+        yield turn
+
+
+@asynccontextmanager
+async def copying_alone(
+    job: Job, origin: App, from_location: StoreLocation, to_location: StoreLocation
+) -> AsyncIterator[None]:
+    """Two stores, with no other task that copies from the one into the other. Raises `Cancelled`."""
+    because = "Another task copies between the same stores"
+    async with _turn(job, origin, pair_of(from_location, to_location), because=because):
+        yield
+
+
+@asynccontextmanager
+async def _turn(job: Job, store: App, place: str, *, because: str) -> AsyncIterator[HeldTurn]:
     def waiting(turn: Turn, more: int) -> None:
         whom = turn.in_words(job.org)
         others = f"; {more} more before this one" if more else ""
         job.reporter.wait(f"{whom}{others}")
-        job.reporter.log("info", f"Another task has the store for itself: waiting for {whom}{others}.")
+        job.reporter.log("info", f"{because}: waiting for {whom}{others}.")
 
     async with exclusive_turn(
         job.context.store,
         job.lease,
-        location,
+        place,
         task_type=job.request.task.type,
         store_name=store.name,
         on_waiting=waiting,

@@ -1,4 +1,4 @@
-"""One exclusive task per store at a time, over all workers; others wait in the order in which they came."""
+"""One exclusive task per place at a time, over all workers; others wait in the order in which they came."""
 
 import asyncio
 import hashlib
@@ -39,9 +39,14 @@ def place_of(location: StoreLocation) -> str:
     return hashlib.sha256(os.fsencode(place)).hexdigest()
 
 
+def pair_of(origin: StoreLocation, target: StoreLocation) -> str:
+    """The place of what goes from one repository into another: its tasks wait for each other and for no others."""
+    return hashlib.sha256(f"{place_of(origin)}>{place_of(target)}".encode()).hexdigest()
+
+
 @dataclass(frozen=True)
 class HeldTurn:
-    """A store that a task has for itself."""
+    """A store, or a pair of stores, that a task has for itself."""
 
     store: Store
     turn: Turn
@@ -56,7 +61,7 @@ class HeldTurn:
 async def exclusive_turn(
     store: Store,
     lease: Lease,
-    location: StoreLocation,
+    place: str,
     *,
     task_type: str,
     store_name: str,
@@ -64,13 +69,13 @@ async def exclusive_turn(
     cancel: asyncio.Event,
     look_seconds: float = LOOK_SECONDS,
 ) -> AsyncIterator[HeldTurn]:
-    """Wait for the turn of an attempt at a store, and have it until the context is left. Raises `Cancelled`.
+    """Wait for the turn of an attempt at a place, and have it until the context is left. Raises `Cancelled`.
 
     It lasts as long as the lease: a worker that is lost keeps nobody waiting for longer.
     """
     # The mutex keeps tasks in order and tells whom they wait for. That two never change one repository at once is
     # held by the engine's lock, also where a worker was stopped for longer than its lease and goes on afterwards.
-    record = await _line_up(store, lease, place_of(location), task_type=task_type, store_name=store_name)
+    record = await _line_up(store, lease, place, task_type=task_type, store_name=store_name)
     if record.value is None:
         raise ValueError("a place in the line needs a saved turn")
     try:

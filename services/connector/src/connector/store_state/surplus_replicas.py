@@ -1,4 +1,4 @@
-"""Replicas that are in a store twice: of a worker that was stopped for a while and of the one that took over."""
+"""Replicas that are in a store twice: of two engines that copied at once, as a rule of a worker that was stopped."""
 
 import asyncio
 import logging
@@ -27,9 +27,12 @@ async def remove_surplus(
     context: WorkerContext, work: Work, target: Party, chosen: Sequence[RestorePoint], present: Sequence[RestorePoint]
 ) -> list[RestorePoint]:
     """Remove copies of the chosen restore points that are there once more; returns those that are left."""
+    there = replicas(chosen, present)
+    if not surplus(there, announced=(), held=()):
+        return list(present)
     announced = await context.index.restore_points(target.org, target.app.id)
     held = await context.index.held_points(target.org, target.app.id)
-    extra = surplus(replicas(chosen, present), announced=announced, held=held)
+    extra = surplus(there, announced=announced, held=held)
     if not extra:
         return list(present)
     ids = {point.snapshot_id for point in extra}

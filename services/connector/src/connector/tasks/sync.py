@@ -18,6 +18,7 @@ from connector.engine.errors import CopyFailed, StoreLocked, StoreUnreachable
 from connector.engine.port import CopyOutcome, Progress
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.replica_listing import announce_replicas
+from connector.jobs.store_turn import copying_alone
 from connector.jobs.store_wait import StoreWait, past_locks
 from connector.store_state.identity import require_same_store
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
@@ -70,6 +71,14 @@ async def sync(base: Job) -> JobOutcome:
     target, `LeaseLost`, `TemporaryError`, or what is wrong with one of the stores, which its words name.
     """
     began, job = monotonic(), await _prepare(base)
+    origin, target = job.origin, job.target
+    # Two at once would both find the same restore points missing, and copy each of them twice.
+    async with copying_alone(job, origin.app, origin.location, target.location):
+        job.reporter.enter("preparing")
+        return await _bring_up_to_date(job, began)
+
+
+async def _bring_up_to_date(job: _Sync, began: float) -> JobOutcome:
     meant = await _chosen(job)
     chosen = meant.points
     before = await job.target.points()
@@ -199,8 +208,8 @@ async def _settled(
 ) -> list[RestorePoint]:
     """What the target has by now, each restore point once. Raises `CopiesMissing`."""
     found = list(present)
-    if job.lease.number > 1:
-        # The engine of a worker that was stopped for a while may have gone on beside ours.
+    if job.lease.number > 1 or copied:
+        # The engine of a worker that was stopped for a while may have gone on beside ours, or another store's sync.
         await job.lease.renew()
         found = await remove_surplus(job.context, job.lease.work, job.target, chosen, found)
     if lost := missing(copied, found):

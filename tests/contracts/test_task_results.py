@@ -4,14 +4,16 @@ import json
 from typing import Any, get_args
 
 import pytest
+from contracts.hooks import HookOptions
 from contracts.messages.connector.task_events import TaskFailed, TaskSucceeded
 from contracts.messages.outcomes import Problem
 from contracts.task_types.backup import BackupResult
 from contracts.task_types.base import Processed, Result, bytes_in_words
 from contracts.task_types.check import CheckResult
+from contracts.task_types.removal import CleanUpResult, RemovalResult
 from contracts.task_types.restore import RestoreResult
 from contracts.task_types.sync import SyncResult
-from contracts.tasks import TASK_KINDS, TaskResult
+from contracts.tasks import DELETING, FREEING, TASK_KINDS, TaskResult
 
 FIGURES = {"snapshot_id": "5f" * 32, "files_new": 3}
 EVENT: dict[str, Any] = {"organization_id": "o", "job_id": "j", "attempt": 1, "at": "2026-11-28T08:00:00.000Z"}
@@ -36,6 +38,14 @@ def test_an_end_without_a_result_has_none() -> None:
 
 def test_each_task_type_has_a_result_that_is_tagged_with_it() -> None:
     assert sorted(each.model_fields["type"].default for each in get_args(TaskResult)) == sorted(TASK_KINDS)
+
+
+def test_what_a_type_does_is_what_its_result_and_its_options_speak_of() -> None:
+    results = {each.model_fields["type"].default: each for each in get_args(TaskResult)}
+    assert {name for name, result in results.items() if issubclass(result, RemovalResult)} == DELETING
+    assert {name for name, result in results.items() if issubclass(result, CleanUpResult)} == FREEING
+    with_hooks = {name for name, kind in TASK_KINDS.items() if kind.hooks_of is not None}
+    assert {name for name, kind in TASK_KINDS.items() if issubclass(kind.options, HookOptions)} == with_hooks
 
 
 @pytest.mark.parametrize("result", get_args(TaskResult))

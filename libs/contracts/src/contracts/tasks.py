@@ -36,6 +36,10 @@ TASK_KINDS: dict[TaskType, TaskKind] = {
     "maintenance": maintenance.KIND,
 }
 """The types that workers can run."""
+DELETING = frozenset(name for name, kind in TASK_KINDS.items() if kind.deletes)
+"""Those that delete restore points."""
+FREEING = frozenset(name for name, kind in TASK_KINDS.items() if kind.frees)
+"""Those that free unused data when they are done with the rest."""
 
 
 def origins_in_words() -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from contracts.messages.scheduler import JobStatus
 from contracts.task_types.base import TaskType
+from contracts.tasks import DELETING
 from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 
@@ -25,7 +26,7 @@ Service = Annotated[Runs, provided(Runs)]
 Scheduler = Annotated[SchedulerClient, provided(SchedulerClient)]
 # Clients look for a job in pages of 200; with fewer they would stop at the first one.
 JOB_ROWS = 200
-_DELETIONS = {"prune": PRUNE, "rm": DELETE_SNAPSHOTS}
+_DELETIONS = {name: PRUNE if name == "prune" else DELETE_SNAPSHOTS for name in DELETING}
 _LOG_EXAMPLE = "2026-11-23T08:00:00.120Z info backup started\n"
 
 

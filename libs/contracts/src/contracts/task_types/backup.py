@@ -63,4 +63,4 @@ class BackupResult(Result):
         return Processed(self.files_processed, self.bytes_processed)
 
 
-KIND = TaskKind(origin="source", target="store", options=BackupOptions)
+KIND = TaskKind(origin="source", target="store", options=BackupOptions, hooks_of="origin")

@@ -27,6 +27,12 @@ class TaskKind:
     """Those that a task of this type cannot be run without."""
     one_of_options: tuple[str, ...] = ()
     """Those of which it cannot be run without one at least."""
+    deletes: bool = False
+    """Whether it deletes restore points: it claims them first, and stands in the audit log."""
+    frees: bool = False
+    """Whether it frees unused data when it is done with the rest."""
+    hooks_of: Literal["origin", "target"] | None = None
+    """Whose hooks a task has that names none itself; None: it has none."""
 
 
 @dataclass(frozen=True)

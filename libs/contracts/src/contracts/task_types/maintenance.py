@@ -24,4 +24,4 @@ class MaintenanceResult(CleanUpResult):
         return f"{locks}, {index}, {self.unused_in_words()}, in {self.duration_seconds:.1f} s"
 
 
-KIND = TaskKind(origin="store", target=None)
+KIND = TaskKind(origin="store", target=None, frees=True)

@@ -30,4 +30,6 @@ KIND = TaskKind(
     target=None,
     options=PruneOptions,
     one_of_options=(*UNITS, *(f"per_{unit}" for unit in UNITS)),
+    deletes=True,
+    frees=True,
 )

@@ -122,4 +122,4 @@ class RestoreResult(Result):
         return Processed(self.files, self.bytes_written, self.problem_count)
 
 
-KIND = TaskKind(origin="store", target="destination", other_target="source", options=RestoreOptions)
+KIND = TaskKind(origin="store", target="destination", other_target="source", options=RestoreOptions, hooks_of="target")

@@ -19,4 +19,11 @@ class RmResult(RemovalResult):
     type: Literal["rm"] = Field(default="rm", description="Type of the task")
 
 
-KIND = TaskKind(origin="store", target=None, options=RmOptions, one_of_options=("snapshot_id", "snapshot_ids"))
+KIND = TaskKind(
+    origin="store",
+    target=None,
+    options=RmOptions,
+    one_of_options=("snapshot_id", "snapshot_ids"),
+    deletes=True,
+    frees=True,
+)

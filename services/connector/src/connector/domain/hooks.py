@@ -1,7 +1,6 @@
 """Which hooks a job has, what they see of their surroundings, and what is said of their end (decision 0049)."""
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 from contracts.errors import PermanentError
 from contracts.hooks import HookPlace, Hooks
@@ -15,13 +14,6 @@ INHERITED = ("PATH", "HOME", "LANG", "TZ")
 LINES_LOGGED = 100
 TAIL_CHARACTERS = 500
 NOTHING = Hooks()
-
-
-def owner_of(task: Task) -> Literal["origin", "target"] | None:
-    """Whose hooks a task has that names none itself: those of the source, or of what is restored to."""
-    if task.type == "backup":
-        return "origin"
-    return "target" if task.type == "restore" else None
 
 
 def choose_hooks(task: Task, of_app: Hooks | None) -> Hooks:

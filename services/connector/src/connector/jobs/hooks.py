@@ -12,8 +12,9 @@ from chassis.subprocesses.bounded_programs import Ended, Program, run_program
 from chassis.telemetry.tracing import current_trace, span
 from contracts.errors import CairnError, PermanentError
 from contracts.hooks import HookPlace, Hooks
+from contracts.tasks import TASK_KINDS
 
-from connector.domain.hooks import choose_hooks, environment_of, hook_failed, output_lines, owner_of
+from connector.domain.hooks import choose_hooks, environment_of, hook_failed, output_lines
 from connector.jobs.definition import Job, JobOutcome
 from connector.jobs.hook_files import find_hook
 from connector.queue.lease import LeaseLost
@@ -43,7 +44,7 @@ async def run_with_hooks(job: Job, run: Run) -> JobOutcome:
 
 async def _hooks_of(job: Job) -> Hooks:
     task = job.request.task
-    owner = owner_of(task)
+    owner = TASK_KINDS[task.type].hooks_of
     if owner is None:
         return Hooks()
     app = None if task.options.hooks else await job.app(getattr(task, owner))

@@ -14,6 +14,7 @@ from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
 from contracts.prune_rules import PruneRule
 from contracts.queries.restore_index import Deletion
 from contracts.task_types.removal import MOST_LISTED
+from contracts.tasks import FREEING
 from contracts.values import SnapshotId
 from integrations.sdk.errors import Cancelled, WorkFailed
 
@@ -25,8 +26,6 @@ DECISION_SECONDS = 60.0
 LISTING_SECONDS = 60.0
 BATCH = 200
 """Restore points that are forgotten in one run of the engine: a cancellation waits for one run at most."""
-FREEING = frozenset({"rm", "prune", "maintenance"})
-"""Types of tasks that free unused data when they are done with the rest."""
 
 
 @dataclass

@@ -21,6 +21,7 @@ from contracts.messages.protection import (
 from contracts.messages.scheduler import FINAL_STATUSES, JobChanged
 from contracts.prune_rules import PruneRule
 from contracts.queries.restore_index import Deletion, PruneDecision
+from contracts.tasks import DELETING
 from contracts.values import AppId, JobId, OrganizationId, SnapshotId
 
 from restore_index.domain import protection as decisions
@@ -33,7 +34,6 @@ from restore_index.usecases.log_fields import span_attributes
 log = logging.getLogger(__name__)
 READ_ONE_BY_ONE = 200
 """Restore points that are read by their ids rather than with all of their store, at most."""
-_DELETING = frozenset({"prune", "rm"})
 
 
 async def set_hold(store: Store, command: Envelope[SetLegalHold]) -> None:
@@ -102,7 +102,7 @@ async def release_deletion(store: Store, command: Envelope[ReleaseDeletion]) -> 
 async def end_claims(store: Store, event: Envelope[JobChanged]) -> None:
     """A job that deleted is over, so its claim is: whoever should have released it may have died."""
     data, org = event.data, event.data.organization_id
-    if data.task_type not in _DELETING or data.status not in FINAL_STATUSES:
+    if data.task_type not in DELETING or data.status not in FINAL_STATUSES:
         return
     with span("restore-index.end_claims", attributes={semconv.ORGANIZATION: org, semconv.JOB: data.job_id}):
         for store_id in await _stores_of(store, event):

@@ -181,6 +181,7 @@ async def _open_services(
                 clients.catalog,
                 clients.assignment,
                 clients.connector,
+                clients.restore_index,
                 commands,
                 FieldEncryption(sealer, accounts.data_keys),
                 SecretReads(audit),

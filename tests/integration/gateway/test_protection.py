@@ -159,6 +159,16 @@ async def test_a_hold_in_a_store_is_set_shown_audited_and_lifted(shelf: Shelf) -
     assert was_set["details"]["reason"] == "Case 4711"
 
 
+async def test_a_store_with_a_hold_is_not_removed(shelf: Shelf) -> None:
+    await shelf.patch(f"{shelf.path}/{shelf.points[0]}", legal_hold=True)
+
+    problem = await shelf.api.problem("DELETE", f"/connectors/{shelf.store}")
+
+    assert (problem["status"], problem["code"]) == (409, "store_has_holds")
+    assert (await shelf.api.get(f"/connectors/{shelf.store}"))["id"] == shelf.store
+    await shelf.patch(f"{shelf.path}/{shelf.points[0]}", legal_hold=False)
+
+
 async def test_a_hold_in_every_store_is_set_and_lifted(shelf: Shelf) -> None:
     path = f"/snapshots/{shelf.points[0]}"
 

@@ -9,12 +9,15 @@ from contracts.errors import Conflict, Forbidden, Invalid
 from contracts.messages.assignment import App
 from contracts.messages.connector.task_events import LogLine
 from contracts.messages.outcomes import Problem
+from contracts.messages.protection import LegalHold
+from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.queries.scheduler import Job
 from gateway.access.rights import ROLES, Right, require, rights_of
 from gateway.areas.connectors.preconditions import (
     GivenField,
     check_complete,
     check_initializable,
+    check_not_held,
     check_unlocked,
     check_unused,
 )
@@ -110,6 +113,16 @@ def test_locked_resource_blocks_tasks() -> None:
     check_unlocked([a_resource()])
     with pytest.raises(Conflict, match=r"resource_locked.*files"):
         check_unlocked([a_resource(), a_resource(locked=True)])
+
+
+def test_a_store_with_legal_holds_is_not_removed() -> None:
+    free = IndexedRestorePoint.model_validate(
+        {"snapshot_id": "5f" * 32, "store_id": "app-1", "tree_id": "t", "time": utc_now()}
+    )
+    check_not_held(an_app(), [free])
+    held = free.model_copy(update={"legal_hold": LegalHold(at=utc_now())})
+    with pytest.raises(Conflict, match=r"store_has_holds: Store vault .* legal hold: 2\."):
+        check_not_held(an_app(), [held, free, held])
 
 
 def test_what_is_in_use_is_named_in_part() -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from chassis.ids import utc_now
 from contracts.errors import NotFound
-from contracts.messages.protection import MOST_CLAIMED, LegalHoldLifted, LegalHoldSet
+from contracts.messages.protection import MOST_CLAIMED, LegalHold, LegalHoldLifted, LegalHoldSet
 from contracts.messages.restore_index import Damage, RestorePointDamaged
 from contracts.messages.scheduler import JobStatus
 from contracts.prune_rules import PruneRule
@@ -14,6 +14,7 @@ from restore_index.domain import protection as decisions
 from restore_index.domain.protection import StoreProtection
 from restore_index.domain.restore_points import Point
 from restore_index.domain.retention import Protected
+from restore_index.usecases import protection
 
 from tests.support.builders import wrap
 from tests.unit.restore_index.protecting import (
@@ -296,17 +297,40 @@ def test_a_reservation_that_lapsed_is_decided_anew() -> None:
     assert (anew.deletable, anew.held) == ((), ("a" * 64,))
 
 
+async def test_a_hold_outlives_its_store_as_others_may_share_the_repository(index: ProtectingIndex) -> None:
+    await index.have(a_point_of("a", store_id=OTHER_STORE))
+    await index.do(set_hold("a", store_id=OTHER_STORE))
+    await index.do(claim("a", store_id=OTHER_STORE, job_id=OTHER_JOB))
+
+    await protection.forget_store(index.store, ORG, OTHER_STORE)
+
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "bd", "held": "a"}
+    kept = await index.store.protections.get(ORG, OTHER_STORE)
+    assert kept is not None
+    assert (list(kept.holds), kept.claims) == (["a" * 64], ())
+
+
+async def test_nothing_is_left_of_a_store_without_holds(index: ProtectingIndex) -> None:
+    await index.do(claim("a"))
+    await protection.forget_store(index.store, ORG, STORE)
+    await protection.forget_store(index.store, ORG, OTHER_STORE)
+
+    assert await index.store.protections_of(ORG) == []
+    past = StoreProtection(store_id=STORE, holds={SnapshotId("a" * 64): LegalHold(at=utc_now(), until=utc_now())})
+    assert decisions.without_store(past, utc_now() + MINUTES) is None
+
+
 def test_claims_that_nobody_asks_for_are_forgotten() -> None:
     now, points = utc_now(), [Point(restore_point=a_point_of("a"))]
-    protection, _ = decisions.claim(StoreProtection(store_id=STORE), claim("a"), points, Protected(), now)
-    ended = decisions.end_with_job(protection, JOB, "succeeded", now)
+    firmly, _ = decisions.claim(StoreProtection(store_id=STORE), claim("a"), points, Protected(), now)
+    ended = decisions.end_with_job(firmly, JOB, "succeeded", now)
     other = claim("b", job_id=OTHER_JOB)
 
     kept, _ = decisions.claim(ended, other, [], Protected(), now + HOUR)
     left, _ = decisions.claim(ended, other, [], Protected(), now + timedelta(days=2))
-    firm, _ = decisions.claim(protection, other, points, Protected(), now + timedelta(days=99))
-    gone, _ = decisions.claim(protection, other, [], Protected(), now + timedelta(days=9))
-    long_gone, _ = decisions.claim(protection, other, [], Protected(), now + timedelta(days=99))
+    firm, _ = decisions.claim(firmly, other, points, Protected(), now + timedelta(days=99))
+    gone, _ = decisions.claim(firmly, other, [], Protected(), now + timedelta(days=9))
+    long_gone, _ = decisions.claim(firmly, other, [], Protected(), now + timedelta(days=99))
     next_end = decisions.end_with_job(ended, OTHER_JOB, "failed", now + timedelta(days=2))
 
     assert [len(each.claims) for each in (kept, left, firm, gone, long_gone, next_end)] == [2, 1, 2, 2, 1, 1]

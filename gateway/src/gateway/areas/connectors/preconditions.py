@@ -7,6 +7,7 @@ from contracts.errors import Conflict, Invalid
 from contracts.hooks import Hooks
 from contracts.messages.assignment import App, AppKind, Temperature
 from contracts.messages.catalog import Resource
+from contracts.queries.restore_index import IndexedRestorePoint
 
 PASSPHRASE = "passphrase"  # noqa: S105 - the name of a field
 
@@ -64,6 +65,15 @@ def check_store(app: App) -> None:
     """Raise `Conflict` when the app is no store."""
     if app.kind != "store":
         raise Conflict("not_a_store", f"{app.name} is a {app.kind}, not a store.")
+
+
+def check_not_held(store: App, points: Iterable[IndexedRestorePoint]) -> None:
+    """Raise `Conflict` when restore points of a store are under legal hold."""
+    held = sum(point.legal_hold is not None for point in points)
+    if held:
+        raise Conflict(
+            "store_has_holds", f"Store {store.name} has restore points under legal hold: {held}. Lift the holds first."
+        )
 
 
 def check_initializable(app: App, fields: Mapping[str, GivenField]) -> None:

@@ -86,11 +86,11 @@ async def change_connector(
         return connector_view(await connectors.reconfigure(who, connector, body.request(), intent))
 
 
-@router.delete("/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404))
+@router.delete("/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404, 409))
 async def remove_connector(
     connector: str, audit: Audit, connectors: Service, who: Who, intent: RequestIntent
 ) -> Response:
-    """Stored data is not touched."""
+    """Stored data is not touched. A store with restore points under legal hold is not removed (`store_has_holds`)."""
     who.require(Right.WRITE)
     async with audit.change(who, "connector.remove", "connector", connector):
         await connectors.remove(who, connector, intent)

@@ -29,6 +29,7 @@ from gateway.areas.connectors.preconditions import (
     GivenField,
     check_complete,
     check_initializable,
+    check_not_held,
     check_providers,
     check_store,
 )
@@ -37,6 +38,7 @@ from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.connector import ConnectorClient
 from gateway.clients.pools import pool_of
+from gateway.clients.restore_index import RestoreIndexClient
 from gateway.idempotency.intents import Intent
 
 
@@ -61,6 +63,7 @@ class Connectors:
     catalog: CatalogClient
     assignment: AssignmentClient
     workers: ConnectorClient
+    restore_index: RestoreIndexClient
     commands: Commands
     encryption: FieldEncryption
     secret_reads: SecretReads
@@ -110,10 +113,19 @@ class Connectors:
             return await self.read(who, app_id)
 
     async def remove(self, who: Principal, app_id: str, intent: Intent) -> None:
-        """Take a connector out of use; stored data is not touched."""
+        """Take a connector out of use; stored data is not touched. Raises `Conflict` (`store_has_holds`)."""
         with span("gateway.remove_connector"):
+            await self._require_no_holds(who, app_id)
             command = RemoveApp(organization_id=who.organization_id, app_id=AppId(app_id))
             await self.commands.carry_out(command, **intent.ids)
+
+    async def _require_no_holds(self, who: Principal, app_id: str) -> None:
+        try:
+            app = await self.assignment.app(who, app_id)
+        except NotFound:
+            return  # The command says so, or that this very request removed it before.
+        if app.kind == "store":
+            check_not_held(app, await self.restore_index.restore_points(who, app.id))
 
     async def initialize(
         self,

@@ -191,6 +191,12 @@ def _is_forgotten(known: Claim, points: Sequence[Point], now: datetime) -> bool:
     return now - known.at > LONGEST_JOB and not _ids(points) & set(known.deletable)
 
 
+def without_store(protection: StoreProtection, now: datetime) -> StoreProtection | None:
+    """What is left when a store is removed: holds, as another store of the same repository still has what they keep."""
+    holds = holds_at([protection], now)
+    return StoreProtection(store_id=protection.store_id, holds=holds) if holds else None
+
+
 def _is_over(known: Claim, now: datetime) -> bool:
     return known.until is not None and now - known.until > REMEMBERED
 

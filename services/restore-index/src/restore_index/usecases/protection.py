@@ -122,10 +122,10 @@ async def _stores_of(store: Store, event: Envelope[JobChanged]) -> list[AppId]:
 
 
 async def forget_store(store: Store, org: OrganizationId, store_id: AppId) -> None:
-    """Forget holds and claims of a store that was removed."""
+    """Forget what is said of a store that was removed, but for holds that have not ended."""
     record = await store.protections.load(org, store_id)
     if record.value is not None:
-        await store.protections.save(record, None)
+        await store.protections.save(record, decisions.without_store(record.value, utc_now()))
 
 
 async def preview(store: Store, org: OrganizationId, store_id: AppId, rule: PruneRule) -> PruneDecision:

@@ -102,6 +102,25 @@ async def test_what_is_held_is_not_deleted_until_the_hold_is_lifted(index: Prote
     assert lifted.snapshot_ids == ("b" * 64,)
 
 
+async def test_a_hold_is_lifted_through_any_store_of_the_repository(index: ProtectingIndex) -> None:
+    await index.have(*(a_point_of(digit, store_id=OTHER_STORE) for digit in "ab"))
+    await index.do(set_hold("a", "b", store_id=OTHER_STORE))
+    await index.do(set_hold("b", "c"))
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "d", "held": "ba"}
+
+    command = wrap(lift_hold("a", "b", "d"))
+    first = await index.do(command)
+
+    assert first.result == {"snapshot_ids": ["b" * 64, "a" * 64]}
+    assert await index.do(command) == first
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "bad"}
+    said = index.events(LegalHoldLifted)
+    assert [(each.store_id, digits(each.snapshot_ids)) for each in said] == [(OTHER_STORE, "ab"), (STORE, "b")]
+    kept = await index.store.protections.get(ORG, STORE)
+    assert kept is not None
+    assert digits(tuple(kept.holds)) == "c"
+
+
 async def test_a_hold_is_replaced(index: ProtectingIndex) -> None:
     await index.do(set_hold("b", reason="first"))
     await index.do(set_hold("b", reason="second"))

@@ -62,6 +62,8 @@ class SetLegalHold(ProtectionCommand):
 class LiftLegalHold(ProtectionCommand):
     """Let restore points of a store be deleted again. Those without a hold stay as they are.
 
+    A hold that was set through another store of the same repository is lifted as well.
+
     Result: `HoldsChanged`. Refused: `snapshot_not_found`.
     """
 

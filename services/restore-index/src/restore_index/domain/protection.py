@@ -122,7 +122,14 @@ def lift_hold(
 ) -> tuple[StoreProtection, tuple[SnapshotId, ...]]:
     """The restore points without holds, and which had one. Raises `Invalid` and `NotFound`."""
     _require_present(asked.snapshot_ids, points)
-    lifted = tuple(each for each in dict.fromkeys(asked.snapshot_ids) if each in protection.holds)
+    return without_holds(protection, asked.snapshot_ids, now)
+
+
+def without_holds(
+    protection: StoreProtection, snapshot_ids: Sequence[SnapshotId], now: datetime
+) -> tuple[StoreProtection, tuple[SnapshotId, ...]]:
+    """A store in which none of these restore points is under hold, and which of them were."""
+    lifted = tuple(each for each in dict.fromkeys(snapshot_ids) if each in protection.holds)
     holds = {each: h for each, h in protection.holds.items() if each not in lifted and h.holds_at(now)}
     return protection.model_copy(update={"holds": holds}), lifted
 

@@ -1,6 +1,8 @@
 """Holds, the floor and claims of deletion: one function per verb. Each change is one write of one document."""
 
 import logging
+from collections.abc import Sequence
+from datetime import datetime
 
 from chassis.ids import utc_now
 from chassis.telemetry import semantic_conventions as semconv
@@ -52,17 +54,41 @@ async def set_hold(store: Store, command: Envelope[SetLegalHold]) -> None:
 
 
 async def lift_hold(store: Store, command: Envelope[LiftLegalHold]) -> None:
-    """Let restore points be deleted again."""
-    data, org = command.data, command.data.organization_id
+    """Let restore points be deleted again, through whichever store of their repository they were put under hold."""
+    data, org, now = command.data, command.data.organization_id, utc_now()
     with span("restore-index.lift_hold", attributes=span_attributes(org, data.store_id)):
         record = await store.protections.load(org, data.store_id, cause=command)
         known = record.value or StoreProtection(store_id=data.store_id)
         points = await store.points_of(org, data.store_id)
-        changed, lifted = decisions.lift_hold(known, data, points, utc_now())
-        event = LegalHoldLifted(organization_id=org, store_id=data.store_id, snapshot_ids=lifted, by=data.by)
-        result = HoldsChanged(snapshot_ids=lifted).model_dump(mode="json")
-        await store.protections.save(record, changed, events=[event] if lifted else [], cause=command, result=result)
-    log.info("legal hold lifted", extra={"store_id": data.store_id, "restore_points": len(lifted)})
+        changed, lifted = decisions.lift_hold(known, data, points, now)
+        elsewhere = await _lift_elsewhere(store, data, now)
+        result = HoldsChanged(snapshot_ids=tuple(dict.fromkeys((*lifted, *elsewhere)))).model_dump(mode="json")
+        events = _lifted(data, data.store_id, lifted)
+        await store.protections.save(record, changed, events=events, cause=command, result=result)
+    facts = {"store_id": data.store_id, "restore_points": len(lifted), "elsewhere": len(elsewhere)}
+    log.info("legal hold lifted", extra=facts)
+
+
+async def _lift_elsewhere(store: Store, asked: LiftLegalHold, now: datetime) -> list[SnapshotId]:
+    """Lift what was set through other stores: whatever holds a restore point keeps it from deletion in all of them."""
+    org = asked.organization_id
+    found: list[SnapshotId] = []
+    for other in await store.protections_of(org):
+        if other.store_id == asked.store_id or not decisions.without_holds(other, asked.snapshot_ids, now)[1]:
+            continue
+        record = await store.protections.load(org, other.store_id)
+        changed, lifted = decisions.without_holds(record.value or other, asked.snapshot_ids, now)
+        # Saved before the store that was asked: a process that dies in between begins again, and finds less to lift.
+        await store.protections.save(record, changed, events=_lifted(asked, other.store_id, lifted))
+        found += lifted
+    return found
+
+
+def _lifted(asked: LiftLegalHold, store_id: AppId, lifted: Sequence[SnapshotId]) -> list[LegalHoldLifted]:
+    if not lifted:
+        return []
+    facts = {"organization_id": asked.organization_id, "by": asked.by}
+    return [LegalHoldLifted(store_id=store_id, snapshot_ids=tuple(lifted), **facts)]
 
 
 async def set_floor(store: Store, command: Envelope[SetRetentionFloor]) -> None:

@@ -63,6 +63,23 @@ class TestStoresThatKeepWhatIsDeleted:
         assert not list((place / "locks").iterdir())
         assert (await desk.check(ready, read_percent=100)).findings == ()
 
+    async def test_a_snapshot_that_cannot_be_read_is_told_to_be_there(
+        self, desk: Desk, ready: StoreLocation, tmp_path: Path
+    ) -> None:
+        source = tmp_path / "source"
+        source.mkdir()
+        (source / "file").write_text("content")
+        first, second = [(await desk.backup(ready, source)).snapshot_id for _ in range(2)]
+        damaged = Path(ready.address) / "snapshots" / first
+        damaged.chmod(0o666)
+        damaged.write_bytes(b"damage")
+
+        done = await desk.forget(ready, first, second)
+
+        assert done.kept == (first,)
+        assert "cannot be read" in done.why
+        assert await desk.engine.snapshot_ids(ready) == {first}
+
     async def test_a_store_that_does_not_even_delete_locks_is_recognized(self, desk: Desk, tmp_path: Path) -> None:
         with moto_s3() as server:
             adding = make_user(server, "adding", ["s3:ListBucket", "s3:GetObject", "s3:PutObject"])

@@ -255,6 +255,37 @@ async def test_what_a_cancelled_run_of_the_engine_deleted_is_announced(
     assert removed(workshop) == [first]
 
 
+async def test_a_restore_point_that_the_engine_passed_over_is_not_announced_as_gone(workshop: Workshop) -> None:
+    first, second = await workshop.left_behind(), await workshop.left_behind()
+    decide(workshop, [first, second])
+    workshop.repository.unreadable.add(first)
+
+    result = rm_result(await remove(await workshop.job(task=rm(first, second))))
+
+    assert (result.deleted, result.kept_by_store) == ((second,), (first,))
+    assert "cannot be read" in result.store_keeps
+    assert removed(workshop) == [second]
+
+
+async def test_a_restore_point_that_cannot_be_read_is_not_gone_after_a_run_that_was_stopped(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = await workshop.left_behind(), await workshop.left_behind()
+    decide(workshop, [first, second])
+    workshop.repository.unreadable.add(first)
+
+    async def interrupted(*_: Any, **__: Any) -> None:
+        workshop.repository.snapshots.pop(second)
+        raise Cancelled
+
+    monkeypatch.setattr(workshop.engine, "forget", interrupted)
+
+    with pytest.raises(Cancelled):
+        await remove(await workshop.job(task=rm(first, second)))
+
+    assert removed(workshop) == [second]
+
+
 async def test_data_is_freed_by_the_last_one_in_line(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     first = await workshop.left_behind()
     decide(workshop, [first])

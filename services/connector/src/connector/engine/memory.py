@@ -51,6 +51,8 @@ class MemoryRepository:
     chunker: str
     snapshots: dict[str, tuple[FoundSnapshot, Files]] = field(default_factory=dict)
     unused_bytes: int = 0
+    unreadable: set[str] = field(default_factory=set)
+    """Restore points whose own description is damaged."""
     keeps_all: str = ""
     """Why nothing can be deleted, as in a store on append-only storage; empty where it can."""
 
@@ -170,11 +172,12 @@ class MemoryEngine:
         if repository.keeps_all:
             return ForgetOutcome(kept=tuple(there), why=repository.keeps_all if there else "")
         on_progress(Progress())
-        for each in there:
+        kept = tuple(each for each in there if each in repository.unreadable)
+        for each in [each for each in there if each not in kept]:
             _, files = repository.snapshots.pop(each)
             repository.unused_bytes += _size(files)
             on_log("info", f"{each} removed")
-        return ForgetOutcome()
+        return ForgetOutcome(kept=kept, why="it cannot be read" if kept else "")
 
     async def free_unused(
         self,
@@ -215,8 +218,17 @@ class MemoryEngine:
 
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
         """See `Engine.find_snapshots`."""
-        found = (each for each, _ in self._open(store).snapshots.values() if set(tags) <= set(each.tags))
+        repository = self._open(store)
+        found = (
+            each
+            for each, _ in repository.snapshots.values()
+            if each.snapshot_id not in repository.unreadable and set(tags) <= set(each.tags)
+        )
         return sorted(found, key=lambda each: (each.time, each.snapshot_id))
+
+    async def snapshot_ids(self, store: StoreLocation) -> frozenset[str]:
+        """See `Engine.snapshot_ids`."""
+        return frozenset(self._open(store).snapshots)
 
     async def unlock_stale(self, store: StoreLocation) -> None:
         """See `Engine.unlock_stale`: there are no locks."""

@@ -117,7 +117,8 @@ class ForgetOutcome:
     """Which of the restore points that were to go are still there."""
 
     kept: tuple[str, ...] = ()
-    """Those that the store does not delete, as one with Object Lock or one that is append-only; in the order given."""
+    """Those that the store does not delete, as one with Object Lock or one that is append-only, and those that
+    cannot be read; in the order given."""
     why: str = ""
     """In the store's words; empty where it deleted all."""
 
@@ -243,7 +244,7 @@ class Engine(Protocol):
     ) -> ForgetOutcome:
         """Remove restore points; their data stays until `free_unused`. Unknown ids are passed over.
 
-        What the store does not delete is told, and no error.
+        What is still there afterwards is told, and no error.
         """
         ...
 
@@ -282,6 +283,10 @@ class Engine(Protocol):
 
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
         """Restore points that carry all these tags, oldest first; takes no lock."""
+        ...
+
+    async def snapshot_ids(self, store: StoreLocation) -> frozenset[str]:
+        """Ids of all restore points, also of those that cannot be read; takes no lock."""
         ...
 
     async def unlock_stale(self, store: StoreLocation) -> None:

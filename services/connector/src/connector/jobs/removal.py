@@ -172,7 +172,7 @@ async def _forget_all(job: JobAlone, removal: Removal) -> None:
             raise
         removal.refused += [each for each in batch if each in done.kept]
         removal.why = removal.why or done.why
-        # An attempt before may have deleted some of them: whatever is not refused is gone.
+        # An attempt before may have deleted some of them: whatever is not there any more is gone.
         await _announce(job, [each for each in batch if each not in done.kept])
     if removal.refused:
         words = f"The store does not delete {len(removal.refused)} of them yet ({removal.why})"
@@ -188,7 +188,7 @@ async def _announce(job: JobAlone, gone: Sequence[SnapshotId]) -> None:
 async def _announce_what_is_gone(job: JobAlone, batch: Sequence[SnapshotId]) -> None:
     """After a run of the engine that was stopped or failed in the middle."""
     with suppress(WorkFailed):
-        left = {each.snapshot_id for each in await job.context.engine.find_snapshots(job.location)}
+        left = await job.context.engine.snapshot_ids(job.location)
         await _announce(job, [each for each in batch if each not in left])
 
 

@@ -65,6 +65,16 @@ def test_a_file_that_the_store_does_not_delete_is_counted_once_and_a_lock_is_tol
     assert ear.log == [("warning", "something else")]
 
 
+def test_a_snapshot_that_restic_passed_over_is_told_with_the_reason() -> None:
+    ear = Ear()
+
+    words = f"failed to load snapshot {PACK[:8]}: LoadRaw(<snapshot/{PACK[:10]}>): invalid data returned"
+    ear.observer.listener.on_log("warning", f'Ignoring "{PACK}": {words}')
+
+    assert ear.observer.unreadable == {PACK: "it cannot be read: invalid data returned"}
+    assert ear.observer.outcome() == CleanUpOutcome()
+
+
 def test_an_outage_is_no_refusal() -> None:
     ear = Ear()
 

@@ -37,6 +37,7 @@ from connector.engine.restic.two_stores import joined
 _SNAPSHOT_ID = re.compile(r"[0-9a-f]{64}\Z")
 _ALREADY_THERE = ("config file already exists", "already initialized")
 _CUT_OFF = "already contains keys"
+_UNTOLD = "it was not told why"
 # With damage restic ends as it does when it cannot work at all, so what the store said last may be taken for the cause.
 _ENDS_OF_CHECKS = (EngineFailed, StoreRefused, StoreUnreachable)
 
@@ -156,8 +157,11 @@ class ResticEngine:
             return ForgetOutcome()
         observer = RemovalObserver(on_progress=on_progress, on_log=on_log)
         await run_removal(self._runner, store, commands.forget(store, whole), observer=observer, cancel=cancel)
-        kept = tuple(each for each in whole if each in observer.kept["snapshot"])
-        return ForgetOutcome(kept=kept, why=observer.why if kept else "")
+        # Asked, as restic ends well, too, when it passed over those that it could not read.
+        there = await self.snapshot_ids(store)
+        kept = tuple(each for each in whole if each in there)
+        reasons = (observer.unreadable[each] for each in kept if each in observer.unreadable)
+        return ForgetOutcome(kept=kept, why=(observer.why or next(reasons, _UNTOLD)) if kept else "")
 
     async def free_unused(
         self,
@@ -190,6 +194,10 @@ class ResticEngine:
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:
         """See `Engine.find_snapshots`."""
         return read_snapshots(await self._runner.collect(store, commands.snapshots(tags)))
+
+    async def snapshot_ids(self, store: StoreLocation) -> frozenset[str]:
+        """See `Engine.snapshot_ids`."""
+        return frozenset((await self._quickly(store, commands.SNAPSHOT_IDS)).decode().split())
 
     async def unlock_stale(self, store: StoreLocation) -> None:
         """See `Engine.unlock_stale`. Stale by restic's rule: of a dead process on this host, or 30 minutes old."""

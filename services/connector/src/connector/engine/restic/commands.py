@@ -11,6 +11,8 @@ from connector.engine.port import BackupOptions, Share
 CONFIG = ("cat", "config", "--no-lock")
 INIT = ("init", "--repository-version", "2")
 LOCKS = ("list", "locks", "--no-lock")
+SNAPSHOT_IDS = ("list", "snapshots", "--no-lock")
+"""By the names of their files: `snapshots` leaves out those that it cannot read."""
 UNLOCK = ("unlock",)
 REPAIR_INDEX = ("repair", "index")
 LOCK_BRIEFLY = ("list", "keys")

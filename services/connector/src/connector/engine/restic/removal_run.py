@@ -18,6 +18,7 @@ _ADVANCED = re.compile(r"\[[\d:]+\] +(?P<percent>[\d.]+)% ")
 _SIZE = re.compile(r"(?P<what>total prune|remaining): +\d+ blobs / (?P<amount>[\d.]+) (?P<unit>[KMGTPE]?i?B)")
 _FAILED = re.compile(r"Remove\(<(?P<kind>\w+)/(?P<name>[0-9a-f]+)>\) failed: (?P<why>.*)", re.DOTALL)
 _NOT_REMOVED = re.compile(r"unable to remove (?P<kind>\w+)/(?P<id>[0-9a-f]{64}) from the repository")
+_IGNORED = re.compile(r'Ignoring "(?P<id>[0-9a-f]{64})": (?P<why>.*)', re.DOTALL)
 _UNLOCKING = "error while unlocking"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _STAGES = (
@@ -49,6 +50,8 @@ class RemovalObserver:
         """What the store did not delete, by restic's word for the kind of file; names may be shortened."""
         self.why = ""
         """Why not, in the store's words; the first ones."""
+        self.unreadable: dict[str, str] = {}
+        """Snapshots that restic passed over, and why; also those that are not there."""
         self.outage = ""
         """Why something was not deleted by a store that was away."""
         self.listener = Listener(on_output=self._on_output, on_usage=self._on_usage, on_log=self._on_text)
@@ -92,6 +95,8 @@ class RemovalObserver:
             self.kept[found["kind"]].add(found["id"])
         elif found := _FAILED.match(text):
             self._take_failure(found)
+        elif found := _IGNORED.match(text):
+            self.unreadable[found["id"]] = f"it cannot be read: {found['why'].rpartition(': ')[2]}"
         elif not text.startswith(_UNLOCKING):
             self._on_log(level, text)
 

@@ -107,7 +107,7 @@ def test_a_run_with_options_of_another_type_is_refused_before_it_is_a_job(
 ) -> None:
     (_, store), (_, destination) = directory("store", tmp_path / "store"), directory("destination", tmp_path / "back")
     for task, field in (
-        ({"type": "restore", "target_id": destination}, "config.snapshot_id"),
+        ({"type": "restore", "target_id": destination, "config": {"read_percent": 5}}, "config.read_percent"),
         ({"type": "check", "config": {"paths": ["/photos"]}}, "config.paths"),
     ):
         problem = problem_of(api, "POST", "/scheduling/scheduler/run", json={"origin_id": store, **task})

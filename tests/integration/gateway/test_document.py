@@ -92,10 +92,10 @@ async def examined(platform: Platform, api: Client, tmp_path: Path) -> Examined:
     return Examined(platform.url, badge, settings)
 
 
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1000)
 async def test_document_describes_what_happens(examined: Examined) -> None:
     """The same cases each time: what is at a limit, what is missing, and a few of any kind for each operation."""
-    await examined.ask("--seed", "8", "--max-examples", "3", "--no-shrink", seconds=300)
+    await examined.ask("--seed", "8", "--max-examples", "3", "--no-shrink", seconds=900)
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from contracts.messages.scheduler import JobStatus
+from contracts.queries.restore_index import Time
 from contracts.task_types.base import TaskType
 from contracts.tasks import DELETING
 from fastapi import APIRouter, Query
@@ -64,8 +65,8 @@ async def list_jobs(
     resource_type: Annotated[
         Literal["origin", "target"] | None, Query(description="As what it is a party; left out: as either")
     ] = None,
-    since: Annotated[datetime | None, Query(description="Only jobs that were asked for then or later")] = None,
-    until: Annotated[datetime | None, Query(description="Only jobs that were asked for before then")] = None,
+    since: Annotated[Time | None, Query(description="Only jobs that were asked for then or later")] = None,
+    until: Annotated[Time | None, Query(description="Only jobs that were asked for before then")] = None,
 ) -> PageView[JobView]:
     """Newest first; jobs of one-off runs too. Of a job that was over long ago `retried_by` may be missing here."""
     if not who.may(Right.READ):

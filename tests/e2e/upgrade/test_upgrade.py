@@ -61,6 +61,18 @@ def differences(old: Any, new: Any, at: str) -> list[str]:
     return [] if old == new else [f"{at}: {old!r} became {new!r}"]
 
 
+def shown_now(old: Any) -> Any:
+    """A recorded answer, but for what is shown otherwise on purpose: a job that succeeded is in no phase."""
+    if isinstance(old, list):
+        return [shown_now(each) for each in old]
+    if not isinstance(old, dict):
+        return old
+    shown = {key: shown_now(value) for key, value in old.items()}
+    if shown.get("status") == "succeeded" and shown.get("progress"):
+        shown["progress"] = {**shown["progress"], "phase": "done"}
+    return shown
+
+
 def test_answers_are_those_of_the_former_version(upgraded: Upgraded) -> None:
     for path, old in upgraded.recorded.answers.items():
         answer = upgraded.api.call("GET", path)
@@ -69,7 +81,7 @@ def test_answers_are_those_of_the_former_version(upgraded: Upgraded) -> None:
             # Some restore points were made after the answers were recorded.
             known = {point["snapshot_id"] for point in old["items"]}
             new = {"total": len(known), "items": [point for point in new["items"] if point["snapshot_id"] in known]}
-        assert differences(old, new, path) == []
+        assert differences(shown_now(old), new, path) == []
 
 
 def test_files_of_every_restore_point_come_out_as_they_were(upgraded: Upgraded) -> None:

@@ -6,9 +6,17 @@ import pytest
 from contracts.errors import Invalid
 from contracts.hooks import Hooks
 from contracts.task_types.backup import ExecOptions
-from contracts.tasks import Task, TaskOptions
+from contracts.task_types.base import TaskType
+from contracts.tasks import TASK_KINDS, Task, TaskOptions
 from scheduler.jobs.domain.job import check_task
-from scheduler.jobs.domain.options import LONGEST_IGNORE, LONGEST_LABEL, MOST_IGNORES, MOST_LABELS
+from scheduler.jobs.domain.options import (
+    LONGEST_IGNORE,
+    LONGEST_LABEL,
+    LONGEST_PATH,
+    MOST_IGNORES,
+    MOST_LABELS,
+    MOST_PATHS,
+)
 
 from tests.unit.scheduler.builder import app, backup
 
@@ -27,6 +35,10 @@ from tests.unit.scheduler.builder import app, backup
         ({"ignores": ["x" * (LONGEST_IGNORE + 1)]}, "config.ignores.0"),
         ({"ignores": ["a\x00b"]}, "config.ignores.0"),
         ({"ignores": ["x"] * (MOST_IGNORES + 1)}, "config.ignores"),
+        ({"ignores": ["*.o", ""]}, "config.ignores.1"),
+        ({"ignores": ["!/"]}, "config.ignores.0"),
+        ({"ignores": ["/srv/../etc"]}, "config.ignores.0"),
+        ({"ignores": ["/srv/[broken"]}, "config.ignores.0"),
         ({"hooks": {"pre_job": "../run"}}, "config.hooks.pre_job"),
         ({"hooks": {"post_job": "rm -rf"}}, "config.hooks.post_job"),
     ],
@@ -41,6 +53,27 @@ def test_what_cannot_be_used_is_refused_by_field(options: dict[str, Any], field:
 def test_the_most_of_everything_is_fine() -> None:
     labels, ignores = ("é" * LONGEST_LABEL,) * MOST_LABELS, ("*" * LONGEST_IGNORE,) * MOST_IGNORES
     check_task(backup(options=TaskOptions(labels=labels, ignores=ignores)))
+
+
+@pytest.mark.parametrize("path", ["", "photos", "/a/../b", "/a//b", "/./a", "/a\x00b", "/" + "x" * LONGEST_PATH])
+def test_what_is_no_path_of_a_restore_point_is_refused_by_its_place(path: str) -> None:
+    with pytest.raises(Invalid, match="options_invalid") as refused:
+        check_task(restore(paths=["/fine", path]))
+    assert list(refused.value.fields) == ["config.paths.1"]
+    assert len(refused.value.detail) < 200
+    with pytest.raises(Invalid, match="options_invalid"):
+        check_task(restore(paths=["/fine"] * (MOST_PATHS + 1)))
+
+
+@pytest.mark.parametrize("type_", ["check", "restore", "sync"])
+def test_groups_are_of_a_prune_alone(type_: TaskType) -> None:
+    kind, options = TASK_KINDS[type_], TaskOptions.model_validate({"locate": {"group_by": "dataset"}})
+    target = app(kind.target) if kind.target else None
+    task = Task(type=type_, origin=app("store"), target=target, options=options)
+    with pytest.raises(Invalid, match="options_invalid") as refused:
+        check_task(task.model_copy(update={"target": target and target.model_copy(update={"id": "another"})}))
+    assert list(refused.value.fields) == ["config.locate.group_by"]
+    check_task(Task(type="prune", origin=app("store"), options=options.model_copy(update={"day": 1})))
 
 
 def check(**options: Any) -> Task:
@@ -97,6 +130,7 @@ def test_shares_of_the_data_are_of_the_whole_store_and_of_no_other_part(task: Ta
         restore(snapshot_id=""),
         restore(labels=["monthly"], before=3600, locate={"filters": {"dataset": "a", "latest": True}}),
         restore(snapshot_id="5f", paths=["/photos"], overwrite="never"),
+        restore(paths=["/", "/photos/", "/two\nlines", "/..hidden", "/caf\\xe9"]),
         # All options, as a client sends that fills in the defaults.
         check(**TaskOptions().model_dump()),
         backup(options=TaskOptions(**TaskOptions().model_dump())),

@@ -24,6 +24,15 @@ def split_path(path: bytes) -> list[bytes]:
     return parts
 
 
+def path_fault(path: str) -> str | None:
+    """Why a text is no path of a restore point, in words that do not quote it; None when it is one."""
+    try:
+        split_path(path.encode(errors="replace"))
+    except Invalid as fault:
+        return f"is no such path. {fault.detail.removesuffix('.')}"
+    return None
+
+
 def normalized(path: str) -> str:
     """An absolute path without empty parts, `.` and `..`; one slash at its end stays. Links are not looked at."""
     parts: list[str] = []

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from contracts.messages.scheduler import HIGHEST_PRIORITY, USUAL_PRIORITY
+from contracts.paths import PATH_PATTERN
 from contracts.task_types.base import TaskType
 from contracts.tasks import (
     TASK_KINDS,
@@ -29,8 +30,8 @@ from gateway.http.body_fields import (
 from gateway.http.examples import example
 
 LONGEST_PATTERN, LONGEST_PATH = 512, 4096
-_PatternText = Annotated[str, text(LONGEST_PATTERN, empty=True)]
-_PathText = Annotated[str, text(LONGEST_PATH)]
+_PatternText = Annotated[str, text(LONGEST_PATTERN)]
+_PathText = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_PATH, "pattern": PATH_PATTERN})]
 _DOCUMENTED: dict[str, Any] = {
     "labels": LabelTexts,
     "ignores": Annotated[tuple[_PatternText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})],

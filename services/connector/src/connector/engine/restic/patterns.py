@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from contracts.ignore_patterns import names_files
 from integrations.sdk.locations import SourceTree, StoreLocation
 
 from connector.engine.errors import SourceInsideStore
@@ -19,7 +20,7 @@ def exclusions(source: SourceTree, store: StoreLocation, ignores: Iterable[str])
     take `#` for a remark. Raises `SourceInsideStore`.
     """
     root = source.directory
-    users = [anchored(pattern, root) for pattern in ignores if pattern.strip("/! ")]
+    users = [anchored(pattern, root) for pattern in ignores if names_files(pattern)]
     own = [escape(path) for path in (*source.excludes, *_store_in(root, store))]
     return [*users, *own, *(f"{escape(path)}/*" for path in source.hollow)]
 

@@ -1,10 +1,12 @@
 """Which options of a run can be used, before a worker hands them to an engine as its arguments."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 
 from chassis.texts import fault_of
 from contracts.errors import Invalid
+from contracts.ignore_patterns import pattern_fault
+from contracts.paths import path_fault
 from contracts.task_types.base import TaskType
 from contracts.tasks import TASK_KINDS, TaskOptions
 
@@ -15,6 +17,8 @@ MOST_LABELS = 200
 LONGEST_IGNORE = 512
 MOST_IGNORES = 200
 """All labels and patterns together fit into one message and one command line, whatever the alphabet."""
+LONGEST_PATH = 4096
+MOST_PATHS = 200
 # The refusal is a message, and messages have a limit.
 MOST_FAULTS = 20
 
@@ -43,6 +47,8 @@ def _faults_of_type(options: TaskOptions, type_: TaskType) -> Iterator[tuple[str
         # Clients may send all options with every task; a default asks for nothing.
         if getattr(options, name) != field.default:
             yield f"config.{name}", f"is not an option of a {type_}"
+    if "locate" in kind.options.model_fields and options.locate.group_by and type_ != "prune":
+        yield "config.locate.group_by", f"is of a prune, whose rule counts in groups; a {type_} has none"
     if type_ == "check" and options.read_shares:
         yield from _faults_of_shares(options)
 
@@ -55,17 +61,33 @@ def _faults_of_shares(options: TaskOptions) -> Iterator[tuple[str, str]]:
 
 
 def _faults(options: TaskOptions) -> Iterator[tuple[str, str]]:
-    for name, values, most in (("labels", options.labels, MOST_LABELS), ("ignores", options.ignores, MOST_IGNORES)):
+    for name, values, most in (
+        ("labels", options.labels, MOST_LABELS),
+        ("ignores", options.ignores, MOST_IGNORES),
+        ("paths", options.paths, MOST_PATHS),
+    ):
         if len(values) > most:
             yield f"config.{name}", f"are more than {most}"
     for hook, why in options.hooks.faults() if options.hooks else ():
         yield f"config.hooks.{hook}", why
-    for place, label in enumerate(options.labels[:MOST_LABELS]):
-        if fault := _label_fault(label):
-            yield f"config.labels.{place}", fault
-    for place, pattern in enumerate(options.ignores[:MOST_IGNORES]):
-        if fault := fault_of(pattern, longest=LONGEST_IGNORE):
-            yield f"config.ignores.{place}", fault
+    yield from _each("labels", options.labels[:MOST_LABELS], _label_fault)
+    yield from _each("ignores", options.ignores[:MOST_IGNORES], _ignore_fault)
+    yield from _each("paths", options.paths[:MOST_PATHS], _path_fault)
+
+
+def _each(name: str, values: Iterable[str], fault_in: Callable[[str], str | None]) -> Iterator[tuple[str, str]]:
+    for place, value in enumerate(values):
+        if fault := fault_in(value):
+            yield f"config.{name}.{place}", fault
+
+
+def _ignore_fault(pattern: str) -> str | None:
+    return fault_of(pattern, longest=LONGEST_IGNORE) or pattern_fault(pattern)
+
+
+def _path_fault(path: str) -> str | None:
+    # Names of files may hold any character but NUL.
+    return f"is longer than {LONGEST_PATH} characters" if len(path) > LONGEST_PATH else path_fault(path)
 
 
 def _label_fault(label: str) -> str | None:

@@ -254,9 +254,16 @@ async def test_no_parameter_breaks_a_route(api: Client) -> None:
             if parameter["in"] == "query":
                 url = re.sub(r"\{\w+\}", "nothing", path.removeprefix("/api/v1"))
                 for odd in ("%00", "a%00b", "%ff", "%ed%a0%80", "\xff", "%0a"):
-                    answer = await api.call("GET", f"{url}?{parameter['name']}={odd}")
-                    assert answer.status_code < 500, (url, parameter["name"], odd, answer.text)
-                    assert ("%00" not in odd) or answer.status_code == 400, (url, parameter["name"], odd)
+                    status, text = await _asked(api, f"{url}?{parameter['name']}={odd}")
+                    assert status < 500, (url, parameter["name"], odd, text)
+                    assert ("%00" not in odd) or status == 400, (url, parameter["name"], odd)
+
+
+async def _asked(api: Client, path: str) -> tuple[int, str]:
+    """Status and text of an answer; of one that has no end, as that of the live stream, its head alone."""
+    async with api.http.stream("GET", f"/api/v1{path}") as answer:
+        endless = answer.headers["content-type"].startswith("text/event-stream")
+        return answer.status_code, "" if endless else (await answer.aread()).decode(errors="replace")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from integrations.sdk.errors import (
 )
 from integrations.sdk.ports.destination import (
     ExistingFile,
+    GuardedPlace,
     NotWritten,
     OpenDestination,
     RestoredNode,
@@ -31,6 +32,7 @@ from restic_reader import Node
 from tests.integration.integrations.conftest import Configure, Log
 from tests.support.s3 import BUCKET, S3Server, moto_s3
 
+FROM = "it belongs to the store that is restored from"
 LINK = RestoredNode(path=b"link", node=Node(quoted_name="link", type="symlink", linktarget="elsewhere"))
 EMPTY = RestoredNode(path=b"empty", node=Node(quoted_name="empty", type="dir"), is_empty=True)
 
@@ -71,7 +73,7 @@ async def test_a_store_in_the_bucket_that_is_restored_to_is_left_alone(
 
     s3 = S3Integration(environment)
     store = s3.store_location(configure("store", "s3", endpoint=server.endpoint, **server.fields(f"{BUCKET}/my store")))
-    restore = RestoreRequest(job_id="job", store_address=store.address)
+    restore = RestoreRequest(job_id="job", guarded=(GuardedPlace(why=FROM, address=store.address),))
     server.fill({"my store/config": b"sealed"})
 
     def write(destination: OpenDestination) -> None:
@@ -152,7 +154,8 @@ async def test_the_store_and_the_state_of_cairn_are_left_alone_wherever_the_root
 ) -> None:
     (tmp_path / "state" / "key").write_bytes(b"secret")
     (tmp_path / "store").mkdir()
-    fs, restore = FsIntegration(environment), RestoreRequest(job_id="job", store_path=tmp_path / "store")
+    guarded = (GuardedPlace(why=FROM, path=tmp_path / "store"),)
+    fs, restore = FsIntegration(environment), RestoreRequest(job_id="job", guarded=guarded)
 
     async with fs.open_destination(
         configure("destination", "fs", root=str(tmp_path)), restore, on_log=log.add, cancel=cancel

@@ -70,14 +70,15 @@ from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.conformance import a_file
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import RootForbidden
-from integrations.sdk.ports.destination import NotWritten, RestoreRequest
+from integrations.sdk.ports.destination import GuardedPlace, NotWritten, RestoreRequest
 from connector.programs import open_program
 
 here = Path(sys.argv[1])
 for command in ("mount --bind store alias", "mount --bind . around/state"):
     subprocess.run(command.split(), check=True, cwd=here)
 fs = FsIntegration(WorkerEnvironment(open_program=open_program, rclone="rclone", work_dir=here / "work"))
-restore = RestoreRequest(job_id="job", store_path=here / "store")
+guarded = GuardedPlace(why="it belongs to the store that is restored from", path=here / "store")
+restore = RestoreRequest(job_id="job", guarded=(guarded,))
 
 async def write(root, path):
     fields = {"root": str(root)}

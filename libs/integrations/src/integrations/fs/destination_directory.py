@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
 
-from integrations.fs.exclusions import guarded, left_out_of, names_in
+from integrations.fs.exclusions import guarded
 from integrations.fs.file_attributes import Attributes
-from integrations.fs.mounts import Mounts
 from integrations.fs.nothing_there import NothingThere
+from integrations.fs.off_limits import off_limits_of, require_unguarded
 from integrations.fs.restored_files import RestoredFiles
-from integrations.fs.roots import hold_directory, is_within, require_directory, resolve_root
+from integrations.fs.roots import hold_directory, require_directory, resolve_root
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import (
@@ -24,9 +24,6 @@ from integrations.sdk.errors import (
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
 
-_OWN = "it belongs to Cairn's own state"
-_STORE = "it belongs to the store that is restored from"
-
 
 def open_directory(
     configuration: AppConfiguration, restore: RestoreRequest, environment: WorkerEnvironment, *, on_log: OnLog
@@ -38,7 +35,7 @@ def open_directory(
     if restore.dry_run and not root.exists():
         # The root itself may be made, as by a restore; all above it has to be there.
         _require_parent(top, configuration.text("root"))
-        return nullcontext(NothingThere(_off_limits(root, restore, environment)))
+        return nullcontext(NothingThere(off_limits_of(root, restore.guarded, environment)))
     if not restore.dry_run:
         _make(top, configuration.text("root"))
         _make_below(top, restore.folder, named)
@@ -60,8 +57,7 @@ def _resolve(named: str, environment: WorkerEnvironment, *, top: Path, restore: 
     root = resolve_root(named, environment)
     if not root.is_relative_to(top):
         raise RootForbidden(named, "a link leads from it out of the root of the destination")
-    if restore.store_path is not None and is_within(root, _real(restore.store_path), Mounts.read()):
-        raise RootForbidden(named, _STORE)
+    require_unguarded(root, restore.guarded, named=named)
     return root
 
 
@@ -81,7 +77,7 @@ def _held(
             held,
             job_id=restore.job_id,
             attempt=restore.attempt,
-            off_limits=_off_limits(root, restore, environment),
+            off_limits=off_limits_of(root, restore.guarded, environment),
             guarded=guarded(environment).identities,
             attributes=attributes,
         )
@@ -125,19 +121,3 @@ def _require_destination(root: Path, named: str) -> None:
         raise DestinationMissing(error.detail) from None
     except SourceRefused as error:
         raise DestinationRefused(error.detail) from None
-
-
-def _off_limits(root: Path, restore: RestoreRequest, environment: WorkerEnvironment) -> dict[bytes, str]:
-    """What must not be written below a root, by its path in it."""
-    mounts = Mounts.read()
-    left_out = left_out_of(root, environment, mounts)
-    reasons = dict.fromkeys(left_out.own, _OWN)
-    for path, kind in (*left_out.pseudo, *left_out.pseudo_files):
-        reasons[path] = f"it lies in a file system of the type {kind}, which the kernel makes up"
-    if restore.store_path is not None:
-        reasons |= dict.fromkeys(names_in(root, _real(restore.store_path), mounts), _STORE)
-    return {os.fsencode(path.relative_to(root)): reason for path, reason in reasons.items()}
-
-
-def _real(path: Path) -> Path:
-    return Path(os.path.realpath(path))

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from contracts.errors import CairnError
 from contracts.messages.connector.connection_tests import TestReport
@@ -18,15 +18,16 @@ from integrations.s3 import connection_steps
 from integrations.s3.address import S3Address, client_options, read_address, tls_context, within
 from integrations.s3.bucket import open_objects
 from integrations.s3.error_mapping import as_destination_error, as_source_error
+from integrations.s3.guarded_keys import guarded_keys
 from integrations.s3.manifest import MANIFEST
 from integrations.s3.object_lock import read_object_lock
 from integrations.s3.requests import PAUSE_SECONDS, open_requests
-from integrations.s3.restored_objects import STORE, RestoredObjects
+from integrations.s3.restored_objects import RestoredObjects
 from integrations.s3.uploads import Uploads
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.connection_test import Checklist, OnCheck, heard_by_nobody, run_test
 from integrations.sdk.environment import WorkerEnvironment
-from integrations.sdk.errors import RootForbidden, SourceRefused, SourceUnreachable
+from integrations.sdk.errors import SourceRefused, SourceUnreachable
 from integrations.sdk.job_log import OnLog
 from integrations.sdk.locations import SourceTree, StoreLocation
 from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
@@ -85,7 +86,7 @@ class S3Integration:
     ) -> AsyncIterator[OpenDestination]:
         """See `Destination.open_destination`: objects below the prefix; links and devices have no place there."""
         address = within(read_address(configuration), restore.folder)
-        off_limits = _store_within(address, restore.store_address)
+        off_limits = guarded_keys(address.path, to_location(address, passphrase="").address, restore.guarded)
         await _reach_destination(address)
         async with open_requests(address, pause_seconds=self._pause_seconds) as requests:
             uploads = Uploads(address, requests)
@@ -153,22 +154,6 @@ def to_remote(address: S3Address, *, escaped_listings: bool) -> Remote:
         secrets=(address.access_key, address.secret_key),
         insecure_tls=address.insecure,
     )
-
-
-def _store_within(address: S3Address, store: str) -> str:
-    """How the keys below a destination begin that are those of a store; empty where it lies elsewhere.
-
-    Raises `RootForbidden` where the destination lies in the store.
-    """
-    own, other = _place(to_location(address, passphrase="").address), _place(store)
-    if own == other or own.startswith(f"{other}/"):
-        raise RootForbidden(address.path, STORE)
-    return unquote(other[len(own) + 1 :]) + "/" if other.startswith(f"{own}/") else ""
-
-
-def _place(location: str) -> str:
-    """A location without its scheme, as a server may answer on both."""
-    return location.removeprefix("s3:").removeprefix("http://").removeprefix("https://")
 
 
 async def _reach_source(address: S3Address) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import stat
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,6 @@ _WRITERS = 8
 _KEY_BYTES_MAX = 1024
 """Source: the S3 user guide, "Naming Amazon S3 objects"."""
 _IN_KEYS = ExistingFile(None, 0)
-STORE = "it belongs to the store that is restored from"
 
 
 class RestoredObjects:
@@ -37,12 +36,12 @@ class RestoredObjects:
         uploads: Uploads,
         *,
         names_of: NamesOf,
-        off_limits: str,
+        off_limits: Mapping[str, str],
         keeps_times: bool = True,
         loop: asyncio.AbstractEventLoop,
         cancel: asyncio.Event,
     ) -> None:
-        """`off_limits`: how keys begin that are never written; empty for none."""
+        """`off_limits`: how keys begin that are never written, with the reason."""
         self._uploads = uploads
         self._names_of = names_of
         self._off_limits = off_limits
@@ -120,8 +119,9 @@ class RestoredObjects:
     def _key(self, restored: RestoredNode, *, end: str = "") -> str:
         path = os.fsdecode(restored.path)
         key = (key_of(path) if self._names_of == "objects" else path) + end
-        if self._off_limits and key.startswith(self._off_limits):
-            raise NotWritten(STORE)
+        for begin, why in self._off_limits.items():
+            if key.startswith(begin):
+                raise NotWritten(why)
         if len(os.fsencode(key)) > _KEY_BYTES_MAX:
             raise NotWritten(f"its key would be longer than {_KEY_BYTES_MAX} bytes")
         return key

@@ -12,7 +12,7 @@ from contracts.messages.assignment import App
 from contracts.point_filters import PointSelection
 from contracts.task_types.restore import RestoreResult
 from contracts.values import SnapshotId
-from integrations.sdk.ports.destination import OpenDestination, RestoreRequest
+from integrations.sdk.ports.destination import GuardedPlace, OpenDestination, RestoreRequest
 from restic_reader import Snapshot
 
 from connector.domain.attempts import ChosenSnapshot, chosen_before
@@ -21,6 +21,7 @@ from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
+from connector.restore.guarded_places import guarded_places
 from connector.restore.preview import Preview
 from connector.restore.transfer import Transfer
 from connector.store_state.identity import require_same_store
@@ -61,7 +62,10 @@ async def restore(job: Job) -> JobOutcome:
         reading = SnapshotId(chosen.snapshot_id)
         opened = await stack.enter_async_context(job.context.stores.borrow(job.org, store, reading=reading))
         snapshot = await job.context.stores.in_thread(partial(opened.snapshot, reading), of=store.id)
-        destination = await stack.enter_async_context(_open(job, store, target, snapshot))
+        places = await guarded_places(
+            job.context, job.org, store=store, location=store_location(job.context, job.org, store)
+        )
+        destination = await stack.enter_async_context(_open(job, target, snapshot, guarded=places))
         problems = Problems(job.reporter.log)
         write = partial(_write, job, store, opened, snapshot=snapshot, destination=destination, problems=problems)
         result = await in_thread(job, write, of=store.id)
@@ -125,17 +129,17 @@ def _not_kept(job: Job, target: App) -> tuple[FileProperty, ...]:
     return tuple(each for each in FILE_PROPERTIES if each not in keeps or not wanted.get(each, True))
 
 
-def _open(job: Job, store: App, target: App, snapshot: Snapshot) -> AbstractAsyncContextManager[OpenDestination]:
+def _open(
+    job: Job, target: App, snapshot: Snapshot, *, guarded: tuple[GuardedPlace, ...]
+) -> AbstractAsyncContextManager[OpenDestination]:
     if lost := _not_kept(job, target):
         job.reporter.log("info", f"Of files, these are not given back: {', '.join(lost).replace('_', ' ')}.")
     names_of_objects = origin_of(snapshot.tags or (), job.org).location.startswith(_OBJECTS)
-    location = store_location(job.context, job.org, store)
     request = RestoreRequest(
         job_id=job.id,
         attempt=job.lease.number,
         names_of="objects" if names_of_objects else "files",
-        store_path=location.local_path,
-        store_address=location.address,
+        guarded=guarded,
         folder=job.options.root,
         keep=job.options.keep,
         dry_run=job.options.dry_run,

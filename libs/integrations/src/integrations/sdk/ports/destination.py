@@ -21,6 +21,17 @@ NamesOf = Literal["files", "objects"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class GuardedPlace:
+    """Where no restore may write, wherever its destination is: a place of this machine, an address, or both."""
+
+    why: str
+    """Said of it where it is met, e.g. `it belongs to the store that is restored from`."""
+    path: Path | None = None
+    address: str = ""
+    """Where the engine finds a store, as in `StoreLocation`."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class RestoreRequest:
     """What a destination must know of a restore before it begins."""
 
@@ -28,10 +39,9 @@ class RestoreRequest:
     attempt: int = 1
     """Later attempts have higher numbers; one whose worker was only stopped may go on beside the next."""
     names_of: NamesOf = "files"
-    store_path: Path | None = None
-    """Where the store that it reads is, if on this machine: nothing is written there."""
-    store_address: str = ""
-    """Where the engine finds that store, which may be a part of the destination: nothing is written there either."""
+    guarded: tuple[GuardedPlace, ...] = ()
+    """Stores, that which it reads first, and what else must stay as it is: a destination that lies in one of them is
+    refused (`RootForbidden`); of one that lies around them, nothing in them is written."""
     folder: str = ""
     """The folder of the destination that is restored into, made where it is missing: names with slashes between them,
     none of them empty, `.` or `..`. Nothing that is there may lead out of the destination's root."""

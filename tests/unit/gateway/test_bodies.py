@@ -150,6 +150,19 @@ def test_options_with_parts_are_taken() -> None:
     assert given == Hooks(post_job="thaw")
 
 
+def test_a_number_without_a_fraction_is_an_integer_and_null_is_the_default() -> None:
+    parts = {"exec": {"concurrency": 4.0, "cpu": 2.0}, "hooks": {"timeout_seconds": 30.0, "on_failure": None}}
+    asked = RunBody.model_validate({"type": "backup", "origin_id": "a", "config": parts | {"read_shares": 4.0}})
+    options = asked.request().options
+    assert (options.exec, options.read_shares) == (ExecOptions(concurrency=4, cpu=2), 4)
+    assert options.hooks == Hooks(timeout_seconds=30)
+    given = ConnectorBody.model_validate(CONNECTOR | {"hooks": {"timeout_seconds": None}}).request().hooks
+    assert given == Hooks()
+    for odd in (1.5, "4", True):
+        with pytest.raises(ValidationError):
+            ExecOptions.model_validate({"concurrency": odd})
+
+
 @pytest.mark.parametrize(
     ("body", "level"),
     [({}, None), ({"compression": None}, None), ({"compression": ""}, None), ({"compression": "LZ4"}, "fastest")],

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from chassis.texts import NOT_BLANK, PRINTABLE, is_storable
+from contracts.hooks import ON_FAILURE, TIMEOUT, USUAL_SECONDS, Hooks, HookSeconds, OnFailure
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, model_validator
 
 LONGEST_ID = 200
@@ -15,14 +16,6 @@ def none_is(empty: Any, kind: Any) -> BeforeValidator:
     """Read null as an empty value; `kind`: what else may come, for the description."""
     # Clients send null for optional lists and texts.
     return BeforeValidator(lambda value: empty if value is None else value, json_schema_input_type=kind | None)
-
-
-def whole_number(kind: Any) -> BeforeValidator:
-    """In JSON 5.0 is an integer; `kind`: which ones may come, for the description."""
-    return BeforeValidator(
-        lambda value: int(value) if isinstance(value, float) and value.is_integer() else value,
-        json_schema_input_type=kind,
-    )
 
 
 def empty_is_none(kind: Any) -> BeforeValidator:
@@ -69,6 +62,19 @@ class EndpointBody(Body):
     """An address."""
 
     endpoint: LabelText
+
+
+class HooksBody(Hooks):
+    """What runs before and after a backup or a restore: names of files in the directory of the worker's operator."""
+
+    on_failure: Annotated[OnFailure, none_is("fail", OnFailure)] = Field(default="fail", description=ON_FAILURE)
+    timeout_seconds: Annotated[HookSeconds, none_is(USUAL_SECONDS, HookSeconds)] = Field(
+        default=USUAL_SECONDS, description=TIMEOUT
+    )
+
+    def kept(self) -> Hooks:
+        """As they are kept and sent."""
+        return Hooks.model_validate(self.model_dump())
 
 
 EndpointBodies = Annotated[tuple[EndpointBody, ...], Field(json_schema_extra={"maxItems": MOST_ENDPOINTS})]

@@ -6,10 +6,16 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contracts.json_values import whole_number
 from contracts.values import Value
 
 LONGEST_NAME = 255
+USUAL_SECONDS = 600
+ON_FAILURE = "What a hook that fails does: `fail` the job (a restore point that was made stays), or `warn` in its log"
+TIMEOUT = "Each hook is killed when it runs for longer"
 _NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+_Seconds = Annotated[int, Field(ge=1, le=86_400, strict=True)]
+HookSeconds = Annotated[_Seconds, whole_number(_Seconds)]
 OnFailure = Literal["fail", "warn"]
 HookPlace = Literal["pre_job", "post_job"]
 # Described here and checked by the owner of what has hooks, together with all other fields.
@@ -25,14 +31,8 @@ class Hooks(Value):
     post_job: HookName | None = Field(
         default=None, description="File that is run after the work, however it ended, once `pre_job` has completed"
     )
-    on_failure: OnFailure = Field(
-        default="fail",
-        description="What a hook that fails does: `fail` the job (a restore point that was made stays), or `warn` in "
-        "its log",
-    )
-    timeout_seconds: int = Field(
-        default=600, ge=1, le=86_400, strict=True, description="Each hook is killed when it runs for longer"
-    )
+    on_failure: OnFailure = Field(default="fail", description=ON_FAILURE)
+    timeout_seconds: HookSeconds = Field(default=USUAL_SECONDS, description=TIMEOUT)
 
     def named(self) -> Iterator[tuple[HookPlace, str]]:
         """The hooks that there are, in the order in which they run."""

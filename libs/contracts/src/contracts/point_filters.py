@@ -7,11 +7,12 @@ store. Values in, decision out: `now` is an argument. What each word means is in
 import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, JsonValue
+from pydantic import AfterValidator, Field, JsonValue
 from pydantic.config import JsonDict
 
+from contracts.json_values import blank_is_none, none_is
 from contracts.values import Moment, SnapshotId, Value
 
 MOST_VALUES = 200
@@ -46,17 +47,6 @@ def _storable(text: str) -> str:
     return text
 
 
-def _none_is(empty: object, kind: Any) -> BeforeValidator:
-    # Clients send null for what is not set.
-    return BeforeValidator(lambda value: empty if value is None else value, json_schema_input_type=kind | None)
-
-
-def _blank_is_none(kind: Any) -> BeforeValidator:
-    return BeforeValidator(
-        lambda value: None if value == "" else value, json_schema_input_type=kind | Literal[""] | None
-    )
-
-
 def _point_in_time(text: str) -> str:
     if text:
         moment_of(text, datetime.now(UTC))
@@ -86,13 +76,13 @@ _WRITTEN_TIME: JsonDict = {
 _Time = Annotated[str, Field(max_length=LONGEST_TEXT, json_schema_extra=_WRITTEN_TIME), AfterValidator(_point_in_time)]
 _Age = Annotated[float, Field(ge=0, le=LONGEST_AGE_SECONDS, strict=True)]
 
-Words = Annotated[_Words, _none_is((), _Words)]
-Paths = Annotated[_Paths, _none_is((), _Paths)]
-Ids = Annotated[_Ids, _none_is((), _Ids)]
-Line = Annotated[_Line, _none_is("", _Line)]
-TimeText = Annotated[_Time, _none_is("", _Time)]
-Flag = Annotated[bool, Field(strict=True), _none_is(False, bool)]
-MaybeAge = Annotated[_Age | None, _blank_is_none(_Age)]
+Words = Annotated[_Words, none_is((), _Words)]
+Paths = Annotated[_Paths, none_is((), _Paths)]
+Ids = Annotated[_Ids, none_is((), _Ids)]
+Line = Annotated[_Line, none_is("", _Line)]
+TimeText = Annotated[_Time, none_is("", _Time)]
+Flag = Annotated[bool, Field(strict=True), none_is(False, bool)]
+MaybeAge = Annotated[_Age | None, blank_is_none(_Age)]
 
 
 def moment_of(text: str, now: datetime) -> datetime:
@@ -171,10 +161,10 @@ class PointFilter(Value):
 class Locate(Value):
     """Which restore points take part, and in which groups."""
 
-    filters: Annotated[PointFilter, _none_is(PointFilter(), PointFilter)] = Field(
+    filters: Annotated[PointFilter, none_is(PointFilter(), PointFilter)] = Field(
         default=PointFilter(), description="Conditions; without any, all restore points"
     )
-    group_by: Annotated[GroupBy | None, _blank_is_none(GroupBy)] = Field(
+    group_by: Annotated[GroupBy | None, blank_is_none(GroupBy)] = Field(
         default=None,
         description="prune: the rule counts in each group alone; a restore point with several tags is in each",
     )
@@ -183,7 +173,7 @@ class Locate(Value):
     )
 
 
-Located = Annotated[Locate, _none_is(Locate(), Locate)]
+Located = Annotated[Locate, none_is(Locate(), Locate)]
 
 
 class PointIds(Value):

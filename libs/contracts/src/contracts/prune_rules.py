@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from contracts.errors import Invalid
+from contracts.json_values import as_whole
 from contracts.point_filters import Locate, Located
 from contracts.values import Value
 
@@ -16,10 +17,10 @@ _Asked = Annotated[int, Field(ge=0, le=MOST_KEPT)]
 
 
 def _unset(value: object) -> object:
-    # Clients that keep numbers send 0 for what is not set; 5.0 is an integer in JSON.
+    # Clients that keep numbers send 0 for what is not set.
     if value is None or (value == 0 and not isinstance(value, bool)):
         return None
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    return as_whole(value)
 
 
 Count = Annotated[_Count | None, BeforeValidator(_unset, json_schema_input_type=_Asked | None)]

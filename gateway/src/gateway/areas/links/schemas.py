@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
+from contracts.json_values import whole_number
 from pydantic import Field
 
 from gateway.areas.links.tokens import DEFAULT_SECONDS, LONGEST_SECONDS, SHORTEST_SECONDS, Format
 from gateway.http.answers import Stamp, View
-from gateway.http.body_fields import Body, none_is, whole_number
+from gateway.http.body_fields import Body, none_is
 from gateway.http.examples import example
 from gateway.http.path_parameter import Paths
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
+from contracts.json_values import whole_number
 from contracts.messages.protection import LONGEST_REASON
 from contracts.prune_rules import UNITS, PruneRule
 from contracts.queries.restore_index import PruneDecision, Time
@@ -11,7 +12,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, StrictBool
 
 from gateway.areas.protection.service import Hold, Pruned
 from gateway.http.answers import Absent, View
-from gateway.http.body_fields import Body, empty_is_none, none_is, text, whole_number
+from gateway.http.body_fields import Body, empty_is_none, none_is, text
 from gateway.http.examples import RUN, example
 
 MOST_VERSIONS = 1_000_000

@@ -1,22 +1,26 @@
 """Backups: from a source into a store."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from contracts.hooks import HookOptions
+from contracts.json_values import whole_number
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
+
+_Readers = Annotated[int, Field(ge=1, le=64, strict=True)]
+_Cores = Annotated[int, Field(ge=1, le=256, strict=True)]
 
 
 class ExecOptions(Value):
     """How much of a machine the engine takes."""
 
-    concurrency: int | None = Field(
-        default=None, ge=1, le=64, strict=True, description="Files that are read at once; without it as many as usual"
+    concurrency: Annotated[_Readers | None, whole_number(_Readers | None)] = Field(
+        default=None, description="Files that are read at once; without it as many as usual"
     )
-    cpu: int | None = Field(
-        default=None, ge=1, le=256, strict=True, description="Cores that the engine uses; without it all there are"
+    cpu: Annotated[_Cores | None, whole_number(_Cores | None)] = Field(
+        default=None, description="Cores that the engine uses; without it all there are"
     )
 
 

@@ -2,17 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
+from contracts.json_values import none_is, whole_number
 from contracts.point_filters import PointSelection
 from contracts.task_types.base import Processed, Result, TaskKind
 
 LISTED_POINTS = 100
-_ZERO_FOR_NULL = BeforeValidator(lambda value: 0 if value is None else value, json_schema_input_type=int | None)
-
-
 MOST_SHARES = 256
 """As many as restic tells apart."""
+_Shares = Annotated[int, Field(ge=0, le=MOST_SHARES, strict=True)]
 
 
 class CheckOptions(PointSelection):
@@ -25,7 +24,7 @@ class CheckOptions(PointSelection):
         strict=True,
         description="check: how much of the data is read; of a restore point all, if any",
     )
-    read_shares: Annotated[Annotated[int, Field(ge=0, le=MOST_SHARES, strict=True)], _ZERO_FOR_NULL] = Field(
+    read_shares: Annotated[_Shares, whole_number(_Shares), none_is(0, int)] = Field(
         default=0, description="check: each run reads the next of so many shares of the store's data; 0: no shares"
     )
 

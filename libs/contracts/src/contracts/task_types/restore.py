@@ -1,11 +1,12 @@
 """Restores: from a store into a destination, or back into a source."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
 from contracts.file_properties import FileProperty
 from contracts.hooks import HookOptions
+from contracts.json_values import none_is
 from contracts.point_filters import Flag, PointSelection
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
@@ -20,11 +21,6 @@ LISTED_CHANGES = 100
 LONGEST_FOLDER = 4096
 
 
-def _none_is(empty: object, kind: Any) -> BeforeValidator:
-    # Clients send null for what is not set.
-    return BeforeValidator(lambda value: empty if value is None else value, json_schema_input_type=kind | None)
-
-
 def _folder(text: str) -> str:
     parts = text.strip("/").split("/") if text.strip("/") else []
     if (
@@ -37,7 +33,7 @@ def _folder(text: str) -> str:
 
 
 _Folder = Annotated[str, AfterValidator(_folder)]
-_Kept = Annotated[Annotated[bool, Field(strict=True)], _none_is(True, bool)]
+_Kept = Annotated[Annotated[bool, Field(strict=True)], none_is(True, bool)]
 
 
 class Keep(Value):
@@ -58,10 +54,10 @@ class RestoreOptions(HookOptions, PointSelection):
     overwrite: OverwritePolicy = Field(
         default="always", description="restore: what becomes of files that are there already"
     )
-    root: Annotated[_Folder, _none_is("", _Folder)] = Field(
+    root: Annotated[_Folder, none_is("", _Folder)] = Field(
         default="", description="restore: the folder of the destination to restore into; made where it is missing"
     )
-    keep: Annotated[Keep, _none_is(Keep(), Keep)] = Field(
+    keep: Annotated[Keep, none_is(Keep(), Keep)] = Field(
         default=Keep(), description="restore: which attributes of files are given back"
     )
     dry_run: Flag = Field(default=False, description="restore: write nothing, tell what would be written")

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any, Literal
 
-from contracts.hooks import Hooks
 from contracts.messages.assignment import AppKind, Temperature
 from contracts.messages.connector.stores import Compression
 from pydantic import BeforeValidator, ConfigDict, Field, JsonValue, model_validator
@@ -12,6 +11,7 @@ from gateway.http.body_fields import (
     LONGEST_AUDITED_TEXT,
     Body,
     Endpoints,
+    HooksBody,
     Labels,
     LabelText,
     Line,
@@ -120,7 +120,7 @@ class ConnectorBody(Body):
     data_classes: Labels = ()
     environment: Line = ""
     temperature: MaybeTemperature = Field(default=None, description="Missing: `hot`")
-    hooks: Hooks | None = Field(
+    hooks: HooksBody | None = Field(
         default=None,
         description="Sources and destinations: what runs before and after their backups and restores, unless a task "
         "has `hooks` of its own",
@@ -153,7 +153,7 @@ class ConnectorBody(Body):
             data_classes=self.data_classes,
             environment=self.environment,
             temperature=self.temperature,
-            hooks=self.hooks,
+            hooks=self.hooks.kept() if self.hooks else None,
         )
 
 

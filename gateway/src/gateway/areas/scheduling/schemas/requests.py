@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from contracts.json_values import whole_number
 from contracts.messages.scheduler import HIGHEST_PRIORITY, USUAL_PRIORITY
 from contracts.paths import PATH_PATTERN
 from contracts.task_types.base import TaskType
@@ -18,6 +19,7 @@ from gateway.areas.scheduling.service import RunRequest
 from gateway.http.body_fields import (
     MOST_LABELS,
     Body,
+    HooksBody,
     Id,
     Labels,
     LabelTexts,
@@ -25,7 +27,6 @@ from gateway.http.body_fields import (
     empty_is_none,
     none_is,
     text,
-    whole_number,
 )
 from gateway.http.examples import example
 
@@ -36,9 +37,10 @@ _DOCUMENTED: dict[str, Any] = {
     "labels": LabelTexts,
     "ignores": Annotated[tuple[_PatternText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})],
     "snapshot_id": MaybeId,
+    "hooks": HooksBody | None,
     "paths": Annotated[tuple[_PathText, ...], Field(json_schema_extra={"maxItems": MOST_LABELS})],
 }
-"""How options are described whose limits the scheduler checks, together with all others, when the task is run."""
+"""Options that clients write otherwise than messages, or whose limits the scheduler checks together with all others."""
 
 
 def _option(name: str, field: FieldInfo) -> Any:

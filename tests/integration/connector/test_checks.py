@@ -39,7 +39,7 @@ async def test_a_check_of_a_sound_store_finds_nothing_and_a_damaged_one_is_told(
 async def test_a_check_reads_the_restore_points_that_are_meant_or_the_next_share_of_all_data(
     ground: WorkerFixture, tmp_path: Path
 ) -> None:
-    source, store, _ = await backed_up(ground, tmp_path.name)
+    source, store, first = await backed_up(ground, tmp_path.name)
     await ground.ending(await ground.request(source, store, labels=("monthly",)), TaskSucceeded)
 
     async def checked(wanted: type[TaskEvent] = TaskSucceeded, **options: Any) -> Any:
@@ -49,6 +49,7 @@ async def test_a_check_reads_the_restore_points_that_are_meant_or_the_next_share
     labelled = (await checked(labels=("monthly",), read_percent=100)).result
     both = (await checked(locate={"filters": {"dataset": source.id}}, read_percent=100)).result
     nothing = (await checked(TaskFailed, labels=("nobody has this",))).problem
+    missing = (await checked(TaskFailed, snapshot_ids=(first, "f" * 64, "e" * 64))).problem
     shares = [(await checked(read_shares=2)).result for _ in range(3)]
     # Restic divides packs by the first byte of their names.
     pack = max(Path(store.fields["root"].value or "").glob("data/*/*"), key=lambda path: path.stat().st_size)
@@ -61,6 +62,7 @@ async def test_a_check_reads_the_restore_points_that_are_meant_or_the_next_share
     assert (labelled.points, labelled.files, labelled.bytes_read) == (1, 3, sum(map(len, TREE.values())))
     assert (both.points, both.files, len(both.snapshot_ids)) == (2, 6, 2)
     assert nothing.code == "no_restore_point"
+    assert (missing.code, f"{'f' * 64}, {'e' * 64}" in missing.detail) == ("snapshot_not_found", True)
     assert [(each.read_share, each.read_shares) for each in shares] == [(1, 2), (2, 2), (1, 2)]
     assert [next_one.result.read_share, one_more.result.read_share] == [2, 1]
     assert next_one.result.finding_count + one_more.result.finding_count > 0

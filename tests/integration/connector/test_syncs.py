@@ -75,8 +75,8 @@ async def synced(ground: WorkerFixture, origin: App, target: App, **options: Any
     return result
 
 
-async def failure(ground: WorkerFixture, origin: App, target: App) -> Any:
-    request = await ground.request(origin, target, type_="sync")
+async def failure(ground: WorkerFixture, origin: App, target: App, **options: Any) -> Any:
+    request = await ground.request(origin, target, type_="sync", **options)
     return (await ground.ending(request, TaskFailed)).data.problem
 
 
@@ -152,7 +152,7 @@ class TestSyncs:
     async def test_what_is_wrong_is_told_of_the_store_that_it_is_about(
         self, ground: WorkerFixture, tmp_path: Path
     ) -> None:
-        origin, _ = await backed_up_twice(ground, tmp_path.name)
+        origin, (there, _) = await backed_up_twice(ground, tmp_path.name)
         bare = await ground.assign("store", ground.files("bare", tmp_path.name))
         target = await replica_store(ground, tmp_path.name)
         wrong = await ground.assign(
@@ -162,6 +162,7 @@ class TestSyncs:
         not_there = await failure(ground, origin, bare)
         wrong_target = await failure(ground, origin, wrong)
         wrong_origin = await failure(ground, wrong, target)
+        missing = await failure(ground, origin, target, snapshot_ids=(there, "f" * 64))
 
         assert (not_there.code, wrong_target.code, wrong_origin.code) == (
             "store_not_initialized",
@@ -171,6 +172,8 @@ class TestSyncs:
         assert not_there.detail.startswith(f"The target '{bare.name}': ")
         assert wrong_target.detail.startswith("The target 'wrong': ")
         assert wrong_origin.detail.startswith("The origin 'wrong': ")
+        assert (missing.code, "f" * 64 in missing.detail) == ("snapshot_not_found", True)
+        assert await indexed(ground, target) == []
         assert PASSPHRASE not in f"{wrong_target}{wrong_origin}"
         assert not list(Path(bare.fields["root"].value or "").iterdir())
 

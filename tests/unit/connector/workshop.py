@@ -149,11 +149,14 @@ class MemoryReader:
     def resolve(self, tree_id: str, _path: bytes) -> Node:
         return Node(quoted_name="", type="dir", subtree=tree_id)
 
-    def descend(self, top: Found) -> Iterator[Found]:
+    def descend(self, top: Found, **_: Any) -> Iterator[Found]:
         for found, files in self._workshop.repository.snapshots.values():
             for path, content in files.items() if found.tree_id == top.node.subtree else ():
                 if content is not None:
                     yield Found(path.lstrip("/").encode(), Node(quoted_name=path, type="file", size=len(content)))
+
+    def blob_lengths(self, node: Node) -> list[int]:
+        return [node.size or 0]
 
     def walk_new(self, tree_id: str, _known: Any) -> Iterator[Any]:
         self._workshop.walked.append(tree_id)

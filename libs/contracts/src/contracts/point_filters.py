@@ -179,8 +179,10 @@ Located = Annotated[Locate, none_is(Locate(), Locate)]
 class PointIds(Value):
     """Options of a task about restore points that are named."""
 
-    snapshot_id: str | None = Field(default=None, description="The restore point")
-    snapshot_ids: Ids = Field(default=(), description="Several restore points")
+    snapshot_id: str | None = Field(
+        default=None, description="The restore point: its id, or first digits that the id of no other begins with"
+    )
+    snapshot_ids: Ids = Field(default=(), description="Several restore points, written alike")
 
     @property
     def named_ids(self) -> tuple[str, ...]:

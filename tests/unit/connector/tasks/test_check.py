@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connector.domain.named_points import NamedPointsNotFound
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CheckOutcome
 from connector.jobs.definition import Job
@@ -14,7 +15,7 @@ from contracts.errors import TemporaryError
 from contracts.task_types.check import CheckResult
 from contracts.tasks import Task, TaskOptions
 from contracts.values import JobId
-from restic_reader.errors import StoreUnavailable
+from restic_reader.errors import Damaged, StoreUnavailable
 
 from tests.unit.connector.parts import TARGET
 from tests.unit.connector.workshop import Workshop
@@ -134,3 +135,27 @@ async def test_a_filter_that_chooses_nothing_is_no_success(workshop: Workshop) -
 
     with pytest.raises(NoRestorePoint, match=r"none fulfils all conditions \(labels monthly, paid; older than 60 s\)"):
         await check(await workshop.job(task=task))
+
+
+async def test_named_restore_points_that_are_not_there_fail_a_check_before_anything_is_read(workshop: Workshop) -> None:
+    there = await workshop.left_behind()
+    options = TaskOptions(snapshot_ids=(there, "f" * 64, "e" * 64))
+
+    with pytest.raises(NamedPointsNotFound) as raised:
+        await check(await workshop.job(task=Task(type="check", origin=TARGET, options=options)))
+
+    assert raised.value.code == "snapshot_not_found"
+    assert all(each in raised.value.detail for each in ("f" * 64, "e" * 64))
+
+
+async def test_a_restore_point_is_checked_by_its_first_digits_whatever_others_are_damaged(workshop: Workshop) -> None:
+    meant, other = await workshop.left_behind(), await workshop.left_behind()
+    workshop.damaged[other] = Damaged("snapshot", other, why="of a test")
+    digits = next(meant[:n] for n in range(1, 64) if not other.startswith(meant[:n]))
+    job = await workshop.job(task=Task(type="check", origin=TARGET, options=TaskOptions(snapshot_ids=(digits,))))
+
+    outcome = await check(job)
+
+    assert outcome.problem is None
+    assert isinstance(outcome.result, CheckResult)
+    assert outcome.result.snapshot_ids == (meant,)

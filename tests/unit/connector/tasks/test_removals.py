@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregate
+from connector.domain.named_points import NamedPointsNotFound
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CleanUpOutcome
 from connector.jobs.definition import Job, JobOutcome
@@ -86,6 +87,28 @@ async def test_what_is_held_or_floored_is_named_and_the_rest_is_deleted(workshop
     assert any(held_one in line and "legal hold" in line for line in lines)
     assert any(floored in line and "floor" in line for line in lines)
     assert {found.snapshot_id for found in workshop.kept()} == {held_one, floored}
+
+
+async def test_first_digits_are_written_out_in_what_is_claimed_and_refused_where_several_begin_so(
+    workshop: Workshop,
+) -> None:
+    points = [await workshop.left_behind() for _ in range(17)]
+    meant, *others = points
+    digits = next(meant[:n] for n in range(1, 64) if not any(each.startswith(meant[:n]) for each in others))
+    # Of 17 ids two begin with the same digit.
+    doubtful = next(each[0] for each in points if sum(other[0] == each[0] for other in points) > 1)
+    decide(workshop, [meant])
+    workshop.index.is_asked = lambda: False
+
+    with pytest.raises(NamedPointsNotFound, match=f"several that begin with {doubtful}"):
+        await remove(job := await workshop.job(task=rm(digits, doubtful)))
+    await job.lease.release()
+    assert (len(workshop.kept()), workshop.published(ClaimDeletion)) == (17, [])
+
+    await remove(await workshop.job(task=rm(digits, "f" * 64)))
+
+    [claim] = workshop.published(ClaimDeletion)
+    assert claim.snapshot_ids == (meant, "f" * 64)
 
 
 def log_of(job: Job) -> list[str]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from connector.domain.named_points import NamedPointsNotFound
 from connector.jobs.definition import Job
 from connector.stores.point_choice import NoRestorePoint
 from connector.tasks.restore import choose_point
@@ -48,3 +49,21 @@ async def test_a_later_attempt_takes_what_an_earlier_one_chose_though_there_is_a
 async def test_a_store_without_restore_points_has_none_to_restore(workshop: Workshop) -> None:
     with pytest.raises(NoRestorePoint, match="Of the 0 restore points in the store 'store' none is there"):
         await choose_point(await workshop.job(task=RESTORE), an_app("store"))
+
+
+async def test_a_restore_point_is_taken_by_its_first_digits_and_all_that_are_named_must_be_there(
+    workshop: Workshop,
+) -> None:
+    older, newer = await workshop.left_behind(), await workshop.left_behind()
+    digits = next(older[:n] for n in range(1, 64) if not newer.startswith(older[:n]))
+
+    def naming(*ids: str) -> Task:
+        return Task(type="restore", origin=TARGET, options=TaskOptions(snapshot_ids=ids))
+
+    with pytest.raises(NamedPointsNotFound, match=f"has no restore point {'f' * 64}"):
+        await choose_point(lost := await workshop.job(task=naming(older, "f" * 64)), an_app("store"))
+    await lost.lease.release()
+    again = replace(lost, request=lost.request.model_copy(update={"task": naming(digits)}))
+    chosen = await choose_point(replace(again, lease=await workshop.again(lost.lease)), an_app("store"))
+
+    assert (chosen.snapshot_id, chosen.matched) == (older, 1)

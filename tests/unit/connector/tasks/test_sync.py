@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connector.domain.named_points import NamedPointsNotFound
 from connector.domain.origins import job_tag
 from connector.domain.work import TASK, SlotGroup
 from connector.engine.errors import CopyFailed, EngineFailed, StoreUnreachable
@@ -291,3 +292,27 @@ async def test_a_job_that_is_canceled_copies_nothing(stores: Stores) -> None:
         await sync(job)
 
     assert stores.replicas == []
+
+
+def naming(*ids: str) -> Task:
+    return SYNC_TASK.model_copy(update={"options": TaskOptions(snapshot_ids=ids)})
+
+
+async def test_named_restore_points_that_are_not_in_the_origin_fail_a_sync_before_anything_is_copied(
+    stores: Stores,
+) -> None:
+    there = stores.kept()[0].snapshot_id
+
+    with pytest.raises(NamedPointsNotFound, match=f"has no restore point {'f' * 64}, {'e' * 64}"):
+        await stores.end(naming(there, "f" * 64, "e" * 64))
+
+    assert stores.replicas == []
+
+
+async def test_a_restore_point_is_copied_by_its_first_digits(stores: Stores) -> None:
+    meant, other = (each.snapshot_id for each in stores.kept())
+    digits = next(meant[:n] for n in range(1, 64) if not other.startswith(meant[:n]))
+
+    await stores.end(naming(digits))
+
+    assert [each.original for each in stores.replicas] == [meant]

@@ -18,6 +18,7 @@ from contracts.tasks import FREEING
 from contracts.values import SnapshotId
 from integrations.sdk.errors import Cancelled, WorkFailed
 
+from connector.domain.named_points import NamedPointsNotFound, find_named, is_whole_id
 from connector.engine.port import CleanUpOutcome, ForgetOutcome, OnProgress
 from connector.jobs.store_alone import JobAlone
 from connector.stores.restore_points import removed
@@ -116,7 +117,7 @@ async def _claim(job: JobAlone, snapshot_ids: Sequence[str], rule: PruneRule | N
         organization_id=org,
         store_id=store_id,
         job_id=job.id,
-        snapshot_ids=tuple(SnapshotId(each) for each in snapshot_ids),
+        snapshot_ids=tuple(SnapshotId(each) for each in await _written_out(job, snapshot_ids)),
         rule=rule,
     )
     job.lease.check()
@@ -126,6 +127,20 @@ async def _claim(job: JobAlone, snapshot_ids: Sequence[str], rule: PruneRule | N
         detail = "It was not decided in time what may be deleted."
         raise TemporaryError("deletion_undecided", detail)
     return decided
+
+
+async def _written_out(job: JobAlone, named: Sequence[str]) -> Sequence[str]:
+    """Whole ids for first digits; what is not there stays as it is: the decision tells it.
+
+    Raises `NamedPointsNotFound` where several restore points may be meant: nothing is deleted then.
+    """
+    if all(map(is_whole_id, named)):
+        return named
+    told = find_named(named, await job.context.engine.snapshot_ids(job.location))
+    if told.ambiguous:
+        raise NamedPointsNotFound(job.store.name, told)
+    job.reporter.log("info", f"To be deleted by the first digits of their ids: {', '.join(told.found[:MOST_LISTED])}")
+    return (*told.found, *told.missing)
 
 
 async def _release(job: JobAlone) -> None:

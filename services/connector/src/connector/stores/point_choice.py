@@ -1,17 +1,19 @@
 """Which restore points of a store the options of a task mean."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from contracts.errors import NotFound
+from contracts.messages.assignment import App
 from contracts.messages.restore_index import RestorePoint
-from contracts.point_filters import PointFilter, PointSelection, choose_points
+from contracts.point_filters import PointFilter, PointSelection, choose_points, may_mean
 from contracts.tasks import TaskOptions
-from contracts.values import AppId, OrganizationId
+from contracts.values import OrganizationId
 from restic_reader import Repository, Snapshot
 from restic_reader.errors import Damaged, SnapshotNotFound
 
+from connector.domain.named_points import is_whole_id, require_named
 from connector.stores.restore_points import restore_point_of
 
 
@@ -21,9 +23,22 @@ def selection_of(options: TaskOptions) -> PointSelection:
 
 
 def only_id(selection: PointSelection) -> str | None:
-    """The one restore point that is meant by its id alone, if so."""
+    """The one restore point that is meant by its whole id alone, if so."""
     named = selection.snapshot_id
-    return named if named and selection == PointSelection(snapshot_id=named) else None
+    is_alone = named and is_whole_id(named) and selection == PointSelection(snapshot_id=named)
+    return named if is_alone else None
+
+
+def with_whole_ids(selection: PointSelection, there: Collection[str], *, store: str) -> PointSelection:
+    """The same with its ids written out; `there` are those of all restore points in the store.
+
+    Raises `NamedPointsNotFound` unless each of them means one restore point.
+    """
+    if not selection.named_ids:
+        return selection
+    found = require_named(selection.named_ids, there, store=store)
+    only = found[0] if len(found) == 1 else None
+    return selection.model_copy(update={"snapshot_id": only, "snapshot_ids": () if only else found})
 
 
 class NoRestorePoint(NotFound):
@@ -51,7 +66,7 @@ class PointChoice:
     there: int
     """How many the store has."""
     unreadable: tuple[Damaged, ...] = ()
-    """Why some of them could not be looked at, if so."""
+    """Why some that may be meant could not be looked at, if so."""
 
     @property
     def source_count(self) -> int:
@@ -60,26 +75,36 @@ class PointChoice:
 
 
 def choose_restore_points(
-    repository: Repository, options: PointSelection, *, org: OrganizationId, store_id: AppId, now: datetime
+    repository: Repository, options: PointSelection, *, org: OrganizationId, store: App, now: datetime
 ) -> PointChoice:
-    """Look through all restore points of a store. Blocks."""
+    """Look through all restore points of a store. Blocks.
+
+    Raises `NamedPointsNotFound` unless all that are named are there, and what is wrong with one that is meant by its
+    id alone.
+    """
+    if options.named_ids:
+        options = with_whole_ids(options, repository.snapshot_ids(), store=store.name)
+    if named := only_id(options):
+        snapshot = repository.snapshot(named)
+        return PointChoice((ChosenPoint(snapshot, restore_point_of(snapshot, org=org, store_id=store.id)),), 1)
     snapshots, unreadable = _readable(repository)
-    there = {each.id: ChosenPoint(each, restore_point_of(each, org=org, store_id=store_id)) for each in snapshots}
+    there = {each.id: ChosenPoint(each, restore_point_of(each, org=org, store_id=store.id)) for each in snapshots}
     found = choose_points(options, [each.point.facts for each in there.values()], now)
-    return PointChoice(tuple(there[facts.snapshot_id] for facts in found), len(snapshots), tuple(unreadable))
+    meant = tuple(error for snapshot_id, error in unreadable.items() if may_mean(options, snapshot_id))
+    return PointChoice(tuple(there[facts.snapshot_id] for facts in found), len(snapshots), meant)
 
 
-def _readable(repository: Repository) -> tuple[Sequence[Snapshot], list[Damaged]]:
+def _readable(repository: Repository) -> tuple[Sequence[Snapshot], dict[str, Damaged]]:
     """All snapshots that can be read: a damaged one must not keep anybody from the others."""
     try:
-        return repository.snapshots(), []
+        return repository.snapshots(), {}
     except Damaged:
-        readable, unreadable = list[Snapshot](), list[Damaged]()
+        readable, unreadable = list[Snapshot](), dict[str, Damaged]()
     for snapshot_id in repository.snapshot_ids():
         try:
             readable.append(repository.snapshot(snapshot_id))
         except Damaged as error:
-            unreadable.append(error)
+            unreadable[snapshot_id] = error
         except SnapshotNotFound:
             continue  # Removed since they were listed.
     return readable, unreadable

@@ -173,9 +173,7 @@ async def _choose(job: Job, store: App, selection: PointSelection, found: _Found
     if named := only_id(selection):
         return [named]
     async with job.context.stores.borrow(job.org, store) as opened:
-        look = partial(
-            choose_restore_points, opened.repository, selection, org=job.org, store_id=store.id, now=utc_now()
-        )
+        look = partial(choose_restore_points, opened.repository, selection, org=job.org, store=store, now=utc_now())
         choice = await job.context.stores.in_thread(look, of=store.id)
     for error in choice.unreadable:
         # Nobody knows whether it is one of those that are meant.

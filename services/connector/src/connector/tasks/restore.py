@@ -97,7 +97,7 @@ async def choose_point(job: Job, store: App) -> ChosenSnapshot:
 
 async def _newest(job: Job, store: App, options: PointSelection) -> ChosenSnapshot:
     async with job.context.stores.borrow(job.org, store) as opened:
-        look = partial(choose_restore_points, opened.repository, options, org=job.org, store_id=store.id, now=utc_now())
+        look = partial(choose_restore_points, opened.repository, options, org=job.org, store=store, now=utc_now())
         choice = await job.context.stores.in_thread(look, of=store.id)
     for error in choice.unreadable:
         job.reporter.log("warning", f"A restore point cannot be looked at: {error.detail}")

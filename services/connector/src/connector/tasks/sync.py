@@ -9,8 +9,8 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError, PermanentError, TemporaryError
 from contracts.messages.restore_index import RestorePoint
-from contracts.point_filters import PointSelection, choose_points, may_mean
-from contracts.task_types.sync import SyncOptions, SyncResult
+from contracts.point_filters import choose_points, may_mean
+from contracts.task_types.sync import SyncResult
 from integrations.sdk.errors import Cancelled, WorkFailed, named
 
 from connector.domain.replicas import missing, replicas
@@ -24,6 +24,7 @@ from connector.store_state.identity import require_same_store
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
 from connector.store_state.sync_candidates import without_orphans
 from connector.store_state.two_stores import Party, party_of
+from connector.stores.point_choice import selection_of, with_whole_ids
 
 SHORT_ID = 8
 
@@ -126,18 +127,15 @@ async def _unlock(job: Job, *parties: Party) -> None:
 
 
 async def _chosen(job: _Sync) -> _Chosen:
-    """The restore points of the origin that the options mean."""
-    there, selection = await job.origin.look(), _selection(job)
+    """What the options mean of the origin. Raises `NamedPointsNotFound` unless all that are named are there."""
+    there = await job.origin.look()
+    ids = {*(point.snapshot_id for point in there.points), *there.unreadable}
+    selection = with_whole_ids(selection_of(job.options), ids, store=job.origin.app.name)
     points = {point.snapshot_id: point for point in there.points}
     found = choose_points(selection, [point.facts for point in points.values()], utc_now())
     chosen = [points[facts.snapshot_id] for facts in reversed(found)]
     job.reporter.log("info", f"{len(chosen)} of {len(points)} restore points are to be in the target.")
     return _Chosen(chosen, [each for each in there.unreadable if may_mean(selection, each)])
-
-
-def _selection(job: Job) -> PointSelection:
-    options = job.options.model_dump(include=set(SyncOptions.model_fields))
-    return SyncOptions.model_validate(options)
 
 
 async def _ended(job: _Sync, points: Sequence[RestorePoint]) -> list[RestorePoint]:

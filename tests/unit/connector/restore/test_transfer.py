@@ -14,6 +14,7 @@ from contracts.task_types.restore import Keep, OverwritePolicy
 from integrations.sdk.errors import Cancelled
 
 from tests.support.repository_writer import RepositoryWriter
+from tests.support.tree_properties import DEFAULT_ACL, acl
 from tests.unit.connector.restore.restore_case import FILES, LOST, MISSING, MODIFIED_NS, Case, node
 
 
@@ -432,6 +433,33 @@ def test_a_dry_run_lists_the_first_changes_and_counts_all(case: Case) -> None:
 
     assert (found.created, len(found.changes), len(lines)) == (1100, 100, 1001)
     assert lines[-1] == "100 more would be created or replaced."
+
+
+@pytest.mark.parametrize("path", [b"/", b"/above/file", b"/above/pipe", b"/above/below", b"/above/below/file"])
+@pytest.mark.parametrize("there", [False, True], ids=["new", "there already"])
+def test_access_lists_are_those_of_the_restore_point_whatever_part_of_it_comes_back(
+    case: Case, path: bytes, *, there: bool
+) -> None:
+    for_new = acl(user=4242)
+    listed = {"extended_attributes": [extended(DEFAULT_ACL, for_new)]}
+
+    def make_tree(writer: RepositoryWriter) -> str:
+        below = writer.tree([node("file", "file", content=[])])
+        inside = [node("below", "dir", subtree=below), node("file", "file", content=[]), node("pipe", "fifo")]
+        return writer.tree([node("above", "dir", subtree=writer.tree(inside), **listed)])
+
+    case.make_tree = make_tree
+    if there:
+        (case.target / "above" / "below").mkdir(parents=True)
+        os.setxattr(case.target / "above", DEFAULT_ACL, for_new)
+
+    case.run(path)
+
+    found = {str(each.relative_to(case.target)): os.listxattr(each) for each in case.target.rglob("*")}
+    assert found.pop("above") == [DEFAULT_ACL]
+    assert found
+    assert not any(found.values())
+    assert case.problems.count == 0
 
 
 def test_attributes_that_are_not_kept_are_as_those_of_new_files(case: Case) -> None:

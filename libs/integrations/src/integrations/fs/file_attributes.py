@@ -62,10 +62,15 @@ class Attributes:
             os.utime(path, ns=_times(node))
         return lacking
 
-    def give_to_special(self, opened: int, node: Node) -> str:
-        """The attributes of a pipe or a device; an `O_PATH` descriptor takes them by its name in `/proc` only."""
+    def give_to_special(self, opened: int, node: Node, *, inherits: bool = False) -> str:
+        """The attributes of a pipe or a device; an `O_PATH` descriptor takes them by its name in `/proc` only.
+
+        `inherits`: as of `give`.
+        """
         path = _place(opened)
         mode = self._mode(node, lambda: os.chown(path, node.uid, node.gid))
+        if inherits and self._keep.mode:
+            _remove(path, (_ACL,))
         lacking = self._extended(path, node)
         os.chmod(path, self._new_file_mode if mode is None else mode)  # noqa: PTH101 - no call for a mere place
         if self._keep.times:
@@ -117,10 +122,10 @@ def _names(node: Node) -> set[str]:
     return {each.name for each in node.extended_attributes or ()}
 
 
-def _remove(opened: int, names: Iterable[str]) -> None:
+def _remove(place: int | str, names: Iterable[str]) -> None:
     for name in names:
         try:
-            os.removexattr(opened, name)
+            os.removexattr(place, name)
         except OSError:
             continue  # It has none.
 

@@ -47,7 +47,7 @@ class NewFiles:
             elif node.type == "symlink":
                 lacking = self._make_link(node, unfinished, place)
             else:
-                lacking = self._make_special(node, unfinished, place)
+                lacking = self._make_special(node, unfinished, directory)
             with named_errors():
                 _move(unfinished, name, place)
         except BaseException:
@@ -106,12 +106,12 @@ class NewFiles:
             finally:
                 os.close(opened)
 
-    def _make_special(self, node: Node, name: bytes, directory: int) -> str:
+    def _make_special(self, node: Node, name: bytes, directory: OpenDirectory) -> str:
         with named_errors():
-            os.mknod(name, stat.S_IFMT(node.st_mode) | 0o600, node.device, dir_fd=directory)
-            opened = os.open(name, _PLACE, dir_fd=directory)
+            os.mknod(name, stat.S_IFMT(node.st_mode) | 0o600, node.device, dir_fd=directory.descriptor)
+            opened = os.open(name, _PLACE, dir_fd=directory.descriptor)
             try:
-                return self._attributes.give_to_special(opened, node)
+                return self._attributes.give_to_special(opened, node, inherits=directory.inherits)
             finally:
                 os.close(opened)
 

@@ -141,6 +141,8 @@ class OpenDirectories:
         with suppress(OSError, OverflowError, ValueError):
             self._attributes.give_to_directory(made.descriptor, node, mode_otherwise=made.mode)
             os.fchmod(made.descriptor, stat.S_IMODE(os.fstat(made.descriptor).st_mode) | stat.S_IRWXU)
+        # Its access list for what is made in it may be there by now, or the one from above gone.
+        made.inherits = _has_default_acl(made.descriptor)
 
     def _leave(self) -> None:
         left = self._way.pop()

@@ -94,6 +94,17 @@ async def test_hooks_run_before_and_after_and_their_output_is_in_the_log(scene: 
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_a_dry_run_runs_no_hooks(scene: Scene, *, enabled: bool) -> None:
+    scene.hook("before")
+    scene.hook("after")
+    job = await scene.job(enabled=enabled, **BOTH)
+    task = Task(type="restore", origin=TARGET, target=SOURCE, options=TaskOptions(hooks=Hooks(**BOTH), dry_run=True))
+    dry = replace(job, request=job.request.model_copy(update={"task": task}))
+    assert await scene.run(dry) == MADE
+    assert scene.steps == ["work"]
+
+
 async def test_a_job_without_hooks_runs_where_none_are_allowed(scene: Scene) -> None:
     assert await scene.run(await scene.job(enabled=False)) == MADE
 

@@ -45,7 +45,8 @@ async def run_with_hooks(job: Job, run: Run) -> JobOutcome:
 async def _hooks_of(job: Job) -> Hooks:
     task = job.request.task
     owner = TASK_KINDS[task.type].hooks_of
-    if owner is None:
+    if owner is None or task.options.dry_run:
+        # A dry run changes nothing, and what a hook does nobody knows.
         return Hooks()
     app = None if task.options.hooks else await job.app(getattr(task, owner))
     return choose_hooks(task, app.hooks if app else None)

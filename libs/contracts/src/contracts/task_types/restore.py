@@ -22,6 +22,8 @@ LONGEST_FOLDER = 4096
 
 
 def _folder(text: str) -> str:
+    if text.startswith("/") and text.strip("/"):
+        raise ValueError("must be a folder below the destination's root, so without a slash at its beginning")
     parts = text.strip("/").split("/") if text.strip("/") else []
     if (
         any(part in ("", ".", "..") for part in parts)
@@ -55,7 +57,8 @@ class RestoreOptions(HookOptions, PointSelection):
         default="always", description="restore: what becomes of files that are there already"
     )
     root: Annotated[_Folder, none_is("", _Folder)] = Field(
-        default="", description="restore: the folder of the destination to restore into; made where it is missing"
+        default="",
+        description="restore: the folder to restore into, relative to the destination's root; made where it is missing",
     )
     keep: Annotated[Keep, none_is(Keep(), Keep)] = Field(
         default=Keep(), description="restore: which attributes of files are given back"

@@ -92,9 +92,11 @@ async def _bare(bench: Bench) -> float:
 
         async def round_trip() -> None:
             key = new_id().encode()
+            # Known until it is saved: Kafka may deliver it before or after its producer hears that it is taken.
             saved[key] = asyncio.Event()
             await producer.send_and_wait(TOPIC, b'{"name": "bench"}', key=key, headers=UNKNOWN)
-            await saved.pop(key).wait()
+            await saved[key].wait()
+            del saved[key]
 
         return await _rate(bench.size(COMMANDS), round_trip)
     finally:

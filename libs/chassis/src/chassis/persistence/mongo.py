@@ -41,6 +41,7 @@ __all__ = [
     "Unavailable",
     "WriteError",
     "ensure_indexes",
+    "find_own",
     "insert_new",
     "open_database",
 ]
@@ -82,6 +83,18 @@ class CommandSpans(monitoring.CommandListener):
         if found := self._open.pop(event.request_id, None):
             found.set_status(Status(StatusCode.ERROR))
             found.end()
+
+
+async def find_own(
+    collection: Collection, org: str, document_id: str, *, fields: Sequence[str] = ()
+) -> Document | None:
+    """A document of an organization by its `_id`, whole or `fields` of it; None for one of another organization.
+
+    The server is asked by `_id` alone. Asked for the organization as well, PostgreSQL below FerretDB reads the index
+    entries of all the organization's documents beside that of the id, as long as it has no statistics about them.
+    """
+    found = await collection.find_one({"_id": document_id}, ["org", *fields] if fields else None)
+    return found if found and found["org"] == org else None
 
 
 async def insert_new(collection: Collection, document: Document) -> bool:

@@ -17,7 +17,7 @@ from contracts.values import OrganizationId
 from chassis.errors import LostRace
 from chassis.persistence.aggregates import Aggregate, Keys, Page, Result, Search, V, id_taken
 from chassis.persistence.batches import inserts
-from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes
+from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes, find_own
 from chassis.persistence.outbox import Outbox, envelope_to_entry
 from chassis.persistence.revisions import Change, Revision, next_revision, raise_if_handled
 from chassis.texts import is_storable
@@ -57,7 +57,7 @@ class MongoAggregates(Generic[V]):
         """See `Aggregates`."""
         if not is_storable(aggregate_id):
             return Aggregate[V](aggregate_id, org)
-        found = await self.collection.find_one({"_id": aggregate_id, "org": org})
+        found = await find_own(self.collection, org, aggregate_id)
         aggregate = self._aggregate(found) if found else Aggregate[V](aggregate_id, org)
         raise_if_handled(aggregate, cause)
         return aggregate
@@ -66,7 +66,7 @@ class MongoAggregates(Generic[V]):
         """See `Aggregates`."""
         if not is_storable(aggregate_id):
             return None
-        found = await self.collection.find_one({"_id": aggregate_id, "org": org}, {"value": 1})
+        found = await find_own(self.collection, org, aggregate_id, fields=("value",))
         return self._value(found) if found else None
 
     async def save(

@@ -10,8 +10,9 @@ from pathlib import Path
 from connector.engine.port import Progress
 from connector.engine.problems import Problems
 from connector.restore.chosen_nodes import ChosenNodes
+from connector.restore.figures import Figures
 from connector.restore.preview import Preview
-from connector.restore.transfer import Figures, Transfer
+from connector.restore.transfer import Transfer
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
 from contracts.task_types.restore import Keep, OverwritePolicy

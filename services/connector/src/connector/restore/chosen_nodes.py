@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
 
+from integrations.sdk.ports.destination import RestoredNode
 from restic_reader import Found, Repository
 from restic_reader.errors import ReaderError
 
@@ -23,6 +24,11 @@ class ChosenNode(NamedTuple):
     """Whether it is only a directory on the way to what was chosen."""
     is_linked: bool = False
     """Whether it is another name of a file that was met before."""
+
+    @property
+    def restored(self) -> RestoredNode:
+        """What a destination is told of it, unless it is a directory."""
+        return RestoredNode(path=self.found.path, node=self.found.node)
 
 
 class SelectionBroken(Exception):

@@ -1,0 +1,105 @@
+"""What became of the nodes of a restore, counted and told."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from threading import Lock
+from typing import Literal
+
+from contracts.paths import shown
+from integrations.sdk.errors import Cancelled
+from integrations.sdk.locations import UnreadablePath
+from integrations.sdk.ports.destination import OpenDestination
+from restic_reader.errors import ReaderError
+
+from connector.engine.port import OnProgress
+from connector.engine.problems import Problems
+from connector.restore.chosen_nodes import ChosenNode
+from connector.restore.figures import Figures, Teller
+
+OnPath = Callable[[str, str], None]
+"""Told what became of a path: `ok`, `error`, `kept` or `unchanged`. Any thread calls it."""
+State = Literal["nothing", "written", "unchanged"]
+_STATES: tuple[State, ...] = ("nothing", "written", "unchanged")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcomes:
+    """Keeps what became of each node. Call it from any thread."""
+
+    figures: Figures
+    problems: Problems
+    is_cancelled: Callable[[], bool]
+    on_progress: OnProgress
+    on_path: OnPath
+    _states: bytearray = field(default_factory=bytearray)
+    """What became of each node, by its number: a byte, as there may be many millions."""
+    _lock: Lock = field(default_factory=Lock)
+
+    def check_cancelled(self) -> None:
+        """Raise `Cancelled` where the restore should stop."""
+        if self.is_cancelled():
+            raise Cancelled
+
+    def state_of(self, chosen: ChosenNode) -> State:
+        """What became of a node; `nothing` as long as nothing did."""
+        return _STATES[self._states[chosen.number]] if chosen.number < len(self._states) else "nothing"
+
+    def wrote(self, chosen: ChosenNode, *, size: int = 0, unread: int = 0) -> None:
+        """A file was written. `size`: bytes not told before; `unread`: bytes that were there under another name."""
+        with self._lock:
+            self.figures.written_bytes += size
+            self.figures.written += 1
+            self.figures.linked_bytes += unread
+            self._set(chosen, "written")
+        self._tell_path(chosen, "ok")
+        self.teller.tell()
+
+    def left(self, chosen: ChosenNode, *, is_alike: bool) -> None:
+        """What is in the place of a file stays: with the same size and time, or as another one."""
+        with self._lock:
+            self.figures.unchanged += is_alike
+            self.figures.kept += not is_alike
+            if is_alike:
+                self._set(chosen, "unchanged")
+        self._tell_path(chosen, "unchanged" if is_alike else "kept")
+
+    def add_bytes(self, *, written: int = 0, verified: int = 0) -> None:
+        """So many bytes more were written, fewer where they are negative, or compared."""
+        with self._lock:
+            self.figures.written_bytes += written
+            self.figures.verified_bytes += verified
+
+    def verified(self) -> None:
+        """A file was read back and is what it should be."""
+        with self._lock:
+            self.figures.verified += 1
+
+    def note(self, path: bytes, reason: str, *, code: str = "") -> None:
+        """Take note of a problem with a path."""
+        with self._lock:
+            self.problems.add(UnreadablePath(f"/{shown(path)}", reason, code))
+        self.on_path(f"/{shown(path)}", "error")
+
+    def note_lost(self, path: bytes, error: ReaderError) -> None:
+        """Take note of what the repository has lost."""
+        self.note(path, error.detail.rstrip("."), code=error.code)
+
+    def note_lacking(self, destination: OpenDestination) -> None:
+        """Take note of what directories had to do without."""
+        for path, words in destination.lacking():
+            self.note(path, words)
+
+    @cached_property
+    def teller(self) -> Teller:
+        """Tells of progress."""
+        return Teller(self.figures, self.on_progress)
+
+    def _set(self, chosen: ChosenNode, state: State) -> None:
+        """Call it with the lock."""
+        if chosen.number >= len(self._states):
+            self._states.extend(bytes(chosen.number + 1 - len(self._states)))
+        self._states[chosen.number] = _STATES.index(state)
+
+    def _tell_path(self, chosen: ChosenNode, status: str) -> None:
+        self.on_path(f"/{shown(chosen.found.path)}", status)

@@ -14,7 +14,7 @@ from gateway.areas.integrations.schemas import Installation
 from gateway.areas.inventories.schemas import InventoryBody
 from gateway.areas.links.schemas import LinkBody
 from gateway.areas.resources.schemas import ResourceBody
-from gateway.areas.scheduling.schemas.requests import RunBody
+from gateway.areas.scheduling.schemas.requests import RetryBody, RunBody
 from gateway.http.body_fields import Body
 from jsonschema import Draft202012Validator
 from pydantic import Field, TypeAdapter, ValidationError
@@ -176,6 +176,13 @@ def test_unknown_compression_is_refused() -> None:
         StoreCreation.model_validate({"compression": "RAR"})
 
 
+def test_a_retry_has_the_task_that_it_retries() -> None:
+    assert RetryBody.model_validate({"priority": 80.0, "note": "x", "config": {}, "target_id": None}).priority == 80
+    for other in ({"config": {"labels": ["b"]}}, {"origin_id": "b"}, {"edge_tags": ["x"]}):
+        with pytest.raises(ValidationError, match="runs the task as it was"):
+            RetryBody.model_validate(other)
+
+
 WRONG: list[tuple[type[Body], dict[str, Any], str]] = [
     (RunBody, {"type": "check", "origin_id": ""}, "origin_id"),
     (RunBody, {"type": "backup", "origin_id": "", "target_id": "t"}, "origin_id"),
@@ -186,6 +193,8 @@ WRONG: list[tuple[type[Body], dict[str, Any], str]] = [
     (RunBody, {"type": "backup", "origin_id": "a", "config": {"exec": {"concurrency": 65}}}, "config.exec.concurrency"),
     (RunBody, {"type": "backup", "origin_id": "a", "config": {"hooks": {"pre_job": 1}}}, "config.hooks.pre_job"),
     (ConnectorBody, CONNECTOR | {"temperature": []}, "temperature"),
+    (RetryBody, {"priority": 101}, "priority"),
+    (RetryBody, {"priority": "80"}, "priority"),
     (BadgeExchange, {"organization_id": ""}, "organization_id"),
     (ConnectorRoles, {"can_read": "self:a"}, "can_read"),
     (ConnectorRoles, {"can_own": {"self:a": 1}}, "can_own"),

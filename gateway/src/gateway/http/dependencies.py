@@ -11,6 +11,7 @@ from gateway.access.principal import Principal
 from gateway.access.principals import Principals
 from gateway.audit_log.log import AuditLog
 from gateway.http.middleware import check_body
+from gateway.http.query_parameters import check_query
 from gateway.idempotency.intents import KEY_PATTERN, LONGEST_KEY, Intent
 from gateway.idempotency.keys import IdempotencyKeys
 
@@ -61,11 +62,12 @@ Address = Annotated[str, Depends(address_of)]
 
 
 async def principal_of(request: Request, services: Provided) -> Principal:
-    """Who is asking. Raises `Unauthorized` without a valid badge, then what is wrong with the body."""
+    """Who is asking. Raises `Unauthorized` without a valid badge, then what is wrong with the body or the query."""
     token = bearer(request)
     principal = await services[Principals].recognize(services[Tokens].read(token))
-    # Last: who may not come in does not learn what is wrong with the body.
+    # Last: who may not come in does not learn what is wrong with the request.
     check_body(request)
+    check_query(request)
     return principal
 
 

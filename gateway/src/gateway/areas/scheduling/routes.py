@@ -1,19 +1,19 @@
 """One-off runs and jobs."""
 
 from contextlib import nullcontext
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from contracts.messages.scheduler import JobStatus
 from contracts.queries.restore_index import Time
 from contracts.task_types.base import TaskType
 from contracts.tasks import DELETING
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse
 
 from gateway.access.rights import Right
+from gateway.areas.scheduling.job_search import JobsAsked, find_jobs
 from gateway.areas.scheduling.schemas.answers import JobView, RunView, StartedView, job_view
-from gateway.areas.scheduling.schemas.requests import RunBody
+from gateway.areas.scheduling.schemas.requests import RetryBody, RunBody
 from gateway.areas.scheduling.schemas.state import JobStateView, state_view
 from gateway.areas.scheduling.service import Runs
 from gateway.audit_log.entries import DELETE_SNAPSHOTS, PRUNE
@@ -53,41 +53,46 @@ async def read_run(at_id: str, scheduler: Scheduler, who: Who) -> RunView:
     return RunView(id=at_id, job=job_view(job) if job else None)
 
 
+async def jobs_asked(
+    task_type: Annotated[TaskType | None, Query(description="Only jobs of this type")] = None,
+    task_status: Annotated[JobStatus | None, Query(description="Only jobs with this status")] = None,
+    task_id: Annotated[str | None, Query(min_length=1, description="Only the job of this run")] = None,
+    resource_id: Annotated[
+        str | None, Query(min_length=1, description="Only jobs that this connector is a party of")
+    ] = None,
+    resource_type: Annotated[
+        Literal["origin", "target"] | None,
+        Query(description="As what `resource_id` is a party; left out: as either; refused without one"),
+    ] = None,
+    since: Annotated[Time | None, Query(description="Only jobs that were asked for then or later")] = None,
+    until: Annotated[Time | None, Query(description="Only jobs that were asked for before then")] = None,
+) -> JobsAsked:
+    """Which jobs a client asks for."""
+    return JobsAsked(
+        task_id=task_id,
+        task_type=task_type,
+        status=task_status,
+        resource_id=resource_id,
+        resource_type=resource_type,
+        since=since,
+        until=until,
+    )
+
+
 @router.get("/scheduling/jobs", summary="List jobs")
 async def list_jobs(
     scheduler: Scheduler,
     who: Who,
+    asked: Annotated[JobsAsked, Depends(jobs_asked)],
     limit: Annotated[int, Query(ge=0, description=f"Rows at most; never more than {JOB_ROWS}; 0: {PAGE_ROWS}")] = 0,
     offset: Annotated[int, Query(ge=0, description="Rows to skip")] = 0,
-    task_type: Annotated[TaskType | None, Query(description="Only jobs of this type")] = None,
-    task_status: Annotated[JobStatus | None, Query(description="Only jobs with this status")] = None,
-    resource_id: Annotated[str | None, Query(description="Only jobs that this connector is a party of")] = None,
-    resource_type: Annotated[
-        Literal["origin", "target"] | None, Query(description="As what it is a party; left out: as either")
-    ] = None,
-    since: Annotated[Time | None, Query(description="Only jobs that were asked for then or later")] = None,
-    until: Annotated[Time | None, Query(description="Only jobs that were asked for before then")] = None,
 ) -> PageView[JobView]:
     """Newest first; jobs of one-off runs too. Of a job that was over long ago `retried_by` may be missing here."""
     if not who.may(Right.READ):
         return page(0, [])
-    found = await scheduler.jobs(
-        who,
-        limit=min(limit or PAGE_ROWS, JOB_ROWS),
-        offset=min(offset, LARGEST_OFFSET),
-        task_type=task_type,
-        status=task_status,
-        app_id=resource_id,
-        role=resource_type,
-        since=_moment(since),
-        until=_moment(until),
-    )
+    limit, offset = min(limit or PAGE_ROWS, JOB_ROWS), min(offset, LARGEST_OFFSET)
+    found = await find_jobs(scheduler, who, asked, limit=limit, offset=offset)
     return page(found.total, [job_view(j) for j in found.items])
-
-
-def _moment(at: datetime | None) -> str | None:
-    """A time without a zone is one of UTC."""
-    return None if at is None else (at if at.tzinfo else at.replace(tzinfo=UTC)).isoformat()
 
 
 @router.get("/scheduling/jobs/{job_id}", summary="Read a job", responses=problems(404))
@@ -149,15 +154,22 @@ async def cancel_job(job_id: str, runs: Service, who: Who, intent: RequestIntent
 
 @router.post("/scheduling/jobs/{job_id}/retry", summary="Retry a job", responses=writes(404, 409))
 async def retry_job(
-    job_id: str, audit: Audit, scheduler: Scheduler, runs: Service, who: Who, intent: RequestIntent
+    job_id: str,
+    audit: Audit,
+    scheduler: Scheduler,
+    runs: Service,
+    who: Who,
+    *,
+    intent: RequestIntent,
+    body: RetryBody | None = None,
 ) -> JobView:
     """Runs the task of a job that is over once more, as a new job, which is answered and names it in `retry_of`.
 
     Refused while the job is not over (`job_not_finished`) or a retry of it is not (`retry_unfinished`), and as a run
-    is: connectors that were removed, resources that are locked.
+    is: connectors that were removed, resources that are locked. The task is the same: what says otherwise is refused.
     """
     who.require(Right.RUN)
     task = (await scheduler.job(who, job_id)).task
     action = _DELETIONS.get(task.type)
     async with audit.change(who, action, "store", task.origin.id, retry_of=job_id) if action else nullcontext():
-        return job_view(await runs.retry(who, job_id, intent))
+        return job_view(await runs.retry(who, job_id, intent, priority=body.priority if body else None))

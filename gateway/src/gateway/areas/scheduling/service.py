@@ -88,7 +88,7 @@ class Runs:
             result = await self.commands.carry_out(command, **intent.ids)
             return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
 
-    async def retry(self, who: Principal, job_id: str, intent: Intent) -> Job:
+    async def retry(self, who: Principal, job_id: str, intent: Intent, *, priority: int | None = None) -> Job:
         """Run the task of a job once more; the new job. Raises like `start`, for connectors that are gone as well."""
         with span("gateway.retry_job"):
             former = await self.scheduler.job(who, job_id)
@@ -107,6 +107,7 @@ class Runs:
                 origin=reference(origin),
                 target=reference(target) if target else None,
                 pool=pool_of(*filter(None, (origin, target))),
+                priority=priority,
             )
             result = await self.commands.carry_out(command, **intent.ids)
             return await self.scheduler.job(who, str(result.get("job_id", command.new_job_id)))

@@ -64,6 +64,9 @@ class RetryJob(JobCommand):
     origin: AppRef = Field(description="What the task starts from, in the revision of now")
     target: AppRef | None = Field(default=None, description="What the task goes to, in the revision of now")
     pool: str = Field(default=topics.DEFAULT_POOL, description="Pool of workers to run on")
+    priority: int | None = Field(
+        default=None, ge=0, le=HIGHEST_PRIORITY, description="None: that of the job that is retried"
+    )
 
 
 class TaskRequested(Event):

@@ -12,7 +12,7 @@ from contracts.tasks import (
     origins_in_words,
     targets_in_words,
 )
-from pydantic import Field, StrictBool, create_model
+from pydantic import Field, StrictBool, create_model, model_validator
 from pydantic.fields import FieldInfo
 
 from gateway.areas.scheduling.service import RunRequest
@@ -66,6 +66,27 @@ else:
 
 _Rank = Annotated[int, Field(ge=0, le=HIGHEST_PRIORITY, strict=True)]
 Priority = Annotated[_Rank, whole_number(_Rank), none_is(USUAL_PRIORITY, _Rank)]
+
+
+# What another run could have otherwise, and a retry cannot.
+_OF_THE_TASK = ("type", "origin_id", "target_id", "config", "edge_tags")
+
+
+class RetryBody(Body):
+    """What may differ when a task is run once more."""
+
+    model_config = example(priority=80)
+
+    priority: Annotated[_Rank | None, whole_number(_Rank | None)] = Field(
+        default=None, description="Left out: that of the job that is retried"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keeps_the_task(cls, given: Any) -> Any:
+        if others := [name for name in _OF_THE_TASK if isinstance(given, dict) and given.get(name)]:
+            raise ValueError(f"a retry runs the task as it was: for another {' or '.join(others)}, start a run")
+        return given
 
 
 class RunBody(Body):

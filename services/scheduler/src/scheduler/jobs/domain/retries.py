@@ -25,7 +25,7 @@ def retry(former: Job, present: Job | None, command: RetryJob, *, latest: Job | 
         run_id=command.run_id,
         task=former.task.model_copy(update=_parties(former, command)),
         pool=command.pool,
-        priority=former.priority,
+        priority=former.priority if command.priority is None else command.priority,
     )
     return queue_job(present, again, now).model_copy(update={"retry_of": former.id})
 

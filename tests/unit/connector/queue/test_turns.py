@@ -96,6 +96,20 @@ async def test_one_has_the_store_at_a_time_and_others_follow_in_order() -> None:
     assert ("b", "prune of the store 'Shelf', job a", 0) in line.waits
 
 
+async def test_data_that_was_left_is_owed_until_somebody_frees_it() -> None:
+    line = Line()
+    async with line.turn(await line.lease("a")) as turn:
+        assert not await turn.is_owed()
+        await turn.leave_unused()
+    async with line.turn(await line.lease("b")) as turn:
+        assert await turn.is_owed()
+    async with line.turn(await line.lease("c")) as turn:
+        assert await turn.is_owed()
+        await turn.freed_unused()
+    async with line.turn(await line.lease("d")) as turn:
+        assert not await turn.is_owed()
+
+
 async def test_many_that_come_at_once_have_it_one_after_the_other() -> None:
     line = Line()
 

@@ -329,6 +329,34 @@ async def test_data_is_freed_by_the_last_one_in_line(workshop: Workshop, monkeyp
     assert any("freed by the next" in line for line in log_of(job))
 
 
+async def test_a_follower_that_deletes_nothing_frees_what_was_left_to_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+
+    async def another_comes(*_: Any) -> str:
+        [mine] = await workshop.store.turns_at(place_of(workshop.place))
+        later = mine.model_copy(update={"number": 2, "task_type": "rm"})
+        await workshop.store.turns.save(Aggregate(later.id, EVERYBODY), later)
+        return ""
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.engine, "undeletable", another_comes)
+        earlier = await workshop.job(task=rm(first))
+        await remove(earlier)
+        await earlier.lease.release()
+    assert workshop.repository.unused_bytes == SIZE
+    decide(workshop, [], held=("a" * 64,))
+
+    outcome = await remove(again := await workshop.job(task=rm("a" * 64)))
+
+    assert outcome.problem is not None
+    assert workshop.repository.unused_bytes == 0
+    [*_, last] = sorted(await workshop.store.turns_at(place_of(workshop.place)), key=lambda each: each.number)
+    assert (last.attempt, last.unused) == (again.lease.number, "freed")
+
+
 async def test_maintenance_writes_the_index_anew_and_frees_data(workshop: Workshop) -> None:
     first = await workshop.left_behind()
     job = await workshop.job(task=MAINTENANCE)

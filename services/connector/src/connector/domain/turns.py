@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Literal
 
 from contracts.values import Moment, OrganizationId, Value
 from pydantic import Field
@@ -22,6 +23,8 @@ class Turn(Value):
     at: Moment
     is_left: bool = False
     """Whether its owner needs the store no more."""
+    unused: Literal["", "left", "freed"] = ""
+    """What its owner did about data that nothing needs: leave it to those that follow, or free it."""
 
     @property
     def id(self) -> str:
@@ -45,6 +48,13 @@ def is_over(turn: Turn, attempts: Sequence[Attempt], now: datetime) -> bool:
 def next_number(turns: Collection[Turn]) -> int:
     """The number of the next place in the line."""
     return max((each.number for each in turns), default=0) + 1
+
+
+def owing(turns: Collection[Turn]) -> Turn | None:
+    """The turn whose owner left unused data to those that follow, if none of these has freed it."""
+    told = [each for each in turns if each.unused]
+    last = max(told, key=lambda each: each.number, default=None)
+    return last if last is not None and last.unused == "left" else None
 
 
 def before(turns: Collection[Turn], mine: Turn) -> list[Turn]:

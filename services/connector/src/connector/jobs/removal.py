@@ -101,8 +101,9 @@ async def delete_points(job: JobAlone, *, snapshot_ids: Sequence[str] = (), rule
     _log_decision(job, removal.decision)
     removal.kept_until = await _kept_until(job, removal.decision)
     await _forget_all(job, removal)
-    if removal.deleted:
+    if removal.deleted or (not job.undeletable and await job.turn.is_owed()):
         await _free(job, removal)
+    if removal.deleted:
         await _await_unlisted(job, removal)
     if removal.refused:
         await _release(job)
@@ -225,6 +226,7 @@ async def _free(job: JobAlone, removal: Removal) -> None:
     if waiting := await job.turn.followers(FREEING):
         # Freeing reads much of the store; done once for all, it keeps others out for less time.
         job.reporter.log("info", f"Their data is freed by the next of {waiting} tasks that wait for the store.")
+        await job.turn.leave_unused()
         return
     removal.freed = await job.free_unused()
 

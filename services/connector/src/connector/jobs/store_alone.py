@@ -56,7 +56,9 @@ class JobAlone(Job):
                 cancel=self.cancel,
             )
 
-        return await self.alone("freeing", work)
+        freed = await self.alone("freeing", work)
+        await self.turn.freed_unused()
+        return freed
 
 
 @asynccontextmanager

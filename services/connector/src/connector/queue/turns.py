@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal
 
 from chassis.errors import LostRace
 from chassis.ids import utc_now
@@ -18,7 +19,7 @@ from contracts.messages.connector.base import EVERYBODY
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import StoreLocation
 
-from connector.domain.turns import Turn, before, is_over, next_number
+from connector.domain.turns import Turn, before, is_over, next_number, owing
 from connector.queue.lease import Lease
 from connector.store.ports import Store
 
@@ -44,12 +45,29 @@ def pair_of(origin: StoreLocation, target: StoreLocation) -> str:
     return hashlib.sha256(f"{place_of(origin)}>{place_of(target)}".encode()).hexdigest()
 
 
-@dataclass(frozen=True)
+@dataclass
 class HeldTurn:
     """A store, or a pair of stores, that a task has for itself."""
 
     store: Store
     turn: Turn
+    record: Aggregate[Turn]
+
+    async def is_owed(self) -> bool:
+        """Whether a task that came before left it to those that follow to free unused data."""
+        return owing(before(await self.store.turns_at(self.turn.place), self.turn)) is not None
+
+    async def leave_unused(self) -> None:
+        """Have the next ones free unused data, whatever they do beside that."""
+        await self._note("left")
+
+    async def freed_unused(self) -> None:
+        """Nobody who follows needs to free what was left."""
+        await self._note("freed")
+
+    async def _note(self, unused: Literal["left", "freed"]) -> None:
+        self.turn = self.turn.model_copy(update={"unused": unused})
+        self.record = await self.store.turns.save(self.record, self.turn)
 
     async def followers(self, task_types: Collection[str]) -> int:
         """How many tasks of these types wait for this one."""
@@ -78,11 +96,12 @@ async def exclusive_turn(
     record = await _line_up(store, lease, place, task_type=task_type, store_name=store_name)
     if record.value is None:
         raise ValueError("a place in the line needs a saved turn")
+    held = HeldTurn(store, record.value, record)
     try:
         await _await_turn(store, record.value, on_waiting=on_waiting, cancel=cancel, look_seconds=look_seconds)
-        yield HeldTurn(store, record.value)
+        yield held
     finally:
-        await _leave(store, record, record.value)
+        await _leave(store, held.record, held.turn)
 
 
 async def _line_up(store: Store, lease: Lease, place: str, *, task_type: str, store_name: str) -> Aggregate[Turn]:
@@ -136,8 +155,10 @@ async def _leave(store: Store, record: Aggregate[Turn], turn: Turn) -> None:
 
 async def _forget_old(store: Store, mine: Turn) -> None:
     """Remove what nobody needs any more of the line that was before."""
-    old = [each for each in before(await store.turns_at(mine.place), mine) if each.at < mine.at - REMEMBERED]
-    still = {each.id for each in await _standing(store, old)}
+    earlier = before(await store.turns_at(mine.place), mine)
+    old = [each for each in earlier if each.at < mine.at - REMEMBERED]
+    owed = owing([*earlier, mine])
+    still = {each.id for each in await _standing(store, old)} | ({owed.id} if owed else set())
     for turn in old:
         if turn.id not in still:
             await store.turns.drop(await store.turns.load(EVERYBODY, turn.id))

@@ -197,7 +197,7 @@ class ResticEngine:
 
     async def snapshot_ids(self, store: StoreLocation) -> frozenset[str]:
         """See `Engine.snapshot_ids`."""
-        return frozenset((await self._quickly(store, commands.SNAPSHOT_IDS)).decode().split())
+        return frozenset((await self._runner.collect(store, commands.SNAPSHOT_IDS)).decode().split())
 
     async def unlock_stale(self, store: StoreLocation) -> None:
         """See `Engine.unlock_stale`. Stale by restic's rule: of a dead process on this host, or 30 minutes old."""

@@ -10,7 +10,7 @@ from typing import Any
 from chassis.ids import utc_now
 from chassis.messaging.envelopes import envelope
 from contracts.errors import TemporaryError
-from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
+from contracts.messages.protection import ClaimDeletion
 from contracts.prune_rules import PruneRule
 from contracts.queries.restore_index import Deletion
 from contracts.task_types.removal import MOST_LISTED
@@ -105,8 +105,7 @@ async def delete_points(job: JobAlone, *, snapshot_ids: Sequence[str] = (), rule
         await _free(job, removal)
     if removal.deleted:
         await _await_unlisted(job, removal)
-    if removal.refused:
-        await _release(job)
+    # What was refused stays claimed until the job is over: an attempt after this one goes on by the same decision.
     return removal
 
 
@@ -142,12 +141,6 @@ async def _written_out(job: JobAlone, named: Sequence[str]) -> Sequence[str]:
         raise NamedPointsNotFound(job.store.name, told)
     job.reporter.log("info", f"To be deleted by the first digits of their ids: {', '.join(told.found[:MOST_LISTED])}")
     return (*told.found, *told.missing)
-
-
-async def _release(job: JobAlone) -> None:
-    """Let go of what was claimed and is still there, so that a hold can be set on it."""
-    command = ReleaseDeletion(organization_id=job.org, store_id=job.store.id, job_id=job.id)
-    await job.context.publisher.send(envelope(command, service="connector", cause=job.lease.work.cause))
 
 
 def _log_decision(job: JobAlone, decision: Deletion) -> None:

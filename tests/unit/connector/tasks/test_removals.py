@@ -1,5 +1,6 @@
 """What deletions and maintenance of a store come to, over memory."""
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ async def test_a_job_that_may_delete_nothing_fails_and_says_why(
     assert len(workshop.kept()) == 1
 
 
-async def test_what_the_store_does_not_delete_yet_is_told_and_stays_claimed_until_the_job_ends(workshop: Workshop) -> None:
+async def test_what_the_store_does_not_delete_yet_is_told_and_stays_claimed(workshop: Workshop) -> None:
     first = await workshop.left_behind()
     decide(workshop, [first])
     workshop.repository.keeps_all = "Access Denied"
@@ -160,7 +161,7 @@ async def test_a_store_that_deletes_not_even_locks_is_left_alone(
     first = await workshop.left_behind()
     decide(workshop, [first])
 
-    async def denied(*_: Any) -> str:
+    async def denied(*_: Any, **__: Any) -> str:
         return "Access Denied"
 
     async def never(*_: Any, **__: Any) -> None:
@@ -261,6 +262,45 @@ async def test_a_cancelled_job_deletes_nothing_more(workshop: Workshop) -> None:
     assert [found.snapshot_id for found in workshop.kept()] == [first]
 
 
+async def test_a_job_that_waits_for_the_index_or_the_engine_stops_when_it_is_cancelled(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await workshop.left_behind()
+    workshop.folders.retained = Retention(rule="S3 Object Lock (COMPLIANCE, 30 days)", days=30)
+    for part, name in ((workshop.index, "await_deletion"), (workshop.engine, "find_snapshots")):
+        job = await workshop.job(task=rm(first))
+        decide(workshop, [first])
+        workshop.index.is_asked = lambda name=name: name != "await_deletion"
+
+        async def hangs(*_: Any, cancel: asyncio.Event = job.cancel, **__: Any) -> None:
+            cancel.set()
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(part, name, hangs)
+            with pytest.raises(Cancelled):
+                await asyncio.wait_for(remove(job), 5)
+        await job.lease.release()
+    assert [found.snapshot_id for found in workshop.kept()] == [first]
+
+
+async def test_a_job_that_is_cancelled_when_all_is_done_does_not_wait_for_the_lists(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    job = await workshop.job(task=rm(first))
+
+    async def hangs(*_: Any, **__: Any) -> None:
+        job.cancel.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(workshop.index, "await_gone", hangs)
+
+    async with asyncio.timeout(5):
+        assert rm_result(await remove(job)).deleted == (first,)
+
+
 async def test_what_a_cancelled_run_of_the_engine_deleted_is_announced(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,7 +355,7 @@ async def test_data_is_freed_by_the_last_one_in_line(workshop: Workshop, monkeyp
     decide(workshop, [first])
     job = await workshop.job(task=rm(first))
 
-    async def another_comes(*_: Any) -> str:
+    async def another_comes(*_: Any, **__: Any) -> str:
         [mine] = await workshop.store.turns_at(place_of(workshop.place))
         later = mine.model_copy(update={"number": 2, "task_type": "prune"})
         await workshop.store.turns.save(Aggregate(later.id, EVERYBODY), later)
@@ -336,7 +376,7 @@ async def test_a_follower_that_deletes_nothing_frees_what_was_left_to_it(
     first = await workshop.left_behind()
     decide(workshop, [first])
 
-    async def another_comes(*_: Any) -> str:
+    async def another_comes(*_: Any, **__: Any) -> str:
         [mine] = await workshop.store.turns_at(place_of(workshop.place))
         later = mine.model_copy(update={"number": 2, "task_type": "rm"})
         await workshop.store.turns.save(Aggregate(later.id, EVERYBODY), later)

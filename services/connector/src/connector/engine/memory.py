@@ -211,9 +211,10 @@ class MemoryEngine:
         on_log("info", "the index is whole")
         return CleanUpOutcome()
 
-    async def undeletable(self, store: StoreLocation) -> str:
+    async def undeletable(self, store: StoreLocation, *, cancel: asyncio.Event | None = None) -> str:
         """See `Engine.undeletable`: there are no locks to be removed."""
         self._open(store)
+        await _checkpoint(cancel or asyncio.Event())
         return ""
 
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:

@@ -274,7 +274,7 @@ class Engine(Protocol):
         """
         ...
 
-    async def undeletable(self, store: StoreLocation) -> str:
+    async def undeletable(self, store: StoreLocation, *, cancel: asyncio.Event | None = None) -> str:
         """Why the store deletes nothing at all, not even the engine's own locks; empty where it does.
 
         Asked before a call that would leave a lock behind which keeps everybody else out.

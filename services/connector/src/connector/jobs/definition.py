@@ -1,9 +1,9 @@
 """What a module of `tasks/` states about itself: a task type that jobs can have, or a command to a worker."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from contracts.errors import CairnError
 from contracts.messages.assignment import App, AppRef
@@ -12,6 +12,7 @@ from contracts.messages.scheduler import TaskRequested
 from contracts.task_types.base import TaskType
 from contracts.tasks import TaskOptions, TaskResult
 from contracts.values import JobId, OrganizationId
+from integrations.sdk.errors import Cancelled
 
 from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
@@ -19,6 +20,8 @@ from connector.domain.attempts import Attempt
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.jobs.job_reporting import Reporter
 from connector.queue.lease import Lease
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +60,19 @@ class Job:
             raise ValueError("the scheduler lets no task through that lacks a party")
         patience = self.context.settings.app_patience_seconds
         return await await_app(self.context.store, self.org, reference, patience_seconds=patience)
+
+    async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
+        """What comes of work that does not look at `cancel` itself; it is given up for that. Raises `Cancelled`."""
+        doing, asked = asyncio.create_task(work), asyncio.create_task(self.cancel.wait())
+        try:
+            await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done():
+                return doing.result()
+            raise Cancelled
+        finally:
+            for task in (doing, asked):
+                task.cancel()
+            await asyncio.wait({doing, asked})
 
 
 @dataclass(frozen=True)

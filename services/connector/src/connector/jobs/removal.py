@@ -122,7 +122,8 @@ async def _claim(job: JobAlone, snapshot_ids: Sequence[str], rule: PruneRule | N
     )
     job.lease.check()
     await job.context.publisher.send(envelope(claim, service="connector", cause=job.lease.work.cause))
-    decided = await index.await_deletion(org, store_id, job.id, patience_seconds=DECISION_SECONDS)
+    waiting = index.await_deletion(org, store_id, job.id, patience_seconds=DECISION_SECONDS)
+    decided = await job.unless_cancelled(waiting)
     if decided is None:
         detail = "It was not decided in time what may be deleted."
         raise TemporaryError("deletion_undecided", detail)
@@ -163,7 +164,7 @@ async def _kept_until(job: JobAlone, decision: Deletion) -> datetime | None:
     if job.retention is None or job.retention.days is None or not decision.deletable:
         return None
     wanted = frozenset(decision.deletable)
-    found = await job.context.engine.find_snapshots(job.location)
+    found = await job.unless_cancelled(job.context.engine.find_snapshots(job.location))
     newest = max((each.time for each in found if each.snapshot_id in wanted), default=None)
     until = newest + timedelta(days=job.retention.days) if newest else None
     return until if until and until > utc_now() else None
@@ -227,5 +228,10 @@ async def _free(job: JobAlone, removal: Removal) -> None:
 async def _await_unlisted(job: JobAlone, removal: Removal) -> None:
     """Wait until the index lists them no more: whoever sees the job ended must not see them."""
     ids, patience = removal.deleted, LISTING_SECONDS
-    if not await job.context.index.await_gone(job.org, job.store.id, ids, patience_seconds=patience):
+    waiting = job.context.index.await_gone(job.org, job.store.id, ids, patience_seconds=patience)
+    are_gone = False
+    # All is done by now: who cancels gets the result, and need not wait for the lists.
+    with suppress(Cancelled):
+        are_gone = await job.unless_cancelled(waiting)
+    if not are_gone:
         job.reporter.log("warning", "Some of them are still listed; lists will follow.")

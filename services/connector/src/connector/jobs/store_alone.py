@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from contracts.errors import TemporaryError
@@ -79,14 +80,16 @@ async def store_alone(base: Job) -> AsyncIterator[JobAlone]:
     try:
         async with store_for_itself(base, store, location) as turn:
             base.reporter.enter("preparing")
-            removed = await _remove_stale_locks(base, store, location)
+            removed = await base.unless_cancelled(_remove_stale_locks(base, store, location))
             yield JobAlone(
                 **vars(base),
                 store=store,
                 location=location,
                 turn=turn,
                 removed_locks=tuple(removed),
-                undeletable=await past_locks(base, location, lambda: context.engine.undeletable(location)),
+                undeletable=await past_locks(
+                    base, location, partial(context.engine.undeletable, location, cancel=base.cancel)
+                ),
                 retention=await _retention(base, store),
             )
     except StoreUnreachable as error:

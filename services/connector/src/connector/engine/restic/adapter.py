@@ -185,10 +185,10 @@ class ResticEngine:
         await run_removal(self._runner, store, commands.REPAIR_INDEX, observer=observer, cancel=cancel)
         return observer.outcome()
 
-    async def undeletable(self, store: StoreLocation) -> str:
+    async def undeletable(self, store: StoreLocation, *, cancel: asyncio.Event | None = None) -> str:
         """See `Engine.undeletable`."""
         observer = RemovalObserver(on_log=lambda *_: None)
-        await self._runner.run(store, commands.LOCK_BRIEFLY, listener=observer.listener)
+        await self._runner.run(store, commands.LOCK_BRIEFLY, listener=observer.listener, cancel=cancel)
         return observer.why if observer.kept["lock"] else ""
 
     async def find_snapshots(self, store: StoreLocation, *, tags: Sequence[str] = ()) -> list[FoundSnapshot]:

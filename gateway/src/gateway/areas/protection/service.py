@@ -76,15 +76,12 @@ class Protection:
         """
         with span("gateway.prune"):
             found = await self.preview(who, store_id, rule)
-            claims = [claimed async for claimed in self._claimed_before(who, store_id, intent)]
-            for start in range(0, len(found.would_delete), IDS_PER_RUN):
-                ids = found.would_delete[start : start + IDS_PER_RUN]
-                claims.append(await self._claim(who, store_id, ids, _part(intent, len(claims))))
-            at_ids = [
-                await self._start(who, claim, _part(intent, number))
-                for number, claim in enumerate(claims)
-                if claim.deletable
-            ]
+            claims, at_ids = list[Deletion](), list[str]()
+            # Each run is started before more is claimed: a start that fails leaves nothing claimed that nobody deletes.
+            async for claim in self._claims(who, store_id, found.would_delete, intent):
+                if claim.deletable:
+                    at_ids.append(await self._start(who, claim, _part(intent, len(claims))))
+                claims.append(claim)
             return Pruned(
                 deleted=tuple(each for claim in claims for each in claim.deletable),
                 # What came under hold between preview and claim was not deleted either.
@@ -92,6 +89,18 @@ class Protection:
                 floored=_joined(found.floored, *(claim.floored for claim in claims)),
                 at_ids=tuple(at_ids),
             )
+
+    async def _claims(
+        self, who: Principal, store_id: str, ids: Sequence[SnapshotId], intent: Intent
+    ) -> AsyncIterator[Deletion]:
+        """One claim for each run: those of an earlier try of the same request, then one for each part of the rest."""
+        number = 0
+        async for claimed in self._claimed_before(who, store_id, intent):
+            yield claimed
+            number += 1
+        for start in range(0, len(ids), IDS_PER_RUN):
+            yield await self._claim(who, store_id, ids[start : start + IDS_PER_RUN], _part(intent, number))
+            number += 1
 
     async def _claimed_before(self, who: Principal, store_id: str, intent: Intent) -> AsyncIterator[Deletion]:
         """What an earlier try of the same request claimed."""

@@ -277,6 +277,13 @@ async def test_a_job_that_is_over_claims_nothing(
     assert (await index.do(set_hold("b"))).accepted
 
 
+async def test_a_sync_that_is_over_claims_nothing_in_the_store_that_it_went_to(index: ProtectingIndex) -> None:
+    over = job_changed("failed", task_type="sync", origin_id=AppId("origin"))
+    await index.hear(over.model_copy(update={"target_id": STORE}))
+
+    assert (await index.rejection(claim("a"))).code == "deletion_over"
+
+
 async def test_a_job_without_a_claim_has_no_deletion(index: ProtectingIndex) -> None:
     with pytest.raises(NotFound, match="deletion_not_found"):
         await index.deletion()

@@ -1,6 +1,7 @@
 """Which restore points a store lacks of another one's, and which it has twice."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from connector.domain.replicas import missing, replicas, surplus
@@ -10,13 +11,13 @@ from contracts.values import AppId, SnapshotId, TreeId
 NOON = datetime(2026, 11, 28, 12, tzinfo=UTC)
 
 
-def point(digit: str, *, tree: str = "1", of: str = "") -> RestorePoint:
+def point(digit: str, *, tree: str = "1", of: str = "", **facts: Any) -> RestorePoint:
     return RestorePoint(
         snapshot_id=SnapshotId(digit * 64),
         store_id=AppId("store"),
         tree_id=TreeId(tree * 64),
-        time=NOON,
         original=SnapshotId(of * 64) if of else None,
+        **{"time": NOON} | facts,
     )
 
 
@@ -31,8 +32,25 @@ def point(digit: str, *, tree: str = "1", of: str = "") -> RestorePoint:
         (point("b", of="a"), [point("c", of="a")], False),
         (point("b", of="a"), [point("b")], True),
         (point("a"), [point("b", of="a", tree="2")], True),
+        (point("a"), [point("b", of="a", time=NOON + timedelta(seconds=1))], True),
+        (point("a"), [point("b", of="a", hostname="other")], True),
+        (point("a"), [point("b", of="a", paths=("/other",))], True),
+        (point("a"), [point("b", of="a", tags=("other",))], False),
     ],
-    ids=["nothing", "another", "copy", "itself", "original", "copies of one", "no kin", "rewritten"],
+    ids=[
+        "nothing",
+        "another",
+        "copy",
+        "itself",
+        "original",
+        "copies of one",
+        "no kin",
+        "rewritten",
+        "time",
+        "host",
+        "paths",
+        "tags",
+    ],
 )
 def test_a_store_lacks_what_it_has_no_copy_of(
     wanted: RestorePoint, present: list[RestorePoint], is_missing: bool
@@ -56,3 +74,10 @@ def test_of_several_one_stays_and_none_that_is_held_goes(announced: str, held: s
     extra = surplus(present, announced={each * 64 for each in announced}, held={each * 64 for each in held})
 
     assert {each.snapshot_id[0] for each in extra} == set("bcd") - set(stay)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"time": NOON + timedelta(hours=1)}, {"hostname": "x"}, {"paths": ("/x",)}, {"tags": ("x",)}]
+)
+def test_what_says_something_else_is_not_there_twice(facts: dict[str, Any]) -> None:
+    assert surplus([point("b", of="a"), point("c", of="a", **facts)], announced=(), held=()) == []

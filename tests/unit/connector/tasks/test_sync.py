@@ -20,9 +20,11 @@ from connector.tasks.sync import CopiesMissing, PointsUnreadable, sync
 from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import AppRef
 from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
+from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
+from contracts.queries.restore_index import Deletion
 from contracts.task_types.sync import SyncResult
 from contracts.tasks import Task, TaskOptions
-from contracts.values import AppId, to_milliseconds
+from contracts.values import AppId, JobId, SnapshotId, to_milliseconds
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SourceTree
 from restic_reader.errors import Damaged, SnapshotNotFound
@@ -195,14 +197,38 @@ async def test_syncs_between_the_same_stores_wait_for_each_other(
     assert len(stores.replicas) == 2
 
 
-async def test_what_is_there_twice_and_announced_is_announced_as_removed_unless_it_is_held(stores: Stores) -> None:
+async def announced_twice(stores: Stores) -> tuple[str, str]:
+    """Two copies of one restore point, both of them announced, and the second one under hold."""
     await stores.sync()
-    double = stores.double()
+    first, double = stores.replicas[0].snapshot_id, stores.double()
     stores.index.points[double] = True
     stores.index.held = {double}
     await stores.lost_attempt()
+    return first, double
+
+
+def decided(stores: Stores, **lists: Any) -> None:
+    stores.index.decision = Deletion(store_id=AppId(REPLICA), job_id=JobId("job"), **lists)
+
+
+async def test_what_came_under_hold_since_the_store_was_looked_at_stays(stores: Stores) -> None:
+    first, _ = await announced_twice(stores)
+    decided(stores, held=(SnapshotId(first),))
 
     await stores.sync()
+
+    assert len(stores.replicas) == 3
+    assert stores.published(RestorePointRemoved) == []
+    assert len(stores.published(ReleaseDeletion)) == 1
+
+
+async def test_what_is_there_twice_and_announced_is_announced_as_removed_unless_it_is_held(stores: Stores) -> None:
+    first, double = await announced_twice(stores)
+    decided(stores, deletable=(SnapshotId(first),))
+
+    await stores.sync()
+
+    assert [each.snapshot_ids for each in stores.published(ClaimDeletion)] == [(first,)]
 
     removed = [each.snapshot_id for each in stores.published(RestorePointRemoved)]
     assert double in {each.snapshot_id for each in stores.replicas}

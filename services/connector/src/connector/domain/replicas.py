@@ -5,18 +5,22 @@ from collections.abc import Collection, Iterable, Sequence
 
 from contracts.messages.restore_index import RestorePoint
 
-Mark = tuple[str, str]
+Mark = tuple[object, ...]
 
 
 def mark_of(point: RestorePoint) -> Mark:
-    """What a restore point, its copies and the copies of those have in common: the first id and the tree."""
-    # The tree as well: what was rewritten since keeps the first id and is another restore point all the same.
-    return point.original or point.snapshot_id, point.tree_id
+    """What a restore point, its copies and the copies of those have in common: the first id, and what they say."""
+    return _mark(point.original or point.snapshot_id, point)
+
+
+def _mark(first_id: str, point: RestorePoint) -> Mark:
+    # What was rewritten since keeps the first id and is another restore point all the same.
+    return first_id, point.tree_id, point.time, point.hostname, point.paths
 
 
 def missing(wanted: Iterable[RestorePoint], present: Iterable[RestorePoint]) -> list[RestorePoint]:
     """Those of some restore points of which a store has no copy, nor the original."""
-    there = {mark for point in present for mark in (mark_of(point), (point.snapshot_id, point.tree_id))}
+    there = {mark for point in present for mark in (mark_of(point), _mark(point.snapshot_id, point))}
     return [point for point in wanted if mark_of(point) not in there]
 
 
@@ -32,7 +36,7 @@ def surplus(
     """Those of some replicas that are there once more than they need to be.
 
     Of several one stays: a held or an announced one rather than others, then the one with the least id, so that all who
-    look choose the same one. All that are held stay.
+    look choose the same one. All that are held stay, and what differs in its tags is not the same.
     """
 
     def rank(point: RestorePoint) -> tuple[bool, bool, str]:
@@ -40,5 +44,5 @@ def surplus(
 
     same: dict[Mark, list[RestorePoint]] = defaultdict(list)
     for point in sorted(present, key=rank):
-        same[mark_of(point)].append(point)
+        same[(*mark_of(point), point.tags, point.job_id)].append(point)
     return [point for points in same.values() for point in points[1:] if point.snapshot_id not in held]

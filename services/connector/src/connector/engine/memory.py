@@ -262,9 +262,9 @@ async def _checkpoint(cancel: asyncio.Event) -> None:
         raise Cancelled
 
 
-def _mark(found: FoundSnapshot) -> tuple[str, str]:
+def _mark(found: FoundSnapshot) -> tuple[object, ...]:
     """What a snapshot and its copies have in common."""
-    return found.original or found.snapshot_id, found.tree_id
+    return found.original or found.snapshot_id, found.tree_id, found.time, found.host, found.paths
 
 
 def _describe(source: SourceTree, options: BackupOptions, files: Files) -> FoundSnapshot:

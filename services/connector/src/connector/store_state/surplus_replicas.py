@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from chassis.messaging.envelopes import envelope
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 from contracts.messages.assignment import App
+from contracts.messages.protection import MOST_CLAIMED, ClaimDeletion, ReleaseDeletion
 from contracts.messages.restore_index import RestorePoint
 from contracts.messages.scheduler import TaskRequested
-from contracts.values import OrganizationId
+from contracts.values import JobId, OrganizationId, SnapshotId
 from integrations.sdk.errors import WorkFailed
 
 from connector.context.worker_context import WorkerContext
@@ -21,6 +22,7 @@ from connector.store_state.two_stores import Party, party_of
 from connector.stores.restore_points import removed
 
 log = logging.getLogger(__name__)
+DECISION_SECONDS = 60.0
 
 
 async def remove_surplus(
@@ -36,6 +38,51 @@ async def remove_surplus(
     if not extra:
         return list(present)
     ids = {point.snapshot_id for point in extra}
+    known = sorted(ids & announced.keys())
+    if not known:
+        # Nobody can have put what the index does not know under hold.
+        return await _forget(context, work, target, ids, present=present)
+    try:
+        ids = (ids - set(known)) | await _claimed(context, work, target, known)
+        return await _forget(context, work, target, ids, present=present, announced=announced)
+    finally:
+        # What is left of them can be put under hold again.
+        release = ReleaseDeletion(organization_id=target.org, store_id=target.app.id, job_id=JobId(work.id))
+        await context.publisher.send(envelope(release, service="connector", cause=work.cause))
+
+
+async def _claimed(
+    context: WorkerContext, work: Work, target: Party, snapshot_ids: Sequence[SnapshotId]
+) -> set[SnapshotId]:
+    """Those that the restore index lets be deleted; nobody puts them under hold from then on."""
+    claim = ClaimDeletion(
+        organization_id=target.org,
+        store_id=target.app.id,
+        job_id=JobId(work.id),
+        snapshot_ids=tuple(snapshot_ids[:MOST_CLAIMED]),
+    )
+    await context.publisher.send(envelope(claim, service="connector", cause=work.cause))
+    decided = await context.index.await_deletion(target.org, target.app.id, work.id, patience_seconds=DECISION_SECONDS)
+    found = set(snapshot_ids) & set(decided.deletable if decided else ())
+    if left := len(snapshot_ids) - len(found):
+        target.on_log(
+            "warning",
+            f"{left} restore points are there twice and stay: a legal hold or the retention floor may keep them.",
+        )
+    return found
+
+
+async def _forget(
+    context: WorkerContext,
+    work: Work,
+    target: Party,
+    ids: set[SnapshotId],
+    *,
+    present: Sequence[RestorePoint],
+    announced: Collection[str] = (),
+) -> list[RestorePoint]:
+    if not ids:
+        return list(present)
     log.info("surplus replicas are removed", extra={"job": work.id, "count": len(ids)})
     try:
         # Without pruning, which needs the store for itself and reads much of it: what they need, others need as well.
@@ -45,7 +92,7 @@ async def remove_surplus(
         target.on_log("warning", f"Some restore points are there twice and could not be removed. {error.detail}")
         return list(present)
     gone = ids - set(kept.kept)
-    for snapshot_id in sorted(gone & announced.keys()):
+    for snapshot_id in sorted(gone.intersection(announced)):
         event = removed(snapshot_id, target.org, store_id=target.app.id)
         await context.publisher.send(envelope(event, service="connector", cause=work.cause))
     return [point for point in present if point.snapshot_id not in gone]

@@ -36,6 +36,8 @@ from restore_index.usecases.log_fields import span_attributes
 log = logging.getLogger(__name__)
 READ_ONE_BY_ONE = 200
 """Restore points that are read by their ids rather than with all of their store, at most."""
+_CLAIMING = DELETING | {"sync"}
+"""Types of tasks that claim: a sync does for copies that are in its target twice."""
 
 
 async def set_hold(store: Store, command: Envelope[SetLegalHold]) -> None:
@@ -128,7 +130,7 @@ async def release_deletion(store: Store, command: Envelope[ReleaseDeletion]) -> 
 async def end_claims(store: Store, event: Envelope[JobChanged]) -> None:
     """A job that deleted is over, so its claim is: whoever should have released it may have died."""
     data, org = event.data, event.data.organization_id
-    if data.task_type not in DELETING or data.status not in FINAL_STATUSES:
+    if data.task_type not in _CLAIMING or data.status not in FINAL_STATUSES:
         return
     with span("restore-index.end_claims", attributes={semconv.ORGANIZATION: org, semconv.JOB: data.job_id}):
         for store_id in await _stores_of(store, event):
@@ -140,9 +142,10 @@ async def end_claims(store: Store, event: Envelope[JobChanged]) -> None:
 
 
 async def _stores_of(store: Store, event: Envelope[JobChanged]) -> list[AppId]:
-    """Where a job may have claimed something: it deletes in the store that it starts from."""
-    if event.data.origin_id is not None:
-        return [event.data.origin_id]
+    """Where a job may have claimed something: a sync in the store that it goes to, others in that they start from."""
+    place = event.data.target_id if event.data.task_type == "sync" else event.data.origin_id
+    if place is not None:
+        return [place]
     found = await store.protections_of(event.data.organization_id)
     return [each.store_id for each in found if each.claim_of(event.data.job_id)]
 

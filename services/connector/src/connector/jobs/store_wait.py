@@ -35,13 +35,18 @@ async def past_locks(job: Job, location: StoreLocation, work: Callable[[], Await
             await remove_stale_locks(job, location)
 
 
-async def remove_stale_locks(job: Job, location: StoreLocation) -> None:
-    """Remove locks that lost workers left, as far as the store lets them be removed."""
+async def remove_stale_locks(
+    job: Job, location: StoreLocation, *, in_words: Callable[[WorkFailed], str] = lambda error: error.detail
+) -> None:
+    """Remove locks that lost workers left, as far as the store lets them be removed.
+
+    `in_words`: what the log says where it does not.
+    """
     try:
         await job.context.engine.unlock_stale(location)
     except WorkFailed as error:
         # No reason to fail: if a lock is really in the way, the engine says so.
-        job.reporter.log("warning", error.detail)
+        job.reporter.log("warning", in_words(error))
 
 
 async def alone(

@@ -11,7 +11,7 @@ from contracts.errors import CairnError, PermanentError, TemporaryError
 from contracts.messages.restore_index import RestorePoint
 from contracts.point_filters import choose_points, may_mean
 from contracts.task_types.sync import SyncResult
-from integrations.sdk.errors import Cancelled, WorkFailed, named
+from integrations.sdk.errors import Cancelled, named
 
 from connector.domain.replicas import missing, replicas
 from connector.engine.errors import CopyFailed, StoreLocked, StoreUnreachable
@@ -19,7 +19,7 @@ from connector.engine.port import CopyOutcome, Progress
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.replica_listing import announce_replicas
 from connector.jobs.store_turn import copying_alone
-from connector.jobs.store_wait import StoreWait, past_locks
+from connector.jobs.store_wait import StoreWait, past_locks, remove_stale_locks
 from connector.store_state.identity import require_same_store
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
 from connector.store_state.sync_candidates import without_orphans
@@ -110,20 +110,11 @@ async def _prepare(job: Job) -> _Sync:
             job.context.stores.open_ahead(job.org, party.app)
     job.reporter.log("info", f"Sync of {origin.app.name} to {target.app.name}, attempt {job.lease.number}.")
     if job.lease.number > 1:
-        await _unlock(job, origin, target)
+        for party in (origin, target):
+            await remove_stale_locks(job, party.location, in_words=party.in_words)
     if job.cancel.is_set():
         raise Cancelled
     return _Sync(**vars(job), origin=origin, target=target)
-
-
-async def _unlock(job: Job, *parties: Party) -> None:
-    """Remove stale locks that a lost worker left."""
-    for party in parties:
-        try:
-            await job.context.engine.unlock_stale(party.location)
-        except WorkFailed as error:
-            # No reason to fail: if a lock is really in the way, the engine says so.
-            job.reporter.log("warning", party.in_words(error))
 
 
 async def _chosen(job: _Sync) -> _Chosen:

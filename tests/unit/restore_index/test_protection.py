@@ -4,14 +4,15 @@ from datetime import timedelta
 
 import pytest
 from chassis.ids import utc_now
-from contracts.errors import NotFound
+from contracts.errors import Conflict, NotFound
 from contracts.messages.protection import MOST_CLAIMED, LegalHold, LegalHoldLifted, LegalHoldSet
 from contracts.messages.restore_index import Damage, RestorePointDamaged
 from contracts.messages.scheduler import JobStatus
 from contracts.prune_rules import PruneRule
+from contracts.task_types.removal import MOST_LISTED
 from contracts.values import AppId, JobId, SnapshotId
 from restore_index.domain import protection as decisions
-from restore_index.domain.protection import StoreProtection
+from restore_index.domain.protection import MOST_AFTER_END, MOST_OF_HOLDS, StoreProtection
 from restore_index.domain.restore_points import Point
 from restore_index.domain.retention import Protected
 from restore_index.usecases import protection
@@ -360,6 +361,71 @@ def test_claims_that_nobody_asks_for_are_forgotten() -> None:
     next_end = decisions.end_with_job(ended, OTHER_JOB, "failed", now + timedelta(days=2))
 
     assert [len(each.claims) for each in (kept, left, firm, gone, long_gone, next_end)] == [2, 1, 2, 2, 1, 1]
+
+
+def a_store_of(count: int) -> list[Point]:
+    """Restore points, the newest first."""
+    newest = a_point_of("a")
+    ids = [SnapshotId(f"{number:064x}") for number in range(count)]
+    times = [newest.time - timedelta(minutes=number) for number in range(count)]
+    return [
+        Point(restore_point=newest.model_copy(update={"snapshot_id": each, "time": time}))
+        for each, time in zip(ids, times, strict=True)
+    ]
+
+
+def test_of_what_a_rule_leaves_alone_a_claim_lists_the_newest_and_counts_all() -> None:
+    points, rule = a_store_of(3 * MOST_LISTED), PruneRule(per_year=1, year=1)
+    ids = [each.restore_point.snapshot_id for each in points]
+    held = frozenset(ids[1 : MOST_LISTED + 8])
+    floor = 2 * MOST_LISTED + 10
+    kept, made = decisions.claim(
+        StoreProtection(store_id=STORE), claim(rule=rule), points, Protected(held, floor=floor), utc_now()
+    )
+
+    assert made.held == tuple(ids[1 : MOST_LISTED + 1])
+    assert (made.held_more, len(made.floored), made.floored_more) == (7, MOST_LISTED, 2)
+    assert (made.counts().held, made.counts().floored) == (MOST_LISTED + 7, MOST_LISTED + 2)
+    told = decisions.deletion_of(kept, JOB, points)
+    assert (told.held_more, told.floored_more) == (7, 2)
+
+
+def test_of_a_large_claim_that_ended_only_its_end_is_kept() -> None:
+    now, large, small = utc_now(), a_store_of(MOST_AFTER_END + 1), a_store_of(MOST_AFTER_END)
+    other = claim("b", job_id=OTHER_JOB)
+    sizes = []
+    for points in (large, small):
+        named = tuple(each.restore_point.snapshot_id for each in points)
+        asked = claim().model_copy(update={"snapshot_ids": named})
+        made, _ = decisions.claim(StoreProtection(store_id=STORE), asked, points, Protected(), now)
+        ended = decisions.end_with_job(made, JOB, "failed", now)
+        for later in (timedelta(minutes=1), HOUR):
+            for store in (
+                decisions.claim(ended, other, points, Protected(), now + later)[0],
+                decisions.end_with_job(ended, OTHER_JOB, "failed", now + later),
+            ):
+                known = store.claim_of(JOB)
+                assert known is not None
+                assert known.ended
+                sizes.append(len(known.deletable))
+
+    assert sizes == [len(large)] * 2 + [0] * 2 + [len(small)] * 4
+
+
+def test_holds_that_no_document_could_keep_are_refused() -> None:
+    points = a_store_of(MOST_OF_HOLDS // 1250 + 1)
+    ids = [each.restore_point.snapshot_id for each in points]
+    long = LegalHold(at=utc_now(), reason="x" * 1000)
+    full = StoreProtection(store_id=STORE, holds=dict.fromkeys(ids[:-1], long))
+
+    def hold(reason: str, *named: SnapshotId) -> StoreProtection:
+        asked = set_hold(reason=reason).model_copy(update={"snapshot_ids": named})
+        return decisions.set_hold(full, asked, points, frozenset(), utc_now())[0]
+
+    with pytest.raises(Conflict, match="holds_too_many"):
+        hold("x" * 1000, ids[-1])
+    assert len(hold("x" * 1000, *ids[:9]).holds) == len(ids) - 1
+    assert len(hold("short", *ids[-9:]).holds) == len(ids)
 
 
 def test_a_claim_by_a_rule_takes_the_oldest_first() -> None:

@@ -223,6 +223,18 @@ async def test_a_rule_is_claimed_when_the_prune_runs(workshop: Workshop) -> None
     assert (outcome.result.deleted, outcome.result.more) == ((first,), 2)
 
 
+async def test_what_a_rule_would_have_deleted_is_counted_beyond_what_is_listed(workshop: Workshop) -> None:
+    decide(workshop, [], held=("c" * 64,), held_more=7, floored=("d" * 64,), floored_more=2)
+
+    task = Task(type="prune", origin=TARGET, options=TaskOptions(day=1))
+
+    outcome = await prune(await workshop.job(task=task))
+
+    assert isinstance(outcome.result, PruneResult)
+    assert (outcome.result.held, outcome.result.held_count) == (("c" * 64,), 8)
+    assert (outcome.result.floored, outcome.result.floored_count) == (("d" * 64,), 3)
+
+
 async def test_a_rule_that_says_nothing_deletes_nothing(workshop: Workshop) -> None:
     with pytest.raises(Invalid):
         await prune(await workshop.job(task=Task(type="prune", origin=TARGET)))

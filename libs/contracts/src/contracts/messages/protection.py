@@ -48,7 +48,7 @@ class SetLegalHold(ProtectionCommand):
     """Keep restore points of a store from deletion, all of them or none. A hold that is there is replaced.
 
     Result: `HoldsChanged`. Refused: `snapshot_not_found`, `restore_point_being_deleted`, `hold_over` (its end is past),
-    `hold_invalid`.
+    `hold_invalid`, `holds_too_many` (about 25,000 in a store; a reason of 1,000 characters counts for five).
     """
 
     TYPE: ClassVar[str] = "cairn.restore-index.legal-hold.set.v1"

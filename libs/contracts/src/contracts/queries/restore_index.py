@@ -80,6 +80,9 @@ class Deletion(Value):
     """Not in the store."""
     more: int = 0
     """How many others the rule would delete: a claim has a limit."""
+    held_more: int = 0
+    floored_more: int = 0
+    """How many others of a rule's are held and floored: of these the newest are listed."""
 
 
 class RetentionFloor(Value):

@@ -48,7 +48,8 @@ class Removal:
     @property
     def kept_by_decision(self) -> int:
         """How many were left alone by a hold, the floor or another job."""
-        return len(self.decision.held) + len(self.decision.floored) + len(self.decision.being_deleted)
+        listed = len(self.decision.held) + len(self.decision.floored) + len(self.decision.being_deleted)
+        return listed + self.decision.held_more + self.decision.floored_more
 
     def figures(self, job: JobAlone) -> Mapping[str, Any]:
         """The fields of a result."""
@@ -61,6 +62,8 @@ class Removal:
         return {
             **{name: tuple(ids[:MOST_LISTED]) for name, ids in lists.items()},
             **{f"{name}_count": len(ids) for name, ids in lists.items()},
+            "held_count": len(self.decision.held) + self.decision.held_more,
+            "floored_count": len(self.decision.floored) + self.decision.floored_more,
             "being_deleted": self.decision.being_deleted[:MOST_LISTED],
             "missing": self.decision.missing[:MOST_LISTED],
             "kept_until": self.kept_until,
@@ -147,14 +150,14 @@ async def _written_out(job: JobAlone, named: Sequence[str]) -> Sequence[str]:
 def _log_decision(job: JobAlone, decision: Deletion) -> None:
     job.reporter.log("info", f"{len(decision.deletable)} restore points are to be deleted.")
     kept = (
-        (decision.held, "A legal hold keeps"),
-        (decision.floored, "The retention floor of the organization keeps"),
-        (decision.being_deleted, "Another job deletes"),
-        (decision.missing, "Not in the store:"),
+        (decision.held, decision.held_more, "A legal hold keeps"),
+        (decision.floored, decision.floored_more, "The retention floor of the organization keeps"),
+        (decision.being_deleted, 0, "Another job deletes"),
+        (decision.missing, 0, "Not in the store:"),
     )
-    for ids, words in kept:
+    for ids, others, words in kept:
         if ids:
-            job.reporter.log("warning", f"{words} {len(ids)}: {', '.join(ids[:MOST_LISTED])}")
+            job.reporter.log("warning", f"{words} {len(ids) + others}: {', '.join(ids[:MOST_LISTED])}")
     if decision.more:
         job.reporter.log("warning", f"{decision.more} more are too many for one job: run it again.")
 

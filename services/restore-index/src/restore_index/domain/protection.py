@@ -17,6 +17,7 @@ from contracts.messages.protection import (
 )
 from contracts.messages.scheduler import FINAL_STATUSES, JobStatus
 from contracts.queries.restore_index import Deletion
+from contracts.task_types.removal import MOST_LISTED
 from contracts.values import AppId, JobId, Moment, SnapshotId, Value, to_milliseconds
 
 from restore_index.domain.restore_points import Point
@@ -25,6 +26,12 @@ from restore_index.domain.retention import Protected, apply_rule, judge
 # The news that a restore point is gone may come after the news that its job is over, however that ended.
 AFTER_SUCCESS = timedelta(hours=1)
 AFTER_FAILURE = timedelta(minutes=5)
+MOST_AFTER_END = 1000
+"""Restore points in a claim that is told of after its job is over and all that it claimed is free again, at most."""
+MOST_OF_HOLDS = 6 << 20
+"""Bytes of all holds of a store: they are kept in its one document, which MongoDB limits to 16 MiB."""
+_ONE_HOLD = 250
+"""Bytes of a hold without its reason."""
 REMEMBERED = timedelta(days=1)
 """How long a claim is told of after it ended by time, and a job that is over gets none."""
 LONGEST_JOB = timedelta(days=30)
@@ -43,6 +50,8 @@ class Claim(Value):
     being_deleted: tuple[SnapshotId, ...] = ()
     missing: tuple[SnapshotId, ...] = ()
     more: int = 0
+    held_more: int = 0
+    floored_more: int = 0
     ended: bool = False
     """Its job is over."""
 
@@ -54,8 +63,8 @@ class Claim(Value):
         """How many there are of each kind."""
         return DeletionClaimed(
             deletable=len(self.deletable),
-            held=len(self.held),
-            floored=len(self.floored),
+            held=len(self.held) + self.held_more,
+            floored=len(self.floored) + self.floored_more,
             being_deleted=len(self.being_deleted),
             missing=len(self.missing),
         )
@@ -71,6 +80,9 @@ class StoreProtection(Value):
     def claim_of(self, job_id: str) -> Claim | None:
         """The claim of a job."""
         return next((claim for claim in self.claims if claim.job_id == job_id), None)
+
+
+_TOLD = ("deletable", "held", "floored", "being_deleted", "missing", "more", "held_more", "floored_more")
 
 
 class RetentionSettings(Value):
@@ -114,6 +126,8 @@ def set_hold(
         raise Conflict("restore_point_being_deleted", f"Restore point {going[0][:8]} is being deleted.")
     left = {each: known for each, known in protection.holds.items() if known.holds_at(now)}
     holds = left | dict.fromkeys(asked.snapshot_ids, hold)
+    if sum(_ONE_HOLD + len(each.reason.encode()) for each in holds.values()) > MOST_OF_HOLDS:
+        raise Conflict("holds_too_many", "The store has too many holds already. Shorter reasons leave room for more.")
     return protection.model_copy(update={"holds": holds}), hold
 
 
@@ -161,7 +175,9 @@ def claim(
     else:
         made = _decide(asked, points, protected, now).model_copy(update={"until": until})
     others = [
-        each for each in protection.claims if each.job_id != asked.job_id and not _is_forgotten(each, points, now)
+        _shrunk(each, now)
+        for each in protection.claims
+        if each.job_id != asked.job_id and not _is_forgotten(each, points, now)
     ]
     return protection.model_copy(update={"claims": (*others, made)}), made
 
@@ -175,7 +191,14 @@ def _decide(asked: ClaimDeletion, points: Sequence[Point], protected: Protected,
         oldest = found.would_delete[-MOST_CLAIMED:]
         more = len(found.would_delete) - len(oldest)
         return begun.model_copy(
-            update={"deletable": oldest, "held": found.held, "floored": found.floored, "more": more}
+            update={
+                "deletable": oldest,
+                "more": more,
+                "held": found.held[:MOST_LISTED],
+                "held_more": len(found.held[MOST_LISTED:]),
+                "floored": found.floored[:MOST_LISTED],
+                "floored_more": len(found.floored[MOST_LISTED:]),
+            }
         )
     if not 0 < len(asked.snapshot_ids) <= MOST_CLAIMED:
         raise Invalid("deletion_invalid", f"Name at least one restore point and at most {MOST_CLAIMED}.")
@@ -208,6 +231,14 @@ def _is_over(known: Claim, now: datetime) -> bool:
     return known.until is not None and now - known.until > REMEMBERED
 
 
+def _shrunk(known: Claim, now: datetime) -> Claim:
+    """A claim as it is kept on: of a large one that ended nothing but that its job is over."""
+    size = sum(map(len, (known.deletable, known.held, known.floored, known.being_deleted, known.missing)))
+    if not known.ended or known.holds_at(now) or size <= MOST_AFTER_END:
+        return known
+    return Claim(job_id=known.job_id, at=known.at, until=known.until, ended=True)
+
+
 def release(protection: StoreProtection, job_id: str) -> StoreProtection:
     """Nothing claimed by the job."""
     return protection.model_copy(update={"claims": tuple(each for each in protection.claims if each.job_id != job_id)})
@@ -223,7 +254,7 @@ def end_with_job(protection: StoreProtection, job_id: str, status: JobStatus, no
         return protection
     until = now + (AFTER_SUCCESS if status == "succeeded" else AFTER_FAILURE)
     ended = known.model_copy(update={"until": to_milliseconds(until), "ended": True})
-    others = (each for each in protection.claims if each is not known and not _is_over(each, now))
+    others = (_shrunk(each, now) for each in protection.claims if each is not known and not _is_over(each, now))
     return protection.model_copy(update={"claims": (*others, ended)})
 
 
@@ -243,7 +274,7 @@ def deletion_of(
         store_id=protection.store_id,
         job_id=known.job_id,
         gone=tuple(each for each in known.deletable if each not in present),
-        **known.model_dump(include={"deletable", "held", "floored", "being_deleted", "missing", "more"}),
+        **known.model_dump(include={*_TOLD}),
     )
 
 

@@ -28,7 +28,6 @@ DEPENDS_ON_WHAT_IS_THERE = {
     "resource_not_found": "an id in a body",
     "target_kind_wrong": "what the connector is that a task writes to",
     "target_missing": "needed by some types of tasks",
-    "task_type_unsupported": "the API names tasks that cannot be run yet",
     "user_not_found": "an id in a body",
 }
 """Codes of a 400 that a request may get although its form is right, and what they depend on."""

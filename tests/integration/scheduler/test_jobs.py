@@ -239,7 +239,7 @@ async def test_a_job_that_was_kept_long_enough_is_removed(fresh_corner: Corner) 
     ("command", "code", "kind"),
     [
         (run_task(backup(target=app("source"))), "target_kind_wrong", "invalid"),
-        (run_task(backup(type="prune")), "task_type_unsupported", "invalid"),
+        (run_task(backup(origin=app("store"))), "origin_kind_wrong", "invalid"),
         (cancel(new_id()), "job_not_found", "not_found"),
     ],
 )

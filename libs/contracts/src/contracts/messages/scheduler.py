@@ -31,8 +31,8 @@ class JobCommand(Command):
 class RunTask(JobCommand):
     """Run a task once, now. Result: `{"run_id", "job_id"}`.
 
-    Refused: `task_type_unsupported`, `origin_kind_wrong`, `target_kind_wrong`, `target_missing`,
-    `options_invalid`.
+    Refused: `origin_kind_wrong`, `target_kind_wrong`, `target_missing`, `target_is_origin`,
+    `options_invalid`, `job_exists`.
     """
 
     TYPE: ClassVar[str] = "cairn.scheduler.task.run.v1"

@@ -79,8 +79,8 @@ class Job(Value):
 def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
     """A new job that waits for a worker.
 
-    Raises `Invalid` (`task_type_unsupported`, `origin_kind_wrong`, `target_missing`, `target_kind_wrong`,
-    `target_is_origin`, `options_invalid`) or `Conflict` (`job_exists`) when another command made a job with that id.
+    Raises `Invalid` (`origin_kind_wrong`, `target_missing`, `target_kind_wrong`, `target_is_origin`,
+    `options_invalid`) or `Conflict` (`job_exists`) when another command made a job with that id.
     """
     if present is not None:
         raise Conflict("job_exists", "There is a job with this id already.")
@@ -100,10 +100,7 @@ def queue_job(present: Job | None, command: RunTask, now: datetime) -> Job:
 
 def check_task(task: Task) -> None:
     """Raise `Invalid` when the task cannot be carried out, naming the field at fault as the HTTP API calls it."""
-    kind = TASK_KINDS.get(task.type)
-    if kind is None:
-        detail = f"Tasks of type {task.type} cannot be run yet."
-        raise Invalid("task_type_unsupported", detail, fields={"type": detail})
+    kind = TASK_KINDS[task.type]
     if task.origin.kind != kind.origin:
         detail = f"A {task.type} starts from a {kind.origin}; {task.origin.name!r} is a {task.origin.kind}."
         raise Invalid("origin_kind_wrong", detail, fields={"origin_id": detail})

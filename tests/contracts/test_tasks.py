@@ -19,7 +19,7 @@ WAITED_FOR = {
     "gateway/src/gateway/http/proxy.py": (2, "their results are taken"),
     "services/connector/src/connector/engine/restic/backup_run.py": (3, "the survey is waited for; the others wait"),
     "libs/integrations/src/integrations/object_storage/local_copy.py": (2, "in a group of tasks"),
-    "libs/integrations/src/integrations/object_storage/cancellation.py": (2, "waited for"),
+    "libs/integrations/src/integrations/sdk/cancellation.py": (2, "waited for"),
     "libs/integrations/src/integrations/sdk/store_checks.py": (1, "waited for"),
     "libs/integrations/src/integrations/rclone/mount.py": (1, "waited for when the mount is left"),
     "libs/integrations/src/integrations/rclone/served_repository.py": (1, "looked at whenever the server is asked"),

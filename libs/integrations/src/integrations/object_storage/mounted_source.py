@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
-from integrations.object_storage.cancellation import unless_cancelled
 from integrations.object_storage.kept_listings import LISTING, STORE
 from integrations.object_storage.key_paths import can_be_mounted, key_of
 from integrations.object_storage.listing import Entry, Listing, Problems, shown
 from integrations.object_storage.port import NOT_SHOWN, UNREADABLE, ObjectGone, ObjectStore, ObjectUnread
 from integrations.object_storage.snapshot_files import SnapshotFiles
+from integrations.sdk.cancellation import unless_cancelled
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.job_log import OnLog, in_few_lines
 from integrations.sdk.locations import SavedFile, UnreadablePath

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from integrations.object_storage.cancellation import unless_cancelled
 from integrations.object_storage.kept_listings import KEPT
 from integrations.object_storage.listing import Listing, Problems
 from integrations.object_storage.local_copy import LocalCopy
@@ -16,6 +15,7 @@ from integrations.object_storage.port import ObjectStore
 from integrations.rclone.mount import mount_source, why_not_mount
 from integrations.rclone.remote import Rclone, Remote
 from integrations.rclone.source_scratch import open_scratch
+from integrations.sdk.cancellation import unless_cancelled
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.errors import Cancelled, ScratchFull, SourceUnreachable

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 from contracts.errors import CairnError
 
-from integrations.object_storage.cancellation import unless_cancelled
 from integrations.object_storage.key_paths import key_of
 from integrations.s3.uploads import Uploads, part_bytes, parts_of
+from integrations.sdk.cancellation import unless_cancelled
 from integrations.sdk.ports.destination import ExistingFile, NamesOf, NotWritten, RestoredNode, Write
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from contracts.messages.scheduler import TaskRequested
 from contracts.task_types.base import TaskType
 from contracts.tasks import TaskOptions, TaskResult
 from contracts.values import JobId, OrganizationId
-from integrations.sdk.errors import Cancelled
+from integrations.sdk.cancellation import unless_cancelled
 
 from connector.context.apps import await_app
 from connector.context.worker_context import WorkerContext
@@ -63,16 +63,7 @@ class Job:
 
     async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
         """What comes of work that does not look at `cancel` itself; it is given up for that. Raises `Cancelled`."""
-        doing, asked = asyncio.create_task(work), asyncio.create_task(self.cancel.wait())
-        try:
-            await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                return doing.result()
-            raise Cancelled
-        finally:
-            for task in (doing, asked):
-                task.cancel()
-            await asyncio.wait({doing, asked})
+        return await unless_cancelled(work, self.cancel)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 async def unless_cancelled(work: Coroutine[Any, Any, T], cancel: asyncio.Event) -> T:
-    """What comes of the work; waits no longer than until `cancel` is set: then raises `Cancelled`.
+    """What comes of work that does not look at `cancel` itself; once that is set, ends it and raises `Cancelled`.
 
     Work in a thread goes on until what it waits for ends it: the mount that is unmounted.
     """
@@ -24,3 +24,4 @@ async def unless_cancelled(work: Coroutine[Any, Any, T], cancel: asyncio.Event) 
     finally:
         stopping.cancel()
         doing.cancel()
+        await asyncio.wait((doing, stopping))

@@ -2,11 +2,12 @@
 
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from chassis.http.transport import Answer
 
 from gateway.access.principal import Principal
+from gateway.areas.snapshots.parties import require_source
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.base import path_query, segment
 from gateway.clients.restore_index import RestoreIndexClient
@@ -35,10 +36,11 @@ class History:
     restore_index: RestoreIndexClient
 
     async def versions(self, who: Principal, source_id: str, part: Part) -> bytes:
-        """Versions of a file over all restore points of a source, as JSON. Raises `NotFound` for no connector."""
+        """Versions of a file over all restore points of a source, as JSON. Raises `NotFound` for no such source."""
         # The index knows no connectors: of an unknown one it would answer that there is nothing.
-        source = await self.assignment.app(who, source_id)
-        return await self.restore_index.in_all_restore_points(who, f"versions?source_id={source.id}&{part.query}")
+        await require_source(self.assignment, self.restore_index, who, source_id)
+        asked = urlencode({"source_id": source_id})
+        return await self.restore_index.in_all_restore_points(who, f"versions?{asked}&{part.query}")
 
     async def changes(self, who: Principal, pair: tuple[str, str], part: Part) -> bytes:
         """A part of what differs between two restore points, as JSON."""

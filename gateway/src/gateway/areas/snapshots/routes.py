@@ -35,7 +35,7 @@ async def read_in_store(store_id: str, snapshot_id: str, snapshots: Service, who
 
 @router.get("/snapshots/source/{source_id}", summary="List restore points of a source", responses=problems(404))
 async def list_of_source(source_id: str, snapshots: Service, who: Who) -> PageView[CopiesView]:
-    """All of them, newest first, each with the stores that have it."""
+    """All of them, newest first, each with the stores that have it; also those of a source that was removed."""
     if not who.may(Right.READ):
         return whole([])
     return whole([copies_view(copies) for copies in await snapshots.of_source(who, source_id)])

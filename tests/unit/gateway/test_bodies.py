@@ -13,6 +13,8 @@ from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRo
 from gateway.areas.integrations.schemas import Installation
 from gateway.areas.inventories.schemas import InventoryBody
 from gateway.areas.links.schemas import LinkBody
+from gateway.areas.protection.schemas import SnapshotPatch
+from gateway.areas.protection.service import Hold
 from gateway.areas.resources.schemas import ResourceBody
 from gateway.areas.scheduling.schemas.requests import RetryBody, RunBody
 from gateway.http.body_fields import Body
@@ -174,6 +176,14 @@ def test_compression_is_optional(body: dict[str, Any], level: str | None) -> Non
 def test_unknown_compression_is_refused() -> None:
     with pytest.raises(ValidationError):
         StoreCreation.model_validate({"compression": "RAR"})
+
+
+def test_what_a_patch_does_not_name_stays_and_null_clears_it() -> None:
+    named = {"legal_hold": True, "reason": "Case", "until": "2027-11-28T00:00:00Z"}
+    given = [SnapshotPatch.model_validate(sent).hold for sent in (named, {"legal_hold": True}, named | {"until": None})]
+    assert [hold.keeps for hold in given if hold] == [(), ("reason", "until"), ()]
+    assert given[2] == Hold("Case", None)
+    assert SnapshotPatch.model_validate({"legal_hold": False}).hold is None
 
 
 def test_a_retry_has_the_task_that_it_retries() -> None:

@@ -122,6 +122,29 @@ async def test_a_hold_is_lifted_through_any_store_of_the_repository(index: Prote
     assert digits(tuple(kept.holds)) == "c"
 
 
+async def test_a_hold_keeps_what_a_new_one_does_not_name(index: ProtectingIndex) -> None:
+    until = utc_now().replace(microsecond=0) + HOUR
+    await index.do(set_hold("b", reason="first", until=until))
+    await index.do(set_hold("b", "c", by="me", keeps=["reason", "until"]))
+
+    said = index.events(LegalHoldSet)[1:]
+    assert {digits(each.snapshot_ids): (each.hold.reason, each.hold.until, each.hold.by) for each in said} == {
+        "b": ("first", until, "me"),
+        "c": ("", None, "me"),
+    }
+    await index.do(set_hold("b", reason="second", keeps=["until"]))
+    await index.do(set_hold("b", keeps=["reason"]))
+    ended, cleared = [each.hold for each in index.events(LegalHoldSet)[-2:]]
+    assert ((ended.reason, ended.until), (cleared.reason, cleared.until)) == (("second", until), ("second", None))
+
+
+async def test_a_hold_keeps_what_was_said_through_another_store_of_the_repository(index: ProtectingIndex) -> None:
+    await index.have(a_point_of("b", store_id=OTHER_STORE))
+    await index.do(set_hold("b", reason="Case 4711", store_id=OTHER_STORE))
+    await index.do(set_hold("b", keeps=["reason", "until"]))
+    assert index.events(LegalHoldSet)[-1].hold.reason == "Case 4711"
+
+
 async def test_a_hold_is_replaced(index: ProtectingIndex) -> None:
     await index.do(set_hold("b", reason="first"))
     await index.do(set_hold("b", reason="second"))

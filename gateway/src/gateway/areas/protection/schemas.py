@@ -1,10 +1,10 @@
 """Rules of retention, holds and the floor: what is asked and answered."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from contracts.json_values import whole_number
-from contracts.messages.protection import LONGEST_REASON
+from contracts.messages.protection import LONGEST_REASON, HoldPart
 from contracts.prune_rules import UNITS, PruneRule
 from contracts.queries.restore_index import PruneDecision, Time
 from contracts.values import to_milliseconds
@@ -16,6 +16,7 @@ from gateway.http.body_fields import Body, empty_is_none, none_is, text
 from gateway.http.examples import RUN, example
 
 MOST_VERSIONS = 1_000_000
+HOLD_PARTS: tuple[HoldPart, ...] = get_args(HoldPart)
 _IDS = ["5f" * 32]
 _RULE = {"day": 7, "per_day": 2, "week": 4, "per_week": 1, "locate": {"group_by": "dataset"}}
 ReasonText = Annotated[str, text(LONGEST_REASON, empty=True)]
@@ -84,15 +85,19 @@ class SnapshotPatch(Body):
     model_config = example(legal_hold=True, reason="Case 4711", until="2027-11-28T00:00:00Z")
 
     legal_hold: StrictBool = Field(description="Whether it must not be deleted")
-    reason: Annotated[ReasonText, none_is("", ReasonText)] = Field(default="", description="Why, in words")
+    reason: Annotated[ReasonText, none_is("", ReasonText)] = Field(
+        default="", description="Why, in words; left out: as it is, null: none"
+    )
     until: Annotated[Time | None, BeforeValidator(_text_only), empty_is_none(Time)] = Field(
-        default=None, description="When the hold ends by itself; UTC unless it has an offset"
+        default=None,
+        description="When the hold ends by itself; UTC unless it has an offset; left out: as it is, null: it does not",
     )
 
     @property
     def hold(self) -> Hold | None:
         """The hold to be set; None: it is lifted, and reason and end say nothing."""
-        return Hold(self.reason, _kept(self.until)) if self.legal_hold else None
+        keeps = tuple(part for part in HOLD_PARTS if part not in self.model_fields_set)
+        return Hold(self.reason, _kept(self.until), keeps) if self.legal_hold else None
 
     def summary(self) -> dict[str, JsonValue]:
         """What the audit log keeps of it."""

@@ -9,6 +9,7 @@ from chassis.telemetry.tracing import span
 from contracts.errors import NotFound, PermanentError
 from contracts.messages.protection import (
     ClaimDeletion,
+    HoldPart,
     LiftLegalHold,
     ReleaseDeletion,
     SetLegalHold,
@@ -50,6 +51,8 @@ class Hold:
 
     reason: str = ""
     until: datetime | None = None
+    keeps: tuple[HoldPart, ...] = ()
+    """What stays as it is where there is a hold already."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class Protection:
                 command = (
                     LiftLegalHold.model_validate(about)
                     if hold is None
-                    else SetLegalHold.model_validate(about | {"reason": hold.reason, "until": hold.until})
+                    else SetLegalHold.model_validate(about | vars(hold))
                 )
                 await self.commands.carry_out(
                     command,

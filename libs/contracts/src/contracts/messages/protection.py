@@ -1,6 +1,6 @@
 """Commands to and events of the restore index about what may be deleted: holds, the floor, claims."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -14,6 +14,7 @@ MOST_CLAIMED = 10_000
 MOST_HELD = 1000
 """Restore points in one command about holds."""
 LONGEST_REASON = 1000
+HoldPart = Literal["reason", "until"]
 
 
 class LegalHold(Value):
@@ -45,7 +46,8 @@ class HoldsChanged(Value):
 
 
 class SetLegalHold(ProtectionCommand):
-    """Keep restore points of a store from deletion, all of them or none. A hold that is there is replaced.
+    """Keep restore points of a store from deletion, all of them or none. A hold that is there is replaced, but for
+    what it `keeps`.
 
     Result: `HoldsChanged`. Refused: `snapshot_not_found`, `restore_point_being_deleted`, `hold_over` (its end is past),
     `hold_invalid`, `holds_too_many` (about 25,000 in a store; a reason of 1,000 characters counts for five).
@@ -57,6 +59,9 @@ class SetLegalHold(ProtectionCommand):
     reason: str = Field(default="", description="Why, in words")
     until: Moment | None = Field(default=None, description="When the hold ends by itself; None: when it is lifted")
     by: str = Field(default="", description="The account that sets it")
+    keeps: tuple[HoldPart, ...] = Field(
+        default=(), description="What a hold that is there keeps, whatever is said here; none: all is replaced"
+    )
 
 
 class LiftLegalHold(ProtectionCommand):

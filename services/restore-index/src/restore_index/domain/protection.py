@@ -1,6 +1,6 @@
 """What must not be deleted in a store, and what is claimed by jobs that delete."""
 
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from chassis.texts import fault_of
@@ -113,22 +113,39 @@ def claimed_at(protections: Iterable[StoreProtection], now: datetime) -> frozens
 
 
 def set_hold(
-    protection: StoreProtection, asked: SetLegalHold, points: Sequence[Point], claimed: Set[str], now: datetime
-) -> tuple[StoreProtection, LegalHold]:
-    """Put all of the restore points under hold. Raises `Invalid`, `NotFound` and `Conflict`."""
+    protection: StoreProtection,
+    asked: SetLegalHold,
+    points: Sequence[Point],
+    others: Iterable[StoreProtection],
+    now: datetime,
+) -> tuple[StoreProtection, dict[SnapshotId, LegalHold]]:
+    """Put all of the restore points under hold, and which one each has now. Raises `Invalid`, `NotFound`, `Conflict`.
+
+    `others`: all stores of the organization, as those that share a repository share its restore points.
+    """
+    others = tuple(others)
+    left = holds_at([protection], now)
+    known, claimed = holds_at(others, now) | left, claimed_at(others, now)
+    made = {each: _hold(asked, known.get(each), now) for each in asked.snapshot_ids}
+    _require_present(asked.snapshot_ids, points)
+    if going := [each for each in asked.snapshot_ids if each in claimed]:
+        raise Conflict("restore_point_being_deleted", f"Restore point {going[0][:8]} is being deleted.")
+    holds = left | made
+    if sum(_ONE_HOLD + len(each.reason.encode()) for each in holds.values()) > MOST_OF_HOLDS:
+        raise Conflict("holds_too_many", "The store has too many holds already. Shorter reasons leave room for more.")
+    return protection.model_copy(update={"holds": holds}), made
+
+
+def _hold(asked: SetLegalHold, known: LegalHold | None, now: datetime) -> LegalHold:
+    """What is asked for, with what a hold that is there keeps. Raises `Invalid` and `Conflict`."""
     hold = LegalHold(reason=asked.reason.strip(), until=asked.until, by=asked.by, at=now)
+    if known:
+        hold = hold.model_copy(update={part: getattr(known, part) for part in asked.keeps})
     if fault := fault_of(hold.reason, longest=LONGEST_REASON):
         raise Invalid("hold_invalid", f"The reason {fault}.", fields={"reason": fault})
     if not hold.holds_at(now):
         raise Conflict("hold_over", "The hold would be over before it begins: its end is past.")
-    _require_present(asked.snapshot_ids, points)
-    if going := [each for each in asked.snapshot_ids if each in claimed]:
-        raise Conflict("restore_point_being_deleted", f"Restore point {going[0][:8]} is being deleted.")
-    left = {each: known for each, known in protection.holds.items() if known.holds_at(now)}
-    holds = left | dict.fromkeys(asked.snapshot_ids, hold)
-    if sum(_ONE_HOLD + len(each.reason.encode()) for each in holds.values()) > MOST_OF_HOLDS:
-        raise Conflict("holds_too_many", "The store has too many holds already. Shorter reasons leave room for more.")
-    return protection.model_copy(update={"holds": holds}), hold
+    return hold
 
 
 def lift_hold(

@@ -1,7 +1,7 @@
 """Holds, the floor and claims of deletion: one function per verb. Each change is one write of one document."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from chassis.ids import utc_now
@@ -46,13 +46,20 @@ async def set_hold(store: Store, command: Envelope[SetLegalHold]) -> None:
     with span("restore-index.set_hold", attributes=span_attributes(org, data.store_id)):
         record = await store.protections.load(org, data.store_id, cause=command)
         known = record.value or StoreProtection(store_id=data.store_id)
-        claimed = decisions.claimed_at(await store.protections_of(org), now)
         points = await store.points_of(org, data.store_id)
-        changed, hold = decisions.set_hold(known, data, points, claimed, now)
-        event = LegalHoldSet(organization_id=org, store_id=data.store_id, snapshot_ids=data.snapshot_ids, hold=hold)
+        changed, holds = decisions.set_hold(known, data, points, await store.protections_of(org), now)
         result = HoldsChanged(snapshot_ids=data.snapshot_ids).model_dump(mode="json")
-        await store.protections.save(record, changed, events=[event], cause=command, result=result)
+        await store.protections.save(record, changed, events=_set(data, holds), cause=command, result=result)
     log.info("legal hold set", extra={"store_id": data.store_id, "restore_points": len(data.snapshot_ids)})
+
+
+def _set(asked: SetLegalHold, holds: Mapping[SnapshotId, LegalHold]) -> list[LegalHoldSet]:
+    """One event for each hold: what is kept of earlier ones may differ."""
+    facts = {"organization_id": asked.organization_id, "store_id": asked.store_id}
+    held: dict[LegalHold, list[SnapshotId]] = {}
+    for each, hold in holds.items():
+        held.setdefault(hold, []).append(each)
+    return [LegalHoldSet(snapshot_ids=tuple(ids), hold=hold, **facts) for hold, ids in held.items()]
 
 
 async def lift_hold(store: Store, command: Envelope[LiftLegalHold]) -> None:

@@ -100,6 +100,14 @@ async def test_it_can_be_stopped_at_once_by_a_process_that_ignores_interrupts() 
         signal.signal(signal.SIGINT, before)
 
 
+async def test_one_that_has_ended_can_be_looked_at_until_its_context_is_left() -> None:
+    async with open_child(ChildCommand(arguments=["true"])) as child:
+        assert await child.wait() == 0
+        assert Path(f"/proc/{child.pid}/stat").read_text().rpartition(") ")[2][0] == "Z"
+
+    await eventually_async(lambda: not Path(f"/proc/{child.pid}").exists())
+
+
 async def test_it_ends_with_its_context_and_so_does_what_it_started() -> None:
     script = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
     started: list[int] = []

@@ -10,6 +10,8 @@ import psutil
 import pytest
 from connector.engine.processes import ProcessMeter, Reading, counted, metering, own_process_counted
 
+from tests.support.unprivileged import as_another_user
+
 _WRITE_AND_WAIT = "import sys; sys.stdout.write('x' * 300_000); sys.stdout.flush(); sys.stdin.read(1)"
 _PARENT = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {_WRITE_AND_WAIT!r}])"
 
@@ -58,6 +60,31 @@ def test_what_a_process_wrote_is_kept_when_it_has_ended(child: subprocess.Popen[
     assert (left.cpu_seconds or 0) >= (seen.cpu_seconds or 0)
 
 
+# No Python: other users may not be allowed to run ours.
+_WRITE_AND_END = ("/bin/sh", "-c", "read go; exec dd if=/dev/zero bs=60000 count=1 2>/dev/null")
+
+
+def bytes_seen_at_the_end() -> str:
+    """What is known of a child that nobody looked at before it had ended."""
+    meter = ProcessMeter()
+    with subprocess.Popen(_WRITE_AND_END, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd="/") as child:
+        with meter.counting(child.pid):
+            assert child.stdin is not None
+            child.stdin.write(b"\n")
+            child.stdin.close()
+            os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        return str(meter.read().written_bytes)
+
+
+def test_what_a_process_did_last_counts_however_late_it_is_looked_at() -> None:
+    assert int(bytes_seen_at_the_end()) >= 60_000
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+def test_workers_that_are_not_root_see_it_as_well() -> None:
+    assert int(as_another_user(bytes_seen_at_the_end)) >= 60_000
+
+
 def test_what_its_children_use_counts(family: subprocess.Popen[bytes]) -> None:
     meter = ProcessMeter()
     with meter.counting(family.pid):
@@ -90,6 +117,7 @@ def test_bytes_that_the_system_does_not_tell_are_unknown(
         raise psutil.AccessDenied
 
     monkeypatch.setattr(psutil.Process, "io_counters", refuse)
+    monkeypatch.setattr("connector.engine.processes._IoFile.of", lambda _: None)
     meter = ProcessMeter()
     with meter.counting(child.pid):
         seen = meter.read()

@@ -3,11 +3,14 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from threading import Thread
 
 from chassis.subprocesses import child_entry
 from chassis.telemetry.tracing import current_trace
@@ -35,23 +38,38 @@ class ChildCommand:
 
 
 class Child:
-    """A running child, leader of a process group of its own."""
+    """A running child, leader of a process group of its own. One that has ended stays in the process table until its
+    context is left, so that what it used can still be read."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         self._process = process
+        self._ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._streams: list[asyncio.StreamReader] = []
+        self._transports: list[asyncio.BaseTransport] = []
         self.pid = process.pid
+        Thread(target=_await_end, args=(self.pid, self._ended), name=f"end of {self.pid}", daemon=True).start()
+
+    async def open(self) -> None:
+        """Begin to read what it says."""
+        for pipe in (self._process.stdout, self._process.stderr):
+            reader = asyncio.StreamReader()
+            connecting = asyncio.get_running_loop().connect_read_pipe(
+                partial(asyncio.StreamReaderProtocol, reader), pipe
+            )
+            self._transports.append((await connecting)[0])
+            self._streams.append(reader)
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs; negative: the signal that ended it."""
-        return self._process.returncode
+        return self._ended.result() if self._ended.done() else None
 
     async def pump(self, *, on_output: OnLine, on_error: OnLine) -> None:
         """Hand on the lines of standard output and standard error until both end. What a callback raises ends it."""
-        assert self._process.stdout is not None and self._process.stderr is not None  # noqa: S101, PT018
+        output, errors = self._streams
         tasks = [
-            asyncio.create_task(_read_lines(self._process.stdout, on_output)),
-            asyncio.create_task(_read_lines(self._process.stderr, on_error)),
+            asyncio.create_task(_read_lines(output, on_output)),
+            asyncio.create_task(_read_lines(errors, on_error)),
         ]
         try:
             await asyncio.gather(*tasks)
@@ -61,7 +79,7 @@ class Child:
 
     async def wait(self) -> int:
         """Its exit code, once it has ended."""
-        return await self._process.wait()
+        return await asyncio.shield(self._ended)
 
     async def stop(self, *, grace_seconds: float = 10) -> int:
         """Interrupt it, so that it can clean up; kill it when it takes longer than that. Returns its exit code."""
@@ -77,12 +95,26 @@ class Child:
     async def kill(self) -> int:
         """Kill it and whatever it started. Returns its exit code."""
         self._signal(signal.SIGKILL)
-        # Also when we are cancelled: a child that nobody waits for stays in the process table.
-        return await asyncio.shield(self.wait())
+        return await self.wait()
+
+    async def close(self) -> None:
+        """Kill it, if it runs, and let it go."""
+        try:
+            await self.kill()
+        finally:
+            # Also when we are cancelled: a child that nobody waits for stays in the process table.
+            self._ended.add_done_callback(self._let_go)
+
+    def _let_go(self, _: object = None) -> None:
+        self._process.wait()
+        for transport in self._transports:
+            transport.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self.pid, number)
+        # Once it was let go, its number may be another one's.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self.pid, number)
 
 
 @asynccontextmanager
@@ -92,12 +124,13 @@ async def open_child(command: ChildCommand) -> AsyncIterator[Child]:
     The thread that runs the event loop must outlive it: the kernel ties the child to the thread that started it.
     Raises `OSError` when `directory` is not there. A missing program ends with `child_entry.NOT_STARTED`.
     """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", child_entry.__file__, str(os.getpid()), str(command.nice)),
-        *command.arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    # Not by asyncio, which lets a child go at once when it has ended.
+    process = subprocess.Popen(  # noqa: ASYNC220 - takes as long as asyncio's, which begins a process in the same way
+        [sys.executable, "-I", "-S", child_entry.__file__, str(os.getpid()), str(command.nice), *command.arguments],
+        bufsize=0,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         cwd=command.directory,
         env=_environment(command.environment),
         start_new_session=True,
@@ -105,9 +138,19 @@ async def open_child(command: ChildCommand) -> AsyncIterator[Child]:
     )
     child = Child(process)
     try:
+        await child.open()
         yield child
     finally:
-        await child.kill()
+        await child.close()
+
+
+def _await_end(process_id: int, ended: "asyncio.Future[int]") -> None:
+    """Tell how a process ended, and leave it in the process table. Blocks until then."""
+    told = os.waitid(os.P_PID, process_id, os.WEXITED | os.WNOWAIT)
+    assert told is not None  # noqa: S101 - it is None only where nobody waits
+    code = told.si_status if told.si_code == os.CLD_EXITED else -told.si_status
+    with suppress(RuntimeError):  # The loop was closed meanwhile.
+        ended.get_loop().call_soon_threadsafe(ended.set_result, code)
 
 
 def _environment(added: Mapping[str, str]) -> dict[str, str]:

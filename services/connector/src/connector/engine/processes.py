@@ -44,8 +44,35 @@ class _Root:
     base: _Spent = _Spent()
     """What it had used before it worked for the job."""
     with_children: bool = True
+    io: "_IoFile | None" = None
     looks: int = 0
     seen: dict[psutil.Process, _Spent] = field(default_factory=dict)
+
+
+class _IoFile:
+    """What Linux tells of the bytes of a process. Who opened it while that ran may read it also when it has ended."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    @classmethod
+    def of(cls, process_id: int) -> "_IoFile | None":
+        """None where the system does not tell."""
+        with suppress(OSError):
+            return cls(os.open(f"/proc/{process_id}/io", os.O_RDONLY | os.O_CLOEXEC))
+        return None
+
+    def read(self) -> tuple[int, int] | None:
+        """Bytes read and written through the system; None once nobody can tell any more."""
+        with suppress(OSError, ValueError, KeyError):
+            lines = os.pread(self._descriptor, 4096, 0).decode().splitlines()
+            told = {name: int(count) for name, _, count in (line.partition(": ") for line in lines)}
+            return told["rchar"], told["wchar"]
+        return None
+
+    def close(self) -> None:
+        """Read no more."""
+        os.close(self._descriptor)
 
 
 class ProcessMeter:
@@ -66,9 +93,11 @@ class ProcessMeter:
             yield
         finally:
             if root is not None:
-                # Its last moments are seen here, as a rule: it has closed its output, and nobody has waited for it.
+                # Its last moments are seen here: it has ended, and whoever started it has not let go of it yet.
                 with self._lock:
                     _look_at(root, [])
+                    if root.io:
+                        root.io.close()
                     self._roots.remove(root)
                     self._ended.append(root)
 
@@ -119,7 +148,7 @@ def _root_of(process_id: int) -> _Root | None:
     with suppress(psutil.Error):
         process = psutil.Process(process_id)
         if process_id != os.getpid():
-            return _Root(process)
+            return _Root(process, io=_IoFile.of(process_id))
         return _Root(process, base=_spent_by(process), with_children=False)
     return None
 
@@ -138,20 +167,21 @@ def _look_at(root: _Root, below: list[psutil.Process]) -> None:
     root.seen = {process: replace(spent, memory_bytes=0) for process, spent in root.seen.items()}
     for process in {root.process, *below, *root.seen}:
         with suppress(psutil.Error):
-            root.seen[process] = _latest(root.seen.get(process), _spent_by(process))
+            io = root.io if process == root.process else None
+            root.seen[process] = _latest(root.seen.get(process), _spent_by(process, io))
 
 
 def _latest(before: _Spent | None, now: _Spent) -> _Spent:
-    # Of a process that has ended and was not waited for yet, Linux still tells the time, but no longer the bytes.
+    # Of one that has ended and was not waited for yet, Linux tells the time to all, but the bytes to root alone.
     if before is None or now.read_bytes is not None:
         return now
     return replace(now, read_bytes=before.read_bytes, written_bytes=before.written_bytes)
 
 
-def _spent_by(process: psutil.Process) -> _Spent:
+def _spent_by(process: psutil.Process, io: _IoFile | None = None) -> _Spent:
     with process.oneshot():
         times = process.cpu_times()
-        read, written = _io_of(process)
+        read, written = (io and io.read()) or _io_of(process)
         return _Spent(times.user + times.system, read, written, process.memory_info().rss)
 
 

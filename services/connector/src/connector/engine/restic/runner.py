@@ -187,7 +187,7 @@ class Runner:
             try:
                 with counted(child.pid):
                     await child.pump(on_output=listener.on_output, on_error=stderr.take)
-                return await child.wait()
+                    return await child.wait()
             finally:
                 for helper in helpers:
                     helper.cancel()

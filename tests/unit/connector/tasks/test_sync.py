@@ -342,3 +342,18 @@ async def test_a_restore_point_is_copied_by_its_first_digits(stores: Stores) -> 
     await stores.end(naming(digits))
 
     assert [each.original for each in stores.replicas] == [meant]
+
+
+async def test_a_sync_whose_conditions_choose_nothing_says_so(stores: Stores) -> None:
+    task = SYNC_TASK.model_copy(update={"options": TaskOptions(labels=("monthly",))})
+    job = await stores.job(task=task)
+
+    outcome = await sync(job)
+
+    lines = [line for event in job.reporter.rest() for line in getattr(event, "lines", ())]
+    words = "Of the 2 restore points in the origin none fulfils all conditions (labels monthly)"
+    assert [line.level for line in lines if line.text.startswith(words)] == ["warning"]
+    assert outcome.problem is None
+    assert isinstance(outcome.result, SyncResult)
+    assert outcome.result.points_chosen == 0
+    assert outcome.result.in_words().startswith("no restore point of the origin was chosen, nothing was copied")

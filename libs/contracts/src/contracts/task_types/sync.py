@@ -26,7 +26,9 @@ class SyncResult(Result):
     duration_seconds: float = Field(default=0, description="Time it took")
 
     def in_words(self) -> str:
-        """How many restore points were copied and how many had been before."""
+        """How many restore points were copied and how many had been before, or that none was meant."""
+        if not self.points_chosen and not self.unreadable_count:
+            return f"no restore point of the origin was chosen, nothing was copied, in {self.duration_seconds:.1f} s"
         unreadable = f", {self.unreadable_count} cannot be read" if self.unreadable_count else ""
         return (
             f"{self.points_copied} of {self.points_chosen} restore points copied with "

@@ -24,7 +24,7 @@ from connector.store_state.identity import require_same_store
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
 from connector.store_state.sync_candidates import without_orphans
 from connector.store_state.two_stores import Party, party_of
-from connector.stores.point_choice import selection_of, with_whole_ids
+from connector.stores.point_choice import conditions_in_words, selection_of, with_whole_ids
 
 SHORT_ID = 8
 
@@ -125,7 +125,11 @@ async def _chosen(job: _Sync) -> _Chosen:
     points = {point.snapshot_id: point for point in there.points}
     found = choose_points(selection, [point.facts for point in points.values()], utc_now())
     chosen = [points[facts.snapshot_id] for facts in reversed(found)]
-    job.reporter.log("info", f"{len(chosen)} of {len(points)} restore points are to be in the target.")
+    if chosen or not points:
+        job.reporter.log("info", f"{len(chosen)} of {len(points)} restore points are to be in the target.")
+    else:
+        why = f"none fulfils all conditions ({conditions_in_words(selection)}), so nothing is to be copied."
+        job.reporter.log("warning", f"Of the {len(points)} restore points in the origin {why}")
     return _Chosen(chosen, [each for each in there.unreadable if may_mean(selection, each)])
 
 

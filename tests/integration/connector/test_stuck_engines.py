@@ -34,7 +34,7 @@ def ground(fresh_ground: WorkerFixture) -> WorkerFixture:
 
 
 @pytest.fixture
-def restic(ground: WorkerFixture) -> str:
+def slow_restic(ground: WorkerFixture) -> str:
     """Takes minutes to write what the tests back up."""
     return slow(ground.restic, ground.folder / "slow-restic", kib_per_second=100, also_reads=True)
 
@@ -80,8 +80,8 @@ def warned(ground: WorkerFixture, request: TaskRequested) -> list[str]:
 
 
 @pytest.mark.long
-async def test_an_engine_that_is_stopped_is_told_of_and_goes_on(ground: WorkerFixture, restic: str) -> None:
-    with ground.worker("only", restic=restic, stuck_seconds=STUCK_SECONDS) as only:
+async def test_an_engine_that_is_stopped_is_told_of_and_goes_on(ground: WorkerFixture, slow_restic: str) -> None:
+    with ground.worker("only", restic=slow_restic, stuck_seconds=STUCK_SECONDS) as only:
         await ready(only)
         request, store = await a_backup(ground)
         engine = await working_engine(only, store)
@@ -95,9 +95,9 @@ async def test_an_engine_that_is_stopped_is_told_of_and_goes_on(ground: WorkerFi
     assert len(warned(ground, request)) == 1
 
 
-async def test_a_stuck_engine_is_ended_by_setting_and_leaves_no_lock(ground: WorkerFixture, restic: str) -> None:
+async def test_a_stuck_engine_is_ended_by_setting_and_leaves_no_lock(ground: WorkerFixture, slow_restic: str) -> None:
     facts = {"stuck_seconds": STUCK_SECONDS, "stuck_ends": True}
-    with ground.worker("only", restic=restic, **facts) as only:
+    with ground.worker("only", restic=slow_restic, **facts) as only:
         await ready(only)
         request, store = await a_backup(ground)
         engine = await working_engine(only, store)
@@ -118,10 +118,10 @@ async def test_a_stuck_engine_is_ended_by_setting_and_leaves_no_lock(ground: Wor
     ],
 )
 async def test_a_canceled_job_ends_soon_and_leaves_no_lock(
-    ground: WorkerFixture, restic: str, type_: TaskType, stopped: bool
+    ground: WorkerFixture, slow_restic: str, type_: TaskType, stopped: bool
 ) -> None:
     """Also where the engine hears of nothing any more and has to be killed."""
-    with ground.worker("only", restic=restic) as only:
+    with ground.worker("only", restic=slow_restic) as only:
         await ready(only)
         request, store = await JOBS[type_](ground)
         engine = await working_engine(only, store)

@@ -39,10 +39,12 @@ def make_tree(root: Path) -> None:
     (root / "link").symlink_to(os.fsdecode(b"no where \xff"))
     os.link(root / "link", root / "deep" / "linked link", follow_symlinks=False)
     os.mkfifo(root / "pipe", 0o640)
+    os.link(root / "pipe", root / "deep" / "linked pipe")
     _give_attributes(root)
     if os.geteuid() == 0:
         os.mknod(root / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
         os.mknod(root / "block", stat.S_IFBLK | 0o600, os.makedev(7, 300))
+        os.link(root / "null", root / "deep" / "linked null")
         for n, name in enumerate(("tool", "deep", "link", "pipe", "null")):
             os.chown(root / name, 1000 + n, 2000 + n, follow_symlinks=False)
     (root / "tool").chmod(0o4711)

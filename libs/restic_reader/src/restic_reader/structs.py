@@ -200,6 +200,12 @@ class Node(Entry, frozen=True, gc=False):
     device: int = 0
     error: str = ""
 
+    @property
+    def may_have_other_names(self) -> bool:
+        """Whether it may be a hard link. Of pipes restic does not count the names; device and inode tell them."""
+        is_uncounted = not self.links and self.type not in ("file", "dir")
+        return self.links > 1 or bool(is_uncounted and self.inode and self.device_id)
+
 
 class Tree(msgspec.Struct, frozen=True):
     """A directory with all that is known of its nodes."""

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from connector.restore.content_comparison import is_content
@@ -345,6 +346,36 @@ def test_a_name_whose_file_is_there_already_becomes_one_of_its_names_and_again_s
 
     assert (figures.unchanged, figures.written, figures.verified) == (2, 1, 3)
     assert (case.target / "a").stat().st_nlink == 3
+
+
+@pytest.mark.parametrize(
+    ("type_", "counted"),
+    [("fifo", {"links": 0}), ("fifo", {"links": 2}), ("symlink", {"links": 2, "linktarget": "/there"})],
+    ids=["a pipe, as restic does not count its names", "a pipe", "a link"],
+)
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize("overwrite", ["always", "if_changed", "if_newer", "never"])
+def test_names_of_what_is_no_file_are_names_of_one_again(
+    case: Case, type_: str, counted: dict[str, Any], overwrite: OverwritePolicy, *, there: bool
+) -> None:
+    facts = {"inode": 7, "device_id": 1, **counted}
+    case.make_tree = lambda writer: writer.tree(
+        [
+            node("a", type_, **facts),
+            node("d", "dir", subtree=writer.tree([node("b", type_, **facts)])),
+            node("other", type_, **{**facts, "inode": 8}),
+        ]
+    )
+    if there:
+        case.target.mkdir()
+        (case.target / "a").symlink_to("/there") if type_ == "symlink" else os.mkfifo(case.target / "a")
+        os.utime(case.target / "a", ns=(MODIFIED_NS, MODIFIED_NS), follow_symlinks=False)
+
+    case.run(overwrite=overwrite)
+
+    inodes = {path: (case.target / path).lstat().st_ino for path in ("a", "d/b", "other")}
+    assert inodes["a"] == inodes["d/b"] != inodes["other"]
+    assert case.problems.count == 0
 
 
 def test_names_of_one_file_that_are_there_are_replaced_together(case: Case) -> None:

@@ -1,5 +1,6 @@
 """The files of a restore that have more than one name."""
 
+import sys
 from threading import Lock
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ class Named(NamedTuple):
 
 
 class HardLinks:
-    """Remembers a file until all of its names were met. Safe to use from any thread."""
+    """Remembers a file until all of its names were met, a pipe for good. Safe to use from any thread."""
 
     def __init__(self) -> None:
         self._files: dict[_Key, tuple[Named, int]] = {}
@@ -26,13 +27,13 @@ class HardLinks:
 
     def note(self, node: Node, named: Named) -> None:
         """A file is there under the first of its names."""
-        if node.links > 1:
+        if node.may_have_other_names:
             with self._lock:
-                self._files.setdefault(_key(node), (named, node.links - 1))
+                self._files.setdefault(_key(node), (named, node.links - 1 if node.links else sys.maxsize))
 
     def of(self, node: Node) -> Named | None:
         """The file that is called so too."""
-        if node.links <= 1:
+        if not node.may_have_other_names:
             return None
         with self._lock:
             named, left = self._files.pop(_key(node), (None, 0))

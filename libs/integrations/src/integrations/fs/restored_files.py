@@ -61,9 +61,10 @@ class RestoredFiles:
             with named_errors():
                 raise
         size = found.st_size if stat.S_ISREG(found.st_mode) else None
-        if (size, found.st_mtime_ns) == (restored.node.size, restored.node.mtime_ns):
+        existing = ExistingFile(size, found.st_mtime_ns, kind=stat.S_IFMT(found.st_mode), link_target=target)
+        if existing.is_like(restored.node):
             self._links.note(restored.node, Named(restored.path, (found.st_dev, found.st_ino)))
-        return ExistingFile(size, found.st_mtime_ns, kind=stat.S_IFMT(found.st_mode), link_target=target)
+        return existing
 
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         """See `OpenDestination.make_directory`."""
@@ -120,7 +121,7 @@ class RestoredFiles:
             if self._is_linked(node, name, directory):
                 return
             lacking = self._new.put(node, name, directory, pieces)
-            if node.links > 1:
+            if node.may_have_other_names:
                 found = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
                 self._links.note(node, Named(restored.path, (found.st_dev, found.st_ino)))
         finally:

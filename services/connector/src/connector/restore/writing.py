@@ -92,7 +92,7 @@ class Writing:
             self._make_directory(chosen)
         elif chosen.is_linked:
             self._write_file(chosen, self._read(node))
-        elif writers.count > 1 and node.size <= SMALL_BYTES and node.links <= 1:
+        elif writers.count > 1 and node.size <= SMALL_BYTES and not node.may_have_other_names:
             # Another thread may not read the pieces: they end when the next file is asked for.
             self._write_beside(chosen, tuple(pieces), writers)
         else:

@@ -73,6 +73,12 @@ class ExistingFile:
     """The bits of a mode that say what it is."""
     link_target: bytes = b""
 
+    def is_like(self, node: Node) -> bool:
+        """Whether it is of the kind, and has the size and the time, of what would be written; as a link its target."""
+        size = node.size if node.type == "file" else None
+        is_alike = (self.kind, self.link_target) == (stat.S_IFMT(node.st_mode), node.link_target)
+        return is_alike and (self.size_bytes, self.modified_ns) == (size, node.mtime_ns)
+
 
 class NotWritten(Exception):
     """One file or directory cannot be written or read back; the others can."""

@@ -13,7 +13,7 @@ from contracts.values import Value
 
 OverwritePolicy = Literal["always", "if_changed", "if_newer", "never"]
 """What becomes of a file that is there already: replaced, replaced where its size or time differs, replaced where the
-restore point's is newer, kept."""
+restore point's is newer, kept. Unless all are kept, one with the same size and time gets its attributes."""
 
 
 LISTED_CHANGES = 100

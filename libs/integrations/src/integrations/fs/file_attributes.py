@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 
 from contracts.task_types.restore import Keep
-from restic_reader import Node
+from restic_reader import ExtendedAttribute, Node
 
 DEFAULT_ACL = "system.posix_acl_default"
 _ACL = "system.posix_acl_access"
@@ -45,8 +45,7 @@ class Attributes:
         `mode_otherwise`: what it has where modes are not kept.
         """
         mode = self._mode(node, lambda: os.fchown(opened, node.uid, node.gid))
-        if self._keep.xattrs:
-            _remove(opened, {each for each in os.listxattr(opened) if self._is_given(each)} - _names(node))
+        _remove(opened, self._strange_attributes(opened, node))
         lacking = self._extended(opened, node)
         os.fchmod(opened, mode_otherwise if mode is None else mode)
         if self._keep.times:
@@ -77,6 +76,37 @@ class Attributes:
             os.utime(path, ns=_times(node))
         return lacking
 
+    def differ(self, opened: int, node: Node, *, found: os.stat_result) -> bool:
+        """Whether what is there, by an `O_PATH` descriptor, has not all attributes that it should have, but times."""
+        if self._gives_owner and (node.uid, node.gid) != (found.st_uid, found.st_gid):
+            return True
+        mode = None if stat.S_ISLNK(found.st_mode) else self._kept_mode(node)
+        if mode is not None and mode != stat.S_IMODE(found.st_mode):
+            return True
+        place, wanted = _place(opened), {each.name: each.value or b"" for each in self._kept_attributes(node)}
+        if self._strange_attributes(place, node):
+            return True
+        return any(_attribute(place, name) != value for name, value in wanted.items())
+
+    def give_again(self, opened: int, node: Node, *, found: os.stat_result) -> str | None:
+        """All attributes but times of what is there, by an `O_PATH` descriptor; what it must do without, in words.
+
+        None where this process may not change it.
+        """
+        place, is_link = _place(opened), stat.S_ISLNK(found.st_mode)
+        try:
+            mode = self._mode(node, lambda: os.chown(place, node.uid, node.gid), owner=(found.st_uid, found.st_gid))
+            if not self._is_root and not is_link:
+                # Attributes may be changed only of what may be written.
+                os.chmod(place, stat.S_IMODE(found.st_mode) | stat.S_IRUSR | stat.S_IWUSR)  # noqa: PTH101
+            _remove(place, self._strange_attributes(place, node))
+            lacking = self._extended(place, node)
+            if not is_link:
+                os.chmod(place, stat.S_IMODE(found.st_mode) if mode is None else mode)  # noqa: PTH101
+        except PermissionError:
+            return None
+        return lacking
+
     @cached_property
     def new_directory_mode(self) -> int:
         """The mode of a new directory that gets none of its own."""
@@ -91,20 +121,23 @@ class Attributes:
 
         Bits that lend rights are left out where the owner is somebody else.
         """
-        wanted = (node.uid, node.gid)
-        gives = self._is_root and self._keep.owner
-        if gives and wanted != owner:
+        if self._gives_owner and (node.uid, node.gid) != owner:
             own()
+        return self._kept_mode(node)
+
+    @property
+    def _gives_owner(self) -> bool:
+        return self._is_root and self._keep.owner
+
+    def _kept_mode(self, node: Node) -> int | None:
         if not self._keep.mode:
             return None
         mode = stat.S_IMODE(node.st_mode)
-        return mode if gives or wanted == self._own else mode & ~_TAKES_OVER
+        return mode if self._gives_owner or (node.uid, node.gid) == self._own else mode & ~_TAKES_OVER
 
     def _extended(self, place: int | str, node: Node) -> str:
         lacking = []
-        for each in node.extended_attributes or () if self._keep.xattrs else ():
-            if each.name in _ACLS and not self._keep.mode:
-                continue
+        for each in self._kept_attributes(node):
             try:
                 os.setxattr(place, each.name, each.value or b"")
             except OSError as error:
@@ -113,8 +146,20 @@ class Attributes:
                     lacking.append(f"{each.name}: {(error.strerror or '').lower()}")
         return f"restored without its extended attributes ({'; '.join(lacking)})" if lacking else ""
 
+    def _kept_attributes(self, node: Node) -> list[ExtendedAttribute]:
+        kept = node.extended_attributes or () if self._keep.xattrs else ()
+        return [each for each in kept if self._keep.mode or each.name not in _ACLS]
+
+    def _strange_attributes(self, place: int | str, node: Node) -> set[str]:
+        """Those of what was there that the restore point has not."""
+        return (
+            {each for each in os.listxattr(place) if self._is_given(each)} - _names(node)
+            if self._keep.xattrs
+            else set()
+        )
+
     def _is_given(self, name: str) -> bool:
-        """Whether an attribute of a directory is one that somebody gave, and not the system by itself."""
+        """Whether an attribute is one that somebody gave, and not the system by itself."""
         return name.startswith(_FOR_EVERYBODY) or (name in _ACLS and self._keep.mode)
 
 
@@ -128,6 +173,13 @@ def _remove(place: int | str, names: Iterable[str]) -> None:
             os.removexattr(place, name)
         except OSError:
             continue  # It has none.
+
+
+def _attribute(place: str, name: str) -> bytes | None:
+    try:
+        return os.getxattr(place, name)
+    except OSError:
+        return None  # It has none.
 
 
 def _place(opened: int) -> str:

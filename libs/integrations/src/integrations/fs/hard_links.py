@@ -31,6 +31,18 @@ class HardLinks:
             with self._lock:
                 self._files.setdefault(_key(node), (named, node.links - 1 if node.links else sys.maxsize))
 
+    def known(self, node: Node) -> Named | None:
+        """The same as `of`, but another name of it is not counted as met."""
+        with self._lock:
+            return self._files.get(_key(node), (None, 0))[0] if node.may_have_other_names else None
+
+    def forget(self, node: Node, identity: FileIdentity) -> None:
+        """Another file will take the place of this one."""
+        with self._lock:
+            named, _ = self._files.get(_key(node), (None, 0))
+            if named is not None and named.identity == identity:
+                del self._files[_key(node)]
+
     def of(self, node: Node) -> Named | None:
         """The file that is called so too."""
         if not node.may_have_other_names:

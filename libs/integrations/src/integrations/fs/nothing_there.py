@@ -19,6 +19,10 @@ class NothingThere:
         require_allowed(restored.path, self._off_limits)
         return None
 
+    def give_attributes(self, _restored: RestoredNode) -> NoReturn:
+        """Dry runs give nothing."""
+        raise NotImplementedError
+
     def make_directory(self, _restored: RestoredNode, *, keep_attributes: bool) -> NoReturn:
         """Dry runs make nothing."""
         raise NotImplementedError

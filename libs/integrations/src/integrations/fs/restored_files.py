@@ -40,6 +40,7 @@ class RestoredFiles:
         """`off_limits`: paths below the root that are never written, with the reason; `guarded`: more by identity."""
         self._off_limits = off_limits
         self._guarded = guarded
+        self._attributes = attributes
         self._new = NewFiles(attributes, job_id=job_id, attempt=attempt)
         self._way = OpenDirectories(
             root, attributes=attributes, check_path=self._check_path, check_opened=self._check_identity
@@ -65,6 +66,17 @@ class RestoredFiles:
         if existing.is_like(restored.node):
             self._links.note(restored.node, Named(restored.path, (found.st_dev, found.st_ino)))
         return existing
+
+    def give_attributes(self, restored: RestoredNode) -> bool:
+        """See `OpenDestination.give_attributes`. A file with names that the restore point has not is written anew."""
+        above, _, name = restored.path.rpartition(b"/")
+        with named_errors():
+            opened = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._looked_up.at(above))
+            try:
+                self._check_identity(opened)
+                return self._give_again(opened, restored.node)
+            finally:
+                os.close(opened)
 
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         """See `OpenDestination.make_directory`."""
@@ -115,6 +127,22 @@ class RestoredFiles:
         self._way.close()
         self._looked_up.close()
 
+    def _give_again(self, opened: int, node: Node) -> bool:
+        found = os.fstat(opened)
+        identity, named = (found.st_dev, found.st_ino), self._links.known(node)
+        if stat.S_IFMT(found.st_mode) != stat.S_IFMT(node.st_mode):
+            return False
+        if named is not None and named.identity != identity:
+            return False  # It becomes another name of that one.
+        if not self._attributes.differ(opened, node, found=found):
+            return True
+        lacking = None if _has_strange_names(node, found) else self._attributes.give_again(opened, node, found=found)
+        if lacking is None:
+            self._links.forget(node, identity)
+        elif lacking:
+            raise NotWritten(lacking)
+        return lacking is not None
+
     def _write(self, restored: RestoredNode, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> None:
         node = restored.node
         try:
@@ -155,3 +183,9 @@ class RestoredFiles:
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) in self._guarded:
             raise NotWritten("it belongs to Cairn's own state")
+
+
+def _has_strange_names(node: Node, found: os.stat_result) -> bool:
+    """Whether a file has more names than in the restore point: they lead to where nothing is to be changed."""
+    is_uncounted = node.may_have_other_names and not node.links
+    return found.st_nlink > max(1, node.links) and not is_uncounted

@@ -57,6 +57,10 @@ class RestoredObjects:
         found = self._wait(self._uploads.look_up(self._key(restored, end="/"))) if restored.is_empty else _IN_KEYS
         return found and replace(found, kind=stat.S_IFDIR)
 
+    def give_attributes(self, _restored: RestoredNode) -> bool:
+        """See `OpenDestination.give_attributes`: an object has no more than its time, which is the same."""
+        return True
+
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         """See `OpenDestination.make_directory`: an empty one is an object that says so, others are parts of keys."""
         if restored.is_empty:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from contracts.task_types.restore import OverwritePolicy
-from integrations.sdk.ports.destination import OpenDestination
+from integrations.sdk.ports.destination import NotWritten, OpenDestination
 from restic_reader import Node, Repository
 from restic_reader.errors import ReaderError
 
@@ -100,10 +100,22 @@ class Transfer:
             yield from self._walk(tells_damage=True)
             return
         for each in looked_up(self._walk(tells_damage=True), self.destination, self.overwrite):
-            if each.decision == "write":
+            lacking = self._give_attributes(each)
+            if each.decision == "write" or lacking is None:
                 yield each.chosen
-            else:
-                self._outcomes.left(each.chosen, is_alike=each.decision == "unchanged")
+                continue
+            self._outcomes.left(each.chosen, is_alike=each.decision == "unchanged")
+            if lacking:
+                self._outcomes.note(each.chosen.found.path, lacking)
+
+    def _give_attributes(self, each: LookedUp) -> str | None:
+        """Of a file that has its content already: what it must do without, in words; None where it must be written."""
+        if each.decision != "unchanged" or self.overwrite == "never":
+            return ""
+        try:
+            return "" if self.destination.give_attributes(each.chosen.restored) else None
+        except NotWritten as error:
+            return error.reason
 
     def _walk(self, *, tells_damage: bool = False) -> Iterator[ChosenNode]:
         for chosen in self.nodes.walk(self._outcomes.note_lost if tells_damage else lambda *_: None):

@@ -248,6 +248,9 @@ class _DiscardingDestination:
     def existing(self, _restored: RestoredNode) -> ExistingFile | None:
         return None
 
+    def give_attributes(self, _restored: RestoredNode) -> bool:
+        return True
+
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
         pass
 

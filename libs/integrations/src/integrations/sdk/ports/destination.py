@@ -110,6 +110,13 @@ class OpenDestination(Protocol):
         """What is at the path now, a link not being followed; None for nothing. Asked of directories by a dry run."""
         ...
 
+    def give_attributes(self, restored: RestoredNode) -> bool:
+        """Give what is at the path the attributes that `writing` would; asked where `existing` is like the node.
+
+        False where that cannot be done in place, so that it has to be written. Raises `NotWritten` as `writing` does.
+        """
+        ...
+
     def writing(self, restored: RestoredNode) -> Write:
         """What puts a file, a link or a special file in the place of whatever is there, but for a directory, which
         stays. It is called once, or not at all where the restore ends before.

@@ -50,6 +50,7 @@ async def test_a_restore_writes_a_part_verifies_it_and_goes_back_to_its_source(
     assert (done.data.result.files_written, done.data.result.files_verified) == (2, 2)
     assert there(Path(source.fields["root"].value or "")) == TREE
     assert (returned.data.result.files_written, returned.data.result.files_unchanged) == (1, 2)
+    assert (returned.data.result.created, returned.data.result.replaced, returned.data.result.kept) == (1, 0, 4)
     assert {told.phase for told in ground.published(part, TaskProgressed)} >= {"verifying"}
     assert outcomes_of(ground, part) == {"/deep/er/data.bin": "ok", "/deep/empty": "ok"}
     assert outcomes_of(ground, back)["/readme.txt"] == "ok"
@@ -180,8 +181,8 @@ async def test_files_are_restored_into_a_bucket_and_back(ground: WorkerFixture, 
 
     assert found == {f"restored/{path}": data for path, data in TREE.items()}
     # Directories with something in them are parts of keys.
-    told = [(each.data.result.created, each.data.result.replaced, each.data.result.kept) for each in (before, after)]
-    assert told == [(3, 0, 2), (0, 3, 2)]
+    results = [each.data.result for each in (before, ended, after)]
+    assert [(each.created, each.replaced, each.kept) for each in results] == [(3, 0, 2), (3, 0, 2), (0, 3, 2)]
     assert set(ended.data.result.not_kept) >= {"owner", "mode", "links", "hard_links", "xattrs"}
     assert ended.data.result.files_verified == len(TREE)
 

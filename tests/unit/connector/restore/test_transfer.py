@@ -3,8 +3,10 @@
 import base64
 import hashlib
 import os
+import shutil
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -443,6 +445,28 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(case: Case) -> No
     assert told == [(path, "replaced" if path == "/a" else "created") for path in paths]
     assert lines[0] == "Would be replaced: /a"
     assert [(p.path, p.reason) for p in case.problems.kept] == [("/z", "a directory is in its place")]
+
+
+@pytest.mark.parametrize(
+    ("overwrite", "counted"),
+    [("always", (2, 2, 2)), ("if_changed", (2, 1, 3)), ("if_newer", (2, 0, 4)), ("never", (2, 0, 4))],
+)
+@pytest.mark.parametrize("paths", [(b"/",), (b"/a", b"/deep", b"/z")], ids=["whole", "parts"])
+def test_a_restore_counts_what_its_dry_run_foretells(
+    case: Case, paths: tuple[bytes, ...], overwrite: OverwritePolicy, counted: tuple[int, int, int]
+) -> None:
+    (case.target / "deep" / "er").mkdir(parents=True)
+    for name, content, age_ns in (("a", b"first", 0), ("z", b"later", 10**9)):
+        (case.target / name).write_bytes(content)
+        os.utime(case.target / name, ns=(MODIFIED_NS + age_ns, MODIFIED_NS + age_ns))
+    dry = replace(case, root=case.root / "dry")
+    shutil.copytree(case.target, dry.target)
+
+    done, found = case.run(*paths, overwrite=overwrite), Preview(lambda _: None)
+    dry.run(*paths, overwrite=overwrite, preview=found)
+
+    assert (found.created, found.replaced, found.kept) == counted
+    assert (done.created, done.replaced, done.unchanged + done.kept + done.kept_directories) == counted
 
 
 def test_a_dry_run_counts_what_the_policy_keeps(case: Case) -> None:

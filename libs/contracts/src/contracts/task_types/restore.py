@@ -90,9 +90,9 @@ class RestoreResult(Result):
     files_verified: int = Field(default=0, description="How many were read back and had the restore point's content")
     bytes_written: int = Field(default=0, description="Bytes written")
     dry_run: bool = Field(default=False, description="Whether nothing was written, and this is what would be")
-    created: int = Field(default=0, description="dry_run: files and directories that are not there")
-    replaced: int = Field(default=0, description="dry_run: files that would take the place of others")
-    kept: int = Field(default=0, description="dry_run: files and directories that would stay")
+    created: int = Field(default=0, description="Files and directories that were not there and were made")
+    replaced: int = Field(default=0, description="Files that took the place of others")
+    kept: int = Field(default=0, description="Files and directories that were there and stayed")
     changes: tuple[RestoreChange, ...] = Field(
         default=(), description=f"dry_run: what would be created and replaced; the first {LISTED_CHANGES}"
     )

@@ -68,13 +68,17 @@ class OpenDirectories:
             self._enter(name, None)
         return self._here
 
-    def make(self, names: list[bytes], node: Node, *, keep_attributes: bool) -> None:
-        """Make sure that a directory is there. With `keep_attributes` one that was there stays as it is."""
+    def make(self, names: list[bytes], node: Node, *, keep_attributes: bool) -> bool:
+        """Make sure that a directory is there; whether it was not.
+
+        With `keep_attributes` one that was there stays as it is.
+        """
         self.go_to(names[:-1])
         is_new = self._enter(names[-1], None if keep_attributes else node)
         if is_new and keep_attributes:
             self._here.node = node
             self._give_early(self._here, node)
+        return is_new
 
     def hold(self, directory: OpenDirectory) -> None:
         """Somebody will write in it: it keeps its descriptor, and gets its attributes only after `release`."""

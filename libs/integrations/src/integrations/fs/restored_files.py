@@ -78,10 +78,10 @@ class RestoredFiles:
             finally:
                 os.close(opened)
 
-    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
+    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> bool:
         """See `OpenDestination.make_directory`."""
         with named_errors():
-            self._way.make(restored.path.split(b"/"), restored.node, keep_attributes=keep_attributes)
+            return self._way.make(restored.path.split(b"/"), restored.node, keep_attributes=keep_attributes)
 
     def writing(self, restored: RestoredNode) -> Write:
         """See `OpenDestination.writing`."""
@@ -94,9 +94,9 @@ class RestoredFiles:
         self._way.hold(directory)
         return partial(self._write, restored, name, directory)
 
-    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
+    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> bool:
         """See `OpenDestination.write`: under a name of its own first, which then takes the place of the final one."""
-        self.writing(restored)(pieces)
+        return self.writing(restored)(pieces)
 
     def finish(self) -> None:
         """See `OpenDestination.finish`."""
@@ -143,11 +143,13 @@ class RestoredFiles:
             raise NotWritten(lacking)
         return lacking is not None
 
-    def _write(self, restored: RestoredNode, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> None:
-        node = restored.node
+    def _write(self, restored: RestoredNode, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> bool:
+        node, was_there = restored.node, restored.is_there
         try:
+            if was_there is None:
+                was_there = _is_there(name, directory.descriptor)
             if self._is_linked(node, name, directory):
-                return
+                return was_there
             lacking = self._new.put(node, name, directory, pieces)
             if node.may_have_other_names:
                 found = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
@@ -156,6 +158,7 @@ class RestoredFiles:
             self._way.release(directory)
         if lacking:
             raise NotWritten(lacking)
+        return was_there
 
     def _is_linked(self, node: Node, name: bytes, directory: OpenDirectory) -> bool:
         """Give the file that is called so too this name as well, where there is one and it can have it."""
@@ -183,6 +186,14 @@ class RestoredFiles:
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) in self._guarded:
             raise NotWritten("it belongs to Cairn's own state")
+
+
+def _is_there(name: bytes, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return False  # What is wrong with it, writing tells.
+    return True
 
 
 def _has_strange_names(node: Node, found: os.stat_result) -> bool:

@@ -61,30 +61,36 @@ class RestoredObjects:
         """See `OpenDestination.give_attributes`: an object has no more than its time, which is the same."""
         return True
 
-    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
+    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> bool:
         """See `OpenDestination.make_directory`: an empty one is an object that says so, others are parts of keys."""
-        if restored.is_empty:
-            key = self._key(restored, end="/")
-            # What is called like a marker may have content.
-            if keep_attributes and self._wait(self._uploads.look_up(key)) is not None:
-                return
+        if not restored.is_empty:
+            return False
+        key = self._key(restored, end="/")
+        is_there = self._wait(self._uploads.look_up(key)) is not None
+        # What is called like a marker may have content.
+        if not (is_there and keep_attributes):
             self._wait(self._uploads.put(key, b"", modified_ns=self._modified_ns(restored)))
+        return not is_there
 
     def writing(self, restored: RestoredNode) -> Write:
         """See `OpenDestination.writing`: objects need no directory before them."""
         return partial(self.write, restored)
 
-    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
+    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> bool:
         """See `OpenDestination.write`."""
         if restored.node.type != "file":
             raise NotWritten(f"an object cannot be of the type {restored.node.type!r}")
         key, modified_ns = self._key(restored), self._modified_ns(restored)
+        was_there = restored.is_there
+        if was_there is None:
+            was_there = self._wait(self._uploads.look_up(key)) is not None
         parts = parts_of(pieces, part_bytes(restored.node.size, least=_PART_BYTES))
         first, second = next(parts), next(parts, None)
         if second is None:
             self._wait(self._uploads.put(key, first, modified_ns=modified_ns))
         else:
             self._write_parts(key, chain((first, second), parts), modified_ns=modified_ns)
+        return was_there
 
     def finish(self) -> None:
         """See `OpenDestination.finish`: objects have their times already."""

@@ -24,11 +24,13 @@ class ChosenNode(NamedTuple):
     """Whether it is only a directory on the way to what was chosen."""
     is_linked: bool = False
     """Whether it is another name of a file that was met before."""
+    is_there: bool | None = None
+    """Whether something was found in its place; None where nobody looked."""
 
     @property
     def restored(self) -> RestoredNode:
         """What a destination is told of it, unless it is a directory."""
-        return RestoredNode(path=self.found.path, node=self.found.node)
+        return RestoredNode(path=self.found.path, node=self.found.node, is_there=self.is_there)
 
 
 class SelectionBroken(Exception):

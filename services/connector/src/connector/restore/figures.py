@@ -17,12 +17,16 @@ class Figures:
     """How often each byte counts for the progress: a restore writes it and reads it back."""
     files: int = 0
     bytes: int = 0
+    created: int = 0
+    """Files and directories that were not there."""
+    replaced: int = 0
     written: int = 0
     written_bytes: int = 0
     linked_bytes: int = 0
     """Of files that were there under another name already."""
     unchanged: int = 0
     kept: int = 0
+    kept_directories: int = 0
     verified: int = 0
     verified_bytes: int = 0
 

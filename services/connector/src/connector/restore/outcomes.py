@@ -45,9 +45,20 @@ class Outcomes:
         """What became of a node; `nothing` as long as nothing did."""
         return _STATES[self._states[chosen.number]] if chosen.number < len(self._states) else "nothing"
 
-    def wrote(self, chosen: ChosenNode, *, size: int = 0, unread: int = 0) -> None:
-        """A file was written. `size`: bytes not told before; `unread`: bytes that were there under another name."""
+    def made_directory(self, chosen: ChosenNode, *, is_new: bool) -> None:
+        """A directory is there. One that only leads to what was chosen does not count."""
         with self._lock:
+            self.figures.created += is_new and not chosen.is_above
+            self.figures.kept_directories += not is_new and not chosen.is_above
+
+    def wrote(self, chosen: ChosenNode, *, was_there: bool, size: int = 0, unread: int = 0) -> None:
+        """A file was written, maybe in the place of something.
+
+        `size`: bytes not told before; `unread`: bytes that were there under another name.
+        """
+        with self._lock:
+            self.figures.replaced += was_there
+            self.figures.created += not was_there
             self.figures.written_bytes += size
             self.figures.written += 1
             self.figures.linked_bytes += unread

@@ -102,7 +102,9 @@ class Transfer:
         for each in looked_up(self._walk(tells_damage=True), self.destination, self.overwrite):
             lacking = self._give_attributes(each)
             if each.decision == "write" or lacking is None:
-                yield each.chosen
+                # Where it could not even be looked at, writing names what is wrong.
+                is_known = not each.refused and each.chosen.found.node.type != "dir"
+                yield each.chosen._replace(is_there=each.existing is not None if is_known else None)
                 continue
             self._outcomes.left(each.chosen, is_alike=each.decision == "unchanged")
             if lacking:

@@ -112,7 +112,8 @@ class Writing:
             path=chosen.found.path, node=chosen.found.node, is_empty=self.is_empty(chosen.found.node)
         )
         try:
-            self.destination.make_directory(restored, keep_attributes=keeps)
+            is_new = self.destination.make_directory(restored, keep_attributes=keeps)
+            self.outcomes.made_directory(chosen, is_new=is_new)
         except NotWritten as error:
             self.outcomes.note(chosen.found.path, error.reason)
         self.outcomes.note_lacking(self.destination)
@@ -129,16 +130,16 @@ class Writing:
     def _write_small(self, chosen: ChosenNode, write: Write, content: tuple[bytes, ...], *, size: int) -> None:
         self.outcomes.check_cancelled()
         try:
-            write(iter(content))
+            was_there = write(iter(content))
         except NotWritten as error:
             self.outcomes.note(chosen.found.path, error.reason)
             return
-        self.outcomes.wrote(chosen, size=size)
+        self.outcomes.wrote(chosen, was_there=was_there, size=size)
 
     def _write_file(self, chosen: ChosenNode, pieces: Iterator[bytes]) -> None:
         counted = _Counted()
         try:
-            self.destination.write(chosen.restored, self._watched(pieces, counted))
+            was_there = self.destination.write(chosen.restored, self._watched(pieces, counted))
         except BaseException as error:
             # Nothing of it was written in the end; it may be read again, to the place where it breaks off.
             self.outcomes.add_bytes(written=-counted.bytes)
@@ -146,7 +147,8 @@ class Writing:
                 raise
             self.outcomes.note(chosen.found.path, error.reason)
             return
-        self.outcomes.wrote(chosen, unread=max(0, chosen.found.node.size - counted.bytes) if chosen.is_linked else 0)
+        unread = max(0, chosen.found.node.size - counted.bytes) if chosen.is_linked else 0
+        self.outcomes.wrote(chosen, was_there=was_there, unread=unread)
 
     def _watched(self, pieces: Iterator[bytes], counted: _Counted) -> Iterator[bytes]:
         for piece in pieces:

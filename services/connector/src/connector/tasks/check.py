@@ -251,15 +251,16 @@ class _DiscardingDestination:
     def give_attributes(self, _restored: RestoredNode) -> bool:
         return True
 
-    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
-        pass
+    def make_directory(self, _restored: RestoredNode, *, keep_attributes: bool) -> bool:  # noqa: ARG002
+        return False
 
     def writing(self, restored: RestoredNode) -> Write:
         return partial(self.write, restored)
 
-    def write(self, _restored: RestoredNode, pieces: Iterator[bytes]) -> None:
+    def write(self, _restored: RestoredNode, pieces: Iterator[bytes]) -> bool:
         for _ in pieces:
             pass
+        return False
 
     def finish(self) -> None:
         pass

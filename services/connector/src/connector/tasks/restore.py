@@ -208,6 +208,9 @@ def _transfer(job: Job, snapshot: Snapshot, transfer: Transfer) -> RestoreResult
         files_kept=figures.kept,
         files_verified=figures.verified,
         bytes_written=figures.written_bytes,
+        created=figures.created,
+        replaced=figures.replaced,
+        kept=figures.unchanged + figures.kept + figures.kept_directories,
         problem_count=transfer.problems.count,
     )
 

@@ -60,6 +60,8 @@ class RestoredNode:
     node: Node
     is_empty: bool = False
     """Of a directory: whether it has nothing in it."""
+    is_there: bool | None = None
+    """Of anything else: whether `existing` found something in its place; None where it was not asked."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ class NotWritten(Exception):
         self.reason = reason
 
 
-Write = Callable[[Iterator[bytes]], None]
-"""Writes what it was made for, by its content in pieces, none for anything but a file."""
+Write = Callable[[Iterator[bytes]], bool]
+"""Writes what it was made for, by its content in pieces, none for anything but a file; whether something was there."""
 
 
 class OpenDestination(Protocol):
@@ -126,12 +128,12 @@ class OpenDestination(Protocol):
         """
         ...
 
-    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> None:
+    def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> bool:
         """Both at once."""
         ...
 
-    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> None:
-        """Make sure that a directory is there. Called in pre-order: what is in it comes next.
+    def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> bool:
+        """Make sure that a directory is there; whether it was not. Called in pre-order: what is in it comes next.
 
         With `keep_attributes` a directory that is there already stays as it is.
         """

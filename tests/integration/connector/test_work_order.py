@@ -3,7 +3,7 @@
 import pytest
 from chassis.ids import new_id
 from contracts.messages.assignment import App, AppAssigned, AppKind
-from contracts.messages.connector.task_events import TaskStarted, TaskSucceeded
+from contracts.messages.connector.task_events import TaskCancelled, TaskProgressed, TaskStarted, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
 from contracts.tasks import Task
 from contracts.values import AppId, JobId, OrganizationId, RunId
@@ -92,3 +92,29 @@ async def test_a_store_is_reached_by_as_many_jobs_as_it_has_slots(ground: Worker
         for request in (first, third, second):
             await ground.ending(request, TaskSucceeded)
     assert begun(ground)[-1] == second.job_id
+
+
+async def test_jobs_that_wait_for_a_store_leave_their_slots_to_others(ground: WorkerFixture) -> None:
+    gate = Gate(ground.files("gate"), ground.restic, command="check")
+    source = await ground.assign("source", write_tree(ground.files("source"), {"a": b"a"}))
+    store, other = await ground.store_made_by_hand("long"), await ground.store_made_by_hand("other")
+    with ground.worker("only", restic=gate.script, slots=2, store_slots=2) as only:
+        await ready(only)
+        check = await ground.request(store, None, type_="check")
+        await gate.arrived(1)
+        waiting = [await ground.request(store, None, type_="maintenance") for _ in range(3)]
+
+        def all_wait(_: object) -> bool:
+            told = [ground.published(each, TaskProgressed) for each in waiting]
+            return all(any(check.job_id in event.waiting_for for event in events) for events in told)
+
+        await ground.asker.ear.until(all_wait, 30)
+        for backup in (await ask(ground, source, store), await ask(ground, source, other)):
+            await ground.ending(backup, TaskSucceeded)
+        await ground.cancel(waiting[1])
+        await ground.ending(waiting[1], TaskCancelled, deadline_seconds=10)
+        gate.open(1)
+        for request in (check, waiting[0], waiting[2]):
+            await ground.ending(request, TaskSucceeded)
+    ends = [each.data.job_id for each in ground.asker.heard(TaskSucceeded)]
+    assert ends.index(check.job_id) < ends.index(waiting[0].job_id) < ends.index(waiting[2].job_id)

@@ -45,8 +45,8 @@ class Line:
     ) -> AsyncIterator[HeldTurn]:
         name = lease.work.id
 
-        def waiting(turn: Turn, more: int) -> None:
-            self.waits.append((name, turn.in_words(ORG), more))
+        def waiting(turn: Turn | None, more: int) -> None:
+            self.waits.append((name, turn.in_words(ORG) if turn else "slots", more))
 
         async with exclusive_turn(
             self.store,
@@ -94,6 +94,32 @@ async def test_one_has_the_store_at_a_time_and_others_follow_in_order() -> None:
     assert line.most == 1
     assert ("c", "prune of the store 'Shelf', job a", 1) in line.waits
     assert ("b", "prune of the store 'Shelf', job a", 0) in line.waits
+
+
+class CountedSlots:
+    """Tells what becomes of the slots of work."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def give_back(self) -> None:
+        self.told.append("given back")
+
+    async def take_again(self, cancel: asyncio.Event) -> None:
+        self.told.append("wanted")
+
+
+async def test_who_waits_has_no_slots_until_it_is_next() -> None:
+    line, slots, done = Line(), CountedSlots(), asyncio.Event()
+    lease = await line.lease("b")
+    lease.slots = slots
+    async with line.turn(await line.lease("a")):
+        later = asyncio.create_task(_enter(line, lease, done))
+        await eventually_async(lambda: "given back" in slots.told)
+        assert "wanted" not in slots.told
+    await later
+    assert slots.told[-1] == "wanted"
+    assert line.waits[-1] == ("b", "slots", 0)
 
 
 async def test_data_that_was_left_is_owed_until_somebody_frees_it() -> None:

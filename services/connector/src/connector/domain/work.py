@@ -1,6 +1,7 @@
 """Work that was asked for: what kinds there are, and who may take it."""
 
 from collections import Counter
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -23,6 +24,8 @@ CLOCK_SKEW_MAX = timedelta(hours=1)
 
 COMMAND_LEASE_SECONDS = 5.0
 EXTRA_SLOTS = 4
+IN_LINE_MAX = 20
+"""So much work of a worker waits in line beside what runs. It has no engine, but asks the database every second."""
 
 
 class SlotGroup(StrEnum):
@@ -82,6 +85,12 @@ class Work(Value):
         return tuple(sorted({app.id for app in parties if app is not None and app.kind == "store"}))
 
     @property
+    def task_type(self) -> str:
+        """The type of a job; of what is no job there is none."""
+        request = self._request
+        return request.task.type if request else ""
+
+    @property
     def _request(self) -> TaskRequested | None:
         # What follows from a job, such as the comparison of its store, has the same cause and is no job.
         return self.cause.data if self.kind == TASK and isinstance(self.cause.data, TaskRequested) else None
@@ -94,6 +103,14 @@ def may_take(org: OrganizationId, running: Counter[OrganizationId], *, slots: in
     """
     # Stores of one organization may never answer. Its work may fill all slots, and must not keep others waiting.
     return running.total() < slots or (running.total() < slots + EXTRA_SLOTS and not running[org])
+
+
+def joins_a_full_line(work: Work, in_line: Sequence[Work]) -> bool:
+    """Whether work would likely wait in line, and a worker has enough of that: it is left to others, or for later."""
+    alike = [
+        each for each in in_line if each.task_type == work.task_type and not set(each.stores).isdisjoint(work.stores)
+    ]
+    return len(in_line) >= IN_LINE_MAX and bool(alike)
 
 
 def raise_if_too_old(asked: datetime, now: datetime) -> None:

@@ -31,7 +31,10 @@ async def copying_alone(
 
 @asynccontextmanager
 async def _turn(job: Job, store: App, place: str, *, because: str) -> AsyncIterator[HeldTurn]:
-    def waiting(turn: Turn, more: int) -> None:
+    def waiting(turn: Turn | None, more: int) -> None:
+        if turn is None:
+            job.reporter.wait("a free slot of the worker and of the store")
+            return
         whom = turn.in_words(job.org)
         others = f"; {more} more before this one" if more else ""
         job.reporter.wait(f"{whom}{others}")

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from chassis.errors import LostRace
 from chassis.ids import utc_now
@@ -35,12 +35,36 @@ class LeaseLost(Exception):
     """Another worker may have taken over: stop, and publish nothing more."""
 
 
+class LentSlots(Protocol):
+    """The slots that work has while it works."""
+
+    async def give_back(self) -> None:
+        """Let other work have them. Given back twice, they are given back once."""
+        ...
+
+    async def take_again(self, cancel: asyncio.Event) -> None:
+        """Wait for slots, unless the work has them still. Raises `Cancelled`."""
+        ...
+
+
+class NoSlots:
+    """Of work that nobody counts."""
+
+    async def give_back(self) -> None:
+        """Do nothing."""
+
+    async def take_again(self, cancel: asyncio.Event) -> None:
+        """Do nothing."""
+
+
 class Lease:
     """This worker's claim to a piece of work. Only its owner writes the attempt and publishes messages about it."""
 
     def __init__(self, store: Store, work: Work, record: Aggregate[Attempt], *, seconds: float, since: float) -> None:
         self.work = work
         self.seconds = seconds
+        self.slots: LentSlots = NoSlots()
+        """What the work gives back while it waits in a line."""
         self._store = store
         self._record = record
         self._attempt = _value(record)

@@ -14,13 +14,14 @@ from chassis.runtime.supervision import Loop, LoopSupervisor, begin
 from contracts.errors import CairnError
 from contracts.values import OrganizationId
 
-from connector.domain.work import EXTRA_SLOTS, SlotGroup, may_take
+from connector.domain.work import EXTRA_SLOTS, SlotGroup, Work, joins_a_full_line, may_take
 from connector.domain.work_order import Queued, in_order
 from connector.queue.closed_work import remove_expired_work
+from connector.queue.held_slots import HeldSlots
 from connector.queue.intake import WakeUps
 from connector.queue.lease import Lease, claim, is_free
 from connector.queue.runner import Runner
-from connector.queue.store_slots import Held, StoreFull, StoreSlots
+from connector.queue.store_slots import StoreFull, StoreSlots
 from connector.settings import Settings
 from connector.store.ports import Store
 
@@ -40,7 +41,7 @@ class Slots:
         self._runner = runner
         self._group = group
         self._slots = slots
-        self._running: dict[asyncio.Task[None], OrganizationId] = {}
+        self._running: dict[asyncio.Task[None], HeldSlots] = {}
         self._begun: dict[OrganizationId, datetime] = {}
         self._store_slots = StoreSlots(store, settings)
         self._wake_up = wake_up
@@ -51,13 +52,12 @@ class Slots:
             while True:
                 lease, held = await self._next()
                 task = begin(f"work of {self._group.value}", self._work(lease, held))
-                org = lease.work.organization_id
-                self._running[task], self._begun[org] = org, utc_now()
+                self._running[task], self._begun[held.organization_id] = held, utc_now()
                 task.add_done_callback(self._ended)
         finally:
             await _end(set(self._running))
 
-    async def _work(self, lease: Lease, held: Held) -> None:
+    async def _work(self, lease: Lease, held: HeldSlots) -> None:
         async with held.kept():
             await self._runner.run(lease)
 
@@ -65,7 +65,7 @@ class Slots:
         del self._running[task]
         self._wake_up.set()
 
-    async def _next(self) -> tuple[Lease, Held]:
+    async def _next(self) -> tuple[Lease, HeldSlots]:
         while True:
             # Cleared before the look: what is queued during the look sets it again and is not missed.
             self._wake_up.clear()
@@ -83,11 +83,12 @@ class Slots:
                 async with asyncio.timeout(self._settings.poll_seconds):
                     await self._wake_up.wait()
 
-    async def _claim(self) -> tuple[Lease, Held] | None:
-        settings, store, running = self._settings, self._store, Counter(self._running.values())
+    async def _claim(self) -> tuple[Lease, HeldSlots] | None:
+        settings, store, full = self._settings, self._store, await self._lend_again()
+        running = self._counted("held", "wanted")
         if running.total() >= self._slots + EXTRA_SLOTS:
             return None
-        queued, full = await store.work.queued(pool=settings.pool, group=self._group), set[str]()
+        queued = await store.work.queued(pool=settings.pool, group=self._group)
         for each in in_order(queued, running=running, begun=self._begun, now=utc_now()):
             # Skipped, not awaited: the next work in turn may belong to an organization, or reach a store, with room.
             has_room = may_take(each.organization_id, running, slots=self._slots) and full.isdisjoint(each.stores)
@@ -95,12 +96,33 @@ class Slots:
                 return claimed
         return None
 
-    async def _try(self, queued: Queued, full: set[str]) -> tuple[Lease, Held] | None:
+    async def _lend_again(self) -> set[str]:
+        """Have work go on that was next in its line, before new work is begun; returns the stores that have no slot."""
+        full = set[str]()
+        for each in [each for each in self._running.values() if each.state == "wanted"]:
+            if not may_take(each.organization_id, self._counted("held"), slots=self._slots):
+                continue
+            try:
+                await each.lend(self._store_slots)
+            except StoreFull as error:
+                full.add(error.store_id)
+        return full
+
+    def _counted(self, *states: str) -> Counter[OrganizationId]:
+        """How much work of each organization is in one of these states."""
+        return Counter(each.organization_id for each in self._running.values() if each.state in states)
+
+    def _has_room_in_line(self, work: Work) -> bool:
+        return not joins_a_full_line(work, [each.work for each in self._running.values() if each.state != "held"])
+
+    async def _try(self, queued: Queued, full: set[str]) -> tuple[Lease, HeldSlots] | None:
         """Claim work with slots of its stores; a store without one is added to `full`."""
         settings, store, org = self._settings, self._store, queued.organization_id
         work = await store.work.get(org, queued.id)
         # First, as most of what waits is under way elsewhere: it must not take the slots of others for a moment.
         if work is None or (queued.stores and not await is_free(store, work)):
+            return None
+        if not self._has_room_in_line(work):
             return None
         try:
             held = await self._store_slots.take(work, queued.stores)
@@ -117,7 +139,8 @@ class Slots:
         if lease is None:
             return None
         log.info("work taken", extra={"work": work.id, "kind": work.kind, "attempt": lease.number})
-        return lease, held
+        lease.slots = slots = HeldSlots(work, held, wake=self._wake_up.set)
+        return lease, slots
 
 
 @asynccontextmanager

@@ -88,8 +88,9 @@ class Held:
                 await lease.release()
 
     async def _renew_forever(self) -> None:
+        every = min(lease.seconds for lease in self.leases) / RENEWALS_PER_LEASE
         while True:
-            await asyncio.sleep(min(lease.seconds for lease in self.leases) / RENEWALS_PER_LEASE)
+            await asyncio.sleep(every)
             for lease in list(self.leases):
                 try:
                     await lease.renew()

@@ -29,8 +29,12 @@ LOOK_SECONDS = 1.0
 # meanwhile: a number is not taken twice as long as it is remembered.
 REMEMBERED = timedelta(hours=1)
 
-OnWaiting = Callable[[Turn, int], None]
-"""Told of the turn that has the store, and how many more come before this one; whenever that changes."""
+FURTHEST_LOOK = 10
+"""Whoever is so far behind looks this many times less often than the next one."""
+
+OnWaiting = Callable[[Turn | None, int], None]
+"""Told of the turn that has the store, and how many more come before this one, whenever that changes; of none once this
+one is next and waits for slots."""
 
 
 def place_of(location: StoreLocation) -> str:
@@ -98,7 +102,7 @@ async def exclusive_turn(
         raise ValueError("a place in the line needs a saved turn")
     held = HeldTurn(store, record.value, record)
     try:
-        await _await_turn(store, record.value, on_waiting=on_waiting, cancel=cancel, look_seconds=look_seconds)
+        await _await_turn(store, lease, record.value, on_waiting=on_waiting, cancel=cancel, look_seconds=look_seconds)
         yield held
     finally:
         await _leave(store, held.record, held.turn)
@@ -122,16 +126,21 @@ async def _line_up(store: Store, lease: Lease, place: str, *, task_type: str, st
 
 
 async def _await_turn(
-    store: Store, mine: Turn, *, on_waiting: OnWaiting, cancel: asyncio.Event, look_seconds: float
+    store: Store, lease: Lease, mine: Turn, *, on_waiting: OnWaiting, cancel: asyncio.Event, look_seconds: float
 ) -> None:
+    """Wait until nobody is ahead. Meanwhile the slots are lent to others, so that lines never stop a worker."""
     told: list[str] = []
     while ahead := await _standing(store, before(await store.turns_at(mine.place), mine)):
         if told != (told := [each.id for each in ahead]):
             on_waiting(ahead[0], len(ahead) - 1)
+        await lease.slots.give_back()
         with suppress(TimeoutError):
-            await asyncio.wait_for(cancel.wait(), look_seconds)
+            await asyncio.wait_for(cancel.wait(), look_seconds * min(len(ahead), FURTHEST_LOOK))
         if cancel.is_set():
             raise Cancelled
+    if told:
+        on_waiting(None, 0)
+    await lease.slots.take_again(cancel)
 
 
 async def _standing(store: Store, turns: Collection[Turn]) -> list[Turn]:

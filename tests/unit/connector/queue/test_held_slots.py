@@ -1,0 +1,121 @@
+"""Work that waits in line lends its slots to others, and gets slots again before new work begins."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from connector.domain.work import IN_LINE_MAX, TASK, SlotGroup, Work, joins_a_full_line
+from connector.queue.intake import WakeUps, work_of
+from connector.queue.lease import Lease
+from connector.queue.slots import Slots
+from connector.queue.store_slots import StoreFull, StoreSlots
+from connector.settings import Settings
+from connector.store.ports import Store
+from contracts.messages.assignment import AppRef
+from contracts.task_types.base import TaskType
+from contracts.tasks import Task
+from contracts.values import AppId
+from integrations.sdk.errors import Cancelled
+
+from tests.support.waiting import eventually_async
+from tests.unit.connector.parts import memory_store, task_request
+
+
+def job(name: str, store: str, type_: TaskType = "check") -> Work:
+    origin = AppRef(id=AppId(store), revision=1, kind="store", name=store)
+    return work_of(task_request(name, task=Task(type=type_, origin=origin)), kind=TASK, work_id=name, pool="default")
+
+
+class Runner:
+    """Runs work until it is told to end it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._ends: dict[str, asyncio.Event] = {}
+        self.leases: dict[str, Lease] = {}
+        self.begun: list[str] = []
+
+    async def run(self, lease: Lease) -> None:
+        name = lease.work.id
+        self.leases[name], self._ends[name] = lease, asyncio.Event()
+        self.begun.append(name)
+        await self._ends[name].wait()
+        await self._store.work.close(lease.work.organization_id, name)
+
+    def end(self, name: str) -> None:
+        self._ends[name].set()
+
+    async def begins(self, *names: str) -> None:
+        await eventually_async(lambda: self.begun == list(names))
+
+
+SETTINGS = Settings.model_construct(
+    instance="one", lease_seconds=30.0, store_slots=1, poll_seconds=0.005, pool="default"
+)
+
+
+@asynccontextmanager
+async def working(store: Store, slots: int, *queued: Work) -> AsyncIterator[Runner]:
+    """A worker with so many slots, at stores of one slot each."""
+    for work in queued:
+        await store.work.add(work, group=SlotGroup.TASKS)
+    runner, wake_up = Runner(store), WakeUps().groups[SlotGroup.TASKS]
+    loop = Slots(store, SETTINGS, runner, SlotGroup.TASKS, slots=slots, wake_up=wake_up)  # type: ignore[arg-type]
+    running = asyncio.create_task(loop.run())
+    try:
+        yield runner
+    finally:
+        running.cancel()
+        await asyncio.wait({running})
+
+
+async def test_work_in_line_lends_its_slots_and_is_the_next_to_get_some() -> None:
+    never = asyncio.Event()
+    async with working(memory_store(), 1, job("line", "a"), job("second", "a"), job("third", "a")) as runner:
+        await runner.begins("line")
+        await runner.leases["line"].slots.give_back()
+        await runner.begins("line", "second")
+        again = asyncio.create_task(runner.leases["line"].slots.take_again(never))
+        await asyncio.sleep(0)
+        assert not again.done()
+        runner.end("second")
+        await asyncio.wait_for(again, 10)
+        assert runner.begun == ["line", "second"]
+        runner.end("line")
+        await runner.begins("line", "second", "third")
+
+
+async def test_who_wants_slots_again_can_be_cancelled_and_holds_none() -> None:
+    store, cancel = memory_store(), asyncio.Event()
+    async with working(store, 1, job("line", "a"), job("second", "a")) as runner:
+        await runner.begins("line")
+        await runner.leases["line"].slots.give_back()
+        await runner.begins("line", "second")
+        again = asyncio.create_task(runner.leases["line"].slots.take_again(cancel))
+        cancel.set()
+        with pytest.raises(Cancelled):
+            await asyncio.wait_for(again, 10)
+        runner.end("second")
+        await eventually_async(lambda: _is_free(store))
+
+
+async def _is_free(store: Store) -> bool:
+    try:
+        await (await StoreSlots(store, SETTINGS).take(job("probe", "a"), ["a"])).release()
+    except StoreFull:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("work", "in_line", "left"),
+    [
+        (job("x", "a"), IN_LINE_MAX, True),
+        (job("x", "a"), IN_LINE_MAX - 1, False),
+        (job("x", "b"), IN_LINE_MAX, False),
+        (job("x", "a", "backup"), IN_LINE_MAX, False),
+    ],
+)
+def test_of_a_long_line_a_worker_takes_only_so_much(work: Work, in_line: int, left: bool) -> None:
+    assert joins_a_full_line(work, [job(f"j{n}", "a") for n in range(in_line)]) is left

@@ -133,20 +133,20 @@ async def test_a_deletion_whose_worker_is_killed_is_ended_by_the_next(
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("turn", [1, 2])
-async def test_deletions_whose_worker_stands_still_are_taken_over(template: Template, turn: int) -> None:
-    ground, chance = template.ground, random.Random(SEED + turn)
+@pytest.mark.parametrize("pass_", [1, 2])
+async def test_deletions_whose_worker_stands_still_are_taken_over(template: Template, pass_: int) -> None:
+    ground, chance = template.ground, random.Random(SEED + pass_)
     types: tuple[TaskType, ...] = ("prune", "prune", "prune", "rm", "maintenance")
-    with ground.worker(f"stopped-{turn}", slots=8) as stopped:
+    with ground.worker(f"stopped-{pass_}", slots=8) as stopped:
         await ready(stopped)
-        cases = [await template.case(type_, f"stopped-{turn}-{number}") for number, type_ in enumerate(types)]
+        cases = [await template.case(type_, f"stopped-{pass_}-{number}") for number, type_ in enumerate(types)]
         requests = []
         for case in cases:
             requests.append(await case.request())
             await asyncio.sleep(chance.uniform(0, 1.5))
         await disturbed(template, requests[0], chance.uniform(0, LONGEST_SECONDS))
         os.kill(stopped.process.pid, signal.SIGSTOP)
-        with ground.worker(f"heir-{turn}", slots=8) as heir:
+        with ground.worker(f"heir-{pass_}", slots=8) as heir:
             await ready(heir)
             await asyncio.sleep(STOPPED_SECONDS)
             os.kill(stopped.process.pid, signal.SIGCONT)

@@ -153,7 +153,7 @@ async def test_connector(opened: Opened) -> None:
         assert await store.attempts_at(work.organization_id, "job") == []
         await store.work.forget(work.organization_id, "job")
         assert await store.stores.all() == []
-        assert await store.turns_at("place") == []
+        assert await store.line_at("place") == []
 
 
 async def test_restore_index(opened: Opened, fresh_corner: Corner) -> None:

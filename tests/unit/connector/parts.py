@@ -9,8 +9,8 @@ from chassis.messaging.envelopes import envelope
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.persistence.mongo import Unavailable
 from connector.domain.attempts import Attempt
+from connector.domain.places_in_line import PlaceInLine
 from connector.domain.read_shares import ReadShare
-from connector.domain.turns import Turn
 from connector.domain.work import TASK, Kind, SlotGroup, Work
 from connector.domain.work_order import Queued
 from connector.queue.intake import work_of
@@ -150,7 +150,7 @@ def memory_store() -> Store:
         work=MemoryWorkQueue(),
         stores=MemoryStoreApps(),
         repositories=MemoryRepositories(),
-        turns=MemoryAggregates(Turn, keys=lambda t: {"place": t.place}),
+        lines=MemoryAggregates(PlaceInLine, keys=lambda t: {"place": t.place}),
         read_shares=MemoryAggregates(ReadShare),
     )
 

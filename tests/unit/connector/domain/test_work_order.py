@@ -1,4 +1,4 @@
-"""Whose turn it is: priority, fairness between organizations, and that nothing waits for ever."""
+"""Which work begins first: priority, fairness between organizations, and that nothing waits for ever."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def waits(name: str, priority: int = 50, *, points: float = 0) -> Queued:
     return Queued(id=name, organization_id=OrganizationId(name[0]), at=ago(points), priority=priority)
 
 
-def turns(
+def order_of(
     *queued: Queued,
     running: Mapping[OrganizationId, int] | None = None,
     begun: Mapping[OrganizationId, datetime] | None = None,
@@ -44,24 +44,24 @@ def turns(
 def test_within_an_organization_priority_decides_until_somebody_waited_for_too_long(
     queued: list[Queued], order: list[str]
 ) -> None:
-    assert turns(*queued) == order
+    assert order_of(*queued) == order
 
 
 def test_at_the_same_priority_the_organization_with_the_least_that_runs_is_first() -> None:
     queued = [waits("a1", points=0.5), waits("b1")]
-    assert turns(*queued, running={A: 1}) == ["b1", "a1"]
-    assert turns(*queued, running={B: 1}) == ["a1", "b1"]
+    assert order_of(*queued, running={A: 1}) == ["b1", "a1"]
+    assert order_of(*queued, running={B: 1}) == ["a1", "b1"]
 
 
 def test_an_organization_with_much_work_does_not_keep_the_others_waiting() -> None:
     flood = [waits(f"a{n}", points=20 - n / 10) for n in range(9)]
-    assert turns(*flood, waits("b1"), begun={A: ago(0)})[0] == "b1"
-    assert turns(*flood, waits("b1"), begun={A: ago(0.2), B: ago(0.1)})[0] == "a0"
+    assert order_of(*flood, waits("b1"), begun={A: ago(0)})[0] == "b1"
+    assert order_of(*flood, waits("b1"), begun={A: ago(0.2), B: ago(0.1)})[0] == "a0"
 
 
 def test_priority_counts_between_organizations_until_one_waited_for_too_long() -> None:
-    assert turns(waits("a1", 60), waits("b1", 50), running={A: 3})[0] == "a1"
-    assert turns(waits("a1", 60), waits("b1", 50, points=11), begun={A: ago(0)})[0] == "b1"
+    assert order_of(waits("a1", 60), waits("b1", 50), running={A: 3})[0] == "a1"
+    assert order_of(waits("a1", 60), waits("b1", 50, points=11), begun={A: ago(0)})[0] == "b1"
 
 
 def test_a_low_priority_is_served_however_much_comes_in_between() -> None:
@@ -77,6 +77,6 @@ def test_a_low_priority_is_served_however_much_comes_in_between() -> None:
     assert now - NOW <= timedelta(seconds=101 * POINT_SECONDS)
 
 
-def test_all_that_waits_has_a_turn() -> None:
+def test_all_that_waits_is_in_the_order() -> None:
     queued = [waits(f"{org}{n}", priority=n * 7 % 100, points=n) for org in "abc" for n in range(30)]
-    assert sorted(turns(*queued)) == sorted(each.id for each in queued)
+    assert sorted(order_of(*queued)) == sorted(each.id for each in queued)

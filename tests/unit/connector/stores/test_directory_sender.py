@@ -237,7 +237,7 @@ async def test_who_lost_the_lease_lists_nothing() -> None:
 async def test_the_walk_is_never_far_ahead_of_what_kafka_has_taken() -> None:
     wide, publisher = Wide(), SlowPublisher()
     task = asyncio.create_task(list_it(wide, Index(), publisher))
-    most = BATCHES_AHEAD + 3  # one is being sent, one waits for its turn, one is being filled
+    most = BATCHES_AHEAD + 3  # one is being sent, one waits to be sent, one is being filled
 
     await eventually_async(lambda: CountingMaker.made >= most - 1)
     assert CountingMaker.made <= most

@@ -12,7 +12,7 @@ from connector.domain.named_points import NamedPointsNotFound
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CleanUpOutcome
 from connector.jobs.definition import Job, JobOutcome
-from connector.queue.turns import place_of
+from connector.queue.lines import place_of
 from connector.tasks.maintenance import maintain
 from connector.tasks.prune import prune
 from connector.tasks.rm import remove
@@ -368,9 +368,9 @@ async def test_data_is_freed_by_the_last_one_in_line(workshop: Workshop, monkeyp
     job = await workshop.job(task=rm(first))
 
     async def another_comes(*_: Any, **__: Any) -> str:
-        [mine] = await workshop.store.turns_at(place_of(workshop.place))
+        [mine] = await workshop.store.line_at(place_of(workshop.place))
         later = mine.model_copy(update={"number": 2, "task_type": "prune"})
-        await workshop.store.turns.save(Aggregate(later.id, EVERYBODY), later)
+        await workshop.store.lines.save(Aggregate(later.id, EVERYBODY), later)
         return ""
 
     monkeypatch.setattr(workshop.engine, "undeletable", another_comes)
@@ -389,9 +389,9 @@ async def test_a_follower_that_deletes_nothing_frees_what_was_left_to_it(
     decide(workshop, [first])
 
     async def another_comes(*_: Any, **__: Any) -> str:
-        [mine] = await workshop.store.turns_at(place_of(workshop.place))
+        [mine] = await workshop.store.line_at(place_of(workshop.place))
         later = mine.model_copy(update={"number": 2, "task_type": "rm"})
-        await workshop.store.turns.save(Aggregate(later.id, EVERYBODY), later)
+        await workshop.store.lines.save(Aggregate(later.id, EVERYBODY), later)
         return ""
 
     with monkeypatch.context() as patch:
@@ -406,7 +406,7 @@ async def test_a_follower_that_deletes_nothing_frees_what_was_left_to_it(
 
     assert outcome.problem is not None
     assert workshop.repository.unused_bytes == 0
-    [*_, last] = sorted(await workshop.store.turns_at(place_of(workshop.place)), key=lambda each: each.number)
+    [*_, last] = sorted(await workshop.store.line_at(place_of(workshop.place)), key=lambda each: each.number)
     assert (last.attempt, last.unused) == (again.lease.number, "freed")
 
 

@@ -14,7 +14,7 @@ from connector.engine.errors import CopyFailed, EngineFailed, StoreUnreachable
 from connector.engine.port import BackupOptions, CopyOutcome, FoundSnapshot
 from connector.jobs.definition import JobOutcome
 from connector.queue.intake import work_of
-from connector.queue.turns import pair_of
+from connector.queue.lines import pair_of
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync
 from connector.tasks.sync import CopiesMissing, PointsUnreadable, sync
 from contracts.errors import CairnError, TemporaryError
@@ -187,7 +187,7 @@ async def test_syncs_between_the_same_stores_wait_for_each_other(
     waiting = asyncio.create_task(sync(second))
 
     async def is_in_line() -> bool:
-        return len(await stores.store.turns_at(pair_of(stores.place, stores.replica_place))) == 2
+        return len(await stores.store.line_at(pair_of(stores.place, stores.replica_place))) == 2
 
     await eventually_async(is_in_line)
     go_on.set()

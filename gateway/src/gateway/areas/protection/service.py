@@ -31,7 +31,7 @@ from gateway.idempotency.intents import Intent
 
 IDS_PER_RUN = 100
 """Restore points that one run deletes, at most."""
-# A run waits its turn at its store; as soon as a worker has it, the claim lasts as long as the job.
+# A run waits in line at its store; as soon as a worker has it, the claim lasts as long as the job.
 CLAIM_SECONDS = 3600
 
 

@@ -1,4 +1,4 @@
-"""Whose turn it is: in which order work that waits is looked at."""
+"""In which order work that waits is looked at."""
 
 import heapq
 from collections import Counter
@@ -13,7 +13,7 @@ POINT_SECONDS = 30.0
 
 
 class Queued(Value):
-    """Work that waits, by what decides about its turn."""
+    """Work that waits, by what decides when it begins."""
 
     id: str
     organization_id: OrganizationId
@@ -30,7 +30,7 @@ def in_order(
     begun: Mapping[OrganizationId, datetime],
     now: datetime,
 ) -> Iterator[Queued]:
-    """Work in the order of its turns. `begun`: when something of an organization was begun last.
+    """Work in the order in which it begins. `begun`: when something of an organization was begun last.
 
     Within an organization: by priority, which grows while the work waits, then the oldest. Between organizations: by
     the priority of what they would begin, which grows while nothing of theirs is begun; then the one with the least

@@ -23,7 +23,7 @@ from integrations.sdk.text import one_line
 
 from connector.domain.texts import keepable
 from connector.engine.port import Progress
-from connector.jobs.measuring import JobMeasures
+from connector.jobs.measures import JobMeasures
 from connector.queue.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)

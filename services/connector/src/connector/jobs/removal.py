@@ -104,7 +104,7 @@ async def delete_points(job: JobAlone, *, snapshot_ids: Sequence[str] = (), rule
     _log_decision(job, removal.decision)
     removal.kept_until = await _kept_until(job, removal.decision)
     await _forget_all(job, removal)
-    if removal.deleted or (not job.undeletable and await job.turn.is_owed()):
+    if removal.deleted or (not job.undeletable and await job.line.is_owed()):
         await _free(job, removal)
     if removal.deleted:
         await _await_unlisted(job, removal)
@@ -220,10 +220,10 @@ async def _forget(job: JobAlone, batch: Sequence[SnapshotId]) -> ForgetOutcome:
 async def _free(job: JobAlone, removal: Removal) -> None:
     if job.cancel.is_set():
         raise Cancelled
-    if waiting := await job.turn.followers(FREEING):
+    if waiting := await job.line.followers(FREEING):
         # Freeing reads much of the store; done once for all, it keeps others out for less time.
         job.reporter.log("info", f"Their data is freed by the next of {waiting} tasks that wait for the store.")
-        await job.turn.leave_unused()
+        await job.line.leave_unused()
         return
     removal.freed = await job.free_unused()
 

@@ -16,9 +16,9 @@ from integrations.sdk.ports.retaining_store import Retention
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CleanUpOutcome, OnProgress
 from connector.jobs.definition import Job
-from connector.jobs.store_turn import store_for_itself
+from connector.jobs.store_line import store_for_itself
 from connector.jobs.store_wait import alone, past_locks, remove_stale_locks
-from connector.queue.turns import HeldTurn
+from connector.queue.lines import HeldPlace
 from connector.store_state.identity import require_same_store
 from connector.store_state.locks import locks_of
 from connector.store_state.orphan_snapshots import store_location
@@ -32,7 +32,7 @@ class JobAlone(Job):
 
     store: App
     location: StoreLocation
-    turn: HeldTurn
+    line: HeldPlace
     removed_locks: tuple[StoreLock, ...]
     """Stale locks that were there and were removed."""
     undeletable: str
@@ -58,13 +58,13 @@ class JobAlone(Job):
             )
 
         freed = await self.alone("freeing", work)
-        await self.turn.freed_unused()
+        await self.line.freed_unused()
         return freed
 
 
 @asynccontextmanager
 async def store_alone(base: Job) -> AsyncIterator[JobAlone]:
-    """Wait for the job's turn at its store, and have the store without stale locks. Raises `Cancelled`.
+    """Wait for until the job is first in line at its store, and have the store without stale locks. Raises `Cancelled`.
 
     A store that goes away once the job has begun raises a `TemporaryError`: the job goes on with another attempt.
     """
@@ -78,14 +78,14 @@ async def store_alone(base: Job) -> AsyncIterator[JobAlone]:
     location = store_location(context, base.org, store)
     base.reporter.log("info", f"{base.request.task.type} of {store.name}, attempt {base.lease.number}.")
     try:
-        async with store_for_itself(base, store, location) as turn:
+        async with store_for_itself(base, store, location) as line:
             base.reporter.enter("preparing")
             removed = await base.unless_cancelled(_remove_stale_locks(base, store, location))
             yield JobAlone(
                 **vars(base),
                 store=store,
                 location=location,
-                turn=turn,
+                line=line,
                 removed_locks=tuple(removed),
                 undeletable=await past_locks(
                     base, location, partial(context.engine.undeletable, location, cancel=base.cancel)

@@ -15,7 +15,7 @@ from integrations.sdk.locations import StoreLocation
 from connector.domain.work import Work
 from connector.engine.errors import StoreLocked
 from connector.queue.lease import Lease, LeaseLost, claim
-from connector.queue.turns import place_of
+from connector.queue.lines import place_of
 from connector.settings import Settings
 from connector.store.ports import Store
 

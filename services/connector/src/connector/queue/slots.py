@@ -90,7 +90,7 @@ class Slots:
             return None
         queued = await store.work.queued(pool=settings.pool, group=self._group)
         for each in in_order(queued, running=running, begun=self._begun, now=utc_now()):
-            # Skipped, not awaited: the next work in turn may belong to an organization, or reach a store, with room.
+            # Skipped, not awaited: the next work in order may belong to an organization, or reach a store, with room.
             has_room = may_take(each.organization_id, running, slots=self._slots) and full.isdisjoint(each.stores)
             if has_room and (claimed := await self._try(each, full)):
                 return claimed

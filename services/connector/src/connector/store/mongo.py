@@ -13,8 +13,8 @@ from contracts.messages.scheduler import USUAL_PRIORITY
 from contracts.values import OrganizationId
 
 from connector.domain.attempts import Attempt
+from connector.domain.places_in_line import PlaceInLine
 from connector.domain.read_shares import ReadShare
-from connector.domain.turns import Turn
 from connector.domain.work import Kind, SlotGroup, Work
 from connector.domain.work_order import Queued
 from connector.store.ports import OPEN_LIMIT, QUEUED_LIMIT, SWEEP_LIMIT, KnownApp, Store
@@ -177,23 +177,24 @@ async def open_store(database: Database, outbox: Outbox) -> Store:
         indexes=(("org", "work", "_id"),),  # attempts_at, forget
         obsolete=("work_1",),
     )
-    turns = MongoAggregates(
+    lines = MongoAggregates(
+        # By its first name: workers of two versions stand in one line while they are replaced.
         database["turns"],
-        Turn,
+        PlaceInLine,
         outbox,
         keys=lambda t: {"place": t.place},
-        indexes=(("org", "place", "_id"),),  # turns_at
+        indexes=(("org", "place", "_id"),),  # line_at
     )
     read_shares = MongoAggregates(database["read_shares"], ReadShare, outbox)
     work = MongoWorkQueue(database["work"], database["cancellations"], database["attempts"])
-    await asyncio.gather(apps.setup(), attempts.setup(), turns.setup(), read_shares.setup(), work.setup())
+    await asyncio.gather(apps.setup(), attempts.setup(), lines.setup(), read_shares.setup(), work.setup())
     return Store(
         apps=apps,
         attempts=attempts,
         work=work,
         stores=MongoStoreApps(database["apps"]),
         repositories=MongoRepositories(database["repositories"]),
-        turns=turns,
+        lines=lines,
         read_shares=read_shares,
     )
 

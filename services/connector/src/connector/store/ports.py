@@ -11,8 +11,8 @@ from contracts.messages.connector.stores import Compression
 from contracts.values import OrganizationId, Value
 
 from connector.domain.attempts import Attempt
+from connector.domain.places_in_line import PlaceInLine
 from connector.domain.read_shares import ReadShare
-from connector.domain.turns import Turn
 from connector.domain.work import SlotGroup, Work
 from connector.domain.work_order import Queued
 
@@ -86,7 +86,7 @@ class WorkQueue(Protocol):
         ...
 
     async def queued(self, *, pool: str, group: SlotGroup) -> list[Queued]:
-        """The same by what decides about its turn, at most `QUEUED_LIMIT`: nobody's work is hidden behind others'."""
+        """The same by what decides when it begins, at most `QUEUED_LIMIT`: nobody's work is hidden behind others'."""
         ...
 
     async def close(self, org: OrganizationId, work_id: str) -> None:
@@ -123,7 +123,7 @@ class Store:
     work: WorkQueue
     stores: StoreApps
     repositories: Repositories
-    turns: Aggregates[Turn]
+    lines: Aggregates[PlaceInLine]
     read_shares: Aggregates[ReadShare]
     """By the id of a store."""
 
@@ -132,7 +132,7 @@ class Store:
         found = await self.attempts.find(org, {"work": work_id})
         return sorted(found.items, key=lambda a: a.number)
 
-    async def turns_at(self, place: str) -> list[Turn]:
+    async def line_at(self, place: str) -> list[PlaceInLine]:
         """All places in the line at a store that are remembered, by number."""
-        found = await self.turns.find(EVERYBODY, {"place": place})
-        return sorted(found.items, key=lambda turn: turn.number)
+        found = await self.lines.find(EVERYBODY, {"place": place})
+        return sorted(found.items, key=lambda each: each.number)

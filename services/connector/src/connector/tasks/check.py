@@ -21,7 +21,7 @@ from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CheckOutcome, OnProgress, Progress, Share
 from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
-from connector.jobs.store_turn import store_for_itself
+from connector.jobs.store_line import store_for_itself
 from connector.jobs.store_wait import alone, remove_stale_locks
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
@@ -88,7 +88,7 @@ async def _check_store(job: Job, store: App) -> CheckResult:
 
 
 async def _share(job: Job, store: App) -> Share | None:
-    """The share of the data whose turn it is, if shares are read."""
+    """The share of the data that is next, if shares are read."""
     if not (of := job.options.read_shares):
         return None
     last = await job.context.store.read_shares.get(job.org, store.id)

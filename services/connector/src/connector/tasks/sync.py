@@ -18,7 +18,7 @@ from connector.engine.errors import CopyFailed, StoreLocked, StoreUnreachable
 from connector.engine.port import CopyOutcome, Progress
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.replica_listing import announce_replicas
-from connector.jobs.store_turn import copying_alone
+from connector.jobs.store_line import copying_alone
 from connector.jobs.store_wait import StoreWait, past_locks, remove_stale_locks
 from connector.store_state.identity import require_same_store
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus

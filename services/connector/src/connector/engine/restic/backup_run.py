@@ -30,7 +30,7 @@ from connector.engine.restic.runner import Runner
 from connector.engine.restic.source_scan import rejecter
 from connector.engine.restic.source_scanner import Surveyor
 
-_TURNS_MAX = 3
+_RUNS_MAX = 3
 _WITH_PROBLEMS = frozenset({0, INCOMPLETE})
 _LOST = "its directory lists it, but there is no such file"
 _SOCKET = "a socket, which no restore point can hold"
@@ -39,9 +39,9 @@ _UNNAMED = UnreadablePath("/", "something below it could not be read, and restic
 
 async def run_backup(runner: Runner, call: BackupCall) -> BackupOutcome:
     """See `Engine.backup`. Begins anew where something that is guarded turns up under another name meanwhile."""
-    for _ in range(_TURNS_MAX):
+    for _ in range(_RUNS_MAX):
         try:
-            return await _Turn(runner, call, await asyncio.to_thread(patterns_of, call)).run()
+            return await _Run(runner, call, await asyncio.to_thread(patterns_of, call)).run()
         except _GuardedMet as met:
             call = await asyncio.to_thread(without, call, met.paths)
     raise StateExposed
@@ -55,7 +55,7 @@ class _GuardedMet(Exception):
         self.paths = paths
 
 
-class _Turn:
+class _Run:
     """One run of restic and the survey beside it."""
 
     def __init__(self, runner: Runner, call: BackupCall, patterns: Sequence[str]) -> None:

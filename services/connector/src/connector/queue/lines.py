@@ -19,22 +19,22 @@ from contracts.messages.connector.base import EVERYBODY
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import StoreLocation
 
-from connector.domain.turns import Turn, before, is_over, next_number, owing
+from connector.domain.places_in_line import PlaceInLine, before, is_over, next_number, owing
 from connector.queue.lease import Lease
 from connector.store.ports import Store
 
 log = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0
-# A worker that has read the line and was held up before it inserted its turn must find the numbers that were taken
+# A worker that has read the line and was held up before it inserted its place must find the numbers that were taken
 # meanwhile: a number is not taken twice as long as it is remembered.
 REMEMBERED = timedelta(hours=1)
 
 FURTHEST_LOOK = 10
 """Whoever is so far behind looks this many times less often than the next one."""
 
-OnWaiting = Callable[[Turn | None, int], None]
-"""Told of the turn that has the store, and how many more come before this one, whenever that changes; of none once this
-one is next and waits for slots."""
+OnWaiting = Callable[[PlaceInLine | None, int], None]
+"""Told of the place that has the store, and how many more come before this one, whenever that changes; of none once
+this one is next and waits for slots."""
 
 
 def place_of(location: StoreLocation) -> str:
@@ -50,16 +50,16 @@ def pair_of(origin: StoreLocation, target: StoreLocation) -> str:
 
 
 @dataclass
-class HeldTurn:
+class HeldPlace:
     """A store, or a pair of stores, that a task has for itself."""
 
     store: Store
-    turn: Turn
-    record: Aggregate[Turn]
+    own: PlaceInLine
+    record: Aggregate[PlaceInLine]
 
     async def is_owed(self) -> bool:
         """Whether a task that came before left it to those that follow to free unused data."""
-        return owing(before(await self.store.turns_at(self.turn.place), self.turn)) is not None
+        return owing(before(await self.store.line_at(self.own.place), self.own)) is not None
 
     async def leave_unused(self) -> None:
         """Have the next ones free unused data, whatever they do beside that."""
@@ -70,17 +70,17 @@ class HeldTurn:
         await self._note("freed")
 
     async def _note(self, unused: Literal["left", "freed"]) -> None:
-        self.turn = self.turn.model_copy(update={"unused": unused})
-        self.record = await self.store.turns.save(self.record, self.turn)
+        self.own = self.own.model_copy(update={"unused": unused})
+        self.record = await self.store.lines.save(self.record, self.own)
 
     async def followers(self, task_types: Collection[str]) -> int:
         """How many tasks of these types wait for this one."""
-        later = [each for each in await self.store.turns_at(self.turn.place) if each.number > self.turn.number]
+        later = [each for each in await self.store.line_at(self.own.place) if each.number > self.own.number]
         return len([each for each in await _standing(self.store, later) if each.task_type in task_types])
 
 
 @asynccontextmanager
-async def exclusive_turn(
+async def first_in_line(
     store: Store,
     lease: Lease,
     place: str,
@@ -90,8 +90,8 @@ async def exclusive_turn(
     on_waiting: OnWaiting,
     cancel: asyncio.Event,
     look_seconds: float = LOOK_SECONDS,
-) -> AsyncIterator[HeldTurn]:
-    """Wait for the turn of an attempt at a place, and have it until the context is left. Raises `Cancelled`.
+) -> AsyncIterator[HeldPlace]:
+    """Wait until an attempt is first in line at a place, and have that until the context is left. Raises `Cancelled`.
 
     It lasts as long as the lease: a worker that is lost keeps nobody waiting for longer.
     """
@@ -99,20 +99,22 @@ async def exclusive_turn(
     # held by the engine's lock, also where a worker was stopped for longer than its lease and goes on afterwards.
     record = await _line_up(store, lease, place, task_type=task_type, store_name=store_name)
     if record.value is None:
-        raise ValueError("a place in the line needs a saved turn")
-    held = HeldTurn(store, record.value, record)
+        raise ValueError("a place in the line needs a saved document")
+    held = HeldPlace(store, record.value, record)
     try:
-        await _await_turn(store, lease, record.value, on_waiting=on_waiting, cancel=cancel, look_seconds=look_seconds)
+        await _await_first(store, lease, record.value, on_waiting=on_waiting, cancel=cancel, look_seconds=look_seconds)
         yield held
     finally:
-        await _leave(store, held.record, held.turn)
+        await _leave(store, held.record, held.own)
 
 
-async def _line_up(store: Store, lease: Lease, place: str, *, task_type: str, store_name: str) -> Aggregate[Turn]:
+async def _line_up(
+    store: Store, lease: Lease, place: str, *, task_type: str, store_name: str
+) -> Aggregate[PlaceInLine]:
     while True:
-        turn = Turn(
+        mine = PlaceInLine(
             place=place,
-            number=next_number(await store.turns_at(place)),
+            number=next_number(await store.line_at(place)),
             organization_id=lease.work.organization_id,
             work_id=lease.work.id,
             attempt=lease.number,
@@ -122,15 +124,15 @@ async def _line_up(store: Store, lease: Lease, place: str, *, task_type: str, st
         )
         # Another one took the number: look again.
         with suppress(LostRace):
-            return await store.turns.save(Aggregate(turn.id, EVERYBODY), turn)
+            return await store.lines.save(Aggregate(mine.id, EVERYBODY), mine)
 
 
-async def _await_turn(
-    store: Store, lease: Lease, mine: Turn, *, on_waiting: OnWaiting, cancel: asyncio.Event, look_seconds: float
+async def _await_first(
+    store: Store, lease: Lease, mine: PlaceInLine, *, on_waiting: OnWaiting, cancel: asyncio.Event, look_seconds: float
 ) -> None:
     """Wait until nobody is ahead. Meanwhile the slots are lent to others, so that lines never stop a worker."""
     told: list[str] = []
-    while ahead := await _standing(store, before(await store.turns_at(mine.place), mine)):
+    while ahead := await _standing(store, before(await store.line_at(mine.place), mine)):
         if told != (told := [each.id for each in ahead]):
             on_waiting(ahead[0], len(ahead) - 1)
         await lease.slots.give_back()
@@ -143,31 +145,31 @@ async def _await_turn(
     await lease.slots.take_again(cancel)
 
 
-async def _standing(store: Store, turns: Collection[Turn]) -> list[Turn]:
+async def _standing(store: Store, places: Collection[PlaceInLine]) -> list[PlaceInLine]:
     """Those that are not over, in order."""
     return [
-        turn
-        for turn in turns
-        if not turn.is_left
-        and not is_over(turn, await store.attempts_at(turn.organization_id, turn.work_id), utc_now())
+        each
+        for each in places
+        if not each.is_left
+        and not is_over(each, await store.attempts_at(each.organization_id, each.work_id), utc_now())
     ]
 
 
-async def _leave(store: Store, record: Aggregate[Turn], turn: Turn) -> None:
+async def _leave(store: Store, record: Aggregate[PlaceInLine], mine: PlaceInLine) -> None:
     try:
-        await store.turns.save(record, turn.model_copy(update={"is_left": True}))
-        await _forget_old(store, turn)
+        await store.lines.save(record, mine.model_copy(update={"is_left": True}))
+        await _forget_old(store, mine)
     except (CairnError, PyMongoError) as error:
-        facts = {"work": turn.work_id, "reason": type(error).__name__}
-        log.warning("turn not given back, it ends with its attempt", extra=facts)
+        facts = {"work": mine.work_id, "reason": type(error).__name__}
+        log.warning("place in line not given back, it ends with its attempt", extra=facts)
 
 
-async def _forget_old(store: Store, mine: Turn) -> None:
+async def _forget_old(store: Store, mine: PlaceInLine) -> None:
     """Remove what nobody needs any more of the line that was before."""
-    earlier = before(await store.turns_at(mine.place), mine)
+    earlier = before(await store.line_at(mine.place), mine)
     old = [each for each in earlier if each.at < mine.at - REMEMBERED]
     owed = owing([*earlier, mine])
     still = {each.id for each in await _standing(store, old)} | ({owed.id} if owed else set())
-    for turn in old:
-        if turn.id not in still:
-            await store.turns.drop(await store.turns.load(EVERYBODY, turn.id))
+    for each in old:
+        if each.id not in still:
+            await store.lines.drop(await store.lines.load(EVERYBODY, each.id))

@@ -6,17 +6,17 @@ from contextlib import asynccontextmanager
 from contracts.messages.assignment import App
 from integrations.sdk.locations import StoreLocation
 
-from connector.domain.turns import Turn
+from connector.domain.places_in_line import PlaceInLine
 from connector.jobs.definition import Job
-from connector.queue.turns import HeldTurn, exclusive_turn, pair_of, place_of
+from connector.queue.lines import HeldPlace, first_in_line, pair_of, place_of
 
 
 @asynccontextmanager
-async def store_for_itself(job: Job, store: App, location: StoreLocation) -> AsyncIterator[HeldTurn]:
+async def store_for_itself(job: Job, store: App, location: StoreLocation) -> AsyncIterator[HeldPlace]:
     """The store, with no other task at it that needs it for itself. Backups go on beside. Raises `Cancelled`."""
 
-    async with _turn(job, store, place_of(location), because="Another task has the store for itself") as turn:
-        yield turn
+    async with _first_in(job, store, place_of(location), because="Another task has the store for itself") as held:
+        yield held
 
 
 @asynccontextmanager
@@ -25,22 +25,22 @@ async def copying_alone(
 ) -> AsyncIterator[None]:
     """Two stores, with no other task that copies from the one into the other. Raises `Cancelled`."""
     because = "Another task copies between the same stores"
-    async with _turn(job, origin, pair_of(from_location, to_location), because=because):
+    async with _first_in(job, origin, pair_of(from_location, to_location), because=because):
         yield
 
 
 @asynccontextmanager
-async def _turn(job: Job, store: App, place: str, *, because: str) -> AsyncIterator[HeldTurn]:
-    def waiting(turn: Turn | None, more: int) -> None:
-        if turn is None:
+async def _first_in(job: Job, store: App, place: str, *, because: str) -> AsyncIterator[HeldPlace]:
+    def waiting(ahead: PlaceInLine | None, more: int) -> None:
+        if ahead is None:
             job.reporter.wait("a free slot of the worker and of the store")
             return
-        whom = turn.in_words(job.org)
+        whom = ahead.in_words(job.org)
         others = f"; {more} more before this one" if more else ""
         job.reporter.wait(f"{whom}{others}")
         job.reporter.log("info", f"{because}: waiting for {whom}{others}.")
 
-    async with exclusive_turn(
+    async with first_in_line(
         job.context.store,
         job.lease,
         place,
@@ -48,5 +48,5 @@ async def _turn(job: Job, store: App, place: str, *, because: str) -> AsyncItera
         store_name=store.name,
         on_waiting=waiting,
         cancel=job.cancel,
-    ) as turn:
-        yield turn
+    ) as held:
+        yield held

@@ -1,4 +1,4 @@
-"""Whose turn it is among tasks that need a store for themselves."""
+"""Who is next among tasks that need a store for themselves."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -10,7 +10,7 @@ from pydantic import Field
 from connector.domain.attempts import Attempt, is_superseded
 
 
-class Turn(Value):
+class PlaceInLine(Value):
     """One attempt's place in the line at a store. Only its owner writes it; it ends with the attempt at the latest."""
 
     place: str = Field(description="Where the store is, so that two apps of one repository share a line")
@@ -39,24 +39,26 @@ class Turn(Value):
         return f"{self.task_type} of the store {self.store_name!r}, job {self.work_id}"
 
 
-def is_over(turn: Turn, attempts: Sequence[Attempt], now: datetime) -> bool:
-    """Whether nobody has the store by this turn any more: given back, or its attempt ended or lost its lease."""
-    mine = next((each for each in attempts if each.number == turn.attempt), None)
-    return turn.is_left or mine is None or mine.state != "running" or mine.until <= now or is_superseded(mine, attempts)
+def is_over(place: PlaceInLine, attempts: Sequence[Attempt], now: datetime) -> bool:
+    """Whether nobody has the store by this place any more: given back, or its attempt ended or lost its lease."""
+    mine = next((each for each in attempts if each.number == place.attempt), None)
+    return (
+        place.is_left or mine is None or mine.state != "running" or mine.until <= now or is_superseded(mine, attempts)
+    )
 
 
-def next_number(turns: Collection[Turn]) -> int:
+def next_number(places: Collection[PlaceInLine]) -> int:
     """The number of the next place in the line."""
-    return max((each.number for each in turns), default=0) + 1
+    return max((each.number for each in places), default=0) + 1
 
 
-def owing(turns: Collection[Turn]) -> Turn | None:
-    """The turn whose owner left unused data to those that follow, if none of these has freed it."""
-    told = [each for each in turns if each.unused]
+def owing(places: Collection[PlaceInLine]) -> PlaceInLine | None:
+    """The place whose owner left unused data to those that follow, if none of these has freed it."""
+    told = [each for each in places if each.unused]
     last = max(told, key=lambda each: each.number, default=None)
     return last if last is not None and last.unused == "left" else None
 
 
-def before(turns: Collection[Turn], mine: Turn) -> list[Turn]:
+def before(places: Collection[PlaceInLine], mine: PlaceInLine) -> list[PlaceInLine]:
     """Those that come before, first come first."""
-    return sorted((each for each in turns if each.number < mine.number), key=lambda each: each.number)
+    return sorted((each for each in places if each.number < mine.number), key=lambda each: each.number)

@@ -7,9 +7,9 @@ import pytest
 from chassis.ids import utc_now
 from connector.engine.port import Progress
 from connector.engine.processes import Reading
-from connector.jobs import measuring
+from connector.jobs import measures
 from connector.jobs.job_reporting import Reporter
-from connector.jobs.measuring import PATHS_PER_EVENT, SAMPLES_PER_EVENT, WARNINGS_MAX, JobMeasures
+from connector.jobs.measures import PATHS_PER_EVENT, SAMPLES_PER_EVENT, WARNINGS_MAX, JobMeasures
 from contracts.measures import Usage
 from contracts.messages.connector.task_events import LogLine, TaskMeasured
 from contracts.values import JobId, OrganizationId
@@ -25,8 +25,8 @@ class Counters:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now, self.reading, self.network = 0.0, Reading(), (0, 0)
-        monkeypatch.setattr(measuring, "monotonic", lambda: self.now)
-        monkeypatch.setattr(measuring.psutil, "net_io_counters", self.count_network)
+        monkeypatch.setattr(measures, "monotonic", lambda: self.now)
+        monkeypatch.setattr(measures.psutil, "net_io_counters", self.count_network)
         self.measures = JobMeasures()
         monkeypatch.setattr(self.measures.meter, "read", lambda: self.reading)
 

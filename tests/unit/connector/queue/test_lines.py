@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 from chassis.persistence.aggregates import Aggregate
-from connector.domain.turns import Turn
+from connector.domain.places_in_line import PlaceInLine
 from connector.domain.work import TASK, SlotGroup
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
-from connector.queue.turns import HeldTurn, exclusive_turn, pair_of, place_of
+from connector.queue.lines import HeldPlace, first_in_line, pair_of, place_of
 from connector.store.ports import Store
 from contracts.messages.connector.base import EVERYBODY
 from contracts.values import OrganizationId
@@ -40,15 +40,15 @@ class Line:
         return await held(self.store, work, owner=name, seconds=seconds)
 
     @asynccontextmanager
-    async def turn(
+    async def first(
         self, lease: Lease, cancel: asyncio.Event | None = None, task_type: str = "prune", place: StoreLocation = PLACE
-    ) -> AsyncIterator[HeldTurn]:
+    ) -> AsyncIterator[HeldPlace]:
         name = lease.work.id
 
-        def waiting(turn: Turn | None, more: int) -> None:
-            self.waits.append((name, turn.in_words(ORG) if turn else "slots", more))
+        def waiting(ahead: PlaceInLine | None, more: int) -> None:
+            self.waits.append((name, ahead.in_words(ORG) if ahead else "slots", more))
 
-        async with exclusive_turn(
+        async with first_in_line(
             self.store,
             lease,
             place_of(place),
@@ -57,23 +57,23 @@ class Line:
             on_waiting=waiting,
             cancel=cancel or asyncio.Event(),
             look_seconds=0.001,
-        ) as turn:
+        ) as place_held:
             self.order.append(name)
             self.inside += 1
             self.most = max(self.most, self.inside)
-            yield turn
+            yield place_held
             self.inside -= 1
 
     async def taken(self, number: int) -> None:
         """Until so many are in line."""
 
         async def are_there() -> bool:
-            return len(await self.store.turns_at(place_of(PLACE))) >= number
+            return len(await self.store.line_at(place_of(PLACE))) >= number
 
         await eventually_async(are_there)
 
     async def stay(self, name: str, until: asyncio.Event | None = None, seconds: float = 30) -> None:
-        async with self.turn(await self.lease(name, seconds)):
+        async with self.first(await self.lease(name, seconds)):
             await asyncio.sleep(0)
             if until:
                 await until.wait()
@@ -113,7 +113,7 @@ async def test_who_waits_has_no_slots_until_it_is_next() -> None:
     line, slots, done = Line(), CountedSlots(), asyncio.Event()
     lease = await line.lease("b")
     lease.slots = slots
-    async with line.turn(await line.lease("a")):
+    async with line.first(await line.lease("a")):
         later = asyncio.create_task(_enter(line, lease, done))
         await eventually_async(lambda: "given back" in slots.told)
         assert "wanted" not in slots.told
@@ -124,16 +124,16 @@ async def test_who_waits_has_no_slots_until_it_is_next() -> None:
 
 async def test_data_that_was_left_is_owed_until_somebody_frees_it() -> None:
     line = Line()
-    async with line.turn(await line.lease("a")) as turn:
-        assert not await turn.is_owed()
-        await turn.leave_unused()
-    async with line.turn(await line.lease("b")) as turn:
-        assert await turn.is_owed()
-    async with line.turn(await line.lease("c")) as turn:
-        assert await turn.is_owed()
-        await turn.freed_unused()
-    async with line.turn(await line.lease("d")) as turn:
-        assert not await turn.is_owed()
+    async with line.first(await line.lease("a")) as place:
+        assert not await place.is_owed()
+        await place.leave_unused()
+    async with line.first(await line.lease("b")) as place:
+        assert await place.is_owed()
+    async with line.first(await line.lease("c")) as place:
+        assert await place.is_owed()
+        await place.freed_unused()
+    async with line.first(await line.lease("d")) as place:
+        assert not await place.is_owed()
 
 
 async def test_many_that_come_at_once_have_it_one_after_the_other() -> None:
@@ -144,27 +144,27 @@ async def test_many_that_come_at_once_have_it_one_after_the_other() -> None:
     assert (line.most, len(line.order)) == (1, 12)
 
 
-async def test_the_turn_of_a_worker_that_was_lost_ends_with_its_lease() -> None:
+async def test_the_place_of_a_worker_that_was_lost_ends_with_its_lease() -> None:
     line = Line()
     lost = await line.lease("lost", seconds=0.05)
-    async with line.turn(lost):
+    async with line.first(lost):
         await line.stay("next")
         assert line.order == ["lost", "next"]
 
 
-async def test_a_turn_of_an_attempt_that_another_one_followed_is_over() -> None:
+async def test_a_place_of_an_attempt_that_another_one_followed_is_over() -> None:
     line = Line()
     first = await line.lease("job")
-    async with line.turn(first):
+    async with line.first(first):
         await first.release()
         again = await held(line.store, first.work, owner="again")
-        async with line.turn(again):
+        async with line.first(again):
             assert line.order == ["job", "job"]
 
 
 async def test_who_waits_can_be_cancelled_and_keeps_nobody_waiting() -> None:
     line, cancel = Line(), asyncio.Event()
-    async with line.turn(await line.lease("a")):
+    async with line.first(await line.lease("a")):
         cancelled = asyncio.create_task(_enter(line, await line.lease("b"), cancel))
         await eventually_async(lambda: bool(line.waits))
         cancel.set()
@@ -177,7 +177,7 @@ async def test_who_waits_can_be_cancelled_and_keeps_nobody_waiting() -> None:
 
 
 async def _enter(line: Line, lease: Lease, cancel: asyncio.Event) -> None:
-    async with line.turn(lease, cancel):
+    async with line.first(lease, cancel):
         pass
 
 
@@ -186,7 +186,7 @@ async def test_other_places_do_not_wait_and_links_lead_to_one_place(tmp_path: Pa
     (tmp_path / "real").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "real")
     real, link = (StoreLocation(address=str(p), local_path=p) for p in (tmp_path / "real", tmp_path / "link"))
-    async with line.turn(await line.lease("a")), line.turn(await line.lease("b"), place=real):
+    async with line.first(await line.lease("a")), line.first(await line.lease("b"), place=real):
         assert line.most == 2
     assert place_of(real) == place_of(link)
     assert pair_of(real, PLACE) == pair_of(link, PLACE)
@@ -195,30 +195,30 @@ async def test_other_places_do_not_wait_and_links_lead_to_one_place(tmp_path: Pa
 
 async def test_the_name_of_a_store_is_not_told_to_another_organization() -> None:
     line = Line()
-    async with line.turn(await line.lease("a")) as turn:
-        assert "Shelf" not in turn.turn.in_words(OrganizationId("other"))
-        assert "another organization" in turn.turn.in_words(OrganizationId("other"))
+    async with line.first(await line.lease("a")) as place:
+        assert "Shelf" not in place.own.in_words(OrganizationId("other"))
+        assert "another organization" in place.own.in_words(OrganizationId("other"))
 
 
 async def test_followers_are_counted_by_their_types() -> None:
     line, done = Line(), asyncio.Event()
-    async with line.turn(await line.lease("a")) as turn:
+    async with line.first(await line.lease("a")) as place:
         later = asyncio.create_task(line.stay("b", done))
         await line.taken(2)
-        assert (await turn.followers({"prune", "rm"}), await turn.followers({"check"})) == (1, 0)
+        assert (await place.followers({"prune", "rm"}), await place.followers({"check"})) == (1, 0)
     done.set()
     await later
-    assert await turn.followers({"prune"}) == 0
+    assert await place.followers({"prune"}) == 0
 
 
 async def test_what_is_over_for_long_is_forgotten() -> None:
     line = Line()
     await line.stay("old")
-    [old] = await line.store.turns_at(place_of(PLACE))
-    record: Aggregate[Turn] = await line.store.turns.load(EVERYBODY, old.id)
+    [old] = await line.store.line_at(place_of(PLACE))
+    record: Aggregate[PlaceInLine] = await line.store.lines.load(EVERYBODY, old.id)
     long_ago = datetime.now(UTC) - timedelta(hours=2)
-    await line.store.turns.save(record, old.model_copy(update={"at": long_ago}))
+    await line.store.lines.save(record, old.model_copy(update={"at": long_ago}))
 
     await line.stay("new")
 
-    assert [turn.work_id for turn in await line.store.turns_at(place_of(PLACE))] == ["new"]
+    assert [each.work_id for each in await line.store.line_at(place_of(PLACE))] == ["new"]

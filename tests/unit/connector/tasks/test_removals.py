@@ -19,6 +19,7 @@ from connector.tasks.rm import remove
 from contracts.errors import Invalid, TemporaryError
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.stores import RestorePointRemoved
+from contracts.messages.connector.task_events import TaskProgressed
 from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
 from contracts.queries.restore_index import Deletion
 from contracts.task_types.maintenance import MaintenanceResult
@@ -28,7 +29,9 @@ from contracts.tasks import Task, TaskOptions
 from contracts.values import AppId, JobId, SnapshotId
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.ports.retaining_store import Retention
+from restic_reader import Lock
 
+from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import TARGET
 from tests.unit.connector.workshop import Workshop
 
@@ -153,6 +156,36 @@ async def test_what_the_store_does_not_delete_yet_is_told_and_stays_claimed(work
     assert removed(workshop) == []
     # The end of the job releases it: another attempt would get another decision otherwise.
     assert workshop.published(ReleaseDeletion) == []
+
+
+@pytest.mark.parametrize(
+    "task", [MAINTENANCE, Task(type="prune", origin=TARGET, options=TaskOptions(day=1, per_day=1))]
+)
+async def test_a_lock_of_another_host_is_named_while_it_keeps_the_first_question_out(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, task: Task
+) -> None:
+    decide(workshop, [])
+    lock = Lock(id="f" * 64, hostname="elsewhere", pid=4711, username="me", exclusive=True, time="")
+    job, left, told = await workshop.job(task=task), asyncio.Event(), list[TaskProgressed]()
+    workshop.locks = [lock]
+
+    async def wait(*_: object, **__: object) -> str:
+        await left.wait()
+        return ""
+
+    def is_waiting() -> bool:
+        told.extend(each for each in job.reporter.rest() if isinstance(each, TaskProgressed))
+        return bool(told) and told[-1].phase == "waiting"
+
+    monkeypatch.setattr(workshop.engine, "undeletable", wait)
+    working = asyncio.create_task((maintain if task is MAINTENANCE else prune)(job))
+    await eventually_async(is_waiting)
+    workshop.locks = []
+    left.set()
+    await working
+
+    assert told[-1].waiting_for == "process 4711 of me on the host elsewhere"
+    assert not job.reporter.is_waiting
 
 
 async def test_a_store_that_deletes_not_even_locks_is_left_alone(

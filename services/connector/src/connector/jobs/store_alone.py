@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from contracts.errors import TemporaryError
@@ -17,7 +16,7 @@ from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CleanUpOutcome, OnProgress
 from connector.jobs.definition import Job
 from connector.jobs.store_line import store_for_itself
-from connector.jobs.store_wait import alone, past_locks, remove_stale_locks
+from connector.jobs.store_wait import StoreWait, alone, past_locks, remove_stale_locks
 from connector.queue.lines import HeldPlace
 from connector.store_state.identity import require_same_store
 from connector.store_state.locks import locks_of
@@ -87,9 +86,7 @@ async def store_alone(base: Job) -> AsyncIterator[JobAlone]:
                 location=location,
                 line=line,
                 removed_locks=tuple(removed),
-                undeletable=await past_locks(
-                    base, location, partial(context.engine.undeletable, location, cancel=base.cancel)
-                ),
+                undeletable=await _undeletable(base, store, location),
                 retention=await _retention(base, store),
             )
     except StoreUnreachable as error:
@@ -108,6 +105,18 @@ async def _remove_stale_locks(job: Job, store: App, location: StoreLocation) -> 
     for lock in gone:
         job.reporter.log("info", f"A stale lock was removed: {lock.in_words}.")
     return gone
+
+
+async def _undeletable(job: Job, store: App, location: StoreLocation) -> str:
+    """Why the store deletes nothing at all. Somebody's lock may keep even this question out: the job says whose."""
+
+    async def ask() -> str:
+        async with StoreWait(job, store, phase="preparing").reporting():
+            return await job.context.engine.undeletable(location, cancel=job.cancel)
+
+    why = await past_locks(job, location, ask)
+    job.reporter.enter("preparing")
+    return why
 
 
 async def _retention(job: Job, store: App) -> Retention | None:

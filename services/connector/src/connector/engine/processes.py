@@ -26,6 +26,8 @@ class Reading:
     """Resident at this moment; None while no process works for the job."""
     read_bytes: int | None = None
     written_bytes: int | None = None
+    is_own: bool = False
+    """Whether this process itself works for the job now: what its other jobs use is in the figures then."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,8 @@ class ProcessMeter:
             memory = sum(spent.memory_bytes for root in self._roots for spent in root.seen.values())
             if not any(root.seen for root in everything):
                 return Reading()
-            return replace(_added(everything), memory_bytes=memory if self._roots else None)
+            is_own = any(not root.with_children for root in self._roots)
+            return replace(_added(everything), memory_bytes=memory if self._roots else None, is_own=is_own)
 
 
 _meter: ContextVar[ProcessMeter | None] = ContextVar("process_meter", default=None)

@@ -66,6 +66,8 @@ class Reporter:
         self._waiting_for = ""
         self._latest: Progress | None = None
         self._reported = Progress()
+        self.told_count = 0
+        """How often somebody said how far the work is."""
         self.stuck_since: datetime | None = None
         """Since when the engine shows no sign of life; None: it does."""
         self._lines: deque[LogLine] = deque()
@@ -90,6 +92,7 @@ class Reporter:
     def progress(self, progress: Progress) -> None:
         """Replace the progress that is sent next."""
         self._latest = self._reported = progress
+        self.told_count += 1
         self.measures.follow(progress)
 
     def note_stuck(self, since: datetime | None) -> None:

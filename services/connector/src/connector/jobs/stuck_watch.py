@@ -77,6 +77,10 @@ class StuckWatch:
             self._cancel.set()
 
     def _signs(self, reading: Reading) -> Signs:
+        reporter = self._reporter
+        if reading.is_own:
+            # Other jobs of this process move bytes as well; work in a thread tells of itself only when it gets on.
+            return Signs((*reporter.figures, reporter.told_count), reporter.line_count, moved_bytes=0)
         known = reading.read_bytes is not None and reading.written_bytes is not None
         moved = (reading.read_bytes or 0) + (reading.written_bytes or 0) if known else None
-        return Signs(self._reporter.figures, self._reporter.line_count, moved, reading.cpu_seconds or 0.0)
+        return Signs(reporter.figures, reporter.line_count, moved, reading.cpu_seconds or 0.0)

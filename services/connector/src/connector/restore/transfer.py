@@ -122,6 +122,8 @@ class Transfer:
     def _walk(self, *, tells_damage: bool = False) -> Iterator[ChosenNode]:
         for chosen in self.nodes.walk(self._outcomes.note_lost if tells_damage else lambda *_: None):
             self._outcomes.check_cancelled()
+            # A long look at what is there, or a count, must not seem to be stuck.
+            self._outcomes.teller.tell()
             yield chosen
 
     def _is_empty(self, node: Node) -> bool:

@@ -5,6 +5,9 @@ BOOT := .boot
 BOOT_UV := UV_PYTHON_DOWNLOADS=never $(BOOT)/bin/uv
 BIN := .venv/bin
 SYNCED := .venv/.synced
+# In how many processes tests run. Each has servers of its own; the tests of a file stay together and share what they set up.
+PROCESSES ?= 1
+SIDE_BY_SIDE = $(if $(filter-out 1,$(PROCESSES)),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-unit test-long check format schemas bench up down status doctor clean
@@ -25,12 +28,12 @@ $(SYNCED): $(BOOT)/bin/uv uv.lock pyproject.toml $(wildcard libs/*/pyproject.tom
 demo: $(SYNCED) ## start everything and do the main job on real data (EXIT=1 stops it at the end)
 	@$(BIN)/cairn demo $(if $(filter-out 0,$(EXIT)),--exit)
 
-test: $(SYNCED) ## every test, on real servers
+test: $(SYNCED) ## every test, on real servers (PROCESSES=2 runs them in two processes)
 	@$(BIN)/cairn provision
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
 test-unit: $(SYNCED) ## decisions and contracts, without servers, in seconds
-	@$(BIN)/python -m pytest tests/unit tests/contracts
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE) tests/unit tests/contracts
 
 test-long: $(SYNCED) ## what is too slow for `test`, within an hour: other random cases each time (CAIRN_FUZZ_SEED=7 repeats)
 	@$(BIN)/cairn provision

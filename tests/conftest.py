@@ -12,12 +12,18 @@ from hypothesis import is_hypothesis_test, settings
 from tests.support.environment import Corner, write_key_file
 from tests.support.infra import Infra, find_rclone, find_restic, open_infra
 from tests.support.kafka import Wire, open_wire
+from tests.support.side_by_side import longest_first, pytest_report_to_serializable, pytest_xdist_make_scheduler
 from tests.support.skips import pytest_make_collect_report, pytest_runtest_makereport
 
 settings.register_profile("quick", max_examples=25, deadline=None)
 settings.register_profile("long", settings.get_profile("default"), max_examples=500, deadline=None)
 settings.load_profile("quick")
-__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
+__all__ = [
+    "pytest_make_collect_report",
+    "pytest_report_to_serializable",
+    "pytest_runtest_makereport",
+    "pytest_xdist_make_scheduler",
+]
 
 
 def pytest_report_header() -> str | None:
@@ -26,8 +32,10 @@ def pytest_report_header() -> str | None:
     return f"random cases: {chosen}" if chosen else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark tests by their folder, and those that try random cases: what is few here is many in `make test-long`."""
+    if hasattr(config, "workerinput"):  # one of several processes
+        longest_first(items)
     here = Path(__file__).parent
     for item in items:
         folder = item.path.relative_to(here).parts[0] if here in item.path.parents else ""

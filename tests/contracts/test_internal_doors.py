@@ -64,7 +64,7 @@ def routes() -> Iterator[Route]:
         with warnings.catch_warnings(action="ignore"):  # of names in a document that nobody reads
             paths = app.openapi()["paths"]
         for path, methods in paths.items():
-            for method in methods:
+            for method in sorted(methods):
                 yield Route(service, method.upper(), path)
 
 

@@ -517,6 +517,17 @@ def test_access_lists_are_those_of_the_restore_point_whatever_part_of_it_comes_b
     assert case.problems.count == 0
 
 
+def test_what_is_made_below_a_directory_with_a_default_access_list_takes_none_over(case: Case) -> None:
+    case.target.mkdir()
+    os.setxattr(case.target, DEFAULT_ACL, acl(user=4242))
+
+    case.run(keep=Keep(xattrs=False))
+
+    assert not any(os.listxattr(path) for path in case.target.rglob("*"))
+    assert stat.S_IMODE((case.target / "deep" / "er").stat().st_mode) == 0o755
+    assert case.problems.count == 0
+
+
 def test_attributes_that_are_not_kept_are_as_those_of_new_files(case: Case) -> None:
     note = [extended("user.note", b"kept")]
     special = {"mode": 0o400, "uid": os.geteuid() + 1, "extended_attributes": note}

@@ -39,12 +39,14 @@ class Attributes:
             os.utime(opened, ns=_times(node))
         return lacking
 
-    def give_to_directory(self, opened: int, node: Node, *, mode_otherwise: int) -> str:
+    def give_to_directory(self, opened: int, node: Node, *, mode_otherwise: int, inherits: bool = False) -> str:
         """All attributes of a directory, new or not, by its descriptor; what it must do without, in words.
 
-        `mode_otherwise`: what it has where modes are not kept.
+        `mode_otherwise`: what it has where modes are not kept; `inherits`: as of `give`.
         """
         mode = self._mode(node, lambda: os.fchown(opened, node.uid, node.gid))
+        if inherits and self._keep.mode:
+            _remove(opened, _ACLS)
         _remove(opened, self._strange_attributes(opened, node))
         lacking = self._extended(opened, node)
         os.fchmod(opened, mode_otherwise if mode is None else mode)

@@ -30,6 +30,8 @@ class OpenDirectory:
     """Whether what is made in it gets an access list of its own."""
     mode: int
     """Its mode where that of the node is not kept."""
+    has_inherited: bool = False
+    """Whether it was made with the access lists of the directory above."""
     users: int = 0
     """How many write in it now."""
     is_left: bool = False
@@ -136,14 +138,18 @@ class OpenDirectories:
             os.close(opened)
             raise
         inherits = here.inherits if is_new else _has_default_acl(opened)
-        self._way.append(OpenDirectory(path, name, opened, node, inherits, mode))
+        self._way.append(
+            OpenDirectory(path, name, opened, node, inherits, mode, has_inherited=is_new and here.inherits)
+        )
         return is_new
 
     def _give_early(self, made: OpenDirectory, node: Node) -> None:
         """Attributes for a directory that the next attempt will leave as it finds it, should this one be killed."""
         # What it must do without is told when it is left.
         with suppress(OSError, OverflowError, ValueError):
-            self._attributes.give_to_directory(made.descriptor, node, mode_otherwise=made.mode)
+            self._attributes.give_to_directory(
+                made.descriptor, node, mode_otherwise=made.mode, inherits=made.has_inherited
+            )
             os.fchmod(made.descriptor, stat.S_IMODE(os.fstat(made.descriptor).st_mode) | stat.S_IRWXU)
         # Its access list for what is made in it may be there by now, or the one from above gone.
         made.inherits = _has_default_acl(made.descriptor)
@@ -162,7 +168,9 @@ class OpenDirectories:
         try:
             if left.node is not None:
                 with named_errors():
-                    lacking = self._attributes.give_to_directory(left.descriptor, left.node, mode_otherwise=left.mode)
+                    lacking = self._attributes.give_to_directory(
+                        left.descriptor, left.node, mode_otherwise=left.mode, inherits=left.has_inherited
+                    )
         except NotWritten as error:
             # Not raised: what is being written now is another path.
             lacking = f"restored without all of its owner, mode and times: {error.reason}"

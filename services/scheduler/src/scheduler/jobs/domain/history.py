@@ -8,7 +8,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from contracts.messages.scheduler import JobStatus
@@ -127,12 +126,10 @@ class History:
     def sort(self) -> None:
         """Put in order what was taken in: jobs end in another order than they are made."""
         for posting, keys in self._keys.items():
-            if all(one <= other for one, other in pairwise(keys)):
-                continue
-            order = sorted(range(len(keys)), key=keys.__getitem__)
-            self._keys[posting] = array("Q", (keys[place] for place in order))
             if segments := self._segments.get(posting):
-                self._segments[posting] = array("I", (segments[place] for place in order))
+                order = sorted(range(len(keys)), key=keys.__getitem__)
+                self._segments[posting] = array("I", map(segments.__getitem__, order))
+            self._keys[posting] = array("Q", sorted(keys))
 
     def dump(self) -> Iterator[tuple[Posting, bytes, bytes]]:
         """All of it: keys, and segments where the posting has them."""

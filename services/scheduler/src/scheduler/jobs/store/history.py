@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
-from chassis.persistence.mongo import Collection, Document, ensure_indexes, insert_new
+from chassis.persistence.mongo import Collection, Document, PyMongoError, ensure_indexes, insert_new
+from chassis.runtime.supervision import begin
 from contracts.values import OrganizationId
 
 from scheduler.jobs.domain.history import History, Posting, Row, key_of, row_of
@@ -77,6 +78,7 @@ class MongoJobHistory:
         self._chapters = chapters
         self._known: OrderedDict[OrganizationId, _Known] = OrderedDict()
         self._kept: OrderedDict[str, bytes] = OrderedDict()
+        self._taking: set[asyncio.Task[_Known]] = set()
         self._lock = asyncio.Lock()
         self._reads = asyncio.Semaphore(_READS_AT_ONCE)
 
@@ -115,6 +117,13 @@ class MongoJobHistory:
         self._kept.pop(name, None)
 
     async def _up_to_date(self, org: OrganizationId) -> _Known:
+        # A request that gives up must not end it: the next one would begin anew, and none might ever be done.
+        taking = begin("history of jobs", self._take_in(org), foreseen=(PyMongoError,))
+        self._taking.add(taking)
+        taking.add_done_callback(self._taking.discard)
+        return await asyncio.shield(taking)
+
+    async def _take_in(self, org: OrganizationId) -> _Known:
         # One at a time: two that read the same segment would count its jobs twice.
         async with self._lock:
             known = self._known.pop(org, None) or await self._load(org)
@@ -126,7 +135,7 @@ class MongoJobHistory:
                 for row in _rows(packed):
                     known.history.add(row, known.history.next_segment)
                 known.history.next_segment += 1
-                if known.history.next_segment == (known.chapters + 1) * CHAPTER_SEGMENTS:
+                if known.history.next_segment >= (known.chapters + 1) * CHAPTER_SEGMENTS:
                     await self._write_chapter(org, known)
             return known
 
@@ -139,7 +148,8 @@ class MongoJobHistory:
             for *posting, keys, segments in json.loads(zlib.decompress(chapter["postings"])):
                 known.history.add_all(Posting(*posting), b64decode(keys), b64decode(segments))
             known.chapters += 1
-        known.history.sort()
+        # Not in the event loop: a million jobs take seconds, in which nothing else would be answered.
+        await asyncio.to_thread(known.history.sort)
         known.history.next_segment = known.chapters * CHAPTER_SEGMENTS
         return known
 

@@ -11,6 +11,7 @@ from connector.engine.errors import EngineKilled, StoreLocked, StoreRefused
 from connector.engine.memory import MemoryEngine
 from connector.engine.port import BackupOptions
 from connector.jobs.job_runner import run_job
+from connector.jobs.measures import WARNINGS_MAX
 from connector.queue.lease import Lease
 from connector.store_state.orphan_snapshots import clean_up_after_loss
 from connector.tasks.backup import TASK
@@ -263,6 +264,17 @@ async def test_an_incomplete_restore_point_is_listed_all_the_same(workshop: Work
     (failed,) = workshop.published(TaskFailed)
     assert failed.problem.code == "backup_incomplete"
     assert workshop.lister.listed == [failed.backup.snapshot_id]
+
+
+async def test_what_an_incomplete_backup_left_out_is_among_its_warnings(workshop: Workshop) -> None:
+    left_out = [UnreadablePath(f"/{number}", "permission denied") for number in range(WARNINGS_MAX + 5)]
+    workshop.folders.problems = tuple(left_out)
+
+    await run(workshop)
+
+    told = workshop.published(TaskMeasured)
+    assert [line.text for each in told for line in each.warnings] == [each.in_words for each in left_out[:WARNINGS_MAX]]
+    assert told[-1].warning_count == len(left_out)
 
 
 async def test_no_file_name_forges_a_line(workshop: Workshop) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from time import monotonic
@@ -23,7 +23,7 @@ from integrations.sdk.text import one_line
 
 from connector.domain.texts import keepable
 from connector.engine.port import Progress
-from connector.jobs.measures import JobMeasures
+from connector.jobs.measures import WARNINGS_MAX, JobMeasures
 from connector.queue.lease import Lease, LeaseLost
 
 log = logging.getLogger(__name__)
@@ -130,6 +130,11 @@ class Reporter:
             self._left_out[level] += 1
             if self._taken == LINES_MAX + 1:
                 self._lines.append(LogLine(at=utc_now(), level="warning", text=_FULL))
+
+    def leave_out(self, names: Sequence[str], count: int) -> None:
+        """Have what is left out among the warnings. `names`: the first ones of `count`; the log has them as errors."""
+        told = [next(iter(_lines_of(name))) for name in names[:WARNINGS_MAX]]
+        self.measures.leave_out([LogLine(at=utc_now(), level="warning", text=text) for text in told], count)
 
     @asynccontextmanager
     async def sending(self) -> AsyncIterator["asyncio.Task[None]"]:

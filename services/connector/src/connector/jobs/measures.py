@@ -89,6 +89,12 @@ class JobMeasures:
         if self._warning_count <= WARNINGS_MAX:
             self._warnings.append(line)
 
+    def leave_out(self, lines: Sequence[LogLine], count: int) -> None:
+        """Note what is left out as warnings: the first ones, and how many there are."""
+        for line in lines:
+            self.warn(line)
+        self._warning_count += max(count - len(lines), 0)
+
     def sample(self) -> None:
         """Look at what the job uses. Blocks for some milliseconds."""
         with self._lock:

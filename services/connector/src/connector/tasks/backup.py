@@ -106,7 +106,8 @@ async def _make(job: _Backup) -> MadeSnapshot:
     job.reporter.log("info", f"The restore point {result.snapshot_id[:SHORT_ID]} is in the store.")
     job.reporter.measures.fail([problem.path for problem in result.problems[-FAILED_TOLD:]])
     named = tuple(problem.in_words for problem in problems)
-    return MadeSnapshot(summary=summary, unreadable=named, unreadable_count=result.problem_count)
+    job.reporter.leave_out(named, result.problem_count)
+    return MadeSnapshot(summary=summary, unreadable=named[:UNREADABLE_NAMED], unreadable_count=result.problem_count)
 
 
 async def _run_engine(job: _Backup, tree: SourceTree) -> BackupOutcome:
@@ -163,21 +164,20 @@ async def _compared(job: _Backup, tree: SourceTree, result: BackupOutcome) -> Ba
 
 
 async def _explained(job: _Backup, tree: SourceTree, result: BackupOutcome) -> Sequence[UnreadablePath]:
-    """The problems that are named in the job's failure, with what the source says about them, if it answers."""
-    named = result.problems[:UNREADABLE_NAMED]
+    """The problems, with what the source says about them, if it answers."""
     if tree.comparison is None:
-        return named
+        return result.problems
     try:
         explained = await tree.comparison.explain(result.problems)
     except Cancelled:
         raise
     except CairnError as error:  # The restore point is made: that the source does not answer now undoes nothing.
         job.reporter.log("warning", f"The source was asked why, and did not answer: {error.detail}")
-        return named
+        return result.problems
     for before, problem in zip(result.problems, explained, strict=True):
         if problem != before:
             job.reporter.log("error", problem.as_line)
-    return explained[:UNREADABLE_NAMED]
+    return explained
 
 
 async def _keep_comparison(job: _Backup, tree: SourceTree, result: BackupOutcome) -> None:

@@ -16,6 +16,7 @@ from contracts.messages.scheduler import RunTask
 from contracts.queries.restore_index import IndexedRestorePoint
 from contracts.queries.scheduler import JobProgress
 from contracts.task_types.backup import BackupResult
+from contracts.task_types.check import CheckResult
 from contracts.tasks import Task, TaskResult
 from contracts.values import AppId, InventoryId, JobId, ResourceId, RunId
 from gateway.access.accounts import DataKey
@@ -29,6 +30,7 @@ from gateway.areas.operations.service import Operation
 from gateway.areas.operations.store import End
 from gateway.areas.resources.schemas import resource_view
 from gateway.areas.scheduling.schemas.answers import RunView, job_view
+from gateway.areas.scheduling.schemas.results import result_view
 from gateway.areas.snapshots.schemas import snapshot_view
 from gateway.http.answers import page, stamp
 
@@ -245,3 +247,11 @@ def every_subclass(kind: type[Message]) -> list[type[Message]]:
 
 def test_page_counts_all_and_holds_some() -> None:
     assert shown(page(120, [1, 2])) == {"total": 120, "items": [1, 2]}
+
+
+def test_what_nobody_counts_of_a_check_of_a_whole_store_is_null() -> None:
+    whole, point = (result_view(CheckResult(points=points, files=2 * points)) for points in (0, 1))
+    assert whole is not None
+    assert point is not None
+    assert [whole.model_dump()[name] for name in ("files", "bytes_read", "finding_count")] == [None, None, 0]
+    assert [point.model_dump()[name] for name in ("files", "bytes_read")] == [2, 0]

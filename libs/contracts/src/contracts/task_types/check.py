@@ -44,9 +44,7 @@ class CheckResult(Result):
     read_share: int | None = Field(default=None, description="Which share of the data was read, counted from 1")
     read_shares: int | None = Field(default=None, description="Of how many shares")
     files: int = Field(default=0, description="Files of the restore points that were looked at")
-    bytes_read: int = Field(
-        default=0, description="Bytes of restore points that were read; of a whole store the engine does not tell them"
-    )
+    bytes_read: int = Field(default=0, description="Bytes of the restore points that were read")
     findings: tuple[str, ...] = Field(default=(), description="What is wrong, in words; the first ones")
     finding_count: int = Field(default=0, description="How many there are")
     duration_seconds: float = Field(default=0, description="Time it took")

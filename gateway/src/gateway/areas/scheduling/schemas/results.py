@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, cast, get_args
 
 from contracts.task_types.backup import BackupResult
 from contracts.task_types.base import Result
+from contracts.task_types.check import CheckResult
 from contracts.tasks import TaskResult
 from pydantic import Field, TypeAdapter, create_model
 
@@ -37,11 +38,18 @@ class BackupView(View):
     duration_seconds: float
 
 
+# Of a whole store nobody counts them; a message has no way to say so, and 0 would be a figure.
+_COUNTED_IN_POINTS = frozenset({"files", "bytes_read"})
+
+
 def _view_of(result: type[Result]) -> type[View]:
     """A result of the contracts as an answer has it: unchanged, with every field there."""
     fields = {
         name: (field.annotation, Field(description=field.description)) for name, field in result.model_fields.items()
     }
+    if result is CheckResult:
+        words = {name: f"{result.model_fields[name].description}; null: nobody tells" for name in _COUNTED_IN_POINTS}
+        fields |= {name: (int | None, Field(description=words[name])) for name in words}
     return create_model(
         f"{result.__name__}View", __base__=View, __doc__=result.__doc__, **cast("dict[str, Any]", fields)
     )
@@ -66,4 +74,5 @@ def result_view(result: TaskResult | None) -> View | None:
     """The result of a job of another type than backup."""
     if result is None or isinstance(result, BackupResult):
         return None
-    return _RESULT_VIEW.validate_python(result.model_dump())
+    untold = dict.fromkeys(_COUNTED_IN_POINTS if isinstance(result, CheckResult) and not result.processed() else ())
+    return _RESULT_VIEW.validate_python(result.model_dump() | untold)

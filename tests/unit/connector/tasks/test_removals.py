@@ -443,8 +443,19 @@ async def test_a_follower_that_deletes_nothing_frees_what_was_left_to_it(
     assert (last.attempt, last.unused) == (again.lease.number, "freed")
 
 
-async def test_maintenance_writes_the_index_anew_and_frees_data(workshop: Workshop) -> None:
+async def test_maintenance_of_a_store_that_is_in_order_says_that_nothing_was_repaired(workshop: Workshop) -> None:
+    await workshop.left_behind()
+
+    outcome = await maintain(await workshop.job(task=MAINTENANCE))
+
+    assert isinstance(outcome.result, MaintenanceResult)
+    assert not outcome.result.index_repaired
+    assert "index as it was" in outcome.result.in_words()
+
+
+async def test_maintenance_corrects_the_index_and_frees_data(workshop: Workshop) -> None:
     first = await workshop.left_behind()
+    workshop.repository.index_is_wrong = True
     job = await workshop.job(task=MAINTENANCE)
     await workshop.engine.forget(workshop.place, [first], on_log=lambda *_: None, cancel=job.cancel)
 

@@ -15,12 +15,12 @@ class MaintenanceResult(CleanUpResult):
     locks_removed: tuple[str, ...] = Field(
         default=(), description="Locks of processes that were gone, with the process, its host and since when"
     )
-    index_repaired: bool = Field(default=False, description="Whether the index was written anew from the data")
+    index_repaired: bool = Field(default=False, description="Whether the index was not what the data says, and now is")
 
     def in_words(self) -> str:
         """Locks, index and data, in this order."""
         locks = f"{len(self.locks_removed)} stale locks removed"
-        index = "index written anew" if self.index_repaired else "index as it was"
+        index = "index corrected" if self.index_repaired else "index as it was"
         return f"{locks}, {index}, {self.unused_in_words()}, in {self.duration_seconds:.1f} s"
 
 

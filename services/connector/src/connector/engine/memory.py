@@ -53,6 +53,7 @@ class MemoryRepository:
     unused_bytes: int = 0
     unreadable: set[str] = field(default_factory=set)
     """Restore points whose own description is damaged."""
+    index_is_wrong: bool = False
     keeps_all: str = ""
     """Why nothing can be deleted, as in a store on append-only storage; empty where it can."""
 
@@ -204,12 +205,13 @@ class MemoryEngine:
     async def repair_index(
         self, store: StoreLocation, *, on_progress: OnProgress, on_log: OnLog, cancel: asyncio.Event
     ) -> CleanUpOutcome:
-        """See `Engine.repair_index`: there is no index."""
-        self._open(store)
+        """See `Engine.repair_index`: of the index there is only whether it is right."""
+        repository = self._open(store)
         await _checkpoint(cancel)
         on_progress(Progress(fraction=1.0))
         on_log("info", "the index is whole")
-        return CleanUpOutcome()
+        was_wrong, repository.index_is_wrong = repository.index_is_wrong, False
+        return CleanUpOutcome(index_was_wrong=was_wrong)
 
     async def undeletable(self, store: StoreLocation, *, cancel: asyncio.Event | None = None) -> str:
         """See `Engine.undeletable`: there are no locks to be removed."""

@@ -131,6 +131,8 @@ class CleanUpOutcome:
     """How much of it there was to go; rounded to four digits or so."""
     remaining_bytes: int = 0
     """How much the repository is to have afterwards; rounded likewise."""
+    index_was_wrong: bool = False
+    """Of a repair: whether the index did not say what the data is."""
     kept_files: int = 0
     """Files with such data that the store does not delete. They harm nothing, and a later call tries them again."""
     why: str = ""

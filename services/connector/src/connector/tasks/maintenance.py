@@ -20,7 +20,7 @@ async def maintain(base: Job) -> JobOutcome:
     result = MaintenanceResult(
         **figures,
         locks_removed=tuple(lock.in_words for lock in job.removed_locks),
-        index_repaired=not job.undeletable,
+        index_repaired=repaired.index_was_wrong,
         duration_seconds=round(monotonic() - began, 3),
     )
     if result.store_keeps:

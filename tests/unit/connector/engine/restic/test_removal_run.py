@@ -65,6 +65,18 @@ def test_a_file_that_the_store_does_not_delete_is_counted_once_and_a_lock_is_tol
     assert ear.log == [("warning", "something else")]
 
 
+def test_a_repair_tells_whether_the_index_was_wrong() -> None:
+    for line, was_wrong in (
+        ("rebuilding index", False),
+        (f"adding pack file to index {PACK}", True),
+        (f"removing not found pack file {PACK}", True),
+        (f"reindexing pack file {PACK} with unexpected size 1 instead of 2", True),
+    ):
+        ear = Ear()
+        ear.observer.listener.on_log("warning", line)
+        assert ear.observer.outcome() == CleanUpOutcome(index_was_wrong=was_wrong)
+
+
 def test_a_snapshot_that_restic_passed_over_is_told_with_the_reason() -> None:
     ear = Ear()
 

@@ -19,6 +19,9 @@ _SIZE = re.compile(r"(?P<what>total prune|remaining): +\d+ blobs / (?P<amount>[\
 _FAILED = re.compile(r"Remove\(<(?P<kind>\w+)/(?P<name>[0-9a-f]+)>\) failed: (?P<why>.*)", re.DOTALL)
 _NOT_REMOVED = re.compile(r"unable to remove (?P<kind>\w+)/(?P<id>[0-9a-f]{64}) from the repository")
 _IGNORED = re.compile(r'Ignoring "(?P<id>[0-9a-f]{64})": (?P<why>.*)', re.DOTALL)
+_CORRECTED = re.compile(
+    r"(removing invalid index|adding pack file to index|reindexing pack file|removing not found pack file) [0-9a-f]+"
+)
 _UNLOCKING = "error while unlocking"
 _UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 _STAGES = (
@@ -54,6 +57,8 @@ class RemovalObserver:
         """Snapshots that restic passed over, and why; also those that are not there."""
         self.outage = ""
         """Why something was not deleted by a store that was away."""
+        self.index_was_wrong = False
+        """Whether `repair index` found it so; it writes the index anew in any case."""
         self.listener = Listener(on_output=self._on_output, on_usage=self._on_usage, on_log=self._on_text)
 
     def outcome(self) -> CleanUpOutcome:
@@ -62,6 +67,7 @@ class RemovalObserver:
         return CleanUpOutcome(
             unused_bytes=self._bytes.get("total prune", 0),
             remaining_bytes=self._bytes.get("remaining", 0),
+            index_was_wrong=self.index_was_wrong,
             kept_files=kept,
             why=self.why if kept else "",
         )
@@ -89,6 +95,7 @@ class RemovalObserver:
         self._on_progress(with_usage(Progress(fraction=self._fraction), self._usage))
 
     def _on_text(self, level: Level, text: str) -> None:
+        self.index_was_wrong = self.index_was_wrong or _CORRECTED.match(text) is not None
         if found := _NOT_REMOVED.match(text):
             # The same file has been named with a short name before.
             self.kept[found["kind"]] = {each for each in self.kept[found["kind"]] if not found["id"].startswith(each)}

@@ -154,8 +154,9 @@ async def _open_services(
     logins = Logins(
         accounts, principals, badges, Throttle(), stores.addresses, login_log, settings.session_token_ttl_seconds
     )
-    runs = Runs(clients.catalog, clients.assignment, clients.scheduler, commands)
     downloads = Downloads(clients.restore_index, clients.connector)
+    links = Links(downloads, principals, audit, link_key(session_token_key), settings.url_gateway.rstrip("/"))
+    encryption = FieldEncryption(sealer, accounts.data_keys)
     async with (
         # Left in reverse order: the log of logins writes its last sums while the audit log still runs.
         audit.running(background),
@@ -165,35 +166,43 @@ async def _open_services(
         background.running("addresses", lambda: forget_addresses(stores.addresses)),
     ):
         yield Services(
-            accounts,
-            badges,
-            principals,
-            audit,
-            keys,
-            operations,
-            logins,
-            clients.catalog,
-            clients.assignment,
-            clients.scheduler,
-            Inventories(clients.catalog, clients.assignment, commands),
-            Resources(clients.catalog, clients.assignment, commands),
-            Connectors(
-                clients.catalog,
-                clients.assignment,
-                clients.connector,
-                clients.restore_index,
-                commands,
-                FieldEncryption(sealer, accounts.data_keys),
-                SecretReads(audit),
-                settings.initialize_timeout_seconds,
-            ),
-            runs,
-            Protection(clients.assignment, clients.restore_index, runs, commands, audit),
-            Snapshots(clients.assignment, clients.restore_index),
-            Files(clients.restore_index),
-            Search(clients.assignment, clients.restore_index),
-            History(clients.assignment, clients.restore_index),
-            downloads,
-            streams,
-            Links(downloads, principals, audit, link_key(session_token_key), settings.url_gateway.rstrip("/")),
+            *(accounts, badges, principals, logins, audit, keys, operations),
+            *(clients.catalog, clients.assignment, clients.scheduler),
+            *_writing(settings, clients, commands, audit=audit, encryption=encryption),
+            *_reading(clients),
+            *(downloads, links, streams),
         )
+
+
+def _writing(
+    settings: Settings, clients: ServiceClients, commands: Commands, *, audit: AuditLog, encryption: FieldEncryption
+) -> tuple[object, ...]:
+    """The use cases that send commands."""
+    runs = Runs(clients.catalog, clients.assignment, clients.scheduler, commands)
+    connectors = Connectors(
+        clients.catalog,
+        clients.assignment,
+        clients.connector,
+        clients.restore_index,
+        commands,
+        encryption,
+        SecretReads(audit),
+        settings.initialize_timeout_seconds,
+    )
+    return (
+        Inventories(clients.catalog, clients.assignment, commands),
+        Resources(clients.catalog, clients.assignment, commands),
+        connectors,
+        runs,
+        Protection(clients.assignment, clients.restore_index, runs, commands, audit),
+    )
+
+
+def _reading(clients: ServiceClients) -> tuple[object, ...]:
+    """The use cases that only ask."""
+    return (
+        Snapshots(clients.assignment, clients.restore_index),
+        Files(clients.restore_index),
+        Search(clients.assignment, clients.restore_index),
+        History(clients.assignment, clients.restore_index),
+    )

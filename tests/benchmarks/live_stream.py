@@ -71,10 +71,18 @@ class Listeners:
 
 def live_stream(bench: Bench) -> Result:
     """From before a job's change is sent to Kafka until each of the listeners has read it; every half a second one."""
-    return uvloop.run(_measure(bench))
+    took, each, after = uvloop.run(_measure(bench))
+    p99 = percentile(took, 0.99)
+    return Result(
+        "live_stream", p99, "ms", "p99 1 s, under 64 KiB a listener", p50=median(took), p99=p99,
+        baseline=bench.baseline.kafka,
+        detail=f"{bench.size(LISTENERS)} listeners, {CHANGES} changes, one every {PAUSE_SECONDS:g} s; the gateway has "
+        f"{each:.1f} KiB more for each listener, {after:.1f} KiB after all changes",
+    )  # fmt: skip
 
 
-async def _measure(bench: Bench) -> Result:
+async def _measure(bench: Bench) -> tuple[list[float], float, float]:
+    """Milliseconds of each listener and change; KiB that the gateway has more for each, before and after them."""
     status, listeners = bench.status(), bench.size(LISTENERS)
     gateway = psutil.Process(own_processes(status)["gateway"])
     me = await asyncio.to_thread(lambda: bench.api().get("/account/me"))
@@ -85,13 +93,7 @@ async def _measure(bench: Bench) -> Result:
         each = (gateway.memory_info().rss - before) / listeners / KIB
         took = await _changes(bench, opened, OrganizationId(me["organization_id"]))
         after = (gateway.memory_info().rss - before) / listeners / KIB
-    p99 = percentile(took, 0.99)
-    return Result(
-        "live_stream", p99, "ms", "p99 1 s, under 64 KiB a listener", p50=median(took), p99=p99,
-        baseline=bench.baseline.kafka,
-        detail=f"{listeners} listeners, {CHANGES} changes, one every {PAUSE_SECONDS:g} s; the gateway has {each:.1f} "
-        f"KiB more for each listener, {after:.1f} KiB after all changes",
-    )  # fmt: skip
+    return took, each, after
 
 
 @asynccontextmanager

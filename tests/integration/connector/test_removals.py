@@ -1,5 +1,6 @@
 """Deleting restore points and maintaining stores, by workers on real servers."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,13 +25,17 @@ from tests.integration.connector.removing import (
     result_of,
 )
 from tests.integration.connector.worker_fixture import PASSPHRASE, WorkerFixture, initialize, ready, write_tree
+from tests.integration.engine.programs import slow
 from tests.support.append_only import undeletable_files
 from tests.support.s3 import moto_s3
 from tests.support.store_locks import leave_lock
 from tests.support.unprivileged import write_unprivileged
+from tests.support.waiting import eventually_async
 
 RULE = {"day": 2, "per_day": 1}
 """The latest of two days: midnight may pass while a test runs."""
+ENDED_SECONDS = 12.0
+"""Noticed within 2 s and ended within 10 s."""
 
 
 async def source_and_store(ground: WorkerFixture, name: str) -> tuple[App, App]:
@@ -138,6 +143,40 @@ async def test_tasks_that_need_a_store_for_themselves_wait_in_order_and_go_on_af
     assert ended.data.result.deleted == (points[0],)
     assert left_in(ground, store) == {points[1]}
     require_sound(ground, store)
+
+
+async def test_canceled_deletions_end_soon_and_leave_no_lock(fresh_ground: WorkerFixture) -> None:
+    ground, requests, stores = fresh_ground, [], []
+    # The index of a few hundred files takes it minutes.
+    restic = slow(ground.restic, ground.folder / "slow-restic", kib_per_second=1, also_reads=True, command="prune")
+    with ground.worker("only", restic=restic) as only:
+        await ready(only)
+        for type_ in ("rm", "prune"):
+            source, store = await source_and_store(ground, type_)
+            write_tree(place_of(source), {f"small-{number}": os.urandom(100) for number in range(300)})
+            points = await points_in(ground, source, store, 2)
+            options = {"snapshot_ids": (points[0],)} if type_ == "rm" else RULE
+            requests.append(await ground.request(store, None, type_=type_, **options))
+            stores.append(store)
+
+        def are_freeing(_: object) -> bool:
+            told = [ground.published(each, TaskProgressed) for each in requests]
+            return all(any(event.phase == "freeing" for event in events) for events in told)
+
+        await ground.asker.ear.until(are_freeing, 40)
+        await eventually_async(lambda: all(locked(each) for each in stores), 30)
+        for request in requests:
+            await ground.cancel(request)
+        for request, store in zip(requests, stores, strict=True):
+            await ground.ending(request, TaskCancelled, deadline_seconds=ENDED_SECONDS)
+            assert not locked(store)
+    for store in stores:
+        require_sound(ground, store)
+
+
+def locked(store: App) -> bool:
+    """Whether some process has a lock on a store."""
+    return any((place_of(store) / "locks").iterdir())
 
 
 async def test_a_bucket_with_object_lock_and_a_directory_that_keeps_its_files_are_recognized(

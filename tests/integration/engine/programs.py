@@ -32,8 +32,11 @@ def dying(script: Path) -> str:
     return _write(script, "os.kill(os.getpid(), 9)")
 
 
-def slow(restic: Path, script: Path, *, kib_per_second: int, also_reads: bool = False) -> str:
-    """Writes to the store at a limited rate, and reads from it at the same where asked to."""
+def slow(restic: Path, script: Path, *, kib_per_second: int, also_reads: bool = False, command: str = "") -> str:
+    """Writes to the store at a limited rate, and reads from it at the same where asked to; only with this command, if
+    one is named.
+    """
     limit = ["--limit-upload", str(kib_per_second)]
     limit += ["--limit-download", str(kib_per_second)] if also_reads else []
-    return _write(script, f"os.execv({str(restic)!r}, [{str(restic)!r}, *{limit!r}, *sys.argv[1:]])")
+    limited = f"{limit!r} if {command!r} in ['', *sys.argv] else []"
+    return _write(script, f"os.execv({str(restic)!r}, [{str(restic)!r}, *({limited}), *sys.argv[1:]])")

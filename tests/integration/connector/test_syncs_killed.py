@@ -88,9 +88,10 @@ async def passed(seconds: float, *, since: float) -> None:
     await eventually_async(is_over, seconds + 10)
 
 
-def limited(ground: WorkerFixture, kib_per_second: int) -> dict[str, Any]:
-    """A worker whose restic writes so fast and no faster."""
-    return {"restic": slow(ground.restic, ground.folder / "slow-restic", kib_per_second=kib_per_second)}
+def limited(ground: WorkerFixture, kib_per_second: int, *, also_reads: bool = False) -> dict[str, Any]:
+    """A worker whose restic writes so fast and no faster, and reads so where asked to."""
+    script = ground.folder / "slow-restic"
+    return {"restic": slow(ground.restic, script, kib_per_second=kib_per_second, also_reads=also_reads)}
 
 
 async def test_a_killed_sync_is_taken_over_and_a_canceled_one_stops(fresh_ground: WorkerFixture) -> None:

@@ -308,6 +308,16 @@ async def test_a_sync_that_is_over_claims_nothing_in_the_store_that_it_went_to(i
     assert (await index.rejection(claim("a"))).code == "deletion_over"
 
 
+async def test_what_a_job_that_is_over_releases_is_free_and_claimed_by_it_no_more(index: ProtectingIndex) -> None:
+    await index.do(claim("a"))
+    await index.hear(job_changed("succeeded"))
+
+    await index.do(release())
+
+    assert (await index.do(set_hold("a"))).accepted
+    assert (await index.rejection(claim("b"))).code == "deletion_over"
+
+
 async def test_a_job_without_a_claim_has_no_deletion(index: ProtectingIndex) -> None:
     with pytest.raises(NotFound, match="deletion_not_found"):
         await index.deletion()

@@ -253,12 +253,18 @@ def _shrunk(known: Claim, now: datetime) -> Claim:
     size = sum(map(len, (known.deletable, known.held, known.floored, known.being_deleted, known.missing)))
     if not known.ended or known.holds_at(now) or size <= MOST_AFTER_END:
         return known
-    return Claim(job_id=known.job_id, at=known.at, until=known.until, ended=True)
+    return _emptied(known)
+
+
+def _emptied(known: Claim) -> Claim:
+    return Claim(job_id=known.job_id, at=known.at, until=known.until, ended=known.ended)
 
 
 def release(protection: StoreProtection, job_id: str) -> StoreProtection:
-    """Nothing claimed by the job."""
-    return protection.model_copy(update={"claims": tuple(each for each in protection.claims if each.job_id != job_id)})
+    """Nothing claimed by the job. One that is over stays so: its claims may still be on their way."""
+    left = (_emptied(each) if each.job_id == job_id else each for each in protection.claims)
+    claims = tuple(each for each in left if each.job_id != job_id or each.ended)
+    return protection.model_copy(update={"claims": claims})
 
 
 def end_with_job(protection: StoreProtection, job_id: str, status: JobStatus, now: datetime) -> StoreProtection:

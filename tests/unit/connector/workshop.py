@@ -234,12 +234,17 @@ class MemoryIndex:
     decision: Deletion | None = None
     """What jobs may delete, as soon as they have asked."""
     is_asked: Callable[[], bool] = lambda: True
+    over: set[str] = field(default_factory=set)
+    """Jobs that have ended."""
 
     async def deletion(self, *_: Any) -> Deletion | None:
         return self.decision if self.is_asked() else None
 
-    async def await_deletion(self, *_: Any, **__: Any) -> Deletion | None:
-        return self.decision
+    async def await_deletion(
+        self, _org: Any, _store: Any, job_id: str, *, reserved: bool = False, **_: Any
+    ) -> Deletion | None:
+        # Of a job that is over it decides nothing, and of what is claimed for some time it tells who asks for that.
+        return None if job_id in self.over or reserved is (job_id == "job") else self.decision
 
     async def await_gone(self, *_: Any, **__: Any) -> bool:
         return True

@@ -15,7 +15,9 @@ from connector.engine.port import BackupOptions, CopyOutcome, FoundSnapshot
 from connector.jobs.definition import JobOutcome
 from connector.queue.intake import work_of
 from connector.queue.lines import pair_of
+from connector.store_state.surplus_claims import claimed
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync
+from connector.store_state.two_stores import party_of
 from connector.tasks.sync import CopiesMissing, PointsUnreadable, sync
 from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import AppRef
@@ -234,6 +236,83 @@ async def test_what_is_there_twice_and_announced_is_announced_as_removed_unless_
     assert double in {each.snapshot_id for each in stores.replicas}
     assert len(removed) == 1
     assert len(stores.replicas) == 2
+
+
+async def test_what_was_announced_twice_is_removed_after_the_job_is_over(stores: Stores) -> None:
+    first, _ = await announced_twice(stores)
+    work = (await stores.job(task=SYNC_TASK)).lease.work
+    await stores.lost_attempt(number=9, state="settled")
+    stores.index.over = {"job"}
+    decided(stores, deletable=(SnapshotId(first),))
+
+    await clean_up_after_lost_sync(stores.context, work)
+
+    assert first not in {each.snapshot_id for each in stores.replicas}
+    assert [each.snapshot_id for each in stores.published(RestorePointRemoved)] == [first]
+    [claim], [release] = stores.published(ClaimDeletion), stores.published(ReleaseDeletion)
+    assert claim.job_id == release.job_id != "job"
+    # Nobody ends it with a job.
+    assert claim.lasts_seconds
+
+
+@pytest.mark.parametrize(
+    ("list_", "words"),
+    [
+        ("held", "a legal hold keeps them"),
+        ("floored", "the retention floor of the organization keeps them"),
+        ("being_deleted", "another job deletes them"),
+        ("missing", "not listed any more"),
+        ("", "not decided in time"),
+    ],
+)
+async def test_the_log_says_why_what_is_there_twice_stays(stores: Stores, list_: str, words: str) -> None:
+    first, _ = await announced_twice(stores)
+    if list_:
+        decided(stores, **{list_: (SnapshotId(first),)})
+
+    await sync(job := await stores.job(task=SYNC_TASK))
+
+    lines = [line.text for event in job.reporter.rest() for line in getattr(event, "lines", ())]
+    assert [line for line in lines if "there twice" in line and words in line and line.startswith("1 ")]
+    assert len(stores.replicas) == 3
+
+
+async def test_more_than_one_claim_has_room_for_are_claimed_in_parts(stores: Stores) -> None:
+    job, ids = await stores.job(task=SYNC_TASK), [SnapshotId(digit * 64) for digit in "abc"]
+    app, cancel = await job.app(REPLICA_REF), asyncio.Event()
+    target = party_of(stores.context, ORG, app, side="target", on_log=job.reporter.log)
+    decided(stores, deletable=tuple(ids))
+
+    async with claimed(
+        stores.context, job.lease.work, target, ids, is_job_over=False, cancel=cancel, most_claimed=2
+    ) as free:
+        assert (free, stores.published(ReleaseDeletion)) == (set(ids), [])
+
+    claims = stores.published(ClaimDeletion)
+    assert [each.snapshot_ids for each in claims] == [tuple(ids[:2]), tuple(ids[2:])]
+    assert [claims[0].job_id, claims[0].lasts_seconds] == ["job", None]
+    assert [each.job_id for each in claims] == [each.job_id for each in stores.published(ReleaseDeletion)]
+    assert claims[1].job_id != "job"
+    assert claims[1].lasts_seconds
+
+
+async def test_a_sync_that_waits_for_the_index_stops_when_it_is_cancelled(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await announced_twice(stores)
+    job = await stores.job(task=SYNC_TASK)
+
+    async def hangs(*_: Any, **__: Any) -> None:
+        job.cancel.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(stores.index, "await_deletion", hangs)
+
+    with pytest.raises(Cancelled):
+        await asyncio.wait_for(sync(job), 5)
+
+    assert len(stores.published(ReleaseDeletion)) == 1
+    assert len(stores.replicas) == 3
 
 
 @pytest.mark.parametrize(("state", "left"), [("running", 3), ("settled", 2)])

@@ -8,27 +8,36 @@ from chassis.messaging.envelopes import envelope
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 from contracts.messages.assignment import App
-from contracts.messages.protection import MOST_CLAIMED, ClaimDeletion, ReleaseDeletion
 from contracts.messages.restore_index import RestorePoint
 from contracts.messages.scheduler import TaskRequested
-from contracts.values import JobId, OrganizationId, SnapshotId
+from contracts.values import OrganizationId, SnapshotId
 from integrations.sdk.errors import WorkFailed
 
 from connector.context.worker_context import WorkerContext
 from connector.domain.replicas import replicas, surplus
 from connector.domain.work import Work
 from connector.store_state.orphan_snapshots import CLEAN_UP_SECONDS
+from connector.store_state.surplus_claims import claimed
 from connector.store_state.two_stores import Party, party_of
 from connector.stores.restore_points import removed
 
 log = logging.getLogger(__name__)
-DECISION_SECONDS = 60.0
 
 
 async def remove_surplus(
-    context: WorkerContext, work: Work, target: Party, chosen: Sequence[RestorePoint], present: Sequence[RestorePoint]
+    context: WorkerContext,
+    work: Work,
+    target: Party,
+    chosen: Sequence[RestorePoint],
+    present: Sequence[RestorePoint],
+    *,
+    is_job_over: bool = False,
+    cancel: asyncio.Event,
 ) -> list[RestorePoint]:
-    """Remove copies of the chosen restore points that are there once more; returns those that are left."""
+    """Remove copies of the chosen restore points that are there once more; returns those that are left.
+
+    Raises `Cancelled` before it removes any.
+    """
     there = replicas(chosen, present)
     if not surplus(there, announced=(), held=()):
         return list(present)
@@ -39,37 +48,9 @@ async def remove_surplus(
         return list(present)
     ids = {point.snapshot_id for point in extra}
     known = sorted(ids & announced.keys())
-    if not known:
-        # Nobody can have put what the index does not know under hold.
-        return await _forget(context, work, target, ids, present=present)
-    try:
-        ids = (ids - set(known)) | await _claimed(context, work, target, known)
-        return await _forget(context, work, target, ids, present=present, announced=announced)
-    finally:
-        # What is left of them can be put under hold again.
-        release = ReleaseDeletion(organization_id=target.org, store_id=target.app.id, job_id=JobId(work.id))
-        await context.publisher.send(envelope(release, service="connector", cause=work.cause))
-
-
-async def _claimed(
-    context: WorkerContext, work: Work, target: Party, snapshot_ids: Sequence[SnapshotId]
-) -> set[SnapshotId]:
-    """Those that the restore index lets be deleted; nobody puts them under hold from then on."""
-    claim = ClaimDeletion(
-        organization_id=target.org,
-        store_id=target.app.id,
-        job_id=JobId(work.id),
-        snapshot_ids=tuple(snapshot_ids[:MOST_CLAIMED]),
-    )
-    await context.publisher.send(envelope(claim, service="connector", cause=work.cause))
-    decided = await context.index.await_deletion(target.org, target.app.id, work.id, patience_seconds=DECISION_SECONDS)
-    found = set(snapshot_ids) & set(decided.deletable if decided else ())
-    if left := len(snapshot_ids) - len(found):
-        target.on_log(
-            "warning",
-            f"{left} restore points are there twice and stay: a legal hold or the retention floor may keep them.",
-        )
-    return found
+    # Nobody can have put what the index does not know under hold.
+    async with claimed(context, work, target, known, is_job_over=is_job_over, cancel=cancel) as free:
+        return await _forget(context, work, target, (ids - set(known)) | free, present=present, announced=announced)
 
 
 async def _forget(
@@ -79,7 +60,7 @@ async def _forget(
     ids: set[SnapshotId],
     *,
     present: Sequence[RestorePoint],
-    announced: Collection[str] = (),
+    announced: Collection[str],
 ) -> list[RestorePoint]:
     if not ids:
         return list(present)
@@ -120,7 +101,8 @@ async def _remove_from_target(context: WorkerContext, work: Work) -> None:
     if origin is not None and target is not None:
         here = party_of(context, org, target, side="target", on_log=lambda _, text: log.info("%s", text))
         there = party_of(context, org, origin, side="origin", on_log=here.on_log)
-        await remove_surplus(context, work, here, await there.points(), await here.points())
+        points = await there.points(), await here.points()
+        await remove_surplus(context, work, here, *points, is_job_over=True, cancel=asyncio.Event())
 
 
 async def _known(context: WorkerContext, org: OrganizationId, app_id: str) -> App | None:

@@ -67,12 +67,20 @@ class IndexClient:
         points = await self._points(org, store_id)
         return [DamagedPoint(point.snapshot_id, point.damage) for point in points if point.damage]
 
-    async def deletion(self, org: OrganizationId, store_id: str, job_id: str) -> Deletion | None:
-        """What a job may delete of a store; None as long as that is not decided."""
+    async def deletion(
+        self, org: OrganizationId, store_id: str, job_id: str, *, reserved: bool = False
+    ) -> Deletion | None:
+        """What a job may delete of a store; None as long as that is not decided.
+
+        `reserved`: also what was claimed for some time only.
+        """
+        question = {"reserved": "true"} if reserved else None
 
         async def ask() -> Deletion | None:
             try:
-                found = await self._service.get(f"/internal/stores/{store_id}/deletions/{job_id}", _caller(org))
+                found = await self._service.get(
+                    f"/internal/stores/{store_id}/deletions/{job_id}", _caller(org), question
+                )
             except NotFound:
                 return None
             return Deletion.model_validate(found)
@@ -80,13 +88,13 @@ class IndexClient:
         return await _patiently(ask)
 
     async def await_deletion(
-        self, org: OrganizationId, store_id: str, job_id: str, *, patience_seconds: float
+        self, org: OrganizationId, store_id: str, job_id: str, *, patience_seconds: float, reserved: bool = False
     ) -> Deletion | None:
         """Wait until it is decided what a job may delete of a store; None when that takes too long."""
         decided: list[Deletion] = []
 
         async def is_decided() -> bool:
-            found = await self.deletion(org, store_id, job_id)
+            found = await self.deletion(org, store_id, job_id, reserved=reserved)
             decided.extend([found] if found else [])
             return found is not None
 

@@ -204,7 +204,7 @@ async def _settled(
     if job.lease.number > 1 or copied:
         # The engine of a worker that was stopped for a while may have gone on beside ours, or another store's sync.
         await job.lease.renew()
-        found = await remove_surplus(job.context, job.lease.work, job.target, chosen, found)
+        found = await remove_surplus(job.context, job.lease.work, job.target, chosen, found, cancel=job.cancel)
     if lost := missing(copied, found):
         still_there = {point.snapshot_id for point in await job.origin.points()}
         if kept := [point for point in lost if point.snapshot_id in still_there]:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from connector.programs import open_program
+from contracts.messages.assignment import AppKind
 from contracts.values import AppId, OrganizationId
 from integrations.fs.destination_directory import open_directory
+from integrations.fs.integration import FsIntegration
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.conformance import a_file
 from integrations.sdk.environment import WorkerEnvironment
@@ -26,23 +28,27 @@ class Place:
         for name in ("stores/nightly/data", "programs", "target", "work"):
             (here / name).mkdir(parents=True)
         (here / "link").symlink_to(here / "stores")
+        (here / "way").symlink_to("link")
         (here / "hooks").symlink_to("programs")
         self.environment = WorkerEnvironment(open_program=open_program, rclone="rclone", work_dir=here / "work")
 
     def open(self, root: str, folder: str = "", *, dry_run: bool) -> AbstractContextManager[OpenDestination]:
+        found = FsIntegration(self.environment).store_location(self._app("store", "way/nightly"))
         guarded = (
-            GuardedPlace(why=STORE, path=self.here / "stores" / "nightly"),
+            GuardedPlace(why=STORE, path=found.local_path, named_path=found.named_path),
             GuardedPlace(why=HOOKS, path=self.here / "hooks"),
         )
-        app = AppConfiguration(
+        restore = RestoreRequest(job_id="job", guarded=guarded, folder=folder, dry_run=dry_run)
+        return open_directory(self._app("destination", root), restore, self.environment, on_log=lambda *_: None)
+
+    def _app(self, kind: AppKind, root: str) -> AppConfiguration:
+        return AppConfiguration(
             app_id=AppId("app"),
             organization_id=OrganizationId("org"),
-            kind="destination",
+            kind=kind,
             protocol="fs",
             fields={"root": f"{self.here}/{root}".rstrip("/")},
         )
-        restore = RestoreRequest(job_id="job", guarded=guarded, folder=folder, dry_run=dry_run)
-        return open_directory(app, restore, self.environment, on_log=lambda *_: None)
 
 
 @pytest.fixture
@@ -86,6 +92,8 @@ def test_a_destination_in_a_guarded_place_is_refused_by_every_name(
         ("link", "nightly/config", STORE),
         ("", "programs/script", HOOKS),
         ("", "hooks", HOOKS),
+        ("", "way", STORE),
+        ("", "link", STORE),
     ],
 )
 def test_of_a_destination_around_a_guarded_place_nothing_in_it_is_written(

@@ -123,6 +123,16 @@ async def test_what_is_left_of_a_repository_is_guarded(worker: Worker, tmp_path:
     assert await worker.whys() == {str(tmp_path / "left"): "it belongs to the store 'left'"}
 
 
+async def test_a_place_is_known_by_the_path_that_was_configured_too(worker: Worker, tmp_path: Path) -> None:
+    a_repository(tmp_path / "disk" / "nightly")
+    (tmp_path / "link").symlink_to("disk")
+    worker.knows("nightly", str(tmp_path / "link" / "nightly"))
+
+    [found] = (await worker.guarded())[2:]
+
+    assert (found.path, found.named_path) == (tmp_path / "disk" / "nightly", tmp_path / "link" / "nightly")
+
+
 async def test_a_bucket_is_guarded_where_a_repository_was_noted(worker: Worker) -> None:
     for name, root in (("made", "bucket/made"), ("assigned", "bucket")):
         worker.knows(name, root, protocol="s3")

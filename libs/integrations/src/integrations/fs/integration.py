@@ -77,7 +77,12 @@ class FsIntegration:
     def store_location(self, configuration: AppConfiguration) -> StoreLocation:
         """See `Store.store_location`."""
         root = self._root(configuration)
-        return StoreLocation(address=str(root), passphrase=configuration.text("passphrase"), local_path=root)
+        return StoreLocation(
+            address=str(root),
+            passphrase=configuration.text("passphrase"),
+            local_path=root,
+            named_path=Path(configuration.text("root")),
+        )
 
     def repository_files(self, configuration: AppConfiguration) -> RepositoryFiles:
         """See `Store.repository_files`."""

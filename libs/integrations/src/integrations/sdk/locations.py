@@ -25,6 +25,8 @@ class StoreLocation:
     insecure_tls: bool = False
     local_path: Path | None = None
     """Set for a store on this machine: it is left out of backups of a tree around it."""
+    named_path: Path | None = None
+    """`local_path` as the store is configured: links on it are not followed."""
     alternative: "StoreLocation | None" = None
     """Another way to the same repository, by other variables and options: for a process that reaches a second store of
     the same kind, but with keys or options of its own, in the usual way."""

@@ -27,7 +27,9 @@ async def guarded_places(
     context: WorkerContext, org: OrganizationId, *, store: App, location: StoreLocation
 ) -> tuple[GuardedPlace, ...]:
     """The place of the store that is restored from first, then those of all repositories of all organizations."""
-    origin = GuardedPlace(why=_ORIGIN, path=location.local_path, address=location.address)
+    origin = GuardedPlace(
+        why=_ORIGIN, path=location.local_path, named_path=location.named_path, address=location.address
+    )
     hooks = GuardedPlace(why=_HOOKS, path=context.settings.hooks_dir)
     known = [(owner, app) for owner, app in await context.store.stores.all() if app.id != store.id]
     noted = {app.id for owner, app in known if await context.store.repositories.of(owner, app.id)}
@@ -52,7 +54,7 @@ def _places(
         else:
             # What was noted of a path may be on the machine of another pool: the disk tells what is on this one.
             if app.id in noted if found.local_path is None else _holds_repository(found.local_path):
-                yield GuardedPlace(why=why, path=found.local_path, address=found.address)
+                yield GuardedPlace(why=why, path=found.local_path, named_path=found.named_path, address=found.address)
 
 
 def _holds_repository(place: Path) -> bool:

@@ -27,6 +27,8 @@ class GuardedPlace:
     why: str
     """Said of it where it is met, e.g. `it belongs to the store that is restored from`."""
     path: Path | None = None
+    named_path: Path | None = None
+    """By which path it is reached: the links on that are not written either, as another link would lead elsewhere."""
     address: str = ""
     """Where the engine finds a store, as in `StoreLocation`."""
 

@@ -8,6 +8,8 @@ from tests.e2e.conftest import SERVICES, Directory
 from tests.support.otlp import OtlpReceiver, Span
 from tests.support.waiting import eventually
 
+INDEXED = "process cairn.listings"
+
 
 def _trace_of_run(otlp: OtlpReceiver) -> list[Span]:
     roots = [s for s in otlp.spans() if s.service == "gateway" and s.name == "POST /api/v1/scheduling/scheduler/run"]
@@ -21,8 +23,10 @@ def test_a_backup_is_one_trace(api: Api, otlp: OtlpReceiver, directory: Director
     api.wait_for_run(api.start_backup(source, store))
 
     def whole() -> bool:
-        names = {s.name for s in _trace_of_run(otlp)}
-        return {s.service for s in _trace_of_run(otlp)} >= set(SERVICES) and "engine.backup" in names
+        spans = _trace_of_run(otlp)
+        names = {s.name for s in spans}
+        # The index is told of the restore point first, and of what is in it afterwards.
+        return {s.service for s in spans} >= set(SERVICES) and {"engine.backup", INDEXED} <= names
 
     eventually(whole, deadline_seconds=30)
     eventually(lambda: not _orphans(_trace_of_run(otlp)), deadline_seconds=30)
@@ -31,7 +35,7 @@ def test_a_backup_is_one_trace(api: Api, otlp: OtlpReceiver, directory: Director
     engine = next(s for s in spans if s.name == "engine.backup")
     assert _ancestors(engine, by_id)[-1].service == "gateway"
     assert {s.service for s in _ancestors(engine, by_id)} >= {"gateway", "scheduler", "connector"}
-    indexed = [s for s in spans if s.service == "restore-index" and s.name == "process cairn.listings"]
+    indexed = [s for s in spans if s.service == "restore-index" and s.name == INDEXED]
     assert indexed
     assert {s.service for s in _ancestors(indexed[0], by_id)} >= {"gateway", "scheduler", "connector"}
 

@@ -6,7 +6,7 @@ BOOT_UV := UV_PYTHON_DOWNLOADS=never $(BOOT)/bin/uv
 BIN := .venv/bin
 SYNCED := .venv/.synced
 # In how many processes tests run. Each has servers of its own; the tests of a file stay together and share what they set up.
-PROCESSES ?= 1
+PROCESSES ?= 2
 SIDE_BY_SIDE = $(if $(filter-out 1,$(PROCESSES)),-n $(PROCESSES) --dist loadfile --no-loadscope-reorder)
 
 .DEFAULT_GOAL := help
@@ -28,7 +28,7 @@ $(SYNCED): $(BOOT)/bin/uv uv.lock pyproject.toml $(wildcard libs/*/pyproject.tom
 demo: $(SYNCED) ## start everything and do the main job on real data (EXIT=1 stops it at the end)
 	@$(BIN)/cairn demo $(if $(filter-out 0,$(EXIT)),--exit)
 
-test: $(SYNCED) ## every test, on real servers (PROCESSES=2 runs them in two processes)
+test: $(SYNCED) ## every test, on real servers (PROCESSES=1 runs them in one process)
 	@$(BIN)/cairn provision
 	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
@@ -37,7 +37,7 @@ test-unit: $(SYNCED) ## decisions and contracts, without servers, in seconds
 
 test-long: $(SYNCED) ## what is too slow for `test`, within an hour: other random cases each time (CAIRN_FUZZ_SEED=7 repeats)
 	@$(BIN)/cairn provision
-	@seed="$${CAIRN_FUZZ_SEED:-$$(date +%s)}"; CAIRN_FUZZ_SEED="$$seed" CAIRN_FUZZ_EXAMPLES="$${CAIRN_FUZZ_EXAMPLES:-2000}" $(BIN)/python -m pytest \
+	@seed="$${CAIRN_FUZZ_SEED:-$$(date +%s)}"; CAIRN_FUZZ_SEED="$$seed" CAIRN_FUZZ_EXAMPLES="$${CAIRN_FUZZ_EXAMPLES:-2000}" $(BIN)/python -m pytest $(SIDE_BY_SIDE) \
 		-m 'long or fuzz' --timeout=2400 --session-timeout=3400 --hypothesis-profile=long --hypothesis-seed="$$seed"
 
 check: $(SYNCED) ## format, lint, types, import rules, stale schemas

@@ -35,7 +35,7 @@ def test_stopping_and_looking_install_nothing(command: str) -> None:
     assert "uv sync" not in make("-n", command, "--always-make")
 
 
-@pytest.mark.parametrize("command", ["test", "test-unit"])
+@pytest.mark.parametrize("command", ["test", "test-unit", "test-long"])
 def test_tests_run_in_as_many_processes_as_wanted(command: str) -> None:
     assert " -n 2 --dist loadfile " in make("-n", command, "PROCESSES=2")
     assert " -n " not in make("-n", command, "PROCESSES=1")

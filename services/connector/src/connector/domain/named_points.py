@@ -5,6 +5,7 @@ several.
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -44,9 +45,12 @@ def is_whole_id(written: str) -> bool:
 def find_named(named: Iterable[str], there: Collection[str]) -> NamedPoints:
     """Look up what was written among the ids of all restore points of a store."""
     found, missing, ambiguous = list[str](), list[str](), list[str]()
+    # Sorted, as a thousand ids may be looked up among many thousand. Two that begin alike are enough to be told apart.
+    in_order = sorted(there)
     for written in named:
         begin = written.lower()
-        matching = [begin] if begin in there else [each for each in there if each.startswith(begin)]
+        at = bisect_left(in_order, begin)
+        matching = [each for each in in_order[at : at + 2] if each.startswith(begin)]
         if len(matching) == 1:
             found += matching
         else:

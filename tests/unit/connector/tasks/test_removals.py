@@ -10,7 +10,7 @@ from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregate
 from connector.domain.named_points import NamedPointsNotFound
 from connector.engine.errors import StoreUnreachable
-from connector.engine.port import CleanUpOutcome
+from connector.engine.port import CleanUpOutcome, ForgetOutcome
 from connector.jobs.definition import Job, JobOutcome
 from connector.queue.lines import place_of
 from connector.tasks.maintenance import maintain
@@ -312,10 +312,11 @@ async def test_a_job_that_waits_for_the_index_or_the_engine_stops_when_it_is_can
 ) -> None:
     first = await workshop.left_behind()
     workshop.folders.retained = Retention(rule="S3 Object Lock (COMPLIANCE, 30 days)", days=30)
-    for part, name in ((workshop.index, "await_deletion"), (workshop.engine, "find_snapshots")):
-        job = await workshop.job(task=rm(first))
+    index, engine = workshop.index, workshop.engine
+    for part, name in ((index, "await_deletion"), (engine, "find_snapshots"), (engine, "snapshot_ids")):
+        job = await workshop.job(task=rm(first[:8] if name == "snapshot_ids" else first))
         decide(workshop, [first])
-        workshop.index.is_asked = lambda name=name: name != "await_deletion"
+        workshop.index.is_asked = lambda name=name: name == "find_snapshots"
 
         async def hangs(*_: Any, cancel: asyncio.Event = job.cancel, **__: Any) -> None:
             cancel.set()
@@ -362,6 +363,68 @@ async def test_what_a_cancelled_run_of_the_engine_deleted_is_announced(
         await remove(await workshop.job(task=rm(first, second)))
 
     assert removed(workshop) == [first]
+
+
+async def test_who_cancels_does_not_wait_long_for_a_store_that_does_not_answer(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, asked = await workshop.left_behind(), list[bool]()
+    decide(workshop, [first])
+    job = await workshop.job(task=rm(first))
+
+    async def interrupted(*_: Any, **__: Any) -> None:
+        job.cancel.set()
+        raise Cancelled
+
+    async def away(*_: Any, quickly: bool = False) -> None:
+        asked.append(quickly)
+        raise StoreUnreachable("connection refused")
+
+    monkeypatch.setattr(workshop.engine, "forget", interrupted)
+    monkeypatch.setattr(workshop.engine, "snapshot_ids", away)
+
+    with pytest.raises(Cancelled):
+        await remove(job)
+
+    assert asked == [True]
+
+
+@pytest.mark.parametrize("ended", ["between", "within"])
+async def test_what_a_job_left_that_was_stopped_is_freed_by_one_that_deletes_nothing(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, ended: str
+) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    forget, stopped = workshop.engine.forget, await workshop.job(task=rm(first))
+
+    async def stop(*arguments: Any, **options: Any) -> ForgetOutcome:
+        outcome = await forget(*arguments, **options)
+        if ended == "within":
+            raise StoreUnreachable("connection refused")
+        stopped.cancel.set()
+        return outcome
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.engine, "forget", stop)
+        with pytest.raises((Cancelled, TemporaryError)):
+            await remove(stopped)
+    await stopped.lease.release()
+    assert workshop.repository.unused_bytes == SIZE
+    decide(workshop, [], held=("a" * 64,))
+
+    await remove(await workshop.job(task=rm("a" * 64)))
+
+    assert workshop.repository.unused_bytes == 0
+
+
+async def test_a_job_of_which_the_store_deletes_nothing_leaves_nothing_to_be_freed(workshop: Workshop) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    workshop.repository.keeps_all = "Access Denied"
+
+    await remove(await workshop.job(task=rm(first)))
+
+    assert [each.unused for each in await workshop.store.line_at(place_of(workshop.place))] == [""]
 
 
 async def test_a_restore_point_that_the_engine_passed_over_is_not_announced_as_gone(workshop: Workshop) -> None:

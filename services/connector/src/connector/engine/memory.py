@@ -229,7 +229,7 @@ class MemoryEngine:
         )
         return sorted(found, key=lambda each: (each.time, each.snapshot_id))
 
-    async def snapshot_ids(self, store: StoreLocation) -> frozenset[str]:
+    async def snapshot_ids(self, store: StoreLocation, *, quickly: bool = False) -> frozenset[str]:  # noqa: ARG002
         """See `Engine.snapshot_ids`."""
         return frozenset(self._open(store).snapshots)
 

@@ -287,8 +287,11 @@ class Engine(Protocol):
         """Restore points that carry all these tags, oldest first; takes no lock."""
         ...
 
-    async def snapshot_ids(self, store: StoreLocation) -> frozenset[str]:
-        """Ids of all restore points, also of those that cannot be read; takes no lock."""
+    async def snapshot_ids(self, store: StoreLocation, *, quickly: bool = False) -> frozenset[str]:
+        """Ids of all restore points, also of those that cannot be read; takes no lock.
+
+        `quickly`: somebody waits for the answer, and a store that does not answer is soon given up.
+        """
         ...
 
     async def unlock_stale(self, store: StoreLocation) -> None:

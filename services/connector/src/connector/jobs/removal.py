@@ -103,9 +103,15 @@ async def delete_points(job: JobAlone, *, snapshot_ids: Sequence[str] = (), rule
     removal = Removal(await _claim(job, snapshot_ids, rule))
     _log_decision(job, removal.decision)
     removal.kept_until = await _kept_until(job, removal.decision)
+    is_owed = not job.undeletable and await job.line.is_owed()
+    if removal.decision.deletable and not job.undeletable:
+        # Before anything is deleted: whoever comes after a job that was canceled or killed frees what it left.
+        await job.line.leave_unused()
     await _forget_all(job, removal)
-    if removal.deleted or (not job.undeletable and await job.line.is_owed()):
+    if removal.deleted or is_owed:
         await _free(job, removal)
+    elif not job.undeletable:
+        await job.line.left_nothing()
     if removal.deleted:
         await _await_unlisted(job, removal)
     # What was refused stays claimed until the job is over: an attempt after this one goes on by the same decision.
@@ -140,7 +146,7 @@ async def _written_out(job: JobAlone, named: Sequence[str]) -> Sequence[str]:
     """
     if all(map(is_whole_id, named)):
         return named
-    told = find_named(named, await job.context.engine.snapshot_ids(job.location))
+    told = find_named(named, await job.unless_cancelled(job.context.engine.snapshot_ids(job.location)))
     if told.ambiguous:
         raise NamedPointsNotFound(job.store.name, told)
     job.reporter.log("info", f"To be deleted by the first digits of their ids: {', '.join(told.found[:MOST_LISTED])}")
@@ -201,7 +207,8 @@ async def _announce(job: JobAlone, gone: Sequence[SnapshotId]) -> None:
 async def _announce_what_is_gone(job: JobAlone, batch: Sequence[SnapshotId]) -> None:
     """After a run of the engine that was stopped or failed in the middle."""
     with suppress(WorkFailed):
-        left = await job.context.engine.snapshot_ids(job.location)
+        # Whoever canceled waits for this.
+        left = await job.context.engine.snapshot_ids(job.location, quickly=job.cancel.is_set())
         await _announce(job, [each for each in batch if each not in left])
 
 
@@ -223,7 +230,6 @@ async def _free(job: JobAlone, removal: Removal) -> None:
     if waiting := await job.line.followers(FREEING):
         # Freeing reads much of the store; done once for all, it keeps others out for less time.
         job.reporter.log("info", f"Their data is freed by the next of {waiting} tasks that wait for the store.")
-        await job.line.leave_unused()
         return
     removal.freed = await job.free_unused()
 

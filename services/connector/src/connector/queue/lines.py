@@ -69,7 +69,12 @@ class HeldPlace:
         """Nobody who follows needs to free what was left."""
         await self._note("freed")
 
-    async def _note(self, unused: Literal["left", "freed"]) -> None:
+    async def left_nothing(self) -> None:
+        """Take back that this one left something. What others left before is owed still."""
+        if self.own.unused:
+            await self._note("")
+
+    async def _note(self, unused: Literal["", "left", "freed"]) -> None:
         self.own = self.own.model_copy(update={"unused": unused})
         self.record = await self.store.lines.save(self.record, self.own)
 

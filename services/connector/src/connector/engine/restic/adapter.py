@@ -158,7 +158,7 @@ class ResticEngine:
         observer = RemovalObserver(on_progress=on_progress, on_log=on_log)
         await run_removal(self._runner, store, commands.forget(store, whole), observer=observer, cancel=cancel)
         # Asked, as restic ends well, too, when it passed over those that it could not read.
-        there = await self.snapshot_ids(store)
+        there = await self.snapshot_ids(store, quickly=cancel.is_set())
         kept = tuple(each for each in whole if each in there)
         reasons = (observer.unreadable[each] for each in kept if each in observer.unreadable)
         return ForgetOutcome(kept=kept, why=(observer.why or next(reasons, _UNTOLD)) if kept else "")
@@ -195,9 +195,10 @@ class ResticEngine:
         """See `Engine.find_snapshots`."""
         return read_snapshots(await self._runner.collect(store, commands.snapshots(tags)))
 
-    async def snapshot_ids(self, store: StoreLocation) -> frozenset[str]:
+    async def snapshot_ids(self, store: StoreLocation, *, quickly: bool = False) -> frozenset[str]:
         """See `Engine.snapshot_ids`."""
-        return frozenset((await self._runner.collect(store, commands.SNAPSHOT_IDS)).decode().split())
+        patience = self._soon if quickly else None
+        return frozenset((await self._runner.collect(store, commands.SNAPSHOT_IDS, patience=patience)).decode().split())
 
     async def unlock_stale(self, store: StoreLocation) -> None:
         """See `Engine.unlock_stale`. Stale by restic's rule: of a dead process on this host, or 30 minutes old."""

@@ -35,6 +35,9 @@ class Index:
     async def restore_points_from(self, _: object, source_id: str) -> Sequence[IndexedRestorePoint]:
         return [POINT] if source_id == POINT.source_id else []
 
+    async def has_restore_points_from(self, _: object, source_id: str) -> bool:
+        return source_id == POINT.source_id
+
     async def same_restore_points(self, _: object, snapshot_id: str) -> Sequence[IndexedRestorePoint]:
         return [POINT] if snapshot_id == POINT.snapshot_id else []
 
@@ -49,6 +52,17 @@ async def test_restore_points_of_a_removed_source_are_found() -> None:
     assert await left.from_source(WHO, "nas", POINT.snapshot_id) == [POINT]
     with pytest.raises(NotFound, match="app_not_found"):
         await left.of_source(WHO, "never-there")
+
+
+async def test_one_restore_point_is_asked_for_to_know_that_a_removed_source_has_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(*_: object) -> None:
+        raise AssertionError("all of them are many")
+
+    monkeypatch.setattr(Index, "restore_points_from", never)
+
+    assert await snapshots(archive="store").from_source(WHO, "nas", POINT.snapshot_id) == [POINT]
 
 
 async def test_what_is_no_store_or_no_source_has_no_list() -> None:

@@ -48,6 +48,13 @@ class RestoreIndexClient:
         answer = await self.service.get("/internal/restore-points", who.caller(), {"source_id": source_id})
         return Listing[IndexedRestorePoint].model_validate(answer).items
 
+    async def has_restore_points_from(self, who: Principal, source_id: str) -> bool:
+        """Whether any store has a restore point of a source."""
+        # Of a source that was backed up for years all of them are megabytes.
+        params = {"source_id": source_id, "limit": "1"}
+        answer = await self.service.get("/internal/restore-points", who.caller(), params)
+        return bool(Listing[IndexedRestorePoint].model_validate(answer).items)
+
     async def preview_prune(self, who: Principal, store_id: str, rule: PruneRule) -> PruneDecision:
         """What a rule would do to the restore points of a store. Raises `Invalid` (`rule_empty`)."""
         path = f"/internal/stores/{segment(store_id, missing='app')}/prune-preview"

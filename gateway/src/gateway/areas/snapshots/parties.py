@@ -21,7 +21,7 @@ async def require_source(
     try:
         source = await assignment.app(who, source_id)
     except NotFound:
-        if not await restore_index.restore_points_from(who, source_id):
+        if not await restore_index.has_restore_points_from(who, source_id):
             raise
     else:
         _require(source, "source")

@@ -26,12 +26,13 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
         store_id: AppId | None = None,
         snapshot_id: SnapshotId | None = None,
         source_id: AppId | None = None,
+        limit: Annotated[int, Query(ge=0, description="Of a source: at most so many, of any; 0: all")] = 0,
     ) -> Listing[IndexedRestorePoint]:
         org = caller.organization_id
         if snapshot_id is not None:
             found = await find_restore_points.list_same(store, org, snapshot_id)
         elif source_id is not None:
-            found = await find_restore_points.list_from(store, org, source_id)
+            found = await find_restore_points.list_from(store, org, source_id, limit=limit)
         else:
             found = await find_restore_points.list_points(store, org, store_id)
         holds, claimed = await protection.marks(store, org)

@@ -116,10 +116,10 @@ class Store:
         # Index (org, snapshot_id, _id).
         return await self.points.named(org, snapshot_id)
 
-    async def points_from(self, org: OrganizationId, source_id: AppId) -> list[Point]:
-        """The restore points of a source in all stores, in no certain order."""
+    async def points_from(self, org: OrganizationId, source_id: AppId, *, limit: int = 0) -> list[Point]:
+        """The restore points of a source in all stores, in no certain order; `limit` 0 means all."""
         # Index (org, source_id, _id).
-        return (await self.points.find(org, {"source_id": source_id})).items
+        return (await self.points.find(org, {"source_id": source_id}, limit=limit)).items
 
     async def protections_of(self, org: OrganizationId) -> list[StoreProtection]:
         """What must not be deleted in each store of an organization, as far as anything is said of it."""

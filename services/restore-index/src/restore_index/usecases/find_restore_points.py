@@ -28,10 +28,10 @@ async def list_same(store: Store, org: OrganizationId, snapshot_id: SnapshotId) 
         return restore_points.likeliest_first(await store.points_named(org, snapshot_id))
 
 
-async def list_from(store: Store, org: OrganizationId, source_id: AppId) -> list[Point]:
-    """The restore points of a source in all stores, newest first."""
+async def list_from(store: Store, org: OrganizationId, source_id: AppId, *, limit: int = 0) -> list[Point]:
+    """The restore points of a source in all stores, newest first; with a `limit` so many of them, whichever."""
     with span("restore-index.list_from", attributes={semconv.ORGANIZATION: org}):
-        return restore_points.newest_first(await store.points_from(org, source_id))
+        return restore_points.newest_first(await store.points_from(org, source_id, limit=limit))
 
 
 async def get_point(store: Store, org: OrganizationId, snapshot_id: SnapshotId) -> Point:

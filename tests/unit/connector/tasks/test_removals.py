@@ -527,3 +527,25 @@ async def test_maintenance_corrects_the_index_and_frees_data(workshop: Workshop)
     assert isinstance(outcome.result, MaintenanceResult)
     assert (outcome.result.index_repaired, outcome.result.unused_bytes) == (True, SIZE)
     assert workshop.repository.unused_bytes == 0
+
+
+async def test_an_index_that_an_attempt_repaired_is_told_by_the_one_after_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await workshop.left_behind()
+    workshop.repository.index_is_wrong = True
+    job = await workshop.job(task=MAINTENANCE)
+
+    async def away(*_: Any, **__: Any) -> CleanUpOutcome:
+        raise StoreUnreachable("connection refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(workshop.engine, "free_unused", away)
+        with pytest.raises(TemporaryError):
+            await maintain(job)
+    await job.lease.release()
+
+    outcome = await maintain(await workshop.job(task=MAINTENANCE))
+
+    assert isinstance(outcome.result, MaintenanceResult)
+    assert outcome.result.index_repaired

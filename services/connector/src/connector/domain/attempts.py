@@ -53,6 +53,8 @@ class Attempt(Value):
     state: AttemptState = "running"
     made: MadeSnapshot | None = None
     chosen: ChosenSnapshot | None = None
+    index_repaired: bool = False
+    """Whether it found the index of its store wrong and wrote it anew."""
 
     @property
     def id(self) -> str:
@@ -139,3 +141,8 @@ def chosen_before(attempts: Sequence[Attempt]) -> ChosenSnapshot | None:
     """What an earlier attempt chose, if one did."""
     latest_first = sorted(attempts, key=lambda each: each.number, reverse=True)
     return next((each.chosen for each in latest_first if each.chosen is not None), None)
+
+
+def repaired_before(attempts: Sequence[Attempt]) -> bool:
+    """Whether one of them repaired the index of a store: the others find it right."""
+    return any(each.index_repaired for each in attempts)

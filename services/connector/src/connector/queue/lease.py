@@ -116,6 +116,13 @@ class Lease:
             self._attempt = self._attempt.model_copy(update={"chosen": chosen})
             await self._save()
 
+    async def note_repair(self) -> None:
+        """Save that the index of a store was wrong and is repaired, for later attempts. Raises `LeaseLost`."""
+        async with self._lock:
+            await self._assure()
+            self._attempt = self._attempt.model_copy(update={"index_repaired": True})
+            await self._save()
+
     async def settle(
         self,
         events: Sequence[Event] = (),

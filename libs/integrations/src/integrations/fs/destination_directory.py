@@ -1,9 +1,10 @@
 """The directory that files are restored to: found, made where it is missing, and held open."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
 from pathlib import Path
+from threading import Lock
 
 from integrations.fs.exclusions import guarded
 from integrations.fs.file_attributes import Attributes
@@ -46,6 +47,29 @@ def open_directory(
     if not is_root and not restore.dry_run:
         on_log("info", "The worker does not run as root: what is restored belongs to the user that it runs as.")
     return _held(root, named, restore, environment, attributes=Attributes(is_root=is_root, keep=restore.keep))
+
+
+class Opening:
+    """A destination that a thread opens, and that is closed also where nobody waits for it any more."""
+
+    def __init__(self, directory: Callable[[], AbstractContextManager[OpenDestination]]) -> None:
+        self._directory = directory
+        self._stack, self._lock, self._is_given_up = ExitStack(), Lock(), False
+
+    def open(self) -> OpenDestination:
+        """The destination, open until `close`. Blocks: a mount may not answer. Raises as `open_directory`."""
+        with ExitStack() as stack:
+            destination = stack.enter_context(self._directory())
+            with self._lock:
+                if not self._is_given_up:
+                    self._stack = stack.pop_all()
+        return destination
+
+    def close(self) -> None:
+        """Close it, now or once it is open."""
+        with self._lock:
+            self._is_given_up = True
+        self._stack.close()
 
 
 def _within(root: str, folder: str) -> str:

@@ -13,11 +13,12 @@ from contracts.paths import normalized
 from restic_reader import LocalFiles, RepositoryFiles
 
 from integrations.fs.connection_steps import list_entries, reach, write_probe
-from integrations.fs.destination_directory import open_directory
+from integrations.fs.destination_directory import Opening, open_directory
 from integrations.fs.exclusions import guarded, is_still_guarded, is_surely_own, left_out_of
 from integrations.fs.manifest import MANIFEST
 from integrations.fs.mounts import Mounts
 from integrations.fs.roots import hold_directory, require_directory, resolve_root
+from integrations.sdk.cancellation import unless_cancelled
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.connection_test import Checklist, OnCheck, heard_by_nobody, run_test
 from integrations.sdk.environment import WorkerEnvironment
@@ -63,12 +64,14 @@ class FsIntegration:
         restore: RestoreRequest,
         *,
         on_log: OnLog,
-        cancel: asyncio.Event,  # noqa: ARG002
+        cancel: asyncio.Event,
     ) -> AsyncIterator[OpenDestination]:
         """See `Destination.open_destination`: the directory, made where only it is missing."""
-        with ExitStack() as stack:
-            opening = asyncio.to_thread(open_directory, configuration, restore, self._environment, on_log=on_log)
-            yield stack.enter_context(await opening)
+        opening = Opening(partial(open_directory, configuration, restore, self._environment, on_log=on_log))
+        try:
+            yield await unless_cancelled(asyncio.to_thread(opening.open), cancel)
+        finally:
+            opening.close()
 
     def reach(self) -> tuple[Reach, ...]:
         """See `LimitedReach`: roots outside the allowed ones are for other workers."""

@@ -29,6 +29,7 @@ from connector.stores.directory_sender import Lister
 from connector.stores.index_client import IndexClient
 from connector.stores.known_losses import KnownLosses
 from connector.stores.open_stores import OpenRepository, OpenStores
+from connector.stores.place_looks import PlaceLooks
 from connector.stores.watch import Watch
 
 OpenAccess = Callable[[OrganizationId, App], Access]
@@ -85,6 +86,7 @@ class WorkerContext:
     access: OpenAccess
     files: OpenFiles
     losses: KnownLosses = field(default_factory=KnownLosses)
+    looks: PlaceLooks = field(default_factory=PlaceLooks)
 
     def configuration(self, org: OrganizationId, app: App) -> AppConfiguration:
         """An app with its secrets in clear. Raises like `check_complete` and `open_fields`."""

@@ -1,5 +1,6 @@
 """Restoring what a restore point has, or a part of it, into a destination or the source that it came from."""
 
+import asyncio
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from threading import Event
@@ -62,9 +63,7 @@ async def restore(job: Job) -> JobOutcome:
         reading = SnapshotId(chosen.snapshot_id)
         opened = await stack.enter_async_context(job.context.stores.borrow(job.org, store, reading=reading))
         snapshot = await job.context.stores.in_thread(partial(opened.snapshot, reading), of=store.id)
-        places = await guarded_places(
-            job.context, job.org, store=store, location=store_location(job.context, job.org, store)
-        )
+        places = await job.unless_cancelled(_guarded(job, store, target))
         destination = await stack.enter_async_context(_open(job, target, snapshot, guarded=places))
         problems = Problems(job.reporter.log)
         write = partial(_write, job, store, opened, snapshot=snapshot, destination=destination, problems=problems)
@@ -127,6 +126,13 @@ def _not_kept(job: Job, target: App) -> tuple[FileProperty, ...]:
     wanted = {"owner": keep.owner, "mode": keep.mode, "times": keep.times, "xattrs": keep.xattrs}
     wanted["acls"] = keep.mode and keep.xattrs
     return tuple(each for each in FILE_PROPERTIES if each not in keeps or not wanted.get(each, True))
+
+
+async def _guarded(job: Job, store: App, target: App) -> tuple[GuardedPlace, ...]:
+    location = await asyncio.to_thread(store_location, job.context, job.org, store)
+    return await guarded_places(
+        job.context, job.org, store=store, location=location, target=target, folder=job.options.root
+    )
 
 
 def _open(

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 from connector.domain.work import IN_LINE_MAX, TASK, SlotGroup, Work, joins_a_full_line
 from connector.queue.intake import WakeUps, work_of
-from connector.queue.lease import Lease
+from connector.queue.lease import Lease, is_free
 from connector.queue.slots import Slots
 from connector.queue.store_slots import StoreFull, StoreSlots
 from connector.settings import Settings
@@ -15,16 +15,18 @@ from connector.store.ports import Store
 from contracts.messages.assignment import AppRef
 from contracts.task_types.base import TaskType
 from contracts.tasks import Task
-from contracts.values import AppId
+from contracts.values import AppId, OrganizationId
 from integrations.sdk.errors import Cancelled
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import memory_store, task_request
 
 
-def job(name: str, store: str, type_: TaskType = "check") -> Work:
+def job(name: str, store: str, type_: TaskType = "check", org: str = "org") -> Work:
     origin = AppRef(id=AppId(store), revision=1, kind="store", name=store)
-    return work_of(task_request(name, task=Task(type=type_, origin=origin)), kind=TASK, work_id=name, pool="default")
+    cause = task_request(name, task=Task(type=type_, origin=origin))
+    data = cause.data.model_copy(update={"organization_id": OrganizationId(org)})
+    return work_of(cause.model_copy(update={"data": data}), kind=TASK, work_id=name, pool="default")
 
 
 class Runner:
@@ -98,6 +100,95 @@ async def test_who_wants_slots_again_can_be_cancelled_and_holds_none() -> None:
             await asyncio.wait_for(again, 10)
         runner.end("second")
         await eventually_async(lambda: _is_free(store))
+
+
+@asynccontextmanager
+async def wanting_again(runner: Runner, name: str) -> AsyncIterator["asyncio.Task[None]"]:
+    again = asyncio.create_task(runner.leases[name].slots.take_again(asyncio.Event()))
+    try:
+        yield again
+    finally:
+        again.cancel()
+        await asyncio.wait({again})
+
+
+async def test_extra_work_never_keeps_work_from_the_slots_that_it_wants_again() -> None:
+    store = memory_store()
+    a0, a1, b, c = job("a0", "x", org="a"), *(job(f"{org}1", org, org=org) for org in "abc")
+    async with working(store, 2, a0, a1) as runner:
+        await runner.begins("a0", "a1")
+        await runner.leases["a1"].slots.give_back()
+        await store.work.add(b, group=SlotGroup.TASKS)
+        await runner.begins("a0", "a1", "b1")
+        await store.work.add(c, group=SlotGroup.TASKS)
+        await runner.begins("a0", "a1", "b1", "c1")
+        async with wanting_again(runner, "a1") as again:
+            for org in "bc":
+                await store.work.add(job(f"{org}2", f"{org}2", org=org), group=SlotGroup.TASKS)
+            runner.end("b1")
+            await asyncio.wait_for(again, 10)
+
+
+async def test_work_that_wants_slots_of_its_own_organization_keeps_no_other_one_waiting() -> None:
+    store = memory_store()
+    never_end = [job(name, name, org="a") for name in ("hung", "line")]
+    async with working(store, 2, *never_end) as runner:
+        await runner.begins("hung", "line")
+        await runner.leases["line"].slots.give_back()
+        await store.work.add(job("mute", "mute", org="a"), group=SlotGroup.TASKS)
+        await runner.begins("hung", "line", "mute")
+        async with wanting_again(runner, "line") as again:
+            for number, org in enumerate(("b", "c", "b"), start=1):
+                await store.work.add(job(f"{org}{number}", f"{org}{number}", org=org), group=SlotGroup.TASKS)
+            await eventually_async(lambda: {"b1", "c2"} <= set(runner.begun))
+            runner.end("b1")
+            await eventually_async(lambda: "b3" in runner.begun)
+            assert not again.done()
+
+
+async def test_work_that_waits_for_a_full_store_keeps_one_slot_of_its_worker() -> None:
+    store = memory_store()
+    async with working(store, 3, job("first", "x"), job("second", "y")) as runner:
+        await runner.begins("first", "second")
+        held = [await StoreSlots(store, SETTINGS).take(job("probe", name), [name]) for name in await _lent(runner)]
+        async with wanting_again(runner, "first") as first, wanting_again(runner, "second") as second:
+            await eventually_async(lambda: _is_kept(store, "x"))
+            await eventually_async(lambda: _is_kept(store, "y"))
+            for name in ("p", "q", "r"):
+                await store.work.add(job(name, name), group=SlotGroup.TASKS)
+            await runner.begins("first", "second", "p", "q")
+            await held[1].release()
+            await asyncio.wait_for(second, 10)
+            assert runner.begun[2:] == ["p", "q"]
+            assert not first.done()
+
+
+async def _lent(runner: Runner) -> tuple[str, str]:
+    """The stores of the first two jobs, which have given their slots back."""
+    for name in ("first", "second"):
+        await runner.leases[name].slots.give_back()
+    return "x", "y"
+
+
+async def test_the_next_slot_of_a_store_is_for_who_was_in_line_also_where_another_worker_is_quicker() -> None:
+    store = memory_store()
+    quick = StoreSlots(store, SETTINGS)
+    async with working(store, 1, job("line", "a")) as runner:
+        await runner.begins("line")
+        await runner.leases["line"].slots.give_back()
+        first = await quick.take(job("first", "a"), ["a"])
+        async with wanting_again(runner, "line") as again:
+            await eventually_async(lambda: _is_kept(store, "a"))
+            await first.release()
+            with pytest.raises(StoreFull):
+                await quick.take(job("second", "a"), ["a"])
+            await asyncio.wait_for(again, 10)
+        runner.end("line")
+        await eventually_async(lambda: _is_free(store))
+
+
+async def _is_kept(store: Store, name: str) -> bool:
+    return not await is_free(store, job("probe", name).model_copy(update={"id": f"store-next:{name}"}))
 
 
 async def _is_free(store: Store) -> bool:

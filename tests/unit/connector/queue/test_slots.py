@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from chassis.messaging.envelopes import envelope
 from chassis.runtime.supervision import LoopSupervisor
-from connector.domain.work import EXTRA_SLOTS, SlotGroup, may_take
+from connector.domain.work import EXTRA_SLOTS, SlotGroup, slot_for
 from connector.queue.intake import work_of
 from connector.queue.lease import Lease
 from connector.queue.slots import Slots
@@ -37,7 +37,23 @@ def test_above_its_slots_a_lane_takes_work_of_organizations_that_have_none_there
     running: dict[str, int], org: str, taken: bool
 ) -> None:
     counted = Counter({OrganizationId(name): count for name, count in running.items()})
-    assert may_take(OrganizationId(org), counted, slots=SLOTS) is taken
+    extras = max(counted.total() - SLOTS, 0)
+    assert (slot_for(OrganizationId(org), counted, slots=SLOTS, extras=extras) is not None) is taken
+
+
+@pytest.mark.parametrize(
+    ("org", "extras", "kept", "use"),
+    [
+        ("b", 1, 0, "usual"),
+        ("b", 1, 1, None),
+        ("c", 1, 1, "extra"),
+        ("c", EXTRA_SLOTS, 1, None),
+        ("b", 0, 0, None),
+    ],
+)
+def test_slots_are_kept_for_work_that_wants_one_again(org: str, extras: int, kept: int, use: str | None) -> None:
+    running = Counter({OrganizationId("b"): SLOTS - 1 + extras if extras else SLOTS})
+    assert slot_for(OrganizationId(org), running, slots=SLOTS, extras=extras, kept=kept) == use
 
 
 async def test_an_organization_whose_stores_never_answer_holds_back_nobody_else(

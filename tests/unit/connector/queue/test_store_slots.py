@@ -7,7 +7,7 @@ from connector.domain.work import TASK, SlotGroup, Work
 from connector.queue.intake import WakeUps, work_of
 from connector.queue.lease import Lease
 from connector.queue.slots import Slots
-from connector.queue.store_slots import StoreFull, StoreSlots
+from connector.queue.store_slots import Reservation, StoreFull, StoreSlots
 from connector.settings import Settings
 from connector.store.ports import Store
 from contracts.messages.assignment import AppRef
@@ -65,6 +65,64 @@ async def test_slots_of_a_lost_worker_are_taken_over() -> None:
     store = memory_store()
     await slots_of(store, store_slots=1, lease_seconds=-1.0).take(job("j1", "a"), ["a"])
     await slots_of(store, "two", store_slots=1).take(job("j2", "a"), ["a"])
+
+
+async def reserved(store: Store, name: str, *at: str, seconds: float = 30.0) -> Reservation:
+    reservation = Reservation(store, worker(name, lease_seconds=seconds), job(name, "a", "b"))
+    for store_id in at:
+        await reservation.have_at(store_id)
+    return reservation
+
+
+async def test_the_next_free_slot_is_kept_for_one_and_others_have_what_is_free_beside_it() -> None:
+    store = memory_store()
+    held = [await slots_of(store).take(job(f"j{n}", "a"), ["a"]) for n in range(2)]
+    reservation = await reserved(store, "one", "a")
+    await held[0].release()
+    with pytest.raises(StoreFull):
+        await slots_of(store, "two").take(job("j3", "a"), ["a"])
+    await held[1].release()
+    await slots_of(store, "two").take(job("j3", "a"), ["a"])
+    with pytest.raises(StoreFull):
+        await slots_of(store, "three").take(job("j4", "a"), ["a"])
+    await slots_of(store).take(job("j5", "a"), ["a"], next_at=reservation.store_id)
+
+
+@pytest.mark.parametrize(("seconds", "is_given_up"), [(-1.0, False), (30.0, True)])
+async def test_a_slot_is_kept_no_longer_than_its_worker_says_so(seconds: float, is_given_up: bool) -> None:
+    store = memory_store()
+    reservation = await reserved(store, "one", "a", seconds=seconds)
+    if is_given_up:
+        await reservation.give_up()
+    assert (await reserved(store, "two", "a")).store_id == "a"
+    await reservation.give_up()
+
+
+async def test_one_work_has_a_reservation_at_a_store_and_work_has_one_at_a_time() -> None:
+    store = memory_store()
+    one, two = await reserved(store, "one", "a", "a"), await reserved(store, "two", "b", "a")
+    assert (one.store_id, two.store_id) == ("a", "")
+    await one.have_at("b")
+    await two.have_at("a")
+    assert (one.store_id, two.store_id) == ("b", "a")
+
+
+async def test_two_that_reach_the_same_full_stores_both_go_on_once_these_have_slots() -> None:
+    store = memory_store()
+    settings = worker("one", store_slots=1)
+    works = {name: job(name, "a", "b") for name in ("one", "two")}
+    reservations = {name: await reserved(store, name, at) for name, at in (("one", "a"), ("two", "b"))}
+    for _ in range(2):
+        for name, work in list(works.items()):
+            try:
+                held = await StoreSlots(store, settings).take(work, ["a", "b"], next_at=reservations[name].store_id)
+            except StoreFull as error:
+                await reservations[name].have_at(error.store_id)
+            else:
+                await held.release()
+                await reservations[name].give_up()
+                del works[name]
+    assert not works
 
 
 async def test_any_number_of_jobs_reach_a_store_where_no_limit_is_set() -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import Literal, NewType
 
 from contracts.envelope import Envelope
 from contracts.errors import PermanentError
@@ -26,6 +26,9 @@ COMMAND_LEASE_SECONDS = 5.0
 EXTRA_SLOTS = 4
 IN_LINE_MAX = 20
 """So much work of a worker waits in line beside what runs. It has no engine, but asks the database every second."""
+
+
+SlotUse = Literal["usual", "extra"]
 
 
 class SlotGroup(StrEnum):
@@ -96,13 +99,19 @@ class Work(Value):
         return self.cause.data if self.kind == TASK and isinstance(self.cause.data, TaskRequested) else None
 
 
-def may_take(org: OrganizationId, running: Counter[OrganizationId], *, slots: int) -> bool:
-    """Whether work of an organization may be begun beside what runs.
+def slot_for(
+    org: OrganizationId, running: Counter[OrganizationId], *, slots: int, extras: int, kept: int = 0
+) -> SlotUse | None:
+    """Which slot work of an organization may have beside what runs, of which so much is in extra slots.
 
-    Above its slots a group takes work of organizations that have nothing running there, up to `EXTRA_SLOTS`.
+    Above its slots a group takes work of organizations that have nothing running there, up to `EXTRA_SLOTS`. So many
+    slots are `kept` for work that wants one again.
     """
-    # Stores of one organization may never answer. Its work may fill all slots, and must not keep others waiting.
-    return running.total() < slots or (running.total() < slots + EXTRA_SLOTS and not running[org])
+    # Stores of one organization may never answer. Its work may fill all slots, and must not keep others waiting: also
+    # where more of it wants slots again, others have the extra slots. These never keep that from a slot.
+    if running.total() - extras + kept < slots:
+        return "usual"
+    return "extra" if extras < EXTRA_SLOTS and not running[org] else None
 
 
 def joins_a_full_line(work: Work, in_line: Sequence[Work]) -> bool:

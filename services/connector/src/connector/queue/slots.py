@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from chassis.ids import utc_now
 from chassis.persistence.mongo import PyMongoError
@@ -14,14 +15,14 @@ from chassis.runtime.supervision import Loop, LoopSupervisor, begin
 from contracts.errors import CairnError
 from contracts.values import OrganizationId
 
-from connector.domain.work import EXTRA_SLOTS, SlotGroup, Work, joins_a_full_line, may_take
+from connector.domain.work import EXTRA_SLOTS, SlotGroup, SlotUse, Work, joins_a_full_line, slot_for
 from connector.domain.work_order import Queued, in_order
 from connector.queue.closed_work import remove_expired_work
 from connector.queue.held_slots import HeldSlots
 from connector.queue.intake import WakeUps
 from connector.queue.lease import Lease, claim, is_free
 from connector.queue.runner import Runner
-from connector.queue.store_slots import StoreFull, StoreSlots
+from connector.queue.store_slots import Reservation, StoreFull, StoreSlots
 from connector.settings import Settings
 from connector.store.ports import Store
 
@@ -85,37 +86,64 @@ class Slots:
 
     async def _claim(self) -> tuple[Lease, HeldSlots] | None:
         settings, store, full = self._settings, self._store, await self._lend_again()
-        running = self._counted("held", "wanted")
-        if running.total() >= self._slots + EXTRA_SLOTS:
+        kept = self._kept(full)
+        self._settle_extras(kept)
+        if self._counted("held").total() >= self._slots + EXTRA_SLOTS:
             return None
         queued = await store.work.queued(pool=settings.pool, group=self._group)
+        running, slot_of = self._counted("held", "wanted"), self._slot_left(kept)
         for each in in_order(queued, running=running, begun=self._begun, now=utc_now()):
             # Skipped, not awaited: the next work in order may belong to an organization, or reach a store, with room.
-            has_room = may_take(each.organization_id, running, slots=self._slots) and full.isdisjoint(each.stores)
-            if has_room and (claimed := await self._try(each, full)):
+            use = slot_of(each.organization_id) if full.isdisjoint(each.stores) else None
+            if use and (claimed := await self._try(each, full, use)):
                 return claimed
         return None
 
     async def _lend_again(self) -> set[str]:
         """Have work go on that was next in its line, before new work is begun; returns the stores that have no slot."""
         full = set[str]()
-        for each in [each for each in self._running.values() if each.state == "wanted"]:
-            if not may_take(each.organization_id, self._counted("held"), slots=self._slots):
+        for each in self._in_state("wanted"):
+            use = self._slot_left()(each.organization_id)
+            if use is None:
+                await each.step_back()
+                continue
+            if not (each.is_next or full.isdisjoint(each.work.stores)):
                 continue
             try:
-                await each.lend(self._store_slots)
+                await each.lend(self._store_slots, use=use)
             except StoreFull as error:
                 full.add(error.store_id)
         return full
 
+    def _kept(self, full: set[str]) -> int:
+        """How many slots new work leaves to work that wants some again."""
+        wanted = [full.isdisjoint(each.work.stores) for each in self._in_state("wanted")]
+        # Of all that wait for stores one slot is kept, so that whichever comes free first finds one here. A store whose
+        # jobs never end must not take more of the worker.
+        return wanted.count(True) + (False in wanted)
+
+    def _settle_extras(self, kept: int) -> None:
+        """Extra work has the slots that nobody else wants, so that extra slots come free."""
+        for each in self._in_state("held"):
+            if each.use == "extra" and self._slot_left(kept)(each.organization_id) == "usual":
+                each.use = "usual"
+
+    def _slot_left(self, kept: int = 0) -> Callable[[OrganizationId], SlotUse | None]:
+        """Which slot work of an organization may have now."""
+        extras = [each.use for each in self._in_state("held")].count("extra")
+        return partial(slot_for, running=self._counted("held"), slots=self._slots, extras=extras, kept=kept)
+
+    def _in_state(self, *states: str) -> list[HeldSlots]:
+        return [each for each in self._running.values() if each.state in states]
+
     def _counted(self, *states: str) -> Counter[OrganizationId]:
         """How much work of each organization is in one of these states."""
-        return Counter(each.organization_id for each in self._running.values() if each.state in states)
+        return Counter(each.organization_id for each in self._in_state(*states))
 
     def _has_room_in_line(self, work: Work) -> bool:
         return not joins_a_full_line(work, [each.work for each in self._running.values() if each.state != "held"])
 
-    async def _try(self, queued: Queued, full: set[str]) -> tuple[Lease, HeldSlots] | None:
+    async def _try(self, queued: Queued, full: set[str], use: SlotUse) -> tuple[Lease, HeldSlots] | None:
         """Claim work with slots of its stores; a store without one is added to `full`."""
         settings, store, org = self._settings, self._store, queued.organization_id
         work = await store.work.get(org, queued.id)
@@ -139,7 +167,8 @@ class Slots:
         if lease is None:
             return None
         log.info("work taken", extra={"work": work.id, "kind": work.kind, "attempt": lease.number})
-        lease.slots = slots = HeldSlots(work, held, wake=self._wake_up.set)
+        reservation = Reservation(store, settings, work)
+        lease.slots = slots = HeldSlots(work, held, reservation, use=use, wake=self._wake_up.set)
         return lease, slots
 
 

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 from chassis.subprocesses.child_entry import NOT_STARTED
@@ -119,6 +121,29 @@ async def test_it_ends_with_its_context_and_so_does_what_it_started() -> None:
 
     await pump
     await eventually_async(lambda: not is_running(started[0]))
+
+
+async def test_one_that_cannot_be_watched_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[subprocess.Popen[bytes]] = []
+
+    class Noted(subprocess.Popen[bytes]):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            begun.append(self)
+
+    def refuse(_: Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(subprocess, "Popen", Noted)
+    monkeypatch.setattr(Thread, "start", refuse)
+    with pytest.raises(RuntimeError, match="new thread"):
+        async with open_child(ChildCommand(arguments=["sleep", "60"])):
+            raise AssertionError("nobody would notice its end")
+
+    [process] = begun
+    assert process.returncode == -signal.SIGKILL
+    assert process.stdout is not None
+    assert process.stdout.closed
 
 
 def test_it_dies_with_its_parent() -> None:

@@ -136,12 +136,22 @@ async def open_child(command: ChildCommand) -> AsyncIterator[Child]:
         start_new_session=True,
         pass_fds=command.descriptors,
     )
-    child = Child(process)
+    child = _child_of(process)
     try:
         await child.open()
         yield child
     finally:
         await child.close()
+
+
+def _child_of(process: "subprocess.Popen[bytes]") -> Child:
+    """The child, watched from now on. One that cannot be, for want of a thread, is killed: nobody would end it."""
+    try:
+        return Child(process)
+    except BaseException:
+        with process:  # Closes its pipes, and waits for it.
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
 
 
 def _await_end(process_id: int, ended: "asyncio.Future[int]") -> None:

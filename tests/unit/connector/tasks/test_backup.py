@@ -277,6 +277,24 @@ async def test_what_an_incomplete_backup_left_out_is_among_its_warnings(workshop
     assert told[-1].warning_count == len(left_out)
 
 
+async def test_what_was_left_out_is_told_with_the_restore_point_so_that_it_outlasts_the_attempt(
+    workshop: Workshop,
+) -> None:
+    workshop.folders.problems = (UnreadablePath("/secret", "permission denied"),)
+    told = list[str]()
+
+    async def look() -> None:
+        assert workshop.published(RestorePointCreated)
+        told.extend(line.text for each in workshop.published(TaskMeasured) for line in each.warnings)
+
+    workshop.lister.before = look
+
+    await run(workshop)
+
+    warnings = [line.text for each in workshop.published(TaskMeasured) for line in each.warnings]
+    assert told == warnings == [each.in_words for each in workshop.folders.problems]
+
+
 async def test_no_file_name_forges_a_line(workshop: Workshop) -> None:
     workshop.folders.problems = (UnreadablePath("/a\nb", "permission denied"),)
 

@@ -55,7 +55,8 @@ async def back_up(base: Job) -> JobOutcome:
         await _remove_leftovers(job)
         raise
     point = await made_restore_point(job, job.target, made)
-    await job.lease.announce([created(point, job.org)], made=made)
+    # With the warnings of what it lacks: an attempt that takes it over does not know them, and none may be told twice.
+    await job.lease.announce([created(point, job.org), *job.reporter.measured()], made=made)
     problem = await problem_of_listing(job, job.target, point, made)
     await _remove_leftovers(job)
     return JobOutcome(made.summary, incomplete(made) or problem)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from chassis.persistence.aggregates import Aggregate
+from connector.domain.attempts import Attempt
 from connector.domain.places_in_line import PlaceInLine
 from connector.domain.work import TASK, SlotGroup
 from connector.queue.intake import work_of
@@ -150,6 +151,44 @@ async def test_the_place_of_a_worker_that_was_lost_ends_with_its_lease() -> None
     async with line.first(lost):
         await line.stay("next")
         assert line.order == ["lost", "next"]
+
+
+async def test_a_lost_worker_in_the_midst_keeps_nobody_waiting() -> None:
+    line, done = Line(), asyncio.Event()
+    first = asyncio.create_task(line.stay("a", done))
+    await line.taken(1)
+    async with asyncio.TaskGroup() as others:
+        lost = others.create_task(line.stay("lost", asyncio.Event(), seconds=0.05))
+        await line.taken(2)
+        others.create_task(line.stay("c"))
+        await eventually_async(lambda: ("c", "prune of the store 'Shelf', job a", 1) in line.waits)
+        lease = await line.store.attempts.get(ORG, "lost:1")
+        assert lease is not None
+        await eventually_async(lambda: datetime.now(UTC) > lease.until)
+        done.set()
+        await eventually_async(lambda: "c" in line.order)
+        lost.cancel()
+    await first
+
+
+async def test_each_look_asks_about_the_one_that_has_the_store_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    line, done, asked = Line(), asyncio.Event(), list[str]()
+    attempts_at = Store.attempts_at
+
+    async def counted(store: Store, org: OrganizationId, work_id: str) -> list[Attempt]:
+        asked.append(work_id)
+        return await attempts_at(store, org, work_id)
+
+    waiting = []
+    for number, name in enumerate("abcdef", start=1):
+        waiting.append(asyncio.create_task(line.stay(name, done if name == "a" else None)))
+        await line.taken(number)
+    await eventually_async(lambda: {name for name, *_ in line.waits} == set("bcdef"))
+    monkeypatch.setattr(Store, "attempts_at", counted)
+    await eventually_async(lambda: len(asked) > 20)
+    assert set(asked) == {"a"}
+    done.set()
+    await asyncio.gather(*waiting)
 
 
 async def test_a_place_of_an_attempt_that_another_one_followed_is_over() -> None:

@@ -34,7 +34,7 @@ FURTHEST_LOOK = 10
 
 OnWaiting = Callable[[PlaceInLine | None, int], None]
 """Told of the place that has the store, and how many more come before this one, whenever that changes; of none once
-this one is next and waits for slots."""
+this one is next and waits for slots. Those whose worker was lost count until one of them would be first."""
 
 
 def place_of(location: StoreLocation) -> str:
@@ -80,8 +80,9 @@ class HeldPlace:
 
     async def followers(self, task_types: Collection[str]) -> int:
         """How many tasks of these types wait for this one."""
-        later = [each for each in await self.store.line_at(self.own.place) if each.number > self.own.number]
-        return len([each for each in await _standing(self.store, later) if each.task_type in task_types])
+        line = await self.store.line_at(self.own.place)
+        later = [each for each in line if each.number > self.own.number and each.task_type in task_types]
+        return len(await _standing(self.store, later))
 
 
 @asynccontextmanager
@@ -137,7 +138,7 @@ async def _await_first(
 ) -> None:
     """Wait until nobody is ahead. Meanwhile the slots are lent to others, so that lines never stop a worker."""
     told: list[str] = []
-    while ahead := await _standing(store, before(await store.line_at(mine.place), mine)):
+    while ahead := await _ahead(store, mine):
         if told != (told := [each.id for each in ahead]):
             on_waiting(ahead[0], len(ahead) - 1)
         await lease.slots.give_back()
@@ -150,14 +151,25 @@ async def _await_first(
     await lease.slots.take_again(cancel)
 
 
+async def _ahead(store: Store, mine: PlaceInLine) -> list[PlaceInLine]:
+    """The one that has the store, and those between that and this one. Of nobody: this one is next."""
+    places = before(await store.line_at(mine.place), mine)
+    for position, each in enumerate(places):
+        if await _stands(store, each):
+            # To ask about the others, too, would take as many queries as a line has pairs.
+            return [each, *(later for later in places[position + 1 :] if not later.is_left)]
+    return []
+
+
 async def _standing(store: Store, places: Collection[PlaceInLine]) -> list[PlaceInLine]:
     """Those that are not over, in order."""
-    return [
-        each
-        for each in places
-        if not each.is_left
-        and not is_over(each, await store.attempts_at(each.organization_id, each.work_id), utc_now())
-    ]
+    return [each for each in places if await _stands(store, each)]
+
+
+async def _stands(store: Store, place: PlaceInLine) -> bool:
+    if place.is_left:
+        return False
+    return not is_over(place, await store.attempts_at(place.organization_id, place.work_id), utc_now())
 
 
 async def _leave(store: Store, record: Aggregate[PlaceInLine], mine: PlaceInLine) -> None:

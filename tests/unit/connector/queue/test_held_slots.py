@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from connector.domain.work import IN_LINE_MAX, TASK, SlotGroup, Work, joins_a_full_line
@@ -14,7 +15,7 @@ from connector.settings import Settings
 from connector.store.ports import Store
 from contracts.messages.assignment import AppRef
 from contracts.task_types.base import TaskType
-from contracts.tasks import Task
+from contracts.tasks import Task, TaskOptions
 from contracts.values import AppId, OrganizationId
 from integrations.sdk.errors import Cancelled
 
@@ -22,9 +23,12 @@ from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import memory_store, task_request
 
 
-def job(name: str, store: str, type_: TaskType = "check", org: str = "org") -> Work:
-    origin = AppRef(id=AppId(store), revision=1, kind="store", name=store)
-    cause = task_request(name, task=Task(type=type_, origin=origin))
+def shelf(name: str) -> AppRef:
+    return AppRef(id=AppId(name), revision=1, kind="store", name=name)
+
+
+def job(name: str, store: str, type_: TaskType = "check", org: str = "org", **facts: Any) -> Work:
+    cause = task_request(name, task=Task(type=type_, origin=shelf(store), **facts))
     data = cause.data.model_copy(update={"organization_id": OrganizationId(org)})
     return work_of(cause.model_copy(update={"data": data}), kind=TASK, work_id=name, pool="default")
 
@@ -210,3 +214,14 @@ async def _is_free(store: Store) -> bool:
 )
 def test_of_a_long_line_a_worker_takes_only_so_much(work: Work, in_line: int, left: bool) -> None:
     assert joins_a_full_line(work, [job(f"j{n}", "a") for n in range(in_line)]) is left
+
+
+@pytest.mark.parametrize("options", [TaskOptions(snapshot_id="1f" * 32), TaskOptions(latest=True)])
+def test_a_check_of_restore_points_needs_no_line_and_is_left_by_none(options: TaskOptions) -> None:
+    assert not joins_a_full_line(job("x", "a", options=options), [job(f"j{n}", "a") for n in range(IN_LINE_MAX)])
+
+
+@pytest.mark.parametrize(("target", "left"), [("b", True), ("c", False)])
+def test_what_copies_between_two_stores_joins_the_line_of_these_two(target: str, left: bool) -> None:
+    line = [job(f"j{n}", "a", "sync", target=shelf("b")) for n in range(IN_LINE_MAX)]
+    assert joins_a_full_line(job("x", "a", "sync", target=shelf(target)), line) is left

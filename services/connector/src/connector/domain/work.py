@@ -94,6 +94,12 @@ class Work(Value):
         return request.task.type if request else ""
 
     @property
+    def checks_points(self) -> bool:
+        """Whether a job checks restore points, for which it stands in no line as a check of the whole store does."""
+        request = self._request
+        return request is not None and self.task_type == "check" and request.task.options.selects
+
+    @property
     def _request(self) -> TaskRequested | None:
         # What follows from a job, such as the comparison of its store, has the same cause and is no job.
         return self.cause.data if self.kind == TASK and isinstance(self.cause.data, TaskRequested) else None
@@ -116,10 +122,9 @@ def slot_for(
 
 def joins_a_full_line(work: Work, in_line: Sequence[Work]) -> bool:
     """Whether work would likely wait in line, and a worker has enough of that: it is left to others, or for later."""
-    alike = [
-        each for each in in_line if each.task_type == work.task_type and not set(each.stores).isdisjoint(work.stores)
-    ]
-    return len(in_line) >= IN_LINE_MAX and bool(alike)
+    # Two stores have a line of their own, whatever else is copied from the one or into the other.
+    alike = [each for each in in_line if each.task_type == work.task_type and each.stores == work.stores]
+    return len(in_line) >= IN_LINE_MAX and bool(alike) and not work.checks_points
 
 
 def raise_if_too_old(asked: datetime, now: datetime) -> None:

@@ -467,6 +467,22 @@ def test_a_restore_counts_what_its_dry_run_foretells(
 
     assert (found.created, found.replaced, found.kept) == counted
     assert (done.created, done.replaced, done.unchanged + done.kept + done.kept_directories) == counted
+    assert (found.unchanged, found.kept_files) == (done.unchanged, done.kept)
+
+
+@pytest.mark.parametrize(("overwrite", "told"), [("if_changed", 1), ("if_newer", 1), ("never", 0), ("always", 0)])
+def test_a_dry_run_says_that_files_which_are_there_would_get_attributes(
+    case: Case, overwrite: OverwritePolicy, told: int
+) -> None:
+    case.target.mkdir()
+    (case.target / "a").write_bytes(b"first")
+    os.utime(case.target / "a", ns=(MODIFIED_NS, MODIFIED_NS))
+    lines: list[str] = []
+
+    case.run(b"/a", overwrite=overwrite, preview=Preview(lines.append))
+
+    words = "1 are there with the same size and time and would be given owner, mode and extended attributes"
+    assert len([line for line in lines if line.startswith(words)]) == told
 
 
 def test_a_dry_run_counts_what_the_policy_keeps(case: Case) -> None:

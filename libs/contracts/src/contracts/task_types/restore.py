@@ -85,14 +85,20 @@ class RestoreResult(Result):
     root: str = Field(default="", description="The folder of the destination that was restored into")
     files: int = Field(default=0, description="Files, links and special files that were chosen")
     files_written: int = Field(default=0, description="How many of them were written")
-    files_unchanged: int = Field(default=0, description="How many were there already with the same size and time")
+    files_unchanged: int = Field(
+        default=0,
+        description="How many were there already with the same size and time; unless the policy is `never`, these are "
+        "given the owner, mode and extended attributes of the restore point where theirs differ",
+    )
     files_kept: int = Field(default=0, description="How many others were left as they were, by the overwrite policy")
     files_verified: int = Field(default=0, description="How many were read back and had the restore point's content")
     bytes_written: int = Field(default=0, description="Bytes written")
     dry_run: bool = Field(default=False, description="Whether nothing was written, and this is what would be")
     created: int = Field(default=0, description="Files and directories that were not there and were made")
     replaced: int = Field(default=0, description="Files that took the place of others")
-    kept: int = Field(default=0, description="Files and directories that were there and stayed")
+    kept: int = Field(
+        default=0, description="Files and directories that were there and stayed, also with other attributes"
+    )
     changes: tuple[RestoreChange, ...] = Field(
         default=(), description=f"dry_run: what would be created and replaced; the first {LISTED_CHANGES}"
     )

@@ -22,8 +22,16 @@ class Preview:
     on_line: Callable[[str], None]
     created: int = 0
     replaced: int = 0
-    kept: int = 0
+    unchanged: int = 0
+    """Files that are there with the same size and time."""
+    kept_files: int = 0
+    kept_directories: int = 0
     changes: tuple[RestoreChange, ...] = ()
+
+    @property
+    def kept(self) -> int:
+        """Files and directories that are there and would stay."""
+        return self.unchanged + self.kept_files + self.kept_directories
 
     def look(self, transfer: Transfer) -> None:
         """Look at everything that was chosen; what could not be written goes to the problems of the transfer."""
@@ -32,15 +40,18 @@ class Preview:
                 transfer.note(each.chosen.found.path, reason)
             else:
                 self._take(each)
-        self._end()
+        self._end(are_given_attributes=transfer.overwrite != "never")
 
     def _take(self, each: LookedUp) -> None:
         node = each.chosen.found.node
         if each.existing is None:
             self.created += 1
             self._list(RestoreChange(path=_path(each), change="created", bytes=node.size))
-        elif node.type == "dir" or each.decision != "write":
-            self.kept += 1
+        elif node.type == "dir":
+            self.kept_directories += 1
+        elif each.decision != "write":
+            self.unchanged += each.decision == "unchanged"
+            self.kept_files += each.decision == "keep"
         else:
             self.replaced += 1
             self._list(RestoreChange(path=_path(each), change="replaced", bytes=node.size))
@@ -51,10 +62,14 @@ class Preview:
         if self.created + self.replaced <= _LOGGED_CHANGES:
             self.on_line(f"Would be {change.change}: {change.path}")
 
-    def _end(self) -> None:
+    def _end(self, *, are_given_attributes: bool) -> None:
         more = self.created + self.replaced - _LOGGED_CHANGES
         if more > 0:
             self.on_line(f"{more} more would be created or replaced.")
+        if self.unchanged and are_given_attributes:
+            # Whether they differ is looked at when they are given.
+            what = "owner, mode and extended attributes of the restore point where theirs differ"
+            self.on_line(f"{self.unchanged} are there with the same size and time and would be given {what}.")
 
 
 def _path(each: LookedUp) -> str:

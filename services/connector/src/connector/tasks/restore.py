@@ -192,6 +192,8 @@ def _preview(job: Job, snapshot: Snapshot, transfer: Transfer) -> RestoreResult:
         snapshot_id=snapshot.id,
         dry_run=True,
         files=transfer.figures.files,
+        files_unchanged=found.unchanged,
+        files_kept=found.kept_files,
         created=found.created,
         replaced=found.replaced,
         kept=found.kept,

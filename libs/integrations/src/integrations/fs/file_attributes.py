@@ -1,5 +1,6 @@
 """Owner, mode, times and extended attributes of what is restored, as far as this process may give them."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable
@@ -154,11 +155,7 @@ class Attributes:
 
     def _strange_attributes(self, place: int | str, node: Node) -> set[str]:
         """Those of what was there that the restore point has not."""
-        return (
-            {each for each in os.listxattr(place) if self._is_given(each)} - _names(node)
-            if self._keep.xattrs
-            else set()
-        )
+        return {each for each in _listed(place) if self._is_given(each)} - _names(node) if self._keep.xattrs else set()
 
     def _is_given(self, name: str) -> bool:
         """Whether an attribute is one that somebody gave, and not the system by itself."""
@@ -175,6 +172,15 @@ def _remove(place: int | str, names: Iterable[str]) -> None:
             os.removexattr(place, name)
         except OSError:
             continue  # It has none.
+
+
+def _listed(place: int | str) -> list[str]:
+    try:
+        return os.listxattr(place)
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return []  # Where a file system has no attributes, none is there.
 
 
 def _attribute(place: str, name: str) -> bytes | None:

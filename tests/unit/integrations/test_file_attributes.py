@@ -32,3 +32,12 @@ def test_a_file_system_without_extended_attributes_has_none(opened: int, monkeyp
 
     assert not UNPRIVILEGED.differ(opened, Node(quoted_name="file", type="file"), found=found)
     assert UNPRIVILEGED.give_again(opened, Node(quoted_name="file", type="file"), found=found) == ""
+
+
+def test_a_failure_leaves_no_other_mode(opened: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    failing_with(errno.EIO, monkeypatch)
+
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        UNPRIVILEGED.give_again(opened, Node(quoted_name="file", type="file"), found=os.fstat(opened))
+
+    assert os.fstat(opened).st_mode & 0o777 == 0o444

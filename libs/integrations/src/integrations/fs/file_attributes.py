@@ -102,10 +102,12 @@ class Attributes:
             if not self._is_root and not is_link:
                 # Attributes may be changed only of what may be written.
                 os.chmod(place, stat.S_IMODE(found.st_mode) | stat.S_IRUSR | stat.S_IWUSR)  # noqa: PTH101
-            _remove(place, self._strange_attributes(place, node))
-            lacking = self._extended(place, node)
-            if not is_link:
-                os.chmod(place, stat.S_IMODE(found.st_mode) if mode is None else mode)  # noqa: PTH101
+            try:
+                _remove(place, self._strange_attributes(place, node))
+                lacking = self._extended(place, node)
+            finally:
+                if not is_link:
+                    os.chmod(place, stat.S_IMODE(found.st_mode) if mode is None else mode)  # noqa: PTH101
         except PermissionError:
             return None
         return lacking

@@ -38,3 +38,22 @@ async def test_a_question_without_an_answer_is_asked_again() -> None:
 async def test_an_answer_that_is_an_error_is_not_asked_for_again() -> None:
     with pytest.raises(NotFound):
         await client(Failing(NotFound("gone", "It is gone."), NotFound("gone", "Asked twice."))).known(ORG, "s", ["a"])
+
+
+class Reserving:
+    """A restore index that has decided about what is claimed for some time only."""
+
+    async def get(self, path: str, _: Any, params: Any = None) -> dict[str, Any]:
+        if params != {"reserved": "true"}:
+            raise NotFound("deletion_not_found", "Nothing is claimed for this job.")
+        return {"store_id": "store", "job_id": path.rpartition("/")[2], "deletable": ["a" * 64]}
+
+
+async def test_what_is_claimed_for_some_time_is_told_to_who_asks_for_it() -> None:
+    index = client(Reserving())
+
+    found = await index.await_deletion(ORG, "store", "job.1", patience_seconds=0, reserved=True)
+
+    assert found is not None
+    assert (found.job_id, found.deletable) == ("job.1", ("a" * 64,))
+    assert await index.await_deletion(ORG, "store", "job.1", patience_seconds=0) is None

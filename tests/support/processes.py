@@ -1,6 +1,7 @@
 """Processes of Cairn under test: started, killed, never left behind."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from chassis.subprocesses import child_entry
 
 
 @dataclass
@@ -38,11 +41,13 @@ class Running:
 
 @contextmanager
 def running_module(module: str, *arguments: str, environment: Mapping[str, str], log: Path) -> Iterator[Running]:
-    """`python -m module`, in the root of the checkout; killed at the end if it still runs."""
+    """`python -m module`, in the root of the checkout; killed at the end if it still runs, or when these tests are."""
     root = Path(__file__).parents[2]
+    # In the process that it starts in: its id and its signals are those of the module.
+    ends_with_us = [sys.executable, "-I", "-S", child_entry.__file__, str(os.getpid()), "0"]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
+            [*ends_with_us, sys.executable, "-m", module, *arguments],
             cwd=root,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
@@ -55,3 +60,12 @@ def running_module(module: str, *arguments: str, environment: Mapping[str, str],
     finally:
         if process.poll() is None:
             running.kill()
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return status.rpartition(") ")[2][0] != "Z"

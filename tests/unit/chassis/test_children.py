@@ -13,6 +13,7 @@ import pytest
 from chassis.subprocesses.child_entry import NOT_STARTED
 from chassis.subprocesses.children import ChildCommand, open_child
 
+from tests.support.processes import is_running
 from tests.support.waiting import eventually, eventually_async
 
 
@@ -164,12 +165,3 @@ def test_it_dies_with_its_parent() -> None:
     parent.wait()
 
     eventually(lambda: not is_running(child))
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process is there and no zombie."""
-    try:
-        status = Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
-        return False
-    return status.rpartition(") ")[2][0] != "Z"

@@ -4,7 +4,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -48,11 +48,13 @@ class RestoredObjects:
         self._keeps_times = keeps_times
         self._loop = loop
         self._cancel = cancel
+        self._not_seen: set[str] = set()
+        """Keys that could not be looked up: what is there is not known, and may have to stay."""
 
     def existing(self, restored: RestoredNode) -> ExistingFile | None:
         """See `OpenDestination.existing`."""
         if restored.node.type != "dir":
-            return self._wait(self._uploads.look_up(self._key(restored)))
+            return self._looked_up(self._key(restored))
         # Directories with something in them are parts of keys, and so are always there.
         found = self._wait(self._uploads.look_up(self._key(restored, end="/"))) if restored.is_empty else _IN_KEYS
         return found and replace(found, kind=stat.S_IFDIR)
@@ -66,7 +68,8 @@ class RestoredObjects:
         if not restored.is_empty:
             return False
         key = self._key(restored, end="/")
-        is_there = self._wait(self._uploads.look_up(key)) is not None
+        # What stays as it is has to be looked at.
+        is_there = self._looked_up(key) is not None if keep_attributes else self._is_there(key)
         # What is called like a marker may have content.
         if not (is_there and keep_attributes):
             self._wait(self._uploads.put(key, b"", modified_ns=self._modified_ns(restored)))
@@ -83,7 +86,7 @@ class RestoredObjects:
         key, modified_ns = self._key(restored), self._modified_ns(restored)
         was_there = restored.is_there
         if was_there is None:
-            was_there = self._wait(self._uploads.look_up(key)) is not None
+            was_there = self._is_there(key)
         parts = parts_of(pieces, part_bytes(restored.node.size, least=_PART_BYTES))
         first, second = next(parts), next(parts, None)
         if second is None:
@@ -111,6 +114,20 @@ class RestoredObjects:
             offset += len(piece)
             if len(piece) < _PART_BYTES:
                 return
+
+    def _looked_up(self, key: str) -> ExistingFile | None:
+        try:
+            return self._wait(self._uploads.look_up(key))
+        except NotWritten:
+            self._not_seen.add(key)
+            raise
+
+    def _is_there(self, key: str) -> bool:
+        """Whether something will be replaced, for the count; False also where only writing is allowed."""
+        # A server tells keys without the right to list 403 of what is not there.
+        with suppress(NotWritten) if key not in self._not_seen else nullcontext():
+            return self._wait(self._uploads.look_up(key)) is not None
+        return False
 
     def _write_parts(self, key: str, parts: Iterator[bytes], *, modified_ns: int | None) -> None:
         upload = self._wait(self._uploads.begin(key, modified_ns=modified_ns))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 from integrations.fs.file_attributes import Attributes
@@ -155,3 +156,85 @@ def test_a_directory_of_somebody_else_is_named_and_costs_no_file(tmp_path: Path)
     assert {name: (tmp_path / name / "file").read_bytes() for name in ("a", "b")} == dict.fromkeys(
         ("a", "b"), b"".join(CONTENT)
     )
+
+
+def a_name(path: str, *, links: int, mode: int = 0o640, type_: str = "file") -> RestoredNode:
+    """One of the names of a file or, uncounted, of a pipe."""
+    kind = 1 << 25 if type_ == "fifo" else 0
+    facts: dict[str, Any] = {"inode": 7, "device_id": 8, "links": links, "mtime": "2024-02-03T04:05:06Z"}
+    return RestoredNode(path=path.encode(), node=Node(quoted_name=path, type=type_, mode=mode | kind, **facts))
+
+
+def there(path: Path, node: Node) -> Path:
+    """What is like a node but for its mode."""
+    os.mkfifo(path, 0o600) if node.type == "fifo" else path.touch(mode=0o600)
+    os.utime(path, ns=(node.mtime_ns, node.mtime_ns))
+    return path
+
+
+@pytest.mark.parametrize(("links", "type_"), [(2, "file"), (0, "fifo")])
+def test_a_file_with_a_name_outside_the_destination_is_not_changed_in_place(
+    tmp_path: Path, links: int, type_: str
+) -> None:
+    # As many names as in the restore point, but not the same ones.
+    first = a_name("first", links=links, type_=type_)
+    (target := tmp_path / "target").mkdir()
+    outside = there(tmp_path / "outside", first.node)
+    os.link(outside, target / "first")
+
+    with opened(target) as files:
+        assert files.existing(first) is not None
+        assert not files.give_attributes(first)
+        files.write(first, iter(()))
+
+    assert (outside.stat().st_mode & 0o777, (target / "first").stat().st_mode & 0o777) == (0o600, 0o640)
+
+
+@pytest.mark.parametrize(("links", "type_"), [(2, "file"), (0, "fifo")])
+def test_a_file_whose_names_were_all_met_is_changed_in_place(tmp_path: Path, links: int, type_: str) -> None:
+    names = [a_name(path, links=links, type_=type_) for path in ("first", "second")]
+    before = there(tmp_path / "first", names[0].node).stat()
+    os.link(tmp_path / "first", tmp_path / "second")
+
+    with opened(tmp_path) as files:
+        for each in names:
+            files.existing(each)
+        assert all(files.give_attributes(each) for each in names)
+
+    after = (tmp_path / "second").stat()
+    assert (after.st_ino, after.st_mode & 0o777) == (before.st_ino, 0o640)
+
+
+def test_names_that_are_met_later_become_names_of_the_file_that_was_written_anew(tmp_path: Path) -> None:
+    first, second = (a_name(path, links=2) for path in ("first", "second"))
+    there(tmp_path / "first", first.node)
+    os.link(tmp_path / "first", tmp_path / "second")
+
+    with opened(tmp_path) as files:
+        files.existing(first)
+        assert not files.give_attributes(first)
+        # What comes next is looked up before this one is written.
+        files.existing(second)
+        assert not files.give_attributes(second)
+        for each in (first, second):
+            files.write(each, iter(()))
+
+    found = [(tmp_path / name).stat() for name in ("first", "second")]
+    assert found[0].st_ino == found[1].st_ino
+    assert {each.st_mode & 0o777 for each in found} == {0o640}
+
+
+def test_a_name_that_was_met_and_replaced_counts_no_more(tmp_path: Path) -> None:
+    names = [a_name(path, links=3) for path in ("first", "second")]
+    (target := tmp_path / "target").mkdir()
+    outside = there(tmp_path / "outside", names[0].node)
+    for name in ("first", "second"):
+        os.link(outside, target / name)
+
+    with opened(target) as files:
+        for each in names:
+            files.existing(each)
+        (target / "first").unlink()
+        assert not files.give_attributes(names[1])
+
+    assert outside.stat().st_mode & 0o777 == 0o600

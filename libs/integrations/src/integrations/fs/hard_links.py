@@ -23,6 +23,8 @@ class HardLinks:
 
     def __init__(self) -> None:
         self._files: dict[_Key, tuple[Named, int]] = {}
+        self._met: dict[tuple[_Key, FileIdentity], set[bytes]] = {}
+        self._replaced: set[tuple[_Key, FileIdentity]] = set()
         self._lock = Lock()
 
     def note(self, node: Node, named: Named) -> None:
@@ -36,9 +38,27 @@ class HardLinks:
         with self._lock:
             return self._files.get(_key(node), (None, 0))[0] if node.may_have_other_names else None
 
+    def meet(self, node: Node, named: Named) -> None:
+        """A file was there already under this name, which may be one of several."""
+        met = (_key(node), named.identity)
+        if node.may_have_other_names and met not in self._replaced:
+            self.note(node, named)
+            with self._lock:
+                self._met.setdefault(met, set()).add(named.path)
+
+    def met_at(self, node: Node, identity: FileIdentity) -> frozenset[bytes]:
+        """Under which names a file was met; something else may be there by now."""
+        with self._lock:
+            return frozenset(self._met.get((_key(node), identity), ()))
+
     def forget(self, node: Node, identity: FileIdentity) -> None:
         """Another file will take the place of this one."""
+        if not node.may_have_other_names:
+            return
         with self._lock:
+            # Names of it that are met later must not be taken for the new one.
+            self._replaced.add((_key(node), identity))
+            self._met.pop((_key(node), identity), None)
             named, _ = self._files.get(_key(node), (None, 0))
             if named is not None and named.identity == identity:
                 del self._files[_key(node)]

@@ -64,11 +64,11 @@ class RestoredFiles:
         size = found.st_size if stat.S_ISREG(found.st_mode) else None
         existing = ExistingFile(size, found.st_mtime_ns, kind=stat.S_IFMT(found.st_mode), link_target=target)
         if existing.is_like(restored.node):
-            self._links.note(restored.node, Named(restored.path, (found.st_dev, found.st_ino)))
+            self._links.meet(restored.node, Named(restored.path, (found.st_dev, found.st_ino)))
         return existing
 
     def give_attributes(self, restored: RestoredNode) -> bool:
-        """See `OpenDestination.give_attributes`. A file with names that the restore point has not is written anew."""
+        """See `OpenDestination.give_attributes`. A file with names that were not met as its own is written anew."""
         above, _, name = restored.path.rpartition(b"/")
         with named_errors():
             opened = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._looked_up.at(above))
@@ -136,12 +136,25 @@ class RestoredFiles:
             return False  # It becomes another name of that one.
         if not self._attributes.differ(opened, node, found=found):
             return True
-        lacking = None if _has_strange_names(node, found) else self._attributes.give_again(opened, node, found=found)
+        is_strange = found.st_nlink > 1 and self._count_names(node, identity) < found.st_nlink
+        lacking = None if is_strange else self._attributes.give_again(opened, node, found=found)
         if lacking is None:
             self._links.forget(node, identity)
         elif lacking:
             raise NotWritten(lacking)
         return lacking is not None
+
+    def _count_names(self, node: Node, identity: FileIdentity) -> int:
+        """How many names of a file were met as its own in the restore point; others may lead out of the destination."""
+        return sum(self._identity_at(path) == identity for path in self._links.met_at(node, identity))
+
+    def _identity_at(self, path: bytes) -> FileIdentity | None:
+        above, _, name = path.rpartition(b"/")
+        try:
+            found = os.stat(name, dir_fd=self._looked_up.at(above), follow_symlinks=False)
+        except OSError:
+            return None  # It was met, and is gone.
+        return found.st_dev, found.st_ino
 
     def _write(self, restored: RestoredNode, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> bool:
         node, was_there = restored.node, restored.is_there
@@ -194,9 +207,3 @@ def _is_there(name: bytes, directory: int) -> bool:
     except OSError:
         return False  # What is wrong with it, writing tells.
     return True
-
-
-def _has_strange_names(node: Node, found: os.stat_result) -> bool:
-    """Whether a file has more names than in the restore point: they lead to where nothing is to be changed."""
-    is_uncounted = node.may_have_other_names and not node.links
-    return found.st_nlink > max(1, node.links) and not is_uncounted

@@ -73,17 +73,34 @@ def test_the_policy_says_whether_what_is_there_is_replaced(
     assert case.problems.count == 0
 
 
-def test_a_second_attempt_leaves_what_is_as_it_should_be_and_compares_it(case: Case) -> None:
+@pytest.mark.parametrize("overwrite", ["if_changed", "if_newer"])
+def test_a_second_attempt_leaves_what_is_as_it_should_be_and_compares_it(
+    case: Case, overwrite: OverwritePolicy
+) -> None:
     case.target.mkdir()
     (case.target / "a").write_bytes(b"FIRST")
     os.utime(case.target / "a", ns=(MODIFIED_NS, MODIFIED_NS))
 
-    figures = case.run(overwrite="never")
+    figures = case.run(overwrite=overwrite)
 
     assert (figures.unchanged, figures.written, figures.verified) == (1, 3, 3)
     assert [p.path for p in case.problems.kept] == ["/a"]
     assert case.outcomes["/a"] == "error"
     assert "its content is another" in case.problems.kept[0].reason
+
+
+@pytest.mark.parametrize("content", [b"FIRST", b"mine"], ids=["of the same size", "of another size"])
+def test_what_never_is_to_be_replaced_is_kept_whatever_it_is_and_is_no_problem(case: Case, content: bytes) -> None:
+    case.target.mkdir()
+    (case.target / "a").write_bytes(content)
+    os.utime(case.target / "a", ns=(MODIFIED_NS, MODIFIED_NS))
+
+    figures = case.run(overwrite="never")
+
+    assert (case.target / "a").read_bytes() == content
+    assert (figures.unchanged, figures.kept, figures.written, figures.verified) == (0, 1, 3, 3)
+    assert case.outcomes["/a"] == "kept"
+    assert case.problems.count == 0
 
 
 @pytest.mark.parametrize("overwrite", ["if_changed", "if_newer"])

@@ -75,6 +75,13 @@ class Outcomes:
                 self._set(chosen, "unchanged")
         self._tell_path(chosen, "unchanged" if is_alike else "kept")
 
+    def left_another(self, chosen: ChosenNode) -> None:
+        """What stayed as a file with the same size and time turned out to be another one, which was to stay as well."""
+        with self._lock:
+            self.figures.unchanged -= 1
+            self.figures.kept += 1
+        self._tell_path(chosen, "kept")
+
     def add_bytes(self, *, written: int = 0, verified: int = 0) -> None:
         """So many bytes more were written, fewer where they are negative, or compared."""
         with self._lock:

@@ -72,7 +72,12 @@ class Transfer:
 
     def verify(self) -> None:
         """Read back all files that were written, and those that were there with the same size and time."""
-        verification = Verification(repository=self.repository, destination=self.destination, outcomes=self._outcomes)
+        verification = Verification(
+            repository=self.repository,
+            destination=self.destination,
+            outcomes=self._outcomes,
+            overwrite=self.overwrite,
+        )
         verification.verify_all(self._walk())
 
     def looked_up(self) -> Iterator[LookedUp]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
+from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.ports.destination import NotWritten, OpenDestination
 from restic_reader import Repository
 
@@ -21,6 +22,7 @@ class Verification:
     repository: Repository
     destination: OpenDestination
     outcomes: Outcomes
+    overwrite: OverwritePolicy
 
     def verify_all(self, nodes: Iterable[ChosenNode]) -> None:
         """Compare the files that were written, and those that were there with the same size and time."""
@@ -39,7 +41,10 @@ class Verification:
         try:
             is_same = self._is_same(chosen)
         except NotWritten as error:
-            self.outcomes.note(path, f"cannot be read back: {error.reason}")
+            if is_new or not self._leaves_others:
+                self.outcomes.note(path, f"cannot be read back: {error.reason}")
+            else:
+                self.outcomes.left_another(chosen)
         except LOST as error:
             self.outcomes.note_lost(path, error)
         else:
@@ -47,9 +52,16 @@ class Verification:
                 self.outcomes.verified()
             elif is_new:
                 self.outcomes.note(path, "what was written and read back is not what the restore point has")
+            elif self._leaves_others:
+                self.outcomes.left_another(chosen)
             else:
                 self.outcomes.note(path, "was left as it is for its size and time, but its content is another")
         self.outcomes.teller.tell()
+
+    @property
+    def _leaves_others(self) -> bool:
+        """Whether what is there should stay, whatever it is."""
+        return self.overwrite == "never"
 
     def _is_same(self, chosen: ChosenNode) -> bool:
         node, pieces = chosen.found.node, self._compared(self.destination.read(chosen.restored))

@@ -143,6 +143,22 @@ def test_run_options_may_be_left_out_or_null() -> None:
     assert (asked.options.allow_empty, asked.options.one_file_system) == (True, False)
 
 
+@pytest.mark.parametrize("name", ["run_at", "schedule", "edge_id", "config.format"])
+def test_what_a_run_cannot_be_told_yet_is_refused_in_words_and_not_ignored(name: str) -> None:
+    """Without that a task that should wait would run now."""
+    body = {"type": "restore", "origin_id": "a"}
+
+    def saying(value: object) -> dict[str, Any]:
+        return body | ({"config": {"format": value}} if name == "config.format" else {name: value})
+
+    for value in ("2027-01-01T00:00:00Z", {"enabled": False}, 0, False):
+        with pytest.raises(ValidationError, match="is not taken yet: ") as raised:
+            RunBody.model_validate(saying(value))
+        assert places(raised.value) == [name]
+    plain = RunBody.model_validate(body).request()
+    assert [RunBody.model_validate(saying(value)).request() for value in (None, "")] == [plain, plain]
+
+
 def test_options_with_parts_are_taken() -> None:
     config = {"exec": {"concurrency": 4, "cpu": None}, "hooks": {"pre_job": "freeze", "post_job": None}}
     options = RunBody.model_validate({"type": "backup", "origin_id": "a", "config": config}).request().options
@@ -204,6 +220,7 @@ WRONG: list[tuple[type[Body], dict[str, Any], str]] = [
     (RunBody, {"type": "backup", "origin_id": "a", "config": {"hooks": {"pre_job": 1}}}, "config.hooks.pre_job"),
     (ConnectorBody, CONNECTOR | {"temperature": []}, "temperature"),
     (RetryBody, {"priority": 101}, "priority"),
+    (RetryBody, {"run_at": "2027-01-01T00:00:00Z"}, "run_at"),
     (RetryBody, {"priority": "80"}, "priority"),
     (BadgeExchange, {"organization_id": ""}, "organization_id"),
     (ConnectorRoles, {"can_read": "self:a"}, "can_read"),

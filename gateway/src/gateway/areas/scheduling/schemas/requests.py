@@ -12,7 +12,7 @@ from contracts.tasks import (
     origins_in_words,
     targets_in_words,
 )
-from pydantic import Field, StrictBool, create_model, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, create_model, model_validator
 from pydantic.fields import FieldInfo
 
 from gateway.areas.scheduling.service import RunRequest
@@ -31,6 +31,23 @@ from gateway.http.body_fields import (
 from gateway.http.examples import example
 
 LONGEST_PATTERN, LONGEST_PATH = 512, 4096
+
+
+def _not_yet(instead: str) -> BeforeValidator:
+    """A field of the product that Cairn has not: refused in words, as one that is ignored would be taken for done."""
+
+    def refuse(value: object) -> None:
+        if value not in (None, ""):
+            raise ValueError(f"is not taken yet: {instead}")
+
+    return BeforeValidator(refuse, json_schema_input_type=Literal[""] | None)
+
+
+_NOT_TAKEN = Field(description="Not taken yet", exclude=True)
+NoTime = Annotated[None, _not_yet("a run begins at once, or as soon as its turn comes"), _NOT_TAKEN]
+NoSchedule = Annotated[None, _not_yet("a run happens once"), _NOT_TAKEN]
+NoEdge = Annotated[None, _not_yet("say edge_tags"), _NOT_TAKEN]
+NoFormat = Annotated[None, _not_yet("a restore writes files; archives are made by /snapshots/{id}/archive"), _NOT_TAKEN]
 _PatternText = Annotated[str, text(LONGEST_PATTERN)]
 _PathText = Annotated[str, Field(json_schema_extra={"maxLength": LONGEST_PATH, "pattern": PATH_PATTERN})]
 _DOCUMENTED: dict[str, Any] = {
@@ -62,6 +79,7 @@ else:
         __base__=Body,
         __doc__="Options of a run.",
         **{name: _option(name, field) for name, field in TaskOptions.model_fields.items()},
+        format=(NoFormat, None),
     )
 
 _Rank = Annotated[int, Field(ge=0, le=HIGHEST_PRIORITY, strict=True)]
@@ -80,6 +98,7 @@ class RetryBody(Body):
     priority: Annotated[_Rank | None, whole_number(_Rank | None)] = Field(
         default=None, description="Left out: that of the job that is retried"
     )
+    run_at: NoTime = None
 
     @model_validator(mode="before")
     @classmethod
@@ -107,6 +126,9 @@ class RunBody(Body):
     priority: Priority = Field(
         default=USUAL_PRIORITY, description="Jobs with more of it begin before others of their organization"
     )
+    run_at: NoTime = None
+    schedule: NoSchedule = None
+    edge_id: NoEdge = None
 
     def request(self) -> RunRequest:
         """The body as the use cases take it."""

@@ -56,6 +56,26 @@ async def test_what_may_have_to_stay_is_not_written_where_it_cannot_be_looked_up
     assert not bucket.objects
 
 
+@pytest.mark.parametrize(
+    ("type_", "words"),
+    [
+        ("symlink", "a symbolic link"),
+        ("fifo", "a pipe"),
+        ("dev", "a block device"),
+        ("chardev", "a character device"),
+        ("socket", "a socket"),
+    ],
+)
+async def test_what_is_no_object_is_told_before_and_by_writing(type_: str, words: str) -> None:
+    restored, each = destination(Bucket()), RestoredNode(path=b"x", node=Node(quoted_name="x", type=type_))
+
+    for refused in (restored.require_keepable, lambda each: restored.write(each, iter(()))):
+        with pytest.raises(NotWritten, match=f"^{words} cannot be kept as an object$"):
+            await asyncio.to_thread(refused, each)
+    for kept in (a_file("file", b"x"), RestoredNode(path=b"d", node=Node(quoted_name="d", type="dir"))):
+        restored.require_keepable(kept)
+
+
 async def test_writing_tells_what_is_wrong() -> None:
     restored = destination(Bucket(may_write=False))
 

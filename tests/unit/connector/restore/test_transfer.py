@@ -464,6 +464,29 @@ def test_a_dry_run_tells_what_would_change_and_changes_nothing(case: Case) -> No
     assert [(p.path, p.reason) for p in case.problems.kept] == [("/z", "a directory is in its place")]
 
 
+def test_a_dry_run_names_what_the_destination_cannot_keep_as_the_restore_does(case: Case) -> None:
+    case.nodes = (node("a", "file", content=[]), node("pipe", "fifo"), node("socket", "socket"))
+    dry, found = replace(case, root=case.root / "dry"), Preview(lambda _: None)
+    dry.root.mkdir()
+
+    done = case.run()
+    dry.run(preview=found)
+
+    assert found.created == done.created == 2
+    told = [(p.path, p.reason) for p in dry.problems.kept]
+    assert told == [(p.path, p.reason) for p in case.problems.kept] == [("/socket", "a socket cannot be restored")]
+
+
+def test_a_dry_run_names_nothing_of_what_stays(case: Case) -> None:
+    case.nodes = (node("socket", "socket"),)
+    case.target.mkdir()
+    (case.target / "socket").touch()
+
+    case.run(overwrite="never", preview=Preview(lambda _: None))
+
+    assert case.problems.count == 0
+
+
 @pytest.mark.parametrize(
     ("overwrite", "counted"),
     [("always", (2, 2, 2)), ("if_changed", (2, 1, 3)), ("if_newer", (2, 0, 4)), ("never", (2, 0, 4))],

@@ -1,5 +1,6 @@
 """The directory that files are restored to: found, made where it is missing, and held open."""
 
+import errno
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, nullcontext
@@ -36,6 +37,7 @@ def open_directory(
     if restore.dry_run and not root.exists():
         # The root itself may be made, as by a restore; all above it has to be there.
         _require_parent(top, configuration.text("root"))
+        _require_room(root, named)
         return nullcontext(NothingThere(off_limits_of(root, restore.guarded, environment)))
     if not restore.dry_run:
         _make(top, configuration.text("root"))
@@ -113,6 +115,19 @@ def _require_parent(root: Path, named: str) -> None:
         raise DestinationMissing(f"{named} is not there, nor is the directory that it should be in.")
 
 
+def _require_room(root: Path, named: str) -> None:
+    """Raise what would keep a missing directory from being made, as far as that can be seen before."""
+    above = next(each for each in root.parents if each.exists())
+    if os.statvfs(above).f_flag & os.ST_RDONLY:
+        raise _unmade(named, errno.EROFS)
+    if not os.access(above, os.W_OK | os.X_OK, effective_ids=True):
+        raise _unmade(named, errno.EACCES)
+
+
+def _unmade(named: str, reason: int | None) -> DestinationRefused:
+    return DestinationRefused(f"{named} cannot be made: {os.strerror(reason or 0).lower()}.")
+
+
 def _make_below(top: Path, folder: str, named: str) -> None:
     """The folder that is restored into, with those above it."""
     here = top
@@ -123,7 +138,7 @@ def _make_below(top: Path, folder: str, named: str) -> None:
         except FileExistsError:
             continue
         except OSError as error:
-            raise DestinationRefused(f"{named} cannot be made: {(error.strerror or '').lower()}.") from None
+            raise _unmade(named, error.errno) from None
 
 
 def _make(root: Path, named: str) -> None:
@@ -135,7 +150,7 @@ def _make(root: Path, named: str) -> None:
     except FileNotFoundError:
         raise DestinationMissing(f"{named} is not there, nor is the directory that it should be in.") from None
     except OSError as error:
-        raise DestinationRefused(f"{named} cannot be made: {(error.strerror or '').lower()}.") from None
+        raise _unmade(named, error.errno) from None
 
 
 def _require_destination(root: Path, named: str) -> None:

@@ -6,6 +6,7 @@ from types import TracebackType
 from integrations.sdk.errors import DestinationFull, DestinationRefused
 from integrations.sdk.ports.destination import NotWritten
 
+READ_ONLY = "The destination is mounted read-only."
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _IN_THE_WAY = {errno.ELOOP: "a link", errno.ENOTDIR: "something else"}
 
@@ -38,7 +39,7 @@ def _named(error: OSError) -> Exception:
     if error.errno in _FULL:
         return DestinationFull(words)
     if error.errno == errno.EROFS:
-        return DestinationRefused("The destination is mounted read-only.")
+        return DestinationRefused(READ_ONLY)
     if found := _IN_THE_WAY.get(error.errno or 0):
         return NotWritten(f"{found} is in the place of a directory")
     if isinstance(error, IsADirectoryError):

@@ -19,13 +19,6 @@ _ZEROS = bytes(HOLE_BYTES)
 _SUPERSEDED = "its unfinished file was removed, as another attempt at the restore does when it takes over"
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_SPECIAL = frozenset({"fifo", "dev", "chardev"})
-
-
-def require_restorable(node: Node) -> None:
-    """Raise `NotWritten` for what no file system can be given."""
-    if node.type not in ("file", "symlink") and node.type not in _SPECIAL:
-        raise NotWritten(f"something of the type {node.type!r} cannot be restored")
 
 
 class NewFiles:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NoReturn
 
+from integrations.fs.restorable_types import require_restorable
 from integrations.sdk.ports.destination import ExistingFile, NotWritten, RestoredNode, Write
 
 
@@ -18,6 +19,10 @@ class NothingThere:
         """See `OpenDestination.existing`."""
         require_allowed(restored.path, self._off_limits)
         return None
+
+    def require_keepable(self, restored: RestoredNode) -> None:
+        """See `OpenDestination.require_keepable`."""
+        require_restorable(restored.node)
 
     def give_attributes(self, _restored: RestoredNode) -> NoReturn:
         """Dry runs give nothing."""

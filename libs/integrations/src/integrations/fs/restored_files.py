@@ -8,13 +8,15 @@ from functools import partial
 
 from restic_reader import Node
 
-from integrations.fs.destination_errors import named_errors
+from integrations.fs.destination_errors import READ_ONLY, named_errors
 from integrations.fs.file_attributes import Attributes
 from integrations.fs.hard_links import HardLinks, Named
 from integrations.fs.looked_up_directories import LookedUpDirectories
-from integrations.fs.new_files import NewFiles, require_restorable
+from integrations.fs.new_files import NewFiles
 from integrations.fs.nothing_there import require_allowed
 from integrations.fs.open_directories import OpenDirectories, OpenDirectory
+from integrations.fs.restorable_types import require_restorable
+from integrations.sdk.errors import DestinationRefused
 from integrations.sdk.locations import FileIdentity
 from integrations.sdk.ports.destination import ExistingFile, NotWritten, RestoredNode, Write
 
@@ -46,6 +48,7 @@ class RestoredFiles:
             root, attributes=attributes, check_path=self._check_path, check_opened=self._check_identity
         )
         self._looked_up = LookedUpDirectories(root)
+        self._is_read_only = bool(os.fstatvfs(root).f_flag & os.ST_RDONLY)
         self._links = HardLinks()
 
     def existing(self, restored: RestoredNode) -> ExistingFile | None:
@@ -66,6 +69,12 @@ class RestoredFiles:
         if existing.is_like(restored.node):
             self._links.meet(restored.node, Named(restored.path, (found.st_dev, found.st_ino)))
         return existing
+
+    def require_keepable(self, restored: RestoredNode) -> None:
+        """See `OpenDestination.require_keepable`."""
+        require_restorable(restored.node)
+        if self._is_read_only:
+            raise DestinationRefused(READ_ONLY)
 
     def give_attributes(self, restored: RestoredNode) -> bool:
         """See `OpenDestination.give_attributes`. A file with names that were not met as its own is written anew."""

@@ -15,6 +15,7 @@ from contracts.errors import CairnError
 from integrations.object_storage.key_paths import key_of
 from integrations.s3.uploads import Uploads, part_bytes, parts_of
 from integrations.sdk.cancellation import unless_cancelled
+from integrations.sdk.node_types import type_in_words
 from integrations.sdk.ports.destination import ExistingFile, NamesOf, NotWritten, RestoredNode, Write
 
 T = TypeVar("T")
@@ -59,6 +60,11 @@ class RestoredObjects:
         found = self._wait(self._uploads.look_up(self._key(restored, end="/"))) if restored.is_empty else _IN_KEYS
         return found and replace(found, kind=stat.S_IFDIR)
 
+    def require_keepable(self, restored: RestoredNode) -> None:
+        """See `OpenDestination.require_keepable`."""
+        if restored.node.type not in ("file", "dir"):
+            raise NotWritten(f"{type_in_words(restored.node)} cannot be kept as an object")
+
     def give_attributes(self, _restored: RestoredNode) -> bool:
         """See `OpenDestination.give_attributes`: an object has no more than its time, which is the same."""
         return True
@@ -81,8 +87,7 @@ class RestoredObjects:
 
     def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> bool:
         """See `OpenDestination.write`."""
-        if restored.node.type != "file":
-            raise NotWritten(f"an object cannot be of the type {restored.node.type!r}")
+        self.require_keepable(restored)
         key, modified_ns = self._key(restored), self._modified_ns(restored)
         was_there = restored.is_there
         if was_there is None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from contracts.paths import shown
 from contracts.task_types.restore import LISTED_CHANGES, RestoreChange
+from integrations.sdk.ports.destination import NotWritten
 
 from connector.domain.texts import keepable
 from connector.restore.looked_up_nodes import LookedUp
@@ -36,11 +37,23 @@ class Preview:
     def look(self, transfer: Transfer) -> None:
         """Look at everything that was chosen; what could not be written goes to the problems of the transfer."""
         for each in transfer.looked_up():
-            if reason := each.refused or _obstacle(each):
+            if reason := each.refused or self._refusal(transfer, each) or _obstacle(each):
                 transfer.note(each.chosen.found.path, reason)
             else:
                 self._take(each)
         self._end(are_given_attributes=transfer.overwrite != "never")
+
+    def _refusal(self, transfer: Transfer, each: LookedUp) -> str:
+        """Why the destination cannot keep it, where it would be written."""
+        is_directory = each.chosen.found.node.type == "dir"
+        stays = transfer.overwrite == "never" if is_directory else each.decision != "write"
+        if stays and each.existing is not None:
+            return ""
+        try:
+            transfer.destination.require_keepable(each.chosen.restored)
+        except NotWritten as error:
+            return error.reason
+        return ""
 
     def _take(self, each: LookedUp) -> None:
         node = each.chosen.found.node

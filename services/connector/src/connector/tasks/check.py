@@ -248,6 +248,9 @@ class _DiscardingDestination:
     def existing(self, _restored: RestoredNode) -> ExistingFile | None:
         return None
 
+    def require_keepable(self, _restored: RestoredNode) -> None:
+        pass
+
     def give_attributes(self, _restored: RestoredNode) -> bool:
         return True
 

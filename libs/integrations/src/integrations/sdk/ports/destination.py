@@ -50,7 +50,7 @@ class RestoreRequest:
     keep: Keep = _KEEP_ALL
     """Which attributes of files are given back."""
     dry_run: bool = False
-    """Nothing may be written, and nothing made: only `existing` is called."""
+    """Nothing may be written, and nothing made: only `existing` and `require_keepable` are called."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +112,13 @@ class OpenDestination(Protocol):
 
     def existing(self, restored: RestoredNode) -> ExistingFile | None:
         """What is at the path now, a link not being followed; None for nothing. Asked of directories by a dry run."""
+        ...
+
+    def require_keepable(self, restored: RestoredNode) -> None:
+        """Raise, before anything is written, what writing would: `NotWritten` for what cannot be kept there at all.
+
+        Asked by a dry run of what it would write, directories too. It may miss what only writing tells.
+        """
         ...
 
     def give_attributes(self, restored: RestoredNode) -> bool:

@@ -17,6 +17,11 @@ MODIFIED = "x-amz-meta-cairn-mtime"
 """When the file of an object was changed last, in nanoseconds since 1970: the server tells when it was uploaded."""
 # With these nothing can be written; other refusals are about one object.
 _NO_MORE = frozenset({"NoSuchBucket", "QuotaExceeded", "AllAccessDisabled", "InvalidStorageClass"})
+_ABOUT_ALL = _NO_MORE | (set(CREDENTIALS) - {"SignatureDoesNotMatch"})
+_FORBIDDEN = frozenset({"", "AccessDenied"})
+"""A HEAD has no code, whatever is wrong."""
+_NOT_TAKEN = frozenset({400, 403})
+_NO_TEXT = "its name is not UTF-8, as keys of S3 have to be, and the server takes no such key"
 
 
 @dataclass(frozen=True)
@@ -114,16 +119,19 @@ class Uploads:
                 async with self._requests.send(method, full, query=query, headers=headers, body=body) as answer:
                     if answer.status in good:
                         return _Response(answer.status, _lowered(answer.headers), await answer.body())
-                    raise self._judge(answer, of_bucket=of_bucket)
+                    raise self._judge(answer, key, of_bucket=of_bucket)
             except NoAnswer as error:
                 words = error.words
             await self._requests.pause(number)
         raise DestinationUnreachable(f"The bucket {self._address.bucket} takes nothing: {words}.")
 
-    def _judge(self, answer: Answer, *, of_bucket: bool) -> Exception:
+    def _judge(self, answer: Answer, key: str, *, of_bucket: bool) -> Exception:
+        if not of_bucket and answer.status in _NOT_TAKEN and answer.code not in _ABOUT_ALL and not _is_text(key):
+            # Servers answer to such a key as to any wrong one: a signature that does not fit, a missing right, a fault.
+            return NotWritten(_NO_TEXT)
         if of_bucket or answer.code in CREDENTIALS or answer.code in _NO_MORE or answer.status == 401:
             return as_destination_error(judge_refusal(answer.status, answer.code, bucket=self._address.bucket))
-        if answer.status == 403:
+        if answer.status == 403 and answer.code in _FORBIDDEN:
             return NotWritten("the access key does not have the right to write or read it")
         return NotWritten(judge_object(answer.status, answer.code, storage_class="").reason)
 
@@ -144,6 +152,15 @@ def parts_of(pieces: Iterator[bytes], size: int) -> Iterator[bytes]:
             del waiting[:size]
     if waiting or not has_parts:
         yield bytes(waiting)
+
+
+def _is_text(key: str) -> bool:
+    """Whether a key is UTF-8: of other bytes, Python makes signs that are no text."""
+    try:
+        key.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _text(document: bytes, name: str) -> str:

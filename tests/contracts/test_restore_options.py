@@ -21,6 +21,8 @@ def test_the_folder_of_a_restore_is_relative_to_the_root_of_its_destination(give
         ("..", "without empty parts"),
         ("copies/../..", "without empty parts"),
         ("copies//today", "without empty parts"),
+        ("copies/" * 900, "is longer than 4096 bytes"),
+        ("copies\0", "must not hold a NUL"),
     ],
 )
 def test_a_folder_that_would_be_elsewhere_is_refused_in_words(given: str, why: str) -> None:

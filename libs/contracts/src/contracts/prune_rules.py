@@ -20,6 +20,8 @@ def _unset(value: object) -> object:
     # Clients that keep numbers send 0 for what is not set.
     if value is None or (value == 0 and not isinstance(value, bool)):
         return None
+    if isinstance(value, int | float) and value < 0:
+        raise ValueError("must be at least 0, which is as not set")
     return as_whole(value)
 
 

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from chassis.errors import Unavailable
 from chassis.http.problem_responses import problem_response
 from chassis.http.problems import to_problem, unexpected
+from chassis.http.validation_words import in_words
 from chassis.persistence.mongo import PyMongoError
 
 _CODES = {400: "request_invalid", 404: "route_not_found", 405: "method_not_allowed", 413: "body_too_large"}
@@ -63,7 +64,7 @@ def _answer(request: Request, error: Exception) -> JSONResponse:
 
 
 def _validation_problem(error: RequestValidationError) -> CairnError:
-    fields = {".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]): str(e["msg"]) for e in error.errors()}
+    fields = {".".join(str(p) for p in e["loc"][1:]) or str(e["loc"][0]): in_words(e) for e in error.errors()}
     if any(e["type"] == "json_invalid" for e in error.errors()):
         return Invalid("json_invalid", "The request body is not valid JSON.")
     return Invalid("request_invalid", "The request does not have the form it should: " + _listed(fields), fields=fields)

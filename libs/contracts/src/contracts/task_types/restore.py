@@ -25,11 +25,11 @@ def _folder(text: str) -> str:
     if text.startswith("/") and text.strip("/"):
         raise ValueError("must be a folder below the destination's root, so without a slash at its beginning")
     parts = text.strip("/").split("/") if text.strip("/") else []
-    if (
-        any(part in ("", ".", "..") for part in parts)
-        or "\0" in text
-        or len(text.encode(errors="replace")) > LONGEST_FOLDER
-    ):
+    if len(text.encode(errors="replace")) > LONGEST_FOLDER:
+        raise ValueError(f"is longer than {LONGEST_FOLDER} bytes")
+    if "\0" in text:
+        raise ValueError("must not hold a NUL character")
+    if any(part in ("", ".", "..") for part in parts):
         raise ValueError("must be a folder below the destination's root, without empty parts, `.` and `..`")
     return "/".join(parts)
 

@@ -318,6 +318,47 @@ async def test_what_a_job_that_is_over_releases_is_free_and_claimed_by_it_no_mor
     assert (await index.rejection(claim("b"))).code == "deletion_over"
 
 
+@pytest.mark.parametrize("is_over_before", [True, False])
+async def test_what_a_job_did_not_touch_is_free_and_the_rest_stays_claimed(
+    index: ProtectingIndex, *, is_over_before: bool
+) -> None:
+    await index.do(claim("a", "b"))
+    steps = [index.hear(job_changed("canceled")), index.do(release(only="b"))]
+    for step in steps if is_over_before else reversed(steps):
+        await step
+
+    assert (await index.rejection(set_hold("a"))).code == "restore_point_being_deleted"
+    assert (await index.do(set_hold("b"))).accepted
+
+
+@pytest.mark.parametrize("status", ["canceled", "failed", "running"])
+async def test_a_retry_takes_over_what_the_job_claimed_that_it_retries(
+    index: ProtectingIndex, status: JobStatus
+) -> None:
+    await index.do(claim("a", "b"))
+    # That the job is over may be heard after its retry claims.
+    await index.hear(job_changed(status))
+
+    await index.do(claim("a", "b", job_id=OTHER_JOB, retry_of=JOB))
+    await index.hear(job_changed("failed"))
+
+    found = await index.deletion(OTHER_JOB)
+    assert (digits(found.deletable), digits(found.being_deleted)) == ("ba", "")
+    assert (await index.rejection(set_hold("a"))).code == "restore_point_being_deleted"
+    assert (await index.rejection(claim("a"))).code == "deletion_over"
+
+
+async def test_a_retry_leaves_what_a_third_job_deletes(index: ProtectingIndex) -> None:
+    await index.do(claim("a"))
+    await index.hear(job_changed("canceled"))
+    await index.do(claim("b", job_id=JobId("third")))
+
+    await index.do(claim("a", "b", job_id=OTHER_JOB, retry_of=JOB))
+
+    found = await index.deletion(OTHER_JOB)
+    assert (digits(found.deletable), digits(found.being_deleted)) == ("a", "b")
+
+
 async def test_a_job_without_a_claim_has_no_deletion(index: ProtectingIndex) -> None:
     with pytest.raises(NotFound, match="deletion_not_found"):
         await index.deletion()

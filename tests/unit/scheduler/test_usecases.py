@@ -245,6 +245,8 @@ class TestRetries:
         assert job.task == former.task.model_copy(update={"origin": newer})
         assert await world.job(former.id) == former.model_copy(update={"retried_by": job.id})
         assert world.announced() == ["TaskRequested", "JobChanged", "CommandOutcome"]
+        [request] = [each.data for each in world.jobs.published if isinstance(each.data, TaskRequested)]
+        assert request.retry_of == former.id
 
     async def test_a_second_delivery_changes_nothing_whatever_happened_since(self, world: World) -> None:
         former = await self.ended(world)

@@ -1,6 +1,7 @@
 """What deletions and maintenance of a store come to, over memory."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,20 @@ import pytest
 from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregate
 from connector.domain.named_points import NamedPointsNotFound
-from connector.engine.errors import StoreUnreachable
+from connector.engine.errors import EngineFailed, EngineKilled, StoreUnreachable
 from connector.engine.port import CleanUpOutcome, ForgetOutcome
 from connector.jobs.definition import Job, JobOutcome
 from connector.queue.lines import place_of
+from connector.tasks.cancel import cancel_unbegun
 from connector.tasks.maintenance import maintain
 from connector.tasks.prune import prune
 from connector.tasks.rm import remove
-from contracts.errors import Invalid, TemporaryError
+from contracts.errors import CairnError, Invalid, TemporaryError
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.stores import RestorePointRemoved
-from contracts.messages.connector.task_events import TaskProgressed
+from contracts.messages.connector.task_events import TaskCancelled, TaskProgressed
 from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
+from contracts.messages.scheduler import TaskCancelRequested
 from contracts.queries.restore_index import Deletion
 from contracts.task_types.maintenance import MaintenanceResult
 from contracts.task_types.prune import PruneResult
@@ -32,7 +35,7 @@ from integrations.sdk.ports.retaining_store import Retention
 from restic_reader import Lock
 
 from tests.support.waiting import eventually_async
-from tests.unit.connector.parts import TARGET
+from tests.unit.connector.parts import ORG, TARGET, some_work
 from tests.unit.connector.workshop import Workshop
 
 SIZE = len("content")
@@ -305,6 +308,61 @@ async def test_a_cancelled_job_deletes_nothing_more(workshop: Workshop) -> None:
         await remove(job)
 
     assert [found.snapshot_id for found in workshop.kept()] == [first]
+    # Also what was claimed for it ahead: nothing of it is being deleted once the job is over.
+    [release] = workshop.published(ReleaseDeletion)
+    assert (release.store_id, release.job_id, release.snapshot_ids) == ("store", "job", None)
+
+
+async def test_what_was_claimed_ahead_for_a_job_that_never_began_is_given_back(workshop: Workshop) -> None:
+    await some_work(workshop.store, task=rm("a" * 64))
+    request = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
+
+    await cancel_unbegun(workshop.context, await workshop.command(), request)
+
+    assert [each.job_id for each in workshop.published(TaskCancelled)] == ["job"]
+    assert [(each.job_id, each.snapshot_ids) for each in workshop.published(ReleaseDeletion)] == [("job", None)]
+
+
+async def test_a_retry_takes_over_what_the_job_before_it_claimed(workshop: Workshop) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    asked: list[bool] = []
+    workshop.index.is_asked = lambda: bool(asked)
+    job = await workshop.job(task=rm(first))
+
+    await remove(replace(job, request=job.request.model_copy(update={"retry_of": JobId("before")})))
+
+    assert [each.retry_of for each in workshop.published(ClaimDeletion)] == ["before"]
+
+
+@pytest.mark.parametrize(
+    ("error", "number", "is_released"),
+    [
+        (EngineFailed("restic forget", "wrong"), 1, True),
+        # Another attempt follows, and goes on by the same decision.
+        (StoreUnreachable("connection refused"), 1, False),
+        (EngineKilled("restic forget", "killed"), 1, False),
+        # An engine of the attempt before may still be at work.
+        (Cancelled(), 2, False),
+    ],
+)
+async def test_what_is_left_of_a_job_that_fails_is_given_back_unless_somebody_may_still_delete_it(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch, error: CairnError, number: int, *, is_released: bool
+) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+
+    async def fails(*_: Any, **__: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(workshop.engine, "forget", fails)
+    for _ in range(number - 1):
+        await (await workshop.job(task=rm(first))).lease.release()
+
+    with pytest.raises((Cancelled, TemporaryError, EngineFailed)):
+        await remove(await workshop.job(task=rm(first)))
+
+    assert [each.snapshot_ids for each in workshop.published(ReleaseDeletion)] == [(first,)] * is_released
 
 
 async def test_a_job_that_waits_for_the_index_or_the_engine_stops_when_it_is_cancelled(
@@ -363,6 +421,8 @@ async def test_what_a_cancelled_run_of_the_engine_deleted_is_announced(
         await remove(await workshop.job(task=rm(first, second)))
 
     assert removed(workshop) == [first]
+    # The index may not have heard yet of the one that is gone: no hold must be set on it.
+    assert [each.snapshot_ids for each in workshop.published(ReleaseDeletion)] == [(second,)]
 
 
 async def test_who_cancels_does_not_wait_long_for_a_store_that_does_not_answer(
@@ -387,6 +447,7 @@ async def test_who_cancels_does_not_wait_long_for_a_store_that_does_not_answer(
         await remove(job)
 
     assert asked == [True]
+    assert workshop.published(ReleaseDeletion) == []
 
 
 @pytest.mark.parametrize("ended", ["between", "within"])

@@ -129,14 +129,20 @@ class ClaimDeletion(ProtectionCommand):
     lasts_seconds: int | None = Field(
         default=None, ge=1, description="The claim ends by itself then; None: with its job"
     )
+    retry_of: JobId | None = Field(
+        default=None, description="The job that is run once more: it is over, and this one takes over what it claimed"
+    )
 
 
 class ReleaseDeletion(ProtectionCommand):
-    """A job deletes no more of what it claimed. Without a claim nothing happens. Result: `{}`."""
+    """A job deletes no more of what it claimed, or of a part of it. Without a claim nothing happens. Result: `{}`."""
 
     TYPE: ClassVar[str] = "cairn.restore-index.deletion.release.v1"
 
     job_id: JobId = Field(description="The job that claimed")
+    snapshot_ids: tuple[SnapshotId, ...] | None = Field(
+        default=None, description="Those that it does not touch any more; None: all that it claimed"
+    )
 
 
 class ProtectionEvent(Event):

@@ -85,6 +85,8 @@ class TaskRequested(Event):
     priority: int = Field(
         default=USUAL_PRIORITY, ge=0, le=HIGHEST_PRIORITY, description="Jobs with more of it begin before others"
     )
+    # Requests that were sent before this field was there lack it.
+    retry_of: JobId | None = Field(default=None, description="The job that is over and whose task this one runs again")
 
     @property
     def topic(self) -> str:

@@ -20,6 +20,7 @@ from integrations.sdk.errors import Cancelled, WorkFailed
 
 from connector.domain.named_points import NamedPointsNotFound, find_named, is_whole_id
 from connector.engine.port import CleanUpOutcome, ForgetOutcome, OnProgress
+from connector.jobs.deletion_release import Untouched
 from connector.jobs.store_alone import JobAlone
 from connector.stores.restore_points import removed
 
@@ -94,7 +95,9 @@ def _kept_in_words(job: JobAlone, refused: str, *, is_deleted: bool) -> str:
     return " ".join(words)
 
 
-async def delete_points(job: JobAlone, *, snapshot_ids: Sequence[str] = (), rule: PruneRule | None = None) -> Removal:
+async def delete_points(
+    job: JobAlone, untouched: Untouched, *, snapshot_ids: Sequence[str] = (), rule: PruneRule | None = None
+) -> Removal:
     """Delete what may be deleted of these restore points, or of those that a rule does not keep, and free their data.
 
     The decision is the restore index's and is made once for all attempts. Raises `Cancelled`, `LeaseLost`,
@@ -107,7 +110,7 @@ async def delete_points(job: JobAlone, *, snapshot_ids: Sequence[str] = (), rule
     if removal.decision.deletable and not job.undeletable:
         # Before anything is deleted: whoever comes after a job that was canceled or killed frees what it left.
         await job.line.leave_unused()
-    await _forget_all(job, removal)
+    await _forget_all(job, removal, untouched)
     if removal.deleted or is_owed:
         await _free(job, removal)
     elif not job.undeletable:
@@ -128,6 +131,7 @@ async def _claim(job: JobAlone, snapshot_ids: Sequence[str], rule: PruneRule | N
         job_id=job.id,
         snapshot_ids=tuple(SnapshotId(each) for each in await _written_out(job, snapshot_ids)),
         rule=rule,
+        retry_of=job.request.retry_of,
     )
     job.lease.check()
     await job.context.publisher.send(envelope(claim, service="connector", cause=job.lease.work.cause))
@@ -179,15 +183,17 @@ async def _kept_until(job: JobAlone, decision: Deletion) -> datetime | None:
     return until if until and until > utc_now() else None
 
 
-async def _forget_all(job: JobAlone, removal: Removal) -> None:
+async def _forget_all(job: JobAlone, removal: Removal, untouched: Untouched) -> None:
     gone = frozenset(removal.decision.gone)
     waiting = [each for each in removal.decision.deletable if each not in gone]
     for start in range(0, len(waiting), BATCH):
         batch = waiting[start : start + BATCH]
+        later = waiting[start + BATCH :]
+        untouched.ids = later
         try:
             done = await _forget(job, batch)
         except WorkFailed:
-            await _announce_what_is_gone(job, batch)
+            untouched.ids = later + await _left_of(job, batch)
             raise
         removal.refused += [each for each in batch if each in done.kept]
         removal.why = removal.why or done.why
@@ -204,12 +210,18 @@ async def _announce(job: JobAlone, gone: Sequence[SnapshotId]) -> None:
         job.reporter.log("info", f"{len(gone)} deleted: {', '.join(gone)}")
 
 
-async def _announce_what_is_gone(job: JobAlone, batch: Sequence[SnapshotId]) -> None:
-    """After a run of the engine that was stopped or failed in the middle."""
-    with suppress(WorkFailed):
+async def _left_of(job: JobAlone, batch: Sequence[SnapshotId]) -> list[SnapshotId]:
+    """What is still there after a run of the engine that was stopped or failed in the middle; the rest is announced.
+
+    Of a store that does not answer nothing is known to be there.
+    """
+    try:
         # Whoever canceled waits for this.
-        left = await job.context.engine.snapshot_ids(job.location, quickly=job.cancel.is_set())
-        await _announce(job, [each for each in batch if each not in left])
+        listed = await job.context.engine.snapshot_ids(job.location, quickly=job.cancel.is_set())
+    except WorkFailed:
+        return []
+    await _announce(job, [each for each in batch if each not in listed])
+    return [each for each in batch if each in listed]
 
 
 async def _forget(job: JobAlone, batch: Sequence[SnapshotId]) -> ForgetOutcome:

@@ -6,6 +6,7 @@ from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 from connector.context.worker_context import WorkerContext
 from connector.domain.work import CANCEL
 from connector.jobs.definition import CommandDefinition
+from connector.jobs.deletion_release import release_unbegun
 from connector.jobs.job_runner import attempt_facts
 from connector.queue.lease import Lease, claim
 
@@ -22,6 +23,7 @@ async def cancel_unbegun(context: WorkerContext, lease: Lease, request: TaskCanc
         job = None
     claimed = await claim(store, job, owner=settings.instance, seconds=settings.lease_seconds) if job else None
     if claimed is not None and isinstance(claimed.work.cause.data, TaskRequested):
+        await release_unbegun(context, claimed, claimed.work.cause.data)
         await claimed.settle([TaskCancelled(**attempt_facts(claimed, claimed.work.cause.data))])
     await lease.settle(lost)
 

@@ -5,6 +5,7 @@ from time import monotonic
 from contracts.task_types.prune import PruneResult
 
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
+from connector.jobs.deletion_release import untouched_released
 from connector.jobs.removal import delete_points
 from connector.jobs.store_alone import store_alone
 
@@ -16,8 +17,8 @@ async def prune(base: Job) -> JobOutcome:
     """
     began = monotonic()
     base.options.rule.require_a_unit()
-    async with store_alone(base) as job:
-        removal = await delete_points(job, rule=job.options.rule)
+    async with untouched_released(base) as untouched, store_alone(base) as job:
+        removal = await delete_points(job, untouched, rule=job.options.rule)
         figures = removal.figures(job)
     duration = round(monotonic() - began, 3)
     return JobOutcome(PruneResult(**figures, more=removal.decision.more, duration_seconds=duration))

@@ -7,6 +7,7 @@ from contracts.queries.restore_index import Deletion
 from contracts.task_types.rm import RmResult
 
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
+from connector.jobs.deletion_release import untouched_released
 from connector.jobs.removal import Removal, delete_points
 from connector.jobs.store_alone import store_alone
 
@@ -20,8 +21,8 @@ async def remove(base: Job) -> JobOutcome:
     itself does not delete yet is in the result. A second attempt goes on by the decision that the first one got.
     """
     began = monotonic()
-    async with store_alone(base) as job:
-        removal = await delete_points(job, snapshot_ids=job.options.named_ids)
+    async with untouched_released(base) as untouched, store_alone(base) as job:
+        removal = await delete_points(job, untouched, snapshot_ids=job.options.named_ids)
         figures = removal.figures(job)
     result = RmResult(**figures, duration_seconds=round(monotonic() - began, 3))
     return JobOutcome(result, _problem_of(removal))

@@ -1,6 +1,6 @@
 """What must not be deleted in a store, and what is claimed by jobs that delete."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from datetime import datetime, timedelta
 
 from chassis.texts import fault_of
@@ -260,11 +260,39 @@ def _emptied(known: Claim) -> Claim:
     return Claim(job_id=known.job_id, at=known.at, until=known.until, ended=known.ended)
 
 
-def release(protection: StoreProtection, job_id: str) -> StoreProtection:
-    """Nothing claimed by the job. One that is over stays so: its claims may still be on their way."""
+def taken_over(protection: StoreProtection, retried: str | None, now: datetime) -> StoreProtection:
+    """Nothing claimed by a job that another one runs once more; it is over, also where that was not heard yet.
+
+    To be saved with the claim of the other one only: in between, what may be gone already could be put under hold.
+    """
+    claims = (
+        _emptied(each).model_copy(update={"until": each.until or to_milliseconds(now), "ended": True})
+        if each.job_id == retried
+        else each
+        for each in protection.claims
+    )
+    return protection.model_copy(update={"claims": tuple(claims)})
+
+
+def release(
+    protection: StoreProtection, job_id: str, snapshot_ids: Sequence[SnapshotId] | None = None
+) -> StoreProtection:
+    """Nothing claimed by the job, or nothing of these. One that is over stays so: its claims may be on their way."""
+    if snapshot_ids is not None:
+        return _released_in_part(protection, job_id, frozenset(snapshot_ids))
     left = (_emptied(each) if each.job_id == job_id else each for each in protection.claims)
     claims = tuple(each for each in left if each.job_id != job_id or each.ended)
     return protection.model_copy(update={"claims": claims})
+
+
+def _released_in_part(protection: StoreProtection, job_id: str, free: Set[str]) -> StoreProtection:
+    claims = (
+        each.model_copy(update={"deletable": tuple(known for known in each.deletable if known not in free)})
+        if each.job_id == job_id
+        else each
+        for each in protection.claims
+    )
+    return protection.model_copy(update={"claims": tuple(claims)})
 
 
 def end_with_job(protection: StoreProtection, job_id: str, status: JobStatus, now: datetime) -> StoreProtection:

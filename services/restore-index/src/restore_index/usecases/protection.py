@@ -117,7 +117,8 @@ async def claim_deletion(store: Store, command: Envelope[ClaimDeletion]) -> None
     with span("restore-index.claim_deletion", attributes=span_attributes(org, data.store_id)):
         record = await store.protections.load(org, data.store_id, cause=command)
         known = record.value or StoreProtection(store_id=data.store_id)
-        protected = await _protected(store, org)
+        known = decisions.taken_over(known, data.retry_of, now)
+        protected = await _protected(store, org, but=known)
         points = await _points_about(store, data, floor=protected.floor)
         changed, claim = decisions.claim(known, data, points, protected, now)
         result = claim.counts().model_dump(mode="json")
@@ -131,7 +132,8 @@ async def release_deletion(store: Store, command: Envelope[ReleaseDeletion]) -> 
     with span("restore-index.release_deletion", attributes=span_attributes(org, data.store_id)):
         record = await store.protections.load(org, data.store_id, cause=command)
         known = record.value or StoreProtection(store_id=data.store_id)
-        await store.protections.save(record, decisions.release(known, data.job_id), cause=command, result={})
+        left = decisions.release(known, data.job_id, data.snapshot_ids)
+        await store.protections.save(record, left, cause=command, result={})
 
 
 async def end_claims(store: Store, event: Envelope[JobChanged]) -> None:
@@ -190,10 +192,17 @@ async def get_floor(store: Store, org: OrganizationId) -> RetentionSettings:
     return await store.retention.get(org, org) or RetentionSettings()
 
 
-async def marks(store: Store, org: OrganizationId) -> tuple[dict[SnapshotId, LegalHold], frozenset[SnapshotId]]:
-    """The holds of an organization that have not ended, and the restore points that are being deleted."""
+async def marks(
+    store: Store, org: OrganizationId, *, but: StoreProtection | None = None
+) -> tuple[dict[SnapshotId, LegalHold], frozenset[SnapshotId]]:
+    """The holds of an organization that have not ended, and the restore points that are being deleted.
+
+    `but`: a store as it is about to be saved.
+    """
     # Of all stores: two of them may share a repository, and with it their restore points.
-    found, now = await store.protections_of(org), utc_now()
+    found, now = list(await store.protections_of(org)), utc_now()
+    if but is not None:
+        found = [*(each for each in found if each.store_id != but.store_id), but]
     return decisions.holds_at(found, now), decisions.claimed_at(found, now)
 
 
@@ -206,6 +215,6 @@ async def _points_about(store: Store, asked: ClaimDeletion, *, floor: int) -> li
     return await store.points_of(org, store_id)
 
 
-async def _protected(store: Store, org: OrganizationId) -> Protected:
-    holds, claimed = await marks(store, org)
+async def _protected(store: Store, org: OrganizationId, *, but: StoreProtection | None = None) -> Protected:
+    holds, claimed = await marks(store, org, but=but)
     return Protected(holds.keys(), claimed, (await get_floor(store, org)).min_versions)

@@ -279,8 +279,8 @@ async def _follow(store: SchedulerStore, event: Envelope[E], decide: Callable[[J
 
 
 def _request(org: OrganizationId, job: Job) -> TaskRequested:
-    facts = {"job_id": job.id, "run_id": job.run_id, "task": job.task, "pool": job.pool, "priority": job.priority}
-    return TaskRequested(organization_id=org, **facts)
+    facts = {"run_id": job.run_id, "task": job.task, "pool": job.pool, "priority": job.priority}
+    return TaskRequested(organization_id=org, job_id=job.id, retry_of=job.retry_of, **facts)
 
 
 def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime) -> list[Event]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from connector.programs import open_program
+from contracts.task_types.restore import Keep
 from contracts.values import AppId, OrganizationId
 from integrations.fs.destination_directory import open_directory
 from integrations.fs.restorable_types import require_restorable
@@ -33,7 +34,14 @@ print(json.dumps([told(root, folder=folder, dry_run=dry_run) for folder in folde
 """
 
 
-def told(here: Path, *, folder: str = "", dry_run: bool) -> str:
+def told(
+    here: Path,
+    *,
+    folder: str = "",
+    dry_run: bool,
+    keep: Keep = Keep(),  # noqa: B008 - frozen
+    lines: list[str] | None = None,
+) -> str:
     """What a restore into `mounted` is told by the time that it has come to its first file."""
     environment = WorkerEnvironment(open_program=open_program, rclone="rclone", work_dir=here / "work")
     destination = AppConfiguration(
@@ -43,9 +51,10 @@ def told(here: Path, *, folder: str = "", dry_run: bool) -> str:
         protocol="fs",
         fields={"root": f"{here}/mounted"},
     )
-    restore, file = RestoreRequest(job_id="job", folder=folder, dry_run=dry_run), a_file("a", b"x")
+    restore, file = RestoreRequest(job_id="job", folder=folder, dry_run=dry_run, keep=keep), a_file("a", b"x")
+    log = [] if lines is None else lines
     try:
-        with open_directory(destination, restore, environment, on_log=lambda *_: None) as opened:
+        with open_directory(destination, restore, environment, on_log=lambda _, text: log.append(text)) as opened:
             if dry_run:
                 opened.require_keepable(file)
             else:
@@ -83,6 +92,30 @@ def test_a_dry_run_into_what_can_be_written_is_told_nothing(tmp_path: Path) -> N
 
     assert [told(tmp_path, folder=folder, dry_run=True) for folder in ("", "a/b")] == ["", ""]
     assert not list((tmp_path / "mounted").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("keep", "user", "is_told"),
+    [
+        (Keep(), 0, False),
+        (Keep(owner=False), 0, True),
+        (Keep(owner=False, mode=False), 0, False),
+        (Keep(), 1000, True),
+        (Keep(mode=False), 1000, False),
+    ],
+)
+def test_it_is_told_that_bits_that_lend_rights_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, keep: Keep, user: int, *, is_told: bool
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    for name in ("mounted", "work"):
+        (tmp_path / name).mkdir()
+    lines: list[str] = []
+
+    assert not told(tmp_path, dry_run=False, keep=keep, lines=lines)
+
+    words = "Setuid and setgid bits are not given back to files that had another owner or group."
+    assert (words in lines) is is_told
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, ExitStack, closing, contextmanage
 from pathlib import Path
 from threading import Lock
 
+from contracts.task_types.restore import Keep
+
 from integrations.fs.exclusions import guarded
 from integrations.fs.file_attributes import Attributes
 from integrations.fs.nothing_there import NothingThere
@@ -46,9 +48,17 @@ def open_directory(
         root = _resolve(named, environment, top=top, restore=restore)
     _require_destination(root, named)
     is_root = os.geteuid() == 0
-    if not is_root and not restore.dry_run:
-        on_log("info", "The worker does not run as root: what is restored belongs to the user that it runs as.")
+    if not restore.dry_run:
+        _tell_owners(restore.keep, is_root=is_root, on_log=on_log)
     return _held(root, named, restore, environment, attributes=Attributes(is_root=is_root, keep=restore.keep))
+
+
+def _tell_owners(keep: Keep, *, is_root: bool, on_log: OnLog) -> None:
+    """Say whose the files will be, where not their owners', and what they lose by that."""
+    if not is_root:
+        on_log("info", "The worker does not run as root: what is restored belongs to the user that it runs as.")
+    if keep.mode and not (is_root and keep.owner):
+        on_log("info", "Setuid and setgid bits are not given back to files that had another owner or group.")
 
 
 class Opening:

@@ -11,7 +11,6 @@ from contracts.errors import PermanentError
 from contracts.file_properties import FILE_PROPERTIES, FileProperty
 from contracts.messages.assignment import App
 from contracts.point_filters import PointSelection
-from contracts.task_types.restore import RestoreResult
 from contracts.values import SnapshotId
 from integrations.sdk.ports.destination import GuardedPlace, OpenDestination, RestoreRequest
 from restic_reader import Snapshot
@@ -23,7 +22,7 @@ from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.guarded_places import guarded_places
-from connector.restore.preview import Preview
+from connector.restore.results import Carried, preview, write_and_verify
 from connector.restore.transfer import Transfer
 from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import store_location
@@ -67,7 +66,7 @@ async def restore(job: Job) -> JobOutcome:
         destination = await stack.enter_async_context(_open(job, target, snapshot, guarded=places))
         problems = Problems(job.reporter.log)
         write = partial(_write, job, store, opened, snapshot=snapshot, destination=destination, problems=problems)
-        result = await in_thread(job, write, of=store.id)
+        result, ended = await in_thread(job, write, of=store.id)
     problems.flush()
     facts = {
         "points_matched": chosen.matched,
@@ -75,7 +74,8 @@ async def restore(job: Job) -> JobOutcome:
         "not_kept": _not_kept(job, target),
         "duration_seconds": round(monotonic() - began, 3),
     }
-    return JobOutcome(result.model_copy(update=facts), RestoreIncomplete(problems) if problems.count else None)
+    problem = ended or (RestoreIncomplete(problems) if problems.count else None)
+    return JobOutcome(result.model_copy(update=facts), problem)
 
 
 async def choose_point(job: Job, store: App) -> ChosenSnapshot:
@@ -164,7 +164,7 @@ def _write(
     snapshot: Snapshot,
     destination: OpenDestination,
     problems: Problems,
-) -> RestoreResult:
+) -> Carried:
     point, paths = restore_point_of(snapshot, org=job.org, store_id=store.id), job.options.paths or ("/",)
     selection = choose(opened.repository, point, [path.encode() for path in paths])
     transfer = Transfer(
@@ -179,48 +179,10 @@ def _write(
     )
     try:
         transfer.plan()
-        return _preview(job, snapshot, transfer) if job.options.dry_run else _transfer(job, snapshot, transfer)
+        carry_out = preview if job.options.dry_run else write_and_verify
+        return carry_out(transfer, SnapshotId(snapshot.id), enter=job.reporter.enter, on_log=job.reporter.log)
     except SelectionBroken as error:
         raise error.cause from None
-
-
-def _preview(job: Job, snapshot: Snapshot, transfer: Transfer) -> RestoreResult:
-    job.reporter.enter("checking")
-    found = Preview(partial(job.reporter.log, "info"))
-    found.look(transfer)
-    return RestoreResult(
-        snapshot_id=snapshot.id,
-        dry_run=True,
-        files=transfer.figures.files,
-        files_unchanged=found.unchanged,
-        files_kept=found.kept_files,
-        created=found.created,
-        replaced=found.replaced,
-        kept=found.kept,
-        changes=found.changes,
-        problem_count=transfer.problems.count,
-    )
-
-
-def _transfer(job: Job, snapshot: Snapshot, transfer: Transfer) -> RestoreResult:
-    job.reporter.enter("transferring")
-    transfer.write()
-    job.reporter.enter("verifying")
-    transfer.verify()
-    figures = transfer.figures
-    return RestoreResult(
-        snapshot_id=snapshot.id,
-        files=figures.files,
-        files_written=figures.written,
-        files_unchanged=figures.unchanged,
-        files_kept=figures.kept,
-        files_verified=figures.verified,
-        bytes_written=figures.written_bytes,
-        created=figures.created,
-        replaced=figures.replaced,
-        kept=figures.unchanged + figures.kept + figures.kept_directories,
-        problem_count=transfer.problems.count,
-    )
 
 
 TASK = TaskDefinition(type="restore", run=restore)

@@ -122,7 +122,7 @@ class PathNotFound(ReaderError):
 
     def __init__(self, path: bytes) -> None:
         self.path = path
-        super().__init__("path_not_found", f"The restore point has nothing at {printable(path)}.")
+        super().__init__("path_not_found", f"The restore point has nothing at {shown(path)}.")
 
 
 class NotAFile(ReaderError):
@@ -132,7 +132,7 @@ class NotAFile(ReaderError):
 
     def __init__(self, path: bytes, *, type_: str) -> None:
         self.path, self.type = path, type_
-        super().__init__("not_a_file", f"{printable(path)} is not a file but has the type {type_!r}.")
+        super().__init__("not_a_file", f"{shown(path)} is not a file but has the type {type_!r}.")
 
 
 class NotADirectory(ReaderError):
@@ -142,7 +142,7 @@ class NotADirectory(ReaderError):
 
     def __init__(self, path: bytes, *, type_: str) -> None:
         self.path, self.type = path, type_
-        super().__init__("not_a_directory", f"{printable(path)} is not a directory but has the type {type_!r}.")
+        super().__init__("not_a_directory", f"{shown(path)} is not a directory but has the type {type_!r}.")
 
 
 class StoreUnavailable(ReaderError):
@@ -185,6 +185,11 @@ def _lowered(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def printable(path: bytes) -> str:
-    """A path or name as error texts show it."""
-    return repr(path.decode("utf-8", "backslashreplace"))
+def printable(name: bytes) -> str:
+    """A name as error texts quote it."""
+    return repr(shown(name))
+
+
+def shown(path: bytes) -> str:
+    r"""A path as it can be given back: bytes that are not UTF-8 become `\xff`."""
+    return path.decode("utf-8", "backslashreplace")

@@ -202,6 +202,11 @@ def test_what_a_patch_does_not_name_stays_and_null_clears_it() -> None:
     assert SnapshotPatch.model_validate({"legal_hold": False}).hold is None
 
 
+def test_why_a_hold_is_lifted_is_audited() -> None:
+    assert SnapshotPatch.model_validate({"legal_hold": False, "reason": "Closed"}).summary() == {"reason": "Closed"}
+    assert SnapshotPatch.model_validate({"legal_hold": False}).summary() == {}
+
+
 def test_a_retry_has_the_task_that_it_retries() -> None:
     assert RetryBody.model_validate({"priority": 80.0, "note": "x", "config": {}, "target_id": None}).priority == 80
     for other in ({"config": {"labels": ["b"]}}, {"origin_id": "b"}, {"edge_tags": ["x"]}):

@@ -86,7 +86,8 @@ class SnapshotPatch(Body):
 
     legal_hold: StrictBool = Field(description="Whether it must not be deleted")
     reason: Annotated[ReasonText, none_is("", ReasonText)] = Field(
-        default="", description="Why, in words; left out: as it is, null: none"
+        default="",
+        description="Why, in words; left out: as it is, null: none. Of a hold that is lifted, it is in the audit log",
     )
     until: Annotated[Time | None, BeforeValidator(_text_only), empty_is_none(Time)] = Field(
         default=None,
@@ -95,7 +96,7 @@ class SnapshotPatch(Body):
 
     @property
     def hold(self) -> Hold | None:
-        """The hold to be set; None: it is lifted, and reason and end say nothing."""
+        """The hold to be set; None: it is lifted. Then the reason is for the audit log, an end says nothing."""
         keeps = tuple(part for part in HOLD_PARTS if part not in self.model_fields_set)
         return Hold(self.reason, _kept(self.until), keeps) if self.legal_hold else None
 
@@ -103,7 +104,7 @@ class SnapshotPatch(Body):
         """What the audit log keeps of it."""
         hold = self.hold
         until = hold.until.isoformat() if hold and hold.until else None
-        given = {"reason": hold.reason if hold else None, "until": until}
+        given = {"reason": self.reason, "until": until}
         return {name: value for name, value in given.items() if value}
 
 

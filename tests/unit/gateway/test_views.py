@@ -207,6 +207,9 @@ def test_restore_point_shows_what_the_index_counted() -> None:
     copied = {"original": "6b", "origin_store_id": "other"}
     view = shown(snapshot_view(IndexedRestorePoint.model_validate(facts | copied)))
     assert (view["original"], view["replica_of"]) == ("6b", {"snapshot_id": "6b", "store_id": "other"})
+    copied_again = copied | {"origin_snapshot_id": "7c"}
+    view = shown(snapshot_view(IndexedRestorePoint.model_validate(facts | copied_again)))
+    assert (view["original"], view["replica_of"]) == ("6b", {"snapshot_id": "7c", "store_id": "other"})
 
 
 def test_operation_runs_until_it_ended() -> None:

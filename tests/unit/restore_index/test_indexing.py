@@ -56,7 +56,8 @@ async def test_where_a_replica_was_copied_from_is_kept_whatever_the_store_tells_
     index: MemoryIndex, first: str
 ) -> None:
     told = a_point(new_store(), TREE, original="0" * 64)
-    synced = told.model_copy(update={"origin_store_id": AppId("origin")})
+    copied = {"origin_store_id": AppId("origin"), "origin_snapshot_id": SnapshotId("1" * 64)}
+    synced = told.model_copy(update=copied)
     for point in (synced, told) if first == "news of a sync" else (told, synced):
         await indexing.record_created(index.store, wrapped(created(point)))
     await index.hold(told, TREE)
@@ -64,6 +65,7 @@ async def test_where_a_replica_was_copied_from_is_kept_whatever_the_store_tells_
     found = (await find_restore_points.get_point(index.store, ORG, told.snapshot_id)).restore_point
 
     assert (found.original, found.origin_store_id) == ("0" * 64, "origin")
+    assert found.origin_snapshot_id == "1" * 64
 
 
 async def test_a_listing_that_comes_before_the_news_is_enough(index: MemoryIndex) -> None:

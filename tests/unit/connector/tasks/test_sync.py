@@ -118,8 +118,21 @@ async def test_what_is_missing_is_copied_announced_and_listed_once(
     assert (second.points_chosen, second.points_copied, second.points_present) == (2, 0, 2)
     in_order = sorted(stores.kept(), key=lambda each: (to_milliseconds(each.time), each.snapshot_id))
     assert [each.original for each in told] == [each.snapshot_id for each in in_order]
+    assert [each.origin_snapshot_id for each in told] == [each.snapshot_id for each in in_order]
     assert {(each.store_id, each.origin_store_id) for each in told} == {(REPLICA, TARGET.id)}
     assert stores.lister.listed == [each.snapshot_id for each in told]
+
+
+async def test_a_copy_of_a_copy_names_the_copy_that_it_was_made_of(stores: Stores) -> None:
+    for snapshot_id, (found, files) in list(stores.repository.snapshots.items()):
+        # As another sync brought it here from the store of the first one.
+        stores.repository.snapshots[snapshot_id] = (replace(found, original="0" * 64), files)
+
+    await stores.sync()
+
+    told = [each.restore_point for each in stores.published(RestorePointCreated)]
+    assert {each.original for each in told} == {"0" * 64}
+    assert {each.origin_snapshot_id for each in told} == {each.snapshot_id for each in stores.kept()}
 
 
 async def test_snapshots_of_a_backup_that_has_not_ended_are_left(stores: Stores) -> None:

@@ -42,7 +42,7 @@ class ReplicaOfView(View):
 
     model_config = example(snapshot_id="6b" * 32, store_id="0198b1c2-0000-7000-8000-00000000000d")
 
-    snapshot_id: str = Field(description="The original; it may be gone by now")
+    snapshot_id: str = Field(description="What was copied, by its id in that store; it may be gone by now")
     store_id: str = Field(description="The store that it was copied from")
 
 
@@ -209,6 +209,8 @@ def _standing(point: IndexedRestorePoint) -> dict[str, Any]:
 
 
 def _replica_of(point: IndexedRestorePoint) -> ReplicaOfView | None:
-    if not point.original or not point.origin_store_id:
+    # A copy of a copy has the first one as its original, which is in another store than the one it was copied from.
+    copied = point.origin_snapshot_id or point.original
+    if not copied or not point.origin_store_id:
         return None
-    return ReplicaOfView(snapshot_id=point.original, store_id=point.origin_store_id)
+    return ReplicaOfView(snapshot_id=copied, store_id=point.origin_store_id)

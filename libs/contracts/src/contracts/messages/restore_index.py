@@ -42,6 +42,10 @@ class RestorePoint(Value):
     origin_store_id: AppId | None = Field(
         default=None, description="The store that a sync copied it from, where that is known"
     )
+    # Of what was copied before this field was there it is not known.
+    origin_snapshot_id: SnapshotId | None = Field(
+        default=None, description="Its id in the store that a sync copied it from, where that is known"
+    )
 
     @property
     def source_root(self) -> str | None:

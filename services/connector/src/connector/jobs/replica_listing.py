@@ -1,28 +1,34 @@
 """What follows once restore points were copied: they are announced in their new store and listed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from chassis.messaging.envelopes import envelope
 from contracts.messages.assignment import App
 from contracts.messages.restore_index import RestorePoint
 
+from connector.domain.replicas import mark_of
 from connector.domain.store_comparison import PointState
 from connector.jobs.definition import Job
 from connector.stores.restore_points import created
 
 
-async def announce_replicas(job: Job, target: App, points: Sequence[RestorePoint], *, origin: App) -> None:
+async def announce_replicas(
+    job: Job, target: App, points: Sequence[RestorePoint], *, origin: App, copied: Iterable[RestorePoint]
+) -> None:
     """Announce and list those that the index cannot open yet, oldest first, and wait until they can be browsed.
 
-    Raises `LeaseLost`, `TemporaryError`, or what reading the store raises. Doing it twice changes nothing.
+    `copied`: what they are copies of, in their origin. Raises `LeaseLost`, `TemporaryError`, or what reading the store
+    raises. Doing it twice changes nothing.
     """
     known = await job.context.index.restore_points(job.org, target.id)
     new = [each for each in points if known.get(each.snapshot_id) is not PointState.BROWSABLE]
+    ids = {mark_of(each): each.snapshot_id for each in copied}
     # The index has their directories only where another restore point of this store has the same ones.
     job.reporter.enter("indexing")
     async with job.context.stores.borrow(job.org, target) as opened:
         for point in new:
-            replica = point.model_copy(update={"origin_store_id": origin.id})
+            known_of = {"origin_store_id": origin.id, "origin_snapshot_id": ids.get(mark_of(point))}
+            replica = point.model_copy(update=known_of)
             job.lease.check()
             event = created(replica, job.org)
             await job.context.publisher.send(envelope(event, service="connector", cause=job.lease.work.cause))

@@ -86,7 +86,7 @@ async def _bring_up_to_date(job: _Sync, began: float) -> JobOutcome:
     lacking = await _ended(job, missing(chosen, before))
     outcome = await _copy(job, lacking) if lacking else CopyOutcome()
     after = await _settled(job, chosen, lacking, await job.target.points() if lacking else before)
-    await _announce(job, replicas(lacking if job.lease.number == 1 else chosen, after))
+    await _announce(job, lacking if job.lease.number == 1 else chosen, after)
     result = SyncResult(
         points_chosen=len(chosen),
         points_copied=len(lacking) - len(missing(lacking, after)),
@@ -213,10 +213,10 @@ async def _settled(
     return found
 
 
-async def _announce(job: _Sync, points: Sequence[RestorePoint]) -> None:
-    if points:
+async def _announce(job: _Sync, copied: Sequence[RestorePoint], present: Sequence[RestorePoint]) -> None:
+    if points := replicas(copied, present):
         with job.target.named():
-            await announce_replicas(job, job.target.app, points, origin=job.origin.app)
+            await announce_replicas(job, job.target.app, points, origin=job.origin.app, copied=copied)
 
 
 TASK = TaskDefinition(type="sync", run=sync, clean_up=clean_up_after_lost_sync)

@@ -43,10 +43,11 @@ def with_created(known: Point | None, restore_point: RestorePoint, *, at: dateti
 
 
 def with_origin(restore_point: RestorePoint, known: Point | None) -> RestorePoint:
-    """A restore point with the store that it was copied from, where that was said before: no store tells that."""
+    """A restore point with the one that it was copied from, where that was said before: no store tells that."""
     if restore_point.origin_store_id or known is None or known.gone_at is not None:
         return restore_point
-    return restore_point.model_copy(update={"origin_store_id": known.restore_point.origin_store_id})
+    kept = known.restore_point.model_dump(include={"origin_store_id", "origin_snapshot_id"})
+    return restore_point.model_copy(update=kept)
 
 
 def with_damage(known: Point | None, event: RestorePointDamaged, *, at: datetime) -> Point | None:

@@ -2,6 +2,7 @@
 
 import pytest
 from chassis.ids import new_id
+from chassis.persistence.mongo import open_database
 from contracts.messages.assignment import App, AppAssigned, AppKind
 from contracts.messages.connector.task_events import TaskCancelled, TaskProgressed, TaskStarted, TaskSucceeded
 from contracts.messages.scheduler import TaskRequested
@@ -11,6 +12,7 @@ from contracts.values import AppId, JobId, OrganizationId, RunId
 from tests.integration.connector.test_workers import Gate
 from tests.integration.connector.worker_fixture import PASSPHRASE, WorkerFixture, ready, ref, write_tree
 from tests.support import builders as make
+from tests.support.waiting import eventually_async
 
 OTHER = OrganizationId("other")
 
@@ -43,6 +45,17 @@ async def ask(
     return request
 
 
+async def queued(ground: WorkerFixture, *requests: TaskRequested) -> None:
+    """Returns when workers know of these jobs."""
+    ids = [request.job_id for request in requests]
+    async with open_database(ground.corner.settings(), "connector") as database:
+
+        async def all_known() -> bool:
+            return await database["work"].count_documents({"_id": {"$in": ids}}) == len(ids)
+
+        await eventually_async(all_known, 30)
+
+
 def begun(ground: WorkerFixture) -> list[JobId]:
     """The jobs that were begun, in that order."""
     # By the worker's clock: events of two jobs may be heard in another order.
@@ -64,6 +77,8 @@ async def test_the_urgent_goes_first_and_no_organization_waits_for_all_jobs_of_a
         urgent = await ask(ground, source, store, priority=90)
         other = await ask(ground, *mine, org=OTHER)
         await gate.arrived(2)
+        # Their messages come in any order.
+        await queued(ground, *usual, urgent)
         for number in range(1, 6):
             gate.open(number)
         for request in (running, *usual, urgent, other):

@@ -65,7 +65,7 @@ async def test_holds_claims_and_the_floor_decide_what_may_be_deleted(door: Door,
     assert outcome.result["deletable"] == 1
     assert (decided["deletable"], decided["held"], decided["gone"]) == ([a.snapshot_id], [b.snapshot_id], [])
     assert (await asker.rejection(set_hold("a", store_id=store_id))).code == "restore_point_being_deleted"
-    assert await preview(door, store_id) == {"would_keep": "c", "held": "b"}
+    assert await preview(door, store_id) == {"would_keep": "c", "held": "b", "being_deleted": "a"}
 
     await asker.wire.publish(removed(a))
 

@@ -10,7 +10,7 @@ from chassis.ids import new_id
 from contracts.errors import Conflict, NotFound
 from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
 from contracts.prune_rules import PruneRule
-from contracts.queries.restore_index import Deletion
+from contracts.queries.restore_index import Deletion, PruneDecision
 from contracts.values import AppId, JobId, SnapshotId
 from gateway.areas.protection.service import IDS_PER_RUN, Protection
 from gateway.idempotency.intents import Intent
@@ -28,6 +28,8 @@ class Services:
         self.points = [SnapshotId(f"{number:064x}") for number in range(count)]
         self.claims: dict[JobId, Sequence[SnapshotId]] = {}
         self.started: list[Sequence[SnapshotId]] = []
+        self.elsewhere: tuple[SnapshotId, ...] = ()
+        """What other runs delete."""
         self.starts = 1000
         """How many runs can be started."""
 
@@ -37,7 +39,7 @@ class Services:
     async def preview_prune(self, *_: Any) -> Any:
         claimed = {each for ids in self.claims.values() for each in ids}
         left = tuple(each for each in self.points if each not in claimed)
-        return SimpleNamespace(would_delete=left, held=(), floored=())
+        return PruneDecision(would_delete=left, being_deleted=(*claimed, *self.elsewhere))
 
     async def reserved_deletion(self, _who: Any, _store: str, job_id: str) -> Deletion:
         if job_id not in self.claims:
@@ -87,9 +89,12 @@ async def test_a_run_that_cannot_be_started_leaves_nothing_claimed_that_nobody_d
 
 async def test_a_repeated_request_goes_on_where_it_ended() -> None:
     services, intent = Services(2 * IDS_PER_RUN), Intent(new_id())
+    services.elsewhere = (SnapshotId("e" * 64),)
     first = await services.protection().prune(WHO, STORE, PruneRule(day=1), intent)
 
     again = await services.protection().prune(WHO, STORE, PruneRule(day=1), intent)
 
     assert again.deleted == first.deleted
+    # What the request deletes itself is no other run's.
+    assert again.being_deleted == first.being_deleted == services.elsewhere
     assert len(services.claims) == 2

@@ -102,9 +102,9 @@ def naive_decision(
     floor: int,
 ) -> dict[str, set[str]]:
     left = [point for point in points if point.id not in claimed]
-    selected = [point for point in left if fits(point, filters, moments)]
-    if filters.get("latest"):
-        selected = [p for p in selected if not any(is_newer(other, p) for other in selected)]
+    selected, going = (
+        chosen(among, filters, moments) for among in (left, [point for point in points if point.id in claimed])
+    )
     judged = [p for p in selected if p.whole and p.read]
     kept = {p.id for p in selected if p not in judged or is_kept(p, judged, units, group_by, now)}
     held = {p.id for p in selected if p.id not in kept and p.id in holds}
@@ -121,4 +121,12 @@ def naive_decision(
         else:
             present.remove(oldest.id)
     deleted = {p.id for p in selected} - kept - held - floored
-    return {"would_delete": deleted, "would_keep": kept, "held": held, "floored": floored}
+    decided = {"would_delete": deleted, "would_keep": kept, "held": held, "floored": floored}
+    return decided | {"being_deleted": {p.id for p in going}}
+
+
+def chosen(points: Sequence[NaivePoint], filters: dict[str, Any], moments: dict[str, datetime]) -> Sequence[NaivePoint]:
+    selected = [point for point in points if fits(point, filters, moments)]
+    if filters.get("latest"):
+        selected = [p for p in selected if not any(is_newer(other, p) for other in selected)]
+    return selected

@@ -96,7 +96,7 @@ async def test_what_is_held_is_not_deleted_until_the_hold_is_lifted(index: Prote
 
     assert (await index.do(lift_hold("b", "a"))).result == {"snapshot_ids": ["b" * 64]}
 
-    assert await index.previewed() == {"would_keep": "c", "would_delete": "bd"}
+    assert await index.previewed() == {"would_keep": "c", "would_delete": "bd", "being_deleted": "a"}
     [said] = index.events(LegalHoldSet)
     assert (said.hold.reason, said.hold.by, said.hold.until) == ("Case 4711", "me", None)
     [lifted] = index.events(LegalHoldLifted)
@@ -205,12 +205,21 @@ async def test_the_floor_keeps_the_newest_of_each_source(index: ProtectingIndex)
 async def test_what_is_claimed_is_not_offered_again(index: ProtectingIndex) -> None:
     await index.do(claim(rule=TODAY))
     assert digits((await index.deletion()).deletable) == "bad"
-    assert await index.previewed() == {"would_keep": "c"}
+    assert await index.previewed() == {"would_keep": "c", "being_deleted": "bad"}
 
     await index.do(claim("a", "c", "e", job_id=OTHER_JOB))
 
     found = await index.deletion(OTHER_JOB)
     assert (digits(found.deletable), digits(found.being_deleted), digits(found.missing)) == ("c", "a", "e")
+
+
+async def test_a_rule_that_passes_over_what_another_job_deletes_names_it(index: ProtectingIndex) -> None:
+    await index.do(claim("a", "b"))
+
+    outcome = await index.do(claim(rule=TODAY, job_id=OTHER_JOB))
+
+    found = await index.deletion(OTHER_JOB)
+    assert (digits(found.deletable), digits(found.being_deleted), outcome.result["being_deleted"]) == ("d", "ba", 2)
 
 
 async def test_a_hold_comes_too_late_for_what_is_claimed(index: ProtectingIndex) -> None:

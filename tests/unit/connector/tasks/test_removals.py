@@ -271,6 +271,18 @@ async def test_what_a_rule_would_have_deleted_is_counted_beyond_what_is_listed(w
     assert (outcome.result.floored, outcome.result.floored_count) == (("d" * 64,), 3)
 
 
+async def test_a_rule_that_passes_over_what_other_jobs_delete_says_so(workshop: Workshop) -> None:
+    await workshop.left_behind()
+    decide(workshop, [], being_deleted=("a" * 64,), being_deleted_more=7)
+    task = Task(type="prune", origin=TARGET, options=TaskOptions(day=1))
+
+    outcome = await prune(await workshop.job(task=task))
+
+    assert isinstance(outcome.result, PruneResult)
+    assert (outcome.result.being_deleted, outcome.result.being_deleted_count) == (("a" * 64,), 8)
+    assert "8 left to another job" in outcome.result.in_words()
+
+
 async def test_a_rule_that_says_nothing_deletes_nothing(workshop: Workshop) -> None:
     with pytest.raises(Invalid):
         await prune(await workshop.job(task=Task(type="prune", origin=TARGET)))

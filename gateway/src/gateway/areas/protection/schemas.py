@@ -53,22 +53,24 @@ class PruneBody(Body, PruneRule):
 class PrunePreviewView(View):
     """What a rule would do now. Each restore point that it is about is in one of the lists, newest first."""
 
-    model_config = example(would_delete=_IDS, would_keep=["6b" * 32], held=[], floored=[])
+    model_config = example(would_delete=_IDS, would_keep=["6b" * 32], held=[], floored=[], being_deleted=[])
 
     would_delete: list[str]
     would_keep: list[str] = Field(description="Kept by the rule")
     held: list[str] = Field(description="Not kept by the rule, and under legal hold")
     floored: list[str] = Field(description="Not kept by the rule, and by the floor of the organization")
+    being_deleted: list[str] = Field(description="Being deleted by a run already: the rule passes over them")
 
 
 class PruneRunView(View):
     """What is being deleted, and the runs that do it."""
 
-    model_config = example(deleted=_IDS, held=[], floored=[], at_ids=[RUN])
+    model_config = example(deleted=_IDS, held=[], floored=[], being_deleted=[], at_ids=[RUN])
 
     deleted: list[str]
     held: list[str]
     floored: list[str]
+    being_deleted: list[str] = Field(description="Being deleted by other runs already: the rule passes over them")
     at_ids: list[str] | None = Absent
 
 
@@ -147,5 +149,9 @@ def preview_view(found: PruneDecision) -> PrunePreviewView:
 def run_view(done: Pruned) -> PruneRunView:
     """What is being deleted. Clients tell by `at_ids` whether there is anything to wait for."""
     return PruneRunView(
-        deleted=list(done.deleted), held=list(done.held), floored=list(done.floored), at_ids=list(done.at_ids) or None
+        deleted=list(done.deleted),
+        held=list(done.held),
+        floored=list(done.floored),
+        being_deleted=list(done.being_deleted),
+        at_ids=list(done.at_ids) or None,
     )

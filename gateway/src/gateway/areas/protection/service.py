@@ -42,6 +42,7 @@ class Pruned:
     deleted: tuple[str, ...]
     held: tuple[str, ...]
     floored: tuple[str, ...]
+    being_deleted: tuple[str, ...]
     at_ids: tuple[str, ...]
 
 
@@ -85,11 +86,16 @@ class Protection:
                 if claim.deletable:
                     at_ids.append(await self._start(who, claim, _part(intent, len(claims))))
                 claims.append(claim)
+            deleted = tuple(each for claim in claims for each in claim.deletable)
+            going = _joined(found.being_deleted, *(claim.being_deleted for claim in claims))
+            own = frozenset(deleted)
             return Pruned(
-                deleted=tuple(each for claim in claims for each in claim.deletable),
+                deleted=deleted,
                 # What came under hold between preview and claim was not deleted either.
                 held=_joined(found.held, *(claim.held for claim in claims)),
                 floored=_joined(found.floored, *(claim.floored for claim in claims)),
+                # What an earlier try of the same request claimed is deleted by it.
+                being_deleted=tuple(each for each in going if each not in own),
                 at_ids=tuple(at_ids),
             )
 

@@ -61,6 +61,8 @@ class PruneDecision(Value):
     """What the rule would delete and a legal hold keeps."""
     floored: tuple[SnapshotId, ...] = ()
     """What the rule would delete and the floor of the organization keeps."""
+    being_deleted: tuple[SnapshotId, ...] = ()
+    """What it is about and a job deletes already: the rule does not judge it."""
 
 
 class Deletion(Value):
@@ -82,7 +84,8 @@ class Deletion(Value):
     """How many others the rule would delete: a claim has a limit."""
     held_more: int = 0
     floored_more: int = 0
-    """How many others of a rule's are held and floored: of these the newest are listed."""
+    being_deleted_more: int = 0
+    """How many others of a rule's are held, floored and claimed: of these the newest are listed."""
 
 
 class RetentionFloor(Value):

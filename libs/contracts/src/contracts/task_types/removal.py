@@ -43,6 +43,7 @@ class RemovalResult(CleanUpResult):
     kept_by_store: tuple[str, ...] = Field(default=(), description="To be deleted, and the store does not do it yet")
     kept_by_store_count: int = Field(default=0, description="How many there are")
     being_deleted: tuple[str, ...] = Field(default=(), description="Left to another job that deletes them")
+    being_deleted_count: int = Field(default=0, description="How many there are")
     missing: tuple[str, ...] = Field(default=(), description="Not in the store")
 
     def in_words(self) -> str:
@@ -51,7 +52,7 @@ class RemovalResult(CleanUpResult):
             (self.held_count, "kept by a legal hold"),
             (self.floored_count, "kept by the retention floor"),
             (self.kept_by_store_count, "kept by the store"),
-            (len(self.being_deleted), "left to another job"),
+            (self.being_deleted_count or len(self.being_deleted), "left to another job"),
             (len(self.missing), "not there"),
         )
         named = "".join(f", {count} {why}" for count, why in others if count)

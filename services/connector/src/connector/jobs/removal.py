@@ -50,7 +50,7 @@ class Removal:
     def kept_by_decision(self) -> int:
         """How many were left alone by a hold, the floor or another job."""
         listed = len(self.decision.held) + len(self.decision.floored) + len(self.decision.being_deleted)
-        return listed + self.decision.held_more + self.decision.floored_more
+        return listed + self.decision.held_more + self.decision.floored_more + self.decision.being_deleted_more
 
     def figures(self, job: JobAlone) -> Mapping[str, Any]:
         """The fields of a result."""
@@ -65,6 +65,7 @@ class Removal:
             **{f"{name}_count": len(ids) for name, ids in lists.items()},
             "held_count": len(self.decision.held) + self.decision.held_more,
             "floored_count": len(self.decision.floored) + self.decision.floored_more,
+            "being_deleted_count": len(self.decision.being_deleted) + self.decision.being_deleted_more,
             "being_deleted": self.decision.being_deleted[:MOST_LISTED],
             "missing": self.decision.missing[:MOST_LISTED],
             "kept_until": self.kept_until,
@@ -162,7 +163,7 @@ def _log_decision(job: JobAlone, decision: Deletion) -> None:
     kept = (
         (decision.held, decision.held_more, "A legal hold keeps"),
         (decision.floored, decision.floored_more, "The retention floor of the organization keeps"),
-        (decision.being_deleted, 0, "Another job deletes"),
+        (decision.being_deleted, decision.being_deleted_more, "Another job deletes"),
         (decision.missing, 0, "Not in the store:"),
     )
     for ids, others, words in kept:

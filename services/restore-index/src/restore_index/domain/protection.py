@@ -52,6 +52,7 @@ class Claim(Value):
     more: int = 0
     held_more: int = 0
     floored_more: int = 0
+    being_deleted_more: int = 0
     ended: bool = False
     """Its job is over."""
 
@@ -65,7 +66,7 @@ class Claim(Value):
             deletable=len(self.deletable),
             held=len(self.held) + self.held_more,
             floored=len(self.floored) + self.floored_more,
-            being_deleted=len(self.being_deleted),
+            being_deleted=len(self.being_deleted) + self.being_deleted_more,
             missing=len(self.missing),
         )
 
@@ -82,7 +83,17 @@ class StoreProtection(Value):
         return next((claim for claim in self.claims if claim.job_id == job_id), None)
 
 
-_TOLD = ("deletable", "held", "floored", "being_deleted", "missing", "more", "held_more", "floored_more")
+_TOLD = (
+    "deletable",
+    "held",
+    "floored",
+    "being_deleted",
+    "missing",
+    "more",
+    "held_more",
+    "floored_more",
+    "being_deleted_more",
+)
 
 
 class RetentionSettings(Value):
@@ -215,6 +226,8 @@ def _decide(asked: ClaimDeletion, points: Sequence[Point], protected: Protected,
                 "held_more": len(found.held[MOST_LISTED:]),
                 "floored": found.floored[:MOST_LISTED],
                 "floored_more": len(found.floored[MOST_LISTED:]),
+                "being_deleted": found.being_deleted[:MOST_LISTED],
+                "being_deleted_more": len(found.being_deleted[MOST_LISTED:]),
             }
         )
     if not 0 < len(asked.snapshot_ids) <= MOST_CLAIMED:

@@ -36,6 +36,7 @@ def apply_rule(rule: PruneRule, points: Sequence[Point], protected: Protected, n
     """
     rule.require_a_unit()
     left = [point for point in points if point.restore_point.snapshot_id not in protected.claimed]
+    going = [point.restore_point.facts for point in points if point.restore_point.snapshot_id in protected.claimed]
     selected = filtered(rule.locate.filters, (point.restore_point.facts for point in left), now)
     kept = _unusable(left)
     # They take nobody's place: one that cannot be read is of no use to go back to, and may be dated wrongly.
@@ -46,6 +47,7 @@ def apply_rule(rule: PruneRule, points: Sequence[Point], protected: Protected, n
         would_keep=tuple(f.snapshot_id for f in selected if f.snapshot_id in kept),
         held=judged.held,
         floored=judged.floored,
+        being_deleted=tuple(facts.snapshot_id for facts in filtered(rule.locate.filters, going, now)),
     )
 
 

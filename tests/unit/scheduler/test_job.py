@@ -43,6 +43,11 @@ def test_a_new_job_waits_and_says_so() -> None:
     assert texts(job) == ["queued: backup of Photos to Vault"]
 
 
+def test_an_rm_is_not_called_a_rm() -> None:
+    with pytest.raises(Invalid, match="An rm has no target"):
+        decisions.check_task(Task(type="rm", origin=app("store"), target=app("store")))
+
+
 @pytest.mark.parametrize(
     ("task", "code", "field"),
     [

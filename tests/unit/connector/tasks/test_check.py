@@ -9,7 +9,7 @@ from connector.domain.named_points import NamedPointsNotFound
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CheckOutcome
 from connector.jobs.definition import Job
-from connector.stores.point_choice import NoRestorePoint
+from connector.stores.point_choice import NoRestorePoint, conditions_in_words
 from connector.tasks.check import check
 from contracts.errors import TemporaryError
 from contracts.task_types.check import CheckResult
@@ -127,7 +127,7 @@ async def test_what_was_found_is_said_to_be_damage(workshop: Workshop, monkeypat
 
     assert outcome.problem is not None
     assert outcome.problem.detail == "Damage found: a pack is missing."
-    assert outcome.result.in_words().startswith("damage found, 1 problems in the store")
+    assert outcome.result.in_words().startswith("damage found, 1 problem in the store")
 
 
 async def test_a_filter_that_chooses_nothing_is_no_success(workshop: Workshop) -> None:
@@ -159,3 +159,7 @@ async def test_a_restore_point_is_checked_by_its_first_digits_whatever_others_ar
     assert outcome.problem is None
     assert isinstance(outcome.result, CheckResult)
     assert outcome.result.snapshot_ids == (meant,)
+
+
+def test_a_long_age_is_told_without_an_exponent() -> None:
+    assert conditions_in_words(TaskOptions(before=1e10)) == "older than 10000000000 s"

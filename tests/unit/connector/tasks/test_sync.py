@@ -383,7 +383,7 @@ async def test_what_of_the_origin_cannot_be_read_fails_the_job_after_the_rest_is
     assert isinstance(outcome.result, SyncResult)
     assert isinstance(outcome.problem, PointsUnreadable)
     assert (outcome.result.points_chosen, outcome.result.points_copied, outcome.result.unreadable_count) == (1, 1, 1)
-    assert outcome.problem.detail.startswith("The origin 'store': 1 restore points cannot be read")
+    assert outcome.problem.detail.startswith("The origin 'store': 1 restore point cannot be read")
     assert lost[:8] in outcome.problem.detail
     assert [each.original for each in stores.replicas] == [sound]
 

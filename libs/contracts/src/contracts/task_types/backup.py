@@ -8,6 +8,7 @@ from contracts.hooks import HookOptions
 from contracts.json_values import whole_number
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
+from contracts.wording import counted
 
 _Readers = Annotated[int, Field(ge=1, le=64, strict=True)]
 _Cores = Annotated[int, Field(ge=1, le=256, strict=True)]
@@ -57,8 +58,8 @@ class BackupResult(Result):
     def in_words(self) -> str:
         """Which restore point there is now, and how much of it is new."""
         return (
-            f"restore point {self.snapshot_id[:8]} with {self.files_processed} files, {self.files_new} new and "
-            f"{self.files_changed} changed; {bytes_in_words(self.bytes_processed)} read, "
+            f"restore point {self.snapshot_id[:8]} with {counted(self.files_processed, 'file')}, "
+            f"{self.files_new} new and {self.files_changed} changed; {bytes_in_words(self.bytes_processed)} read, "
             f"{bytes_in_words(self.bytes_added)} added to the store, in {self.duration_seconds:.1f} s"
         )
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts.json_values import none_is, whole_number
 from contracts.point_filters import PointSelection
 from contracts.task_types.base import Processed, Result, TaskKind
+from contracts.wording import counted
 
 LISTED_POINTS = 100
 MOST_SHARES = 256
@@ -51,7 +52,7 @@ class CheckResult(Result):
 
     def in_words(self) -> str:
         """How much was looked at and how much of it is wrong."""
-        found = f"damage found, {self.finding_count} problems" if self.finding_count else "no problem found"
+        found = f"damage found, {counted(self.finding_count, 'problem')}" if self.finding_count else "no problem found"
         return f"{found} in {self._place()}, {self._read()}, in {self.duration_seconds:.1f} s"
 
     def _place(self) -> str:

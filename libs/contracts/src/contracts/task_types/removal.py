@@ -4,6 +4,7 @@ from pydantic import Field
 
 from contracts.task_types.base import Result, bytes_in_words
 from contracts.values import Moment
+from contracts.wording import counted
 
 MOST_LISTED = 500
 """Restore points in each list of a result; beyond that they are counted."""
@@ -27,7 +28,7 @@ class CleanUpResult(Result):
 
     def unused_in_words(self) -> str:
         """What became of unused data."""
-        kept = f" and {self.kept_files} files of it kept by the store" if self.kept_files else ""
+        kept = f" and {counted(self.kept_files, 'file')} of it kept by the store" if self.kept_files else ""
         return f"{bytes_in_words(self.unused_bytes)} of unused data{kept}"
 
 
@@ -57,6 +58,6 @@ class RemovalResult(CleanUpResult):
         )
         named = "".join(f", {count} {why}" for count, why in others if count)
         return (
-            f"{self.deleted_count} restore points deleted{named}; {self.unused_in_words()}, "
+            f"{counted(self.deleted_count, 'restore point')} deleted{named}; {self.unused_in_words()}, "
             f"in {self.duration_seconds:.1f} s"
         )

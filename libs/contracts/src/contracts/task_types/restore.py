@@ -10,6 +10,7 @@ from contracts.json_values import none_is
 from contracts.point_filters import Flag, PointSelection
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
 from contracts.values import Value
+from contracts.wording import counted
 
 OverwritePolicy = Literal["always", "if_changed", "if_newer", "never"]
 """What becomes of a file that is there already: replaced, replaced where its size or time differs, replaced where the
@@ -117,9 +118,9 @@ class RestoreResult(Result):
                 f"{self.kept} kept, in {self.duration_seconds:.1f} s"
             )
         return (
-            f"{point}: {self.files_written} of {self.files} files written with {bytes_in_words(self.bytes_written)}, "
-            f"{self.files_unchanged} were there already, {self.files_kept} others kept; {self.files_verified} "
-            f"verified, in {self.duration_seconds:.1f} s"
+            f"{point}: {self.files_written} of {counted(self.files, 'file')} written with "
+            f"{bytes_in_words(self.bytes_written)}, {self.files_unchanged} were there already, {self.files_kept} "
+            f"others kept; {self.files_verified} verified, in {self.duration_seconds:.1f} s"
         )
 
     def processed(self) -> Processed:

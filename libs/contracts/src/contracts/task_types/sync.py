@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.point_filters import PointSelection
 from contracts.task_types.base import Processed, Result, TaskKind, bytes_in_words
+from contracts.wording import counted
 
 
 class SyncOptions(PointSelection):
@@ -31,7 +32,7 @@ class SyncResult(Result):
             return f"no restore point of the origin was chosen, nothing was copied, in {self.duration_seconds:.1f} s"
         unreadable = f", {self.unreadable_count} cannot be read" if self.unreadable_count else ""
         return (
-            f"{self.points_copied} of {self.points_chosen} restore points copied with "
+            f"{self.points_copied} of {counted(self.points_chosen, 'restore point')} copied with "
             f"{bytes_in_words(self.bytes_copied)}, {self.points_present} were there already{unreadable}, "
             f"in {self.duration_seconds:.1f} s"
         )

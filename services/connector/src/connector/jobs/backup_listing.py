@@ -8,6 +8,7 @@ from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import App
 from contracts.messages.restore_index import RestorePoint
 from contracts.task_types.backup import BackupResult
+from contracts.wording import counted
 from integrations.sdk.errors import WorkFailed
 from restic_reader import Snapshot
 
@@ -85,7 +86,9 @@ async def _list(job: Job, store: App, point: RestorePoint, summary: BackupResult
         listed = await context.lister.list_restore_point(
             job.lease, opened.repository, point, on_listed=lambda _: reporter.progress(done)
         )
-    reporter.log("info", f"{listed.entries} entries in {listed.directories} directories were new to the index.")
+    entries = counted(listed.entries, "entry", "entries")
+    directories = counted(listed.directories, "directory", "directories")
+    reporter.log("info", f"New to the index: {entries} in {directories}.")
     patience = context.settings.browsable_patience_seconds
     is_browsable = await context.index.await_browsable(job.org, store.id, point.snapshot_id, patience_seconds=patience)
     if not is_browsable:

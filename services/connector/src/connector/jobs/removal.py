@@ -16,6 +16,7 @@ from contracts.queries.restore_index import Deletion
 from contracts.task_types.removal import MOST_LISTED
 from contracts.tasks import FREEING
 from contracts.values import SnapshotId
+from contracts.wording import counted
 from integrations.sdk.errors import Cancelled, WorkFailed
 
 from connector.domain.named_points import NamedPointsNotFound, find_named, is_whole_id
@@ -159,7 +160,8 @@ async def _written_out(job: JobAlone, named: Sequence[str]) -> Sequence[str]:
 
 
 def _log_decision(job: JobAlone, decision: Deletion) -> None:
-    job.reporter.log("info", f"{len(decision.deletable)} restore points are to be deleted.")
+    count = len(decision.deletable)
+    job.reporter.log("info", f"{counted(count, 'restore point')} {'is' if count == 1 else 'are'} to be deleted.")
     kept = (
         (decision.held, decision.held_more, "A legal hold keeps"),
         (decision.floored, decision.floored_more, "The retention floor of the organization keeps"),
@@ -242,7 +244,7 @@ async def _free(job: JobAlone, removal: Removal) -> None:
         raise Cancelled
     if waiting := await job.line.followers(FREEING):
         # Freeing reads much of the store; done once for all, it keeps others out for less time.
-        job.reporter.log("info", f"Their data is freed by the next of {waiting} tasks that wait for the store.")
+        job.reporter.log("info", f"Their data is freed by the next of the tasks that wait for the store ({waiting}).")
         return
     removal.freed = await job.free_unused()
 

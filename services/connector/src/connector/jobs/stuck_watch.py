@@ -9,6 +9,7 @@ from time import monotonic
 from chassis.ids import utc_now
 from chassis.runtime.supervision import beside
 from contracts.errors import PermanentError
+from contracts.wording import seconds as in_seconds
 
 from connector.domain.stuck import Signs, gets_on
 from connector.engine.processes import Reading
@@ -21,7 +22,8 @@ class EngineStuck(PermanentError):
     """An engine was ended because it did nothing for too long."""
 
     def __init__(self, seconds: float) -> None:
-        detail = f"The engine did nothing for {seconds:g} s, so it was ended: no bytes, no files, no line in its log."
+        time = in_seconds(seconds)
+        detail = f"The engine did nothing for {time}, so it was ended: no bytes, no files, no line in its log."
         super().__init__("engine_stuck", detail)
 
 
@@ -69,7 +71,7 @@ class StuckWatch:
 
     def _is_stuck(self, reading: Reading) -> None:
         self._reporter.note_stuck(self._since[1])
-        self._reporter.log("warning", f"The engine has done nothing for {self._seconds:g} s: it may be stuck.")
+        self._reporter.log("warning", f"The engine has done nothing for {in_seconds(self._seconds)}: it may be stuck.")
         # What is said here is no sign of life.
         self._before = self._signs(reading)
         if self._ends and not self._cancel.is_set():

@@ -10,6 +10,7 @@ from contracts.messages.restore_index import RestorePoint
 from contracts.point_filters import PointFilter, PointSelection, choose_points, may_mean
 from contracts.tasks import TaskOptions
 from contracts.values import OrganizationId
+from contracts.wording import counted, seconds
 from restic_reader import Repository, Snapshot
 from restic_reader.errors import Damaged, SnapshotNotFound
 
@@ -47,7 +48,8 @@ class NoRestorePoint(NotFound):
     def __init__(self, store: str, options: PointSelection, *, there: int) -> None:
         conditions = conditions_in_words(options)
         what = f"fulfils all conditions ({conditions})" if conditions else "is there"
-        super().__init__("no_restore_point", f"Of the {there} restore points in the store {store!r} none {what}.")
+        count = counted(there, "restore point")
+        super().__init__("no_restore_point", f"Of the {count} in the store {store!r} none {what}.")
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def _filters(filters: PointFilter) -> dict[str, object]:
 
 
 def _seconds(age: float | None) -> str:
-    return "" if age is None else f"{age:g} s"
+    return "" if age is None else seconds(age)
 
 
 def _listed(value: object) -> str:

@@ -11,6 +11,7 @@ from contracts.errors import CairnError, PermanentError, TemporaryError
 from contracts.messages.restore_index import RestorePoint
 from contracts.point_filters import choose_points, may_mean
 from contracts.task_types.sync import SyncResult
+from contracts.wording import counted
 from integrations.sdk.errors import Cancelled, named
 
 from connector.domain.replicas import missing, replicas
@@ -29,12 +30,16 @@ from connector.stores.point_choice import conditions_in_words, selection_of, wit
 SHORT_ID = 8
 
 
+def _were(count: int) -> str:
+    return f"{counted(count, 'restore point')} {'was' if count == 1 else 'were'}"
+
+
 class CopiesMissing(PermanentError):
     """The engine came to its end, and some restore points are not in the target."""
 
     def __init__(self, points: Sequence[RestorePoint]) -> None:
         named = ", ".join(point.snapshot_id[:SHORT_ID] for point in points[:5])
-        super().__init__("copies_missing", f"{len(points)} restore points were not copied, {named} among them.")
+        super().__init__("copies_missing", f"{_were(len(points))} not copied, {named} among them.")
 
 
 class PointsUnreadable(PermanentError):
@@ -42,7 +47,7 @@ class PointsUnreadable(PermanentError):
 
     def __init__(self, store: str, snapshot_ids: Sequence[str]) -> None:
         those = ", ".join(each[:SHORT_ID] for each in snapshot_ids[:5])
-        detail = f"{len(snapshot_ids)} restore points cannot be read and were not copied, {those} among them."
+        detail = f"{counted(len(snapshot_ids), 'restore point')} cannot be read, so not copied, {those} among them."
         super().__init__("points_unreadable", f"The origin{named(store)}: {detail}")
 
 
@@ -126,10 +131,11 @@ async def _chosen(job: _Sync) -> _Chosen:
     found = choose_points(selection, [point.facts for point in points.values()], utc_now())
     chosen = [points[facts.snapshot_id] for facts in reversed(found)]
     if chosen or not points:
-        job.reporter.log("info", f"{len(chosen)} of {len(points)} restore points are to be in the target.")
+        count, are = counted(len(points), "restore point"), "is" if len(chosen) == 1 else "are"
+        job.reporter.log("info", f"{len(chosen)} of {count} {are} to be in the target.")
     else:
         why = f"none fulfils all conditions ({conditions_in_words(selection)}), so nothing is to be copied."
-        job.reporter.log("warning", f"Of the {len(points)} restore points in the origin {why}")
+        job.reporter.log("warning", f"Of the {counted(len(points), 'restore point')} in the origin {why}")
     return _Chosen(chosen, [each for each in there.unreadable if may_mean(selection, each)])
 
 
@@ -209,7 +215,7 @@ async def _settled(
         still_there = {point.snapshot_id for point in await job.origin.points()}
         if kept := [point for point in lost if point.snapshot_id in still_there]:
             raise CopiesMissing(kept)
-        job.reporter.log("warning", f"{len(lost)} restore points were removed from the origin meanwhile.")
+        job.reporter.log("warning", f"{counted(len(lost), 'restore point')} went from the origin meanwhile.")
     return found
 
 

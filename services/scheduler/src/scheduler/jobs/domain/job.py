@@ -16,8 +16,10 @@ from contracts.messages.connector.task_events import (
 )
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import FINAL_STATUSES, HIGHEST_PRIORITY, USUAL_PRIORITY, JobStatus, RunTask
+from contracts.task_types.base import TaskType
 from contracts.tasks import TASK_KINDS, Task, TaskResult, lift_result
 from contracts.values import JobId, Moment, RunId, Value
+from contracts.wording import with_article
 from pydantic import Field, model_validator
 
 from scheduler.jobs.domain.options import check_options
@@ -102,26 +104,30 @@ def check_task(task: Task) -> None:
     """Raise `Invalid` when the task cannot be carried out, naming the field at fault as the HTTP API calls it."""
     kind = TASK_KINDS[task.type]
     if task.origin.kind != kind.origin:
-        detail = f"A {task.type} starts from a {kind.origin}; {task.origin.name!r} is a {task.origin.kind}."
+        detail = f"{_capitalized(task.type)} starts from a {kind.origin}; {task.origin.name!r} is a {task.origin.kind}."
         raise Invalid("origin_kind_wrong", detail, fields={"origin_id": detail})
     _check_target(task, kind.target, also=kind.other_target)
     check_options(task.options, task.type)
 
 
+def _capitalized(type_: TaskType) -> str:
+    return with_article(type_).capitalize()
+
+
 def _check_target(task: Task, kind: AppKind | None, *, also: AppKind | None) -> None:
     if kind is None:
         if task.target is not None:
-            detail = f"A {task.type} has no target."
+            detail = f"{_capitalized(task.type)} has no target."
             raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
         return
     if task.target is None:
-        detail = f"A {task.type} needs a {kind} as its target."
+        detail = f"{_capitalized(task.type)} needs a {kind} as its target."
         raise Invalid("target_missing", detail, fields={"target_id": detail})
     if task.target.kind not in (kind, also):
-        detail = f"A {task.type} goes to a {kind}; {task.target.name!r} is a {task.target.kind}."
+        detail = f"{_capitalized(task.type)} goes to a {kind}; {task.target.name!r} is a {task.target.kind}."
         raise Invalid("target_kind_wrong", detail, fields={"target_id": detail})
     if task.target.id == task.origin.id:
-        detail = f"A {task.type} goes from one {kind} to another one; both are {task.target.name!r}."
+        detail = f"{_capitalized(task.type)} goes from one {kind} to another one; both are {task.target.name!r}."
         raise Invalid("target_is_origin", detail, fields={"target_id": detail})
 
 

@@ -9,6 +9,7 @@ from contracts.ignore_patterns import pattern_fault
 from contracts.paths import path_fault
 from contracts.task_types.base import TaskType
 from contracts.tasks import TASK_KINDS, TaskOptions
+from contracts.wording import with_article
 
 RESERVED = "cairn:"
 """Tags of a restore point that begin so are Cairn's own."""
@@ -38,17 +39,20 @@ def _faults_of_type(options: TaskOptions, type_: TaskType) -> Iterator[tuple[str
     kind = TASK_KINDS[type_]
     for name in kind.required_options:
         if not getattr(options, name):
-            yield f"config.{name}", f"is missing, and a {type_} needs it"
+            yield f"config.{name}", f"is missing, and {with_article(type_)} needs it"
     if kind.one_of_options and not any(getattr(options, name) for name in kind.one_of_options):
-        yield "config", f"says nothing that a {type_} needs: one of {', '.join(kind.one_of_options)} at least"
+        yield (
+            "config",
+            f"says nothing that {with_article(type_)} needs: one of {', '.join(kind.one_of_options)} at least",
+        )
     for name, field in TaskOptions.model_fields.items():
         if name in kind.options.model_fields:
             continue
         # Clients may send all options with every task; a default asks for nothing.
         if getattr(options, name) != field.default:
-            yield f"config.{name}", f"is not an option of a {type_}"
+            yield f"config.{name}", f"is not an option of {with_article(type_)}"
     if "locate" in kind.options.model_fields and options.locate.group_by and type_ != "prune":
-        yield "config.locate.group_by", f"is of a prune, whose rule counts in groups; a {type_} has none"
+        yield "config.locate.group_by", f"is of a prune, whose rule counts in groups; {with_article(type_)} has none"
     if type_ == "check" and options.read_shares:
         yield from _faults_of_shares(options)
 

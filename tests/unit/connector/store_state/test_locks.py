@@ -30,9 +30,9 @@ from tests.unit.connector.parts import BACKUP, ORG, TARGET, UNLOCK, an_app
 from tests.unit.connector.workshop import Workshop
 
 NOW = datetime(2026, 1, 2, 3, 0, tzinfo=UTC)
-ELSEWHERE = Lock(
-    time=datetime.now(UTC).isoformat(), exclusive=True, hostname="elsewhere", username="me", pid=7, id="a" * 64
-)
+# Not stale however long other tests run before these.
+YOUNG = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+ELSEWHERE = Lock(time=YOUNG, exclusive=True, hostname="elsewhere", username="me", pid=7, id="a" * 64)
 OLD = Lock(time="2020-01-01T00:00:00Z", exclusive=True, hostname="elsewhere", username="me", pid=8, id="b" * 64)
 
 

@@ -152,7 +152,7 @@ async def test_small_files_share_reads(shelf: Shelf) -> None:
     assert len([read for read in shelf.files.reads if read[0] is FileKind.PACK]) <= 3
 
 
-@pytest.mark.parametrize(("paths", "told"), [(["/a", "/no"], "'/no'"), (["/a/one/x"], "'/a/one/x'"), (["/a/"], None)])
+@pytest.mark.parametrize(("paths", "told"), [(["/a", "/no"], " /no."), (["/a/one/x"], " /a/one/x."), (["/a/"], None)])
 async def test_paths_that_lead_nowhere_are_named_before_the_first_byte(
     shelf: Shelf, paths: list[str], told: str | None
 ) -> None:
@@ -175,7 +175,7 @@ async def test_many_paths_of_one_directory_are_looked_for_at_once(shelf: Shelf) 
     names = await other.names(*asked, "/d/\\xff", "/d/shown\\xfe")
 
     assert sorted(names) == sorted([*(a[3:] for a in asked), "\\xff", "shown\xfe".encode("latin-1").decode("cp437")])
-    with pytest.raises(PathNotFound, match="'/d/no'"):
+    with pytest.raises(PathNotFound, match=r" /d/no\.$"):
         await other.opened(*asked, "/d/no")
 
 

@@ -11,6 +11,7 @@ from contracts.messages.scheduler import TaskRequested
 
 from tests.integration.connector.backed_up import TREE
 from tests.integration.connector.worker_fixture import WorkerFixture, ready, write_tree
+from tests.support.processes import is_running
 from tests.support.waiting import eventually_async
 
 REPORT = """#!/bin/sh
@@ -100,14 +101,6 @@ async def test_hooks_that_fail_decide_by_setting(ward: Ward, tmp_path: Path) -> 
 SLOW = "#!/bin/sh\nsleep 600 &\necho $! > {out}/sleeper.$CAIRN_JOB_ID\nwait\n"
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
-
-
 async def sleeper(path: Path) -> int:
     await eventually_async(lambda: path.exists() and path.read_text().strip() != "", 30)
     return int(path.read_text())
@@ -127,13 +120,13 @@ async def test_a_hook_is_killed_with_its_children_by_a_cancellation_and_with_its
         child = await sleeper(ward.left("sleeper", canceled))
         await ground.cancel(canceled)
         await ground.ending(canceled, TaskCancelled)
-        assert not is_alive(child)
+        assert not is_running(child)
         assert not ward.left("post_job", canceled).exists()
 
         taken_over = await ground.request(source, store, hooks=Hooks(pre_job="slow", post_job="report"))
         child = await sleeper(ward.left("sleeper", taken_over))
         first.process.kill()
-        await eventually_async(lambda: not is_alive(child), 10)
+        await eventually_async(lambda: not is_running(child), 10)
     ward.hook("slow", REPORT.format(out=ward.out))
     with ground.worker("second", hooks_dir=ward.directory) as second:
         await ready(second)

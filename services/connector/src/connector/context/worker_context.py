@@ -1,6 +1,6 @@
 """The worker context: everything that work needs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -110,6 +110,11 @@ class WorkerContext:
 def configuration_of(sealer: Sealer, org: OrganizationId, app: App) -> AppConfiguration:
     """See `WorkerContext.configuration`."""
     check_complete(app)
+    return with_fields(org, app, open_fields(sealer, org, app))
+
+
+def with_fields(org: OrganizationId, app: App, fields: Mapping[str, str]) -> AppConfiguration:
+    """An app as its integration gets it, with these values of its fields."""
     return AppConfiguration(
         app_id=app.id,
         organization_id=org,
@@ -117,7 +122,7 @@ def configuration_of(sealer: Sealer, org: OrganizationId, app: App) -> AppConfig
         protocol=app.protocol,
         name=app.name,
         endpoints=app.endpoints,
-        fields=open_fields(sealer, org, app),
+        fields=fields,
     )
 
 

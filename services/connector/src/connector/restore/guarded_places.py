@@ -16,7 +16,7 @@ from integrations.sdk.errors import RootForbidden
 from integrations.sdk.locations import StoreLocation
 from integrations.sdk.ports.destination import GuardedPlace
 
-from connector.context.worker_context import WorkerContext
+from connector.context.worker_context import WorkerContext, with_fields
 
 log = logging.getLogger(__name__)
 _ORIGIN = "it belongs to the store that is restored from"
@@ -129,12 +129,5 @@ def _is(path: Path, kind: int) -> bool:
 
 def _in_clear(org: OrganizationId, app: App) -> AppConfiguration:
     """A store without its secrets, which say nothing of where it is: those of others stay sealed."""
-    return AppConfiguration(
-        app_id=app.id,
-        organization_id=org,
-        kind=app.kind,
-        protocol=app.protocol,
-        name=app.name,
-        endpoints=app.endpoints,
-        fields={name: each.value or "" for name, each in app.fields.items() if not (each.sealed or each.provider_id)},
-    )
+    clear = {name: each.value or "" for name, each in app.fields.items() if not (each.sealed or each.provider_id)}
+    return with_fields(org, app, clear)

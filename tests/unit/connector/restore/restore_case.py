@@ -64,6 +64,8 @@ class Case:
     is_cancelled: Callable[[], bool] = lambda: False
     spoils: bool = False
     """Whether the middle of the pack with the files' contents is damaged."""
+    is_deleted: bool = False
+    """Whether the restore point is deleted once its restore has begun."""
     off_limits: Mapping[bytes, str] = field(default_factory=dict)
 
     @property
@@ -104,6 +106,7 @@ class Case:
             with closing(destination):
                 transfer = Transfer(
                     repository=repository,
+                    snapshot_id=snapshot,
                     nodes=ChosenNodes(repository, found.tree, choose(repository, point, paths or (b"/",))),
                     destination=destination,
                     overwrite=overwrite,
@@ -113,6 +116,8 @@ class Case:
                     on_path=self.outcomes.__setitem__,
                 )
                 transfer.plan()
+                if self.is_deleted:
+                    (store / "snapshots" / snapshot).unlink()
                 if preview is not None:
                     preview.look(transfer)
                 else:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from connector.restore.content_comparison import is_content
 from connector.restore.preview import Preview
+from connector.stores.open_stores import PointDeleted
 from contracts.task_types.restore import Keep, OverwritePolicy
 from integrations.sdk.errors import Cancelled
 
@@ -186,6 +187,16 @@ def test_a_lost_blob_names_its_file_and_the_others_are_written(case: Case) -> No
     assert [(p.path, p.code) for p in case.problems.kept] == [("/deep/b", "blob_missing")]
     assert case.outcomes["/deep/b"] == "error"
     assert figures.verified == 3
+
+
+def test_what_a_restore_point_lacks_that_was_deleted_meanwhile_is_no_damage(case: Case) -> None:
+    case.files, case.is_deleted = FILES | {"deep/b": LOST}, True
+
+    with pytest.raises(PointDeleted, match="was deleted while it was read"):
+        case.run()
+
+    assert case.problems.count == 0
+    assert not any("the repository does not hold" in line for line in case.log)
 
 
 def test_links_in_the_way_are_not_followed(case: Case, tmp_path: Path) -> None:

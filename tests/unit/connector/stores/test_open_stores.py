@@ -7,12 +7,12 @@ from functools import partial
 
 import pytest
 import pytest_asyncio
-from connector.stores.open_stores import READERS_PER_STORE, OpenStores
+from connector.stores.open_stores import READERS_PER_STORE, OpenStores, PointDeleted
 from contracts.messages.assignment import App
-from contracts.values import OrganizationId
+from contracts.values import OrganizationId, SnapshotId
 from integrations.sdk.errors import PassphraseWrong
-from restic_reader import Repository
-from restic_reader.errors import Damaged
+from restic_reader import FileKind, Repository
+from restic_reader.errors import BlobMissing, Damaged
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import ORG, an_app
@@ -111,6 +111,28 @@ async def test_a_store_found_damaged_is_opened_anew(stores: OpenStores, opener: 
     async with stores.borrow(ORG, an_app()):
         assert len(opener.opened) == 2
     assert opener.opened[0].is_closed
+
+
+async def test_damage_in_a_restore_point_that_is_not_there_any_more_is_no_loss(opener: Opener) -> None:
+    builder, told = Builder(), list[str]()
+    snapshot_id = builder.snapshot(builder.tree())
+    opener.files = builder.files
+    stores = OpenStores(
+        opener, limit=2, on_loss=lambda *_: told.append("loss"), on_change=lambda *_: told.append("change")
+    )
+
+    async def lose() -> None:
+        async with stores.borrow(ORG, an_app(), reading=SnapshotId(snapshot_id)):
+            raise BlobMissing("ab" * 32)
+
+    with pytest.raises(BlobMissing):
+        await lose()
+    builder.remove(FileKind.SNAPSHOT, snapshot_id)
+    with pytest.raises(PointDeleted, match=f"Restore point {snapshot_id[:8]} was deleted while it was read"):
+        await lose()
+    await stores.close()
+
+    assert told == ["loss", "change"]
 
 
 async def test_a_dropped_store_is_closed_once_nobody_reads(stores: OpenStores, opener: Opener) -> None:

@@ -23,7 +23,7 @@ State = Literal["nothing", "written", "unchanged"]
 _STATES: tuple[State, ...] = ("nothing", "written", "unchanged")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Outcomes:
     """Keeps what became of each node. Call it from any thread."""
 
@@ -32,6 +32,9 @@ class Outcomes:
     is_cancelled: Callable[[], bool]
     on_progress: OnProgress
     on_path: OnPath
+    require_still_there: Callable[[], None]
+    """Called when something is lost, which is damage only as long as the restore point is there."""
+    _lost: int = field(default=0, init=False)
     _states: bytearray = field(default_factory=bytearray)
     """What became of each node, by its number: a byte, as there may be many millions."""
     _lock: Lock = field(default_factory=Lock)
@@ -100,7 +103,10 @@ class Outcomes:
         self.on_path(f"/{shown(path)}", "error")
 
     def note_lost(self, path: bytes, error: ReaderError) -> None:
-        """Take note of what the repository has lost."""
+        """Take note of what the repository has lost. Raises `PointDeleted`."""
+        self._lost += 1
+        if self._lost.bit_count() == 1:  # A look costs a listing: with the 1st, 2nd, 4th, 8th and so on it is worth it.
+            self.require_still_there()
         self.note(path, error.detail.rstrip("."), code=error.code)
 
     def note_lacking(self, destination: OpenDestination) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.ports.destination import NotWritten, OpenDestination
@@ -18,6 +18,7 @@ from connector.restore.outcomes import OnPath, Outcomes
 from connector.restore.verification import Verification
 from connector.restore.writers import Writers
 from connector.restore.writing import LOST, Writing
+from connector.stores.open_stores import require_still_there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,7 @@ class Transfer:
     """One restore, from a repository to a destination. Call `plan`, `write`, then `verify`."""
 
     repository: Repository
+    snapshot_id: str
     nodes: ChosenNodes
     destination: OpenDestination
     overwrite: OverwritePolicy
@@ -44,8 +46,8 @@ class Transfer:
     def write(self) -> None:
         """Write everything that the policy lets through; what cannot be read or written goes to the problems.
 
-        Raises `Cancelled`, `SelectionBroken`, what is wrong with the whole destination, or that the store does not
-        answer.
+        Raises `Cancelled`, `SelectionBroken`, `PointDeleted`, what is wrong with the whole destination, or that the
+        store does not answer.
         """
         writing = Writing(
             repository=self.repository,
@@ -97,6 +99,7 @@ class Transfer:
             is_cancelled=self.is_cancelled,
             on_progress=self.on_progress,
             on_path=self.on_path,
+            require_still_there=partial(require_still_there, self.repository, self.snapshot_id),
         )
 
     def _wanted(self) -> Iterator[ChosenNode]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -13,7 +14,16 @@ from contracts.messages.assignment import App
 from contracts.values import OrganizationId, SnapshotId
 from integrations.sdk.errors import PassphraseWrong
 from restic_reader import Repository, Snapshot
-from restic_reader.errors import BlobMissing, Damaged, FileMissing, RepositoryNotFound, SnapshotNotFound, WrongPassword
+from restic_reader.errors import (
+    BlobMissing,
+    Damaged,
+    FileMissing,
+    ReaderError,
+    RepositoryNotFound,
+    SnapshotNotFound,
+    StoreUnavailable,
+    WrongPassword,
+)
 
 from connector.engine.errors import StoreNotInitialized
 
@@ -45,6 +55,24 @@ class OpenStore:
             if len(self._snapshots) > SNAPSHOTS_KEPT:
                 self._snapshots.popitem(last=False)
         return found
+
+
+class PointDeleted(SnapshotNotFound):
+    """A restore point was deleted while it was read, so that what it lacks is no damage."""
+
+    def __init__(self, snapshot_id: str) -> None:
+        detail = f"Restore point {snapshot_id[:8]} was deleted while it was read."
+        ReaderError.__init__(self, "snapshot_not_found", detail)
+        self.prefix, self.matches = snapshot_id, 0
+
+
+def require_still_there(repository: Repository, snapshot_id: str) -> None:
+    """Call it when a restore point lacks something. Raises `PointDeleted`, or what listing all of them raises.
+
+    Blocks.
+    """
+    if snapshot_id not in repository.snapshot_ids():
+        raise PointDeleted(snapshot_id)
 
 
 @dataclass
@@ -115,25 +143,35 @@ class OpenStores:
         """The repository of a store in this revision, open until the context is left.
 
         Raises `PassphraseWrong`, `StoreNotInitialized`, or what else opening raises. When the block finds the
-        repository damaged or gone, the next borrower opens it anew, and a loss is reported to `on_loss`.
+        repository damaged or gone, the next borrower opens it anew, and a loss is reported to `on_loss`; but where the
+        restore point `reading` is not there any more, `PointDeleted` is raised instead.
         """
         slot = self._slot(org, app)
         slot.users += 1
         try:
-            # Shielded: others may wait for the same opening, and a caller that is cancelled must not end it for them.
-            yield await asyncio.shield(slot.opening)
+            try:
+                # Shielded: others may wait for the same opening: a caller that is cancelled must not end it for them.
+                yield await asyncio.shield(slot.opening)
+            except (Damaged, BlobMissing, RepositoryNotFound) as error:
+                self._discard(app.id, slot)
+                if reading and slot.is_open:
+                    await self._require_still_there(slot, app, reading)
+                # Damage outside of a restore point may only mean that the repository was replaced, so it is no loss.
+                if reading or isinstance(error, BlobMissing | FileMissing):
+                    self._on_loss(org, app, reading)
+                raise
         except SnapshotNotFound:
             self._on_change(org, app)
-            raise
-        except (Damaged, BlobMissing, RepositoryNotFound) as error:
-            self._discard(app.id, slot)
-            # Damage outside of a restore point may only mean that the repository was replaced, so it is no loss.
-            if reading or isinstance(error, BlobMissing | FileMissing):
-                self._on_loss(org, app, reading)
             raise
         finally:
             slot.users -= 1
             slot.close_if_unused()
+
+    async def _require_still_there(self, slot: _Slot, app: App, snapshot_id: SnapshotId) -> None:
+        look = partial(require_still_there, slot.opening.result().repository, snapshot_id)
+        # A store of which nobody knows what is there is told to be damaged, as it was found.
+        with suppress(Damaged, RepositoryNotFound, StoreUnavailable):
+            await self.in_thread(look, of=app.id)
 
     def open_ahead(self, org: OrganizationId, app: App) -> None:
         """Begin to open a store that will be needed soon; borrowing it raises what went wrong."""

@@ -220,6 +220,7 @@ def _read_point(
     point = restore_point_of(snapshot, org=job.org, store_id=store.id)
     transfer = Transfer(
         repository=opened.repository,
+        snapshot_id=snapshot.id,
         nodes=ChosenNodes(opened.repository, point.tree_id, choose(opened.repository, point, [b"/"])),
         destination=_DiscardingDestination(),
         overwrite="always",

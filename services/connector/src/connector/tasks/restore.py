@@ -169,6 +169,7 @@ def _write(
     selection = choose(opened.repository, point, [path.encode() for path in paths])
     transfer = Transfer(
         repository=opened.repository,
+        snapshot_id=snapshot.id,
         nodes=ChosenNodes(opened.repository, point.tree_id, selection),
         destination=destination,
         overwrite=job.options.overwrite,

@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from chassis.ids import new_id
 from chassis.persistence.aggregates import AlreadyHandled
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import Conflict, Invalid, NotFound
@@ -172,6 +173,21 @@ async def test_jobs_are_listed_newest_first_and_by_status(world: World) -> None:
     asked = JobFilter(task_type="backup", status="queued")
     queued = await usecases.list_jobs(world.store, ORG, asked, limit=1, offset=1)
     assert (queued.total, [j.id for j in queued.items]) == (2, [ids[0]])
+
+
+async def test_a_page_shows_only_jobs_as_they_were_asked_for_while_one_is_saved(world: World) -> None:
+    """The index is ahead of a job that is being saved, also of one that is new."""
+    done, ending = [await world.queued() for _ in range(2)]
+    for job_id in (done, ending):
+        await usecases.note_started(world.store, wrapped(started(job_id)))
+    await usecases.note_succeeded(world.store, wrapped(told(TaskSucceeded, done, seconds=9)))
+    ahead = (await world.job(ending)).model_copy(update={"status": "succeeded"})
+    await world.store.job_index.enter(ORG, ahead)
+    await world.store.job_index.enter(ORG, ahead.model_copy(update={"id": JobId(new_id())}))
+
+    page = await usecases.list_jobs(world.store, ORG, JobFilter(status="succeeded"), limit=50, offset=0)
+
+    assert ([job.id for job in page.items], page.total) == ([done], 1)
 
 
 class TestJobsWithoutNews:

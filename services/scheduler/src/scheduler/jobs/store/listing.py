@@ -37,12 +37,13 @@ class JobListing:
         packed = await self.packed_of(org, history, [JobId(row.id) for row in loose])
         loose = [row for row in loose if row.id not in packed]
         total, (keys, above) = self._choose(history, asked, loose, limit=limit, offset=offset)
-        found = await asyncio.gather(
-            self.get_all(org, [JobId(row.id) for row in loose if row.key in keys]),
-            self._packed(org, history, keys, asked),
+        chosen = [JobId(row.id) for row in loose if row.key in keys]
+        going_on, packed_jobs = await asyncio.gather(
+            self._loaded(org, chosen, asked), self._packed(org, history, keys, asked)
         )
-        newest = sorted((job for jobs in found for job in jobs), key=lambda job: job.id, reverse=True)
-        return Page[Job](total=total, items=newest[offset - above :][:limit])
+        newest = sorted([*going_on, *packed_jobs], key=lambda job: job.id, reverse=True)
+        # Of those that other pages show only the index is asked, so that the total may be ahead of them for a moment.
+        return Page[Job](total=total - len(chosen) + len(going_on), items=newest[offset - above :][:limit])
 
     def _choose(
         self, history: History, asked: JobFilter, loose: Sequence[Row], *, limit: int, offset: int
@@ -77,6 +78,10 @@ class JobListing:
             unknown = await self.get_all(org, [JobId(row.id) for row in rows if not row.origin])
             rows = [*(row for row in rows if row.origin), *map(row_of, unknown)]
         return [row for row in rows if row.matches(asked)]
+
+    async def _loaded(self, org: OrganizationId, ids: Sequence[JobId], asked: JobFilter) -> list[Job]:
+        # The index is ahead of a job that is being saved: what is shown of one must be what was asked for.
+        return [job for job in await self.get_all(org, ids) if row_of(job).matches(asked)]
 
     async def _packed(self, org: OrganizationId, history: History, keys: frozenset[int], asked: JobFilter) -> list[Job]:
         segments = {number for key in keys for number in history.segments_of(key)}

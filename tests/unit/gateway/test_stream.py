@@ -92,13 +92,17 @@ class Client:
     async def next(self) -> list[dict[str, Any]]:
         """The data of the events in the next piece."""
         found = []
-        for block in (await anext(self._pieces)).decode().split("\n\n")[:-1]:
+        for block in (await self.piece()).split("\n\n")[:-1]:
             lines = [line.split(": ", 1) for line in block.split("\n")]
             fields = dict(lines)
             self.last_id = fields.get("id", self.last_id)
             if "data" in fields:
                 found.append(json.loads(fields["data"]))
         return found
+
+    async def piece(self) -> str:
+        """The next piece as it is sent."""
+        return (await anext(self._pieces)).decode()
 
     async def until(self, done: Callable[[list[dict[str, Any]]], bool]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = []
@@ -396,6 +400,23 @@ class TestGoingOn:
 
         found = await client.until(lambda found: len(found) == 3)
         assert [each["kind"] for each in found] == ["job", "gap", "job"]
+
+    async def test_behind_a_gap_nothing_is_left_out_wherever_a_client_was_cut_off(self, topics: Topics) -> None:
+        first = listening(topics)
+        await first.next()
+        start = first.last_id
+        await topics.send(job("a"))
+        topics.sent += [topics.sent[0]] * 3
+        await topics.send(job("b"), job("c"))
+        again = listening(topics, resumed=start)
+        await again.next()
+
+        blocks = [block for block in (await again.piece()).split("\n\n") if "data" in block]
+        told = [json.loads(block.split("data: ")[1].split("\n")[0]) for block in blocks]
+        assert [each.get("job_id", each["kind"]) for each in told] == ["a", "gap", "b", "c"]
+        at_gap = blocks[1].rpartition("id: ")[2]
+        rest = await listening(topics, resumed=at_gap).until(lambda found: len(found) == 2)
+        assert names(rest) == ["b", "c"]
 
     async def test_a_gap_is_told_whatever_is_chosen(self) -> None:
         assert Wanted(kinds=frozenset({"log"}), ids=frozenset({"x"})).admits(notice("gap", "events_lost", "Lost."))

@@ -76,19 +76,24 @@ class Feed:
     async def take(self, record: Record) -> None:
         """Take one record: an event that somebody may hear, or something else."""
         topic = self.numbers.number(record.topic)
-        lost = record.offset > (self.positions.at(topic, record.partition) or 0)
+        if record.offset > (self.positions.at(topic, record.partition) or 0):
+            self._tell_gap(topic, record)
         self.positions.move(topic, record.partition, record.offset + 1)
         self._moved.set()
         # Nobody listens: what it says need not be read.
         found = self._decode(record) if self._channels else None
-        event_id = b""
-        for organization_id, channel in self._channels.items():
-            told = [GAP] if lost else []
-            if found is not None and found[0] == organization_id:
-                told.append(found[1])
-            for happening in told:
-                event_id = event_id or b"id: %b\n\n" % self._ids.write(self.positions).encode()
-                channel.add(Entry(happening, topic, record.partition, record.offset, event_id))
+        if found is not None and (channel := self._channels.get(found[0])) is not None:
+            channel.add(Entry(found[1], topic, record.partition, record.offset, self._event_id()))
+
+    def _tell_gap(self, topic: int, record: Record) -> None:
+        # At the last of those that are lost, and with an id of its own: whoever is cut off behind it gets the record.
+        self.positions.move(topic, record.partition, record.offset)
+        event_id = self._event_id() if self._channels else b""
+        for channel in self._channels.values():
+            channel.add(Entry(GAP, topic, record.partition, record.offset - 1, event_id))
+
+    def _event_id(self) -> bytes:
+        return b"id: %b\n\n" % self._ids.write(self.positions).encode()
 
     def channel(self, organization_id: OrganizationId) -> Channel:
         """The events of an organization from now on, and of a while before if somebody listened."""

@@ -46,6 +46,19 @@ def test_what_a_job_used_is_shown_and_what_nobody_knows_is_null() -> None:
     assert (shown["peaks"]["cpu_percent"], shown["peaks"]["memory_bytes"], shown["warning_count"]) == (80, None, 4)
 
 
+@pytest.mark.parametrize("name", ["/no\u00a0break", "/\u5199\u771f\u3000\u4e00", "/\U0001f468\u200d\U0001f469.jpg"])
+def test_names_of_files_are_the_same_wherever_they_are_shown(name: str) -> None:
+    job = a_job(progress={"at": NOON, "phase": "transferring", "fraction": 0.5, "current": (name,)})
+    shown = state(job, JobMeasures(paths=(PathOutcome(path=name, status="ok"),)))
+    assert [each["path"] for each in shown["recent_paths"]] == shown["progress"]["current"] == [name]
+
+
+@pytest.mark.parametrize("odd", ["\x07", "\x9b", "\u202e", "\u2028"])
+def test_what_could_disturb_a_terminal_or_turn_a_name_round_is_written_out(odd: str) -> None:
+    shown = state(a_job(), JobMeasures(paths=(PathOutcome(path=f"/a{odd}b", status="ok"),)))
+    assert shown["recent_paths"][0]["path"] == f"/a{odd.encode('unicode_escape').decode()}b"
+
+
 def test_names_of_files_cannot_disturb_a_terminal() -> None:
     measures = JobMeasures(
         paths=(PathOutcome(path="/a\x1b[2J", status="error"),),

@@ -1,11 +1,15 @@
 """The log of a job as clients read it."""
 
+import unicodedata
 from collections.abc import Iterable
 
 from contracts.messages.connector.task_events import LogLine
 from contracts.messages.scheduler import FINAL_STATUSES
 from contracts.queries.scheduler import Job
 from contracts.values import Moment
+
+_HARMLESS = "\t\u200c\u200d"
+"""Tabs, and what joins letters or parts of a picture, or keeps them apart."""
 
 
 def log_text(job: Job, lines: tuple[LogLine, ...]) -> str:
@@ -29,7 +33,11 @@ def _time(moment: Moment) -> str:
 
 
 def printable(text: str) -> str:
-    """Text without control characters, which a file name may hold to disturb a terminal."""
+    """Text without control characters, which a file name may hold to disturb a terminal. Spaces of any width stay."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c == "\t" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(c if _is_harmless(c) else c.encode("unicode_escape").decode() for c in text)
+
+
+def _is_harmless(character: str) -> bool:
+    return character.isprintable() or character in _HARMLESS or unicodedata.category(character) == "Zs"

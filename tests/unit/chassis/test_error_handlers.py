@@ -138,6 +138,7 @@ async def test_unknown_routes_and_methods_are_problems_too(http: httpx.AsyncClie
     assert problem(await http.get("/nothing"), 404)["code"] == "route_not_found"
     wrong = await http.delete("/bodies")
     assert problem(wrong, 405)["code"] == "method_not_allowed"
+    assert problem(wrong, 405)["detail"] == "Only POST can be asked of this address."
     assert wrong.headers["allow"] == "POST"
     assert problem(await http.get("/numbers/1/"), 404)["code"] == "route_not_found"
 

@@ -33,6 +33,10 @@ SAID: list[tuple[Any, Any, str]] = [
     (Annotated[int, Field(strict=True)], "1", "must be a whole number"),
     (Annotated[int, Field(ge=1, le=5)], 0, "must be at least 1"),
     (Annotated[int, Field(ge=1, le=5)], 6, "must be at most 5"),
+    (Annotated[float, Field(gt=0, le=100)], 101, "must be at most 100"),
+    (Annotated[float, Field(gt=0, le=100)], 0, "must be more than 0"),
+    (Annotated[float, Field(ge=0.5)], 0.1, "must be at least 0.5"),
+    (Annotated[float, Field(le=10_000_000)], 1e9, "must be at most 10000000"),
     (Count, -1, "must be at least 0"),
     (datetime, "soon", "must be a time as RFC 3339 has them"),
     (Literal["a"], "b", "must be 'a'"),
@@ -50,6 +54,7 @@ def first_error(kind: Any, value: Any) -> Mapping[str, Any]:
 def test_a_fault_is_said_in_our_words(kind: Any, value: Any, words: str) -> None:
     said = in_words(first_error(kind, value))
     assert said.startswith(words)
+    assert not said.endswith(".0")
     for foreign in ("Input", "Value error", "valid ", "tuple", "dictionary", "integer", "parse"):
         assert foreign not in said
 

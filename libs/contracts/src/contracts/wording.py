@@ -1,5 +1,13 @@
 """Numbers, articles and durations in the texts that users read."""
 
+from collections.abc import Sequence
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words one after the other: `GET`, `GET and PUT`, `GET, PUT and DELETE`."""
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last
+
 
 def counted(count: int, noun: str, plural: str = "") -> str:
     """So many of something: `1 file`, `2 files`; `plural`: where it is not the noun with an s."""

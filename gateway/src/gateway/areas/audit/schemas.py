@@ -50,7 +50,9 @@ class AuditEntryView(View):
     action: str = Field(
         description="`account.login`, `account.exchange-badge`; `secret.read`; `connector.create`, `.change` and "
         "`.remove`, the same of `inventory` and `resource`; `store.create`, `store.replace` and `store.believe` "
-        "(forced), `store.unlock`; `file.download`, `archive.download`, `link.create`; others will follow"
+        "(forced), `store.unlock`; `snapshot.prune` (by a rule), `snapshot.delete` (one run that deletes), "
+        "`legal-hold.set`, `legal-hold.lift`, `retention.change`; `file.download`, `archive.download`, `link.create`; "
+        "others will follow"
     )
     subject: AuditSubjectView
     outcome: Outcome = Field(
@@ -62,7 +64,9 @@ class AuditEntryView(View):
     details: dict[str, Any] = Field(
         description="Of downloads: `paths` (the first 20), `paths_total`, `format`, `range`, `store_id`, `bytes` sent. "
         "Of logins: `address`; of refused ones, which are counted together where they are many, also `count`, "
-        "`first_at` and `latest_at`. Of secrets: `connectors`, and `window_seconds`, for which the entry stands"
+        "`first_at` and `latest_at`. Of deletions: `rule`, `snapshot_ids`, `config` of a run, or `retry_of`, a job. Of "
+        "holds: `store_id`, `reason`, `until`. Of `retention.change`: `min_versions`. Of secrets: `connectors`, and "
+        "`window_seconds`, for which the entry stands"
     )
 
 

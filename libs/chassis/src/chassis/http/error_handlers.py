@@ -6,6 +6,7 @@ from typing import Any, TypeAlias
 
 from contracts.errors import CairnError, Invalid, Throttled
 from contracts.messages.outcomes import Problem
+from contracts.wording import listed
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -90,7 +91,8 @@ def _flat(routes: Iterable[Any]) -> Iterator[Any]:
 
 def method_not_allowed(path: str, allowed: str) -> JSONResponse:
     """What is answered where other methods than that of the request are."""
-    problem = Problem(code=_CODES[405], detail="Method Not Allowed")
+    methods = listed(allowed.split(", "))
+    problem = Problem(code=_CODES[405], detail=f"Only {methods} can be asked of this address.")
     response = problem_response(problem, instance=path, status=405)
     response.headers["Allow"] = allowed
     return response

@@ -78,10 +78,15 @@ def _said(kind: str, about: Mapping[str, Any]) -> str:
         least = about["min_length"]
         return "must not be empty" if least == 1 else f"is shorter than {counted(least, 'character')}"
     try:
-        return _WORDS.get(kind, _UNKNOWN).format_map(about)
+        return _WORDS.get(kind, _UNKNOWN).format_map({name: _plain(fact) for name, fact in about.items()})
     except KeyError:
         # Made by hand, without what the library says beside its kind.
         return _UNKNOWN
+
+
+def _plain(fact: Any) -> Any:
+    # The bounds of a float are floats, however they were written.
+    return int(fact) if isinstance(fact, float) and fact.is_integer() else fact
 
 
 def _size(about: Mapping[str, Any]) -> str:

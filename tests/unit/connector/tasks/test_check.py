@@ -15,9 +15,9 @@ from contracts.errors import TemporaryError
 from contracts.task_types.check import CheckResult
 from contracts.tasks import Task, TaskOptions
 from contracts.values import JobId
-from restic_reader.errors import Damaged, StoreUnavailable
+from restic_reader.errors import Damaged, SnapshotNotFound, StoreUnavailable
 
-from tests.unit.connector.parts import TARGET
+from tests.unit.connector.parts import ORG, TARGET, an_app
 from tests.unit.connector.workshop import Workshop
 
 CHECK = Task(type="check", origin=TARGET)
@@ -159,6 +159,17 @@ async def test_a_restore_point_is_checked_by_its_first_digits_whatever_others_ar
     assert outcome.problem is None
     assert isinstance(outcome.result, CheckResult)
     assert outcome.result.snapshot_ids == (meant,)
+
+
+async def test_a_restore_point_that_was_deleted_since_it_was_read_is_not_found(workshop: Workshop) -> None:
+    gone, _ = await workshop.left_behind(), await workshop.left_behind()
+    task = Task(type="check", origin=TARGET, options=TaskOptions(snapshot_id=gone))
+    async with workshop.context.stores.borrow(ORG, an_app()) as opened:
+        opened.snapshot(gone)
+    del workshop.repository.snapshots[gone]
+
+    with pytest.raises(SnapshotNotFound):
+        await check(await workshop.job(task=task))
 
 
 def test_a_long_age_is_told_without_an_exponent() -> None:

@@ -7,11 +7,12 @@ import pytest
 from connector.domain.named_points import NamedPointsNotFound
 from connector.jobs.definition import Job
 from connector.stores.point_choice import NoRestorePoint
-from connector.tasks.restore import choose_point
+from connector.tasks.restore import choose_point, restore
 from contracts.tasks import Task, TaskOptions
 from contracts.values import to_milliseconds
+from restic_reader.errors import SnapshotNotFound
 
-from tests.unit.connector.parts import TARGET, an_app
+from tests.unit.connector.parts import ORG, SOURCE, TARGET, an_app
 from tests.unit.connector.workshop import Workshop
 
 RESTORE = Task(type="restore", origin=TARGET, options=TaskOptions())
@@ -67,3 +68,14 @@ async def test_a_restore_point_is_taken_by_its_first_digits_and_all_that_are_nam
     chosen = await choose_point(replace(again, lease=await workshop.again(lost.lease)), an_app("store"))
 
     assert (chosen.snapshot_id, chosen.matched) == (older, 1)
+
+
+async def test_a_restore_point_that_was_deleted_since_it_was_read_is_not_found(workshop: Workshop) -> None:
+    gone, _ = await workshop.left_behind(), await workshop.left_behind()
+    task = RESTORE.model_copy(update={"target": SOURCE, "options": TaskOptions(snapshot_id=gone)})
+    async with workshop.context.stores.borrow(ORG, an_app()) as opened:
+        opened.snapshot(gone)
+    del workshop.repository.snapshots[gone]
+
+    with pytest.raises(SnapshotNotFound):
+        await restore(await workshop.job(task=task))

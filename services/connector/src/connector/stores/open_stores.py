@@ -48,7 +48,10 @@ class OpenStore:
         self._snapshots: OrderedDict[str, Snapshot] = OrderedDict()
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
-        """The snapshot with this id; raises `SnapshotNotFound`. Snapshots never change, so they are kept."""
+        """The snapshot with this id; raises `SnapshotNotFound`. Snapshots never change, so they are kept.
+
+        One that was deleted since may still be told of: who must not take it for there asks `repository.snapshot`.
+        """
         found = self._snapshots.get(snapshot_id)
         if found is None:
             found = self._snapshots[snapshot_id] = self.repository.snapshot(snapshot_id)

@@ -216,7 +216,8 @@ def _read_point(
     figures: Figures,
     tell: Callable[[Progress], None],
 ) -> str:
-    snapshot = opened.snapshot(snapshot_id)
+    # From the store, not from memory: a restore point that was deleted must not seem to be there.
+    snapshot = opened.repository.snapshot(snapshot_id)
     point = restore_point_of(snapshot, org=job.org, store_id=store.id)
     transfer = Transfer(
         repository=opened.repository,

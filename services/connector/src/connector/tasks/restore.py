@@ -61,7 +61,8 @@ async def restore(job: Job) -> JobOutcome:
     async with AsyncExitStack() as stack:
         reading = SnapshotId(chosen.snapshot_id)
         opened = await stack.enter_async_context(job.context.stores.borrow(job.org, store, reading=reading))
-        snapshot = await job.context.stores.in_thread(partial(opened.snapshot, reading), of=store.id)
+        # From the store, not from memory: a restore point that was deleted must not seem to be there.
+        snapshot = await job.context.stores.in_thread(partial(opened.repository.snapshot, reading), of=store.id)
         places = await job.unless_cancelled(_guarded(job, store, target))
         destination = await stack.enter_async_context(_open(job, target, snapshot, guarded=places))
         problems = Problems(job.reporter.log)

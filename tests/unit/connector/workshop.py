@@ -217,6 +217,7 @@ class MemoryLister:
         if self.index is not None and (again is not None or point.snapshot_id not in self.index.refuses):
             self.index.points[point.snapshot_id] = True
             self.index.damaged.discard(point.snapshot_id)
+            self.index.copies |= {point.snapshot_id} if point.origin_store_id else set()
         return Listed(1, 1)
 
 
@@ -227,6 +228,8 @@ class MemoryIndex:
     points: dict[str, bool] = field(default_factory=dict)
     damaged: set[str] = field(default_factory=set)
     held: set[str] = field(default_factory=set)
+    copies: set[str] = field(default_factory=set)
+    """Of what it knows where a sync copied it from."""
     refuses: set[str] = field(default_factory=set)
     refuses_all: set[str] = field(default_factory=set)
     after: Callable[[], Awaitable[object]] | None = None
@@ -259,6 +262,9 @@ class MemoryIndex:
 
     async def held_points(self, *_: Any) -> frozenset[SnapshotId]:
         return frozenset(map(SnapshotId, self.held))
+
+    async def sync_copies(self, *_: Any) -> frozenset[SnapshotId]:
+        return frozenset(map(SnapshotId, self.copies))
 
     async def damaged_points(self, *_: Any) -> list[DamagedPoint]:
         if self.silent:

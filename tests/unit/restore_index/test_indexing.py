@@ -68,6 +68,18 @@ async def test_where_a_replica_was_copied_from_is_kept_whatever_the_store_tells_
     assert found.origin_snapshot_id == "1" * 64
 
 
+async def test_a_sync_tells_of_what_can_be_browsed_already_where_it_comes_from(index: MemoryIndex) -> None:
+    told = a_point(new_store(), TREE, original="0" * 64)
+    await index.hold(told, TREE)
+    synced = told.model_copy(update={"origin_store_id": AppId("origin"), "origin_snapshot_id": SnapshotId("1" * 64)})
+    for point in (synced, told):
+        await indexing.record_created(index.store, wrapped(created(point)))
+
+    found = await find_restore_points.get_point(index.store, ORG, told.snapshot_id)
+
+    assert (found.browsable, found.restore_point.origin_store_id) == (True, "origin")
+
+
 async def test_a_listing_that_comes_before_the_news_is_enough(index: MemoryIndex) -> None:
     told = a_point(new_store(), TREE)
     for event in directories(told.store_id, TREE.pages):

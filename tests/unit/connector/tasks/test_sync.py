@@ -123,6 +123,26 @@ async def test_what_is_missing_is_copied_announced_and_listed_once(
     assert stores.lister.listed == [each.snapshot_id for each in told]
 
 
+async def test_what_a_comparison_listed_before_its_sync_did_is_announced_with_its_origin(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = stores.engine.copy
+
+    async def beside_a_comparison(*arguments: Any, **options: Any) -> CopyOutcome:
+        outcome = await copy(*arguments, **options)
+        stores.index.points = {each.snapshot_id: True for each in stores.replicas}
+        return outcome
+
+    monkeypatch.setattr(stores.engine, "copy", beside_a_comparison)
+
+    await stores.sync()
+
+    told = [each.restore_point for each in stores.published(RestorePointCreated)]
+    assert {each.snapshot_id for each in told} == {each.snapshot_id for each in stores.replicas}
+    assert {each.origin_store_id for each in told} == {TARGET.id}
+    assert stores.lister.listed == []
+
+
 async def test_a_copy_of_a_copy_names_the_copy_that_it_was_made_of(stores: Stores) -> None:
     for snapshot_id, (found, files) in list(stores.repository.snapshots.items()):
         # As another sync brought it here from the store of the first one.

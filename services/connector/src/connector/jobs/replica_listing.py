@@ -15,26 +15,43 @@ from connector.stores.restore_points import created
 async def announce_replicas(
     job: Job, target: App, points: Sequence[RestorePoint], *, origin: App, copied: Iterable[RestorePoint]
 ) -> None:
-    """Announce and list those that the index cannot open yet, oldest first, and wait until they can be browsed.
+    """Announce them with where they come from, list those that cannot be browsed yet, oldest first, and await that.
 
     `copied`: what they are copies of, in their origin. Raises `LeaseLost`, `TemporaryError`, or what reading the store
     raises. Doing it twice changes nothing.
     """
     known = await job.context.index.restore_points(job.org, target.id)
-    new = [each for each in points if known.get(each.snapshot_id) is not PointState.BROWSABLE]
-    ids = {mark_of(each): each.snapshot_id for each in copied}
+    traced = await job.context.index.sync_copies(job.org, target.id)
+    replicas = _with_origin(points, origin, copied)
+    # A comparison may have announced and listed some of them meanwhile: it cannot tell where they come from.
+    for replica in replicas:
+        if replica.snapshot_id not in traced:
+            await _announce(job, replica)
     # The index has their directories only where another restore point of this store has the same ones.
     job.reporter.enter("indexing")
-    async with job.context.stores.borrow(job.org, target) as opened:
-        for point in new:
-            known_of = {"origin_store_id": origin.id, "origin_snapshot_id": ids.get(mark_of(point))}
-            replica = point.model_copy(update=known_of)
-            job.lease.check()
-            event = created(replica, job.org)
-            await job.context.publisher.send(envelope(event, service="connector", cause=job.lease.work.cause))
-            await job.context.lister.list_restore_point(job.lease, opened.repository, replica, on_listed=lambda _: None)
-    if new:
+    if new := [each for each in replicas if known.get(each.snapshot_id) is not PointState.BROWSABLE]:
+        await _list(job, target, new)
         await _await_browsable(job, target, new[-1])
+
+
+def _with_origin(points: Iterable[RestorePoint], origin: App, copied: Iterable[RestorePoint]) -> list[RestorePoint]:
+    ids = {mark_of(each): each.snapshot_id for each in copied}
+    return [
+        each.model_copy(update={"origin_store_id": origin.id, "origin_snapshot_id": ids.get(mark_of(each))})
+        for each in points
+    ]
+
+
+async def _announce(job: Job, replica: RestorePoint) -> None:
+    job.lease.check()
+    event = created(replica, job.org)
+    await job.context.publisher.send(envelope(event, service="connector", cause=job.lease.work.cause))
+
+
+async def _list(job: Job, target: App, replicas: Iterable[RestorePoint]) -> None:
+    async with job.context.stores.borrow(job.org, target) as opened:
+        for replica in replicas:
+            await job.context.lister.list_restore_point(job.lease, opened.repository, replica, on_listed=lambda _: None)
 
 
 async def _await_browsable(job: Job, target: App, last: RestorePoint) -> None:

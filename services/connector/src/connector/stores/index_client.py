@@ -62,6 +62,11 @@ class IndexClient:
         points = await _patiently(partial(self._points, org, store_id))
         return frozenset(point.snapshot_id for point in points if point.legal_hold)
 
+    async def sync_copies(self, org: OrganizationId, store_id: str) -> frozenset[SnapshotId]:
+        """The ids of the restore points of a store of which the index knows that a sync copied them, and what of."""
+        points = await _patiently(partial(self._points, org, store_id))
+        return frozenset(point.snapshot_id for point in points if point.origin_store_id and point.origin_snapshot_id)
+
     async def damaged_points(self, org: OrganizationId, store_id: str) -> list[DamagedPoint]:
         """The restore points of a store that cannot be opened, newest first. Raises `Unavailable` at once."""
         points = await self._points(org, store_id)

@@ -432,6 +432,36 @@ async def test_a_job_that_is_canceled_copies_nothing(stores: Stores) -> None:
     assert stores.replicas == []
 
 
+async def test_a_job_that_is_canceled_while_it_lists_its_copies_lists_no_more_of_them(stores: Stores) -> None:
+    job = await stores.job(task=SYNC_TASK)
+
+    async def cancel() -> None:
+        job.cancel.set()
+
+    stores.lister.before = cancel
+
+    with pytest.raises(Cancelled):
+        await sync(job)
+
+    assert len(stores.replicas) == 2
+    assert len(stores.lister.listed) <= 1
+
+
+async def test_a_job_that_is_canceled_does_not_wait_until_its_copies_can_be_browsed(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await stores.job(task=SYNC_TASK)
+
+    async def hangs(*_: Any, **__: Any) -> None:
+        job.cancel.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(stores.index, "await_browsable", hangs)
+
+    with pytest.raises(Cancelled):
+        await asyncio.wait_for(sync(job), 5)
+
+
 def naming(*ids: str) -> Task:
     return SYNC_TASK.model_copy(update={"options": TaskOptions(snapshot_ids=ids)})
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from chassis.messaging.envelopes import envelope
 from contracts.messages.assignment import App
 from contracts.messages.restore_index import RestorePoint
+from integrations.sdk.errors import Cancelled
 
 from connector.domain.replicas import mark_of
 from connector.domain.store_comparison import PointState
@@ -17,8 +18,8 @@ async def announce_replicas(
 ) -> None:
     """Announce them with where they come from, list those that cannot be browsed yet, oldest first, and await that.
 
-    `copied`: what they are copies of, in their origin. Raises `LeaseLost`, `TemporaryError`, or what reading the store
-    raises. Doing it twice changes nothing.
+    `copied`: what they are copies of, in their origin. Raises `Cancelled`, with the rest left to the comparison that
+    follows every job, `LeaseLost`, `TemporaryError`, or what reading the store raises. Doing it twice changes nothing.
     """
     known = await job.context.index.restore_points(job.org, target.id)
     traced = await job.context.index.sync_copies(job.org, target.id)
@@ -43,6 +44,7 @@ def _with_origin(points: Iterable[RestorePoint], origin: App, copied: Iterable[R
 
 
 async def _announce(job: Job, replica: RestorePoint) -> None:
+    _require_wanted(job)
     job.lease.check()
     event = created(replica, job.org)
     await job.context.publisher.send(envelope(event, service="connector", cause=job.lease.work.cause))
@@ -51,14 +53,22 @@ async def _announce(job: Job, replica: RestorePoint) -> None:
 async def _list(job: Job, target: App, replicas: Iterable[RestorePoint]) -> None:
     async with job.context.stores.borrow(job.org, target) as opened:
         for replica in replicas:
-            await job.context.lister.list_restore_point(job.lease, opened.repository, replica, on_listed=lambda _: None)
+            _require_wanted(job)
+            listing = job.context.lister.list_restore_point(
+                job.lease, opened.repository, replica, on_listed=lambda _: None
+            )
+            await job.unless_cancelled(listing)
+
+
+def _require_wanted(job: Job) -> None:
+    if job.cancel.is_set():
+        raise Cancelled
 
 
 async def _await_browsable(job: Job, target: App, last: RestorePoint) -> None:
     # The index takes them in one after the other, so that the last one comes after all others.
     patience = job.context.settings.browsable_patience_seconds
-    is_browsable = await job.context.index.await_browsable(
-        job.org, target.id, last.snapshot_id, patience_seconds=patience
-    )
+    waiting = job.context.index.await_browsable(job.org, target.id, last.snapshot_id, patience_seconds=patience)
+    is_browsable = await job.unless_cancelled(waiting)
     if not is_browsable:
         job.reporter.log("warning", "The copies are complete and still being indexed: they cannot be browsed yet.")

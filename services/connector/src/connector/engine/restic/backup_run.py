@@ -155,8 +155,9 @@ class _Run:
         if self._observer.problems.count:
             raise SourceUnreadable(self._observer.problems.in_words())
         if self._call.options.allow_empty:
+            call = self._call
             made = await empty_snapshot.make(
-                self._runner, self._call.store, self._call.source, options=self._call.options
+                self._runner, call.store, call.source, options=call.options, cancel=call.cancel
             )
             return replace(made, is_left_out=self._is_left_out)
         raise SourceEmpty if await asyncio.to_thread(is_bare, self._call.source) else SourceIgnored

@@ -169,12 +169,17 @@ class Runner:
         raise error_of_exit(f"restic {arguments[0]}", exit_code, words=stderr.words, last_retry=stderr.last_retry)
 
     async def collect(
-        self, store: StoreLocation, arguments: Sequence[str], *, patience: Patience | None = None
+        self,
+        store: StoreLocation,
+        arguments: Sequence[str],
+        *,
+        patience: Patience | None = None,
+        cancel: asyncio.Event | None = None,
     ) -> bytes:
-        """Run to the end and return all of standard output."""
+        """Run to the end and return all of standard output. Raises like `run`."""
         lines: list[bytes] = []
         listener = Listener(on_output=lines.append)
-        await self.run(store, arguments, listener=listener, patience=patience)
+        await self.run(store, arguments, listener=listener, patience=patience, cancel=cancel)
         return b"\n".join(lines)
 
     async def _watch(

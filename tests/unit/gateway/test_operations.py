@@ -12,8 +12,11 @@ from chassis.runtime.supervision import LoopSupervisor
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome, Problem
-from contracts.values import OrganizationId
+from contracts.messages.scheduler import RetryJob
+from contracts.tasks import AppRef
+from contracts.values import AppId, JobId, OrganizationId, RunId
 from gateway.access.principal import Principal
+from gateway.areas.operations.schemas import operation_view
 from gateway.areas.operations.service import Operation, Operations
 from gateway.areas.operations.store import End, OperationStore
 
@@ -162,3 +165,12 @@ async def test_what_kafka_has_is_an_operation_though_the_database_is_away() -> N
         assert (await polled(operations, command)).end == End(result={"id": "inv-1"})
         requests.back.set()
         await eventually_async(lambda: command.id in requests.commands)
+
+
+def test_a_retry_is_named_by_its_new_job_as_its_own_answer_is() -> None:
+    origin = AppRef(id=AppId("app-1"), revision=1, kind="source", name="nas")
+    command = RetryJob(
+        organization_id=make.ORG, job_id=JobId("job-1"), new_job_id=JobId("job-2"), run_id=RunId("run-2"), origin=origin
+    )
+    view = operation_view(Operation("command", command, End(result={"run_id": "run-2", "job_id": "job-2"})))
+    assert (view.id, view.result) == ("job-2", {"id": "job-2", "run_id": "run-2", "job_id": "job-2"})

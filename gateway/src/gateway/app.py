@@ -37,6 +37,7 @@ from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import link_key
 from gateway.areas.operations.service import Operations
 from gateway.areas.operations.store import OperationStore
+from gateway.areas.protection.prune_runs import PruneRuns
 from gateway.areas.protection.service import Protection
 from gateway.areas.resources.service import Resources
 from gateway.areas.scheduling.service import Runs
@@ -179,6 +180,7 @@ def _writing(
 ) -> tuple[object, ...]:
     """The use cases that send commands."""
     runs = Runs(clients.catalog, clients.assignment, clients.scheduler, commands)
+    prune_runs = PruneRuns(clients.restore_index, runs, commands, audit)
     connectors = Connectors(
         clients.catalog,
         clients.assignment,
@@ -194,7 +196,7 @@ def _writing(
         Resources(clients.catalog, clients.assignment, commands),
         connectors,
         runs,
-        Protection(clients.assignment, clients.restore_index, runs, commands, audit),
+        Protection(clients.assignment, clients.restore_index, prune_runs, commands),
     )
 
 

@@ -157,6 +157,7 @@ class Unsettled(StillRunning):
 
     def __init__(self, left: StillRunning, open_entry: OpenEntry) -> None:
         super().__init__(left.command, taken=left.taken)
+        self._left = left
         self._open_entry = open_entry
 
     def settle(self, *, code: str | None = None) -> None:
@@ -166,10 +167,16 @@ class Unsettled(StillRunning):
         else:
             ending = Ending(outcome="unknown", code=code, details={"command_id": self.command.id})
         self._open_entry.end_soon(ending)
+        # The change may be recorded as a part of another one too.
+        if isinstance(self._left, Unsettled):
+            self._left.settle(code=code)
 
 
-def ending_of(error: BaseException, deadline: Deadline | None) -> Ending:
-    """What is known of a change that did not end well, by how it stands with its command."""
+def ending_of(error: BaseException, deadline: Deadline | None, *, parts_before: int = 0) -> Ending:
+    """What is known of a change that did not end well, by how it stands with its commands.
+
+    `parts_before`: how many parts of the request were done before the change began.
+    """
     code = _code_of(error, was_cut=deadline is not None and deadline.was_cut)
     if deadline is not None and deadline.open_command is not None:
         return Ending(outcome="unknown", code=code, details={"command_id": deadline.open_command.id})
@@ -178,6 +185,8 @@ def ending_of(error: BaseException, deadline: Deadline | None) -> Ending:
             # Its result cannot be read now; the client gets an operation that brings it.
             return Ending(outcome="continued", details={"operation_id": deadline.accepted.id})
         return Ending(outcome="completed", code=code)
+    if deadline is not None and deadline.parts_done > parts_before:
+        return Ending(outcome="completed", code=code, details={"in_part": True})
     return Ending(outcome="failed", code=code) if code else Ending(outcome="cancelled")
 
 

@@ -51,13 +51,15 @@ class AuditLog:
                 organization_id=who.organization_id, actor=actor, action=action, subject=subject, details=details
             )
         )
+        deadline = current_deadline()
+        parts_before = deadline.parts_done if deadline is not None else 0
         try:
             await open_entry.written()
             yield
         except StillRunning as error:
             raise Unsettled(error, open_entry) from error
         except BaseException as error:
-            await open_entry.end(ending_of(error, current_deadline()))
+            await open_entry.end(ending_of(error, deadline, parts_before=parts_before))
             raise
         await open_entry.end(Ending(outcome="completed"))
 

@@ -58,7 +58,8 @@ class AuditEntryView(View):
     outcome: Outcome = Field(
         description="`started` for ever when the process that served it died; `continued`: as the operation in "
         "`details.operation_id`; `unknown`: it may still be carried out, as no outcome of its command came "
-        "(`details.command_id`); `completed` with a `code`: it was done, and the client got that problem"
+        "(`details.command_id`); `completed` with a `code`: it was done, and the client got that problem "
+        "(`details.in_part`: only a part of it was)"
     )
     code: str | None = Field(description="The code of the problem that the client got")
     details: dict[str, Any] = Field(

@@ -1,7 +1,7 @@
 """Runs of tasks and the jobs they become."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
@@ -37,6 +37,19 @@ class RunRequest:
 
 
 @dataclass(frozen=True)
+class PlannedRun:
+    """A run that nothing forbids: its connectors are complete and their resources not locked."""
+
+    task: Task
+    pool: str
+    priority: int
+
+    def with_options(self, options: TaskOptions) -> "PlannedRun":
+        """The same run with other options."""
+        return replace(self, task=self.task.model_copy(update={"options": options}))
+
+
+@dataclass(frozen=True)
 class Started:
     """A run and its job."""
 
@@ -66,27 +79,36 @@ class Runs:
     async def start(self, who: Principal, asked: RunRequest, intent: Intent) -> Started:
         """Run a task once. Raises `Conflict` for incomplete connectors, locked resources, and edges."""
         with span("gateway.run_task"):
-            if asked.edge_tags:
-                # There are no edges yet. Running it elsewhere would not be what was asked for.
-                tags = ", ".join(asked.edge_tags)
-                raise Conflict("edge_not_found", f"No edge has all of these tags: {tags}.")
-            origin, target = await self._apps(who, asked.origin_id, asked.target_id)
-            task = Task(
-                type=asked.type,
-                origin=reference(origin),
-                target=reference(target) if target else None,
-                options=asked.options,
-            )
-            command = RunTask(
-                organization_id=who.organization_id,
-                job_id=JobId(intent.id_for("job")),
-                run_id=RunId(intent.id_for("run")),
-                task=task,
-                pool=pool_of(*filter(None, (origin, target))),
-                priority=asked.priority,
-            )
-            result = await self.commands.carry_out(command, **intent.ids)
-            return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
+            return await self.send(who, await self.plan(who, asked), intent)
+
+    async def plan(self, who: Principal, asked: RunRequest) -> PlannedRun:
+        """Look whether a task can be run. Raises as `start`; nothing is changed."""
+        if asked.edge_tags:
+            # There are no edges yet. Running it elsewhere would not be what was asked for.
+            tags = ", ".join(asked.edge_tags)
+            raise Conflict("edge_not_found", f"No edge has all of these tags: {tags}.")
+        origin, target = await self._apps(who, asked.origin_id, asked.target_id)
+        task = Task(
+            type=asked.type,
+            origin=reference(origin),
+            target=reference(target) if target else None,
+            options=asked.options,
+        )
+        return PlannedRun(task, pool_of(*filter(None, (origin, target))), asked.priority)
+
+    async def send(self, who: Principal, planned: PlannedRun, intent: Intent, *, is_last: bool = True) -> Started:
+        """Start a run, once for each intent. `is_last`: nothing of the request follows, as for `carry_out`."""
+        command = RunTask(
+            organization_id=who.organization_id,
+            job_id=JobId(intent.id_for("job")),
+            run_id=RunId(intent.id_for("run")),
+            task=planned.task,
+            pool=planned.pool,
+            priority=planned.priority,
+        )
+        carry_out = self.commands.carry_out if is_last else self.commands.carry_out_part
+        result = await carry_out(command, **intent.ids)
+        return Started(str(result.get("run_id", command.run_id)), str(result.get("job_id", command.job_id)))
 
     async def retry(self, who: Principal, job_id: str, intent: Intent, *, priority: int | None = None) -> Job:
         """Run the task of a job once more; the new job. Raises like `start`, for connectors that are gone as well."""

@@ -1,8 +1,8 @@
 """Sends a command and waits for its outcome."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from contracts.envelope import Envelope
@@ -11,6 +11,7 @@ from contracts.messages.outcomes import CommandOutcome
 from contracts.topics import OUTCOMES
 from pydantic import JsonValue
 
+from chassis.errors import Unavailable
 from chassis.http.problems import to_error
 from chassis.messaging.consumer import Consumer
 from chassis.messaging.dispatcher import Dispatcher
@@ -35,6 +36,10 @@ class StillRunning(Exception):
         self.taken = taken
 
 
+_UNFINISHED = (
+    "The request was not finished in time: a part of it may be done already. Repeat it with its Idempotency-Key, and it"
+    " goes on where it ended; nothing is done twice."
+)
 Notice = Callable[[], None]
 
 
@@ -67,6 +72,7 @@ class Commands:
     ) -> dict[str, JsonValue]:
         """Send a command and return its result.
 
+        It is the only command of its request or the last one: of those before see `carry_out_part` and `prepare`.
         Raises the error its rejection stands for, `StillRunning` when no outcome came in time or before the deadline of
         the request is near, and `Unavailable` when Kafka did not take it. The same `command_id` again changes nothing
         the second time. All that follows carries `correlation_id`; without one, the command's own id.
@@ -79,6 +85,28 @@ class Commands:
             result = _result(outcome)
             deadline.accepted = made
             return result
+
+    async def carry_out_part(self, command: Command, *, command_id: str, correlation_id: str) -> dict[str, JsonValue]:
+        """Carry out a command that others of the same request follow, so that its outcome does not end the request.
+
+        Raises like `carry_out`, but `Unavailable` (`request_unfinished`) in place of `StillRunning`: an operation would
+        say that all is done when this command is.
+        """
+        with span(f"command {type(command).__name__}"), _in_time():
+            made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
+            deadline = current_deadline() or Deadline(0)
+            result = _result(await self._outcome(made, self._timeout, deadline))
+            deadline.parts_done += 1
+            return result
+
+    async def prepare(self, command: Command, *, correlation_id: str) -> dict[str, JsonValue]:
+        """Carry out a command that only makes way for the others of its request, and changes nothing without them.
+
+        Raises like `carry_out_part`. It is sent under a new id each time, so it must be safe to repeat.
+        """
+        with span(f"command {type(command).__name__}"), _in_time():
+            made = envelope(command, service=self._service, correlation_id=correlation_id)
+            return _result(await self._send(made, self._timeout))
 
     async def _outcome(self, command: Envelope[Message], timeout_seconds: float, deadline: Deadline) -> CommandOutcome:
         """What became of a command; until that is heard, it is the open one of its request."""
@@ -130,6 +158,15 @@ class Commands:
         # Kafka delivers at least once, and most outcomes are those of other processes.
         if waiting is not None and not waiting.outcome.done():
             waiting.outcome.set_result(outcome.data)
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    """Have a request end where the outcome of a command does not come that others would have followed."""
+    try:
+        yield
+    except StillRunning as error:
+        raise Unavailable("request_unfinished", _UNFINISHED) from error
 
 
 def _result(outcome: CommandOutcome) -> dict[str, JsonValue]:

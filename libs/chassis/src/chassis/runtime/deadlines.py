@@ -40,12 +40,14 @@ LIMITS = RequestLimits()
 class Deadline:
     """The end of one request, in seconds of the loop's clock.
 
-    `accepted` is a command of it that was carried out; `open_command` one that went out, or may have, and of which
-    nothing was heard. `was_cut` tells whether the request was cut off.
+    `accepted` is its last command, which was carried out; `parts_done` counts those before it that changed something.
+    `open_command` is one that went out, or may have, and of which nothing was heard. `was_cut` tells whether the
+    request was cut off.
     """
 
     def __init__(self, seconds: float, limits: RequestLimits = LIMITS) -> None:
         self.accepted: Envelope[Message] | None = None
+        self.parts_done = 0
         self.open_command: Envelope[Message] | None = None
         self._seconds = seconds
         self._limits = limits

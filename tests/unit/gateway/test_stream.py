@@ -16,7 +16,7 @@ from contracts.messages.assignment import AppAssigned
 from contracts.messages.base import Message
 from contracts.messages.connector.task_events import LogLine, TaskLogged, TaskProgressed
 from contracts.messages.protection import LegalHold, LegalHoldLifted, LegalHoldSet
-from contracts.messages.scheduler import JobChanged
+from contracts.messages.scheduler import JobChanged, JobNoted
 from contracts.values import AppId, JobId, OrganizationId, RunId, SnapshotId
 from gateway.access.principal import Principal
 from gateway.areas.stream.channel import Channel, Entry, Happening, Overrun
@@ -263,6 +263,16 @@ class TestListening:
         assert [e["sequence"] for e in found if e["kind"] == "log"] == list(range(1, 20))
         assert [e["progress"]["fraction"] for e in found if e["kind"] == "progress"] == [0.95]
         assert found[-1]["lines"][0]["text"] == "a line\\x1b"
+
+    async def test_lines_of_the_scheduler_are_lines_of_the_log(self, topics: Topics) -> None:
+        client = listening(topics, wanted=Wanted(kinds=frozenset({"log"}), ids=frozenset({"run"})))
+        line = LogLine(at=AT, level="info", text="asked to stop\x1b")
+        of: dict[str, Any] = {"organization_id": ORG, "job_id": JobId("j"), "run_id": RunId("run"), "at": AT}
+        await topics.send(job("j"), JobNoted(**of, attempt=1, lines=(line,)))
+
+        [told] = await client.until(bool)
+        assert (told["kind"], told["job_id"], told["attempt"], told["sequence"]) == ("log", "j", 1, 0)
+        assert [each["text"] for each in told["lines"]] == ["asked to stop\\x1b"]
 
     async def test_a_silent_stream_says_that_it_lives_and_where_it_is(self, topics: Topics) -> None:
         client = listening(topics, rhythm=Rhythm(heartbeat=0.01, rights=3600))

@@ -9,7 +9,7 @@ from chassis.persistence.aggregates import AlreadyHandled
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.connector.task_events import TaskCancelled, TaskSucceeded
-from contracts.messages.scheduler import RetryJob, TaskRequested
+from contracts.messages.scheduler import JobNoted, RetryJob, TaskRequested
 from contracts.task_types.backup import BackupResult
 from contracts.values import JobId, OrganizationId, RunId
 from scheduler.jobs import usecases
@@ -66,9 +66,9 @@ def world() -> World:
 async def test_a_run_makes_a_job_asks_for_a_worker_and_answers(world: World) -> None:
     command = wrapped(run_task(pool="far"))
     await usecases.run_task(world.store, world.clock, command)
-    assert world.announced() == ["TaskRequested", "JobChanged", "CommandOutcome"]
+    assert world.announced() == ["TaskRequested", "JobChanged", "JobNoted", "CommandOutcome"]
     assert world.jobs.published[0].data.pool == "far"  # type: ignore[attr-defined]
-    assert world.jobs.published[2].data.result == {  # type: ignore[attr-defined]
+    assert world.jobs.published[3].data.result == {  # type: ignore[attr-defined]
         "run_id": command.data.run_id,
         "job_id": command.data.job_id,
     }
@@ -81,7 +81,7 @@ async def test_a_second_delivery_of_a_run_changes_nothing(world: World) -> None:
     with pytest.raises(AlreadyHandled) as repeat:
         await usecases.run_task(world.store, world.clock, command)
     assert repeat.value.outcome is not None
-    assert repeat.value.outcome.id == world.jobs.published[2].id
+    assert repeat.value.outcome.id == world.jobs.published[3].id
 
 
 async def test_a_job_runs_to_its_end(world: World) -> None:
@@ -92,9 +92,28 @@ async def test_a_job_runs_to_its_end(world: World) -> None:
     await usecases.note_succeeded(world.store, wrapped(done))
     job = await world.job(job_id)
     assert (job.status, job.started_at, job.stopped_at) == ("succeeded", after(1), after(9))
-    assert world.announced() == ["JobChanged", "JobChanged"]
+    assert world.announced() == ["JobChanged", "JobNoted"] * 2
     log = [line.text for line in await usecases.read_log(world.store, ORG, job_id)]
     assert [text.split(":")[0] for text in log] == ["queued", "started on w1, attempt 1", "reading", "succeeded"]
+
+
+async def test_each_line_of_the_scheduler_in_a_log_is_announced_once(world: World) -> None:
+    command = run_task()
+    await usecases.run_task(world.store, world.clock, wrapped(command))
+    job_id = command.job_id
+    await usecases.note_started(world.store, wrapped(started(job_id)))
+    await usecases.note_progress(world.store, wrapped(progressed(job_id, 0.5)))
+    for _ in range(2):
+        await usecases.cancel_job(world.store, world.clock, wrapped(cancel(job_id)))
+    await usecases.note_started(world.store, wrapped(started(job_id, attempt=2, worker="w2", seconds=5)))
+    await usecases.note_cancelled(world.store, wrapped(told(TaskCancelled, job_id, attempt=2, seconds=9)))
+
+    told_of = [each.data for each in world.jobs.published if isinstance(each.data, JobNoted)]
+    assert [line for each in told_of for line in each.lines] == await usecases.read_log(world.store, ORG, job_id)
+    assert [(each.attempt, each.at) for each in told_of] == [
+        (0, NOON), (1, after(1)), (1, NOON), (2, after(5)), (2, after(9))
+    ]  # fmt: skip
+    assert {(each.run_id, each.key) for each in told_of} == {(command.run_id, job_id)}
 
 
 async def test_results_and_lines_of_an_older_attempt_are_ignored(world: World) -> None:
@@ -146,7 +165,7 @@ async def test_cancelling_asks_the_pool_of_the_job(world: World) -> None:
     await usecases.run_task(world.store, world.clock, wrapped(command))
     world.jobs.published.clear()
     await usecases.cancel_job(world.store, world.clock, wrapped(cancel(command.job_id)))
-    assert world.announced() == ["TaskCancelRequested", "CommandOutcome"]
+    assert world.announced() == ["TaskCancelRequested", "JobNoted", "CommandOutcome"]
     assert world.jobs.published[0].data.pool == "far"  # type: ignore[attr-defined]
     assert (await world.job(command.job_id)).status == "queued"
 
@@ -260,7 +279,7 @@ class TestRetries:
         assert (job.retry_of, job.run_id, job.pool, job.status) == (former.id, command.run_id, "far", "queued")
         assert job.task == former.task.model_copy(update={"origin": newer})
         assert await world.job(former.id) == former.model_copy(update={"retried_by": job.id})
-        assert world.announced() == ["TaskRequested", "JobChanged", "CommandOutcome"]
+        assert world.announced() == ["TaskRequested", "JobChanged", "JobNoted", "CommandOutcome"]
         [request] = [each.data for each in world.jobs.published if isinstance(each.data, TaskRequested)]
         assert request.retry_of == former.id
 

@@ -1,6 +1,6 @@
 """Which messages are events of the live stream, and what of them is shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, TypeVar
 
@@ -24,10 +24,10 @@ from contracts.messages.connector.stores import (
     StoreInitialized,
     StoreRefreshed,
 )
-from contracts.messages.connector.task_events import TaskLogged, TaskProgressed
+from contracts.messages.connector.task_events import LogLine, TaskLogged, TaskProgressed
 from contracts.messages.protection import LegalHoldLifted, LegalHoldSet
 from contracts.messages.restore_index import RestorePointBrowsable
-from contracts.messages.scheduler import JobChanged
+from contracts.messages.scheduler import JobChanged, JobNoted
 from contracts.values import OrganizationId
 
 from gateway.areas.connectors.schemas.answers import CheckView, NamedIntegrationView, ReportView
@@ -40,6 +40,8 @@ from gateway.http.answers import View, problem_view
 
 E = TypeVar("E", bound=Message)
 Told = Callable[[Envelope[Any]], Happening]
+OF_SCHEDULER = 0
+"""The number of an event of lines that no worker wrote."""
 _TOLD: dict[str, tuple[type[Message], Told]] = {}
 
 
@@ -93,12 +95,12 @@ def notice(kind: str, code: str, detail: str) -> Happening:
     return happening(shown.NoticeView.model_validate({"kind": kind, "code": code, "detail": detail}), set())
 
 
-def _of_job(data: JobChanged | TaskProgressed | TaskLogged) -> dict[str, Any]:
+def _of_job(data: JobChanged | JobNoted | TaskProgressed | TaskLogged) -> dict[str, Any]:
     names = ("at", "job_id", "attempt", "origin_id", "target_id")
     return {name: getattr(data, name) for name in names}
 
 
-def _ids_of_job(data: JobChanged | TaskProgressed | TaskLogged) -> set[str | None]:
+def _ids_of_job(data: JobChanged | JobNoted | TaskProgressed | TaskLogged) -> set[str | None]:
     return {data.job_id, data.origin_id, data.target_id}
 
 
@@ -125,8 +127,19 @@ def _progress(event: Envelope[TaskProgressed]) -> tuple[View, set[str | None]]:
 @_shown(TaskLogged)
 def _log(event: Envelope[TaskLogged]) -> tuple[View, set[str | None]]:
     data = event.data
-    lines = [shown.LogLineView(at=line.at, level=line.level, text=printable(line.text)) for line in data.lines]
-    return shown.LogEventView(**_of_job(data), sequence=data.sequence, lines=lines), _ids_of_job(data)
+    view = shown.LogEventView(**_of_job(data), sequence=data.sequence, lines=_lines(data.lines))
+    return view, _ids_of_job(data)
+
+
+@_shown(JobNoted)
+def _noted(event: Envelope[JobNoted]) -> tuple[View, set[str | None]]:
+    data = event.data
+    view = shown.LogEventView(**_of_job(data), sequence=OF_SCHEDULER, lines=_lines(data.lines))
+    return view, {*_ids_of_job(data), data.run_id}
+
+
+def _lines(lines: Iterable[LogLine]) -> list[shown.LogLineView]:
+    return [shown.LogLineView(at=line.at, level=line.level, text=printable(line.text)) for line in lines]
 
 
 @_shown(RestorePointCreated)

@@ -81,10 +81,12 @@ class LogLineView(View):
 
 
 class LogEventView(OfJob):
-    """Lines of a job's log."""
+    """Lines of a job's log: of its worker, and those about the job itself (queued, started, asked to stop, ended)."""
 
     kind: Literal["log"] = "log"
-    sequence: int = Field(description="Number of this event within the attempt, from 1")
+    sequence: int = Field(
+        description="Number of this event of a worker within the attempt, from 1; 0: lines about the job itself"
+    )
     lines: list[LogLineView]
 
 

@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts import topics
 from contracts.messages.assignment import AppRef
 from contracts.messages.base import Command, Event
+from contracts.messages.connector.task_events import LogLine
 from contracts.messages.outcomes import Problem
 from contracts.task_types.base import TaskType
 from contracts.tasks import Task
@@ -127,5 +128,21 @@ class JobChanged(Event):
     at: Moment = Field(description="When it changed")
     problem: Problem | None = Field(default=None, description="Set when failed")
     # Changes that were sent before these fields were there lack them.
+    origin_id: AppId | None = Field(default=None, description="What the job's task starts from")
+    target_id: AppId | None = Field(default=None, description="Where it goes to")
+
+
+class JobNoted(Event):
+    """The scheduler wrote lines of its own into a job's log: queued, started, asked to stop, ended."""
+
+    TYPE: ClassVar[str] = "cairn.scheduler.job.noted.v1"
+    TOPIC: ClassVar[str] = topics.SCHEDULER_EVENTS
+    KEY: ClassVar[str] = "job_id"
+
+    job_id: JobId = Field(description="The job")
+    run_id: RunId = Field(description="The run that it belongs to")
+    attempt: int = Field(default=0, description="0 until a worker has taken the job")
+    at: Moment = Field(description="When they were written")
+    lines: tuple[LogLine, ...] = Field(description="The new lines, oldest first; long ones are cut")
     origin_id: AppId | None = Field(default=None, description="What the job's task starts from")
     target_id: AppId | None = Field(default=None, description="Where it goes to")

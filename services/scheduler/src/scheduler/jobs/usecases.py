@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import Publisher
@@ -28,6 +28,7 @@ from contracts.messages.scheduler import (
     FINAL_STATUSES,
     CancelJob,
     JobChanged,
+    JobNoted,
     RetryJob,
     RunTask,
     TaskCancelRequested,
@@ -40,7 +41,16 @@ from scheduler.jobs.domain import job as decisions
 from scheduler.jobs.domain import retries
 from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.job import Job
-from scheduler.jobs.domain.log import LogTail, compose_log, follow_log, part_of, place_part, tail_of, whole_log
+from scheduler.jobs.domain.log import (
+    LogTail,
+    compose_log,
+    follow_log,
+    new_lines,
+    part_of,
+    place_part,
+    tail_of,
+    whole_log,
+)
 from scheduler.jobs.domain.measures import Measures, shown_measures, take_measures
 from scheduler.jobs.store import SchedulerStore
 from scheduler.jobs.store.history import SEGMENT_JOBS
@@ -90,9 +100,11 @@ async def cancel_job(store: SchedulerStore, clock: Clock, command: Envelope[Canc
     data, org = command.data, command.data.organization_id
     with _span("scheduler.cancel_job", org, data.job_id):
         aggregate = await store.jobs.load(org, data.job_id, cause=command)
-        job = decisions.request_cancel(await _required(store, org, data.job_id, aggregate.value), clock())
+        before = await _required(store, org, data.job_id, aggregate.value)
+        job = decisions.request_cancel(before, clock())
         request = TaskCancelRequested(organization_id=org, job_id=job.id, pool=job.pool)
-        await store.save(aggregate, job, events=[request], cause=command, result={"job_id": job.id})
+        events = [request, *_notes(org, before, job)]
+        await store.save(aggregate, job, events=events, cause=command, result={"job_id": job.id})
     log.info("job asked to stop", extra=_ids(org, job))
 
 
@@ -286,11 +298,21 @@ def _request(org: OrganizationId, job: Job) -> TaskRequested:
 def _changes(org: OrganizationId, before: Job | None, job: Job, *, at: datetime) -> list[Event]:
     # Progress comes every few seconds and is of interest to nobody but readers of the job.
     if before is not None and (before.status, before.attempt) == (job.status, job.attempt):
-        return []
+        return _notes(org, before, job)
+    changed = JobChanged(**_facts(org, job), at=at, status=job.status, task_type=job.task.type, problem=job.problem)
+    return [changed, *_notes(org, before, job)]
+
+
+def _notes(org: OrganizationId, before: Job | None, job: Job) -> list[Event]:
+    """What listeners are told of the lines that the scheduler added to the log."""
+    lines = new_lines(before, job)
+    return [JobNoted(**_facts(org, job), at=lines[-1].at, lines=lines)] if lines else []
+
+
+def _facts(org: OrganizationId, job: Job) -> dict[str, Any]:
     target = job.task.target.id if job.task.target else None
     parties = {"origin_id": job.task.origin.id, "target_id": target}
-    facts = {"run_id": job.run_id, "status": job.status, "task_type": job.task.type, **parties}
-    return [JobChanged(organization_id=org, job_id=job.id, attempt=job.attempt, at=at, problem=job.problem, **facts)]
+    return {"organization_id": org, "job_id": job.id, "run_id": job.run_id, "attempt": job.attempt, **parties}
 
 
 def _span(name: str, org: OrganizationId, job_id: JobId) -> AbstractContextManager[Span]:

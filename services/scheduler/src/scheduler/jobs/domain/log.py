@@ -48,8 +48,17 @@ def part_of(event: TaskLogged) -> LogPart | None:
     """What is kept of a worker's lines: long ones are cut; None when the attempt has said far too much already."""
     if event.sequence > MESSAGES_PER_ATTEMPT:
         return None
-    lines = tuple(line.model_copy(update={"text": line.text[:LINE_CHARACTERS]}) for line in event.lines)
-    return LogPart(attempt=event.attempt, sequence=event.sequence, lines=lines)
+    return LogPart(attempt=event.attempt, sequence=event.sequence, lines=_cut(event.lines))
+
+
+def new_lines(before: Job | None, job: Job) -> tuple[LogLine, ...]:
+    """The scheduler's own lines that a job has and had not before, as they are announced: long ones are cut."""
+    known = len(before.notes) if before is not None else 0
+    return _cut(note.line for note in job.notes[known:])
+
+
+def _cut(lines: Iterable[LogLine]) -> tuple[LogLine, ...]:
+    return tuple(line.model_copy(update={"text": line.text[:LINE_CHARACTERS]}) for line in lines)
 
 
 def place_part(part: LogPart, *, notes: int, lines: int) -> LogPart:

@@ -230,6 +230,8 @@ class MemoryIndex:
     held: set[str] = field(default_factory=set)
     copies: set[str] = field(default_factory=set)
     """Of what it knows where a sync copied it from."""
+    claimed: set[str] = field(default_factory=set)
+    """What jobs delete."""
     refuses: set[str] = field(default_factory=set)
     refuses_all: set[str] = field(default_factory=set)
     after: Callable[[], Awaitable[object]] | None = None
@@ -259,6 +261,9 @@ class MemoryIndex:
         if self.after:
             await self.after()
         return known
+
+    async def staying_points(self, *_: Any) -> frozenset[SnapshotId]:
+        return frozenset(map(SnapshotId, {*self.points, *self.damaged} - self.claimed))
 
     async def held_points(self, *_: Any) -> frozenset[SnapshotId]:
         return frozenset(map(SnapshotId, self.held))

@@ -14,7 +14,7 @@ from connector.tasks.refresh import refresh_store
 from connector.tasks.store_sync import sync_store
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import RestorePointRemoved, StoreInitialized
-from contracts.values import OrganizationId
+from contracts.values import OrganizationId, SnapshotId
 from integrations.sdk.errors import RepositoryGone
 from integrations.sdk.locations import StoreLocation
 from restic_reader import Access
@@ -201,6 +201,54 @@ async def test_a_store_that_never_had_a_restore_point_may_be_without(workshop: W
 
     await prepare_backup(workshop)
     await follow(workshop)
+
+
+@pytest.mark.parametrize("action", [follow, refresh, prepare_backup, create])
+async def test_the_last_restore_points_may_go_while_a_job_deletes_them(
+    workshop: Workshop, action: Callable[[Workshop], Awaitable[None]]
+) -> None:
+    workshop.index.claimed = {"kept"}
+    emptied(workshop)
+
+    await action(workshop)
+
+
+@pytest.mark.parametrize("action", [follow, refresh, prepare_backup, create])
+async def test_what_no_job_deletes_is_missed_beside_what_one_deletes(
+    workshop: Workshop, action: Callable[[Workshop], Awaitable[None]]
+) -> None:
+    workshop.index.points = {"kept": True, "going": True}
+    workshop.index.claimed = {"going"}
+    emptied(workshop)
+
+    with pytest.raises(FAILURES) as caught:
+        await action(workshop)
+
+    assert caught.value.code == "snapshots_missing"
+    assert workshop.published(RestorePointRemoved) == []
+
+
+def deleted_meanwhile(workshop: Workshop) -> None:
+    workshop.index.claimed = {"kept"}
+
+
+def first_backup_ended(workshop: Workshop) -> None:
+    workshop.suspicious = False
+
+
+@pytest.mark.parametrize("event", [deleted_meanwhile, first_backup_ended])
+async def test_what_happens_between_the_look_and_the_question_is_no_loss(workshop: Workshop, event: Fault) -> None:
+    emptied(workshop)
+    asked = workshop.index.staying_points
+
+    async def staying_points(*parts: object) -> frozenset[SnapshotId]:
+        found = await asked(*parts)
+        event(workshop)
+        return found
+
+    workshop.index.staying_points = staying_points  # type: ignore[method-assign]
+
+    await prepare_backup(workshop)
 
 
 async def test_a_store_that_is_as_it_was_is_not_unlocked_before_a_backup(workshop: Workshop) -> None:

@@ -57,3 +57,16 @@ async def test_what_is_claimed_for_some_time_is_told_to_who_asks_for_it() -> Non
     assert found is not None
     assert (found.job_id, found.deletable) == ("job.1", ("a" * 64,))
     assert await index.await_deletion(ORG, "store", "job.1", patience_seconds=0) is None
+
+
+class Listing:
+    """A restore index that lists two restore points, of which a job deletes one."""
+
+    async def get(self, *_: Any) -> dict[str, Any]:
+        facts = {"store_id": "store", "time": "2026-01-01T00:00:00Z", "tree_id": "c" * 64}
+        going = {"snapshot_id": "b" * 64, "being_deleted": True}
+        return {"items": [facts | {"snapshot_id": "a" * 64}, facts | going]}
+
+
+async def test_what_a_job_deletes_is_not_among_what_stays() -> None:
+    assert await client(Listing()).staying_points(ORG, "store") == {"a" * 64}

@@ -35,9 +35,20 @@ async def require_same_store(context: WorkerContext, org: OrganizationId, app: A
 
 
 async def require_no_loss(context: WorkerContext, org: OrganizationId, app: App) -> None:
-    """Of a store that has no snapshot, though it has data: raise `snapshots_missing` where restore points are known."""
-    if await context.index.restore_points(org, app.id):
+    """Of a store that was found without a snapshot, though it has data: raise `snapshots_missing` where restore points
+    are known that no job deletes. Raises what `ask_repository` raises where the store is away by now.
+    """
+    expected = await context.index.staying_points(org, app.id)
+    # Asked before the look and after it: meanwhile the first backup may have ended, or a job may have deleted the last.
+    if not expected or not await _is_without_snapshots(context, org, app):
+        return
+    if expected & await context.index.staying_points(org, app.id):
         raise SnapshotsMissing(app.name)
+
+
+async def _is_without_snapshots(context: WorkerContext, org: OrganizationId, app: App) -> bool:
+    _, suspicious = await _ask(context, org, app, lambda: _look(context.files(org, app)))
+    return suspicious
 
 
 async def ask_repository(context: WorkerContext, org: OrganizationId, app: App, question: Callable[[Access], T]) -> T:

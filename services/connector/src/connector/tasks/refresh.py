@@ -15,12 +15,12 @@ from restic_reader.errors import Damaged, RepositoryNotFound
 from connector.context.worker_context import WorkerContext
 from connector.domain.store_comparison import Difference, difference
 from connector.domain.work import Kind
-from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreUnreachable
+from connector.engine.errors import StoreNotInitialized, StoreUnreachable
 from connector.failures import reader_errors_mapped
 from connector.jobs.definition import CommandDefinition
 from connector.queue.intake import queue_sync
 from connector.queue.lease import Lease
-from connector.store_state.identity import absence, require_noted
+from connector.store_state.identity import absence, require_no_loss, require_noted
 from connector.store_state.warnings import store_warnings
 from connector.stores.open_stores import OpenStore
 
@@ -78,7 +78,7 @@ async def comparing(
         # The open repository may have been replaced by another one: opened anew, once.
         stored, suspicious = await _look_into(context, org, app)
     if indexed and suspicious and not force:
-        raise SnapshotsMissing(app.name)
+        await require_no_loss(context, org, app)
     async with context.stores.borrow(org, app) as store:
         yield store, difference(indexed, stored)
 

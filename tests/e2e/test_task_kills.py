@@ -16,11 +16,14 @@ from tests.e2e.conftest import CANARY, Directory, Platform
 from tests.e2e.test_freezes import frozen
 from tests.support.waiting import eventually
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 SEED = int(os.environ.get("CAIRN_FUZZ_SEED", "20261128"))
-KILLS, BACKUPS_AT_ONCE = 7, 3
-"""Of a worker with several backups: more than 20 of them are cut off at moments of their own."""
+VICTIMS = ("connector", "scheduler", "kafka", "database")
+BACKUP_KILLS = 20
+"""Shared among the victims."""
+BACKUPS_AT_ONCE = 2
 ROUNDS = 3
+"""In which a victim of the other tasks is killed; in one more it stands still."""
 STOPPED_SECONDS = 30
 
 
@@ -77,21 +80,33 @@ def ground(api: Api, directory: Directory, restic: Path, tree: Path, tmp_path: P
     return Ground(api, restic, source, store, tmp_path / "store")
 
 
-def test_backups_whose_worker_is_killed_or_stands_still_leave_one_restore_point_each(
+def disturb(platform: Platform, victim: str, *, stops: bool) -> None:
+    """Kill a process, or have it stand still for a while. Not every platform has a `postgres`."""
+    names = {each.name for each in platform.status().processes}
+    name = ("postgres" if "postgres" in names else "mongodb") if victim == "database" else victim
+    if not stops:
+        platform.kill(name)
+        return
+    with frozen(platform, name):
+        time.sleep(STOPPED_SECONDS)
+    eventually(lambda: platform.status().healthy, deadline_seconds=60)
+
+
+@pytest.mark.timeout(1500)
+def test_whatever_is_killed_or_stands_still_each_backup_leaves_one_restore_point(
     platform: Platform, ground: Ground, tree: Path
 ) -> None:
     chance, points, began = random.Random(SEED), set[str](), 0
-    for number in range(KILLS + 1):
+    disturbances = [(victim, False) for victim in VICTIMS] * (BACKUP_KILLS // len(VICTIMS))
+    disturbances += [(victim, True) for victim in VICTIMS]
+    chance.shuffle(disturbances)
+    for victim, stops in disturbances:
         (tree / "changing").write_bytes(os.urandom(40 << 20))
         seconds = chance.uniform(0, 3)
         runs = [ground.start("backup", ground.source, ground.store) for _ in range(BACKUPS_AT_ONCE)]
+        # The moment is what is tested here, so it is time that is waited for.
         time.sleep(seconds)
-        if number < KILLS:
-            platform.kill("connector")
-        else:
-            with frozen(platform, "connector"):
-                time.sleep(STOPPED_SECONDS)
-            eventually(lambda: platform.status().healthy, deadline_seconds=60)
+        disturb(platform, victim, stops=stops)
         points |= {job["backup"]["snapshot_id"] for job in ground.succeeded(runs)}
         began += len(runs)
 
@@ -100,21 +115,20 @@ def test_backups_whose_worker_is_killed_or_stands_still_leave_one_restore_point_
     assert {each["id"] for each in ground.sound(ground.place)} == points
 
 
-@pytest.mark.parametrize("victim", ["connector", "scheduler", "kafka", "database"])
-def test_tasks_of_every_other_type_end_well_whatever_is_killed(
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_tasks_of_every_other_type_end_well_whatever_is_killed_or_stands_still(
     platform: Platform, ground: Ground, directory: Directory, tree: Path, tmp_path: Path, victim: str
 ) -> None:
-    names = {each.name for each in platform.status().processes}
-    name = ("postgres" if "postgres" in names else "mongodb") if victim == "database" else victim
     _, replica = directory("store", tmp_path / "replica")
     _, destination = directory("destination", tmp_path / "restored")
     ground.api.post(f"/connectors/{replica}/stores/create", {"chunker_of": ground.store})
-    made = ground.back_up(*["old"] * (ROUNDS + 1), *["new"] * ROUNDS, *["kept"] * ROUNDS)
-    old, new, kept = set(made[: ROUNDS + 1]), made[ROUNDS + 1 : -ROUNDS], made[-ROUNDS:]
+    rounds = ROUNDS + 1
+    made = ground.back_up(*["old"] * (rounds + 1), *["new"] * rounds, *["kept"] * rounds)
+    old, new, kept = set(made[: rounds + 1]), made[rounds + 1 : -rounds], made[-rounds:]
     chance = random.Random(f"{SEED}-{victim}")
 
-    for number in range(ROUNDS):
-        rule = {"per_year": ROUNDS - number, "locate": {"filters": {"tags": ["old"]}}}
+    for number in range(rounds):
+        rule = {"per_year": rounds - number, "locate": {"filters": {"tags": ["old"]}}}
         tasks: list[tuple[str, str | None, dict[str, Any]]] = [
             ("rm", None, {"snapshot_id": new[number]}),
             ("prune", None, rule),
@@ -128,10 +142,10 @@ def test_tasks_of_every_other_type_end_well_whatever_is_killed(
         runs = [ground.start(type_, ground.store, target, **config) for type_, target, config in tasks]
         # The moment is what is tested here, so it is time that is waited for.
         time.sleep(seconds)
-        platform.kill(name)
+        disturb(platform, victim, stops=number == ROUNDS)
         ground.succeeded(runs)
         left = {each["id"] for each in json.loads(ground.by_hand(ground.place, "snapshots", "--no-lock", "--json"))}
-        assert len(left & old) == ROUNDS - number
+        assert len(left & old) == rounds - number
         assert left - old == {*new[number + 1 :], *kept}
         restored = tmp_path / "restored" / str(number) / "documents" / "random.bin"
         assert restored.read_bytes() == (tree / "documents" / "random.bin").read_bytes()

@@ -1,4 +1,5 @@
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +34,9 @@ def engine() -> EngineTools:
 
 
 @pytest.fixture(scope="session", params=FORMATS)
-def sample(request: pytest.FixtureRequest, engine: EngineTools, tmp_path_factory: pytest.TempPathFactory) -> Sample:
+def sample(
+    request: pytest.FixtureRequest, engine: EngineTools, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sample]:
     """In each format another random directory."""
     source = tmp_path_factory.mktemp("source")
     Source(source, seed=SEED + FORMATS.index(request.param)).fill()
@@ -41,7 +44,9 @@ def sample(request: pytest.FixtureRequest, engine: EngineTools, tmp_path_factory
     restic = Restic(engine.restic, str(tmp_path_factory.mktemp("repository")))
     restic.init(int(version[1:]))
     options = ["--compression", compression] if compression else []
-    return Sample(source, restic, restic.backup(source, "--host", "there", "--tag", "one,two", *options))
+    yield Sample(source, restic, restic.backup(source, "--host", "there", "--tag", "one,two", *options))
+    # Before pytest removes it: that recurses, and it may be two thousand directories deep.
+    subprocess.run(["rm", "-rf", source], check=True)
 
 
 @pytest.fixture

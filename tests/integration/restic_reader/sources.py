@@ -135,8 +135,12 @@ def _sparse(path: Path, size: int) -> None:
 
 
 def paths_below(root: Path) -> Iterator[bytes]:
-    """Every path below a directory, with a slash in front and without the directory itself."""
+    """Every path below a directory, however deep, with a slash in front and without the directory itself."""
     top = os.fsencode(root)
-    for directory, folders, files in os.walk(top):
-        for name in folders + files:
-            yield (directory + b"/" + name)[len(top) :]
+    left = [top]
+    while left:
+        with os.scandir(left.pop()) as entries:
+            for entry in entries:
+                yield entry.path[len(top) :]
+                if entry.is_dir(follow_symlinks=False):
+                    left.append(entry.path)

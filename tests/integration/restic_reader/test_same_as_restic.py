@@ -20,13 +20,19 @@ from tests.integration.restic_reader.sources import paths_below
 pytestmark = pytest.mark.fuzz
 
 
-def every_node(repository: Repository, tree: str, prefix: bytes = b"") -> Iterator[tuple[bytes, Node]]:
-    """All nodes below a tree, in the order `restic ls` tells them."""
-    for node in repository.tree(tree):
+def every_node(repository: Repository, tree: str) -> Iterator[tuple[bytes, Node]]:
+    """All nodes below a tree, in the order `restic ls` tells them, however deep it is."""
+    open_directories = [(b"", iter(repository.tree(tree)))]
+    while open_directories:
+        prefix, nodes = open_directories[-1]
+        node = next(nodes, None)
+        if node is None:
+            open_directories.pop()
+            continue
         path = prefix + b"/" + node.name
         yield path, node
         if node.subtree:
-            yield from every_node(repository, node.subtree, path)
+            open_directories.append((path, iter(repository.tree(node.subtree))))
 
 
 def content(repository: Repository, node: Node) -> bytes:

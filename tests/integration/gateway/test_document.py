@@ -27,7 +27,7 @@ CHANGING = {
     "POST /api/v1/snapshots/store/{store_id}/prune/run": "store_id",
 }
 """Operations that get things which nothing else works on."""
-FOUND_IN_BODIES = {"origin_id": "source_id", "target_id": "store_id", "urn_id": "urn_id"}
+FOUND_IN_BODIES = {"origin_id": "source_id", "target_id": "store_id", "urn_id": "urn_id", "chunker_of": "store_id"}
 OFTEN = 0.8
 """How often a parameter is one of what is there; else it is anything."""
 

@@ -83,11 +83,16 @@ class FieldBody(Body):
 Fields = Annotated[dict[str, FieldBody | None], Field(max_length=MOST_FIELDS)]
 
 
+_IS_STORE: dict[str, JsonValue] = {"required": ["type"], "properties": {"type": {"const": "store"}}}
+_HAS_NO_HOOKS: dict[str, JsonValue] = {"properties": {"hooks": {"type": "null"}}}
+
+
 def _with_a_resource(**shown: Any) -> ConfigDict:
-    """An example, and that one of two ways to name the resource is needed."""
+    """An example, that one of two ways to name the resource is needed, and that stores have no hooks."""
     named: dict[str, JsonValue] = {"required": ["urn_id"], "properties": {"urn_id": {"type": "string", "minLength": 1}}}
     within: dict[str, JsonValue] = {"required": ["resource"], "properties": {"resource": {**named, "type": "object"}}}
-    return ConfigDict(json_schema_extra={"examples": [shown], "anyOf": [named, within]})
+    rules: dict[str, JsonValue] = {"anyOf": [named, within], "if": _IS_STORE, "then": _HAS_NO_HOOKS}
+    return ConfigDict(json_schema_extra={"examples": [shown], **rules})
 
 
 class ConnectorBody(Body):

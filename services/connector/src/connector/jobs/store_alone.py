@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
-from contracts.errors import TemporaryError
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import StoreLock
 from integrations.sdk.locations import StoreLocation
@@ -16,9 +15,9 @@ from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CleanUpOutcome, OnProgress
 from connector.jobs.definition import Job
 from connector.jobs.store_line import store_for_itself
+from connector.jobs.store_outages import outage, require_own_store
 from connector.jobs.store_wait import StoreWait, alone, past_locks, remove_stale_locks
 from connector.queue.lines import HeldPlace
-from connector.store_state.identity import require_same_store
 from connector.store_state.locks import locks_of
 from connector.store_state.orphan_snapshots import store_location
 
@@ -69,11 +68,7 @@ async def store_alone(base: Job) -> AsyncIterator[JobAlone]:
     """
     base.reporter.enter("preparing")
     store, context = await base.app(base.request.task.origin), base.context
-    try:
-        await require_same_store(context, base.org, store)
-    except StoreUnreachable as error:
-        # Of a store that is away from the start somebody hears at once, as with every task.
-        raise error if base.lease.number == 1 else TemporaryError(error.code, error.detail) from None
+    await require_own_store(base, store)
     location = store_location(context, base.org, store)
     base.reporter.log("info", f"{base.request.task.type} of {store.name}, attempt {base.lease.number}.")
     try:
@@ -90,7 +85,7 @@ async def store_alone(base: Job) -> AsyncIterator[JobAlone]:
                 retention=await _retention(base, store),
             )
     except StoreUnreachable as error:
-        raise TemporaryError(error.code, error.detail) from None
+        raise outage(error) from None
 
 
 async def _remove_stale_locks(job: Job, store: App, location: StoreLocation) -> list[StoreLock]:

@@ -22,9 +22,9 @@ from connector.engine.port import BackupOptions, BackupOutcome
 from connector.jobs.backup_listing import made_restore_point, problem_of_listing
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.listing_comparison import compare_with_listing, is_compared
+from connector.jobs.store_outages import require_own_store
 from connector.jobs.store_wait import StoreWait, past_locks, remove_stale_locks
 from connector.jobs.vanished_files import name_vanished
-from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import clean_up_after_loss, remove_orphan_snapshots, store_location
 from connector.stores.restore_points import created
 
@@ -67,7 +67,7 @@ async def _prepare(job: Job) -> _Backup:
     task = job.request.task
     source, target = await asyncio.gather(job.app(task.origin), job.app(task.target))
     location = store_location(job.context, job.org, target)
-    await require_same_store(job.context, job.org, target)
+    await require_own_store(job, target)
     # The restore point is listed from the open store: its key is derived and its index loaded while the engine works.
     job.context.stores.open_ahead(job.org, target)
     return _Backup(**vars(job), source=source, target=target, location=location)

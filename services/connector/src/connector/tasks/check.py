@@ -7,7 +7,7 @@ from threading import Event
 from time import monotonic
 
 from chassis.ids import utc_now
-from contracts.errors import PermanentError, TemporaryError
+from contracts.errors import PermanentError
 from contracts.messages.assignment import App
 from contracts.point_filters import PointSelection
 from contracts.task_types.check import LISTED_POINTS, CheckResult
@@ -22,12 +22,12 @@ from connector.engine.port import CheckOutcome, OnProgress, Progress, Share
 from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.store_line import store_for_itself
+from connector.jobs.store_outages import outage, require_own_store
 from connector.jobs.store_wait import alone, remove_stale_locks
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.figures import Figures
 from connector.restore.transfer import Transfer
-from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
 from connector.stores.point_choice import NoRestorePoint, choose_restore_points, only_id, selection_of
@@ -51,11 +51,7 @@ async def check(job: Job) -> JobOutcome:
     """Check what the options say. A second attempt begins anew: nothing was changed."""
     job.reporter.enter("preparing")
     store, began = await job.app(job.request.task.origin), monotonic()
-    try:
-        await require_same_store(job.context, job.org, store)
-    except StoreUnreachable as error:
-        # Of a store that is away from the start somebody hears at once, as with every task.
-        raise error if job.lease.number == 1 else _outage(error) from None
+    await require_own_store(job, store)
     selection = selection_of(job.options)
     result = await (_check_points(job, store, selection) if selection.selects else _check_store(job, store))
     result = result.model_copy(update={"duration_seconds": round(monotonic() - began, 3)})
@@ -77,7 +73,7 @@ async def _check_store(job: Job, store: App) -> CheckResult:
             outcome = await alone(job, store, location, phase="checking", work=work)
             await _note(job, store, share)
     except StoreUnreachable as error:
-        raise _outage(error) from None
+        raise outage(error) from None
     return CheckResult(
         read_percent=round(100 / share.of, 3) if share else job.options.read_percent,
         read_share=share.number if share else None,
@@ -120,11 +116,6 @@ async def _engine_check(
         on_log=job.reporter.log,
         cancel=job.cancel,
     )
-
-
-def _outage(error: StoreUnreachable) -> TemporaryError:
-    """Lets the job be tried again, as one that reads a restore point is: checks run for days, and networks fail."""
-    return TemporaryError(error.code, error.detail)
 
 
 @dataclass

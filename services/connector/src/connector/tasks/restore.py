@@ -19,12 +19,12 @@ from connector.domain.attempts import ChosenSnapshot, chosen_before
 from connector.domain.origins import origin_of
 from connector.engine.problems import Problems
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
+from connector.jobs.store_outages import require_own_store
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.guarded_places import guarded_places
 from connector.restore.results import Carried, preview, write_and_verify
 from connector.restore.transfer import Transfer
-from connector.store_state.identity import require_same_store
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
 from connector.stores.point_choice import (
@@ -56,7 +56,7 @@ async def restore(job: Job) -> JobOutcome:
     job.reporter.enter("preparing")
     task, began = job.request.task, monotonic()
     store, target = await job.app(task.origin), await job.app(task.target)
-    await require_same_store(job.context, job.org, store)
+    await require_own_store(job, store)
     chosen = await choose_point(job, store)
     async with AsyncExitStack() as stack:
         reading = SnapshotId(chosen.snapshot_id)

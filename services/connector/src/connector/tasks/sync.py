@@ -20,8 +20,8 @@ from connector.engine.port import CopyOutcome, Progress
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.replica_listing import announce_replicas
 from connector.jobs.store_line import copying_alone
+from connector.jobs.store_outages import require_own_store
 from connector.jobs.store_wait import StoreWait, past_locks, remove_stale_locks
-from connector.store_state.identity import require_same_store
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
 from connector.store_state.sync_candidates import without_orphans
 from connector.store_state.two_stores import Party, party_of
@@ -111,7 +111,7 @@ async def _prepare(job: Job) -> _Sync:
     target = party_of(job.context, job.org, await job.app(task.target), side="target", on_log=job.reporter.log)
     for party in (origin, target):
         with party.named():
-            await require_same_store(job.context, job.org, party.app)
+            await require_own_store(job, party.app)
             job.context.stores.open_ahead(job.org, party.app)
     job.reporter.log("info", f"Sync of {origin.app.name} to {target.app.name}, attempt {job.lease.number}.")
     if job.lease.number > 1:

@@ -36,7 +36,7 @@ from tests.support.environment import Corner
 from tests.support.processes import Running, running_module
 from tests.support.query_indexes import QueriedRuntime, Query, open_queried_runtime
 from tests.unit.connector.parts import task_request
-from tests.unit.scheduler.builder import queued
+from tests.unit.scheduler.builder import queued, run_task
 
 Opened = Callable[[str], AbstractAsyncContextManager[QueriedRuntime]]
 
@@ -203,6 +203,10 @@ async def test_gateway(opened: Opened) -> None:
         await log.forget(now + timedelta(days=1))
         assert await page(action=None, before=None) == []
         assert await operations.unsent() == []
+        started = make.wrap(run_task(org=ORG))
+        await operations.begin(started, taken=True)
+        assert await operations.of_run(ORG, started.data.run_id) == started
+        assert await operations.of_run(ORG, started.data.job_id) is None
         for each in forgetful:
             await each.forget(now)
 

@@ -12,7 +12,7 @@ from chassis.runtime.supervision import LoopSupervisor
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome, Problem
-from contracts.messages.scheduler import RetryJob
+from contracts.messages.scheduler import RetryJob, RunTask
 from contracts.tasks import AppRef
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from gateway.access.principal import Principal
@@ -49,6 +49,11 @@ class MemoryOperations(OperationStore):
     async def command(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
         """See `OperationStore`."""
         return self.commands.get(operation_id)
+
+    async def of_run(self, org: OrganizationId, run_id: str) -> Envelope[Message] | None:
+        """See `OperationStore`."""
+        runs = (each for each in self.commands.values() if isinstance(each.data, RunTask))
+        return next((each for each in runs if (each.data.organization_id, each.data.run_id) == (org, run_id)), None)
 
     async def forget(self, now: datetime) -> None:
         """See `OperationStore`."""

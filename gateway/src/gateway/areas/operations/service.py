@@ -17,6 +17,7 @@ from contracts.envelope import Envelope
 from contracts.errors import CairnError, NotFound
 from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome
+from contracts.messages.scheduler import RunTask
 from contracts.values import OrganizationId
 
 from gateway.access.principal import Principal
@@ -102,6 +103,21 @@ class Operations:
             await asyncio.wait([self._listen(command)], timeout=POLL_SECONDS)
             end = await self._store.ended(org, operation_id)
         return Operation(operation_id, command.data, end)
+
+    async def of_run(self, who: Principal, run_id: str) -> Operation | None:
+        """How the operation that starts a run stands, without waiting for its end; None where there is none."""
+        org = who.organization_id
+        command = self._being_started(org, run_id) or await self._store.of_run(org, run_id)
+        if command is None:
+            return None
+        end = await self._store.ended(org, command.id)
+        if end is None:
+            self._listen(command)
+        return Operation(command.id, command.data, end)
+
+    def _being_started(self, org: OrganizationId, run_id: str) -> Envelope[Message] | None:
+        kept = (command for command, _ in self._keeping.values() if command.data.organization_id == org)
+        return next((each for each in kept if isinstance(each.data, RunTask) and each.data.run_id == run_id), None)
 
     def _being_kept(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
         command, _ = self._keeping.get(operation_id, (None, None))

@@ -15,6 +15,7 @@ from chassis.persistence.outbox import entry_to_envelope, envelope_to_entry
 from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.messages.outcomes import Problem
+from contracts.messages.scheduler import RunTask
 from contracts.values import OrganizationId
 from pydantic import JsonValue
 
@@ -40,10 +41,11 @@ class OperationStore:
         self._unsent: Collection = database["unsent_commands"]
 
     async def setup(self) -> None:
-        """Create the indexes that `forget` and `unsent` need."""
-        others = (each for each in self._all if each is not self._unsent)
+        """Create the indexes that `of_run`, `forget` and `unsent` need."""
         await asyncio.gather(
-            *(ensure_indexes(each, ("day",)) for each in others), ensure_indexes(self._unsent, ("day",), ("state",))
+            ensure_indexes(self._operations, ("day",), ("org", "run_id")),
+            ensure_indexes(self._ends, ("day",)),
+            ensure_indexes(self._unsent, ("day",), ("state",)),
         )
 
     @property
@@ -54,6 +56,8 @@ class OperationStore:
         """Keep a command whose outcome did not come in time; if Kafka may lack it, as `unsent` too. May be repeated."""
         entry = envelope_to_entry(command, kind="operation", aggregate_id=command.id, revision=0)
         document = {"_id": command.id, "org": command.data.organization_id, "day": day_of(utc_now()), "command": entry}
+        if isinstance(command.data, RunTask):
+            document["run_id"] = command.data.run_id
         # First: whoever sees the operation may rely on its command being sent.
         if not taken:
             await insert_new(self._unsent, document | {"state": "unsent"})
@@ -71,6 +75,11 @@ class OperationStore:
     async def command(self, org: OrganizationId, operation_id: str) -> Envelope[Message] | None:
         """The command of an operation."""
         found = await self._operations.find_one({"_id": operation_id, "org": org})
+        return entry_to_envelope(found["command"]) if found else None
+
+    async def of_run(self, org: OrganizationId, run_id: str) -> Envelope[Message] | None:
+        """The command that starts a run."""
+        found = await self._operations.find_one({"org": org, "run_id": run_id})
         return entry_to_envelope(found["command"]) if found else None
 
     async def end(self, org: OrganizationId, operation_id: str, end: End) -> None:

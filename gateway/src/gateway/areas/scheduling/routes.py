@@ -11,7 +11,9 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import PlainTextResponse
 
 from gateway.access.rights import Right
+from gateway.areas.operations.service import Operations
 from gateway.areas.scheduling.job_search import JobsAsked, find_jobs
+from gateway.areas.scheduling.run_jobs import job_of_run
 from gateway.areas.scheduling.schemas.answers import JobView, RunView, StartedView, job_view
 from gateway.areas.scheduling.schemas.requests import RetryBody, RunBody
 from gateway.areas.scheduling.schemas.state import JobStateView, state_view
@@ -25,6 +27,7 @@ from gateway.http.openapi import headers, problems, writes
 router = APIRouter(prefix="/api/v1", tags=["scheduling"])
 Service = Annotated[Runs, provided(Runs)]
 Scheduler = Annotated[SchedulerClient, provided(SchedulerClient)]
+KeptOperations = Annotated[Operations, provided(Operations)]
 # Clients look for a job in pages of 200; with fewer they would stop at the first one.
 JOB_ROWS = 200
 _DELETIONS = {name: PRUNE if name == "prune" else DELETE_SNAPSHOTS for name in DELETING}
@@ -46,10 +49,10 @@ async def start_run(body: RunBody, audit: Audit, runs: Service, who: Who, intent
 
 
 @router.get("/scheduling/scheduler/run/{at_id}", summary="Follow a run", responses=problems(404))
-async def read_run(at_id: str, scheduler: Scheduler, who: Who) -> RunView:
+async def read_run(at_id: str, scheduler: Scheduler, operations: KeptOperations, who: Who) -> RunView:
     """`job` is absent until there is one. The run is over once `job.stopped_at` is not null."""
     who.require(Right.READ)
-    job = await scheduler.job_of_run(who, at_id)
+    job = await job_of_run(scheduler, operations, who, at_id)
     return RunView(id=at_id, job=job_view(job) if job else None)
 
 

@@ -172,3 +172,12 @@ async def test_the_store_remembers_who_caused_a_removal(catalog: Catalog) -> Non
         await catalog.store.inventories.load(make.ORG, "inv-1", cause=command)
     removed = next(e for e in catalog.published if isinstance(e.data, ResourceRemoved))
     assert (removed.correlation_id, removed.causation_id) == (command.correlation_id, command.id)
+
+
+async def test_a_removal_names_the_inventory(catalog: Catalog) -> None:
+    for resource_id in ("res-1", "res-2"):
+        await catalog.do(make.register_resource("inv-1", resource_id, urn=f"urn:{resource_id}"))
+    await catalog.do(make.remove_resource("inv-1", "res-1"))
+    await catalog.do(make.remove_inventory("inv-1"))
+    told = catalog.events(ResourceRemoved)
+    assert [(each.resource_id, each.inventory_id) for each in told] == [("res-1", "inv-1"), ("res-2", "inv-1")]

@@ -14,10 +14,13 @@ from contracts.envelope import to_body, to_headers
 from contracts.errors import Forbidden, Invalid, Throttled, Unauthorized
 from contracts.messages.assignment import AppAssigned
 from contracts.messages.base import Message
+from contracts.messages.catalog import ResourceRemoved
+from contracts.messages.connector.stores import RestorePointRemoved
 from contracts.messages.connector.task_events import LogLine, TaskLogged, TaskProgressed
 from contracts.messages.protection import LegalHold, LegalHoldLifted, LegalHoldSet
+from contracts.messages.restore_index import RestorePointBrowsable, Totals
 from contracts.messages.scheduler import JobChanged, JobNoted
-from contracts.values import AppId, JobId, OrganizationId, RunId, SnapshotId
+from contracts.values import AppId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
 from gateway.access.principal import Principal
 from gateway.areas.stream.channel import Channel, Entry, Happening, Overrun
 from gateway.areas.stream.events import happening_of, notice
@@ -296,6 +299,41 @@ class TestListening:
         assert (held["snapshot_id"], held["snapshot_ids"]) == ("a", ["a", "b"])
         assert (lifted["change"], lifted["snapshot_id"], lifted["snapshot_ids"]) == ("lifted", "a", ["a"])
         assert await one.until(bool) == [held]
+
+    @pytest.mark.parametrize(
+        ("chosen", "heard"),
+        [
+            ("run", ["progress", "log"]),
+            ("source", ["restore-point browsable", "restore-point held", "restore-point lifted"]),
+            ("a", [f"restore-point {each}" for each in ("browsable", "held", "lifted", "removed")]),
+            ("inventory", ["resource removed"]),
+        ],
+    )
+    async def test_all_that_is_about_a_thing_is_heard_by_its_id(
+        self, topics: Topics, chosen: str, heard: list[str]
+    ) -> None:
+        client = listening(topics, wanted=Wanted(ids=frozenset({chosen, "end"})))
+        point: dict[str, Any] = {"organization_id": ORG, "store_id": AppId("store")}
+        source, ids = AppId("source"), (SnapshotId("a"),)
+        line = LogLine(at=AT, level="info", text="a line")
+        of_run: dict[str, Any] = {"organization_id": ORG, "job_id": JobId("j"), "run_id": RunId("run"), "attempt": 1}
+        await topics.send(
+            progress("j", 0.5).model_copy(update={"run_id": "run"}),
+            TaskLogged(**of_run, at=AT, sequence=1, lines=(line,)),
+            RestorePointBrowsable(
+                **point, snapshot_id=ids[0], source_id=source, totals=Totals(files=0, directories=0, bytes=0)
+            ),
+            LegalHoldSet(**point, snapshot_ids=ids, hold=LegalHold(at=AT), source_ids=(source,)),
+            LegalHoldLifted(**point, snapshot_ids=ids, source_ids=(source,)),
+            RestorePointRemoved(**point, snapshot_id="a"),
+            ResourceRemoved(
+                organization_id=ORG, resource_id=ResourceId("r"), revision=2, inventory_id=InventoryId("inventory")
+            ),
+            job("end"),
+        )
+
+        found = await client.until(lambda found: bool(found) and found[-1].get("job_id") == "end")
+        assert [f"{each['kind']} {each.get('change', '')}".strip() for each in found[:-1]] == heard
 
     async def test_no_secret_is_in_an_event(self, topics: Topics) -> None:
         client = listening(topics)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from contracts.errors import CairnError, Conflict, NotFound
-from contracts.messages.restore_index import RestorePoint
+from contracts.messages.restore_index import RestorePoint, RestorePointBrowsable
 from contracts.values import AppId, OrganizationId, SnapshotId
 from restore_index.domain.entries import Below
 from restore_index.domain.restore_points import choose_point
@@ -49,6 +49,8 @@ async def test_a_restore_point_is_there_once_it_is_created_and_open_once_it_is_l
     opened = await find_restore_points.get_point(index.store, ORG, told.snapshot_id)
     assert (opened.browsable, opened.totals) == (True, TREE.totals)
     assert [type(e.data).__name__ for e in index.points.published] == ["RestorePointBrowsable"]
+    [browsable] = [each.data for each in index.points.published if isinstance(each.data, RestorePointBrowsable)]
+    assert browsable.source_id == told.source_id is not None
 
 
 @pytest.mark.parametrize("first", ["news of a sync", "what the store tells"])

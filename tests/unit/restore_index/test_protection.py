@@ -101,6 +101,8 @@ async def test_what_is_held_is_not_deleted_until_the_hold_is_lifted(index: Prote
     assert (said.hold.reason, said.hold.by, said.hold.until) == ("Case 4711", "me", None)
     [lifted] = index.events(LegalHoldLifted)
     assert lifted.snapshot_ids == ("b" * 64,)
+    source = a_point_of("b").source_id
+    assert said.source_ids == lifted.source_ids == (source,) != (None,)
 
 
 async def test_a_hold_is_lifted_through_any_store_of_the_repository(index: ProtectingIndex) -> None:

@@ -118,7 +118,7 @@ async def remove_resource(store: CatalogStore, command: Envelope[RemoveResource]
         aggregate = await store.resources.load(org, data.resource_id, cause=command)
         inventory = await store.inventories.get(org, data.inventory_id)
         resource = domain.remove_resource(inventory, aggregate.value, inventory_id=data.inventory_id)
-        removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=resource.revision + 1)
+        removed = _removed(org, resource, revision=resource.revision + 1)
         await store.resources.save(aggregate, None, events=[removed], cause=command, result={"id": resource.id})
     log.info("resource removed", extra=_ids(data, data.resource_id))
 
@@ -160,8 +160,13 @@ async def _remove_with_inventory(store: CatalogStore, command: Envelope[RemoveIn
     aggregate = await store.resources.load(org, resource.id)
     if aggregate.value is None:
         return
-    removed = ResourceRemoved(organization_id=org, resource_id=resource.id, revision=aggregate.revision + 1)
+    removed = _removed(org, resource, revision=aggregate.revision + 1)
     await store.resources.save(aggregate, None, events=[removed], cause=command, partial=True)
+
+
+def _removed(org: OrganizationId, resource: Resource, *, revision: int) -> ResourceRemoved:
+    facts = {"resource_id": resource.id, "inventory_id": resource.inventory_id}
+    return ResourceRemoved(organization_id=org, revision=revision, **facts)
 
 
 async def _all(steps: Iterable[Awaitable[None]]) -> None:

@@ -4,8 +4,10 @@ import pytest
 from connector.engine.port import Progress
 from connector.jobs import job_reporting
 from connector.jobs.job_reporting import Reporter
+from connector.jobs.job_runner import attempt_facts
 from connector.store.ports import Store
-from contracts.messages.connector.task_events import TaskLogged, TaskProgressed
+from contracts.messages.connector.task_events import TaskCancelled, TaskLogged, TaskMeasured, TaskProgressed
+from contracts.messages.scheduler import TaskRequested
 from contracts.values import JobId
 
 from tests.support.waiting import eventually_async
@@ -43,6 +45,23 @@ async def test_of_several_figures_the_latest_is_sent(store: Store, publisher: Me
     (sent,) = (m.data for m in publisher.sent)
     assert isinstance(sent, TaskProgressed)
     assert (sent.files_done, sent.phase, sent.attempt, sent.current) == (4, "transferring", 1, ("/a",))
+
+
+async def test_all_that_is_told_of_a_job_names_its_run_and_its_parties(
+    store: Store, publisher: MemoryPublisher
+) -> None:
+    lease = await held(store, await some_work(store))
+    request = lease.work.cause.data
+    assert isinstance(request, TaskRequested)
+    reporter = Reporter(publisher, lease, request.job_id, request=request)
+    reporter.enter("transferring")
+    reporter.log("info", "one")
+
+    told = [*reporter.rest(), *reporter.measured(), TaskCancelled(**attempt_facts(lease, request))]
+
+    assert {type(each) for each in told} == {TaskProgressed, TaskLogged, TaskMeasured, TaskCancelled}
+    target = request.task.target.id if request.task.target else None
+    assert {(e.run_id, e.origin_id, e.target_id) for e in told} == {(request.run_id, request.task.origin.id, target)}
 
 
 async def test_lines_are_numbered_and_the_rest_comes_with_the_result(store: Store, publisher: MemoryPublisher) -> None:

@@ -101,7 +101,7 @@ def _of_job(data: JobChanged | JobNoted | TaskProgressed | TaskLogged) -> dict[s
 
 
 def _ids_of_job(data: JobChanged | JobNoted | TaskProgressed | TaskLogged) -> set[str | None]:
-    return {data.job_id, data.origin_id, data.target_id}
+    return {data.job_id, data.run_id, data.origin_id, data.target_id}
 
 
 @_shown(JobChanged)
@@ -114,7 +114,7 @@ def _job(event: Envelope[JobChanged]) -> tuple[View, set[str | None]]:
         type=data.task_type,
         problem=problem_view(data.problem),
     )
-    return view, {*_ids_of_job(data), data.run_id}
+    return view, _ids_of_job(data)
 
 
 @_shown(TaskProgressed)
@@ -135,7 +135,7 @@ def _log(event: Envelope[TaskLogged]) -> tuple[View, set[str | None]]:
 def _noted(event: Envelope[JobNoted]) -> tuple[View, set[str | None]]:
     data = event.data
     view = shown.LogEventView(**_of_job(data), sequence=OF_SCHEDULER, lines=_lines(data.lines))
-    return view, {*_ids_of_job(data), data.run_id}
+    return view, _ids_of_job(data)
 
 
 def _lines(lines: Iterable[LogLine]) -> list[shown.LogLineView]:
@@ -160,7 +160,8 @@ def _created(event: Envelope[RestorePointCreated]) -> tuple[View, set[str | None
 
 @_shown(RestorePointBrowsable)
 def _browsable(event: Envelope[RestorePointBrowsable]) -> tuple[View, set[str | None]]:
-    return _of_point(event, "browsable")
+    view, about = _of_point(event, "browsable")
+    return view, {*about, event.data.source_id}
 
 
 @_shown(RestorePointRemoved)
@@ -184,7 +185,7 @@ def _of_hold(event: Envelope[LegalHoldSet] | Envelope[LegalHoldLifted], change: 
     view = shown.RestorePointEventView(
         at=event.time, change=change, store_id=data.store_id, snapshot_id=ids[0] if ids else "", snapshot_ids=list(ids)
     )
-    return view, {data.store_id, *ids}
+    return view, {data.store_id, *ids, *data.source_ids}
 
 
 def _of_point(
@@ -275,7 +276,8 @@ _shown(ResourceChanged)(lambda event: _resource(event, "changed"))
 @_shown(ResourceRemoved)
 def _resource_removed(event: Envelope[ResourceRemoved]) -> tuple[View, set[str | None]]:
     gone = event.data.resource_id
-    return shown.ResourceEventView(at=event.time, change="removed", urn_id=gone), {gone}
+    view = shown.ResourceEventView(at=event.time, change="removed", urn_id=gone)
+    return view, {gone, event.data.inventory_id}
 
 
 def _inventory(event: Envelope[InventoryCreated], change: Any) -> tuple[View, set[str | None]]:

@@ -43,7 +43,8 @@ async def listen(
         Query(
             max_length=MOST_IDS,
             description="Only events about one of these jobs, runs, sources, stores, destinations, resources,"
-            " inventories or restore points; may be repeated; none: all",
+            " inventories or restore points; may be repeated; none: all. That a restore point is gone is told to its"
+            " store and its own id alone, as nobody who announces it knows its source",
         ),
     ] = [],  # noqa: B006
     last_event_id: Annotated[

@@ -175,3 +175,4 @@ class ResourceRemoved(Event):
 
     resource_id: ResourceId = Field(description="The resource")
     revision: int = Field(description="Revision of the removal: later than any seen before")
+    inventory_id: InventoryId | None = Field(default=None, description="The inventory that it was in")

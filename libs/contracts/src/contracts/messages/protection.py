@@ -161,6 +161,7 @@ class LegalHoldSet(ProtectionEvent):
 
     snapshot_ids: tuple[SnapshotId, ...] = Field(description="The restore points")
     hold: LegalHold = Field(description="The hold")
+    source_ids: tuple[AppId, ...] = Field(default=(), description="What they were made of, as far as that is known")
 
 
 class LegalHoldLifted(ProtectionEvent):
@@ -170,3 +171,4 @@ class LegalHoldLifted(ProtectionEvent):
 
     snapshot_ids: tuple[SnapshotId, ...] = Field(description="The restore points")
     by: str = Field(default="", description="The account that lifted it")
+    source_ids: tuple[AppId, ...] = Field(default=(), description="What they were made of, as far as that is known")

@@ -206,3 +206,4 @@ class RestorePointBrowsable(Event):
     store_id: AppId = Field(description="The store")
     snapshot_id: SnapshotId = Field(description="The restore point")
     totals: Totals = Field(description="Sums over all that is in it")
+    source_id: AppId | None = Field(default=None, description="What it was made of, where that is known")

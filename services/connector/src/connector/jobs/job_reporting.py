@@ -16,8 +16,8 @@ from chassis.messaging.publisher import Publisher
 from chassis.runtime.supervision import beside
 from contracts.errors import CairnError
 from contracts.messages.connector.task_events import LogLine, TaskEvent, TaskLogged, TaskProgressed
-from contracts.tasks import Task
-from contracts.values import AppId, JobId
+from contracts.messages.scheduler import TaskRequested
+from contracts.values import AppId, JobId, RunId
 from integrations.sdk.job_log import Level
 from integrations.sdk.text import one_line
 
@@ -49,7 +49,7 @@ class Reporter:
         lease: Lease,
         job_id: JobId,
         *,
-        task: Task | None = None,
+        request: TaskRequested | None = None,
         first_seconds: float = FIRST_SECONDS,
         period_seconds: float = PERIOD_SECONDS,
         measures_seconds: float = MEASURES_SECONDS,
@@ -57,7 +57,7 @@ class Reporter:
         self._publisher = publisher
         self._lease = lease
         self._job_id = job_id
-        self._parties = parties_of(task) if task is not None else {}
+        self._about = facts_of(request) if request is not None else {}
         self._first_seconds, self._period_seconds = first_seconds, period_seconds
         self._measures_seconds = measures_seconds
         self._measured_at = monotonic()
@@ -246,12 +246,14 @@ class Reporter:
     def _facts(self) -> dict[str, object]:
         organization_id = self._lease.work.organization_id
         facts = {"job_id": self._job_id, "attempt": self._lease.number, "at": utc_now()}
-        return {"organization_id": organization_id, **facts, **self._parties}
+        return {"organization_id": organization_id, **facts, **self._about}
 
 
-def parties_of(task: Task) -> dict[str, AppId | None]:
-    """What every event of a job says of what its task works on."""
-    return {"origin_id": task.origin.id, "target_id": task.target.id if task.target else None}
+def facts_of(request: TaskRequested) -> dict[str, RunId | AppId | None]:
+    """What every event of a job says of its run and of what its task works on."""
+    task = request.task
+    parties = {"origin_id": task.origin.id, "target_id": task.target.id if task.target else None}
+    return {"run_id": request.run_id, **parties}
 
 
 def _lines_of(text: str) -> Iterator[str]:

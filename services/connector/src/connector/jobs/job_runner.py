@@ -19,7 +19,7 @@ from connector.engine.processes import metering
 from connector.failures import reader_errors_mapped
 from connector.jobs.definition import Job, TaskDefinition
 from connector.jobs.hooks import run_with_hooks
-from connector.jobs.job_reporting import Reporter, parties_of
+from connector.jobs.job_reporting import Reporter, facts_of
 from connector.jobs.left_locks import remove_own_locks
 from connector.jobs.stuck_watch import EngineStuck, StuckWatch
 from connector.queue.lease import Lease, LeaseLost
@@ -40,7 +40,7 @@ async def run_job(
     Raises `LeaseLost`, and `TemporaryError` or what the database raises when the job should be tried again.
     """
     await lease.announce([TaskStarted(**attempt_facts(lease, request), worker=context.settings.instance)])
-    reporter = Reporter(context.publisher, lease, request.job_id, task=request.task)
+    reporter = Reporter(context.publisher, lease, request.job_id, request=request)
     job = Job(context=context, lease=lease, request=request, reporter=reporter, cancel=cancel)
     settings = context.settings
     watch = StuckWatch(reporter, cancel, seconds=settings.stuck_seconds, ends=settings.stuck_ends)
@@ -123,5 +123,5 @@ def attempt_facts(lease: Lease, request: TaskRequested | TaskCancelRequested) ->
         "job_id": request.job_id,
         "attempt": lease.number,
         "at": utc_now(),
-        **(parties_of(request.task) if isinstance(request, TaskRequested) else {}),
+        **(facts_of(request) if isinstance(request, TaskRequested) else {}),
     }

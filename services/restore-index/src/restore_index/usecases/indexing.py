@@ -108,7 +108,11 @@ async def make_browsable(store: Store, event: Envelope[RestorePointListed]) -> N
             noted_at=known.noted_at if known else None,
         )
         browsable = RestorePointBrowsable(
-            organization_id=org, store_id=data.store_id, snapshot_id=restore_point.snapshot_id, totals=totals
+            organization_id=org,
+            store_id=data.store_id,
+            snapshot_id=restore_point.snapshot_id,
+            source_id=point.restore_point.source_id,
+            totals=totals,
         )
         await store.points.save(record, point, events=[browsable], cause=event)
     store.browsable_signals.notify(org, restore_point.snapshot_id)

@@ -49,17 +49,26 @@ async def set_hold(store: Store, command: Envelope[SetLegalHold]) -> None:
         points = await store.points_of(org, data.store_id)
         changed, holds = decisions.set_hold(known, data, points, await store.protections_of(org), now)
         result = HoldsChanged(snapshot_ids=data.snapshot_ids).model_dump(mode="json")
-        await store.protections.save(record, changed, events=_set(data, holds), cause=command, result=result)
+        await store.protections.save(record, changed, events=_set(data, holds, points), cause=command, result=result)
     log.info("legal hold set", extra={"store_id": data.store_id, "restore_points": len(data.snapshot_ids)})
 
 
-def _set(asked: SetLegalHold, holds: Mapping[SnapshotId, LegalHold]) -> list[LegalHoldSet]:
+def _set(asked: SetLegalHold, holds: Mapping[SnapshotId, LegalHold], points: Sequence[Point]) -> list[LegalHoldSet]:
     """One event for each hold: what is kept of earlier ones may differ."""
     facts = {"organization_id": asked.organization_id, "store_id": asked.store_id}
     held: dict[LegalHold, list[SnapshotId]] = {}
     for each, hold in holds.items():
         held.setdefault(hold, []).append(each)
-    return [LegalHoldSet(snapshot_ids=tuple(ids), hold=hold, **facts) for hold, ids in held.items()]
+    return [
+        LegalHoldSet(snapshot_ids=tuple(ids), hold=hold, source_ids=_sources(points, ids), **facts)
+        for hold, ids in held.items()
+    ]
+
+
+def _sources(points: Sequence[Point], ids: Sequence[SnapshotId]) -> tuple[AppId, ...]:
+    chosen = set(ids)
+    made = (point.restore_point for point in points if point.restore_point.snapshot_id in chosen)
+    return tuple(sorted({each.source_id for each in made if each.source_id}))
 
 
 async def lift_hold(store: Store, command: Envelope[LiftLegalHold]) -> None:
@@ -70,15 +79,17 @@ async def lift_hold(store: Store, command: Envelope[LiftLegalHold]) -> None:
         known = record.value or StoreProtection(store_id=data.store_id)
         points = await store.points_of(org, data.store_id)
         changed, lifted = decisions.lift_hold(known, data, points, now)
-        elsewhere = await _lift_elsewhere(store, data, now)
+        elsewhere = await _lift_elsewhere(store, data, points, now)
         result = HoldsChanged(snapshot_ids=tuple(dict.fromkeys((*lifted, *elsewhere)))).model_dump(mode="json")
-        events = _lifted(data, data.store_id, lifted)
+        events = _lifted(data, data.store_id, lifted, points)
         await store.protections.save(record, changed, events=events, cause=command, result=result)
     facts = {"store_id": data.store_id, "restore_points": len(lifted), "elsewhere": len(elsewhere)}
     log.info("legal hold lifted", extra=facts)
 
 
-async def _lift_elsewhere(store: Store, asked: LiftLegalHold, now: datetime) -> list[SnapshotId]:
+async def _lift_elsewhere(
+    store: Store, asked: LiftLegalHold, points: Sequence[Point], now: datetime
+) -> list[SnapshotId]:
     """Lift what was set through other stores: whatever holds a restore point keeps it from deletion in all of them."""
     org = asked.organization_id
     found: list[SnapshotId] = []
@@ -88,15 +99,17 @@ async def _lift_elsewhere(store: Store, asked: LiftLegalHold, now: datetime) -> 
         record = await store.protections.load(org, other.store_id)
         changed, lifted = decisions.without_holds(record.value or other, asked.snapshot_ids, now)
         # Saved before the store that was asked: a process that dies in between begins again, and finds less to lift.
-        await store.protections.save(record, changed, events=_lifted(asked, other.store_id, lifted))
+        await store.protections.save(record, changed, events=_lifted(asked, other.store_id, lifted, points))
         found += lifted
     return found
 
 
-def _lifted(asked: LiftLegalHold, store_id: AppId, lifted: Sequence[SnapshotId]) -> list[LegalHoldLifted]:
+def _lifted(
+    asked: LiftLegalHold, store_id: AppId, lifted: Sequence[SnapshotId], points: Sequence[Point]
+) -> list[LegalHoldLifted]:
     if not lifted:
         return []
-    facts = {"organization_id": asked.organization_id, "by": asked.by}
+    facts = {"organization_id": asked.organization_id, "by": asked.by, "source_ids": _sources(points, lifted)}
     return [LegalHoldLifted(store_id=store_id, snapshot_ids=tuple(lifted), **facts)]
 
 

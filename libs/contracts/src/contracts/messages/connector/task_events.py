@@ -9,7 +9,7 @@ from contracts.messages.connector.base import ConnectorEvent
 from contracts.messages.outcomes import Problem
 from contracts.task_types.backup import BackupResult
 from contracts.tasks import TaskResult, lift_result
-from contracts.values import AppId, JobId, Moment, Value
+from contracts.values import AppId, JobId, Moment, RunId, Value
 
 
 class TaskEvent(ConnectorEvent):
@@ -23,6 +23,7 @@ class TaskEvent(ConnectorEvent):
     # Events of workers of versions before these fields lack them.
     origin_id: AppId | None = Field(default=None, description="What the job's task starts from")
     target_id: AppId | None = Field(default=None, description="Where it goes to")
+    run_id: RunId | None = Field(default=None, description="The run that the job belongs to")
 
 
 class TaskStarted(TaskEvent):

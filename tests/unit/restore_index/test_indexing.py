@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from contracts.errors import CairnError, Conflict, NotFound
-from contracts.messages.restore_index import RestorePoint, RestorePointBrowsable
+from contracts.messages.restore_index import Damage, RestorePoint, RestorePointBrowsable, RestorePointDamaged
 from contracts.values import AppId, OrganizationId, SnapshotId
 from restore_index.domain.entries import Below
 from restore_index.domain.restore_points import choose_point
@@ -109,6 +109,30 @@ async def test_what_is_removed_stays_removed_whatever_arrives_late(index: Memory
         await indexing.make_browsable(index.store, late_listing)
         with pytest.raises(NotFound, match="snapshot_not_found"):
             await find_restore_points.get_point(index.store, ORG, told.snapshot_id)
+
+
+@pytest.mark.parametrize("told", ["created", "listed", "damaged"])
+async def test_what_was_seen_before_its_removal_stays_removed_though_it_is_told_later(
+    index: MemoryIndex, point: RestorePoint, told: str
+) -> None:
+    removal = wrapped(removed(point))
+    await indexing.record_removed(index.store, removal)
+    seen, later = removal.time - timedelta(milliseconds=1), {"time": removal.time + timedelta(seconds=1)}
+
+    if told == "created":
+        news = created(point).model_copy(update={"seen_at": seen})
+        await indexing.record_created(index.store, wrapped(news).model_copy(update=later))
+    elif told == "listed":
+        listing = listed(point).model_copy(update={"seen_at": seen})
+        await indexing.make_browsable(index.store, wrapped(listing).model_copy(update=later))
+    else:
+        lost = Damage(code="repository_damaged", detail="Of a test.")
+        damage = RestorePointDamaged(
+            organization_id=ORG, store_id=point.store_id, snapshot_id=point.snapshot_id, damage=lost, seen_at=seen
+        )
+        await indexing.record_damaged(index.store, wrapped(damage).model_copy(update=later))
+
+    assert await find_restore_points.list_points(index.store, ORG, None) == []
 
 
 async def test_what_was_removed_comes_back_when_it_is_found_again(index: MemoryIndex, point: RestorePoint) -> None:

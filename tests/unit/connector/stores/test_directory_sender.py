@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -28,6 +29,8 @@ from restic_reader.errors import Damaged
 from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import ORG, MemoryPublisher, held, memory_store, some_work
 from tests.unit.restic_reader.builder import PASSWORD, Builder, dir_node, file_node
+
+SEEN_AT = datetime(2024, 5, 1, tzinfo=UTC)
 
 
 class Index:
@@ -150,7 +153,7 @@ async def list_it(
         batch_bytes, new_page_maker = 1, CountingMaker
     lister = Lister(publisher, index, batch_bytes=batch_bytes, new_page_maker=new_page_maker)
     return await lister.list_restore_point(
-        lease or await a_lease(), tree.repository, point, on_listed=lambda _: None, again=again
+        lease or await a_lease(), tree.repository, point, seen_at=SEEN_AT, on_listed=lambda _: None, again=again
     )
 
 
@@ -168,6 +171,7 @@ async def test_children_come_before_parents_and_the_restore_point_last() -> None
     assert sorted(order) == sorted([tree.a, tree.b, tree.c, tree.root])
     assert order.index(tree.b) < order.index(tree.a) < order.index(tree.root) == 3
     assert isinstance(publisher.sent[-1].data, RestorePointListed)
+    assert publisher.sent[-1].data.seen_at == SEEN_AT
     assert told == Listed(directories=4, entries=6)
 
 

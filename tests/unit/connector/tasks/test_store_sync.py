@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregate
 from connector.domain.attempts import TRIES_MAX
 from connector.domain.store_comparison import PointState, difference, is_thorough_slot
@@ -72,6 +73,38 @@ class TestWhatIsThere:
         (news,) = workshop.published(RestorePointDamaged)
         assert (news.snapshot_id, news.restore_point) == (damaged, None)
         assert news.damage == Damage(code="repository_damaged", detail=DAMAGED.detail)
+
+    async def test_what_is_deleted_while_others_are_listed_is_not_announced(self, workshop: Workshop) -> None:
+        first, deleted = [await workshop.left_behind() for _ in range(2)]
+        began = utc_now()
+
+        async def delete() -> None:
+            workshop.repository.snapshots.pop(deleted, None)
+
+        workshop.lister.before = delete
+
+        told = await follow(workshop)
+
+        assert announced(workshop) == workshop.lister.listed == [first]
+        assert (told.listed, told.damaged) == (1, 0)
+        [news] = workshop.published(RestorePointCreated)
+        assert began <= news.seen_at <= utc_now()
+
+    async def test_what_is_told_late_is_as_of_the_look_into_the_store(self, workshop: Workshop) -> None:
+        _, last = [await workshop.left_behind() for _ in range(2)]
+        workshop.lister.failures[last] = BlobMissing("x")
+        looked = []
+
+        async def look() -> None:
+            looked.append(utc_now())
+
+        workshop.lister.before = look
+
+        await follow(workshop)
+
+        told = [*workshop.published(RestorePointCreated), *workshop.published(RestorePointDamaged)]
+        assert len(told) == 3
+        assert {each.seen_at <= looked[0] for each in told} == {True}
 
     async def test_of_what_could_not_be_listed_the_index_hears_why(self, workshop: Workshop) -> None:
         damaged, gone = [await workshop.left_behind() for _ in range(2)]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from chassis.ids import utc_now
 from connector.domain.named_points import NamedPointsNotFound
 from connector.domain.origins import job_tag
 from connector.domain.work import TASK, SlotGroup
@@ -141,6 +142,22 @@ async def test_what_a_comparison_listed_before_its_sync_did_is_announced_with_it
     assert {each.snapshot_id for each in told} == {each.snapshot_id for each in stores.replicas}
     assert {each.origin_store_id for each in told} == {TARGET.id}
     assert stores.lister.listed == []
+
+
+async def test_a_copy_that_another_job_deletes_before_it_is_announced_is_not(stores: Stores) -> None:
+    began, kept = utc_now(), stores.engine.repositories[stores.replica_place.address].snapshots
+
+    async def delete() -> None:
+        kept.pop(next(iter(kept)), None)
+        stores.index.after = None
+
+    stores.index.after = delete
+
+    await stores.sync()
+
+    [told] = stores.published(RestorePointCreated)
+    assert [told.restore_point.snapshot_id] == list(kept) == stores.lister.listed
+    assert began <= told.seen_at <= utc_now()
 
 
 async def test_a_copy_of_a_copy_names_the_copy_that_it_was_made_of(stores: Stores) -> None:

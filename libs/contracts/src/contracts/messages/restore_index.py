@@ -166,6 +166,10 @@ class RestorePointListed(Event):
 
     store_id: AppId = Field(description="The store")
     restore_point: RestorePoint = Field(description="What was listed")
+    seen_at: Moment | None = Field(
+        default=None,
+        description="When the store was seen to hold it, at the earliest; if None at the time of the event",
+    )
 
 
 class RestorePointDamaged(Event):
@@ -181,6 +185,10 @@ class RestorePointDamaged(Event):
         default=None, description="What is known of it; None where the snapshot itself cannot be read"
     )
     damage: Damage = Field(description="What is wrong with it")
+    seen_at: Moment | None = Field(
+        default=None,
+        description="When the store was seen to hold it, at the earliest; if None at the time of the event",
+    )
 
 
 class StoreSweepDue(Event):

@@ -1,6 +1,7 @@
 """What follows once a backup has made its snapshot: the restore point that it is, listed until it can be browsed."""
 
 import logging
+from datetime import datetime
 
 from chassis.http.problems import to_error, unexpected
 from chassis.persistence.mongo import PyMongoError
@@ -50,11 +51,16 @@ async def _snapshot_from_engine(job: Job, store: App, made: MadeSnapshot, *, err
     raise SnapshotMissing(made.summary.snapshot_id)
 
 
-async def problem_of_listing(job: Job, store: App, point: RestorePoint, made: MadeSnapshot) -> CairnError | None:
-    """List the restore point; returns why that failed for good, since the restore point stays all the same."""
+async def problem_of_listing(
+    job: Job, store: App, point: RestorePoint, made: MadeSnapshot, *, seen_at: datetime
+) -> CairnError | None:
+    """List the restore point; returns why that failed for good, since the restore point stays all the same.
+
+    `seen_at`: not after the look into the store.
+    """
     try:
         with reader_errors_mapped():
-            await _list(job, store, point, made.summary)
+            await _list(job, store, point, made.summary, seen_at=seen_at)
     except (LeaseLost, PyMongoError):
         raise
     except TemporaryError as error:
@@ -69,7 +75,7 @@ async def problem_of_listing(job: Job, store: App, point: RestorePoint, made: Ma
     return None
 
 
-async def _list(job: Job, store: App, point: RestorePoint, summary: BackupResult) -> None:
+async def _list(job: Job, store: App, point: RestorePoint, summary: BackupResult, *, seen_at: datetime) -> None:
     """List what is new in the restore point, and wait until it can be browsed."""
     # Clients need not wait twice: what a job has made can be browsed as soon as it succeeds (decision 0008).
     context, reporter = job.context, job.reporter
@@ -84,7 +90,7 @@ async def _list(job: Job, store: App, point: RestorePoint, summary: BackupResult
     reporter.progress(done)
     async with context.stores.borrow(job.org, store) as opened:
         listed = await context.lister.list_restore_point(
-            job.lease, opened.repository, point, on_listed=lambda _: reporter.progress(done)
+            job.lease, opened.repository, point, seen_at=seen_at, on_listed=lambda _: reporter.progress(done)
         )
     entries = counted(listed.entries, "entry", "entries")
     directories = counted(listed.directories, "directory", "directories")

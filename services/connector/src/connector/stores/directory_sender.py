@@ -5,6 +5,7 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 from chassis.messaging.envelopes import envelope
@@ -92,10 +93,11 @@ class Lister:
         repository: Repository,
         point: RestorePoint,
         *,
+        seen_at: datetime,
         on_listed: OnListed,
         again: Rebuilt | None = None,
     ) -> Listed:
-        """Send what is new, children before parents, then that it is complete.
+        """Send what is new, children before parents, then that it is complete, as of `seen_at` (see `created`).
 
         With `again` everything is sent that was not sent in this rebuild, to replace what the index has of it. Raises
         `LeaseLost`, `Unavailable`, or what reading the repository raises. Doing it twice changes nothing.
@@ -123,7 +125,8 @@ class Lister:
                     listed = batch.listed
                     on_listed(listed)
                     await window.sent(batch.pages[-1])
-            await self._send(lease, RestorePointListed(organization_id=org, store_id=store_id, restore_point=point))
+            complete = RestorePointListed(organization_id=org, store_id=store_id, restore_point=point, seen_at=seen_at)
+            await self._send(lease, complete)
         return listed
 
     async def _known(

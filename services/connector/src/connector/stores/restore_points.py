@@ -57,9 +57,9 @@ def _moment(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(max(_EARLIEST_SECONDS, min(nanoseconds / 1e9, _LATEST_SECONDS)), UTC)
 
 
-def created(point: RestorePoint, org: OrganizationId) -> RestorePointCreated:
-    """The news of a restore point."""
-    return RestorePointCreated(organization_id=org, store_id=point.store_id, restore_point=point)
+def created(point: RestorePoint, org: OrganizationId, *, seen_at: datetime) -> RestorePointCreated:
+    """The news of a restore point that the store had when it was looked into, not before `seen_at`."""
+    return RestorePointCreated(organization_id=org, store_id=point.store_id, restore_point=point, seen_at=seen_at)
 
 
 def damaged(
@@ -69,11 +69,20 @@ def damaged(
     *,
     store_id: AppId,
     point: RestorePoint | None = None,
+    seen_at: datetime,
 ) -> RestorePointDamaged:
-    """The news that what is in a restore point cannot be listed; without `point` not even what it is."""
+    """The news that what is in a restore point cannot be listed; without `point` not even what it is.
+
+    `seen_at` as with `created`.
+    """
     damage = Damage(code=error.code, detail=error.detail)
     return RestorePointDamaged(
-        organization_id=org, store_id=store_id, snapshot_id=SnapshotId(snapshot_id), restore_point=point, damage=damage
+        organization_id=org,
+        store_id=store_id,
+        snapshot_id=SnapshotId(snapshot_id),
+        restore_point=point,
+        damage=damage,
+        seen_at=seen_at,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
+from chassis.ids import utc_now
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError
@@ -54,10 +55,11 @@ async def back_up(base: Job) -> JobOutcome:
     except Cancelled:
         await _remove_leftovers(job)
         raise
+    seen_at = utc_now()
     point = await made_restore_point(job, job.target, made)
     # With the warnings of what it lacks: an attempt that takes it over does not know them, and none may be told twice.
-    await job.lease.announce([created(point, job.org), *job.reporter.measured()], made=made)
-    problem = await problem_of_listing(job, job.target, point, made)
+    await job.lease.announce([created(point, job.org, seen_at=seen_at), *job.reporter.measured()], made=made)
+    problem = await problem_of_listing(job, job.target, point, made, seen_at=seen_at)
     await _remove_leftovers(job)
     return JobOutcome(made.summary, incomplete(made) or problem)
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Collection, Sequence
 
 from chassis.http.problems import to_error, unexpected
+from chassis.ids import utc_now
 from chassis.messaging.envelopes import envelope
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import PermanentError, TemporaryError
@@ -78,6 +79,8 @@ class _StoreSync:
         self._lease = lease
         self._org = org
         self._app = app
+        # Before the look into the store: what is deleted meanwhile does not come back by what is told of it late.
+        self._seen_at = utc_now()
         self._browsable: frozenset[str] = frozenset()
         self._damaged: set[str] = set()
         self._sound: dict[str, Totals] = {}
@@ -131,15 +134,23 @@ class _StoreSync:
     async def _list(
         self, store: OpenStore, points: Sequence[RestorePoint], *, again: Rebuilt | None
     ) -> list[RestorePoint]:
-        """Announce and list restore points; returns those that could be listed."""
+        """Announce and list restore points that are still there; returns those that could be listed."""
         listed = []
         for point in points:
-            await self._publish(created(point, self._org))
+            # Those before it may have taken hours.
+            if not await self._readable(store, [point.snapshot_id]):
+                continue
+            await self._publish(created(point, self._org, seen_at=self._seen_at))
             if point.snapshot_id in self._damaged:
                 continue
             try:
                 await self._context.lister.list_restore_point(
-                    self._lease, store.repository, point, on_listed=lambda _: None, again=again
+                    self._lease,
+                    store.repository,
+                    point,
+                    seen_at=self._seen_at,
+                    on_listed=lambda _: None,
+                    again=again,
                 )
             except (PyMongoError, LeaseLost):
                 raise
@@ -165,7 +176,8 @@ class _StoreSync:
             error = to_error(unexpected())
         log.warning("restore point not listed", extra={"snapshot": snapshot_id, "reason": error.detail})
         self._damaged.add(snapshot_id)
-        await self._publish(damaged(error, snapshot_id, self._org, store_id=self._app.id, point=point))
+        store_id, seen_at = self._app.id, self._seen_at
+        await self._publish(damaged(error, snapshot_id, self._org, store_id=store_id, point=point, seen_at=seen_at))
 
     async def _look_for_loss(self, store: OpenStore, found: Difference) -> None:
         """Read restore points that the index can open and of which the store may have lost something."""

@@ -32,13 +32,18 @@ class Point(Value):
     gone_at: Moment | None = None
 
 
-def with_created(known: Point | None, restore_point: RestorePoint, *, at: datetime) -> Point | None:
+def with_created(
+    known: Point | None, restore_point: RestorePoint, *, at: datetime, seen_at: datetime | None = None
+) -> Point | None:
     """A restore point as an event describes it; whether it can be browsed does not change.
 
-    None for an event that is older than the removal: if the store has the restore point again, a newer event says so.
+    None where the store was seen to hold it before the removal (by default at the time of the event): if it has the
+    restore point again, a newer event says so.
     """
     if known is None or known.gone_at is not None:
-        return None if is_late(known, at) else Point(restore_point=restore_point, noted_at=to_milliseconds(at))
+        return (
+            None if is_late(known, seen_at or at) else Point(restore_point=restore_point, noted_at=to_milliseconds(at))
+        )
     return known.model_copy(update={"restore_point": with_origin(restore_point, known)})
 
 
@@ -51,11 +56,11 @@ def with_origin(restore_point: RestorePoint, known: Point | None) -> RestorePoin
 
 
 def with_damage(known: Point | None, event: RestorePointDamaged, *, at: datetime) -> Point | None:
-    """A restore point that cannot be listed. None for an event that is older than its removal.
+    """A restore point that cannot be listed. None where that was seen before its removal.
 
     Where nothing of a restore point could be read, its time is when that was noticed first.
     """
-    if is_late(known, at):
+    if is_late(known, event.seen_at or at):
         return None
     if known is None or known.gone_at is not None:
         unread = _unread(event.store_id, event.snapshot_id, at)
@@ -71,7 +76,7 @@ def _unread(store_id: AppId, snapshot_id: str, at: datetime) -> RestorePoint:
 
 
 def is_late(known: Point | None, at: datetime) -> bool:
-    """Whether an event is older than the removal of the restore point."""
+    """Whether what was so at a moment is older than the removal of the restore point."""
     return known is not None and known.gone_at is not None and to_milliseconds(at) <= known.gone_at
 
 

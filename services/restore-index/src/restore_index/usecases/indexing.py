@@ -43,13 +43,13 @@ async def index_directories(store: Store, event: Envelope[DirectoriesListed]) ->
 
 
 async def record_created(store: Store, event: Envelope[RestorePointCreated]) -> None:
-    """Record a restore point. One that was removed stays removed, unless the event is newer."""
+    """Record a restore point. One that was removed stays removed, unless the store was seen to hold it since."""
     data, restore_point = event.data, event.data.restore_point
     with span("restore-index.record_created", attributes=span_attributes(data.organization_id, data.store_id)):
         record = await store.points.load(
             data.organization_id, point_id(data.store_id, restore_point.snapshot_id), cause=event
         )
-        point = restore_points.with_created(record.value, restore_point, at=event.time)
+        point = restore_points.with_created(record.value, restore_point, at=event.time, seen_at=data.seen_at)
         if await _is_removed(store, data.organization_id, data.store_id):
             return
         if point is not None and point != record.value:
@@ -94,7 +94,7 @@ async def make_browsable(store: Store, event: Envelope[RestorePointListed]) -> N
     with span("restore-index.make_browsable", attributes=span_attributes(org, data.store_id)):
         record = await store.points.load(org, point_id(data.store_id, restore_point.snapshot_id), cause=event)
         known = record.value
-        if restore_points.is_late(known, event.time) or (known is not None and known.browsable):
+        if restore_points.is_late(known, data.seen_at or event.time) or (known is not None and known.browsable):
             return
         if await _is_removed(store, org, data.store_id):
             return

@@ -180,6 +180,11 @@ class RestorePointCreated(ConnectorEvent):
 
     store_id: AppId = Field(description="The store")
     restore_point: RestorePoint = Field(description="What it now holds")
+    # Between the look into the store and this event another job may have deleted it, and said so.
+    seen_at: Moment | None = Field(
+        default=None,
+        description="When the store was seen to hold it, at the earliest; if None at the time of the event",
+    )
 
 
 class RestorePointRemoved(ConnectorEvent):

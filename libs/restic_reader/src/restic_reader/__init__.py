@@ -15,6 +15,7 @@ from restic_reader.pre_order import Found
 from restic_reader.repository import Repository
 from restic_reader.rest_files import RestFiles
 from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
+from restic_reader.stored_packs import StoredPacks
 from restic_reader.structs import Config, Entry, ExtendedAttribute, Lock, Node, Snapshot, Summary
 from restic_reader.valid_names import check_names
 from restic_reader.walked_directories import Directory, LargeDirectory, Walked
@@ -44,6 +45,7 @@ __all__ = [
     "RestFiles",
     "Snapshot",
     "StoredFile",
+    "StoredPacks",
     "Summary",
     "Totals",
     "Walked",

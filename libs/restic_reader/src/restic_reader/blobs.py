@@ -62,7 +62,7 @@ class Blobs:
 
         The index is brought up first: a prune takes packs out of it, and a backup adds some.
         """
-        there = self._packs()
+        there = self.packs()
         self.refresh()
         index = self._index
         while True:
@@ -74,7 +74,7 @@ class Blobs:
                 self.refresh(seen=index)
                 index = self._index
 
-    def _packs(self) -> dict[bytes, int]:
+    def packs(self) -> dict[bytes, int]:
         """The names of all packs that are there, and their sizes; what has no known size may be of any."""
         listed = self._files.list(FileKind.PACK)
         return {bytes.fromhex(name): size if size >= 0 else sys.maxsize for name, size in listed}
@@ -89,6 +89,10 @@ class Blobs:
         if not found:
             raise BlobMissing(blob_id, unreadable=self._loader.unreadable)
         return found[0]
+
+    def locations(self, index: BlobIndex, blob_id: str, *, most: int | None = None) -> list[Location]:
+        """Where up to so many copies of a blob lie, as this index has it; none for one that it does not know."""
+        return self._found(index, binary_id(blob_id), most=most)
 
     def load(self, blob_id: str, *, keep: bool = True) -> bytes:
         """A blob's content, kept in memory for the next time if there is room and `keep` says so.

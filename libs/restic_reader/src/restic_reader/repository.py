@@ -17,6 +17,7 @@ from restic_reader.limits import DEFAULT_LIMITS, Limits
 from restic_reader.node_checks import content_of
 from restic_reader.snapshots import Snapshots
 from restic_reader.storage import RepositoryFiles
+from restic_reader.stored_packs import StoredPacks
 from restic_reader.structs import Node, Snapshot
 from restic_reader.walked_directories import Walked
 
@@ -123,6 +124,10 @@ class Repository:
         left by backups that were cut off.
         """
         return self._blobs.doubtful_packs()
+
+    def stored_packs(self) -> StoredPacks:
+        """Tells whether the contents of files are there without reading them. Costs a listing of all packs."""
+        return StoredPacks(self._blobs)
 
     def snapshots(self) -> list[Snapshot]:
         """All snapshots as they are now, oldest first; raises `Damaged` when one cannot be read."""

@@ -143,6 +143,30 @@ async def test_a_dropped_store_is_closed_once_nobody_reads(stores: OpenStores, o
     assert opener.opened[0].is_closed
 
 
+async def test_a_repository_for_one_reader_is_nobody_elses_and_is_closed_after_it(
+    stores: OpenStores, opener: Opener
+) -> None:
+    async with stores.borrow(ORG, an_app()) as shared, stores.open_alone(ORG, an_app()) as reading:
+        for _ in range(2):
+            async with reading(SnapshotId("ab" * 32)) as alone:
+                assert alone.repository is not shared.repository
+        assert not alone.repository.is_closed
+
+    assert [each.is_closed for each in opener.opened] == [False, True]
+
+
+async def test_a_repository_for_one_reader_who_does_not_wait_for_it_is_closed_once_it_is_open(
+    stores: OpenStores, opener: Opener
+) -> None:
+    opener.gate.clear()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01), stores.open_alone(ORG, an_app()) as reading, reading(SnapshotId("ab" * 32)):
+            pass
+    opener.gate.set()
+
+    await eventually_async(lambda: [each.is_closed for each in opener.opened] == [True])
+
+
 async def test_a_store_that_does_not_answer_keeps_no_thread_from_another(stores: OpenStores) -> None:
     answers, begun = threading.Event(), list[int]()
 

@@ -1,6 +1,7 @@
 """What a check of a store comes to, over memory."""
 
-from dataclasses import replace
+import os
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,20 @@ import pytest
 from connector.domain.named_points import NamedPointsNotFound
 from connector.engine.errors import StoreUnreachable
 from connector.engine.port import CheckOutcome
-from connector.jobs.definition import Job
+from connector.jobs.definition import Job, JobOutcome
+from connector.stores.open_stores import OpenStores
 from connector.stores.point_choice import NoRestorePoint, conditions_in_words
-from connector.tasks.check import check
+from connector.tasks.check import ChecksFailed, check
 from contracts.errors import TemporaryError
 from contracts.task_types.check import CheckResult
 from contracts.tasks import Task, TaskOptions
 from contracts.values import JobId
+from restic_reader import Found, LocalFiles, Repository
 from restic_reader.errors import Damaged, SnapshotNotFound, StoreUnavailable
 
+from tests.support.repository_writer import RepositoryWriter
 from tests.unit.connector.parts import ORG, TARGET, an_app
+from tests.unit.connector.restore.restore_case import FILES, directory
 from tests.unit.connector.workshop import Workshop
 
 CHECK = Task(type="check", origin=TARGET)
@@ -170,6 +175,83 @@ async def test_a_restore_point_that_was_deleted_since_it_was_read_is_not_found(w
 
     with pytest.raises(SnapshotNotFound):
         await check(await workshop.job(task=task))
+
+
+@dataclass
+class Written:
+    """A workshop whose store is a repository written by hand, and what it has."""
+
+    workshop: Workshop
+    root: Path
+
+    def __post_init__(self) -> None:
+        with RepositoryWriter(self.root, "word", scrypt_n=2) as writer:
+            tree = directory(writer, FILES)
+            self.data, self.trees = writer.finish_pack("data"), writer.finish_pack("tree")
+            self.snapshot_id = writer.snapshot(tree)
+        self.stores = OpenStores(lambda *_: Repository.open(LocalFiles(self.root), "word"), limit=2)
+        self.workshop.context = replace(self.workshop.context, stores=self.stores)
+
+    async def browse(self) -> None:
+        """Read all directories by the repository that is kept open."""
+        async with self.stores.borrow(ORG, an_app()) as opened:
+            top = Found(b"", opened.repository.resolve(opened.snapshot(self.snapshot_id).tree, b"/"))
+            for _ in opened.repository.descend(top):
+                pass
+
+    async def check(self, read_percent: float = 0) -> JobOutcome:
+        options = TaskOptions(snapshot_id=self.snapshot_id, read_percent=read_percent)
+        try:
+            return await check(await self.workshop.job(task=CHECK.model_copy(update={"options": options})))
+        finally:
+            await self.stores.close()
+
+
+@pytest.fixture
+def written(workshop: Workshop, tmp_path: Path) -> Written:
+    return Written(workshop, tmp_path / "written")
+
+
+async def test_a_sound_restore_point_is_found_sound_unread(written: Written) -> None:
+    outcome = await written.check()
+
+    assert outcome.problem is None
+    assert isinstance(outcome.result, CheckResult)
+    assert (outcome.result.files, outcome.result.bytes_read) == (len(FILES), 0)
+
+
+@pytest.mark.parametrize("is_gone", [True, False])
+async def test_a_pack_that_is_gone_or_too_short_is_damage_of_the_files_in_it_though_nothing_is_read(
+    written: Written, is_gone: bool
+) -> None:
+    await written.browse()
+    if is_gone:
+        written.data.unlink()
+    else:
+        os.truncate(written.data, 1)
+
+    outcome = await written.check()
+
+    why = "the file is missing" if is_gone else "it is shorter than the index says"
+    assert isinstance(outcome.problem, ChecksFailed)
+    assert isinstance(outcome.result, CheckResult)
+    assert outcome.result.finding_count == len([each for each in FILES.values() if each])
+    assert outcome.result.findings[0].startswith("/a")
+    assert all(why in each for each in outcome.result.findings)
+
+
+@pytest.mark.parametrize("read_percent", [0, 100])
+async def test_directories_that_others_keep_in_memory_are_read_again(written: Written, read_percent: float) -> None:
+    await written.browse()
+    content = bytearray(written.trees.read_bytes())
+    content[20] ^= 1  # Of the directory that was written first, the deepest.
+    written.trees.write_bytes(content)
+
+    outcome = await written.check(read_percent)
+
+    assert isinstance(outcome.problem, ChecksFailed)
+    assert isinstance(outcome.result, CheckResult)
+    assert [each.partition(" ")[0] for each in outcome.result.findings] == ["/deep/er"]
 
 
 def test_a_long_age_is_told_without_an_exponent() -> None:

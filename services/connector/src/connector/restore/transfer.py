@@ -6,7 +6,7 @@ from functools import cached_property, partial
 
 from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.ports.destination import NotWritten, OpenDestination
-from restic_reader import Node, Repository
+from restic_reader import Node, Repository, StoredPacks
 from restic_reader.errors import ReaderError
 
 from connector.engine.port import OnProgress
@@ -39,9 +39,7 @@ class Transfer:
     def plan(self) -> None:
         """Count what there is to write, for the progress. Raises `Cancelled` or `SelectionBroken`."""
         for chosen in self._walk():
-            if chosen.found.node.type != "dir":
-                self.figures.files += 1
-                self.figures.bytes += chosen.found.node.size
+            self._count(chosen.found.node)
 
     def write(self) -> None:
         """Write everything that the policy lets through; what cannot be read or written goes to the problems.
@@ -63,12 +61,16 @@ class Transfer:
             self.destination.finish()
             self._outcomes.note_lacking(self.destination)
 
-    def measure(self) -> None:
-        """Look whether the repository holds all that the files are made of, unread; faults are as in `write`."""
+    def measure(self, packs: StoredPacks) -> None:
+        """Look whether the repository holds all that the files are made of, unread; faults are as in `write`.
+
+        Counts what there is, too: it needs no plan.
+        """
         for chosen in self._walk(tells_damage=True):
+            self._count(chosen.found.node)
             if chosen.found.node.type == "file":
                 try:
-                    self.repository.blob_lengths(chosen.found.node)
+                    packs.require(chosen.found.node)
                 except LOST as error:
                     self._outcomes.note_lost(chosen.found.path, error)
 
@@ -90,6 +92,11 @@ class Transfer:
     def note(self, path: bytes, reason: str) -> None:
         """Take note of a problem with a path. From any thread."""
         self._outcomes.note(path, reason)
+
+    def _count(self, node: Node) -> None:
+        if node.type != "dir":
+            self.figures.files += 1
+            self.figures.bytes += node.size
 
     @cached_property
     def _outcomes(self) -> Outcomes:

@@ -2,9 +2,9 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -69,6 +69,10 @@ class PointDeleted(SnapshotNotFound):
         self.prefix, self.matches = snapshot_id, 0
 
 
+Reading = Callable[[SnapshotId], AbstractAsyncContextManager[OpenStore]]
+"""Gives an open store to who reads this restore point in it."""
+
+
 def require_still_there(repository: Repository, snapshot_id: str) -> None:
     """Call it when a restore point lacks something. Raises `PointDeleted`, or what listing all of them raises.
 
@@ -84,6 +88,16 @@ class _Slot:
     opening: "asyncio.Future[OpenStore]"
     users: int = 0
     discarded: bool = False
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Nobody closes it meanwhile."""
+        self.users += 1
+        try:
+            yield
+        finally:
+            self.users -= 1
+            self.close_if_unused()
 
     def close_if_unused(self) -> None:
         if self.discarded and self.users == 0 and self.is_open:
@@ -149,8 +163,27 @@ class OpenStores:
         repository damaged or gone, the next borrower opens it anew, and a loss is reported to `on_loss`; but where the
         restore point `reading` is not there any more, `PointDeleted` is raised instead.
         """
-        slot = self._slot(org, app)
-        slot.users += 1
+        with (slot := self._slot(org, app)).used():
+            async with self._reading(org, app, slot, reading) as opened:
+                yield opened
+
+    @asynccontextmanager
+    async def open_alone(self, org: OrganizationId, app: App) -> AsyncIterator[Reading]:
+        """A repository that nobody else reads and that has nothing in memory yet, so that all of it is read from the
+        store; closed when the context is left.
+
+        It is not one of the `limit`, and takes as much memory as one of them. What it gives is like `borrow`.
+        """
+        slot = self._opening(org, app)
+        slot.discarded = True
+        with slot.used():
+            yield partial(self._reading, org, app, slot)
+
+    @asynccontextmanager
+    async def _reading(
+        self, org: OrganizationId, app: App, slot: _Slot, reading: SnapshotId | None
+    ) -> AsyncIterator[OpenStore]:
+        """The repository in a slot; what is found lost is told, see `borrow`."""
         try:
             try:
                 # Shielded: others may wait for the same opening: a caller that is cancelled must not end it for them.
@@ -166,9 +199,6 @@ class OpenStores:
         except SnapshotNotFound:
             self._on_change(org, app)
             raise
-        finally:
-            slot.users -= 1
-            slot.close_if_unused()
 
     async def _require_still_there(self, slot: _Slot, app: App, snapshot_id: SnapshotId) -> None:
         look = partial(require_still_there, slot.opening.result().repository, snapshot_id)
@@ -197,12 +227,16 @@ class OpenStores:
             self._slots.move_to_end(app.id)
             return found
         self.drop(app.id)
-        opening = asyncio.ensure_future(self.in_thread(lambda: self._open(org, app), of=app.id))
-        slot = self._slots[app.id] = _Slot(app.revision, opening)
-        # A failed opening is not kept: the next borrower tries again.
-        opening.add_done_callback(lambda _: self._opened(app.id, slot))
+        slot = self._slots[app.id] = self._opening(org, app)
         while len(self._slots) > self._limit:
             self._discard(*next(iter(self._slots.items())))
+        return slot
+
+    def _opening(self, org: OrganizationId, app: App) -> _Slot:
+        opening = asyncio.ensure_future(self.in_thread(lambda: self._open(org, app), of=app.id))
+        slot = _Slot(app.revision, opening)
+        # A failed opening is not kept: the next borrower tries again.
+        opening.add_done_callback(lambda _: self._opened(app.id, slot))
         return slot
 
     def _open(self, org: OrganizationId, app: App) -> OpenStore:

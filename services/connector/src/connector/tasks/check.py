@@ -14,6 +14,7 @@ from contracts.task_types.check import LISTED_POINTS, CheckResult
 from contracts.values import SnapshotId
 from integrations.sdk.locations import StoreLocation
 from integrations.sdk.ports.destination import ExistingFile, RestoredNode, Write
+from restic_reader import Repository, StoredPacks
 from restic_reader.errors import SnapshotNotFound
 
 from connector.domain.read_shares import ReadShare, next_share
@@ -126,6 +127,8 @@ class _Found:
     figures: Figures = field(default_factory=partial(Figures, passes=1))
     findings: list[str] = field(default_factory=list)
     count: int = 0
+    packs: StoredPacks | None = None
+    """One listing for all of them."""
 
     def add(self, words: str) -> None:
         self.count += 1
@@ -136,15 +139,18 @@ class _Found:
 async def _check_points(job: Job, store: App, selection: PointSelection) -> CheckResult:
     found = _Found()
     chosen = await _choose(job, store, selection, found)
-    for number, snapshot_id in enumerate(chosen):
-        if len(chosen) > 1:
-            job.reporter.log("info", f"Restore point {snapshot_id[:8]}, {number + 1} of {len(chosen)}.")
-        try:
-            await _check_point(job, store, snapshot_id, found=found, done=number, of=len(chosen))
-        except SnapshotNotFound:
-            if len(chosen) == 1:
-                raise
-            job.reporter.log("warning", f"Restore point {snapshot_id[:8]} was removed meanwhile.")
+    # By a repository of its own: what others have read and keep in memory says nothing about what the store has now.
+    async with job.context.stores.open_alone(job.org, store) as reading:
+        for number, snapshot_id in enumerate(chosen):
+            if len(chosen) > 1:
+                job.reporter.log("info", f"Restore point {snapshot_id[:8]}, {number + 1} of {len(chosen)}.")
+            try:
+                async with reading(SnapshotId(snapshot_id)) as opened:
+                    await _check_point(job, store, opened, snapshot_id, found=found, done=number, of=len(chosen))
+            except SnapshotNotFound:
+                if len(chosen) == 1:
+                    raise
+                job.reporter.log("warning", f"Restore point {snapshot_id[:8]} was removed meanwhile.")
     return CheckResult(
         snapshot_id=found.checked[0] if len(found.checked) == 1 else None,
         snapshot_ids=tuple(found.checked[:LISTED_POINTS]),
@@ -175,18 +181,28 @@ async def _choose(job: Job, store: App, selection: PointSelection, found: _Found
     return [each.snapshot.id for each in choice.chosen]
 
 
-async def _check_point(job: Job, store: App, snapshot_id: str, *, found: _Found, done: int, of: int) -> None:
+async def _check_point(
+    job: Job, store: App, opened: OpenStore, snapshot_id: str, *, found: _Found, done: int, of: int
+) -> None:
     problems, figures = Problems(job.reporter.log), Figures(passes=1)
 
     def progress(progress: Progress) -> None:
         job.reporter.progress(replace(progress, fraction=(done + progress.fraction) / of))
 
-    async with job.context.stores.borrow(job.org, store, reading=SnapshotId(snapshot_id)) as opened:
-        job.reporter.enter("checking")
-        read = partial(
-            _read_point, job, store, opened, snapshot_id=snapshot_id, problems=problems, figures=figures, tell=progress
-        )
-        found.checked.append(await in_thread(job, read, of=store.id))
+    job.reporter.enter("checking")
+    found.packs = found.packs or opened.repository.stored_packs()
+    read = partial(
+        _read_point,
+        job,
+        store,
+        opened.repository,
+        snapshot_id=snapshot_id,
+        packs=found.packs,
+        problems=problems,
+        figures=figures,
+        tell=progress,
+    )
+    found.checked.append(await in_thread(job, read, of=store.id))
     problems.flush()
     found.figures.files += figures.files
     found.figures.written_bytes += figures.written_bytes
@@ -199,21 +215,22 @@ async def _check_point(job: Job, store: App, snapshot_id: str, *, found: _Found,
 def _read_point(
     job: Job,
     store: App,
-    opened: OpenStore,
+    repository: Repository,
     stop: Event,
     *,
     snapshot_id: str,
+    packs: StoredPacks,
     problems: Problems,
     figures: Figures,
     tell: Callable[[Progress], None],
 ) -> str:
     # From the store, not from memory: a restore point that was deleted must not seem to be there.
-    snapshot = opened.repository.snapshot(snapshot_id)
+    snapshot = repository.snapshot(snapshot_id)
     point = restore_point_of(snapshot, org=job.org, store_id=store.id)
     transfer = Transfer(
-        repository=opened.repository,
+        repository=repository,
         snapshot_id=snapshot.id,
-        nodes=ChosenNodes(opened.repository, point.tree_id, choose(opened.repository, point, [b"/"])),
+        nodes=ChosenNodes(repository, point.tree_id, choose(repository, point, [b"/"])),
         destination=_DiscardingDestination(),
         overwrite="always",
         problems=problems,
@@ -223,11 +240,11 @@ def _read_point(
         figures=figures,
     )
     try:
-        transfer.plan()
         if job.options.read_percent:
+            transfer.plan()
             transfer.write()
         else:
-            transfer.measure()
+            transfer.measure(packs)
     except SelectionBroken as error:
         raise error.cause from None
     return snapshot.id

@@ -88,8 +88,7 @@ class Bench:
 
     def cairn(self, *arguments: str, home: Path | None = None) -> str:
         """Run the `cairn` command; its standard output."""
-        # All listeners of `live_stream` have the owner's API key.
-        environment = platform_environment(CAIRN_HOME=str(home or self.home), CAIRN_STREAMS_PER_CREDENTIAL="2000")
+        environment = platform_environment(CAIRN_HOME=str(home or self.home))
         command = [sys.executable, "-m", "cairn_local", *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -47,7 +47,7 @@ class Settings(CommonSettings):
         default=2000, ge=1, description="Live streams open at once in one organization, in this process"
     )
     streams_per_credential: int = Field(
-        default=100, ge=1, description="Live streams open at once with one API key, or by one account, in this process"
+        default=2000, ge=1, description="Live streams open at once with one API key, or by one account, in this process"
     )
     audit_days: int = Field(default=400, ge=1, description="Days after which entries of the audit log are removed")
     max_body_bytes: int = Field(

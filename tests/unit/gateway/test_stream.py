@@ -28,6 +28,7 @@ from gateway.areas.stream.feed import TOPICS, Feed, TopicNumbers
 from gateway.areas.stream.listener import Listener, Rhythm, Wanted
 from gateway.areas.stream.positions import EventIds, Positions
 from gateway.areas.stream.service import StreamLimits, Streams
+from gateway.settings import Settings
 
 from tests.support import builders as make
 from tests.unit.gateway.test_domain import an_app
@@ -488,6 +489,13 @@ def open_one(streams: Streams, who: Principal = WHO, last_event_id: str | None =
 
 
 class TestLimits:
+    def test_one_credential_may_have_all_streams_of_its_organization(self) -> None:
+        default = {
+            name: Settings.model_fields[f"streams_per_{name}"].default for name in ("organization", "credential")
+        }
+        assert default == {"organization": 2000, "credential": 2000}
+        assert StreamLimits() == StreamLimits(default["organization"], default["credential"])
+
     @pytest.mark.parametrize("limits", [StreamLimits(of_organization=2), StreamLimits(of_credential=2)])
     async def test_no_more_streams_than_allowed_are_open(self, topics: Topics, limits: StreamLimits) -> None:
         streams = some_streams(topics, limits)

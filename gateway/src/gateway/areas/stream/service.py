@@ -30,7 +30,7 @@ class StreamLimits:
     """How many streams there may be at once in this process, and for how long one may take nothing."""
 
     of_organization: int = 2000
-    of_credential: int = 100
+    of_credential: int = 2000
     stall_seconds: float = 30.0
 
 

@@ -335,7 +335,8 @@ async def test_wrong_runs_are_refused(platform: Platform, api: Client, backup: B
         told = await api.problem("GET", f"/scheduling/jobs/{backup.run_id}{area}")
         assert (told["status"], told["code"]) == (404, "id_of_run")
         assert backup.job["id"] in told["detail"]
-    assert (await api.problem("POST", "/scheduling/jobs/nothing/cancel"))["code"] == "job_not_found"
+    for path in ("/scheduling/jobs/nothing/cancel", "/scheduling/scheduler/jobs/cancel/nothing"):
+        assert (await api.problem("POST", path))["code"] == "job_not_found"
     assert (await api.problem("POST", f"/scheduling/jobs/{backup.run_id}/cancel"))["code"] == "id_of_run"
     assert (await api.problem("GET", f"/scheduling/scheduler/run/{backup.job['id']}"))["code"] == "id_of_job"
     finished = await api.problem("POST", f"/scheduling/jobs/{backup.job['id']}/cancel")

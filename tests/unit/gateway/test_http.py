@@ -13,26 +13,30 @@ import pytest_asyncio
 from chassis.texts import STORABLE
 from contracts.paths import PATH_PATTERN
 from contracts.queries.restore_index import Conditions
-from contracts.queries.scheduler import JobProgress
+from contracts.queries.scheduler import Job, JobProgress
 from contracts.task_types.backup import BackupResult
 from fastapi import FastAPI
 from gateway.__main__ import openapi
+from gateway.access.principal import Principal
 from gateway.api import build_api
 from gateway.areas.inventories.schemas import InventoryName
 from gateway.areas.resources.schemas import ResourceBody
+from gateway.areas.scheduling.service import Runs
+from gateway.http.dependencies import Services, intent_in, principal_of
 from gateway.http.examples import INTEGRATION
 from gateway.http.middleware import RequestMiddleware
 from gateway.http.openapi import describe
 from gateway.http.path_precedence import specific_paths
 from gateway.http.proxy import CONDITIONS
-from gateway.idempotency.intents import KEY_PATTERN
+from gateway.idempotency.intents import KEY_PATTERN, Intent
 from integrations.fs.manifest import MANIFEST
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from tests.unit.gateway.in_memory import NoServices
+from tests.unit.gateway.in_memory import ROOT_ORG, NoServices
+from tests.unit.gateway.test_domain import a_job
 
 LIMIT = 1000
 
@@ -369,3 +373,22 @@ def test_progress_and_figures_have_the_fields_that_workers_tell(document: dict[s
     schemas = document["components"]["schemas"]
     assert schemas["ProgressView"]["properties"].keys() == JobProgress.model_fields.keys()
     assert schemas["BackupView"]["properties"].keys() == BackupResult.model_fields.keys() - {"type"}
+
+
+@pytest.mark.parametrize("path", ["/scheduling/jobs/job-1/cancel", "/scheduling/scheduler/jobs/cancel/job-1"])
+async def test_a_job_is_canceled_at_its_own_path_and_at_that_of_the_scheduler(path: str) -> None:
+    asked = list[tuple[str, Intent]]()
+
+    class Canceling(Runs):
+        async def cancel(self, who: Principal, job_id: str, intent: Intent) -> Job:
+            asked.append((job_id, intent))
+            return a_job(id=job_id)
+
+    who, intent = Principal(account_id="owner", organization_id=ROOT_ORG, roles=("owner",)), Intent("command")
+    nothing: Any = None
+    app = build_api(Services(Canceling(nothing, nothing, nothing, nothing)), {}, max_body_bytes=LIMIT)
+    app.dependency_overrides |= {principal_of: lambda: who, intent_in: lambda: intent}
+    async with client(app) as made:
+        answer = await made.post(f"/api/v1{path}")
+
+    assert (answer.status_code, answer.json()["id"], asked) == (200, "job-1", [("job-1", intent)])

@@ -148,6 +148,13 @@ async def read_job_state(job_id: str, runs: Service, who: Who) -> JobStateView:
     return state_view(*await runs.state(who, job_id))
 
 
+# The product's own path, and that of the job as all else that is done with one.
+@router.post(
+    "/scheduling/scheduler/jobs/cancel/{job_id}",
+    summary="Cancel a job",
+    operation_id="cancel_scheduled_job",
+    responses=writes(404, 409),
+)
 @router.post("/scheduling/jobs/{job_id}/cancel", summary="Cancel a job", responses=writes(404, 409))
 async def cancel_job(job_id: str, runs: Service, who: Who, intent: RequestIntent) -> JobView:
     """Asks the job to stop; it is over once its status says so. Refused (`job_finished`) when it is over already."""

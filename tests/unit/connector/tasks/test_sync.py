@@ -378,6 +378,23 @@ async def test_a_worker_that_was_stopped_cleans_up_once_the_job_is_over(stores: 
     assert (double in {each.snapshot_id for each in stores.replicas}) is (left == 3)
 
 
+async def test_a_worker_that_was_stopped_waits_for_the_attempt_that_has_looked_before_it_cleans_up(
+    stores: Stores,
+) -> None:
+    await stores.sync()
+    other = await stores.job(task=SYNC_TASK)
+    double = stores.double()
+
+    cleaning = asyncio.create_task(clean_up_after_lost_sync(stores.context, other.lease.work))
+    await asyncio.sleep(0)
+    assert double in {each.snapshot_id for each in stores.replicas}
+    await other.lease.settle([])
+    await asyncio.wait_for(cleaning, 5)
+
+    assert double not in {each.snapshot_id for each in stores.replicas}
+    assert len(stores.replicas) == 2
+
+
 @pytest.mark.parametrize(
     ("failure", "raised", "words"),
     [

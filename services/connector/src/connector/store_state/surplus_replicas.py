@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 
+from chassis.ids import utc_now
 from chassis.messaging.envelopes import envelope
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
@@ -14,6 +15,7 @@ from contracts.values import OrganizationId, SnapshotId
 from integrations.sdk.errors import WorkFailed
 
 from connector.context.worker_context import WorkerContext
+from connector.domain.attempts import next_step
 from connector.domain.replicas import replicas, surplus
 from connector.domain.work import Work
 from connector.store_state.orphan_snapshots import CLEAN_UP_SECONDS
@@ -22,6 +24,7 @@ from connector.store_state.two_stores import Party, party_of
 from connector.stores.restore_points import removed
 
 log = logging.getLogger(__name__)
+_PAUSE_SECONDS = 0.5
 
 
 async def remove_surplus(
@@ -81,15 +84,28 @@ async def _forget(
 
 async def clean_up_after_lost_sync(context: WorkerContext, work: Work) -> None:
     """Remove what this worker's engine may have copied of a job that another worker ended meanwhile. Never raises."""
-    # Not before that one has ended: it looks itself, as the last thing before it announces what it copied.
+    # Not before that one has ended, since nobody knows until then which copy it announces; and then in any case: it may
+    # have looked before our engine saved a copy, and it lists what it found before it ends.
     try:
         async with asyncio.timeout(CLEAN_UP_SECONDS):
-            attempts = await context.store.attempts_at(work.organization_id, work.id)
-            if any(each.state == "settled" for each in attempts):
+            is_over = await _await_end(context, work)
+        async with asyncio.timeout(CLEAN_UP_SECONDS):
+            if is_over:
                 await _remove_from_target(context, work)
     except (TimeoutError, CairnError, PyMongoError) as error:
         facts = {"work": work.id, "reason": type(error).__name__}
         log.warning("surplus replicas not removed after a lost lease", extra=facts)
+
+
+async def _await_end(context: WorkerContext, work: Work) -> bool:
+    """Whether a job is over; waits while another attempt goes on. One that begins later finds our copies itself."""
+    while True:
+        attempts = await context.store.attempts_at(work.organization_id, work.id)
+        if any(each.state == "settled" for each in attempts):
+            return True
+        if next_step(attempts, utc_now()).action == "take":
+            return False
+        await asyncio.sleep(_PAUSE_SECONDS)
 
 
 async def _remove_from_target(context: WorkerContext, work: Work) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,7 +73,7 @@ class Topics:
             self.sent.append(record)
             await self.feed.take(record)
 
-    async def past(self, channel: Channel, position: Positions) -> AsyncIterator[Happening | None]:
+    async def past(self, channel: Channel, position: Positions) -> AsyncGenerator[Happening | None, None]:
         """As `CatchUp.past`, of what was sent."""
         numbers = self.feed.numbers
         for record in self.sent:
@@ -134,7 +134,7 @@ def listening(
         ids=IDS,
         wanted=wanted or Wanted(),
         rhythm=rhythm,
-        past=topics.past,
+        past=named.pop("past", topics.past),
         still_allowed=named.pop("still_allowed", allowed),
         resumed=IDS.read(resumed) if resumed else None,
     )
@@ -386,6 +386,69 @@ class TestEndings:
         assert [(await c.next())[0]["code"] for c in clients] == ["server_stopping"] * 3
 
 
+class Standstill:
+    """A past that never comes: no turn, no answer of Kafka, or a reader that is not there yet."""
+
+    def __init__(self) -> None:
+        self.has_begun, self.is_left = asyncio.Event(), False
+
+    async def __call__(self, channel: Channel, position: Positions) -> AsyncGenerator[Happening | None, None]:
+        self.has_begun.set()
+        try:
+            await asyncio.Event().wait()
+            yield None
+        finally:
+            self.is_left = True
+
+
+class TestWaitingForThePast:
+    """A client that comes back waits, and sees all the same what everybody sees."""
+
+    async def resuming(self, topics: Topics, past: Standstill, **named: Any) -> Client:
+        first = listening(topics)
+        await first.next()
+        await topics.send(job("a"))
+        # A channel that begins later: what was before has to be read again.
+        channel = Channel(topics.feed.positions.copy())
+        rhythm = Rhythm(**{"heartbeat": 3600, "rights": 3600, "look": 0.001} | named.pop("rhythm", {}))
+        client = listening(topics, resumed=first.last_id, channel=channel, past=past, rhythm=rhythm, **named)
+        assert await client.next() == []
+        return client
+
+    async def test_it_hears_that_the_stream_lives_and_where_it_is(self, topics: Topics) -> None:
+        client = await self.resuming(topics, Standstill(), rhythm={"heartbeat": 0.002})
+        before = client.last_id
+        async with asyncio.timeout(5):
+            assert "still here" in await client.piece()
+        assert client.last_id == before
+
+    async def test_lost_rights_end_it(self, topics: Topics) -> None:
+        async def refuse() -> None:
+            raise Forbidden("forbidden", "No.")
+
+        past = Standstill()
+        client = await self.resuming(topics, past, rhythm={"rights": 0.002}, still_allowed=refuse)
+        [end] = await client.until(bool)
+        assert (end["code"], past.is_left) == ("forbidden", True)
+
+    async def test_the_stop_of_the_process_ends_it(self, topics: Topics) -> None:
+        past = Standstill()
+        client = await self.resuming(topics, past)
+        client.listener.is_stopping = True
+        [end] = await client.until(bool)
+        assert (end["code"], past.is_left) == ("server_stopping", True)
+
+    async def test_whoever_leaves_gives_its_turn_back(self, topics: Topics) -> None:
+        past = Standstill()
+        client = await self.resuming(topics, past)
+        waiting = asyncio.ensure_future(client.next())
+        await past.has_begun.wait()
+        client.listener.is_gone = True
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(waiting, 5)
+        assert past.is_left
+
+
 class TestGoingOn:
     async def test_nothing_is_lost_or_told_twice_wherever_a_client_was_cut_off(self, topics: Topics) -> None:
         client = listening(topics)
@@ -475,7 +538,7 @@ WHO = Principal(account_id="account", organization_id=ORG, roles=("auditor",))
 
 
 def some_streams(topics: Topics, limits: StreamLimits | None = None) -> Streams:
-    def past(_: OrganizationId, channel: Channel, position: Positions) -> AsyncIterator[Happening | None]:
+    def past(_: OrganizationId, channel: Channel, position: Positions) -> AsyncGenerator[Happening | None, None]:
         return topics.past(channel, position)
 
     return Streams(topics.feed, past, IDS, rhythm=NEVER, limits=limits or StreamLimits())

@@ -1,7 +1,7 @@
 """What listeners missed, read from Kafka once more: by few at a time, and no more of it than they take."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from chassis.errors import Unavailable
 from chassis.messaging.key_executor import Record
@@ -15,7 +15,6 @@ from gateway.areas.stream.positions import Positions
 
 AT_ONCE = 4
 """A reader has connections and buffers of its own. Who waits for one is told that the stream lives."""
-TURN_SECONDS = 5.0
 REACH_SECONDS = 5.0
 
 
@@ -31,30 +30,22 @@ class CatchUp:
 
     async def past(
         self, organization_id: OrganizationId, channel: Channel, position: Positions
-    ) -> AsyncIterator[Happening | None]:
+    ) -> AsyncGenerator[Happening | None, None]:
         """The events of an organization; None now and then where there are none. `position` moves with them.
 
         A `gap` is told first where Kafka has not all of them any more. Raises `Unavailable`.
         """
-        while not await self._has_turn():
-            yield None
-        try:
-            async with open_reader(self._settings, service=self._service) as reader:
-                if await self._clamp(reader, position):
-                    yield GAP
-                async for record in self._records(reader, channel, position):
+        async with self._turns, open_reader(self._settings, service=self._service) as reader:
+            if await self._clamp(reader, position):
+                yield GAP
+            async for batch in self._batches(reader, channel, position):
+                for record in batch:
+                    position.move(self._feed.numbers.number(record.topic), record.partition, record.offset + 1)
                     found = self._decode(record)
-                    yield found[1] if found and found[0] == organization_id else None
-        finally:
-            self._turns.release()
+                    if found and found[0] == organization_id:
+                        yield found[1]
+                yield None
         await self._reach(position)
-
-    async def _has_turn(self) -> bool:
-        try:
-            async with asyncio.timeout(TURN_SECONDS):
-                return await self._turns.acquire()
-        except TimeoutError:
-            return False
 
     async def _clamp(self, reader: TopicReader, position: Positions) -> bool:
         """Move a position to what Kafka has; whether something is lost by that."""
@@ -71,14 +62,12 @@ class CatchUp:
             position.move(topic, place.partition, begin if offset < begin else min(offsets[place], end))
         return lost
 
-    async def _records(self, reader: TopicReader, channel: Channel, position: Positions) -> AsyncIterator[Record]:
+    async def _batches(self, reader: TopicReader, channel: Channel, position: Positions) -> AsyncIterator[list[Record]]:
         numbers = self._feed.numbers
         # As it is now: it moves on while this reads.
         end = channel.start.copy()
         async for batch in reader.read(numbers.offsets(position), numbers.offsets(end)):
-            for record in batch:
-                position.move(numbers.number(record.topic), record.partition, record.offset + 1)
-                yield record
+            yield batch
         for topic, partition, offset in end.items():
             if (position.at(topic, partition) or 0) < offset:
                 position.move(topic, partition, offset)

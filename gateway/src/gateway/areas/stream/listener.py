@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from contracts.errors import CairnError
@@ -12,11 +13,12 @@ from gateway.areas.stream.channel import Channel, Entry, Happening, Overrun
 from gateway.areas.stream.events import notice
 from gateway.areas.stream.feed import Feed
 from gateway.areas.stream.positions import EventIds, Positions
+from gateway.areas.stream.steps import in_steps
 
 RETRY_MS = 2000
 TOO_SLOW = "This client reads too slowly. Connect again with the id of the last event that was read."
 STOPPING = "This process stops. Connect again with the id of the last event that was read."
-Past = Callable[[Channel, Positions], AsyncIterator[Happening | None]]
+Past = Callable[[Channel, Positions], AsyncGenerator[Happening | None, None]]
 """One event after the other of those that the channel has no more; moves the positions before each."""
 
 
@@ -38,10 +40,14 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How often a listener hears that the stream lives, and how often its rights are looked at; in seconds."""
+    """How often a listener hears that the stream lives, and how often its rights are looked at; in seconds.
+
+    `look`: how long whoever waits for earlier events does not see anything else, such as the end of the process.
+    """
 
     heartbeat: float = 15.0
     rights: float = 10.0
+    look: float = 0.5
 
 
 class Ended(Exception):
@@ -84,8 +90,9 @@ class Listener:
         yield f"retry: {RETRY_MS}\n".encode() + self._id(self._position)
         try:
             if self.resumed is not None:
-                async for piece in self._caught_up():
-                    yield piece
+                async with aclosing(self._caught_up()) as caught_up:
+                    async for piece in caught_up:
+                        yield piece
                 if piece := b"".join(self._at_seam()):
                     yield piece
             async for piece in self._following():
@@ -95,17 +102,19 @@ class Listener:
         except (Ended, CairnError) as end:
             yield _told(notice("end", end.code, end.detail))
 
-    async def _caught_up(self) -> AsyncIterator[bytes]:
+    async def _caught_up(self) -> AsyncGenerator[bytes, None]:
         """What was sent before the channel begins; at the end, the channel has all that follows."""
         while not self._is_at_channel and not self.is_gone:
-            async for happening in self.past(self.channel, self._position):
-                await self._look_up()
-                if happening is not None and self.wanted.admits(happening):
-                    yield happening.text + self._id(self._position)
-                elif self._is_due:
-                    yield self._heartbeat(self._position)
-                if self.is_gone:
-                    return
+            past = in_steps(self.past(self.channel, self._position), seconds=self.rhythm.look)
+            async with aclosing(past):
+                async for happening in past:
+                    await self._look_up()
+                    if happening is not None and self.wanted.admits(happening):
+                        yield happening.text + self._id(self._position)
+                    elif self._is_due:
+                        yield self._heartbeat(self._position)
+                    if self.is_gone:
+                        return
 
     @property
     def _is_at_channel(self) -> bool:

@@ -1,7 +1,7 @@
 """Who listens to the live stream of this process, and how many may."""
 
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -21,7 +21,7 @@ from gateway.areas.stream.positions import EventIds, Positions
 from gateway.settings import Settings
 
 RETRY_AFTER_SECONDS = 30.0
-PastOf = Callable[[OrganizationId, Channel, Positions], AsyncIterator[Happening | None]]
+PastOf = Callable[[OrganizationId, Channel, Positions], AsyncGenerator[Happening | None, None]]
 """See `CatchUp.past`."""
 
 

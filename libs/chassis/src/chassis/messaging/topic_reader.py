@@ -82,6 +82,7 @@ class TopicReader:
     async def read(self, start: Offsets, end: Offsets) -> AsyncIterator[list[Record]]:
         """The records of some partitions from `start` up to, and without, `end`: batches, in order within each.
 
+        An empty one as often as there is nothing new, as while Kafka stands still.
         Both must be within `bounds`. Raises `Unavailable` when Kafka does not answer.
         """
         left = {place: offset for place, offset in end.items() if start[place] < offset}
@@ -91,7 +92,10 @@ class TopicReader:
         for place in left:
             self._client.seek(place, start[place])
         while left:
-            for place, records in (await self._fetch()).items():
+            fetched = await self._fetch()
+            if not fetched:
+                yield []
+            for place, records in fetched.items():
                 if wanted := [record for record in records if place in left and record.offset < left[place]]:
                     yield wanted
             # By position, not by record: what Kafka deletes meanwhile never comes.
@@ -114,14 +118,18 @@ async def open_reader(settings: CommonSettings, *, service: str) -> AsyncIterato
     """A reader; its connections are closed at the end. Raises `Unavailable`."""
     client = _consumer(settings, f"cairn-{service}-reader")
     try:
-        await client.start()
-    except KafkaError as error:
-        await client.stop()
-        raise _unavailable(error) from error
-    try:
+        # Within: a start that is given up has connections too.
+        await _start(client)
         yield TopicReader(client)
     finally:
         await client.stop()
+
+
+async def _start(client: AIOKafkaConsumer) -> None:
+    try:
+        await client.start()
+    except KafkaError as error:
+        raise _unavailable(error) from error
 
 
 def _consumer(settings: CommonSettings, name: str, *topics: str) -> AIOKafkaConsumer:

@@ -54,10 +54,10 @@ def claim(*digits: str, store_id: AppId = STORE, **facts: Any) -> ClaimDeletion:
     return ClaimDeletion.model_validate(usual | facts)
 
 
-def release(job_id: JobId = JOB, *, only: str | None = None) -> ReleaseDeletion:
+def release(job_id: JobId = JOB, *, only: str | None = None, **facts: Any) -> ReleaseDeletion:
     ids = None if only is None else tuple(digit * 64 for digit in only)
     return ReleaseDeletion.model_validate(
-        {"organization_id": ORG, "store_id": STORE, "job_id": job_id, "snapshot_ids": ids}
+        {"organization_id": ORG, "store_id": STORE, "job_id": job_id, "snapshot_ids": ids} | facts
     )
 
 

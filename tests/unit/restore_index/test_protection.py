@@ -400,6 +400,31 @@ def test_a_reservation_ends_by_time_unless_its_job_begins() -> None:
     assert decisions.claimed_at([begun], later) == decisions.claimed_at([again], later) == {"a" * 64}
 
 
+@pytest.mark.parametrize("job_claimed", [True, False])
+async def test_what_was_reserved_is_given_back_unless_its_job_claimed_it_by_now(
+    index: ProtectingIndex, *, job_claimed: bool
+) -> None:
+    await index.do(claim("a", lasts_seconds=3600))
+    if job_claimed:
+        await index.do(claim("a"))
+
+    await index.do(release(reserved=True))
+
+    outcome = await index.do(set_hold("a"))
+    assert outcome.accepted is not job_claimed
+
+
+async def test_a_late_return_of_what_was_reserved_does_not_end_the_claim_of_a_job_that_is_over(
+    index: ProtectingIndex,
+) -> None:
+    await index.do(claim("a", lasts_seconds=3600))
+    await index.hear(job_changed("succeeded"))
+
+    await index.do(release(reserved=True))
+
+    assert (await index.rejection(set_hold("a"))).code == "restore_point_being_deleted"
+
+
 def test_a_reservation_that_lapsed_is_decided_anew() -> None:
     now, points = utc_now(), [Point(restore_point=a_point_of("a"))]
     lapsed, _ = decisions.claim(StoreProtection(store_id=STORE), claim("a", lasts_seconds=60), points, Protected(), now)

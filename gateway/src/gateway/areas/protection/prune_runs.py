@@ -150,7 +150,10 @@ class PruneRuns:
         await asyncio.wait({task}, timeout=RELEASE_SECONDS)
 
     async def _release(self, part: _Part) -> None:
-        command = ReleaseDeletion(organization_id=part.who.organization_id, store_id=part.store_id, job_id=part.job_id)
+        # Only while it is reserved: by the time this is read, a repeated request may have started the run.
+        command = ReleaseDeletion(
+            organization_id=part.who.organization_id, store_id=part.store_id, job_id=part.job_id, reserved=True
+        )
         try:
             with under(None):
                 await self.commands.prepare(command, correlation_id=part.intent.ids["correlation_id"])

@@ -143,6 +143,9 @@ class ReleaseDeletion(ProtectionCommand):
     snapshot_ids: tuple[SnapshotId, ...] | None = Field(
         default=None, description="Those that it does not touch any more; None: all that it claimed"
     )
+    reserved: bool = Field(
+        default=False, description="Only what was claimed for a time and that the job itself has not claimed yet"
+    )
 
 
 class ProtectionEvent(Event):

@@ -298,6 +298,13 @@ def release(
     return protection.model_copy(update={"claims": claims})
 
 
+def release_reserved(protection: StoreProtection, job_id: str) -> StoreProtection:
+    """Nothing claimed for the job, unless it claimed it itself by now: then it deletes, and goes on to hold it."""
+    known = protection.claim_of(job_id)
+    is_reserved = known is not None and known.until is not None and not known.ended
+    return release(protection, job_id) if is_reserved else protection
+
+
 def _released_in_part(protection: StoreProtection, job_id: str, free: Set[str]) -> StoreProtection:
     claims = (
         each.model_copy(update={"deletable": tuple(known for known in each.deletable if known not in free)})

@@ -145,7 +145,11 @@ async def release_deletion(store: Store, command: Envelope[ReleaseDeletion]) -> 
     with span("restore-index.release_deletion", attributes=span_attributes(org, data.store_id)):
         record = await store.protections.load(org, data.store_id, cause=command)
         known = record.value or StoreProtection(store_id=data.store_id)
-        left = decisions.release(known, data.job_id, data.snapshot_ids)
+        left = (
+            decisions.release_reserved(known, data.job_id)
+            if data.reserved
+            else decisions.release(known, data.job_id, data.snapshot_ids)
+        )
         await store.protections.save(record, left, cause=command, result={})
 
 

@@ -80,12 +80,12 @@ class Stores(Workshop):
     def replicas(self) -> list[FoundSnapshot]:
         return [found for found, _ in self.engine.repositories[self.replica_place.address].snapshots.values()]
 
-    def double(self) -> str:
+    def double(self, snapshot_id: str = "f" * 64) -> str:
         """One more copy of the first restore point, as a worker leaves it that was stopped for a while."""
         kept = self.engine.repositories[self.replica_place.address].snapshots
         found, files = next(iter(kept.values()))
-        kept["f" * 64] = (replace(found, snapshot_id="f" * 64), files)
-        return "f" * 64
+        kept[snapshot_id] = (replace(found, snapshot_id=snapshot_id), files)
+        return snapshot_id
 
     def engine_copies(self, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
         async def copied(*_: Any, **__: Any) -> CopyOutcome:
@@ -199,6 +199,24 @@ async def test_a_later_attempt_announces_what_an_earlier_one_copied_and_removes_
     assert len(stores.replicas) == len({each.original for each in stores.replicas}) == 2
     assert (result.points_copied, result.points_present) == (0, 2)
     assert stores.published(RestorePointRemoved) == []
+
+
+async def test_a_later_attempt_removes_what_was_copied_beside_it_after_it_had_looked(stores: Stores) -> None:
+    await stores.sync()
+    stores.index.points.clear()
+    told = {each.snapshot_id for each in stores.replicas}
+    stores.index.refuses_all = told
+    await stores.lost_attempt()
+
+    async def copy_late() -> None:
+        stores.double("0" * 64)
+
+    stores.lister.before = copy_late
+
+    await stores.sync()
+
+    # The announced ones stay, although the index has not taken them in.
+    assert {each.snapshot_id for each in stores.replicas} == told
 
 
 async def test_the_first_attempt_removes_what_another_sync_copied_beside_it(

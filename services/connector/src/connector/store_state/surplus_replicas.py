@@ -34,11 +34,13 @@ async def remove_surplus(
     chosen: Sequence[RestorePoint],
     present: Sequence[RestorePoint],
     *,
+    told: Collection[str] = (),
     is_job_over: bool = False,
     cancel: asyncio.Event,
 ) -> list[RestorePoint]:
     """Remove copies of the chosen restore points that are there once more; returns those that are left.
 
+    `told`: what was announced though the index may not have taken it in yet; it is as good as what the index has.
     Raises `Cancelled` before it removes any.
     """
     there = replicas(chosen, present)
@@ -46,7 +48,7 @@ async def remove_surplus(
         return list(present)
     announced = await context.index.restore_points(target.org, target.app.id)
     held = await context.index.held_points(target.org, target.app.id)
-    extra = surplus(there, announced=announced, held=held)
+    extra = surplus(there, announced={*announced, *told}, held=held)
     if not extra:
         return list(present)
     ids = {point.snapshot_id for point in extra}

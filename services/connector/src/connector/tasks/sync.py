@@ -92,6 +92,7 @@ async def _bring_up_to_date(job: _Sync, began: float) -> JobOutcome:
     outcome = await _copy(job, lacking) if lacking else CopyOutcome()
     after = await _settled(job, chosen, lacking, await job.target.points() if lacking else before)
     await _announce(job, lacking if job.lease.number == 1 else chosen, after)
+    await _remove_late_copies(job, chosen, after)
     result = SyncResult(
         points_chosen=len(chosen),
         points_copied=len(lacking) - len(missing(lacking, after)),
@@ -217,6 +218,17 @@ async def _settled(
             raise CopiesMissing(kept)
         job.reporter.log("warning", f"{counted(len(lost), 'restore point')} went from the origin meanwhile.")
     return found
+
+
+async def _remove_late_copies(job: _Sync, chosen: Sequence[RestorePoint], announced: Sequence[RestorePoint]) -> None:
+    """Remove what the engine of an earlier attempt, whose worker was stopped, saved after this one had looked."""
+    if job.lease.number == 1:
+        return
+    # Whoever looks last sees all there is: that worker waits for the end of this attempt, but not for hours.
+    told, found = {point.snapshot_id for point in announced}, await job.target.points()
+    if replicas(chosen, (point for point in found if point.snapshot_id not in told)):
+        await job.lease.renew()
+        await remove_surplus(job.context, job.lease.work, job.target, chosen, found, told=told, cancel=job.cancel)
 
 
 async def _announce(job: _Sync, copied: Sequence[RestorePoint], present: Sequence[RestorePoint]) -> None:

@@ -76,6 +76,39 @@ def test_pages_and_totals_are_those_of_a_list_of_all_jobs(seed: int) -> None:
             assert found[offset - above :][:limit] == slow[offset : offset + limit]
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_what_ended_before_a_day_is_as_if_it_had_never_been(seed: int) -> None:
+    chance = random.Random(seed)
+    # Each key once: of two jobs with one, which is chance, lists of an app keep both while one stays.
+    rows = list({row.key: row for row in some_rows(chance, 700)}.values())
+    ends = {number: f"2026-01-{chance.randrange(1, 9):02}" for number in range(len(rows) // 50 + 1)}
+
+    def noted(history: History) -> History:
+        for number, day in ends.items():
+            history.note_end(number, day)
+        return history
+
+    for history in (noted(built(rows)), noted(loaded(built(rows)))):
+        for day in ("2026-01-03", "2026-01-03", "2026-01-06"):
+            history.drop_ended_before(day)
+            stays = [row for number, row in enumerate(rows) if ends[number // 50] >= day]
+            for _ in range(40):
+                asked = filters(chance)
+                slow = sorted(row.key for row in stays if row.matches(asked))
+                assert count(history.matching(asked), *asked.keys()) == len(slow)
+            numbers = {number for row in rows for number in history.segments_of(row.key)}
+            assert numbers == set(history.ends) == {number for number, end in ends.items() if end >= day}
+
+
+def test_a_segment_of_long_ago_that_comes_late_is_dropped_too() -> None:
+    history, late = History(), some_rows(random.Random(1), 1)[0]
+    history.drop_ended_before("2026-01-06")
+    history.add(late, 0)
+    history.note_end(0, "2026-01-05")
+    history.drop_ended_before("2026-01-06")
+    assert count(history.matching(JobFilter()), *JobFilter().keys()) == 0
+
+
 def test_each_job_is_found_in_its_segment() -> None:
     rows = some_rows(random.Random(1), 300)
     history = loaded(built(rows))

@@ -15,10 +15,8 @@ from tests.unit.scheduler.builder import ORG
 class _Chapters:
     """One chapter, handed out when it may be, and how often it was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, history: History) -> None:
         self.asked, self.may_go_on = 0, asyncio.Event()
-        history = History()
-        history.add(Row("019ab000-0000-7000-8000-000000000000", "backup", "failed", "source", "store"), 0)
         self._chapter = chapter_document(ORG, 0, history)
 
     def find(self, _: object) -> "_Chapters":
@@ -33,6 +31,13 @@ class _Chapters:
         yield self._chapter
 
 
+def a_history() -> History:
+    history = History()
+    history.add(Row("019ab000-0000-7000-8000-000000000000", "backup", "failed", "source", "store"), 3)
+    history.note_end(3, "2026-11-23")
+    return history
+
+
 class _NoSegments:
     async def find_one(self, _: object) -> None:
         return None
@@ -40,7 +45,7 @@ class _NoSegments:
 
 async def test_a_request_that_gives_up_leaves_what_it_began_to_the_next() -> None:
     """A million jobs take longer to read than a request has: one that began anew each time would never be answered."""
-    chapters = _Chapters()
+    chapters = _Chapters(a_history())
     store = MongoJobHistory(cast("Collection", _NoSegments()), cast("Collection", chapters))
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0):
@@ -48,3 +53,10 @@ async def test_a_request_that_gives_up_leaves_what_it_began_to_the_next() -> Non
     chapters.may_go_on.set()
     assert (await store.of(ORG)).next_segment == CHAPTER_SEGMENTS
     assert chapters.asked == 1
+
+
+async def test_a_chapter_says_when_the_last_job_of_each_segment_ended() -> None:
+    chapters = _Chapters(a_history())
+    chapters.may_go_on.set()
+    read = await MongoJobHistory(cast("Collection", _NoSegments()), cast("Collection", chapters)).of(ORG)
+    assert read.ends == {3: "2026-11-23"}

@@ -1,9 +1,10 @@
 """What is kept of jobs that are over, and for how long; of those that are not over everything."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from chassis.ids import new_id
+from chassis.ids import new_id, utc_now
 from contracts.errors import NotFound
 from contracts.measures import Sample, Usage
 from contracts.messages.connector.task_events import TaskMeasured, TaskSucceeded
@@ -97,6 +98,21 @@ async def test_the_end_of_a_job_counts_not_its_begin(world: World) -> None:
     job_id = await a_run(world, ends=True, made=NOON - 90 * DAY)
     assert await clean_up(world, 5) == 0
     assert (await usecases.get_job(world.store, ORG, job_id)).status == "succeeded"
+
+
+@pytest.mark.parametrize(("days", "left"), [(0, SEGMENT_JOBS), (1, 0)])
+async def test_packed_jobs_are_listed_for_as_long_as_they_can_be_read(world: World, days: int, left: int) -> None:
+    """Made long ago, they waited and ran for months: their end counts, for lists as for their removal."""
+    ids = [await a_run(world, ends=True, made=NOON - 90 * DAY) for _ in range(SEGMENT_JOBS)]
+    await usecases.pack_history(world.store)
+    limit, kept = NOON + days * DAY, 30 * DAY
+
+    listing = replace(world.store, kept=utc_now() - limit)
+    shown = await usecases.list_jobs(listing, ORG, JobFilter(), limit=SEGMENT_JOBS, offset=0)
+    await retention.remove_expired(world.store, limit + kept, Retention(jobs=kept), pause_seconds=0)
+
+    there = [job_id for job_id in ids if await world.jobs.get(ORG, job_id)]
+    assert (shown.total, len(shown.items), len(there)) == (left, left, left)
 
 
 async def test_older_jobs_go_and_younger_ones_stay(world: World) -> None:

@@ -8,6 +8,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import compress
 from typing import Literal, NamedTuple
 
 from contracts.messages.scheduler import JobStatus
@@ -106,6 +107,8 @@ class History:
         self._keys: dict[Posting, array[int]] = {}
         self._segments: dict[Posting, array[int]] = {}
         self._of_app: dict[str, set[Posting]] = {}
+        self._ends: dict[int, str] = {}
+        self._dropped_before = ""
         self.next_segment = 0
         """The number of the segment that is added next; all before are taken in."""
 
@@ -116,6 +119,50 @@ class History:
         self._segments.setdefault(whole, array("I")).insert(place, segment)
         for role, app_id in _parties(row):
             self._insert(Posting(role, app_id, row.task_type, row.status), row.key)
+
+    def note_end(self, segment: int, day: str | None) -> None:
+        """Take in on which day (UTC) the last job of a segment ended; None: it has no jobs."""
+        if day is not None:
+            self._ends[segment] = day
+            if day < self._dropped_before:
+                self._dropped_before = ""
+
+    @property
+    def ends(self) -> dict[int, str]:
+        """On which day the last job of each segment ended."""
+        return self._ends
+
+    def drop_ended_before(self, day: str) -> None:
+        """Forget the jobs of all segments of which the last one ended before a day, as `note_end` has it."""
+        if day == self._dropped_before:
+            return
+        self._dropped_before = day
+        gone = {segment for segment, end in self._ends.items() if end < day}
+        if gone:
+            self._drop(gone)
+
+    def _drop(self, gone: set[int]) -> None:
+        lost = {(each.task_type, each.status): self._drop_of(each, gone) for each in self._segments}
+        for posting in self._keys:
+            if posting.role and (keys := lost[posting.task_type, posting.status]):
+                _remove(self._keys[posting], keys)
+        for segment in gone:
+            del self._ends[segment]
+
+    def _drop_of(self, posting: Posting, gone: set[int]) -> set[int]:
+        """Forget the jobs of segments in a list that says them; the keys that no job of it has any more."""
+        keys, segments = self._keys[posting], self._segments[posting]
+        places = [place for place, segment in enumerate(segments) if segment in gone]
+        if not places:
+            return set()
+        lost = {keys[place] for place in places}
+        # Old jobs stand together, so that most of a long list is not touched.
+        part = slice(places[0], places[-1] + 1)
+        stays = [segment not in gone for segment in segments[part]]
+        keys[part] = array("Q", compress(keys[part], stays))
+        segments[part] = array("I", compress(segments[part], stays))
+        # Of two jobs with one key, which is chance, the lists of apps keep both while one stays.
+        return {key for key in lost if bisect_left(keys, key) == bisect_right(keys, key)}
 
     def add_all(self, posting: Posting, keys: bytes, segments: bytes) -> None:
         """Take in what `dump` gave. Call `sort` after the last one."""
@@ -136,14 +183,13 @@ class History:
         for posting, keys in self._keys.items():
             yield posting, keys.tobytes(), self._segments.get(posting, array("I")).tobytes()
 
-    def matching(self, asked: JobFilter, *, oldest: int = 0) -> list[Sequence[int]]:
-        """Sorted lists with the keys of all jobs that are asked for, but for their time; none below `oldest`.
+    def matching(self, asked: JobFilter) -> list[Sequence[int]]:
+        """Sorted lists with the keys of all jobs that are asked for, but for their time.
 
         They are views: nothing can be added while one is held.
         """
         candidates: Iterable[Posting] = self._segments if asked.app_id is None else self._of_app.get(asked.app_id, ())
-        lists = (self._keys[each] for each in candidates if each.matches(asked))
-        return [memoryview(keys)[bisect_left(keys, oldest) :] for keys in lists]
+        return [memoryview(self._keys[each]) for each in candidates if each.matches(asked)]
 
     def segments_of(self, key: int) -> set[int]:
         """The segments that have jobs with a key: one, or more by chance."""
@@ -165,6 +211,11 @@ class History:
         place = len(keys) if not keys or keys[-1] <= key else bisect_right(keys, key)
         keys.insert(place, key)
         return place
+
+
+def _remove(keys: "array[int]", lost: set[int]) -> None:
+    part = slice(bisect_left(keys, min(lost)), bisect_right(keys, max(lost)))
+    keys[part] = array("Q", (key for key in keys[part] if key not in lost))
 
 
 def count(lists: Sequence[Sequence[int]], first: int, last: int) -> int:

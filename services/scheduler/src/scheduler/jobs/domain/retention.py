@@ -34,12 +34,17 @@ def kept_for(days: float) -> timedelta | None:
     return timedelta(days=days) if days else None
 
 
+def first_day_kept(moment: datetime) -> date:
+    """The first day of which packed jobs stay when what ended before a moment goes: whole days go, those before it."""
+    return moment.date()
+
+
 def days_before(moment: datetime, look: int) -> list[date]:
     """Days whose jobs are all older, latest first: the latest ones in each look, and in turns those of twenty years.
 
     Jobs of long ago are there after a time without a limit, or with a longer one.
     """
-    latest = moment.date() - timedelta(days=1)
+    latest = first_day_kept(moment) - timedelta(days=1)
     first = LATEST_DAYS + look % STRETCHES * EARLIER_DAYS
     return [latest - timedelta(days=back) for back in (*range(LATEST_DAYS), *range(first, first + EARLIER_DAYS))]
 

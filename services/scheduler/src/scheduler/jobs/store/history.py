@@ -111,7 +111,7 @@ class MongoJobHistory:
 
     async def empty(self, org: OrganizationId, segment: int) -> None:
         """See `JobHistory`."""
-        # Whoever knows its jobs by their keys lists them no more, by their age.
+        # Whoever knows its jobs by their keys lists them no more, by their end.
         name = _name(org, segment)
         await self._segments.replace_one({"_id": name}, {"_id": name, "org": org, "jobs": _packed([])})
         self._kept.pop(name, None)
@@ -132,8 +132,7 @@ class MongoJobHistory:
                 self._known.popitem(last=False)
             # Numbers are asked for one after the other, as each is read once; in most cases there is no next one.
             while (packed := await self._read(_name(org, known.history.next_segment))) is not None:
-                for row in _rows(packed):
-                    known.history.add(row, known.history.next_segment)
+                _add(known.history, packed, known.history.next_segment)
                 known.history.next_segment += 1
                 if known.history.next_segment >= (known.chapters + 1) * CHAPTER_SEGMENTS:
                     await self._write_chapter(org, known)
@@ -147,6 +146,8 @@ class MongoJobHistory:
                 break
             for *posting, keys, segments in json.loads(zlib.decompress(chapter["postings"])):
                 known.history.add_all(Posting(*posting), b64decode(keys), b64decode(segments))
+            for number, day in chapter.get("ends", ()):
+                known.history.note_end(number, day)
             known.chapters += 1
         # Not in the event loop: a million jobs take seconds, in which nothing else would be answered.
         await asyncio.to_thread(known.history.sort)
@@ -157,8 +158,7 @@ class MongoJobHistory:
         """Say in one document where the jobs of the next many segments are, so that others read them at once."""
         first, chapter = known.chapters * CHAPTER_SEGMENTS, History()
         for number in range(first, first + CHAPTER_SEGMENTS):
-            for row in _rows(await self._read(_name(org, number)) or _packed([])):
-                chapter.add(row, number)
+            _add(chapter, await self._read(_name(org, number)) or _packed([]), number)
         await insert_new(self._chapters, chapter_document(org, known.chapters, chapter))
         known.chapters += 1
 
@@ -206,6 +206,7 @@ class MemoryJobHistory:
         history = await self.of(org)
         for job in jobs:
             history.add(row_of(job), number)
+        history.note_end(number, _last_day(jobs))
         kept.append(list(jobs))
         history.next_segment = len(kept)
         return True
@@ -226,9 +227,7 @@ class MemoryJobHistory:
 
 def segment_document(org: OrganizationId, number: int, jobs: Sequence[Job]) -> Document:
     """A segment as it is kept."""
-    ends = [job.stopped_at for job in jobs if job.stopped_at is not None]
-    day = max(ends).date().isoformat() if ends else None
-    return {"_id": _name(org, number), "org": org, "day": day, "jobs": _packed(jobs)}
+    return {"_id": _name(org, number), "org": org, "day": _last_day(jobs), "jobs": _packed(jobs)}
 
 
 def chapter_document(org: OrganizationId, number: int, history: History) -> Document:
@@ -236,7 +235,13 @@ def chapter_document(org: OrganizationId, number: int, history: History) -> Docu
     postings = [
         [*posting, b64encode(keys).decode(), b64encode(segments).decode()] for posting, keys, segments in history.dump()
     ]
-    return {"_id": _name(org, number), "org": org, "postings": zlib.compress(json.dumps(postings).encode(), 1)}
+    packed = zlib.compress(json.dumps(postings).encode(), 1)
+    return {
+        "_id": _name(org, number),
+        "org": org,
+        "postings": packed,
+        "ends": [[*each] for each in history.ends.items()],
+    }
 
 
 def _name(org: OrganizationId, number: int) -> str:
@@ -261,8 +266,16 @@ def _id(line: bytes) -> str:
     return found[1].decode() if found else str(json.loads(line)["id"])
 
 
-def _rows(packed: bytes) -> list[Row]:
-    return [_row(json.loads(line)) for line in zlib.decompress(packed).splitlines()]
+def _last_day(jobs: Sequence[Job]) -> str | None:
+    return max((job.stopped_at.date().isoformat() for job in jobs if job.stopped_at), default=None)
+
+
+def _add(history: History, packed: bytes, segment: int) -> None:
+    jobs = [json.loads(line) for line in zlib.decompress(packed).splitlines()]
+    for job in jobs:
+        history.add(_row(job), segment)
+    # Times are kept as UTC, the day first.
+    history.note_end(segment, max((job["stopped_at"][:10] for job in jobs if job["stopped_at"]), default=None))
 
 
 def _row(job: Document) -> Row:

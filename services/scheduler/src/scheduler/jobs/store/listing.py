@@ -8,8 +8,9 @@ from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregates, Page
 from contracts.values import JobId, OrganizationId
 
-from scheduler.jobs.domain.history import History, JobFilter, KeyPage, Row, count, first_key, key_of, page_of, row_of
+from scheduler.jobs.domain.history import History, JobFilter, KeyPage, Row, count, key_of, page_of, row_of
 from scheduler.jobs.domain.job import Job
+from scheduler.jobs.domain.retention import first_day_kept
 from scheduler.jobs.store.history import JobHistory
 from scheduler.jobs.store.job_index import JobIndex
 
@@ -23,7 +24,7 @@ class JobListing:
     def __init__(
         self, jobs: Aggregates[Job], index: JobIndex, history: JobHistory, *, kept: timedelta | None = None
     ) -> None:
-        """`kept`: how long jobs are kept; what is older is listed no more while it is being removed."""
+        """`kept`: how long jobs are kept after their end; what is over is listed no more while it is being removed."""
         self._jobs = jobs
         self._index = index
         self._history = history
@@ -34,6 +35,9 @@ class JobListing:
         # The index first: a job that is packed in between is then in both, and counted once.
         loose = await self._loose(org, asked)
         history = await self._history.of(org)
+        if self._kept is not None:
+            # They are being removed, by the same rule.
+            history.drop_ended_before(first_day_kept(utc_now() - self._kept).isoformat())
         packed = await self.packed_of(org, history, [JobId(row.id) for row in loose])
         loose = [row for row in loose if row.id not in packed]
         total, (keys, above) = self._choose(history, asked, loose, limit=limit, offset=offset)
@@ -48,8 +52,7 @@ class JobListing:
     def _choose(
         self, history: History, asked: JobFilter, loose: Sequence[Row], *, limit: int, offset: int
     ) -> tuple[int, KeyPage]:
-        oldest = first_key(utc_now() - self._kept) if self._kept else 0
-        lists = [*history.matching(asked, oldest=oldest), sorted(row.key for row in loose)]
+        lists = [*history.matching(asked), sorted(row.key for row in loose)]
         first, last = asked.keys()
         return count(lists, first, last), page_of(lists, first, last, offset=offset, limit=limit)
 

@@ -38,6 +38,7 @@ class MemoryWorkQueue:
 
     def __init__(self) -> None:
         self.open: dict[str, Work] = {}
+        self.all: dict[str, Work] = {}
         self.groups: dict[str, SlotGroup] = {}
         self.known: set[str] = set()
         self.cancelled: set[str] = set()
@@ -47,12 +48,12 @@ class MemoryWorkQueue:
         if work.id in self.known:
             return False
         self.known.add(work.id)
-        self.open[work.id] = work
+        self.open[work.id] = self.all[work.id] = work
         self.groups[work.id] = group
         return True
 
     async def get(self, org: OrganizationId, work_id: str) -> Work | None:
-        return self.open.get(work_id)
+        return self.all.get(work_id)
 
     async def waiting(self, *, pool: str, group: SlotGroup) -> list[Work]:
         return [w for w in self.open.values() if w.pool == pool and self.groups[w.id] is group]
@@ -71,6 +72,7 @@ class MemoryWorkQueue:
 
     async def forget(self, org: OrganizationId, work_id: str) -> None:
         self.known.discard(work_id)
+        self.all.pop(work_id, None)
 
     async def forget_attempt(self, org: OrganizationId, work_id: str, number: int) -> None:
         self.attempts_forgotten.append(f"{work_id}:{number}")

@@ -46,6 +46,13 @@ def test_the_latest_attempt_decides_who_may_take_work(attempts: list[Attempt], s
     assert next_step(attempts, NOW) == step
 
 
+def test_a_pause_keeps_nobody_from_ending_work() -> None:
+    paused = attempt(1, "released", 5)
+    assert next_step([paused], NOW, despite_pauses=True) == ("take", 2)
+    assert is_confirmed(attempt(2), [paused, attempt(2)], NOW, despite_pauses=True)
+    assert next_step([paused, attempt(2)], NOW, despite_pauses=True) == ("leave", 0)
+
+
 @pytest.mark.parametrize(
     ("others", "stands"),
     [

@@ -3,8 +3,14 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+from chassis.errors import Unavailable
+from connector.engine.errors import EngineKilled
+from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.job_runner import run_job
-from contracts.messages.connector.task_events import TaskFailed
+from connector.tasks import backup
+from contracts.errors import TemporaryError
+from contracts.messages.connector.task_events import TaskCancelled, TaskFailed
 from contracts.messages.scheduler import TaskRequested
 
 from tests.unit.connector.workshop import Workshop
@@ -21,3 +27,45 @@ async def test_a_job_of_a_type_that_this_worker_does_not_know_fails_and_says_so(
 
     [failed] = workshop.published(TaskFailed)
     assert failed.problem.code == "task_type_unsupported"
+
+
+async def run_to(workshop: Workshop, error: Exception) -> None:
+    """A backup that ends with this error after it was canceled."""
+    lease, cancel = await workshop.attempt(), asyncio.Event()
+    request = lease.work.cause.data
+    assert isinstance(request, TaskRequested)
+
+    async def fails(_: Job) -> JobOutcome:
+        cancel.set()
+        raise error
+
+    task = TaskDefinition(type="backup", run=fails, left_by=backup.TASK.left_by)
+    await run_job(workshop.context, lease, request, task=task, cancel=cancel)
+
+
+@pytest.mark.parametrize("error", [TemporaryError("store_unreachable", "gone"), EngineKilled("restic", "killed")])
+async def test_a_canceled_job_is_not_tried_again(tmp_path: Path, error: Exception) -> None:
+    workshop = await Workshop(tmp_path).open()
+
+    await run_to(workshop, error)
+
+    assert [each.attempt for each in workshop.published(TaskCancelled)] == [1]
+
+
+async def test_a_canceled_job_that_announced_a_restore_point_is_tried_again(tmp_path: Path) -> None:
+    workshop = await Workshop(tmp_path).open()
+    await workshop.lost_attempt(made="made")
+
+    with pytest.raises(TemporaryError):
+        await run_to(workshop, TemporaryError("store_unreachable", "gone"))
+
+    assert workshop.published(TaskCancelled) == []
+
+
+async def test_what_a_server_of_ours_did_with_the_last_save_is_left_to_a_later_look(tmp_path: Path) -> None:
+    workshop = await Workshop(tmp_path).open()
+
+    with pytest.raises(Unavailable):
+        await run_to(workshop, Unavailable("service_unavailable", "No answer."))
+
+    assert workshop.published(TaskCancelled) == []

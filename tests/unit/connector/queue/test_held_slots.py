@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from connector.domain.work import IN_LINE_MAX, TASK, SlotGroup, Work, joins_a_full_line
+from connector.domain.work import CANCEL, IN_LINE_MAX, TASK, SlotGroup, Work, joins_a_full_line
 from connector.queue.intake import WakeUps, work_of
 from connector.queue.lease import Lease, is_free
 from connector.queue.slots import Slots
@@ -219,6 +219,13 @@ def test_of_a_long_line_a_worker_takes_only_so_much(work: Work, in_line: int, le
 @pytest.mark.parametrize("options", [TaskOptions(snapshot_id="1f" * 32), TaskOptions(latest=True)])
 def test_a_check_of_restore_points_needs_no_line_and_is_left_by_none(options: TaskOptions) -> None:
     assert not joins_a_full_line(job("x", "a", options=options), [job(f"j{n}", "a") for n in range(IN_LINE_MAX)])
+
+
+def test_cancellations_that_wait_for_workers_keep_no_command_waiting() -> None:
+    commands = [
+        work_of(task_request("x"), kind=CANCEL, work_id=f"j{n}:cancel", pool="default") for n in range(IN_LINE_MAX + 1)
+    ]
+    assert not joins_a_full_line(commands[0], commands[1:])
 
 
 @pytest.mark.parametrize(("target", "left"), [("b", True), ("c", False)])

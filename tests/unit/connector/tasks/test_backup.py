@@ -15,7 +15,7 @@ from connector.jobs.measures import WARNINGS_MAX
 from connector.queue.lease import Lease
 from connector.store_state.orphan_snapshots import clean_up_after_loss
 from connector.tasks.backup import TASK
-from connector.tasks.cancel import cancel_unbegun
+from connector.tasks.cancel import cancel_job
 from contracts.errors import TemporaryError
 from contracts.messages.connector.stores import RestorePointCreated
 from contracts.messages.connector.task_events import (
@@ -182,15 +182,36 @@ class TestCancelling:
         assert workshop.published(TaskCancelled)
         assert kept(workshop) == []
 
-    async def test_a_job_that_was_begun_is_left_to_a_worker_that_looks_what_there_is(self, workshop: Workshop) -> None:
-        await workshop.lost_attempt()
+    async def test_a_job_that_announced_one_is_left_to_a_worker_that_looks_what_there_is(
+        self, workshop: Workshop
+    ) -> None:
+        await workshop.lost_attempt(made=await workshop.left_behind())
         command = await workshop.command()
         request = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
 
-        await cancel_unbegun(workshop.context, command, request)
+        await cancel_job(workshop.context, command, request)
 
         assert workshop.published(TaskCancelled) == []
         assert (await workshop.attempt()).number == 2
+
+
+async def test_an_engine_that_is_killed_after_a_cancellation_leaves_no_snapshot(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lease, cancel = await workshop.attempt(), asyncio.Event()
+
+    async def killed(*_: Any, **__: Any) -> None:
+        monkeypatch.undo()
+        await workshop.left_behind()
+        cancel.set()
+        raise EngineKilled("restic backup", "killed")
+
+    monkeypatch.setattr(workshop.engine, "backup", killed)
+
+    await run_job(workshop.context, lease, request_of(lease), task=TASK, cancel=cancel)
+
+    assert [each.attempt for each in workshop.published(TaskCancelled)] == [1]
+    assert kept(workshop) == []
 
 
 async def test_a_job_that_is_cancelled_while_its_restore_point_is_compared_leaves_none(workshop: Workshop) -> None:
@@ -223,7 +244,7 @@ async def test_a_source_that_does_not_answer_once_there_is_a_restore_point_undoe
 async def test_a_job_whose_request_never_arrived_can_be_cancelled(workshop: Workshop) -> None:
     request = TaskCancelRequested(organization_id=ORG, job_id=JobId("lost"))
 
-    await cancel_unbegun(workshop.context, await workshop.command(), request)
+    await cancel_job(workshop.context, await workshop.command(), request)
 
     (cancelled,) = workshop.published(TaskCancelled)
     assert (cancelled.job_id, cancelled.attempt) == ("lost", 1)

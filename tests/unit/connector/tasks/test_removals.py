@@ -14,7 +14,7 @@ from connector.engine.errors import EngineFailed, EngineKilled, StoreUnreachable
 from connector.engine.port import CleanUpOutcome, ForgetOutcome
 from connector.jobs.definition import Job, JobOutcome
 from connector.queue.lines import place_of
-from connector.tasks.cancel import cancel_unbegun
+from connector.tasks.cancel import cancel_job
 from connector.tasks.maintenance import maintain
 from connector.tasks.prune import prune
 from connector.tasks.rm import remove
@@ -329,7 +329,7 @@ async def test_what_was_claimed_ahead_for_a_job_that_never_began_is_given_back(w
     await some_work(workshop.store, task=rm("a" * 64))
     request = TaskCancelRequested(organization_id=ORG, job_id=JobId("job"))
 
-    await cancel_unbegun(workshop.context, await workshop.command(), request)
+    await cancel_job(workshop.context, await workshop.command(), request)
 
     assert [each.job_id for each in workshop.published(TaskCancelled)] == ["job"]
     assert [(each.job_id, each.snapshot_ids) for each in workshop.published(ReleaseDeletion)] == [("job", None)]
@@ -345,6 +345,25 @@ async def test_a_retry_takes_over_what_the_job_before_it_claimed(workshop: Works
     await remove(replace(job, request=job.request.model_copy(update={"retry_of": JobId("before")})))
 
     assert [each.retry_of for each in workshop.published(ClaimDeletion)] == ["before"]
+
+
+async def test_what_a_canceled_job_did_not_touch_is_given_back_though_the_store_went_away(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await workshop.left_behind()
+    decide(workshop, [first])
+    job = await workshop.job(task=rm(first))
+
+    async def away(*_: Any, **__: Any) -> None:
+        job.cancel.set()
+        raise StoreUnreachable("connection refused")
+
+    monkeypatch.setattr(workshop.engine, "forget", away)
+
+    with pytest.raises(TemporaryError):
+        await remove(job)
+
+    assert [each.snapshot_ids for each in workshop.published(ReleaseDeletion)] == [(first,)]
 
 
 @pytest.mark.parametrize(

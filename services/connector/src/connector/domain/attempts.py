@@ -69,9 +69,12 @@ class NextStep(NamedTuple):
     number: int = 0
 
 
-def next_step(attempts: Sequence[Attempt], now: datetime) -> NextStep:
-    """What may be done now. The latest attempt decides; one that was released only makes others wait for its pause."""
-    standing = [a for a in attempts if a.state != "released" or a.until > now]
+def next_step(attempts: Sequence[Attempt], now: datetime, *, despite_pauses: bool = False) -> NextStep:
+    """What may be done now. The latest attempt decides; one that was released only makes others wait for its pause.
+
+    `despite_pauses`: as far as it is not about trying again, which a pause is for.
+    """
+    standing = [a for a in attempts if a.state != "released" or (a.until > now and not despite_pauses)]
     latest = max(standing, key=lambda a: a.number, default=None)
     if latest is not None and latest.state == "settled":
         return NextStep("close")
@@ -80,12 +83,12 @@ def next_step(attempts: Sequence[Attempt], now: datetime) -> NextStep:
     return NextStep("take", max((a.number for a in attempts), default=0) + 1)
 
 
-def is_confirmed(mine: Attempt, attempts: Sequence[Attempt], now: datetime) -> bool:
+def is_confirmed(mine: Attempt, attempts: Sequence[Attempt], now: datetime, *, despite_pauses: bool = False) -> bool:
     """Whether a claim stands, judged by what is read after it was inserted."""
     # The previous owner may have renewed its lease just in time. It reads after it writes, as this worker does, so at
     # least one of the two sees the other, and the one that does gives way.
     others = [a for a in attempts if a.number != mine.number]
-    return not is_superseded(mine, attempts) and next_step(others, now).action == "take"
+    return not is_superseded(mine, attempts) and next_step(others, now, despite_pauses=despite_pauses).action == "take"
 
 
 def is_superseded(mine: Attempt, attempts: Sequence[Attempt]) -> bool:
@@ -115,6 +118,11 @@ def announced_ids(attempts: Sequence[Attempt]) -> frozenset[str]:
     """The ids of what was announced."""
     # More than one where a worker stalled between its lease check and its write: neither may be removed.
     return frozenset(a.made.summary.snapshot_id for a in attempts if a.made is not None)
+
+
+def is_settled(attempts: Sequence[Attempt]) -> bool:
+    """Whether one of them came to a result."""
+    return any(a.state == "settled" for a in attempts)
 
 
 def is_under_way(attempts: Sequence[Attempt]) -> bool:

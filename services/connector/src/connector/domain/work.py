@@ -124,7 +124,9 @@ def joins_a_full_line(work: Work, in_line: Sequence[Work]) -> bool:
     """Whether work would likely wait in line, and a worker has enough of that: it is left to others, or for later."""
     # Two stores have a line of their own, whatever else is copied from the one or into the other.
     alike = [each for each in in_line if each.task_type == work.task_type and each.stores == work.stores]
-    return len(in_line) >= IN_LINE_MAX and bool(alike) and not work.checks_points
+    # What is no job, such as a cancellation that waits for its job's worker, is in no line.
+    is_job = bool(work.task_type)
+    return is_job and len(in_line) >= IN_LINE_MAX and bool(alike) and not work.checks_points
 
 
 def raise_if_too_old(asked: datetime, now: datetime) -> None:

@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from contracts.errors import CairnError
+from chassis.errors import Unavailable
+from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import App, AppRef
 from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.scheduler import TaskRequested
@@ -60,6 +61,11 @@ class Job:
             raise ValueError("the scheduler lets no task through that lacks a party")
         patience = self.context.settings.app_patience_seconds
         return await await_app(self.context.store, self.org, reference, patience_seconds=patience)
+
+    def is_given_up_after(self, error: CairnError) -> bool:
+        """Whether a canceled job ends with an error that would else be followed by another attempt."""
+        # Whether something was saved before one of Cairn's own servers went away only a later look can tell.
+        return self.cancel.is_set() and isinstance(error, TemporaryError) and not isinstance(error, Unavailable)
 
     async def unless_cancelled(self, work: Coroutine[Any, Any, T]) -> T:
         """What comes of work that does not look at `cancel` itself; it is given up for that. Raises `Cancelled`."""

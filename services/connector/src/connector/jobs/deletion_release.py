@@ -35,7 +35,8 @@ async def untouched_released(job: Job) -> AsyncIterator[Untouched]:
         yield untouched
     except CairnError as error:
         # Another attempt goes on by the same decision; an engine of one before this may still be at work.
-        if job.lease.number == 1 and not isinstance(error, TemporaryError):
+        is_followed = isinstance(error, TemporaryError) and not job.is_given_up_after(error)
+        if job.lease.number == 1 and not is_followed:
             await _release(job, untouched)
         raise
 

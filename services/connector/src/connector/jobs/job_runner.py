@@ -17,7 +17,7 @@ from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import is_worth_another_try
 from connector.engine.processes import metering
 from connector.failures import reader_errors_mapped
-from connector.jobs.definition import Job, TaskDefinition
+from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.hooks import run_with_hooks
 from connector.jobs.job_reporting import Reporter, facts_of
 from connector.jobs.left_locks import remove_own_locks
@@ -72,8 +72,7 @@ async def fail_job(
 async def _ending(job: Job, task: TaskDefinition | None, watch: StuckWatch) -> TaskEvent:
     context, lease, request = job.context, job.lease, job.request
     try:
-        with reader_errors_mapped():
-            outcome = await run_with_hooks(job, _required(task, request).run)
+        outcome = await _outcome(job, _required(task, request))
     except Cancelled:
         await remove_own_locks(job)
         if not watch.has_ended:
@@ -98,6 +97,21 @@ async def _ending(job: Job, task: TaskDefinition | None, watch: StuckWatch) -> T
             job.reporter.log("info", words)
         return TaskFailed(**attempt_facts(lease, request), problem=problem, result=outcome.result)
     return await _failed(context, lease, request, problem, task=task)
+
+
+async def _outcome(job: Job, task: TaskDefinition) -> JobOutcome:
+    """What a job came to. Raises `Cancelled` also where a canceled job would else be tried again."""
+    try:
+        with reader_errors_mapped():
+            return await run_with_hooks(job, task.run)
+    except TemporaryError as error:
+        if not job.is_given_up_after(error):
+            raise
+        if task.left_by(await job.context.store.attempts_at(job.org, job.id)) is not None:
+            # It succeeds although it was canceled, once the next attempt has listed what was announced.
+            raise
+        job.reporter.log("warning", error.detail)
+        raise Cancelled from None
 
 
 async def _failed(

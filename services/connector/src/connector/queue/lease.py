@@ -190,10 +190,13 @@ async def is_free(store: Store, work: Work) -> bool:
     return next_step(await store.attempts_at(work.organization_id, work.id), utc_now()).action != "leave"
 
 
-async def claim(store: Store, work: Work, *, owner: str, seconds: float) -> Lease | None:
-    """Try to claim a piece of work: None when it is done, or when another worker has it."""
+async def claim(store: Store, work: Work, *, owner: str, seconds: float, despite_pauses: bool = False) -> Lease | None:
+    """Try to claim a piece of work: None when it is done, or when another worker has it.
+
+    `despite_pauses`: also while it was given up and should not be tried again yet, in order to end it.
+    """
     org = work.organization_id
-    step = next_step(await store.attempts_at(org, work.id), utc_now())
+    step = next_step(await store.attempts_at(org, work.id), utc_now(), despite_pauses=despite_pauses)
     if step.action == "close":
         await store.work.close(org, work.id)
     if step.action != "take":
@@ -208,7 +211,7 @@ async def claim(store: Store, work: Work, *, owner: str, seconds: float) -> Leas
     except LostRace:
         return None
     lease = Lease(store, work, record, seconds=seconds, since=since)
-    if is_confirmed(mine, await store.attempts_at(org, work.id), utc_now()):
+    if is_confirmed(mine, await store.attempts_at(org, work.id), utc_now(), despite_pauses=despite_pauses):
         return lease
     await lease.release()
     return None

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
 from chassis.ids import utc_now
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
-from contracts.errors import CairnError
+from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import App
 from contracts.task_types.backup import BackupResult
 from integrations.sdk.errors import Cancelled, WorkFailed
@@ -32,6 +33,8 @@ from connector.stores.restore_points import created
 log = logging.getLogger(__name__)
 SHORT_ID = 8
 FAILED_TOLD = 20
+GIVEN_UP_SECONDS = 20.0
+"""How long a job that is given up looks for what it left in a store that may be away."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,11 @@ async def back_up(base: Job) -> JobOutcome:
         made = await _announced_earlier(job) or await _make(job)
     except Cancelled:
         await _remove_leftovers(job)
+        raise
+    except TemporaryError as error:
+        if job.is_given_up_after(error):
+            # No attempt follows that would look for what an engine made before it was killed.
+            await _remove_at_once(job)
         raise
     seen_at = utc_now()
     point = await made_restore_point(job, job.target, made)
@@ -222,6 +230,13 @@ async def _remove_orphans(job: _Backup) -> None:
         job.reporter.log(
             "warning", f"What was left in the store without being announced is still there. {error.detail}"
         )
+
+
+async def _remove_at_once(job: _Backup) -> None:
+    """The same for a short time only: whoever canceled waits for it."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(GIVEN_UP_SECONDS):
+            await _remove_orphans(job)
 
 
 def _left_by(attempts: Sequence[Attempt]) -> BackupResult | None:

@@ -402,26 +402,28 @@ class Workshop:
         """The next worker at the same work."""
         return await held(self.store, lease.work, owner="me")
 
-    async def left_behind(self) -> str:
-        """A snapshot that an engine made of the job, and that was told to nobody."""
+    async def left_behind(self, job_id: str = "job") -> str:
+        """A snapshot that an engine made of a job, and that was told to nobody."""
         # Restore points tell milliseconds: of two within one the greater id would be the newer.
         await asyncio.sleep(0.002)
         made = await self.engine.backup(
             self.place,
             SourceTree(directory=self.root / "source"),
-            options=BackupOptions(host="source", tags=(job_tag("job"), f"cairn:org={ORG}", "cairn:source=source")),
+            options=BackupOptions(host="source", tags=(job_tag(job_id), f"cairn:org={ORG}", "cairn:source=source")),
             on_progress=lambda _: None,
             on_log=lambda *_: None,
             cancel=asyncio.Event(),
         )
         return made.snapshot_id
 
-    async def lost_attempt(self, *, made: str = "", number: int = 1, state: AttemptState = "running") -> None:
+    async def lost_attempt(
+        self, *, made: str = "", number: int = 1, state: AttemptState = "running", job_id: str = "job"
+    ) -> None:
         """An attempt whose worker is gone; `made` is what it announced."""
         await some_work(self.store)
         snapshot = MadeSnapshot(summary=BackupResult(snapshot_id=made)) if made else None
         until = datetime.now(UTC) - timedelta(seconds=1)
-        attempt = Attempt(work_id="job", number=number, owner="gone", until=until, state=state, made=snapshot)
+        attempt = Attempt(work_id=job_id, number=number, owner="gone", until=until, state=state, made=snapshot)
         await self.store.attempts.save(await self.store.attempts.load(ORG, attempt.id), attempt)
 
     def _files(self, *_: Any) -> Any:

@@ -177,6 +177,17 @@ async def test_a_restore_point_that_was_deleted_since_it_was_read_is_not_found(w
         await check(await workshop.job(task=task))
 
 
+async def test_a_check_of_the_newest_restore_point_takes_no_snapshot_that_is_none(workshop: Workshop) -> None:
+    announced = await workshop.left_behind("earlier")
+    await workshop.left_behind("earlier")
+    await workshop.lost_attempt(job_id="earlier", made=announced, state="settled")
+
+    outcome = await check(await workshop.job(task=CHECK.model_copy(update={"options": TaskOptions(latest=True)})))
+
+    assert isinstance(outcome.result, CheckResult)
+    assert outcome.result.snapshot_ids == (announced,)
+
+
 @dataclass
 class Written:
     """A workshop whose store is a repository written by hand, and what it has."""

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from connector.domain.attempts import AttemptState
 from connector.domain.named_points import NamedPointsNotFound
 from connector.jobs.definition import Job
 from connector.stores.point_choice import NoRestorePoint
@@ -25,7 +26,7 @@ async def workshop(tmp_path: Path) -> Workshop:
 
 async def test_without_conditions_the_newest_restore_point_is_taken(workshop: Workshop) -> None:
     for _ in range(3):
-        await workshop.left_behind()
+        await workshop.left_behind("earlier")
     newest = max(workshop.kept(), key=lambda each: (to_milliseconds(each.time), each.snapshot_id))
 
     chosen = await choose_point(await workshop.job(task=RESTORE), an_app("store"))
@@ -34,17 +35,32 @@ async def test_without_conditions_the_newest_restore_point_is_taken(workshop: Wo
 
 
 async def test_a_later_attempt_takes_what_an_earlier_one_chose_though_there_is_a_newer_one(workshop: Workshop) -> None:
-    older = await workshop.left_behind()
+    older = await workshop.left_behind("earlier")
     first = await workshop.job(task=RESTORE)
     await choose_point(first, an_app("store"))
     await first.lease.release()
-    await workshop.left_behind()
+    await workshop.left_behind("earlier")
 
     second: Job = replace(first, lease=await workshop.again(first.lease))
     chosen = await choose_point(second, an_app("store"))
 
     assert second.lease.number == 2
     assert (chosen.snapshot_id, chosen.matched) == (older, 1)
+
+
+@pytest.mark.parametrize("state", ["running", "settled"])
+async def test_a_snapshot_that_is_no_restore_point_is_never_the_newest(workshop: Workshop, state: AttemptState) -> None:
+    announced = await workshop.left_behind("earlier")
+    # Of a backup that has saved it and announced nothing yet, or of an attempt that was killed.
+    other = "running" if state == "running" else "earlier"
+    await workshop.left_behind(other)
+    await workshop.lost_attempt(job_id="earlier", made=announced, state="settled")
+    if state == "running":
+        await workshop.lost_attempt(job_id=other)
+
+    chosen = await choose_point(await workshop.job(task=RESTORE), an_app("store"))
+
+    assert (chosen.snapshot_id, chosen.matched) == (announced, 1)
 
 
 async def test_a_store_without_restore_points_has_none_to_restore(workshop: Workshop) -> None:

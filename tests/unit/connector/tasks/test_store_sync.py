@@ -62,6 +62,18 @@ def test_a_store_is_compared_by_what_is_in_it() -> None:
 
 
 class TestWhatIsThere:
+    async def test_what_a_lost_attempt_made_is_not_listed_beside_what_its_job_announced_long_ago(
+        self, workshop: Workshop
+    ) -> None:
+        known = await workshop.left_behind()
+        await workshop.lost_attempt(made=known, state="settled")
+        await follow(workshop)
+        await workshop.left_behind()
+
+        await follow(workshop)
+
+        assert announced(workshop) == workshop.lister.listed == [known]
+
     async def test_a_snapshot_that_cannot_be_read_does_not_stop_the_others(self, workshop: Workshop) -> None:
         first, damaged, last = [await workshop.left_behind() for _ in range(3)]
         workshop.damaged[damaged] = DAMAGED

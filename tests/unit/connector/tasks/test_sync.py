@@ -184,6 +184,32 @@ async def test_snapshots_of_a_backup_that_has_not_ended_are_left(stores: Stores)
     assert unannounced not in {each.original for each in stores.replicas}
 
 
+async def test_the_latest_of_all_is_the_latest_whose_backup_has_ended(stores: Stores) -> None:
+    ended = max(stores.kept(), key=lambda each: (to_milliseconds(each.time), each.snapshot_id)).snapshot_id
+    await stores.left_behind("running")
+    await stores.lost_attempt(job_id="running")
+
+    outcome = await stores.end(SYNC_TASK.model_copy(update={"options": TaskOptions(latest=True)}))
+
+    assert isinstance(outcome.result, SyncResult)
+    assert (outcome.result.points_chosen, outcome.result.points_copied) == (1, 1)
+    assert [each.original for each in stores.replicas] == [ended]
+
+
+async def test_what_a_lost_attempt_made_is_not_copied_though_what_was_announced_is_there_already(
+    stores: Stores,
+) -> None:
+    announced = await stores.back_up("another")
+    await stores.lost_attempt(job_id="another", made=announced, state="settled")
+    await stores.sync()
+    orphan = await stores.back_up("another")
+
+    result = await stores.sync()
+
+    assert (result.points_chosen, result.points_copied) == (3, 0)
+    assert orphan not in {each.original for each in stores.replicas}
+
+
 async def test_a_later_attempt_announces_what_an_earlier_one_copied_and_removes_what_is_there_twice(
     stores: Stores,
 ) -> None:

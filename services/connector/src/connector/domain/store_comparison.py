@@ -26,6 +26,11 @@ class Difference(NamedTuple):
     damaged: frozenset[str] = frozenset()
     """Those of `unbrowsable` that could not be listed before."""
 
+    @property
+    def there(self) -> frozenset[str]:
+        """All that the store has."""
+        return self.added | self.unbrowsable | self.known
+
     def to_list(self, *, rebuild: bool) -> frozenset[str]:
         """What the index needs listings of."""
         return self.added | self.unbrowsable | (self.known if rebuild else frozenset())

@@ -1,6 +1,6 @@
 """Which snapshots of a store its restore index is told of: those that can be read, and are no orphans of a job."""
 
-import asyncio
+from asyncio import gather
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from functools import partial
@@ -8,11 +8,13 @@ from functools import partial
 from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId
 
-from connector.domain.attempts import announced_ids, is_under_way
+from connector.domain.attempts import Attempt, announced_ids, is_under_way
 from connector.failures import is_temporary
 from connector.store.ports import Store
 from connector.stores.open_stores import OpenStore, OpenStores
 from connector.stores.restore_points import restore_point_of
+
+_JOBS_AT_ONCE = 32
 
 
 async def readable_points(
@@ -29,25 +31,36 @@ async def readable_points(
                 raise
             return snapshot_id, error
 
-    read_all = await asyncio.gather(*(stores.in_thread(partial(read, each), of=store_id) for each in sorted(wanted)))
+    read_all = await gather(*(stores.in_thread(partial(read, each), of=store_id) for each in sorted(wanted)))
     found = [each for each in read_all if isinstance(each[1], RestorePoint)]
     failures = [each for each in read_all if isinstance(each[1], Exception)]
     return [point for _, point in sorted(found, key=lambda each: (each[0], each[1].snapshot_id))], failures
 
 
-async def without_orphans(store: Store, org: OrganizationId, points: Sequence[RestorePoint]) -> list[RestorePoint]:
-    """All but those whose job announced another one in this store, or has not ended."""
+async def without_orphans(
+    store: Store, org: OrganizationId, points: Sequence[RestorePoint], *, there: Collection[str]
+) -> list[RestorePoint]:
+    """All but those whose job announced another one in this store, or has not ended.
+
+    `there` are the ids of all snapshots in the store.
+    """
     # A running job announces its restore point itself, and orphans are removed by their jobs.
     by_job: dict[str, set[str]] = defaultdict(set)
     for point in points:
         if point.job_id is not None:
             by_job[point.job_id].add(point.snapshot_id)
     orphans: set[str] = set()
-    for job_id, found in by_job.items():
-        attempts = await store.attempts_at(org, job_id)
-        announced = announced_ids(attempts) & found
-        if is_under_way(attempts):
-            orphans |= found
-        elif announced:
-            orphans |= found - announced
+    jobs = list(by_job)
+    for begin in range(0, len(jobs), _JOBS_AT_ONCE):
+        some = jobs[begin : begin + _JOBS_AT_ONCE]
+        for job_id, attempts in zip(some, await gather(*(store.attempts_at(org, each) for each in some)), strict=True):
+            orphans.update(_orphans(by_job[job_id], attempts, there))
     return [point for point in points if point.snapshot_id not in orphans]
+
+
+def _orphans(found: Collection[str], attempts: Sequence[Attempt], there: Collection[str]) -> Collection[str]:
+    """Which of the snapshots of one job are no restore points."""
+    if is_under_way(attempts):
+        return found
+    announced = announced_ids(attempts).intersection(there)
+    return set(found) - announced if announced else ()

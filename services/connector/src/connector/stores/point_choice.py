@@ -1,13 +1,12 @@
 """Which restore points of a store the options of a task mean."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 
 from contracts.errors import NotFound
 from contracts.messages.assignment import App
 from contracts.messages.restore_index import RestorePoint
-from contracts.point_filters import PointFilter, PointSelection, choose_points, may_mean
+from contracts.point_filters import PointFilter, PointSelection
 from contracts.tasks import TaskOptions
 from contracts.values import OrganizationId
 from contracts.wording import counted, seconds
@@ -53,18 +52,10 @@ class NoRestorePoint(NotFound):
 
 
 @dataclass(frozen=True)
-class ChosenPoint:
-    """A restore point, and the snapshot that it is."""
-
-    snapshot: Snapshot
-    point: RestorePoint
-
-
-@dataclass(frozen=True)
 class PointChoice:
     """The restore points that are meant, newest first."""
 
-    chosen: tuple[ChosenPoint, ...]
+    chosen: tuple[RestorePoint, ...]
     there: int
     """How many the store has."""
     unreadable: tuple[Damaged, ...] = ()
@@ -73,13 +64,23 @@ class PointChoice:
     @property
     def source_count(self) -> int:
         """How many sources they are of."""
-        return len({each.point.source_id or each.point.hostname for each in self.chosen})
+        return len({point.source_id or point.hostname for point in self.chosen})
 
 
-def choose_restore_points(
-    repository: Repository, options: PointSelection, *, org: OrganizationId, store: App, now: datetime
-) -> PointChoice:
-    """Look through all restore points of a store. Blocks.
+@dataclass(frozen=True)
+class PointsThere:
+    """What may be chosen from."""
+
+    options: PointSelection
+    """With whole ids."""
+    points: tuple[RestorePoint, ...]
+    """Where one alone is named, that one; else all that can be read."""
+    unreadable: dict[str, Damaged]
+    """Why others cannot, by their ids."""
+
+
+def look_at_points(repository: Repository, options: PointSelection, *, org: OrganizationId, store: App) -> PointsThere:
+    """What the store has, of which the options mean some. Blocks.
 
     Raises `NamedPointsNotFound` unless all that are named are there, and what is wrong with one that is meant by its
     id alone.
@@ -87,16 +88,14 @@ def choose_restore_points(
     if options.named_ids:
         options = with_whole_ids(options, repository.snapshot_ids(), store=store.name)
     if named := only_id(options):
-        snapshot = repository.snapshot(named)
-        return PointChoice((ChosenPoint(snapshot, restore_point_of(snapshot, org=org, store_id=store.id)),), 1)
-    snapshots, unreadable = _readable(repository)
-    there = {each.id: ChosenPoint(each, restore_point_of(each, org=org, store_id=store.id)) for each in snapshots}
-    found = choose_points(options, [each.point.facts for each in there.values()], now)
-    meant = tuple(error for snapshot_id, error in unreadable.items() if may_mean(options, snapshot_id))
-    return PointChoice(tuple(there[facts.snapshot_id] for facts in found), len(snapshots), meant)
+        snapshots, unreadable = [repository.snapshot(named)], dict[str, Damaged]()
+    else:
+        snapshots, unreadable = _readable(repository)
+    points = tuple(restore_point_of(each, org=org, store_id=store.id) for each in snapshots)
+    return PointsThere(options, points, unreadable)
 
 
-def _readable(repository: Repository) -> tuple[Sequence[Snapshot], dict[str, Damaged]]:
+def _readable(repository: Repository) -> tuple[list[Snapshot], dict[str, Damaged]]:
     """All snapshots that can be read: a damaged one must not keep anybody from the others."""
     try:
         return repository.snapshots(), {}

@@ -29,9 +29,10 @@ from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.figures import Figures
 from connector.restore.transfer import Transfer
+from connector.store_state.chosen_points import choose_restore_points
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
-from connector.stores.point_choice import NoRestorePoint, choose_restore_points, only_id, selection_of
+from connector.stores.point_choice import NoRestorePoint, only_id, selection_of
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
 
@@ -169,16 +170,14 @@ async def _choose(job: Job, store: App, selection: PointSelection, found: _Found
     """
     if named := only_id(selection):
         return [named]
-    async with job.context.stores.borrow(job.org, store) as opened:
-        look = partial(choose_restore_points, opened.repository, selection, org=job.org, store=store, now=utc_now())
-        choice = await job.context.stores.in_thread(look, of=store.id)
+    choice = await choose_restore_points(job.context, job.org, store, selection, now=utc_now())
     for error in choice.unreadable:
         # Nobody knows whether it is one of those that are meant.
         found.add(f"a restore point cannot be looked at: {error.detail.rstrip('.')}")
         job.reporter.log("error", f"A restore point cannot be looked at: {error.detail}")
     if not choice.chosen and not choice.unreadable:
         raise NoRestorePoint(store.name, selection, there=choice.there)
-    return [each.snapshot.id for each in choice.chosen]
+    return [each.snapshot_id for each in choice.chosen]
 
 
 async def _check_point(

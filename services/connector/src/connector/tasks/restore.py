@@ -25,12 +25,12 @@ from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.guarded_places import guarded_places
 from connector.restore.results import Carried, preview, write_and_verify
 from connector.restore.transfer import Transfer
+from connector.store_state.chosen_points import choose_restore_points
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
 from connector.stores.point_choice import (
     NoRestorePoint,
     PointChoice,
-    choose_restore_points,
     conditions_in_words,
     only_id,
     selection_of,
@@ -96,19 +96,17 @@ async def choose_point(job: Job, store: App) -> ChosenSnapshot:
 
 
 async def _newest(job: Job, store: App, options: PointSelection) -> ChosenSnapshot:
-    async with job.context.stores.borrow(job.org, store) as opened:
-        look = partial(choose_restore_points, opened.repository, options, org=job.org, store=store, now=utc_now())
-        choice = await job.context.stores.in_thread(look, of=store.id)
+    choice = await choose_restore_points(job.context, job.org, store, options, now=utc_now())
     for error in choice.unreadable:
         job.reporter.log("warning", f"A restore point cannot be looked at: {error.detail}")
     if not choice.chosen:
         raise NoRestorePoint(store.name, options, there=choice.there)
     job.reporter.log("info", _chosen_in_words(choice, options))
-    return ChosenSnapshot(snapshot_id=choice.chosen[0].snapshot.id, matched=len(choice.chosen))
+    return ChosenSnapshot(snapshot_id=choice.chosen[0].snapshot_id, matched=len(choice.chosen))
 
 
 def _chosen_in_words(choice: PointChoice, options: PointSelection) -> str:
-    point, conditions = choice.chosen[0].point, conditions_in_words(options)
+    point, conditions = choice.chosen[0], conditions_in_words(options)
     which = f"the newest of {len(choice.chosen)}" + (
         f" that fulfil all conditions ({conditions})" if conditions else ""
     )

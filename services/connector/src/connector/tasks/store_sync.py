@@ -109,7 +109,7 @@ class _StoreSync:
                 await self._publish(removed(snapshot_id, self._org, store_id=self._app.id))
             wanted = found.to_list(rebuild=rebuild)
             readable = await self._readable(store, wanted)
-            points = await without_orphans(self._context.store, self._org, readable)
+            points = await without_orphans(self._context.store, self._org, readable, there=found.there)
             if not rebuild:
                 await self._read_suspects(store, points, found)
             listed = await self._list(store, points, again=Rebuilt() if rebuild else None)

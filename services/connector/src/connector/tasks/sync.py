@@ -9,7 +9,7 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError, PermanentError, TemporaryError
 from contracts.messages.restore_index import RestorePoint
-from contracts.point_filters import choose_points, may_mean
+from contracts.point_filters import may_mean
 from contracts.task_types.sync import SyncResult
 from contracts.wording import counted
 from integrations.sdk.errors import Cancelled, named
@@ -22,8 +22,8 @@ from connector.jobs.replica_listing import announce_replicas
 from connector.jobs.store_line import copying_alone
 from connector.jobs.store_outages import require_own_store
 from connector.jobs.store_wait import StoreWait, past_locks, remove_stale_locks
+from connector.store_state.chosen_points import chosen_points
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
-from connector.store_state.sync_candidates import without_orphans
 from connector.store_state.two_stores import Party, party_of
 from connector.stores.point_choice import conditions_in_words, selection_of, with_whole_ids
 
@@ -88,7 +88,7 @@ async def _bring_up_to_date(job: _Sync, began: float) -> JobOutcome:
     meant = await _chosen(job)
     chosen = meant.points
     before = await job.target.points()
-    lacking = await _ended(job, missing(chosen, before))
+    lacking = missing(chosen, before)
     outcome = await _copy(job, lacking) if lacking else CopyOutcome()
     after = await _settled(job, chosen, lacking, await job.target.points() if lacking else before)
     await _announce(job, lacking if job.lease.number == 1 else chosen, after)
@@ -128,25 +128,19 @@ async def _chosen(job: _Sync) -> _Chosen:
     there = await job.origin.look()
     ids = {*(point.snapshot_id for point in there.points), *there.unreadable}
     selection = with_whole_ids(selection_of(job.options), ids, store=job.origin.app.name)
-    points = {point.snapshot_id: point for point in there.points}
-    found = choose_points(selection, [point.facts for point in points.values()], utc_now())
-    chosen = [points[facts.snapshot_id] for facts in reversed(found)]
-    if chosen or not points:
-        count, are = counted(len(points), "restore point"), "is" if len(chosen) == 1 else "are"
+    # Until a backup has ended it is open which of its snapshots stays: before `latest` is chosen, not after.
+    choice = await chosen_points(job.context.store, job.org, there.points, selection, there=ids, now=utc_now())
+    chosen = choice.points[::-1]
+    if choice.orphans:
+        left = counted(len(choice.orphans), "snapshot")
+        job.reporter.log("info", f"{left} of backups that have not ended, or of lost attempts, are left out.")
+    if chosen or not there.points:
+        count, are = counted(len(there.points), "restore point"), "is" if len(chosen) == 1 else "are"
         job.reporter.log("info", f"{len(chosen)} of {count} {are} to be in the target.")
     else:
         why = f"none fulfils all conditions ({conditions_in_words(selection)}), so nothing is to be copied."
-        job.reporter.log("warning", f"Of the {counted(len(points), 'restore point')} in the origin {why}")
+        job.reporter.log("warning", f"Of the {counted(len(there.points), 'restore point')} in the origin {why}")
     return _Chosen(chosen, [each for each in there.unreadable if may_mean(selection, each)])
-
-
-async def _ended(job: _Sync, points: Sequence[RestorePoint]) -> list[RestorePoint]:
-    """Those whose backups have ended: until then it is open which of their snapshots stays."""
-    found = await without_orphans(job.context.store, job.org, points)
-    if len(found) < len(points):
-        left = len(points) - len(found)
-        job.reporter.log("info", f"{left} snapshots of backups that have not ended are left for the next sync.")
-    return found
 
 
 async def _copy(job: _Sync, points: Sequence[RestorePoint]) -> CopyOutcome:

@@ -1,6 +1,7 @@
 """What is running in this process, and how it is told to stop."""
 
 import asyncio
+import time
 from pathlib import Path
 
 from connector.domain.attempts import WORKERS_LOST_MAX
@@ -63,3 +64,5 @@ async def test_a_job_that_cost_worker_after_worker_fails_with_the_restore_point_
     (failed,) = workshop.published(TaskFailed)
     assert failed.problem.code == "worker_lost"
     assert failed.backup.snapshot_id == "announced"
+    # What they did to the store the index learns from a comparison alone.
+    assert await workshop.watch.look(time.time()) == 1

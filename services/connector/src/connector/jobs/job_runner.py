@@ -57,9 +57,7 @@ async def run_job(
     log.info("job ended", extra={"job": request.job_id, "attempt": lease.number, "type": ending.TYPE, "code": code})
     # In one save: the end never arrives without the last lines of the log, nor twice with different ones.
     await lease.settle([*reporter.measured(), *reporter.rest(), ending])
-    for party in (request.task.origin, request.task.target):
-        if party is not None and party.kind == "store":
-            context.watch.suspect(request.organization_id, party)
+    suspect_stores(context, request)
 
 
 async def fail_job(
@@ -67,6 +65,15 @@ async def fail_job(
 ) -> None:
     """End a job that this attempt did not even start. Raises `LeaseLost`."""
     await lease.settle([await _failed(context, lease, request, problem, task=task)])
+    # The attempts before may have changed their stores, and told nobody of it.
+    suspect_stores(context, request)
+
+
+def suspect_stores(context: WorkerContext, request: TaskRequested) -> None:
+    """Have the stores of a job that is over compared with the restore index soon."""
+    for party in (request.task.origin, request.task.target):
+        if party is not None and party.kind == "store":
+            context.watch.suspect(request.organization_id, party)
 
 
 async def _ending(job: Job, task: TaskDefinition | None, watch: StuckWatch) -> TaskEvent:

@@ -11,7 +11,7 @@ from connector.domain.work import CANCEL, Work
 from connector.jobs.definition import CommandDefinition, Job
 from connector.jobs.deletion_release import release_unbegun
 from connector.jobs.job_reporting import Reporter
-from connector.jobs.job_runner import attempt_facts
+from connector.jobs.job_runner import attempt_facts, suspect_stores
 from connector.jobs.left_locks import remove_own_locks
 from connector.queue.lease import Lease, claim
 from connector.tasks.registry import task_types
@@ -76,9 +76,7 @@ async def _clean_up(context: WorkerContext, ended: Lease, request: TaskRequested
     )
     if task := task_types().get(request.task.type):
         await task.clean_up(context, ended.work)
-    for party in (request.task.origin, request.task.target):
-        if party is not None and party.kind == "store":
-            context.watch.suspect(request.organization_id, party)
+    suspect_stores(context, request)
 
 
 COMMAND = CommandDefinition(kind=CANCEL, run=cancel_job)

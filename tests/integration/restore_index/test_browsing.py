@@ -76,6 +76,7 @@ async def test_a_restore_point_as_it_is_told(door: Door, point: RestorePoint) ->
         "totals": TREE.totals.model_dump(),
         "legal_hold": None,
         "being_deleted": False,
+        "maybe_deleted": False,
     }
     assert shown["time"] == "2026-11-23T12:00:00.000Z"
     of_store = (await door.get(f"/internal/restore-points?store_id={point.store_id}")).json()

@@ -293,6 +293,20 @@ async def test_a_claim_ends_soon_after_its_job(
     assert bool(decisions.claimed_at([kept], utc_now() + (lasts or HOUR) + timedelta(seconds=1))) is (lasts is None)
 
 
+@pytest.mark.parametrize(("status", "is_doubtful"), [("succeeded", False), ("failed", True), ("canceled", True)])
+async def test_what_a_job_without_success_had_claimed_may_be_gone_and_what_it_gave_back_is_not(
+    index: ProtectingIndex, status: JobStatus, *, is_doubtful: bool
+) -> None:
+    await index.do(claim("a", "b"))
+    assert (await protection.marks(index.store, ORG)).maybe_deleted == frozenset()
+
+    await index.do(release(only="b"))
+    await index.hear(job_changed(status))
+
+    found = await index.store.protections_of(ORG)
+    assert decisions.maybe_deleted(found) == ({"a" * 64} if is_doubtful else frozenset())
+
+
 @pytest.mark.parametrize("status", ["succeeded", "failed", "canceled"])
 @pytest.mark.parametrize("claimed_before", [True, False])
 async def test_a_job_that_is_over_claims_nothing(

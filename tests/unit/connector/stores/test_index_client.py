@@ -60,12 +60,13 @@ async def test_what_is_claimed_for_some_time_is_told_to_who_asks_for_it() -> Non
 
 
 class Listing:
-    """A restore index that lists two restore points, of which a job deletes one."""
+    """A restore index that lists restore points, of which a job deletes one and another job may have deleted one."""
 
     async def get(self, *_: Any) -> dict[str, Any]:
         facts = {"store_id": "store", "time": "2026-01-01T00:00:00Z", "tree_id": "c" * 64}
         going = {"snapshot_id": "b" * 64, "being_deleted": True}
-        return {"items": [facts | {"snapshot_id": "a" * 64}, facts | going]}
+        maybe = {"snapshot_id": "d" * 64, "maybe_deleted": True}
+        return {"items": [facts | {"snapshot_id": "a" * 64}, facts | going, facts | maybe]}
 
 
 async def test_what_a_job_deletes_is_not_among_what_stays() -> None:

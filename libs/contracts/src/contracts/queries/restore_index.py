@@ -40,6 +40,8 @@ class IndexedRestorePoint(RestorePoint):
     legal_hold: LegalHold | None = None
     being_deleted: bool = False
     """Whether a job claimed it in order to delete it."""
+    maybe_deleted: bool = False
+    """Whether a job that did not succeed had claimed it: the store alone tells whether it is there."""
 
     @property
     def state(self) -> State:

@@ -58,9 +58,9 @@ class IndexClient:
         return {point.snapshot_id: _state(point) for point in points}
 
     async def staying_points(self, org: OrganizationId, store_id: str) -> frozenset[SnapshotId]:
-        """The ids of the restore points that are known of a store and that no job deletes."""
+        """The ids of the restore points that are known of a store and that no job deletes or may have deleted."""
         points = await _patiently(partial(self._points, org, store_id))
-        return frozenset(point.snapshot_id for point in points if not point.being_deleted)
+        return frozenset(point.snapshot_id for point in points if not (point.being_deleted or point.maybe_deleted))
 
     async def held_points(self, org: OrganizationId, store_id: str) -> frozenset[SnapshotId]:
         """The ids of the restore points of a store that are under a legal hold."""

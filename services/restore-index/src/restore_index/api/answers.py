@@ -1,16 +1,16 @@
 """What is asked and answered, in the form of the internal API."""
 
-from collections.abc import Mapping, Set
 from typing import Any
 
 import msgspec
 from chassis.http.byte_parameters import bytes_parameter
-from contracts.messages.protection import LegalHold
 from contracts.queries.restore_index import IndexedRestorePoint
-from contracts.values import SnapshotId
 from fastapi import Response
 
 from restore_index.domain.restore_points import Point
+from restore_index.usecases.protection import Marks
+
+_NONE = Marks({}, frozenset(), frozenset())
 
 
 def read_path(query: bytes) -> bytes:
@@ -19,17 +19,17 @@ def read_path(query: bytes) -> bytes:
     return b"/" if found is None else found
 
 
-def show_point(
-    point: Point, holds: Mapping[SnapshotId, LegalHold] | None = None, claimed: Set[SnapshotId] = frozenset()
-) -> IndexedRestorePoint:
+def show_point(point: Point, marks: Marks = _NONE) -> IndexedRestorePoint:
     """A restore point as other processes see it."""
+    snapshot_id = point.restore_point.snapshot_id
     return IndexedRestorePoint(
         **dict(point.restore_point),
         browsable=point.browsable,
         damage=point.damage,
         totals=point.totals,
-        legal_hold=(holds or {}).get(point.restore_point.snapshot_id),
-        being_deleted=point.restore_point.snapshot_id in claimed,
+        legal_hold=marks.holds.get(snapshot_id),
+        being_deleted=snapshot_id in marks.claimed,
+        maybe_deleted=snapshot_id in marks.maybe_deleted,
     )
 
 

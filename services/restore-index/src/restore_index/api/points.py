@@ -35,8 +35,8 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
             found = await find_restore_points.list_from(store, org, source_id, limit=limit)
         else:
             found = await find_restore_points.list_points(store, org, store_id)
-        holds, claimed = await protection.marks(store, org)
-        return Listing(items=tuple(show_point(point, holds, claimed) for point in found))
+        marks = await protection.marks(store, org)
+        return Listing(items=tuple(show_point(point, marks) for point in found))
 
     @routes.get("/{snapshot_id}")
     async def get_point(

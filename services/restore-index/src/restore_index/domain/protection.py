@@ -55,6 +55,8 @@ class Claim(Value):
     being_deleted_more: int = 0
     ended: bool = False
     """Its job is over."""
+    unfinished: bool = False
+    """Its job is over without success: what is claimed and still listed may be gone without anybody having told."""
 
     def holds_at(self, now: datetime) -> bool:
         """Whether nobody else may have what it claims."""
@@ -119,6 +121,17 @@ def claimed_at(protections: Iterable[StoreProtection], now: datetime) -> frozens
         for protection in protections
         for claim in protection.claims
         if claim.holds_at(now)
+        for each in claim.deletable
+    )
+
+
+def maybe_deleted(protections: Iterable[StoreProtection]) -> frozenset[SnapshotId]:
+    """What jobs that did not succeed had claimed, as long as that is remembered, though it may be claimed anew."""
+    return frozenset(
+        each
+        for protection in protections
+        for claim in protection.claims
+        if claim.unfinished
         for each in claim.deletable
     )
 
@@ -324,7 +337,8 @@ def end_with_job(protection: StoreProtection, job_id: str, status: JobStatus, no
     if known.ended or status not in FINAL_STATUSES:
         return protection
     until = now + (AFTER_SUCCESS if status == "succeeded" else AFTER_FAILURE)
-    ended = known.model_copy(update={"until": to_milliseconds(until), "ended": True})
+    update = {"until": to_milliseconds(until), "ended": True, "unfinished": status != "succeeded"}
+    ended = known.model_copy(update=update)
     others = (_shrunk(each, now) for each in protection.claims if each is not known and not _is_over(each, now))
     return protection.model_copy(update={"claims": (*others, ended)})
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from chassis.ids import utc_now
 from chassis.telemetry import semantic_conventions as semconv
@@ -209,10 +210,19 @@ async def get_floor(store: Store, org: OrganizationId) -> RetentionSettings:
     return await store.retention.get(org, org) or RetentionSettings()
 
 
-async def marks(
-    store: Store, org: OrganizationId, *, but: StoreProtection | None = None
-) -> tuple[dict[SnapshotId, LegalHold], frozenset[SnapshotId]]:
-    """The holds of an organization that have not ended, and the restore points that are being deleted.
+class Marks(NamedTuple):
+    """What is said of the restore points of an organization."""
+
+    holds: Mapping[SnapshotId, LegalHold]
+    """Those that have not ended."""
+    claimed: frozenset[SnapshotId]
+    """What is being deleted."""
+    maybe_deleted: frozenset[SnapshotId]
+    """What was, by jobs that did not succeed."""
+
+
+async def marks(store: Store, org: OrganizationId, *, but: StoreProtection | None = None) -> Marks:
+    """What is said of the restore points of an organization.
 
     `but`: a store as it is about to be saved.
     """
@@ -220,7 +230,7 @@ async def marks(
     found, now = list(await store.protections_of(org)), utc_now()
     if but is not None:
         found = [*(each for each in found if each.store_id != but.store_id), but]
-    return decisions.holds_at(found, now), decisions.claimed_at(found, now)
+    return Marks(decisions.holds_at(found, now), decisions.claimed_at(found, now), decisions.maybe_deleted(found))
 
 
 async def _points_about(store: Store, asked: ClaimDeletion, *, floor: int) -> list[Point]:
@@ -233,5 +243,5 @@ async def _points_about(store: Store, asked: ClaimDeletion, *, floor: int) -> li
 
 
 async def _protected(store: Store, org: OrganizationId, *, but: StoreProtection | None = None) -> Protected:
-    holds, claimed = await marks(store, org, but=but)
-    return Protected(holds.keys(), claimed, (await get_floor(store, org)).min_versions)
+    found = await marks(store, org, but=but)
+    return Protected(found.holds.keys(), found.claimed, (await get_floor(store, org)).min_versions)

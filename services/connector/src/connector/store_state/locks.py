@@ -4,7 +4,6 @@ import asyncio
 import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 
 import psutil
 from chassis.ids import utc_now
@@ -18,6 +17,7 @@ from restic_reader import Lock
 from connector.context.apps import find_store
 from connector.context.worker_context import WorkerContext
 from connector.domain.locks import is_stale
+from connector.domain.moments import moment_at
 from connector.failures import FAILURES
 from connector.store_state.identity import ask_repository
 
@@ -59,7 +59,7 @@ async def _look_forever(context: WorkerContext, org: OrganizationId, app: App, o
 
 
 def _to_store_lock(lock: Lock) -> StoreLock:
-    since = datetime.fromtimestamp(lock.time_ns / 1e9, UTC) if lock.time else None
+    since = moment_at(lock.time_ns) if lock.time else None
     found = StoreLock(
         id=lock.id, exclusive=lock.exclusive, host=lock.hostname, process=lock.pid, user=lock.username, since=since
     )

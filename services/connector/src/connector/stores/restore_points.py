@@ -1,6 +1,6 @@
 """Restore points, made from the snapshots of a store."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from contracts.errors import CairnError
 from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
@@ -10,11 +10,10 @@ from contracts.values import AppId, JobId, OrganizationId, SnapshotId, TreeId
 from restic_reader import Snapshot, Summary
 from restic_reader.errors import ReaderError
 
+from connector.domain.moments import moment_at
 from connector.domain.origins import Origin, origin_of
 from connector.domain.texts import keepable
 from connector.engine.port import FoundSnapshot
-
-_EARLIEST_SECONDS, _LATEST_SECONDS = -62_135_596_800, 253_402_300_799
 
 
 def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId) -> RestorePoint:
@@ -28,7 +27,7 @@ def restore_point_of(snapshot: Snapshot, *, org: OrganizationId, store_id: AppId
         snapshot_id=SnapshotId(snapshot.id),
         store_id=store_id,
         tree_id=TreeId(snapshot.tree),
-        time=_moment(snapshot.time_ns),
+        time=moment_at(snapshot.time_ns),
         source_id=AppId(origin.source_id) if origin.source_id else None,
         job_id=JobId(origin.job_id) if origin.job_id else None,
         hostname=keepable(snapshot.hostname),
@@ -50,11 +49,6 @@ def _places(origin: Origin) -> tuple[str, ...]:
     """Where the files were on the source."""
     # Not the paths of the snapshot: a worker may read a source through a mount or a copy of its own.
     return (origin.location,) if origin.location else ()
-
-
-def _moment(nanoseconds: int) -> datetime:
-    """The nearest moment that can be kept: a snapshot may say that it is of the year 0, or of 9999."""
-    return datetime.fromtimestamp(max(_EARLIEST_SECONDS, min(nanoseconds / 1e9, _LATEST_SECONDS)), UTC)
 
 
 def created(point: RestorePoint, org: OrganizationId, *, seen_at: datetime) -> RestorePointCreated:

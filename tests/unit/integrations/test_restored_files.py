@@ -12,6 +12,7 @@ import pytest
 from integrations.fs.file_attributes import Attributes
 from integrations.fs.restored_files import RestoredFiles
 from integrations.sdk.ports.destination import NotWritten, RestoredNode
+from msgspec.structs import replace
 from restic_reader import Node
 
 from tests.support.unprivileged import NOBODY, as_another_user
@@ -130,6 +131,34 @@ def test_an_error_of_the_reading_side_is_not_the_destinations(tmp_path: Path, er
 
     assert raised.value is error
     assert not list(tmp_path.iterdir())
+
+
+def test_reading_back_leaves_the_access_time_that_was_restored(tmp_path: Path) -> None:
+    node = replace(a_node("file").node, atime="2023-02-03T04:05:06Z", size=len(b"".join(CONTENT)))
+    restored = RestoredNode(path=b"file", node=node)
+
+    with opened(tmp_path) as files:
+        files.write(restored, iter(CONTENT))
+        assert b"".join(files.read(restored)) == b"".join(CONTENT)
+
+    assert (tmp_path / "file").stat().st_atime_ns == node.atime_ns
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file of somebody else")
+def test_a_file_of_somebody_else_is_read_back_as_well(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"".join(CONTENT))
+    (tmp_path / "file").chmod(0o644)
+    os.chown(tmp_path, NOBODY, NOBODY)
+    held = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def read() -> str:
+        with opened(Path(f"/proc/self/fd/{held}")) as files:
+            return b"".join(files.read(a_node("file"))).decode()
+
+    told = as_another_user(read)
+    os.close(held)
+
+    assert told == b"".join(CONTENT).decode()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of somebody else")

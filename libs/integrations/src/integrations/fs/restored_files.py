@@ -1,5 +1,6 @@
 """Writes files of a restore point below a directory that is held open; no link in it is ever followed."""
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ from integrations.sdk.locations import FileIdentity
 from integrations.sdk.ports.destination import ExistingFile, NotWritten, RestoredNode, Write
 
 _READ_BYTES = 1 << 20
+# O_NONBLOCK: a pipe in the place of a file would otherwise wait for somebody who writes into it.
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITERS = 3
 
 
@@ -120,9 +123,7 @@ class RestoredFiles:
         """See `OpenDestination.read`."""
         above, _, name = restored.path.rpartition(b"/")
         with named_errors():
-            # O_NONBLOCK: a pipe in the place of the file would otherwise wait for somebody who writes into it.
-            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-            file = os.open(name, flags, dir_fd=self._looked_up.at(above))
+            file = _open_to_read(name, self._looked_up.at(above))
         # One byte more than there should be, so that mostly the first reading tells the end.
         size = min(_READ_BYTES, restored.node.size + 1)
         try:
@@ -208,6 +209,16 @@ class RestoredFiles:
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) in self._guarded:
             raise NotWritten("it belongs to Cairn's own state")
+
+
+def _open_to_read(name: bytes, directory: int) -> int:
+    """A file, opened so that reading leaves its access time as it is; that of somebody else cannot be."""
+    try:
+        return os.open(name, _READ | os.O_NOATIME, dir_fd=directory)
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise
+        return os.open(name, _READ, dir_fd=directory)
 
 
 def _is_there(name: bytes, directory: int) -> bool:

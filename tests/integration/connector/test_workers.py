@@ -314,6 +314,26 @@ class TestCancelling:
         assert snapshots(ground, store) == []
 
 
+async def test_a_canceled_backup_whose_engines_are_killed_waits_for_no_further_attempt(
+    ground: WorkerFixture, apps: tuple[App, App]
+) -> None:
+    source, store = apps
+    script = ground.folder / "deadly"
+    script.write_text(f'#!/bin/sh\ncase " $* " in *" backup "*) kill -9 $$;; esac\nexec "{ground.restic}" "$@"\n')
+    script.chmod(0o755)
+    with ground.worker("deadly", restic=script) as worker:
+        await ready(worker)
+        request = await ground.request(source, store)
+        await eventually_async(lambda: worker.output().count("work is tried again later") == 2, 30)
+        await ground.cancel(request)
+        ended = (await ground.ending(request, TaskCancelled)).data
+        assert worker.stop() == 0
+
+    assert ended.attempt == 3
+    assert attempts(ground, request, TaskStarted) == [1, 2]
+    assert snapshots(ground, store) == []
+
+
 async def test_an_engine_that_is_killed_is_followed_by_another(ground: WorkerFixture, apps: tuple[App, App]) -> None:
     source, store = apps
     script, locks = ground.folder / "mortal", f"{store.fields['root'].value}/locks"

@@ -98,6 +98,15 @@ class AggregatesSuite:
         aggregate = await ground.aggregates.load(ORG, "a")
         assert (aggregate.revision, aggregate.value) == (1, thing)
 
+    async def test_what_is_written_is_announced_once_and_when_the_caller_says_so(self, ground: Ground) -> None:
+        loaded = await ground.aggregates.load(ORG, "a")
+        first, announce = await ground.aggregates.write(loaded, Thing(id="a"), events=[event("one")])
+        second, announce_next = await ground.aggregates.write(first, Thing(id="a"), events=[event("two")])
+        assert (second.revision, ground.announced()) == (2, [])
+        await announce()
+        await announce_next()
+        assert [each.data.key for each in ground.announced()] == ["one", "two"]
+
     async def test_each_save_is_a_revision(self, ground: Ground) -> None:
         first = await self.keep(ground, Thing(id="a", name="one"))
         second = await ground.aggregates.save(first, Thing(id="a", name="two"))

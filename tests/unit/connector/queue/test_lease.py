@@ -1,19 +1,25 @@
 """Claiming, keeping, losing and settling work."""
 
+import asyncio
+import time
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
-from chassis.persistence.aggregates import AlreadyHandled
+from chassis.persistence.aggregates import Aggregate, AlreadyHandled, Announce
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from connector.domain.attempts import Attempt
 from connector.domain.work import SYNC, SlotGroup
 from connector.queue.intake import WakeUps, request_command
 from connector.queue.lease import LeaseLost, claim
+from connector.queue.lease_keeper import Keeper
 from connector.store.ports import Store
 from contracts.messages.connector.task_events import TaskStarted
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import JobId, to_milliseconds
 
+from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import ORG, TEST, held, memory_store, published, some_work
 
 EXPIRED_SECONDS = -1
@@ -173,3 +179,38 @@ async def test_of_two_claims_at_the_same_moment_one_stands(store: Store, monkeyp
 
     assert await claim(store, work, owner="me", seconds=30) is None
     assert [a.owner for a in await store.attempts_at(ORG, "job")] == ["rival"]
+
+
+@dataclass
+class SilentBroker(MemoryAggregates[Attempt]):
+    """Attempts whose messages nobody takes while `answers` is not set."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def write(self, *about: Any, **more: Any) -> tuple[Aggregate[Attempt], Announce]:
+        saved, announce = await super().write(*about, **more)
+
+        async def wait() -> None:
+            await self.answers.wait()
+            await announce()
+
+        return saved, wait
+
+
+@pytest.mark.parametrize("ends", [False, True])
+async def test_a_broker_that_is_silent_for_longer_than_a_lease_does_not_end_it(store: Store, ends: bool) -> None:
+    (silent := SilentBroker(Attempt)).answers.set()
+    lease = await held(replace(store, attempts=silent), await some_work(store), seconds=0.5)
+    silent.answers.clear()
+    keeping = asyncio.create_task(Keeper(store, lease, asyncio.Event()).keep())
+    until = time.monotonic() + 1
+
+    speaking = asyncio.create_task(lease.settle([started(1)]) if ends else lease.announce([started(1)]))
+    await eventually_async(lambda: keeping.done() or time.monotonic() > until, deadline_seconds=5)
+    silent.answers.set()
+    await speaking
+
+    assert not keeping.done()
+    assert lease.is_ended or lease.left_seconds > 0
+    assert [each.data.key for each in silent.published] == ["job"]
+    keeping.cancel()

@@ -3,7 +3,7 @@
 Each aggregate has one writer, the handler its Kafka key leads to.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -19,6 +19,8 @@ from chassis.persistence.mongo import Document
 V = TypeVar("V", bound=BaseModel)
 Keys = Mapping[str, str | bool | int]
 Result = dict[str, JsonValue] | Problem
+Announce = Callable[[], Awaitable[object]]
+"""Sends the messages that an aggregate was saved with. What fails, or is never called, is made up for later."""
 
 
 class AlreadyHandled(Exception):
@@ -84,6 +86,19 @@ class Aggregates(Protocol[V]):
         comes with the last. A `Problem` as result refuses the command. Raises `LostRace` when somebody saved since
         the load, `Conflict` when the id is another organization's.
         """
+        ...
+
+    async def write(
+        self,
+        aggregate: Aggregate[V],
+        value: V | None,
+        *,
+        events: Sequence[Event] = (),
+        cause: Envelope[Message] | None = None,
+        result: Result | None = None,
+        partial: bool = False,
+    ) -> tuple[Aggregate[V], Announce]:
+        """Save like `save`, and leave it to the caller to announce, who may save again while a broker is silent."""
         ...
 
     async def find(

@@ -10,7 +10,7 @@ from contracts.values import OrganizationId
 from pydantic import BaseModel
 
 from chassis.errors import LostRace
-from chassis.persistence.aggregates import Aggregate, Keys, Page, Result, Search, V, id_taken
+from chassis.persistence.aggregates import Aggregate, Announce, Keys, Page, Result, Search, V, id_taken
 from chassis.persistence.revisions import Change, next_revision, raise_if_handled
 
 
@@ -48,6 +48,21 @@ class MemoryAggregates(Generic[V]):
         partial: bool = False,
     ) -> Aggregate[V]:
         """See `Aggregates`."""
+        saved, announce = await self.write(aggregate, value, events=events, cause=cause, result=result, partial=partial)
+        await announce()
+        return saved
+
+    async def write(
+        self,
+        aggregate: Aggregate[V],
+        value: V | None,
+        *,
+        events: Sequence[Event] = (),
+        cause: Envelope[Message] | None = None,
+        result: Result | None = None,
+        partial: bool = False,
+    ) -> tuple[Aggregate[V], Announce]:
+        """See `Aggregates`."""
         # The same checks in the same order as MongoDB makes them by its keys and the revision in its filter.
         kept = self._kept.get(aggregate.id)
         if kept and kept.organization_id != aggregate.organization_id:
@@ -57,8 +72,11 @@ class MemoryAggregates(Generic[V]):
         revision = next_revision(aggregate, Change(value, events, cause, result, partial), service=self.service)
         saved = Aggregate(aggregate.id, aggregate.organization_id, revision.number, value, seen=tuple(revision.seen))
         self._kept[aggregate.id] = saved
-        self.published.extend(revision.messages)
-        return saved
+
+        async def announce() -> None:
+            self.published.extend(revision.messages)
+
+        return saved, announce
 
     async def find(
         self,

@@ -15,7 +15,7 @@ from contracts.messages.base import Event, Message
 from contracts.values import OrganizationId
 
 from chassis.errors import LostRace
-from chassis.persistence.aggregates import Aggregate, Keys, Page, Result, Search, V, id_taken
+from chassis.persistence.aggregates import Aggregate, Announce, Keys, Page, Result, Search, V, id_taken
 from chassis.persistence.batches import inserts
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes, find_own
 from chassis.persistence.outbox import Outbox, envelope_to_entry
@@ -80,6 +80,21 @@ class MongoAggregates(Generic[V]):
         partial: bool = False,
     ) -> Aggregate[V]:
         """See `Aggregates`. Raises `Invalid` for an id that no server can keep."""
+        saved, announce = await self.write(aggregate, value, events=events, cause=cause, result=result, partial=partial)
+        await announce()
+        return saved
+
+    async def write(
+        self,
+        aggregate: Aggregate[V],
+        value: V | None,
+        *,
+        events: Sequence[Event] = (),
+        cause: Envelope[Message] | None = None,
+        result: Result | None = None,
+        partial: bool = False,
+    ) -> tuple[Aggregate[V], Announce]:
+        """See `Aggregates`. Raises as `save` does."""
         if not is_storable(aggregate.id):
             raise Invalid("id_invalid", "An id must not contain control characters.")
         change = Change(value, events, cause, result, partial)
@@ -87,8 +102,11 @@ class MongoAggregates(Generic[V]):
         document = self._document(aggregate, revision)
         document["outbox"] = await self._pending(aggregate, revision)
         await self._write(aggregate, document)
-        await self.outbox.send(self.collection.name, aggregate.id, document["outbox"], made=revision.messages)
-        return self._aggregate(document)
+
+        async def announce() -> None:
+            await self.outbox.send(self.collection.name, aggregate.id, document["outbox"], made=revision.messages)
+
+        return self._aggregate(document), announce
 
     async def _pending(self, aggregate: Aggregate[V], revision: Revision[V]) -> list[Document]:
         """The messages that a document is saved with: those of the revision, after those nobody has sent yet."""

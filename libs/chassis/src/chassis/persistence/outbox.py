@@ -110,8 +110,11 @@ class Outbox:
         lock = self._locks.setdefault(f"{kind}/{aggregate_id}", asyncio.Lock())
         try:
             async with lock:
+                # While this waited, an earlier save of the aggregate may have sent what was unsent then.
+                reached = self._sent.get(f"{kind}/{aggregate_id}", 0)
                 ready = {envelope.id: envelope for envelope in made}
-                envelopes = [ready.get(entry["_id"]) or entry_to_envelope(entry) for entry in entries]
+                left = [entry for entry in entries if entry["revision"] > reached]
+                envelopes = [ready.get(entry["_id"]) or entry_to_envelope(entry) for entry in left]
                 await send_all(self._publisher, envelopes)
         except CairnError as error:
             log.warning("messages left to the relay", extra={"aggregate": aggregate_id, "reason": str(error)})

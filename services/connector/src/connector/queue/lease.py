@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from chassis.errors import LostRace
 from chassis.ids import utc_now
-from chassis.persistence.aggregates import Aggregate, Result
+from chassis.persistence.aggregates import Aggregate, Announce, Result
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 from contracts.messages.base import Event
@@ -107,7 +107,9 @@ class Lease:
         async with self._lock:
             await self._assure()
             self._attempt = self._attempt.model_copy(update={"made": made or self._attempt.made})
-            await self._save(events)
+            announce = await self._save(events)
+        # The lease can be renewed meanwhile: a broker that is silent for longer must not end it.
+        await announce()
 
     async def choose(self, chosen: ChosenSnapshot) -> None:
         """Save what was chosen, for later attempts. Raises `LeaseLost`."""
@@ -133,7 +135,8 @@ class Lease:
         async with self._lock:
             await self._assure()
             self._attempt = self._until("settled", 0)
-            await self._save(events, result=result or {})
+            announce = await self._save(events, result=result or {})
+        await announce()
         # Closed last: a kill before this line leaves a settled attempt, and whoever claims the work next closes it.
         await self._raise_if_superseded()
         await self._store.work.close(self.work.organization_id, self.work.id)
@@ -162,18 +165,20 @@ class Lease:
         await self._raise_if_superseded()
         self._expires = since + self.seconds
 
-    async def _save(self, events: Sequence[Event] = (), *, result: Result | None = None) -> None:
+    async def _save(self, events: Sequence[Event] = (), *, result: Result | None = None) -> Announce:
+        """Save the attempt. What it is saved with is still to be announced, without the lock."""
         attempts, about = self._store.attempts, dict[str, Any]()
         if events or result is not None:
             # A command gets its only outcome with the result; a save before that, or of a job, must not answer it.
             partial = result is None or not self.work.answers
             about = {"events": events, "cause": self.work.cause, "result": result, "partial": partial}
         try:
-            self._record = await attempts.save(self._record, self._attempt, **about)
+            self._record, announce = await attempts.write(self._record, self._attempt, **about)
         except LostRace:
             # Nobody else writes this document: an answer to an earlier write must have been lost.
             self._record = await attempts.load(self.work.organization_id, self._attempt.id)
-            self._record = await attempts.save(self._record, self._attempt, **about)
+            self._record, announce = await attempts.write(self._record, self._attempt, **about)
+        return announce
 
     async def _raise_if_superseded(self) -> None:
         attempts = await self._store.attempts_at(self.work.organization_id, self.work.id)

@@ -30,14 +30,18 @@ class Keeper:
         self._margin = lease.seconds * SAFETY
 
     async def keep(self) -> None:
-        """Run until cancelled. Raises `LeaseLost` when another worker took over, and in time before one may."""
+        """Run until cancelled. Raises `LeaseLost` when another worker took over, and in time before one may.
+
+        Once the attempt is ended by its own worker, there is nothing to keep.
+        """
         renewed = time.monotonic()
-        while True:
+        while not self._lease.is_ended:
             await self._look_for_cancellation()
             if time.monotonic() - renewed >= self._every and await self._try(self._lease.renew()):
                 renewed = time.monotonic()
             # Several looks per renewal, so that one failed renewal is followed by others before the lease ends.
             await asyncio.sleep(min(LOOK_SECONDS, self._every / 4))
+        await asyncio.Event().wait()
 
     async def _look_for_cancellation(self) -> None:
         work = self._lease.work

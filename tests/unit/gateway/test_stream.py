@@ -25,7 +25,7 @@ from gateway.access.principal import Principal
 from gateway.areas.stream.channel import Channel, Entry, Happening, Overrun
 from gateway.areas.stream.events import happening_of, notice
 from gateway.areas.stream.feed import TOPICS, Feed, TopicNumbers
-from gateway.areas.stream.listener import Listener, Rhythm, Wanted
+from gateway.areas.stream.listener import Listener, Past, Rhythm, Wanted
 from gateway.areas.stream.positions import EventIds, Positions
 from gateway.areas.stream.service import StreamLimits, Streams
 from gateway.settings import Settings
@@ -404,7 +404,7 @@ class Standstill:
 class TestWaitingForThePast:
     """A client that comes back waits, and sees all the same what everybody sees."""
 
-    async def resuming(self, topics: Topics, past: Standstill, **named: Any) -> Client:
+    async def resuming(self, topics: Topics, past: Past, **named: Any) -> Client:
         first = listening(topics)
         await first.next()
         await topics.send(job("a"))
@@ -419,8 +419,28 @@ class TestWaitingForThePast:
         client = await self.resuming(topics, Standstill(), rhythm={"heartbeat": 0.002})
         before = client.last_id
         async with asyncio.timeout(5):
-            assert "still here" in await client.piece()
-        assert client.last_id == before
+            assert await client.piece() == f": still here\nid: {before}\n\n"
+
+    async def test_no_heartbeat_has_the_id_of_an_event_that_comes_while_its_rights_are_looked_at(
+        self, topics: Topics
+    ) -> None:
+        may_come, is_there = asyncio.Event(), asyncio.Event()
+
+        async def past(channel: Channel, position: Positions) -> AsyncGenerator[Happening | None, None]:
+            await may_come.wait()
+            async for happening in topics.past(channel, position):
+                is_there.set()
+                yield happening
+
+        async def look_up() -> None:
+            may_come.set()
+            await is_there.wait()
+
+        client = await self.resuming(topics, past, rhythm={"heartbeat": 0, "rights": 0}, still_allowed=look_up)
+        before = client.last_id
+        async with asyncio.timeout(5):
+            assert await client.piece() == f": still here\nid: {before}\n\n"
+            assert names(await client.next()) == ["a"]
 
     async def test_lost_rights_end_it(self, topics: Topics) -> None:
         async def refuse() -> None:
@@ -447,6 +467,14 @@ class TestWaitingForThePast:
         with pytest.raises(StopAsyncIteration):
             await asyncio.wait_for(waiting, 5)
         assert past.is_left
+
+    async def test_whoever_leaves_hears_nothing_that_comes_after_what_it_waits_for(self, topics: Topics) -> None:
+        past = Standstill()
+        client = await self.resuming(topics, past)
+        client.listener.channel.add(entry(1))
+        client.listener.is_gone = True
+        with pytest.raises(StopAsyncIteration):
+            await asyncio.wait_for(client.next(), 5)
 
 
 class TestGoingOn:

@@ -93,6 +93,9 @@ class Listener:
                 async with aclosing(self._caught_up()) as caught_up:
                     async for piece in caught_up:
                         yield piece
+                if self.is_gone:
+                    # Perhaps before it caught up: what the channel has comes after what it did not hear.
+                    return
                 if piece := b"".join(self._at_seam()):
                     yield piece
             async for piece in self._following():
@@ -108,13 +111,18 @@ class Listener:
             past = in_steps(self.past(self.channel, self._position), seconds=self.rhythm.look)
             async with aclosing(past):
                 async for happening in past:
+                    # Before anything is awaited: a past that gave nothing yet goes on, and moves over what comes next.
+                    piece = self._piece_of(happening)
                     await self._look_up()
-                    if happening is not None and self.wanted.admits(happening):
-                        yield happening.text + self._id(self._position)
-                    elif self._is_due:
-                        yield self._heartbeat(self._position)
+                    if piece:
+                        yield piece
                     if self.is_gone:
                         return
+
+    def _piece_of(self, happening: Happening | None) -> bytes:
+        if happening is not None and self.wanted.admits(happening):
+            return happening.text + self._id(self._position)
+        return self._heartbeat(self._position) if self._is_due else b""
 
     @property
     def _is_at_channel(self) -> bool:

@@ -14,10 +14,11 @@ from connector.tasks.refresh import refresh_store
 from connector.tasks.store_sync import sync_store
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import RestorePointRemoved, StoreInitialized
+from contracts.messages.outcomes import CommandOutcome
 from contracts.values import OrganizationId, SnapshotId
 from integrations.sdk.errors import RepositoryGone
 from integrations.sdk.locations import StoreLocation
-from restic_reader import Access
+from restic_reader import Access, RepositoryFiles
 from restic_reader.errors import AccessDenied, PartMissing, StoreUnavailable, WrongPassword
 
 from tests.unit.connector.parts import ORG, REFRESH, an_app
@@ -249,6 +250,43 @@ async def test_what_happens_between_the_look_and_the_question_is_no_loss(worksho
     workshop.index.staying_points = staying_points  # type: ignore[method-assign]
 
     await prepare_backup(workshop)
+
+
+@pytest.mark.parametrize("action", [follow, refresh])
+@pytest.mark.parametrize("times", [1, 2])
+async def test_what_comes_back_between_two_looks_is_not_forgotten(
+    workshop: Workshop, action: Callable[[Workshop], Awaitable[None]], times: int
+) -> None:
+    kept = await workshop.left_behind()
+    workshop.index.points = {kept: True}
+    there = workshop.repository.snapshots.copy()
+    asked, looks = workshop.index.staying_points, 0
+
+    def be_empty(*, is_empty: bool) -> None:
+        workshop.suspicious = is_empty
+        workshop.repository.snapshots.clear()
+        workshop.repository.snapshots.update({} if is_empty else there)
+
+    async def come_back(*parts: object) -> frozenset[SnapshotId]:
+        be_empty(is_empty=False)
+        return await asked(*parts)
+
+    def look(org: OrganizationId, app: App) -> RepositoryFiles:
+        nonlocal looks
+        looks += 1
+        found = files(org, app)
+        be_empty(is_empty=looks < times)
+        return found
+
+    files, workshop.index.staying_points = workshop.context.files, come_back  # type: ignore[method-assign]
+    workshop.context = replace(workshop.context, files=look)
+    be_empty(is_empty=True)
+
+    await action(workshop)
+
+    assert looks == times
+    assert workshop.published(RestorePointRemoved) == []
+    assert [each.result["removed"] for each in workshop.published(CommandOutcome)] == [0] * (action is refresh)
 
 
 async def test_a_store_that_is_as_it_was_is_not_unlocked_before_a_backup(workshop: Workshop) -> None:

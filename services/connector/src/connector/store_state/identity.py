@@ -34,16 +34,22 @@ async def require_same_store(context: WorkerContext, org: OrganizationId, app: A
         await require_no_loss(context, org, app)
 
 
-async def require_no_loss(context: WorkerContext, org: OrganizationId, app: App) -> None:
-    """Of a store that was found without a snapshot, though it has data: raise `snapshots_missing` where restore points
-    are known that no job deletes. Raises what `ask_repository` raises where the store is away by now.
+async def require_no_loss(context: WorkerContext, org: OrganizationId, app: App) -> bool:
+    """Of a store that was found without a snapshot, though it has data: whether it may be so; False where it has
+    snapshots by now, and whoever needs to know which has to look again.
+
+    Raises `snapshots_missing` where restore points are known that no job deletes, or what `ask_repository` raises
+    where the store is away by now.
     """
     expected = await context.index.staying_points(org, app.id)
     # Asked before the look and after it: meanwhile the first backup may have ended, or a job may have deleted the last.
-    if not expected or not await _is_without_snapshots(context, org, app):
-        return
+    if not expected:
+        return True
+    if not await _is_without_snapshots(context, org, app):
+        return False
     if expected & await context.index.staying_points(org, app.id):
         raise SnapshotsMissing(app.name)
+    return True
 
 
 async def _is_without_snapshots(context: WorkerContext, org: OrganizationId, app: App) -> bool:

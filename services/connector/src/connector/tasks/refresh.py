@@ -15,7 +15,7 @@ from restic_reader.errors import Damaged, RepositoryNotFound
 from connector.context.worker_context import WorkerContext
 from connector.domain.store_comparison import Difference, difference
 from connector.domain.work import Kind
-from connector.engine.errors import StoreNotInitialized, StoreUnreachable
+from connector.engine.errors import SnapshotsMissing, StoreNotInitialized, StoreUnreachable
 from connector.failures import reader_errors_mapped
 from connector.jobs.definition import CommandDefinition
 from connector.queue.intake import queue_sync
@@ -25,6 +25,8 @@ from connector.store_state.warnings import store_warnings
 from connector.stores.open_stores import OpenStore
 
 log = logging.getLogger(__name__)
+LOOKS = 3
+"""So often a store is looked into whose snapshots come and go."""
 
 
 async def refresh_store(context: WorkerContext, lease: Lease, command: RefreshStore) -> None:
@@ -72,15 +74,27 @@ async def comparing(
     """
     # The index is asked first: what it has by then was in the store before, so what the store lacks now was removed.
     indexed = await context.index.restore_points(org, app.id)
-    try:
-        stored, suspicious = await _look_into(context, org, app)
-    except Damaged:
-        # The open repository may have been replaced by another one: opened anew, once.
-        stored, suspicious = await _look_into(context, org, app)
-    if indexed and suspicious and not force:
-        await require_no_loss(context, org, app)
+    stored = await _snapshots(context, org, app, may_be_none=force or not indexed)
     async with context.stores.borrow(org, app) as store:
         yield store, difference(indexed, stored)
+
+
+async def _snapshots(context: WorkerContext, org: OrganizationId, app: App, *, may_be_none: bool) -> list[str]:
+    """The ids of a store's snapshots. Raises `snapshots_missing` where there are none that should be."""
+    for _ in range(LOOKS):
+        stored, suspicious = await _look_anew(context, org, app)
+        # What was found before snapshots were seen again says nothing: by it all of them would be gone.
+        if may_be_none or not suspicious or await require_no_loss(context, org, app):
+            return stored
+    raise SnapshotsMissing(app.name)
+
+
+async def _look_anew(context: WorkerContext, org: OrganizationId, app: App) -> tuple[list[str], bool]:
+    try:
+        return await _look_into(context, org, app)
+    except Damaged:
+        # The open repository may have been replaced by another one: opened anew, once.
+        return await _look_into(context, org, app)
 
 
 async def _look_into(context: WorkerContext, org: OrganizationId, app: App) -> tuple[list[str], bool]:

@@ -12,7 +12,7 @@ from contracts.prune_rules import PruneRule
 from contracts.task_types.removal import MOST_LISTED
 from contracts.values import AppId, JobId, SnapshotId
 from restore_index.domain import protection as decisions
-from restore_index.domain.protection import MOST_AFTER_END, MOST_OF_HOLDS, StoreProtection
+from restore_index.domain.protection import MOST_AFTER_END, MOST_OF_HOLDS, REMEMBERED, StoreProtection
 from restore_index.domain.restore_points import Point
 from restore_index.domain.retention import Protected
 from restore_index.usecases import protection
@@ -304,7 +304,19 @@ async def test_what_a_job_without_success_had_claimed_may_be_gone_and_what_it_ga
     await index.hear(job_changed(status))
 
     found = await index.store.protections_of(ORG)
-    assert decisions.maybe_deleted(found) == ({"a" * 64} if is_doubtful else frozenset())
+    assert decisions.maybe_deleted(found, utc_now()) == ({"a" * 64} if is_doubtful else frozenset())
+
+
+async def test_what_a_job_without_success_had_claimed_is_missed_again_after_a_day(index: ProtectingIndex) -> None:
+    await index.do(claim("a"))
+    before = utc_now()
+    await index.hear(job_changed("failed"))
+
+    # Nothing else is ever deleted there, so that its claim is kept.
+    found = await index.store.protections_of(ORG)
+    assert decisions.maybe_deleted(found, before + REMEMBERED) == {"a" * 64}
+    assert decisions.maybe_deleted(found, utc_now() + REMEMBERED + HOUR) == frozenset()
+    assert (await protection.marks(index.store, ORG)).maybe_deleted == {"a" * 64}
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "canceled"])

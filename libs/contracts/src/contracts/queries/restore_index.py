@@ -41,7 +41,7 @@ class IndexedRestorePoint(RestorePoint):
     being_deleted: bool = False
     """Whether a job claimed it in order to delete it."""
     maybe_deleted: bool = False
-    """Whether a job that did not succeed had claimed it: the store alone tells whether it is there."""
+    """Whether a job that ended without success in the last day had claimed it: only the store tells if it is there."""
 
     @property
     def state(self) -> State:

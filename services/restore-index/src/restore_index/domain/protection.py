@@ -125,13 +125,16 @@ def claimed_at(protections: Iterable[StoreProtection], now: datetime) -> frozens
     )
 
 
-def maybe_deleted(protections: Iterable[StoreProtection]) -> frozenset[SnapshotId]:
-    """What jobs that did not succeed had claimed, as long as that is remembered, though it may be claimed anew."""
+def maybe_deleted(protections: Iterable[StoreProtection], now: datetime) -> frozenset[SnapshotId]:
+    """What jobs that did not succeed lately had claimed, though it may be claimed anew.
+
+    Not for longer than `REMEMBERED`, however long the claim is kept: what is still listed then is there, or lost.
+    """
     return frozenset(
         each
         for protection in protections
         for claim in protection.claims
-        if claim.unfinished
+        if claim.unfinished and not _is_over(claim, now)
         for each in claim.deletable
     )
 

@@ -218,7 +218,7 @@ class Marks(NamedTuple):
     claimed: frozenset[SnapshotId]
     """What is being deleted."""
     maybe_deleted: frozenset[SnapshotId]
-    """What was, by jobs that did not succeed."""
+    """What was, by jobs that did not succeed lately."""
 
 
 async def marks(store: Store, org: OrganizationId, *, but: StoreProtection | None = None) -> Marks:
@@ -230,7 +230,7 @@ async def marks(store: Store, org: OrganizationId, *, but: StoreProtection | Non
     found, now = list(await store.protections_of(org)), utc_now()
     if but is not None:
         found = [*(each for each in found if each.store_id != but.store_id), but]
-    return Marks(decisions.holds_at(found, now), decisions.claimed_at(found, now), decisions.maybe_deleted(found))
+    return Marks(decisions.holds_at(found, now), decisions.claimed_at(found, now), decisions.maybe_deleted(found, now))
 
 
 async def _points_about(store: Store, asked: ClaimDeletion, *, floor: int) -> list[Point]:

@@ -1,6 +1,6 @@
 """Checking a store, or restore points of it: the structure, or with data read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Event
@@ -13,7 +13,6 @@ from contracts.point_filters import PointSelection
 from contracts.task_types.check import LISTED_POINTS, CheckResult
 from contracts.values import SnapshotId
 from integrations.sdk.locations import StoreLocation
-from integrations.sdk.ports.destination import ExistingFile, RestoredNode, Write
 from restic_reader import Repository, StoredPacks
 from restic_reader.errors import SnapshotNotFound
 
@@ -27,6 +26,7 @@ from connector.jobs.store_outages import outage, require_own_store
 from connector.jobs.store_wait import alone, remove_stale_locks
 from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
+from connector.restore.discarding import DiscardingDestination
 from connector.restore.figures import Figures
 from connector.restore.transfer import Transfer
 from connector.store_state.chosen_points import choose_restore_points
@@ -230,7 +230,7 @@ def _read_point(
         repository=repository,
         snapshot_id=snapshot.id,
         nodes=ChosenNodes(repository, point.tree_id, choose(repository, point, [b"/"])),
-        destination=_DiscardingDestination(),
+        destination=DiscardingDestination(),
         overwrite="always",
         problems=problems,
         is_cancelled=stop.is_set,
@@ -247,41 +247,6 @@ def _read_point(
     except SelectionBroken as error:
         raise error.cause from None
     return snapshot.id
-
-
-class _DiscardingDestination:
-    """A destination that keeps nothing: reading compares each blob with its hash."""
-
-    writers = 1
-
-    def existing(self, _restored: RestoredNode) -> ExistingFile | None:
-        return None
-
-    def require_keepable(self, _restored: RestoredNode) -> None:
-        pass
-
-    def give_attributes(self, _restored: RestoredNode) -> bool:
-        return True
-
-    def make_directory(self, _restored: RestoredNode, *, keep_attributes: bool) -> bool:  # noqa: ARG002
-        return False
-
-    def writing(self, restored: RestoredNode) -> Write:
-        return partial(self.write, restored)
-
-    def write(self, _restored: RestoredNode, pieces: Iterator[bytes]) -> bool:
-        for _ in pieces:
-            pass
-        return False
-
-    def finish(self) -> None:
-        pass
-
-    def lacking(self) -> Sequence[tuple[bytes, str]]:
-        return ()
-
-    def read(self, _restored: RestoredNode) -> Iterator[bytes]:
-        return iter(())
 
 
 TASK = TaskDefinition(type="check", run=check)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 import pytest
+from chassis.ids import utc_now
 from chassis.persistence.aggregates import Aggregate
 from chassis.persistence.mongo import Database, open_database
 from chassis.runtime.service_runtime import open_service_runtime
@@ -35,7 +36,7 @@ async def opened(database: Database) -> MongoJobHistory:
 
 
 def over(**facts: object) -> Job:
-    return queued().model_copy(update={"status": "succeeded", **facts})
+    return queued().model_copy(update={"status": "succeeded", "stopped_at": utc_now(), **facts})
 
 
 async def total(history: MongoJobHistory, **asked: object) -> int:
@@ -76,6 +77,11 @@ async def test_many_segments_are_read_by_their_chapter_also_where_its_writer_die
         history = await opened(database)
         assert (await total(history), await total(history, status="failed")) == (203, 102)
         assert await database["job_chapters"].count_documents({}) == 2
+        assert set((await history.of(ORG)).ends) == set(range(203))
+    for chapter in await database["job_chapters"].find({}).to_list():
+        # As earlier versions wrote it.
+        await database["job_chapters"].replace_one({"_id": chapter["_id"]}, chapter | {"ends": None})
+    assert set((await (await opened(database)).of(ORG)).ends) == set(range(203))
     await database["job_chapters"].delete_one({"_id": f"{ORG}/00000000"})
     assert await total(await opened(database)) == 203
 

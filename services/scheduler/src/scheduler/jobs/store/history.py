@@ -146,13 +146,22 @@ class MongoJobHistory:
                 break
             for *posting, keys, segments in json.loads(zlib.decompress(chapter["postings"])):
                 known.history.add_all(Posting(*posting), b64decode(keys), b64decode(segments))
-            for number, day in chapter.get("ends", ()):
+            for number, day in await self._ends(org, chapter, number=known.chapters):
                 known.history.note_end(number, day)
             known.chapters += 1
         # Not in the event loop: a million jobs take seconds, in which nothing else would be answered.
         await asyncio.to_thread(known.history.sort)
         known.history.next_segment = known.chapters * CHAPTER_SEGMENTS
         return known
+
+    async def _ends(self, org: OrganizationId, chapter: Document, *, number: int) -> list[tuple[int, str]]:
+        """On which day the last job of each segment of a chapter ended; of those that are emptied: long ago."""
+        if chapter.get("ends"):
+            return [(segment, day) for segment, day in json.loads(zlib.decompress(chapter["ends"]))]
+        # It was written by a version that did not say.
+        segments = range(number * CHAPTER_SEGMENTS, (number + 1) * CHAPTER_SEGMENTS)
+        found = [await self._segments.find_one({"_id": _name(org, each)}, {"day": 1}) for each in segments]
+        return [(segment, each.get("day") or "") for segment, each in zip(segments, found, strict=True) if each]
 
     async def _write_chapter(self, org: OrganizationId, known: _Known) -> None:
         """Say in one document where the jobs of the next many segments are, so that others read them at once."""
@@ -235,12 +244,12 @@ def chapter_document(org: OrganizationId, number: int, history: History) -> Docu
     postings = [
         [*posting, b64encode(keys).decode(), b64encode(segments).decode()] for posting, keys, segments in history.dump()
     ]
-    packed = zlib.compress(json.dumps(postings).encode(), 1)
+    # Bytes, both: arrays in arrays cannot be kept everywhere (0001).
     return {
         "_id": _name(org, number),
         "org": org,
-        "postings": packed,
-        "ends": [[*each] for each in history.ends.items()],
+        "postings": zlib.compress(json.dumps(postings).encode(), 1),
+        "ends": zlib.compress(json.dumps(list(history.ends.items())).encode(), 1),
     }
 
 

@@ -214,3 +214,24 @@ async def test_a_broker_that_is_silent_for_longer_than_a_lease_does_not_end_it(s
     assert lease.is_ended or lease.left_seconds > 0
     assert [each.data.key for each in silent.published] == ["job"]
     keeping.cancel()
+
+
+class SilentDatabase(MemoryAggregates[Attempt]):
+    """Attempts of a database that answers nothing to what would end one."""
+
+    async def write(
+        self, aggregate: Aggregate[Attempt], value: Attempt | None, **about: Any
+    ) -> tuple[Aggregate[Attempt], Announce]:
+        if value is not None and value.state != "running":
+            await asyncio.Event().wait()
+        return await super().write(aggregate, value, **about)
+
+
+async def test_an_end_that_the_database_does_not_take_loses_the_lease(store: Store) -> None:
+    lease = await held(replace(store, attempts=SilentDatabase(Attempt)), await some_work(store), seconds=0.5)
+    settling = asyncio.create_task(lease.settle([started(1)]))
+
+    with pytest.raises(LeaseLost):
+        await asyncio.wait_for(Keeper(store, lease, asyncio.Event()).keep(), timeout=10)
+
+    settling.cancel()

@@ -110,10 +110,11 @@ class Outbox:
         lock = self._locks.setdefault(f"{kind}/{aggregate_id}", asyncio.Lock())
         try:
             async with lock:
-                # While this waited, an earlier save of the aggregate may have sent what was unsent then.
+                # While this waited, an earlier save of the aggregate may have sent what was unsent then. What is new
+                # is sent in any case: an aggregate that another process dropped may have begun with revision 1 again.
                 reached = self._sent.get(f"{kind}/{aggregate_id}", 0)
                 ready = {envelope.id: envelope for envelope in made}
-                left = [entry for entry in entries if entry["revision"] > reached]
+                left = [entry for entry in entries if entry["_id"] in ready or entry["revision"] > reached]
                 envelopes = [ready.get(entry["_id"]) or entry_to_envelope(entry) for entry in left]
                 await send_all(self._publisher, envelopes)
         except CairnError as error:

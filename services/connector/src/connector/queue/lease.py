@@ -63,6 +63,8 @@ class Lease:
     def __init__(self, store: Store, work: Work, record: Aggregate[Attempt], *, seconds: float, since: float) -> None:
         self.work = work
         self.seconds = seconds
+        self.end_is_saved = False
+        """Whether it is written down that this worker brought the attempt to an end: nothing is left to keep."""
         self.slots: LentSlots = NoSlots()
         """What the work gives back while it waits in a line."""
         self._store = store
@@ -136,6 +138,7 @@ class Lease:
             await self._assure()
             self._attempt = self._until("settled", 0)
             announce = await self._save(events, result=result or {})
+            self.end_is_saved = True
         await announce()
         # Closed last: a kill before this line leaves a settled attempt, and whoever claims the work next closes it.
         await self._raise_if_superseded()
@@ -147,6 +150,7 @@ class Lease:
             self.check()
             self._attempt = self._until("released", pause_seconds)
             await self._save()
+            self.end_is_saved = True
 
     async def _assure(self) -> None:
         """Make sure that the lease is valid and stays so for a while. Raises `LeaseLost`."""

@@ -32,10 +32,10 @@ class Keeper:
     async def keep(self) -> None:
         """Run until cancelled. Raises `LeaseLost` when another worker took over, and in time before one may.
 
-        Once the attempt is ended by its own worker, there is nothing to keep.
+        Once its own worker has saved the end of the attempt, there is nothing to keep.
         """
         renewed = time.monotonic()
-        while not self._lease.is_ended:
+        while not self._lease.end_is_saved:
             await self._look_for_cancellation()
             if time.monotonic() - renewed >= self._every and await self._try(self._lease.renew()):
                 renewed = time.monotonic()

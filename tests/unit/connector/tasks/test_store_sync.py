@@ -335,6 +335,50 @@ class TestJobs:
 
         assert announced(workshop) == [made]
 
+    async def left_by_a_canceled_job(self, workshop: Workshop) -> str:
+        """Its store was away when it ended."""
+        made = await workshop.left_behind()
+        await workshop.store.work.cancel(ORG, "job")
+        await workshop.lost_attempt()
+        await workshop.lost_attempt(number=2, state="settled")
+        return made
+
+    async def test_what_a_canceled_job_left_is_removed_and_never_announced(self, workshop: Workshop) -> None:
+        await self.left_by_a_canceled_job(workshop)
+        other = await workshop.left_behind("another job")
+
+        told = await follow(workshop)
+
+        assert announced(workshop) == [other]
+        assert [each.snapshot_id for each in workshop.kept()] == [other]
+        assert (told.added, told.listed, told.unlisted) == (1, 1, 0)
+
+    async def test_what_a_store_does_not_delete_is_passed_over(self, workshop: Workshop) -> None:
+        made = await self.left_by_a_canceled_job(workshop)
+        workshop.repository.keeps_all = "It is append-only."
+
+        await follow(workshop)
+
+        assert announced(workshop) == []
+        assert [each.snapshot_id for each in workshop.kept()] == [made]
+
+    async def test_what_is_listed_already_is_not_removed(self, workshop: Workshop) -> None:
+        made = await self.left_by_a_canceled_job(workshop)
+        workshop.index.points = {made: False}
+
+        await follow(workshop)
+
+        assert [each.snapshot_id for each in workshop.kept()] == [made]
+
+    async def test_what_a_canceled_job_announced_is_taken_in(self, workshop: Workshop) -> None:
+        made = await workshop.left_behind()
+        await workshop.store.work.cancel(ORG, "job")
+        await workshop.lost_attempt(made=made, state="settled")
+
+        await follow(workshop)
+
+        assert announced(workshop) == [made]
+
 
 class TestWhatIsGone:
     async def test_what_the_store_has_no_more_is_announced_as_removed(self, workshop: Workshop) -> None:

@@ -2,10 +2,12 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 from contracts.messages.assignment import App
+from contracts.messages.restore_index import RestorePoint
 from contracts.messages.scheduler import TaskRequested
 from contracts.values import OrganizationId
 from integrations.sdk.job_log import OnLog
@@ -16,6 +18,7 @@ from connector.domain.attempts import announced_ids
 from connector.domain.origins import job_tag
 from connector.domain.work import Work
 from connector.engine.errors import StoreRefused
+from connector.store_state.sync_candidates import is_canceled_without_point
 
 log = logging.getLogger(__name__)
 CLEAN_UP_SECONDS = 120.0
@@ -32,11 +35,41 @@ async def remove_orphan_snapshots(
     """Remove the orphan snapshots of a job. Raises what the engine raises."""
     announced = announced_ids(await context.store.attempts_at(work.organization_id, work.id))
     found = await context.engine.find_snapshots(location, tags=[job_tag(work.id)])
-    orphans = [each.snapshot_id for each in found if each.snapshot_id not in announced]
-    if orphans:
-        log.info("orphan snapshots are removed", extra={"job": work.id, "count": len(orphans)})
+    await _remove(
+        context, location, [each.snapshot_id for each in found if each.snapshot_id not in announced], on_log=on_log
+    )
+
+
+async def remove_left_by_canceled(
+    context: WorkerContext, org: OrganizationId, store: App, points: Sequence[RestorePoint]
+) -> None:
+    """Remove what canceled jobs left among these snapshots, none of which the restore index knows. Never raises."""
+    # A canceled job looks once for what its attempts left, and its store may be away then.
+    try:
+        async with asyncio.timeout(CLEAN_UP_SECONDS):
+            left = [each.snapshot_id for each in points if await _is_left_by_canceled(context, org, each)]
+            location = store_location(context, org, store)
+            await _remove(context, location, left, on_log=lambda _, text: log.info("%s", text))
+    except (TimeoutError, CairnError, PyMongoError) as error:
+        facts = {"app": store.id, "reason": type(error).__name__}
+        log.warning("orphan snapshots of canceled jobs not removed", extra=facts)
+
+
+async def _is_left_by_canceled(context: WorkerContext, org: OrganizationId, point: RestorePoint) -> bool:
+    # A copy is the business of the sync that made it.
+    if point.job_id is None or point.original:
+        return False
+    attempts = await context.store.attempts_at(org, point.job_id)
+    return await is_canceled_without_point(context.store, org, point.job_id, attempts)
+
+
+async def _remove(
+    context: WorkerContext, location: StoreLocation, snapshot_ids: Sequence[str], *, on_log: OnLog
+) -> None:
+    if snapshot_ids:
+        log.info("orphan snapshots are removed", extra={"snapshots": snapshot_ids})
         # Their data stays: to free it needs the store for itself and reads much of it.
-        done = await context.engine.forget(location, orphans, on_log=on_log, cancel=asyncio.Event())
+        done = await context.engine.forget(location, snapshot_ids, on_log=on_log, cancel=asyncio.Event())
         if done.kept:
             raise StoreRefused(done.why)
 
@@ -57,11 +90,8 @@ async def clean_up_after_loss(context: WorkerContext, work: Work) -> None:
 
 async def _is_decided(context: WorkerContext, work: Work) -> bool:
     """Whether it is decided which snapshot of a job stays: an announced one, or none because it was canceled."""
-    attempts = await context.store.attempts_at(work.organization_id, work.id)
-    if announced_ids(attempts):
-        return True
-    is_over = any(each.state == "settled" for each in attempts)
-    return is_over and await context.store.work.is_cancelled(work.organization_id, work.id)
+    org, attempts = work.organization_id, await context.store.attempts_at(work.organization_id, work.id)
+    return bool(announced_ids(attempts)) or await is_canceled_without_point(context.store, org, work.id, attempts)
 
 
 async def _remove_from_target(context: WorkerContext, work: Work) -> None:

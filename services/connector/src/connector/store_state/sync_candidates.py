@@ -8,7 +8,7 @@ from functools import partial
 from contracts.messages.restore_index import RestorePoint
 from contracts.values import AppId, OrganizationId
 
-from connector.domain.attempts import Attempt, announced_ids, is_under_way
+from connector.domain.attempts import Attempt, announced_ids, is_settled, is_under_way
 from connector.failures import is_temporary
 from connector.store.ports import Store
 from connector.stores.open_stores import OpenStore, OpenStores
@@ -40,7 +40,7 @@ async def readable_points(
 async def without_orphans(
     store: Store, org: OrganizationId, points: Sequence[RestorePoint], *, there: Collection[str]
 ) -> list[RestorePoint]:
-    """All but those whose job announced another one in this store, or has not ended.
+    """All but those whose job announced another one in this store, has not ended, or was canceled and announced none.
 
     `there` are the ids of all snapshots in the store.
     """
@@ -53,14 +53,25 @@ async def without_orphans(
     jobs = list(by_job)
     for begin in range(0, len(jobs), _JOBS_AT_ONCE):
         some = jobs[begin : begin + _JOBS_AT_ONCE]
-        for job_id, attempts in zip(some, await gather(*(store.attempts_at(org, each) for each in some)), strict=True):
-            orphans.update(_orphans(by_job[job_id], attempts, there))
+        found = await gather(*(_orphans(store, org, each, by_job[each], there) for each in some))
+        orphans.update(*found)
     return [point for point in points if point.snapshot_id not in orphans]
 
 
-def _orphans(found: Collection[str], attempts: Sequence[Attempt], there: Collection[str]) -> Collection[str]:
+async def is_canceled_without_point(
+    store: Store, org: OrganizationId, job_id: str, attempts: Sequence[Attempt]
+) -> bool:
+    """Whether a job has ended, announced no restore point and was canceled: nothing that it saved is one."""
+    is_over = is_settled(attempts) and not announced_ids(attempts)
+    return is_over and await store.work.is_cancelled(org, job_id)
+
+
+async def _orphans(
+    store: Store, org: OrganizationId, job_id: str, found: Collection[str], there: Collection[str]
+) -> Collection[str]:
     """Which of the snapshots of one job are no restore points."""
-    if is_under_way(attempts):
+    attempts = await store.attempts_at(org, job_id)
+    if is_under_way(attempts) or await is_canceled_without_point(store, org, job_id, attempts):
         return found
     announced = announced_ids(attempts).intersection(there)
     return set(found) - announced if announced else ()

@@ -26,6 +26,7 @@ from connector.domain.work import SYNC
 from connector.failures import FAILURES, is_temporary, reader_errors_mapped
 from connector.jobs.definition import CommandDefinition
 from connector.queue.lease import Lease, LeaseLost
+from connector.store_state.orphan_snapshots import remove_left_by_canceled
 from connector.store_state.sync_candidates import readable_points, without_orphans
 from connector.stores.directory_sender import Rebuilt
 from connector.stores.open_stores import OpenStore
@@ -43,9 +44,9 @@ async def sync_store(context: WorkerContext, lease: Lease, command: ConnectorCom
     """Announce to the index how a store differs from what it has, oldest restore point first. May run twice.
 
     The index learns what is wrong with a damaged restore point, which is tried again the next time. Orphan snapshots
-    of jobs, and what a running job has not announced yet, are skipped. What the index cannot open although it was
-    listed is listed once more, in full. Raises `LeaseLost`, `TemporaryError` when it is worth another try, or what
-    opening the store raises.
+    of jobs, and what a running job has not announced yet, are skipped; what canceled jobs left is removed. What the
+    index cannot open although it was listed is listed once more, in full. Raises `LeaseLost`, `TemporaryError` when it
+    is worth another try, or what opening the store raises.
     """
     org, patience = command.organization_id, context.settings.app_patience_seconds
     app = await await_app(context.store, org, command.app, patience_seconds=patience)
@@ -116,6 +117,8 @@ class _StoreSync:
             left = await self._await_browsable({point.snapshot_id for point in listed})
             if left and not rebuild:
                 left = await self._list_in_full(store, [p for p in listed if p.snapshot_id in left])
+        unknown = found.added - {point.snapshot_id for point in points}
+        await self._remove_orphans([point for point in readable if point.snapshot_id in unknown])
         return StoreRefreshed(
             organization_id=self._org,
             app_id=self._app.id,
@@ -126,6 +129,12 @@ class _StoreSync:
             unlisted=len(wanted) - len(readable) + len(points) - len(listed) + len(left),
             damaged=len(self._damaged),
         )
+
+    async def _remove_orphans(self, left_out: Sequence[RestorePoint]) -> None:
+        """Remove what canceled jobs left. Only what the index does not know: nobody can have put that under hold."""
+        if left_out:
+            self._lease.check()
+            await remove_left_by_canceled(self._context, self._org, self._app, left_out)
 
     async def _publish(self, event: ConnectorEvent | RestorePointDamaged) -> None:
         self._lease.check()

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from chassis.errors import Unavailable
 from chassis.ids import utc_now
 from connector.domain.attempts import Attempt, AttemptState
 from connector.domain.work import SlotGroup
@@ -140,3 +141,53 @@ async def test_what_a_deletion_may_have_begun_stays_claimed(workshop: Workshop) 
 
     assert ended(workshop) == [2]
     assert workshop.published(ReleaseDeletion) == []
+
+
+async def attempts(workshop: Workshop) -> list[AttemptState]:
+    return [each.state for each in await workshop.store.attempts_at(ORG, "job")]
+
+
+async def test_a_claim_is_given_back_where_the_broker_is_silent_and_the_next_one_ends_the_job(
+    workshop: Workshop,
+) -> None:
+    await some_work(workshop.store, task=RM)
+    workshop.publisher.failures = 1
+
+    with pytest.raises(Unavailable):
+        await end(workshop, await workshop.command())
+    assert await attempts(workshop) == ["released"]
+    await end(workshop, await workshop.command())
+
+    assert ended(workshop) == [2]
+    assert len(workshop.published(ReleaseDeletion)) == 1
+
+
+async def test_a_claim_is_given_back_where_the_process_stops(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await some_work(workshop.store, task=RM)
+    monkeypatch.setattr(cancel, "release_unbegun", lambda *_: asyncio.Event().wait())
+    task = asyncio.create_task(end(workshop, await workshop.command()))
+    await eventually_async(lambda: attempts(workshop))
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await attempts(workshop) == ["released"]
+
+
+async def test_what_was_ended_stays_so_where_what_follows_goes_wrong(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: object) -> None:
+        raise Unavailable("mongodb_unavailable", "gone")
+
+    await before(workshop, "released", seconds=60)
+    monkeypatch.setattr(cancel, "remove_own_locks", fail)
+
+    with pytest.raises(Unavailable):
+        await end(workshop, await workshop.command())
+
+    assert ended(workshop) == [2]
+    assert await attempts(workshop) == ["released", "settled"]

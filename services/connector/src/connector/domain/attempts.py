@@ -53,6 +53,8 @@ class Attempt(Value):
     state: AttemptState = "running"
     made: MadeSnapshot | None = None
     chosen: ChosenSnapshot | None = None
+    ends: bool = False
+    """Whether it was claimed to end a canceled job, and begins nothing."""
     index_repaired: bool = False
     """Whether it found the index of its store wrong and wrote it anew."""
 

@@ -212,7 +212,7 @@ async def claim(store: Store, work: Work, *, owner: str, seconds: float, despite
         return None
     since = time.monotonic()
     until = utc_now() + timedelta(seconds=seconds)
-    mine = Attempt(work_id=work.id, number=step.number, owner=owner, until=until)
+    mine = Attempt(work_id=work.id, number=step.number, owner=owner, until=until, ends=despite_pauses)
     # The id is the work's id and the attempt number: inserting it is the claim, and needs no more of the database than
     # that an id exists once (FerretDB has no transactions to rely on).
     try:

@@ -13,7 +13,7 @@ from connector.jobs.deletion_release import release_unbegun
 from connector.jobs.job_reporting import Reporter
 from connector.jobs.job_runner import attempt_facts, suspect_stores
 from connector.jobs.left_locks import remove_own_locks
-from connector.queue.lease import Lease, claim
+from connector.queue.lease import Lease, claim, give_up
 from connector.tasks.registry import task_types
 
 LOOK_SECONDS = 1.0
@@ -47,12 +47,22 @@ async def _is_done_with(context: WorkerContext, lease: Lease, work: Work) -> boo
     claimed = await claim(store, work, owner=settings.instance, seconds=settings.lease_seconds, despite_pauses=True)
     if claimed is None:
         return False
-    # Read after the claim, as an attempt does that takes the job over: its worker may have announced until then.
-    if announced(await store.attempts_at(work.organization_id, work.id)):
-        await claimed.release()
-        return True
-    await _end(context, claimed, command=lease, is_begun=bool(before))
+    try:
+        await _end_unless_announced(context, claimed, command=lease, is_begun=any(not each.ends for each in before))
+    except BaseException:
+        # Nobody renews it: left as it is, it would keep everybody out until it expires, and count as a lost worker.
+        if not claimed.is_ended:
+            await give_up(claimed, pause_seconds=0)
+        raise
     return True
+
+
+async def _end_unless_announced(context: WorkerContext, claimed: Lease, *, command: Lease, is_begun: bool) -> None:
+    # Read after the claim, as an attempt does that takes the job over: its worker may have announced until then.
+    if announced(await context.store.attempts_at(claimed.work.organization_id, claimed.work.id)):
+        await claimed.release()
+    else:
+        await _end(context, claimed, command=command, is_begun=is_begun)
 
 
 async def _end(context: WorkerContext, claimed: Lease, *, command: Lease, is_begun: bool) -> None:

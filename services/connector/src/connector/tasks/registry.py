@@ -73,7 +73,7 @@ class _Command:
     context: WorkerContext
     definition: CommandDefinition
 
-    async def run(self, lease: Lease, cancel: asyncio.Event) -> None:  # noqa: ARG002 - commands are short
+    async def run(self, lease: Lease, cancel: asyncio.Event) -> None:  # noqa: ARG002 - only jobs are canceled
         await self.definition.run(self.context, lease, lease.work.cause.data)
 
     async def fail(self, lease: Lease, problem: Problem) -> None:

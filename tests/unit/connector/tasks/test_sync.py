@@ -27,7 +27,7 @@ from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
 from contracts.queries.restore_index import Deletion
 from contracts.task_types.sync import SyncResult
 from contracts.tasks import Task, TaskOptions
-from contracts.values import AppId, JobId, SnapshotId, to_milliseconds
+from contracts.values import AppId, JobId, OrganizationId, SnapshotId, to_milliseconds
 from integrations.sdk.errors import Cancelled
 from integrations.sdk.locations import SourceTree
 from restic_reader.errors import Damaged, SnapshotNotFound
@@ -194,6 +194,31 @@ async def test_the_latest_of_all_is_the_latest_whose_backup_has_ended(stores: St
     assert isinstance(outcome.result, SyncResult)
     assert (outcome.result.points_chosen, outcome.result.points_copied) == (1, 1)
     assert [each.original for each in stores.replicas] == [ended]
+
+
+@pytest.mark.parametrize(("there", "orphans", "asked"), [(False, 0, 2), (True, 0, 0), (False, 1, 3), (True, 1, 1)])
+async def test_of_a_job_it_is_asked_once_and_only_where_something_of_it_is_missing(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, there: bool, orphans: int, asked: int
+) -> None:
+    if there:
+        await stores.sync()
+    for number in range(orphans):
+        await stores.back_up(f"running-{number}")
+        await stores.lost_attempt(job_id=f"running-{number}")
+    job, jobs = await stores.job(task=SYNC_TASK), list[str]()
+    ask = stores.store.attempts.find
+
+    async def asking(org: OrganizationId, keys: dict[str, str], **more: Any) -> Any:
+        jobs.append(keys["work"])
+        return await ask(org, keys, **more)
+
+    monkeypatch.setattr(stores.store.attempts, "find", asking)
+
+    outcome = await sync(job)
+
+    assert isinstance(outcome.result, SyncResult)
+    assert outcome.result.points_chosen == 2
+    assert len([each for each in jobs if each != job.id]) == asked
 
 
 async def test_what_a_lost_attempt_made_is_not_copied_though_what_was_announced_is_there_already(

@@ -30,20 +30,24 @@ async def chosen_points(
     options: PointSelection,
     *,
     there: Collection[str],
+    known: Collection[str] = (),
     now: datetime,
 ) -> Choice:
     """What the options mean of these restore points; `there` are the ids of all snapshots in the store.
 
-    What `without_orphans` leaves out is left out before anything is chosen, so that `latest` never means it.
+    `known` are the ids of such as certainly are restore points, of which it is not asked. What `without_orphans` leaves
+    out is left out before anything is chosen, so that `latest` never means it.
     """
     # Only of what may be chosen is it asked, which costs a query for each job: of the newest alone with `latest`.
-    left, orphans = {point.snapshot_id: point for point in points}, set[str]()
+    left, sound, orphans = {point.snapshot_id: point for point in points}, set(known), set[str]()
     while True:
         chosen = [left[facts.snapshot_id] for facts in choose_points(options, [p.facts for p in left.values()], now)]
-        kept = await without_orphans(store, org, chosen, there=there)
-        found = {point.snapshot_id for point in chosen} - {point.snapshot_id for point in kept}
+        asked = [point for point in chosen if point.snapshot_id not in sound]
+        kept = {point.snapshot_id for point in await without_orphans(store, org, asked, there=there)}
+        found = {point.snapshot_id for point in asked} - kept
         if not found:
             return Choice(chosen, frozenset(orphans))
+        sound |= kept
         orphans |= found
         left = {snapshot_id: point for snapshot_id, point in left.items() if snapshot_id not in found}
 

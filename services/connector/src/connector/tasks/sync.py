@@ -9,7 +9,7 @@ from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError, PermanentError, TemporaryError
 from contracts.messages.restore_index import RestorePoint
-from contracts.point_filters import may_mean
+from contracts.point_filters import PointSelection, may_mean
 from contracts.task_types.sync import SyncResult
 from contracts.wording import counted
 from integrations.sdk.errors import Cancelled, named
@@ -85,9 +85,9 @@ async def sync(base: Job) -> JobOutcome:
 
 
 async def _bring_up_to_date(job: _Sync, began: float) -> JobOutcome:
-    meant = await _chosen(job)
-    chosen = meant.points
     before = await job.target.points()
+    meant = await _chosen(job, before)
+    chosen = meant.points
     lacking = missing(chosen, before)
     outcome = await _copy(job, lacking) if lacking else CopyOutcome()
     after = await _settled(job, chosen, lacking, await job.target.points() if lacking else before)
@@ -123,13 +123,24 @@ async def _prepare(job: Job) -> _Sync:
     return _Sync(**vars(job), origin=origin, target=target)
 
 
-async def _chosen(job: _Sync) -> _Chosen:
-    """What the options mean of the origin. Raises `NamedPointsNotFound` unless all that are named are there."""
+async def _chosen(job: _Sync, present: Sequence[RestorePoint]) -> _Chosen:
+    """What the options mean of the origin; `present` is what the target has.
+
+    Raises `NamedPointsNotFound` unless all that are named are there.
+    """
     there = await job.origin.look()
     ids = {*(point.snapshot_id for point in there.points), *there.unreadable}
     selection = with_whole_ids(selection_of(job.options), ids, store=job.origin.app.name)
     # Until a backup has ended it is open which of its snapshots stays: before `latest` is chosen, not after.
-    choice = await chosen_points(job.context.store, job.org, there.points, selection, there=ids, now=utc_now())
+    choice = await chosen_points(
+        job.context.store,
+        job.org,
+        there.points,
+        selection,
+        there=ids,
+        known=_known(there.points, present, selection),
+        now=utc_now(),
+    )
     chosen = choice.points[::-1]
     if choice.orphans:
         left = counted(len(choice.orphans), "snapshot")
@@ -141,6 +152,16 @@ async def _chosen(job: _Sync) -> _Chosen:
         why = f"none fulfils all conditions ({conditions_in_words(selection)}), so nothing is to be copied."
         job.reporter.log("warning", f"Of the {counted(len(there.points), 'restore point')} in the origin {why}")
     return _Chosen(chosen, [each for each in there.unreadable if may_mean(selection, each)])
+
+
+def _known(
+    points: Sequence[RestorePoint], present: Sequence[RestorePoint], selection: PointSelection
+) -> frozenset[str]:
+    """Which need no query of their job: that of a store where nothing is missing would take one for each."""
+    if selection.latest or selection.locate.filters.latest:
+        return frozenset()  # It is one, and must be a restore point whoever put a copy of it into the target.
+    lacking = {point.snapshot_id for point in missing(points, present)}
+    return frozenset(point.snapshot_id for point in points) - lacking
 
 
 async def _copy(job: _Sync, points: Sequence[RestorePoint]) -> CopyOutcome:

@@ -84,6 +84,11 @@ class CrashingPublisher:
         self._sent += 1
         self._crash.at("sent-first" if self._sent == 1 else "sent")
 
+    async def send_in_order(self, envelopes: Sequence[Envelope[Any]]) -> None:
+        """Send one after the other, and die in between."""
+        for one in envelopes:
+            await self.send(one)
+
     async def send_raw(self, topic: str, **raw: Any) -> None:
         """Send."""
         await self._publisher.send_raw(topic, **raw)

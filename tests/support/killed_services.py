@@ -29,6 +29,10 @@ class DyingPublisher:
         """Die."""
         raise Death
 
+    async def send_in_order(self, envelopes: Any) -> None:
+        """Die."""
+        raise Death
+
     async def send_raw(self, topic: str, **_: Any) -> None:
         """Die."""
         raise Death

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Protocol
 
 from aiokafka import AIOKafkaProducer
@@ -26,6 +26,8 @@ PATIENCE_AT_START_SECONDS, LONGEST_PAUSE_AT_START_SECONDS = 120, 0.5
 # Kafka takes messages of 1 MiB unless it is configured otherwise; a dead letter has headers about its error as well.
 MAX_DEAD_LETTER_BYTES = 2_000_000
 PING_SECONDS = 2
+ALONE_BYTES = 16 * 1024
+"""A larger message is a batch of its own, which Kafka may refuse alone: none of its key follows before it is taken."""
 
 
 class MessageTooLarge(Unavailable):
@@ -47,8 +49,19 @@ class Publisher(Protocol):
         ...
 
 
+class OrderedPublisher(Publisher, Protocol):
+    """Sends several messages as quickly as one."""
+
+    async def send_in_order(self, envelopes: Sequence[Envelope[Message]]) -> None:
+        """Send envelopes of one topic and key in this order; returns and raises as `send` does, for all of them.
+
+        An error tells nothing of single ones. None is sent after one of which it is known that it was not.
+        """
+        ...
+
+
 class KafkaPublisher:
-    """A `Publisher` over an idempotent producer that waits for all replicas."""
+    """An `OrderedPublisher` over an idempotent producer that waits for all replicas."""
 
     def __init__(self, producer: AIOKafkaProducer, *, topic_prefix: str = "") -> None:
         self._producer = producer
@@ -56,7 +69,27 @@ class KafkaPublisher:
         self._sent = metrics.get_meter("cairn").create_counter(semconv.METRIC_SENT, "{message}")
 
     async def send(self, envelope: Envelope[Message]) -> None:
-        """See `Publisher`. The span is a child of the trace in which the message was made."""
+        """See `Publisher`."""
+        await self.send_in_order([envelope])
+
+    async def send_in_order(self, envelopes: Sequence[Envelope[Message]]) -> None:
+        """See `OrderedPublisher`. Each span is a child of the trace in which its message was made."""
+        handed: list[asyncio.Future[object]] = []
+        with ExitStack() as spans, _kafka_errors():
+            try:
+                for envelope in envelopes:
+                    # Of those before this one: what failed by now must not be overtaken.
+                    await _all_of(each for each in handed if each.done())
+                    handed.append(await self._hand_over(envelope, spans))
+            except KafkaError:
+                await asyncio.gather(*handed, return_exceptions=True)
+                raise
+            await _all_of(handed)
+        for envelope in envelopes:
+            self._sent.add(1, {semconv.MESSAGING_DESTINATION: self._prefix + envelope.data.topic})
+
+    async def _hand_over(self, envelope: Envelope[Message], spans: ExitStack) -> "asyncio.Future[object]":
+        """Give a message to the producer, which keeps the order within a partition; what it returns is confirmed."""
         topic, body = self._prefix + envelope.data.topic, to_body(envelope)
         attributes: dict[str, str | int | float | bool] = {
             semconv.MESSAGING_SYSTEM: "kafka",
@@ -68,11 +101,14 @@ class KafkaPublisher:
             semconv.MESSAGING_BODY_SIZE: len(body),
         }
         parent = TraceContext(traceparent=envelope.traceparent, tracestate=envelope.tracestate)
-        with span(f"send {topic}", kind=SpanKind.PRODUCER, parent=parent, attributes=attributes):
-            hop = [(k, v.encode()) for k, v in current_trace().model_dump(exclude_none=True).items()]
-            headers = to_headers(envelope) + hop
-            await self.send_raw(topic, key=envelope.data.key.encode(), value=body, headers=headers)
-        self._sent.add(1, {semconv.MESSAGING_DESTINATION: topic})
+        spans.enter_context(span(f"send {topic}", kind=SpanKind.PRODUCER, parent=parent, attributes=attributes))
+        hop = [(k, v.encode()) for k, v in current_trace().model_dump(exclude_none=True).items()]
+        headers = to_headers(envelope) + hop
+        key = envelope.data.key.encode()
+        confirmed: asyncio.Future[object] = await self._producer.send(topic, body, key=key, headers=headers)
+        if len(body) > ALONE_BYTES:
+            await confirmed
+        return confirmed
 
     async def ping(self) -> None:
         """Return when Kafka answers and is sent to. Raises `Unavailable` when not, within 2 s."""
@@ -90,37 +126,40 @@ class KafkaPublisher:
 
     async def send_raw(self, topic: str, *, key: bytes | None, value: bytes | None, headers: Headers) -> None:
         """See `Publisher`."""
-        try:
+        with _kafka_errors():
             if needs_own_encoding(key, value, headers):
                 await send_undecodable(self._producer, topic, key=key, value=value, headers=headers)
             else:
                 await self._producer.send_and_wait(topic, value, key=key, headers=headers)
-        except MessageSizeTooLargeError as error:
-            raise MessageTooLarge(
-                "message_too_large", "A message is larger than the message broker takes one."
-            ) from error
-        except KafkaError as error:
-            raise Unavailable(
-                "kafka_unavailable", f"The message broker did not take a message: {type(error).__name__}"
-            ) from error
 
 
-async def send_all(publisher: Publisher, envelopes: Sequence[Envelope[Message]]) -> None:
-    """Send envelopes: those with equal keys in their order, those with different keys at once.
+@contextmanager
+def _kafka_errors() -> Iterator[None]:
+    try:
+        yield
+    except MessageSizeTooLargeError as error:
+        raise MessageTooLarge("message_too_large", "A message is larger than the message broker takes one.") from error
+    except KafkaError as error:
+        raise Unavailable(
+            "kafka_unavailable", f"The message broker did not take a message: {type(error).__name__}"
+        ) from error
 
-    Raises the first error after all have ended.
+
+async def send_all(publisher: OrderedPublisher, envelopes: Sequence[Envelope[Message]]) -> None:
+    """Send envelopes: those with equal keys in their order, all without waiting for one another's confirmation.
+
+    Raises the first error after all have ended: any of them may have been sent all the same.
     """
     queues: dict[tuple[str, str], list[Envelope[Message]]] = {}
     for one in envelopes:
         queues.setdefault((one.data.topic, one.data.key), []).append(one)
+    await _all_of(map(publisher.send_in_order, queues.values()))
 
-    async def send(queue: list[Envelope[Message]]) -> None:
-        for one in queue:
-            await publisher.send(one)
 
+async def _all_of(awaited: Iterable[Awaitable[object]]) -> None:
+    """Wait for all, then raise the first error."""
     # No task group: one message that fails must not cancel those with other keys.
-    done = await asyncio.gather(*map(send, queues.values()), return_exceptions=True)
-    for error in done:
+    for error in await asyncio.gather(*awaited, return_exceptions=True):
         if isinstance(error, BaseException):
             raise error
 

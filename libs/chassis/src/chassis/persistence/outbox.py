@@ -21,7 +21,7 @@ from contracts.messages.base import Message
 from contracts.registry import MESSAGES
 
 from chassis.ids import utc_now
-from chassis.messaging.publisher import Publisher, send_all
+from chassis.messaging.publisher import OrderedPublisher, send_all
 from chassis.persistence.batches import deletions, inserts
 from chassis.persistence.mongo import Collection, Database, Document, DuplicateKeyError, PyMongoError, ensure_indexes
 from chassis.runtime.supervision import LoopSupervisor, begin
@@ -64,7 +64,7 @@ def _place(mark: Document) -> tuple[str, str, int]:
 class Outbox:
     """The pending messages of one service."""
 
-    def __init__(self, service: str, database: Database, publisher: Publisher) -> None:
+    def __init__(self, service: str, database: Database, publisher: OrderedPublisher) -> None:
         self.service = service
         self._marks: Collection = database["outbox_marks"]
         self._publisher = publisher

@@ -5,7 +5,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-from chassis.messaging.command_client import Commands, StillRunning
+from chassis.messaging.command_client import Commands
 from chassis.runtime.deadlines import under
 from chassis.runtime.supervision import begin
 from contracts.errors import CairnError, NotFound, PermanentError
@@ -157,7 +157,7 @@ class PruneRuns:
         try:
             with under(None):
                 await self.commands.prepare(command, correlation_id=part.intent.ids["correlation_id"])
-        except (CairnError, StillRunning) as error:
+        except CairnError as error:
             log.warning("claim not given back, it ends by itself", extra={"job_id": part.job_id, "reason": str(error)})
 
 

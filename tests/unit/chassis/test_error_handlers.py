@@ -9,6 +9,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from chassis.errors import Unavailable
+from chassis.http.error_handlers import method_not_allowed
 from chassis.http.problem_responses import PROBLEM_JSON
 from chassis.http.request_middleware import RequestMiddleware
 from chassis.http.server import build_internal_api, caller_reader
@@ -138,9 +139,15 @@ async def test_unknown_routes_and_methods_are_problems_too(http: httpx.AsyncClie
     assert problem(await http.get("/nothing"), 404)["code"] == "route_not_found"
     wrong = await http.delete("/bodies")
     assert problem(wrong, 405)["code"] == "method_not_allowed"
-    assert problem(wrong, 405)["detail"] == "Only POST can be asked of this address."
+    assert problem(wrong, 405)["detail"] == "This address takes POST only."
     assert wrong.headers["allow"] == "POST"
     assert problem(await http.get("/numbers/1/"), 404)["code"] == "route_not_found"
+
+
+def test_all_methods_that_an_address_takes_are_named() -> None:
+    answer = method_not_allowed("/numbers", "GET, PUT")
+    assert json.loads(bytes(answer.body))["detail"] == "This address takes GET and PUT only."
+    assert answer.headers["allow"] == "GET, PUT"
 
 
 async def test_there_are_no_pages_about_an_internal_api(http: httpx.AsyncClient) -> None:

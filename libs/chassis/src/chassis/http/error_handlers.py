@@ -92,7 +92,7 @@ def _flat(routes: Iterable[Any]) -> Iterator[Any]:
 def method_not_allowed(path: str, allowed: str) -> JSONResponse:
     """What is answered where other methods than that of the request are."""
     methods = listed(allowed.split(", "))
-    problem = Problem(code=_CODES[405], detail=f"Only {methods} can be asked of this address.")
+    problem = Problem(code=_CODES[405], detail=f"This address takes {methods} only.")
     response = problem_response(problem, instance=path, status=405)
     response.headers["Allow"] = allowed
     return response

@@ -13,7 +13,7 @@ from connector.domain.origins import job_tag
 from connector.domain.work import TASK, SlotGroup
 from connector.engine.errors import CopyFailed, EngineFailed, StoreUnreachable
 from connector.engine.port import BackupOptions, CopyOutcome, FoundSnapshot
-from connector.jobs.definition import JobOutcome
+from connector.jobs.definition import Job, JobOutcome
 from connector.queue.intake import work_of
 from connector.queue.lines import pair_of
 from connector.store_state.surplus_claims import claimed
@@ -589,15 +589,48 @@ async def test_a_restore_point_is_copied_by_its_first_digits(stores: Stores) -> 
     assert [each.original for each in stores.replicas] == [meant]
 
 
+def lines(job: Job) -> list[tuple[str, str]]:
+    return [(each.level, each.text) for event in job.reporter.rest() for each in getattr(event, "lines", ())]
+
+
+@pytest.mark.parametrize(
+    ("running", "left"), [(1, "1 snapshot is left out: of backups"), (2, "2 snapshots are left out: of backups")]
+)
+async def test_what_is_left_out_is_told_and_not_counted(stores: Stores, running: int, left: str) -> None:
+    for number in range(running):
+        await stores.back_up(f"running-{number}")
+        await stores.lost_attempt(job_id=f"running-{number}")
+    job = await stores.job(task=SYNC_TASK)
+
+    await sync(job)
+
+    told = lines(job)
+    assert any(text.startswith(left) for _, text in told)
+    assert ("info", "2 of 2 restore points are to be in the target.") in told
+
+
+async def test_nothing_is_said_of_conditions_while_the_first_backup_runs(tmp_path: Path) -> None:
+    stores = await Stores(tmp_path).ready(points=0)
+    await stores.back_up("running")
+    await stores.lost_attempt(job_id="running")
+    job = await stores.job(task=SYNC_TASK.model_copy(update={"options": TaskOptions(latest=True)}))
+
+    outcome = await sync(job)
+
+    told = lines(job)
+    assert ("info", "No restore point of the origin is to be in the target.") in told
+    assert [text for level, text in told if level == "warning"] == []
+    assert outcome.problem is None
+
+
 async def test_a_sync_whose_conditions_choose_nothing_says_so(stores: Stores) -> None:
     task = SYNC_TASK.model_copy(update={"options": TaskOptions(labels=("monthly",))})
     job = await stores.job(task=task)
 
     outcome = await sync(job)
 
-    lines = [line for event in job.reporter.rest() for line in getattr(event, "lines", ())]
     words = "Of the 2 restore points in the origin none fulfils all conditions (labels monthly)"
-    assert [line.level for line in lines if line.text.startswith(words)] == ["warning"]
+    assert [level for level, text in lines(job) if text.startswith(words)] == ["warning"]
     assert outcome.problem is None
     assert isinstance(outcome.result, SyncResult)
     assert outcome.result.points_chosen == 0

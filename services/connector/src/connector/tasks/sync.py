@@ -4,12 +4,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from chassis.ids import utc_now
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError, PermanentError, TemporaryError
 from contracts.messages.restore_index import RestorePoint
-from contracts.point_filters import PointSelection, may_mean
 from contracts.task_types.sync import SyncResult
 from contracts.wording import counted
 from integrations.sdk.errors import Cancelled, named
@@ -22,10 +20,9 @@ from connector.jobs.replica_listing import announce_replicas
 from connector.jobs.store_line import copying_alone
 from connector.jobs.store_outages import require_own_store
 from connector.jobs.store_wait import StoreWait, past_locks, remove_stale_locks
-from connector.store_state.chosen_points import chosen_points
+from connector.jobs.sync_choice import chosen_for_sync
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync, remove_surplus
 from connector.store_state.two_stores import Party, party_of
-from connector.stores.point_choice import conditions_in_words, selection_of, with_whole_ids
 
 SHORT_ID = 8
 
@@ -49,16 +46,6 @@ class PointsUnreadable(PermanentError):
         those = ", ".join(each[:SHORT_ID] for each in snapshot_ids[:5])
         detail = f"{counted(len(snapshot_ids), 'restore point')} cannot be read, so not copied, {those} among them."
         super().__init__("points_unreadable", f"The origin{named(store)}: {detail}")
-
-
-@dataclass(frozen=True)
-class _Chosen:
-    """What of the origin is to be in the target."""
-
-    points: list[RestorePoint]
-    """Oldest first."""
-    unreadable: list[str]
-    """What may be meant as well: nobody can tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +73,7 @@ async def sync(base: Job) -> JobOutcome:
 
 async def _bring_up_to_date(job: _Sync, began: float) -> JobOutcome:
     before = await job.target.points()
-    meant = await _chosen(job, before)
+    meant = await chosen_for_sync(job, job.origin, before)
     chosen = meant.points
     lacking = missing(chosen, before)
     outcome = await _copy(job, lacking) if lacking else CopyOutcome()
@@ -121,47 +108,6 @@ async def _prepare(job: Job) -> _Sync:
     if job.cancel.is_set():
         raise Cancelled
     return _Sync(**vars(job), origin=origin, target=target)
-
-
-async def _chosen(job: _Sync, present: Sequence[RestorePoint]) -> _Chosen:
-    """What the options mean of the origin; `present` is what the target has.
-
-    Raises `NamedPointsNotFound` unless all that are named are there.
-    """
-    there = await job.origin.look()
-    ids = {*(point.snapshot_id for point in there.points), *there.unreadable}
-    selection = with_whole_ids(selection_of(job.options), ids, store=job.origin.app.name)
-    # Until a backup has ended it is open which of its snapshots stays: before `latest` is chosen, not after.
-    choice = await chosen_points(
-        job.context.store,
-        job.org,
-        there.points,
-        selection,
-        there=ids,
-        known=_known(there.points, present, selection),
-        now=utc_now(),
-    )
-    chosen = choice.points[::-1]
-    if choice.orphans:
-        left = counted(len(choice.orphans), "snapshot")
-        job.reporter.log("info", f"{left} of backups that have not ended, or of lost attempts, are left out.")
-    if chosen or not there.points:
-        count, are = counted(len(there.points), "restore point"), "is" if len(chosen) == 1 else "are"
-        job.reporter.log("info", f"{len(chosen)} of {count} {are} to be in the target.")
-    else:
-        why = f"none fulfils all conditions ({conditions_in_words(selection)}), so nothing is to be copied."
-        job.reporter.log("warning", f"Of the {counted(len(there.points), 'restore point')} in the origin {why}")
-    return _Chosen(chosen, [each for each in there.unreadable if may_mean(selection, each)])
-
-
-def _known(
-    points: Sequence[RestorePoint], present: Sequence[RestorePoint], selection: PointSelection
-) -> frozenset[str]:
-    """Which need no query of their job: that of a store where nothing is missing would take one for each."""
-    if selection.latest or selection.locate.filters.latest:
-        return frozenset()  # It is one, and must be a restore point whoever put a copy of it into the target.
-    lacking = {point.snapshot_id for point in missing(points, present)}
-    return frozenset(point.snapshot_id for point in points) - lacking
 
 
 async def _copy(job: _Sync, points: Sequence[RestorePoint]) -> CopyOutcome:

@@ -18,12 +18,13 @@ from connector.queue.intake import work_of
 from connector.queue.lines import pair_of
 from connector.store_state.surplus_claims import claimed
 from connector.store_state.surplus_replicas import clean_up_after_lost_sync
-from connector.store_state.two_stores import party_of
+from connector.store_state.two_stores import Party, party_of
 from connector.tasks.sync import CopiesMissing, PointsUnreadable, sync
 from contracts.errors import CairnError, TemporaryError
 from contracts.messages.assignment import AppRef
 from contracts.messages.connector.stores import RestorePointCreated, RestorePointRemoved
 from contracts.messages.protection import ClaimDeletion, ReleaseDeletion
+from contracts.messages.restore_index import RestorePoint
 from contracts.queries.restore_index import Deletion
 from contracts.task_types.sync import SyncResult
 from contracts.tasks import Task, TaskOptions
@@ -621,6 +622,30 @@ async def test_nothing_is_said_of_conditions_while_the_first_backup_runs(tmp_pat
     assert ("info", "No restore point of the origin is to be in the target.") in told
     assert [text for level, text in told if level == "warning"] == []
     assert outcome.problem is None
+
+
+@pytest.mark.parametrize("error", [None, StoreUnreachable("gone")], ids=["canceled", "away"])
+async def test_what_goes_wrong_after_everything_was_announced_changes_nothing(
+    stores: Stores, monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    await stores.lost_attempt()
+    job, look = await stores.job(task=SYNC_TASK), Party.points
+
+    async def fail(party: Party) -> list[RestorePoint]:
+        if party.side == "target" and stores.lister.listed:
+            job.cancel.set()
+            raise error or Cancelled
+        return await look(party)
+
+    monkeypatch.setattr(Party, "points", fail)
+
+    outcome = await sync(job)
+
+    assert isinstance(outcome.result, SyncResult)
+    assert outcome.problem is None
+    assert outcome.result.points_copied == 2
+    words = "What an earlier attempt may have copied twice was not looked for: "
+    assert [text.startswith(words) for level, text in lines(job) if level == "warning"] == [True]
 
 
 async def test_a_sync_whose_conditions_choose_nothing_says_so(stores: Stores) -> None:

@@ -1,6 +1,6 @@
 """Copying restore points from one store into another: those that are chosen there and missing here."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
@@ -185,8 +185,16 @@ async def _remove_late_copies(job: _Sync, chosen: Sequence[RestorePoint], announ
     """Remove what the engine of an earlier attempt, whose worker was stopped, saved after this one had looked."""
     if job.lease.number == 1:
         return
+    try:
+        await _look_for_late_copies(job, chosen, {point.snapshot_id for point in announced})
+    except CairnError as error:  # Cancelled, too: all is copied and announced, so the job has its result.
+        why = "the job was canceled." if isinstance(error, Cancelled) else error.detail
+        job.reporter.log("warning", f"What an earlier attempt may have copied twice was not looked for: {why}")
+
+
+async def _look_for_late_copies(job: _Sync, chosen: Sequence[RestorePoint], told: Collection[str]) -> None:
     # Whoever looks last sees all there is: that worker waits for the end of this attempt, but not for hours.
-    told, found = {point.snapshot_id for point in announced}, await job.target.points()
+    found = await job.target.points()
     if replicas(chosen, (point for point in found if point.snapshot_id not in told)):
         await job.lease.renew()
         await remove_surplus(job.context, job.lease.work, job.target, chosen, found, told=told, cancel=job.cancel)

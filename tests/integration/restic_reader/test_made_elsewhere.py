@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from cairn_local.provision.programs import EngineTools
+from chassis.ids import utc_now
 from connector.downloads.content import find_node
 from connector.stores.directory_pages import PageMaker
 from connector.stores.restore_points import damaged, restore_point_of
@@ -45,7 +46,7 @@ async def adopt(repository: Repository, world: MemoryIndex) -> dict[str, Restore
                 page for each in repository.walk_new(point.tree_id, lambda _: {}) for page in PageMaker().pages(each)
             ]
         except ReaderError as error:
-            told = damaged(error, snapshot_id, ORG, store_id=STORE, point=point)
+            told = damaged(error, snapshot_id, ORG, store_id=STORE, point=point, seen_at=utc_now())
             await indexing.record_damaged(world.store, wrapped(told))
         else:
             for event in directories(STORE, pages):

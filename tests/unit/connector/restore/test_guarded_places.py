@@ -62,7 +62,7 @@ class Worker:
         self._known: Any = self._workshop.store.stores
         settings = self._workshop.context.settings.model_copy(update={"hooks_dir": here / "hooks"})
         self._context = replace(
-            self._workshop.context, integrations=integrations, settings=settings, looks=PlaceLooks(seconds=0.05)
+            self._workshop.context, integrations=integrations, settings=settings, looks=PlaceLooks(seconds=0.5)
         )
         self.knows("origin", str(here / "origin"))
 

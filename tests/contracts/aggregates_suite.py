@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from chassis.errors import LostRace
 from chassis.messaging.envelopes import envelope
-from chassis.persistence.aggregates import Aggregate, Aggregates, AlreadyHandled, Search
+from chassis.persistence.aggregates import Aggregate, Aggregates, AlreadyHandled, Change, Search
 from chassis.persistence.revisions import SEEN_KEPT
 from contracts.envelope import Envelope
 from contracts.errors import Conflict
@@ -100,8 +100,8 @@ class AggregatesSuite:
 
     async def test_what_is_written_is_announced_once_and_when_the_caller_says_so(self, ground: Ground) -> None:
         loaded = await ground.aggregates.load(ORG, "a")
-        first, announce = await ground.aggregates.write(loaded, Thing(id="a"), events=[event("one")])
-        second, announce_next = await ground.aggregates.write(first, Thing(id="a"), events=[event("two")])
+        first, announce = await ground.aggregates.write(loaded, Change(Thing(id="a"), [event("one")]))
+        second, announce_next = await ground.aggregates.write(first, Change(Thing(id="a"), [event("two")]))
         assert (second.revision, ground.announced()) == (2, [])
         await announce()
         await announce_next()

@@ -4,10 +4,9 @@ import asyncio
 import time
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
-from chassis.persistence.aggregates import Aggregate, AlreadyHandled, Announce
+from chassis.persistence.aggregates import Aggregate, AlreadyHandled, Announce, Change
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from connector.domain.attempts import Attempt
 from connector.domain.work import SYNC, SlotGroup
@@ -187,8 +186,10 @@ class SilentBroker(MemoryAggregates[Attempt]):
 
     answers: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def write(self, *about: Any, **more: Any) -> tuple[Aggregate[Attempt], Announce]:
-        saved, announce = await super().write(*about, **more)
+    async def write(
+        self, aggregate: Aggregate[Attempt], change: Change[Attempt]
+    ) -> tuple[Aggregate[Attempt], Announce]:
+        saved, announce = await super().write(aggregate, change)
 
         async def wait() -> None:
             await self.answers.wait()
@@ -220,11 +221,11 @@ class SilentDatabase(MemoryAggregates[Attempt]):
     """Attempts of a database that answers nothing to what would end one."""
 
     async def write(
-        self, aggregate: Aggregate[Attempt], value: Attempt | None, **about: Any
+        self, aggregate: Aggregate[Attempt], change: Change[Attempt]
     ) -> tuple[Aggregate[Attempt], Announce]:
-        if value is not None and value.state != "running":
+        if change.value is not None and change.value.state != "running":
             await asyncio.Event().wait()
-        return await super().write(aggregate, value, **about)
+        return await super().write(aggregate, change)
 
 
 async def test_an_end_that_the_database_does_not_take_loses_the_lease(store: Store) -> None:

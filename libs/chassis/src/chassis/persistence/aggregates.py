@@ -43,6 +43,17 @@ class Aggregate(Generic[V]):
     seen: tuple[Document, ...] = ()
 
 
+@dataclass(frozen=True)
+class Change(Generic[V]):
+    """What one save changes, announces and answers; see `Aggregates.save`."""
+
+    value: V | None
+    events: Sequence[Event] = ()
+    cause: Envelope[Message] | None = None
+    result: Result | None = None
+    partial: bool = False
+
+
 class Search(Value):
     """A substring that one of the fields of the value must have, whatever the case."""
 
@@ -88,16 +99,7 @@ class Aggregates(Protocol[V]):
         """
         ...
 
-    async def write(
-        self,
-        aggregate: Aggregate[V],
-        value: V | None,
-        *,
-        events: Sequence[Event] = (),
-        cause: Envelope[Message] | None = None,
-        result: Result | None = None,
-        partial: bool = False,
-    ) -> tuple[Aggregate[V], Announce]:
+    async def write(self, aggregate: Aggregate[V], change: Change[V]) -> tuple[Aggregate[V], Announce]:
         """Save like `save`, and leave it to the caller to announce, who may save again while a broker is silent."""
         ...
 

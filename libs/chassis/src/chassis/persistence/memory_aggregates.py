@@ -10,8 +10,8 @@ from contracts.values import OrganizationId
 from pydantic import BaseModel
 
 from chassis.errors import LostRace
-from chassis.persistence.aggregates import Aggregate, Announce, Keys, Page, Result, Search, V, id_taken
-from chassis.persistence.revisions import Change, next_revision, raise_if_handled
+from chassis.persistence.aggregates import Aggregate, Announce, Change, Keys, Page, Result, Search, V, id_taken
+from chassis.persistence.revisions import next_revision, raise_if_handled
 
 
 @dataclass
@@ -48,20 +48,11 @@ class MemoryAggregates(Generic[V]):
         partial: bool = False,
     ) -> Aggregate[V]:
         """See `Aggregates`."""
-        saved, announce = await self.write(aggregate, value, events=events, cause=cause, result=result, partial=partial)
+        saved, announce = await self.write(aggregate, Change(value, events, cause, result, partial))
         await announce()
         return saved
 
-    async def write(
-        self,
-        aggregate: Aggregate[V],
-        value: V | None,
-        *,
-        events: Sequence[Event] = (),
-        cause: Envelope[Message] | None = None,
-        result: Result | None = None,
-        partial: bool = False,
-    ) -> tuple[Aggregate[V], Announce]:
+    async def write(self, aggregate: Aggregate[V], change: Change[V]) -> tuple[Aggregate[V], Announce]:
         """See `Aggregates`."""
         # The same checks in the same order as MongoDB makes them by its keys and the revision in its filter.
         kept = self._kept.get(aggregate.id)
@@ -69,8 +60,10 @@ class MemoryAggregates(Generic[V]):
             raise id_taken()
         if (kept.revision if kept else 0) != aggregate.revision:
             raise LostRace(aggregate.id)
-        revision = next_revision(aggregate, Change(value, events, cause, result, partial), service=self.service)
-        saved = Aggregate(aggregate.id, aggregate.organization_id, revision.number, value, seen=tuple(revision.seen))
+        revision = next_revision(aggregate, change, service=self.service)
+        saved = Aggregate(
+            aggregate.id, aggregate.organization_id, revision.number, change.value, seen=tuple(revision.seen)
+        )
         self._kept[aggregate.id] = saved
 
         async def announce() -> None:

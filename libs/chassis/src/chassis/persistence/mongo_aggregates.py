@@ -15,11 +15,11 @@ from contracts.messages.base import Event, Message
 from contracts.values import OrganizationId
 
 from chassis.errors import LostRace
-from chassis.persistence.aggregates import Aggregate, Announce, Keys, Page, Result, Search, V, id_taken
+from chassis.persistence.aggregates import Aggregate, Announce, Change, Keys, Page, Result, Search, V, id_taken
 from chassis.persistence.batches import inserts
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes, find_own
 from chassis.persistence.outbox import Outbox, envelope_to_entry
-from chassis.persistence.revisions import Change, Revision, next_revision, raise_if_handled
+from chassis.persistence.revisions import Revision, next_revision, raise_if_handled
 from chassis.texts import is_storable
 
 LISTING: Index = ("org", "removed", "_id")
@@ -80,24 +80,14 @@ class MongoAggregates(Generic[V]):
         partial: bool = False,
     ) -> Aggregate[V]:
         """See `Aggregates`. Raises `Invalid` for an id that no server can keep."""
-        saved, announce = await self.write(aggregate, value, events=events, cause=cause, result=result, partial=partial)
+        saved, announce = await self.write(aggregate, Change(value, events, cause, result, partial))
         await announce()
         return saved
 
-    async def write(
-        self,
-        aggregate: Aggregate[V],
-        value: V | None,
-        *,
-        events: Sequence[Event] = (),
-        cause: Envelope[Message] | None = None,
-        result: Result | None = None,
-        partial: bool = False,
-    ) -> tuple[Aggregate[V], Announce]:
+    async def write(self, aggregate: Aggregate[V], change: Change[V]) -> tuple[Aggregate[V], Announce]:
         """See `Aggregates`. Raises as `save` does."""
         if not is_storable(aggregate.id):
             raise Invalid("id_invalid", "An id must not contain control characters.")
-        change = Change(value, events, cause, result, partial)
         revision = next_revision(aggregate, change, service=self.outbox.service)
         document = self._document(aggregate, revision)
         document["outbox"] = await self._pending(aggregate, revision)

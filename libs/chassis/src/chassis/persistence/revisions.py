@@ -1,30 +1,18 @@
 """What a save makes of an aggregate: one decision for every kind of store."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from contracts.envelope import Envelope
-from contracts.messages.base import Event, Message
+from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome, Problem
 
 from chassis.messaging.envelopes import accepted, envelope, is_command, rejected
-from chassis.persistence.aggregates import Aggregate, AlreadyHandled, Result, V
+from chassis.persistence.aggregates import Aggregate, AlreadyHandled, Change, Result, V
 from chassis.persistence.mongo import Document
 from chassis.persistence.outbox import entry_to_envelope, envelope_to_entry
 
 SEEN_KEPT = 64
-
-
-@dataclass(frozen=True)
-class Change(Generic[V]):
-    """What one save changes, announces and answers; see `Aggregates.save`."""
-
-    value: V | None
-    events: Sequence[Event] = ()
-    cause: Envelope[Message] | None = None
-    result: Result | None = None
-    partial: bool = False
 
 
 @dataclass(frozen=True)

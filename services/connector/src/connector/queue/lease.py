@@ -5,11 +5,11 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Protocol
 
 from chassis.errors import LostRace
 from chassis.ids import utc_now
-from chassis.persistence.aggregates import Aggregate, Announce, Result
+from chassis.persistence.aggregates import Aggregate, Announce, Change, Result
 from chassis.persistence.mongo import PyMongoError
 from contracts.errors import CairnError
 from contracts.messages.base import Event
@@ -171,17 +171,17 @@ class Lease:
 
     async def _save(self, events: Sequence[Event] = (), *, result: Result | None = None) -> Announce:
         """Save the attempt. What it is saved with is still to be announced, without the lock."""
-        attempts, about = self._store.attempts, dict[str, Any]()
+        attempts, change = self._store.attempts, Change(self._attempt)
         if events or result is not None:
             # A command gets its only outcome with the result; a save before that, or of a job, must not answer it.
             partial = result is None or not self.work.answers
-            about = {"events": events, "cause": self.work.cause, "result": result, "partial": partial}
+            change = Change(self._attempt, events, self.work.cause, result, partial)
         try:
-            self._record, announce = await attempts.write(self._record, self._attempt, **about)
+            self._record, announce = await attempts.write(self._record, change)
         except LostRace:
             # Nobody else writes this document: an answer to an earlier write must have been lost.
             self._record = await attempts.load(self.work.organization_id, self._attempt.id)
-            self._record, announce = await attempts.write(self._record, self._attempt, **about)
+            self._record, announce = await attempts.write(self._record, change)
         return announce
 
     async def _raise_if_superseded(self) -> None:

@@ -14,6 +14,11 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
+def is_or_are(count: int) -> str:
+    """The verb after so many of something."""
+    return "is" if count == 1 else "are"
+
+
 def with_article(noun: str) -> str:
     """`a backup`, `an rm`: the name of a task type or of what else begins a word."""
     # `rm` is spelt out when it is read.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from contracts.wording import counted
+from contracts.wording import counted, is_or_are
 
 _UNKNOWN = "does not have the form it should"
 _TIME = "must be a time as RFC 3339 has them, such as 2026-11-28T17:30:00Z"
@@ -69,9 +69,9 @@ def in_words(error: Mapping[str, Any]) -> str:
 
 def _said(kind: str, about: Mapping[str, Any]) -> str:
     if kind == "too_long":
-        return f"has {_size(about)}, at most {about['max_length']} {_are(about['max_length'])} allowed"
+        return f"has {_size(about)}, at most {about['max_length']} {is_or_are(about['max_length'])} allowed"
     if kind == "too_short":
-        return f"has {_size(about)}, at least {about['min_length']} {_are(about['min_length'])} needed"
+        return f"has {_size(about)}, at least {about['min_length']} {is_or_are(about['min_length'])} needed"
     if kind in ("string_too_long", "bytes_too_long"):
         return f"is longer than {counted(about['max_length'], 'character')}"
     if kind in ("string_too_short", "bytes_too_short"):
@@ -92,7 +92,3 @@ def _plain(fact: Any) -> Any:
 def _size(about: Mapping[str, Any]) -> str:
     # The library does not always count to the end.
     return "too many items" if about["actual_length"] is None else counted(about["actual_length"], "item")
-
-
-def _are(count: int) -> str:
-    return "is" if count == 1 else "are"

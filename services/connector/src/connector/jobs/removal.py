@@ -16,7 +16,7 @@ from contracts.queries.restore_index import Deletion
 from contracts.task_types.removal import MOST_LISTED
 from contracts.tasks import FREEING
 from contracts.values import SnapshotId
-from contracts.wording import counted
+from contracts.wording import counted, is_or_are
 from integrations.sdk.errors import Cancelled, WorkFailed
 
 from connector.domain.named_points import NamedPointsNotFound, find_named, is_whole_id
@@ -161,7 +161,7 @@ async def _written_out(job: JobAlone, named: Sequence[str]) -> Sequence[str]:
 
 def _log_decision(job: JobAlone, decision: Deletion) -> None:
     count = len(decision.deletable)
-    job.reporter.log("info", f"{counted(count, 'restore point')} {'is' if count == 1 else 'are'} to be deleted.")
+    job.reporter.log("info", f"{counted(count, 'restore point')} {is_or_are(count)} to be deleted.")
     kept = (
         (decision.held, decision.held_more, "A legal hold keeps"),
         (decision.floored, decision.floored_more, "The retention floor of the organization keeps"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from chassis.ids import utc_now
 from contracts.messages.restore_index import RestorePoint
 from contracts.point_filters import PointSelection, may_mean
-from contracts.wording import counted
+from contracts.wording import counted, is_or_are
 
 from connector.domain.replicas import missing
 from connector.jobs.definition import Job
@@ -50,20 +50,16 @@ async def chosen_for_sync(job: Job, origin: Party, present: Sequence[RestorePoin
 
 def _tell_choice(job: Job, selection: PointSelection, *, chosen: int, there: int, orphans: int) -> None:
     if orphans:
-        left = f"{counted(orphans, 'snapshot')} {_is_or_are(orphans)} left out"
+        left = f"{counted(orphans, 'snapshot')} {is_or_are(orphans)} left out"
         job.reporter.log("info", f"{left}: of backups that have not ended or were canceled, or of lost attempts.")
     conditions, count = conditions_in_words(selection), counted(there - orphans, "restore point")
     if there == orphans:
         job.reporter.log("info", "No restore point of the origin is to be in the target.")
     elif chosen or not conditions:
-        job.reporter.log("info", f"{chosen} of {count} {_is_or_are(chosen)} to be in the target.")
+        job.reporter.log("info", f"{chosen} of {count} {is_or_are(chosen)} to be in the target.")
     else:
         why = f"none fulfils all conditions ({conditions}), so nothing is to be copied."
         job.reporter.log("warning", f"Of the {count} in the origin {why}")
-
-
-def _is_or_are(count: int) -> str:
-    return "is" if count == 1 else "are"
 
 
 def _known(

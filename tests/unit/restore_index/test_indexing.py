@@ -184,6 +184,7 @@ async def test_restore_points_of_a_source_are_found_in_all_stores(index: MemoryI
     found = await index.store.points_from(ORG, source)
     assert {p.restore_point.snapshot_id for p in found} == {p.snapshot_id for p in points}
     assert await index.store.points_from(OTHER, source) == []
+    assert await index.store.points_from(ORG, AppId("")) == []
     assert len(await find_restore_points.list_from(index.store, ORG, source, limit=1)) == 1
 
 

@@ -118,8 +118,8 @@ class Store:
 
     async def points_from(self, org: OrganizationId, source_id: AppId, *, limit: int = 0) -> list[Point]:
         """The restore points of a source in all stores, in no certain order; `limit` 0 means all."""
-        # Index (org, source_id, _id).
-        return (await self.points.find(org, {"source_id": source_id}, limit=limit)).items
+        # Index (org, source_id, _id); an empty id is that of restore points whose source nobody knows.
+        return (await self.points.find(org, {"source_id": source_id}, limit=limit)).items if source_id else []
 
     async def protections_of(self, org: OrganizationId) -> list[StoreProtection]:
         """What must not be deleted in each store of an organization, as far as anything is said of it."""

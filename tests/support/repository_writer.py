@@ -66,9 +66,9 @@ class RepositoryWriter:
                 self.finish_pack(pack)
             self._write_index()
 
-    def data(self, content: bytes) -> str:
-        """A blob of a file's content; its id."""
-        return self.blob("data", [content])
+    def data(self, content: bytes, *, called: str = "") -> str:
+        """A blob of a file's content; its id. With `called` it gets that one, though it is another's."""
+        return self.blob("data", [content], called=called)
 
     def tree(self, nodes: Iterable[str]) -> str:
         """A directory of these nodes, each the JSON of one, in the order of their names; its id."""
@@ -79,8 +79,8 @@ class RepositoryWriter:
         snapshot = {"time": "2026-11-24T10:00:00Z", "tree": tree, "paths": ["/data"], "hostname": "writer", **facts}
         return self._write_file("snapshots", self._seal(b"\x02" + zstandard.compress(json.dumps(snapshot).encode())))
 
-    def blob(self, kind: str, pieces: Iterable[bytes]) -> str:
-        """A blob of any content, "data" or "tree"; its id."""
+    def blob(self, kind: str, pieces: Iterable[bytes], *, called: str = "") -> str:
+        """A blob of any content, "data" or "tree"; its id. `called` as in `data`."""
         pack = self._packs.get(kind)
         if pack is None:
             pack = self._packs[kind] = _Pack(tempfile.NamedTemporaryFile(dir=self._root, delete=False))  # noqa: SIM115
@@ -97,11 +97,12 @@ class RepositoryWriter:
 
         for sealed in self._sealed(compressed()):
             pack.write(sealed)
-        blob = {"id": digest.hexdigest(), "type": kind, "offset": offset, "length": pack.size - offset}
+        name = called or digest.hexdigest()
+        blob = {"id": name, "type": kind, "offset": offset, "length": pack.size - offset}
         pack.blobs.append({**blob, "uncompressed_length": plain})
         if pack.size >= PACK_BYTES:
             self.finish_pack(kind)
-        return digest.hexdigest()
+        return name
 
     def finish_pack(self, kind: str) -> Path:
         """Write what was added of a kind since, as one pack; its file."""

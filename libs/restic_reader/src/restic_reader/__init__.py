@@ -1,6 +1,8 @@
 """Cairn's own read-only reader of the restic repository format (versions 1 and 2)."""
 
 from restic_reader.access import Access, may_have_lost_snapshots, require_parts, seal_of
+from restic_reader.blob_runs import Wanted
+from restic_reader.crypto import Keys
 from restic_reader.directory_totals import Totals
 from restic_reader.errors import ReaderError
 from restic_reader.file_sequence import ReadFile
@@ -14,14 +16,17 @@ from restic_reader.object_files import ObjectFiles
 from restic_reader.pre_order import Found
 from restic_reader.repository import Repository
 from restic_reader.rest_files import RestFiles
+from restic_reader.sealed_blobs import SealedBlob, read_sealed
 from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
 from restic_reader.stored_packs import StoredPacks
 from restic_reader.structs import Config, Entry, ExtendedAttribute, Lock, Node, Snapshot, Summary
+from restic_reader.unsealing import BlobInvalid, Unsealing
 from restic_reader.valid_names import check_names
 from restic_reader.walked_directories import Directory, LargeDirectory, Walked
 
 __all__ = [
     "Access",
+    "BlobInvalid",
     "Config",
     "Directory",
     "Entry",
@@ -30,6 +35,7 @@ __all__ = [
     "Found",
     "IndexLimits",
     "KeyRing",
+    "Keys",
     "LargeDirectory",
     "Limits",
     "LocalFiles",
@@ -43,14 +49,18 @@ __all__ = [
     "Repository",
     "RepositoryFiles",
     "RestFiles",
+    "SealedBlob",
     "Snapshot",
     "StoredFile",
     "StoredPacks",
     "Summary",
     "Totals",
+    "Unsealing",
     "Walked",
+    "Wanted",
     "check_names",
     "may_have_lost_snapshots",
+    "read_sealed",
     "require_parts",
     "seal_of",
     "subtree_of",

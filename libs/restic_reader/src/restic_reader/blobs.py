@@ -8,21 +8,18 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-import zstandard
-
 from restic_reader.blob_runs import Wanted
 from restic_reader.byte_cache import ByteCache
-from restic_reader.crypto import Box, NotAuthentic
+from restic_reader.crypto import Box
 from restic_reader.errors import BlobMissing, Damaged, FileMissing, ThawRequired
 from restic_reader.index import BlobIndex, IndexLoader, Location, TableCache, Unusable
 from restic_reader.limits import DEFAULT_LIMITS, IndexLimits
+from restic_reader.sealed_blobs import SealedBlob, read_pack, read_sealed_run
 from restic_reader.spill_file import SpilledBlob, damaged_blob
 from restic_reader.storage import FileKind, RepositoryFiles, is_storage_name
+from restic_reader.unsealing import BlobInvalid, Unsealing
 
 T = TypeVar("T")
-_SIZE_UNKNOWN = -1
-_BLOB_BYTES_MOST = 128 << 20
-"""As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spill`."""
 
 
 class Blobs:
@@ -40,11 +37,11 @@ class Blobs:
         """`cache_bytes` bounds the contents kept in memory; `tables` is where the index is kept on the disk."""
         self._files = files
         self._box = box
+        self._unsealing = Unsealing(box.keys)
         self._cache: ByteCache[bytes] = ByteCache(cache_bytes)
         self._loader = IndexLoader(files, box, tables, limits=limits)
         self._index = BlobIndex()
         self._refreshing = threading.Lock()
-        self._local = threading.local()
 
     @property
     def index(self) -> BlobIndex:
@@ -117,11 +114,15 @@ class Blobs:
             return [content for content in cached if content is not None]
         first, last = run[0].location, run[-1].location
         try:
-            data = memoryview(self._read(first.pack, offset=first.offset, length=last.end - first.offset))
+            data = memoryview(read_pack(self._files, first.pack, offset=first.offset, length=last.end - first.offset))
         except (Damaged, ThawRequired):
             # Each blob may have a copy in another pack.
             return [self._load_now(wanted.blob_id) for wanted in run]
         return [self._opened_or_loaded(wanted, data, base=first.offset) for wanted in run]
+
+    def sealed_run(self, run: list[Wanted]) -> list[SealedBlob]:
+        """The blobs of a run as they are stored; see `read_sealed_run`."""
+        return read_sealed_run(self._files, run)
 
     def _opened_or_loaded(self, wanted: Wanted, data: memoryview, *, base: int) -> bytes:
         location = wanted.location
@@ -140,7 +141,7 @@ class Blobs:
 
     def _load_now(self, blob_id: str) -> bytes:
         def read(location: Location) -> bytes:
-            sealed = self._read(location.pack, offset=location.offset, length=location.length)
+            sealed = read_pack(self._files, location.pack, offset=location.offset, length=location.length)
             return self._opened(blob_id, location, sealed)
 
         return self._from_any(blob_id, read)
@@ -181,42 +182,14 @@ class Blobs:
                 self.refresh(seen=index)
                 index = self._index
 
-    def _read(self, pack: str, *, offset: int, length: int) -> bytes:
-        if length > _BLOB_BYTES_MOST:
-            raise Damaged(FileKind.PACK.word, pack, why="a blob in it is said to be larger than any is")
-        return self._files.read_range(FileKind.PACK, pack, offset=offset, length=length)
-
     def _opened(self, blob_id: str, location: Location, sealed: bytes | memoryview) -> bytes:
         try:
-            content = self._box.open(sealed)
-            if location.compressed:
-                content = self._expanded(content, location.plain_length)
-        except NotAuthentic:
-            raise damaged_blob(location, blob_id, "is not authentic") from None
-        except zstandard.ZstdError:
-            raise damaged_blob(location, blob_id, "cannot be expanded") from None
-        if len(content) != location.plain_length or hashlib.sha256(content).hexdigest() != blob_id:
+            content = self._unsealing.open(sealed, plain_length=location.plain_length, compressed=location.compressed)
+        except BlobInvalid as error:
+            raise damaged_blob(location, blob_id, error.why) from None
+        if hashlib.sha256(content).hexdigest() != blob_id:
             raise damaged_blob(location, blob_id, "has another content than its id says")
         return content
-
-    def _expanded(self, content: bytes, length: int) -> bytes:
-        # python-zstandard takes the memory that a frame asks for, whatever limit it is given.
-        size = zstandard.frame_content_size(content)
-        if size not in (length, _SIZE_UNKNOWN) or length > _BLOB_BYTES_MOST:
-            raise zstandard.ZstdError("another size than the index says, or one that no blob has")
-        if size == _SIZE_UNKNOWN:
-            with self._decompressor().stream_reader(content) as reader:
-                # One byte more than the index says, so that a longer content does not pass for the right one.
-                return reader.read(length + 1)
-        return self._decompressor().decompress(content, max_output_size=length)
-
-    def _decompressor(self) -> zstandard.ZstdDecompressor:
-        try:
-            # One for each thread: two threads must not use a decompressor at once.
-            decompressor: zstandard.ZstdDecompressor = self._local.decompressor
-        except AttributeError:
-            decompressor = self._local.decompressor = zstandard.ZstdDecompressor()
-        return decompressor
 
 
 def binary_id(blob_id: str) -> bytes:

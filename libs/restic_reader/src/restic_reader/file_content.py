@@ -17,7 +17,7 @@ from restic_reader.read_windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
 
 _MANY_BLOBS = 16
 Ends: TypeAlias = "array[int]"
-_Ahead: TypeAlias = tuple[list[Wanted], Window]
+_Ahead: TypeAlias = tuple[list[Wanted], Window[bytes]]
 
 
 class Layouts:
@@ -108,4 +108,4 @@ def _fitting(wanted: Iterator[Wanted]) -> Iterator[Wanted]:
 
 def _top_up(ahead: deque[_Ahead], rest: Iterator[list[Wanted]], *, blobs: Blobs, pool: Executor) -> None:
     while len(ahead) < WINDOWS_AHEAD and (items := next(rest, None)) is not None:
-        ahead.append((items, Window(blobs, items, pool)))
+        ahead.append((items, Window(blobs.load_run, items, pool)))

@@ -100,11 +100,11 @@ def _fitting(steps: Iterator[_Step]) -> Iterator[_Step]:
 
 
 def _loaded(blobs: Blobs, windows: Iterator[list[_Step]], pool: Executor) -> Generator[tuple[_Step, bytes], None, None]:
-    ahead: deque[tuple[list[_Step], Window]] = deque()
+    ahead: deque[tuple[list[_Step], Window[bytes]]] = deque()
     try:
         while True:
             while len(ahead) < WINDOWS_AHEAD and (steps := next(windows, None)) is not None:
-                ahead.append((steps, Window(blobs, (step.wanted for step in steps if step.wanted), pool)))
+                ahead.append((steps, Window(blobs.load_run, (step.wanted for step in steps if step.wanted), pool)))
             if not ahead:
                 return
             steps, window = ahead.popleft()

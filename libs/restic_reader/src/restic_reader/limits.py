@@ -2,6 +2,12 @@
 
 from dataclasses import dataclass, field
 
+BLOB_BYTES_MOST = 128 << 20
+"""As much as the largest pack, and the most that one blob takes in memory; directories may be larger, see `spill`."""
+
+RUN_BYTES, RUN_GAP = 4 << 20, 64 << 10
+"""Neighbours in a pack share a read of up to so many bytes: to read over such a gap is faster than another request."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class IndexLimits:

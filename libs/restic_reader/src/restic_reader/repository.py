@@ -1,26 +1,30 @@
 """A restic repository, opened for reading. Nothing here writes, locks or waits for a lock."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
-from restic_reader import file_content, file_sequence, pre_order, walk
+from restic_reader import file_content, file_sequence, pre_order, sealed_sequence, walk
 from restic_reader.access import Access
 from restic_reader.blobs import Blobs
+from restic_reader.crypto import Keys
 from restic_reader.directories import Directories
 from restic_reader.errors import BlobMissing, Damaged, NotAFile, ReaderError
 from restic_reader.index import Location, TableCache
 from restic_reader.keys import KeyRing
 from restic_reader.limits import DEFAULT_LIMITS, Limits
+from restic_reader.local_files import LocalFiles
 from restic_reader.node_checks import content_of
+from restic_reader.sealed_blobs import SealedBlob
 from restic_reader.snapshots import Snapshots
 from restic_reader.storage import RepositoryFiles
 from restic_reader.stored_packs import StoredPacks
 from restic_reader.structs import Node, Snapshot
 from restic_reader.walked_directories import Walked
 
+T = TypeVar("T")
 _THREADS = 6
 _LAYOUT_BYTES = 16 << 20
 
@@ -215,6 +219,29 @@ class Repository:
     ) -> Generator[file_sequence.ReadFile, None, None]:
         """The contents of many files in one go; see `file_sequence.read_sequence`."""
         return file_sequence.read_sequence(self._blobs, found, pool=self._pool, is_measured=is_measured)
+
+    @property
+    def keys(self) -> Keys:
+        """What opens blobs, for `Unsealing`: secrets."""
+        return self._access.box.keys
+
+    @property
+    def local_files(self) -> LocalFiles | None:
+        """What another process of this machine can read the repository with; None where only this one can."""
+        return self._files if isinstance(self._files, LocalFiles) else None
+
+    def all_sealed(
+        self, asked: Iterable[tuple[T, Sequence[str]]], *, is_read: bool
+    ) -> Generator[tuple[T, list[SealedBlob] | None], None, None]:
+        """Each of what was asked for with its blobs, unless `is_read` without what is stored of them.
+
+        None where one is in no index. See `sealed_sequence`.
+        """
+        if is_read:
+            yield from sealed_sequence.read_all_sealed(self._blobs, asked, pool=self._pool)
+            return
+        for each, wanted in sealed_sequence.locate_all(self._blobs, asked):
+            yield each, None if wanted is None else [SealedBlob(blob, None) for blob in wanted]
 
     def walk_new(self, root: str, known: walk.Known) -> Iterator[Walked]:
         """See `walk.walk_new`."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from connector.restore.transfer import WORTH_FILES
 from contracts.messages.assignment import App, FieldValue
 from contracts.messages.connector.task_events import (
     TaskCancelled,
@@ -68,11 +69,16 @@ def outcomes_of(ground: WorkerFixture, request: TaskRequested) -> dict[str, str]
 
 
 @in_process
+@pytest.mark.parametrize("more", [0, WORTH_FILES])
 async def test_a_restored_tree_is_what_was_backed_up_property_by_property(
-    ground: WorkerFixture, tmp_path: Path
+    ground: WorkerFixture, tmp_path: Path, more: int
 ) -> None:
     place = ground.files("sources", tmp_path.name)
     make_tree(place)
+    # With so many, its small files are written by processes.
+    (place / "more").mkdir()
+    for number in range(more):
+        (place / "more" / str(number)).write_text(str(number))
     _, store, snapshot_id = await backed_up(ground, tmp_path.name, {})
     target = ground.files("targets", tmp_path.name)
     # What is in the way there already is replaced, with what it has that the restore point has not.

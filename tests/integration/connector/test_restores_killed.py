@@ -16,7 +16,7 @@ from tests.integration.connector.worker_fixture import WorkerFixture, ready
 
 pytestmark = pytest.mark.long
 SEED = 20261128
-FILES = {f"d{n % 20}/{n}": os.urandom(60 << 10) for n in range(3000)}
+FILES = {f"d{n % 20}/{n}": os.urandom(6 << 10) for n in range(20_000)}
 
 
 def there(root: Path) -> dict[str, bytes]:

@@ -31,6 +31,11 @@ class Settings(CommonSettings):
         ge=0,
         description="`GOGC` of a backup where 4 GiB of memory are available; 0: restic's own",
     )
+    restore_processes: int = Field(
+        default=min(4, len(os.sched_getaffinity(0))),
+        ge=0,
+        description="Processes that write the small files of a restore to a directory; 0: the worker alone",
+    )
     rclone: str = Field(default="rclone", description="The rclone executable")
     pool: str = Field(
         default=DEFAULT_POOL,

@@ -9,10 +9,13 @@ from pathlib import Path
 
 from connector.engine.port import Progress
 from connector.engine.problems import Problems
+from connector.engine.processes import ProcessMeter
 from connector.restore.chosen_nodes import ChosenNodes
 from connector.restore.figures import Figures
 from connector.restore.preview import Preview
+from connector.restore.shared_writing import Sent
 from connector.restore.transfer import Transfer
+from connector.restore.writer_processes import WriterProcesses
 from connector.stores.restore_points import restore_point_of
 from connector.stores.selection import choose
 from contracts.task_types.restore import Keep, OverwritePolicy
@@ -50,6 +53,15 @@ def directory(writer: RepositoryWriter, files: Mapping[str, bytes]) -> str:
     return writer.tree(nodes)
 
 
+class Elsewhere:
+    """The files of a repository as a store that is no directory of this machine gives them."""
+
+    def __init__(self, root: Path) -> None:
+        files = LocalFiles(root)
+        self.list, self.has_directory, self.close = files.list, files.has_directory, files.close
+        self.read, self.read_range = files.read, files.read_range
+
+
 @dataclass
 class Case:
     """What there is to restore, and how; afterwards, what came of it."""
@@ -67,6 +79,12 @@ class Case:
     is_deleted: bool = False
     """Whether the restore point is deleted once its restore has begun."""
     off_limits: Mapping[bytes, str] = field(default_factory=dict)
+    attempt: int = 1
+    processes: int = 0
+    """How many processes write the small files, of which one is enough here; without any, this one does."""
+    meter: ProcessMeter = field(default_factory=ProcessMeter)
+    is_remote: bool = False
+    """Whether only this process can read the store."""
 
     @property
     def target(self) -> Path:
@@ -91,19 +109,20 @@ class Case:
             pack.write_bytes(content)
         self.target.mkdir(exist_ok=True)
         held = os.open(self.target, os.O_PATH | os.O_DIRECTORY)
-        with Repository.open(LocalFiles(store), "word") as repository:
+        files = Elsewhere(store) if self.is_remote else LocalFiles(store)
+        with Repository.open(files, "word") as repository:
             found = repository.snapshot(snapshot)
             point = restore_point_of(found, org=OrganizationId("org"), store_id=AppId("store"))
             destination = RestoredFiles(
                 held,
                 job_id="job",
-                attempt=1,
+                attempt=self.attempt,
                 off_limits=self.off_limits,
                 guarded=frozenset(),
                 attributes=Attributes(is_root=root_owns, keep=keep),
             )
             self.problems = Problems(lambda _, text: self.log.append(text))
-            with closing(destination):
+            with closing(destination), WriterProcesses[Sent](self.processes, meter=self.meter) as self.writers:
                 transfer = Transfer(
                     repository=repository,
                     snapshot_id=snapshot,
@@ -113,7 +132,9 @@ class Case:
                     problems=self.problems,
                     is_cancelled=self.is_cancelled,
                     on_progress=self.progress.append,
-                    on_path=self.outcomes.__setitem__,
+                    on_path=self.tell,
+                    processes=self.writers,
+                    worth_files=1,
                 )
                 transfer.plan()
                 if self.is_deleted:
@@ -125,6 +146,9 @@ class Case:
                     transfer.verify()
         os.close(held)
         return transfer.figures
+
+    def tell(self, path: str, outcome: str) -> None:
+        self.outcomes[path] = outcome
 
     def _tree(self, writer: RepositoryWriter) -> str:
         if self.make_tree is not None:

@@ -10,14 +10,14 @@ from restic_reader import Node
 
 from integrations.fs.destination_errors import named_errors
 from integrations.fs.file_attributes import Attributes
-from integrations.fs.open_directories import OpenDirectory
 from integrations.sdk.ports.destination import NotWritten
+from integrations.sdk.ports.shared_destination import Compare, Place
 
 HOLE_BYTES = 64 << 10
 """Zeros that fill so much of a file, counted from its beginning, are left out of it as a hole."""
 _ZEROS = bytes(HOLE_BYTES)
 _SUPERSEDED = "its unfinished file was removed, as another attempt at the restore does when it takes over"
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _PLACE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -29,14 +29,16 @@ class NewFiles:
         self._mark = hashlib.sha256(job_id.encode()).hexdigest()[:8]
         self._attempt = attempt
 
-    def put(self, node: Node, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> str:
+    def put(
+        self, node: Node, name: bytes, directory: Place, pieces: Iterator[bytes], *, compare: Compare | None = None
+    ) -> str:
         """Put it in the place of what is there; what it must do without, in words. Raises `NotWritten`."""
         place, unfinished = directory.descriptor, self._unfinished(name, self._attempt)
         with named_errors():
             self._remove_earlier(name, place)
         try:
             if node.type == "file":
-                lacking = self._make_file(node, unfinished, directory, pieces)
+                lacking = self._make_file(node, unfinished, directory, pieces, compare)
             elif node.type == "symlink":
                 lacking = self._make_link(node, unfinished, place)
             else:
@@ -49,7 +51,7 @@ class NewFiles:
             raise
         return lacking
 
-    def link(self, opened: int, name: bytes, directory: OpenDirectory) -> None:
+    def link(self, opened: int, name: bytes, directory: Place) -> None:
         """Give an open file another name, in the place of what is there. Raises `NotWritten`."""
         place, unfinished = directory.descriptor, self._unfinished(name, self._attempt)
         with named_errors():
@@ -70,7 +72,9 @@ class NewFiles:
             with suppress(FileNotFoundError):
                 os.unlink(self._unfinished(name, attempt), dir_fd=directory)
 
-    def _make_file(self, node: Node, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> str:
+    def _make_file(
+        self, node: Node, name: bytes, directory: Place, pieces: Iterator[bytes], compare: Compare | None
+    ) -> str:
         with named_errors():
             # For nobody else to read before it has its own owner and mode.
             file = os.open(name, _NEW, 0o600, dir_fd=directory.descriptor)
@@ -82,6 +86,8 @@ class NewFiles:
                         _write_all(file, piece)
             else:
                 _write_sparsely(file, pieces)
+            if compare is not None:
+                compare(file)
             with named_errors():
                 made = os.fstat(file)
                 lacking = self._attributes.give(file, node, made=made, inherits=directory.inherits)
@@ -99,7 +105,7 @@ class NewFiles:
             finally:
                 os.close(opened)
 
-    def _make_special(self, node: Node, name: bytes, directory: OpenDirectory) -> str:
+    def _make_special(self, node: Node, name: bytes, directory: Place) -> str:
         with named_errors():
             os.mknod(name, stat.S_IFMT(node.st_mode) | 0o600, node.device, dir_fd=directory.descriptor)
             opened = os.open(name, _PLACE, dir_fd=directory.descriptor)
@@ -107,6 +113,15 @@ class NewFiles:
                 return self._attributes.give_to_special(opened, node, inherits=directory.inherits)
             finally:
                 os.close(opened)
+
+
+def is_there(name: bytes, directory: int) -> bool:
+    """Whether something has this name."""
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return False  # What is wrong with it, writing tells.
+    return True
 
 
 def _require_same(made: os.stat_result, name: bytes, directory: int) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Lock
@@ -10,9 +10,11 @@ from threading import Lock
 from restic_reader import Node
 
 from integrations.fs.destination_errors import named_errors
+from integrations.fs.early_directories import EarlyDirectories
 from integrations.fs.file_attributes import DEFAULT_ACL, Attributes
 from integrations.sdk.errors import DestinationFull, DestinationRefused
 from integrations.sdk.ports.destination import NotWritten
+from integrations.sdk.ports.shared_destination import Place
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -37,6 +39,11 @@ class OpenDirectory:
     is_left: bool = False
     """Whether all that is in it was begun."""
 
+    @property
+    def place(self) -> Place:
+        """What is written in it needs to know."""
+        return Place(self.descriptor, self.inherits)
+
 
 class OpenDirectories:
     """Goes down and up in the order of the restore, in one thread; what is written in them may be in others."""
@@ -53,15 +60,22 @@ class OpenDirectories:
         self._root = OpenDirectory(b"", b"", root, None, inherits=_has_default_acl(root), mode=0)
         self._attributes = attributes
         self._check_path, self._check_opened = check_path, check_opened
+        self._early = EarlyDirectories(root, check_path=check_path, check_opened=check_opened)
         self._way: list[OpenDirectory] = []
         self._lock = Lock()
         self._busy: set[OpenDirectory] = set()
         """Those that were left while somebody wrote in them."""
         self._lacking: list[tuple[bytes, str]] = []
 
-    def go_to(self, names: list[bytes]) -> OpenDirectory:
-        """The directory with these names, made where it is not there; those that are left get their attributes."""
-        shared = 0
+    def make_early(self, paths: Iterable[bytes]) -> None:
+        """See `EarlyDirectories.make`: to those who enter them, they are new."""
+        self._early.make(paths)
+
+    def go_to(self, path: bytes) -> OpenDirectory:
+        """The directory at a path, made where it is not there; those that are left get their attributes."""
+        if self._here.path == path:
+            return self._here
+        names, shared = path.split(b"/") if path else [], 0
         while shared < min(len(names), len(self._way)) and self._way[shared].name == names[shared]:
             shared += 1
         while len(self._way) > shared:
@@ -70,13 +84,14 @@ class OpenDirectories:
             self._enter(name, None)
         return self._here
 
-    def make(self, names: list[bytes], node: Node, *, keep_attributes: bool) -> bool:
+    def make(self, path: bytes, node: Node, *, keep_attributes: bool) -> bool:
         """Make sure that a directory is there; whether it was not.
 
         With `keep_attributes` one that was there stays as it is.
         """
-        self.go_to(names[:-1])
-        is_new = self._enter(names[-1], None if keep_attributes else node)
+        above, _, name = path.rpartition(b"/")
+        self.go_to(above)
+        is_new = self._enter(name, None if keep_attributes else node)
         if is_new and keep_attributes:
             self._here.node = node
             self._give_early(self._here, node)
@@ -112,6 +127,7 @@ class OpenDirectories:
             with suppress(DestinationFull, DestinationRefused):
                 self._end(left)
         self._busy.clear()
+        self._early.close()
 
     @property
     def _here(self) -> OpenDirectory:
@@ -122,7 +138,7 @@ class OpenDirectories:
         here = self._here
         path = here.path + b"/" + name if here.path else name
         self._check_path(path)
-        is_new = False
+        is_new = is_early = self._early.take(path)
         with suppress(FileExistsError):
             os.mkdir(name, 0o700, dir_fd=here.descriptor)
             is_new = True
@@ -137,10 +153,10 @@ class OpenDirectories:
         except BaseException:
             os.close(opened)
             raise
-        inherits = here.inherits if is_new else _has_default_acl(opened)
-        self._way.append(
-            OpenDirectory(path, name, opened, node, inherits, mode, has_inherited=is_new and here.inherits)
-        )
+        # Made early, it may have got the access lists that the directory above had then.
+        inherits = here.inherits if is_new and not is_early else _has_default_acl(opened)
+        has_inherited = is_early or (is_new and here.inherits)
+        self._way.append(OpenDirectory(path, name, opened, node, inherits, mode, has_inherited=has_inherited))
         return is_new
 
     def _give_early(self, made: OpenDirectory, node: Node) -> None:

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -11,15 +11,17 @@ from restic_reader import Node
 
 from integrations.fs.destination_errors import READ_ONLY, named_errors
 from integrations.fs.file_attributes import Attributes
+from integrations.fs.file_writer import FileWriter
 from integrations.fs.hard_links import HardLinks, Named
 from integrations.fs.looked_up_directories import LookedUpDirectories
-from integrations.fs.new_files import NewFiles
+from integrations.fs.new_files import NewFiles, is_there
 from integrations.fs.nothing_there import require_allowed
 from integrations.fs.open_directories import OpenDirectories, OpenDirectory
 from integrations.fs.restorable_types import require_restorable
 from integrations.sdk.errors import DestinationRefused
 from integrations.sdk.locations import FileIdentity
 from integrations.sdk.ports.destination import ExistingFile, NotWritten, RestoredNode, Write
+from integrations.sdk.ports.shared_destination import MakeWriter, Place
 
 _READ_BYTES = 1 << 20
 # O_NONBLOCK: a pipe in the place of a file would otherwise wait for somebody who writes into it.
@@ -47,6 +49,7 @@ class RestoredFiles:
         self._guarded = guarded
         self._attributes = attributes
         self._new = NewFiles(attributes, job_id=job_id, attempt=attempt)
+        self._make_writer = partial(FileWriter, attributes, job_id=job_id, attempt=attempt)
         self._way = OpenDirectories(
             root, attributes=attributes, check_path=self._check_path, check_opened=self._check_identity
         )
@@ -93,27 +96,34 @@ class RestoredFiles:
     def make_directory(self, restored: RestoredNode, *, keep_attributes: bool) -> bool:
         """See `OpenDestination.make_directory`."""
         with named_errors():
-            return self._way.make(restored.path.split(b"/"), restored.node, keep_attributes=keep_attributes)
+            return self._way.make(restored.path, restored.node, keep_attributes=keep_attributes)
 
     def writing(self, restored: RestoredNode) -> Write:
         """See `OpenDestination.writing`."""
-        # Before directories are made: what cannot be restored leaves nothing behind.
-        require_restorable(restored.node)
-        *above, name = restored.path.split(b"/")
-        with named_errors():
-            self._check_path(restored.path)
-            directory = self._way.go_to(above)
-        self._way.hold(directory)
-        return partial(self._write, restored, name, directory)
+        directory = self._hold(restored)
+        return partial(self._write, restored, restored.path.rpartition(b"/")[2], directory)
 
     def write(self, restored: RestoredNode, pieces: Iterator[bytes]) -> bool:
         """See `OpenDestination.write`: under a name of its own first, which then takes the place of the final one."""
         return self.writing(restored)(pieces)
 
+    def file_writer(self) -> MakeWriter:
+        """See `SharedDestination.file_writer`."""
+        return self._make_writer
+
+    def prepare(self, directories: Iterable[bytes]) -> None:
+        """See `SharedDestination.prepare`."""
+        self._way.make_early(directories)
+
+    def held(self, restored: RestoredNode) -> tuple[Place, Callable[[], None]]:
+        """See `SharedDestination.held`."""
+        directory = self._hold(restored)
+        return directory.place, partial(self._way.release, directory)
+
     def finish(self) -> None:
         """See `OpenDestination.finish`."""
         with named_errors():
-            self._way.go_to([])
+            self._way.go_to(b"")
 
     def lacking(self) -> Sequence[tuple[bytes, str]]:
         """See `OpenDestination.lacking`."""
@@ -166,14 +176,23 @@ class RestoredFiles:
             return None  # It was met, and is gone.
         return found.st_dev, found.st_ino
 
+    def _hold(self, restored: RestoredNode) -> OpenDirectory:
+        # Before directories are made: what cannot be restored leaves nothing behind.
+        require_restorable(restored.node)
+        with named_errors():
+            self._check_path(restored.path)
+            directory = self._way.go_to(restored.path.rpartition(b"/")[0])
+        self._way.hold(directory)
+        return directory
+
     def _write(self, restored: RestoredNode, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> bool:
         node, was_there = restored.node, restored.is_there
         try:
             if was_there is None:
-                was_there = _is_there(name, directory.descriptor)
+                was_there = is_there(name, directory.descriptor)
             if self._is_linked(node, name, directory):
                 return was_there
-            lacking = self._new.put(node, name, directory, pieces)
+            lacking = self._new.put(node, name, directory.place, pieces)
             if node.may_have_other_names:
                 found = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
                 self._links.note(node, Named(restored.path, (found.st_dev, found.st_ino)))
@@ -195,7 +214,7 @@ class RestoredFiles:
             try:
                 found = os.fstat(opened)
                 if (found.st_dev, found.st_ino) == named.identity:
-                    self._new.link(opened, name, directory)
+                    self._new.link(opened, name, directory.place)
                     return True
             finally:
                 os.close(opened)
@@ -219,11 +238,3 @@ def _open_to_read(name: bytes, directory: int) -> int:
         if error.errno != errno.EPERM:
             raise
         return os.open(name, _READ, dir_fd=directory)
-
-
-def _is_there(name: bytes, directory: int) -> bool:
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except OSError:
-        return False  # What is wrong with it, writing tells.
-    return True

@@ -192,3 +192,4 @@ class DestinationFull(IntegrationError):
 
     def __init__(self, why: str) -> None:
         super().__init__("destination_full", f"The destination takes nothing more: {why.lower()}.")
+        self.why = why

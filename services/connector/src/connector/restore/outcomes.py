@@ -19,8 +19,9 @@ from connector.restore.figures import Figures, Teller
 
 OnPath = Callable[[str, str], None]
 """Told what became of a path: `ok`, `error`, `kept` or `unchanged`. Any thread calls it."""
-State = Literal["nothing", "written", "unchanged"]
-_STATES: tuple[State, ...] = ("nothing", "written", "unchanged")
+State = Literal["nothing", "written", "unchanged", "compared"]
+_STATES: tuple[State, ...] = ("nothing", "written", "unchanged", "compared")
+_WRITTEN, _COMPARED = _STATES.index("written"), _STATES.index("compared")
 
 
 @dataclass(kw_only=True)
@@ -37,6 +38,8 @@ class Outcomes:
     _lost: int = field(default=0, init=False)
     _states: bytearray = field(default_factory=bytearray)
     """What became of each node, by its number: a byte, as there may be many millions."""
+    _uncompared: int = field(default=0, init=False)
+    """How many files were written, or left as they are, and not compared."""
     _lock: Lock = field(default_factory=Lock)
 
     def check_cancelled(self) -> None:
@@ -54,10 +57,13 @@ class Outcomes:
             self.figures.created += is_new and not chosen.is_above
             self.figures.kept_directories += not is_new and not chosen.is_above
 
-    def wrote(self, chosen: ChosenNode, *, was_there: bool, size: int = 0, unread: int = 0) -> None:
+    def wrote(
+        self, chosen: ChosenNode, *, was_there: bool, size: int = 0, unread: int = 0, is_compared: bool = False
+    ) -> None:
         """A file was written, maybe in the place of something.
 
-        `size`: bytes not told before; `unread`: bytes that were there under another name.
+        `size`: bytes not told before; `unread`: bytes that were there under another name; `is_compared`: it was read
+        back before it got its name, and is what it should be.
         """
         with self._lock:
             self.figures.replaced += was_there
@@ -65,7 +71,10 @@ class Outcomes:
             self.figures.written_bytes += size
             self.figures.written += 1
             self.figures.linked_bytes += unread
-            self._set(chosen, "written")
+            if is_compared:
+                self.figures.verified += 1
+                self.figures.verified_bytes += size
+            self._set(chosen, "compared" if is_compared else "written")
         self._tell_path(chosen, "ok")
         self.teller.tell()
 
@@ -84,6 +93,24 @@ class Outcomes:
             self.figures.unchanged -= 1
             self.figures.kept += 1
         self._tell_path(chosen, "kept")
+
+    @property
+    def compares_at_once(self) -> bool:
+        """Whether it is worth while to compare a file before it gets its name.
+
+        Once something was replaced, that may have been a file of this restore, where the destination takes two names
+        for one. Then everything is compared when all is written.
+        """
+        return not self.figures.replaced
+
+    def begin_comparing(self) -> bool:
+        """All is written; whether anything is left to be compared."""
+        with self._lock:
+            if not self.compares_at_once and self.figures.verified:
+                self._uncompared += self.figures.verified
+                self.figures.verified = self.figures.verified_bytes = 0
+                self._states = self._states.replace(bytes([_COMPARED]), bytes([_WRITTEN]))
+            return bool(self._uncompared)
 
     def add_bytes(self, *, written: int = 0, verified: int = 0) -> None:
         """So many bytes more were written, fewer where they are negative, or compared."""
@@ -123,6 +150,7 @@ class Outcomes:
         """Call it with the lock."""
         if chosen.number >= len(self._states):
             self._states.extend(bytes(chosen.number + 1 - len(self._states)))
+        self._uncompared += state != "compared"
         self._states[chosen.number] = _STATES.index(state)
 
     def _tell_path(self, chosen: ChosenNode, status: str) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property, partial
 
 from contracts.task_types.restore import OverwritePolicy
 from integrations.sdk.ports.destination import NotWritten, OpenDestination
+from integrations.sdk.ports.shared_destination import SharedDestination
 from restic_reader import Node, Repository, StoredPacks
 from restic_reader.errors import ReaderError
 
@@ -15,10 +16,18 @@ from connector.restore.chosen_nodes import ChosenNode, ChosenNodes
 from connector.restore.figures import Figures
 from connector.restore.looked_up_nodes import LookedUp, looked_up
 from connector.restore.outcomes import OnPath, Outcomes
+from connector.restore.shared_writing import Sent, SharedWriting
 from connector.restore.verification import Verification
+from connector.restore.writer_messages import Setup
+from connector.restore.writer_processes import WriterProcesses
 from connector.restore.writers import Writers
 from connector.restore.writing import LOST, Writing
 from connector.stores.open_stores import require_still_there
+
+WORTH_FILES = 2_000
+"""To start processes takes as long as to write some thousand small files."""
+_EARLY_DIRECTORIES = 20_000
+"""Of more, the first are made early: bounds what is kept of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,11 +44,29 @@ class Transfer:
     on_progress: OnProgress
     on_path: OnPath = lambda *_: None
     figures: Figures = field(default_factory=Figures)
+    processes: WriterProcesses[Sent] = field(default_factory=partial(WriterProcesses, 0))
+    """Started where they are worth it, and closed by whoever made them, before the destination."""
+    worth_files: int = WORTH_FILES
+    _directories: list[bytes] = field(default_factory=list, init=False)
 
     def plan(self) -> None:
-        """Count what there is to write, for the progress. Raises `Cancelled` or `SelectionBroken`."""
+        """Count what there is to write, for the progress. Raises `Cancelled` or `SelectionBroken`.
+
+        Starts the processes meanwhile, where it is worth while.
+        """
+        is_worth_it = False
         for chosen in self._walk():
             self._count(chosen.found.node)
+            if chosen.found.node.type == "dir" and not chosen.is_above and len(self._directories) < _EARLY_DIRECTORIES:
+                self._directories.append(chosen.found.path)
+            if not is_worth_it and self.figures.files >= self.worth_files:
+                is_worth_it = True
+                self._start_processes()
+
+    def _start_processes(self) -> None:
+        if isinstance(self.destination, SharedDestination):
+            keys, files = self.repository.keys, self.repository.local_files
+            self.processes.start(Setup(keys, files, self.destination.file_writer()))
 
     def write(self) -> None:
         """Write everything that the policy lets through; what cannot be read or written goes to the problems.
@@ -54,6 +81,19 @@ class Transfer:
             outcomes=self._outcomes,
             is_empty=self._is_empty,
         )
+        if self.processes.are_running and isinstance(self.destination, SharedDestination):
+            shared = SharedWriting(
+                repository=self.repository,
+                destination=self.destination,
+                processes=self.processes,
+                alone=writing,
+                # Where directories stay as they are, one that a killed attempt made early would stay private.
+                early=() if self.overwrite == "never" else self._directories,
+            )
+            shared.write_all(self._wanted())
+            self.destination.finish()
+            self._outcomes.note_lacking(self.destination)
+            return
         with Writers(self.destination.writers) as writers:
             # One generator for all tries: what it gave already is not looked up at the destination again.
             writing.write_all(self._wanted(), writers)

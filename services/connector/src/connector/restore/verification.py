@@ -27,9 +27,9 @@ class Verification:
     def verify_all(self, nodes: Iterable[ChosenNode]) -> None:
         """Compare the files that were written, and those that were there with the same size and time."""
         with Writers(self.destination.writers) as readers:
-            for chosen in nodes:
+            for chosen in nodes if self.outcomes.begin_comparing() else ():
                 state, node = self.outcomes.state_of(chosen), chosen.found.node
-                if state != "nothing" and node.type == "file":
+                if state in ("written", "unchanged") and node.type == "file":
                     verify = partial(self._verify, chosen, is_new=state == "written")
                     readers.do(verify, size_bytes=min(node.size, 1 << 20))
             readers.settle()

@@ -62,6 +62,15 @@ class Writing:
                     raise
                 self._write_singly(taken, writers)
 
+    def write_one(self, chosen: ChosenNode, writers: Writers) -> None:
+        """Read and write one by itself, in the order of the restore point; what is lost goes to the problems."""
+        if self._linked.is_known(chosen.found.node):
+            chosen = chosen._replace(is_linked=True)
+        try:
+            self._write_node(chosen, self._read(chosen.found.node), writers)
+        except LOST as error:
+            self.outcomes.note_lost(chosen.found.path, error)
+
     def _write_singly(self, taken: deque[ChosenNode], writers: Writers) -> None:
         while taken:
             chosen = taken.popleft()

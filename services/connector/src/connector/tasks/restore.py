@@ -24,7 +24,9 @@ from connector.jobs.thread_work import in_thread
 from connector.restore.chosen_nodes import ChosenNodes, SelectionBroken
 from connector.restore.guarded_places import guarded_places
 from connector.restore.results import Carried, preview, write_and_verify
+from connector.restore.shared_writing import Sent
 from connector.restore.transfer import Transfer
+from connector.restore.writer_processes import WriterProcesses
 from connector.store_state.chosen_points import choose_restore_points
 from connector.store_state.orphan_snapshots import store_location
 from connector.stores.open_stores import OpenStore
@@ -166,6 +168,8 @@ def _write(
 ) -> Carried:
     point, paths = restore_point_of(snapshot, org=job.org, store_id=store.id), job.options.paths or ("/",)
     selection = choose(opened.repository, point, [path.encode() for path in paths])
+    count = 0 if job.options.dry_run else job.context.settings.restore_processes
+    processes = WriterProcesses[Sent](count, meter=job.reporter.measures.meter)
     transfer = Transfer(
         repository=opened.repository,
         snapshot_id=snapshot.id,
@@ -176,13 +180,15 @@ def _write(
         is_cancelled=stop.is_set,
         on_progress=job.reporter.progress,
         on_path=job.reporter.measures.handle,
+        processes=processes,
     )
-    try:
-        transfer.plan()
-        carry_out = preview if job.options.dry_run else write_and_verify
-        return carry_out(transfer, SnapshotId(snapshot.id), enter=job.reporter.enter, on_log=job.reporter.log)
-    except SelectionBroken as error:
-        raise error.cause from None
+    with processes:
+        try:
+            transfer.plan()
+            carry_out = preview if job.options.dry_run else write_and_verify
+            return carry_out(transfer, SnapshotId(snapshot.id), enter=job.reporter.enter, on_log=job.reporter.log)
+        except SelectionBroken as error:
+            raise error.cause from None
 
 
 TASK = TaskDefinition(type="restore", run=restore)

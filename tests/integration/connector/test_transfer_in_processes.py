@@ -1,6 +1,7 @@
 """Restores whose small files are written by processes: all that holds for any restore, and what may befall those."""
 
 import os
+import resource
 import shutil
 import signal
 import stat
@@ -17,7 +18,7 @@ from integrations.sdk.errors import Cancelled
 
 from tests.support.repository_writer import RepositoryWriter
 from tests.unit.connector.restore import test_transfer
-from tests.unit.connector.restore.restore_case import FILES, Case, node
+from tests.unit.connector.restore.restore_case import FILES, MODIFIED_NS, Case, node
 from tests.unit.connector.restore.test_transfer import extended
 
 MANY = {f"d{n % 7}/e{n % 3}/{n}": os.urandom(3000 + n) for n in range(1000)}
@@ -89,12 +90,12 @@ def test_what_replaced_something_is_compared_when_all_is_written(case: Case) -> 
 def test_a_restore_whose_process_is_killed_fails_and_the_next_attempt_completes_it(case: Case, killed: slice) -> None:
     case.files = LARGER
 
-    def kill(*_: str) -> None:
-        for each in psutil.Process().children(recursive=True)[killed]:
-            each.send_signal(signal.SIGKILL)
+    victims = in_the_midst(case, lambda: psutil.Process().children(recursive=True)[killed], signal.SIGKILL)
 
     with pytest.raises(WriterDied):
-        with_each_path(replace(case, processes=3), kill).run()
+        replace(case, processes=3).run()
+
+    assert victims
 
     there = {path: data for path, data in case.there.items() if ".cairn-restore-" not in path}
     assert there.items() < LARGER.items()
@@ -130,7 +131,7 @@ def test_a_process_ends_with_its_restore(case: Case) -> None:
     seen: list[psutil.Process] = []
 
     def cancel(_path: str, _outcome: str) -> None:
-        seen.extend(psutil.Process().children(recursive=True))
+        seen.extend([] if seen else psutil.Process().children(recursive=True))
 
     case.is_cancelled = lambda: bool(seen)
     with pytest.raises(Cancelled):
@@ -168,6 +169,110 @@ except CairnError as error:
 
     said = "destination_full The destination takes nothing more: no space left on device.\n"
     assert (done.stdout, done.returncode) == (said, 0), done.stderr
+
+
+def test_a_process_that_somebody_else_ends_leaves_nothing_out_unsaid(case: Case) -> None:
+    case.files = LARGER
+    in_the_midst(case, lambda: psutil.Process().children(recursive=True), signal.SIGTERM)
+
+    with pytest.raises(WriterDied):
+        replace(case, processes=2).run()
+
+
+def test_a_restore_that_ends_early_tells_what_was_written(case: Case) -> None:
+    case.files = LARGER
+    looks = iter(range(10**6))
+    case.is_cancelled = lambda: next(looks) > 2 * len(LARGER)
+
+    with pytest.raises(Cancelled):
+        case.run()
+
+    written = [path for path, outcome in case.outcomes.items() if outcome == "ok"]
+    assert {path.lstrip("/") for path in written} == set(case.there)
+    assert 0 < len(written) < len(LARGER)
+
+
+@pytest.mark.parametrize("processes", [0, 1])
+def test_a_damaged_file_amid_directories_that_are_closed_costs_nothing_else(case: Case, processes: int) -> None:
+    def make_tree(writer: RepositoryWriter) -> str:
+        wrong = writer.data(b"another content", called="cd" * 32)
+        bad = node("b", "file", size=15, content=[wrong])
+        good = [node(name, "file", size=4, content=[writer.data(b"good")]) for name in ("a", "c")]
+        below = writer.tree([good[0], bad, good[1]])
+        return writer.tree([node(f"d{n:03}", "dir", subtree=below, mode=0o555 | 1 << 31) for n in range(200)])
+
+    case.make_tree = make_tree
+
+    case.processes = processes
+    figures = case.run()
+
+    assert {each.code for each in case.problems.kept} == {"repository_damaged"}
+    assert (figures.written, case.problems.count) == (400, 200)
+    made = [path.stat() for path in case.target.iterdir()]
+    assert {(stat.S_IMODE(each.st_mode), each.st_mtime_ns) for each in made} == {(0o555, MODIFIED_NS)}
+
+
+def test_what_processes_use_counts_once(case: Case) -> None:
+    case.files, case.processes = LARGER, 3
+
+    figures = case.run()
+
+    written = case.meter.read().written_bytes
+    assert written is not None
+    assert figures.bytes <= written < 1.3 * figures.bytes
+
+
+def test_where_processes_cannot_start_the_worker_writes_alone_and_says_so(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", str(case.root / "no-python"))
+
+    figures = case.run()
+
+    assert case.there == FILES
+    assert figures.verified == len(FILES)
+    assert any("writes alone" in line for line in case.log)
+
+
+@pytest.mark.parametrize("is_remote", [False, True])
+def test_files_in_many_directories_need_few_descriptors(case: Case, *, is_remote: bool) -> None:
+    case.files, case.is_remote, case.processes = {f"{n}/{n}": b"%d" % n for n in range(600)}, is_remote, 4
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, before[1]))
+    try:
+        figures = case.run()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+    assert (figures.verified, case.problems.count) == (600, 0)
+    assert case.there == case.files
+
+
+def test_a_file_whose_numbers_are_too_large_to_be_told_comes_back(case: Case) -> None:
+    case.make_tree = lambda writer: writer.tree(
+        [node("a", "file", size=4, content=[writer.data(b"good")], inode=1 << 70, device_id=5)]
+    )
+
+    case.run()
+
+    assert case.there == {"a": b"good"}
+
+
+def in_the_midst(
+    case: Case, victims: Callable[[], list[psutil.Process]], number: signal.Signals
+) -> list[psutil.Process]:
+    """Send processes a signal when they have begun to write, and much is to come; which they were."""
+    looks, chosen = iter(range(10**6)), list[psutil.Process]()
+
+    def look() -> bool:
+        if next(looks) == len(LARGER) + len(LARGER) // 3:
+            chosen.extend(victims())
+            for each in chosen:
+                each.send_signal(number)
+        return False
+
+    case.is_cancelled = look
+    return chosen
 
 
 def test_what_cannot_be_given_is_told_in_words_however_much_that_is(case: Case) -> None:

@@ -35,6 +35,10 @@ def opened(target: Path, *, guarded: frozenset[tuple[int, int]] = frozenset()) -
     os.close(held)
 
 
+def below(directory: bytes) -> list[bytes]:
+    return [directory, *(directory + b"/" + each for each in (b"a", b"b", b"b/c"))]
+
+
 def there(root: Path) -> set[str]:
     return {str(path.relative_to(root)) for path in root.rglob("*")}
 
@@ -55,16 +59,16 @@ def test_they_are_new_to_who_enters_them_and_get_all_attributes(tmp_path: Path) 
 
 def test_nothing_is_made_through_a_link_where_it_is_guarded_or_off_limits(tmp_path: Path) -> None:
     target, elsewhere = tmp_path / "target", tmp_path / "elsewhere"
-    for each in (target, elsewhere, target / "guarded"):
+    for each in (target, elsewhere, target / "guarded", target / "kept"):
         each.mkdir()
     (target / "link").symlink_to(elsewhere)
     (target / "file").write_bytes(b"in the way")
     found = (target / "guarded").stat()
     with opened(target, guarded=frozenset({(found.st_dev, found.st_ino)})) as files:
-        files.prepare([b"file/a", b"guarded/a", b"kept", b"kept/a", b"link", b"link/a", b"z"])
-        assert there(target) == {"file", "guarded", "link", "z"}
+        files.prepare([b"file/a", *below(b"guarded"), *below(b"kept"), *below(b"link"), b"z"])
+        assert there(target) == {"file", "guarded", "kept", "link", "z"}
 
-    assert there(target) == {"file", "guarded", "link"}
+    assert there(target) == {"file", "guarded", "kept", "link"}
     assert not list(elsewhere.iterdir())
 
 

@@ -267,3 +267,21 @@ def test_a_name_that_was_met_and_replaced_counts_no_more(tmp_path: Path) -> None
         assert not files.give_attributes(names[1])
 
     assert outside.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("answer", [None, ...])
+@pytest.mark.parametrize("was_there", [False, True])
+def test_whether_something_was_replaced_is_seen_also_where_the_system_cannot_tell_for_sure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any, *, was_there: bool
+) -> None:
+    if answer is None:
+        monkeypatch.setattr("integrations.fs.new_files.rename_unless_there", lambda *_: None)
+    if was_there:
+        (tmp_path / "file").write_bytes(b"of somebody else")
+    with opened(tmp_path) as files:
+        held = files.held(a_node("file"))
+        put = files.file_writer()().write(a_node("file").node, b"file", held.place, iter(CONTENT), compare=None)
+        held.release()
+
+    assert (put.was_there, put.is_sure, put.lacking) == (was_there, answer is ..., "")
+    assert (tmp_path / "file").read_bytes() == b"".join(CONTENT)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from restic_reader import BlobInvalid, FileKind, LocalFiles, Node, Repository, SealedBlob, Unsealing, read_sealed
+from restic_reader import Asked, BlobInvalid, FileKind, LocalFiles, Node, Repository, SealedBlob, Unsealing, read_sealed
 
 from tests.support.repository_writer import RepositoryWriter
 from tests.unit.restic_reader.builder import PASSWORD, Builder, CountingFiles, file_node
@@ -43,7 +43,9 @@ def test_they_are_read_together_and_opened_elsewhere(repository: Repository, fil
     ids = the_node(repository).content or ()
     files.reads.clear()
 
-    found = list(repository.all_sealed([("a", ids[:3]), ("b", ids[3:]), ("c", ())], is_read=True))
+    found = list(
+        repository.all_sealed([Asked("a", ids[:3], 71_001), Asked("b", ids[3:], 300), Asked("c", (), 0)], is_read=True)
+    )
 
     unsealing = Unsealing(pickle.loads(pickle.dumps(repository.keys)))
     assert [(name, [opened(unsealing, blob) for blob in blobs or ()]) for name, blobs in found] == [
@@ -59,7 +61,7 @@ def test_without_reading_it_is_told_where_they_lie(repository: Repository, files
     ids = the_node(repository).content or ()
     files.reads.clear()
 
-    [(_, blobs)] = repository.all_sealed([("file", ids)], is_read=False)
+    [(_, blobs)] = repository.all_sealed([Asked("file", ids, sum(map(len, CHUNKS)))], is_read=False)
 
     assert not files.reads
     found = read_sealed(files, [blob.wanted for blob in blobs or ()])
@@ -68,26 +70,32 @@ def test_without_reading_it_is_told_where_they_lie(repository: Repository, files
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-def test_what_is_in_no_index_is_told_of_by_itself(repository: Repository, *, is_read: bool) -> None:
+def test_what_is_in_no_index_or_of_another_size_is_told_of_by_itself(repository: Repository, *, is_read: bool) -> None:
     ids = the_node(repository).content or ()
 
-    found = dict(repository.all_sealed([("lost", [ids[0], MISSING]), ("there", ids[:1])], is_read=is_read))
+    asked = [
+        Asked("lost", [ids[0], MISSING], 1000),
+        Asked("there", ids[:1], 1000),
+        Asked("more than it says", ids[:1] * 1000, 1000),
+        Asked("less than it says", ids[:1], 1001),
+    ]
 
-    assert found["lost"] is None
-    assert found["there"] is not None
+    found = dict(repository.all_sealed(asked, is_read=is_read))
+
+    assert [name for name, blobs in found.items() if blobs is not None] == ["there"]
 
 
 def test_a_pack_that_is_gone_leaves_its_blobs_unread(repository: Repository, files: CountingFiles) -> None:
     ids = the_node(repository).content or ()
     files.files.pop((FileKind.PACK, repository.locate(ids[0]).pack))
 
-    [(_, blobs)] = repository.all_sealed([("file", ids)], is_read=True)
+    [(_, blobs)] = repository.all_sealed([Asked("file", ids, sum(map(len, CHUNKS)))], is_read=True)
 
     assert [blob.sealed is None for blob in blobs or ()] == [True, True, False, False]
 
 
 def test_what_is_not_authentic_or_of_another_length_is_no_blob(repository: Repository) -> None:
-    [(_, blobs)] = repository.all_sealed([("file", (the_node(repository).content or ())[:1])], is_read=True)
+    [(_, blobs)] = repository.all_sealed([Asked("file", (the_node(repository).content or ())[:1], 1000)], is_read=True)
     assert blobs is not None
     assert blobs[0].sealed is not None
     sealed, location, unsealing = bytes(blobs[0].sealed), blobs[0].wanted.location, Unsealing(repository.keys)

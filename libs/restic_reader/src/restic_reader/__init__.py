@@ -17,6 +17,7 @@ from restic_reader.pre_order import Found
 from restic_reader.repository import Repository
 from restic_reader.rest_files import RestFiles
 from restic_reader.sealed_blobs import SealedBlob, read_sealed
+from restic_reader.sealed_sequence import Asked
 from restic_reader.storage import FileKind, RepositoryFiles, StoredFile
 from restic_reader.stored_packs import StoredPacks
 from restic_reader.structs import Config, Entry, ExtendedAttribute, Lock, Node, Snapshot, Summary
@@ -26,6 +27,7 @@ from restic_reader.walked_directories import Directory, LargeDirectory, Walked
 
 __all__ = [
     "Access",
+    "Asked",
     "BlobInvalid",
     "Config",
     "Directory",

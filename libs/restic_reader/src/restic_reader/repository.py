@@ -1,6 +1,6 @@
 """A restic repository, opened for reading. Nothing here writes, locks or waits for a lock."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -231,11 +231,11 @@ class Repository:
         return self._files if isinstance(self._files, LocalFiles) else None
 
     def all_sealed(
-        self, asked: Iterable[tuple[T, Sequence[str]]], *, is_read: bool
+        self, asked: Iterable[sealed_sequence.Asked[T]], *, is_read: bool
     ) -> Generator[tuple[T, list[SealedBlob] | None], None, None]:
         """Each of what was asked for with its blobs, unless `is_read` without what is stored of them.
 
-        None where one is in no index. See `sealed_sequence`.
+        None where one is in no index, or they have another size. See `sealed_sequence`.
         """
         if is_read:
             yield from sealed_sequence.read_all_sealed(self._blobs, asked, pool=self._pool)

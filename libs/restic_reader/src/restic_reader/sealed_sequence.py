@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from restic_reader.blob_runs import Wanted
 from restic_reader.blobs import Blobs
@@ -12,21 +12,46 @@ from restic_reader.read_windows import WINDOW_BYTES, WINDOWS_AHEAD, Window
 from restic_reader.sealed_blobs import SealedBlob
 
 T = TypeVar("T")
+
+
+class Asked(NamedTuple, Generic[T]):
+    """Blobs that are asked for together."""
+
+    of: T
+    """Whose they are."""
+    ids: Sequence[str]
+    size: int
+    """How many bytes they are together."""
+
+
 _WINDOW_ITEMS = 1024
 """Of items without blobs, or with small ones: bounds what is in memory."""
 
 
-def locate_all(blobs: Blobs, asked: Iterable[tuple[T, Sequence[str]]]) -> Iterator[tuple[T, list[Wanted] | None]]:
-    """Each of what was asked for with where its blobs lie; None where one is in no index. Raises as `asked`."""
-    for each, ids in asked:
-        try:
-            yield each, [Wanted(blob_id, blobs.locate(blob_id)) for blob_id in ids]
-        except BlobMissing:
-            yield each, None
+def locate_all(blobs: Blobs, asked: Iterable[Asked[T]]) -> Iterator[tuple[T, list[Wanted] | None]]:
+    """Each of what was asked for with where its blobs lie. Raises as `asked`.
+
+    None where one is in no index, or they have another size: that may be more than fits into memory.
+    """
+    for of, ids, size in asked:
+        yield of, _located(blobs, ids, size)
+
+
+def _located(blobs: Blobs, ids: Sequence[str], size: int) -> list[Wanted] | None:
+    found = []
+    try:
+        for blob_id in ids:
+            found.append(Wanted(blob_id, blobs.locate(blob_id)))
+            size -= found[-1].location.plain_length
+            if size < 0:
+                return None
+    except BlobMissing:
+        return None
+    return None if size else found
 
 
 def read_all_sealed(
-    blobs: Blobs, asked: Iterable[tuple[T, Sequence[str]]], *, pool: Executor
+    blobs: Blobs, asked: Iterable[Asked[T]], *, pool: Executor
 ) -> Generator[tuple[T, list[SealedBlob] | None], None, None]:
     """The same with what is stored of each blob; about 16 MiB are in memory. Raises what concerns all the store, too.
 

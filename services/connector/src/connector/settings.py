@@ -34,6 +34,7 @@ class Settings(CommonSettings):
     restore_processes: int = Field(
         default=min(4, len(os.sched_getaffinity(0))),
         ge=0,
+        le=32,
         description="Processes that write the small files of a restore to a directory; 0: the worker alone",
     )
     rclone: str = Field(default="rclone", description="The rclone executable")

@@ -133,6 +133,7 @@ class Case:
                     is_cancelled=self.is_cancelled,
                     on_progress=self.progress.append,
                     on_path=self.tell,
+                    on_log=lambda _, text: self.log.append(text),
                     processes=self.writers,
                     worth_files=1,
                 )

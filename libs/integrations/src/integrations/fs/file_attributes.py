@@ -117,6 +117,11 @@ class Attributes:
         """The mode of a new directory that gets none of its own."""
         return 0o777 & ~_umask()
 
+    @property
+    def early_directory_mode(self) -> int:
+        """The mode of one that is made before it is used: should this process die, it stays so where none is given."""
+        return 0o700 if self._keep.mode else self.new_directory_mode
+
     @cached_property
     def _new_file_mode(self) -> int:
         return 0o666 & ~_umask()

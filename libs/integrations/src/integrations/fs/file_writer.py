@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from restic_reader import Node
 
 from integrations.fs.file_attributes import Attributes
-from integrations.fs.new_files import NewFiles, is_there
-from integrations.sdk.ports.destination import NotWritten
-from integrations.sdk.ports.shared_destination import Compare, Place
+from integrations.fs.new_files import NewFiles
+from integrations.sdk.ports.shared_destination import Compare, Place, Put
 
 
 class FileWriter:
@@ -16,9 +15,6 @@ class FileWriter:
     def __init__(self, attributes: Attributes, *, job_id: str, attempt: int) -> None:
         self._new = NewFiles(attributes, job_id=job_id, attempt=attempt)
 
-    def write(self, node: Node, name: bytes, place: Place, pieces: Iterator[bytes], *, compare: Compare | None) -> bool:
+    def write(self, node: Node, name: bytes, place: Place, pieces: Iterator[bytes], *, compare: Compare | None) -> Put:
         """See `FileWriter.write`."""
-        was_there = is_there(name, place.descriptor)
-        if lacking := self._new.put(node, name, place, pieces, compare=compare):
-            raise NotWritten(lacking)
-        return was_there
+        return self._new.put(node, name, place, pieces, compare=compare)

@@ -9,9 +9,10 @@ from contextlib import suppress
 from restic_reader import Node
 
 from integrations.fs.destination_errors import named_errors
+from integrations.fs.exclusive_rename import rename_unless_there
 from integrations.fs.file_attributes import Attributes
 from integrations.sdk.ports.destination import NotWritten
-from integrations.sdk.ports.shared_destination import Compare, Place
+from integrations.sdk.ports.shared_destination import Compare, Place, Put
 
 HOLE_BYTES = 64 << 10
 """Zeros that fill so much of a file, counted from its beginning, are left out of it as a hole."""
@@ -31,8 +32,8 @@ class NewFiles:
 
     def put(
         self, node: Node, name: bytes, directory: Place, pieces: Iterator[bytes], *, compare: Compare | None = None
-    ) -> str:
-        """Put it in the place of what is there; what it must do without, in words. Raises `NotWritten`."""
+    ) -> Put:
+        """Put it in the place of what is there. Raises `NotWritten`."""
         place, unfinished = directory.descriptor, self._unfinished(name, self._attempt)
         with named_errors():
             self._remove_earlier(name, place)
@@ -44,22 +45,23 @@ class NewFiles:
             else:
                 lacking = self._make_special(node, unfinished, directory)
             with named_errors():
-                _move(unfinished, name, place)
+                was_there, is_sure = _move(unfinished, name, place)
         except BaseException:
             with suppress(OSError):
                 os.unlink(unfinished, dir_fd=place)
             raise
-        return lacking
+        return Put(was_there, is_sure, lacking)
 
-    def link(self, opened: int, name: bytes, directory: Place) -> None:
-        """Give an open file another name, in the place of what is there. Raises `NotWritten`."""
+    def link(self, opened: int, name: bytes, directory: Place) -> bool:
+        """Give an open file another name; returns as `was_there` of `Put`, raises as `put`."""
         place, unfinished = directory.descriptor, self._unfinished(name, self._attempt)
         with named_errors():
             self._remove_earlier(name, place)
             if _is_called(opened, name, place):
-                return  # To rename one name of a file to another one does nothing, and leaves both.
+                return False  # To rename one name of a file to another one does nothing, and leaves both.
             os.link(f"/proc/self/fd/{opened}", unfinished, dst_dir_fd=place, follow_symlinks=True)
-            _move(unfinished, name, place)
+            was_there, _ = _move(unfinished, name, place)
+            return was_there
 
     def _unfinished(self, name: bytes, attempt: int) -> bytes:
         # Made of the job, so that the next attempt finds what a killed one left, and of the attempt, so that one that
@@ -115,12 +117,24 @@ class NewFiles:
                 os.close(opened)
 
 
-def is_there(name: bytes, directory: int) -> bool:
-    """Whether something has this name."""
+def _move(unfinished: bytes, name: bytes, directory: int) -> tuple[bool, bool]:
+    """Give it its name. Whether something was in its place, and whether that is sure; see `Put`."""
+    try:
+        was_there = rename_unless_there(unfinished, name, directory)
+        if was_there is False:
+            return False, True
+        is_sure, was_there = was_there is not None, was_there or _is_there(name, directory)
+        os.rename(unfinished, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except FileNotFoundError:
+        raise NotWritten(_SUPERSEDED) from None
+    return was_there, is_sure
+
+
+def _is_there(name: bytes, directory: int) -> bool:
     try:
         os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except OSError:
-        return False  # What is wrong with it, writing tells.
+    except FileNotFoundError:
+        return False
     return True
 
 
@@ -139,13 +153,6 @@ def _is_called(opened: int, name: bytes, directory: int) -> bool:
         return os.path.samestat(os.fstat(opened), os.stat(name, dir_fd=directory, follow_symlinks=False))
     except FileNotFoundError:
         return False
-
-
-def _move(unfinished: bytes, name: bytes, directory: int) -> None:
-    try:
-        os.rename(unfinished, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except FileNotFoundError:
-        raise NotWritten(_SUPERSEDED) from None
 
 
 def _write_all(file: int, piece: bytes) -> None:

@@ -60,7 +60,9 @@ class OpenDirectories:
         self._root = OpenDirectory(b"", b"", root, None, inherits=_has_default_acl(root), mode=0)
         self._attributes = attributes
         self._check_path, self._check_opened = check_path, check_opened
-        self._early = EarlyDirectories(root, check_path=check_path, check_opened=check_opened)
+        self._early = EarlyDirectories(
+            root, mode=attributes.early_directory_mode, check_path=check_path, check_opened=check_opened
+        )
         self._way: list[OpenDirectory] = []
         self._lock = Lock()
         self._busy: set[OpenDirectory] = set()
@@ -120,6 +122,8 @@ class OpenDirectories:
 
     def close(self) -> None:
         """Leave all; what was begun is not left private or writable."""
+        # First, since it changes the times of those above.
+        self._early.close()
         while self._way:
             with suppress(DestinationFull, DestinationRefused):
                 self._leave()
@@ -127,7 +131,6 @@ class OpenDirectories:
             with suppress(DestinationFull, DestinationRefused):
                 self._end(left)
         self._busy.clear()
-        self._early.close()
 
     @property
     def _here(self) -> OpenDirectory:

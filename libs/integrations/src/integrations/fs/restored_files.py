@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 
@@ -14,14 +14,14 @@ from integrations.fs.file_attributes import Attributes
 from integrations.fs.file_writer import FileWriter
 from integrations.fs.hard_links import HardLinks, Named
 from integrations.fs.looked_up_directories import LookedUpDirectories
-from integrations.fs.new_files import NewFiles, is_there
+from integrations.fs.new_files import NewFiles
 from integrations.fs.nothing_there import require_allowed
 from integrations.fs.open_directories import OpenDirectories, OpenDirectory
 from integrations.fs.restorable_types import require_restorable
 from integrations.sdk.errors import DestinationRefused
 from integrations.sdk.locations import FileIdentity
 from integrations.sdk.ports.destination import ExistingFile, NotWritten, RestoredNode, Write
-from integrations.sdk.ports.shared_destination import MakeWriter, Place
+from integrations.sdk.ports.shared_destination import HeldPlace, MakeWriter
 
 _READ_BYTES = 1 << 20
 # O_NONBLOCK: a pipe in the place of a file would otherwise wait for somebody who writes into it.
@@ -115,10 +115,11 @@ class RestoredFiles:
         """See `SharedDestination.prepare`."""
         self._way.make_early(directories)
 
-    def held(self, restored: RestoredNode) -> tuple[Place, Callable[[], None]]:
+    def held(self, restored: RestoredNode) -> HeldPlace:
         """See `SharedDestination.held`."""
         directory = self._hold(restored)
-        return directory.place, partial(self._way.release, directory)
+        write = partial(self._write, restored, restored.path.rpartition(b"/")[2], directory)
+        return HeldPlace(directory.place, write, partial(self._way.release, directory))
 
     def finish(self) -> None:
         """See `OpenDestination.finish`."""
@@ -189,24 +190,28 @@ class RestoredFiles:
         node, was_there = restored.node, restored.is_there
         try:
             if was_there is None:
-                was_there = is_there(name, directory.descriptor)
-            if self._is_linked(node, name, directory):
-                return was_there
-            lacking = self._new.put(node, name, directory.place, pieces)
+                was_there = _is_there(name, directory.descriptor)
+            if (linked := self._linked(node, name, directory)) is not None:
+                return was_there or linked
+            put = self._new.put(node, name, directory.place, pieces)
+            was_there = was_there or put.was_there
             if node.may_have_other_names:
                 found = os.stat(name, dir_fd=directory.descriptor, follow_symlinks=False)
                 self._links.note(node, Named(restored.path, (found.st_dev, found.st_ino)))
         finally:
             self._way.release(directory)
-        if lacking:
-            raise NotWritten(lacking)
+        if put.lacking:
+            raise NotWritten(put.lacking, has_replaced=was_there)
         return was_there
 
-    def _is_linked(self, node: Node, name: bytes, directory: OpenDirectory) -> bool:
-        """Give the file that is called so too this name as well, where there is one and it can have it."""
+    def _linked(self, node: Node, name: bytes, directory: OpenDirectory) -> bool | None:
+        """Give the file that is called so too this name as well; whether something was in the place of that.
+
+        None where there is no such file, or it cannot have the name.
+        """
         named = self._links.of(node)
         if named is None:
-            return False
+            return None
         above, _, first = named.path.rpartition(b"/")
         # Where it cannot be linked, on another file system for one, it is written once more.
         with suppress(OSError, NotWritten):
@@ -214,11 +219,10 @@ class RestoredFiles:
             try:
                 found = os.fstat(opened)
                 if (found.st_dev, found.st_ino) == named.identity:
-                    self._new.link(opened, name, directory.place)
-                    return True
+                    return self._new.link(opened, name, directory.place)
             finally:
                 os.close(opened)
-        return False
+        return None
 
     def _check_path(self, path: bytes) -> None:
         if reason := self._off_limits.get(path):
@@ -238,3 +242,11 @@ def _open_to_read(name: bytes, directory: int) -> int:
         if error.errno != errno.EPERM:
             raise
         return os.open(name, _READ, dir_fd=directory)
+
+
+def _is_there(name: bytes, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return False  # What is wrong with it, writing tells.
+    return True

@@ -86,9 +86,12 @@ class ProcessMeter:
         self._lock = Lock()
 
     @contextmanager
-    def counting(self, process_id: int) -> Iterator[None]:
-        """Count a process while the context is open. This one's own children are not counted: they have other jobs."""
-        root = _root_of(process_id)
+    def counting(self, process_id: int, *, with_children: bool = True) -> Iterator[None]:
+        """Count a process while the context is open, with those that it starts unless they are counted by themselves.
+
+        This one's own children are not counted: they have other jobs.
+        """
+        root = _root_of(process_id, with_children=with_children)
         with self._lock:
             self._roots += [root] if root else []
         try:
@@ -112,7 +115,7 @@ class ProcessMeter:
             memory = sum(spent.memory_bytes for root in self._roots for spent in root.seen.values())
             if not any(root.seen for root in everything):
                 return Reading()
-            is_own = any(not root.with_children for root in self._roots)
+            is_own = any(root.process.pid == os.getpid() for root in self._roots)
             return replace(_added(everything), memory_bytes=memory if self._roots else None, is_own=is_own)
 
 
@@ -147,11 +150,11 @@ def own_process_counted() -> Iterator[None]:
         yield
 
 
-def _root_of(process_id: int) -> _Root | None:
-    with suppress(psutil.Error):
+def _root_of(process_id: int, *, with_children: bool) -> _Root | None:
+    with suppress(psutil.Error, OSError):
         process = psutil.Process(process_id)
         if process_id != os.getpid():
-            return _Root(process, io=_IoFile.of(process_id))
+            return _Root(process, io=_IoFile.of(process_id), with_children=with_children)
         return _Root(process, base=_spent_by(process), with_children=False)
     return None
 
@@ -160,7 +163,7 @@ def _children_of(root: _Root) -> list[psutil.Process]:
     root.looks += 1
     if root.looks % SCAN_EVERY != 1:
         return []
-    with suppress(psutil.Error):
+    with suppress(psutil.Error, OSError):
         return root.process.children(recursive=True) if root.with_children else []
     return []
 
@@ -169,7 +172,7 @@ def _look_at(root: _Root, below: list[psutil.Process]) -> None:
     """Keep what is seen now; of a process that has ended what was last seen stays, but for its memory."""
     root.seen = {process: replace(spent, memory_bytes=0) for process, spent in root.seen.items()}
     for process in {root.process, *below, *root.seen}:
-        with suppress(psutil.Error):
+        with suppress(psutil.Error, OSError):
             io = root.io if process == root.process else None
             root.seen[process] = _latest(root.seen.get(process), _spent_by(process, io))
 

@@ -40,6 +40,7 @@ class Outcomes:
     """What became of each node, by its number: a byte, as there may be many millions."""
     _uncompared: int = field(default=0, init=False)
     """How many files were written, or left as they are, and not compared."""
+    _has_replaced: bool = field(default=False, init=False)
     _lock: Lock = field(default_factory=Lock)
 
     def check_cancelled(self) -> None:
@@ -68,6 +69,7 @@ class Outcomes:
         with self._lock:
             self.figures.replaced += was_there
             self.figures.created += not was_there
+            self._has_replaced |= was_there
             self.figures.written_bytes += size
             self.figures.written += 1
             self.figures.linked_bytes += unread
@@ -101,7 +103,11 @@ class Outcomes:
         Once something was replaced, that may have been a file of this restore, where the destination takes two names
         for one. Then everything is compared when all is written.
         """
-        return not self.figures.replaced
+        return not self._has_replaced
+
+    def replaced_something(self) -> None:
+        """What was in the place of a path is gone, or may be."""
+        self._has_replaced = True
 
     def begin_comparing(self) -> bool:
         """All is written; whether anything is left to be compared."""

@@ -1,10 +1,12 @@
 """Restores nodes of a restore point to a destination, by an overwrite policy, and compares them. Blocks."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 from contracts.task_types.restore import OverwritePolicy
+from integrations.sdk.job_log import OnLog
 from integrations.sdk.ports.destination import NotWritten, OpenDestination
 from integrations.sdk.ports.shared_destination import SharedDestination
 from restic_reader import Node, Repository, StoredPacks
@@ -43,6 +45,7 @@ class Transfer:
     is_cancelled: Callable[[], bool]
     on_progress: OnProgress
     on_path: OnPath = lambda *_: None
+    on_log: OnLog = lambda *_: None
     figures: Figures = field(default_factory=Figures)
     processes: WriterProcesses[Sent] = field(default_factory=partial(WriterProcesses, 0))
     """Started where they are worth it, and closed by whoever made them, before the destination."""
@@ -66,7 +69,14 @@ class Transfer:
     def _start_processes(self) -> None:
         if isinstance(self.destination, SharedDestination):
             keys, files = self.repository.keys, self.repository.local_files
-            self.processes.start(Setup(keys, files, self.destination.file_writer()))
+            with suppress(OSError):  # Told once they are needed.
+                self.processes.start(Setup(keys, files, self.destination.file_writer()))
+
+    def _are_processes_ready(self) -> bool:
+        is_ready = self.processes.are_ready()
+        if not is_ready and self.figures.files >= self.worth_files and self.processes.count:
+            self.on_log("warning", "No processes can be started that write files: the worker writes alone, slower.")
+        return is_ready
 
     def write(self) -> None:
         """Write everything that the policy lets through; what cannot be read or written goes to the problems.
@@ -81,7 +91,7 @@ class Transfer:
             outcomes=self._outcomes,
             is_empty=self._is_empty,
         )
-        if self.processes.are_running and isinstance(self.destination, SharedDestination):
+        if isinstance(self.destination, SharedDestination) and self._are_processes_ready():
             shared = SharedWriting(
                 repository=self.repository,
                 destination=self.destination,

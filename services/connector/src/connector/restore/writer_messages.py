@@ -11,7 +11,7 @@ from restic_reader import Keys, LocalFiles, Location, Node
 
 DESCRIPTORS = 32
 """So many come with a message at most. Linux takes 253; each is one of the files that this process may have open."""
-_HEADER_BYTES = 4
+_HEADER_BYTES, _CHECK_MILLISECONDS = 4, 200
 
 Outcome = Literal["written", "not_written", "unreadable", "destination_full", "destination_refused", "left"]
 """`unreadable`: a blob is not there, or not what its id says; `left`: nothing more is to be written."""
@@ -58,11 +58,14 @@ class Written(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
     outcome: Outcome
     was_there: bool = False
+    """Whether something was in its place, which is gone."""
+    is_sure: bool = True
+    """As in `Put`."""
     reason: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True, array_like=True):
-    """What became of the files of a batch, in their order."""
+    """What became of the files of a batch, in their order. The first, without any, says that the process is ready."""
 
     process_id: int
     written: list[Written]
@@ -72,35 +75,49 @@ class MessageCut(Exception):
     """The other side ended."""
 
 
+class Meanwhile(NamedTuple):
+    """What is done while a message waits for the other side to take it."""
+
+    take: Callable[[], None]
+    """Takes what arrives: two sides that only send would wait for each other."""
+    check: Callable[[], None]
+    """Raises where waiting is over."""
+
+
 def send(
-    channel: socket.socket,
-    message: bytes,
-    descriptors: Sequence[int] = (),
-    *,
-    on_readable: Callable[[], None] | None = None,
+    channel: socket.socket, message: bytes, descriptors: Sequence[int] = (), *, meanwhile: Meanwhile | None = None
 ) -> None:
     """Send a message; waits while the other side has no time for it. Raises `MessageCut`.
 
-    `on_readable` is called to take what arrives meanwhile: two sides that only send would wait for each other.
+    Where `meanwhile` raises, the message may have been sent in part.
     """
     try:
+        _wait(channel, meanwhile)
         socket.send_fds(channel, [len(message).to_bytes(_HEADER_BYTES, "big")], descriptors)
         left = memoryview(message)
         while left:
-            if on_readable is not None and not _may_send(channel, on_readable):
-                continue
-            left = left[channel.send(left, 0 if on_readable is None else socket.MSG_DONTWAIT) :]
+            _wait(channel, meanwhile)
+            left = left[channel.send(left, 0 if meanwhile is None else socket.MSG_DONTWAIT) :]
     except (BrokenPipeError, ConnectionResetError):
         raise MessageCut from None
 
 
-def _may_send(channel: socket.socket, on_readable: Callable[[], None]) -> bool:
+def _wait(channel: socket.socket, meanwhile: Meanwhile | None) -> None:
+    """Wait until something can be sent, unless sending itself may wait."""
+    if meanwhile is None:
+        return
     poll = select.poll()
     poll.register(channel, select.POLLIN | select.POLLOUT)
-    [(_, events)] = poll.poll()
-    if events & (select.POLLIN | select.POLLHUP):
-        on_readable()
-    return bool(events & select.POLLOUT)
+    while True:
+        events = dict(poll.poll(_CHECK_MILLISECONDS)).get(channel.fileno(), 0)
+        if events & select.POLLIN:
+            meanwhile.take()
+        elif events & select.POLLOUT:
+            return
+        elif events:
+            raise MessageCut
+        else:
+            meanwhile.check()
 
 
 def receive(channel: socket.socket) -> tuple[bytearray, list[int]]:

@@ -6,6 +6,7 @@ Python does one thing at a time in a process, and a small file costs more of its
 import gc
 import os
 import pickle
+import select
 import signal
 import socket
 import sys
@@ -20,7 +21,16 @@ from integrations.sdk.ports.destination import NotWritten
 from integrations.sdk.ports.shared_destination import FileWriter, Place
 from restic_reader import BlobInvalid, ReaderError, Unsealing, Wanted, read_sealed
 
-from connector.restore.writer_messages import Answer, Batch, FileToWrite, MessageCut, Setup, Written, receive, send
+from connector.restore.writer_messages import (
+    Answer,
+    Batch,
+    FileToWrite,
+    MessageCut,
+    Setup,
+    Written,
+    receive,
+    send,
+)
 
 _DIFFERS = "what was written and read back is not what the restore point has"
 _UNREADABLE, _LEFT = Written("unreadable"), Written("left")
@@ -36,13 +46,16 @@ class WriterProcess:
         self._files = setup.files
         self._unsealing = Unsealing(setup.keys)
         self._writer: FileWriter = setup.make_writer()
-        self._parent = os.getppid()
         self._is_stopped = False
+        # Without being asked for, it tells that the other side has ended.
+        self._hang_up = select.poll()
+        self._hang_up.register(channel, 0)
         self._buffer = memoryview(bytearray(1 << 20))
 
     def run(self) -> None:
         """Work until the other side closes the socket."""
         with suppress(MessageCut):
+            send(self._channel, _encoder.encode(Answer(os.getpid(), [])))
             while True:
                 message, descriptors = receive(self._channel)
                 try:
@@ -61,8 +74,8 @@ class WriterProcess:
         read = self._read(batch)
         written: list[Written] = []
         for file in batch.files:
-            # Without its restore, another attempt may follow.
-            if self._is_stopped or os.getppid() != self._parent:
+            # Once the restore has ended, another attempt may follow.
+            if self._is_stopped or self._hang_up.poll(0):
                 break
             written.append(self._write(file, places[file.directory], read, compares=batch.compares))
             if written[-1].outcome in _ENDS:
@@ -91,16 +104,16 @@ class WriterProcess:
             if not compares:
                 _require_ids(ids, pieces)
             compare = partial(self._compare, ids, pieces) if compares else None
-            was_there = self._writer.write(file.node, file.name, place, iter(pieces), compare=compare)
-        except BlobInvalid:
+            put = self._writer.write(file.node, file.name, place, iter(pieces), compare=compare)
+        except (BlobInvalid, ReaderError):
             return _UNREADABLE
         except NotWritten as error:
-            return Written("not_written", reason=error.reason)
+            return Written("not_written", error.has_replaced, reason=error.reason)
         except DestinationFull as error:
             return Written("destination_full", reason=error.why)
         except DestinationRefused as error:
             return Written("destination_refused", reason=error.detail)
-        return Written("written", was_there)
+        return Written("not_written" if put.lacking else "written", put.was_there, put.is_sure, put.lacking)
 
     def _opened(self, blob_id: str, file: FileToWrite, number: int, read: dict[str, memoryview | None]) -> bytes:
         location, sealed = file.blobs[number].location, file.blobs[number].sealed or read.get(blob_id)
@@ -113,14 +126,21 @@ class WriterProcess:
 
         By that the blobs are compared with their ids too: what was read from the store is not hashed by itself.
         """
+        try:
+            is_same = self._is_same(ids, pieces, file)
+        except OSError as error:
+            raise NotWritten(f"cannot be read back: {(error.strerror or '').lower()}") from None
+        if not is_same:
+            _require_ids(ids, pieces)
+            raise NotWritten(_DIFFERS)
+
+    def _is_same(self, ids: Sequence[str], pieces: Sequence[bytes], file: int) -> bool:
         offset = 0
         for blob_id, piece in zip(ids, pieces, strict=True):
             if self._hash(file, offset, len(piece)) != blob_id:
-                _require_ids(ids, pieces)
-                raise NotWritten(_DIFFERS)
+                return False
             offset += len(piece)
-        if os.fstat(file).st_size != offset:
-            raise NotWritten(_DIFFERS)
+        return os.fstat(file).st_size == offset
 
     def _hash(self, file: int, offset: int, length: int) -> str:
         """Of so much of a file; of less where it ends before."""
@@ -149,12 +169,13 @@ def main() -> None:
             for each in (mine, *others):
                 os.close(each)  # It seemed to be alive as long as anybody has it.
             _work(other)
-            return
+            os._exit(0)  # There is nothing to clean up, which would take longer than many files.
         os.close(other)
     _work(mine)
     with suppress(ChildProcessError):
         while True:
             os.wait()
+    os._exit(0)
 
 
 def _work(descriptor: int) -> None:

@@ -71,6 +71,13 @@ class Writing:
         except LOST as error:
             self.outcomes.note_lost(chosen.found.path, error)
 
+    def write_held(self, chosen: ChosenNode, write: Write) -> None:
+        """The same of a file for which its place is held."""
+        try:
+            self._write_file(chosen, self._read(chosen.found.node), write)
+        except LOST as error:
+            self.outcomes.note_lost(chosen.found.path, error)
+
     def _write_singly(self, taken: deque[ChosenNode], writers: Writers) -> None:
         while taken:
             chosen = taken.popleft()
@@ -100,14 +107,14 @@ class Writing:
         if node.type == "dir":
             self._make_directory(chosen)
         elif chosen.is_linked:
-            self._write_file(chosen, self._read(node))
+            self._write_file(chosen, self._read(node), partial(self.destination.write, chosen.restored))
         elif writers.count > 1 and node.size <= SMALL_BYTES and not node.may_have_other_names:
             # Another thread may not read the pieces: they end when the next file is asked for.
             self._write_beside(chosen, tuple(pieces), writers)
         else:
             # In this thread where other names may follow, which are to find it. What came before it comes first.
             writers.begin()
-            self._write_file(chosen, pieces)
+            self._write_file(chosen, pieces, partial(self.destination.write, chosen.restored))
 
     def _read(self, node: Node) -> Iterator[bytes]:
         """The content of a file, read when it is asked for."""
@@ -141,23 +148,28 @@ class Writing:
         try:
             was_there = write(iter(content))
         except NotWritten as error:
-            self.outcomes.note(chosen.found.path, error.reason)
+            self._note(chosen, error)
             return
         self.outcomes.wrote(chosen, was_there=was_there, size=size)
 
-    def _write_file(self, chosen: ChosenNode, pieces: Iterator[bytes]) -> None:
+    def _write_file(self, chosen: ChosenNode, pieces: Iterator[bytes], write: Write) -> None:
         counted = _Counted()
         try:
-            was_there = self.destination.write(chosen.restored, self._watched(pieces, counted))
+            was_there = write(self._watched(pieces, counted))
         except BaseException as error:
             # Nothing of it was written in the end; it may be read again, to the place where it breaks off.
             self.outcomes.add_bytes(written=-counted.bytes)
             if not isinstance(error, NotWritten):
                 raise
-            self.outcomes.note(chosen.found.path, error.reason)
+            self._note(chosen, error)
             return
         unread = max(0, chosen.found.node.size - counted.bytes) if chosen.is_linked else 0
         self.outcomes.wrote(chosen, was_there=was_there, unread=unread)
+
+    def _note(self, chosen: ChosenNode, error: NotWritten) -> None:
+        if error.has_replaced:
+            self.outcomes.replaced_something()
+        self.outcomes.note(chosen.found.path, error.reason)
 
     def _watched(self, pieces: Iterator[bytes], counted: _Counted) -> Iterator[bytes]:
         for piece in pieces:

@@ -180,6 +180,7 @@ def _write(
         is_cancelled=stop.is_set,
         on_progress=job.reporter.progress,
         on_path=job.reporter.measures.handle,
+        on_log=job.reporter.log,
         processes=processes,
     )
     with processes:

@@ -87,9 +87,11 @@ class ExistingFile:
 class NotWritten(Exception):
     """One file or directory cannot be written or read back; the others can."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, has_replaced: bool = False) -> None:
+        """`has_replaced`: what was in its place is gone nevertheless."""
         super().__init__(reason)
         self.reason = reason
+        self.has_replaced = has_replaced
 
 
 Write = Callable[[Iterator[bytes]], bool]

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from restic_reader import Node
 
-from integrations.sdk.ports.destination import RestoredNode
+from integrations.sdk.ports.destination import RestoredNode, Write
 
 Compare = Callable[[int], None]
 """Called with the descriptor of a file that has all its content and no name yet; what it raises, `write` does too."""
@@ -19,11 +19,31 @@ class Place(NamedTuple):
     """Whether what is made in it gets an access list of its own."""
 
 
+class Put(NamedTuple):
+    """A file that has its name."""
+
+    was_there: bool
+    """Whether something was in its place, as far as could be seen."""
+    is_sure: bool
+    """Whether nothing else can have been given the name between looking and writing."""
+    lacking: str
+    """What it must do without, in words."""
+
+
+class HeldPlace(NamedTuple):
+    """The directory that a file goes into, held open until one of the two was called."""
+
+    place: Place
+    write: Write
+    """Writes the file by this process after all, as what `OpenDestination.writing` returns."""
+    release: Callable[[], None]
+
+
 class FileWriter(Protocol):
     """Writes regular files to a destination from a process that has only the directories that they are put into."""
 
-    def write(self, node: Node, name: bytes, place: Place, pieces: Iterator[bytes], *, compare: Compare | None) -> bool:
-        """As what `OpenDestination.writing` returns. Whether something was there is seen when it is replaced."""
+    def write(self, node: Node, name: bytes, place: Place, pieces: Iterator[bytes], *, compare: Compare | None) -> Put:
+        """Put a file in the place of whatever is there. Raises as `OpenDestination.write`."""
         ...
 
 
@@ -45,9 +65,6 @@ class SharedDestination(Protocol):
         """
         ...
 
-    def held(self, restored: RestoredNode) -> tuple[Place, Callable[[], None]]:
-        """The directory that a file goes into, open until the second is called; called as `writing` is.
-
-        Raises as `writing` does.
-        """
+    def held(self, restored: RestoredNode) -> HeldPlace:
+        """The directory that a file goes into, held open. Called, and raises, as `writing`."""
         ...

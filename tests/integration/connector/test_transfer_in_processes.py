@@ -13,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from connector.restore import writer_process
 from connector.restore.writer_processes import WriterDied
 from integrations.sdk.errors import Cancelled
 
@@ -90,7 +91,7 @@ def test_what_replaced_something_is_compared_when_all_is_written(case: Case) -> 
 def test_a_restore_whose_process_is_killed_fails_and_the_next_attempt_completes_it(case: Case, killed: slice) -> None:
     case.files = LARGER
 
-    victims = in_the_midst(case, lambda: psutil.Process().children(recursive=True)[killed], signal.SIGKILL)
+    victims = in_the_midst(case, lambda: writers()[killed], signal.SIGKILL)
 
     with pytest.raises(WriterDied):
         replace(case, processes=3).run()
@@ -131,7 +132,7 @@ def test_a_process_ends_with_its_restore(case: Case) -> None:
     seen: list[psutil.Process] = []
 
     def cancel(_path: str, _outcome: str) -> None:
-        seen.extend([] if seen else psutil.Process().children(recursive=True))
+        seen.extend([] if seen else writers())
 
     case.is_cancelled = lambda: bool(seen)
     with pytest.raises(Cancelled):
@@ -173,7 +174,7 @@ except CairnError as error:
 
 def test_a_process_that_somebody_else_ends_leaves_nothing_out_unsaid(case: Case) -> None:
     case.files = LARGER
-    in_the_midst(case, lambda: psutil.Process().children(recursive=True), signal.SIGTERM)
+    in_the_midst(case, writers, signal.SIGTERM)
 
     with pytest.raises(WriterDied):
         replace(case, processes=2).run()
@@ -256,6 +257,12 @@ def test_a_file_whose_numbers_are_too_large_to_be_told_comes_back(case: Case) ->
     case.run()
 
     assert case.there == {"a": b"good"}
+
+
+def writers() -> list[psutil.Process]:
+    """The processes that write files for a restore of this one, which has servers of other tests below it as well."""
+    below = psutil.Process().children(recursive=True)
+    return [each for each in below if writer_process.__name__ in each.cmdline()]
 
 
 def in_the_midst(

@@ -122,7 +122,8 @@ class Case:
                 attributes=Attributes(is_root=root_owns, keep=keep),
             )
             self.problems = Problems(lambda _, text: self.log.append(text))
-            with closing(destination), WriterProcesses[Sent](self.processes, meter=self.meter) as self.writers:
+            writers = WriterProcesses[Sent](self.processes, meter=self.meter)
+            with closing(destination), closing(writers):
                 transfer = Transfer(
                     repository=repository,
                     snapshot_id=snapshot,
@@ -134,7 +135,7 @@ class Case:
                     on_progress=self.progress.append,
                     on_path=self.tell,
                     on_log=lambda _, text: self.log.append(text),
-                    processes=self.writers,
+                    processes=writers,
                     worth_files=1,
                 )
                 transfer.plan()

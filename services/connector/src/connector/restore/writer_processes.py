@@ -14,8 +14,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from time import monotonic
-from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Generic, TypeVar
 
 import msgspec
 from contracts.errors import TemporaryError
@@ -197,14 +196,6 @@ class WriterProcesses(Generic[T]):
         if self._first is not None:
             self._first.wait()
             self._first = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, _type: type[BaseException] | None, _error: BaseException | None, _at: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _count_in(self, process_id: int) -> None:
         if self._meter is not None:

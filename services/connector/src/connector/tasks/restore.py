@@ -1,7 +1,7 @@
 """Restoring what a restore point has, or a part of it, into a destination or the source that it came from."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from functools import partial
 from threading import Event
 from time import monotonic
@@ -183,7 +183,7 @@ def _write(
         on_log=job.reporter.log,
         processes=processes,
     )
-    with processes:
+    with closing(processes):
         try:
             transfer.plan()
             carry_out = preview if job.options.dry_run else write_and_verify

@@ -58,7 +58,7 @@ class NewFiles:
         with named_errors():
             self._remove_earlier(name, place)
             if _is_called(opened, name, place):
-                return False  # To rename one name of a file to another one does nothing, and leaves both.
+                return True  # To rename one name of a file to another one does nothing, and leaves both.
             os.link(f"/proc/self/fd/{opened}", unfinished, dst_dir_fd=place, follow_symlinks=True)
             was_there, _ = _move(unfinished, name, place)
             return was_there

@@ -187,10 +187,8 @@ class RestoredFiles:
         return directory
 
     def _write(self, restored: RestoredNode, name: bytes, directory: OpenDirectory, pieces: Iterator[bytes]) -> bool:
-        node, was_there = restored.node, restored.is_there
+        node, was_there = restored.node, bool(restored.is_there)
         try:
-            if was_there is None:
-                was_there = _is_there(name, directory.descriptor)
             if (linked := self._linked(node, name, directory)) is not None:
                 return was_there or linked
             put = self._new.put(node, name, directory.place, pieces)
@@ -242,11 +240,3 @@ def _open_to_read(name: bytes, directory: int) -> int:
         if error.errno != errno.EPERM:
             raise
         return os.open(name, _READ, dir_fd=directory)
-
-
-def _is_there(name: bytes, directory: int) -> bool:
-    try:
-        os.stat(name, dir_fd=directory, follow_symlinks=False)
-    except OSError:
-        return False  # What is wrong with it, writing tells.
-    return True

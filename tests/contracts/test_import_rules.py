@@ -21,6 +21,7 @@ def lint(root: Path) -> subprocess.CompletedProcess[str]:
 
 APPS = "services/assignment/src/assignment/apps"
 CATALOG, CHASSIS, CONTRACTS = "services/catalog/src/catalog", "libs/chassis/src/chassis", "libs/contracts/src/contracts"
+INVENTORIES = f"{CATALOG}/inventories"
 VIOLATIONS = {
     f"{CATALOG}/settings.py": ("import assignment.settings", "catalog.settings -> assignment.settings"),
     f"{CATALOG}/__main__.py": ("import gateway.settings", "catalog.__main__ -> gateway.settings"),
@@ -29,9 +30,18 @@ VIOLATIONS = {
         "import chassis.http.tokens",
         "contracts.topics -> chassis.http.tokens",
     ),
-    f"{CATALOG}/store.py": ("import catalog.usecases", "catalog.store -> catalog.usecases"),
-    f"{CATALOG}/api.py": ("import catalog.handlers", "catalog.api -> catalog.handlers"),
-    f"{CATALOG}/domain.py": ("import chassis.persistence.mongo", "catalog.domain -> chassis.persistence.mongo"),
+    f"{INVENTORIES}/store.py": (
+        "import catalog.inventories.usecases",
+        "catalog.inventories.store -> catalog.inventories.usecases",
+    ),
+    f"{INVENTORIES}/api.py": (
+        "import catalog.inventories.handlers",
+        "catalog.inventories.api -> catalog.inventories.handlers",
+    ),
+    f"{INVENTORIES}/domain/resources.py": (
+        "import chassis.persistence.mongo",
+        "catalog.inventories.domain.resources -> chassis.persistence.mongo",
+    ),
     f"{CONTRACTS}/values.py": ("import fastapi", "contracts.values -> fastapi"),
     f"{APPS}/store.py": ("import assignment.apps.usecases", "assignment.apps.store -> assignment.apps.usecases"),
     f"{APPS}/usecases.py": ("import assignment.app", "assignment.apps.usecases -> assignment.app"),

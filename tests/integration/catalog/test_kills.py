@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from catalog import usecases
+from catalog.inventories import usecases
+from catalog.inventories.store import open_inventories
 from catalog.settings import Settings
-from catalog.store import open_store
 from chassis.ids import new_id
 from chassis.runtime.service_runtime import open_service_runtime
 from contracts.messages.catalog import InventoryCreated, InventoryRemoved, ResourceRemoved
@@ -34,7 +34,7 @@ async def test_what_was_saved_is_announced_after_a_death_before_publishing(
     command = make.wrap(make.create_inventory())
     async with open_service_runtime(fresh_corner.settings(Settings), "catalog") as runtime:
         with pytest.raises(Death):
-            await usecases.create_inventory(await open_store(dying(runtime)), command)
+            await usecases.create_inventory(await open_inventories(dying(runtime)), command)
 
     with running_module("catalog", "relay", environment=fresh_corner.variables(), log=tmp_path / "log") as relay:
         assert await relay.ended() == 0

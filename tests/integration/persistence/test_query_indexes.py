@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from assignment.apps.store import Offer
 from assignment.apps.store import open_store as open_assignment
-from catalog.domain import LONGEST_URN
-from catalog.store import open_store as open_catalog
+from catalog.inventories.domain.resources import LONGEST_URN
+from catalog.inventories.store import open_inventories
 from chassis.ids import new_id, utc_now
 from connector.domain.work import TASK, SlotGroup
 from connector.queue.intake import work_of
@@ -88,7 +88,7 @@ async def everything_the_chassis_asks(queried: QueriedRuntime) -> None:
 
 async def test_catalog(opened: Opened) -> None:
     async with opened("catalog") as queried:
-        store = await open_catalog(queried.runtime)
+        store = await open_inventories(queried.runtime)
         await everything_the_chassis_asks(queried)
         inventory, resource = make.an_inventory(), make.a_resource()
         await store.inventories.save(await store.inventories.load(ORG, inventory.id), inventory)
@@ -225,14 +225,14 @@ async def test_two_processes_that_start_at_once_upgrade_a_database_in_use(fresh_
         assert set(await resources.index_information()) == {
             "_id_", "org_1_inventory_id_1_urn_1__id_1", "org_1_inventory_id_1__id_1", "org_1_removed_1__id_1"
         }  # fmt: skip
-        store = await open_catalog(queried.runtime)
+        store = await open_inventories(queried.runtime)
         assert await store.urn_owner(ORG, InventoryId("inv-1"), kept.urn) == kept.id
         assert await store.count(ORG, InventoryId("inv-1")) == 1
 
 
 async def test_the_longest_urn_fits_into_an_entry_of_its_index(fresh_corner: Corner) -> None:
     async with open_queried_runtime(fresh_corner.settings(), "catalog") as queried:
-        store = await open_catalog(queried.runtime)
+        store = await open_inventories(queried.runtime)
         chance = random.Random(7)  # As compressed, equal characters would prove nothing.
         urn = "".join(chr(chance.randrange(0x20000, 0x2A6D0)) for _ in range(LONGEST_URN))
         kept = make.a_resource(id=new_id(), inventory_id=new_id(), urn=urn)

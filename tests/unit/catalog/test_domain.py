@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from catalog import domain
+from catalog.inventories.domain import inventories, resources
+from catalog.inventories.domain.endpoints import endpoint_of
 from contracts.errors import CairnError, Conflict, Invalid, NotFound
 
 from tests.support import builders as make
@@ -29,7 +30,7 @@ from tests.support import builders as make
     ],
 )
 def test_the_kind_of_an_endpoint_follows_from_its_address(address: str, kind: str) -> None:
-    endpoint = domain.endpoint_of(address)
+    endpoint = endpoint_of(address)
     assert (endpoint.endpoint, endpoint.kind) == (address, kind)
 
 
@@ -40,7 +41,7 @@ def test_the_kind_of_an_endpoint_follows_from_its_address(address: str, kind: st
 )  # fmt: skip
 def test_an_address_that_reaches_nothing_is_refused_in_words(address: str) -> None:
     with pytest.raises(ValueError, match=r"^(must|has|is|contains) ") as refused:
-        domain.endpoint_of(address)
+        endpoint_of(address)
     assert "pass" not in str(refused.value).replace("password", "")
 
 
@@ -63,7 +64,7 @@ def test_an_address_that_reaches_nothing_is_refused_in_words(address: str) -> No
 )
 def test_a_description_that_cannot_be_kept_names_its_fields(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(Invalid) as refused:
-        domain.register_resource(
+        resources.register_resource(
             make.an_inventory(), make.register_resource("inv-1", **changes), known=False, urn_taken=False
         )
     assert refused.value.code == "resource_invalid"
@@ -74,7 +75,7 @@ def test_a_resource_keeps_what_was_said_in_its_order() -> None:
     command = make.register_resource(
         "inv-1", "res-9", endpoints=["b.example", "10.0.0.1:9000"], tags=["z", "a"], service="crm"
     )
-    resource = domain.register_resource(make.an_inventory(), command, known=False, urn_taken=False)
+    resource = resources.register_resource(make.an_inventory(), command, known=False, urn_taken=False)
     assert [(e.endpoint, e.kind) for e in resource.endpoints] == [("b.example", "host"), ("10.0.0.1:9000", "inet4")]
     assert (resource.id, resource.tags, resource.service, resource.revision) == ("res-9", ("z", "a"), "crm", 1)
     assert not resource.locked
@@ -82,13 +83,13 @@ def test_a_resource_keeps_what_was_said_in_its_order() -> None:
 
 def test_classes_are_open_ended() -> None:
     command = make.register_resource("inv-1", **{"class": "teapot", "subclass": "brown"})
-    resource = domain.register_resource(make.an_inventory(), command, known=False, urn_taken=False)
+    resource = resources.register_resource(make.an_inventory(), command, known=False, urn_taken=False)
     assert (resource.class_, resource.subclass) == ("teapot", "brown")
 
 
 def test_a_resource_without_a_name_goes_by_its_urn() -> None:
     command = make.register_resource("inv-1", urn="urn:x", name=" ")
-    assert domain.register_resource(make.an_inventory(), command, known=False, urn_taken=False).name == "urn:x"
+    assert resources.register_resource(make.an_inventory(), command, known=False, urn_taken=False).name == "urn:x"
 
 
 REGISTER = make.register_resource("inv-1", "res-1")
@@ -98,33 +99,34 @@ CHANGE = make.change_resource("inv-1", "res-1", name="renamed")
 @pytest.mark.parametrize(
     ("decide", "error", "code"),
     [
-        (lambda: domain.create_inventory(make.create_inventory(kind="aws"), known=False), Invalid,
+        (lambda: inventories.create_inventory(make.create_inventory(kind="aws"), known=False), Invalid,
          "inventory_type_unsupported"),
-        (lambda: domain.create_inventory(make.create_inventory(), known=True), Conflict, "inventory_exists"),
-        (lambda: domain.create_inventory(make.create_inventory(name="  "), known=False), Invalid, "inventory_invalid"),
-        (lambda: domain.create_inventory(make.create_inventory(name="x" * 256), known=False), Invalid,
+        (lambda: inventories.create_inventory(make.create_inventory(), known=True), Conflict, "inventory_exists"),
+        (lambda: inventories.create_inventory(make.create_inventory(name="  "), known=False), Invalid,
          "inventory_invalid"),
-        (lambda: domain.change_inventory(None, make.change_inventory("inv-1")), NotFound, "inventory_not_found"),
-        (lambda: domain.change_inventory(make.an_inventory(), make.change_inventory("inv-1", kind="aws")), Conflict,
-         "inventory_type_fixed"),
-        (lambda: domain.change_inventory(make.an_inventory(), make.change_inventory("inv-1", name="")), Invalid,
+        (lambda: inventories.create_inventory(make.create_inventory(name="x" * 256), known=False), Invalid,
          "inventory_invalid"),
-        (lambda: domain.register_resource(None, REGISTER, known=False, urn_taken=False), NotFound,
+        (lambda: inventories.change_inventory(None, make.change_inventory("inv-1")), NotFound, "inventory_not_found"),
+        (lambda: inventories.change_inventory(make.an_inventory(), make.change_inventory("inv-1", kind="aws")),
+         Conflict, "inventory_type_fixed"),
+        (lambda: inventories.change_inventory(make.an_inventory(), make.change_inventory("inv-1", name="")), Invalid,
+         "inventory_invalid"),
+        (lambda: resources.register_resource(None, REGISTER, known=False, urn_taken=False), NotFound,
          "inventory_not_found"),
-        (lambda: domain.register_resource(make.an_inventory(type="ovh"), REGISTER, known=False, urn_taken=False),
+        (lambda: resources.register_resource(make.an_inventory(type="ovh"), REGISTER, known=False, urn_taken=False),
          Conflict, "inventory_managed"),
-        (lambda: domain.register_resource(make.an_inventory(), REGISTER, known=False, urn_taken=True), Conflict,
+        (lambda: resources.register_resource(make.an_inventory(), REGISTER, known=False, urn_taken=True), Conflict,
          "urn_taken"),
-        (lambda: domain.register_resource(make.an_inventory(), REGISTER, known=True, urn_taken=False), Conflict,
+        (lambda: resources.register_resource(make.an_inventory(), REGISTER, known=True, urn_taken=False), Conflict,
          "resource_exists"),
-        (lambda: domain.change_resource(make.an_inventory(), None, CHANGE), NotFound, "resource_not_found"),
-        (lambda: domain.change_resource(make.an_inventory(), make.a_resource(inventory_id="other"), CHANGE), NotFound,
-         "resource_not_found"),
-        (lambda: domain.change_resource(make.an_inventory(), make.a_resource(urn="urn:other"), CHANGE), Conflict,
+        (lambda: resources.change_resource(make.an_inventory(), None, CHANGE), NotFound, "resource_not_found"),
+        (lambda: resources.change_resource(make.an_inventory(), make.a_resource(inventory_id="other"), CHANGE),
+         NotFound, "resource_not_found"),
+        (lambda: resources.change_resource(make.an_inventory(), make.a_resource(urn="urn:other"), CHANGE), Conflict,
          "urn_fixed"),
-        (lambda: domain.remove_resource(make.an_inventory(), None, inventory_id="inv-1"), NotFound,
+        (lambda: resources.remove_resource(make.an_inventory(), None, inventory_id="inv-1"), NotFound,
          "resource_not_found"),
-        (lambda: domain.remove_resource(None, make.a_resource(), inventory_id="inv-1"), NotFound,
+        (lambda: resources.remove_resource(None, make.a_resource(), inventory_id="inv-1"), NotFound,
          "inventory_not_found"),
     ],
 )  # fmt: skip
@@ -137,12 +139,12 @@ def test_what_is_refused(decide: Any, error: type[CairnError], code: str) -> Non
 
 def test_a_change_keeps_id_urn_and_lock() -> None:
     current = make.a_resource(locked=True, revision=4, tags=("old",))
-    changed = domain.change_resource(make.an_inventory(), current, CHANGE)
+    changed = resources.change_resource(make.an_inventory(), current, CHANGE)
     assert (changed.id, changed.urn, changed.locked) == (current.id, current.urn, True)
     assert (changed.name, changed.tags, changed.revision) == ("renamed", (), 5)
     assert changed == type(changed).model_validate(changed.model_dump(by_alias=True))
 
 
 def test_an_inventory_gets_a_new_name() -> None:
-    changed = domain.change_inventory(make.an_inventory(revision=2), make.change_inventory("inv-1", name="attic"))
+    changed = inventories.change_inventory(make.an_inventory(revision=2), make.change_inventory("inv-1", name="attic"))
     assert (changed.name, changed.revision) == ("attic", 3)

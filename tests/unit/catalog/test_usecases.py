@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from catalog import usecases
-from catalog.handlers import register_handlers
-from catalog.store import CatalogStore, resource_keys
+from catalog.inventories import usecases
+from catalog.inventories.handlers import register_handlers
+from catalog.inventories.store import InventoryStore, resource_keys
 from chassis.persistence.aggregates import Aggregate, AlreadyHandled
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import NotFound
@@ -48,7 +48,7 @@ class Catalog(MemoryDoor):
         super().__init__("catalog")
         inventories = MemoryAggregates(Inventory, published=self.published)
         self.resources = Shaky(Resource, keys=resource_keys, published=self.published)
-        self.store = CatalogStore(inventories, self.resources)
+        self.store = InventoryStore(inventories, self.resources)
         register_handlers(self.dispatcher, self.store, removals_at_once=2)
 
 

@@ -1,20 +1,54 @@
-"""The composition root: what the catalog consists of."""
+"""The composition root: the areas that the catalog consists of."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from chassis.http.server import build_internal_api
+from chassis.http.tokens import Tokens
+from chassis.messaging.dispatcher import Dispatcher
+from chassis.runtime.health import Check
 from chassis.runtime.service_definition import ServiceDefinition
+from chassis.runtime.service_runtime import ServiceRuntime
+from fastapi import FastAPI
 
-from catalog.api import build_api
-from catalog.handlers import ANNOUNCES, LISTENS_TO, register_handlers
+from catalog.inventories import api as inventories_api
+from catalog.inventories import handlers as inventories_handlers
+from catalog.inventories.store import InventoryStore, open_inventories
 from catalog.settings import Settings
-from catalog.store import open_store
+
+
+@dataclass(frozen=True)
+class CatalogStore:
+    """What the catalog knows, area by area."""
+
+    inventories: InventoryStore
+
+
+async def open_store(runtime: ServiceRuntime, settings: Settings) -> CatalogStore:
+    """The stores of all areas, with their indexes made."""
+    del settings
+    return CatalogStore(inventories=await open_inventories(runtime))
+
+
+def register_handlers(dispatcher: Dispatcher, store: CatalogStore, settings: Settings) -> Dispatcher:
+    """Fill the dispatcher with the handlers of all areas; returns it."""
+    inventories_handlers.register_handlers(dispatcher, store.inventories, removals_at_once=settings.removals_at_once)
+    return dispatcher
+
+
+def build_api(store: CatalogStore, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
+    """The internal HTTP API of the catalog: the routes of all areas."""
+    app = build_internal_api("Cairn catalog", checks=checks)
+    app.include_router(inventories_api.build_routes(store.inventories, tokens))
+    return app
+
 
 CATALOG = ServiceDefinition(
     name="catalog",
     settings=Settings,
-    open_store=lambda runtime, _: open_store(runtime),
-    register_handlers=lambda dispatcher, store, settings: register_handlers(
-        dispatcher, store, removals_at_once=settings.removals_at_once
-    ),
+    open_store=open_store,
+    register_handlers=register_handlers,
     build_api=build_api,
-    listens_to=LISTENS_TO,
-    announces=ANNOUNCES,
+    listens_to=(*inventories_handlers.LISTENS_TO,),
+    announces=(*inventories_handlers.ANNOUNCES,),
 )

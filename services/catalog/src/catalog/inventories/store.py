@@ -18,8 +18,8 @@ def resource_keys(resource: Resource) -> Keys:
 
 
 @dataclass(frozen=True)
-class CatalogStore:
-    """What the catalog knows."""
+class InventoryStore:
+    """The inventories and resources of the catalog."""
 
     inventories: Aggregates[Inventory]
     resources: Aggregates[Resource]
@@ -47,7 +47,7 @@ class CatalogStore:
         return await self.resources.find(org, where, search=search, limit=limit, offset=offset)
 
 
-async def open_store(runtime: ServiceRuntime) -> CatalogStore:
+async def open_inventories(runtime: ServiceRuntime) -> InventoryStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
     inventories = MongoAggregates(database["inventories"], Inventory, outbox, indexes=(LISTING,))
@@ -67,4 +67,4 @@ async def open_store(runtime: ServiceRuntime) -> CatalogStore:
     )
     await inventories.setup()
     await resources.setup()
-    return CatalogStore(inventories, resources)
+    return InventoryStore(inventories, resources)

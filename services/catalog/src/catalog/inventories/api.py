@@ -1,20 +1,18 @@
-"""The internal HTTP API: what other processes read."""
+"""What other processes read of inventories and resources."""
 
-from collections.abc import Mapping
 from typing import Annotated
 
-from chassis.http.server import build_internal_api, caller_reader
+from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
-from chassis.runtime.health import Check
 from contracts.messages.catalog import Resource
 from contracts.queries import catalog as queries
 from contracts.queries.base import Page
 from contracts.values import InventoryId, ResourceId
-from fastapi import APIRouter, Depends, FastAPI, Query
+from fastapi import APIRouter, Depends, Query
 
-from catalog import usecases
-from catalog.store import CatalogStore
-from catalog.usecases import CountedInventory
+from catalog.inventories import usecases
+from catalog.inventories.store import InventoryStore
+from catalog.inventories.usecases import CountedInventory
 
 PAGE = 50
 MOST = 10_000
@@ -22,15 +20,15 @@ Limit = Annotated[int, Query(ge=1, le=MOST, description=f"How many at most; up t
 Offset = Annotated[int, Query(ge=0, le=2**31 - 1, description="How many to skip")]
 
 
-def build_api(store: CatalogStore, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
-    """The internal HTTP API of the catalog."""
-    app = build_internal_api("Cairn catalog", checks=checks)
-    app.include_router(_inventories(store, tokens), prefix="/internal/inventories")
-    app.include_router(_resources(store, tokens), prefix="/internal/resources")
-    return app
+def build_routes(store: InventoryStore, tokens: Tokens) -> APIRouter:
+    """What is read of inventories and their resources."""
+    routes = APIRouter()
+    routes.include_router(_inventories(store, tokens), prefix="/internal/inventories")
+    routes.include_router(_resources(store, tokens), prefix="/internal/resources")
+    return routes
 
 
-def _inventories(store: CatalogStore, tokens: Tokens) -> APIRouter:
+def _inventories(store: InventoryStore, tokens: Tokens) -> APIRouter:
     routes, read = APIRouter(), caller_reader(tokens)
 
     @routes.get("")
@@ -47,7 +45,7 @@ def _inventories(store: CatalogStore, tokens: Tokens) -> APIRouter:
     return routes
 
 
-def _resources(store: CatalogStore, tokens: Tokens) -> APIRouter:
+def _resources(store: InventoryStore, tokens: Tokens) -> APIRouter:
     routes, read = APIRouter(), caller_reader(tokens)
 
     @routes.get("")

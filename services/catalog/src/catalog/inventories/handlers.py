@@ -13,15 +13,15 @@ from contracts.messages.catalog import (
 )
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
 
-from catalog import usecases
-from catalog.store import CatalogStore
+from catalog.inventories import usecases
+from catalog.inventories.store import InventoryStore
 
 LISTENS_TO = (CATALOG_COMMANDS,)
 ANNOUNCES = (CATALOG_EVENTS, OUTCOMES)
 
 
-def register_handlers(dispatcher: Dispatcher, store: CatalogStore, *, removals_at_once: int) -> Dispatcher:
-    """Fill the dispatcher with the handlers of the catalog; returns it."""
+def register_handlers(dispatcher: Dispatcher, store: InventoryStore, *, removals_at_once: int) -> Dispatcher:
+    """Fill the dispatcher with the handlers of inventories and resources; returns it."""
     dispatcher.on(CreateInventory, partial(usecases.create_inventory, store))
     dispatcher.on(ChangeInventory, partial(usecases.change_inventory, store))
     dispatcher.on(RemoveInventory, partial(usecases.remove_inventory, store, at_once=removals_at_once))

@@ -30,8 +30,8 @@ from contracts.messages.catalog import (
 from contracts.values import InventoryId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 
-from catalog import domain
-from catalog.store import CatalogStore
+from catalog.inventories.domain import inventories, resources
+from catalog.inventories.store import InventoryStore
 
 log = logging.getLogger(__name__)
 
@@ -44,29 +44,29 @@ class CountedInventory:
     count: int
 
 
-async def create_inventory(store: CatalogStore, command: Envelope[CreateInventory]) -> None:
+async def create_inventory(store: InventoryStore, command: Envelope[CreateInventory]) -> None:
     """Create an inventory."""
     data = command.data
     with _span("catalog.create_inventory", data):
         aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
-        inventory = domain.create_inventory(data, known=aggregate.revision > 0)
+        inventory = inventories.create_inventory(data, known=aggregate.revision > 0)
         created = InventoryCreated(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
         await store.inventories.save(aggregate, inventory, events=[created], cause=command, result={"id": inventory.id})
     log.info("inventory created", extra=_ids(data))
 
 
-async def change_inventory(store: CatalogStore, command: Envelope[ChangeInventory]) -> None:
+async def change_inventory(store: InventoryStore, command: Envelope[ChangeInventory]) -> None:
     """Rename an inventory."""
     data = command.data
     with _span("catalog.change_inventory", data):
         aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
-        inventory = domain.change_inventory(aggregate.value, data)
+        inventory = inventories.change_inventory(aggregate.value, data)
         changed = InventoryChanged(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
         await store.inventories.save(aggregate, inventory, events=[changed], cause=command, result={"id": inventory.id})
     log.info("inventory changed", extra=_ids(data))
 
 
-async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventory], *, at_once: int) -> None:
+async def remove_inventory(store: InventoryStore, command: Envelope[RemoveInventory], *, at_once: int) -> None:
     """Remove an inventory after its resources, `at_once` at a time.
 
     A process that dies in between leaves the inventory with fewer resources; the command then comes again and goes on.
@@ -74,7 +74,7 @@ async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventor
     data = command.data
     with _span("catalog.remove_inventory", data):
         aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
-        inventory = domain.require_inventory(aggregate.value)
+        inventory = inventories.require_inventory(aggregate.value)
         # In portions: each removal is a save with an event, and all at once would keep the database busy for long.
         while left := await store.resources_of(data.organization_id, inventory.id, limit=at_once):
             await _all(_remove_with_inventory(store, command, resource) for resource in left)
@@ -83,7 +83,7 @@ async def remove_inventory(store: CatalogStore, command: Envelope[RemoveInventor
     log.info("inventory removed", extra=_ids(data))
 
 
-async def register_resource(store: CatalogStore, command: Envelope[RegisterResource]) -> None:
+async def register_resource(store: InventoryStore, command: Envelope[RegisterResource]) -> None:
     """Add a resource to an inventory."""
     data, org = command.data, command.data.organization_id
     with _span("catalog.register_resource", data):
@@ -91,7 +91,7 @@ async def register_resource(store: CatalogStore, command: Envelope[RegisterResou
         inventory = await store.inventories.get(org, data.inventory_id)
         # Looked up and then taken without a lock: commands of one inventory are handled one after another.
         owner = await store.urn_owner(org, data.inventory_id, data.description.urn)
-        resource = domain.register_resource(
+        resource = resources.register_resource(
             inventory, data, known=aggregate.revision > 0, urn_taken=owner not in (None, data.resource_id)
         )
         registered = ResourceRegistered(organization_id=org, resource_id=resource.id, resource=resource)
@@ -99,32 +99,32 @@ async def register_resource(store: CatalogStore, command: Envelope[RegisterResou
     log.info("resource registered", extra=_ids(data, data.resource_id))
 
 
-async def change_resource(store: CatalogStore, command: Envelope[ChangeResource]) -> None:
+async def change_resource(store: InventoryStore, command: Envelope[ChangeResource]) -> None:
     """Replace what is said about a resource."""
     data, org = command.data, command.data.organization_id
     with _span("catalog.change_resource", data):
         aggregate = await store.resources.load(org, data.resource_id, cause=command)
         inventory = await store.inventories.get(org, data.inventory_id)
-        resource = domain.change_resource(inventory, aggregate.value, data)
+        resource = resources.change_resource(inventory, aggregate.value, data)
         changed = ResourceChanged(organization_id=org, resource_id=resource.id, resource=resource)
         await store.resources.save(aggregate, resource, events=[changed], cause=command, result={"id": resource.id})
     log.info("resource changed", extra=_ids(data, data.resource_id))
 
 
-async def remove_resource(store: CatalogStore, command: Envelope[RemoveResource]) -> None:
+async def remove_resource(store: InventoryStore, command: Envelope[RemoveResource]) -> None:
     """Take a resource out of its inventory."""
     data, org = command.data, command.data.organization_id
     with _span("catalog.remove_resource", data):
         aggregate = await store.resources.load(org, data.resource_id, cause=command)
         inventory = await store.inventories.get(org, data.inventory_id)
-        resource = domain.remove_resource(inventory, aggregate.value, inventory_id=data.inventory_id)
+        resource = resources.remove_resource(inventory, aggregate.value, inventory_id=data.inventory_id)
         removed = _removed(org, resource, revision=resource.revision + 1)
         await store.resources.save(aggregate, None, events=[removed], cause=command, result={"id": resource.id})
     log.info("resource removed", extra=_ids(data, data.resource_id))
 
 
 async def list_inventories(
-    store: CatalogStore, org: OrganizationId, *, limit: int, offset: int
+    store: InventoryStore, org: OrganizationId, *, limit: int, offset: int
 ) -> tuple[int, list[CountedInventory]]:
     """How many inventories there are, and some of them with their sizes, oldest first."""
     with span("catalog.list_inventories", attributes={semconv.ORGANIZATION: org}):
@@ -134,28 +134,28 @@ async def list_inventories(
         return page.total, [CountedInventory(inventory, count) for inventory, count in pairs]
 
 
-async def get_inventory(store: CatalogStore, org: OrganizationId, inventory_id: InventoryId) -> CountedInventory:
+async def get_inventory(store: InventoryStore, org: OrganizationId, inventory_id: InventoryId) -> CountedInventory:
     """One inventory with its size. Raises `NotFound`."""
     with span("catalog.get_inventory", attributes={semconv.ORGANIZATION: org}):
-        inventory = domain.require_inventory(await store.inventories.get(org, inventory_id))
+        inventory = inventories.require_inventory(await store.inventories.get(org, inventory_id))
         return CountedInventory(inventory, await store.count(org, inventory.id))
 
 
 async def list_resources(
-    store: CatalogStore, org: OrganizationId, inventory_id: InventoryId | None, *, text: str, limit: int, offset: int
+    store: InventoryStore, org: OrganizationId, inventory_id: InventoryId | None, *, text: str, limit: int, offset: int
 ) -> Page[Resource]:
     """Resources of one inventory or of all, whose URN or name holds the text; oldest first."""
     with span("catalog.list_resources", attributes={semconv.ORGANIZATION: org}):
         return await store.search(org, inventory_id, text=text, limit=limit, offset=offset)
 
 
-async def get_resource(store: CatalogStore, org: OrganizationId, resource_id: ResourceId) -> Resource:
+async def get_resource(store: InventoryStore, org: OrganizationId, resource_id: ResourceId) -> Resource:
     """One resource. Raises `NotFound`."""
     with span("catalog.get_resource", attributes={semconv.ORGANIZATION: org}):
-        return domain.require_resource(await store.resources.get(org, resource_id))
+        return resources.require_resource(await store.resources.get(org, resource_id))
 
 
-async def _remove_with_inventory(store: CatalogStore, command: Envelope[RemoveInventory], resource: Resource) -> None:
+async def _remove_with_inventory(store: InventoryStore, command: Envelope[RemoveInventory], resource: Resource) -> None:
     org = command.data.organization_id
     aggregate = await store.resources.load(org, resource.id)
     if aggregate.value is None:

@@ -1,0 +1,52 @@
+"""What an address is: the kind of an endpoint follows from how it is written. Pure: values in, decision out."""
+
+import ipaddress
+
+from chassis.texts import fault_of
+from contracts.messages.catalog import Endpoint, EndpointKind
+
+LONGEST_ADDRESS = 300
+
+
+def endpoint_of(address: str) -> Endpoint:
+    """An endpoint with its kind, which follows from the address.
+
+    Accepts a host name or an IP address, a port after a colon (IPv6 then in brackets), and ignores a scheme before
+    and a path behind. Raises ValueError with the reason in words.
+    """
+    if fault := fault_of(address, longest=LONGEST_ADDRESS, empty=False):
+        raise ValueError(fault)
+    if any(c.isspace() or c == "@" for c in address):
+        raise ValueError("must be a host name or an IP address, without spaces, user or password")
+    # By hand instead of `urlsplit`: most addresses have no scheme, and it would take `nas:445` for one.
+    host, port = _split_port(address.split("://", 1)[-1].split("/", 1)[0])
+    if not host:
+        raise ValueError("has no host name and no IP address")
+    if port and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ValueError("has a port that is not between 1 and 65535")
+    return Endpoint(endpoint=address, kind=_kind(host))
+
+
+def _split_port(text: str) -> tuple[str, str]:
+    if text.startswith("["):
+        host, closed, rest = text[1:].partition("]")
+        if not closed or not _is_ipv6(host) or (rest and not rest.startswith(":")):
+            raise ValueError("has brackets that hold no IPv6 address")
+        return host, rest[1:]
+    if text.count(":") > 1:
+        if not _is_ipv6(text):
+            raise ValueError("has several colons but is no IPv6 address")
+        return text, ""
+    host, _, port = text.partition(":")
+    return host, port
+
+
+def _is_ipv6(host: str) -> bool:
+    return _kind(host) == "inet6"
+
+
+def _kind(host: str) -> EndpointKind:
+    try:
+        return "inet4" if ipaddress.ip_address(host).version == 4 else "inet6"
+    except ValueError:
+        return "host"

@@ -5,7 +5,8 @@ from typing import Any
 from chassis.ids import new_id
 from chassis.messaging.envelopes import envelope
 from contracts.envelope import Envelope
-from contracts.messages.assignment import AppDescription, AssignApp, FieldValue, ReconfigureApp, RemoveApp, SealedValue
+from contracts.field_values import FieldValue, SealedValue
+from contracts.messages.assignment import AppDescription, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.base import Message
 from contracts.messages.catalog import (
     ChangeInventory,

@@ -10,7 +10,8 @@ import httpx
 import pytest
 import pytest_asyncio
 from connector.app import open_app
-from contracts.messages.assignment import App, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App
 from contracts.messages.connector.stores import RestorePointCreated
 from contracts.messages.connector.task_events import (
     TaskFailed,

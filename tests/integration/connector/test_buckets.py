@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from chassis.ids import new_id
 from connector.app import open_app
-from contracts.messages.assignment import App, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App
 from contracts.messages.connector.task_events import TaskSucceeded
 from fastapi import FastAPI
 

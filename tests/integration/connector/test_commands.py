@@ -5,7 +5,8 @@ from typing import Any
 
 import httpx
 import pytest
-from contracts.messages.assignment import App, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App
 from contracts.messages.connector.connection_tests import ConnectionChecked, ConnectionTested
 from contracts.messages.connector.offers import IntegrationOffered
 from contracts.messages.connector.stores import RestorePointCreated, StoreInitialized

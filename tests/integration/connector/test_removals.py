@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from chassis.ids import new_id
 from connector.app import open_app
-from contracts.messages.assignment import App, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed, TaskProgressed, TaskSucceeded
 
 from tests.integration.connector.gate import Gate

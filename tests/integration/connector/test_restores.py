@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 from connector.restore.transfer import WORTH_FILES
-from contracts.messages.assignment import App, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App
 from contracts.messages.connector.task_events import (
     TaskCancelled,
     TaskFailed,

@@ -13,7 +13,8 @@ import pytest_asyncio
 from chassis.ids import new_id
 from connector.app import open_app
 from connector.stores.open_stores import READERS_PER_STORE
-from contracts.messages.assignment import App, AppAssigned, AppKind, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App, AppAssigned, AppKind
 from contracts.messages.base import Message
 from contracts.messages.connector.connection_tests import TestConnection
 from contracts.messages.connector.stores import RefreshStore

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from chassis.ids import new_id
-from contracts.messages.assignment import App, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App
 from contracts.messages.connector.task_events import TaskFailed, TaskLogged, TaskSucceeded
 from contracts.task_types.sync import SyncResult
 from contracts.values import AppId

@@ -16,7 +16,8 @@ from chassis.security.sealing import Place, Sealer
 from connector.settings import Settings
 from contracts import topics
 from contracts.envelope import Envelope
-from contracts.messages.assignment import App, AppAssigned, AppKind, AppReconfigured, AppRef, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App, AppAssigned, AppKind, AppReconfigured, AppRef
 from contracts.messages.connector.connection_tests import TestConnection
 from contracts.messages.connector.stores import InitializeStore
 from contracts.messages.connector.task_events import TaskCancelled, TaskEvent, TaskFailed, TaskSucceeded
@@ -111,7 +112,7 @@ class WorkerFixture:
 
     def sealed(self, app_id: AppId, text: str = PASSPHRASE) -> FieldValue:
         sealer = Sealer(read_key(self.master_key))
-        place = Place(organization_id=make.ORG, app_id=app_id, field="passphrase")
+        place = Place(organization_id=make.ORG, owner=app_id, field="passphrase")
         return FieldValue(sealed=sealer.seal(text, data_key=sealer.new_data_key(make.ORG), place=place))
 
     async def store_made_by_hand(self, name: str = "store") -> App:

@@ -6,8 +6,8 @@ import pytest
 from assignment.apps.domain import apps
 from assignment.apps.domain.offers import check_offer, supersedes
 from contracts.errors import CairnError, Conflict, Invalid, NotFound
+from contracts.field_values import FieldValue
 from contracts.hooks import Hooks
-from contracts.messages.assignment import FieldValue
 
 from tests.support import builders as make
 

@@ -6,7 +6,7 @@ import pytest
 from assignment.apps.domain.choice import Choice, choose
 from assignment.apps.domain.configuration import check_configuration
 from contracts.errors import Invalid
-from contracts.messages.assignment import FieldValue
+from contracts.field_values import FieldValue
 
 from tests.support import builders as make
 from tests.support.builders import clear, provided, sealed

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from chassis.security.sealing import Place, Sealer
 from contracts.errors import PermanentError
-from contracts.messages.assignment import SealedValue
+from contracts.field_values import SealedValue
 from contracts.values import OrganizationId
 
 ORG = OrganizationId("org")
-PLACE = Place(organization_id=ORG, app_id="app", field="passphrase")
+PLACE = Place(organization_id=ORG, owner="app", field="passphrase")
 SECRET = "canary: ünïcode ☃\n"
 
 
@@ -31,6 +31,11 @@ def test_what_was_sealed_opens_again(sealer: Sealer, secret: str) -> None:
     assert sealer.open(sealed, place=PLACE) == secret
 
 
+def test_what_earlier_versions_sealed_opens() -> None:
+    """The associated data is part of each sealed value: other bytes, and nothing opens any more."""
+    assert PLACE.associated() == b'["org", "app", "passphrase"]'
+
+
 def test_nothing_of_a_secret_shows(sealed: SealedValue) -> None:
     assert "canary" not in sealed.model_dump_json()
     assert b"canary" not in base64.b64decode(sealed.ciphertext)
@@ -47,9 +52,9 @@ def test_equal_secrets_do_not_look_alike(sealer: Sealer) -> None:
     "elsewhere",
     [
         {"organization_id": "other"},
-        {"app_id": "other"},
+        {"owner": "other"},
         {"field": "other"},
-        {"app_id": 'app", "pass', "field": "phrase"},
+        {"owner": 'app", "pass', "field": "phrase"},
     ],
 )
 def test_a_secret_that_was_moved_does_not_open(sealer: Sealer, sealed: SealedValue, elsewhere: dict[str, Any]) -> None:

@@ -7,8 +7,9 @@ import pytest
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.security.sealing import Sealer
 from contracts.errors import PermanentError
+from contracts.field_values import FieldValue
 from contracts.hooks import Hooks
-from contracts.messages.assignment import AppRef, FieldValue
+from contracts.messages.assignment import AppRef
 from contracts.messages.base import Command, Message
 from contracts.messages.catalog import CreateInventory, RemoveResource
 from contracts.messages.protection import SetRetentionFloor

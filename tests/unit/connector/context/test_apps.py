@@ -4,7 +4,7 @@ import pytest
 from chassis.security.sealing import Sealer
 from connector.context.worker_context import configuration_of
 from contracts.errors import Conflict
-from contracts.messages.assignment import FieldValue
+from contracts.field_values import FieldValue
 from contracts.messages.outcomes import FieldProblem
 
 from tests.unit.connector.parts import ORG, an_app

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from chassis.errors import LostRace
 from chassis.persistence.aggregates import Aggregates
 from chassis.security.sealing import Place, Sealer
-from contracts.messages.assignment import App, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App
 from contracts.values import OrganizationId
 
 from gateway.access.accounts import DataKey
@@ -37,7 +38,7 @@ class FieldEncryption:
             # Sealed, an empty value would count as present, and a connector without it as complete (0028).
             if given.provider_id or name in clear or not given.value:
                 return FieldValue(value=given.value, provider_id=given.provider_id)
-            place = Place(organization_id=org, app_id=app_id, field=name)
+            place = Place(organization_id=org, owner=app_id, field=name)
             return FieldValue(sealed=self._sealer.seal(given.value, data_key=data_key, place=place))
 
         return {name: sealed(name, given) for name, given in fields.items()}
@@ -54,7 +55,7 @@ class FieldEncryption:
             return GivenField(value.value or "", value.provider_id)
         if masked:
             return GivenField("", masked=True)
-        place = Place(organization_id=org, app_id=app_id, field=name)
+        place = Place(organization_id=org, owner=app_id, field=name)
         return GivenField(self._sealer.open(value.sealed, place=place), value.provider_id)
 
     async def _data_key(self, org: OrganizationId) -> str:

@@ -6,7 +6,7 @@ import json
 import os
 
 from contracts.errors import PermanentError
-from contracts.messages.assignment import SealedValue
+from contracts.field_values import SealedValue
 from contracts.values import OrganizationId, Value
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -19,12 +19,13 @@ class Place(Value):
     """Where a secret belongs; a sealed value that was moved elsewhere does not open."""
 
     organization_id: OrganizationId
-    app_id: str
+    owner: str
+    """Id of what the field belongs to: an app, an inventory."""
     field: str
 
     def associated(self) -> bytes:
         """The associated data of the encryption."""
-        return json.dumps([self.organization_id, self.app_id, self.field]).encode()
+        return json.dumps([self.organization_id, self.owner, self.field]).encode()
 
 
 class Sealer:
@@ -56,7 +57,7 @@ class Sealer:
         except (InvalidTag, ValueError) as error:
             raise PermanentError(
                 "secret_unreadable",
-                f"The secret of field {place.field} was sealed with another key or for another connector.",
+                f"The secret of field {place.field} was sealed with another key or for something else.",
             ) from error
 
     def _open_key(self, data_key: str, place: Place) -> AESGCM:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts import topics
+from contracts.field_values import FieldValue
 from contracts.hooks import Hooks
 from contracts.messages.base import Command, Event
 from contracts.messages.catalog import Resource
@@ -13,30 +14,6 @@ from contracts.values import AppId, IntegrationId, Value
 
 AppKind = Literal["source", "store", "destination"]
 Temperature = Literal["hot", "cold"]
-
-
-class SealedValue(Value):
-    """A secret as it travels and rests: AES-256-GCM, bound to organization, app and field.
-
-    The data key is sealed by the master key, which only the gateway and the workers hold.
-    """
-
-    algorithm: Literal["A256GCM"] = Field(default="A256GCM", description="How the value is encrypted")
-    key_id: str = Field(description="Which master key sealed the data key")
-    data_key: str = Field(description="The organization's data key, sealed by the master key; base64")
-    nonce: str = Field(description="96 random bits; base64")
-    ciphertext: str = Field(description="Ciphertext and tag; base64")
-
-
-class FieldValue(Value):
-    """Value of one configuration field: clear, sealed, a reference into a secret provider, or what is there already."""
-
-    value: str | None = Field(default=None, description="Clear text, for fields that are not secret")
-    sealed: SealedValue | None = Field(default=None, description="Set instead of `value` for secret fields")
-    provider_id: str | None = Field(default=None, description="Secret provider in which `value` names the secret")
-    keep: bool = Field(
-        default=False, description="In place of a value, when an app is reconfigured: the secret that it has stays"
-    )
 
 
 class AppDescription(Value):

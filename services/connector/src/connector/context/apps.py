@@ -7,7 +7,8 @@ from chassis.persistence.aggregates import Aggregate
 from chassis.security.sealing import Place, Sealer
 from contracts.envelope import Envelope
 from contracts.errors import Conflict, NotFound, PermanentError
-from contracts.messages.assignment import App, AppAssigned, AppRef, AppRemoved, FieldValue
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App, AppAssigned, AppRef, AppRemoved
 from contracts.values import OrganizationId
 
 from connector.store.ports import KnownApp, Store
@@ -79,7 +80,7 @@ def check_complete(app: App) -> None:
 def open_fields(sealer: Sealer, org: OrganizationId, app: App) -> dict[str, str]:
     """The configuration of an app in clear, for use at once. Raises `secret_unreadable`, `provider_unsupported`."""
     return {
-        name: _in_clear(sealer, value, Place(organization_id=org, app_id=app.id, field=name))
+        name: _in_clear(sealer, value, Place(organization_id=org, owner=app.id, field=name))
         for name, value in app.fields.items()
     }
 

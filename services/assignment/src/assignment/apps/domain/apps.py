@@ -3,15 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
+from chassis.kept_secrets import with_kept
 from chassis.texts import fault_of
 from contracts.errors import Conflict, Invalid, NotFound
-from contracts.messages.assignment import App, AppDescription, AssignApp, FieldValue, IntegrationName, ReconfigureApp
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import App, AppDescription, AssignApp, IntegrationName, ReconfigureApp
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.values import AppId, Value
 
 from assignment.apps.domain.choice import choose
-from assignment.apps.domain.configuration import check_configuration, normalize, with_kept
+from assignment.apps.domain.configuration import check_configuration, normalize
 
 DEFAULT_TEMPERATURE = "hot"
 LONGEST_TEXT = 255

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from chassis.texts import fault_of, is_storable
-from contracts.errors import Conflict, Invalid
-from contracts.messages.assignment import FieldValue
+from chassis.kept_secrets import printable
+from chassis.texts import is_storable
+from contracts.errors import Invalid
+from contracts.field_values import FieldValue
 from contracts.messages.outcomes import FieldProblem
 from contracts.paths import normalized
 from jsonschema import Draft202012Validator
@@ -41,20 +42,6 @@ def check_configuration(choice: Choice, fields: Mapping[str, FieldValue]) -> tup
     return tuple(FieldProblem(field=path, detail=fault) for path, fault in found.items())
 
 
-def with_kept(fields: Mapping[str, FieldValue], present: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
-    """The fields, and for those that should stay as they are the secrets that are `present`.
-
-    Raises `Conflict` (`nothing_masked`) naming those where no secret is: the request is well formed, and asks for what
-    is not there.
-    """
-    lost = [name for name, field in fields.items() if field.keep and (name not in present or not present[name].sealed)]
-    faults = {f"fields.{_printable(name)}.masked": "there is no secret to keep" for name in lost[:MOST_FAULTS]}
-    if faults:
-        words = ", ".join(faults)
-        raise Conflict("nothing_masked", f"No secret is kept that could stay as it is: {words}.", fields=faults)
-    return {name: present[name] if field.keep else field for name, field in fields.items()}
-
-
 def normalize(choice: Choice, fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
     """The fields of a configuration that fits, with the paths among them (`x-path`) as restore points tell them."""
     return {name: _normalized(field, choice.properties.get(name, {})) for name, field in fields.items()}
@@ -77,7 +64,7 @@ def _wrong(choice: Choice, fields: Mapping[str, FieldValue]) -> Iterator[Fault]:
     secret, known = choice.secret_fields(), ", ".join(sorted(choice.properties))
     for name in fields:
         if name not in choice.properties:
-            yield f"fields.{_printable(name)}", f"is not among its fields ({known})"
+            yield f"fields.{printable(name)}", f"is not among its fields ({known})"
     for name, value in clear.items():
         if name in secret:
             yield f"fields.{name}", "is secret and must be sealed on its way"
@@ -137,8 +124,3 @@ def _words(error: ValidationError, rules: Mapping[str, Any]) -> str:
             return f"must have at most {rule} characters"
     hint = rules.get("x-hint") or rules.get("description")
     return f"does not have the right form: {str(hint).rstrip('.')}" if hint else "does not have the right form"
-
-
-def _printable(name: str) -> str:
-    # A client may send any text as the name of a field, and it comes back in logs and answers.
-    return name if fault_of(name, longest=64, empty=False) is None else ascii(name[:64])

@@ -1,6 +1,6 @@
 """Inventories and resources."""
 
-from contracts.messages.catalog import InventoryType
+from contracts.inventory_types import InventoryType
 from contracts.queries.catalog import CountedInventory
 from pydantic import Field, JsonValue
 

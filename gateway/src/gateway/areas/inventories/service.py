@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError
+from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import (
     ChangeInventory,
     CreateInventory,
-    InventoryType,
     RemoveInventory,
 )
 from contracts.queries.catalog import CountedInventory

@@ -5,10 +5,11 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts import topics
+from contracts.field_values import FieldValue
+from contracts.inventory_types import InventoryType
 from contracts.messages.base import Command, Event
 from contracts.values import InventoryId, ResourceId, Value
 
-InventoryType = Literal["self-managed", "aws", "ovh", "scaleway", "gcp", "vmware", "k8s"]
 EndpointKind = Literal["host", "inet4", "inet6"]
 
 
@@ -38,6 +39,9 @@ class Inventory(Value):
     id: InventoryId = Field(description="Chosen by whoever asked for the inventory")
     name: str = Field(description="Display name")
     type: InventoryType = Field(description="Fixed when the inventory is created")
+    configuration: dict[str, FieldValue] = Field(
+        default={}, description="What its provider is reached with, by the names of `contracts.inventory_types`"
+    )
     revision: int = Field(description="Grows by one with each change")
 
 
@@ -68,21 +72,33 @@ class CatalogCommand(Command):
 
 
 class CreateInventory(CatalogCommand):
-    """Create an inventory. Result: `{"id"}`. Refused: `inventory_type_unsupported`, `inventory_invalid`."""
+    """Create an inventory. Result: `{"id"}`. Refused: `inventory_exists`, `inventory_invalid`, `nothing_masked`.
+
+    Nothing is contacted: credentials that do not work are found out by a sync.
+    """
 
     TYPE: ClassVar[str] = "cairn.catalog.inventory.create.v1"
 
     name: str = Field(description="Display name, not empty")
     type: InventoryType = Field(description="Where its resources come from")
+    configuration: dict[str, FieldValue] = Field(
+        default={}, description="What its provider is reached with; secrets sealed for the inventory's id"
+    )
 
 
 class ChangeInventory(CatalogCommand):
-    """Rename an inventory. Refused: `inventory_not_found`, `inventory_type_fixed`, `inventory_invalid`."""
+    """Replace what is said about an inventory.
+
+    Refused: `inventory_not_found`, `inventory_type_fixed`, `inventory_invalid`, `nothing_masked`.
+    """
 
     TYPE: ClassVar[str] = "cairn.catalog.inventory.change.v1"
 
     name: str = Field(description="New display name, not empty")
     type: InventoryType = Field(description="The type it has; another one is refused")
+    configuration: dict[str, FieldValue] = Field(
+        default={}, description="All of its settings; secrets sealed for the inventory's id, or `keep` for what is kept"
+    )
 
 
 class RemoveInventory(CatalogCommand):
@@ -134,7 +150,7 @@ class InventoryCreated(Event):
 
 
 class InventoryChanged(InventoryCreated):
-    """An inventory has a new name."""
+    """An inventory has a new name or other settings."""
 
     TYPE: ClassVar[str] = "cairn.catalog.inventory.changed.v1"
 

@@ -64,6 +64,9 @@ class App(Value):
     lacking: tuple[FieldProblem, ...] = Field(
         default=(), description="What is required and not there yet: until it is, nothing can be done with the app"
     )
+    label_revision: int = Field(
+        default=0, description="Up to which revision of the organization's lists renamed labels were applied"
+    )
     revision: int = Field(description="Grows by one with each change")
 
     @property

@@ -4,14 +4,14 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.values import Value
+from contracts.values import BundleId, Value
 
 
 class SealedValue(Value):
     """A secret as it travels and rests: AES-256-GCM, bound to organization, owner and field.
 
-    The owner is what the field belongs to: an app or an inventory. The data key is sealed by the master key, which only
-    the gateway and the workers hold.
+    The owner is what the field belongs to: an app, an inventory or a bundle. The data key is sealed by the master key,
+    which only the gateway and the workers hold.
     """
 
     algorithm: Literal["A256GCM"] = Field(default="A256GCM", description="How the value is encrypted")
@@ -28,5 +28,15 @@ class FieldValue(Value):
     sealed: SealedValue | None = Field(default=None, description="Set instead of `value` for secret fields")
     provider_id: str | None = Field(default=None, description="Secret provider in which `value` names the secret")
     keep: bool = Field(
-        default=False, description="In place of a value, when its owner is changed: the secret that it has stays"
+        default=False,
+        description="In place of a value, when its owner is changed: the secret that it has stays, or what came from a "
+        "bundle",
     )
+    bundle_id: BundleId | None = Field(
+        default=None,
+        description="Of an app's field: the bundle that the value came from. A secret stays sealed for the bundle",
+    )
+
+    def owner(self, holder: str) -> str:
+        """Whom the value was sealed for: the bundle that it came from, else what holds it."""
+        return self.bundle_id or holder

@@ -1,11 +1,20 @@
 """Every message of Cairn, by its CloudEvents type."""
 
-from contracts.messages import assignment, catalog, classification, outcomes, protection, restore_index, scheduler
+from contracts.messages import (
+    assignment,
+    bundles,
+    catalog,
+    classification,
+    outcomes,
+    protection,
+    restore_index,
+    scheduler,
+)
 from contracts.messages.base import Command, Event, Message
 from contracts.messages.connector import connection_tests, offers, stores, task_events
 
 _CONNECTOR = (connection_tests, offers, stores, task_events)
-_MODULES = (assignment, catalog, classification, *_CONNECTOR, outcomes, protection, restore_index, scheduler)
+_MODULES = (assignment, bundles, catalog, classification, *_CONNECTOR, outcomes, protection, restore_index, scheduler)
 
 
 def _messages_of(module: object) -> list[type[Message]]:

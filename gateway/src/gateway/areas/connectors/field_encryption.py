@@ -50,12 +50,12 @@ class FieldEncryption:
         """
         return {name: self._open(org, app.id, name, value, masked=masked) for name, value in app.fields.items()}
 
-    def _open(self, org: OrganizationId, app_id: str, name: str, value: FieldValue, *, masked: bool) -> GivenField:
+    def _open(self, org: OrganizationId, holder: str, name: str, value: FieldValue, *, masked: bool) -> GivenField:
         if value.sealed is None:
             return GivenField(value.value or "", value.provider_id)
         if masked:
             return GivenField("", masked=True)
-        place = Place(organization_id=org, owner=app_id, field=name)
+        place = Place(organization_id=org, owner=value.owner(holder), field=name)
         return GivenField(self._sealer.open(value.sealed, place=place), value.provider_id)
 
     async def _data_key(self, org: OrganizationId) -> str:

@@ -95,11 +95,11 @@ class AppCommand(Command):
 
 
 class AssignApp(AppCommand):
-    """Put a resource to use. Result: `{"id", "revision"}`.
+    """Put a resource to use; bundles fill the fields that are not given. Result: `{"id", "revision"}`.
 
     Refused: `integration_not_found`, `integration_incompatible`, `integration_ambiguous`, `protocol_not_found`,
-    `protocol_ambiguous`, `kind_not_offered`, `app_invalid`, `nothing_masked` and `configuration_invalid`
-    (with the fields at fault).
+    `protocol_ambiguous`, `kind_not_offered`, `app_invalid`, `nothing_masked`, `bundles_tie` and
+    `configuration_invalid` (with the fields at fault).
     """
 
     TYPE: ClassVar[str] = "cairn.assignment.app.assign.v1"

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from contracts.messages.assignment import App, AppKind
 from contracts.messages.catalog import Resource
-from contracts.values import IntegrationId, Value
+from contracts.values import BundleId, IntegrationId, Value
 
 
 class ChoiceQuestion(Value):
@@ -30,4 +30,7 @@ class ReachableApp(App):
 
     pools: tuple[str, ...] = Field(
         default=(), description="The default pool first, if it can; none where no pool says that it can"
+    )
+    bundle_names: dict[BundleId, str] = Field(
+        default={}, description="Names of the bundles that fields came from; a bundle that is gone has none"
     )

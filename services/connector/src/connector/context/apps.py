@@ -80,7 +80,7 @@ def check_complete(app: App) -> None:
 def open_fields(sealer: Sealer, org: OrganizationId, app: App) -> dict[str, str]:
     """The configuration of an app in clear, for use at once. Raises `secret_unreadable`, `provider_unsupported`."""
     return {
-        name: _in_clear(sealer, value, Place(organization_id=org, owner=app.id, field=name))
+        name: _in_clear(sealer, value, Place(organization_id=org, owner=value.owner(app.id), field=name))
         for name, value in app.fields.items()
     }
 

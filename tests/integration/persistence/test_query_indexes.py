@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from assignment.apps.store import Offer
 from assignment.apps.store import open_store as open_assignment
-from catalog.inventories.domain.resources import LONGEST_URN
 from catalog.inventories.store import open_inventories
 from chassis.ids import new_id, utc_now
 from connector.domain.work import TASK, SlotGroup
 from connector.queue.intake import work_of
 from connector.store.mongo import open_store as open_connector
 from contracts.messages.connector.base import EVERYBODY
+from contracts.resource_rules import LONGEST_URN
 from contracts.values import AppId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
 from gateway.access.store import open_accounts
 from gateway.areas.auth.known_addresses import KnownAddresses

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from catalog.inventories.domain import inventories, resources
-from catalog.inventories.domain.endpoints import endpoint_of
+from contracts.endpoints import endpoint_of
 from contracts.errors import CairnError, Conflict, Invalid, NotFound
 
 from tests.support import builders as make

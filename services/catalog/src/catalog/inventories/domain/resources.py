@@ -1,19 +1,11 @@
 """How a resource is described, and what may happen to it. Pure: values in, decision out."""
 
-from collections.abc import Iterable
-
-from chassis.texts import fault_of
+from contracts.endpoints import endpoint_of
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.catalog import ChangeResource, Inventory, RegisterResource, Resource, ResourceDescription
+from contracts.resource_rules import faults_of
 
-from catalog.inventories.domain.endpoints import endpoint_of
 from catalog.inventories.domain.inventories import require_inventory
-
-LONGEST_TEXT = 255
-# An index entry of the database has room for it, whatever the alphabet; see `store.open_inventories`.
-LONGEST_URN = 512
-MOST_ENDPOINTS = 100
-MOST_TAGS = 200
 
 
 def require_resource(current: Resource | None, *, inventory_id: str | None = None) -> Resource:
@@ -69,37 +61,9 @@ def _require_hand_made(inventory: Inventory) -> None:
 
 
 def _check_description(description: ResourceDescription) -> None:
-    faults = {name: fault for name, fault in _faults(description) if fault}
-    if faults:
+    if faults := faults_of(description):
         words = "; ".join(f"{name} {fault}" for name, fault in faults.items())
         raise Invalid("resource_invalid", f"The resource cannot be described like this: {words}.", fields=faults)
-
-
-def _faults(description: ResourceDescription) -> Iterable[tuple[str, str | None]]:
-    yield "urn", fault_of(description.urn, longest=LONGEST_URN, empty=False)
-    yield "name", fault_of(description.name, longest=LONGEST_URN)
-    yield "class", fault_of(description.class_, longest=LONGEST_TEXT, empty=False)
-    yield "subclass", fault_of(description.subclass, longest=LONGEST_TEXT)
-    yield "service", fault_of(description.service, longest=LONGEST_TEXT)
-    yield "endpoints", _too_many(description.endpoints, MOST_ENDPOINTS)
-    # No more than may be there are looked at, so that a huge request costs no time and its answer stays short.
-    for place, address in enumerate(description.endpoints[:MOST_ENDPOINTS]):
-        yield f"endpoints.{place}", _address_fault(address)
-    yield "tags", _too_many(description.tags, MOST_TAGS)
-    for place, tag in enumerate(description.tags[:MOST_TAGS]):
-        yield f"tags.{place}", fault_of(tag, longest=LONGEST_TEXT, empty=False)
-
-
-def _too_many(values: tuple[str, ...], most: int) -> str | None:
-    return f"are more than {most}" if len(values) > most else None
-
-
-def _address_fault(address: str) -> str | None:
-    try:
-        endpoint_of(address)
-    except ValueError as error:
-        return str(error)
-    return None
 
 
 def _facts(description: ResourceDescription) -> dict[str, object]:

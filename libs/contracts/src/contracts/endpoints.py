@@ -1,9 +1,9 @@
-"""What an address is: the kind of an endpoint follows from how it is written. Pure: values in, decision out."""
+"""What an address is: the kind of an endpoint follows from how it is written."""
 
 import ipaddress
 
-from chassis.texts import fault_of
 from contracts.messages.catalog import Endpoint, EndpointKind
+from contracts.texts import fault_of
 
 LONGEST_ADDRESS = 300
 

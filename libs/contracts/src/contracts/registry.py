@@ -5,6 +5,7 @@ from contracts.messages import (
     bundles,
     catalog,
     classification,
+    imports,
     outcomes,
     protection,
     restore_index,
@@ -14,7 +15,18 @@ from contracts.messages.base import Command, Event, Message
 from contracts.messages.connector import connection_tests, offers, stores, task_events
 
 _CONNECTOR = (connection_tests, offers, stores, task_events)
-_MODULES = (assignment, bundles, catalog, classification, *_CONNECTOR, outcomes, protection, restore_index, scheduler)
+_MODULES = (
+    assignment,
+    bundles,
+    catalog,
+    classification,
+    imports,
+    *_CONNECTOR,
+    outcomes,
+    protection,
+    restore_index,
+    scheduler,
+)
 
 
 def _messages_of(module: object) -> list[type[Message]]:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, Wit
 # Distinct types, so that mypy tells an id of one kind from an id of another; at run time they are plain texts.
 OrganizationId = NewType("OrganizationId", str)
 InventoryId = NewType("InventoryId", str)
+ImportId = NewType("ImportId", str)
 ResourceId = NewType("ResourceId", str)
 AppId = NewType("AppId", str)
 BundleId = NewType("BundleId", str)

@@ -207,7 +207,12 @@ def assign_app(
 
 
 def reconfigure_app(
-    app_id: str, *, resource: Resource | None = None, org: OrganizationId = ORG, **description: Any
+    app_id: str,
+    *,
+    resource: Resource | None = None,
+    org: OrganizationId = ORG,
+    expected_revision: int | None = None,
+    **description: Any,
 ) -> ReconfigureApp:
     """A command."""
     return ReconfigureApp(
@@ -215,12 +220,13 @@ def reconfigure_app(
         app_id=AppId(app_id),
         resource=resource or a_resource(),
         description=an_app_description(**description),
+        expected_revision=expected_revision,
     )
 
 
-def remove_app(app_id: str, *, org: OrganizationId = ORG) -> RemoveApp:
+def remove_app(app_id: str, *, org: OrganizationId = ORG, expected_revision: int | None = None) -> RemoveApp:
     """A command."""
-    return RemoveApp(organization_id=org, app_id=AppId(app_id))
+    return RemoveApp(organization_id=org, app_id=AppId(app_id), expected_revision=expected_revision)
 
 
 def integration_offered(integration: Integration) -> IntegrationOffered:

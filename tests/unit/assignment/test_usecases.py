@@ -89,6 +89,21 @@ async def test_an_app_is_reconfigured_and_removed(assignment: Assignment) -> Non
         await assignment.app("app-1")
 
 
+async def test_of_two_changes_of_one_revision_the_second_is_refused(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1"))
+    first = make.wrap(make.reconfigure_app("app-1", name="first", expected_revision=1))
+    await assignment.do(first)
+
+    problem = await assignment.rejection(make.reconfigure_app("app-1", name="second", expected_revision=1))
+    assert (problem.code, problem.kind) == ("revision_changed", "precondition_failed")
+    assert (await assignment.rejection(make.remove_app("app-1", expected_revision=1))).code == "revision_changed"
+
+    assert (await assignment.app("app-1")).name == "first"
+    # Repeated, a command brings its first outcome, whatever the revision is by now.
+    assert (await assignment.do(first)).result == {"id": "app-1", "revision": 2}
+    await assignment.do(make.remove_app("app-1", expected_revision=2))
+
+
 async def test_apps_are_listed_by_kind_and_organization(assignment: Assignment) -> None:
     await assignment.do(make.assign_app("source"))
     await assignment.do(make.assign_app("store", kind="store"))

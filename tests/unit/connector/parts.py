@@ -189,8 +189,9 @@ def task_request(job_id: str = "job", *, task: Task = BACKUP) -> Envelope[Messag
     )
 
 
-def test_command() -> Envelope[Message]:
-    return envelope(TestConnection(organization_id=ORG, app_id=SOURCE.id, app=SOURCE), service="gateway")
+def test_command(**changes: Any) -> Envelope[Message]:
+    command = TestConnection(organization_id=ORG, app_id=SOURCE.id, app=SOURCE)
+    return envelope(command.model_copy(update=changes), service="gateway")
 
 
 test_command.__test__ = False  # type: ignore[attr-defined]

@@ -44,6 +44,12 @@ class Conflict(PermanentError):
     kind = "conflict"
 
 
+class PreconditionFailed(Conflict):
+    """What the request is about is not what the sender saw when it decided: somebody changed it since."""
+
+    kind = "precondition_failed"
+
+
 class Unauthorized(PermanentError):
     """The caller did not prove who it is."""
 

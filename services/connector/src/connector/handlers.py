@@ -6,9 +6,11 @@ from functools import partial
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope
 from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemoved
+from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.apps import save_app, save_app_removal
+from connector.jobs.definition import CommandDefinition
 from connector.queue.intake import NoticeCancel, WakeUps, request_cancellation, request_command, request_task
 from connector.store.ports import Store
 from connector.stores.open_stores import OpenStores
@@ -42,13 +44,16 @@ def register(
     async def cancelled(event: Envelope[TaskCancelRequested]) -> None:
         await request_cancellation(store, wake_ups, event, notice=notice_cancel)
 
+    async def asked(command: CommandDefinition, message: Envelope[ConnectorCommand]) -> None:
+        slots = command.slots_for(message.data)
+        await request_command(store, wake_ups, message, kind=command.kind, slots=slots)
+
     dispatcher.on(AppAssigned, assigned)
     dispatcher.on(AppReconfigured, assigned)
     dispatcher.on(AppRemoved, removed)
     for command in commands().values():
         if command.message is not None:
-            ask = partial(request_command, store, wake_ups, kind=command.kind, slots=command.slots)
-            dispatcher.on(command.message, ask)
+            dispatcher.on(command.message, partial(asked, command))
     dispatcher.on(TaskRequested, requested)
     dispatcher.on(TaskCancelRequested, cancelled)
     return dispatcher

@@ -47,6 +47,9 @@ class Settings(CommonSettings):
         default=8, ge=0, description="Tasks that reach one store at once, over all workers; 0: any number"
     )
     command_slots: int = Field(default=4, ge=1, description="Connection tests and initializations run at once")
+    change_test_slots: int = Field(
+        default=2, ge=1, description="Connection tests run at once that follow changes of connectors"
+    )
     stuck_seconds: float = Field(
         default=900, ge=0, description="How long an engine does nothing before it is said to be stuck; 0: never"
     )

@@ -4,16 +4,19 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from connector.domain.work import SlotGroup
 from connector.store_state.warnings import NAMED, store_warnings, warnings_of
 from connector.stores.index_client import DamagedPoint
 from connector.tasks import test as connection_test
 from connector.tasks.refresh import refresh_store
+from connector.tasks.registry import commands
+from contracts.errors import Conflict
 from contracts.messages.connector.connection_tests import ConnectionTested, TestReport
 from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import Damage
 from contracts.values import SnapshotId
 
-from tests.unit.connector.parts import ORG, REFRESH, TEST
+from tests.unit.connector.parts import ORG, REFRESH, TEST, test_command
 from tests.unit.connector.workshop import Workshop
 
 
@@ -85,3 +88,49 @@ async def test_a_test_waits_for_neither_before_it_asks_the_other(
 
     [tested] = workshop.published(ConnectionTested)
     assert [warning.total for warning in tested.report.warnings] == [1]
+
+
+@pytest.fixture
+def sound(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """A worker whose connections all work."""
+
+    async def test(_: object, **__: object) -> TestReport:
+        return TestReport(ok=True, checks=())
+
+    async def damaged_points(*_: object) -> list[DamagedPoint]:
+        return []
+
+    monkeypatch.setattr(workshop.folders, "test", test, raising=False)
+    monkeypatch.setattr(workshop.index, "damaged_points", damaged_points)
+    return workshop
+
+
+async def test_a_test_that_follows_a_change_tells_the_revision_and_why(sound: Workshop) -> None:
+    lease = await sound.command(kind=TEST, trigger="change")
+
+    await connection_test.test_connection(sound.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+    [tested] = sound.published(ConnectionTested)
+    assert (tested.trigger, tested.revision) == ("change", 1)
+
+
+async def test_of_many_quick_changes_only_the_last_is_tested(sound: Workshop) -> None:
+    lease = await sound.command(kind=TEST, trigger="change")
+    former = lease.work.cause.data.app.model_copy(update={"revision": 0})  # type: ignore[attr-defined]
+    command = lease.work.cause.data.model_copy(update={"app": former})
+
+    with pytest.raises(Conflict, match="test_superseded"):
+        await connection_test.test_connection(sound.context, lease, command)  # type: ignore[arg-type]
+
+    assert sound.published(ConnectionTested) == []
+    # A person who asks gets the result of what is configured now.
+    asked = command.model_copy(update={"trigger": "manual"})
+    await connection_test.test_connection(sound.context, lease, asked)  # type: ignore[arg-type]
+    assert [tested.revision for tested in sound.published(ConnectionTested)] == [1]
+
+
+def test_tests_that_follow_changes_keep_no_command_waiting() -> None:
+    slots = {
+        trigger: commands()[TEST].slots_for(test_command(trigger=trigger).data) for trigger in ("manual", "change")
+    }
+    assert slots == {"manual": SlotGroup.COMMANDS, "change": SlotGroup.CHANGE_TESTS}

@@ -4,10 +4,11 @@ from contextlib import nullcontext
 from typing import Annotated
 
 from contracts.messages.assignment import AppKind
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from gateway.access.principals import Principals
 from gateway.access.rights import Right
+from gateway.areas.connectors.revisions import ExpectedRevision, expected_revision, tag_of
 from gateway.areas.connectors.schemas.answers import (
     ConnectorView,
     LockView,
@@ -27,12 +28,16 @@ from gateway.audit_log.entries import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE
 from gateway.clients.assignment import AssignmentClient
 from gateway.http.answers import PageView, whole
 from gateway.http.dependencies import Audit, RequestIntent, Who, WhoInOrganization, provided
-from gateway.http.openapi import problems, writes
+from gateway.http.openapi import headers, problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["connectors"])
 Service = Annotated[Connectors, provided(Connectors)]
 Assignment = Annotated[AssignmentClient, provided(AssignmentClient)]
 KnownPrincipals = Annotated[Principals, provided(Principals)]
+Expected = Annotated[ExpectedRevision, Depends(expected_revision)]
+_TAGGED: dict[int | str, dict[str, object]] = {
+    200: {"description": "The connector; its `ETag` is its revision.", "headers": headers("ETag")}
+}
 
 
 @router.get("/account/organizations/{org}/connectors", summary="List connectors", responses=problems(404))
@@ -63,37 +68,50 @@ async def create_connector(
         return connector_view(await connectors.assign(who, body.request(), intent))
 
 
-@router.get("/connectors/{connector}", summary="Read a connector", responses=problems(404))
-async def read_connector(connector: str, connectors: Service, who: Who) -> ConnectorView:
+@router.get("/connectors/{connector}", summary="Read a connector", responses={**_TAGGED, **problems(404)})
+async def read_connector(connector: str, connectors: Service, who: Who, response: Response) -> ConnectorView:
     """One connector. Secrets are in clear for owners and administrators; others read `masked` in place of the value.
 
     That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and connector.
     """
     who.require(Right.READ)
-    return connector_view(await connectors.read(who, connector))
+    shown = await connectors.read(who, connector)
+    response.headers["ETag"] = tag_of(shown.app)
+    return connector_view(shown)
 
 
-@router.post("/connectors/{connector}", summary="Change a connector", responses=writes(404, 409))
+@router.post("/connectors/{connector}", summary="Change a connector", responses={**_TAGGED, **writes(404, 409, 412)})
 async def change_connector(
-    connector: str, body: ConnectorBody, audit: Audit, connectors: Service, who: Who, intent: RequestIntent
+    connector: str,
+    body: ConnectorBody,
+    audit: Audit,
+    connectors: Service,
+    who: Who,
+    intent: RequestIntent,
+    expected: Expected,
+    response: Response,
 ) -> ConnectorView:
     """Takes the full body of a creation. The type is fixed; an initialized store stays initialized.
 
-    A secret that is sent back `masked`, as it was read, stays as it is.
+    A secret that is sent back `masked`, as it was read, stays as it is. Without `If-Match` the last change wins.
     """
     who.require(Right.WRITE)
     async with audit.change(who, "connector.change", "connector", connector, **body.summary()):
-        return connector_view(await connectors.reconfigure(who, connector, body.request(), intent))
+        shown = await connectors.reconfigure(who, connector, body.request(), intent, expected=expected)
+    response.headers["ETag"] = tag_of(shown.app)
+    return connector_view(shown)
 
 
-@router.delete("/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404, 409))
+@router.delete(
+    "/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404, 409, 412)
+)
 async def remove_connector(
-    connector: str, audit: Audit, connectors: Service, who: Who, intent: RequestIntent
+    connector: str, audit: Audit, connectors: Service, who: Who, intent: RequestIntent, expected: Expected
 ) -> Response:
     """Stored data is not touched. A store with restore points under legal hold is not removed (`store_has_holds`)."""
     who.require(Right.WRITE)
     async with audit.change(who, "connector.remove", "connector", connector):
-        await connectors.remove(who, connector, intent)
+        await connectors.remove(who, connector, intent, expected=expected)
     return Response(status_code=204)
 
 

@@ -33,6 +33,7 @@ from gateway.areas.connectors.preconditions import (
     check_providers,
     check_store,
 )
+from gateway.areas.connectors.revisions import ExpectedRevision
 from gateway.areas.connectors.secret_reads import Place, SecretReads
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
@@ -40,6 +41,8 @@ from gateway.clients.connector import ConnectorClient
 from gateway.clients.pools import pool_of
 from gateway.clients.restore_index import RestoreIndexClient
 from gateway.idempotency.intents import Intent
+
+ANY_REVISION = ExpectedRevision()
 
 
 @dataclass(frozen=True)
@@ -97,8 +100,19 @@ class Connectors:
             await self.commands.carry_out(command, **intent.ids)
             return await self.read(who, app_id)
 
-    async def reconfigure(self, who: Principal, app_id: str, asked: ConnectorRequest, intent: Intent) -> ReadConnector:
-        """Replace what is said about a connector. A resource that is not there is `Invalid`: the connector is."""
+    async def reconfigure(
+        self,
+        who: Principal,
+        app_id: str,
+        asked: ConnectorRequest,
+        intent: Intent,
+        *,
+        expected: ExpectedRevision = ANY_REVISION,
+    ) -> ReadConnector:
+        """Replace what is said about a connector. A resource that is not there is `Invalid`: the connector is.
+
+        Raises `PreconditionFailed` where it is not in the revision that is expected.
+        """
         with span("gateway.reconfigure_connector"):
             app = await self.assignment.app(who, app_id)
             try:
@@ -107,25 +121,39 @@ class Connectors:
                 raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
             description = await self._describe(who, app.id, asked, resource)
             command = ReconfigureApp(
-                organization_id=who.organization_id, app_id=app.id, description=description, resource=resource
+                organization_id=who.organization_id,
+                app_id=app.id,
+                description=description,
+                resource=resource,
+                expected_revision=expected.of(app),
             )
             await self.commands.carry_out(command, **intent.ids)
             return await self.read(who, app_id)
 
-    async def remove(self, who: Principal, app_id: str, intent: Intent) -> None:
-        """Take a connector out of use; stored data is not touched. Raises `Conflict` (`store_has_holds`)."""
+    async def remove(
+        self, who: Principal, app_id: str, intent: Intent, *, expected: ExpectedRevision = ANY_REVISION
+    ) -> None:
+        """Take a connector out of use; stored data is not touched. Raises `Conflict` (`store_has_holds`).
+
+        Raises `PreconditionFailed` where it is not in the revision that is expected.
+        """
         with span("gateway.remove_connector"):
-            await self._require_no_holds(who, app_id)
-            command = RemoveApp(organization_id=who.organization_id, app_id=AppId(app_id))
+            app = await self._removable(who, app_id)
+            command = RemoveApp(
+                organization_id=who.organization_id,
+                app_id=AppId(app_id),
+                expected_revision=expected.of(app) if app else None,
+            )
             await self.commands.carry_out(command, **intent.ids)
 
-    async def _require_no_holds(self, who: Principal, app_id: str) -> None:
+    async def _removable(self, who: Principal, app_id: str) -> App | None:
         try:
             app = await self.assignment.app(who, app_id)
         except NotFound:
-            return  # The command says so, or that this very request removed it before.
+            return None  # The command says so, or that this very request removed it before.
         if app.kind == "store":
             check_not_held(app, await self.restore_index.restore_points(who, app.id))
+        return app
 
     async def initialize(
         self,

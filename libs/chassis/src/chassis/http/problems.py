@@ -8,6 +8,7 @@ from contracts.errors import (
     Invalid,
     NotFound,
     PermanentError,
+    PreconditionFailed,
     TemporaryError,
     Unauthorized,
 )
@@ -19,6 +20,7 @@ STATUS = {
     "forbidden": 403,
     "not_found": 404,
     "conflict": 409,
+    "precondition_failed": 412,
     "failed": 422,
     "throttled": 429,
     "internal": 500,
@@ -31,6 +33,7 @@ _ERRORS: dict[str, type[PermanentError]] = {
     "forbidden": Forbidden,
     "not_found": NotFound,
     "conflict": Conflict,
+    "precondition_failed": PreconditionFailed,
 }
 
 

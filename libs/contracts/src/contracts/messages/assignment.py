@@ -14,6 +14,7 @@ from contracts.values import AppId, IntegrationId, Value
 
 AppKind = Literal["source", "store", "destination"]
 Temperature = Literal["hot", "cold"]
+_EXPECTED = "Refused when the app is in another revision; None: whichever it is in"
 
 
 class AppDescription(Value):
@@ -109,18 +110,23 @@ class AssignApp(AppCommand):
 
 
 class ReconfigureApp(AppCommand):
-    """Replace what is said about an app. Refused like `AssignApp`, and: `app_not_found`, `app_kind_fixed`."""
+    """Replace what is said about an app. Refused like `AssignApp`, and: `app_not_found`, `app_kind_fixed`,
+    `revision_changed`.
+    """
 
     TYPE: ClassVar[str] = "cairn.assignment.app.reconfigure.v1"
 
     description: AppDescription = Field(description="What the user says about the app now")
     resource: Resource = Field(description="The resource as the catalog describes it now")
+    expected_revision: int | None = Field(default=None, description=_EXPECTED)
 
 
 class RemoveApp(AppCommand):
-    """Take an app out of use; stored data is not touched. Refused: `app_not_found`."""
+    """Take an app out of use; stored data is not touched. Refused: `app_not_found`, `revision_changed`."""
 
     TYPE: ClassVar[str] = "cairn.assignment.app.remove.v1"
+
+    expected_revision: int | None = Field(default=None, description=_EXPECTED)
 
 
 # On the topic of commands, because the order within one app matters: it is handled between the commands for that app.

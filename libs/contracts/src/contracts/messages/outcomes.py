@@ -22,8 +22,8 @@ class Problem(Value):
     code: str = Field(description="Stable name, e.g. `resource_not_found`")
     kind: str = Field(
         default="invalid",
-        description="Like an HTTP status: `invalid`, `unauthorized`, `forbidden`, `not_found`, `conflict`, `failed`, "
-        "`unavailable` or `internal`",
+        description="Like an HTTP status: `invalid`, `unauthorized`, `forbidden`, `not_found`, `conflict`, "
+        "`precondition_failed`, `failed`, `unavailable` or `internal`",
     )
     detail: str = Field(description="One or two sentences for a person")
     fields: tuple[FieldProblem, ...] = Field(default=(), description="The fields at fault, if any")

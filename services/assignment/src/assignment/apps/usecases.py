@@ -69,7 +69,7 @@ async def remove_app(store: AssignmentStore, command: Envelope[RemoveApp]) -> No
     data, org = command.data, command.data.organization_id
     with _span("assignment.remove_app", data):
         aggregate = await store.apps.load(org, data.app_id, cause=command)
-        app = apps.require_app(aggregate.value)
+        app = apps.require_app(aggregate.value, expected_revision=data.expected_revision)
         removed = AppRemoved(organization_id=org, app_id=app.id, revision=app.revision + 1)
         await store.apps.save(aggregate, None, events=[removed], cause=command, result={"id": app.id})
         log.info("app removed", extra=_ids(data))

@@ -36,6 +36,8 @@ class SlotGroup(StrEnum):
 
     TASKS = "tasks"
     COMMANDS = "commands"
+    CHANGE_TESTS = "change-tests"
+    """Tests that follow the change of a connector: nobody waits for them, and hundreds may come at once."""
     LISTINGS = "listings"
 
     def lease_seconds(self, longest: float) -> float:

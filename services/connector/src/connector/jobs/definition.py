@@ -109,7 +109,7 @@ class CommandDefinition:
     """Carries out the message (third argument) and settles the lease. Raises like `TaskDefinition.run`."""
     message: type[ConnectorCommand] | None = None
     """The command that asks for it; None where something else has it queued."""
-    slots: SlotGroup = SlotGroup.COMMANDS
-    """Which slots the command waits for."""
+    slots_for: Callable[[Any], SlotGroup] = lambda _: SlotGroup.COMMANDS
+    """Which slots a message (the argument) waits for."""
     waits_for_servers: bool = False
     """Whether it is tried again where a server does not answer, because nobody waits for its outcome."""

@@ -180,6 +180,7 @@ async def working(
     slots = {
         SlotGroup.TASKS: settings.slots,
         SlotGroup.COMMANDS: settings.command_slots,
+        SlotGroup.CHANGE_TESTS: settings.change_test_slots,
         SlotGroup.LISTINGS: LISTING_SLOTS,
     }
     loops: dict[str, Loop] = {

@@ -48,7 +48,11 @@ async def initialize_store(context: WorkerContext, lease: Lease, command: Initia
     # An adopted repository may hold restore points, and a new one lacks those of its predecessor.
     await queue_sync(context.store, context.wake_ups, lease.work)
     initialized = StoreInitialized(
-        organization_id=org, app_id=app.id, adopted=done.adopted, repository_id=done.repository_id
+        organization_id=org,
+        app_id=app.id,
+        adopted=done.adopted,
+        repository_id=done.repository_id,
+        revision=app.revision,
     )
     result = InitializedStore(
         adopted=done.adopted,

@@ -5,7 +5,7 @@ import logging
 from dataclasses import replace
 from time import perf_counter
 
-from contracts.errors import CairnError
+from contracts.errors import CairnError, Conflict
 from contracts.messages.assignment import App
 from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.connector.connection_tests import Check, ConnectionTested, TestConnection, TestReport
@@ -14,7 +14,7 @@ from contracts.values import CommandId
 from integrations.sdk.connection_test import TEST_SECONDS
 
 from connector.context.worker_context import WorkerContext
-from connector.domain.work import Kind
+from connector.domain.work import Kind, SlotGroup
 from connector.failures import FAILURES
 from connector.jobs.announced_checks import AnnouncedChecks, announcing
 from connector.jobs.definition import CommandDefinition
@@ -25,13 +25,17 @@ from connector.store_state.warnings import store_warnings
 log = logging.getLogger(__name__)
 
 
-async def test_connection(context: WorkerContext, lease: Lease, command: ConnectorCommand) -> None:
+async def test_connection(context: WorkerContext, lease: Lease, command: TestConnection) -> None:
     """Connect for real and report each step; a test that fails is a result like any other. The report on a store names
     the restore points that are known as damaged; that changes nothing about `ok`.
 
-    Each step is announced as soon as it is done. Raises `app_not_found` or `app_unknown`.
+    Each step is announced as soon as it is done. Raises `app_not_found`, `app_unknown`, and `test_superseded` where a
+    test that follows a change has been overtaken by another change.
     """
     app = await context.app_of(command)
+    if command.trigger == "change" and app.revision > command.app.revision:
+        # Each change has a test of its own: of many quick ones only the last is tested.
+        raise Conflict("test_superseded", f"{app.name!r} was changed meanwhile, and is tested as it is now.")
     async with announcing(context.publisher, lease, command) as announced:
         report, warnings = await asyncio.gather(
             _report(context, command, app, announced), _warnings(context, command, app)
@@ -44,6 +48,8 @@ async def test_connection(context: WorkerContext, lease: Lease, command: Connect
         app_id=app.id,
         command_id=CommandId(lease.work.id),
         report=report,
+        revision=app.revision,
+        trigger=command.trigger,
     )
     await lease.settle([tested], result=report.model_dump(mode="json"))
 
@@ -91,4 +97,8 @@ async def _with_write_check(
     return report.model_copy(update={"ok": False, "checks": (*before, failed)})
 
 
-COMMAND = CommandDefinition(kind=Kind("test"), message=TestConnection, run=test_connection)
+def _slots_for(command: TestConnection) -> SlotGroup:
+    return SlotGroup.CHANGE_TESTS if command.trigger == "change" else SlotGroup.COMMANDS
+
+
+COMMAND = CommandDefinition(kind=Kind("test"), message=TestConnection, run=test_connection, slots_for=_slots_for)

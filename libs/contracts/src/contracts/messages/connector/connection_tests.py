@@ -1,12 +1,14 @@
 """Connection tests: the command, its report and the event that carries it."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from contracts.messages.connector.base import ConnectorCommand, ConnectorEvent
 from contracts.messages.connector.stores import StoreWarning
 from contracts.values import AppId, CommandId, Value
+
+Trigger = Literal["manual", "change"]
 
 
 class Check(Value):
@@ -40,6 +42,12 @@ class TestConnection(ConnectorCommand):
     __test__: ClassVar[bool] = False
     TYPE: ClassVar[str] = "cairn.connector.connection.test.v1"
 
+    trigger: Trigger = Field(
+        default="manual",
+        description="`change`: the assignment service asks after each change of an app; nobody waits for the outcome, "
+        "and where a newer revision is known, which has a test of its own, it is refused (`test_superseded`)",
+    )
+
 
 class ConnectionChecked(ConnectorEvent):
     """One step of a connection test is done. Lossy: `ConnectionTested` repeats them all."""
@@ -62,3 +70,6 @@ class ConnectionTested(ConnectorEvent):
     app_id: AppId = Field(description="The app")
     command_id: CommandId = Field(description="Id of the `TestConnection` that asked for it")
     report: TestReport = Field(description="What was found")
+    # Events that were sent before these fields were there lack them.
+    revision: int = Field(default=0, description="Revision of the app that was tested; 0: not told")
+    trigger: Trigger = Field(default="manual", description="Why it was tested")

@@ -150,6 +150,8 @@ class StoreInitialized(ConnectorEvent):
     app_id: AppId = Field(description="The store")
     adopted: bool = Field(description="True when a repository was there already")
     repository_id: str = Field(description="Id that the engine gave the repository")
+    # Events that were sent before this field was there lack it.
+    revision: int = Field(default=0, description="Revision of the store that has it; 0: not told")
 
 
 class StoreRefreshed(ConnectorEvent):

@@ -5,7 +5,7 @@ from itertools import islice
 
 from chassis.kept_secrets import with_kept
 from chassis.texts import fault_of
-from contracts.errors import Conflict, Invalid, NotFound
+from contracts.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from contracts.field_values import FieldValue
 from contracts.messages.assignment import App, AppDescription, AssignApp, IntegrationName, ReconfigureApp
 from contracts.messages.catalog import Resource
@@ -39,7 +39,7 @@ def assign(command: AssignApp, integrations: Sequence[Integration], *, known: bo
 
 def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequence[Integration]) -> App:
     """The app as it is described now. Its id and kind stay."""
-    current = require_app(current)
+    current = require_app(current, expected_revision=command.expected_revision)
     if command.description.kind != current.kind:
         detail = f"The type of a connector never changes; this one is a {current.kind}."
         raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
@@ -51,10 +51,16 @@ def _with_kept(description: AppDescription, present: Mapping[str, FieldValue]) -
     return description.model_copy(update={"fields": with_kept(description.fields, present)})
 
 
-def require_app(current: App | None) -> App:
-    """The app. Raises `NotFound` when there is none."""
+def require_app(current: App | None, *, expected_revision: int | None = None) -> App:
+    """The app. Raises `NotFound` when there is none, `PreconditionFailed` when it is in another revision."""
     if current is None:
         raise NotFound("app_not_found", "There is no such connector.")
+    if expected_revision not in (None, current.revision):
+        raise PreconditionFailed(
+            "revision_changed",
+            f"The {current.kind} {current.name!r} was changed meanwhile: it is in revision {current.revision}, not in "
+            f"{expected_revision}. Read it again, then repeat the change.",
+        )
     return current
 
 

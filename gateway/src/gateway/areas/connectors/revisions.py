@@ -1,0 +1,64 @@
+"""In which revision a connector must be for a change: `ETag` and `If-Match`."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from contracts.errors import Invalid, PreconditionFailed
+from contracts.messages.assignment import App
+from fastapi import Header
+
+_TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)")\s*')
+_REVISION = re.compile(r"[1-9]\d{0,8}")
+_WORDS = (
+    "`ETag` that the connector must have, as it was read: else 412 `revision_changed`, and nothing is changed. "
+    "Several by commas: one of them; `*`: whichever"
+)
+
+
+@dataclass(frozen=True)
+class ExpectedRevision:
+    """What `If-Match` says. Without the header, and for `*`, any revision will do."""
+
+    revisions: frozenset[int] | None = None
+
+    def of(self, app: App) -> int | None:
+        """The revision that a command for this app carries; None: any. Raises `PreconditionFailed` where none can be.
+
+        Whether it is in that revision is decided by who handles the commands, in their order: of two changes at the
+        same time one is refused.
+        """
+        if self.revisions is None:
+            return None
+        if not self.revisions:
+            raise PreconditionFailed("revision_changed", f"No revision of {app.name} has the ETag that If-Match names.")
+        return app.revision if app.revision in self.revisions else max(self.revisions)
+
+
+def tag_of(app: App) -> str:
+    """The `ETag` of a connector: its revision, which grows with each change of what is said about it."""
+    return f'"{app.revision}"'
+
+
+async def expected_revision(
+    if_match: Annotated[str | None, Header(alias="If-Match", description=_WORDS)] = None,
+) -> ExpectedRevision:
+    """What a request expects. Raises `Invalid` (`if_match_invalid`) for what is no list of tags."""
+    if if_match is None or if_match.strip() == "*":
+        return ExpectedRevision()
+    revisions, rest = set[int](), if_match
+    while True:
+        found = _TAG.match(rest)
+        if found is None:
+            raise Invalid(
+                "if_match_invalid", 'If-Match must be `*` or the ETag of the connector as it was read, e.g. `"3"`.'
+            )
+        # A weak tag never matches (RFC 9110, 13.1.1), nor does one that is no revision.
+        if not found[1] and _REVISION.fullmatch(found[2]):
+            revisions.add(int(found[2]))
+        rest = rest[found.end() :]
+        if not rest:
+            return ExpectedRevision(frozenset(revisions))
+        if not rest.startswith(","):
+            raise Invalid("if_match_invalid", "If-Match must list ETags by commas.")
+        rest = rest[1:]

@@ -6,8 +6,10 @@ from contracts.messages import (
     catalog,
     classification,
     imports,
+    installations,
     outcomes,
     protection,
+    resealing,
     restore_index,
     scheduler,
 )
@@ -22,8 +24,10 @@ _MODULES = (
     classification,
     imports,
     *_CONNECTOR,
+    installations,
     outcomes,
     protection,
+    resealing,
     restore_index,
     scheduler,
 )

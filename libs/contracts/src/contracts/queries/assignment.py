@@ -14,6 +14,7 @@ class ChoiceQuestion(Value):
     resource: Resource
     integration_id: IntegrationId | None = None
     protocol: str | None = None
+    in_use: IntegrationId | None = Field(default=None, description="What the app has already: it may stay, though gone")
 
 
 class Choice(Value):

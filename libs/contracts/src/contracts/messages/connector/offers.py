@@ -72,11 +72,21 @@ class Reach(Value):
         return any(path.is_relative_to(normalized(directory)) for directory in self.within)
 
 
+class IntegrationVersion(Value):
+    """An integration in a version."""
+
+    id: IntegrationId = Field(description="The integration")
+    version: str = Field(description="Version of its manifest, e.g. `1.0.0`")
+
+
 class PoolOffered(ConnectorEvent):
-    """What the workers of a pool can reach; all workers of a pool can reach the same."""
+    """What a worker of a pool offers, said again and again; all workers of a pool can reach the same."""
 
     TYPE: ClassVar[str] = "cairn.connector.pool.offered.v1"
     KEY: ClassVar[str] = "pool"
 
     pool: str = Field(description="Name of the pool")
     reach: tuple[Reach, ...] = Field(default=(), description="Limits; of protocols without one everything is reached")
+    integrations: tuple[IntegrationVersion, ...] = Field(
+        default=(), description="What the worker can run; none: a worker of before that was said"
+    )

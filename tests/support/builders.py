@@ -147,15 +147,17 @@ def a_protocol(name: str = "fs", *kinds: str, schema: dict[str, Any] = FS_SCHEMA
     return {"name": name, "title": name.upper(), "kinds": chosen, "schemas": dict.fromkeys(chosen, schema)}
 
 
-def an_integration(name: str = "fs", *, matches: str = "file-storage/posix", **changes: Any) -> Integration:
-    """An integration with id `int-<name>` for one class and subclass, with one protocol of its own name."""
-    class_, subclass = matches.split("/")
+def an_integration(name: str = "fs", *, matches: Any = "file-storage/posix", **changes: Any) -> Integration:
+    """An integration with id `int-<name>` for a class and subclass, or several, with one protocol of its own name."""
+    if isinstance(matches, str):
+        class_, subclass = matches.split("/")
+        matches = [{"class": class_, "subclass": subclass}]
     facts: dict[str, Any] = {
         "id": f"int-{name}",
         "name": name,
         "version": "1.0.0",
         "title": name.upper(),
-        "matches": [{"class": class_, "subclass": subclass}],
+        "matches": matches,
         "protocols": [a_protocol(name)],
     }
     return Integration.model_validate(facts | changes)

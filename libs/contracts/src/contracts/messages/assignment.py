@@ -98,9 +98,10 @@ class AppCommand(Command):
 class AssignApp(AppCommand):
     """Put a resource to use; bundles fill the fields that are not given. Result: `{"id", "revision"}`.
 
-    Refused: `integration_not_found`, `integration_incompatible`, `integration_ambiguous`, `protocol_not_found`,
-    `protocol_ambiguous`, `kind_not_offered`, `app_invalid`, `nothing_masked`, `bundles_tie` and
-    `configuration_invalid` (with the fields at fault).
+    Refused: `integration_not_found`, `integration_not_installed`, `integration_incompatible`, `integration_ambiguous`,
+    `protocol_not_found`, `protocol_ambiguous`, `kind_not_offered`, `nothing_masked`, `bundles_tie`,
+    `configuration_invalid` and `app_invalid` (with the fields at fault); the last one also where there are faults of
+    several of these kinds.
     """
 
     TYPE: ClassVar[str] = "cairn.assignment.app.assign.v1"

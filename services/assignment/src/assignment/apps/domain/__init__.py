@@ -1,1 +1,1 @@
-"""Decisions about apps: read `choice`, then `configuration`, then `apps`; `offers` is about integrations."""
+"""Decisions about apps: read `matching`, `choice`, `configuration`, `draft`, `apps`; `offers` is about integrations."""

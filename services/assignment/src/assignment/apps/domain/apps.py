@@ -1,24 +1,17 @@
 """What an app is, and what becomes of it when it or its resource changes. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Sequence
 
-from chassis.kept_secrets import with_kept
-from chassis.texts import fault_of
-from contracts.errors import Conflict, Invalid, NotFound, PreconditionFailed
-from contracts.field_values import FieldValue
-from contracts.messages.assignment import App, AppDescription, AssignApp, IntegrationName, ReconfigureApp
+from contracts.errors import Conflict, NotFound, PreconditionFailed
+from contracts.messages.assignment import App, AppKind, AssignApp, IntegrationName, ReconfigureApp
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.values import AppId, Value
 
-from assignment.apps.domain.choice import choose
-from assignment.apps.domain.configuration import check_configuration, normalize
+from assignment.apps.domain.configuration import normalize
+from assignment.apps.domain.draft import Examination, examine
 
 DEFAULT_TEMPERATURE = "hot"
-LONGEST_TEXT = 255
-MOST_LABELS = 200
-MOST_FAULTS = 20
 
 
 class KnownResource(Value):
@@ -30,25 +23,26 @@ class KnownResource(Value):
 
 
 def assign(command: AssignApp, integrations: Sequence[Integration], *, known: bool) -> App:
-    """A new app. `known`: its id was used before."""
+    """A new app. `known`: its id was used before. Raises all that is wrong with the description at once."""
     if known:
         raise Conflict("app_exists", "There is, or was, a connector with this id.")
-    description = _with_kept(command.description, {})
-    return _app(command.app_id, description, command.resource, integrations=integrations, revision=1)
+    found = examine(command.description, command.resource, integrations, present={})
+    return as_app(command.app_id, found, command.resource, revision=1)
 
 
 def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequence[Integration]) -> App:
     """The app as it is described now. Its id and kind stay."""
     current = require_app(current, expected_revision=command.expected_revision)
-    if command.description.kind != current.kind:
+    check_kind(current, command.description.kind)
+    found = examine(command.description, command.resource, integrations, present=current.fields)
+    return as_app(current.id, found, command.resource, revision=current.revision + 1)
+
+
+def check_kind(current: App, kind: AppKind) -> None:
+    """Raise `Conflict` where an app would become one of another kind."""
+    if kind != current.kind:
         detail = f"The type of a connector never changes; this one is a {current.kind}."
         raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
-    description, revision = _with_kept(command.description, current.fields), current.revision + 1
-    return _app(current.id, description, command.resource, integrations=integrations, revision=revision)
-
-
-def _with_kept(description: AppDescription, present: Mapping[str, FieldValue]) -> AppDescription:
-    return description.model_copy(update={"fields": with_kept(description.fields, present)})
 
 
 def require_app(current: App | None, *, expected_revision: int | None = None) -> App:
@@ -98,23 +92,9 @@ def follow(app: App | None, known: KnownResource | None) -> App | None:
     return moved.model_copy(update={"revision": app.revision + 1})
 
 
-def _app(
-    app_id: AppId,
-    description: AppDescription,
-    resource: Resource,
-    *,
-    integrations: Sequence[Integration],
-    revision: int,
-) -> App:
-    _check_labels(description)
-    choice = choose(
-        integrations,
-        resource,
-        kind=description.kind,
-        integration_id=description.integration_id,
-        protocol=description.protocol,
-    )
-    lacking = check_configuration(choice, description.fields)
+def as_app(app_id: AppId, found: Examination, resource: Resource, *, revision: int) -> App:
+    """The app that a description makes. Raises what it is refused with."""
+    choice, description = found.require(), found.description
     integration = choice.integration
     return App(
         id=app_id,
@@ -124,7 +104,7 @@ def _app(
         protocol=choice.protocol.name,
         resource=resource,
         fields=normalize(choice, description.fields),
-        lacking=lacking,
+        lacking=found.lacking,
         endpoints=description.endpoints or _addresses(resource),
         endpoints_from_resource=not description.endpoints,
         data_classes=description.data_classes,
@@ -137,35 +117,3 @@ def _app(
 
 def _addresses(resource: Resource) -> tuple[str, ...]:
     return tuple(endpoint.endpoint for endpoint in resource.endpoints)
-
-
-def _check_labels(description: AppDescription) -> None:
-    # Some of very many faults: the outcome is a message, and messages have a limit.
-    found = dict(islice(_label_faults(description), MOST_FAULTS))
-    if found:
-        words = "; ".join(f"{name} {fault}" for name, fault in found.items())
-        raise Invalid("app_invalid", f"The connector cannot be described like this: {words}.", fields=found)
-
-
-def _label_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
-    if fault := fault_of(description.name, longest=LONGEST_TEXT, empty=False):
-        yield "name", fault
-    if fault := fault_of(description.environment, longest=LONGEST_TEXT):
-        yield "environment", fault
-    yield from _hook_faults(description)
-    for name, labels in (("endpoints", description.endpoints), ("data_classes", description.data_classes)):
-        if len(labels) > MOST_LABELS:
-            yield name, f"are more than {MOST_LABELS}"
-        for place, label in enumerate(labels[:MOST_LABELS]):
-            if fault := fault_of(label, longest=LONGEST_TEXT, empty=False):
-                yield f"{name}.{place}", fault
-
-
-def _hook_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
-    if description.hooks is None:
-        return
-    if description.kind == "store":
-        # A backup runs those of its source, a restore those of what it goes to: a store's would never run.
-        yield "hooks", "are for sources and destinations"
-    for place, fault in description.hooks.faults():
-        yield f"hooks.{place}", fault

@@ -1,0 +1,121 @@
+"""What is wrong with a description of an app: all faults at once, of whatever kind. Pure."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+
+from chassis.kept_secrets import with_kept
+from chassis.texts import fault_of
+from contracts.errors import Invalid, PermanentError
+from contracts.field_values import FieldValue
+from contracts.messages.assignment import AppDescription
+from contracts.messages.catalog import Resource
+from contracts.messages.connector.offers import Integration
+from contracts.messages.outcomes import FieldProblem
+from contracts.values import IntegrationId
+
+from assignment.apps.domain.choice import Choice, choose
+from assignment.apps.domain.configuration import check_configuration
+
+LONGEST_TEXT = 255
+MOST_LABELS = 200
+MOST_FAULTS = 20
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A description looked at as a whole."""
+
+    description: AppDescription
+    """With the secrets that should stay as they are, as far as they are there."""
+    choice: Choice | None
+    """None where integration and protocol could not be chosen; then the fields could not be checked either."""
+    lacking: tuple[FieldProblem, ...]
+    faults: tuple[PermanentError, ...]
+    """What it is refused for, one for each kind of fault."""
+
+    def require(self) -> Choice:
+        """What was chosen. Raises what the description is refused with: `refusal`."""
+        if refusal := self.refusal():
+            raise refusal
+        if self.choice is None:
+            raise ValueError("a description without a choice has a fault that says why")
+        return self.choice
+
+    def refusal(self) -> PermanentError | None:
+        """One kind of fault as it is; several as `app_invalid` with all fields at fault; None when there is none."""
+        if len(self.faults) <= 1:
+            return next(iter(self.faults), None)
+        fields = {name: fault for each in self.faults for name, fault in each.fields.items()}
+        return Invalid("app_invalid", " ".join(each.detail for each in self.faults), fields=fields)
+
+
+def examine(
+    description: AppDescription,
+    resource: Resource,
+    integrations: Sequence[Integration],
+    *,
+    present: Mapping[str, FieldValue],
+    uninstalled: Collection[IntegrationId] = (),
+) -> Examination:
+    """Look at everything, whatever was found before. `present`: fields of the app that is changed."""
+    faults: list[PermanentError] = []
+    kept, choice, lacking = description.fields, None, tuple[FieldProblem, ...]()
+    with _noting(faults):
+        kept = with_kept(kept, present)
+    described = description.model_copy(update={"fields": {n: field for n, field in kept.items() if not field.keep}})
+    with _noting(faults):
+        _check_labels(described)
+    with _noting(faults):
+        choice = choose(
+            integrations,
+            resource,
+            kind=description.kind,
+            integration_id=description.integration_id,
+            protocol=description.protocol,
+            uninstalled=uninstalled,
+        )
+        lacking = check_configuration(choice, described.fields)
+    return Examination(described, choice, lacking, tuple(faults))
+
+
+@contextmanager
+def _noting(faults: list[PermanentError]) -> Iterator[None]:
+    """Go on after a fault."""
+    try:
+        yield
+    except PermanentError as error:
+        faults.append(error)
+
+
+def _check_labels(description: AppDescription) -> None:
+    # Some of very many faults: the outcome is a message, and messages have a limit.
+    found = dict(islice(_label_faults(description), MOST_FAULTS))
+    if found:
+        words = "; ".join(f"{name} {fault}" for name, fault in found.items())
+        raise Invalid("app_invalid", f"The connector cannot be described like this: {words}.", fields=found)
+
+
+def _label_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
+    if fault := fault_of(description.name, longest=LONGEST_TEXT, empty=False):
+        yield "name", fault
+    if fault := fault_of(description.environment, longest=LONGEST_TEXT):
+        yield "environment", fault
+    yield from _hook_faults(description)
+    for name, labels in (("endpoints", description.endpoints), ("data_classes", description.data_classes)):
+        if len(labels) > MOST_LABELS:
+            yield name, f"are more than {MOST_LABELS}"
+        for place, label in enumerate(labels[:MOST_LABELS]):
+            if fault := fault_of(label, longest=LONGEST_TEXT, empty=False):
+                yield f"{name}.{place}", fault
+
+
+def _hook_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
+    if description.hooks is None:
+        return
+    if description.kind == "store":
+        # A backup runs those of its source, a restore those of what it goes to: a store's would never run.
+        yield "hooks", "are for sources and destinations"
+    for place, fault in description.hooks.faults():
+        yield f"hooks.{place}", fault

@@ -4,6 +4,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from contracts import topics
+from contracts.messages.assignment import App
+from contracts.messages.base import Command
 from contracts.messages.connector.base import ConnectorCommand, ConnectorEvent
 from contracts.messages.connector.stores import StoreWarning
 from contracts.values import AppId, CommandId, Value
@@ -47,6 +50,27 @@ class TestConnection(ConnectorCommand):
         description="`change`: the assignment service asks after each change of an app; nobody waits for the outcome, "
         "and where a newer revision is known, which has a test of its own, it is refused (`test_superseded`)",
     )
+
+
+class TestDraft(Command):
+    """Connect as an app would that nobody has saved, and report each check. Result: a `TestReport`, also when a check
+    failed. Nothing is kept of it, and no event tells of it.
+    """
+
+    __test__: ClassVar[bool] = False
+    TYPE: ClassVar[str] = "cairn.connector.draft.test.v1"
+    TOPIC: ClassVar[str] = topics.CONNECTOR_COMMANDS
+    KEY: ClassVar[str] = "draft_id"
+
+    # Not the id of an app: the commands for the app that would be changed do not wait for it.
+    draft_id: str = Field(description="Chosen by the sender, for this test alone")
+    app: App = Field(description="The app as it would be; its secrets are sealed for its id")
+    pool: str = Field(default=topics.DEFAULT_POOL, description="Pool of workers that can reach it")
+
+    @property
+    def topic(self) -> str:
+        """The commands of the pool."""
+        return topics.connector_commands(self.pool)
 
 
 class ConnectionChecked(ConnectorEvent):

@@ -142,7 +142,7 @@ class Form(Value):
 class DraftQuestion(Value):
     """What would become of a description of an app? Nothing of it is kept."""
 
-    app_id: AppId = Field(description="What its secrets are sealed for: the id of the app that would be changed, if any")
+    app_id: AppId = Field(description="What its secrets are sealed for: the app that would be changed, if any")
     replaces: bool = Field(description="Whether that app is there and would be changed")
     description: AppDescription
     resource: Resource

@@ -1,5 +1,6 @@
 """Makes messages and values for tests: everything has a default, tests name what matters to them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from chassis.ids import new_id
@@ -23,6 +24,7 @@ from contracts.messages.catalog import (
 )
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import Integration, IntegrationOffered
+from contracts.messages.imports import RemovedResource, ResourcesChanged
 from contracts.values import AppId, InventoryId, OrganizationId, ResourceId
 
 ORG = OrganizationId("0190-org")
@@ -239,6 +241,15 @@ def integration_offered(integration: Integration) -> IntegrationOffered:
 def resource_changed(resource: Resource, *, org: OrganizationId = ORG) -> ResourceChanged:
     """An event."""
     return ResourceChanged(organization_id=org, resource_id=resource.id, resource=resource)
+
+
+def resources_changed(
+    *changed: Resource, removed: Sequence[RemovedResource] = (), inventory_id: str = "inv-1", org: OrganizationId = ORG
+) -> ResourcesChanged:
+    """An event."""
+    return ResourcesChanged(
+        organization_id=org, inventory_id=InventoryId(inventory_id), changed=changed, removed=tuple(removed)
+    )
 
 
 def resource_removed(resource_id: str, *, revision: int, org: OrganizationId = ORG) -> ResourceRemoved:

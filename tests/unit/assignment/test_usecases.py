@@ -18,8 +18,9 @@ from contracts.messages.base import Message
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import PoolOffered, Reach
+from contracts.messages.imports import RemovedResource
 from contracts.messages.outcomes import CommandOutcome
-from contracts.values import AppId, OrganizationId
+from contracts.values import AppId, OrganizationId, ResourceId
 
 from tests.support import builders as make
 from tests.support.memory import MemoryDoor
@@ -178,6 +179,31 @@ async def test_a_changed_resource_shows_with_its_apps(assignment: Assignment) ->
     await assignment.hear(make.resource_changed(make.a_resource(name="ghost", revision=2)))
     [shown] = await usecases.list_apps(assignment.store, make.ORG, "source")
     assert shown.resource.name == "renamed"
+
+
+async def test_many_changes_in_one_event_are_as_good_as_an_event_for_each(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", resource=at("wrong", 1)))
+    others = [make.a_resource(id=f"res-{number}", revision=2) for number in range(2, 5)]
+    gone = RemovedResource(id=ResourceId("res-9"), revision=4)
+    change = make.wrap(make.resources_changed(at("right", 2), *others, removed=[gone]))
+
+    for _ in range(2):
+        await assignment.hear(change)
+        await follow(assignment)
+
+    assert (await assignment.app("app-1")).endpoints == ("right",)
+    assert len(assignment.events(AppReconfigured)) == 1
+    known = [await assignment.store.resource(make.ORG, ResourceId(f"res-{number}")) for number in (2, 3, 4, 9)]
+    assert [(each.revision, each.removed) for each in known if each] == [(2, False)] * 3 + [(4, True)]
+
+
+async def test_changes_in_bulk_and_single_ones_are_told_apart_by_their_revisions(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", resource=at("first", 1)))
+    await assignment.hear(make.resource_changed(at("third", 3)))
+    await assignment.hear(make.resources_changed(at("second", 2), make.a_resource(id="new", revision=1)))
+    await follow(assignment)
+    assert (await assignment.app("app-1")).endpoints == ("third",)
+    assert await assignment.store.resource(make.ORG, ResourceId("new")) is None
 
 
 async def test_integrations_are_known_by_their_newest_version(assignment: Assignment) -> None:

@@ -16,8 +16,17 @@ EndpointKind = Literal["host", "inet4", "inet6"]
 class Endpoint(Value):
     """An address under which a resource answers."""
 
-    endpoint: str = Field(description="Host name or IP address, a port may follow after a colon")
+    endpoint: str = Field(description="Host name or IP address, a port may follow after a colon; or an identifier")
     kind: EndpointKind = Field(description="Derived by the catalog from the address")
+    # Not a value of `kind` more: readers of the version before know three, and would refuse a fourth.
+    is_identifier: bool = Field(
+        default=False, description="True: a path or an id that a provider knows, no address; `kind` then is `host`"
+    )
+
+    @property
+    def shown_kind(self) -> str:
+        """The kind as users read it."""
+        return "identifier" if self.is_identifier else self.kind
 
 
 class ResourceDescription(Value):
@@ -128,6 +137,19 @@ class ChangeResource(CatalogCommand):
     description: ResourceDescription = Field(
         description="What is said about the resource now; its URN must be the one it has"
     )
+
+
+class FlagResource(CatalogCommand):
+    """Set what operators decide about a resource, also of a managed inventory; what is None stays. Result: `{"id"}`.
+
+    Refused: `resource_not_found`.
+    """
+
+    TYPE: ClassVar[str] = "cairn.catalog.resource.flag.v1"
+
+    resource_id: ResourceId = Field(description="Resource to flag")
+    locked: bool | None = Field(default=None, description="Whether tasks of its apps are blocked")
+    excluded_from_coverage: bool | None = Field(default=None, description="Whether it is left out of coverage figures")
 
 
 class RemoveResource(CatalogCommand):

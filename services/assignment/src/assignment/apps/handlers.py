@@ -6,6 +6,7 @@ from chassis.messaging.dispatcher import Dispatcher
 from contracts.messages.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.catalog import ResourceChanged, ResourceRemoved
 from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
+from contracts.messages.imports import ResourcesChanged
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
 
 from assignment.apps import usecases
@@ -24,5 +25,6 @@ def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatc
     dispatcher.on(IntegrationOffered, partial(usecases.note_integration, store))
     dispatcher.on(PoolOffered, partial(usecases.note_pool, store))
     dispatcher.on(ResourceChanged, partial(usecases.note_resource_change, store))
+    dispatcher.on(ResourcesChanged, partial(usecases.note_resources_changed, store))
     dispatcher.on(ResourceRemoved, partial(usecases.note_resource_removal, store))
     return dispatcher

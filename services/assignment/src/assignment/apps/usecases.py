@@ -3,8 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
+from typing import TypeAlias
 
+from chassis.persistence.aggregates import AlreadyHandled
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
@@ -24,6 +26,7 @@ from contracts.messages.assignment import (
 from contracts.messages.catalog import Resource, ResourceChanged, ResourceRemoved
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import Integration, IntegrationOffered, PoolOffered
+from contracts.messages.imports import RemovedResource, ResourcesChanged
 from contracts.queries.assignment import ReachableApp
 from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
@@ -35,6 +38,7 @@ from assignment.apps.domain.pools import Pool, pools_for
 from assignment.apps.store import AssignmentStore, Offer
 
 log = logging.getLogger(__name__)
+ResourceEvent: TypeAlias = ResourceChanged | ResourceRemoved | ResourcesChanged
 LOOKUPS_AT_ONCE = 16
 """Half of the connections to the database, so that a long listing leaves room for commands."""
 
@@ -103,16 +107,45 @@ async def note_resource_change(store: AssignmentStore, event: Envelope[ResourceC
     """Remember how a resource is described now, then send a message to each app made of it."""
     org = event.data.organization_id
     with span("assignment.note_resource_change", attributes={semconv.ORGANIZATION: org}):
-        aggregate = await store.resources.load(org, event.data.resource_id, cause=event)
-        # Saved before the apps are looked up: an app that is assigned meanwhile is among them or finds the change.
-        # Without the cause, so that a process that dies before the next save does both again.
-        if change := apps.note_change(aggregate.value, event.data.resource):
-            aggregate = await store.resources.save(aggregate, change)
-        if aggregate.value is not None and aggregate.value.revision == event.data.resource.revision:
-            found = await store.apps_at(org, event.data.resource_id)
-            # A message for each app, as only the handler of an app's messages may write the app (decision 0003).
-            changed = [AppResourceChanged(organization_id=org, app_id=app.id) for app in found]
-            await store.resources.save(aggregate, aggregate.value, events=changed, cause=event)
+        await _note_change(store, event, event.data.resource)
+
+
+async def note_resources_changed(store: AssignmentStore, event: Envelope[ResourcesChanged]) -> None:
+    """Do for each resource of the event what its own event would have done."""
+    with span("assignment.note_resources_changed", attributes={semconv.ORGANIZATION: event.data.organization_id}):
+        slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def note(change: Resource | RemovedResource) -> None:
+            async with slots:
+                # Some may have been noted before the process died in the midst of them.
+                with suppress(AlreadyHandled):
+                    if isinstance(change, Resource):
+                        await _note_change(store, event, change)
+                    else:
+                        await _note_removal(store, event, change.id, change.revision)
+
+        # As the single event of a registration, a resource in its first revision tells no app anything.
+        changes = [resource for resource in event.data.changed if resource.revision > 1]
+        told = [*map(note, changes), *map(note, event.data.removed)]
+        # All have ended when the event is tried again: none of now is in the way of one of then.
+        for outcome in await asyncio.gather(*told, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+async def _note_change(store: AssignmentStore, event: Envelope[ResourceEvent], resource: Resource) -> None:
+    org = event.data.organization_id
+    aggregate = await store.resources.load(org, resource.id, cause=event)
+    # Saved before the apps are looked up: an app that is assigned meanwhile is among them or finds the change.
+    # Without the cause, so that a process that dies before the next save does both again.
+    if change := apps.note_change(aggregate.value, resource):
+        aggregate = await store.resources.save(aggregate, change)
+    if aggregate.value is None or aggregate.value.revision != resource.revision:
+        return
+    if found := await store.apps_at(org, resource.id):
+        # A message for each app, as only the handler of an app's messages may write the app (decision 0003).
+        changed = [AppResourceChanged(organization_id=org, app_id=app.id) for app in found]
+        await store.resources.save(aggregate, aggregate.value, events=changed, cause=event)
 
 
 async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceChanged]) -> None:
@@ -127,11 +160,16 @@ async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceCha
 
 async def note_resource_removal(store: AssignmentStore, event: Envelope[ResourceRemoved]) -> None:
     """Remember that a resource is gone; its apps go on showing it as it was last."""
-    org = event.data.organization_id
-    with span("assignment.note_resource_removal", attributes={semconv.ORGANIZATION: org}):
-        aggregate = await store.resources.load(org, event.data.resource_id, cause=event)
-        if removal := apps.note_removal(aggregate.value, event.data.revision):
-            await store.resources.save(aggregate, removal, cause=event)
+    with span("assignment.note_resource_removal", attributes={semconv.ORGANIZATION: event.data.organization_id}):
+        await _note_removal(store, event, event.data.resource_id, event.data.revision)
+
+
+async def _note_removal(
+    store: AssignmentStore, event: Envelope[ResourceEvent], resource_id: ResourceId, revision: int
+) -> None:
+    aggregate = await store.resources.load(event.data.organization_id, resource_id, cause=event)
+    if removal := apps.note_removal(aggregate.value, revision):
+        await store.resources.save(aggregate, removal, cause=event)
 
 
 async def list_integrations(store: AssignmentStore) -> list[Integration]:

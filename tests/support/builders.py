@@ -1,6 +1,7 @@
 """Makes messages and values for tests: everything has a default, tests name what matters to them."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from chassis.ids import new_id
@@ -9,6 +10,7 @@ from contracts.envelope import Envelope
 from contracts.field_values import FieldValue, SealedValue
 from contracts.messages.assignment import AppDescription, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.base import Message
+from contracts.messages.bundles import Bundle, BundleDescription, ChangeBundle, CreateBundle, RemoveBundle
 from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
@@ -25,7 +27,7 @@ from contracts.messages.catalog import (
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import Integration, IntegrationOffered
 from contracts.messages.imports import RemovedResource, ResourcesChanged
-from contracts.values import AppId, InventoryId, OrganizationId, ResourceId
+from contracts.values import AppId, BundleId, InventoryId, OrganizationId, ResourceId
 
 ORG = OrganizationId("0190-org")
 
@@ -255,3 +257,48 @@ def resources_changed(
 def resource_removed(resource_id: str, *, revision: int, org: OrganizationId = ORG) -> ResourceRemoved:
     """An event."""
     return ResourceRemoved(organization_id=org, resource_id=ResourceId(resource_id), revision=revision)
+
+
+def a_bundle_description(**changes: Any) -> BundleDescription:
+    """A bundle for every connector that gives nothing."""
+    return BundleDescription.model_validate({"name": "defaults"} | changes)
+
+
+def a_bundle(bundle_id: str = "bundle-1", **changes: Any) -> Bundle:
+    """A bundle of the organization for every connector that gives nothing."""
+    facts: dict[str, Any] = {
+        "id": bundle_id,
+        "name": bundle_id,
+        "revision": 1,
+        "updated_at": datetime(2026, 11, 23, 12, tzinfo=UTC),
+    }
+    return Bundle.model_validate(facts | changes)
+
+
+def create_bundle(
+    bundle_id: str | None = None, *, inventory_id: str | None = None, org: OrganizationId = ORG, **description: Any
+) -> CreateBundle:
+    """A command; the id is fresh unless given."""
+    return CreateBundle(
+        organization_id=org,
+        bundle_id=BundleId(bundle_id or new_id()),
+        inventory_id=InventoryId(inventory_id) if inventory_id else None,
+        description=a_bundle_description(**description),
+    )
+
+
+def change_bundle(
+    bundle_id: str, *, expected: int | None = None, org: OrganizationId = ORG, **description: Any
+) -> ChangeBundle:
+    """A command."""
+    return ChangeBundle(
+        organization_id=org,
+        bundle_id=BundleId(bundle_id),
+        description=a_bundle_description(**description),
+        expected_revision=expected,
+    )
+
+
+def remove_bundle(bundle_id: str, *, expected: int | None = None, org: OrganizationId = ORG) -> RemoveBundle:
+    """A command."""
+    return RemoveBundle(organization_id=org, bundle_id=BundleId(bundle_id), expected_revision=expected)

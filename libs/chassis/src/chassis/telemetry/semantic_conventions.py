@@ -47,6 +47,7 @@ METRIC_BACKGROUND_FAILURES = "cairn.background.failures"
 METRIC_HTTP_DURATION = "http.server.request.duration"
 
 ORGANIZATION = "cairn.organization.id"
+BUNDLE = "cairn.bundle.id"
 JOB = "cairn.job.id"
 ATTEMPT = "cairn.job.attempt"
 STORE = "cairn.store.id"

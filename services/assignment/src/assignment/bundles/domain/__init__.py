@@ -1,0 +1,1 @@
+"""Decisions about bundles: read `scope`, then `filling`, then `bundles`."""

@@ -146,6 +146,16 @@ async def test_a_change_that_moves_nothing_is_not_told_to_workers(assignment: As
     assert assignment.events(AppReconfigured) == []
 
 
+async def test_workers_hear_that_a_resource_was_locked_and_unlocked(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", resource=at("here", 1)))
+    for revision, locked in ((2, True), (3, False)):
+        flagged = at("here", revision).model_copy(update={"locked": locked})
+        await assignment.hear(make.resource_changed(flagged))
+        await follow(assignment)
+    told = [event.app for event in assignment.events(AppReconfigured)]
+    assert [(app.revision, app.resource.locked) for app in told] == [(2, True), (3, False)]
+
+
 async def test_an_app_made_of_what_a_resource_was_follows_at_once(assignment: Assignment) -> None:
     await assignment.hear(make.resource_changed(at("right", 2)))
     await assignment.hear(make.assign_app("app-1", resource=at("wrong", 1)))

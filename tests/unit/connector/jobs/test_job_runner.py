@@ -8,11 +8,13 @@ from chassis.errors import Unavailable
 from connector.engine.errors import EngineKilled
 from connector.jobs.definition import Job, JobOutcome, TaskDefinition
 from connector.jobs.job_runner import run_job
+from connector.store.ports import KnownApp
 from connector.tasks import backup
 from contracts.errors import TemporaryError
 from contracts.messages.connector.task_events import TaskCancelled, TaskFailed
 from contracts.messages.scheduler import TaskRequested
 
+from tests.unit.connector.parts import ORG
 from tests.unit.connector.workshop import Workshop
 
 
@@ -27,6 +29,28 @@ async def test_a_job_of_a_type_that_this_worker_does_not_know_fails_and_says_so(
 
     [failed] = workshop.published(TaskFailed)
     assert failed.problem.code == "task_type_unsupported"
+
+
+@pytest.mark.parametrize("locked", ["source", "store"])
+async def test_a_job_that_was_queued_before_its_resource_was_locked_fails_and_says_so(
+    tmp_path: Path, locked: str
+) -> None:
+    workshop = await Workshop(tmp_path).open()
+    lease = await workshop.attempt()
+    request = lease.work.cause.data
+    assert isinstance(request, TaskRequested)
+    known = await workshop.store.apps.load(ORG, locked)
+    assert known.value is not None
+    assert known.value.app is not None
+    resource = known.value.app.resource.model_copy(update={"locked": True})
+    app = known.value.app.model_copy(update={"resource": resource, "revision": 2})
+    await workshop.store.apps.save(known, KnownApp(revision=2, app=app))
+
+    await run_job(workshop.context, lease, request, task=backup.TASK, cancel=asyncio.Event())
+
+    [failed] = workshop.published(TaskFailed)
+    assert failed.problem.code == "resource_locked"
+    assert "is locked" in failed.problem.detail
 
 
 async def run_to(workshop: Workshop, error: Exception) -> None:

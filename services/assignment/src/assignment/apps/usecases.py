@@ -149,7 +149,7 @@ async def _note_change(store: AssignmentStore, event: Envelope[ResourceEvent], r
 
 
 async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceChanged]) -> None:
-    """Announce an app anew when workers reach it elsewhere since its resource changed."""
+    """Announce an app anew when its resource was locked or unlocked, or is reached elsewhere."""
     org, app_id = event.data.organization_id, event.data.app_id
     with span(
         "assignment.follow_resource",

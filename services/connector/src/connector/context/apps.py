@@ -77,6 +77,13 @@ def check_complete(app: App) -> None:
         raise Conflict("connector_incomplete", f"{app.lacking_in_words}.", fields=faults)
 
 
+def check_unlocked(app: App) -> None:
+    """Raise `Conflict` (`resource_locked`) when an operator has blocked the tasks of the app's resource."""
+    if app.resource.locked:
+        named = f"Resource {app.resource.name} of the {app.kind} {app.name!r}"
+        raise Conflict("resource_locked", f"{named} is locked: tasks of its connectors are blocked.")
+
+
 def open_fields(sealer: Sealer, org: OrganizationId, app: App) -> dict[str, str]:
     """The configuration of an app in clear, for use at once. Raises `secret_unreadable`, `provider_unsupported`."""
     return {

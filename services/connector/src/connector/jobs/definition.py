@@ -15,7 +15,7 @@ from contracts.tasks import TaskOptions, TaskResult
 from contracts.values import JobId, OrganizationId
 from integrations.sdk.cancellation import unless_cancelled
 
-from connector.context.apps import await_app
+from connector.context.apps import await_app, check_unlocked
 from connector.context.worker_context import WorkerContext
 from connector.domain.attempts import Attempt
 from connector.domain.work import Kind, SlotGroup, Work
@@ -51,16 +51,20 @@ class Job:
         """Options of the run."""
         return self.request.task.options
 
-    async def app(self, reference: AppRef | None) -> App:
+    async def app(self, reference: AppRef | None, *, though_locked: bool = False) -> App:
         """The source, store or destination that a task names, in the revision that is meant or a later one.
 
-        Raises `app_not_found` when it was removed, `app_unknown` when its event did not arrive in time.
+        Raises `app_not_found` when it was removed, `app_unknown` when its event did not arrive in time,
+        `resource_locked` when an operator has locked its resource since the task was asked for.
         """
         if reference is None:
             # A request that the scheduler's own check let through although a party is missing: a fault of ours.
             raise ValueError("the scheduler lets no task through that lacks a party")
         patience = self.context.settings.app_patience_seconds
-        return await await_app(self.context.store, self.org, reference, patience_seconds=patience)
+        app = await await_app(self.context.store, self.org, reference, patience_seconds=patience)
+        if not though_locked:
+            check_unlocked(app)
+        return app
 
     def is_given_up_after(self, error: CairnError) -> bool:
         """Whether a canceled job ends with an error that would else be followed by another attempt."""

@@ -21,6 +21,7 @@ async def remove_own_locks(job: Job) -> None:
         if party is not None and party.kind == "store":
             with suppress(*FAILURES, PyMongoError, TimeoutError):
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    store = await job.app(party)
+                    # What the job left goes, also where nothing new may begin.
+                    store = await job.app(party, though_locked=True)
                     if any(lock.stale for lock in await locks_of(job.context, job.org, store)):
                         await job.context.engine.unlock_stale(store_location(job.context, job.org, store))

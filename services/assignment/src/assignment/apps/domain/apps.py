@@ -84,10 +84,12 @@ def refresh(app: App, known: KnownResource | None) -> App:
 
 
 def follow(app: App | None, known: KnownResource | None) -> App | None:
-    """The app in a new revision, when workers reach it elsewhere since its resource changed; None when they do not."""
-    # Only the endpoints count: workers need nothing else of the resource, and they read each revision of an app.
+    """The app in a new revision, when its resource was locked or unlocked or is reached elsewhere; None otherwise."""
+    # Only these count: workers need nothing else of the resource, and they read each revision of an app.
     moved = refresh(app, known) if app else None
-    if app is None or moved is None or moved.endpoints == app.endpoints:
+    if app is None or moved is None:
+        return None
+    if (moved.endpoints, moved.resource.locked) == (app.endpoints, app.resource.locked):
         return None
     return moved.model_copy(update={"revision": app.revision + 1})
 

@@ -29,7 +29,7 @@ from tests.support.memory import MemoryDoor
 class Assignment(MemoryDoor):
     """An assignment service in memory."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, tests_changes: bool = False) -> None:
         super().__init__("assignment")
         self.now = datetime(2026, 11, 23, 12, tzinfo=UTC)
         self.store = AssignmentStore(
@@ -38,6 +38,7 @@ class Assignment(MemoryDoor):
             MemoryAggregates(KnownResource, published=self.published),
             MemoryAggregates(Pool, published=self.published),
             clock=lambda: self.now,
+            tests_changes=tests_changes,
         )
         register_handlers(self.dispatcher, self.store)
 

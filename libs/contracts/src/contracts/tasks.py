@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from pydantic import Field
 
-from contracts.messages.assignment import AppRef
+from contracts.messages.assignment import AppKind, AppRef
 from contracts.task_types import backup, check, maintenance, prune, restore, rm, sync
 from contracts.task_types.backup import BackupOptions, BackupResult
 from contracts.task_types.base import TaskKind, TaskType
@@ -40,6 +40,19 @@ DELETING = frozenset(name for name, kind in TASK_KINDS.items() if kind.deletes)
 """Those that delete restore points."""
 FREEING = frozenset(name for name, kind in TASK_KINDS.items() if kind.frees)
 """Those that free unused data when they are done with the rest."""
+
+
+def partners_of(type_: TaskType, kind: AppKind) -> frozenset[AppKind] | None:
+    """Of which kinds the other party may be where an app of a kind is a party of a task.
+
+    Empty: such a task has no other party. None: no task of this type is about an app of this kind.
+    """
+    task = TASK_KINDS[type_]
+    targets: frozenset[AppKind] = frozenset(each for each in (task.target, task.other_target) if each is not None)
+    partners = targets if kind == task.origin else frozenset[AppKind]()
+    if kind in targets:
+        return partners | {task.origin}
+    return partners if kind == task.origin else None
 
 
 def origins_in_words() -> str:

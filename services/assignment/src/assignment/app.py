@@ -1,4 +1,4 @@
-"""The composition root: the areas that the assignment service consists of."""
+"""The composition root: what the assignment service consists of."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from chassis.messaging.dispatcher import Dispatcher
 from chassis.runtime.health import Check
 from chassis.runtime.service_definition import ServiceDefinition
 from chassis.runtime.service_runtime import ServiceRuntime
+from contracts.values import AppId, OrganizationId
 from fastapi import FastAPI
 
 from assignment.apps import api as apps_api
@@ -19,6 +20,10 @@ from assignment.apps.store import AssignmentStore, open_store
 from assignment.bundles import api as bundles_api
 from assignment.bundles import handlers as bundles_handlers
 from assignment.bundles.store import BundleStore, open_bundles
+from assignment.connection_tests import api as tests_api
+from assignment.connection_tests import handlers as tests_handlers
+from assignment.connection_tests.store import ConnectionTestStore, open_connection_tests
+from assignment.overviews import api as overviews_api
 from assignment.settings import Settings
 
 
@@ -28,12 +33,19 @@ class Stores:
 
     apps: AssignmentStore
     bundles: BundleStore
+    connection_tests: ConnectionTestStore
+
+    async def has_app(self, org: OrganizationId, app_id: AppId) -> bool:
+        """Whether there is an app."""
+        return await self.apps.apps.get(org, app_id) is not None
 
 
 async def open_stores(runtime: ServiceRuntime, settings: Settings) -> Stores:
     """The stores of all areas, with their indexes made."""
-    apps = await open_store(runtime, pool_silence=timedelta(seconds=settings.pool_silence_seconds))
-    return Stores(apps, await open_bundles(runtime))
+    apps = await open_store(
+        runtime, pool_silence=timedelta(seconds=settings.pool_silence_seconds), tests_changes=settings.test_changes
+    )
+    return Stores(apps, await open_bundles(runtime), await open_connection_tests(runtime))
 
 
 def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings) -> Dispatcher:
@@ -42,6 +54,7 @@ def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings
     apps_handlers.register_handlers(dispatcher, stores.apps)
     integrations = partial(apps_usecases.known_integrations, stores.apps)
     bundles_handlers.register_handlers(dispatcher, stores.bundles, integrations)
+    tests_handlers.register_handlers(dispatcher, stores.connection_tests, stores.has_app)
     return dispatcher
 
 
@@ -50,6 +63,8 @@ def build_api(store: Stores, tokens: Tokens, *, checks: Mapping[str, Check]) -> 
     app = apps_api.build_api(store.apps, tokens, checks=checks)
     integrations = partial(apps_usecases.known_integrations, store.apps)
     app.include_router(bundles_api.build_routes(store.bundles, tokens, integrations))
+    app.include_router(tests_api.build_routes(store.connection_tests, tokens))
+    app.include_router(overviews_api.build_routes(store.apps, store.connection_tests, tokens))
     return app
 
 
@@ -59,6 +74,7 @@ ASSIGNMENT = ServiceDefinition(
     open_store=open_stores,
     register_handlers=register_handlers,
     build_api=build_api,
-    listens_to=apps_handlers.LISTENS_TO,
+    # Each once, though several areas listen to it.
+    listens_to=tuple(dict.fromkeys((*apps_handlers.LISTENS_TO, *tests_handlers.LISTENS_TO))),
     announces=apps_handlers.ANNOUNCES,
 )

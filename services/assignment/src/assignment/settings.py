@@ -18,3 +18,6 @@ class Settings(CommonSettings):
         gt=0,
         description="Seconds after which a pool of workers that announces nothing gets no more work",
     )
+    test_changes: bool = Field(
+        default=True, description="Whether the connection of a connector is tested after each change of it"
+    )

@@ -9,7 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from contracts.envelope import Envelope
 from contracts.errors import Conflict
-from contracts.messages.base import Event, Message
+from contracts.messages.base import Message
 from contracts.messages.outcomes import CommandOutcome, Problem
 from contracts.values import OrganizationId, Value
 from pydantic import BaseModel, JsonValue
@@ -48,7 +48,7 @@ class Change(Generic[V]):
     """What one save changes, announces and answers; see `Aggregates.save`."""
 
     value: V | None
-    events: Sequence[Event] = ()
+    events: Sequence[Message] = ()
     cause: Envelope[Message] | None = None
     result: Result | None = None
     partial: bool = False
@@ -86,12 +86,14 @@ class Aggregates(Protocol[V]):
         aggregate: Aggregate[V],
         value: V | None,
         *,
-        events: Sequence[Event] = (),
+        events: Sequence[Message] = (),
         cause: Envelope[Message] | None = None,
         result: Result | None = None,
         partial: bool = False,
     ) -> Aggregate[V]:
         """Save a new value (None removes) with its events and, for a command, its outcome; then announce them.
+
+        Among `events` may be commands that follow from the change, whose outcome nobody here waits for.
 
         The next load sees the cause as handled. A `partial` save is one of several that a command needs: the outcome
         comes with the last. A `Problem` as result refuses the command. Raises `LostRace` when somebody saved since

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Generic
 
 from contracts.envelope import Envelope
-from contracts.messages.base import Event, Message
+from contracts.messages.base import Message
 from contracts.values import OrganizationId
 from pydantic import BaseModel
 
@@ -42,7 +42,7 @@ class MemoryAggregates(Generic[V]):
         aggregate: Aggregate[V],
         value: V | None,
         *,
-        events: Sequence[Event] = (),
+        events: Sequence[Message] = (),
         cause: Envelope[Message] | None = None,
         result: Result | None = None,
         partial: bool = False,

@@ -11,7 +11,7 @@ from typing import Generic
 
 from contracts.envelope import Envelope
 from contracts.errors import CairnError, Invalid
-from contracts.messages.base import Event, Message
+from contracts.messages.base import Message
 from contracts.values import OrganizationId
 
 from chassis.errors import LostRace
@@ -74,7 +74,7 @@ class MongoAggregates(Generic[V]):
         aggregate: Aggregate[V],
         value: V | None,
         *,
-        events: Sequence[Event] = (),
+        events: Sequence[Message] = (),
         cause: Envelope[Message] | None = None,
         result: Result | None = None,
         partial: bool = False,

@@ -4,6 +4,7 @@ from pydantic import Field
 
 from contracts.messages.assignment import App, AppKind
 from contracts.messages.catalog import Resource
+from contracts.topics import DEFAULT_POOL
 from contracts.values import BundleId, IntegrationId, Value
 
 
@@ -35,3 +36,14 @@ class ReachableApp(App):
     bundle_names: dict[BundleId, str] = Field(
         default={}, description="Names of the bundles that fields came from; a bundle that is gone has none"
     )
+
+
+def common_pool(*apps: ReachableApp) -> str | None:
+    """The pool whose workers do what is about all of these; None where no pool reaches them all.
+
+    With an app that no pool reaches it is the default pool, whose workers say in words why that is.
+    """
+    if not all(app.pools for app in apps):
+        return DEFAULT_POOL
+    # In the order of the first app, which has the default pool first: with one pool all goes where it always went.
+    return next((pool for pool in apps[0].pools if all(pool in app.pools for app in apps)), None)

@@ -7,13 +7,20 @@ from contracts.messages.assignment import AppResourceChanged, AssignApp, Reconfi
 from contracts.messages.catalog import ResourceChanged, ResourceRemoved
 from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
 from contracts.messages.imports import ResourcesChanged
-from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, CONNECTOR_EVENTS, OUTCOMES
+from contracts.topics import (
+    ASSIGNMENT_COMMANDS,
+    ASSIGNMENT_EVENTS,
+    CATALOG_EVENTS,
+    CONNECTOR_COMMANDS,
+    CONNECTOR_EVENTS,
+    OUTCOMES,
+)
 
 from assignment.apps import usecases
 from assignment.apps.store import AssignmentStore
 
 LISTENS_TO = (ASSIGNMENT_COMMANDS, CATALOG_EVENTS, CONNECTOR_EVENTS)
-ANNOUNCES = (ASSIGNMENT_EVENTS, OUTCOMES)
+ANNOUNCES = (ASSIGNMENT_EVENTS, CONNECTOR_COMMANDS, OUTCOMES)
 
 
 def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatcher:

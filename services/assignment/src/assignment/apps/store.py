@@ -53,6 +53,8 @@ class AssignmentStore:
     pools: Aggregates[Pool]
     page_size: int = 500
     pool_silence: timedelta = POOL_SILENCE
+    tests_changes: bool = False
+    """Whether each change of an app is followed by a test of its connection."""
     clock: Callable[[], datetime] = utc_now
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
@@ -97,7 +99,9 @@ class AssignmentStore:
         return aggregate, aggregate.value.integration() if aggregate.value else None
 
 
-async def open_store(runtime: ServiceRuntime, *, pool_silence: timedelta = POOL_SILENCE) -> AssignmentStore:
+async def open_store(
+    runtime: ServiceRuntime, *, pool_silence: timedelta = POOL_SILENCE, tests_changes: bool = False
+) -> AssignmentStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
     apps = MongoAggregates(
@@ -117,4 +121,4 @@ async def open_store(runtime: ServiceRuntime, *, pool_silence: timedelta = POOL_
     pools = MongoAggregates(database["pools"], Pool, outbox, indexes=(LISTING,))  # all_pools
     for aggregates in (apps, offers, resources, pools):
         await aggregates.setup()
-    return AssignmentStore(apps, offers, resources, pools, pool_silence=pool_silence)
+    return AssignmentStore(apps, offers, resources, pools, pool_silence=pool_silence, tests_changes=tests_changes)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TypeAlias
 
@@ -17,17 +17,21 @@ from contracts.messages.assignment import (
     AppCommand,
     AppKind,
     AppReconfigured,
+    AppRef,
     AppRemoved,
     AppResourceChanged,
     AssignApp,
     ReconfigureApp,
     RemoveApp,
 )
+from contracts.messages.base import Message
 from contracts.messages.catalog import Resource, ResourceChanged, ResourceRemoved
 from contracts.messages.connector.base import EVERYBODY
+from contracts.messages.connector.connection_tests import TestConnection
 from contracts.messages.connector.offers import Integration, IntegrationOffered, PoolOffered
 from contracts.messages.imports import RemovedResource, ResourcesChanged
 from contracts.queries.assignment import ReachableApp
+from contracts.topics import DEFAULT_POOL
 from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
@@ -49,8 +53,8 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
     with _span("assignment.assign_app", data):
         aggregate = await store.apps.load(org, data.app_id, cause=command)
         app = apps.assign(data, await known_integrations(store), known=aggregate.revision > 0)
-        assigned = AppAssigned(organization_id=org, app_id=app.id, app=app)
-        await store.apps.save(aggregate, app, events=[assigned], cause=command, result=_result(app))
+        events = await announcement(store, AppAssigned, org, app)
+        await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
         # The gateway read the resource before it sent the command; it may have changed since.
         await _follow_resource(store, org, app.id)
         log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
@@ -62,8 +66,8 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
     with _span("assignment.reconfigure_app", data):
         aggregate = await store.apps.load(org, data.app_id, cause=command)
         app = apps.reconfigure(aggregate.value, data, await known_integrations(store))
-        reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
-        await store.apps.save(aggregate, app, events=[reconfigured], cause=command, result=_result(app))
+        events = await announcement(store, AppReconfigured, org, app)
+        await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
         await _follow_resource(store, org, app.id)
         log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
 
@@ -77,6 +81,24 @@ async def remove_app(store: AssignmentStore, command: Envelope[RemoveApp]) -> No
         removed = AppRemoved(organization_id=org, app_id=app.id, revision=app.revision + 1)
         await store.apps.save(aggregate, None, events=[removed], cause=command, result={"id": app.id})
         log.info("app removed", extra=_ids(data))
+
+
+async def announcement(
+    store: AssignmentStore, event: type[AppAssigned], org: OrganizationId, app: App
+) -> Sequence[Message]:
+    """What whoever saves an app sends with it: that it is so now, and the test of its connection.
+
+    Nobody waits for the outcome of that test. An incomplete app has none.
+    """
+    told = event(organization_id=org, app_id=app.id, app=app)
+    if app.lacking or not store.tests_changes:
+        return [told]
+    pools = pools_for(app, await store.present_pools())
+    reference = AppRef(id=app.id, revision=app.revision, kind=app.kind, name=app.name)
+    # Where no pool reaches it, workers of the default one say in words why.
+    pool = pools[0] if pools else DEFAULT_POOL
+    test = TestConnection(organization_id=org, app_id=app.id, app=reference, pool=pool, trigger="change")
+    return [told, test]
 
 
 async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOffered]) -> None:
@@ -200,10 +222,13 @@ async def choose(
         return choice.choose(integrations, resource, kind=kind, integration_id=integration_id, protocol=protocol)
 
 
-async def list_apps(store: AssignmentStore, org: OrganizationId, kind: AppKind | None) -> list[App]:
-    """All apps, or those of a kind, oldest first, with their resources as they are now."""
+async def list_apps(
+    store: AssignmentStore, org: OrganizationId, kind: AppKind | None, *, resource_id: ResourceId | None = None
+) -> list[App]:
+    """All apps, or those of a kind or of a resource, oldest first, with their resources as they are now."""
     with span("assignment.list_apps", attributes={semconv.ORGANIZATION: org}):
-        found = await store.apps_of(org, kind)
+        found = await (store.apps_at(org, resource_id) if resource_id else store.apps_of(org, kind))
+        found = [app for app in found if kind in (None, app.kind)]
         known = await _resources(store, org, {app.resource.id for app in found})
         return [apps.refresh(app, known[app.resource.id]) for app in found]
 
@@ -215,9 +240,12 @@ async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) ->
         return apps.refresh(app, await store.resource(org, app.resource.id))
 
 
-async def list_reachable_apps(store: AssignmentStore, org: OrganizationId, kind: AppKind | None) -> list[ReachableApp]:
+async def list_reachable_apps(
+    store: AssignmentStore, org: OrganizationId, kind: AppKind | None, *, resource_id: ResourceId | None = None
+) -> list[ReachableApp]:
     """The apps of `list_apps`, each with the pools of workers that can reach it."""
-    found, pools = await asyncio.gather(list_apps(store, org, kind), store.present_pools())
+    listed = list_apps(store, org, kind, resource_id=resource_id)
+    found, pools = await asyncio.gather(listed, store.present_pools())
     return [_reachable(app, pools) for app in found]
 
 
@@ -239,8 +267,8 @@ async def _follow_resource(
     aggregate = await store.apps.load(org, app_id, cause=cause)
     known = await store.resource(org, aggregate.value.resource.id) if aggregate.value else None
     if app := apps.follow(aggregate.value, known):
-        reconfigured = AppReconfigured(organization_id=org, app_id=app.id, app=app)
-        await store.apps.save(aggregate, app, events=[reconfigured], cause=cause)
+        events = await announcement(store, AppReconfigured, org, app)
+        await store.apps.save(aggregate, app, events=events, cause=cause)
         log.info("app follows its resource", extra={"organization_id": org, "app_id": app_id, "revision": app.revision})
 
 

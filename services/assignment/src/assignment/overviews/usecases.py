@@ -1,0 +1,131 @@
+"""What can be said of connectors from all areas of this service, in one answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
+
+from chassis.telemetry import semantic_conventions as semconv
+from chassis.telemetry.tracing import span
+from contracts.messages.assignment import AppKind
+from contracts.messages.connector.base import EVERYBODY
+from contracts.queries.assignment import ReachableApp, common_pool
+from contracts.queries.connection_tests import ConnectorOverview
+from contracts.tasks import TASK_KINDS, partners_of
+from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
+
+from assignment.apps import usecases as apps
+from assignment.apps.domain.pools import pools_for
+from assignment.apps.store import AssignmentStore
+from assignment.connection_tests.domain import KnownTests
+from assignment.connection_tests.store import ConnectionTestStore
+
+K = TypeVar("K")
+V = TypeVar("V")
+LOOKUPS_AT_ONCE = 16
+PARTNERS_A_PAGE = 20
+
+
+async def get_overview(
+    store: AssignmentStore, tests: ConnectionTestStore, org: OrganizationId, app_id: AppId
+) -> ConnectorOverview:
+    """One connector. Raises `NotFound`."""
+    with span("assignment.get_overview", attributes={semconv.ORGANIZATION: org, semconv.APP: app_id}):
+        app = await apps.get_reachable_app(store, org, app_id)
+        [overview] = await _Overviews(store, tests, org).of([app])
+        return overview
+
+
+async def list_overviews(
+    store: AssignmentStore,
+    tests: ConnectionTestStore,
+    org: OrganizationId,
+    *,
+    kind: AppKind | None = None,
+    inventory_id: str | None = None,
+    resource_id: ResourceId | None = None,
+) -> Sequence[ConnectorOverview]:
+    """The connectors of a resource, or those of a kind in an inventory; oldest first."""
+    with span("assignment.list_overviews", attributes={semconv.ORGANIZATION: org}):
+        found = await apps.list_reachable_apps(store, org, kind, resource_id=resource_id)
+        wanted = [app for app in found if inventory_id in (None, app.resource.inventory_id)]
+        return await _Overviews(store, tests, org).of(wanted)
+
+
+class _Wanted(NamedTuple):
+    """The other party of a task: a complete connector of a kind, in the reach of workers who reach this one too."""
+
+    kind: AppKind
+    of: ReachableApp
+
+    @property
+    def question(self) -> tuple[str, ...]:
+        """Equal for connectors that have the same answer."""
+        # A store may be copied into another one, not into itself.
+        return (self.kind, *self.of.pools, self.of.id if self.kind == self.of.kind else "")
+
+
+class _Overviews:
+    """Gathers what one question is about; what several connectors share is looked up once."""
+
+    def __init__(self, store: AssignmentStore, tests: ConnectionTestStore, org: OrganizationId) -> None:
+        self._store, self._tests, self._org = store, tests, org
+        self._slots = asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+    async def of(self, found: Sequence[ReachableApp]) -> Sequence[ConnectorOverview]:
+        """The overviews of some connectors, in their order."""
+        wanted = {each.question: each for app in found for each in _partners_wanted(app)}
+        tests, gone, offered, partners = await asyncio.gather(
+            self._each({app.id for app in found}, self._tests_of),
+            self._each({app.resource.id for app in found}, self._is_gone),
+            self._each({app.integration.id for app in found}, self._is_offered),
+            self._each(wanted, lambda question: self._is_there(wanted[question])),
+        )
+        return [
+            ConnectorOverview(
+                app=app,
+                is_offered=offered[app.integration.id],
+                resource_removed=gone[app.resource.id],
+                partners=tuple(each.kind for each in _partners_wanted(app) if partners[each.question]),
+                last_test=known.last if (known := tests[app.id]) else None,
+                initialized=known.initialized_in(app.revision) if known else None,
+            )
+            for app in found
+        ]
+
+    async def _each(self, keys: Iterable[K], look_up: Callable[[K], Awaitable[V]]) -> dict[K, V]:
+        async def one(key: K) -> tuple[K, V]:
+            async with self._slots:
+                return key, await look_up(key)
+
+        return dict(await asyncio.gather(*map(one, keys)))
+
+    async def _tests_of(self, app_id: AppId) -> KnownTests | None:
+        return await self._tests.tests.get(self._org, app_id)
+
+    async def _is_gone(self, resource_id: ResourceId) -> bool:
+        known = await self._store.resource(self._org, resource_id)
+        return known is not None and known.removed
+
+    async def _is_offered(self, integration_id: IntegrationId) -> bool:
+        return await self._store.offers.get(EVERYBODY, integration_id) is not None
+
+    async def _is_there(self, wanted: _Wanted) -> bool:
+        # Page by page until one is found: of thousands the first ones will do in most cases.
+        offset, pools = 0, await self._store.present_pools()
+        while True:
+            page = await self._store.apps.find(self._org, {"kind": wanted.kind}, limit=PARTNERS_A_PAGE, offset=offset)
+            reachable = (ReachableApp(**dict(app), pools=pools_for(app, pools)) for app in page.items)
+            if any(_is_partner(app, wanted.of) for app in reachable):
+                return True
+            offset += len(page.items)
+            if offset >= page.total or not page.items:
+                return False
+
+
+def _partners_wanted(app: ReachableApp) -> Sequence[_Wanted]:
+    kinds = {kind for type_ in TASK_KINDS for kind in partners_of(type_, app.kind) or ()}
+    return [_Wanted(kind, app) for kind in sorted(kinds)]
+
+
+def _is_partner(app: ReachableApp, of: ReachableApp) -> bool:
+    return app.id != of.id and not app.lacking and common_pool(of, app) is not None

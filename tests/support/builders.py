@@ -1,6 +1,6 @@
 """Makes messages and values for tests: everything has a default, tests name what matters to them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -68,19 +68,39 @@ def a_resource(**changes: Any) -> Resource:
 
 
 def create_inventory(
-    inventory_id: str | None = None, *, name: str = "cellar", kind: Any = "self-managed", org: OrganizationId = ORG
+    inventory_id: str | None = None,
+    *,
+    name: str = "cellar",
+    kind: Any = "self-managed",
+    configuration: Mapping[str, FieldValue] | None = None,
+    org: OrganizationId = ORG,
 ) -> CreateInventory:
     """A command; the id is fresh unless given."""
     return CreateInventory(
-        organization_id=org, inventory_id=InventoryId(inventory_id or new_id()), name=name, type=kind
+        organization_id=org,
+        inventory_id=InventoryId(inventory_id or new_id()),
+        name=name,
+        type=kind,
+        configuration=dict(configuration or {}),
     )
 
 
 def change_inventory(
-    inventory_id: str, *, name: str = "attic", kind: Any = "self-managed", org: OrganizationId = ORG
+    inventory_id: str,
+    *,
+    name: str = "attic",
+    kind: Any = "self-managed",
+    configuration: Mapping[str, FieldValue] | None = None,
+    org: OrganizationId = ORG,
 ) -> ChangeInventory:
     """A command."""
-    return ChangeInventory(organization_id=org, inventory_id=InventoryId(inventory_id), name=name, type=kind)
+    return ChangeInventory(
+        organization_id=org,
+        inventory_id=InventoryId(inventory_id),
+        name=name,
+        type=kind,
+        configuration=dict(configuration or {}),
+    )
 
 
 def remove_inventory(inventory_id: str, *, org: OrganizationId = ORG) -> RemoveInventory:

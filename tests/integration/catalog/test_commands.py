@@ -111,9 +111,9 @@ async def test_a_removed_inventory_takes_its_resources_along(catalog: Asker, htt
 
 
 async def test_rejections_are_told_in_words(catalog: Asker) -> None:
-    unsupported = await catalog.rejection(make.create_inventory(kind="aws"))
-    assert (unsupported.code, unsupported.kind) == ("inventory_type_unsupported", "invalid")
-    assert "self-managed" in unsupported.detail
+    incomplete = await catalog.rejection(make.create_inventory(kind="aws"))
+    assert (incomplete.code, incomplete.kind) == ("inventory_invalid", "invalid")
+    assert "aws_configuration.region is missing" in incomplete.detail
     odd = await catalog.rejection(make.register_resource(await an_inventory(catalog), name="a\x01b", urn=""))
     assert {f.field for f in odd.fields} == {"name", "urn"}
     assert (await catalog.rejection(make.register_resource("nothing"))).code == "inventory_not_found"

@@ -99,8 +99,6 @@ CHANGE = make.change_resource("inv-1", "res-1", name="renamed")
 @pytest.mark.parametrize(
     ("decide", "error", "code"),
     [
-        (lambda: inventories.create_inventory(make.create_inventory(kind="aws"), known=False), Invalid,
-         "inventory_type_unsupported"),
         (lambda: inventories.create_inventory(make.create_inventory(), known=True), Conflict, "inventory_exists"),
         (lambda: inventories.create_inventory(make.create_inventory(name="  "), known=False), Invalid,
          "inventory_invalid"),

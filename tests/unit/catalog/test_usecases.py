@@ -10,8 +10,10 @@ from catalog.inventories.store import InventoryStore, resource_keys
 from chassis.persistence.aggregates import Aggregate, AlreadyHandled
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import NotFound
+from contracts.field_values import FieldValue
 from contracts.messages.catalog import (
     Inventory,
+    InventoryChanged,
     InventoryCreated,
     InventoryRemoved,
     Resource,
@@ -181,3 +183,30 @@ async def test_a_removal_names_the_inventory(catalog: Catalog) -> None:
     await catalog.do(make.remove_inventory("inv-1"))
     told = catalog.events(ResourceRemoved)
     assert [(each.resource_id, each.inventory_id) for each in told] == [("res-1", "inv-1"), ("res-2", "inv-1")]
+
+
+async def test_a_managed_inventory_is_announced_with_its_secrets_sealed(catalog: Catalog) -> None:
+    given = {"k8s_kubeconf": make.sealed()}
+    assert (await catalog.do(make.create_inventory("inv-k", kind="k8s", configuration=given))).accepted
+    assert catalog.events(InventoryCreated)[-1].inventory.configuration == given
+    assert (await catalog.rejection(make.register_resource("inv-k"))).code == "inventory_managed"
+    kept = {"k8s_kubeconf": FieldValue(keep=True)}
+    await catalog.do(make.change_inventory("inv-k", kind="k8s", configuration=kept))
+    assert catalog.events(InventoryChanged)[-1].inventory.configuration == given
+
+
+async def test_inventories_are_found_by_name_and_type(catalog: Catalog) -> None:
+    for inventory_id, name, kind in (("inv-2", "Cellar two", "k8s"), ("inv-3", "attic", "k8s")):
+        await catalog.do(make.create_inventory(inventory_id, name=name, kind=kind))
+
+    async def found(text: str, kind: Any = None, *, offset: int = 0) -> tuple[int, list[str]]:
+        total, items = await usecases.list_inventories(
+            catalog.store, make.ORG, text=text, kind=kind, limit=50, offset=offset
+        )
+        return total, [each.inventory.id for each in items]
+
+    assert await found("cellar") == (2, ["inv-1", "inv-2"])
+    assert await found("", "k8s") == (2, ["inv-2", "inv-3"])
+    assert await found("", "k8s", offset=1) == (2, ["inv-3"])
+    assert await found("CELLAR", "k8s") == (1, ["inv-2"])
+    assert await found("attic", "aws") == (0, [])

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
+from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Resource
 from contracts.queries import catalog as queries
 from contracts.queries.base import Page
@@ -33,9 +34,15 @@ def _inventories(store: InventoryStore, tokens: Tokens) -> APIRouter:
 
     @routes.get("")
     async def listing(
-        caller: Annotated[Caller, Depends(read)], limit: Limit = PAGE, offset: Offset = 0
+        caller: Annotated[Caller, Depends(read)],
+        kind: Annotated[InventoryType | None, Query(alias="type")] = None,
+        search: str = "",
+        limit: Limit = PAGE,
+        offset: Offset = 0,
     ) -> Page[queries.CountedInventory]:
-        total, found = await usecases.list_inventories(store, caller.organization_id, limit=limit, offset=offset)
+        total, found = await usecases.list_inventories(
+            store, caller.organization_id, text=search, kind=kind, limit=limit, offset=offset
+        )
         return Page(total=total, items=tuple(map(_inventory, found)))
 
     @routes.get("/{inventory_id}")

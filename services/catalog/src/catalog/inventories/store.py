@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from chassis.persistence.aggregates import Aggregates, Keys, Page, Search
 from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service_runtime import ServiceRuntime
+from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Inventory, Resource
 from contracts.values import InventoryId, OrganizationId, ResourceId
 
@@ -23,6 +24,17 @@ class InventoryStore:
 
     inventories: Aggregates[Inventory]
     resources: Aggregates[Resource]
+
+    async def search_inventories(
+        self, org: OrganizationId, *, text: str, kind: InventoryType | None, limit: int, offset: int
+    ) -> Page[Inventory]:
+        """Inventories whose name holds the text, of one type or of all; oldest first."""
+        search = Search(fields=("name",), text=text) if text else None
+        if kind is None:
+            return await self.inventories.find(org, search=search, limit=limit, offset=offset)
+        # Chosen here: an organization has few inventories, and those of earlier versions have no key to ask by.
+        found = [i for i in (await self.inventories.find(org, search=search)).items if i.type == kind]
+        return Page[Inventory](total=len(found), items=found[offset : offset + limit])
 
     async def urn_owner(self, org: OrganizationId, inventory_id: InventoryId, urn: str) -> ResourceId | None:
         """Which resource of the inventory has the URN."""

@@ -10,6 +10,7 @@ from chassis.persistence.aggregates import Page
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
+from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import (
     CatalogCommand,
     ChangeInventory,
@@ -56,7 +57,7 @@ async def create_inventory(store: InventoryStore, command: Envelope[CreateInvent
 
 
 async def change_inventory(store: InventoryStore, command: Envelope[ChangeInventory]) -> None:
-    """Rename an inventory."""
+    """Replace what is said about an inventory."""
     data = command.data
     with _span("catalog.change_inventory", data):
         aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
@@ -124,11 +125,20 @@ async def remove_resource(store: InventoryStore, command: Envelope[RemoveResourc
 
 
 async def list_inventories(
-    store: InventoryStore, org: OrganizationId, *, limit: int, offset: int
+    store: InventoryStore,
+    org: OrganizationId,
+    *,
+    text: str = "",
+    kind: InventoryType | None = None,
+    limit: int,
+    offset: int,
 ) -> tuple[int, list[CountedInventory]]:
-    """How many inventories there are, and some of them with their sizes, oldest first."""
+    """How many inventories there are whose name holds the text, and some of them with their sizes, oldest first.
+
+    `kind`: only those of this type.
+    """
     with span("catalog.list_inventories", attributes={semconv.ORGANIZATION: org}):
-        page = await store.inventories.find(org, limit=limit, offset=offset)
+        page = await store.search_inventories(org, text=text, kind=kind, limit=limit, offset=offset)
         counts = await asyncio.gather(*(store.count(org, inventory.id) for inventory in page.items))
         pairs = zip(page.items, counts, strict=True)
         return page.total, [CountedInventory(inventory, count) for inventory, count in pairs]

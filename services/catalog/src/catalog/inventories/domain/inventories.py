@@ -1,10 +1,16 @@
 """What an inventory may be. Pure: values in, decision out."""
 
+from collections.abc import Iterator, Mapping
+
+from chassis.kept_secrets import with_kept
 from chassis.texts import fault_of
 from contracts.errors import Conflict, Invalid, NotFound
+from contracts.field_values import FieldValue
+from contracts.inventory_types import InventoryType, block_of
 from contracts.messages.catalog import ChangeInventory, CreateInventory, Inventory
 
-SUPPORTED_TYPES = ("self-managed",)
+from catalog.inventories.domain.configuration import Fault, configuration_faults
+
 LONGEST_TEXT = 255
 
 
@@ -13,21 +19,21 @@ def create_inventory(command: CreateInventory, *, known: bool) -> Inventory:
     # An id is never used twice: events and audit entries about the removed one still name it.
     if known:
         raise Conflict("inventory_exists", "There is, or was, an inventory with this id.")
-    if command.type not in SUPPORTED_TYPES:
-        detail = f"Inventories of type {command.type} cannot be created yet; only self-managed ones can."
-        raise Invalid("inventory_type_unsupported", detail, fields={"type": "must be self-managed"})
-    _check_inventory_name(command.name)
-    return Inventory(id=command.inventory_id, name=command.name, type=command.type, revision=1)
+    configuration = _configuration(command, {})
+    return Inventory(
+        id=command.inventory_id, name=command.name, type=command.type, configuration=configuration, revision=1
+    )
 
 
 def change_inventory(current: Inventory | None, command: ChangeInventory) -> Inventory:
-    """The inventory under a new name; its type stays."""
+    """The inventory as it is described now; its type stays."""
     current = require_inventory(current)
     if command.type != current.type:
         detail = f"The type of an inventory never changes; this one is {current.type}."
         raise Conflict("inventory_type_fixed", detail, fields={"type": f"must be {current.type}"})
-    _check_inventory_name(command.name)
-    return current.model_copy(update={"name": command.name, "revision": current.revision + 1})
+    configuration = _configuration(command, current.configuration)
+    changes = {"name": command.name, "configuration": configuration, "revision": current.revision + 1}
+    return current.model_copy(update=changes)
 
 
 def require_inventory(current: Inventory | None) -> Inventory:
@@ -37,6 +43,19 @@ def require_inventory(current: Inventory | None) -> Inventory:
     return current
 
 
-def _check_inventory_name(name: str) -> None:
+def _configuration(
+    command: CreateInventory | ChangeInventory, present: Mapping[str, FieldValue]
+) -> dict[str, FieldValue]:
+    """The settings that a command gives, with the secrets that stay."""
+    configuration = with_kept(command.configuration, present, within=block_of(command.type))
+    if faults := dict(_faults(command.name, command.type, configuration)):
+        words = "; ".join(f"{place} {fault}" for place, fault in faults.items())
+        detail = f"The inventory cannot be described like this: {words}."
+        raise Invalid("inventory_invalid", detail, fields=faults)
+    return configuration
+
+
+def _faults(name: str, kind: InventoryType, configuration: Mapping[str, FieldValue]) -> Iterator[Fault]:
     if fault := fault_of(name, longest=LONGEST_TEXT, empty=False):
-        raise Invalid("inventory_invalid", f"The name of an inventory {fault}.", fields={"name": fault})
+        yield "name", fault
+    yield from configuration_faults(kind, configuration)

@@ -18,7 +18,6 @@ DEPENDS_ON_WHAT_IS_THERE = {
     "integration_incompatible": "the resource in question",
     "integration_not_found": "an id in a body",
     "inventory_type_fixed": "the type that an inventory has",
-    "inventory_type_unsupported": "the API names types that cannot be created yet",
     "not_a_directory": "what is at a path",
     "not_a_file": "what is at a path",
     "options_invalid": "each type of task has options of its own",

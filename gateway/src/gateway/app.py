@@ -181,6 +181,7 @@ def _writing(
     """The use cases that send commands."""
     runs = Runs(clients.catalog, clients.assignment, clients.scheduler, commands)
     prune_runs = PruneRuns(clients.restore_index, runs, commands, audit)
+    secret_reads = SecretReads(audit)
     connectors = Connectors(
         clients.catalog,
         clients.assignment,
@@ -188,11 +189,11 @@ def _writing(
         clients.restore_index,
         commands,
         encryption,
-        SecretReads(audit),
+        secret_reads,
         settings.initialize_timeout_seconds,
     )
     return (
-        Inventories(clients.catalog, clients.assignment, commands),
+        Inventories(clients.catalog, clients.assignment, commands, encryption, secret_reads),
         Resources(clients.catalog, clients.assignment, commands),
         connectors,
         runs,

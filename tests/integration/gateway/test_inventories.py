@@ -32,13 +32,10 @@ async def test_inventory_is_created_read_changed_and_removed(api: Client) -> Non
     assert (await api.problem("DELETE", path))["status"] == 404
 
 
-async def test_type_of_an_inventory_is_fixed_and_other_types_are_told(api: Client) -> None:
+async def test_type_of_an_inventory_is_fixed(api: Client) -> None:
     inventory = await api.inventory()
     fixed = await api.problem("POST", f"/inventories/{inventory}", json={"name": "x", "type": "aws"})
     assert (fixed["status"], fixed["code"]) == (409, "inventory_type_fixed")
-    aws = {"name": "cloud", "type": "aws", "aws_configuration": {"region": "eu-west-1", "access_key": {"value": "k"}}}
-    refused = await api.problem("POST", api.org("/inventories"), json=aws)
-    assert (refused["status"], refused["code"]) == (400, "inventory_type_unsupported")
 
 
 async def test_self_managed_inventory_always_is_in_sync(api: Client) -> None:

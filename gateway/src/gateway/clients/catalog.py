@@ -1,10 +1,10 @@
 """Reads of the catalog."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
 from contracts.errors import NotFound
+from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Resource
 from contracts.queries.base import Page
 from contracts.queries.catalog import CountedInventory
@@ -19,9 +19,12 @@ class CatalogClient:
 
     service: ServiceClient
 
-    async def inventories(self, who: Principal, *, limit: int, offset: int) -> Page[CountedInventory]:
-        """Inventories of the organization."""
-        params: Mapping[str, str | int] = {"limit": limit, "offset": offset}
+    async def inventories(
+        self, who: Principal, *, search: str = "", kind: InventoryType | None = None, limit: int, offset: int
+    ) -> Page[CountedInventory]:
+        """Inventories of the organization; `search` is a part of the name."""
+        params: dict[str, str | int] = {"limit": limit, "offset": offset}
+        params |= {k: v for k, v in (("search", search), ("type", kind)) if v}
         return Page[CountedInventory].model_validate(
             await self.service.get("/internal/inventories", who.caller(), params)
         )

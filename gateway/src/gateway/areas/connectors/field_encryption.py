@@ -1,4 +1,4 @@
-"""Secrets of connectors: sealed before they leave the gateway, opened again only for those who may read them."""
+"""Secrets of connectors and inventories: sealed on their way, and opened only for those who may read them."""
 
 from collections.abc import Mapping
 
@@ -22,33 +22,39 @@ class FieldEncryption:
         self._known: dict[OrganizationId, str] = {}
 
     async def seal(
-        self, org: OrganizationId, app_id: str, fields: Mapping[str, GivenField], *, clear: frozenset[str]
+        self, org: OrganizationId, owner: str, fields: Mapping[str, GivenField], *, clear: frozenset[str]
     ) -> dict[str, FieldValue]:
         """Fields as they travel: those in `clear` and references into secret providers as they are, others sealed.
 
-        Of what a client sends back masked travels that it should stay.
+        `owner`: id of what they belong to. Of what a client sends back masked travels that it should stay.
         """
         data_key = await self._data_key(org)
 
         def sealed(name: str, given: GivenField) -> FieldValue:
-            # Assignment puts in what it holds by then; what could be read here may be changed before the command
-            # arrives (0006).
+            # The service that keeps them puts in what it holds by then; what could be read here may be changed before
+            # the command arrives (0006).
             if given.masked:
                 return FieldValue(keep=True)
             # Sealed, an empty value would count as present, and a connector without it as complete (0028).
             if given.provider_id or name in clear or not given.value:
                 return FieldValue(value=given.value, provider_id=given.provider_id)
-            place = Place(organization_id=org, owner=app_id, field=name)
+            place = Place(organization_id=org, owner=owner, field=name)
             return FieldValue(sealed=self._sealer.seal(given.value, data_key=data_key, place=place))
 
         return {name: sealed(name, given) for name, given in fields.items()}
 
     def open(self, org: OrganizationId, app: App, *, masked: bool = False) -> dict[str, GivenField]:
+        """Fields of an app; see `open_of`."""
+        return self.open_of(org, app.id, app.fields, masked=masked)
+
+    def open_of(
+        self, org: OrganizationId, owner: str, fields: Mapping[str, FieldValue], *, masked: bool = False
+    ) -> dict[str, GivenField]:
         """Fields as clients gave them, or with secrets `masked`.
 
         Raises `PermanentError` `secret_unreadable` under another master key.
         """
-        return {name: self._open(org, app.id, name, value, masked=masked) for name, value in app.fields.items()}
+        return {name: self._open(org, owner, name, value, masked=masked) for name, value in fields.items()}
 
     def _open(self, org: OrganizationId, holder: str, name: str, value: FieldValue, *, masked: bool) -> GivenField:
         if value.sealed is None:

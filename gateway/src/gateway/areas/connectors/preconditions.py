@@ -39,10 +39,13 @@ class ConnectorRequest:
     hooks: Hooks | None = None
 
 
-def check_providers(fields: Mapping[str, GivenField], *, known: Collection[str] = ()) -> None:
-    """Raise `Invalid` naming each field that refers to a secret provider which is not there. None can be set up yet."""
+def check_providers(fields: Mapping[str, GivenField], *, known: Collection[str] = (), within: str = "fields") -> None:
+    """Raise `Invalid` naming each field that refers to a secret provider which is not there. None can be set up yet.
+
+    `within`: what a client calls the fields.
+    """
     faults = {
-        f"fields.{name}.provider.id": f"there is no secret provider {given.provider_id}"
+        f"{within}.{name}.provider.id": f"there is no secret provider {given.provider_id}"
         for name, given in fields.items()
         if given.provider_id and given.provider_id not in known
     }

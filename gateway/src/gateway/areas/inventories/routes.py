@@ -2,7 +2,8 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from contracts.inventory_types import MANAGED, InventoryType
+from fastapi import APIRouter, Query, Response
 
 from gateway.access.rights import Right
 from gateway.areas.inventories.schemas import (
@@ -11,6 +12,8 @@ from gateway.areas.inventories.schemas import (
     InventoryRowView,
     InventoryView,
     SyncView,
+    TypedBody,
+    TypedBodyOf,
     inventory_row,
     inventory_view,
 )
@@ -26,11 +29,17 @@ Service = Annotated[Inventories, provided(Inventories)]
 
 
 @router.get("/account/organizations/{org}/inventories", summary="List inventories", responses=problems(404))
-async def list_inventories(catalog: Catalog, who: WhoInOrganization, paged: Paged) -> PageView[InventoryRowView]:
+async def list_inventories(
+    catalog: Catalog,
+    who: WhoInOrganization,
+    paged: Paged,
+    kind: Annotated[InventoryType | None, Query(alias="type", description="Only this type")] = None,
+    search: Annotated[str, Query(max_length=1000, description="A part of the name, whatever the case")] = "",
+) -> PageView[InventoryRowView]:
     """Inventories of the organization, without their configuration."""
     if not who.may(Right.READ):
         return page(0, [])
-    found = await catalog.inventories(who, limit=paged.limit, offset=paged.offset)
+    found = await catalog.inventories(who, search=search, kind=kind, limit=paged.limit, offset=paged.offset)
     return page(found.total, [inventory_row(i) for i in found.items])
 
 
@@ -38,10 +47,14 @@ async def list_inventories(catalog: Catalog, who: WhoInOrganization, paged: Page
 async def create_inventory(
     body: InventoryBody, audit: Audit, inventories: Service, who: WhoInOrganization, intent: RequestIntent
 ) -> InventoryView:
-    """An inventory of any type that this version supports."""
+    """An inventory of any type, with the block of its type.
+
+    Nothing is contacted: whether the credentials work, a sync tells. Settings that the type requires and that are
+    missing are named (`inventory_invalid`).
+    """
     who.require(Right.WRITE)
     async with audit.change(who, "inventory.create", "inventory", intent.id_for("inventory"), **body.summary()):
-        return inventory_view(await inventories.create(who, name=body.name, kind=body.type, intent=intent))
+        return inventory_view(await inventories.create(who, body.request(), intent))
 
 
 @router.post(
@@ -55,25 +68,54 @@ async def create_self_managed(
     """An inventory whose resources are typed in."""
     who.require(Right.WRITE)
     async with audit.change(who, "inventory.create", "inventory", intent.id_for("inventory"), **body.summary()):
-        return inventory_view(await inventories.create(who, name=body.name, kind="self-managed", intent=intent))
+        return inventory_view(await inventories.create(who, body.request(), intent))
+
+
+def _add_creation_of(kind: InventoryType) -> None:
+    @router.post(
+        f"/account/organizations/{{org}}/inventories/{kind}",
+        operation_id=f"create_{kind}_inventory",
+        summary=f"Create an inventory of type {kind}",
+        responses=writes(404, 409),
+    )
+    async def create_managed(
+        body: Annotated[TypedBody, TypedBodyOf(kind)],
+        audit: Audit,
+        inventories: Service,
+        who: WhoInOrganization,
+        intent: RequestIntent,
+    ) -> InventoryView:
+        """As the creation of an inventory of any type, whose type is in the path."""
+        who.require(Right.WRITE)
+        async with audit.change(who, "inventory.create", "inventory", intent.id_for("inventory"), **body.summary()):
+            return inventory_view(await inventories.create(who, body.request(), intent))
+
+
+for _kind in MANAGED:
+    _add_creation_of(_kind)
 
 
 @router.get("/inventories/{inv}", summary="Read an inventory", responses=problems(404))
-async def read_inventory(inv: str, catalog: Catalog, who: Who) -> InventoryView:
-    """One inventory."""
+async def read_inventory(inv: str, inventories: Service, who: Who) -> InventoryView:
+    """One inventory. Secrets are in clear for owners and administrators; others read `masked` in place of the value.
+
+    That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and inventory.
+    """
     who.require(Right.READ)
-    return inventory_view(await catalog.inventory(who, inv))
+    return inventory_view(await inventories.read(who, inv))
 
 
 @router.post("/inventories/{inv}", summary="Change an inventory", responses=writes(404, 409))
 async def change_inventory(
     inv: str, body: InventoryBody, audit: Audit, inventories: Service, who: Who, intent: RequestIntent
 ) -> InventoryView:
-    """Takes the full body of a creation. The type is fixed."""
+    """Takes the full body of a creation. The type is fixed.
+
+    A secret that is sent back `masked`, as it was read, stays as it is.
+    """
     who.require(Right.WRITE)
     async with audit.change(who, "inventory.change", "inventory", inv, **body.summary()):
-        changed = await inventories.change(who, inv, name=body.name, kind=body.type, intent=intent)
-    return inventory_view(changed)
+        return inventory_view(await inventories.change(who, inv, body.request(), intent))
 
 
 @router.delete("/inventories/{inv}", summary="Remove an inventory", status_code=204, responses=writes(404, 409))
@@ -88,6 +130,6 @@ async def remove_inventory(inv: str, audit: Audit, inventories: Service, who: Wh
 # By GET although it may change something: the method that clients use.
 @router.get("/inventories/{inv}/sync", summary="Sync an inventory")
 async def sync_inventory(inv: str, inventories: Service, who: Who) -> SyncView:
-    """Always 200: `ok` says whether it could be synced. A self-managed inventory always is in sync."""
+    """Always 200: `ok` says whether it could be synced, `error` why not. A self-managed inventory always is in sync."""
     error = await inventories.sync(who, inv)
     return SyncView(ok=not error, error=error)

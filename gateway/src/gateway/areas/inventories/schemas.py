@@ -1,10 +1,25 @@
-"""Inventories and resources."""
+"""Inventories."""
 
-from contracts.inventory_types import InventoryType
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, get_args
+
+from contracts.inventory_types import MANAGED, SELF_MANAGED, InventoryType, block_of
 from contracts.queries.catalog import CountedInventory
-from pydantic import Field, JsonValue
+from pydantic import ConfigDict, Field, GetCoreSchemaHandler, JsonValue, create_model
+from pydantic_core import CoreSchema
 
-from gateway.http.answers import View
+from gateway.areas.inventories.blocks import (
+    BODIES,
+    BlockBody,
+    BlockView,
+    BodyOf,
+    ViewOf,
+    alternatives,
+    block_view,
+    example_of,
+)
+from gateway.areas.inventories.service import InventoryRequest, ReadInventory
+from gateway.http.answers import Absent, View
 from gateway.http.body_fields import LONGEST_AUDITED_TEXT, Body, LabelText
 from gateway.http.examples import INVENTORY, example
 
@@ -17,6 +32,11 @@ _ROW = {
     "residency": None,
     "coverage": None,
 }
+
+
+def _example(kind: InventoryType) -> dict[str, JsonValue]:
+    block: dict[str, JsonValue] = {} if kind == SELF_MANAGED else {block_of(kind): example_of(kind)}
+    return {"name": "datacentre" if kind == SELF_MANAGED else f"{kind}-production", "type": kind, **block}
 
 
 class InventoryRowView(View):
@@ -35,11 +55,17 @@ class InventoryRowView(View):
 
 
 class InventoryView(InventoryRowView):
-    """One inventory."""
+    """One inventory, with the block of its type: the settings that were sent, in which secrets may be masked."""
 
-    model_config = example(**_ROW, summaries=None)
+    model_config = example(**{**_ROW, **_example("aws"), "count": 0}, summaries=None)
 
     summaries: JsonValue = None
+    aws_configuration: Annotated[BlockView | None, ViewOf("aws")] = Absent
+    ovh_configuration: Annotated[BlockView | None, ViewOf("ovh")] = Absent
+    scaleway_configuration: Annotated[BlockView | None, ViewOf("scaleway")] = Absent
+    gcp_configuration: Annotated[BlockView | None, ViewOf("gcp")] = Absent
+    vmware_configuration: Annotated[BlockView | None, ViewOf("vmware")] = Absent
+    k8s_configuration: Annotated[BlockView | None, ViewOf("k8s")] = Absent
 
 
 class SyncView(View):
@@ -56,9 +82,11 @@ def inventory_row(inventory: CountedInventory) -> InventoryRowView:
     return InventoryRowView(id=inventory.id, name=inventory.name, type=inventory.type, count=inventory.count)
 
 
-def inventory_view(inventory: CountedInventory) -> InventoryView:
+def inventory_view(read: ReadInventory) -> InventoryView:
     """One inventory."""
-    return InventoryView(**inventory_row(inventory).model_dump())
+    row, kind = inventory_row(read.inventory).model_dump(), read.inventory.type
+    block = {} if kind == SELF_MANAGED else {block_of(kind): block_view(kind, read.settings)}
+    return InventoryView(**row, **block)
 
 
 class InventoryName(Body):
@@ -72,10 +100,73 @@ class InventoryName(Body):
         """What the audit log holds of it."""
         return {"name": self.name[:LONGEST_AUDITED_TEXT]}
 
+    def request(self) -> InventoryRequest:
+        """The body as the use cases take it."""
+        return InventoryRequest(self.name, SELF_MANAGED, {})
+
 
 class InventoryBody(InventoryName):
-    """An inventory of any type."""
+    """An inventory of any type, with the block of its type; other blocks are not looked at."""
 
-    model_config = example(name="datacentre", type="self-managed")
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [_example(kind) for kind in get_args(InventoryType)],
+            "anyOf": [
+                needed for kind in get_args(InventoryType) for needed in alternatives(kind, type={"const": kind})
+            ],
+        }
+    )
 
     type: InventoryType
+    aws_configuration: Annotated[BlockBody | None, BodyOf("aws")] = None
+    ovh_configuration: Annotated[BlockBody | None, BodyOf("ovh")] = None
+    scaleway_configuration: Annotated[BlockBody | None, BodyOf("scaleway")] = None
+    gcp_configuration: Annotated[BlockBody | None, BodyOf("gcp")] = None
+    vmware_configuration: Annotated[BlockBody | None, BodyOf("vmware")] = None
+    k8s_configuration: Annotated[BlockBody | None, BodyOf("k8s")] = None
+
+    def request(self) -> InventoryRequest:
+        """The body as the use cases take it."""
+        block: BlockBody | None = getattr(self, block_of(self.type), None)
+        return InventoryRequest(self.name, self.type, block.given() if block else {})
+
+
+class TypedBody(InventoryName):
+    """An inventory of the type that the path names."""
+
+    kind: ClassVar[InventoryType]
+
+    def request(self) -> InventoryRequest:
+        """The body as the use cases take it."""
+        block: BlockBody | None = getattr(self, block_of(self.kind))
+        return InventoryRequest(self.name, self.kind, block.given() if block else {})
+
+
+def _typed(of: InventoryType) -> type[TypedBody]:
+    class OfType(TypedBody):
+        model_config = ConfigDict(
+            json_schema_extra={
+                "examples": [{"name": f"{of}-production", block_of(of): example_of(of)}],
+                "anyOf": list(alternatives(of)),
+            }
+        )
+
+        kind: ClassVar[InventoryType] = of
+
+    block: Any = {block_of(of): (BODIES[of] | None, None)}
+    name, words = f"{of.capitalize()}InventoryBody", f"An inventory of type `{of}`."
+    return create_model(name, __base__=OfType, __doc__=words, **block)
+
+
+_TYPED_BODIES = {kind: _typed(kind) for kind in MANAGED}
+
+
+@dataclass(frozen=True)
+class TypedBodyOf:
+    """Reads a body by the model of its type."""
+
+    kind: InventoryType
+
+    def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema of the model of the type, in place of that of `TypedBody`."""
+        return handler.generate_schema(_TYPED_BODIES[self.kind])

@@ -1,11 +1,13 @@
 """Inventories and the resources in them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.errors import CairnError
-from contracts.inventory_types import InventoryType
+from contracts.field_values import FieldValue
+from contracts.inventory_types import SELF_MANAGED, SETTINGS, InventoryType, block_of
 from contracts.messages.catalog import (
     ChangeInventory,
     CreateInventory,
@@ -16,40 +18,84 @@ from contracts.values import InventoryId
 
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
-from gateway.areas.connectors.preconditions import check_unused
+from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.areas.connectors.preconditions import GivenField, check_providers, check_unused
+from gateway.areas.connectors.secret_reads import SecretReads
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.idempotency.intents import Intent
 
 
 @dataclass(frozen=True)
+class InventoryRequest:
+    """What a client says about an inventory."""
+
+    name: str
+    kind: InventoryType
+    settings: Mapping[str, GivenField]
+
+
+@dataclass(frozen=True)
+class ReadInventory:
+    """An inventory with its settings as its client reads them."""
+
+    inventory: CountedInventory
+    settings: Mapping[str, GivenField]
+
+
+@dataclass(frozen=True)
 class Inventories:
-    """What can be done with inventories and resources."""
+    """What can be done with inventories."""
 
     catalog: CatalogClient
     assignment: AssignmentClient
     commands: Commands
+    encryption: FieldEncryption
+    secret_reads: SecretReads
 
-    async def create(self, who: Principal, *, name: str, kind: InventoryType, intent: Intent) -> CountedInventory:
+    async def read(self, who: Principal, inventory_id: str) -> ReadInventory:
+        """One inventory. Its secrets are in clear for who may see them, which is written down before; else masked."""
+        inventory = await self.catalog.inventory(who, inventory_id)
+        masked = not who.may(Right.SECRETS)
+        if not masked:
+            # First: what cannot be written down is not handed out (0006).
+            await self.secret_reads.note_inventory(who, inventory)
+        settings = self.encryption.open_of(who.organization_id, inventory.id, inventory.configuration, masked=masked)
+        return ReadInventory(inventory, settings)
+
+    async def create(self, who: Principal, asked: InventoryRequest, intent: Intent) -> ReadInventory:
         """Create an inventory. A repeated intent changes nothing and brings the same inventory."""
         with span("gateway.create_inventory"):
             inventory_id = InventoryId(intent.id_for("inventory"))
             command = CreateInventory(
-                organization_id=who.organization_id, inventory_id=inventory_id, name=name, type=kind
+                organization_id=who.organization_id,
+                inventory_id=inventory_id,
+                name=asked.name,
+                type=asked.kind,
+                configuration=await self._sealed(who, inventory_id, asked),
             )
             await self.commands.carry_out(command, **intent.ids)
-            return await self.catalog.inventory(who, inventory_id)
+            return await self.read(who, inventory_id)
 
-    async def change(
-        self, who: Principal, inventory_id: str, *, name: str, kind: InventoryType, intent: Intent
-    ) -> CountedInventory:
-        """Rename an inventory; its type is fixed."""
+    async def change(self, who: Principal, inventory_id: str, asked: InventoryRequest, intent: Intent) -> ReadInventory:
+        """Replace what is said about an inventory; its type is fixed."""
         with span("gateway.change_inventory"):
             # An unknown id is a 404 at once; no command is sent for it.
             known = await self.catalog.inventory(who, inventory_id)
-            command = ChangeInventory(organization_id=who.organization_id, inventory_id=known.id, name=name, type=kind)
+            command = ChangeInventory(
+                organization_id=who.organization_id,
+                inventory_id=known.id,
+                name=asked.name,
+                type=asked.kind,
+                configuration=await self._sealed(who, known.id, asked),
+            )
             await self.commands.carry_out(command, **intent.ids)
-            return await self.catalog.inventory(who, inventory_id)
+            return await self.read(who, inventory_id)
+
+    async def _sealed(self, who: Principal, inventory_id: str, asked: InventoryRequest) -> dict[str, FieldValue]:
+        check_providers(asked.settings, within=block_of(asked.kind))
+        clear = frozenset(setting.name for setting in SETTINGS[asked.kind] if not setting.secret)
+        return await self.encryption.seal(who.organization_id, inventory_id, asked.settings, clear=clear)
 
     async def remove(self, who: Principal, inventory_id: str, intent: Intent) -> None:
         """Remove an inventory and its resources. Raises `Conflict` while connectors use one of them."""
@@ -70,4 +116,6 @@ class Inventories:
             inventory = await self.catalog.inventory(who, inventory_id)
         except CairnError as error:
             return error.detail
-        return "" if inventory.type == "self-managed" else f"Inventories of type {inventory.type} cannot be synced yet."
+        if inventory.type == SELF_MANAGED:
+            return ""
+        return f"No provider for inventories of type {inventory.type} is installed, so nothing can be discovered."

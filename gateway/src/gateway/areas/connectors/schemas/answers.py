@@ -227,7 +227,7 @@ def connector_view(opened: ReadConnector) -> ConnectorView:
         protocol=app.protocol,
         integration=NamedIntegrationView(id=app.integration.id, name=app.integration.name),
         resource=ResourceReferenceView(urn_id=app.resource.id, urn=app.resource.urn, name=app.resource.name),
-        fields={name: _field(given) for name, given in opened.fields.items()},
+        fields={name: field_view(given) for name, given in opened.fields.items()},
         endpoints=[ConnectorEndpointView(endpoint=e) for e in endpoints],
         data_classes=list(app.data_classes),
         environment=app.environment,
@@ -238,7 +238,8 @@ def connector_view(opened: ReadConnector) -> ConnectorView:
     )
 
 
-def _field(given: GivenField) -> FieldView:
+def field_view(given: GivenField) -> FieldView:
+    """A configuration field as its client reads it back."""
     provider = ProviderView(id=given.provider_id) if given.provider_id else None
     return FieldView(value=given.value, provider=provider, masked=given.masked)
 

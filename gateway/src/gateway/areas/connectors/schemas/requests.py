@@ -28,7 +28,8 @@ MOST_SUBJECTS = 200
 MaybeTemperature = Annotated[Temperature | None, empty_is_none(Temperature)]
 
 
-def _string(value: Any) -> Any:
+def as_string(value: Any) -> Any:
+    """The value, which must be a text where it is set; for a validator."""
     if value is not None and not isinstance(value, str):
         # Not converted: there is more than one way to write a number or a boolean as text.
         raise ValueError('must be a string; numbers and booleans are written as text, e.g. "9000" or "false"')
@@ -59,7 +60,7 @@ class FieldBody(Body):
 
     model_config = ConfigDict(json_schema_extra={"anyOf": _MASKED_OR_GIVEN})
 
-    value: Annotated[str | None, BeforeValidator(_string)] = Field(default=None, description="Always a string")
+    value: Annotated[str | None, BeforeValidator(as_string)] = Field(default=None, description="Always a string")
     provider: Reference | None = Field(default=None, description="Absent: `value` is the literal value")
     masked: Switch = Field(
         default=False,

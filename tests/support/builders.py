@@ -15,6 +15,7 @@ from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
     CreateInventory,
+    FlagResource,
     Inventory,
     RegisterResource,
     RemoveInventory,
@@ -130,6 +131,14 @@ def change_resource(
         resource_id=ResourceId(resource_id),
         description=a_description(**description),
     )
+
+
+def flag_resource(
+    inventory_id: str, resource_id: str, *, org: OrganizationId = ORG, **flags: bool | None
+) -> FlagResource:
+    """A command."""
+    facts = {"inventory_id": InventoryId(inventory_id), "resource_id": ResourceId(resource_id)}
+    return FlagResource(organization_id=org, **facts, **flags)
 
 
 def remove_resource(inventory_id: str, resource_id: str, *, org: OrganizationId = ORG) -> RemoveResource:

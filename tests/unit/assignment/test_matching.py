@@ -141,3 +141,13 @@ def test_all_kinds_of_faults_are_told_at_once() -> None:
     refusal = examine(lost, make.a_resource(**{"class": "teapot"}), [FS], present={}).refusal()
     assert refusal is not None
     assert set(refusal.fields) == {"fields.passphrase.masked", "name", "integration"}
+
+
+@pytest.mark.parametrize(("of_manifest", "of_resource"), [("postgres", "postgresql"), ("postgresql", "postgres")])
+def test_postgres_and_postgresql_are_one(of_manifest: str, of_resource: str) -> None:
+    integration = make.an_integration("pg", matches=[{"class": "database", "subclass": of_manifest}])
+    resource = make.a_resource(**{"class": "database", "subclass": of_resource})
+    found = assess(integration, resource, kind="source")
+    assert (found.is_made_for, found.obstacle) == (True, None)
+    other = make.a_resource(**{"class": "database", "subclass": "mysql"})
+    assert assess(integration, other, kind="source").obstacle == "subclass_differs"

@@ -27,11 +27,23 @@ from tests.support import builders as make
         ("https://s3.example:9000/bucket", "host"),
         ("http://10.0.0.1:80", "inet4"),
         ("nfs.example:/export", "host"),
+        ("/srv/files of @all", "identifier"),
+        ("/", "identifier"),
+        ("3f2504e0-4f89-41d3-9a0c-0305e82c3301", "identifier"),
+        ("3F2504E0-4F89-41D3-9A0C-0305E82C3301", "identifier"),
+        ("3f2504e0-4f89-41d3-9a0c-0305e82c3301.example", "host"),
+        ("3f2504e0-4f89-41d3-9a0c-0305e82c330", "host"),
+        ("arn:aws:s3:::backups", "identifier"),
+        ("urn:scaleway:p:block:fr-par-1:volume:1", "identifier"),
+        ("URN:x", "identifier"),
+        ("urn.example:1", "host"),
     ],
 )
 def test_the_kind_of_an_endpoint_follows_from_its_address(address: str, kind: str) -> None:
     endpoint = endpoint_of(address)
-    assert (endpoint.endpoint, endpoint.kind) == (address, kind)
+    assert (endpoint.endpoint, endpoint.shown_kind) == (address, kind)
+    # Readers of the version before know of no identifiers.
+    assert endpoint.kind == ("host" if kind == "identifier" else kind)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from contracts.messages.catalog import (
     ResourceRemoved,
 )
 from contracts.messages.outcomes import CommandOutcome
-from contracts.values import OrganizationId
+from contracts.values import OrganizationId, ResourceId
 from pymongo.errors import AutoReconnect
 
 from tests.support import builders as make
@@ -99,6 +99,39 @@ async def test_a_change_is_announced_with_a_later_revision(catalog: Catalog) -> 
     assert (event.resource.name, event.resource.revision) == ("renamed", 2)
     resource = await usecases.get_resource(catalog.store, make.ORG, event.resource_id)
     assert resource == event.resource
+
+
+async def test_flags_are_set_one_by_one_and_nothing_else_changes(catalog: Catalog) -> None:
+    await catalog.do(make.register_resource("inv-1", "res-1", name="vault"))
+    await catalog.do(make.flag_resource("inv-1", "res-1", locked=True))
+    await catalog.do(make.flag_resource("inv-1", "res-1", excluded_from_coverage=True))
+    await catalog.do(make.flag_resource("inv-1", "res-1", locked=False))
+    told = [event.resource for event in catalog.events(ResourceChanged)]
+    assert [(r.revision, r.locked, r.excluded_from_coverage) for r in told] == [
+        (2, True, False), (3, True, True), (4, False, True)
+    ]  # fmt: skip
+    assert {r.name for r in told} == {"vault"}
+
+
+async def test_a_flag_that_is_set_already_is_no_change(catalog: Catalog) -> None:
+    await catalog.do(make.register_resource("inv-1", "res-1"))
+    outcome = await catalog.do(make.flag_resource("inv-1", "res-1", locked=False))
+    assert (outcome.accepted, catalog.events(ResourceChanged)) == (True, [])
+    for inventory_id, resource_id in (("inv-1", "nothing"), ("inv-2", "res-1")):
+        refused = await catalog.rejection(make.flag_resource(inventory_id, resource_id, locked=True))
+        assert refused.code == "resource_not_found"
+    stranger = await catalog.rejection(
+        make.flag_resource("inv-1", "res-1", locked=True, org=OrganizationId("stranger"))
+    )
+    assert stranger.code == "resource_not_found"
+
+
+async def test_a_lock_stays_when_the_resource_is_described_anew(catalog: Catalog) -> None:
+    await catalog.do(make.register_resource("inv-1", "res-1"))
+    await catalog.do(make.flag_resource("inv-1", "res-1", locked=True))
+    await catalog.do(make.change_resource("inv-1", "res-1", name="renamed"))
+    resource = await usecases.get_resource(catalog.store, make.ORG, ResourceId("res-1"))
+    assert (resource.name, resource.locked, resource.revision) == ("renamed", True, 3)
 
 
 async def test_a_removed_inventory_takes_its_resources_along(catalog: Catalog) -> None:

@@ -1,21 +1,26 @@
 """What an address is: the kind of an endpoint follows from how it is written."""
 
 import ipaddress
+import re
 
 from contracts.messages.catalog import Endpoint, EndpointKind
 from contracts.texts import fault_of
 
 LONGEST_ADDRESS = 300
+_IDENTIFIER = re.compile(r"/|(urn|arn):|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.ASCII | re.IGNORECASE)
 
 
 def endpoint_of(address: str) -> Endpoint:
     """An endpoint with its kind, which follows from the address.
 
     Accepts a host name or an IP address, a port after a colon (IPv6 then in brackets), and ignores a scheme before
-    and a path behind. Raises ValueError with the reason in words.
+    and a path behind. What begins with a slash, `urn:` or `arn:`, or is a UUID, is an identifier: a path or an id that
+    a provider knows, taken as it is. Raises ValueError with the reason in words.
     """
     if fault := fault_of(address, longest=LONGEST_ADDRESS, empty=False):
         raise ValueError(fault)
+    if _IDENTIFIER.match(address):
+        return Endpoint(endpoint=address, kind="host", is_identifier=True)
     if any(c.isspace() or c == "@" for c in address):
         raise ValueError("must be a host name or an IP address, without spaces, user or password")
     # By hand instead of `urlsplit`: most addresses have no scheme, and it would take `nas:445` for one.

@@ -5,16 +5,36 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 
 from gateway.access.rights import Right
-from gateway.areas.resources.schemas import EndpointsView, ResourceBody, ResourceView, endpoints_of, resource_view
+from gateway.areas.resources.schemas import (
+    CoverageBody,
+    EndpointsView,
+    LockBody,
+    ResourceBody,
+    ResourceClassView,
+    ResourceView,
+    class_views,
+    endpoints_of,
+    resource_view,
+)
 from gateway.areas.resources.service import Resources
 from gateway.clients.catalog import CatalogClient
-from gateway.http.answers import PageView, page
-from gateway.http.dependencies import Audit, Paged, RequestIntent, Search, Who, provided
+from gateway.http.answers import PageView, page, whole
+from gateway.http.dependencies import Audit, Paged, RequestIntent, Search, Who, WhoInOrganization, provided
 from gateway.http.openapi import problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["resources"])
 Catalog = Annotated[CatalogClient, provided(CatalogClient)]
 Service = Annotated[Resources, provided(Resources)]
+
+
+@router.get(
+    "/account/organizations/{org}/resource_classes",
+    summary="List classes and subclasses of resources",
+    responses=problems(404),
+)
+async def list_resource_classes(who: WhoInOrganization) -> PageView[ResourceClassView]:
+    """The tree that forms offer, in one page. Other classes are taken as they come; `postgres` is `postgresql`."""
+    return whole(class_views() if who.may(Right.READ) else [])
 
 
 @router.get("/inventories/resources", summary="List resources of all inventories")
@@ -71,6 +91,55 @@ async def change_resource(
     async with audit.change(who, "resource.change", "resource", urn_id, **body.summary()):
         known = await catalog.resource(who, urn_id, inventory_id=inv)
         return resource_view(await resources.change(who, known, body.description(), intent))
+
+
+@router.patch(
+    "/inventories/{inv}/resources/{urn_id}",
+    summary="Take a resource out of coverage, or back in",
+    responses=writes(404, 409),
+)
+async def cover_resource(
+    inv: str,
+    urn_id: str,
+    body: CoverageBody,
+    *,
+    audit: Audit,
+    catalog: Catalog,
+    resources: Service,
+    who: Who,
+    intent: RequestIntent,
+) -> ResourceView:
+    """Also of managed inventories. A resource that is left out counts neither as protected nor as unprotected."""
+    who.require(Right.WRITE)
+    async with audit.change(who, "resource.cover", "resource", urn_id, **body.summary()):
+        known = await catalog.resource(who, urn_id, inventory_id=inv)
+        excluded = body.excluded_from_coverage
+        return resource_view(await resources.flag(who, known, excluded_from_coverage=excluded, intent=intent))
+
+
+@router.patch(
+    "/inventories/{inv}/resources/{urn_id}/lock",
+    summary="Lock or unlock a resource",
+    responses=writes(404, 409),
+)
+async def lock_resource(
+    inv: str,
+    urn_id: str,
+    body: LockBody,
+    *,
+    audit: Audit,
+    catalog: Catalog,
+    resources: Service,
+    who: Who,
+    intent: RequestIntent,
+) -> ResourceView:
+    """Also of managed inventories. While it is locked, no task of its connectors begins (`resource_locked`): new ones
+    are refused, those that wait for a worker fail, and what runs already goes on.
+    """
+    who.require(Right.WRITE)
+    async with audit.change(who, "resource.lock", "resource", urn_id, **body.summary()):
+        known = await catalog.resource(who, urn_id, inventory_id=inv)
+        return resource_view(await resources.flag(who, known, locked=body.locked, intent=intent))
 
 
 @router.delete(

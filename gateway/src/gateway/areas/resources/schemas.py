@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from contracts.messages.catalog import Resource, ResourceDescription
-from pydantic import Field, JsonValue
+from contracts.resource_classes import RESOURCE_CLASSES
+from pydantic import Field, JsonValue, StrictBool
 
 from gateway.http.answers import View
 from gateway.http.body_fields import LONGEST_AUDITED_TEXT, Body, Endpoints, Labels, LabelText, Line, Switch, text
@@ -54,11 +55,37 @@ class ResourceBody(Body):
         )
 
 
+class CoverageBody(Body):
+    """Whether a resource is left out of coverage figures."""
+
+    model_config = example(excluded_from_coverage=True)
+
+    excluded_from_coverage: StrictBool
+
+    def summary(self) -> dict[str, JsonValue]:
+        """What the audit log holds of it."""
+        return {"excluded_from_coverage": self.excluded_from_coverage}
+
+
+class LockBody(Body):
+    """Whether the tasks of a resource's connectors are blocked."""
+
+    model_config = example(locked=True)
+
+    locked: StrictBool
+
+    def summary(self) -> dict[str, JsonValue]:
+        """What the audit log holds of it."""
+        return {"locked": self.locked}
+
+
 class EndpointView(View):
     """An address of a resource; the kind follows from the address."""
 
     endpoint: str
-    kind: str
+    kind: str = Field(
+        description="`host`, `inet4`, `inet6`, or `identifier`: what begins with `/`, `urn:` or `arn:`, or is a UUID"
+    )
 
 
 class EndpointsView(View):
@@ -99,9 +126,45 @@ class ResourceView(View):
     locked: bool = Field(description="Set by operators; blocks the tasks of the resource's connectors")
 
 
+class SubclassView(View):
+    """A subclass of a class of resources."""
+
+    subclass: str
+    title: str = Field(description="What people are shown")
+
+
+class ResourceClassView(View):
+    """A class of resources. The list is open: resources of other classes are taken as they come."""
+
+    model_config = example(
+        **{"class": "object-storage"},
+        title="Object Storage",
+        grouped=True,
+        subclasses=[{"subclass": "s3", "title": "S3"}],
+    )
+
+    class_: str = Field(alias="class")
+    title: str = Field(description="What people are shown")
+    grouped: bool = Field(description="Whether pages that count resources by class show it")
+    subclasses: list[SubclassView]
+
+
+def class_views() -> list[ResourceClassView]:
+    """All classes that have names, in the order in which people are shown them."""
+    return [
+        ResourceClassView(
+            class_=each.name,
+            title=each.title,
+            grouped=each.is_grouped,
+            subclasses=[SubclassView(subclass=s.name, title=s.title) for s in each.subclasses],
+        )
+        for each in RESOURCE_CLASSES
+    ]
+
+
 def endpoints_of(resource: Resource) -> list[EndpointView]:
     """The addresses of a resource, in the order given."""
-    return [EndpointView(endpoint=e.endpoint, kind=e.kind) for e in resource.endpoints]
+    return [EndpointView(endpoint=e.endpoint, kind=e.shown_kind) for e in resource.endpoints]
 
 
 def resource_view(resource: Resource) -> ResourceView:

@@ -6,6 +6,7 @@ from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.messages.catalog import (
     ChangeResource,
+    FlagResource,
     RegisterResource,
     RemoveResource,
     Resource,
@@ -62,6 +63,27 @@ class Resources:
                 inventory_id=known.inventory_id,
                 resource_id=known.id,
                 description=description,
+            )
+            await self.commands.carry_out(command, **intent.ids)
+            return await self.catalog.resource(who, known.id)
+
+    async def flag(
+        self,
+        who: Principal,
+        known: Resource,
+        *,
+        locked: bool | None = None,
+        excluded_from_coverage: bool | None = None,
+        intent: Intent,
+    ) -> Resource:
+        """Set what operators decide about a resource, also of a managed inventory; what is None stays."""
+        with span("gateway.flag_resource"):
+            command = FlagResource(
+                organization_id=who.organization_id,
+                inventory_id=known.inventory_id,
+                resource_id=known.id,
+                locked=locked,
+                excluded_from_coverage=excluded_from_coverage,
             )
             await self.commands.carry_out(command, **intent.ids)
             return await self.catalog.resource(who, known.id)

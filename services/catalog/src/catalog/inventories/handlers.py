@@ -7,6 +7,7 @@ from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
     CreateInventory,
+    FlagResource,
     RegisterResource,
     RemoveInventory,
     RemoveResource,
@@ -27,5 +28,6 @@ def register_handlers(dispatcher: Dispatcher, store: InventoryStore, *, removals
     dispatcher.on(RemoveInventory, partial(usecases.remove_inventory, store, at_once=removals_at_once))
     dispatcher.on(RegisterResource, partial(usecases.register_resource, store))
     dispatcher.on(ChangeResource, partial(usecases.change_resource, store))
+    dispatcher.on(FlagResource, partial(usecases.flag_resource, store))
     dispatcher.on(RemoveResource, partial(usecases.remove_resource, store))
     return dispatcher

@@ -16,6 +16,7 @@ from contracts.messages.catalog import (
     ChangeInventory,
     ChangeResource,
     CreateInventory,
+    FlagResource,
     Inventory,
     InventoryChanged,
     InventoryCreated,
@@ -110,6 +111,19 @@ async def change_resource(store: InventoryStore, command: Envelope[ChangeResourc
         changed = ResourceChanged(organization_id=org, resource_id=resource.id, resource=resource)
         await store.resources.save(aggregate, resource, events=[changed], cause=command, result={"id": resource.id})
     log.info("resource changed", extra=_ids(data, data.resource_id))
+
+
+async def flag_resource(store: InventoryStore, command: Envelope[FlagResource]) -> None:
+    """Lock or unlock a resource, take it out of coverage or back in."""
+    data, org = command.data, command.data.organization_id
+    with _span("catalog.flag_resource", data):
+        aggregate = await store.resources.load(org, data.resource_id, cause=command)
+        resource = resources.flag_resource(aggregate.value, data)
+        changed = ResourceChanged(organization_id=org, resource_id=resource.id, resource=resource)
+        events = [changed] if resource != aggregate.value else []
+        await store.resources.save(aggregate, resource, events=events, cause=command, result={"id": resource.id})
+    flags = {"locked": resource.locked, "excluded_from_coverage": resource.excluded_from_coverage}
+    log.info("resource flagged", extra={**_ids(data, data.resource_id), **flags})
 
 
 async def remove_resource(store: InventoryStore, command: Envelope[RemoveResource]) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from contracts.messages.assignment import AppKind
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration, Match, Protocol
+from contracts.resource_classes import is_same_subclass
 from contracts.values import IntegrationId
 
 Obstacle = Literal["class_differs", "subclass_differs", "not_installed", "kind_not_offered"]
@@ -75,7 +76,7 @@ def assess(
     """Whether an integration can be used. It matches class and subclass, or the class where the resource has no more;
     `uninstalled`: those that the organization does not want."""
     match = _match_of(integration, resource) if resource else None
-    is_made_for = resource is not None and match is not None and match.subclass == resource.subclass
+    is_made_for = resource is not None and match is not None and _names_subclass(match, resource)
     obstacle: Obstacle | None = None
     if resource and match is None:
         obstacle = "class_differs"
@@ -128,5 +129,9 @@ def listed(names: Iterable[str]) -> str:
 
 def _match_of(integration: Integration, resource: Resource) -> Match | None:
     of_class = [match for match in integration.matches if match.class_ == resource.class_]
-    exact = (match for match in of_class if match.subclass == resource.subclass)
+    exact = (match for match in of_class if _names_subclass(match, resource))
     return next(exact, of_class[0] if of_class else None)
+
+
+def _names_subclass(match: Match, resource: Resource) -> bool:
+    return is_same_subclass(resource.class_, match.subclass, resource.subclass)

@@ -2,7 +2,14 @@
 
 from contracts.endpoints import endpoint_of
 from contracts.errors import Conflict, Invalid, NotFound
-from contracts.messages.catalog import ChangeResource, Inventory, RegisterResource, Resource, ResourceDescription
+from contracts.messages.catalog import (
+    ChangeResource,
+    FlagResource,
+    Inventory,
+    RegisterResource,
+    Resource,
+    ResourceDescription,
+)
 from contracts.resource_rules import faults_of
 
 from catalog.inventories.domain.inventories import require_inventory
@@ -46,6 +53,14 @@ def change_resource(inventory: Inventory | None, current: Resource | None, comma
         raise Conflict("urn_fixed", detail, fields={"urn": "must stay as it is"})
     _check_description(description)
     return current.model_copy(update={"revision": current.revision + 1, **_facts(description)})
+
+
+def flag_resource(current: Resource | None, command: FlagResource) -> Resource:
+    """The resource as operators want it, whatever kind its inventory is; the same one when nothing is different."""
+    current = require_resource(current, inventory_id=command.inventory_id)
+    flags = {"locked": command.locked, "excluded_from_coverage": command.excluded_from_coverage}
+    flagged = current.model_copy(update={name: flag for name, flag in flags.items() if flag is not None})
+    return current if flagged == current else flagged.model_copy(update={"revision": current.revision + 1})
 
 
 def remove_resource(inventory: Inventory | None, current: Resource | None, *, inventory_id: str) -> Resource:

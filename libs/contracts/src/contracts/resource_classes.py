@@ -1,0 +1,86 @@
+"""The classes and subclasses of resources that have names. The list is open: others are stored as they come."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_TITLES: Mapping[str, str] = {
+    "s3": "S3",
+    "gcs": "Google Cloud Storage",
+    "azblob": "Azure Blob Storage",
+    "pvc": "Persistent Volume Claim",
+    "postgresql": "PostgreSQL",
+    "mysql": "MySQL",
+    "mongodb": "MongoDB",
+    "redis": "Redis",
+    "proxmox": "Proxmox",
+    "ftp": "FTP",
+    "imap": "IMAP",
+    "sftp": "SFTP",
+    "posix": "POSIX",
+}
+# By class: another name for a subclass, and the one that stands for both.
+_ALIASES: Mapping[tuple[str, str], str] = {("database", "postgres"): "postgresql"}
+
+
+@dataclass(frozen=True)
+class Subclass:
+    """A subclass of a class."""
+
+    name: str
+
+    @property
+    def title(self) -> str:
+        """What it is called for people."""
+        return title_of(self.name)
+
+
+@dataclass(frozen=True)
+class ResourceClass:
+    """A class of resources; `is_grouped`: pages that count resources by class show it."""
+
+    name: str
+    subclasses: tuple[Subclass, ...] = ()
+    is_grouped: bool = False
+
+    @property
+    def title(self) -> str:
+        """What it is called for people."""
+        return title_of(self.name)
+
+
+def _class(name: str, *subclasses: str, is_grouped: bool = False) -> ResourceClass:
+    return ResourceClass(name, tuple(map(Subclass, subclasses)), is_grouped)
+
+
+RESOURCE_CLASSES = (
+    _class("compute", is_grouped=True),
+    _class("database", "postgresql", "mysql", "mongodb", "redis", is_grouped=True),
+    _class("file-storage", "posix", is_grouped=True),
+    _class("object-storage", "s3", "gcs", "azblob", is_grouped=True),
+    _class("block-storage", "pvc", is_grouped=True),
+    _class("network", is_grouped=True),
+    _class("hypervisor", "proxmox", is_grouped=True),
+    _class("service", "ftp", "imap", "sftp", is_grouped=True),
+    _class("analytics"),
+    _class("identity"),
+    _class("messaging"),
+    _class("observability"),
+    _class("registry"),
+    _class("security", "secret-manager"),
+    _class("unknown"),
+)
+"""In the order in which people are shown them."""
+
+
+def is_same_subclass(class_: str, one: str, other: str) -> bool:
+    """Whether two names of a class's subclasses mean the same: `postgres` is `postgresql`."""
+    return _canonical(class_, one) == _canonical(class_, other)
+
+
+def title_of(name: str) -> str:
+    """A class or subclass as people read it: `object-storage` as `Object Storage`, `s3` as `S3`."""
+    return _TITLES.get(name) or " ".join(word[:1].upper() + word[1:] for word in name.split("-"))
+
+
+def _canonical(class_: str, subclass: str) -> str:
+    return _ALIASES.get((class_, subclass), subclass)

@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from assignment.apps import api as apps_api
 from assignment.apps import handlers as apps_handlers
 from assignment.apps import usecases as apps_usecases
+from assignment.apps.labels import AppLabels
 from assignment.apps.store import AssignmentStore, open_store
 from assignment.bundles import api as bundles_api
 from assignment.bundles import handlers as bundles_handlers
@@ -23,6 +24,10 @@ from assignment.bundles.store import BundleStore, open_bundles
 from assignment.connection_tests import api as tests_api
 from assignment.connection_tests import handlers as tests_handlers
 from assignment.connection_tests.store import ConnectionTestStore, open_connection_tests
+from assignment.labels import api as labels_api
+from assignment.labels import handlers as labels_handlers
+from assignment.labels.store import LabelStore, open_labels
+from assignment.labels.usecases import LabelHolder
 from assignment.overviews import api as overviews_api
 from assignment.settings import Settings
 
@@ -34,6 +39,12 @@ class Stores:
     apps: AssignmentStore
     bundles: BundleStore
     connection_tests: ConnectionTestStore
+    labels: LabelStore
+
+    @property
+    def label_holders(self) -> tuple[LabelHolder, ...]:
+        """What carries environments and data classes."""
+        return (AppLabels(self.apps),)
 
     async def has_app(self, org: OrganizationId, app_id: AppId) -> bool:
         """Whether there is an app."""
@@ -42,10 +53,14 @@ class Stores:
 
 async def open_stores(runtime: ServiceRuntime, settings: Settings) -> Stores:
     """The stores of all areas, with their indexes made."""
+    labels = await open_labels(runtime)
     apps = await open_store(
-        runtime, pool_silence=timedelta(seconds=settings.pool_silence_seconds), tests_changes=settings.test_changes
+        runtime,
+        pool_silence=timedelta(seconds=settings.pool_silence_seconds),
+        tests_changes=settings.test_changes,
+        renames=labels.known,
     )
-    return Stores(apps, await open_bundles(runtime), await open_connection_tests(runtime))
+    return Stores(apps, await open_bundles(runtime), await open_connection_tests(runtime), labels)
 
 
 def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings) -> Dispatcher:
@@ -55,6 +70,7 @@ def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings
     integrations = partial(apps_usecases.known_integrations, stores.apps)
     bundles_handlers.register_handlers(dispatcher, stores.bundles, integrations)
     tests_handlers.register_handlers(dispatcher, stores.connection_tests, stores.has_app)
+    labels_handlers.register_handlers(dispatcher, stores.labels, stores.label_holders)
     return dispatcher
 
 
@@ -64,6 +80,7 @@ def build_api(store: Stores, tokens: Tokens, *, checks: Mapping[str, Check]) -> 
     integrations = partial(apps_usecases.known_integrations, store.apps)
     app.include_router(bundles_api.build_routes(store.bundles, tokens, integrations))
     app.include_router(tests_api.build_routes(store.connection_tests, tokens))
+    app.include_router(labels_api.build_routes(store.label_holders, tokens))
     app.include_router(overviews_api.build_routes(store.apps, store.connection_tests, tokens))
     return app
 

@@ -5,6 +5,7 @@ from functools import partial
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.messages.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.catalog import ResourceChanged, ResourceRemoved
+from contracts.messages.classification import AppLabelRenamed
 from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
 from contracts.messages.imports import ResourcesChanged
 from contracts.topics import (
@@ -29,6 +30,7 @@ def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatc
     dispatcher.on(ReconfigureApp, partial(usecases.reconfigure_app, store))
     dispatcher.on(RemoveApp, partial(usecases.remove_app, store))
     dispatcher.on(AppResourceChanged, partial(usecases.follow_resource, store))
+    dispatcher.on(AppLabelRenamed, partial(usecases.follow_rename, store))
     dispatcher.on(IntegrationOffered, partial(usecases.note_integration, store))
     dispatcher.on(PoolOffered, partial(usecases.note_pool, store))
     dispatcher.on(ResourceChanged, partial(usecases.note_resource_change, store))

@@ -1,6 +1,6 @@
 """Apps, the integrations on offer, and what became of resources, as they are kept."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -18,6 +18,7 @@ from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
 
 from assignment.apps.domain.apps import KnownResource
 from assignment.apps.domain.pools import Pool
+from assignment.labels.domain import KnownRenames
 from assignment.settings import POOL_SILENCE
 
 
@@ -43,6 +44,13 @@ def app_keys(app: App) -> Keys:
     return {"kind": app.kind, "resource_id": app.resource.id}
 
 
+Renames = Callable[[OrganizationId], Awaitable[KnownRenames]]
+
+
+async def _none_renamed(_: OrganizationId) -> KnownRenames:
+    return KnownRenames()
+
+
 @dataclass(frozen=True)
 class AssignmentStore:
     """What the assignment service knows. Messages about one app, resource or integration are handled in order."""
@@ -56,6 +64,8 @@ class AssignmentStore:
     tests_changes: bool = False
     """Whether each change of an app is followed by a test of its connection."""
     clock: Callable[[], datetime] = utc_now
+    renames: Renames = _none_renamed
+    """Which labels of an organization were renamed; the area of labels knows."""
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
         """All apps, or those of a kind, oldest first."""
@@ -100,7 +110,11 @@ class AssignmentStore:
 
 
 async def open_store(
-    runtime: ServiceRuntime, *, pool_silence: timedelta = POOL_SILENCE, tests_changes: bool = False
+    runtime: ServiceRuntime,
+    *,
+    pool_silence: timedelta = POOL_SILENCE,
+    tests_changes: bool = False,
+    renames: Renames = _none_renamed,
 ) -> AssignmentStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
@@ -121,4 +135,6 @@ async def open_store(
     pools = MongoAggregates(database["pools"], Pool, outbox, indexes=(LISTING,))  # all_pools
     for aggregates in (apps, offers, resources, pools):
         await aggregates.setup()
-    return AssignmentStore(apps, offers, resources, pools, pool_silence=pool_silence, tests_changes=tests_changes)
+    return AssignmentStore(
+        *(apps, offers, resources, pools), pool_silence=pool_silence, tests_changes=tests_changes, renames=renames
+    )

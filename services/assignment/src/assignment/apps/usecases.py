@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TypeAlias
 
-from chassis.persistence.aggregates import AlreadyHandled
+from chassis.persistence.aggregates import Aggregate, AlreadyHandled
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
@@ -26,6 +26,7 @@ from contracts.messages.assignment import (
 )
 from contracts.messages.base import Message
 from contracts.messages.catalog import Resource, ResourceChanged, ResourceRemoved
+from contracts.messages.classification import AppLabelRenamed
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.connection_tests import TestConnection
 from contracts.messages.connector.offers import Integration, IntegrationOffered, PoolOffered
@@ -36,7 +37,7 @@ from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
 
-from assignment.apps.domain import apps, choice, offers
+from assignment.apps.domain import apps, choice, labels, offers
 from assignment.apps.domain.choice import Choice
 from assignment.apps.domain.pools import Pool, pools_for
 from assignment.apps.store import AssignmentStore, Offer
@@ -51,12 +52,12 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
     """Put a resource to use."""
     data, org = command.data, command.data.organization_id
     with _span("assignment.assign_app", data):
-        aggregate = await store.apps.load(org, data.app_id, cause=command)
+        aggregate = await _load(store, command)
         app = apps.assign(data, await known_integrations(store), known=aggregate.revision > 0)
+        app = await _described(store, app, command)
         events = await announcement(store, AppAssigned, org, app)
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
-        # The gateway read the resource before it sent the command; it may have changed since.
-        await _follow_resource(store, org, app.id)
+        await _catch_up(store, org, app.id)
         log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
 
 
@@ -64,11 +65,12 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
     """Replace what is said about an app."""
     data, org = command.data, command.data.organization_id
     with _span("assignment.reconfigure_app", data):
-        aggregate = await store.apps.load(org, data.app_id, cause=command)
+        aggregate = await _load(store, command)
         app = apps.reconfigure(aggregate.value, data, await known_integrations(store))
+        app = await _described(store, app, command)
         events = await announcement(store, AppReconfigured, org, app)
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
-        await _follow_resource(store, org, app.id)
+        await _catch_up(store, org, app.id)
         log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
 
 
@@ -180,6 +182,13 @@ async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceCha
         await _follow_resource(store, org, app_id, cause=event)
 
 
+async def follow_rename(store: AssignmentStore, event: Envelope[AppLabelRenamed]) -> None:
+    """Give an app that carries a renamed label its new name, in a new revision."""
+    org, app_id = event.data.organization_id, event.data.app_id
+    with span("assignment.follow_rename", attributes={semconv.ORGANIZATION: org, semconv.APP: app_id}):
+        await _follow_renames(store, org, app_id, cause=event)
+
+
 async def note_resource_removal(store: AssignmentStore, event: Envelope[ResourceRemoved]) -> None:
     """Remember that a resource is gone; its apps go on showing it as it was last."""
     with span("assignment.note_resource_removal", attributes={semconv.ORGANIZATION: event.data.organization_id}):
@@ -259,6 +268,47 @@ async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id:
 
 def _reachable(app: App, pools: Iterable[Pool]) -> ReachableApp:
     return ReachableApp(**dict(app), pools=pools_for(app, pools))
+
+
+async def _load(store: AssignmentStore, command: Envelope[AssignApp | ReconfigureApp]) -> Aggregate[App]:
+    """The app that a command describes. Raises `AlreadyHandled`, once that app shows what happened meanwhile."""
+    org, app_id = command.data.organization_id, command.data.app_id
+    try:
+        return await store.apps.load(org, app_id, cause=command)
+    except AlreadyHandled:
+        # The process that saved it may have died before it looked.
+        await _catch_up(store, org, app_id)
+        raise
+
+
+async def _described(store: AssignmentStore, app: App, command: Envelope[AssignApp | ReconfigureApp]) -> App:
+    """The app with the labels that were renamed after it was asked for under their new names (decision 0057)."""
+    known = await store.renames(command.data.organization_id)
+    return labels.described(app, known, known.after(command.time))
+
+
+async def _catch_up(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> None:
+    """Have an app that was just saved show what happened while it was described."""
+    # The gateway read the resource before it sent the command; it may have changed since.
+    await _follow_resource(store, org, app_id)
+    await _follow_renames(store, org, app_id)
+
+
+async def _follow_renames(
+    store: AssignmentStore, org: OrganizationId, app_id: AppId, *, cause: Envelope[AppLabelRenamed] | None = None
+) -> None:
+    """Apply all renames that an app does not show yet. Done twice it changes nothing the second time."""
+    told = cause.data.rename if cause else None
+    # Again after each save: while the app was saved under one name, that may have been renamed by somebody who did not
+    # find the app under it yet.
+    while True:
+        aggregate = await store.apps.load(org, app_id)
+        app = labels.follow(aggregate.value, await store.renames(org), told)
+        if app is None:
+            return
+        events = await announcement(store, AppReconfigured, org, app)
+        await store.apps.save(aggregate, app, events=events, cause=cause)
+        log.info("app has renamed labels", extra={"organization_id": org, "app_id": app_id, "revision": app.revision})
 
 
 async def _follow_resource(

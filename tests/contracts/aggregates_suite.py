@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from chassis.errors import LostRace
 from chassis.messaging.envelopes import envelope
-from chassis.persistence.aggregates import Aggregate, Aggregates, AlreadyHandled, Change, Search
+from chassis.persistence.aggregates import Aggregate, Aggregates, AlreadyHandled, Change, Kept, Rewrite, Search
 from chassis.persistence.revisions import SEEN_KEPT
 from contracts.envelope import Envelope
 from contracts.errors import Conflict
@@ -243,6 +243,61 @@ class AggregatesSuite:
         assert ([t.id for t in part.items], part.total) == (["c", "b"], 4)
         beyond = await ground.aggregates.find(ORG, limit=2, offset=10)
         assert (beyond.items, beyond.total) == ([], 4)
+
+    async def test_a_scan_finds_what_find_does_in_batches(self, ground: Ground) -> None:
+        for number in range(7):
+            await self.keep(ground, Thing(id=f"{number}", colour="red" if number % 2 else "blue"))
+        await self.keep(ground, Thing(id="e", colour="red"), OTHER)
+        await ground.aggregates.save(await ground.aggregates.load(ORG, "5"), None)
+        await ground.aggregates.save(await ground.aggregates.load(ORG, "3"), Thing(id="3", name="new"))
+        batches = [batch async for batch in ground.aggregates.scan(ORG, batch=4)]
+        assert [[(k.id, k.revision) for k in batch] for batch in batches] == [
+            [("0", 1), ("1", 1), ("2", 1), ("3", 2)],
+            [("4", 1), ("6", 1)],
+        ]
+        red = [batch async for batch in ground.aggregates.scan(ORG, {"colour": "red"})]
+        assert red == [[Kept("1", 1, Thing(id="1")), Kept("3", 2, Thing(id="3", name="new"))]]
+        assert [batch async for batch in ground.aggregates.scan(ORG, {"colour": "green"})] == []
+
+    async def test_many_are_saved_at_once(self, ground: Ground) -> None:
+        old = [Thing(id="a"), Thing(id="b")]
+        for thing in old:
+            await self.keep(ground, thing)
+        blue = Thing(id="a", colour="blue")
+        many = [Rewrite("a", 1, old[0], blue), Rewrite("b", 1, old[1], None), Rewrite("c", 0, None, Thing(id="c"))]
+        for _ in range(2):
+            await ground.aggregates.save_many(ORG, many)
+            assert (await ground.aggregates.find(ORG)).items == [blue, Thing(id="c")]
+            assert (await ground.aggregates.find(ORG, {"colour": "red"}, limit=9)).total == 1
+            assert [(await ground.aggregates.load(ORG, id_)).revision for id_ in "abc"] == [2, 2, 1]
+        assert ground.announced() == []
+        await ground.aggregates.save(await ground.aggregates.load(ORG, "b"), Thing(id="b", name="again"))
+        await ground.aggregates.save_many(ORG, [Rewrite("a", 2, blue, old[0])])
+        assert [t.name for t in (await ground.aggregates.find(ORG, {"colour": "red"})).items] == [
+            "thing",
+            "again",
+            "thing",
+        ]
+
+    async def test_what_is_saved_with_many_remembers_and_announces_as_before(self, ground: Ground) -> None:
+        cause = command()
+        loaded = await ground.aggregates.load(ORG, "a", cause=cause)
+        change = Change(Thing(id="a"), [event()], cause, {"id": "a"})
+        _, announce = await ground.aggregates.write(loaded, change)
+        await ground.aggregates.save_many(ORG, [Rewrite("a", 1, Thing(id="a"), Thing(id="a", name="new"))])
+        with pytest.raises(AlreadyHandled):
+            await ground.aggregates.load(ORG, "a", cause=cause)
+        await announce()
+        assert [type(e.data) for e in ground.announced()] == [InventoryRemoved, CommandOutcome]
+
+    async def test_what_cannot_be_saved_with_many_is_told(self, ground: Ground) -> None:
+        theirs = Thing(id="a")
+        await self.keep(ground, theirs, OTHER)
+        with pytest.raises(Conflict, match="id_taken"):
+            await ground.aggregates.save_many(ORG, [Rewrite("a", 0, None, Thing(id="a", name="stolen"))])
+        with pytest.raises(LostRace):
+            await ground.aggregates.save_many(ORG, [Rewrite("b", 1, theirs, Thing(id="b"))])
+        assert await ground.aggregates.get(OTHER, "a") == theirs
 
     @pytest.mark.parametrize(
         ("text", "found"),

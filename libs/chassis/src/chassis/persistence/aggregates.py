@@ -3,7 +3,7 @@
 Each aggregate has one writer, the handler its Kafka key leads to.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -52,6 +52,28 @@ class Change(Generic[V]):
     cause: Envelope[Message] | None = None
     result: Result | None = None
     partial: bool = False
+
+
+@dataclass(frozen=True)
+class Kept(Generic[V]):
+    """An aggregate as it is kept, without what it remembers."""
+
+    id: str
+    revision: int
+    value: V
+
+
+@dataclass(frozen=True)
+class Rewrite(Generic[V]):
+    """One of many aggregates that are saved at once; see `Aggregates.save_many`.
+
+    `revision` is the one it has, 0 before it was ever saved; None as a value: not there.
+    """
+
+    id: str
+    revision: int
+    before: V | None
+    after: V | None
 
 
 class Search(Value):
@@ -116,6 +138,19 @@ class Aggregates(Protocol[V]):
         newest_first: bool = False,
     ) -> Page[V]:
         """Values whose keys equal `where`, oldest first by id; `limit` 0 means all."""
+        ...
+
+    def scan(self, org: OrganizationId, where: Keys | None = None, *, batch: int = 500) -> AsyncIterator[list[Kept[V]]]:
+        """All that `find` finds, oldest first by id, in batches: for more than fits into one answer."""
+        ...
+
+    async def save_many(self, org: OrganizationId, rewrites: Sequence[Rewrite[V]]) -> None:
+        """Save many aggregates in few calls, each in its next revision. What they remember stays.
+
+        For whoever announces the change as a whole and remembers its cause: an event of its own outbox. Not one write:
+        a process that dies may have saved some, and may ask for all again, as what has a later revision is left as it
+        is. Raises `Conflict` when a new id is another organization's, `LostRace` for one that is not there.
+        """
         ...
 
     async def drop(self, aggregate: Aggregate[V]) -> None:

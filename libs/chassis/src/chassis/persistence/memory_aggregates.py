@@ -1,7 +1,7 @@
 """Aggregates in memory, for unit tests of use cases."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic
 
 from contracts.envelope import Envelope
@@ -10,7 +10,19 @@ from contracts.values import OrganizationId
 from pydantic import BaseModel
 
 from chassis.errors import LostRace
-from chassis.persistence.aggregates import Aggregate, Announce, Change, Keys, Page, Result, Search, V, id_taken
+from chassis.persistence.aggregates import (
+    Aggregate,
+    Announce,
+    Change,
+    Kept,
+    Keys,
+    Page,
+    Result,
+    Rewrite,
+    Search,
+    V,
+    id_taken,
+)
 from chassis.persistence.revisions import next_revision, raise_if_handled
 
 
@@ -86,6 +98,27 @@ class MemoryAggregates(Generic[V]):
         values = [r.value for r in aggregates if r.organization_id == org and r.value is not None]
         chosen = [v for v in values if (where or {}).items() <= dict(self.keys(v)).items() and _matches(v, search)]
         return Page[V](total=len(chosen), items=chosen[offset : offset + limit if limit else None])
+
+    async def scan(
+        self, org: OrganizationId, where: Keys | None = None, *, batch: int = 500
+    ) -> AsyncIterator[list[Kept[V]]]:
+        """See `Aggregates`."""
+        chosen = {id(value) for value in (await self.find(org, where)).items}
+        aggregates = sorted(self._kept.values(), key=lambda r: r.id)
+        found = [Kept(r.id, r.revision, r.value) for r in aggregates if r.value is not None and id(r.value) in chosen]
+        for first in range(0, len(found), batch):
+            yield found[first : first + batch]
+
+    async def save_many(self, org: OrganizationId, rewrites: Sequence[Rewrite[V]]) -> None:
+        """See `Aggregates`."""
+        for each in rewrites:
+            kept = self._kept.get(each.id, Aggregate[V](each.id, org))
+            if kept.organization_id != org:
+                raise id_taken()
+            if kept.revision < each.revision:
+                raise LostRace(each.id)
+            if kept.revision == each.revision:
+                self._kept[each.id] = replace(kept, revision=each.revision + 1, value=each.after)
 
     async def drop(self, aggregate: Aggregate[V]) -> None:
         """See `Aggregates`."""

@@ -5,7 +5,7 @@ lead with, copied to the top level by the store.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
 
@@ -15,9 +15,22 @@ from contracts.messages.base import Message
 from contracts.values import OrganizationId
 
 from chassis.errors import LostRace
-from chassis.persistence.aggregates import Aggregate, Announce, Change, Keys, Page, Result, Search, V, id_taken
+from chassis.persistence.aggregates import (
+    Aggregate,
+    Announce,
+    Change,
+    Kept,
+    Keys,
+    Page,
+    Result,
+    Rewrite,
+    Search,
+    V,
+    id_taken,
+)
 from chassis.persistence.batches import inserts
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes, find_own
+from chassis.persistence.mongo_bulk import insert_missing, update_each
 from chassis.persistence.outbox import Outbox, envelope_to_entry
 from chassis.persistence.revisions import Revision, next_revision, raise_if_handled
 from chassis.texts import is_storable
@@ -89,7 +102,7 @@ class MongoAggregates(Generic[V]):
         if not is_storable(aggregate.id):
             raise Invalid("id_invalid", "An id must not contain control characters.")
         revision = next_revision(aggregate, change, service=self.outbox.service)
-        document = self._document(aggregate, revision)
+        document = self._document(aggregate.id, aggregate.organization_id, revision)
         document["outbox"] = await self._pending(aggregate, revision)
         await self._write(aggregate, document)
 
@@ -131,16 +144,57 @@ class MongoAggregates(Generic[V]):
         total = await self.collection.count_documents(query) if limit or offset else len(found)
         return Page[V](total=total, items=[v for v in found if v is not None])
 
+    async def scan(
+        self, org: OrganizationId, where: Keys | None = None, *, batch: int = 500
+    ) -> AsyncIterator[list[Kept[V]]]:
+        """See `Aggregates`."""
+        if not _can_match(where, None):
+            return
+        cursor = self.collection.find(_query(org, where, None), {"revision": 1, "value": 1}).sort("_id", 1)
+        found: list[Kept[V]] = []
+        async for document in cursor.batch_size(batch):
+            if (value := self._value(document)) is not None:
+                found.append(Kept(document["_id"], document["revision"], value))
+            if len(found) == batch:
+                yield found
+                found = []
+        if found:
+            yield found
+
+    async def save_many(self, org: OrganizationId, rewrites: Sequence[Rewrite[V]]) -> None:
+        """See `Aggregates`."""
+        new = [self._document(each.id, org, Revision(1, each.after, [])) for each in rewrites if not each.revision]
+        for id_ in await insert_missing(self.collection, new):
+            await self._check_own(org, id_)
+        updates = {each.id: (each.revision, self._update(each)) for each in rewrites if each.revision}
+        for id_ in await update_each(self.collection, updates):
+            found = await self._check_own(org, id_)
+            if found is None or found["revision"] <= updates[id_][0]:
+                raise LostRace(f"{self.collection.name} {id_}")
+
+    def _update(self, rewrite: Rewrite[V]) -> Document:
+        changed = self._document(rewrite.id, OrganizationId(""), Revision(rewrite.revision + 1, rewrite.after, []))
+        # The organization stays, and so does what is remembered.
+        fields = {name: changed[name] for name in changed.keys() - {"_id", "org", "outbox", "seen"}}
+        gone = (self.keys(rewrite.before).keys() if rewrite.before is not None else set()) - changed.keys()
+        return {"$set": fields} | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
+
+    async def _check_own(self, org: OrganizationId, id_: str) -> Document | None:
+        found = await self.collection.find_one({"_id": id_}, {"org": 1, "revision": 1})
+        if found and found["org"] != org:
+            raise id_taken()
+        return found
+
     async def drop(self, aggregate: Aggregate[V]) -> None:
         """See `Aggregates`."""
         await self.collection.delete_one({"_id": aggregate.id, "revision": aggregate.revision})
         self.outbox.forget(self.collection.name, aggregate.id)
 
-    def _document(self, aggregate: Aggregate[V], revision: Revision[V]) -> Document:
+    def _document(self, id_: str, org: OrganizationId, revision: Revision[V]) -> Document:
         value = revision.value
         return {
-            "_id": aggregate.id,
-            "org": aggregate.organization_id,
+            "_id": id_,
+            "org": org,
             "revision": revision.number,
             "removed": value is None,
             "value": value.model_dump(mode="python", by_alias=True) if value is not None else None,
@@ -162,9 +216,7 @@ class MongoAggregates(Generic[V]):
 
     async def _taken(self, aggregate: Aggregate[V]) -> CairnError:
         """Why a first save met a document: somebody else's stays for ever, to try again would not help."""
-        found = await self.collection.find_one({"_id": aggregate.id}, {"org": 1})
-        if found and found["org"] != aggregate.organization_id:
-            return id_taken()
+        await self._check_own(aggregate.organization_id, aggregate.id)
         return LostRace(f"{self.collection.name} {aggregate.id}")
 
     def _value(self, document: Document) -> V | None:

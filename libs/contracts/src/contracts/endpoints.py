@@ -8,6 +8,7 @@ from contracts.texts import fault_of
 
 LONGEST_ADDRESS = 300
 _IDENTIFIER = re.compile(r"/|(urn|arn):|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}\Z", re.ASCII | re.IGNORECASE)
+_FORBIDDEN = re.compile(r"[\s@]")
 
 
 def endpoint_of(address: str) -> Endpoint:
@@ -21,7 +22,7 @@ def endpoint_of(address: str) -> Endpoint:
         raise ValueError(fault)
     if _IDENTIFIER.match(address):
         return Endpoint(endpoint=address, kind="host", is_identifier=True)
-    if any(c.isspace() or c == "@" for c in address):
+    if _FORBIDDEN.search(address):
         raise ValueError("must be a host name or an IP address, without spaces, user or password")
     # By hand instead of `urlsplit`: most addresses have no scheme, and it would take `nas:445` for one.
     host, port = _split_port(address.split("://", 1)[-1].split("/", 1)[0])

@@ -1,5 +1,6 @@
 """The classes and subclasses of resources that have names. The list is open: others are stored as they come."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,6 +71,18 @@ RESOURCE_CLASSES = (
     _class("unknown"),
 )
 """In the order in which people are shown them."""
+
+
+_BETWEEN_WORDS = re.compile(r"[\s_-]+")
+_BY_LETTERS = {each.name.replace("-", ""): each.name for each in RESOURCE_CLASSES}
+
+
+def class_of(written: str) -> str:
+    """The class that people mean: `ObjectStorage`, `Object Storage` and `OBJECT_STORAGE` are `object-storage`.
+
+    One that is not known is what was written.
+    """
+    return _BY_LETTERS.get(_BETWEEN_WORDS.sub("", written).lower(), written)
 
 
 def is_same_subclass(class_: str, one: str, other: str) -> bool:

@@ -224,6 +224,15 @@ class AggregatesSuite:
             await ground.aggregates.save(aggregate, Thing(id=key), events=[event(key)], cause=cause, partial=partial)
         assert [type(e.data) for e in ground.announced()] == [InventoryRemoved, InventoryRemoved, CommandOutcome]
 
+    async def test_events_of_a_step_follow_from_a_command_that_is_not_done_yet(self, ground: Ground) -> None:
+        cause = command()
+        step = Change(Thing(id="a"), [event()], following=cause)
+        _, announce = await ground.aggregates.write(await ground.aggregates.load(ORG, "a", cause=cause), step)
+        assert await announce()
+        [announced] = ground.announced()
+        assert (announced.causation_id, announced.correlation_id) == (cause.id, cause.correlation_id)
+        assert (await ground.aggregates.load(ORG, "a", cause=cause)).revision == 1
+
     async def test_recent_messages_are_remembered(self, ground: Ground) -> None:
         causes = [command() for _ in range(SEEN_KEPT + 1)]
         aggregate = await ground.aggregates.load(ORG, "a")

@@ -180,8 +180,9 @@ def _addresses(cell: str) -> Iterable[str]:
 
 def _joined(cells: Iterable[str], delimiter: str, *, all_quoted: bool = False) -> str:
     line = io.StringIO()
-    quoting = csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL
-    csv.writer(line, delimiter=delimiter, lineterminator="", quoting=quoting).writerow(cells)
+    csv.writer(
+        line, delimiter=delimiter, lineterminator="", quoting=csv.QUOTE_ALL if all_quoted else csv.QUOTE_MINIMAL
+    ).writerow(cells)
     return line.getvalue()
 
 

@@ -19,8 +19,9 @@ from chassis.persistence.mongo import Document
 V = TypeVar("V", bound=BaseModel)
 Keys = Mapping[str, str | bool | int]
 Result = dict[str, JsonValue] | Problem
-Announce = Callable[[], Awaitable[object]]
-"""Sends the messages that an aggregate was saved with. What fails, or is never called, is made up for later."""
+Announce = Callable[[], Awaitable[bool]]
+"""Sends the messages that an aggregate was saved with; whether all were sent. What fails, or is never called, is made
+up for later."""
 
 
 class AlreadyHandled(Exception):
@@ -45,13 +46,17 @@ class Aggregate(Generic[V]):
 
 @dataclass(frozen=True)
 class Change(Generic[V]):
-    """What one save changes, announces and answers; see `Aggregates.save`."""
+    """What one save changes, announces and answers; see `Aggregates.save`.
+
+    `following`: what the events follow from, in place of a cause, which the next load would see as handled.
+    """
 
     value: V | None
     events: Sequence[Message] = ()
     cause: Envelope[Message] | None = None
     result: Result | None = None
     partial: bool = False
+    following: Envelope[Message] | None = None
 
 
 @dataclass(frozen=True)

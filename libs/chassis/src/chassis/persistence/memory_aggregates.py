@@ -78,8 +78,9 @@ class MemoryAggregates(Generic[V]):
         )
         self._kept[aggregate.id] = saved
 
-        async def announce() -> None:
+        async def announce() -> bool:
             self.published.extend(revision.messages)
+            return True
 
         return saved, announce
 

@@ -106,8 +106,9 @@ class MongoAggregates(Generic[V]):
         document["outbox"] = await self._pending(aggregate, revision)
         await self._write(aggregate, document)
 
-        async def announce() -> None:
-            await self.outbox.send(self.collection.name, aggregate.id, document["outbox"], made=revision.messages)
+        async def announce() -> bool:
+            entries = document["outbox"]
+            return await self.outbox.send(self.collection.name, aggregate.id, entries, made=revision.messages)
 
         return self._aggregate(document), announce
 

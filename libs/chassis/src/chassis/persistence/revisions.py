@@ -27,7 +27,8 @@ class Revision(Generic[V]):
 
 def next_revision(aggregate: Aggregate[V], change: Change[V], *, service: str) -> Revision[V]:
     """The revision that a change leads to. It remembers the cause as handled, with its outcome if it is a command."""
-    messages: list[Envelope[Message]] = [envelope(e, service=service, cause=change.cause) for e in change.events]
+    cause = change.cause or change.following
+    messages: list[Envelope[Message]] = [envelope(e, service=service, cause=cause) for e in change.events]
     number, seen = aggregate.revision + 1, list(aggregate.seen)
     if change.cause is None:
         return Revision(number, change.value, messages, seen)

@@ -1,13 +1,13 @@
 """Lists of resources as CSV: rows or a report, and back."""
 
 import pytest
-from contracts import resource_csv
 from contracts.endpoints import endpoint_of
 from contracts.messages.catalog import Resource
 from contracts.resource_classes import RESOURCE_CLASSES, class_of
 from contracts.resource_csv import (
     COLUMNS,
     MOST_FAULTS,
+    MOST_ROWS,
     Fault,
     Report,
     Row,
@@ -121,11 +121,13 @@ def test_of_many_faults_the_first_are_told_and_all_are_counted() -> None:
     assert (len(found.faults), found.total) == (MOST_FAULTS, 1000)
 
 
-def test_a_list_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert resource_csv.MOST_ROWS == 200_000
-    monkeypatch.setattr(resource_csv, "MOST_ROWS", 10)
-    assert len(rows("\n".join(f"x;;u{n};" for n in range(10)))) == 10
-    assert [f.line for f in faults("\n".join(f"x;;u{n};" for n in range(15)))] == [11]
+def test_a_list_has_an_end() -> None:
+    assert MOST_ROWS == 200_000
+    text = "\n".join(f"x;;u{n};" for n in range(15)).encode()
+    assert isinstance(read_list(text, most_rows=15), list)
+    report = read_list(text, most_rows=10)
+    assert isinstance(report, Report)
+    assert [f.line for f in report.faults] == [11]
 
 
 def test_formulas_of_spreadsheets_are_data() -> None:

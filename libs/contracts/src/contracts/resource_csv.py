@@ -58,7 +58,7 @@ class Report:
             self.faults.append(Fault(line, column, detail))
 
 
-def read_list(content: bytes) -> list[Row] | Report:
+def read_list(content: bytes, *, most_rows: int = MOST_ROWS) -> list[Row] | Report:
     """The rows of a list, in their order; a report instead when anything is wrong with it. An empty list has no rows.
 
     UTF-8, with or without a byte order mark; lines end in LF, CRLF or CR; blank ones are passed over.
@@ -71,7 +71,7 @@ def read_list(content: bytes) -> list[Row] | Report:
         report.add(line, "", "is not UTF-8: save the file with that encoding")
         return report
     # A cell in quotes is no header: so is written what would be taken for one.
-    rows = _Rows(report, may_have_header=not text.lstrip().startswith('"'))
+    rows = _Rows(report, most_rows, may_have_header=not text.lstrip().startswith('"'))
     for line, cells in _lines(text, report):
         if not rows.take(line, cells):
             break
@@ -101,6 +101,7 @@ class _Rows:
     """The rows read so far, and on which line each URN is."""
 
     report: Report
+    most: int
     may_have_header: bool
     found: list[Row] = field(default_factory=list)
     lines: dict[str, int] = field(default_factory=dict)
@@ -109,8 +110,8 @@ class _Rows:
     def take(self, line: int, cells: list[str]) -> bool:
         """Take a line that is not blank; False when the list is too long to go on."""
         self._seen += 1
-        if self._seen > MOST_ROWS:
-            self.report.add(line, "", f"is one too many: a list has {MOST_ROWS} resources at most")
+        if self._seen > self.most:
+            self.report.add(line, "", f"is one too many: a list has {self.most} resources at most")
             return False
         if self._seen == 1 and self.may_have_header and _is_header(cells):
             self.report.add(line, "", "is a header: leave it out, the first line is the first resource")

@@ -54,7 +54,7 @@ def test_what_is_offered_is_accepted_and_nothing_else(
         accepted = set[str]()
         for protocol in each.protocols:
             description = make.an_app_description(kind=kind, integration_id=each.id, protocol=protocol.name)
-            found = examine(description, resource, integrations, present={}, uninstalled=uninstalled)
+            found = examine(description, resource, integrations, uninstalled=uninstalled)
             if not found.faults:
                 accepted.add(protocol.name)
         assert accepted == ({p.name for p in offering(each, kind)} if offered.is_usable else set())
@@ -132,13 +132,13 @@ def test_all_kinds_of_faults_are_told_at_once() -> None:
     description = make.an_app_description(
         name="", kind="source", endpoints=("",), fields={"root": make.clear("srv"), "colour": make.clear("red")}
     )
-    refusal = examine(description, make.a_resource(), [FS], present={}).refusal()
+    refusal = examine(description, make.a_resource(), [FS]).refusal()
     assert refusal is not None
     assert refusal.code == "app_invalid"
     assert set(refusal.fields) == {"name", "endpoints.0", "fields.root", "fields.colour"}
 
     lost = make.an_app_description(name="", fields={"passphrase": {"keep": True}})
-    refusal = examine(lost, make.a_resource(**{"class": "teapot"}), [FS], present={}).refusal()
+    refusal = examine(lost, make.a_resource(**{"class": "teapot"}), [FS]).refusal()
     assert refusal is not None
     assert set(refusal.fields) == {"fields.passphrase.masked", "name", "integration"}
 

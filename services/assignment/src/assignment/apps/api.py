@@ -10,10 +10,18 @@ from contracts.messages.assignment import AppKind
 from contracts.messages.connector.offers import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
+from contracts.queries.wizard import (
+    CompatibilityQuestion,
+    CompatibleIntegrations,
+    Draft,
+    DraftQuestion,
+    Form,
+    FormQuestion,
+)
 from contracts.values import AppId
 from fastapi import APIRouter, Depends, FastAPI
 
-from assignment.apps import usecases
+from assignment.apps import usecases, wizard
 from assignment.apps.store import AssignmentStore
 
 
@@ -26,6 +34,7 @@ def build_api(store: AssignmentStore, tokens: Tokens, *, checks: Mapping[str, Ch
     app = build_internal_api("Cairn assignment", checks={**checks, "integrations": integrations})
     app.include_router(_integrations(store, tokens), prefix="/internal")
     app.include_router(_apps(store, tokens), prefix="/internal/apps")
+    app.include_router(_wizard(store, tokens), prefix="/internal/wizard")
     return app
 
 
@@ -61,5 +70,25 @@ def _apps(store: AssignmentStore, tokens: Tokens) -> APIRouter:
     @routes.get("/{app_id}")
     async def one(caller: Annotated[Caller, Depends(read)], app_id: str) -> ReachableApp:
         return await usecases.get_reachable_app(store, caller.organization_id, AppId(app_id))
+
+    return routes
+
+
+def _wizard(store: AssignmentStore, tokens: Tokens) -> APIRouter:
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    @routes.post("/integrations")
+    async def integrations(
+        caller: Annotated[Caller, Depends(read)], question: CompatibilityQuestion
+    ) -> CompatibleIntegrations:
+        return await wizard.compatible(store, caller.organization_id, question)
+
+    @routes.post("/form")
+    async def form(caller: Annotated[Caller, Depends(read)], question: FormQuestion) -> Form:
+        return await wizard.form_for(store, caller.organization_id, question)
+
+    @routes.post("/draft")
+    async def draft(caller: Annotated[Caller, Depends(read)], question: DraftQuestion) -> Draft:
+        return await wizard.draft(store, caller.organization_id, question)
 
     return routes

@@ -255,7 +255,7 @@ async def list_reachable_apps(
     """The apps of `list_apps`, each with the pools of workers that can reach it."""
     listed = list_apps(store, org, kind, resource_id=resource_id)
     found, pools = await asyncio.gather(listed, store.present_pools())
-    return [_reachable(app, pools) for app in found]
+    return [reachable(app, pools) for app in found]
 
 
 async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> ReachableApp:
@@ -263,10 +263,11 @@ async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id:
     # Pools are read each time, beside the app. They are not remembered: one process of this service hears that a pool
     # reaches less than before, the others would go on sending work to it for as long as they remember.
     app, pools = await asyncio.gather(get_app(store, org, app_id), store.present_pools())
-    return _reachable(app, pools)
+    return reachable(app, pools)
 
 
-def _reachable(app: App, pools: Iterable[Pool]) -> ReachableApp:
+def reachable(app: App, pools: Iterable[Pool]) -> ReachableApp:
+    """An app with the pools of workers that can reach it."""
     return ReachableApp(**dict(app), pools=pools_for(app, pools))
 
 

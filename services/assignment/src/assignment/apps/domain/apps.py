@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from contracts.errors import Conflict, NotFound, PreconditionFailed
-from contracts.messages.assignment import App, AppKind, AssignApp, IntegrationName, ReconfigureApp
+from contracts.messages.assignment import App, AssignApp, IntegrationName, ReconfigureApp
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.values import AppId, Value
@@ -26,23 +26,15 @@ def assign(command: AssignApp, integrations: Sequence[Integration], *, known: bo
     """A new app. `known`: its id was used before. Raises all that is wrong with the description at once."""
     if known:
         raise Conflict("app_exists", "There is, or was, a connector with this id.")
-    found = examine(command.description, command.resource, integrations, present={})
+    found = examine(command.description, command.resource, integrations)
     return as_app(command.app_id, found, command.resource, revision=1)
 
 
 def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequence[Integration]) -> App:
     """The app as it is described now. Its id and kind stay."""
     current = require_app(current, expected_revision=command.expected_revision)
-    check_kind(current, command.description.kind)
-    found = examine(command.description, command.resource, integrations, present=current.fields)
+    found = examine(command.description, command.resource, integrations, current=current)
     return as_app(current.id, found, command.resource, revision=current.revision + 1)
-
-
-def check_kind(current: App, kind: AppKind) -> None:
-    """Raise `Conflict` where an app would become one of another kind."""
-    if kind != current.kind:
-        detail = f"The type of a connector never changes; this one is a {current.kind}."
-        raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
 
 
 def require_app(current: App | None, *, expected_revision: int | None = None) -> App:

@@ -63,10 +63,30 @@ def choose(
     """The integration and protocol by which a resource is put to use. Raises `Invalid` naming what could be chosen."""
     assessed = [assess(each, resource, kind=kind, uninstalled=uninstalled) for each in integrations]
     if integration_id:
-        integration = _wanted(assessed, integration_id)
+        integration = require_usable(assessed, integration_id)
     else:
         integration = _by_itself(assessed, resource, kind=kind, protocol=protocol or None)
     return Choice(integration, choose_protocol(integration, kind=kind, wanted=protocol or None), kind)
+
+
+def require_usable(assessed: Sequence[Assessment], wanted: IntegrationId) -> Integration:
+    """The integration with an id. Raises `Invalid` with why it cannot be used."""
+    found = next((each for each in assessed if each.integration.id == wanted), None)
+    if found is None:
+        names = listed(each.integration.name for each in assessed)
+        detail = f"There is no integration with this id; there are {names}, whose ids the list of integrations has."
+        raise Invalid("integration_not_found", detail, fields={"integration.id": "is unknown"})
+    integration = found.integration
+    if found.obstacle in ("class_differs", "subclass_differs"):
+        what = listed(works_with(integration))
+        detail = f"Integration {integration.name} works with {what}, not with resources of {class_of(found.resource)}."
+        raise Invalid("integration_incompatible", detail, fields={"integration.id": "does not fit the resource"})
+    if found.obstacle == "not_installed":
+        detail = f"Integration {integration.name} is not installed."
+        raise Invalid("integration_not_installed", detail, fields={"integration.id": "is not installed"})
+    if found.obstacle == "kind_not_offered":
+        raise _kind_not_offered(found.kind, integration.name)
+    return integration
 
 
 def choose_protocol(integration: Integration, *, kind: AppKind, wanted: str | None = None) -> Protocol:
@@ -111,24 +131,6 @@ def _none_usable(assessed: Sequence[Assessment], resource: Resource, kind: AppKi
         return Invalid("integration_not_installed", detail, fields={"integration": "none that fits is installed"})
     detail = f"No integration works with resources of {class_of(resource)}."
     return Invalid("integration_incompatible", detail, fields={"integration": "none fits the resource"})
-
-
-def _wanted(assessed: Sequence[Assessment], wanted: IntegrationId) -> Integration:
-    found = next((each for each in assessed if each.integration.id == wanted), None)
-    if found is None:
-        names = listed(each.integration.name for each in assessed)
-        detail = f"There is no integration with this id; there are {names}, whose ids the list of integrations has."
-        raise Invalid("integration_not_found", detail, fields={"integration.id": "is unknown"})
-    integration = found.integration
-    if found.obstacle in ("class_differs", "subclass_differs"):
-        what = listed(works_with(integration))
-        detail = f"Integration {integration.name} works with {what}, not with resources of {class_of(found.resource)}."
-        raise Invalid("integration_incompatible", detail, fields={"integration.id": "does not fit the resource"})
-    if found.obstacle == "not_installed":
-        detail = f"Integration {integration.name} is not installed."
-        raise Invalid("integration_not_installed", detail, fields={"integration.id": "is not installed"})
-    # That it does not do the kind is said by `choose_protocol`, which knows the protocol that was named.
-    return integration
 
 
 def _named(wanted: str, offered: Sequence[Protocol], kind: AppKind) -> Protocol:

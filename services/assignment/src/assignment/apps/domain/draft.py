@@ -1,15 +1,14 @@
 """What is wrong with a description of an app: all faults at once, of whatever kind. Pure."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 
 from chassis.kept_secrets import with_kept
 from chassis.texts import fault_of
-from contracts.errors import Invalid, PermanentError
-from contracts.field_values import FieldValue
-from contracts.messages.assignment import AppDescription
+from contracts.errors import Conflict, Invalid, PermanentError
+from contracts.messages.assignment import App, AppDescription, AppKind
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.messages.outcomes import FieldProblem
@@ -56,14 +55,16 @@ def examine(
     resource: Resource,
     integrations: Sequence[Integration],
     *,
-    present: Mapping[str, FieldValue],
+    current: App | None = None,
     uninstalled: Collection[IntegrationId] = (),
 ) -> Examination:
-    """Look at everything, whatever was found before. `present`: fields of the app that is changed."""
+    """Look at everything, whatever was found before. `current`: the app that would be changed."""
     faults: list[PermanentError] = []
     kept, choice, lacking = description.fields, None, tuple[FieldProblem, ...]()
     with _noting(faults):
-        kept = with_kept(kept, present)
+        _check_kind(description.kind, current)
+    with _noting(faults):
+        kept = with_kept(kept, current.fields if current else {})
     described = description.model_copy(update={"fields": {n: field for n, field in kept.items() if not field.keep}})
     with _noting(faults):
         _check_labels(described)
@@ -87,6 +88,12 @@ def _noting(faults: list[PermanentError]) -> Iterator[None]:
         yield
     except PermanentError as error:
         faults.append(error)
+
+
+def _check_kind(kind: AppKind, current: App | None) -> None:
+    if current is not None and kind != current.kind:
+        detail = f"The type of a connector never changes; this one is a {current.kind}."
+        raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
 
 
 def _check_labels(description: AppDescription) -> None:

@@ -7,6 +7,7 @@ from typing import Literal
 from contracts.messages.assignment import AppKind
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration, Match, Protocol
+from contracts.queries.wizard import MatchCode
 from contracts.resource_classes import is_same_subclass
 from contracts.values import IntegrationId
 
@@ -38,7 +39,7 @@ class Assessment:
         return self.obstacle not in (None, "class_differs")
 
     @property
-    def code(self) -> str:
+    def code(self) -> MatchCode:
         """The verdict for programs: what matches, or the obstacle."""
         if self.obstacle:
             return self.obstacle

@@ -47,6 +47,7 @@ from connector.stores.directory_sender import Lister
 from connector.stores.index_client import IndexClient
 from connector.stores.open_stores import OpenStores
 from connector.stores.watch import SUSPICION_SECONDS, Watch
+from connector.tasks.draft_test import DraftTests
 from connector.tasks.registry import activities
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,7 @@ async def open_app(settings: Settings, *, suspicion_seconds: float = SUSPICION_S
             stores=context.stores,
             notice_cancel=runner.cancel,
             notice_removal=clean_up.wake,
+            test_draft=DraftTests(context).test,
         )
         await ensure_topics(settings, ANNOUNCED)
         # Before anything is taken from Kafka: other services may rely on what a worker offers once it is ready.

@@ -1,12 +1,16 @@
-"""Kafka door of the connector: queues work and returns at once; the worker answers when it is done."""
+"""Kafka door of the connector: queues work and returns at once; the worker answers when it is done.
 
-from collections.abc import Callable
+Only the test of a draft is done here: a queue is kept, and nothing of a draft may be.
+"""
+
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.envelope import Envelope
 from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemoved
 from contracts.messages.connector.base import ConnectorCommand
+from contracts.messages.connector.connection_tests import TestDraft
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.apps import save_app, save_app_removal
@@ -25,6 +29,7 @@ def register(
     stores: OpenStores,
     notice_cancel: NoticeCancel,
     notice_removal: Callable[[], None],
+    test_draft: Callable[[Envelope[TestDraft]], Awaitable[None]],
 ) -> Dispatcher:
     """Register the handlers of the connector with a dispatcher."""
 
@@ -54,6 +59,7 @@ def register(
     for command in commands().values():
         if command.message is not None:
             dispatcher.on(command.message, partial(asked, command))
+    dispatcher.on(TestDraft, test_draft)
     dispatcher.on(TaskRequested, requested)
     dispatcher.on(TaskCancelRequested, cancelled)
     return dispatcher

@@ -14,6 +14,7 @@ from fastapi.routing import APIRoute
 
 from gateway.areas.audit.routes import router as audit
 from gateway.areas.auth.routes import router as auth
+from gateway.areas.bundles.routes import router as bundles
 from gateway.areas.connectors.routes import router as connectors
 from gateway.areas.downloads.routes import router as downloads
 from gateway.areas.files.routes import router as files
@@ -48,6 +49,7 @@ _ROUTERS = (
     inventories,
     integrations,
     connectors,
+    bundles,
     protection,
     snapshots,
     files,

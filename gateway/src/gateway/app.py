@@ -26,6 +26,7 @@ from gateway.areas.auth.login_log import LoginLog
 from gateway.areas.auth.service import Logins
 from gateway.areas.auth.throttle import Throttle
 from gateway.areas.auth.throttle_rules import network_of
+from gateway.areas.bundles.service import Bundles
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.secret_reads import SecretReads
 from gateway.areas.connectors.service import Connectors
@@ -196,6 +197,7 @@ def _writing(
         Inventories(clients.catalog, clients.assignment, commands, encryption, secret_reads),
         Resources(clients.catalog, clients.assignment, commands),
         connectors,
+        Bundles(clients.catalog, clients.bundles, commands, encryption, secret_reads),
         runs,
         Protection(clients.assignment, clients.restore_index, prune_runs, commands),
     )

@@ -8,7 +8,6 @@ from assignment.bundles import usecases
 from assignment.bundles.domain import bundles
 from assignment.bundles.handlers import register_handlers
 from assignment.bundles.store import BundleStore, Follow, RemovedInventory
-from assignment.bundles.usecases import Conditions
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from contracts.field_values import FieldValue
@@ -23,6 +22,7 @@ from contracts.messages.bundles import (
 from contracts.messages.catalog import InventoryRemoved
 from contracts.messages.connector.offers import Integration
 from contracts.messages.outcomes import CommandOutcome
+from contracts.queries.bundles import BundleQuestion
 from contracts.values import BundleId, IntegrationId, InventoryId, OrganizationId
 
 from tests.support import builders as make
@@ -168,8 +168,7 @@ class Bundles(MemoryDoor):
         return INTEGRATIONS
 
     async def listed(self, **conditions: Any) -> list[str]:
-        asked = Conditions(**conditions)
-        found = await usecases.list_bundles(self.store, make.ORG, asked, limit=50, offset=0)
+        found = await usecases.list_bundles(self.store, make.ORG, BundleQuestion(**conditions))
         assert found.total == len(found.items)
         return [bundle.id for bundle in found.items]
 
@@ -218,9 +217,9 @@ async def test_bundles_are_listed_by_where_they_belong_and_by_their_scope(area: 
     assert await area.listed(integration_id="int-s3") == ["b2"]
     assert await area.listed(search="CELL") == ["b1"]
     assert await area.listed(inventory_id="inv-2") == []
-    page = await usecases.list_bundles(area.store, make.ORG, Conditions(), limit=1, offset=1)
+    page = await usecases.list_bundles(area.store, make.ORG, BundleQuestion(limit=1, offset=1))
     assert ([b.id for b in page.items], page.total) == (["b2"], 2)
-    assert (await usecases.list_bundles(area.store, OrganizationId("x"), Conditions(), limit=9, offset=0)).total == 0
+    assert (await usecases.list_bundles(area.store, OrganizationId("x"), BundleQuestion())).total == 0
 
 
 async def test_the_bundles_of_an_inventory_go_with_it(area: Bundles) -> None:

@@ -11,6 +11,7 @@ from chassis.http.tokens import Tokens
 from chassis.http.transport import Answer as Streamed
 from chassis.http.transport import Http
 from gateway.clients.assignment import AssignmentClient
+from gateway.clients.bundles import BundleClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.connector import ConnectorClient
 from gateway.clients.restore_index import RestoreIndexClient
@@ -51,6 +52,7 @@ def clients_of(answer: Answer) -> ServiceClients:
         SchedulerClient(service),
         RestoreIndexClient(service),
         ConnectorClient(service, {}, AssignmentClient(service)),
+        BundleClient(service),
     )
 
 

@@ -238,7 +238,7 @@ def test_operation_names_what_its_request_is_about() -> None:
 
 def test_every_command_of_the_gateway_has_a_handle() -> None:
     for command in every_subclass(Command):
-        handles = {"run_id", "resource_id", "inventory_id", "app_id", "job_id", "store_id"}
+        handles = {"run_id", "resource_id", "bundle_id", "inventory_id", "app_id", "job_id", "store_id"}
         assert handles & command.model_fields.keys() or command is SetRetentionFloor, command
     floor = SetRetentionFloor(organization_id=ORG, min_versions=1)
     assert shown(operation_view(Operation("o", floor)))["id"] == ORG

@@ -10,6 +10,7 @@ from chassis.runtime.health import Advisory, Check
 from contracts.errors import TemporaryError
 
 from gateway.clients.assignment import AssignmentClient
+from gateway.clients.bundles import BundleClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.connector import ConnectorClient
 from gateway.clients.restore_index import RestoreIndexClient
@@ -26,6 +27,7 @@ class ServiceClients:
     scheduler: SchedulerClient
     restore_index: RestoreIndexClient
     connector: ConnectorClient
+    bundles: BundleClient
 
 
 def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClients:
@@ -42,6 +44,7 @@ def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClie
         SchedulerClient(service(settings.url_scheduler)),
         RestoreIndexClient(service(settings.url_restore_index)),
         ConnectorClient(service(settings.url_connector), pools, assignment),
+        BundleClient(service(settings.url_assignment)),
     )
 
 

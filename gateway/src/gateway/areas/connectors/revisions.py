@@ -1,4 +1,4 @@
-"""In which revision a connector must be for a change: `ETag` and `If-Match`."""
+"""In which revision a connector or a bundle must be for a change: `ETag` and `If-Match`."""
 
 import re
 from dataclasses import dataclass
@@ -6,12 +6,13 @@ from typing import Annotated
 
 from contracts.errors import Invalid, PreconditionFailed
 from contracts.messages.assignment import App
+from contracts.messages.bundles import Bundle
 from fastapi import Header
 
 _TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)")\s*')
 _REVISION = re.compile(r"[1-9]\d{0,8}")
 _WORDS = (
-    "`ETag` that the connector must have, as it was read: else 412 `revision_changed`, and nothing is changed. "
+    "`ETag` that it must have, as it was read: else 412 `revision_changed`, and nothing is changed. "
     "Several by commas: one of them; `*`: whichever"
 )
 
@@ -22,8 +23,8 @@ class ExpectedRevision:
 
     revisions: frozenset[int] | None = None
 
-    def of(self, app: App) -> int | None:
-        """The revision that a command for this app carries; None: any. Raises `PreconditionFailed` where none can be.
+    def of(self, app: App | Bundle) -> int | None:
+        """The revision that a command for it carries; None: any. Raises `PreconditionFailed` where none can be.
 
         Whether it is in that revision is decided by who handles the commands, in their order: of two changes at the
         same time one is refused.
@@ -35,8 +36,8 @@ class ExpectedRevision:
         return app.revision if app.revision in self.revisions else max(self.revisions)
 
 
-def tag_of(app: App) -> str:
-    """The `ETag` of a connector: its revision, which grows with each change of what is said about it."""
+def tag_of(app: App | Bundle) -> str:
+    """The `ETag` of a connector or a bundle: its revision, which grows with each change of what is said about it."""
     return f'"{app.revision}"'
 
 

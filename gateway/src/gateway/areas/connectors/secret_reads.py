@@ -8,6 +8,7 @@ from typing import Literal
 
 from contracts.field_values import FieldValue
 from contracts.messages.assignment import App
+from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Inventory
 
 from gateway.access.principal import Principal
@@ -24,7 +25,7 @@ Place = Literal["organization", "connector"]
 
 @dataclass(frozen=True)
 class _Holder:
-    """What has fields: a connector or an inventory."""
+    """What has fields: a connector, a bundle or an inventory."""
 
     id: str
     revision: int
@@ -32,7 +33,7 @@ class _Holder:
 
 
 class SecretReads:
-    """Writes reads of secrets to the audit log, each connector or inventory and caller once in a window."""
+    """Writes reads of secrets to the audit log, each connector, bundle or inventory and caller once in a window."""
 
     def __init__(self, audit: AuditLog, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._audit = audit
@@ -54,6 +55,17 @@ class SecretReads:
         holder = _Holder(inventory.id, inventory.revision, inventory.configuration)
         for some in self._unread(who, [holder]):
             await self._write(who, some, Subject(kind="inventory", id=inventory.id), called="inventories")
+
+    async def note_bundles(self, who: Principal, bundles: Sequence[Bundle], *, is_listing: bool) -> None:
+        """Write down that a caller is about to read the secrets of bundles; as `note`."""
+        holders = [_Holder(bundle.id, bundle.revision, bundle.fields) for bundle in bundles]
+        for some in self._unread(who, holders):
+            subject = (
+                Subject(kind="organization", id=who.organization_id)
+                if is_listing
+                else Subject(kind="bundle", id=some[0].id)
+            )
+            await self._write(who, some, subject, called="bundles")
 
     def _unread(self, who: Principal, holders: Sequence[_Holder]) -> Iterator[Sequence[_Holder]]:
         """Those whose secrets the caller has not read in this window, for one entry each."""

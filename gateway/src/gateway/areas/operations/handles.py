@@ -4,7 +4,10 @@ from contracts.messages.base import Message
 
 # The first that a command has: one that retries a job names its run and the former job too, one that runs a task its
 # job, one about a resource its inventory, and all their organization, which only a setting of it is about.
-_HANDLES = ("new_job_id", "run_id", "resource_id", "inventory_id", "app_id", "job_id", "store_id", "organization_id")
+_HANDLES = (
+    *("new_job_id", "run_id", "resource_id", "bundle_id", "inventory_id", "app_id"),
+    *("job_id", "store_id", "organization_id"),
+)
 
 
 def handle_of(command: Message) -> str:

@@ -2,7 +2,19 @@
 
 from pydantic import Field
 
-from contracts.values import Value
+from contracts.values import IntegrationId, InventoryId, Value
+
+
+class BundleQuestion(Value):
+    """Which bundles have all of this in their own scope?"""
+
+    inventory_id: InventoryId | None = Field(default=None, description="None: those of the organization")
+    integration_id: IntegrationId | None = Field(default=None, description="None: of any")
+    environment: str = Field(default="", description="Empty: of any")
+    tags: tuple[str, ...] = Field(default=(), description="All of them")
+    search: str = Field(default="", description="A part of the name, whatever the case")
+    limit: int = Field(default=50, ge=0)
+    offset: int = Field(default=0, ge=0)
 
 
 class ClearFields(Value):

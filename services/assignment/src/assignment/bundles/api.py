@@ -6,33 +6,24 @@ from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
 from contracts.messages.bundles import Bundle
 from contracts.queries.base import Page
-from contracts.queries.bundles import ClearFields
-from contracts.values import BundleId, IntegrationId, InventoryId
-from fastapi import APIRouter, Depends, Query
+from contracts.queries.bundles import BundleQuestion, ClearFields
+from contracts.values import BundleId, IntegrationId
+from fastapi import APIRouter, Depends
 
 from assignment.bundles import usecases
 from assignment.bundles.domain.bundles import clear_fields
 from assignment.bundles.store import BundleStore
-from assignment.bundles.usecases import Conditions, Integrations
+from assignment.bundles.usecases import Integrations
 
 
 def build_routes(store: BundleStore, tokens: Tokens, integrations: Integrations) -> APIRouter:
     """The routes of bundles."""
     routes, read = APIRouter(prefix="/internal/bundles"), caller_reader(tokens)
 
-    @routes.get("")
-    async def listing(
-        caller: Annotated[Caller, Depends(read)],
-        inventory_id: InventoryId | None = None,
-        integration_id: IntegrationId | None = None,
-        environment: str = "",
-        tag: Annotated[tuple[str, ...], Query()] = (),
-        search: str = "",
-        limit: int = 50,
-        offset: int = 0,
-    ) -> Page[Bundle]:
-        asked = Conditions(inventory_id, integration_id, environment, tag, search)
-        return await usecases.list_bundles(store, caller.organization_id, asked, limit=limit, offset=offset)
+    # By POST, as the question holds a list; nothing changes by it.
+    @routes.post("/search")
+    async def search(caller: Annotated[Caller, Depends(read)], question: BundleQuestion) -> Page[Bundle]:
+        return await usecases.list_bundles(store, caller.organization_id, question)
 
     @routes.get("/clear-fields", dependencies=[Depends(read)])
     async def clear(integration_id: IntegrationId | None = None) -> ClearFields:

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
@@ -23,7 +22,8 @@ from contracts.messages.bundles import (
 from contracts.messages.catalog import InventoryRemoved
 from contracts.messages.connector.offers import Integration
 from contracts.queries.base import Page
-from contracts.values import BundleId, IntegrationId, InventoryId, OrganizationId
+from contracts.queries.bundles import BundleQuestion
+from contracts.values import BundleId, OrganizationId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
 
@@ -33,28 +33,6 @@ from assignment.bundles.store import BundleStore, RemovedInventory
 log = logging.getLogger(__name__)
 Integrations = Callable[[], Awaitable[Sequence[Integration]]]
 """Gives all integrations. Raises `TemporaryError` while there are none."""
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """Which bundles a listing is about."""
-
-    inventory_id: InventoryId | None = None
-    """None: those of the organization."""
-    integration_id: IntegrationId | None = None
-    environment: str = ""
-    tags: tuple[str, ...] = ()
-    search: str = ""
-
-    def are_met_by(self, bundle: Bundle) -> bool:
-        """Whether a bundle has all that is asked for in its own scope, and `search` in its name."""
-        return (
-            bundle.inventory_id == self.inventory_id
-            and self.integration_id in (None, bundle.integration_id)
-            and self.environment in ("", bundle.environment)
-            and set(self.tags) <= set(bundle.tags)
-            and self.search.casefold() in bundle.name.casefold()
-        )
 
 
 async def create_bundle(store: BundleStore, integrations: Integrations, command: Envelope[CreateBundle]) -> None:
@@ -119,14 +97,13 @@ async def remove_bundles_of_inventory(store: BundleStore, event: Envelope[Bundle
                 log.info("bundle removed with its inventory", extra=_ids(org, bundle.id))
 
 
-async def list_bundles(
-    store: BundleStore, org: OrganizationId, conditions: Conditions, *, limit: int, offset: int
-) -> Page[Bundle]:
+async def list_bundles(store: BundleStore, org: OrganizationId, question: BundleQuestion) -> Page[Bundle]:
     """A page of the bundles of the organization, or of one of its inventories, oldest first."""
     with span("assignment.list_bundles", attributes={semconv.ORGANIZATION: org}):
         # An organization has few: all are read, as they are where apps are filled.
-        found = [bundle for bundle in await store.bundles_of(org) if conditions.are_met_by(bundle)]
-        return Page(total=len(found), items=tuple(found[offset : offset + limit]))
+        found = [bundle for bundle in await store.bundles_of(org) if bundles.answers(bundle, question)]
+        rows = found[question.offset : question.offset + question.limit]
+        return Page(total=len(found), items=tuple(rows))
 
 
 async def get_bundle(store: BundleStore, org: OrganizationId, bundle_id: BundleId) -> Bundle:

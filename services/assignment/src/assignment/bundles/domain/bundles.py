@@ -5,18 +5,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
+from chassis.kept_secrets import printable, with_kept
 from chassis.texts import fault_of, is_storable
 from contracts.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from contracts.field_values import FieldValue
 from contracts.messages.bundles import Bundle, BundleDescription, ChangeBundle, CreateBundle
 from contracts.messages.connector.offers import Integration
+from contracts.queries.bundles import BundleQuestion
 from contracts.values import IntegrationId
 
 from assignment.bundles.domain.filling import PASSPHRASE, differ, is_given, tie_in_words
 from assignment.bundles.domain.scope import can_meet, goes_before
 
 LONGEST_TEXT = 255
-LONGEST_NAME = 64
 LONGEST_VALUE = 65_536
 MOST_LABELS = 200
 MOST_FIELDS = 200
@@ -87,6 +88,17 @@ def clear_fields(integrations: Iterable[Integration], integration_id: Integratio
     return frozenset(known - secret)
 
 
+def answers(bundle: Bundle, question: BundleQuestion) -> bool:
+    """Whether a bundle has all that is asked for in its own scope."""
+    return (
+        bundle.inventory_id == question.inventory_id
+        and question.integration_id in (None, bundle.integration_id)
+        and question.environment in ("", bundle.environment)
+        and set(question.tags) <= set(bundle.tags)
+        and question.search.casefold() in bundle.name.casefold()
+    )
+
+
 def renamed(bundle: Bundle, *, environment: str, now: datetime) -> Bundle:
     """The bundle for an environment that has another name now."""
     return bundle.model_copy(update={"environment": environment, "revision": bundle.revision + 1, "updated_at": now})
@@ -101,7 +113,7 @@ def _checked(
     place: Mapping[str, object],
 ) -> Bundle:
     _check_description(description, integrations)
-    fields = _with_kept(description.fields, present)
+    fields = with_kept(description.fields, present)
     bundle = Bundle.model_validate({**dict(description), "fields": fields, **place})
     _check_ties(bundle, others)
     return bundle
@@ -149,7 +161,7 @@ def _field_faults(description: BundleDescription, integrations: Sequence[Integra
     if len(description.fields) > MOST_FIELDS:
         yield "fields", f"are more than {MOST_FIELDS}"
     for name, value in islice(description.fields.items(), MOST_FIELDS):
-        place = f"fields.{_printable(name)}"
+        place = f"fields.{printable(name)}"
         if not _FIELD_NAME.fullmatch(name):
             yield place, "cannot be the name of a field"
         elif description.integration_id and name not in known:
@@ -160,18 +172,9 @@ def _field_faults(description: BundleDescription, integrations: Sequence[Integra
             yield place, f"holds a NUL character or more than {LONGEST_VALUE} characters"
 
 
-def _with_kept(fields: Mapping[str, FieldValue], present: Mapping[str, FieldValue]) -> dict[str, FieldValue]:
-    lost = [name for name, value in fields.items() if value.keep and (name not in present or not present[name].sealed)]
-    if lost:
-        faults = {f"fields.{_printable(name)}.masked": "there is no secret to keep" for name in lost[:MOST_FAULTS]}
-        detail = f"No secret is kept that could stay as it is: {', '.join(faults)}."
-        raise Conflict("nothing_masked", detail, fields=faults)
-    return {name: present[name] if value.keep else value for name, value in fields.items()}
-
-
 def _check_ties(bundle: Bundle, others: Iterable[Bundle]) -> None:
     """Raise `Conflict` (`bundles_tie`) naming another bundle that gives a field another value for the same apps."""
-    ties = {f"fields.{_printable(name)}": why for name, why in islice(_ties(bundle, others), MOST_FAULTS)}
+    ties = {f"fields.{printable(name)}": why for name, why in islice(_ties(bundle, others), MOST_FAULTS)}
     if ties:
         words = "; ".join(f"{name.removeprefix('fields.')}: {why}" for name, why in ties.items())
         raise Conflict("bundles_tie", f"The bundle contradicts another one. {words}.", fields=ties)
@@ -194,8 +197,3 @@ def _properties(integrations: Iterable[Integration]) -> Iterator[tuple[str, Mapp
             for schema in protocol.schemas.values():
                 declared: Mapping[str, Mapping[str, object]] = schema.get("properties", {})  # type: ignore[assignment]
                 yield from declared.items()
-
-
-def _printable(name: str) -> str:
-    # A client may send any text as the name of a field, and it comes back in logs and answers.
-    return name if fault_of(name, longest=LONGEST_NAME, empty=False) is None else ascii(name[:LONGEST_NAME])

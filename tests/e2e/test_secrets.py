@@ -68,6 +68,17 @@ def _back_up_directory(api: Api, directory: Directory, tree: Path, store_path: P
     return store
 
 
+def _keep_account(api: Api) -> str:
+    """A managed inventory, whose credentials nobody has to take for right."""
+    keys = {"access_key": {"value": f"{CANARY}-id"}, "secret_access_key": {"value": f"{CANARY}-key"}}
+    block = {"credentials_type": "access_key", "region": "eu-west-1", **keys}
+    path = f"/account/organizations/{api.organization_id}/inventories"
+    made = api.post(path, {"name": "account", "type": "aws", "aws_configuration": block})
+    assert api.get(f"/inventories/{made['id']}")["aws_configuration"] == block
+    assert api.get(f"/inventories/{made['id']}/sync")["ok"] is False
+    return str(made["id"])
+
+
 def test_canaries_are_nowhere(
     platform: Platform,
     api: Api,
@@ -80,10 +91,11 @@ def test_canaries_are_nowhere(
 ) -> None:
     bucket = _back_up_bucket(api, inventory, s3)
     store = _back_up_directory(api, directory, tree, tmp_path / "store")
+    account = _keep_account(api)
     # What is no secret must be found by the same search, or the search proves nothing.
     known = [bucket.encode(), store.encode()]
     documents = _documents(platform)
-    assert all(word in documents for word in (*known, b"letter.txt"))
+    assert all(word in documents for word in (*known, account.encode(), b"letter.txt"))
     eventually(lambda: all(word in otlp.raw() for word in known), deadline_seconds=30)
 
     platform.cairn("down")

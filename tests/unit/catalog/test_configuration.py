@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 from catalog.inventories.domain import inventories
-from contracts.errors import Conflict, Invalid
-from contracts.field_values import FieldValue
+from contracts.errors import Conflict, Invalid, NotFound
+from contracts.field_values import FieldValue, SealedValue
 from contracts.inventory_types import MANAGED, SETTINGS, InventoryType, block_of, required_settings
 from contracts.messages.catalog import Inventory
+from contracts.messages.resealing import Resealed, ResealInventory
 
 from tests.support import builders as make
 
@@ -161,3 +162,23 @@ def test_a_change_is_checked_like_a_creation() -> None:
     assert set(error.value.fields) == {
         f"scaleway_configuration.{name}" for name in ("scw_project_id", "scw_access_key", "scw_secret_key")
     }
+
+
+def test_a_secret_takes_another_key_where_it_is_still_the_one() -> None:
+    current = created("aws", AWS)
+    under_new_key = SealedValue(key_id="new", data_key="ZGF0YQ==", nonce="bmV3", ciphertext="bmV3")
+    sealed = AWS["access_key"].sealed
+    assert sealed is not None
+    replacements = (
+        Resealed(field="access_key", nonce=sealed.nonce, sealed=under_new_key),
+        Resealed(field="secret_access_key", nonce="changed since", sealed=under_new_key),
+        Resealed(field="region", nonce="", sealed=under_new_key),
+        Resealed(field="gone", nonce="", sealed=under_new_key),
+    )
+    command = ResealInventory(organization_id=make.ORG, inventory_id=current.id, resealed=replacements)
+    after = inventories.reseal_inventory(current, command)
+    assert after.configuration == AWS | {"access_key": FieldValue(sealed=under_new_key)}
+    assert (after.name, after.revision) == (current.name, 2)
+    assert inventories.reseal_inventory(after, command) is after
+    with pytest.raises(NotFound):
+        inventories.reseal_inventory(None, command)

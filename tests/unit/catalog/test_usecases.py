@@ -22,7 +22,8 @@ from contracts.messages.catalog import (
     ResourceRemoved,
 )
 from contracts.messages.outcomes import CommandOutcome
-from contracts.values import OrganizationId, ResourceId
+from contracts.messages.resealing import InventoryResealed, Resealed, ResealInventory
+from contracts.values import InventoryId, OrganizationId, ResourceId
 from pymongo.errors import AutoReconnect
 
 from tests.support import builders as make
@@ -243,3 +244,17 @@ async def test_inventories_are_found_by_name_and_type(catalog: Catalog) -> None:
     assert await found("", "k8s", offset=1) == (2, ["inv-3"])
     assert await found("CELLAR", "k8s") == (1, ["inv-2"])
     assert await found("attic", "aws") == (0, [])
+
+
+async def test_a_resealed_inventory_is_announced_once(catalog: Catalog) -> None:
+    given = {"k8s_kubeconf": make.sealed()}
+    await catalog.do(make.create_inventory("inv-k", kind="k8s", configuration=given))
+    old = given["k8s_kubeconf"].sealed
+    assert old is not None
+    new = old.model_copy(update={"key_id": "new", "nonce": "bmV3"})
+    resealed = (Resealed(field="k8s_kubeconf", nonce=old.nonce, sealed=new),)
+    for replaced in (1, 0):
+        command = ResealInventory(organization_id=make.ORG, inventory_id=InventoryId("inv-k"), resealed=resealed)
+        assert (await catalog.do(command)).result == {"id": "inv-k", "replaced": replaced}
+    [event] = catalog.events(InventoryResealed)
+    assert event.inventory.configuration == {"k8s_kubeconf": FieldValue(sealed=new)}

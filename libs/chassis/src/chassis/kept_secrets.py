@@ -1,9 +1,10 @@
-"""Secrets that stay as they are when their owner is changed. Pure, so that decisions may use it."""
+"""Secrets that stay when their owner is changed, or when a key is. Pure, so that decisions may use it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from contracts.errors import Conflict
 from contracts.field_values import FieldValue
+from contracts.messages.resealing import Resealed
 
 from chassis.texts import fault_of
 
@@ -24,6 +25,17 @@ def with_kept(
         words = ", ".join(faults)
         raise Conflict("nothing_masked", f"No secret is kept that could stay as it is: {words}.", fields=faults)
     return {name: present[name] if field.keep else field for name, field in fields.items()}
+
+
+def with_resealed(fields: Mapping[str, FieldValue], resealed: Iterable[Resealed]) -> dict[str, FieldValue]:
+    """The fields with secrets under other keys, each in the place of the very sealed value that it was made from."""
+    changed = dict(fields)
+    for each in resealed:
+        field = changed.get(each.field)
+        # Another nonce: the secret was changed since, or it took its place before.
+        if field is not None and field.sealed is not None and field.sealed.nonce == each.nonce:
+            changed[each.field] = field.model_copy(update={"sealed": each.sealed})
+    return changed
 
 
 def printable(name: str) -> str:

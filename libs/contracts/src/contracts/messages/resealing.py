@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.field_values import SealedValue
 from contracts.messages.assignment import AppAssigned, AppCommand
+from contracts.messages.catalog import CatalogCommand, InventoryCreated
 from contracts.values import Value
 
 
@@ -32,3 +33,20 @@ class AppResealed(AppAssigned):
     """The secrets of an app are under other keys; nothing else about it is different."""
 
     TYPE: ClassVar[str] = "cairn.assignment.app.resealed.v1"
+
+
+class ResealInventory(CatalogCommand):
+    """Have the secrets of an inventory under other keys. Result: `{"id", "replaced"}`, how many took their places.
+
+    What was changed since stays as it is. Refused: `inventory_not_found`, then there is nothing to replace.
+    """
+
+    TYPE: ClassVar[str] = "cairn.catalog.inventory.reseal.v1"
+
+    resealed: tuple[Resealed, ...] = Field(description="The secrets under other keys")
+
+
+class InventoryResealed(InventoryCreated):
+    """The secrets of an inventory are under other keys; nothing else about it is different."""
+
+    TYPE: ClassVar[str] = "cairn.catalog.inventory.resealed.v1"

@@ -12,6 +12,7 @@ from contracts.messages.catalog import (
     RemoveInventory,
     RemoveResource,
 )
+from contracts.messages.resealing import ResealInventory
 from contracts.topics import CATALOG_COMMANDS, CATALOG_EVENTS, OUTCOMES
 
 from catalog.inventories import usecases
@@ -25,6 +26,7 @@ def register_handlers(dispatcher: Dispatcher, store: InventoryStore, *, removals
     """Fill the dispatcher with the handlers of inventories and resources; returns it."""
     dispatcher.on(CreateInventory, partial(usecases.create_inventory, store))
     dispatcher.on(ChangeInventory, partial(usecases.change_inventory, store))
+    dispatcher.on(ResealInventory, partial(usecases.reseal_inventory, store))
     dispatcher.on(RemoveInventory, partial(usecases.remove_inventory, store, at_once=removals_at_once))
     dispatcher.on(RegisterResource, partial(usecases.register_resource, store))
     dispatcher.on(ChangeResource, partial(usecases.change_resource, store))

@@ -29,8 +29,10 @@ from contracts.messages.catalog import (
     ResourceRegistered,
     ResourceRemoved,
 )
+from contracts.messages.resealing import InventoryResealed, ResealInventory
 from contracts.values import InventoryId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
+from pydantic import JsonValue
 
 from catalog.inventories.domain import inventories, resources
 from catalog.inventories.store import InventoryStore
@@ -66,6 +68,21 @@ async def change_inventory(store: InventoryStore, command: Envelope[ChangeInvent
         changed = InventoryChanged(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
         await store.inventories.save(aggregate, inventory, events=[changed], cause=command, result={"id": inventory.id})
     log.info("inventory changed", extra=_ids(data))
+
+
+async def reseal_inventory(store: InventoryStore, command: Envelope[ResealInventory]) -> None:
+    """Have the secrets of an inventory under other keys."""
+    data, org = command.data, command.data.organization_id
+    with _span("catalog.reseal_inventory", data):
+        aggregate = await store.inventories.load(org, data.inventory_id, cause=command)
+        inventory = inventories.reseal_inventory(aggregate.value, data)
+        before = aggregate.value.configuration if aggregate.value else {}
+        replaced = sum(value != before.get(name) for name, value in inventory.configuration.items())
+        resealed = InventoryResealed(organization_id=org, inventory_id=inventory.id, inventory=inventory)
+        events = [resealed] if replaced else []
+        result: dict[str, JsonValue] = {"id": inventory.id, "replaced": replaced}
+        await store.inventories.save(aggregate, inventory, events=events, cause=command, result=result)
+    log.info("inventory resealed", extra=_ids(data) | {"replaced": str(replaced)})
 
 
 async def remove_inventory(store: InventoryStore, command: Envelope[RemoveInventory], *, at_once: int) -> None:

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 
-from chassis.kept_secrets import with_kept
+from chassis.kept_secrets import with_kept, with_resealed
 from chassis.texts import fault_of
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.field_values import FieldValue
 from contracts.inventory_types import InventoryType, block_of
 from contracts.messages.catalog import ChangeInventory, CreateInventory, Inventory
+from contracts.messages.resealing import ResealInventory
 
 from catalog.inventories.domain.configuration import Fault, configuration_faults
 
@@ -34,6 +35,15 @@ def change_inventory(current: Inventory | None, command: ChangeInventory) -> Inv
     configuration = _configuration(command, current.configuration)
     changes = {"name": command.name, "configuration": configuration, "revision": current.revision + 1}
     return current.model_copy(update=changes)
+
+
+def reseal_inventory(current: Inventory | None, command: ResealInventory) -> Inventory:
+    """The inventory with its secrets under other keys; the same one where none took its place."""
+    current = require_inventory(current)
+    configuration = with_resealed(current.configuration, command.resealed)
+    if configuration == current.configuration:
+        return current
+    return current.model_copy(update={"configuration": configuration, "revision": current.revision + 1})
 
 
 def require_inventory(current: Inventory | None) -> Inventory:

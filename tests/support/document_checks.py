@@ -18,6 +18,7 @@ DEPENDS_ON_WHAT_IS_THERE = {
     "integration_incompatible": "the resource in question",
     "integration_not_found": "an id in a body",
     "inventory_type_fixed": "the type that an inventory has",
+    "label_invalid": "names stand in addresses",
     "not_a_directory": "what is at a path",
     "not_a_file": "what is at a path",
     "options_invalid": "each type of task has options of its own",

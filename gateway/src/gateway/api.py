@@ -15,6 +15,7 @@ from fastapi.routing import APIRoute
 from gateway.areas.audit.routes import router as audit
 from gateway.areas.auth.routes import router as auth
 from gateway.areas.bundles.routes import router as bundles
+from gateway.areas.classification.routes import router as classification
 from gateway.areas.connectors.routes import router as connectors
 from gateway.areas.downloads.routes import router as downloads
 from gateway.areas.files.routes import router as files
@@ -44,6 +45,7 @@ from gateway.http.path_precedence import PathPrecedence
 _ROUTERS = (
     auth,
     organizations,
+    classification,
     retention,
     resources,
     inventories,

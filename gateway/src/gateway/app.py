@@ -27,6 +27,7 @@ from gateway.areas.auth.service import Logins
 from gateway.areas.auth.throttle import Throttle
 from gateway.areas.auth.throttle_rules import network_of
 from gateway.areas.bundles.service import Bundles
+from gateway.areas.classification.service import Classification
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.secret_reads import SecretReads
 from gateway.areas.connectors.service import Connectors
@@ -199,6 +200,7 @@ def _writing(
         connectors,
         Bundles(clients.catalog, clients.bundles, commands, encryption, secret_reads),
         runs,
+        Classification(clients.catalog, clients.assignment, commands),
         Protection(clients.assignment, clients.restore_index, prune_runs, commands),
     )
 

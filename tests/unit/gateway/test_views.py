@@ -12,6 +12,7 @@ from contracts.hooks import Hooks
 from contracts.messages.assignment import AppRef
 from contracts.messages.base import Command, Message
 from contracts.messages.catalog import CreateInventory, RemoveResource
+from contracts.messages.classification import AddLabel, RemoveLabel, RenameLabel
 from contracts.messages.protection import SetRetentionFloor
 from contracts.messages.scheduler import RunTask
 from contracts.queries.restore_index import IndexedRestorePoint
@@ -236,10 +237,13 @@ def test_operation_names_what_its_request_is_about() -> None:
     assert (view["id"], view["urn_id"]) == ("u", "u")
 
 
+OF_THE_ORGANIZATION = (SetRetentionFloor, AddLabel, RenameLabel, RemoveLabel)
+
+
 def test_every_command_of_the_gateway_has_a_handle() -> None:
     for command in every_subclass(Command):
         handles = {"run_id", "resource_id", "bundle_id", "inventory_id", "app_id", "job_id", "store_id"}
-        assert handles & command.model_fields.keys() or command is SetRetentionFloor, command
+        assert handles & command.model_fields.keys() or command in OF_THE_ORGANIZATION, command
     floor = SetRetentionFloor(organization_id=ORG, min_versions=1)
     assert shown(operation_view(Operation("o", floor)))["id"] == ORG
 

@@ -9,6 +9,7 @@ from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
+from contracts.queries.classification import LabelUse
 from contracts.topics import DEFAULT_POOL
 from contracts.values import IntegrationId
 
@@ -54,3 +55,8 @@ class AssignmentClient:
         # A pool that was given up, or has another name by now, stays known for what it announced.
         pools = sorted(app.pools, key=lambda pool: pool != DEFAULT_POOL and pool not in self.pools)
         return app.model_copy(update={"pools": tuple(pools)})
+
+    async def label_uses(self, who: Principal) -> Sequence[LabelUse]:
+        """How often each environment and data class is used, but those that nothing carries."""
+        answer = await self.service.get("/internal/labels", who.caller())
+        return Listing[LabelUse].model_validate(answer).items

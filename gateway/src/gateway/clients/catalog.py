@@ -8,6 +8,7 @@ from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Resource
 from contracts.queries.base import Page
 from contracts.queries.catalog import CountedInventory
+from contracts.queries.classification import UsedClassification
 
 from gateway.access.principal import Principal
 from gateway.clients.base import segment
@@ -51,3 +52,7 @@ class CatalogClient:
         if inventory_id is not None and found.inventory_id != inventory_id:
             raise NotFound("resource_not_found", "There is no such resource in this inventory.")
         return found
+
+    async def classification(self, who: Principal) -> UsedClassification:
+        """The environments and data classes that the organization offers."""
+        return UsedClassification.model_validate(await self.service.get("/internal/classification", who.caller()))

@@ -49,7 +49,8 @@ class AuditEntryView(View):
     via: Via = Field(description="`link`: by a link that the account made; of a login: `password`, `api-key`, `badge`")
     action: str = Field(
         description="`account.login`, `account.exchange-badge`; `secret.read`; `connector.create`, `.change` and "
-        "`.remove`, the same of `inventory` and `resource`; `store.create`, `store.replace` and `store.believe` "
+        "`.remove`, the same of `inventory` and `resource`; `environment.create`, "
+        "`.rename` and `.remove`, the same of `data-class`; `store.create`, `store.replace` and `store.believe` "
         "(forced), `store.unlock`; `snapshot.prune` (by a rule), `snapshot.delete` (one run that deletes), "
         "`legal-hold.set`, `legal-hold.lift`, `retention.change`; `file.download`, `archive.download`, `link.create`; "
         "others will follow"

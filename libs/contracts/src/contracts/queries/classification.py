@@ -30,4 +30,5 @@ class LabelUse(Value):
 class UsedClassification(Classification):
     """The lists of an organization, and which labels the tags of its resources name."""
 
-    tagged: tuple[LabelUse, ...] = ()
+    tagged: tuple[LabelUse, ...] | None = None
+    """None: not counted."""

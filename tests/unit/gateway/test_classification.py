@@ -89,7 +89,7 @@ async def test_what_is_used_is_removed_only_by_force(labels: Classification, car
     with pytest.raises(Conflict) as refused:
         await labels.remove(WHO, "environment", "qa", force=False, intent=INTENT)
     assert refused.value.code == "label_in_use"
-    assert "used 2 times: a (source), b (source). " in refused.value.detail
+    assert "is used by a (source), b (source). " in refused.value.detail
     assert carried_out.taken == []
     await labels.remove(WHO, "environment", "qa", force=True, intent=INTENT)
     await labels.remove(WHO, "environment", "production", force=False, intent=INTENT)
@@ -97,7 +97,7 @@ async def test_what_is_used_is_removed_only_by_force(labels: Classification, car
 
 
 def test_some_of_many_are_named() -> None:
-    with pytest.raises(Conflict, match=r"used 7 times: a \(source\), b \(source\) and 5 more\."):
+    with pytest.raises(Conflict, match=r"is used by a \(source\), b \(source\) and 5 more, 7 in all\."):
         check_unused(use_of(USES, "data_class", "secret"))
     check_unused(use_of(USES, "environment", "secret"))
 

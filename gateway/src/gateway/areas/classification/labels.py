@@ -53,9 +53,9 @@ def check_unused(use: LabelUse) -> None:
     if not use.users:
         return
     more = use.users - len(use.some)
-    some = ", ".join(use.some) + (f" and {more} more" if more else "")
+    some = ", ".join(use.some) + (f" and {more} more, {use.users} in all" if more else "")
     detail = (
-        f"{_WORDS[use.kind]} {use.name!r} is used {use.users} times: {some}. Change these first; or remove it with "
+        f"{_WORDS[use.kind]} {use.name!r} is used by {some}. Change these first; or remove it with "
         "force=true, and they keep it as a label that is not listed."
     )
     raise Conflict("label_in_use", detail)

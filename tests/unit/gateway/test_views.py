@@ -243,6 +243,7 @@ OF_THE_ORGANIZATION = (SetRetentionFloor, AddLabel, RenameLabel, RemoveLabel)
 def test_every_command_of_the_gateway_has_a_handle() -> None:
     for command in every_subclass(Command):
         handles = {"run_id", "resource_id", "bundle_id", "inventory_id", "app_id", "job_id", "store_id"}
+        handles |= {"integration_id", "draft_id"}
         assert handles & command.model_fields.keys() or command in OF_THE_ORGANIZATION, command
     floor = SetRetentionFloor(organization_id=ORG, min_versions=1)
     assert shown(operation_view(Operation("o", floor)))["id"] == ORG

@@ -6,7 +6,7 @@ from contracts.messages.base import Message
 # job, one about a resource its inventory, and all their organization, which only a setting of it is about.
 _HANDLES = (
     *("new_job_id", "run_id", "resource_id", "bundle_id", "inventory_id", "app_id"),
-    *("job_id", "store_id", "organization_id"),
+    *("job_id", "store_id", "integration_id", "draft_id", "organization_id"),
 )
 
 

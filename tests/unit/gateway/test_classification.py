@@ -102,6 +102,14 @@ def test_some_of_many_are_named() -> None:
     check_unused(use_of(USES, "environment", "secret"))
 
 
+def test_bundles_are_shown_and_count_as_users() -> None:
+    use = LabelUse(kind="environment", name="qa", sources=1, bundles=1, some=("a (source)", "keys (bundle)"))
+    [_, label] = known_labels(LISTS, (use,), "environment")
+    assert label_view(label).usage.model_dump() == {"sources": 1, "stores": 0, "destinations": 0, "bundles": 1}
+    with pytest.raises(Conflict, match=r"is used by a \(source\), keys \(bundle\)\."):
+        check_unused(use)
+
+
 def test_tags_of_resources_are_shown_when_they_are_counted() -> None:
     tagged = (LabelUse(kind="environment", name="qa", resources=5), LabelUse(kind="environment", name="x", resources=1))
     counted = known_labels(LISTS.model_copy(update={"tagged": tagged}), (), "environment")

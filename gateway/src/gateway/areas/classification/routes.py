@@ -104,7 +104,7 @@ def _add_routes(kind: LabelKind, words: Words) -> None:
     async def remove_label(
         name: Name, audit: Audit, labels: Service, who: WhoInOrganization, intent: RequestIntent, force: Force = False
     ) -> Response:
-        """Refused (`label_in_use`) while connectors carry it, unless forced: they keep it, shown as not listed."""
+        """Refused (`label_in_use`) while connectors or bundles carry it, unless forced: they keep it, not listed."""
         who.require(Right.WRITE)
         async with audit.change(who, f"{words.audited}.remove", words.audited, _audited(name), force=force):
             await labels.remove(who, kind, name, force=force, intent=intent)

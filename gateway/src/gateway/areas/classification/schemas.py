@@ -9,7 +9,7 @@ from gateway.http.answers import View
 from gateway.http.body_fields import LONGEST_AUDITED_TEXT, Body, LabelText, Switch
 from gateway.http.examples import example
 
-_USAGE = {"sources": 12, "stores": 0, "destinations": 1, "resources": 40}
+_USAGE = {"sources": 12, "stores": 0, "destinations": 1, "bundles": 2, "resources": 40}
 _LABEL = {"name": "production", "listed": True, "usage": _USAGE}
 
 
@@ -21,6 +21,11 @@ class LabelUsageView(View):
     sources: int
     stores: int
     destinations: int
+    bundles: int = Field(
+        default=0,
+        exclude_if=lambda value: value == 0,
+        description="Configuration bundles for this environment; left out where there are none",
+    )
     resources: int | None = Field(
         default=None,
         exclude_if=lambda value: value is None,
@@ -80,6 +85,7 @@ def label_view(label: KnownLabel) -> LabelView:
         sources=use.sources,
         stores=use.stores,
         destinations=use.destinations,
+        bundles=use.bundles,
         resources=use.resources if label.tags_counted else None,
     )
     return LabelView(name=label.name, listed=label.listed, usage=usage)

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from assignment.apps.store import Offer
 from assignment.apps.store import open_store as open_assignment
+from catalog.imports.domain.imports import Import
+from catalog.imports.leftovers import KEPT_DAYS, Leftovers
+from catalog.imports.store import open_imports
 from catalog.inventories.store import open_inventories
 from chassis.ids import new_id, utc_now
 from connector.domain.work import TASK, SlotGroup
@@ -17,7 +20,7 @@ from connector.queue.intake import work_of
 from connector.store.mongo import open_store as open_connector
 from contracts.messages.connector.base import EVERYBODY
 from contracts.resource_rules import LONGEST_URN
-from contracts.values import AppId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
+from contracts.values import AppId, ImportId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
 from gateway.access.store import open_accounts
 from gateway.areas.auth.known_addresses import KnownAddresses
 from gateway.areas.operations.store import OperationStore
@@ -99,6 +102,21 @@ async def test_catalog(opened: Opened) -> None:
         for within in (InventoryId("inv-1"), None):
             assert (await store.search(ORG, within, text="files", limit=9, offset=0)).total == 1
         assert (await store.inventories.find(ORG, limit=9)).total == 1
+        assert len([k async for k in store.resources.scan(ORG, {"inventory_id": "inv-1"})]) == 1
+        imports = await open_imports(queried.runtime)
+        assert await imports.unfinished(ORG, InventoryId("inv-1")) == []
+        begun = Import(id=ImportId(new_id()), inventory_id=InventoryId("inv-1"))
+        aggregate = await imports.imports.load(ORG, begun.id)
+        await imports.imports.save(aggregate, begun.model_copy(update={"state": "applying"}))
+        await imports.keep_portion(ORG, begun, 0, "[]")
+        forgotten = utc_now() + timedelta(days=KEPT_DAYS)
+        await Leftovers(queried.runtime.database, imports).forget(forgotten)
+        assert await imports.changes(ORG, begun, 0) == [], "what is being applied stays"
+        current = await imports.imports.load(ORG, begun.id)
+        await imports.imports.save(current, begun.model_copy(update={"state": "applied"}))
+        await Leftovers(queried.runtime.database, imports).forget(forgotten)
+        with pytest.raises(LookupError):
+            await imports.changes(ORG, begun, 0)
 
 
 async def test_assignment(opened: Opened) -> None:

@@ -26,7 +26,7 @@ def register_resource(
     inventory: Inventory | None, command: RegisterResource, *, known: bool, urn_taken: bool
 ) -> Resource:
     """A new resource. `known`: its id was used before; `urn_taken`: another one of the inventory has its URN."""
-    _require_hand_made(require_inventory(inventory))
+    require_hand_made(require_inventory(inventory))
     if known:
         raise Conflict("resource_exists", "There is, or was, a resource with this id.")
     description = command.description
@@ -45,7 +45,7 @@ def register_resource(
 
 def change_resource(inventory: Inventory | None, current: Resource | None, command: ChangeResource) -> Resource:
     """The resource as it is described now. Its id, URN and lock stay."""
-    _require_hand_made(require_inventory(inventory))
+    require_hand_made(require_inventory(inventory))
     current = require_resource(current, inventory_id=command.inventory_id)
     description = command.description
     if description.urn != current.urn:
@@ -65,11 +65,12 @@ def flag_resource(current: Resource | None, command: FlagResource) -> Resource:
 
 def remove_resource(inventory: Inventory | None, current: Resource | None, *, inventory_id: str) -> Resource:
     """The resource that may go."""
-    _require_hand_made(require_inventory(inventory))
+    require_hand_made(require_inventory(inventory))
     return require_resource(current, inventory_id=inventory_id)
 
 
-def _require_hand_made(inventory: Inventory) -> None:
+def require_hand_made(inventory: Inventory) -> None:
+    """Raise `Conflict` for an inventory whose resources come from a provider."""
     if inventory.type != "self-managed":
         detail = f"The resources of a {inventory.type} inventory come from its provider and are not edited by hand."
         raise Conflict("inventory_managed", detail)

@@ -21,6 +21,7 @@ from gateway.areas.downloads.routes import router as downloads
 from gateway.areas.files.routes import router as files
 from gateway.areas.health.routes import health_router
 from gateway.areas.history.routes import router as history
+from gateway.areas.imports.routes import router as imports
 from gateway.areas.integrations.routes import router as integrations
 from gateway.areas.inventories.routes import router as inventories
 from gateway.areas.links.routes import router as links
@@ -41,12 +42,14 @@ from gateway.http.middleware import RequestMiddleware, no_route
 from gateway.http.openapi import VERSION, describe
 from gateway.http.path_precedence import PathPrecedence
 
-# Resources come before inventories: the first route that fits wins, and `/inventories/resources` is no inventory.
+# Resources come before inventories: the first route that fits wins, and `/inventories/resources` is no inventory;
+# imports before both, as `.../resources/bulk` is no resource.
 _ROUTERS = (
     auth,
     organizations,
     classification,
     retention,
+    imports,
     resources,
     inventories,
     integrations,

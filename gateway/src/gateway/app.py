@@ -34,6 +34,7 @@ from gateway.areas.connectors.service import Connectors
 from gateway.areas.downloads.service import Downloads
 from gateway.areas.files.service import Files
 from gateway.areas.history.service import History
+from gateway.areas.imports.service import Imports
 from gateway.areas.inventories.service import Inventories
 from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import link_key
@@ -197,6 +198,7 @@ def _writing(
     return (
         Inventories(clients.catalog, clients.assignment, commands, encryption, secret_reads),
         Resources(clients.catalog, clients.assignment, commands),
+        Imports(clients.catalog, clients.assignment, commands, settings.max_import_bytes, settings.imports_at_once),
         connectors,
         Bundles(clients.catalog, clients.bundles, commands, encryption, secret_reads),
         runs,

@@ -54,6 +54,13 @@ class Settings(CommonSettings):
         default=256 * 1024, description="Largest request body that is read; what is sealed of it must fit a message"
     )
 
+    max_import_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1, description="Largest list of resources that is imported"
+    )
+    imports_at_once: int = Field(
+        default=2, ge=1, description="Lists of resources read at once, in this process; more are told to come later"
+    )
+
     @field_validator("url_connector_pools", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

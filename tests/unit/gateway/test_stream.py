@@ -17,10 +17,11 @@ from contracts.messages.base import Message
 from contracts.messages.catalog import ResourceRemoved
 from contracts.messages.connector.stores import RestorePointRemoved
 from contracts.messages.connector.task_events import LogLine, TaskLogged, TaskProgressed
+from contracts.messages.imports import ImportApplied, ResourcesChanged
 from contracts.messages.protection import LegalHold, LegalHoldLifted, LegalHoldSet
 from contracts.messages.restore_index import RestorePointBrowsable, Totals
 from contracts.messages.scheduler import JobChanged, JobNoted
-from contracts.values import AppId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
+from contracts.values import AppId, ImportId, InventoryId, JobId, OrganizationId, ResourceId, RunId, SnapshotId
 from gateway.access.principal import Principal
 from gateway.areas.stream.channel import Channel, Entry, Happening, Overrun
 from gateway.areas.stream.events import happening_of, notice
@@ -335,6 +336,16 @@ class TestListening:
 
         found = await client.until(lambda found: bool(found) and found[-1].get("job_id") == "end")
         assert [f"{each['kind']} {each.get('change', '')}".strip() for each in found[:-1]] == heard
+
+    async def test_a_list_that_was_imported_is_one_event_of_its_inventory(self, topics: Topics) -> None:
+        client = listening(topics)
+        about: dict[str, Any] = {"organization_id": ORG, "inventory_id": InventoryId("inv"), "import_id": ImportId("i")}
+        await topics.send(
+            ResourcesChanged(**about, changed=(make.a_resource(),)),
+            ImportApplied(**about, added=1, changed=0, unchanged=0, removed=0),
+        )
+        [told] = await client.until(bool)
+        assert (told["kind"], told["change"], told["inventory_id"]) == ("inventory", "imported", "inv")
 
     async def test_no_secret_is_in_an_event(self, topics: Topics) -> None:
         client = listening(topics)

@@ -39,9 +39,10 @@ class AuditLog:
     @asynccontextmanager
     async def change(
         self, who: Principal, action: str, kind: str, subject_id: str, **details: JsonValue
-    ) -> AsyncIterator[None]:
+    ) -> AsyncIterator[dict[str, JsonValue]]:
         """Write down a change before it is made, and then what became of it. Raises `Unavailable`: it is not made.
 
+        What the caller puts into the mapping is written with the end of what was completed.
         Raises `Unsettled` for one that goes on after its request: whoever keeps its command, or cannot, ends the entry.
         """
         actor = Actor(account_id=who.account_id, via="badge")
@@ -53,15 +54,16 @@ class AuditLog:
         )
         deadline = current_deadline()
         parts_before = deadline.parts_done if deadline is not None else 0
+        found: dict[str, JsonValue] = {}
         try:
             await open_entry.written()
-            yield
+            yield found
         except StillRunning as error:
             raise Unsettled(error, open_entry) from error
         except BaseException as error:
             await open_entry.end(ending_of(error, deadline, parts_before=parts_before))
             raise
-        await open_entry.end(Ending(outcome="completed"))
+        await open_entry.end(Ending(outcome="completed", details=found))
 
     async def record(self, entry: AuditEntry, *, code: str | None = None) -> None:
         """Write down something that is done at once, or that failed with a code.

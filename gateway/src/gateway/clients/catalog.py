@@ -1,8 +1,11 @@
 """Reads of the catalog."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from chassis.http.client import ServiceClient
+from chassis.http.transport import Answer
 from contracts.errors import NotFound
 from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Resource
@@ -52,6 +55,13 @@ class CatalogClient:
         if inventory_id is not None and found.inventory_id != inventory_id:
             raise NotFound("resource_not_found", "There is no such resource in this inventory.")
         return found
+
+    @asynccontextmanager
+    async def resource_list(self, who: Principal, inventory_id: str) -> AsyncIterator[Answer]:
+        """All resources of an inventory as a list of lines, read as it comes."""
+        path = f"/internal/inventories/{segment(inventory_id, missing='inventory')}/list"
+        async with self.service.stream(path, who.caller()) as answer:
+            yield answer
 
     async def classification(self, who: Principal) -> UsedClassification:
         """The environments and data classes that the organization offers."""

@@ -82,22 +82,24 @@ async def principal_in(org: str, services: Provided, who: Who) -> Principal:
 WhoInOrganization = Annotated[Principal, Depends(principal_in)]
 
 
-async def intent_in(
-    request: Request,
-    services: Provided,
-    who: Who,
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            # Checked by `IdempotencyKeys`, which answers with a code of its own; here it is only described.
-            description="Chosen by the client; a request repeated with it changes nothing the second time.",
-            json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_PATTERN},
-        ),
-    ] = None,
-) -> Intent:
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        # Checked by `IdempotencyKeys`, which answers with a code of its own; here it is only described.
+        description="Chosen by the client; a request repeated with it changes nothing the second time.",
+        json_schema_extra={"minLength": 1, "maxLength": LONGEST_KEY, "pattern": KEY_PATTERN},
+    ),
+]
+
+
+async def intent_in(request: Request, services: Provided, who: Who, idempotency_key: IdempotencyKey = None) -> Intent:
     """What a writing request wants done, the same for a repeated `Idempotency-Key`."""
-    route = f"{request.method} {request.url.path}"
-    return await services[IdempotencyKeys].intent(who, route=route, key=idempotency_key, body=await request.body())
+    return await intent_for(request, services, who, key=idempotency_key, body=await request.body())
+
+
+async def intent_for(request: Request, services: Services, who: Principal, *, key: str | None, body: bytes) -> Intent:
+    """What a request with this body, or a digest of it, wants done."""
+    return await services[IdempotencyKeys].intent(who, route=f"{request.method} {request.url.path}", key=key, body=body)
 
 
 RequestIntent = Annotated[Intent, Depends(intent_in)]

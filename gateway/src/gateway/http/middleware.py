@@ -17,6 +17,8 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 # No client writes these in an address as they are, and no database keeps a NUL.
 _ODD_QUERY = re.compile(rb"%00|[\x00-\x20\x7f]")
 _FAULT = "cairn.body_fault"
+_READ_BY_ROUTES = re.compile(r"/api/v1/inventories/[^/]+/resources/bulk")
+"""Paths whose bodies are files, which may be large: the route reads one once it knows who sends it."""
 
 
 def no_route() -> Problem:
@@ -28,7 +30,8 @@ def no_route() -> Problem:
 class RequestMiddleware:
     """ASGI layer inside the application.
 
-    `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says. One that is too large
+    `//api/v1/x` and `/api/v1/x/` are `/api/v1/x`. A body is JSON whatever its Content-Type says, but for those that are
+    files. One that is too large
     or malformed becomes an empty one with a fault, which `check_body` raises: who may not
     come in does not learn of it.
     """
@@ -44,7 +47,7 @@ class RequestMiddleware:
             return
         _normalize_path(scope)
         problem = _head_problem(scope)
-        if problem is None and scope["method"] in _WITH_BODY:
+        if problem is None and scope["method"] in _WITH_BODY and not _READ_BY_ROUTES.fullmatch(scope["path"]):
             try:
                 receive = _replay(await self._body(scope, receive), receive)
             except ClientDisconnect:

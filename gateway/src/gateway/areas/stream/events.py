@@ -25,6 +25,7 @@ from contracts.messages.connector.stores import (
     StoreRefreshed,
 )
 from contracts.messages.connector.task_events import LogLine, TaskLogged, TaskProgressed
+from contracts.messages.imports import ImportApplied
 from contracts.messages.protection import LegalHoldLifted, LegalHoldSet
 from contracts.messages.restore_index import RestorePointBrowsable
 from contracts.messages.scheduler import JobChanged, JobNoted
@@ -294,3 +295,10 @@ _shown(InventoryChanged)(lambda event: _inventory(event, "changed"))
 def _inventory_removed(event: Envelope[InventoryRemoved]) -> tuple[View, set[str | None]]:
     gone = event.data.inventory_id
     return shown.InventoryEventView(at=event.time, change="removed", inventory_id=gone), {gone}
+
+
+@_shown(ImportApplied)
+def _imported(event: Envelope[ImportApplied]) -> tuple[View, set[str | None]]:
+    # One event for all: of 100,000 resources each would be one that nobody reads.
+    changed = event.data.inventory_id
+    return shown.InventoryEventView(at=event.time, change="imported", inventory_id=changed), {changed}

@@ -170,16 +170,16 @@ class ResourceEventView(EventView):
 
 
 class InventoryEventView(EventView):
-    """An inventory was made, changed or removed."""
+    """An inventory was made, changed or removed, or took a list of resources (`imported`: look at them again)."""
 
     model_config = example(
         kind="inventory", at=_AT, change="created", inventory_id=INVENTORY, name="datacentre", type="self-managed"
     )
 
     kind: Literal["inventory"] = "inventory"
-    change: Literal["created", "changed", "removed"]
+    change: Literal["created", "changed", "removed", "imported"]
     inventory_id: str
-    name: str | None = Field(default=None, description="Null: it is gone")
+    name: str | None = Field(default=None, description="Null: it is gone, or the event is about its resources")
     type: str | None = None
 
 

@@ -99,6 +99,19 @@ class Commands:
             deadline.parts_done += 1
             return result
 
+    async def hand_over(self, command: Command, *, command_id: str, correlation_id: str) -> None:
+        """Send a command that changes nothing by itself; return once the broker has it, without its outcome.
+
+        The request's last command follows on the same key, and is refused when this one was not carried out. Raises
+        `Unavailable` when the broker does not take it before the deadline of the request is near.
+        """
+        made = envelope(command, service=self._service, message_id=command_id, correlation_id=correlation_id)
+        try:
+            async with at_most(self._timeout):
+                await self._publisher.send(made)
+        except TimeoutError:
+            raise Unavailable("request_unfinished", _UNFINISHED) from None
+
     async def prepare(self, command: Command, *, correlation_id: str) -> dict[str, JsonValue]:
         """Carry out a command that only makes way for the others of its request, and changes nothing without them.
 

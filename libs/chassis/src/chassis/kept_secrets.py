@@ -19,7 +19,7 @@ def with_kept(
     Raises `Conflict` (`nothing_masked`) naming those where no secret is: the request is well formed, and asks for what
     is not there. `within`: what a client calls the fields.
     """
-    lost = [name for name, field in fields.items() if field.keep and (name not in present or not present[name].sealed)]
+    lost = [name for name, field in fields.items() if field.keep and not _can_stay(present.get(name))]
     faults = {f"{within}.{printable(name)}.masked": "there is no secret to keep" for name in lost[:_MOST_FAULTS]}
     if faults:
         words = ", ".join(faults)
@@ -36,6 +36,11 @@ def with_resealed(fields: Mapping[str, FieldValue], resealed: Iterable[Resealed]
         if field is not None and field.sealed is not None and field.sealed.nonce == each.nonce:
             changed[each.field] = field.model_copy(update={"sealed": each.sealed})
     return changed
+
+
+def _can_stay(present: FieldValue | None) -> bool:
+    # What came from a bundle goes on following it, secret or not.
+    return present is not None and (present.sealed is not None or present.bundle_id is not None)
 
 
 def printable(name: str) -> str:

@@ -20,6 +20,7 @@ from assignment.apps.labels import AppLabels
 from assignment.apps.store import AssignmentStore, open_store
 from assignment.bundles import api as bundles_api
 from assignment.bundles import handlers as bundles_handlers
+from assignment.bundles.labels import BundleLabels
 from assignment.bundles.store import BundleStore, open_bundles
 from assignment.connection_tests import api as tests_api
 from assignment.connection_tests import handlers as tests_handlers
@@ -44,7 +45,7 @@ class Stores:
     @property
     def label_holders(self) -> tuple[LabelHolder, ...]:
         """What carries environments and data classes."""
-        return (AppLabels(self.apps),)
+        return (AppLabels(self.apps), BundleLabels(self.bundles))
 
     async def has_app(self, org: OrganizationId, app_id: AppId) -> bool:
         """Whether there is an app."""
@@ -54,13 +55,15 @@ class Stores:
 async def open_stores(runtime: ServiceRuntime, settings: Settings) -> Stores:
     """The stores of all areas, with their indexes made."""
     labels = await open_labels(runtime)
+    bundles = await open_bundles(runtime, renames=labels.known)
     apps = await open_store(
         runtime,
         pool_silence=timedelta(seconds=settings.pool_silence_seconds),
         tests_changes=settings.test_changes,
         renames=labels.known,
+        bundles=bundles.bundles_of,
     )
-    return Stores(apps, await open_bundles(runtime), await open_connection_tests(runtime), labels)
+    return Stores(apps, bundles, await open_connection_tests(runtime), labels)
 
 
 def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings) -> Dispatcher:
@@ -68,6 +71,7 @@ def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings
     del settings
     apps_handlers.register_handlers(dispatcher, stores.apps)
     integrations = partial(apps_usecases.known_integrations, stores.apps)
+    apps_handlers.register_following(dispatcher, stores.apps, stores.bundles)
     bundles_handlers.register_handlers(dispatcher, stores.bundles, integrations)
     tests_handlers.register_handlers(dispatcher, stores.connection_tests, stores.has_app)
     labels_handlers.register_handlers(dispatcher, stores.labels, stores.label_holders)

@@ -13,6 +13,14 @@ PASSPHRASE = "passphrase"  # noqa: S105 - the name of a field
 
 
 @dataclass(frozen=True)
+class BundleName:
+    """A bundle that a value came from."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
 class GivenField:
     """A configuration field as a client gives it and reads it back."""
 
@@ -20,6 +28,12 @@ class GivenField:
     provider_id: str | None = None
     masked: bool = False
     """The value is kept, and not shown. Given by a client: it stays as it is."""
+    bundle: BundleName | None = None
+    """Read only: where the value came from."""
+
+    def is_same(self, other: "GivenField") -> bool:
+        """Whether both are the same value, wherever they came from."""
+        return (self.value, self.provider_id, self.masked) == (other.value, other.provider_id, other.masked)
 
 
 @dataclass(frozen=True)

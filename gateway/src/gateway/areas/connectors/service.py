@@ -1,7 +1,7 @@
 """Connectors: resources put to use. Their secrets are sealed before they leave the gateway."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
@@ -19,10 +19,12 @@ from contracts.messages.connector.stores import (
     UnlockedStore,
     UnlockStore,
 )
+from contracts.queries.assignment import ReachableApp
 from contracts.values import AppId
 
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
+from gateway.areas.connectors.bundle_values import with_following, with_origins
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.preconditions import (
     ConnectorRequest,
@@ -81,12 +83,13 @@ class Connectors:
         [shown] = await self._shown(who, [await self.assignment.app(who, app_id)], of="connector")
         return shown
 
-    async def _shown(self, who: Principal, apps: Sequence[App], *, of: Place) -> Sequence[ReadConnector]:
+    async def _shown(self, who: Principal, apps: Sequence[ReachableApp], *, of: Place) -> Sequence[ReadConnector]:
         masked = not who.may(Right.SECRETS)
         if not masked:
             # First: what cannot be written down is not handed out (0006).
             await self.secret_reads.note(who, apps, of=of)
-        return [ReadConnector(app, self.encryption.open(who.organization_id, app, masked=masked)) for app in apps]
+        opened = ((app, self.encryption.open(who.organization_id, app, masked=masked)) for app in apps)
+        return [ReadConnector(app, with_origins(app, fields)) for app, fields in opened]
 
     async def assign(self, who: Principal, asked: ConnectorRequest, intent: Intent) -> ReadConnector:
         """Put a resource to use. A repeated intent changes nothing and brings the same connector."""
@@ -119,6 +122,7 @@ class Connectors:
                 resource = await self.catalog.resource(who, asked.urn_id)
             except NotFound as error:
                 raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
+            asked = replace(asked, fields=with_following(who, app, asked.fields, self.encryption))
             description = await self._describe(who, app.id, asked, resource)
             command = ReconfigureApp(
                 organization_id=who.organization_id,

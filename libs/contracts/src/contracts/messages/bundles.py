@@ -7,6 +7,7 @@ from pydantic import Field
 from contracts import topics
 from contracts.field_values import FieldValue
 from contracts.messages.base import Command, Event
+from contracts.messages.classification import LabelRename
 from contracts.values import AppId, BundleId, IntegrationId, InventoryId, Moment, Value
 
 
@@ -33,6 +34,7 @@ class Bundle(BundleDescription):
     )
     revision: int = Field(description="Grows by one with each change")
     updated_at: Moment = Field(description="When it was last changed")
+    label_revision: int = Field(default=0, description="Up to which revision of the lists its environment is renamed")
 
 
 # Keyed by organization: whether two bundles contradict each other is decided about all of them, one change at a time.
@@ -123,6 +125,16 @@ class BundleInventoryRemoved(Event):
     KEY: ClassVar[str] = "organization_id"
 
     inventory_id: InventoryId = Field(description="The inventory")
+
+
+class BundlesLabelRenamed(Event):
+    """An environment that bundles are for was renamed. The assignment service tells itself, to rename it in them."""
+
+    TYPE: ClassVar[str] = "cairn.assignment.bundles.label-renamed.v1"
+    TOPIC: ClassVar[str] = topics.ASSIGNMENT_COMMANDS
+    KEY: ClassVar[str] = "organization_id"
+
+    rename: LabelRename = Field(description="What was renamed")
 
 
 class AppBundlesChanged(Event):

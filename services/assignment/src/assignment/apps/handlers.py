@@ -4,6 +4,7 @@ from functools import partial
 
 from chassis.messaging.dispatcher import Dispatcher
 from contracts.messages.assignment import AppResourceChanged, AssignApp, ReconfigureApp, RemoveApp
+from contracts.messages.bundles import AppBundlesChanged, BundlesChanged
 from contracts.messages.catalog import ResourceChanged, ResourceRemoved
 from contracts.messages.classification import AppLabelRenamed
 from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
@@ -17,8 +18,9 @@ from contracts.topics import (
     OUTCOMES,
 )
 
-from assignment.apps import usecases
+from assignment.apps import following, usecases
 from assignment.apps.store import AssignmentStore
+from assignment.bundles.store import BundleStore
 
 LISTENS_TO = (ASSIGNMENT_COMMANDS, CATALOG_EVENTS, CONNECTOR_EVENTS)
 ANNOUNCES = (ASSIGNMENT_EVENTS, CONNECTOR_COMMANDS, OUTCOMES)
@@ -37,3 +39,9 @@ def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatc
     dispatcher.on(ResourcesChanged, partial(usecases.note_resources_changed, store))
     dispatcher.on(ResourceRemoved, partial(usecases.note_resource_removal, store))
     return dispatcher
+
+
+def register_following(dispatcher: Dispatcher, store: AssignmentStore, bundles: BundleStore) -> None:
+    """Fill the dispatcher with the handlers of what bundles mean for apps."""
+    dispatcher.on(BundlesChanged, partial(following.note_bundles, store, bundles))
+    dispatcher.on(AppBundlesChanged, partial(following.follow, store))

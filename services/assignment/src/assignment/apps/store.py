@@ -1,6 +1,6 @@
 """Apps, the integrations on offer, and what became of resources, as they are kept."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -12,6 +12,7 @@ from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.envelope import Envelope
 from contracts.messages.assignment import App, AppKind
 from contracts.messages.base import Message
+from contracts.messages.bundles import Bundle
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import Integration
 from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
@@ -44,11 +45,16 @@ def app_keys(app: App) -> Keys:
     return {"kind": app.kind, "resource_id": app.resource.id}
 
 
+Bundles = Callable[[OrganizationId], Awaitable[Sequence[Bundle]]]
 Renames = Callable[[OrganizationId], Awaitable[KnownRenames]]
 
 
 async def _none_renamed(_: OrganizationId) -> KnownRenames:
     return KnownRenames()
+
+
+async def _no_bundles(_: OrganizationId) -> Sequence[Bundle]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -66,6 +72,8 @@ class AssignmentStore:
     clock: Callable[[], datetime] = utc_now
     renames: Renames = _none_renamed
     """Which labels of an organization were renamed; the area of labels knows."""
+    bundles: Bundles = _no_bundles
+    """The bundles of an organization and its inventories; the area of bundles knows."""
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
         """All apps, or those of a kind, oldest first."""
@@ -115,6 +123,7 @@ async def open_store(
     pool_silence: timedelta = POOL_SILENCE,
     tests_changes: bool = False,
     renames: Renames = _none_renamed,
+    bundles: Bundles = _no_bundles,
 ) -> AssignmentStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
@@ -136,5 +145,9 @@ async def open_store(
     for aggregates in (apps, offers, resources, pools):
         await aggregates.setup()
     return AssignmentStore(
-        *(apps, offers, resources, pools), pool_silence=pool_silence, tests_changes=tests_changes, renames=renames
+        *(apps, offers, resources, pools),
+        pool_silence=pool_silence,
+        tests_changes=tests_changes,
+        renames=renames,
+        bundles=bundles,
     )

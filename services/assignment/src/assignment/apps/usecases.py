@@ -25,6 +25,7 @@ from contracts.messages.assignment import (
     RemoveApp,
 )
 from contracts.messages.base import Message
+from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource, ResourceChanged, ResourceRemoved
 from contracts.messages.classification import AppLabelRenamed
 from contracts.messages.connector.base import EVERYBODY
@@ -37,7 +38,7 @@ from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
 
-from assignment.apps.domain import apps, choice, labels, offers
+from assignment.apps.domain import apps, choice, following, labels, offers
 from assignment.apps.domain.choice import Choice
 from assignment.apps.domain.pools import Pool, pools_for
 from assignment.apps.store import AssignmentStore, Offer
@@ -53,11 +54,12 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
     data, org = command.data, command.data.organization_id
     with _span("assignment.assign_app", data):
         aggregate = await _load(store, command)
-        app = apps.assign(data, await known_integrations(store), known=aggregate.revision > 0)
+        known, bundles = aggregate.revision > 0, await store.bundles(org)
+        app = apps.assign(data, await known_integrations(store), known=known, bundles=bundles)
         app = await _described(store, app, command)
         events = await announcement(store, AppAssigned, org, app)
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
-        await _catch_up(store, org, app.id)
+        await catch_up(store, org, app.id)
         log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
 
 
@@ -66,11 +68,12 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
     data, org = command.data, command.data.organization_id
     with _span("assignment.reconfigure_app", data):
         aggregate = await _load(store, command)
-        app = apps.reconfigure(aggregate.value, data, await known_integrations(store))
+        bundles = await store.bundles(org)
+        app = apps.reconfigure(aggregate.value, data, await known_integrations(store), bundles=bundles)
         app = await _described(store, app, command)
         events = await announcement(store, AppReconfigured, org, app)
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
-        await _catch_up(store, org, app.id)
+        await catch_up(store, org, app.id)
         log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
 
 
@@ -179,6 +182,8 @@ async def follow_resource(store: AssignmentStore, event: Envelope[AppResourceCha
         "assignment.follow_resource",
         attributes={semconv.ORGANIZATION: org, semconv.APP: app_id},
     ):
+        # First, and without the cause: a process that dies in between does both again.
+        await _follow_bundles(store, org, app_id)
         await _follow_resource(store, org, app_id, cause=event)
 
 
@@ -187,6 +192,7 @@ async def follow_rename(store: AssignmentStore, event: Envelope[AppLabelRenamed]
     org, app_id = event.data.organization_id, event.data.app_id
     with span("assignment.follow_rename", attributes={semconv.ORGANIZATION: org, semconv.APP: app_id}):
         await _follow_renames(store, org, app_id, cause=event)
+        await _follow_bundles(store, org, app_id)
 
 
 async def note_resource_removal(store: AssignmentStore, event: Envelope[ResourceRemoved]) -> None:
@@ -254,8 +260,8 @@ async def list_reachable_apps(
 ) -> list[ReachableApp]:
     """The apps of `list_apps`, each with the pools of workers that can reach it."""
     listed = list_apps(store, org, kind, resource_id=resource_id)
-    found, pools = await asyncio.gather(listed, store.present_pools())
-    return [reachable(app, pools) for app in found]
+    found, pools, bundles = await asyncio.gather(listed, store.present_pools(), store.bundles(org))
+    return [reachable(app, pools, bundles) for app in found]
 
 
 async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> ReachableApp:
@@ -263,12 +269,15 @@ async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id:
     # Pools are read each time, beside the app. They are not remembered: one process of this service hears that a pool
     # reaches less than before, the others would go on sending work to it for as long as they remember.
     app, pools = await asyncio.gather(get_app(store, org, app_id), store.present_pools())
-    return reachable(app, pools)
+    follows = any(value.bundle_id for value in app.fields.values())
+    return reachable(app, pools, await store.bundles(org) if follows else ())
 
 
-def reachable(app: App, pools: Iterable[Pool]) -> ReachableApp:
-    """An app with the pools of workers that can reach it."""
-    return ReachableApp(**dict(app), pools=pools_for(app, pools))
+def reachable(app: App, pools: Iterable[Pool], bundles: Iterable[Bundle] = ()) -> ReachableApp:
+    """An app with the pools of workers that can reach it, and the names of the bundles that its fields came from."""
+    origins = {value.bundle_id for value in app.fields.values()}
+    names = {bundle.id: bundle.name for bundle in bundles if bundle.id in origins}
+    return ReachableApp(**dict(app), pools=pools_for(app, pools), bundle_names=names)
 
 
 async def _load(store: AssignmentStore, command: Envelope[AssignApp | ReconfigureApp]) -> Aggregate[App]:
@@ -278,7 +287,7 @@ async def _load(store: AssignmentStore, command: Envelope[AssignApp | Reconfigur
         return await store.apps.load(org, app_id, cause=command)
     except AlreadyHandled:
         # The process that saved it may have died before it looked.
-        await _catch_up(store, org, app_id)
+        await catch_up(store, org, app_id)
         raise
 
 
@@ -288,11 +297,25 @@ async def _described(store: AssignmentStore, app: App, command: Envelope[AssignA
     return labels.described(app, known, known.after(command.time))
 
 
-async def _catch_up(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> None:
+async def catch_up(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> None:
     """Have an app that was just saved show what happened while it was described."""
     # The gateway read the resource before it sent the command; it may have changed since.
     await _follow_resource(store, org, app_id)
     await _follow_renames(store, org, app_id)
+    await _follow_bundles(store, org, app_id)
+
+
+async def _follow_bundles(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> None:
+    """Have an app show what bundles give it. Done twice it changes nothing the second time."""
+    aggregate = await store.apps.load(org, app_id)
+    if aggregate.value is None:
+        return
+    known = await store.resource(org, aggregate.value.resource.id)
+    integrations, bundles = await known_integrations(store), await store.bundles(org)
+    if app := following.follow_bundles(aggregate.value, known, integrations, bundles):
+        events = await announcement(store, AppReconfigured, org, app)
+        await store.apps.save(aggregate, app, events=events)
+        log.info("app follows bundles", extra={"organization_id": org, "app_id": app_id, "revision": app.revision})
 
 
 async def _follow_renames(

@@ -77,12 +77,13 @@ async def draft(store: AssignmentStore, org: OrganizationId, question: DraftQues
     with span("assignment.draft", attributes={semconv.ORGANIZATION: org}):
         current = apps.require_app(await store.apps.get(org, question.app_id)) if question.replaces else None
         integrations = await known_integrations(store)
-        found = examine(question.description, question.resource, integrations, current=current)
+        bundles = await store.bundles(org)
+        found = examine(question.description, question.resource, integrations, current=current, bundles=bundles)
         try:
             app = apps.as_app(question.app_id, found, question.resource, revision=current.revision if current else 0)
         except PermanentError as refusal:
             return _described(found, Draft(problem=to_problem(refusal)))
-        return _described(found, Draft(app=reachable(app, await store.present_pools())))
+        return _described(found, Draft(app=reachable(app, await store.present_pools(), bundles)))
 
 
 def _require_usable(integrations: Sequence[Integration], question: FormQuestion) -> Integration:

@@ -3,7 +3,13 @@
 from functools import partial
 
 from chassis.messaging.dispatcher import Dispatcher
-from contracts.messages.bundles import BundleInventoryRemoved, ChangeBundle, CreateBundle, RemoveBundle
+from contracts.messages.bundles import (
+    BundleInventoryRemoved,
+    BundlesLabelRenamed,
+    ChangeBundle,
+    CreateBundle,
+    RemoveBundle,
+)
 from contracts.messages.catalog import InventoryRemoved
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, OUTCOMES
 
@@ -21,4 +27,5 @@ def register_handlers(dispatcher: Dispatcher, store: BundleStore, integrations: 
     dispatcher.on(ChangeBundle, partial(usecases.change_bundle, store, integrations))
     dispatcher.on(RemoveBundle, partial(usecases.remove_bundle, store))
     dispatcher.on(InventoryRemoved, partial(usecases.note_inventory_removal, store))
+    dispatcher.on(BundlesLabelRenamed, partial(usecases.rename_environment, store))
     dispatcher.on(BundleInventoryRemoved, partial(usecases.remove_bundles_of_inventory, store))

@@ -1,6 +1,6 @@
 """Bundles, and the inventories that are gone, as they are kept."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +10,15 @@ from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.runtime.service_runtime import ServiceRuntime
 from contracts.messages.bundles import Bundle
 from contracts.values import InventoryId, OrganizationId, Value
+
+from assignment.bundles.domain import labels
+from assignment.labels.domain import KnownRenames
+
+Renames = Callable[[OrganizationId], Awaitable[KnownRenames]]
+
+
+async def _none_renamed(_: OrganizationId) -> KnownRenames:
+    return KnownRenames()
 
 
 class RemovedInventory(Value):
@@ -33,13 +42,20 @@ class BundleStore:
     follows: Aggregates[Follow]
     """Who is to follow is announced from here, one document for each organization."""
     clock: Callable[[], datetime] = utc_now
+    renames: Renames = _none_renamed
+    """Which labels of an organization were renamed; the area of labels knows."""
 
     async def bundles_of(self, org: OrganizationId) -> Sequence[Bundle]:
-        """All bundles of an organization and of its inventories, oldest first."""
-        return (await self.bundles.find(org)).items
+        """All bundles of an organization and of its inventories, oldest first, for environments as they are called now.
+
+        A rename counts from when it is known: connectors are renamed one by one, and none must lose what a bundle gives
+        because the bundle, or the connector, comes later.
+        """
+        found, known = (await self.bundles.find(org)).items, await self.renames(org)
+        return [labels.follow(bundle, known) or bundle for bundle in found]
 
 
-async def open_bundles(runtime: ServiceRuntime) -> BundleStore:
+async def open_bundles(runtime: ServiceRuntime, *, renames: Renames = _none_renamed) -> BundleStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
     bundles = MongoAggregates(database["bundles"], Bundle, outbox, indexes=(LISTING,))  # bundles_of
@@ -47,4 +63,4 @@ async def open_bundles(runtime: ServiceRuntime) -> BundleStore:
     follows = MongoAggregates(database["bundle_follows"], Follow, outbox)
     for aggregates in (bundles, inventories, follows):
         await aggregates.setup()
-    return BundleStore(bundles, inventories, follows)
+    return BundleStore(bundles, inventories, follows, renames=renames)

@@ -15,6 +15,7 @@ from contracts.messages.bundles import (
     BundleInventoryRemoved,
     BundleRemoved,
     BundlesChanged,
+    BundlesLabelRenamed,
     ChangeBundle,
     CreateBundle,
     RemoveBundle,
@@ -27,7 +28,7 @@ from contracts.values import BundleId, OrganizationId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
 
-from assignment.bundles.domain import bundles
+from assignment.bundles.domain import bundles, labels
 from assignment.bundles.store import BundleStore, RemovedInventory
 
 log = logging.getLogger(__name__)
@@ -45,6 +46,7 @@ async def create_bundle(store: BundleStore, integrations: Integrations, command:
         others = await store.bundles_of(org)
         known = aggregate.revision > 0
         bundle = bundles.create(data, others, await integrations(), known=known, now=store.clock())
+        bundle = await _described(store, bundle, command)
         created = BundleCreated(organization_id=org, bundle_id=bundle.id, bundle=bundle)
         events = [created, BundlesChanged(organization_id=org)]
         await store.bundles.save(aggregate, bundle, events=events, cause=command, result=_result(bundle))
@@ -57,7 +59,10 @@ async def change_bundle(store: BundleStore, integrations: Integrations, command:
     with _span("assignment.change_bundle", org, data.bundle_id):
         aggregate = await store.bundles.load(org, data.bundle_id, cause=command)
         others = await store.bundles_of(org)
-        bundle = bundles.change(aggregate.value, data, others, await integrations(), now=store.clock())
+        current = await _current(store, org, aggregate.value)
+        bundle = bundles.change(current, data, others, await integrations(), now=store.clock())
+        if bundle is not current:
+            bundle = await _described(store, bundle, command)
         changed = BundleChanged(organization_id=org, bundle_id=bundle.id, bundle=bundle)
         events = [changed, BundlesChanged(organization_id=org)] if bundle != aggregate.value else []
         await store.bundles.save(aggregate, bundle, events=events, cause=command, result=_result(bundle))
@@ -69,7 +74,8 @@ async def remove_bundle(store: BundleStore, command: Envelope[RemoveBundle]) -> 
     data, org = command.data, command.data.organization_id
     with _span("assignment.remove_bundle", org, data.bundle_id):
         aggregate = await store.bundles.load(org, data.bundle_id, cause=command)
-        bundle = bundles.require(aggregate.value, expected_revision=data.expected_revision)
+        current = await _current(store, org, aggregate.value)
+        bundle = bundles.require(current, expected_revision=data.expected_revision)
         events = [_removed(org, bundle), BundlesChanged(organization_id=org)]
         await store.bundles.save(aggregate, None, events=events, cause=command, result={"id": bundle.id})
         log.info("bundle removed", extra=_ids(org, bundle.id))
@@ -97,6 +103,21 @@ async def remove_bundles_of_inventory(store: BundleStore, event: Envelope[Bundle
                 log.info("bundle removed with its inventory", extra=_ids(org, bundle.id))
 
 
+async def rename_environment(store: BundleStore, event: Envelope[BundlesLabelRenamed]) -> None:
+    """Keep bundles for an environment under its new name."""
+    org = event.data.organization_id
+    with span("assignment.rename_environment", attributes={semconv.ORGANIZATION: org}):
+        known = await store.renames(org)
+        # Each by itself and without the cause: a process that dies in between goes on with those that are left.
+        for kept in (await store.bundles.find(org)).items:
+            aggregate = await store.bundles.load(org, kept.id)
+            bundle = labels.follow(aggregate.value, known, event.data.rename) if aggregate.value else None
+            if bundle is not None:
+                changed = BundleChanged(organization_id=org, bundle_id=bundle.id, bundle=bundle)
+                await store.bundles.save(aggregate, bundle, events=[changed, BundlesChanged(organization_id=org)])
+                log.info("bundle is for a renamed environment", extra=_ids(org, bundle.id))
+
+
 async def list_bundles(store: BundleStore, org: OrganizationId, question: BundleQuestion) -> Page[Bundle]:
     """A page of the bundles of the organization, or of one of its inventories, oldest first."""
     with span("assignment.list_bundles", attributes={semconv.ORGANIZATION: org}):
@@ -109,7 +130,18 @@ async def list_bundles(store: BundleStore, org: OrganizationId, question: Bundle
 async def get_bundle(store: BundleStore, org: OrganizationId, bundle_id: BundleId) -> Bundle:
     """One bundle. Raises `NotFound`."""
     with _span("assignment.get_bundle", org, bundle_id):
-        return bundles.require(await store.bundles.get(org, bundle_id))
+        return bundles.require(await _current(store, org, await store.bundles.get(org, bundle_id)))
+
+
+async def _current(store: BundleStore, org: OrganizationId, kept: Bundle | None) -> Bundle | None:
+    """A bundle as reads show it: for its environment as it is called now."""
+    return kept and (labels.follow(kept, await store.renames(org)) or kept)
+
+
+async def _described(store: BundleStore, bundle: Bundle, command: Envelope[CreateBundle | ChangeBundle]) -> Bundle:
+    """The bundle for its environment as it is called now, though it was renamed after the bundle was asked for."""
+    known = await store.renames(command.data.organization_id)
+    return labels.described(bundle, known, known.after(command.time))
 
 
 def _removed(org: OrganizationId, bundle: Bundle) -> BundleRemoved:

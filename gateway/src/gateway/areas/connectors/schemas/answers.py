@@ -17,6 +17,13 @@ class ProviderView(View):
     id: str
 
 
+class BundleNameView(View):
+    """The bundle that a value came from."""
+
+    id: str
+    name: str
+
+
 class FieldView(View):
     """A configuration field. Who may see secrets reads all values as they were given."""
 
@@ -28,6 +35,13 @@ class FieldView(View):
         exclude_if=lambda value: not value,
         description="Present and true: a secret is kept, and the caller may not see it; `value` is empty then. An "
         "update that sends the field back like this leaves the secret as it is",
+    )
+    bundle: BundleNameView | None = Field(
+        default=None,
+        exclude_if=lambda value: value is None,
+        description="Of a connector's field: the bundle that the value came from, and that it follows. It goes on "
+        "following where an update sends the field back as it was read, or leaves it out; another value is the "
+        "connector's own",
     )
 
 
@@ -241,7 +255,8 @@ def connector_view(opened: ReadConnector) -> ConnectorView:
 def field_view(given: GivenField) -> FieldView:
     """A configuration field as its client reads it back."""
     provider = ProviderView(id=given.provider_id) if given.provider_id else None
-    return FieldView(value=given.value, provider=provider, masked=given.masked)
+    bundle = BundleNameView(id=given.bundle.id, name=given.bundle.name) if given.bundle else None
+    return FieldView(value=given.value, provider=provider, masked=given.masked, bundle=bundle)
 
 
 def refresh_view(store_id: str, found: StoreDifference, *, rebuild: bool) -> RefreshView:

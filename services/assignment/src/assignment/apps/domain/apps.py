@@ -1,9 +1,10 @@
 """What an app is, and what becomes of it when it or its resource changes. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from contracts.errors import Conflict, NotFound, PreconditionFailed
 from contracts.messages.assignment import App, AssignApp, IntegrationName, ReconfigureApp
+from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.values import AppId, Value
@@ -22,18 +23,26 @@ class KnownResource(Value):
     removed: bool = False
 
 
-def assign(command: AssignApp, integrations: Sequence[Integration], *, known: bool) -> App:
+def assign(
+    command: AssignApp, integrations: Sequence[Integration], *, known: bool, bundles: Iterable[Bundle] = ()
+) -> App:
     """A new app. `known`: its id was used before. Raises all that is wrong with the description at once."""
     if known:
         raise Conflict("app_exists", "There is, or was, a connector with this id.")
-    found = examine(command.description, command.resource, integrations)
+    found = examine(command.description, command.resource, integrations, bundles=bundles)
     return as_app(command.app_id, found, command.resource, revision=1)
 
 
-def reconfigure(current: App | None, command: ReconfigureApp, integrations: Sequence[Integration]) -> App:
+def reconfigure(
+    current: App | None,
+    command: ReconfigureApp,
+    integrations: Sequence[Integration],
+    *,
+    bundles: Iterable[Bundle] = (),
+) -> App:
     """The app as it is described now. Its id and kind stay."""
     current = require_app(current, expected_revision=command.expected_revision)
-    found = examine(command.description, command.resource, integrations, current=current)
+    found = examine(command.description, command.resource, integrations, current=current, bundles=bundles)
     return as_app(current.id, found, command.resource, revision=current.revision + 1)
 
 

@@ -31,15 +31,21 @@ def check_configuration(choice: Choice, fields: Mapping[str, FieldValue]) -> tup
     sealed value or a reference into a secret provider counts as present, whatever it holds. An empty one counts as
     missing.
     """
-    wrong, missing = list(_wrong(choice, fields)), list[Fault]()
-    for is_missing, fault in _misfits(choice, fields):
-        (missing if is_missing else wrong).append(fault)
+    wrong, missing = all_faults(choice, fields)
     found = dict(islice([*wrong, *missing], MOST_FAULTS))
     if wrong:
         words = "; ".join(f"{path.removeprefix('fields.')} {fault}" for path, fault in found.items())
         detail = f"The configuration does not fit protocol {choice.protocol.name} of a {choice.kind}: {words}."
         raise Invalid("configuration_invalid", detail, fields=found)
     return tuple(FieldProblem(field=path, detail=fault) for path, fault in found.items())
+
+
+def all_faults(choice: Choice, fields: Mapping[str, FieldValue]) -> tuple[list[Fault], list[Fault]]:
+    """What is wrong, and what is merely missing."""
+    wrong, missing = list(_wrong(choice, fields)), list[Fault]()
+    for is_missing, fault in _misfits(choice, fields):
+        (missing if is_missing else wrong).append(fault)
+    return wrong, missing
 
 
 def normalize(choice: Choice, fields: Mapping[str, FieldValue]) -> dict[str, FieldValue]:

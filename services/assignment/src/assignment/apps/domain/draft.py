@@ -1,14 +1,16 @@
 """What is wrong with a description of an app: all faults at once, of whatever kind. Pure."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 
 from chassis.kept_secrets import with_kept
 from chassis.texts import fault_of
 from contracts.errors import Conflict, Invalid, PermanentError
+from contracts.field_values import FieldValue
 from contracts.messages.assignment import App, AppDescription, AppKind
+from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.messages.outcomes import FieldProblem
@@ -16,6 +18,7 @@ from contracts.values import IntegrationId
 
 from assignment.apps.domain.choice import Choice, choose
 from assignment.apps.domain.configuration import check_configuration
+from assignment.bundles.domain.filling import PASSPHRASE, Filling, fill, is_given
 
 LONGEST_TEXT = 255
 MOST_LABELS = 200
@@ -27,12 +30,14 @@ class Examination:
     """A description looked at as a whole."""
 
     description: AppDescription
-    """With the secrets that should stay as they are, as far as they are there."""
+    """With the secrets that should stay as they are, as far as they are there, and what bundles give."""
     choice: Choice | None
     """None where integration and protocol could not be chosen; then the fields could not be checked either."""
     lacking: tuple[FieldProblem, ...]
     faults: tuple[PermanentError, ...]
     """What it is refused for, one for each kind of fault."""
+    filling: Filling = field(default_factory=Filling)
+    """What bundles give."""
 
     def require(self) -> Choice:
         """What was chosen. Raises what the description is refused with: `refusal`."""
@@ -57,15 +62,19 @@ def examine(
     *,
     current: App | None = None,
     uninstalled: Collection[IntegrationId] = (),
+    bundles: Iterable[Bundle] = (),
 ) -> Examination:
-    """Look at everything, whatever was found before. `current`: the app that would be changed."""
+    """Look at everything, whatever was found before. `current`: the app that would be changed.
+
+    `bundles`: those of the organization and its inventories; they fill fields that are not given.
+    """
     faults: list[PermanentError] = []
-    kept, choice, lacking = description.fields, None, tuple[FieldProblem, ...]()
+    kept, choice, lacking, filling = description.fields, None, tuple[FieldProblem, ...](), Filling()
     with _noting(faults):
         _check_kind(description.kind, current)
     with _noting(faults):
         kept = with_kept(kept, current.fields if current else {})
-    described = description.model_copy(update={"fields": {n: field for n, field in kept.items() if not field.keep}})
+    described = description.model_copy(update={"fields": {n: value for n, value in kept.items() if not value.keep}})
     with _noting(faults):
         _check_labels(described)
     with _noting(faults):
@@ -77,8 +86,52 @@ def examine(
             protocol=description.protocol,
             uninstalled=uninstalled,
         )
-        lacking = check_configuration(choice, described.fields)
-    return Examination(described, choice, lacking, tuple(faults))
+        given = own_fields(described.fields, current)
+        filling = fill(
+            bundles,
+            resource=resource,
+            environment=description.environment,
+            integration=choice.integration,
+            protocol=choice.protocol,
+            kind=description.kind,
+            given={name for name, value in given.items() if is_given(value)},
+        )
+        described = described.model_copy(update={"fields": {**given, **filling.values}})
+        with _noting(faults):
+            filling.require_no_ties()
+        with _naming(filling):
+            lacking = check_configuration(choice, described.fields)
+    return Examination(described, choice, lacking, tuple(faults), filling)
+
+
+def own_fields(fields: Mapping[str, FieldValue], current: App | None) -> dict[str, FieldValue]:
+    """The fields of an app that no bundle gives: those that came from one are looked for anew.
+
+    But for the passphrase of a store: with another one, what is in the store could not be read.
+    """
+    own = {name: value for name, value in fields.items() if value.bundle_id is None}
+    former = current.fields.get(PASSPHRASE) if current is not None and current.kind == "store" else None
+    if former is not None and former.bundle_id is not None and not is_given(own.get(PASSPHRASE, FieldValue())):
+        own[PASSPHRASE] = former
+    return own
+
+
+@contextmanager
+def _naming(filling: Filling) -> Iterator[None]:
+    """Say of a fault in a field that a bundle filled which bundle that is."""
+    try:
+        yield
+    except Invalid as error:
+        named = {f"fields.{name}": filled.bundle_name for name, filled in filling.fields.items()}
+        if named.keys().isdisjoint(error.fields):
+            raise
+        fields = {path: _with_bundle(fault, named.get(path)) for path, fault in error.fields.items()}
+        words = "; ".join(f"{path.removeprefix('fields.')} {fault}" for path, fault in fields.items())
+        raise Invalid(error.code, f"The configuration does not fit: {words}.", fields=fields) from error
+
+
+def _with_bundle(fault: str, name: str | None) -> str:
+    return fault if name is None else f"{fault} (as bundle “{name}” has it)"
 
 
 @contextmanager

@@ -56,6 +56,7 @@ def change(
         "inventory_id": current.inventory_id,
         "revision": current.revision + 1,
         "updated_at": now,
+        "label_revision": current.label_revision,
     }
     others = [other for other in others if other.id != current.id]
     changed = _checked(command.description, current.fields, others, integrations, place=place)
@@ -97,11 +98,6 @@ def answers(bundle: Bundle, question: BundleQuestion) -> bool:
         and set(question.tags) <= set(bundle.tags)
         and question.search.casefold() in bundle.name.casefold()
     )
-
-
-def renamed(bundle: Bundle, *, environment: str, now: datetime) -> Bundle:
-    """The bundle for an environment that has another name now."""
-    return bundle.model_copy(update={"environment": environment, "revision": bundle.revision + 1, "updated_at": now})
 
 
 def _checked(

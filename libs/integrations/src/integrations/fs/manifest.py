@@ -17,6 +17,7 @@ _ROOT = {
 
 def _fields(kind: AppKind) -> field_schema.Schema:
     root = field_schema.text("Directory", _ROOT[kind], pattern="^/", examples=["/srv/data"], **{"x-path": True})
+    root = field_schema.proposed_from(root, "endpoint.identifier", "tag.path")
     return field_schema.fields({"root": root, "passphrase": field_schema.passphrase()}, required=["root"])
 
 

@@ -20,12 +20,14 @@ _PART = r"(?!\.{1,2}(?:/|$))[^/\x00-\x1f\x7f]+"
 
 
 def _fields(kind: AppKind) -> field_schema.Schema:
-    root = field_schema.text(
-        "Bucket", _ROOT[kind], pattern=f"^/?{_BUCKET}(?:/{_PART})*/?$", examples=["backups/site-1"]
+    pattern = f"^/?{_BUCKET}(?:/{_PART})*/?$"
+    root = field_schema.text("Bucket", _ROOT[kind], pattern=pattern, examples=["backups/site-1"])
+    region = field_schema.text(
+        "Region", "The bucket's region; empty: told by an AWS endpoint, else `us-east-1`.", examples=["fr-par"]
     )
     return field_schema.fields(
         {
-            "root": root,
+            "root": field_schema.proposed_from(root, "endpoint.identifier", "tag.bucket"),
             "access_key": field_schema.secret("Access key", "The id of the access key.", minLength=1),
             "secret_access_key": field_schema.secret(
                 "Secret access key", "What goes with the access key.", minLength=1
@@ -34,14 +36,18 @@ def _fields(kind: AppKind) -> field_schema.Schema:
             "port": field_schema.port(
                 "Port", "The port of the endpoint; empty: the endpoint's own, else 443 with TLS and 80 without."
             ),
-            "region": field_schema.text(
-                "Region", "The bucket's region; empty: told by an AWS endpoint, else `us-east-1`.", examples=["fr-par"]
-            ),
+            "region": field_schema.proposed_from(region, "tag.region"),
             "use_tls": field_schema.switch("TLS", "Whether the endpoint is reached through TLS (HTTPS).", default=True),
-            "tls_insecure_no_verify": field_schema.switch(
-                "Trust any certificate",
-                "Accept certificates that nobody vouches for. Anybody on the way can then read and change everything.",
-                default=False,
+            "tls_insecure_no_verify": field_schema.only_when(
+                field_schema.switch(
+                    "Trust any certificate",
+                    "Accept certificates that nobody vouches for. Anybody on the way can then read and change "
+                    "everything.",
+                    default=False,
+                ),
+                "use_tls",
+                "true",
+                "",
             ),
             "virtual_host": field_schema.switch(
                 "Bucket in the host name", "Reach the bucket as `bucket.host` instead of `host/bucket`.", default=False

@@ -1,6 +1,6 @@
 """What every integration must do, as tests: a subclass gives the fixtures of `IntegrationSuite` and is an integration.
 
-Needs pytest with pytest-asyncio; nothing else of the kit imports this module.
+Needs pytest with pytest-asyncio and jsonschema; nothing else of the kit imports this module.
 """
 
 import asyncio
@@ -19,6 +19,7 @@ from restic_reader.errors import RepositoryNotFound
 
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.connection_test import TEST_SECONDS
+from integrations.sdk.form_rules import form_faults
 from integrations.sdk.ports import ConnectionTest, Destination, FileSource, Store
 from integrations.sdk.ports.destination import NotWritten, OpenDestination, RestoredNode, RestoreRequest
 
@@ -64,6 +65,7 @@ class IntegrationSuite:
             for kind in protocol.kinds:
                 assert protocol.schemas[kind]["additionalProperties"] is False
                 assert isinstance(integration, _PORTS[kind])
+                assert list(form_faults(protocol.schemas[kind])) == []
 
     async def test_a_place_that_is_there_passes_its_test(self, integration: ConnectionTest, place: Place) -> None:
         for kind in _kinds(integration):

@@ -11,8 +11,11 @@ from integrations.s3.integration import S3Integration
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.conformance import IntegrationSuite, Place
 from integrations.sdk.environment import WorkerEnvironment
+from integrations.sdk.ports import ConnectionTest
+from integrations.sdk.registry import Integrations
 
 from tests.integration.integrations.conftest import Configure
+from tests.support.installed_package import SHELF, install
 from tests.support.s3 import BUCKET, S3Server, moto_s3
 
 
@@ -86,3 +89,38 @@ class TestS3(IntegrationSuite):
     def unreachable(self, configure: Configure) -> AppConfiguration:
         fields = {"root": BUCKET, "access_key": "key", "secret_access_key": "word", "use_tls": "false"}
         return configure("source", "s3", endpoint="127.0.0.1:1", **fields)
+
+
+@dataclass
+class Board(Folder):
+    """The directory of a board: its shelf is the one above."""
+
+    def configuration(self, kind: AppKind) -> AppConfiguration:
+        self.root.mkdir(parents=True, exist_ok=True)
+        if kind == "store":
+            return self.configure(kind, "shelf+folder", root=str(self.root), passphrase="word")
+        fields = {"base": str(self.root.parent), "layout": "numbered", "number": self.root.name}
+        return self.configure(kind, "shelf+board", **fields)
+
+
+class TestInstalledPackage(IntegrationSuite):
+    """A package that nothing of ours names, found by its entry point."""
+
+    @pytest.fixture
+    def integration(
+        self, environment: WorkerEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> ConnectionTest:
+        monkeypatch.syspath_prepend(str(install(SHELF, tmp_path / "site")))
+        return Integrations(environment).connection_test("shelf+board")
+
+    @pytest.fixture
+    def place(self, tmp_path: Path, configure: Configure) -> Place:
+        return Board(tmp_path / "shelf" / "1", configure)
+
+    @pytest.fixture
+    def other_place(self, tmp_path: Path, configure: Configure) -> Place:
+        return Board(tmp_path / "shelf" / "2", configure)
+
+    @pytest.fixture
+    def unreachable(self, tmp_path: Path, configure: Configure) -> AppConfiguration:
+        return configure("source", "shelf+board", base=str(tmp_path / "missing"))

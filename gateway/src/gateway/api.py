@@ -35,6 +35,7 @@ from gateway.areas.scheduling.routes import router as scheduling
 from gateway.areas.search.routes import router as search
 from gateway.areas.snapshots.routes import router as snapshots
 from gateway.areas.stream.routes import router as stream
+from gateway.areas.wizard.routes import router as wizard
 from gateway.http.dependencies import Services
 from gateway.http.docs_page import PATH as DOCS
 from gateway.http.docs_page import install_docs_page
@@ -53,6 +54,7 @@ _ROUTERS = (
     resources,
     inventories,
     integrations,
+    wizard,
     connectors,
     bundles,
     protection,

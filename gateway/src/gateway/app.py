@@ -28,6 +28,7 @@ from gateway.areas.auth.throttle import Throttle
 from gateway.areas.auth.throttle_rules import network_of
 from gateway.areas.bundles.service import Bundles
 from gateway.areas.classification.service import Classification
+from gateway.areas.connectors.descriptions import Descriptions
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.secret_reads import SecretReads
 from gateway.areas.connectors.service import Connectors
@@ -48,6 +49,7 @@ from gateway.areas.search.service import Search
 from gateway.areas.snapshots.service import Snapshots
 from gateway.areas.stream import feed as stream_feed
 from gateway.areas.stream.service import Streams, open_streams
+from gateway.areas.wizard.service import Wizard
 from gateway.audit_log.log import AuditLog
 from gateway.audit_log.store import AuditStore
 from gateway.clients.service_clients import ServiceClients, build_clients, readiness_checks
@@ -201,6 +203,13 @@ def _writing(
         Imports(clients.catalog, clients.assignment, commands, settings.max_import_bytes, settings.imports_at_once),
         connectors,
         Bundles(clients.catalog, clients.bundles, commands, encryption, secret_reads),
+        Wizard(
+            clients.catalog,
+            clients.assignment,
+            commands,
+            Descriptions(clients.assignment, encryption),
+            settings.initialize_timeout_seconds,
+        ),
         runs,
         Classification(clients.catalog, clients.assignment, commands),
         Protection(clients.assignment, clients.restore_index, prune_runs, commands),

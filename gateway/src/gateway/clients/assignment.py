@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from chassis.http.client import ServiceClient
 from contracts.messages.assignment import AppKind
@@ -10,8 +11,16 @@ from contracts.messages.connector.offers import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
 from contracts.queries.classification import LabelUse
+from contracts.queries.wizard import (
+    CompatibilityQuestion,
+    CompatibleIntegrations,
+    Draft,
+    DraftQuestion,
+    Form,
+    FormQuestion,
+)
 from contracts.topics import DEFAULT_POOL
-from contracts.values import IntegrationId
+from contracts.values import IntegrationId, Value
 
 from gateway.access.principal import Principal
 from gateway.clients.base import segment
@@ -42,6 +51,23 @@ class AssignmentClient:
             protocol=protocol,
         ).model_dump(mode="json", by_alias=True)
         return Choice.model_validate(await self.service.post("/internal/choice", who.caller(), question))
+
+    async def compatible(self, who: Principal, question: CompatibilityQuestion) -> CompatibleIntegrations:
+        """The integrations for a resource and a kind."""
+        answer = await self._ask(who, "integrations", question)
+        return CompatibleIntegrations.model_validate(answer)
+
+    async def form(self, who: Principal, question: FormQuestion) -> Form:
+        """What a person fills in. Raises what an assignment of that integration would be refused with."""
+        return Form.model_validate(await self._ask(who, "form", question))
+
+    async def draft(self, who: Principal, question: DraftQuestion) -> Draft:
+        """What would become of a description of an app."""
+        return Draft.model_validate(await self._ask(who, "draft", question))
+
+    async def _ask(self, who: Principal, about: str, question: Value) -> Any:
+        asked = question.model_dump(mode="json", by_alias=True)
+        return await self.service.post(f"/internal/wizard/{about}", who.caller(), asked)
 
     async def apps(self, who: Principal, kind: AppKind | None = None) -> Sequence[ReachableApp]:
         """All apps of the organization, or those of one kind."""

@@ -86,6 +86,7 @@ _PATHS = {
     "urn_id": "Handle of a resource",
     "connector": "Id of a connector",
     "bundle": "Id of a bundle",
+    "integration": "Id of an integration",
     "store_id": "Id of a store",
     "source_id": "Id of a source",
     "snapshot_id": "Id of a restore point: 64 hex digits",

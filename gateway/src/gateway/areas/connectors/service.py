@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.errors import Invalid, NotFound
-from contracts.messages.assignment import App, AppDescription, AppKind, AppRef, AssignApp, ReconfigureApp, RemoveApp
-from contracts.messages.catalog import Resource
+from contracts.messages.assignment import App, AppKind, AppRef, AssignApp, ReconfigureApp, RemoveApp
 from contracts.messages.connector.connection_tests import TestConnection, TestReport
 from contracts.messages.connector.stores import (
     Compression,
@@ -25,6 +24,7 @@ from contracts.values import AppId
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
 from gateway.areas.connectors.bundle_values import with_following, with_origins
+from gateway.areas.connectors.descriptions import Descriptions
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.preconditions import (
     ConnectorRequest,
@@ -32,7 +32,6 @@ from gateway.areas.connectors.preconditions import (
     check_complete,
     check_initializable,
     check_not_held,
-    check_providers,
     check_store,
 )
 from gateway.areas.connectors.revisions import ExpectedRevision
@@ -96,7 +95,7 @@ class Connectors:
         app_id = AppId(intent.id_for("app"))
         with span("gateway.assign_connector"):
             resource = await self.catalog.resource(who, asked.urn_id)
-            description = await self._describe(who, app_id, asked, resource)
+            description = await self._descriptions.describe(who, app_id, asked, resource, replaces=False)
             command = AssignApp(
                 organization_id=who.organization_id, app_id=app_id, description=description, resource=resource
             )
@@ -123,7 +122,7 @@ class Connectors:
             except NotFound as error:
                 raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
             asked = replace(asked, fields=with_following(who, app, asked.fields, self.encryption))
-            description = await self._describe(who, app.id, asked, resource)
+            description = await self._descriptions.describe(who, app.id, asked, resource, replaces=True)
             command = ReconfigureApp(
                 organization_id=who.organization_id,
                 app_id=app.id,
@@ -245,23 +244,6 @@ class Connectors:
             result = await self.commands.carry_out(command, **intent.ids, timeout_seconds=self.timeout_seconds)
             return TestReport.model_validate(result)
 
-    async def _describe(
-        self, who: Principal, app_id: str, asked: ConnectorRequest, resource: Resource
-    ) -> AppDescription:
-        check_providers(asked.fields)
-        # Asked first, as it also says which fields hold no secret: all others are sealed, unknown ones too.
-        choice = await self.assignment.choose(
-            who, kind=asked.kind, resource=resource, integration_id=asked.integration_id, protocol=asked.protocol
-        )
-        return AppDescription(
-            kind=asked.kind,
-            name=asked.name,
-            integration_id=choice.integration_id,
-            protocol=choice.protocol,
-            fields=await self.encryption.seal(who.organization_id, app_id, asked.fields, clear=choice.clear_fields),
-            endpoints=asked.endpoints,
-            data_classes=asked.data_classes,
-            environment=asked.environment,
-            temperature=asked.temperature,
-            hooks=asked.hooks,
-        )
+    @property
+    def _descriptions(self) -> Descriptions:
+        return Descriptions(self.assignment, self.encryption)

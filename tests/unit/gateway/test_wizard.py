@@ -1,0 +1,171 @@
+"""The steps of making a connector as the gateway takes them, with what it asks in memory."""
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from chassis.errors import Unavailable
+from chassis.messaging.command_client import StillRunning
+from contracts.envelope import Envelope
+from contracts.errors import Conflict, Invalid
+from contracts.field_values import FieldValue
+from contracts.messages.connector.connection_tests import TestDraft
+from contracts.messages.outcomes import CommandOutcome, FieldProblem, Problem
+from contracts.queries.assignment import Choice, ReachableApp
+from contracts.queries.wizard import Draft, DraftQuestion
+from contracts.values import AppId, CommandId, IntegrationId
+from gateway.areas.connectors.descriptions import Descriptions, together
+from gateway.areas.connectors.preconditions import ConnectorRequest, GivenField
+from gateway.areas.wizard.schemas.dry_runs import DryRunBody, dry_run_view
+from gateway.areas.wizard.service import DryRun, Wizard
+
+from tests.support import builders as make
+from tests.unit.gateway.test_domain import an_app
+
+WHO = cast("Any", SimpleNamespace(organization_id="org-1"))
+ASKED = ConnectorRequest(
+    kind="source", name="files", urn_id="res-1", fields={"root": GivenField("/srv"), "colour": GivenField("canary")}
+)
+REFUSED = Problem(code="app_invalid", detail="No name.", fields=(FieldProblem(field="name", detail="is empty"),))
+
+
+class Others:
+    """Assignment, the catalog, field encryption and the workers."""
+
+    def __init__(
+        self, *, problem: Problem | None = None, choice: Exception | None = None, answer: Any = None, **app: Any
+    ) -> None:
+        self.problem, self.choice, self.answer = problem, choice, answer
+        self.would_be = ReachableApp(**dict(an_app(kind="source").model_copy(update=app)), pools=("branch",))
+        self.asked: list[DraftQuestion] = []
+        self.sent: list[Envelope[Any]] = []
+
+    async def resource(self, *_: object) -> Any:
+        return make.a_resource()
+
+    async def choose(self, *_: object, **__: object) -> Choice:
+        if self.choice:
+            raise self.choice
+        return Choice(integration_id=IntegrationId("int-fs"), protocol="fs", clear_fields=frozenset({"root"}))
+
+    async def draft(self, _: object, question: DraftQuestion) -> Draft:
+        self.asked.append(question)
+        if self.problem:
+            return Draft(problem=self.problem)
+        return Draft(app=self.would_be, lacking=self.would_be.lacking, integration_id=IntegrationId("int-fs"))
+
+    async def seal(self, _: object, __: object, fields: Any, *, clear: frozenset[str]) -> dict[str, FieldValue]:
+        return {n: make.clear(each.value) if n in clear else make.sealed() for n, each in fields.items()}
+
+    async def send(self, command: Envelope[Any], **_: object) -> CommandOutcome:
+        self.sent.append(command)
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        facts = {"organization_id": "org-1", "command_id": CommandId(command.id), "command_type": command.type}
+        return CommandOutcome.model_validate(facts | self.answer)
+
+    @property
+    def descriptions(self) -> Descriptions:
+        return Descriptions(cast("Any", self), cast("Any", self))
+
+    async def run(self, asked: ConnectorRequest = ASKED, *, test: bool = True, **facts: Any) -> DryRun:
+        own = cast("Any", self)
+        wizard = Wizard(own, own, own, self.descriptions, timeout_seconds=1)
+        return await wizard.dry_run(WHO, asked, connector_id=facts.get("connector_id"), test=test)
+
+
+REPORT = {"ok": True, "checks": [{"name": "reachable", "ok": True, "duration_ms": 1}]}
+
+
+async def test_a_draft_that_is_complete_is_tested_by_the_pool_that_reaches_it() -> None:
+    others = Others(answer={"accepted": True, "result": REPORT})
+    run = await others.run()
+    [command] = others.sent
+    assert isinstance(command.data, TestDraft)
+    assert (command.data.pool, type(command.data.app).__name__) == ("branch", "App")
+    assert command.data.key not in (command.data.app.id, others.asked[0].app_id)
+    assert run.report is not None
+    view = dry_run_view(run)
+    assert (view.valid, view.complete, view.untested, view.policies) == (True, True, "", [])
+    assert view.test is not None
+    assert view.test.ok
+
+
+@pytest.mark.parametrize(
+    ("others", "test", "said"),
+    [
+        (Others(problem=REFUSED), True, "corrected first"),
+        (Others(lacking=(FieldProblem(field="fields.root", detail="is missing"),)), True, "root is missing"),
+        (Others(), False, "not asked for"),
+    ],
+    ids=["faults", "incomplete", "not asked for"],
+)
+async def test_what_is_not_tested_says_why(others: Others, test: bool, said: str) -> None:
+    run = await others.run(test=test)
+    assert others.sent == []
+    assert run.report is None
+    assert said in run.untested
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        StillRunning(cast("Any", SimpleNamespace(id="1")), taken=True),
+        Unavailable("kafka_unavailable", "gone"),
+        {"accepted": False, "problem": {"code": "internal_error", "detail": "worker answered nothing"}},
+    ],
+)
+async def test_silent_workers_are_no_operation(answer: Any) -> None:
+    run = await Others(answer=answer).run()
+    assert run.problem is None
+    assert "answered" in run.untested
+
+
+async def test_without_a_choice_every_field_travels_sealed() -> None:
+    others = Others(problem=REFUSED, choice=Invalid("integration_incompatible", "None fits."))
+    await others.run(connector_id="app-1")
+    [question] = others.asked
+    assert (question.replaces, question.app_id) == (True, "app-1")
+    assert all(field.sealed for field in question.description.fields.values())
+
+
+async def test_faults_of_providers_and_of_the_description_are_told_at_once() -> None:
+    asked = ConnectorRequest(
+        kind="source", name="", urn_id="res-1", fields={"passphrase": GivenField("kv/x", provider_id="vault-1")}
+    )
+    others = Others(problem=REFUSED)
+    run = await others.run(asked)
+    assert run.problem is not None
+    assert run.problem.code == "app_invalid"
+    assert {each.field for each in run.problem.fields} == {"fields.passphrase.provider.id", "name"}
+    with pytest.raises(Invalid) as refused:
+        await others.descriptions.describe(WHO, AppId("a"), asked, make.a_resource(), replaces=False)
+    assert set(refused.value.fields) == {"fields.passphrase.provider.id", "name"}
+
+
+async def test_a_creation_tells_more_than_why_nothing_could_be_chosen() -> None:
+    many = REFUSED.model_copy(update={"fields": (*REFUSED.fields, FieldProblem(field="integration", detail="none"))})
+    others = Others(problem=many, choice=Invalid("integration_incompatible", "None fits."))
+    with pytest.raises(Invalid) as refused:
+        await others.descriptions.describe(WHO, AppId("a"), ASKED, make.a_resource(), replaces=False)
+    assert set(refused.value.fields) == {"name", "integration"}
+
+
+async def test_a_choice_that_was_refused_stays_refused() -> None:
+    others = Others(choice=Invalid("integration_incompatible", "None fits."))
+    with pytest.raises(Invalid, match="integration_incompatible"):
+        await others.descriptions.describe(WHO, AppId("a"), ASKED, make.a_resource(), replaces=False)
+
+
+async def test_a_single_kind_of_fault_stays_as_it_is() -> None:
+    conflict = Problem(code="nothing_masked", kind="conflict", detail="No secret.")
+    with pytest.raises(Conflict, match="nothing_masked"):
+        await Others(problem=conflict, choice=Invalid("x", "y")).descriptions.describe(
+            WHO, AppId("a"), ASKED, make.a_resource(), replaces=True
+        )
+    assert together(None, None) is None
+
+
+def test_a_name_may_be_left_out_of_a_dry_run() -> None:
+    body = DryRunBody.model_validate({"type": "source", "urn_id": "res-1"})
+    assert (body.request().name, body.id) == ("", None)

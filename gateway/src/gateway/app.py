@@ -36,6 +36,7 @@ from gateway.areas.downloads.service import Downloads
 from gateway.areas.files.service import Files
 from gateway.areas.history.service import History
 from gateway.areas.imports.service import Imports
+from gateway.areas.integrations.service import Integrations
 from gateway.areas.inventories.service import Inventories
 from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import link_key
@@ -199,6 +200,7 @@ def _writing(
     )
     return (
         Inventories(clients.catalog, clients.assignment, commands, encryption, secret_reads),
+        Integrations(clients.assignment, commands),
         Resources(clients.catalog, clients.assignment, commands),
         Imports(clients.catalog, clients.assignment, commands, settings.max_import_bytes, settings.imports_at_once),
         connectors,

@@ -19,6 +19,7 @@ from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.connection_tests import Check, ConnectionTested, TestConnection, TestReport
 from contracts.messages.connector.offers import PoolOffered, Reach
 from contracts.messages.connector.stores import StoreInitialized, StoreWarning
+from contracts.messages.installations import IntegrationUsed
 from contracts.messages.outcomes import CommandOutcome
 from contracts.queries.connection_tests import ConnectorOverview, KeptTest
 from contracts.values import AppId, CommandId, ResourceId, SnapshotId
@@ -152,7 +153,7 @@ async def test_each_change_is_followed_by_a_test_that_nobody_waits_for(service: 
     await service.do(make.reconfigure_app(APP, name="renamed"))
 
     assert service.said() == [
-        *(AppAssigned, TestConnection, CommandOutcome),
+        *(AppAssigned, TestConnection, IntegrationUsed, CommandOutcome),
         *(AppReconfigured, TestConnection, CommandOutcome),
     ]
     asked = service.events(TestConnection)

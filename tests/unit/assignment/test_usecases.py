@@ -19,6 +19,7 @@ from contracts.messages.catalog import Resource
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import PoolOffered, Reach
 from contracts.messages.imports import RemovedResource
+from contracts.messages.installations import IntegrationUsed
 from contracts.messages.outcomes import CommandOutcome
 from contracts.values import AppId, OrganizationId, ResourceId
 
@@ -56,7 +57,7 @@ async def assignment() -> Assignment:
 
 async def test_an_app_is_assigned_with_its_event(assignment: Assignment) -> None:
     outcome = await assignment.do(make.assign_app("app-1"))
-    assert assignment.said() == [AppAssigned, CommandOutcome]
+    assert assignment.said() == [AppAssigned, IntegrationUsed, CommandOutcome]
     assert outcome.result == {"id": "app-1", "revision": 1}
     [assigned] = assignment.events(AppAssigned)
     assert assigned.app == await assignment.app("app-1")
@@ -65,7 +66,7 @@ async def test_an_app_is_assigned_with_its_event(assignment: Assignment) -> None
 async def test_a_repeated_command_changes_nothing_and_brings_the_same_outcome(assignment: Assignment) -> None:
     command = make.wrap(make.assign_app("app-1"))
     assert await assignment.do(command) == await assignment.do(command)
-    assert assignment.said() == [AppAssigned, CommandOutcome, CommandOutcome]
+    assert assignment.said() == [AppAssigned, IntegrationUsed, CommandOutcome, CommandOutcome]
 
 
 async def test_rejections_carry_code_and_fields(assignment: Assignment) -> None:
@@ -234,7 +235,9 @@ async def test_an_unusable_manifest_is_not_taken_over(assignment: Assignment) ->
 async def test_nothing_is_decided_before_the_first_integration_is_known() -> None:
     empty = Assignment()
     with pytest.raises(TemporaryError):
-        await usecases.choose(empty.store, make.a_resource(), kind="source", integration_id=None, protocol=None)
+        await usecases.choose(
+            empty.store, make.ORG, make.a_resource(), kind="source", integration_id=None, protocol=None
+        )
     with pytest.raises(TemporaryError):
         await empty.hear(make.assign_app())
     assert empty.published == []

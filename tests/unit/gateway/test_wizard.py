@@ -139,7 +139,7 @@ async def test_faults_of_providers_and_of_the_description_are_told_at_once() -> 
     assert run.problem.code == "app_invalid"
     assert {each.field for each in run.problem.fields} == {"fields.passphrase.provider.id", "name"}
     with pytest.raises(Invalid) as refused:
-        await others.descriptions.describe(WHO, AppId("a"), asked, make.a_resource(), replaces=False)
+        await others.descriptions.describe(WHO, AppId("a"), asked, make.a_resource())
     assert set(refused.value.fields) == {"fields.passphrase.provider.id", "name"}
 
 
@@ -147,21 +147,21 @@ async def test_a_creation_tells_more_than_why_nothing_could_be_chosen() -> None:
     many = REFUSED.model_copy(update={"fields": (*REFUSED.fields, FieldProblem(field="integration", detail="none"))})
     others = Others(problem=many, choice=Invalid("integration_incompatible", "None fits."))
     with pytest.raises(Invalid) as refused:
-        await others.descriptions.describe(WHO, AppId("a"), ASKED, make.a_resource(), replaces=False)
+        await others.descriptions.describe(WHO, AppId("a"), ASKED, make.a_resource())
     assert set(refused.value.fields) == {"name", "integration"}
 
 
 async def test_a_choice_that_was_refused_stays_refused() -> None:
     others = Others(choice=Invalid("integration_incompatible", "None fits."))
     with pytest.raises(Invalid, match="integration_incompatible"):
-        await others.descriptions.describe(WHO, AppId("a"), ASKED, make.a_resource(), replaces=False)
+        await others.descriptions.describe(WHO, AppId("a"), ASKED, make.a_resource())
 
 
 async def test_a_single_kind_of_fault_stays_as_it_is() -> None:
     conflict = Problem(code="nothing_masked", kind="conflict", detail="No secret.")
     with pytest.raises(Conflict, match="nothing_masked"):
         await Others(problem=conflict, choice=Invalid("x", "y")).descriptions.describe(
-            WHO, AppId("a"), ASKED, make.a_resource(), replaces=True
+            WHO, AppId("a"), ASKED, make.a_resource()
         )
     assert together(None, None) is None
 

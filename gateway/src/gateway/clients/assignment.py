@@ -11,6 +11,7 @@ from contracts.messages.connector.offers import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
 from contracts.queries.classification import LabelUse
+from contracts.queries.installations import IntegrationUse, KnownIntegration
 from contracts.queries.wizard import (
     CompatibilityQuestion,
     CompatibleIntegrations,
@@ -39,16 +40,37 @@ class AssignmentClient:
         answer = await self.service.get("/internal/integrations", who.caller())
         return Listing[Integration].model_validate(answer).items
 
+    async def known_integrations(self, who: Principal) -> Sequence[KnownIntegration]:
+        """All integrations that workers offer or offered, by name, as the organization has them."""
+        answer = await self.service.get("/internal/installations", who.caller())
+        return Listing[KnownIntegration].model_validate(answer).items
+
+    async def integration_use(self, who: Principal) -> Sequence[IntegrationUse]:
+        """What the connectors of the organization use of integrations; those that nothing uses are left out."""
+        answer = await self.service.get("/internal/installations/use", who.caller())
+        return Listing[IntegrationUse].model_validate(answer).items
+
     async def choose(
-        self, who: Principal, *, kind: AppKind, resource: Resource, integration_id: str | None, protocol: str | None
+        self,
+        who: Principal,
+        *,
+        kind: AppKind,
+        resource: Resource,
+        integration_id: str | None,
+        protocol: str | None,
+        in_use: IntegrationId | None = None,
     ) -> Choice:
-        """Which integration and protocol an app would get. Raises what the assignment would be refused with."""
+        """Which integration and protocol an app would get. Raises what the assignment would be refused with.
+
+        `in_use`: the integration that the app has already, which it may keep though no worker offers it any more.
+        """
         # Asked by POST, as the question holds a whole resource; nothing changes by it.
         question = ChoiceQuestion(
             kind=kind,
             resource=resource,
             integration_id=IntegrationId(integration_id) if integration_id else None,
             protocol=protocol,
+            in_use=in_use,
         ).model_dump(mode="json", by_alias=True)
         return Choice.model_validate(await self.service.post("/internal/choice", who.caller(), question))
 

@@ -87,6 +87,7 @@ _PATHS = {
     "connector": "Id of a connector",
     "bundle": "Id of a bundle",
     "integration": "Id of an integration",
+    "name": "Name of an integration",
     "store_id": "Id of a store",
     "source_id": "Id of a source",
     "snapshot_id": "Id of a restore point: 64 hex digits",

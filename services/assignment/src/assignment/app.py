@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from assignment.apps import api as apps_api
 from assignment.apps import handlers as apps_handlers
 from assignment.apps import usecases as apps_usecases
+from assignment.apps.domain.apps import upgraded
 from assignment.apps.labels import AppLabels
 from assignment.apps.store import AssignmentStore, open_store
 from assignment.bundles import api as bundles_api
@@ -25,6 +26,9 @@ from assignment.bundles.store import BundleStore, open_bundles
 from assignment.connection_tests import api as tests_api
 from assignment.connection_tests import handlers as tests_handlers
 from assignment.connection_tests.store import ConnectionTestStore, open_connection_tests
+from assignment.installations import api as installations_api
+from assignment.installations import handlers as installations_handlers
+from assignment.installations.store import InstallationStore, KnownParts, absent, open_installations
 from assignment.labels import api as labels_api
 from assignment.labels import handlers as labels_handlers
 from assignment.labels.store import LabelStore, open_labels
@@ -41,6 +45,7 @@ class Stores:
     bundles: BundleStore
     connection_tests: ConnectionTestStore
     labels: LabelStore
+    installations: InstallationStore
 
     @property
     def label_holders(self) -> tuple[LabelHolder, ...]:
@@ -56,14 +61,23 @@ async def open_stores(runtime: ServiceRuntime, settings: Settings) -> Stores:
     """The stores of all areas, with their indexes made."""
     labels = await open_labels(runtime)
     bundles = await open_bundles(runtime, renames=labels.known)
+    installations = await open_installations(runtime)
     apps = await open_store(
         runtime,
         pool_silence=timedelta(seconds=settings.pool_silence_seconds),
         tests_changes=settings.test_changes,
         renames=labels.known,
         bundles=bundles.bundles_of,
+        absences=partial(absent, installations),
     )
-    return Stores(apps, bundles, await open_connection_tests(runtime), labels)
+    parts = KnownParts(
+        integrations=partial(apps_usecases.list_known_integrations, apps),
+        apps=lambda org: apps.apps_of(org, None),
+        upgraded=upgraded,
+    )
+    return Stores(
+        apps, bundles, await open_connection_tests(runtime), labels, InstallationStore(installations, parts)
+    )
 
 
 def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings) -> Dispatcher:
@@ -75,6 +89,7 @@ def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings
     bundles_handlers.register_handlers(dispatcher, stores.bundles, integrations)
     tests_handlers.register_handlers(dispatcher, stores.connection_tests, stores.has_app)
     labels_handlers.register_handlers(dispatcher, stores.labels, stores.label_holders)
+    installations_handlers.register_handlers(dispatcher, stores.installations)
     return dispatcher
 
 
@@ -85,6 +100,7 @@ def build_api(store: Stores, tokens: Tokens, *, checks: Mapping[str, Check]) -> 
     app.include_router(bundles_api.build_routes(store.bundles, tokens, integrations))
     app.include_router(tests_api.build_routes(store.connection_tests, tokens))
     app.include_router(labels_api.build_routes(store.label_holders, tokens))
+    app.include_router(installations_api.build_routes(store.installations, tokens))
     app.include_router(overviews_api.build_routes(store.apps, store.connection_tests, tokens))
     return app
 

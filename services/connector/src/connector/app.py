@@ -19,7 +19,7 @@ from chassis.runtime.supervision import LoopSupervisor
 from chassis.security.sealing import Sealer
 from contracts import topics
 from contracts.messages.connector.base import EVERYBODY, ConnectorEvent
-from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
+from contracts.messages.connector.offers import IntegrationOffered, IntegrationVersion, PoolOffered
 from fastapi import FastAPI
 from integrations.sdk.environment import WorkerEnvironment
 from integrations.sdk.registry import Integrations
@@ -177,7 +177,12 @@ async def offering(
 
 
 async def _offer_pool(publisher: Publisher, integrations: AllIntegrations, pool: str) -> None:
-    offered = PoolOffered(organization_id=EVERYBODY, pool=pool, reach=integrations.reach())
+    offered = PoolOffered(
+        organization_id=EVERYBODY,
+        pool=pool,
+        reach=integrations.reach(),
+        integrations=tuple(IntegrationVersion(id=each.id, version=each.version) for each in integrations.manifests()),
+    )
     await publisher.send(envelope(offered, service=SERVICE))
 
 

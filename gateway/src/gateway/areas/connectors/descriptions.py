@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from chassis.http.problems import to_error, to_problem
 from contracts.errors import Invalid, PermanentError
-from contracts.messages.assignment import AppDescription
+from contracts.messages.assignment import App, AppDescription
 from contracts.messages.catalog import Resource
 from contracts.messages.outcomes import Problem
 from contracts.queries.wizard import Draft, DraftQuestion
@@ -25,12 +25,12 @@ class Descriptions:
     encryption: FieldEncryption
 
     async def describe(
-        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource, *, replaces: bool
+        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource, *, replaces: App | None = None
     ) -> AppDescription:
         """The description to send. Raises all faults at once where one is found before the assignment service is
         asked to carry it out; what it finds itself it also tells at once.
         """
-        description, refused = await self._sealed(who, app_id, asked, resource)
+        description, refused = await self._sealed(who, app_id, asked, resource, replaces)
         provider = provider_fault(asked.fields)
         if refused is None and provider is None:
             return description
@@ -42,21 +42,21 @@ class Descriptions:
         raise to_error(problem)
 
     async def draft(
-        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource, *, replaces: bool
+        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource, *, replaces: App | None = None
     ) -> tuple[Draft, Problem | None]:
         """What would become of it, and what it would be refused with."""
-        description, _ = await self._sealed(who, app_id, asked, resource)
+        description, _ = await self._sealed(who, app_id, asked, resource, replaces)
         draft = await self._draft(who, app_id, description, resource, replaces=replaces)
         return draft, together(provider_fault(asked.fields), draft.problem)
 
     async def _draft(
-        self, who: Principal, app_id: AppId, description: AppDescription, resource: Resource, *, replaces: bool
+        self, who: Principal, app_id: AppId, description: AppDescription, resource: Resource, *, replaces: App | None
     ) -> Draft:
-        question = DraftQuestion(app_id=app_id, replaces=replaces, description=description, resource=resource)
+        question = DraftQuestion(app_id=app_id, replaces=replaces is not None, description=description, resource=resource)
         return await self.assignment.draft(who, question)
 
     async def _sealed(
-        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource
+        self, who: Principal, app_id: AppId, asked: ConnectorRequest, resource: Resource, replaces: App | None
     ) -> tuple[AppDescription, PermanentError | None]:
         """The description, and why integration and protocol could not be chosen: then all its fields are sealed."""
         # Asked first, as it also says which fields hold no secret: all others are sealed, unknown ones too.
@@ -64,7 +64,12 @@ class Descriptions:
         integration_id, protocol = asked.integration_id, asked.protocol
         try:
             choice = await self.assignment.choose(
-                who, kind=asked.kind, resource=resource, integration_id=integration_id, protocol=protocol
+                who,
+                kind=asked.kind,
+                resource=resource,
+                integration_id=integration_id,
+                protocol=protocol,
+                in_use=replaces.integration.id if replaces else None,
             )
             clear, integration_id, protocol = choice.clear_fields, choice.integration_id, choice.protocol
         except PermanentError as error:

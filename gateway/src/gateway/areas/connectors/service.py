@@ -95,7 +95,7 @@ class Connectors:
         app_id = AppId(intent.id_for("app"))
         with span("gateway.assign_connector"):
             resource = await self.catalog.resource(who, asked.urn_id)
-            description = await self._descriptions.describe(who, app_id, asked, resource, replaces=False)
+            description = await self._descriptions.describe(who, app_id, asked, resource)
             command = AssignApp(
                 organization_id=who.organization_id, app_id=app_id, description=description, resource=resource
             )
@@ -122,7 +122,7 @@ class Connectors:
             except NotFound as error:
                 raise Invalid(error.code, error.detail, fields={"urn_id": "there is no such resource"}) from error
             asked = replace(asked, fields=with_following(who, app, asked.fields, self.encryption))
-            description = await self._descriptions.describe(who, app.id, asked, resource, replaces=True)
+            description = await self._descriptions.describe(who, app.id, asked, resource, replaces=app)
             command = ReconfigureApp(
                 organization_id=who.organization_id,
                 app_id=app.id,

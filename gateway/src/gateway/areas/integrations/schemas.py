@@ -1,12 +1,33 @@
 """Integrations."""
 
+from typing import Literal
+
 from contracts.file_properties import FileProperty
+from contracts.messages.assignment import AppKind
 from contracts.messages.connector.offers import Integration
+from contracts.queries.installations import IntegrationUse, KnownIntegration, Upgrade
+from contracts.versions import is_prerelease, version_key
 from pydantic import Field, JsonValue
 
-from gateway.http.answers import View
+from gateway.http.answers import ProblemFieldView, View
 from gateway.http.body_fields import Body, Id, Text
-from gateway.http.examples import INTEGRATION, example
+from gateway.http.examples import CONNECTOR, INTEGRATION, example
+
+Stage = Literal["stable", "testing"]
+Status = Literal["installed", "not-installed", "upgradable"]
+_EXAMPLE = {
+    "id": INTEGRATION,
+    "name": "fs",
+    "version": "1.0.0",
+    "title": "Directory",
+    "matches": [{"class": "file-storage", "subclass": "posix"}],
+    "protocols": [{"name": "fs", "title": "Directory", "kinds": ["source", "store"], "schemas": {"source": {}}}],
+    "help": "A directory that the workers can reach.",
+    "keeps": ["links", "owner", "mode", "times"],
+    "stage": "stable",
+    "kinds": ["source", "store"],
+    "installation": {"status": "installed", "version": "1.0.0", "available": True},
+}
 
 
 class Installation(Body):
@@ -16,6 +37,14 @@ class Installation(Body):
 
     name: Id
     version: Text = Field(default="", description="Empty: whichever is offered")
+
+
+class UpgradeBody(Body):
+    """A version to go over to."""
+
+    model_config = example(version="1.1.0")
+
+    version: Text = Field(default="", description="Must be the one on offer; empty: whichever that is")
 
 
 class MatchView(View):
@@ -34,23 +63,22 @@ class ProtocolView(View):
     schemas: dict[str, JsonValue] = Field(description="JSON Schema of the fields, by type of connector")
 
 
+class InstallationView(View):
+    """Whether the organization has an integration."""
+
+    status: Status = Field(description="`upgradable`: installed, and some connectors use an older version")
+    version: str = Field(description="The oldest version that connectors use; without any the one on offer")
+    available: bool = Field(description="False: no worker has offered it for days, and no connector is made with it")
+
+
 class IntegrationView(View):
     """A plug-in for a kind of system."""
 
-    model_config = example(
-        id=INTEGRATION,
-        name="fs",
-        version="1.0.0",
-        title="Directory",
-        matches=[{"class": "file-storage", "subclass": "posix"}],
-        protocols=[{"name": "fs", "title": "Directory", "kinds": ["source", "store"], "schemas": {"source": {}}}],
-        help="A directory that the workers can reach.",
-        keeps=["links", "owner", "mode", "times"],
-    )
+    model_config = example(**_EXAMPLE)
 
     id: str
     name: str
-    version: str
+    version: str = Field(description="The newest version that workers offer; connectors get this one")
     title: str
     matches: list[MatchView]
     protocols: list[ProtocolView]
@@ -58,8 +86,192 @@ class IntegrationView(View):
     keeps: list[FileProperty] = Field(
         description="What a destination gives back of files beside their names and contents"
     )
+    stage: Stage = Field(description="`testing`: the version comes before a release, as `1.1.0-beta.4` does")
+    kinds: list[AppKind] = Field(description="What a connector of it can be")
+    installation: InstallationView
 
 
-def integration_view(integration: Integration) -> IntegrationView:
+class CountedIntegrationView(IntegrationView):
+    """An integration, and the connectors that use it."""
+
+    model_config = example(**_EXAMPLE, connectors={"source": 2, "store": 1}, connectors_total=3)
+
+    connectors: dict[AppKind, int] = Field(description="How many use it, by type")
+    connectors_total: int
+
+
+class VersionView(View):
+    """A version of an integration."""
+
+    model_config = example(
+        name="fs", version="1.1.0", stage="stable", latest=True, offered=True, pools=["default"], connectors=3
+    )
+
+    name: str
+    version: str
+    stage: Stage
+    latest: bool = Field(description="The newest one that workers offer")
+    offered: bool = Field(description="False: no worker offers it; connectors use it still")
+    pools: list[str] = Field(description="Pools whose workers offer it; none: they do not say which")
+    connectors: int = Field(description="Connectors that use it")
+
+
+class VersionUseView(View):
+    """How many connectors use a version."""
+
+    version: str
+    connectors: int
+
+
+class SummaryView(View):
+    """What an organization uses of an integration."""
+
+    model_config = example(
+        id=INTEGRATION,
+        name="fs",
+        connectors={"source": 2, "store": 1},
+        connectors_total=3,
+        versions=[{"version": "1.0.0", "connectors": 3}],
+        latest_version="1.1.0",
+        upgradable=3,
+    )
+
+    id: str
+    name: str
+    connectors: dict[AppKind, int] = Field(description="How many use it, by type")
+    connectors_total: int
+    versions: list[VersionUseView] = Field(description="Versions that connectors use, oldest first")
+    latest_version: str
+    upgradable: int = Field(description="Connectors that an upgrade would take to the latest version")
+
+
+class MisfitView(View):
+    """A connector that is incomplete in the newer version."""
+
+    id: str
+    name: str
+    type: AppKind
+    faults: list[ProblemFieldView]
+
+
+class UpgradeView(View):
+    """What an upgrade leads to. Connectors go over one after the other, right after the answer."""
+
+    model_config = example(
+        id=INTEGRATION,
+        version="1.1.0",
+        connectors=3,
+        misfits=[
+            {
+                "id": CONNECTOR,
+                "name": "files",
+                "type": "source",
+                "faults": [{"field": "fields.owner", "detail": "is missing"}],
+            }
+        ],
+        misfits_total=1,
+    )
+
+    id: str
+    version: str
+    connectors: int = Field(description="How many go over to the version")
+    misfits: list[MisfitView] = Field(
+        description="Those that lack something then, up to 100: until it is there they are incomplete"
+    )
+    misfits_total: int
+
+
+def stage_of(version: str) -> Stage:
+    """Whether a version is for trying out."""
+    return "testing" if is_prerelease(version) else "stable"
+
+
+def installation_of(known: KnownIntegration, use: IntegrationUse | None) -> InstallationView:
+    """Whether an organization has an integration, and in which version."""
+    newest = known.integration.version
+    oldest = use.versions[0].version if use and use.versions else newest
+    status: Status = "installed" if known.installed else "not-installed"
+    if known.installed and known.offered and version_key(oldest) < version_key(newest):
+        status = "upgradable"
+    return InstallationView(status=status, version=oldest, available=known.offered)
+
+
+def integration_view(known: KnownIntegration, use: IntegrationUse | None) -> IntegrationView:
     """An integration."""
-    return IntegrationView.model_validate(integration.model_dump(by_alias=True))
+    return IntegrationView.model_validate(_facts(known, use))
+
+
+def counted_view(known: KnownIntegration, use: IntegrationUse | None) -> CountedIntegrationView:
+    """An integration, and the connectors that use it."""
+    counts = use.connectors if use else {}
+    return CountedIntegrationView.model_validate(
+        {**_facts(known, use), "connectors": counts, "connectors_total": sum(counts.values())}
+    )
+
+
+def _facts(known: KnownIntegration, use: IntegrationUse | None) -> dict[str, object]:
+    integration = known.integration
+    return {
+        **integration.model_dump(by_alias=True),
+        "stage": stage_of(integration.version),
+        "kinds": kinds_of(integration),
+        "installation": installation_of(known, use),
+    }
+
+
+def kinds_of(integration: Integration) -> list[AppKind]:
+    """What a connector of an integration can be, in the order in which its protocols say so."""
+    return list(dict.fromkeys(kind for protocol in integration.protocols for kind in protocol.kinds))
+
+
+def version_views(known: KnownIntegration, use: IntegrationUse | None) -> list[VersionView]:
+    """The versions of an integration that workers offer or connectors use, newest first."""
+    offered = {each.version: each for each in known.versions} if known.offered else {}
+    used = {each.version: each.connectors for each in (use.versions if use else ())}
+    newest_first = sorted({*offered, *used}, key=version_key, reverse=True)
+    return [
+        VersionView(
+            name=known.integration.name,
+            version=version,
+            stage=stage_of(version),
+            latest=version == known.integration.version,
+            offered=version in offered,
+            pools=list(offered[version].pools) if version in offered else [],
+            connectors=used.get(version, 0),
+        )
+        for version in newest_first
+    ]
+
+
+def summary_view(known: KnownIntegration, use: IntegrationUse | None) -> SummaryView:
+    """What an organization uses of an integration."""
+    counts, versions = (use.connectors, use.versions) if use else ({}, ())
+    newest = known.integration.version
+    return SummaryView(
+        id=known.integration.id,
+        name=known.integration.name,
+        connectors=counts,
+        connectors_total=sum(counts.values()),
+        versions=[VersionUseView(version=each.version, connectors=each.connectors) for each in versions],
+        latest_version=newest,
+        upgradable=sum(each.connectors for each in versions if version_key(each.version) < version_key(newest)),
+    )
+
+
+def upgrade_view(done: Upgrade) -> UpgradeView:
+    """What an upgrade leads to."""
+    return UpgradeView(
+        id=done.id,
+        version=done.version,
+        connectors=done.connectors,
+        misfits=[
+            MisfitView(
+                id=each.id,
+                name=each.name,
+                type=each.kind,
+                faults=[ProblemFieldView(field=fault.field, detail=fault.detail) for fault in each.faults],
+            )
+            for each in done.misfits
+        ],
+        misfits_total=done.misfits_total,
+    )

@@ -1,6 +1,6 @@
 """What a person learns while making a connector. Nothing here changes anything."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chassis.errors import Unavailable
 from chassis.ids import new_id
@@ -16,6 +16,7 @@ from contracts.queries.wizard import CompatibilityQuestion, CompatibleIntegratio
 from contracts.values import AppId, IntegrationId
 
 from gateway.access.principal import Principal
+from gateway.areas.connectors.bundle_values import with_following
 from gateway.areas.connectors.descriptions import Descriptions
 from gateway.areas.connectors.preconditions import ConnectorRequest
 from gateway.clients.assignment import AssignmentClient
@@ -77,10 +78,11 @@ class Wizard:
         """What would come of a connector, or of a change of one. Nothing is kept."""
         with span("gateway.dry_run_connector"):
             resource = await self.catalog.resource(who, asked.urn_id)
-            app_id = AppId(connector_id or new_id())
-            draft, problem = await self.descriptions.draft(
-                who, app_id, asked, resource, replaces=connector_id is not None
-            )
+            current = await self.assignment.app(who, connector_id) if connector_id else None
+            if current is not None:
+                asked = replace(asked, fields=with_following(who, current, asked.fields, self.descriptions.encryption))
+            app_id = current.id if current else AppId(new_id())
+            draft, problem = await self.descriptions.draft(who, app_id, asked, resource, replaces=current)
             app = draft.app
             if problem is not None or app is None:
                 return DryRun(draft, problem, untested="What is wrong has to be corrected first.")

@@ -46,10 +46,16 @@ def _integrations(store: AssignmentStore, tokens: Tokens) -> APIRouter:
         found = await usecases.list_integrations(store)
         return Listing(items=tuple(found))
 
-    @routes.post("/choice", dependencies=[Depends(read)])
-    async def choice(request: ChoiceQuestion) -> Choice:
+    @routes.post("/choice")
+    async def choice(caller: Annotated[Caller, Depends(read)], request: ChoiceQuestion) -> Choice:
         chosen = await usecases.choose(
-            store, request.resource, kind=request.kind, integration_id=request.integration_id, protocol=request.protocol
+            store,
+            caller.organization_id,
+            request.resource,
+            kind=request.kind,
+            integration_id=request.integration_id,
+            protocol=request.protocol,
+            in_use=request.in_use,
         )
         return Choice(
             integration_id=chosen.integration.id,

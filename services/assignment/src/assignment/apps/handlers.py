@@ -9,6 +9,7 @@ from contracts.messages.catalog import ResourceChanged, ResourceRemoved
 from contracts.messages.classification import AppLabelRenamed
 from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
 from contracts.messages.imports import ResourcesChanged
+from contracts.messages.installations import AppUpgradeDue
 from contracts.topics import (
     ASSIGNMENT_COMMANDS,
     ASSIGNMENT_EVENTS,
@@ -33,6 +34,7 @@ def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatc
     dispatcher.on(RemoveApp, partial(usecases.remove_app, store))
     dispatcher.on(AppResourceChanged, partial(usecases.follow_resource, store))
     dispatcher.on(AppLabelRenamed, partial(usecases.follow_rename, store))
+    dispatcher.on(AppUpgradeDue, partial(usecases.follow_integration, store))
     dispatcher.on(IntegrationOffered, partial(usecases.note_integration, store))
     dispatcher.on(PoolOffered, partial(usecases.note_pool, store))
     dispatcher.on(ResourceChanged, partial(usecases.note_resource_change, store))

@@ -1,6 +1,7 @@
 """Apps, the integrations on offer, and what became of resources, as they are kept."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -15,9 +16,10 @@ from contracts.messages.base import Message
 from contracts.messages.bundles import Bundle
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import Integration
-from contracts.values import IntegrationId, OrganizationId, ResourceId, Value
+from contracts.values import IntegrationId, Moment, OrganizationId, ResourceId, Value
 
 from assignment.apps.domain.apps import KnownResource
+from assignment.apps.domain.offers import Absence, Offering, is_offered
 from assignment.apps.domain.pools import Pool
 from assignment.labels.domain import KnownRenames
 from assignment.settings import POOL_SILENCE
@@ -28,12 +30,15 @@ class Offer(Value):
 
     id: IntegrationId
     manifest: str
+    announced_at: Moment | None = None
+    """When a worker that started offered it last, in whichever version; None: kept before this was noted."""
 
     @classmethod
-    def of(cls, integration: Integration) -> Self:
+    def of(cls, integration: Integration, *, announced_at: datetime | None = None) -> Self:
         """The offer that keeps an integration."""
         # JSON Schemas have keys like `$schema`, and FerretDB refuses keys that begin with a `$`.
-        return cls(id=integration.id, manifest=integration.model_dump_json(by_alias=True))
+        manifest = integration.model_dump_json(by_alias=True)
+        return cls(id=integration.id, manifest=manifest, announced_at=announced_at)
 
     def integration(self) -> Integration:
         """The integration that was kept."""
@@ -47,6 +52,7 @@ def app_keys(app: App) -> Keys:
 
 Bundles = Callable[[OrganizationId], Awaitable[Sequence[Bundle]]]
 Renames = Callable[[OrganizationId], Awaitable[KnownRenames]]
+Absences = Callable[[OrganizationId], Awaitable[Mapping[IntegrationId, Absence]]]
 
 
 async def _none_renamed(_: OrganizationId) -> KnownRenames:
@@ -55,6 +61,10 @@ async def _none_renamed(_: OrganizationId) -> KnownRenames:
 
 async def _no_bundles(_: OrganizationId) -> Sequence[Bundle]:
     return ()
+
+
+async def _none_absent(_: OrganizationId) -> Mapping[IntegrationId, Absence]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -74,6 +84,8 @@ class AssignmentStore:
     """Which labels of an organization were renamed; the area of labels knows."""
     bundles: Bundles = _no_bundles
     """The bundles of an organization and its inventories; the area of bundles knows."""
+    absences: Absences = _none_absent
+    """Which integrations an organization does without; the area of installations knows."""
 
     async def apps_of(self, org: OrganizationId, kind: AppKind | None) -> list[App]:
         """All apps, or those of a kind, oldest first."""
@@ -100,6 +112,18 @@ class AssignmentStore:
         offers = (await self.offers.find(EVERYBODY)).items
         return sorted((offer.integration() for offer in offers), key=lambda integration: integration.name)
 
+    async def offering(self, org: OrganizationId) -> Offering:
+        """All integrations as an organization has them."""
+        kept, pools, absent = await asyncio.gather(self.offers.find(EVERYBODY), self.all_pools(), self.absences(org))
+        now, silence = self.clock(), self.pool_silence
+        gone = frozenset(
+            offer.id
+            for offer in kept.items
+            if not is_offered(offer.id, offer.announced_at, pools, now=now, silence=silence)
+        )
+        integrations = sorted((offer.integration() for offer in kept.items), key=lambda each: each.name)
+        return Offering(integrations, absent, gone)
+
     async def all_pools(self) -> list[Pool]:
         """All pools that workers announced."""
         return list((await self.pools.find(EVERYBODY)).items)
@@ -124,6 +148,7 @@ async def open_store(
     tests_changes: bool = False,
     renames: Renames = _none_renamed,
     bundles: Bundles = _no_bundles,
+    absences: Absences = _none_absent,
 ) -> AssignmentStore:
     """The store in MongoDB, with its indexes made."""
     database, outbox = runtime.database, runtime.outbox
@@ -150,4 +175,5 @@ async def open_store(
         tests_changes=tests_changes,
         renames=renames,
         bundles=bundles,
+        absences=absences,
     )

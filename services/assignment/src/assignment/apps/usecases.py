@@ -32,7 +32,9 @@ from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.connection_tests import TestConnection
 from contracts.messages.connector.offers import Integration, IntegrationOffered, PoolOffered
 from contracts.messages.imports import RemovedResource, ResourcesChanged
+from contracts.messages.installations import AppUpgradeDue, IntegrationUsed
 from contracts.queries.assignment import ReachableApp
+from contracts.queries.installations import KnownIntegration
 from contracts.topics import DEFAULT_POOL
 from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
@@ -40,7 +42,8 @@ from pydantic import JsonValue
 
 from assignment.apps.domain import apps, choice, following, labels, offers
 from assignment.apps.domain.choice import Choice
-from assignment.apps.domain.pools import Pool, pools_for
+from assignment.apps.domain.offers import Offering
+from assignment.apps.domain.pools import Pool, offers_of, pools_for
 from assignment.apps.store import AssignmentStore, Offer
 
 log = logging.getLogger(__name__)
@@ -54,10 +57,19 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
     data, org = command.data, command.data.organization_id
     with _span("assignment.assign_app", data):
         aggregate = await _load(store, command)
-        known, bundles = aggregate.revision > 0, await store.bundles(org)
-        app = apps.assign(data, await known_integrations(store), known=known, bundles=bundles)
+        offering, bundles = await known_offering(store, org), await store.bundles(org)
+        app = apps.assign(
+            data,
+            offering.choosable(data.description.integration_id),
+            known=aggregate.revision > 0,
+            uninstalled=offering.uninstalled,
+            bundles=bundles,
+        )
+        offering.require_settled(app.integration.id)
         app = await _described(store, app, command)
-        events = await announcement(store, AppAssigned, org, app)
+        # An integration that was uninstalled since it was looked for is installed again by this (decision 0061).
+        used = IntegrationUsed(organization_id=org, integration_id=app.integration.id, app_id=app.id)
+        events = [*await announcement(store, AppAssigned, org, app), used]
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
         await catch_up(store, org, app.id)
         log.info("app assigned", extra=_ids(data) | {"integration": app.integration.name, "protocol": app.protocol})
@@ -68,10 +80,15 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
     data, org = command.data, command.data.organization_id
     with _span("assignment.reconfigure_app", data):
         aggregate = await _load(store, command)
+        offering, in_use = await known_offering(store, org), aggregate.value.integration.id if aggregate.value else None
+        choosable = offering.choosable(data.description.integration_id, in_use=in_use)
         bundles = await store.bundles(org)
-        app = apps.reconfigure(aggregate.value, data, await known_integrations(store), bundles=bundles)
+        app = apps.reconfigure(aggregate.value, data, choosable, uninstalled=offering.uninstalled, bundles=bundles)
         app = await _described(store, app, command)
-        events = await announcement(store, AppReconfigured, org, app)
+        events = [*await announcement(store, AppReconfigured, org, app)]
+        if app.integration.id != in_use:
+            offering.require_settled(app.integration.id)
+            events.append(IntegrationUsed(organization_id=org, integration_id=app.integration.id, app_id=app.id))
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
         await catch_up(store, org, app.id)
         log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
@@ -112,8 +129,10 @@ async def note_integration(store: AssignmentStore, event: Envelope[IntegrationOf
     with span("assignment.note_integration"):
         offers.check_offer(offered)
         aggregate, current = await store.load_offer(offered.id, cause=event)
-        if offers.supersedes(offered, current):
-            await store.offers.save(aggregate, Offer.of(offered), cause=event)
+        newer = offers.supersedes(offered, current)
+        kept = offered if newer or current is None else current
+        await store.offers.save(aggregate, Offer.of(kept, announced_at=store.clock()), cause=event)
+        if newer:
             log.info("integration known", extra={"integration": offered.name, "version": offered.version})
 
 
@@ -124,7 +143,9 @@ async def note_pool(store: AssignmentStore, event: Envelope[PoolOffered]) -> Non
         known = aggregate.value
         # The time of this machine, not of the event: clocks of workers may differ, and an event that waited in Kafka
         # is no silence of the pool.
-        pool = Pool(name=event.data.pool, reach=event.data.reach, announced_at=store.clock())
+        now = store.clock()
+        offered = offers_of(known, event.data.integrations, now, silence=store.pool_silence)
+        pool = Pool(name=event.data.pool, reach=event.data.reach, announced_at=now, offers=offered)
         await store.pools.save(aggregate, pool, cause=event)
         if known is None or known.reach != pool.reach:
             log.info("pool known", extra={"pool": pool.name})
@@ -195,6 +216,17 @@ async def follow_rename(store: AssignmentStore, event: Envelope[AppLabelRenamed]
         await _follow_bundles(store, org, app_id)
 
 
+async def follow_integration(store: AssignmentStore, event: Envelope[AppUpgradeDue]) -> None:
+    """Have an app use its integration in the version on offer."""
+    org, app_id = event.data.organization_id, event.data.app_id
+    with span("assignment.follow_integration", attributes={semconv.ORGANIZATION: org, semconv.APP: app_id}):
+        aggregate = await store.apps.load(org, app_id, cause=event)
+        if app := apps.upgrade(aggregate.value, await store.integrations()):
+            events = await announcement(store, AppReconfigured, org, app)
+            await store.apps.save(aggregate, app, events=events, cause=event)
+            log.info("app upgraded", extra={"organization_id": org, "app_id": app_id, "revision": app.revision})
+
+
 async def note_resource_removal(store: AssignmentStore, event: Envelope[ResourceRemoved]) -> None:
     """Remember that a resource is gone; its apps go on showing it as it was last."""
     with span("assignment.note_resource_removal", attributes={semconv.ORGANIZATION: event.data.organization_id}):
@@ -215,26 +247,58 @@ async def list_integrations(store: AssignmentStore) -> list[Integration]:
         return await store.integrations()
 
 
+async def list_known_integrations(store: AssignmentStore, org: OrganizationId) -> list[KnownIntegration]:
+    """All integrations that workers offer or offered, by name, as an organization has them."""
+    offering, pools = await asyncio.gather(store.offering(org), store.present_pools())
+    return [
+        KnownIntegration(
+            integration=integration,
+            # Until it is decided it stays installed: connectors that use it may keep it so.
+            installed=offering.absent.get(integration.id) != "uninstalled",
+            offered=integration.id not in offering.gone,
+            versions=offers.offered_versions(integration, pools),
+        )
+        for integration in offering.integrations
+    ]
+
+
 async def known_integrations(store: AssignmentStore) -> list[Integration]:
     """All integrations. Raises `TemporaryError` while there are none: nothing fits, but only until a worker starts."""
-    found = await store.integrations()
-    if not found:
+    return list((await known_offering(store, None)).integrations)
+
+
+async def known_offering(store: AssignmentStore, org: OrganizationId | None) -> Offering:
+    """All integrations as an organization has them. Raises `TemporaryError` as `known_integrations` does."""
+    found = await store.offering(org) if org else Offering(await store.integrations())
+    if not found.integrations:
         raise TemporaryError("integrations_unknown", "No worker has announced an integration yet.")
     return found
 
 
 async def choose(
     store: AssignmentStore,
+    org: OrganizationId,
     resource: Resource,
     *,
     kind: AppKind,
     integration_id: IntegrationId | None,
     protocol: str | None,
+    in_use: IntegrationId | None = None,
 ) -> Choice:
-    """The integration and protocol an app would get. Raises `Invalid`, and `TemporaryError` when none is known yet."""
+    """The integration and protocol an app would get; what it has already (`in_use`) it may keep.
+
+    Raises `Invalid`, and `TemporaryError` when none is known yet.
+    """
     with span("assignment.choose"):
-        integrations = await known_integrations(store)
-        return choice.choose(integrations, resource, kind=kind, integration_id=integration_id, protocol=protocol)
+        offering = await known_offering(store, org)
+        return choice.choose(
+            offering.choosable(integration_id, in_use=in_use),
+            resource,
+            kind=kind,
+            integration_id=integration_id,
+            protocol=protocol,
+            uninstalled=offering.uninstalled,
+        )
 
 
 async def list_apps(

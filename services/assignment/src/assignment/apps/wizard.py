@@ -23,8 +23,9 @@ from assignment.apps.domain.choice import Choice, choose_protocol, require_usabl
 from assignment.apps.domain.draft import Examination, examine
 from assignment.apps.domain.matching import Assessment, assess, offering, preferred, preferred_protocols
 from assignment.apps.domain.names import suggested_names
+from assignment.apps.domain.offers import Offering
 from assignment.apps.store import AssignmentStore
-from assignment.apps.usecases import known_integrations, reachable
+from assignment.apps.usecases import known_offering, reachable
 
 
 async def compatible(
@@ -32,7 +33,8 @@ async def compatible(
 ) -> CompatibleIntegrations:
     """The integrations for a resource and a kind, those made for the resource first, and near misses."""
     with span("assignment.compatible", attributes={semconv.ORGANIZATION: org}):
-        assessed = [assess(each, question.resource, kind=question.kind) for each in await known_integrations(store)]
+        offered, resource, kind = await known_offering(store, org), question.resource, question.kind
+        assessed = [assess(i, resource, kind=kind, uninstalled=offered.uninstalled) for i in offered.choosable()]
         # Looked for among all of them: what a name leaves out of the listing is still a choice of the assignment.
         chosen = preferred(assessed) if question.resource else []
         asked = sorted((each for each in assessed if _is_called(each.integration, question.name)), key=_rank)
@@ -48,7 +50,7 @@ async def form_for(store: AssignmentStore, org: OrganizationId, question: FormQu
     `Invalid` as an assignment would where it cannot be used, or has no such protocol.
     """
     with span("assignment.form_for", attributes={semconv.ORGANIZATION: org}):
-        integration = _require_usable(await known_integrations(store), question)
+        integration = _require_usable(await known_offering(store, org), question)
         offered = [Choice(integration, each, question.kind) for each in offering(integration, question.kind)]
         chosen = _chosen(integration, offered, question)
         resource, kind = question.resource, question.kind
@@ -76,9 +78,16 @@ async def draft(store: AssignmentStore, org: OrganizationId, question: DraftQues
     """
     with span("assignment.draft", attributes={semconv.ORGANIZATION: org}):
         current = apps.require_app(await store.apps.get(org, question.app_id)) if question.replaces else None
-        integrations = await known_integrations(store)
+        offered, in_use = await known_offering(store, org), current.integration.id if current else None
         bundles = await store.bundles(org)
-        found = examine(question.description, question.resource, integrations, current=current, bundles=bundles)
+        found = examine(
+            question.description,
+            question.resource,
+            offered.choosable(question.description.integration_id, in_use=in_use),
+            current=current,
+            uninstalled=offered.uninstalled,
+            bundles=bundles,
+        )
         try:
             app = apps.as_app(question.app_id, found, question.resource, revision=current.revision if current else 0)
         except PermanentError as refusal:
@@ -86,10 +95,12 @@ async def draft(store: AssignmentStore, org: OrganizationId, question: DraftQues
         return _described(found, Draft(app=reachable(app, await store.present_pools(), bundles)))
 
 
-def _require_usable(integrations: Sequence[Integration], question: FormQuestion) -> Integration:
+def _require_usable(offered: Offering, question: FormQuestion) -> Integration:
+    integrations = offered.choosable(question.integration_id)
     if all(each.id != question.integration_id for each in integrations):
         raise NotFound("integration_not_found", "There is no integration with this id.")
-    assessed = [assess(each, question.resource, kind=question.kind) for each in integrations]
+    absent = offered.uninstalled
+    assessed = [assess(each, question.resource, kind=question.kind, uninstalled=absent) for each in integrations]
     return require_usable(assessed, question.integration_id)
 
 

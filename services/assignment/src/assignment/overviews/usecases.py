@@ -7,11 +7,10 @@ from typing import NamedTuple, TypeVar
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.messages.assignment import AppKind
-from contracts.messages.connector.base import EVERYBODY
 from contracts.queries.assignment import ReachableApp, common_pool
 from contracts.queries.connection_tests import ConnectorOverview
 from contracts.tasks import TASK_KINDS, partners_of
-from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
+from contracts.values import AppId, OrganizationId, ResourceId
 
 from assignment.apps import usecases as apps
 from assignment.apps.domain.pools import pools_for
@@ -74,16 +73,16 @@ class _Overviews:
     async def of(self, found: Sequence[ReachableApp]) -> Sequence[ConnectorOverview]:
         """The overviews of some connectors, in their order."""
         wanted = {each.question: each for app in found for each in _partners_wanted(app)}
-        tests, gone, offered, partners = await asyncio.gather(
+        tests, gone, offering, partners = await asyncio.gather(
             self._each({app.id for app in found}, self._tests_of),
             self._each({app.resource.id for app in found}, self._is_gone),
-            self._each({app.integration.id for app in found}, self._is_offered),
+            self._store.offering(self._org),
             self._each(wanted, lambda question: self._is_there(wanted[question])),
         )
         return [
             ConnectorOverview(
                 app=app,
-                is_offered=offered[app.integration.id],
+                is_offered=offering.is_offered(app.integration.id),
                 resource_removed=gone[app.resource.id],
                 partners=tuple(each.kind for each in _partners_wanted(app) if partners[each.question]),
                 last_test=known.last if (known := tests[app.id]) else None,
@@ -105,9 +104,6 @@ class _Overviews:
     async def _is_gone(self, resource_id: ResourceId) -> bool:
         known = await self._store.resource(self._org, resource_id)
         return known is not None and known.removed
-
-    async def _is_offered(self, integration_id: IntegrationId) -> bool:
-        return await self._store.offers.get(EVERYBODY, integration_id) is not None
 
     async def _is_there(self, wanted: _Wanted) -> bool:
         # Page by page until one is found: of thousands the first ones will do in most cases.

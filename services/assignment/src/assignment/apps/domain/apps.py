@@ -1,15 +1,18 @@
 """What an app is, and what becomes of it when it or its resource changes. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from contracts.errors import Conflict, NotFound, PreconditionFailed
 from contracts.messages.assignment import App, AssignApp, IntegrationName, ReconfigureApp
 from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
-from contracts.values import AppId, Value
+from contracts.messages.outcomes import FieldProblem
+from contracts.values import AppId, IntegrationId, Value
+from contracts.versions import version_key
 
-from assignment.apps.domain.configuration import normalize
+from assignment.apps.domain.choice import Choice
+from assignment.apps.domain.configuration import faults_of, normalize
 from assignment.apps.domain.draft import Examination, examine
 
 DEFAULT_TEMPERATURE = "hot"
@@ -24,12 +27,19 @@ class KnownResource(Value):
 
 
 def assign(
-    command: AssignApp, integrations: Sequence[Integration], *, known: bool, bundles: Iterable[Bundle] = ()
+    command: AssignApp,
+    integrations: Sequence[Integration],
+    *,
+    known: bool,
+    uninstalled: Collection[IntegrationId] = (),
+    bundles: Iterable[Bundle] = (),
 ) -> App:
     """A new app. `known`: its id was used before. Raises all that is wrong with the description at once."""
     if known:
         raise Conflict("app_exists", "There is, or was, a connector with this id.")
-    found = examine(command.description, command.resource, integrations, bundles=bundles)
+    found = examine(
+        command.description, command.resource, integrations, uninstalled=uninstalled, bundles=bundles
+    )
     return as_app(command.app_id, found, command.resource, revision=1)
 
 
@@ -38,11 +48,19 @@ def reconfigure(
     command: ReconfigureApp,
     integrations: Sequence[Integration],
     *,
+    uninstalled: Collection[IntegrationId] = (),
     bundles: Iterable[Bundle] = (),
 ) -> App:
     """The app as it is described now. Its id and kind stay."""
     current = require_app(current, expected_revision=command.expected_revision)
-    found = examine(command.description, command.resource, integrations, current=current, bundles=bundles)
+    found = examine(
+        command.description,
+        command.resource,
+        integrations,
+        current=current,
+        uninstalled=uninstalled,
+        bundles=bundles,
+    )
     return as_app(current.id, found, command.resource, revision=current.revision + 1)
 
 
@@ -93,6 +111,31 @@ def follow(app: App | None, known: KnownResource | None) -> App | None:
     if (moved.endpoints, moved.resource.locked) == (app.endpoints, app.resource.locked):
         return None
     return moved.model_copy(update={"revision": app.revision + 1})
+
+
+def upgraded(app: App, integration: Integration) -> App:
+    """The app in a new revision that uses its integration in another version.
+
+    What does not fit that version is `lacking`: until it is there, nothing can be done with the app.
+    """
+    name = IntegrationName(id=integration.id, name=integration.name, version=integration.version)
+    protocol = next((p for p in integration.protocols if p.name == app.protocol and app.kind in p.kinds), None)
+    if protocol is None:
+        fault = f"is no longer there for a {app.kind} in version {integration.version}: {app.protocol}"
+        lacking: tuple[FieldProblem, ...] = (FieldProblem(field="protocol", detail=fault),)
+    else:
+        lacking = faults_of(Choice(integration, protocol, app.kind), app.fields)
+    return app.model_copy(update={"integration": name, "lacking": lacking, "revision": app.revision + 1})
+
+
+def upgrade(app: App | None, integrations: Sequence[Integration]) -> App | None:
+    """The app with its integration in the version on offer; None where it has that, or a newer one."""
+    integration = next((i for i in integrations if app is not None and i.id == app.integration.id), None)
+    if app is None or integration is None:
+        return None
+    if version_key(app.integration.version) >= version_key(integration.version):
+        return None
+    return upgraded(app, integration)
 
 
 def as_app(app_id: AppId, found: Examination, resource: Resource, *, revision: int) -> App:

@@ -40,6 +40,12 @@ def check_configuration(choice: Choice, fields: Mapping[str, FieldValue]) -> tup
     return tuple(FieldProblem(field=path, detail=fault) for path, fault in found.items())
 
 
+def faults_of(choice: Choice, fields: Mapping[str, FieldValue]) -> tuple[FieldProblem, ...]:
+    """All that does not fit or is missing, for fields that fitted another version; never quotes a value."""
+    wrong, missing = all_faults(choice, fields)
+    return tuple(FieldProblem(field=path, detail=fault) for path, fault in islice([*wrong, *missing], MOST_FAULTS))
+
+
 def all_faults(choice: Choice, fields: Mapping[str, FieldValue]) -> tuple[list[Fault], list[Fault]]:
     """What is wrong, and what is merely missing."""
     wrong, missing = list(_wrong(choice, fields)), list[Fault]()

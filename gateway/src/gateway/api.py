@@ -28,6 +28,7 @@ from gateway.areas.links.routes import router as links
 from gateway.areas.operations.accepted import install_operations
 from gateway.areas.operations.routes import router as operations
 from gateway.areas.organizations.routes import router as organizations
+from gateway.areas.overviews.routes import router as overviews
 from gateway.areas.protection.routes import router as protection
 from gateway.areas.protection.routes import settings_router as retention
 from gateway.areas.resources.routes import router as resources
@@ -57,6 +58,7 @@ _ROUTERS = (
     wizard,
     connectors,
     bundles,
+    overviews,
     protection,
     snapshots,
     files,

@@ -30,6 +30,7 @@ from gateway.areas.bundles.service import Bundles
 from gateway.areas.classification.service import Classification
 from gateway.areas.connectors.descriptions import Descriptions
 from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.areas.connectors.removal import Removals
 from gateway.areas.connectors.secret_reads import SecretReads
 from gateway.areas.connectors.service import Connectors
 from gateway.areas.downloads.service import Downloads
@@ -42,6 +43,7 @@ from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import link_key
 from gateway.areas.operations.service import Operations
 from gateway.areas.operations.store import OperationStore
+from gateway.areas.overviews.service import Overviews
 from gateway.areas.protection.prune_runs import PruneRuns
 from gateway.areas.protection.service import Protection
 from gateway.areas.resources.service import Resources
@@ -198,7 +200,11 @@ def _writing(
         secret_reads,
         settings.initialize_timeout_seconds,
     )
+    removals = Removals(clients.assignment, clients.scheduler, clients.restore_index, commands)
+    reading = (clients.catalog, clients.assignment, clients.scheduler, clients.restore_index)
     return (
+        removals,
+        Overviews(*reading, connectors),
         Inventories(clients.catalog, clients.assignment, commands, encryption, secret_reads),
         Integrations(clients.assignment, commands),
         Resources(clients.catalog, clients.assignment, commands),

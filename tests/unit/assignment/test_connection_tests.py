@@ -252,7 +252,7 @@ async def test_a_partner_is_another_complete_connector_in_reach(service: Service
 async def test_what_is_gone_is_told(service: Service) -> None:
     await service.do(make.assign_app(APP))
     overview = await service.overview()
-    assert (overview.is_offered, overview.resource_removed) == (True, False)
+    assert (overview.app.is_offered, overview.resource_removed) == (True, False)
     await service.hear(make.resource_removed("res-1", revision=2))
     assert (await service.overview()).resource_removed
 

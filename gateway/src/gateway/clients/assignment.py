@@ -11,6 +11,7 @@ from contracts.messages.connector.offers import Integration
 from contracts.queries.assignment import Choice, ChoiceQuestion, ReachableApp
 from contracts.queries.base import Listing
 from contracts.queries.classification import LabelUse
+from contracts.queries.connection_tests import ConnectorOverview, KeptTest
 from contracts.queries.installations import IntegrationUse, KnownIntegration
 from contracts.queries.wizard import (
     CompatibilityQuestion,
@@ -108,3 +109,19 @@ class AssignmentClient:
         """How often each environment and data class is used, but those that nothing carries."""
         answer = await self.service.get("/internal/labels", who.caller())
         return Listing[LabelUse].model_validate(answer).items
+
+    async def overview(self, who: Principal, app_id: str) -> ConnectorOverview:
+        """One app with its last test and what is in its reach."""
+        path = f"/internal/overviews/{segment(app_id, missing='app')}"
+        return ConnectorOverview.model_validate(await self.service.get(path, who.caller()))
+
+    async def overviews(self, who: Principal, **asked: str | None) -> Sequence[ConnectorOverview]:
+        """Apps of a resource (`resource_id`), or of a `kind` in an inventory (`inventory_id`), oldest first."""
+        params = {name: value for name, value in asked.items() if value}
+        answer = await self.service.get("/internal/overviews", who.caller(), params)
+        return Listing[ConnectorOverview].model_validate(answer).items
+
+    async def connection_tests(self, who: Principal, app_id: str) -> Sequence[KeptTest]:
+        """The tests of an app that are kept, newest first."""
+        path = f"/internal/connection-tests/{segment(app_id, missing='app')}"
+        return Listing[KeptTest].model_validate(await self.service.get(path, who.caller())).items

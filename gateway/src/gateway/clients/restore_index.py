@@ -1,5 +1,6 @@
 """Reads of the restore index."""
 
+import asyncio
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -11,7 +12,13 @@ from contracts.errors import CairnError, NotFound
 from contracts.messages.restore_index import refusal_of
 from contracts.prune_rules import PruneRule
 from contracts.queries.base import Listing
-from contracts.queries.restore_index import Deletion, IndexedRestorePoint, PruneDecision, RetentionFloor
+from contracts.queries.restore_index import (
+    MOST_SOURCES_ASKED,
+    Deletion,
+    IndexedRestorePoint,
+    PruneDecision,
+    RetentionFloor,
+)
 
 from gateway.access.principal import Principal
 from gateway.clients.base import segment
@@ -54,6 +61,22 @@ class RestoreIndexClient:
         params = {"source_id": source_id, "limit": "1"}
         answer = await self.service.get("/internal/restore-points", who.caller(), params)
         return bool(Listing[IndexedRestorePoint].model_validate(answer).items)
+
+    async def latest_from(
+        self, who: Principal, source_ids: Sequence[str], *, limit: int
+    ) -> Sequence[IndexedRestorePoint]:
+        """The newest restore points of some sources together, in all stores."""
+        parts = [source_ids[start:][:MOST_SOURCES_ASKED] for start in range(0, len(source_ids), MOST_SOURCES_ASKED)]
+        answers = await asyncio.gather(*(self._latest_from(who, part, limit) for part in parts))
+        found = [point for answer in answers for point in answer]
+        return sorted(found, key=lambda point: (point.time, point.snapshot_id), reverse=True)[:limit]
+
+    async def _latest_from(
+        self, who: Principal, source_ids: Sequence[str], limit: int
+    ) -> Sequence[IndexedRestorePoint]:
+        question = {"source_ids": list(source_ids), "limit": limit}
+        answer = await self.service.post("/internal/restore-points/latest", who.caller(), question)
+        return Listing[IndexedRestorePoint].model_validate(answer).items
 
     async def preview_prune(self, who: Principal, store_id: str, rule: PruneRule) -> PruneDecision:
         """What a rule would do to the restore points of a store. Raises `Invalid` (`rule_empty`)."""

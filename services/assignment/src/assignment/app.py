@@ -75,9 +75,7 @@ async def open_stores(runtime: ServiceRuntime, settings: Settings) -> Stores:
         apps=lambda org: apps.apps_of(org, None),
         upgraded=upgraded,
     )
-    return Stores(
-        apps, bundles, await open_connection_tests(runtime), labels, InstallationStore(installations, parts)
-    )
+    return Stores(apps, bundles, await open_connection_tests(runtime), labels, InstallationStore(installations, parts))
 
 
 def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings) -> Dispatcher:

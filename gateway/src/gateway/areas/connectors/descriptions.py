@@ -52,7 +52,9 @@ class Descriptions:
     async def _draft(
         self, who: Principal, app_id: AppId, description: AppDescription, resource: Resource, *, replaces: App | None
     ) -> Draft:
-        question = DraftQuestion(app_id=app_id, replaces=replaces is not None, description=description, resource=resource)
+        question = DraftQuestion(
+            app_id=app_id, replaces=replaces is not None, description=description, resource=resource
+        )
         return await self.assignment.draft(who, question)
 
     async def _sealed(

@@ -1,13 +1,15 @@
 """What must hold before something is done with a connector, and what a client says about one."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contracts.errors import Conflict, Invalid
 from contracts.hooks import Hooks
 from contracts.messages.assignment import App, AppKind, Temperature
 from contracts.messages.catalog import Resource
+from contracts.queries.assignment import ReachableApp
 from contracts.queries.restore_index import IndexedRestorePoint
+from contracts.queries.scheduler import Job
 
 PASSPHRASE = "passphrase"  # noqa: S105 - the name of a field
 
@@ -78,6 +80,14 @@ def check_complete(app: App) -> None:
         raise Conflict("connector_incomplete", f"{app.lacking_in_words}.", fields=faults)
 
 
+def check_offered(app: ReachableApp) -> None:
+    """Raise `Conflict` where no worker offers the integration of a connector."""
+    if not app.is_offered:
+        raise Conflict(
+            "integration_gone", f"No worker offers the integration {app.integration.name} of {app.name} any more."
+        )
+
+
 def check_store(app: App) -> None:
     """Raise `Conflict` when the app is no store."""
     if app.kind != "store":
@@ -93,12 +103,24 @@ def check_not_held(store: App, points: Iterable[IndexedRestorePoint]) -> None:
         )
 
 
+def check_not_in_use(app: App, jobs: Sequence[Job]) -> None:
+    """Raise `Conflict` naming jobs that run or wait and use a connector."""
+    if jobs:
+        shown = ", ".join(f"{job.task.type} {job.id} ({job.status})" for job in jobs[:3])
+        more = f" and {len(jobs) - 3} more" if len(jobs) > 3 else ""
+        raise Conflict(
+            "connector_in_use",
+            f"The {app.kind} {app.name} is used by jobs: {shown}{more}. Wait for them or cancel them; removed with "
+            "force=true, they are canceled.",
+        )
+
+
 def check_initializable(app: App, fields: Mapping[str, GivenField]) -> None:
     """Raise `Conflict` when the app is no store or incomplete, `Invalid` without a passphrase to encrypt with."""
     check_store(app)
     check_complete(app)
     passphrase = fields.get(PASSPHRASE)
-    if passphrase is None or not (passphrase.provider_id or passphrase.value.strip()):
+    if passphrase is None or not (passphrase.masked or passphrase.provider_id or passphrase.value.strip()):
         raise Invalid(
             "passphrase_missing",
             f"Store {app.name} has no passphrase, and what is backed up is never stored unencrypted.",

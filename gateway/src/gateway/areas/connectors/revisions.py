@@ -36,6 +36,9 @@ class ExpectedRevision:
         return app.revision if app.revision in self.revisions else max(self.revisions)
 
 
+ANY_REVISION = ExpectedRevision()
+
+
 def tag_of(app: App | Bundle) -> str:
     """The `ETag` of a connector or a bundle: its revision, which grows with each change of what is said about it."""
     return f'"{app.revision}"'

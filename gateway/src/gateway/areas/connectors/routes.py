@@ -5,9 +5,11 @@ from typing import Annotated
 
 from contracts.messages.assignment import AppKind
 from fastapi import APIRouter, Depends, Query, Response
+from pydantic import JsonValue
 
 from gateway.access.principals import Principals
 from gateway.access.rights import Right
+from gateway.areas.connectors.removal import Removals
 from gateway.areas.connectors.revisions import ExpectedRevision, expected_revision, tag_of
 from gateway.areas.connectors.schemas.answers import (
     ConnectorView,
@@ -22,8 +24,9 @@ from gateway.areas.connectors.schemas.answers import (
     refresh_view,
     report_view,
 )
+from gateway.areas.connectors.schemas.overviews import ConnectorDetailView, detail_view
 from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
-from gateway.areas.connectors.service import Connectors
+from gateway.areas.connectors.service import ConnectorFilter, Connectors
 from gateway.audit_log.entries import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE
 from gateway.clients.assignment import AssignmentClient
 from gateway.http.answers import PageView, whole
@@ -34,7 +37,9 @@ router = APIRouter(prefix="/api/v1", tags=["connectors"])
 Service = Annotated[Connectors, provided(Connectors)]
 Assignment = Annotated[AssignmentClient, provided(AssignmentClient)]
 KnownPrincipals = Annotated[Principals, provided(Principals)]
+Removing = Annotated[Removals, provided(Removals)]
 Expected = Annotated[ExpectedRevision, Depends(expected_revision)]
+_SEARCH = "A part of the name, or of the name or URN of the resource, whatever the case"
 _TAGGED: dict[int | str, dict[str, object]] = {
     200: {"description": "The connector; its `ETag` is its revision.", "headers": headers("ETag")}
 }
@@ -45,12 +50,16 @@ async def list_connectors(
     connectors: Service,
     who: WhoInOrganization,
     kind: Annotated[AppKind | None, Query(alias="type", description="Only this type")] = None,
+    search: Annotated[str, Query(max_length=1000, description=_SEARCH)] = "",
+    inventory_id: Annotated[str | None, Query(max_length=200, description="Only of resources of this one")] = None,
+    exclude_locked: Annotated[bool, Query(description="Without those whose resource is locked")] = False,
 ) -> PageView[ConnectorView]:
     """Complete. Secrets are in clear for owners and administrators, and masked for others, as in a single read."""
     if not who.may(Right.READ):
         # Clients expect an empty listing, not a refusal, for an account without grants.
         return whole([])
-    return whole([connector_view(shown) for shown in await connectors.list(who, kind)])
+    wanted = ConnectorFilter(search, inventory_id or None, exclude_locked)
+    return whole([connector_view(shown) for shown in await connectors.list(who, kind, wanted)])
 
 
 @router.post("/account/organizations/{org}/connectors", summary="Create a connector", responses=writes(404, 409))
@@ -69,15 +78,16 @@ async def create_connector(
 
 
 @router.get("/connectors/{connector}", summary="Read a connector", responses={**_TAGGED, **problems(404)})
-async def read_connector(connector: str, connectors: Service, who: Who, response: Response) -> ConnectorView:
-    """One connector. Secrets are in clear for owners and administrators; others read `masked` in place of the value.
+async def read_connector(connector: str, connectors: Service, who: Who, response: Response) -> ConnectorDetailView:
+    """One connector, its last test, and what can be done with it.
 
+    Secrets are in clear for owners and administrators; others read `masked` in place of the value.
     That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and connector.
     """
     who.require(Right.READ)
-    shown = await connectors.read(who, connector)
-    response.headers["ETag"] = tag_of(shown.app)
-    return connector_view(shown)
+    shown = await connectors.overview(who, connector)
+    response.headers["ETag"] = tag_of(shown.overview.app)
+    return detail_view(shown)
 
 
 @router.post("/connectors/{connector}", summary="Change a connector", responses={**_TAGGED, **writes(404, 409, 412)})
@@ -106,12 +116,24 @@ async def change_connector(
     "/connectors/{connector}", summary="Remove a connector", status_code=204, responses=writes(404, 409, 412)
 )
 async def remove_connector(
-    connector: str, audit: Audit, connectors: Service, who: Who, intent: RequestIntent, expected: Expected
+    connector: str,
+    audit: Audit,
+    removals: Removing,
+    who: Who,
+    intent: RequestIntent,
+    expected: Expected,
+    force: Annotated[bool, Query(description="Cancel the jobs that use it, in place of `connector_in_use`")] = False,
 ) -> Response:
-    """Stored data is not touched. A store with restore points under legal hold is not removed (`store_has_holds`)."""
+    """Stored data is not touched; restore points of a source stay, and are found as before.
+
+    Refused while jobs that run or wait use it (`connector_in_use`), unless by `force`: they are asked to stop, then it
+    is removed, without waiting for their end. A store with restore points under legal hold is never removed
+    (`store_has_holds`). `GET /connectors/{connector}/removal` says beforehand what it would mean.
+    """
     who.require(Right.WRITE)
-    async with audit.change(who, "connector.remove", "connector", connector):
-        await connectors.remove(who, connector, intent, expected=expected)
+    details: dict[str, JsonValue] = {"force": True} if force else {}
+    async with audit.change(who, "connector.remove", "connector", connector, **details):
+        await removals.remove(who, connector, intent, expected=expected, force=force)
     return Response(status_code=204)
 
 

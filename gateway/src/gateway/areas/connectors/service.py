@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
 from contracts.errors import Invalid, NotFound
-from contracts.messages.assignment import App, AppKind, AppRef, AssignApp, ReconfigureApp, RemoveApp
+from contracts.messages.assignment import App, AppKind, AppRef, AssignApp, ReconfigureApp
 from contracts.messages.connector.connection_tests import TestConnection, TestReport
 from contracts.messages.connector.stores import (
     Compression,
@@ -19,10 +19,12 @@ from contracts.messages.connector.stores import (
     UnlockStore,
 )
 from contracts.queries.assignment import ReachableApp
+from contracts.queries.connection_tests import ConnectorOverview
 from contracts.values import AppId
 
 from gateway.access.principal import Principal
 from gateway.access.rights import Right
+from gateway.areas.connectors.actions import Action, actions_of
 from gateway.areas.connectors.bundle_values import with_following, with_origins
 from gateway.areas.connectors.descriptions import Descriptions
 from gateway.areas.connectors.field_encryption import FieldEncryption
@@ -31,10 +33,10 @@ from gateway.areas.connectors.preconditions import (
     GivenField,
     check_complete,
     check_initializable,
-    check_not_held,
+    check_offered,
     check_store,
 )
-from gateway.areas.connectors.revisions import ExpectedRevision
+from gateway.areas.connectors.revisions import ANY_REVISION, ExpectedRevision
 from gateway.areas.connectors.secret_reads import Place, SecretReads
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
@@ -42,8 +44,6 @@ from gateway.clients.connector import ConnectorClient
 from gateway.clients.pools import pool_of
 from gateway.clients.restore_index import RestoreIndexClient
 from gateway.idempotency.intents import Intent
-
-ANY_REVISION = ExpectedRevision()
 
 
 @dataclass(frozen=True)
@@ -54,10 +54,41 @@ class ReadConnector:
     fields: Mapping[str, GivenField]
 
 
+@dataclass(frozen=True)
+class ConnectorFilter:
+    """Which connectors of a listing are wanted."""
+
+    search: str = ""
+    """A part of their name, or of their resource's name or URN, whatever the case."""
+    inventory_id: str | None = None
+    exclude_locked: bool = False
+
+    def admits(self, app: App) -> bool:
+        """Whether a connector is among them."""
+        texts, sought = (app.name, app.resource.name, app.resource.urn), self.search.casefold()
+        return (
+            any(sought in text.casefold() for text in texts)
+            and self.inventory_id in (None, app.resource.inventory_id)
+            and not (self.exclude_locked and app.resource.locked)
+        )
+
+
+ALL_CONNECTORS = ConnectorFilter()
+
+
 def reference(app: App) -> AppRef:
     """An app as messages refer to it."""
     # With the revision: a worker waits until it knows that one, rather than work with an older configuration.
     return AppRef(id=app.id, revision=app.revision, kind=app.kind, name=app.name)
+
+
+@dataclass(frozen=True)
+class ReadOverview:
+    """A connector as its client reads it, with what else there is to say of it."""
+
+    overview: ConnectorOverview
+    fields: Mapping[str, GivenField]
+    actions: Sequence[Action]
 
 
 @dataclass(frozen=True)
@@ -73,14 +104,27 @@ class Connectors:
     secret_reads: SecretReads
     timeout_seconds: float
 
-    async def list(self, who: Principal, kind: AppKind | None) -> Sequence[ReadConnector]:
-        """All connectors, or those of a kind; see `read`."""
-        return await self._shown(who, await self.assignment.apps(who, kind), of="organization")
+    async def list(
+        self, who: Principal, kind: AppKind | None, wanted: ConnectorFilter = ALL_CONNECTORS
+    ) -> Sequence[ReadConnector]:
+        """All connectors, or those of a kind, as far as they are wanted; see `read`."""
+        found = [app for app in await self.assignment.apps(who, kind) if wanted.admits(app)]
+        return await self._shown(who, found, of="organization")
 
     async def read(self, who: Principal, app_id: str) -> ReadConnector:
         """One connector. Its secrets are in clear for who may see them, which is written down before; else masked."""
         [shown] = await self._shown(who, [await self.assignment.app(who, app_id)], of="connector")
         return shown
+
+    async def overview(self, who: Principal, app_id: str) -> ReadOverview:
+        """One connector as `read` shows it, its last test, and what can be done with it."""
+        found = await self.assignment.overview(who, app_id)
+        [shown] = await self._shown(who, [found.app], of="connector")
+        return ReadOverview(found, shown.fields, self.actions(who, found))
+
+    def actions(self, who: Principal, overview: ConnectorOverview) -> Sequence[Action]:
+        """What can be done with a connector now."""
+        return actions_of(overview, self.encryption.open(who.organization_id, overview.app, masked=True))
 
     async def _shown(self, who: Principal, apps: Sequence[ReachableApp], *, of: Place) -> Sequence[ReadConnector]:
         masked = not who.may(Right.SECRETS)
@@ -133,31 +177,6 @@ class Connectors:
             await self.commands.carry_out(command, **intent.ids)
             return await self.read(who, app_id)
 
-    async def remove(
-        self, who: Principal, app_id: str, intent: Intent, *, expected: ExpectedRevision = ANY_REVISION
-    ) -> None:
-        """Take a connector out of use; stored data is not touched. Raises `Conflict` (`store_has_holds`).
-
-        Raises `PreconditionFailed` where it is not in the revision that is expected.
-        """
-        with span("gateway.remove_connector"):
-            app = await self._removable(who, app_id)
-            command = RemoveApp(
-                organization_id=who.organization_id,
-                app_id=AppId(app_id),
-                expected_revision=expected.of(app) if app else None,
-            )
-            await self.commands.carry_out(command, **intent.ids)
-
-    async def _removable(self, who: Principal, app_id: str) -> App | None:
-        try:
-            app = await self.assignment.app(who, app_id)
-        except NotFound:
-            return None  # The command says so, or that this very request removed it before.
-        if app.kind == "store":
-            check_not_held(app, await self.restore_index.restore_points(who, app.id))
-        return app
-
     async def initialize(
         self,
         who: Principal,
@@ -174,6 +193,7 @@ class Connectors:
             other = await self._chunker_of(who, chunker_of) if chunker_of else None
             # Opened to see whether the passphrase is blank, which a sealed one does not show.
             check_initializable(store, self.encryption.open(who.organization_id, store))
+            check_offered(store)
             command = InitializeStore(
                 organization_id=who.organization_id,
                 app_id=store.id,
@@ -238,6 +258,7 @@ class Connectors:
         with span("gateway.test_connector"):
             app = await self.assignment.app(who, app_id)
             check_complete(app)
+            check_offered(app)
             command = TestConnection(
                 organization_id=who.organization_id, app_id=app.id, app=reference(app), pool=pool_of(app)
             )

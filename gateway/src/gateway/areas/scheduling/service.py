@@ -14,7 +14,7 @@ from contracts.tasks import Task, TaskOptions
 from contracts.values import JobId, RunId
 
 from gateway.access.principal import Principal
-from gateway.areas.connectors.preconditions import check_complete, check_unlocked
+from gateway.areas.connectors.preconditions import check_complete, check_offered, check_unlocked
 from gateway.areas.connectors.service import reference
 from gateway.areas.scheduling.job_log import log_lines, log_text
 from gateway.clients.assignment import AssignmentClient
@@ -143,6 +143,7 @@ class Runs:
         for app in (origin, target):
             if app:
                 check_complete(app)
+                check_offered(app)
         # An operator may have locked the resource after the connector was made, so it is read now.
         resources = {a.resource.id for a in (origin, target) if a}
         check_unlocked(await asyncio.gather(*(self.catalog.resource(who, i) for i in resources)))

@@ -33,6 +33,7 @@ class ReachableApp(App):
     pools: tuple[str, ...] = Field(
         default=(), description="The default pool first, if it can; none where no pool says that it can"
     )
+    is_offered: bool = Field(default=True, description="Whether workers offer its integration")
     bundle_names: dict[BundleId, str] = Field(
         default={}, description="Names of the bundles that fields came from; a bundle that is gone has none"
     )

@@ -22,7 +22,6 @@ class ConnectorOverview(Value):
     """A connector with all that the assignment service knows of what can be done with it."""
 
     app: ReachableApp
-    is_offered: bool = Field(default=True, description="Whether workers offer its integration")
     resource_removed: bool = Field(default=False, description="Whether its resource is gone")
     partners: tuple[AppKind, ...] = Field(
         default=(),

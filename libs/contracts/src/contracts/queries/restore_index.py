@@ -19,6 +19,7 @@ PATH = "Percent-encoded bytes from the root of the restore point; bytes that are
 PATH_SCHEMA: dict[str, JsonValue] = {"pattern": PATH_PATTERN}
 FILE_ROWS, MOST_FILE_ROWS = 100, 1000
 LARGEST_SIZE = 2**63 - 1
+MOST_SOURCES_ASKED = 500
 LONGEST_TEXT, LONGEST_CURSOR = 4000, 20_000
 Sort = Literal["name", "size", "mtime"]
 Direction = Literal["asc", "desc"]
@@ -51,6 +52,13 @@ class IndexedRestorePoint(RestorePoint):
         if self.damage is None:
             return "indexing"
         return "damaged" if self.damage.is_loss else "unreadable"
+
+
+class LatestPointsQuestion(Value):
+    """Which are the newest restore points of some sources together, in all stores?"""
+
+    source_ids: tuple[AppId, ...] = Field(max_length=MOST_SOURCES_ASKED)
+    limit: int = Field(ge=1, le=50)
 
 
 class PruneDecision(Value):

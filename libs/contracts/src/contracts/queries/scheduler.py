@@ -1,11 +1,14 @@
 """What the scheduler answers."""
 
+from pydantic import Field
+
 from contracts.measures import Sample, Totals, Usage
 from contracts.messages.connector.task_events import LogLine, PathOutcome
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import USUAL_PRIORITY, JobStatus
+from contracts.task_types.base import TaskType
 from contracts.tasks import Task, TaskResult
-from contracts.values import Moment, Value
+from contracts.values import AppId, Moment, Value
 
 
 class JobProgress(Value):
@@ -45,6 +48,23 @@ class Job(Value):
     problem: Problem | None = None
     progress: JobProgress | None = None
     result: TaskResult | None = None
+
+
+MOST_APPS_ASKED = 500
+
+
+class LatestJobsQuestion(Value):
+    """What was the last job of a type that each of some apps was a party of?"""
+
+    task_type: TaskType
+    app_ids: tuple[AppId, ...] = Field(max_length=MOST_APPS_ASKED)
+
+
+class LatestJob(Value):
+    """The last job of an app; of those that have none there is no answer."""
+
+    app_id: AppId
+    job: Job
 
 
 class Run(Value):

@@ -1,7 +1,7 @@
 """Apps, the integrations on offer, and what became of resources, as they are kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Self
@@ -115,14 +115,17 @@ class AssignmentStore:
     async def offering(self, org: OrganizationId) -> Offering:
         """All integrations as an organization has them."""
         kept, pools, absent = await asyncio.gather(self.offers.find(EVERYBODY), self.all_pools(), self.absences(org))
-        now, silence = self.clock(), self.pool_silence
-        gone = frozenset(
-            offer.id
-            for offer in kept.items
-            if not is_offered(offer.id, offer.announced_at, pools, now=now, silence=silence)
-        )
+        gone = frozenset(offer.id for offer in kept.items if not self._is_offered(offer, pools))
         integrations = sorted((offer.integration() for offer in kept.items), key=lambda each: each.name)
         return Offering(integrations, absent, gone)
+
+    async def is_offered(self, integration_id: IntegrationId, pools: Iterable[Pool]) -> bool:
+        """Whether workers can run an integration. `pools`: all that workers announced."""
+        offer = await self.offers.get(EVERYBODY, integration_id)
+        return offer is not None and self._is_offered(offer, pools)
+
+    def _is_offered(self, offer: Offer, pools: Iterable[Pool]) -> bool:
+        return is_offered(offer.id, offer.announced_at, pools, now=self.clock(), silence=self.pool_silence)
 
     async def all_pools(self) -> list[Pool]:
         """All pools that workers announced."""
@@ -130,8 +133,12 @@ class AssignmentStore:
 
     async def present_pools(self) -> list[Pool]:
         """Pools that workers announced not longer ago than `pool_silence`."""
+        return self.present(await self.all_pools())
+
+    def present(self, pools: Iterable[Pool]) -> list[Pool]:
+        """Those of them that workers announced not longer ago than `pool_silence`."""
         now = self.clock()
-        return [pool for pool in await self.all_pools() if not pool.is_silent(now, silence=self.pool_silence)]
+        return [pool for pool in pools if not pool.is_silent(now, silence=self.pool_silence)]
 
     async def load_offer(
         self, integration_id: IntegrationId, *, cause: Envelope[Message]

@@ -324,24 +324,30 @@ async def list_reachable_apps(
 ) -> list[ReachableApp]:
     """The apps of `list_apps`, each with the pools of workers that can reach it."""
     listed = list_apps(store, org, kind, resource_id=resource_id)
-    found, pools, bundles = await asyncio.gather(listed, store.present_pools(), store.bundles(org))
-    return [reachable(app, pools, bundles) for app in found]
+    found, pools, bundles, offering = await asyncio.gather(
+        listed, store.present_pools(), store.bundles(org), store.offering(org)
+    )
+    return [reachable(app, pools, bundles, is_offered=offering.is_offered(app.integration.id)) for app in found]
 
 
 async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> ReachableApp:
     """The app of `get_app` with the pools of workers that can reach it. Raises `NotFound`."""
     # Pools are read each time, beside the app. They are not remembered: one process of this service hears that a pool
     # reaches less than before, the others would go on sending work to it for as long as they remember.
-    app, pools = await asyncio.gather(get_app(store, org, app_id), store.present_pools())
+    app, pools = await asyncio.gather(get_app(store, org, app_id), store.all_pools())
+    is_offered = await store.is_offered(app.integration.id, pools)
     follows = any(value.bundle_id for value in app.fields.values())
-    return reachable(app, pools, await store.bundles(org) if follows else ())
+    bundles = await store.bundles(org) if follows else ()
+    return reachable(app, store.present(pools), bundles, is_offered=is_offered)
 
 
-def reachable(app: App, pools: Iterable[Pool], bundles: Iterable[Bundle] = ()) -> ReachableApp:
+def reachable(
+    app: App, pools: Iterable[Pool], bundles: Iterable[Bundle] = (), *, is_offered: bool = True
+) -> ReachableApp:
     """An app with the pools of workers that can reach it, and the names of the bundles that its fields came from."""
     origins = {value.bundle_id for value in app.fields.values()}
     names = {bundle.id: bundle.name for bundle in bundles if bundle.id in origins}
-    return ReachableApp(**dict(app), pools=pools_for(app, pools), bundle_names=names)
+    return ReachableApp(**dict(app), pools=pools_for(app, pools), bundle_names=names, is_offered=is_offered)
 
 
 async def _load(store: AssignmentStore, command: Envelope[AssignApp | ReconfigureApp]) -> Aggregate[App]:

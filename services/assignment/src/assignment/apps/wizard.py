@@ -92,7 +92,8 @@ async def draft(store: AssignmentStore, org: OrganizationId, question: DraftQues
             app = apps.as_app(question.app_id, found, question.resource, revision=current.revision if current else 0)
         except PermanentError as refusal:
             return _described(found, Draft(problem=to_problem(refusal)))
-        return _described(found, Draft(app=reachable(app, await store.present_pools(), bundles)))
+        is_offered = offered.is_offered(app.integration.id)
+        return _described(found, Draft(app=reachable(app, await store.present_pools(), bundles, is_offered=is_offered)))
 
 
 def _require_usable(offered: Offering, question: FormQuestion) -> Integration:

@@ -73,16 +73,14 @@ class _Overviews:
     async def of(self, found: Sequence[ReachableApp]) -> Sequence[ConnectorOverview]:
         """The overviews of some connectors, in their order."""
         wanted = {each.question: each for app in found for each in _partners_wanted(app)}
-        tests, gone, offering, partners = await asyncio.gather(
+        tests, gone, partners = await asyncio.gather(
             self._each({app.id for app in found}, self._tests_of),
             self._each({app.resource.id for app in found}, self._is_gone),
-            self._store.offering(self._org),
             self._each(wanted, lambda question: self._is_there(wanted[question])),
         )
         return [
             ConnectorOverview(
                 app=app,
-                is_offered=offering.is_offered(app.integration.id),
                 resource_removed=gone[app.resource.id],
                 partners=tuple(each.kind for each in _partners_wanted(app) if partners[each.question]),
                 last_test=known.last if (known := tests[app.id]) else None,

@@ -5,7 +5,7 @@ from typing import Annotated
 from chassis.http.server import caller_reader
 from chassis.http.tokens import Caller, Tokens
 from contracts.queries.base import Listing
-from contracts.queries.restore_index import IndexedRestorePoint
+from contracts.queries.restore_index import IndexedRestorePoint, LatestPointsQuestion
 from contracts.values import AppId, SnapshotId
 from fastapi import APIRouter, Depends, Query
 
@@ -35,6 +35,15 @@ def points_router(store: Store, tokens: Tokens) -> APIRouter:
             found = await find_restore_points.list_from(store, org, source_id, limit=limit)
         else:
             found = await find_restore_points.list_points(store, org, store_id)
+        marks = await protection.marks(store, org)
+        return Listing(items=tuple(show_point(point, marks) for point in found))
+
+    @routes.post("/latest")
+    async def list_latest(
+        asked: LatestPointsQuestion, caller: Annotated[Caller, Depends(read)]
+    ) -> Listing[IndexedRestorePoint]:
+        org = caller.organization_id
+        found = await find_restore_points.list_latest(store, org, asked.source_ids, limit=asked.limit)
         marks = await protection.marks(store, org)
         return Listing(items=tuple(show_point(point, marks) for point in found))
 

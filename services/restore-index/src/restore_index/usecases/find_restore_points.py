@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 
 from chassis.telemetry import semantic_conventions as semconv
@@ -32,6 +33,17 @@ async def list_from(store: Store, org: OrganizationId, source_id: AppId, *, limi
     """The restore points of a source in all stores, newest first; with a `limit` so many of them, whichever."""
     with span("restore-index.list_from", attributes={semconv.ORGANIZATION: org}):
         return restore_points.newest_first(await store.points_from(org, source_id, limit=limit))
+
+
+async def list_latest(store: Store, org: OrganizationId, source_ids: Sequence[AppId], *, limit: int) -> list[Point]:
+    """The newest restore points of some sources together, in all stores."""
+    with span("restore-index.list_latest", attributes={semconv.ORGANIZATION: org}):
+        newest: list[Point] = []
+        # One source after the other: of years of backups all are read, and only the newest need stay in memory.
+        for source_id in dict.fromkeys(source_ids):
+            found = await store.points_from(org, source_id)
+            newest = restore_points.newest_first([*newest, *found])[:limit]
+        return newest
 
 
 async def get_point(store: Store, org: OrganizationId, snapshot_id: SnapshotId) -> Point:

@@ -9,7 +9,7 @@ from chassis.runtime.health import Check
 from contracts.measures import highest_of
 from contracts.messages.scheduler import JobStatus
 from contracts.queries import scheduler as queries
-from contracts.queries.base import Page
+from contracts.queries.base import Listing, Page
 from contracts.task_types.base import TaskType
 from contracts.values import JobId, RunId
 from fastapi import Depends, FastAPI, Query
@@ -51,6 +51,15 @@ def build_api(store: SchedulerStore, tokens: Tokens, *, checks: Mapping[str, Che
             store, caller.organization_id, asked, limit=min(limit, LIMIT_MOST), offset=offset
         )
         return Page(total=page.total, items=tuple(map(show_job, page.items)))
+
+    @app.post("/internal/latest-jobs")
+    async def latest_jobs(
+        asked: queries.LatestJobsQuestion, caller: Annotated[Caller, Depends(read_caller)]
+    ) -> Listing[queries.LatestJob]:
+        found = await usecases.latest_jobs(store, caller.organization_id, asked.task_type, asked.app_ids)
+        return Listing(
+            items=tuple(queries.LatestJob(app_id=app_id, job=show_job(job)) for app_id, job in found.items())
+        )
 
     @app.get("/internal/jobs/{job_id}")
     async def get_job(job_id: JobId, caller: Annotated[Caller, Depends(read_caller)]) -> queries.Job:

@@ -1,7 +1,8 @@
 """One function per verb: load, decide, save together with the events."""
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -34,7 +35,8 @@ from contracts.messages.scheduler import (
     TaskCancelRequested,
     TaskRequested,
 )
-from contracts.values import JobId, OrganizationId, RunId
+from contracts.task_types.base import TaskType
+from contracts.values import AppId, JobId, OrganizationId, RunId
 from opentelemetry.trace import Span
 
 from scheduler.jobs.domain import job as decisions
@@ -58,6 +60,7 @@ from scheduler.jobs.store.history import SEGMENT_JOBS
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 E = TypeVar("E", bound=TaskEvent)
+LISTINGS_AT_ONCE = 8
 
 
 async def run_task(store: SchedulerStore, clock: Clock, command: Envelope[RunTask]) -> None:
@@ -232,6 +235,22 @@ async def get_run(store: SchedulerStore, org: OrganizationId, run_id: RunId) -> 
         if job := await store.find_run(org, run_id):
             return job
         return decisions.require_run(None, of_id=await store.jobs.get(org, run_id))
+
+
+async def latest_jobs(
+    store: SchedulerStore, org: OrganizationId, task_type: TaskType, app_ids: Sequence[AppId]
+) -> dict[AppId, Job]:
+    """The last job of a type of each app that has one."""
+    with span("scheduler.latest_jobs", attributes={semconv.ORGANIZATION: org}):
+        slots = asyncio.Semaphore(LISTINGS_AT_ONCE)
+
+        async def latest(app_id: AppId) -> list[Job]:
+            async with slots:
+                asked = JobFilter(task_type=task_type, app_id=app_id)
+                return (await store.listing.page(org, asked, limit=1, offset=0)).items
+
+        found = await asyncio.gather(*map(latest, app_ids))
+        return {app_id: job for app_id, jobs in zip(app_ids, found, strict=True) for job in jobs}
 
 
 async def read_log(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> list[LogLine]:

@@ -1,5 +1,7 @@
 """Connectors, their tests, and integrations."""
 
+from typing import Any
+
 from contracts.hooks import Hooks
 from contracts.messages.connector.connection_tests import TestReport
 from contracts.messages.connector.stores import StoreDifference, StoreLock
@@ -66,24 +68,27 @@ class ResourceReferenceView(View):
     name: str
 
 
+CONNECTOR_EXAMPLE: dict[str, Any] = {
+    "id": CONNECTOR,
+    "name": "nas",
+    "type": "source",
+    "protocol": "fs",
+    "integration": {"id": INTEGRATION, "name": "fs"},
+    "resource": {"urn_id": "0198b1c2-0000-7000-8000-00000000000a", "urn": "urn:example:nas", "name": "NAS"},
+    "fields": {"root": {"value": "/srv/files"}},
+    "endpoints": [],
+    "data_classes": ["documents"],
+    "environment": "production",
+    "temperature": "hot",
+    "complete": True,
+    "faults": [],
+}
+
+
 class ConnectorView(View):
     """A resource put to use as source, store or destination."""
 
-    model_config = example(
-        id=CONNECTOR,
-        name="nas",
-        type="source",
-        protocol="fs",
-        integration={"id": INTEGRATION, "name": "fs"},
-        resource={"urn_id": "0198b1c2-0000-7000-8000-00000000000a", "urn": "urn:example:nas", "name": "NAS"},
-        fields={"root": {"value": "/srv/files"}},
-        endpoints=[],
-        data_classes=["documents"],
-        environment="production",
-        temperature="hot",
-        complete=True,
-        faults=[],
-    )
+    model_config = example(**CONNECTOR_EXAMPLE)
 
     id: str
     name: str

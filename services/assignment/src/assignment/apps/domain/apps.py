@@ -37,9 +37,7 @@ def assign(
     """A new app. `known`: its id was used before. Raises all that is wrong with the description at once."""
     if known:
         raise Conflict("app_exists", "There is, or was, a connector with this id.")
-    found = examine(
-        command.description, command.resource, integrations, uninstalled=uninstalled, bundles=bundles
-    )
+    found = examine(command.description, command.resource, integrations, uninstalled=uninstalled, bundles=bundles)
     return as_app(command.app_id, found, command.resource, revision=1)
 
 

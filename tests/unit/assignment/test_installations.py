@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from assignment.apps import handlers as apps_handlers
 from assignment.apps import usecases as apps
+from assignment.apps import wizard
 from assignment.apps.domain.apps import KnownResource, upgraded
 from assignment.apps.domain.pools import Pool
 from assignment.apps.store import AssignmentStore, Offer, app_keys
@@ -29,6 +30,7 @@ from contracts.messages.installations import (
     UpgradeIntegration,
 )
 from contracts.queries.installations import KnownIntegration
+from contracts.queries.wizard import CompatibilityQuestion
 from contracts.values import AppId, IntegrationId, OrganizationId
 
 from tests.support import builders as make
@@ -240,6 +242,11 @@ async def test_an_integration_that_no_worker_offers_any_more_is_for_no_new_conne
     assert (problem.code, problem.kind) == ("integration_gone", "invalid")
     assert "No worker has offered integration fs" in problem.detail
     assert (await assignment.rejection(upgrade())).code == "integration_not_found"
+    offered = await wizard.compatible(
+        assignment.apps, make.ORG, CompatibilityQuestion(kind="source", resource=make.a_resource())
+    )
+    assert (offered.items, offered.chosen) == ((), None)
+    assert [(each.integration.name, each.code) for each in offered.near_misses] == [("fs", "gone")]
     # What uses it may still be described anew.
     assert (await assignment.do(make.reconfigure_app("app-1", integration_id=FS, name="renamed"))).accepted
     await assignment.offer_pool((FS, "1.0.0"), pool="branch")

@@ -104,6 +104,7 @@ NFS = make.an_integration("nfs", matches=[{"class": "file-storage", "subclass": 
         (NFS, make.a_resource(**{"class": "compute"}), {}, "class_differs", "does not work with resources of class"),
         (FS, make.a_resource(), {"kind": "destination"}, "kind_not_offered", "cannot be used as a destination"),
         (FS, make.a_resource(), {"uninstalled": {"int-fs"}}, "not_installed", "is not installed"),
+        (FS, make.a_resource(), {"gone": {"int-fs"}}, "gone", "no worker has offered it"),
         (FS, None, {}, "kind_offered", "can be used as a source"),
     ],
 )

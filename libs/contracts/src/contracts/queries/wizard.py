@@ -17,6 +17,7 @@ MatchCode = Literal[
     "kind_offered",
     "class_differs",
     "subclass_differs",
+    "gone",
     "not_installed",
     "kind_not_offered",
 ]
@@ -136,6 +137,9 @@ class Form(Value):
     data_classes: PrefilledTexts | None = None
     endpoints: PrefilledTexts | None = None
     names: tuple[PrefilledText, ...] = Field(default=(), description="Suggestions, the best first")
+    faults: tuple[FieldProblem, ...] = Field(
+        default=(), description="What bundles give that cannot be used: a person has to fill that in"
+    )
     complete: bool = Field(default=False, description="Whether these values fill all that is required")
 
 

@@ -15,6 +15,7 @@ from contracts.queries.wizard import (
     DraftQuestion,
     Form,
     FormQuestion,
+    PrefilledText,
 )
 from contracts.values import OrganizationId
 
@@ -26,6 +27,7 @@ from assignment.apps.domain.names import suggested_names
 from assignment.apps.domain.offers import Offering
 from assignment.apps.store import AssignmentStore
 from assignment.apps.usecases import known_offering, reachable
+from assignment.bundles.domain.filling import Filling, fill
 
 
 async def compatible(
@@ -34,7 +36,9 @@ async def compatible(
     """The integrations for a resource and a kind, those made for the resource first, and near misses."""
     with span("assignment.compatible", attributes={semconv.ORGANIZATION: org}):
         offered, resource, kind = await known_offering(store, org), question.resource, question.kind
-        assessed = [assess(i, resource, kind=kind, uninstalled=offered.uninstalled) for i in offered.choosable()]
+        absent, gone = offered.uninstalled, offered.gone
+        # Those that went away, too: whoever looks for one of them is told so.
+        assessed = [assess(i, resource, kind=kind, uninstalled=absent, gone=gone) for i in offered.integrations]
         # Looked for among all of them: what a name leaves out of the listing is still a choice of the assignment.
         chosen = preferred(assessed) if question.resource else []
         asked = sorted((each for each in assessed if _is_called(each.integration, question.name)), key=_rank)
@@ -54,8 +58,10 @@ async def form_for(store: AssignmentStore, org: OrganizationId, question: FormQu
         offered = [Choice(integration, each, question.kind) for each in offering(integration, question.kind)]
         chosen = _chosen(integration, offered, question)
         resource, kind = question.resource, question.kind
-        fields = form.suggestions(chosen, resource) if chosen else {}
         environment = form.environment_of(resource) if kind == "source" else None
+        filling = await _filling(store, org, question, chosen, environment)
+        fields = form.suggestions(chosen, resource, filling) if chosen else {}
+        faults = form.faults_of(chosen, filling, fields) if chosen else ()
         taken = {app.name for app in await store.apps_at(org, resource.id) if app.kind == kind} if resource else set()
         return Form(
             integration=integration,
@@ -67,7 +73,8 @@ async def form_for(store: AssignmentStore, org: OrganizationId, question: FormQu
             data_classes=form.data_classes_of(resource) if kind == "source" else None,
             endpoints=form.endpoints_of(resource),
             names=suggested_names(resource, kind, taken),
-            complete=chosen is not None and form.is_complete(chosen, fields),
+            faults=faults,
+            complete=chosen is not None and not faults and form.is_complete(chosen, fields),
         )
 
 
@@ -94,6 +101,28 @@ async def draft(store: AssignmentStore, org: OrganizationId, question: DraftQues
             return _described(found, Draft(problem=to_problem(refusal)))
         is_offered = offered.is_offered(app.integration.id)
         return _described(found, Draft(app=reachable(app, await store.present_pools(), bundles, is_offered=is_offered)))
+
+
+async def _filling(
+    store: AssignmentStore,
+    org: OrganizationId,
+    question: FormQuestion,
+    chosen: Choice | None,
+    proposed: PrefilledText | None,
+) -> Filling:
+    """What bundles give a connector of the resource that has the environment asked about, else the one proposed."""
+    if chosen is None or question.resource is None:
+        return Filling()
+    environment = question.environment or (proposed.value if proposed else "")
+    return fill(
+        await store.bundles(org),
+        resource=question.resource,
+        environment=environment,
+        integration=chosen.integration,
+        protocol=chosen.protocol,
+        kind=chosen.kind,
+        given=(),
+    )
 
 
 def _require_usable(offered: Offering, question: FormQuestion) -> Integration:
@@ -140,6 +169,7 @@ def _described(found: Examination, draft: Draft) -> Draft:
     return draft.model_copy(
         update={
             "lacking": found.lacking,
+            "filled": {name: form.from_bundle(filled) for name, filled in found.filling.fields.items()},
             "integration_id": choice.integration.id,
             "integration_name": choice.integration.name,
             "protocol": choice.protocol.name,

@@ -10,7 +10,8 @@ from gateway.http.examples import INTEGRATION, example
 
 _CODES = (
     "`subclass_matches` (made for it), `class_matches` (the resource names no subclass), `kind_offered` (no resource "
-    "was named); of a near miss `subclass_differs`, `not_installed` or `kind_not_offered`"
+    "was named); of a near miss `subclass_differs`, `gone` (no worker has it any more), `not_installed` or "
+    "`kind_not_offered`"
 )
 
 

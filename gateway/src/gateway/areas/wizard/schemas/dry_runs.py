@@ -70,7 +70,9 @@ class DryRunView(View):
     filled: dict[str, PrefilledFieldView] = Field(description="Fields that bundles would fill")
     test: ReportView | None = Field(description="What connecting came to; null: nobody connected")
     untested: str = Field(description="Why nobody connected; empty where somebody did")
-    policies: list[CoveringPolicyView] = Field(description="Policies that would cover it")
+    policies: list[CoveringPolicyView] = Field(
+        description="Policies that would cover it; empty, as no organization can have policies yet"
+    )
 
 
 def dry_run_view(run: DryRun) -> DryRunView:
@@ -91,6 +93,7 @@ def dry_run_view(run: DryRun) -> DryRunView:
         filled={name: prefilled_view(each) for name, each in draft.filled.items()},
         test=report_view(run.report) if run.report else None,
         untested=run.untested,
+        # True as it stands: nothing of this version can make a policy.
         policies=[],
     )
 

@@ -11,7 +11,7 @@ from gateway.areas.wizard.schemas.prefilled import (
     text_view,
     texts_view,
 )
-from gateway.http.answers import View
+from gateway.http.answers import ProblemFieldView, View
 from gateway.http.examples import INTEGRATION, example
 
 
@@ -65,6 +65,7 @@ class FormView(View):
         data_classes=None,
         endpoints=None,
         names=[{"value": "files", "origin": {"kind": "resource", "name": "files"}}],
+        faults=[],
         complete=True,
     )
 
@@ -82,6 +83,9 @@ class FormView(View):
     data_classes: PrefilledTextsView | None
     endpoints: PrefilledTextsView | None
     names: list[PrefilledTextView] = Field(description="Suggestions that are free on the resource, the best first")
+    faults: list[ProblemFieldView] = Field(
+        description="Fields for which bundles have what cannot be used: contradictions, or values that do not fit"
+    )
     complete: bool = Field(description="Whether the values that are filled in are all that is required")
 
 
@@ -103,6 +107,7 @@ def form_view(form: Form) -> FormView:
         data_classes=texts_view(form.data_classes) if form.data_classes else None,
         endpoints=texts_view(form.endpoints) if form.endpoints else None,
         names=[text_view(each) for each in form.names],
+        faults=[ProblemFieldView(field=each.field, detail=each.detail) for each in form.faults],
         complete=form.complete,
     )
 

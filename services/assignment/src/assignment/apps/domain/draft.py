@@ -18,7 +18,7 @@ from contracts.values import IntegrationId
 
 from assignment.apps.domain.choice import Choice, choose
 from assignment.apps.domain.configuration import check_configuration
-from assignment.bundles.domain.filling import PASSPHRASE, Filling, fill, is_given
+from assignment.bundles.domain.filling import PASSPHRASE, Filling, as_bundle_has_it, fill, is_given
 
 LONGEST_TEXT = 255
 MOST_LABELS = 200
@@ -131,7 +131,7 @@ def _naming(filling: Filling) -> Iterator[None]:
 
 
 def _with_bundle(fault: str, name: str | None) -> str:
-    return fault if name is None else f"{fault} (as bundle “{name}” has it)"
+    return fault if name is None else as_bundle_has_it(fault, name)
 
 
 @contextmanager

@@ -1,11 +1,13 @@
 """The form of a protocol for a kind of app, and the values that need not be typed. Pure."""
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from contracts.errors import Invalid
 from contracts.field_values import FieldValue, SealedValue
 from contracts.messages.catalog import Resource
+from contracts.messages.outcomes import FieldProblem
 from contracts.queries.wizard import (
     FieldCondition,
     FieldDescriptor,
@@ -18,7 +20,8 @@ from contracts.queries.wizard import (
 from jsonschema import Draft202012Validator
 
 from assignment.apps.domain.choice import Choice
-from assignment.apps.domain.configuration import check_configuration
+from assignment.apps.domain.configuration import MOST_FAULTS, all_faults, check_configuration
+from assignment.bundles.domain.filling import Filled, Filling, as_bundle_has_it
 
 _ENVIRONMENT_TAGS = ("environment",)
 # In place of a secret that is there: what is checked is that it is.
@@ -42,29 +45,58 @@ def ordered(choice: Choice) -> list[str]:
     return sorted(names, key=lambda name: _order(choice.properties[name]))
 
 
-def suggestions(choice: Choice, resource: Resource | None) -> dict[str, PrefilledField]:
-    """Values from what is known of the resource, and else the defaults, with their origin."""
+def suggestions(choice: Choice, resource: Resource | None, filling: Filling) -> dict[str, PrefilledField]:
+    """Values that bundles give, else those from what is known of the resource, else the defaults, with their origin.
+
+    In this order, as a connector that is not given a field gets what a bundle has for it.
+    """
     found = dict[str, PrefilledField]()
     for name in ordered(choice):
         rules = choice.properties[name]
         known = _from_resource(rules, resource)
-        if known is not None:
+        if name in filling.fields:
+            found[name] = from_bundle(filling.fields[name])
+        elif known is not None:
             found[name] = PrefilledField(value=known[0], origin=known[1])
         elif isinstance(rules.get("default"), str):
             found[name] = PrefilledField(value=rules["default"], origin=Origin(kind="default"))
     return found
 
 
+def from_bundle(filled: Filled) -> PrefilledField:
+    """What a bundle gives to a field, with the bundle as its origin. A secret is there, and not shown."""
+    value, origin = filled.value, Origin(kind="bundle", id=filled.bundle_id, name=filled.bundle_name)
+    masked = value.sealed is not None
+    return PrefilledField(
+        value=None if masked else value.value, provider_id=value.provider_id, masked=masked, origin=origin
+    )
+
+
 def is_complete(choice: Choice, values: Mapping[str, PrefilledField]) -> bool:
     """Whether these values are all that the form requires."""
-    fields = {
+    try:
+        return not check_configuration(choice, _as_fields(values))
+    except Invalid:
+        return False
+
+
+def faults_of(choice: Choice, filling: Filling, values: Mapping[str, PrefilledField]) -> tuple[FieldProblem, ...]:
+    """What a connector would be refused with that leaves to bundles what they give: a person has to fill that in.
+
+    Bundles that contradict each other about a field for which nothing else is known, and what does not fit.
+    """
+    ties = ((f"fields.{name}", why) for name, why in filling.ties.items() if name not in values)
+    wrong, _ = all_faults(choice, _as_fields(values))
+    names = {f"fields.{name}": filled.bundle_name for name, filled in filling.fields.items()}
+    unfit = ((path, as_bundle_has_it(fault, names[path])) for path, fault in wrong if path in names)
+    return tuple(FieldProblem(field=path, detail=detail) for path, detail in islice([*ties, *unfit], MOST_FAULTS))
+
+
+def _as_fields(values: Mapping[str, PrefilledField]) -> dict[str, FieldValue]:
+    return {
         name: FieldValue(provider_id=each.provider_id, value=each.value, sealed=_SEALED if each.masked else None)
         for name, each in values.items()
     }
-    try:
-        return not check_configuration(choice, fields)
-    except Invalid:
-        return False
 
 
 def environment_of(resource: Resource | None) -> PrefilledText | None:

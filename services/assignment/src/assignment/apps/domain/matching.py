@@ -11,7 +11,7 @@ from contracts.queries.wizard import MatchCode
 from contracts.resource_classes import is_same_subclass
 from contracts.values import IntegrationId
 
-Obstacle = Literal["class_differs", "subclass_differs", "not_installed", "kind_not_offered"]
+Obstacle = Literal["class_differs", "subclass_differs", "gone", "not_installed", "kind_not_offered"]
 """What keeps an integration from being used, in the order in which it is looked for."""
 
 
@@ -56,6 +56,8 @@ class Assessment:
                 return f"{title} does not work with resources of {class_of(this)}."
             case "subclass_differs":
                 return f"{title} works with {listed(works_with(self.integration))}, not with {class_of(this)}."
+            case "gone":
+                return f"{title} would fit, but no worker has offered it for a long time."
             case "not_installed":
                 return f"{title} would fit, but is not installed."
             case "kind_not_offered":
@@ -73,9 +75,12 @@ def assess(
     *,
     kind: AppKind,
     uninstalled: Collection[IntegrationId] = (),
+    gone: Collection[IntegrationId] = (),
 ) -> Assessment:
-    """Whether an integration can be used. It matches class and subclass, or the class where the resource has no more;
-    `uninstalled`: those that the organization does not want."""
+    """Whether an integration can be used. It matches class and subclass, or the class where the resource has no more.
+
+    `uninstalled`: those that the organization does not want; `gone`: those that no worker offers any more.
+    """
     match = _match_of(integration, resource) if resource else None
     is_made_for = resource is not None and match is not None and _names_subclass(match, resource)
     obstacle: Obstacle | None = None
@@ -83,6 +88,8 @@ def assess(
         obstacle = "class_differs"
     elif resource and resource.subclass and not is_made_for:
         obstacle = "subclass_differs"
+    elif integration.id in gone:
+        obstacle = "gone"
     elif integration.id in uninstalled:
         obstacle = "not_installed"
     elif not offering(integration, kind):

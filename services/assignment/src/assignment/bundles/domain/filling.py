@@ -97,6 +97,11 @@ def tie_in_words(names: Iterable[str]) -> str:
     return f"bundles {', '.join(listed[:-1])} and {listed[-1]} give it different values, and none goes before the other"
 
 
+def as_bundle_has_it(fault: str, name: str) -> str:
+    """What is wrong with a value that a bundle gives, with the bundle."""
+    return f"{fault} (as bundle “{name}” has it)"
+
+
 def _first(matching: Iterable[Bundle], name: str) -> list[Bundle]:
     """The bundles whose value of a field counts, in the order of their ids."""
     giving = [bundle for bundle in matching if name in bundle.fields and is_given(bundle.fields[name])]

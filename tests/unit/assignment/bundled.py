@@ -1,17 +1,21 @@
 """An assignment service in memory, for tests of bundles: apps that follow them."""
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from assignment.apps import handlers as apps_handlers
 from assignment.apps import usecases
-from assignment.apps.domain.apps import KnownResource
+from assignment.apps.domain.apps import KnownResource, upgraded
 from assignment.apps.domain.pools import Pool
 from assignment.apps.labels import AppLabels
 from assignment.apps.store import AssignmentStore, Offer, app_keys
 from assignment.bundles import handlers as bundles_handlers
 from assignment.bundles.labels import BundleLabels
 from assignment.bundles.store import BundleStore, Follow, RemovedInventory
+from assignment.installations import handlers as installations_handlers
+from assignment.installations.domain import Installation
+from assignment.installations.store import InstallationStore, KnownParts, absent
 from assignment.labels import handlers as labels_handlers
 from assignment.labels.domain import KnownRenames
 from assignment.labels.store import LabelStore
@@ -32,7 +36,7 @@ BUCKET = make.a_resource(**{"class": "object-storage", "subclass": "s3", "tags":
 
 
 class Bundled(MemoryDoor):
-    """The areas of apps, bundles and labels in memory."""
+    """The areas of apps, bundles, installations and labels in memory."""
 
     def __init__(self) -> None:
         super().__init__("assignment")
@@ -47,6 +51,7 @@ class Bundled(MemoryDoor):
             clock=lambda: self.now,
             renames=labels.known,
         )
+        installations = MemoryAggregates(Installation, published=self.published)
         self.store = AssignmentStore(
             MemoryAggregates(App, keys=app_keys, published=self.published),
             MemoryAggregates(Offer, published=self.published),
@@ -55,12 +60,19 @@ class Bundled(MemoryDoor):
             clock=lambda: self.now,
             renames=labels.known,
             bundles=self.bundles.bundles_of,
+            absences=partial(absent, installations),
+        )
+        parts = KnownParts(
+            integrations=partial(usecases.list_known_integrations, self.store),
+            apps=lambda org: self.store.apps_of(org, None),
+            upgraded=upgraded,
         )
         apps_handlers.register_handlers(self.dispatcher, self.store)
         apps_handlers.register_following(self.dispatcher, self.store, self.bundles)
         bundles_handlers.register_handlers(self.dispatcher, self.bundles, self.integrations)
         holders = (AppLabels(self.store), BundleLabels(self.bundles))
         labels_handlers.register_handlers(self.dispatcher, labels, holders)
+        installations_handlers.register_handlers(self.dispatcher, InstallationStore(installations, parts))
 
     async def integrations(self) -> list[Integration]:
         return await usecases.known_integrations(self.store)

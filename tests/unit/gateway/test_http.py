@@ -225,6 +225,9 @@ def test_all_named_paths_are_known(app: FastAPI) -> None:
     assert {"/".join(part or "*" for part in each.segments) for each in specific_paths(app)} == {
         "api/v1/account/organizations/*/data_classes/search",
         "api/v1/account/organizations/*/environments/search",
+        "api/v1/integrations/available",
+        "api/v1/integrations/catalog",
+        "api/v1/integrations/installed",
         "api/v1/inventories/*/resources/bulk",
         "api/v1/inventories/*/resources/export",
         "api/v1/inventories/resources",

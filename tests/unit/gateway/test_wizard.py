@@ -13,7 +13,8 @@ from contracts.messages.connector.connection_tests import TestDraft
 from contracts.messages.outcomes import CommandOutcome, FieldProblem, Problem
 from contracts.queries.assignment import Choice, ReachableApp
 from contracts.queries.wizard import Draft, DraftQuestion
-from contracts.values import AppId, CommandId, IntegrationId
+from contracts.values import AppId, CommandId, IntegrationId, OrganizationId
+from gateway.access.principal import Principal
 from gateway.areas.connectors.descriptions import Descriptions, together
 from gateway.areas.connectors.preconditions import ConnectorRequest, GivenField
 from gateway.areas.wizard.schemas.dry_runs import DryRunBody, dry_run_view
@@ -22,7 +23,7 @@ from gateway.areas.wizard.service import DryRun, Wizard
 from tests.support import builders as make
 from tests.unit.gateway.test_domain import an_app
 
-WHO = cast("Any", SimpleNamespace(organization_id="org-1"))
+WHO = Principal(account_id="someone", organization_id=OrganizationId("org-1"))
 ASKED = ConnectorRequest(
     kind="source", name="files", urn_id="res-1", fields={"root": GivenField("/srv"), "colour": GivenField("canary")}
 )
@@ -43,6 +44,9 @@ class Others:
     async def resource(self, *_: object) -> Any:
         return make.a_resource()
 
+    async def app(self, _: object, app_id: str) -> ReachableApp:
+        return self.would_be.model_copy(update={"id": AppId(app_id)})
+
     async def choose(self, *_: object, **__: object) -> Choice:
         if self.choice:
             raise self.choice
@@ -56,6 +60,10 @@ class Others:
 
     async def seal(self, _: object, __: object, fields: Any, *, clear: frozenset[str]) -> dict[str, FieldValue]:
         return {n: make.clear(each.value) if n in clear else make.sealed() for n, each in fields.items()}
+
+    def open_of(self, _: object, __: object, given_by_bundles: Any) -> dict[str, GivenField]:
+        assert not given_by_bundles
+        return {}
 
     async def send(self, command: Envelope[Any], **_: object) -> CommandOutcome:
         self.sent.append(command)

@@ -9,12 +9,12 @@ from gateway.access.rights import Right
 from gateway.areas.integrations.schemas import (
     CountedIntegrationView,
     Installation,
+    IntegrationSummaryView,
+    IntegrationVersionView,
     IntegrationView,
     Status,
-    SummaryView,
     UpgradeBody,
     UpgradeView,
-    VersionView,
     counted_view,
     integration_view,
     summary_view,
@@ -41,7 +41,7 @@ async def list_catalog(integrations: Service, who: Who) -> PageView[IntegrationV
 
 
 @router.get("/integrations/catalog/{name}/versions", summary="List versions of an integration", responses=problems(404))
-async def list_integration_versions(name: str, integrations: Service, who: Who) -> PageView[VersionView]:
+async def list_integration_versions(name: str, integrations: Service, who: Who) -> PageView[IntegrationVersionView]:
     """Those that workers offer, with their pools, and those that connectors use; newest first, complete."""
     who.require(Right.READ)
     return whole(version_views(*await integrations.named(who, name)))
@@ -139,7 +139,7 @@ async def upgrade(
 @router.get(
     "/integrations/installed/{integration}/summary", summary="See what uses an integration", responses=problems(404)
 )
-async def summarize(integration: str, integrations: Service, who: Who) -> SummaryView:
+async def summarize(integration: str, integrations: Service, who: Who) -> IntegrationSummaryView:
     """How many connectors use it, and in which versions."""
     who.require(Right.READ)
     return summary_view(*await integrations.one(who, integration))

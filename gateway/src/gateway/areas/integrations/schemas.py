@@ -100,7 +100,7 @@ class CountedIntegrationView(IntegrationView):
     connectors_total: int
 
 
-class VersionView(View):
+class IntegrationVersionView(View):
     """A version of an integration."""
 
     model_config = example(
@@ -123,7 +123,7 @@ class VersionUseView(View):
     connectors: int
 
 
-class SummaryView(View):
+class IntegrationSummaryView(View):
     """What an organization uses of an integration."""
 
     model_config = example(
@@ -224,13 +224,13 @@ def kinds_of(integration: Integration) -> list[AppKind]:
     return list(dict.fromkeys(kind for protocol in integration.protocols for kind in protocol.kinds))
 
 
-def version_views(known: KnownIntegration, use: IntegrationUse | None) -> list[VersionView]:
+def version_views(known: KnownIntegration, use: IntegrationUse | None) -> list[IntegrationVersionView]:
     """The versions of an integration that workers offer or connectors use, newest first."""
     offered = {each.version: each for each in known.versions} if known.offered else {}
     used = {each.version: each.connectors for each in (use.versions if use else ())}
     newest_first = sorted({*offered, *used}, key=version_key, reverse=True)
     return [
-        VersionView(
+        IntegrationVersionView(
             name=known.integration.name,
             version=version,
             stage=stage_of(version),
@@ -243,11 +243,11 @@ def version_views(known: KnownIntegration, use: IntegrationUse | None) -> list[V
     ]
 
 
-def summary_view(known: KnownIntegration, use: IntegrationUse | None) -> SummaryView:
+def summary_view(known: KnownIntegration, use: IntegrationUse | None) -> IntegrationSummaryView:
     """What an organization uses of an integration."""
     counts, versions = (use.connectors, use.versions) if use else ({}, ())
     newest = known.integration.version
-    return SummaryView(
+    return IntegrationSummaryView(
         id=known.integration.id,
         name=known.integration.name,
         connectors=counts,

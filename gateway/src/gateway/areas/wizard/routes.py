@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from gateway.access.rights import Right
 from gateway.areas.wizard.schemas.compatible import CompatibleView, compatible_view, nothing_compatible
 from gateway.areas.wizard.schemas.dry_runs import DryRunBody, DryRunView, dry_run_view
-from gateway.areas.wizard.schemas.forms import FormView, form_view
+from gateway.areas.wizard.schemas.forms import ConnectorFormView, form_view
 from gateway.areas.wizard.service import Wizard
 from gateway.http.dependencies import Who, WhoInOrganization, provided
 from gateway.http.openapi import problems
@@ -63,7 +63,7 @@ async def read_form(
     protocol: Annotated[
         str, Query(max_length=Longest, description="Protocol to fill in; left out: the one that is chosen by itself")
     ] = "",
-) -> FormView:
+) -> ConnectorFormView:
     """What a person fills in: the protocols, the form of each as JSON Schema and field by field, and values that need
     not be typed, each with its origin. Values of secret fields are never shown. What a creation would refuse for
     the resource is refused here, with the same code.

@@ -47,7 +47,7 @@ class FormProtocolView(View):
     form: dict[str, JsonValue] = Field(description="JSON Schema 2020-12 of the fields, in their order")
 
 
-class FormView(View):
+class ConnectorFormView(View):
     """What a person fills in for a connector."""
 
     model_config = example(
@@ -89,10 +89,10 @@ class FormView(View):
     complete: bool = Field(description="Whether the values that are filled in are all that is required")
 
 
-def form_view(form: Form) -> FormView:
+def form_view(form: Form) -> ConnectorFormView:
     """A form."""
     integration = form.integration
-    return FormView(
+    return ConnectorFormView(
         id=integration.id,
         name=integration.name,
         version=integration.version,

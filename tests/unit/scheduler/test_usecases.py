@@ -11,7 +11,7 @@ from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.connector.task_events import TaskCancelled, TaskSucceeded
 from contracts.messages.scheduler import JobNoted, RetryJob, TaskRequested
 from contracts.task_types.backup import BackupResult
-from contracts.values import JobId, OrganizationId, RunId
+from contracts.values import AppId, JobId, OrganizationId, RunId
 from scheduler.jobs import usecases
 from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.job import Job
@@ -26,6 +26,7 @@ from tests.unit.scheduler.builder import (
     cancel,
     logged,
     progressed,
+    queued,
     retry,
     run_task,
     started,
@@ -343,6 +344,24 @@ class TestHistory:
         app = (await world.job(ids[30])).task.origin.id
         assert await self.listed(world, app_id=app, role="origin") == (1, [ids[30]])
         assert await self.listed(world, app_id=app, role="target") == (0, [])
+
+    async def test_the_last_job_of_each_app_is_found_whether_it_is_over_or_goes_on(self, world: World) -> None:
+        over = await self.ended(world, SEGMENT_JOBS)
+        assert await usecases.pack_history(world.store) == SEGMENT_JOBS
+        task = (await world.job(over[7])).task
+        going_on = run_task(task)
+        await usecases.run_task(world.store, world.clock, wrapped(going_on))
+        saved_later = queued(task=task).model_copy(update={"id": JobId(new_id())})
+        await world.store.job_index.enter(ORG, saved_later)
+        stores = {job_id: (await world.job(job_id)).task.target for job_id in over[:2]}
+        ids = {target.id: job_id for job_id, target in stores.items() if target}
+        asked = [task.origin.id, *ids, task.origin.id, AppId("of nobody")]
+
+        found = await usecases.latest_jobs(world.store, ORG, "backup", asked)
+
+        assert {app_id: job.id for app_id, job in found.items()} == {task.origin.id: going_on.job_id, **ids}
+        assert await usecases.latest_jobs(world.store, ORG, "check", asked) == {}
+        assert await usecases.latest_jobs(world.store, ORG, "backup", []) == {}
 
     async def test_few_jobs_are_not_packed(self, world: World) -> None:
         await self.ended(world, SEGMENT_JOBS - 1)

@@ -1,6 +1,5 @@
 """One function per verb: load, decide, save together with the events."""
 
-import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -60,7 +59,6 @@ from scheduler.jobs.store.history import SEGMENT_JOBS
 log = logging.getLogger(__name__)
 Clock = Callable[[], datetime]
 E = TypeVar("E", bound=TaskEvent)
-LISTINGS_AT_ONCE = 8
 
 
 async def run_task(store: SchedulerStore, clock: Clock, command: Envelope[RunTask]) -> None:
@@ -242,15 +240,9 @@ async def latest_jobs(
 ) -> dict[AppId, Job]:
     """The last job of a type of each app that has one."""
     with span("scheduler.latest_jobs", attributes={semconv.ORGANIZATION: org}):
-        slots = asyncio.Semaphore(LISTINGS_AT_ONCE)
-
-        async def latest(app_id: AppId) -> list[Job]:
-            async with slots:
-                asked = JobFilter(task_type=task_type, app_id=app_id)
-                return (await store.listing.page(org, asked, limit=1, offset=0)).items
-
-        found = await asyncio.gather(*map(latest, app_ids))
-        return {app_id: job for app_id, jobs in zip(app_ids, found, strict=True) for job in jobs}
+        asked = [JobFilter(task_type=task_type, app_id=app_id) for app_id in dict.fromkeys(app_ids)]
+        found = await store.listing.newest(org, asked)
+        return {app_id: job for app_id, job in zip(dict.fromkeys(app_ids), found, strict=True) if job is not None}
 
 
 async def read_log(store: SchedulerStore, org: OrganizationId, job_id: JobId) -> list[LogLine]:

@@ -33,11 +33,33 @@ class JobListing:
     async def page(self, org: OrganizationId, asked: JobFilter, *, limit: int, offset: int) -> Page[Job]:
         """How many jobs there are of those that are asked for, and some of them, newest first."""
         # The index first: a job that is packed in between is then in both, and counted once.
-        loose = await self._loose(org, asked)
+        rows = await self._rows(org, by_app=asked.app_id is not None)
+        return await self._page(org, rows, await self._kept_history(org), asked, limit=limit, offset=offset)
+
+    async def newest(self, org: OrganizationId, each_asked: Sequence[JobFilter]) -> list[Job | None]:
+        """For each filter the newest job that it asks for; the index and the history are read once for all of them."""
+        rows = await self._rows(org, by_app=any(asked.app_id is not None for asked in each_asked))
+        history, slots = await self._kept_history(org), asyncio.Semaphore(LOOKUPS_AT_ONCE)
+
+        async def first(asked: JobFilter) -> Job | None:
+            async with slots:
+                # Two: the newest may be one that is being saved, and not there yet.
+                page = await self._page(org, rows, history, asked, limit=2, offset=0)
+                return page.items[0] if page.items else None
+
+        return list(await asyncio.gather(*map(first, each_asked)))
+
+    async def _kept_history(self, org: OrganizationId) -> History:
         history = await self._history.of(org)
         if self._kept is not None:
             # They are being removed, by the same rule.
             history.drop_ended_before(first_day_kept(utc_now() - self._kept).isoformat())
+        return history
+
+    async def _page(
+        self, org: OrganizationId, rows: Sequence[Row], history: History, asked: JobFilter, *, limit: int, offset: int
+    ) -> Page[Job]:
+        loose = [row for row in rows if row.matches(asked)]
         packed = await self.packed_of(org, history, [JobId(row.id) for row in loose])
         loose = [row for row in loose if row.id not in packed]
         total, (keys, above) = self._choose(history, asked, loose, limit=limit, offset=offset)
@@ -74,13 +96,13 @@ class JobListing:
 
         return [job for job in await asyncio.gather(*map(look, ids)) if job is not None]
 
-    async def _loose(self, org: OrganizationId, asked: JobFilter) -> list[Row]:
+    async def _rows(self, org: OrganizationId, *, by_app: bool) -> list[Row]:
         rows = await self._index.rows(org)
-        if asked.app_id is not None:
-            # Entries of an earlier version do not say what a job is about.
-            unknown = await self.get_all(org, [JobId(row.id) for row in rows if not row.origin])
-            rows = [*(row for row in rows if row.origin), *map(row_of, unknown)]
-        return [row for row in rows if row.matches(asked)]
+        if not by_app:
+            return rows
+        # Entries of an earlier version do not say what a job is about.
+        unknown = await self.get_all(org, [JobId(row.id) for row in rows if not row.origin])
+        return [*(row for row in rows if row.origin), *map(row_of, unknown)]
 
     async def _loaded(self, org: OrganizationId, ids: Sequence[JobId], asked: JobFilter) -> list[Job]:
         # The index is ahead of a job that is being saved: what is shown of one must be what was asked for.

@@ -253,6 +253,17 @@ async def test_an_integration_that_no_worker_offers_any_more_is_for_no_new_conne
     assert (await assignment.do(make.assign_app(integration_id=FS))).accepted
 
 
+async def test_work_goes_to_pools_that_run_the_integration(assignment: Assignment) -> None:
+    await assignment.do(make.assign_app("app-1", integration_id=FS))
+    await assignment.offer_pool(("int-s3", "1.0.0"))
+    await assignment.offer_pool((FS, "1.0.0"), ("int-s3", "1.0.0"), pool="branch")
+    assert (await apps.get_reachable_app(assignment.apps, make.ORG, AppId("app-1"))).pools == ("branch",)
+    # Workers of before that was said may run anything.
+    await assignment.offer_pool(pool="former")
+    found = await apps.get_reachable_app(assignment.apps, make.ORG, AppId("app-1"))
+    assert found.pools == ("branch", "former")
+
+
 async def test_while_no_pool_says_what_it_offers_nothing_is_gone(assignment: Assignment) -> None:
     aggregate = await assignment.apps.offers.load(EVERYBODY, FS)
     assert aggregate.value is not None

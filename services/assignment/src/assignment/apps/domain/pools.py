@@ -45,9 +45,14 @@ def offers_of(
 
 
 def pools_for(app: App, pools: Iterable[Pool]) -> tuple[str, ...]:
-    """The pools that can reach an app, the default one first, the others by name."""
-    names = [pool.name for pool in pools if _reaches(pool, app)]
+    """The pools that run an app's integration and reach it, the default one first, the others by name."""
+    names = [pool.name for pool in pools if _runs(pool, app.integration.id) and _reaches(pool, app)]
     return tuple(sorted(names, key=lambda name: (name != DEFAULT_POOL, name)))
+
+
+def _runs(pool: Pool, integration_id: IntegrationId) -> bool:
+    # A pool whose workers are of before they said what they run: they may run it.
+    return not pool.offers or any(offer.integration_id == integration_id for offer in pool.offers)
 
 
 def _reaches(pool: Pool, app: App) -> bool:

@@ -31,10 +31,10 @@ class MemoryDoor:
         await self.dispatcher.dispatch(message if isinstance(message, Envelope) else wrap(message))
 
     async def do(self, command: Message | Envelope[Any]) -> CommandOutcome:
-        """Handle a command; its outcome is the last message out."""
+        """Handle a command; its outcome is the last one out. What follows from what it saved may be told after it."""
+        told = len(self.published)
         await self.hear(command)
-        outcome = self.published[-1].data
-        assert isinstance(outcome, CommandOutcome)
+        [outcome] = [each.data for each in self.published[told:] if isinstance(each.data, CommandOutcome)]
         return outcome
 
     async def rejection(self, command: Message | Envelope[Any]) -> Problem:

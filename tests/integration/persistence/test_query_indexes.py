@@ -171,6 +171,7 @@ async def test_connector(opened: Opened) -> None:
         assert await store.attempts_at(work.organization_id, "job") == []
         await store.work.forget(work.organization_id, "job")
         assert await store.stores.all() == []
+        assert (await store.apps.find(ORG)).items == []
         assert await store.line_at("place") == []
 
 

@@ -1,10 +1,13 @@
 """Secrets that stay when their owner is changed, or when a key is. Pure, so that decisions may use it."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from contracts.errors import Conflict
 from contracts.field_values import FieldValue
 from contracts.messages.resealing import Resealed
+from contracts.queries.sealing import KeyUse, OwnerKind, SealedField, SealedOwner, SealedOwners, SealedQuestion
 
 from chassis.texts import fault_of
 
@@ -36,6 +39,37 @@ def with_resealed(fields: Mapping[str, FieldValue], resealed: Iterable[Resealed]
         if field is not None and field.sealed is not None and field.sealed.nonce == each.nonce:
             changed[each.field] = field.model_copy(update={"sealed": each.sealed})
     return changed
+
+
+def replaced(before: Mapping[str, FieldValue], after: Mapping[str, FieldValue]) -> int:
+    """How many fields have another value than before."""
+    return sum(value != before.get(name) for name, value in after.items())
+
+
+class Holder(NamedTuple):
+    """What keeps sealed values."""
+
+    kind: OwnerKind
+    id: str
+    fields: Mapping[str, FieldValue]
+
+
+def sealed_owners(holders: Iterable[Holder], question: SealedQuestion) -> SealedOwners:
+    """Who of them keeps values sealed under other keys, as many as asked for, and how many values are under which."""
+    owners: list[SealedOwner] = []
+    uses = Counter[tuple[str, str]]()
+    for holder in holders:
+        found = [
+            SealedField(field=name, sealed_for=value.owner(holder.id), sealed=value.sealed)
+            for name, value in holder.fields.items()
+            if value.sealed is not None
+        ]
+        uses.update((holder.kind, each.sealed.key_id) for each in found)
+        others = tuple(each for each in found if each.sealed.key_id != question.key_id)
+        if others and len(owners) < question.limit:
+            owners.append(SealedOwner(kind=holder.kind, id=holder.id, fields=others))
+    counted = (KeyUse(kind=kind, key_id=key, values=values) for (kind, key), values in sorted(uses.items()))
+    return SealedOwners(owners=tuple(owners), uses=tuple(counted))
 
 
 def _can_stay(present: FieldValue | None) -> bool:

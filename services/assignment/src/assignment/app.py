@@ -34,6 +34,7 @@ from assignment.labels import handlers as labels_handlers
 from assignment.labels.store import LabelStore, open_labels
 from assignment.labels.usecases import LabelHolder
 from assignment.overviews import api as overviews_api
+from assignment.sealing import api as sealing_api
 from assignment.settings import Settings
 
 
@@ -99,6 +100,7 @@ def build_api(store: Stores, tokens: Tokens, *, checks: Mapping[str, Check]) -> 
     app.include_router(tests_api.build_routes(store.connection_tests, tokens))
     app.include_router(labels_api.build_routes(store.label_holders, tokens))
     app.include_router(installations_api.build_routes(store.installations, tokens))
+    app.include_router(sealing_api.build_routes(store.apps, store.bundles, tokens))
     app.include_router(overviews_api.build_routes(store.apps, store.connection_tests, tokens))
     return app
 

@@ -12,10 +12,12 @@ from chassis.http.tokens import Tokens
 from chassis.messaging.envelopes import envelope
 from chassis.messaging.publisher import Publisher
 from chassis.messaging.topology import ensure_topics
+from chassis.persistence.key_holders import KeyHolders
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.service_runtime import ServiceRuntime, handling, open_service_runtime
 from chassis.runtime.settings import read_key
 from chassis.runtime.supervision import LoopSupervisor
+from chassis.security.keyring import KeyringFile
 from chassis.security.sealing import Sealer
 from contracts import topics
 from contracts.messages.connector.base import EVERYBODY, ConnectorEvent
@@ -77,6 +79,7 @@ async def open_app(settings: Settings, *, suspicion_seconds: float = SUSPICION_S
         open_service_runtime(settings, SERVICE) as runtime,
         open_worker_context(runtime, settings, tokens, suspicion_seconds=suspicion_seconds) as context,
     ):
+        holders, name = KeyHolders(runtime.database), f"{SERVICE} {settings.instance}"
         runner = Runner(context.store, activities(context))
         clean_up = CacheCleanUp(context.store, settings.work_dir)
         dispatcher = register(
@@ -93,6 +96,7 @@ async def open_app(settings: Settings, *, suspicion_seconds: float = SUSPICION_S
         await offer(runtime.publisher, context.integrations, pool=settings.pool)
         # Messages last: they are taken in once there is somebody to do the work, and no more while the rest closes.
         async with (
+            holders.reporting(runtime.background, name, lambda: context.sealer.keyring),
             clean_up.running(runtime.background),
             offering(runtime.background, runtime.publisher, context.integrations, pool=settings.pool),
             context.watch.running(runtime.background),
@@ -100,7 +104,12 @@ async def open_app(settings: Settings, *, suspicion_seconds: float = SUSPICION_S
             handling(runtime, dispatcher, topics=subscribed, announces=ANNOUNCED, subgroup=_subgroup(settings)),
         ):
             yield build_api(
-                context.store, context.stores, tokens, locks=partial(store_locks, context), checks=runtime.checks()
+                context.store,
+                context.stores,
+                tokens,
+                locks=partial(store_locks, context),
+                holders=holders,
+                checks=runtime.checks(),
             )
 
 
@@ -109,7 +118,8 @@ async def open_worker_context(
     runtime: ServiceRuntime, settings: Settings, tokens: Tokens, *, suspicion_seconds: float = SUSPICION_SECONDS
 ) -> AsyncIterator[WorkerContext]:
     """Everything that work needs, closed when the context is left."""
-    sealer, integrations = Sealer(read_key(settings.master_key_file)), build_integrations(settings)
+    keys, integrations = KeyringFile(settings.master_key_file), build_integrations(settings)
+    sealer = Sealer(keys)
     ring = KeyRing()
     opener = repository_opener(
         sealer, integrations, cache_bytes=settings.store_cache_bytes, work_dir=settings.work_dir, ring=ring

@@ -11,6 +11,7 @@ from contracts.envelope import Envelope
 from contracts.messages.assignment import AppAssigned, AppReconfigured, AppRemoved
 from contracts.messages.connector.base import ConnectorCommand
 from contracts.messages.connector.connection_tests import TestDraft
+from contracts.messages.resealing import AppResealed
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
 
 from connector.context.apps import save_app, save_app_removal
@@ -38,6 +39,10 @@ def register(
         if await save_app(store, event):
             stores.drop(event.data.app_id)
 
+    async def resealed(event: Envelope[AppResealed]) -> None:
+        # What is open stays open: it was opened with the same values.
+        await save_app(store, event)
+
     async def removed(event: Envelope[AppRemoved]) -> None:
         await save_app_removal(store, event)
         stores.drop(event.data.app_id)
@@ -55,6 +60,7 @@ def register(
 
     dispatcher.on(AppAssigned, assigned)
     dispatcher.on(AppReconfigured, assigned)
+    dispatcher.on(AppResealed, resealed)
     dispatcher.on(AppRemoved, removed)
     for command in commands().values():
         if command.message is not None:

@@ -14,7 +14,9 @@ from pydantic_settings import NoDecode
 class Settings(CommonSettings):
     """Beside the common ones: what a worker may touch, how much it does at once, where its tools are."""
 
-    master_key_file: Path = Field(description="File with the master key that opens secrets: 32 bytes, base64")
+    master_key_file: Path = Field(
+        description="File with the master keys that open secrets, one a line: 32 bytes, base64"
+    )
     allowed_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description="Directories that sources and stores on disk must lie in, joined by `:`; empty: none"
     )

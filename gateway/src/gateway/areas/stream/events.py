@@ -27,6 +27,7 @@ from contracts.messages.connector.stores import (
 from contracts.messages.connector.task_events import LogLine, TaskLogged, TaskProgressed
 from contracts.messages.imports import ImportApplied
 from contracts.messages.protection import LegalHoldLifted, LegalHoldSet
+from contracts.messages.resealing import AppResealed
 from contracts.messages.restore_index import RestorePointBrowsable
 from contracts.messages.scheduler import JobChanged, JobNoted
 from contracts.values import OrganizationId
@@ -261,6 +262,8 @@ def _summary(app: App) -> shown.ConnectorSummaryView:
 
 _shown(AppAssigned)(lambda event: _connector(event, "created", event.data.app))
 _shown(AppReconfigured)(lambda event: _connector(event, "changed", event.data.app))
+# Its revision is another one, and a client that names the one before in a change would be refused.
+_shown(AppResealed)(lambda event: _connector(event, "changed", event.data.app))
 _shown(AppRemoved)(lambda event: _connector(event, "removed", None))
 
 

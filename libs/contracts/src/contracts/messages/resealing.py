@@ -6,6 +6,7 @@ from pydantic import Field
 
 from contracts.field_values import SealedValue
 from contracts.messages.assignment import AppAssigned, AppCommand
+from contracts.messages.bundles import BundleCommand, BundleCreated
 from contracts.messages.catalog import CatalogCommand, InventoryCreated
 from contracts.values import Value
 
@@ -21,7 +22,7 @@ class Resealed(Value):
 class ResealApp(AppCommand):
     """Have the secrets of an app under other keys. Result: `{"id", "replaced"}`, how many took their places.
 
-    What was changed since stays as it is, and an app that is not there holds nothing to replace.
+    What was changed since stays as it is. Refused: `app_not_found`, then there is nothing to replace.
     """
 
     TYPE: ClassVar[str] = "cairn.assignment.app.reseal.v1"
@@ -33,6 +34,24 @@ class AppResealed(AppAssigned):
     """The secrets of an app are under other keys; nothing else about it is different."""
 
     TYPE: ClassVar[str] = "cairn.assignment.app.resealed.v1"
+
+
+class ResealBundle(BundleCommand):
+    """Have the secrets of a bundle under other keys. Result: `{"id", "replaced"}`, how many took their places.
+
+    What was changed since stays as it is. Connectors that follow the bundle are told nothing: the same values come to
+    them under other keys by `ResealApp`. Refused: `bundle_not_found`, then there is nothing to replace.
+    """
+
+    TYPE: ClassVar[str] = "cairn.assignment.bundle.reseal.v1"
+
+    resealed: tuple[Resealed, ...] = Field(description="The secrets under other keys")
+
+
+class BundleResealed(BundleCreated):
+    """The secrets of a bundle are under other keys; nothing else about it is different."""
+
+    TYPE: ClassVar[str] = "cairn.assignment.bundle.resealed.v1"
 
 
 class ResealInventory(CatalogCommand):

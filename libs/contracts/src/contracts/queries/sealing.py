@@ -1,23 +1,27 @@
-"""Which secrets a service keeps sealed, and under which keys."""
+"""Which secrets a service keeps sealed, and under which master keys."""
+
+from typing import Literal
 
 from pydantic import Field
 
 from contracts.field_values import SealedValue
-from contracts.values import Value
+from contracts.values import Moment, Value
+
+OwnerKind = Literal["connector", "bundle", "inventory"]
 
 
 class SealedField(Value):
     """One sealed value."""
 
     field: str
-    sealed_for: str = Field(description="Id of what it was sealed for")
+    sealed_for: str = Field(description="Id of what it was sealed for: its owner, or the bundle that it came from")
     sealed: SealedValue
 
 
 class SealedOwner(Value):
-    """What keeps sealed values: an app, say."""
+    """What keeps sealed values under keys that are given up."""
 
-    kind: str
+    kind: OwnerKind
     id: str
     fields: tuple[SealedField, ...]
 
@@ -25,12 +29,30 @@ class SealedOwner(Value):
 class KeyUse(Value):
     """How many sealed values of an organization refer to a master key."""
 
+    kind: str = Field(description="What holds them: connectors, bundles, inventories, copies of workers")
     key_id: str
     values: int
 
 
-class KnownKeys(Value):
-    """The master keys that a worker has, current first, and what it keeps sealed under which."""
+class SealedQuestion(Value):
+    """Who keeps values sealed under other keys than this one?"""
 
-    key_ids: tuple[str, ...]
+    key_id: str = Field(description="The key that stays")
+    limit: int = Field(default=100, ge=1, le=1000)
+
+
+class SealedOwners(Value):
+    """Some who do, and what is sealed under which key in all."""
+
+    owners: tuple[SealedOwner, ...] = ()
     uses: tuple[KeyUse, ...] = ()
+
+
+class KeyHolder(Value):
+    """A running process, and the master keys it has."""
+
+    id: str
+    name: str = Field(description="Service and instance")
+    key_ids: tuple[str, ...] = Field(description="The current one first")
+    sealing_since: Moment = Field(description="Since when it has its current key")
+    at: Moment = Field(description="When it said so")

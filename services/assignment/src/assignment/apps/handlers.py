@@ -10,6 +10,7 @@ from contracts.messages.classification import AppLabelRenamed
 from contracts.messages.connector.offers import IntegrationOffered, PoolOffered
 from contracts.messages.imports import ResourcesChanged
 from contracts.messages.installations import AppUpgradeDue
+from contracts.messages.resealing import ResealApp
 from contracts.topics import (
     ASSIGNMENT_COMMANDS,
     ASSIGNMENT_EVENTS,
@@ -31,6 +32,7 @@ def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatc
     """Fill the dispatcher with the handlers of the assignment service; returns it."""
     dispatcher.on(AssignApp, partial(usecases.assign_app, store))
     dispatcher.on(ReconfigureApp, partial(usecases.reconfigure_app, store))
+    dispatcher.on(ResealApp, partial(usecases.reseal_app, store))
     dispatcher.on(RemoveApp, partial(usecases.remove_app, store))
     dispatcher.on(AppResourceChanged, partial(usecases.follow_resource, store))
     dispatcher.on(AppLabelRenamed, partial(usecases.follow_rename, store))

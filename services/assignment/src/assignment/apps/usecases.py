@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TypeAlias
 
+from chassis.kept_secrets import replaced
 from chassis.persistence.aggregates import Aggregate, AlreadyHandled
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
@@ -33,6 +34,7 @@ from contracts.messages.connector.connection_tests import TestConnection
 from contracts.messages.connector.offers import Integration, IntegrationOffered, PoolOffered
 from contracts.messages.imports import RemovedResource, ResourcesChanged
 from contracts.messages.installations import AppUpgradeDue, IntegrationUsed
+from contracts.messages.resealing import AppResealed, ResealApp
 from contracts.queries.assignment import ReachableApp
 from contracts.queries.installations import KnownIntegration
 from contracts.topics import DEFAULT_POOL
@@ -92,6 +94,20 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
         await catch_up(store, org, app.id)
         log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
+
+
+async def reseal_app(store: AssignmentStore, command: Envelope[ResealApp]) -> None:
+    """Have the secrets of an app under other keys."""
+    data, org = command.data, command.data.organization_id
+    with _span("assignment.reseal_app", data):
+        aggregate = await store.apps.load(org, data.app_id, cause=command)
+        app = apps.reseal(aggregate.value, data.resealed)
+        count = replaced(aggregate.value.fields if aggregate.value else {}, app.fields)
+        # Not announced as other changes are: what an app is reached with is the same, so its connection is not tested.
+        events = [AppResealed(organization_id=org, app_id=data.app_id, app=app)] if count else []
+        result: dict[str, JsonValue] = {"id": data.app_id, "replaced": count}
+        await store.apps.save(aggregate, app, events=events, cause=command, result=result)
+        log.info("app resealed", extra={**_ids(data), "replaced": count})
 
 
 async def remove_app(store: AssignmentStore, command: Envelope[RemoveApp]) -> None:

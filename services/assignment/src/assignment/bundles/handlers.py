@@ -11,6 +11,7 @@ from contracts.messages.bundles import (
     RemoveBundle,
 )
 from contracts.messages.catalog import InventoryRemoved
+from contracts.messages.resealing import ResealBundle
 from contracts.topics import ASSIGNMENT_COMMANDS, ASSIGNMENT_EVENTS, CATALOG_EVENTS, OUTCOMES
 
 from assignment.bundles import usecases
@@ -25,6 +26,7 @@ def register_handlers(dispatcher: Dispatcher, store: BundleStore, integrations: 
     """Fill the dispatcher with the handlers of bundles."""
     dispatcher.on(CreateBundle, partial(usecases.create_bundle, store, integrations))
     dispatcher.on(ChangeBundle, partial(usecases.change_bundle, store, integrations))
+    dispatcher.on(ResealBundle, partial(usecases.reseal_bundle, store))
     dispatcher.on(RemoveBundle, partial(usecases.remove_bundle, store))
     dispatcher.on(InventoryRemoved, partial(usecases.note_inventory_removal, store))
     dispatcher.on(BundlesLabelRenamed, partial(usecases.rename_environment, store))

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
 
+from chassis.kept_secrets import replaced
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
@@ -22,6 +23,7 @@ from contracts.messages.bundles import (
 )
 from contracts.messages.catalog import InventoryRemoved
 from contracts.messages.connector.offers import Integration
+from contracts.messages.resealing import BundleResealed, ResealBundle
 from contracts.queries.base import Page
 from contracts.queries.bundles import BundleQuestion
 from contracts.values import BundleId, OrganizationId
@@ -67,6 +69,19 @@ async def change_bundle(store: BundleStore, integrations: Integrations, command:
         events = [changed, BundlesChanged(organization_id=org)] if bundle != aggregate.value else []
         await store.bundles.save(aggregate, bundle, events=events, cause=command, result=_result(bundle))
         log.info("bundle changed", extra=_ids(org, bundle.id) | {"revision": bundle.revision})
+
+
+async def reseal_bundle(store: BundleStore, command: Envelope[ResealBundle]) -> None:
+    """Have the secrets of a bundle under other keys. Apps that follow it are not told; see `ResealBundle`."""
+    data, org = command.data, command.data.organization_id
+    with _span("assignment.reseal_bundle", org, data.bundle_id):
+        aggregate = await store.bundles.load(org, data.bundle_id, cause=command)
+        bundle = bundles.reseal(aggregate.value, data.resealed)
+        count = replaced(aggregate.value.fields if aggregate.value else {}, bundle.fields)
+        events = [BundleResealed(organization_id=org, bundle_id=data.bundle_id, bundle=bundle)] if count else []
+        result: dict[str, JsonValue] = {"id": data.bundle_id, "replaced": count}
+        await store.bundles.save(aggregate, bundle, events=events, cause=command, result=result)
+        log.info("bundle resealed", extra=_ids(org, data.bundle_id) | {"replaced": count})
 
 
 async def remove_bundle(store: BundleStore, command: Envelope[RemoveBundle]) -> None:

@@ -8,6 +8,7 @@ from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Resource
 from contracts.queries import catalog as queries
 from contracts.queries.base import Page
+from contracts.queries.sealing import SealedOwners, SealedQuestion
 from contracts.values import InventoryId, ResourceId
 from fastapi import APIRouter, Depends, Query
 
@@ -26,6 +27,7 @@ def build_routes(store: InventoryStore, tokens: Tokens) -> APIRouter:
     routes = APIRouter()
     routes.include_router(_inventories(store, tokens), prefix="/internal/inventories")
     routes.include_router(_resources(store, tokens), prefix="/internal/resources")
+    routes.include_router(_sealing(store, tokens), prefix="/internal/sealing")
     return routes
 
 
@@ -72,6 +74,17 @@ def _resources(store: InventoryStore, tokens: Tokens) -> APIRouter:
     @routes.get("/{resource_id}")
     async def one(caller: Annotated[Caller, Depends(read)], resource_id: str) -> Resource:
         return await usecases.get_resource(store, caller.organization_id, ResourceId(resource_id))
+
+    return routes
+
+
+def _sealing(store: InventoryStore, tokens: Tokens) -> APIRouter:
+    routes, read = APIRouter(), caller_reader(tokens)
+
+    # By POST, as a key that is named in an address would be written into logs; nothing changes by it.
+    @routes.post("")
+    async def sealed(caller: Annotated[Caller, Depends(read)], question: SealedQuestion) -> SealedOwners:
+        return await usecases.list_sealed(store, caller.organization_id, question)
 
     return routes
 

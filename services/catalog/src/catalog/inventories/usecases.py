@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from chassis.kept_secrets import Holder, sealed_owners
 from chassis.persistence.aggregates import Page
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
@@ -30,6 +31,7 @@ from contracts.messages.catalog import (
     ResourceRemoved,
 )
 from contracts.messages.resealing import InventoryResealed, ResealInventory
+from contracts.queries.sealing import SealedOwners, SealedQuestion
 from contracts.values import InventoryId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
@@ -180,6 +182,13 @@ async def get_inventory(store: InventoryStore, org: OrganizationId, inventory_id
     with span("catalog.get_inventory", attributes={semconv.ORGANIZATION: org}):
         inventory = inventories.require_inventory(await store.inventories.get(org, inventory_id))
         return CountedInventory(inventory, await store.count(org, inventory.id))
+
+
+async def list_sealed(store: InventoryStore, org: OrganizationId, question: SealedQuestion) -> SealedOwners:
+    """Inventories with values under other keys, and how many values are under which key."""
+    with span("catalog.list_sealed", attributes={semconv.ORGANIZATION: org}):
+        kept = (await store.inventories.find(org)).items
+        return sealed_owners([Holder("inventory", each.id, each.configuration) for each in kept], question)
 
 
 async def list_resources(

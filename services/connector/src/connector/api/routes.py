@@ -5,6 +5,7 @@ from typing import Annotated
 
 from chassis.http.server import build_internal_api, caller_reader
 from chassis.http.tokens import Caller, Tokens
+from chassis.persistence.key_holders import KeyHolders
 from chassis.runtime.health import Check
 from contracts.messages.connector.stores import StoreLock
 from contracts.queries.base import Listing
@@ -14,6 +15,7 @@ from fastapi import Depends, FastAPI, Request
 from restic_reader.errors import ReaderError
 from starlette.responses import Response
 
+from connector.api import sealing
 from connector.api.archives import respond
 from connector.api.files import FileResponder, path_of
 from connector.downloads.archives.archive import is_one_file, open_archive
@@ -29,7 +31,13 @@ LocksOf = Callable[[OrganizationId, str], Awaitable[list[StoreLock]]]
 
 
 def build_api(
-    store: Store, stores: OpenStores, tokens: Tokens, *, locks: LocksOf, checks: Mapping[str, Check]
+    store: Store,
+    stores: OpenStores,
+    tokens: Tokens,
+    *,
+    locks: LocksOf,
+    holders: KeyHolders,
+    checks: Mapping[str, Check],
 ) -> FastAPI:
     """The internal HTTP API of the connector."""
     app = build_internal_api("Cairn connector", checks=checks, translated={ReaderError: as_cairn_error})
@@ -64,6 +72,7 @@ def build_api(
         """Who holds a store."""
         return Listing(items=tuple(await locks(caller.organization_id, store_id)))
 
+    app.include_router(sealing.build_routes(store, holders, tokens))
     app.add_api_route(LOCKS, locks_of_store, methods=["GET"])
     app.add_api_route(CONTENT, content, methods=["GET", "HEAD"])
     app.add_api_route(f"{_SNAPSHOT}/archive", archive, methods=["POST"])

@@ -5,7 +5,7 @@ from datetime import date
 
 from chassis.ids import utc_now
 from chassis.persistence.mongo import Collection, Database, Document, ensure_indexes, insert_new
-from chassis.persistence.mongo_aggregates import MongoAggregates
+from chassis.persistence.mongo_aggregates import LISTING, MongoAggregates
 from chassis.persistence.outbox import Outbox, entry_to_envelope, envelope_to_entry
 from contracts.messages.assignment import App
 from contracts.messages.connector.stores import Compression
@@ -167,7 +167,10 @@ async def open_store(database: Database, outbox: Outbox) -> Store:
         KnownApp,
         outbox,
         keys=lambda k: {"kind": k.app.kind} if k.app else {},
-        indexes=(("kind",),),  # all stores
+        indexes=(
+            ("kind",),  # all stores
+            LISTING,  # copies of an organization that are sealed under a key
+        ),
     )
     attempts = MongoAggregates(
         database["attempts"],

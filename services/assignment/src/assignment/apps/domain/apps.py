@@ -2,12 +2,14 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from chassis.kept_secrets import with_resealed
 from contracts.errors import Conflict, NotFound, PreconditionFailed
 from contracts.messages.assignment import App, AssignApp, IntegrationName, ReconfigureApp
 from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.messages.outcomes import FieldProblem
+from contracts.messages.resealing import Resealed
 from contracts.values import AppId, IntegrationId, Value
 from contracts.versions import version_key
 
@@ -109,6 +111,16 @@ def follow(app: App | None, known: KnownResource | None) -> App | None:
     if (moved.endpoints, moved.resource.locked) == (app.endpoints, app.resource.locked):
         return None
     return moved.model_copy(update={"revision": app.revision + 1})
+
+
+def reseal(current: App | None, resealed: Iterable[Resealed]) -> App:
+    """The app in a new revision with secrets under other keys; the same one where none took its place."""
+    app = require_app(current)
+    fields = with_resealed(app.fields, resealed)
+    if fields == app.fields:
+        return app
+    # A new revision, as workers take what has a later one.
+    return app.model_copy(update={"fields": fields, "revision": app.revision + 1})
 
 
 def upgraded(app: App, integration: Integration) -> App:

@@ -5,12 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 
-from chassis.kept_secrets import printable, with_kept
+from chassis.kept_secrets import printable, with_kept, with_resealed
 from chassis.texts import fault_of, is_storable
 from contracts.errors import Conflict, Invalid, NotFound, PreconditionFailed
 from contracts.field_values import FieldValue
 from contracts.messages.bundles import Bundle, BundleDescription, ChangeBundle, CreateBundle
 from contracts.messages.connector.offers import Integration
+from contracts.messages.resealing import Resealed
 from contracts.queries.bundles import BundleQuestion
 from contracts.values import IntegrationId
 
@@ -62,6 +63,16 @@ def change(
     changed = _checked(command.description, current.fields, others, integrations, place=place)
     same = changed.model_copy(update={"revision": current.revision, "updated_at": current.updated_at})
     return current if same == current else changed
+
+
+def reseal(current: Bundle | None, resealed: Iterable[Resealed]) -> Bundle:
+    """The bundle in a new revision with secrets under other keys; the same one where none took its place."""
+    bundle = require(current)
+    fields = with_resealed(bundle.fields, resealed)
+    if fields == bundle.fields:
+        return bundle
+    # It says what it said: for its readers it was not changed since.
+    return bundle.model_copy(update={"fields": fields, "revision": bundle.revision + 1})
 
 
 def require(current: Bundle | None, *, expected_revision: int | None = None) -> Bundle:

@@ -9,10 +9,12 @@ from chassis.http.tokens import Tokens
 from chassis.ids import utc_now
 from chassis.messaging.command_client import Commands, open_commands
 from chassis.messaging.topology import ensure_topics
+from chassis.persistence.key_holders import KeyHolders
 from chassis.persistence.outbox import Outbox
 from chassis.runtime.service_runtime import ServiceRuntime, open_service_runtime
 from chassis.runtime.settings import read_key
 from chassis.runtime.supervision import LoopSupervisor
+from chassis.security.keyring import KeyringFile
 from chassis.security.sealing import Sealer
 from contracts import topics
 from fastapi import FastAPI
@@ -98,12 +100,15 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
     async with AsyncExitStack() as stack:
         runtime = await stack.enter_async_context(open_service_runtime(settings, SERVICE))
         stores = await _open_stores(runtime)
-        sealer = Sealer(read_key(settings.master_key_file))
+        keys = KeyringFile(settings.master_key_file)
+        sealer = Sealer(keys)
         await _bootstrap(stores, sealer, settings)
         # Commands may be sent before the service that reads them has run for the first time, and a broker need not make
         # topics by itself.
         await ensure_topics(settings, _TOPICS)
         background = runtime.background
+        holders, name = KeyHolders(runtime.database), f"{SERVICE} {settings.instance}"
+        await stack.enter_async_context(holders.reporting(background, name, keys.now))
         commands = await stack.enter_async_context(
             open_commands(settings, runtime.publisher, service=SERVICE, background=background)
         )

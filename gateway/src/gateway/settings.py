@@ -13,7 +13,7 @@ from pydantic_settings import NoDecode
 class Settings(CommonSettings):
     """`url_gateway` is the address under which clients find the gateway."""
 
-    master_key_file: Path = Field(description="File with the key that seals data keys: 32 bytes, base64")
+    master_key_file: Path = Field(description="File with the keys that seal data keys, one a line: 32 bytes, base64")
     # A session token is a badge in the API and in the names of variables, which clients and operators rely on.
     session_token_key_file: Path = Field(
         validation_alias="CAIRN_BADGE_KEY_FILE",

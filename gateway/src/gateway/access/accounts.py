@@ -53,7 +53,8 @@ class ApiKey(Value):
 
 
 class DataKey(Value):
-    """The key that seals an organization's secrets, itself sealed by the master key. Never changes."""
+    """The key that seals an organization's secrets, itself sealed by the master key. Another one follows that."""
 
     organization_id: OrganizationId
     sealed: str = Field(description="Base64")
+    key_id: str = Field(default="", description="Which master key sealed it; empty: made before there were several")

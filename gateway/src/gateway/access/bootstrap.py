@@ -97,7 +97,13 @@ async def _insert(accounts: Accounts, sealer: Sealer, credentials: Credentials, 
     await _put(accounts.grants, org, grant.id, grant)
     await _put(accounts.api_keys, EVERYBODY, key.id, key)
     # The last one: `_is_complete` takes it as the sign that all the others are there.
-    await _put(accounts.data_keys, org, org, DataKey(organization_id=org, sealed=sealer.new_data_key(org)))
+    await _put(accounts.data_keys, org, org, new_data_key(sealer, org))
+
+
+def new_data_key(sealer: Sealer, org: OrganizationId) -> DataKey:
+    """A fresh data key for an organization."""
+    sealed = sealer.new_data_key(org)
+    return DataKey(organization_id=org, sealed=sealed, key_id=sealer.key_of(sealed, org) or "")
 
 
 async def _put(aggregates: Aggregates[V], org: OrganizationId, aggregate_id: str, value: V) -> None:

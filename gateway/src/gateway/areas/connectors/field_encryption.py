@@ -5,11 +5,13 @@ from collections.abc import Mapping
 from chassis.errors import LostRace
 from chassis.persistence.aggregates import Aggregates
 from chassis.security.sealing import Place, Sealer
+from contracts.errors import PermanentError
 from contracts.field_values import FieldValue
 from contracts.messages.assignment import App
 from contracts.values import OrganizationId
 
 from gateway.access.accounts import DataKey
+from gateway.access.bootstrap import new_data_key
 from gateway.areas.connectors.preconditions import GivenField
 
 
@@ -19,7 +21,7 @@ class FieldEncryption:
     def __init__(self, sealer: Sealer, data_keys: Aggregates[DataKey]) -> None:
         self._sealer = sealer
         self._data_keys = data_keys
-        self._known: dict[OrganizationId, str] = {}
+        self._known: dict[OrganizationId, DataKey] = {}
 
     async def seal(
         self, org: OrganizationId, owner: str, fields: Mapping[str, GivenField], *, clear: frozenset[str]
@@ -65,19 +67,32 @@ class FieldEncryption:
         return GivenField(self._sealer.open(value.sealed, place=place), value.provider_id)
 
     async def _data_key(self, org: OrganizationId) -> str:
-        # For good: the data key of an organization never changes.
-        if org not in self._known:
-            self._known[org] = await self._find_or_make(org)
-        return self._known[org]
+        # For as long as its master key seals: the data key of an organization changes with that alone.
+        known = self._known.get(org)
+        if known is None or not self._sealer.keyring.may_seal(known.key_id):
+            known = self._known[org] = await self._find_or_make(org)
+        return known.sealed
 
-    async def _find_or_make(self, org: OrganizationId) -> str:
+    async def _find_or_make(self, org: OrganizationId) -> DataKey:
         aggregate = await self._data_keys.load(org, org)
-        if aggregate.value is None:
-            made = DataKey(organization_id=org, sealed=self._sealer.new_data_key(org))
-            try:
-                await self._data_keys.save(aggregate, made)
-            # Another gateway saved a key at the same moment: what this key seals could never be opened.
-            except LostRace:
-                return await self._find_or_make(org)
-            return made.sealed
-        return aggregate.value.sealed
+        found = self._named(aggregate.value) if aggregate.value else None
+        if found is not None and self._sealer.keyring.may_seal(found.key_id):
+            return found
+        # Another key, not the same one sealed anew: whoever has a former master key and an old copy of the database
+        # has all data keys of then, and must not open with them what is sealed from now on.
+        made = new_data_key(self._sealer, org)
+        try:
+            await self._data_keys.save(aggregate, made)
+        # Another gateway saved a key at the same moment: there is one at a time, so that all are found by it.
+        except LostRace:
+            return await self._find_or_make(org)
+        return made
+
+    def _named(self, kept: DataKey) -> DataKey:
+        """A data key with the id of the master key that sealed it. Raises `data_key_unreadable` for one of no key."""
+        master = self._sealer.key_of(kept.sealed, kept.organization_id)
+        if master is None:
+            # Replaced, it would hide that this process has the wrong master key, or not yet the right one.
+            detail = "The organization's data key was sealed by a master key that is not known here."
+            raise PermanentError("data_key_unreadable", detail)
+        return kept.model_copy(update={"key_id": master})

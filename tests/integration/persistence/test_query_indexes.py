@@ -10,6 +10,12 @@ from pathlib import Path
 import pytest
 from assignment.apps.store import Offer
 from assignment.apps.store import open_store as open_assignment
+from assignment.bundles.store import open_bundles
+from assignment.connection_tests.store import open_connection_tests
+from assignment.installations.store import absent, open_installations
+from assignment.labels.domain import KnownRenames
+from assignment.labels.store import open_labels
+from catalog.classification.store import open_classification
 from catalog.imports.domain.imports import Import
 from catalog.imports.leftovers import KEPT_DAYS, Leftovers
 from catalog.imports.store import open_imports
@@ -28,6 +34,7 @@ from gateway.audit_log.store import AuditStore
 from gateway.idempotency.store import KeyStore
 from restore_index.settings import Settings as RestoreIndexSettings
 from restore_index.store import open_store as open_restore_index
+from restore_index.usecases import find_restore_points
 from scheduler.jobs.domain.history import JobFilter
 from scheduler.jobs.domain.measures import Measures
 from scheduler.jobs.store import open_store as open_scheduler
@@ -103,6 +110,7 @@ async def test_catalog(opened: Opened) -> None:
             assert (await store.search(ORG, within, text="files", limit=9, offset=0)).total == 1
         assert (await store.inventories.find(ORG, limit=9)).total == 1
         assert len([k async for k in store.resources.scan(ORG, {"inventory_id": "inv-1"})]) == 1
+        assert (await (await open_classification(queried.runtime)).get(ORG)).environments
         imports = await open_imports(queried.runtime)
         assert await imports.unfinished(ORG, InventoryId("inv-1")) == []
         begun = Import(id=ImportId(new_id()), inventory_id=InventoryId("inv-1"))
@@ -131,6 +139,14 @@ async def test_assignment(opened: Opened) -> None:
         assert await store.apps_at(ORG, ResourceId("res-1")) == []
         assert await store.resource(ORG, ResourceId("res-1")) is None
         assert await store.all_pools() == []
+        bundles, labels = await open_bundles(queried.runtime), await open_labels(queried.runtime)
+        assert list(await bundles.bundles_of(ORG)) == []
+        assert await labels.known(ORG) == KnownRenames()
+        installations = await open_installations(queried.runtime)
+        assert await absent(installations, ORG) == {}
+        assert await (await open_connection_tests(queried.runtime)).tests.get(ORG, AppId("app")) is None
+        for kept in (bundles.bundles, installations):
+            assert (await kept.find(ORG, limit=9, offset=9)).total == 0
 
 
 async def test_scheduler(opened: Opened) -> None:
@@ -142,6 +158,10 @@ async def test_scheduler(opened: Opened) -> None:
         page = partial(store.listing.page, ORG, limit=9, offset=0)
         assert (await page(JobFilter(task_type="backup"))).items == [job]
         assert (await page(JobFilter(status="failed"))).total == 0
+        assert await store.listing.newest(ORG, [JobFilter(app_id=job.task.origin.id), JobFilter(app_id="x")]) == [
+            job,
+            None,
+        ]
         assert await store.job_index.finished() == []
         assert await store.history.ended_on(utc_now().date()) == []
         assert await store.find_run(ORG, RunId(job.run_id)) == job
@@ -187,6 +207,7 @@ async def test_restore_index(opened: Opened, fresh_corner: Corner) -> None:
             store.points_awaiting_listing(ORG, store_id),
             store.points_named(ORG, SnapshotId("s")),
             store.points_from(ORG, AppId("source")),
+            find_restore_points.list_latest(store, ORG, [AppId("source")], limit=5),
             store.candidates.pending(),
             store.protections_of(ORG),
         ]

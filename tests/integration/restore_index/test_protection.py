@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -76,6 +77,33 @@ async def test_holds_claims_and_the_floor_decide_what_may_be_deleted(door: Door,
     await eventually_async(is_gone, 15)
     assert (await asker.ask(lift_hold("b", store_id=store_id))).accepted
     assert await preview(door, store_id) == {"would_keep": "c", "would_delete": "b"}
+
+
+async def test_the_latest_of_several_sources_are_told_in_one_answer(door: Door, asker: Asker) -> None:
+    store_id, one, two = new_store(), new_id(), new_id()
+    sources = {"a": one, "b": two, "c": one, "d": two}
+    points = {
+        digit: a_point_of(digit, hours=hours, store_id=store_id).model_copy(update={"source_id": source})
+        for hours, (digit, source) in enumerate(sources.items())
+    }
+    await have(asker, door, *points.values())
+    assert (await asker.ask(set_hold("b", store_id=store_id))).accepted
+
+    async def latest(*source_ids: str, limit: int = 3) -> list[dict[str, Any]]:
+        question = {"source_ids": source_ids, "limit": limit}
+        answer = await door.post("/internal/restore-points/latest", question)
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
+    found = await latest(one, two)
+    assert [each["snapshot_id"][0] for each in found] == ["a", "b", "c"]
+    assert [each["legal_hold"] is not None for each in found] == [False, True, False]
+    assert [each["snapshot_id"][0] for each in await latest(two, "nobody")] == ["b", "d"]
+    assert await latest() == []
+    for wrong in ({"source_ids": [one], "limit": 0}, {"source_ids": ["x"] * 501, "limit": 1}, {"limit": 1}):
+        assert (await door.post("/internal/restore-points/latest", wrong)).status_code == 400
+    assert (await asker.ask(lift_hold("b", store_id=store_id))).accepted
 
 
 async def test_the_floor_of_an_organization_is_kept(door: Door, asker: Asker) -> None:

@@ -301,3 +301,27 @@ async def test_nobody_else_sees_a_job_and_nobody_without_a_token(door: InternalA
         assert (await door.get(f"/internal/{path}", other)).status_code == 404
         assert (await door.http.get(f"/internal/{path}")).status_code == 401
     assert (await door.get("/internal/jobs", other)).json()["items"] == []
+
+
+async def test_the_last_jobs_of_connectors_are_told_in_one_answer(door: InternalApi, wire: Wire, ear: Ear) -> None:
+    task = backup()
+    ids = [(await queue(wire, ear, task=task)).data.job_id for _ in range(2)]
+    other = (await queue(wire, ear, task=backup(target=task.target))).data.job_id
+    await wire.publish(told(TaskCancelled, ids[1]))
+    await until(door, ids[1], status="canceled")
+    assert task.target is not None
+
+    async def latest(*app_ids: str, task_type: str = "backup") -> dict[str, str]:
+        answer = await door.post("/internal/latest-jobs", {"task_type": task_type, "app_ids": app_ids})
+        assert answer.status_code == 200, answer.text
+        return {each["app_id"]: each["job"]["id"] for each in answer.json()["items"]}
+
+    source, store = task.origin.id, task.target.id
+    assert await latest(source, store, "nobody") == {source: ids[1], store: other}
+    assert await latest(source, store, task_type="check") == {}
+    for wrong in ({"task_type": "tea", "app_ids": [source]}, {"task_type": "backup", "app_ids": ["x"] * 501}):
+        assert (await door.post("/internal/latest-jobs", wrong)).status_code == 400
+    strange = await door.post(
+        "/internal/latest-jobs", {"task_type": "backup", "app_ids": [source]}, OrganizationId("strange")
+    )
+    assert strange.json()["items"] == []

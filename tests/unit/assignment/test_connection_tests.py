@@ -5,16 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from assignment.apps import usecases as apps
+from assignment.apps import wizard
 from assignment.apps.domain.pools import Pool
 from assignment.connection_tests import domain, usecases
 from assignment.connection_tests.domain import MOST_KEPT, KnownTests, note_storage
 from assignment.connection_tests.handlers import register_handlers
 from assignment.connection_tests.store import ConnectionTestStore
 from assignment.overviews.usecases import get_overview, list_overviews
+from assignment.settings import POOL_SILENCE
 from chassis.messaging.envelopes import envelope
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.envelope import Envelope
-from contracts.messages.assignment import AppAssigned, AppReconfigured
+from contracts.messages.assignment import AppAssigned, AppReconfigured, AppResourceChanged
 from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.connection_tests import Check, ConnectionTested, TestConnection, TestReport
 from contracts.messages.connector.offers import PoolOffered, Reach
@@ -22,6 +25,7 @@ from contracts.messages.connector.stores import StoreInitialized, StoreWarning
 from contracts.messages.installations import IntegrationUsed
 from contracts.messages.outcomes import CommandOutcome
 from contracts.queries.connection_tests import ConnectorOverview, KeptTest
+from contracts.queries.wizard import DraftQuestion
 from contracts.values import AppId, CommandId, ResourceId, SnapshotId
 
 from tests.support import builders as make
@@ -247,6 +251,40 @@ async def test_a_partner_is_another_complete_connector_in_reach(service: Service
     assert (await service.overview("store")).partners == ("source",)
     await service.do(make.assign_app("other", kind="store"))
     assert (await service.overview("store")).partners == ("source", "store")
+
+
+async def test_a_partner_that_cannot_be_used_is_none(service: Service) -> None:
+    await service.do(make.assign_app(APP))
+    await service.do(make.assign_app("store", kind="store", resource=make.a_resource(id="res-2")))
+    assert (await service.overview()).partners == ("store",)
+    await service.hear(make.resource_changed(make.a_resource(id="res-2", revision=2, locked=True)))
+    for told in [each for each in service.published if isinstance(each.data, AppResourceChanged)]:
+        await service.hear(told)
+    assert (await service.overview()).partners == ()
+    # The other way round the lock is the store's own.
+    assert (await service.overview("store")).partners == ("source",)
+
+
+async def test_whether_workers_offer_its_integration_is_told_in_every_read(service: Service) -> None:
+    await service.do(make.assign_app(APP))
+    await service.do(make.assign_app("store", kind="store"))
+    asked = make.assign_app(APP)
+    question = DraftQuestion(app_id=AppId(APP), replaces=True, description=asked.description, resource=asked.resource)
+
+    async def told() -> list[bool]:
+        overview, draft = await service.overview(), await wizard.draft(service.store, make.ORG, question)
+        assert draft.app is not None
+        one = await apps.get_reachable_app(service.store, make.ORG, AppId(APP))
+        listed = await apps.list_reachable_apps(service.store, make.ORG, None)
+        rows = await list_overviews(service.store, service.tests, make.ORG, resource_id=ResourceId("res-1"))
+        return [each.is_offered for each in (one, *listed, overview.app, *(row.app for row in rows), draft.app)]
+
+    assert await told() == [True] * 7
+    service.now += POOL_SILENCE + timedelta(seconds=1)
+    assert await told() == [False] * 7
+    assert (await service.overview()).partners == ()
+    await service.hear(make.integration_offered(make.fs_integration()))
+    assert await told() == [True] * 7
 
 
 async def test_what_is_gone_is_told(service: Service) -> None:

@@ -12,6 +12,7 @@ from restore_index.usecases import browse, find_restore_points, indexing
 
 from tests.unit.restore_index.memory_index import MemoryIndex
 from tests.unit.restore_index.trees import (
+    NOON,
     ORG,
     Link,
     Tree,
@@ -186,6 +187,23 @@ async def test_restore_points_of_a_source_are_found_in_all_stores(index: MemoryI
     assert await index.store.points_from(OTHER, source) == []
     assert await index.store.points_from(ORG, AppId("")) == []
     assert len(await find_restore_points.list_from(index.store, ORG, source, limit=1)) == 1
+
+
+async def test_the_newest_restore_points_of_several_sources_are_found_together(index: MemoryIndex) -> None:
+    sources, store = [AppId("nas"), AppId("mail")], new_store()
+    points = [a_point(store, TREE, source_id=sources[hour % 2], time=NOON + timedelta(hours=hour)) for hour in range(7)]
+    for told in (*points, a_point(new_store(), TREE, source_id="another", time=NOON + timedelta(days=1))):
+        await indexing.record_created(index.store, wrapped(created(told)))
+
+    async def latest(*source_ids: AppId, limit: int = 5) -> list[str]:
+        found = await find_restore_points.list_latest(index.store, ORG, source_ids, limit=limit)
+        return [point.restore_point.snapshot_id for point in found]
+
+    newest_first = [point.snapshot_id for point in reversed(points)]
+    assert await latest(*sources) == newest_first[:5]
+    assert await latest(*sources, sources[0], AppId(""), limit=50) == newest_first
+    assert await latest(sources[1], limit=2) == [points[5].snapshot_id, points[3].snapshot_id]
+    assert await latest() == []
 
 
 async def test_two_stores_may_hold_the_same_restore_point(index: MemoryIndex, point: RestorePoint) -> None:

@@ -88,10 +88,10 @@ def _task(overview: ConnectorOverview, type_: TaskType) -> Reason | None:
 
 
 def _nothing_in_reach(overview: ConnectorOverview, partners: frozenset[AppKind]) -> Reason:
-    words = " or ".join(sorted(partners, reverse=True))
+    words, name = " or ".join(sorted(partners, reverse=True)), overview.app.name
     return Reason(
         f"no_{'store' if 'store' in partners else sorted(partners)[0]}_in_reach",
-        f"There is no other {words} that is complete and that workers reach who reach {overview.app.name} too.",
+        f"There is no other {words} that is complete, not locked, and reached by workers who reach {name}.",
     )
 
 

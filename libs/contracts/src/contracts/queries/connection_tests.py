@@ -25,7 +25,7 @@ class ConnectorOverview(Value):
     resource_removed: bool = Field(default=False, description="Whether its resource is gone")
     partners: tuple[AppKind, ...] = Field(
         default=(),
-        description="Kinds of which there is another, complete app that workers reach who reach this one too",
+        description="Kinds of which there is another app that can be used, and that workers reach who reach this one",
     )
     last_test: KeptTest | None = Field(default=None, description="The last test of the newest revision that was tested")
     initialized: bool | None = Field(

@@ -351,10 +351,15 @@ async def get_reachable_app(store: AssignmentStore, org: OrganizationId, app_id:
     # Pools are read each time, beside the app. They are not remembered: one process of this service hears that a pool
     # reaches less than before, the others would go on sending work to it for as long as they remember.
     app, pools = await asyncio.gather(get_app(store, org, app_id), store.all_pools())
-    is_offered = await store.is_offered(app.integration.id, pools)
     follows = any(value.bundle_id for value in app.fields.values())
-    bundles = await store.bundles(org) if follows else ()
+    is_offered, bundles = await asyncio.gather(
+        store.is_offered(app.integration.id, pools), store.bundles(org) if follows else _none()
+    )
     return reachable(app, store.present(pools), bundles, is_offered=is_offered)
+
+
+async def _none() -> Sequence[Bundle]:
+    return ()
 
 
 def reachable(

@@ -13,7 +13,6 @@ from contracts.tasks import TASK_KINDS, partners_of
 from contracts.values import AppId, OrganizationId, ResourceId
 
 from assignment.apps import usecases as apps
-from assignment.apps.domain.pools import pools_for
 from assignment.apps.store import AssignmentStore
 from assignment.connection_tests.domain import KnownTests
 from assignment.connection_tests.store import ConnectionTestStore
@@ -51,7 +50,7 @@ async def list_overviews(
 
 
 class _Wanted(NamedTuple):
-    """The other party of a task: a complete connector of a kind, in the reach of workers who reach this one too."""
+    """The other party of a task: a connector of a kind that can be used, and that workers reach who reach this one."""
 
     kind: AppKind
     of: ReachableApp
@@ -105,10 +104,13 @@ class _Overviews:
 
     async def _is_there(self, wanted: _Wanted) -> bool:
         # Page by page until one is found: of thousands the first ones will do in most cases.
-        offset, pools = 0, await self._store.present_pools()
+        offset, pools, offering = 0, await self._store.present_pools(), await self._store.offering(self._org)
         while True:
             page = await self._store.apps.find(self._org, {"kind": wanted.kind}, limit=PARTNERS_A_PAGE, offset=offset)
-            reachable = (ReachableApp(**dict(app), pools=pools_for(app, pools)) for app in page.items)
+            # Without their resources as they are now: an app hears of a lock, only a moment later.
+            reachable = (
+                apps.reachable(app, pools, is_offered=offering.is_offered(app.integration.id)) for app in page.items
+            )
             if any(_is_partner(app, wanted.of) for app in reachable):
                 return True
             offset += len(page.items)
@@ -122,4 +124,5 @@ def _partners_wanted(app: ReachableApp) -> Sequence[_Wanted]:
 
 
 def _is_partner(app: ReachableApp, of: ReachableApp) -> bool:
-    return app.id != of.id and not app.lacking and common_pool(of, app) is not None
+    is_usable = not app.lacking and app.is_offered and not app.resource.locked
+    return app.id != of.id and is_usable and common_pool(of, app) is not None

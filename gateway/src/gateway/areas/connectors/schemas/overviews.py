@@ -17,7 +17,10 @@ from gateway.areas.connectors.service import ReadConnector, ReadOverview
 from gateway.http.answers import Stamp, View
 from gateway.http.examples import OPERATION, example
 
-_REASON = {"code": "no_store_in_reach", "detail": "There is no other store that is complete and that workers reach."}
+_REASON = {
+    "code": "no_store_in_reach",
+    "detail": "There is no other store that is complete, not locked, and in reach.",
+}
 _TEST = {
     "id": OPERATION,
     "at": "2026-11-23T08:00:00.120Z",

@@ -76,6 +76,25 @@ async def test_a_canceled_job_is_not_tried_again(tmp_path: Path, error: Exceptio
     assert [each.attempt for each in workshop.published(TaskCancelled)] == [1]
 
 
+@pytest.mark.parametrize("is_canceled", [True, False])
+async def test_a_job_whose_connector_was_removed_is_canceled_only_where_that_was_asked_for(
+    tmp_path: Path, is_canceled: bool
+) -> None:
+    """A removal by force cancels the jobs first, and does not wait for them."""
+    workshop = await Workshop(tmp_path).open()
+    lease, cancel = await workshop.attempt(), asyncio.Event()
+    request = lease.work.cause.data
+    assert isinstance(request, TaskRequested)
+    await workshop.store.apps.save(await workshop.store.apps.load(ORG, "source"), KnownApp(revision=2))
+    if is_canceled:
+        cancel.set()
+
+    await run_job(workshop.context, lease, request, task=backup.TASK, cancel=cancel)
+
+    assert len(workshop.published(TaskCancelled)) == is_canceled
+    assert [each.problem.code for each in workshop.published(TaskFailed)] == ["app_not_found"] * (not is_canceled)
+
+
 async def test_a_canceled_job_that_announced_a_restore_point_is_tried_again(tmp_path: Path) -> None:
     workshop = await Workshop(tmp_path).open()
     await workshop.lost_attempt(made="made")

@@ -7,7 +7,7 @@ from typing import Any
 from chassis.http.problems import to_problem, unexpected
 from chassis.ids import utc_now
 from chassis.persistence.mongo import PyMongoError
-from contracts.errors import CairnError, PermanentError, TemporaryError
+from contracts.errors import CairnError, NotFound, PermanentError, TemporaryError
 from contracts.messages.connector.task_events import TaskCancelled, TaskEvent, TaskFailed, TaskStarted, TaskSucceeded
 from contracts.messages.outcomes import Problem
 from contracts.messages.scheduler import TaskCancelRequested, TaskRequested
@@ -107,10 +107,15 @@ async def _ending(job: Job, task: TaskDefinition | None, watch: StuckWatch) -> T
 
 
 async def _outcome(job: Job, task: TaskDefinition) -> JobOutcome:
-    """What a job came to. Raises `Cancelled` also where a canceled job would else be tried again."""
+    """What a job came to. Raises `Cancelled` also where a canceled job would else be tried again, or misses a party."""
     try:
         with reader_errors_mapped():
             return await run_with_hooks(job, task.run)
+    except NotFound as error:
+        # A connector that is removed by force goes right after its jobs were canceled (decision 0060).
+        if error.code == "app_not_found" and job.cancel.is_set():
+            raise Cancelled from None
+        raise
     except TemporaryError as error:
         if not job.is_given_up_after(error):
             raise

@@ -128,6 +128,11 @@ async def test_the_connectors_of_a_resource_and_the_stores_of_an_inventory_are_t
     [only] = await listed(kind="store", inventory_id=resource.inventory_id)
     assert only == rows[1]
     assert await listed(resource_id="nothing") == []
+    for place in ({"resource_id": resource.id}, {"inventory_id": resource.inventory_id}):
+        items = (await http.get("/internal/apps", params=place)).json()["items"]
+        assert [each["id"] for each in items] == [source, store]
+        of_a_kind = (await http.get("/internal/apps", params={**place, "kind": "store"})).json()["items"]
+        assert [each["id"] for each in of_a_kind] == [store]
 
     await assignment.wire.publish(make.resource_removed(resource.id, revision=2))
 

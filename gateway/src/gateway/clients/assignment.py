@@ -92,9 +92,18 @@ class AssignmentClient:
         asked = question.model_dump(mode="json", by_alias=True)
         return await self.service.post(f"/internal/wizard/{about}", who.caller(), asked)
 
-    async def apps(self, who: Principal, kind: AppKind | None = None) -> Sequence[ReachableApp]:
-        """All apps of the organization, or those of one kind."""
-        answer = await self.service.get("/internal/apps", who.caller(), {"kind": kind} if kind else None)
+    async def apps(
+        self,
+        who: Principal,
+        kind: AppKind | None = None,
+        *,
+        resource_id: str | None = None,
+        inventory_id: str | None = None,
+    ) -> Sequence[ReachableApp]:
+        """All apps of the organization, or those of one kind, of a resource, of the resources of an inventory."""
+        asked = {"kind": kind, "resource_id": resource_id, "inventory_id": inventory_id}
+        params = {name: value for name, value in asked.items() if value is not None}
+        answer = await self.service.get("/internal/apps", who.caller(), params)
         return Listing[ReachableApp].model_validate(answer).items
 
     async def app(self, who: Principal, app_id: str) -> ReachableApp:

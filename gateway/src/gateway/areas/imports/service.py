@@ -130,7 +130,7 @@ class Imports:
             raise _in_use(used)
 
     async def _users(self, who: Principal, inventory_id: str) -> list[App]:
-        return [app for app in await self.assignment.apps(who) if app.resource.inventory_id == inventory_id]
+        return list(await self.assignment.apps(who, inventory_id=inventory_id))
 
     async def _still_there(self, who: Principal, users: Sequence[App]) -> list[UsedResource]:
         """The resources of connectors, without those that were removed before: connectors go on showing them."""

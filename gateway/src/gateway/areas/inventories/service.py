@@ -101,7 +101,7 @@ class Inventories:
         """Remove an inventory and its resources. Raises `Conflict` while connectors use one of them."""
         with span("gateway.remove_inventory"):
             # Asked here: the catalog, which will carry the command out, knows no connectors.
-            using = [a for a in await self.assignment.apps(who) if a.resource.inventory_id == inventory_id]
+            using = await self.assignment.apps(who, inventory_id=inventory_id)
             check_unused(using, code="inventory_in_use", what="The inventory")
             command = RemoveInventory(organization_id=who.organization_id, inventory_id=InventoryId(inventory_id))
             await self.commands.carry_out(command, **intent.ids)

@@ -91,7 +91,7 @@ class Resources:
     async def unregister(self, who: Principal, inventory_id: str, resource_id: str, intent: Intent) -> None:
         """Remove a resource. Raises `Conflict` while connectors use it."""
         with span("gateway.remove_resource"):
-            using = [a for a in await self.assignment.apps(who) if a.resource.id == resource_id]
+            using = await self.assignment.apps(who, resource_id=resource_id)
             check_unused(using, code="resource_in_use", what="The resource")
             command = RemoveResource(
                 organization_id=who.organization_id,

@@ -18,7 +18,7 @@ from contracts.queries.wizard import (
     Form,
     FormQuestion,
 )
-from contracts.values import AppId
+from contracts.values import AppId, InventoryId, ResourceId
 from fastapi import APIRouter, Depends, FastAPI
 
 from assignment.apps import usecases, wizard
@@ -70,8 +70,16 @@ def _apps(store: AssignmentStore, tokens: Tokens) -> APIRouter:
     routes, read = APIRouter(), caller_reader(tokens)
 
     @routes.get("")
-    async def listing(caller: Annotated[Caller, Depends(read)], kind: AppKind | None = None) -> Listing[ReachableApp]:
-        return Listing(items=tuple(await usecases.list_reachable_apps(store, caller.organization_id, kind)))
+    async def listing(
+        caller: Annotated[Caller, Depends(read)],
+        kind: AppKind | None = None,
+        resource_id: ResourceId | None = None,
+        inventory_id: InventoryId | None = None,
+    ) -> Listing[ReachableApp]:
+        found = await usecases.list_reachable_apps(
+            store, caller.organization_id, kind, resource_id=resource_id, inventory_id=inventory_id
+        )
+        return Listing(items=tuple(found))
 
     @routes.get("/{app_id}")
     async def one(caller: Annotated[Caller, Depends(read)], app_id: str) -> ReachableApp:

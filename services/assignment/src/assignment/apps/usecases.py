@@ -38,7 +38,7 @@ from contracts.messages.resealing import AppResealed, ResealApp
 from contracts.queries.assignment import ReachableApp
 from contracts.queries.installations import KnownIntegration
 from contracts.topics import DEFAULT_POOL
-from contracts.values import AppId, IntegrationId, OrganizationId, ResourceId
+from contracts.values import AppId, IntegrationId, InventoryId, OrganizationId, ResourceId
 from opentelemetry.trace import Span
 from pydantic import JsonValue
 
@@ -318,12 +318,18 @@ async def choose(
 
 
 async def list_apps(
-    store: AssignmentStore, org: OrganizationId, kind: AppKind | None, *, resource_id: ResourceId | None = None
+    store: AssignmentStore,
+    org: OrganizationId,
+    kind: AppKind | None,
+    *,
+    resource_id: ResourceId | None = None,
+    inventory_id: InventoryId | None = None,
 ) -> list[App]:
-    """All apps, or those of a kind or of a resource, oldest first, with their resources as they are now."""
+    """All apps, or those of a kind, a resource, an inventory, oldest first, with their resources as they are now."""
     with span("assignment.list_apps", attributes={semconv.ORGANIZATION: org}):
-        found = await (store.apps_at(org, resource_id) if resource_id else store.apps_of(org, kind))
-        found = [app for app in found if kind in (None, app.kind)]
+        found = await (store.apps_of(org, kind) if resource_id is None else store.apps_at(org, resource_id))
+        # Before anything is looked up for each of them: whoever asks about one place may have thousands elsewhere.
+        found = [app for app in found if kind in (None, app.kind) and inventory_id in (None, app.resource.inventory_id)]
         known = await _resources(store, org, {app.resource.id for app in found})
         return [apps.refresh(app, known[app.resource.id]) for app in found]
 
@@ -336,10 +342,15 @@ async def get_app(store: AssignmentStore, org: OrganizationId, app_id: AppId) ->
 
 
 async def list_reachable_apps(
-    store: AssignmentStore, org: OrganizationId, kind: AppKind | None, *, resource_id: ResourceId | None = None
+    store: AssignmentStore,
+    org: OrganizationId,
+    kind: AppKind | None,
+    *,
+    resource_id: ResourceId | None = None,
+    inventory_id: InventoryId | None = None,
 ) -> list[ReachableApp]:
     """The apps of `list_apps`, each with the pools of workers that can reach it."""
-    listed = list_apps(store, org, kind, resource_id=resource_id)
+    listed = list_apps(store, org, kind, resource_id=resource_id, inventory_id=inventory_id)
     found, pools, bundles, offering = await asyncio.gather(
         listed, store.present_pools(), store.bundles(org), store.offering(org)
     )

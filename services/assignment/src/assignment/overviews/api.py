@@ -7,7 +7,7 @@ from chassis.http.tokens import Caller, Tokens
 from contracts.messages.assignment import AppKind
 from contracts.queries.base import Listing
 from contracts.queries.connection_tests import ConnectorOverview
-from contracts.values import AppId, ResourceId
+from contracts.values import AppId, InventoryId, ResourceId
 from fastapi import APIRouter, Depends
 
 from assignment.apps.store import AssignmentStore
@@ -23,7 +23,7 @@ def build_routes(store: AssignmentStore, tests: ConnectionTestStore, tokens: Tok
     async def listing(
         caller: Annotated[Caller, Depends(read)],
         kind: AppKind | None = None,
-        inventory_id: str | None = None,
+        inventory_id: InventoryId | None = None,
         resource_id: ResourceId | None = None,
     ) -> Listing[ConnectorOverview]:
         found = await usecases.list_overviews(

@@ -10,7 +10,7 @@ from contracts.messages.assignment import AppKind
 from contracts.queries.assignment import ReachableApp, common_pool
 from contracts.queries.connection_tests import ConnectorOverview
 from contracts.tasks import TASK_KINDS, partners_of
-from contracts.values import AppId, OrganizationId, ResourceId
+from contracts.values import AppId, InventoryId, OrganizationId, ResourceId
 
 from assignment.apps import usecases as apps
 from assignment.apps.store import AssignmentStore
@@ -39,14 +39,13 @@ async def list_overviews(
     org: OrganizationId,
     *,
     kind: AppKind | None = None,
-    inventory_id: str | None = None,
+    inventory_id: InventoryId | None = None,
     resource_id: ResourceId | None = None,
 ) -> Sequence[ConnectorOverview]:
     """The connectors of a resource, or those of a kind in an inventory; oldest first."""
     with span("assignment.list_overviews", attributes={semconv.ORGANIZATION: org}):
-        found = await apps.list_reachable_apps(store, org, kind, resource_id=resource_id)
-        wanted = [app for app in found if inventory_id in (None, app.resource.inventory_id)]
-        return await _Overviews(store, tests, org).of(wanted)
+        found = await apps.list_reachable_apps(store, org, kind, resource_id=resource_id, inventory_id=inventory_id)
+        return await _Overviews(store, tests, org).of(found)
 
 
 class _Wanted(NamedTuple):

@@ -241,6 +241,10 @@ async def test_an_integration_that_no_worker_offers_any_more_is_for_no_new_conne
     problem = await assignment.rejection(make.assign_app(integration_id=FS))
     assert (problem.code, problem.kind) == ("integration_gone", "invalid")
     assert "No worker has offered integration fs" in problem.detail
+    # By itself it is not chosen either, and whatever else is wrong is told with it.
+    problem = await assignment.rejection(make.assign_app(name="", integration_id=None))
+    assert (problem.code, [each.field for each in problem.fields]) == ("app_invalid", ["name", "integration"])
+    assert "No worker has offered integration fs" in problem.detail
     assert (await assignment.rejection(upgrade())).code == "integration_not_found"
     offered = await wizard.compatible(
         assignment.apps, make.ORG, CompatibilityQuestion(kind="source", resource=make.a_resource())

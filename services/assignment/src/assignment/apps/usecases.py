@@ -62,9 +62,10 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
         offering, bundles = await known_offering(store, org), await store.bundles(org)
         app = apps.assign(
             data,
-            offering.choosable(data.description.integration_id),
+            offering.integrations,
             known=aggregate.revision > 0,
             uninstalled=offering.uninstalled,
+            gone=offering.gone,
             bundles=bundles,
         )
         offering.require_settled(app.integration.id)
@@ -83,9 +84,14 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
     with _span("assignment.reconfigure_app", data):
         aggregate = await _load(store, command)
         offering, in_use = await known_offering(store, org), aggregate.value.integration.id if aggregate.value else None
-        choosable = offering.choosable(data.description.integration_id, in_use=in_use)
-        bundles = await store.bundles(org)
-        app = apps.reconfigure(aggregate.value, data, choosable, uninstalled=offering.uninstalled, bundles=bundles)
+        app = apps.reconfigure(
+            aggregate.value,
+            data,
+            offering.integrations,
+            uninstalled=offering.uninstalled,
+            gone=offering.gone_for(in_use),
+            bundles=await store.bundles(org),
+        )
         app = await _described(store, app, command)
         events = [*await announcement(store, AppReconfigured, org, app)]
         if app.integration.id != in_use:
@@ -308,12 +314,13 @@ async def choose(
     with span("assignment.choose"):
         offering = await known_offering(store, org)
         return choice.choose(
-            offering.choosable(integration_id, in_use=in_use),
+            offering.integrations,
             resource,
             kind=kind,
             integration_id=integration_id,
             protocol=protocol,
             uninstalled=offering.uninstalled,
+            gone=offering.gone_for(in_use),
         )
 
 

@@ -90,9 +90,10 @@ async def draft(store: AssignmentStore, org: OrganizationId, question: DraftQues
         found = examine(
             question.description,
             question.resource,
-            offered.choosable(question.description.integration_id, in_use=in_use),
+            offered.integrations,
             current=current,
             uninstalled=offered.uninstalled,
+            gone=offered.gone_for(in_use),
             bundles=bundles,
         )
         try:
@@ -126,11 +127,12 @@ async def _filling(
 
 
 def _require_usable(offered: Offering, question: FormQuestion) -> Integration:
-    integrations = offered.choosable(question.integration_id)
-    if all(each.id != question.integration_id for each in integrations):
+    if all(each.id != question.integration_id for each in offered.integrations):
         raise NotFound("integration_not_found", "There is no integration with this id.")
-    absent = offered.uninstalled
-    assessed = [assess(each, question.resource, kind=question.kind, uninstalled=absent) for each in integrations]
+    resource, kind, absent = question.resource, question.kind, offered.uninstalled
+    assessed = [
+        assess(each, resource, kind=kind, uninstalled=absent, gone=offered.gone) for each in offered.integrations
+    ]
     return require_usable(assessed, question.integration_id)
 
 

@@ -34,12 +34,15 @@ def assign(
     *,
     known: bool,
     uninstalled: Collection[IntegrationId] = (),
+    gone: Collection[IntegrationId] = (),
     bundles: Iterable[Bundle] = (),
 ) -> App:
     """A new app. `known`: its id was used before. Raises all that is wrong with the description at once."""
     if known:
         raise Conflict("app_exists", "There is, or was, a connector with this id.")
-    found = examine(command.description, command.resource, integrations, uninstalled=uninstalled, bundles=bundles)
+    found = examine(
+        command.description, command.resource, integrations, uninstalled=uninstalled, gone=gone, bundles=bundles
+    )
     return as_app(command.app_id, found, command.resource, revision=1)
 
 
@@ -49,6 +52,7 @@ def reconfigure(
     integrations: Sequence[Integration],
     *,
     uninstalled: Collection[IntegrationId] = (),
+    gone: Collection[IntegrationId] = (),
     bundles: Iterable[Bundle] = (),
 ) -> App:
     """The app as it is described now. Its id and kind stay."""
@@ -59,6 +63,7 @@ def reconfigure(
         integrations,
         current=current,
         uninstalled=uninstalled,
+        gone=gone,
         bundles=bundles,
     )
     return as_app(current.id, found, command.resource, revision=current.revision + 1)

@@ -20,6 +20,7 @@ from assignment.apps.domain.matching import (
     preferred_protocols,
     works_with,
 )
+from assignment.apps.domain.offers import gone_in_words
 
 PASSPHRASE = "passphrase"  # noqa: S105 - a name of a field
 """A secret field that apps of every kind and protocol may have: it opens and encrypts stores."""
@@ -59,9 +60,10 @@ def choose(
     integration_id: IntegrationId | None = None,
     protocol: str | None = None,
     uninstalled: Collection[IntegrationId] = (),
+    gone: Collection[IntegrationId] = (),
 ) -> Choice:
     """The integration and protocol by which a resource is put to use. Raises `Invalid` naming what could be chosen."""
-    assessed = [assess(each, resource, kind=kind, uninstalled=uninstalled) for each in integrations]
+    assessed = [assess(each, resource, kind=kind, uninstalled=uninstalled, gone=gone) for each in integrations]
     if integration_id:
         integration = require_usable(assessed, integration_id)
     else:
@@ -81,6 +83,9 @@ def require_usable(assessed: Sequence[Assessment], wanted: IntegrationId) -> Int
         what = listed(works_with(integration))
         detail = f"Integration {integration.name} works with {what}, not with resources of {class_of(found.resource)}."
         raise Invalid("integration_incompatible", detail, fields={"integration.id": "does not fit the resource"})
+    if found.obstacle == "gone":
+        fields = {"integration.id": "is offered by no worker"}
+        raise Invalid("integration_gone", gone_in_words(integration.name), fields=fields)
     if found.obstacle == "not_installed":
         detail = f"Integration {integration.name} is not installed."
         raise Invalid("integration_not_installed", detail, fields={"integration.id": "is not installed"})
@@ -129,6 +134,9 @@ def _none_usable(assessed: Sequence[Assessment], resource: Resource, kind: AppKi
         names = listed(each.integration.name for each in assessed if each.obstacle == "not_installed")
         detail = f"What works with resources of {class_of(resource)} is not installed: {names}."
         return Invalid("integration_not_installed", detail, fields={"integration": "none that fits is installed"})
+    if "gone" in obstacles:
+        detail = gone_in_words(listed(each.integration.name for each in assessed if each.obstacle == "gone"))
+        return Invalid("integration_gone", detail, fields={"integration": "none that fits is offered by a worker"})
     detail = f"No integration works with resources of {class_of(resource)}."
     return Invalid("integration_incompatible", detail, fields={"integration": "none fits the resource"})
 

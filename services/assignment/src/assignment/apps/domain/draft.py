@@ -62,6 +62,7 @@ def examine(
     *,
     current: App | None = None,
     uninstalled: Collection[IntegrationId] = (),
+    gone: Collection[IntegrationId] = (),
     bundles: Iterable[Bundle] = (),
 ) -> Examination:
     """Look at everything, whatever was found before. `current`: the app that would be changed.
@@ -85,6 +86,7 @@ def examine(
             integration_id=description.integration_id,
             protocol=description.protocol,
             uninstalled=uninstalled,
+            gone=gone,
         )
         given = own_fields(described.fields, current)
         filling = fill(

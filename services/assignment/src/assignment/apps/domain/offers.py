@@ -36,18 +36,9 @@ class Offering:
         """Those that the organization does without."""
         return frozenset(each for each, absence in self.absent.items() if absence == "uninstalled")
 
-    def choosable(
-        self, wanted: IntegrationId | None = None, *, in_use: IntegrationId | None = None
-    ) -> Sequence[Integration]:
-        """Those that workers offer; what a connector has already (`in_use`) it may keep.
-
-        Raises `Invalid` (`integration_gone`) for a wanted one that went away.
-        """
-        for integration in self.integrations:
-            if integration.id == wanted != in_use and wanted in self.gone:
-                detail = gone_in_words(integration.name)
-                raise Invalid("integration_gone", detail, fields={"integration.id": "is offered by no worker"})
-        return [i for i in self.integrations if i.id == in_use or i.id not in self.gone]
+    def gone_for(self, in_use: IntegrationId | None = None) -> frozenset[IntegrationId]:
+        """Those that no connector is made with; what one has already (`in_use`) it may keep."""
+        return self.gone - {in_use} if in_use else self.gone
 
     def require_settled(self, integration_id: IntegrationId) -> None:
         """Raise `TemporaryError` while it is being decided that an integration is uninstalled."""

@@ -1,46 +1,17 @@
 """The secrets of the journeys are nowhere in clear: not in databases, Kafka, logs or traces."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import zstandard
 from cairn_local.api_client import Api
-from cairn_local.platform import load_addresses
-from pymongo import MongoClient
 
 from tests.e2e.conftest import CANARY, Directory, Platform
+from tests.e2e.kept import documents, files_with
 from tests.support.bodies import a_bucket_body
 from tests.support.otlp import OtlpReceiver
 from tests.support.s3 import S3Server
 from tests.support.waiting import eventually
 
-ZSTD = b"\x28\xb5\x2f\xfd"
 PLACES = ("data/postgres", "data/kafka", "logs")
-
-
-def _files_with(needle: bytes, root: Path) -> list[str]:
-    return [str(p) for p in root.rglob("*") if p.is_file() and needle in p.read_bytes()]
-
-
-def _documents(platform: Platform) -> bytes:
-    """All documents of all databases, unpacked: in its files PostgreSQL compresses the long ones."""
-    with MongoClient[dict[str, Any]](load_addresses(platform.state).mongodb_uri) as client:
-        databases = [client[name] for name in client.list_database_names()]
-        found = [
-            d for database in databases for name in database.list_collection_names() for d in database[name].find()
-        ]
-    return b"\n".join(part for document in found for part in _parts(document))
-
-
-def _parts(value: Any) -> Iterator[bytes]:
-    if isinstance(value, dict | list):
-        for item in [*value, *value.values()] if isinstance(value, dict) else value:
-            yield from _parts(item)
-    elif isinstance(value, bytes):
-        yield zstandard.decompress(value, max_output_size=1 << 28) if value.startswith(ZSTD) else value
-    else:
-        yield str(value).encode()
 
 
 def _back_up_bucket(api: Api, inventory: str, s3: S3Server) -> str:
@@ -94,17 +65,17 @@ def test_canaries_are_nowhere(
     account = _keep_account(api)
     # What is no secret must be found by the same search, or the search proves nothing.
     known = [bucket.encode(), store.encode()]
-    documents = _documents(platform)
-    assert all(word in documents for word in (*known, account.encode(), b"letter.txt"))
+    kept = documents(platform)
+    assert all(word in kept for word in (*known, account.encode(), b"letter.txt"))
     eventually(lambda: all(word in otlp.raw() for word in known), deadline_seconds=30)
 
     platform.cairn("down")
     try:
         for place in PLACES:
-            assert all(_files_with(word, platform.home / place) for word in known), place
+            assert all(files_with(word, platform.home / place) for word in known), place
         for secret in (CANARY, s3.secret_key, s3.access_key):
-            assert _files_with(secret.encode(), platform.home) == []
-            assert secret.encode() not in documents
+            assert files_with(secret.encode(), platform.home) == []
+            assert secret.encode() not in kept
             assert secret.encode() not in otlp.raw()
     finally:
         platform.cairn("up")

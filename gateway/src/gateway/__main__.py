@@ -1,14 +1,15 @@
-"""The commands of the gateway: `serve`, `relay`, `migrate`, and `openapi` (write or check its description)."""
+"""The commands of the gateway: `serve`, `relay`, `migrate`, `secrets`, and `openapi` (its description)."""
 
 import argparse
 import sys
 from pathlib import Path
 
 import orjson
-from chassis.runtime.process import main
+from chassis.runtime.process import MoreCommand, main
 
 from gateway.api import build_api
-from gateway.app import open_app, open_outbox
+from gateway.app import open_app, open_master_keys, open_outbox
+from gateway.areas.master_keys import command as secrets_command
 from gateway.http.dependencies import Services
 from gateway.http.openapi import describe
 from gateway.settings import Settings
@@ -33,8 +34,15 @@ def openapi(arguments: list[str]) -> int:
     return 0
 
 
+async def secrets(settings: Settings, arguments: argparse.Namespace) -> None:
+    """Do a step of the replacement of the master key."""
+    async with open_master_keys(settings) as keys:
+        await secrets_command.run(keys, arguments)
+
+
 if __name__ == "__main__":
     # Before `main`, which reads the settings: the document follows from the code alone.
     if sys.argv[1:2] == ["openapi"]:
         sys.exit(openapi(sys.argv[2:]))
-    main("gateway", Settings, open_app=open_app, open_outbox=open_outbox)
+    more = {"secrets": MoreCommand(secrets_command.HELP, secrets_command.add_arguments, secrets)}
+    main("gateway", Settings, open_app=open_app, open_outbox=open_outbox, more=more)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from chassis.http.client import open_http
 from chassis.http.tokens import Tokens
 from chassis.ids import utc_now
+from chassis.messaging.backlog import open_backlog
 from chassis.messaging.command_client import Commands, open_commands
 from chassis.messaging.topology import ensure_topics
 from chassis.persistence.key_holders import KeyHolders
@@ -43,6 +44,9 @@ from gateway.areas.integrations.service import Integrations
 from gateway.areas.inventories.service import Inventories
 from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import link_key
+from gateway.areas.master_keys.resealing import Resealing
+from gateway.areas.master_keys.service import MasterKeys
+from gateway.areas.master_keys.status import Census
 from gateway.areas.operations.service import Operations
 from gateway.areas.operations.store import OperationStore
 from gateway.areas.overviews.service import Overviews
@@ -123,6 +127,27 @@ async def open_app(settings: Settings) -> AsyncIterator[FastAPI]:
         app = build_api(services, checks, max_body_bytes=settings.max_body_bytes)
         app.state.on_stop = (streams.stop,)
         yield app
+
+
+@asynccontextmanager
+async def open_master_keys(settings: Settings) -> AsyncIterator[MasterKeys]:
+    """What an operator does about master keys, beside the gateways that run."""
+    async with AsyncExitStack() as stack:
+        runtime = await stack.enter_async_context(open_service_runtime(settings, SERVICE))
+        stores = await _open_stores(runtime)
+        sealer = Sealer(KeyringFile(settings.master_key_file))
+        commands = await stack.enter_async_context(
+            open_commands(settings, runtime.publisher, service=SERVICE, background=runtime.background)
+        )
+        http = await stack.enter_async_context(open_http())
+        clients = build_clients(settings, http, Tokens(read_key(settings.service_key_file), audience="cairn-internal"))
+        encryption = FieldEncryption(sealer, stores.accounts.data_keys)
+        yield MasterKeys(
+            Census(stores.accounts, clients.sealing, stores.operations, sealer),
+            Resealing(clients.sealing, clients.bundles, commands, encryption),
+            KeyHolders(runtime.database),
+            await stack.enter_async_context(open_backlog(settings)),
+        )
 
 
 async def _open_stores(runtime: ServiceRuntime) -> Stores:

@@ -16,6 +16,7 @@ from gateway.clients.catalog import CatalogClient
 from gateway.clients.connector import ConnectorClient
 from gateway.clients.restore_index import RestoreIndexClient
 from gateway.clients.scheduler import SchedulerClient
+from gateway.clients.sealing import SealingClient
 from gateway.clients.service_clients import ServiceClients
 
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -53,6 +54,7 @@ def clients_of(answer: Answer) -> ServiceClients:
         RestoreIndexClient(service),
         ConnectorClient(service, {}, AssignmentClient(service)),
         BundleClient(service),
+        SealingClient({"assignment": service, "catalog": service}, service),
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cairn_local.commands import demo, doctor, down, logs, provision, status, up
+from cairn_local.commands import demo, doctor, down, logs, provision, secrets, status, up
 from cairn_local.errors import LocalError
 from cairn_local.paths import StateDir, find_state_dir
 from cairn_local.services import SERVICES, Service
@@ -30,6 +30,7 @@ COMMANDS = {
     "demo": Command("start everything and do the main job on real data", demo.add_arguments, demo.run),
     "status": Command("say what runs where", status.add_arguments, status.run),
     "logs": Command("show the logs", logs.add_arguments, logs.run),
+    "secrets": Command("replace the master key while everything runs", secrets.add_arguments, secrets.run),
     "doctor": Command("check what has to be installed", doctor.add_arguments, doctor.run),
     "provision": Command("fetch and build what is needed, and start nothing", provision.add_arguments, provision.run),
 }

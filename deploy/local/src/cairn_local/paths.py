@@ -56,6 +56,11 @@ class StateDir:
         return self.run / "lock"
 
     @property
+    def rotation_lock(self) -> Path:
+        """Held while the master key is replaced."""
+        return self.run / "rotation.lock"
+
+    @property
     def plan(self) -> Path:
         """What the supervisor is to run."""
         return self.run / "plan.json"

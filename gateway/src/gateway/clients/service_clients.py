@@ -15,6 +15,7 @@ from gateway.clients.catalog import CatalogClient
 from gateway.clients.connector import ConnectorClient
 from gateway.clients.restore_index import RestoreIndexClient
 from gateway.clients.scheduler import SchedulerClient
+from gateway.clients.sealing import SealingClient
 from gateway.settings import Settings
 
 
@@ -28,6 +29,7 @@ class ServiceClients:
     restore_index: RestoreIndexClient
     connector: ConnectorClient
     bundles: BundleClient
+    sealing: SealingClient
 
 
 def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClients:
@@ -45,6 +47,11 @@ def build_clients(settings: Settings, http: Http, tokens: Tokens) -> ServiceClie
         RestoreIndexClient(service(settings.url_restore_index)),
         ConnectorClient(service(settings.url_connector), pools, assignment),
         BundleClient(service(settings.url_assignment)),
+        # The catalog last: nothing hangs on the order between services.
+        SealingClient(
+            {"assignment": service(settings.url_assignment), "catalog": service(settings.url_catalog)},
+            service(settings.url_connector),
+        ),
     )
 
 

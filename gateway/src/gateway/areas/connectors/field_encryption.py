@@ -1,12 +1,13 @@
 """Secrets of connectors and inventories: sealed on their way, and opened only for those who may read them."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 from chassis.errors import LostRace
 from chassis.persistence.aggregates import Aggregates
 from chassis.security.sealing import Place, Sealer
 from contracts.errors import PermanentError
-from contracts.field_values import FieldValue
+from contracts.field_values import FieldValue, SealedValue
 from contracts.messages.assignment import App
 from contracts.values import OrganizationId
 
@@ -44,6 +45,30 @@ class FieldEncryption:
             return FieldValue(sealed=self._sealer.seal(given.value, data_key=data_key, place=place))
 
         return {name: sealed(name, given) for name, given in fields.items()}
+
+    @property
+    def current_key(self) -> str:
+        """The id of the master key under which everything is to be."""
+        return self._sealer.keyring.current.id
+
+    async def renew_data_key(self, org: OrganizationId) -> None:
+        """Have an organization's data key under a master key that stays. Raises `data_key_unreadable`."""
+        await self._data_key(org)
+
+    async def resealed(
+        self, org: OrganizationId, owner: str, name: str, sealed: SealedValue, *, instead: SealedValue | None = None
+    ) -> SealedValue:
+        """The same secret under the key of now; `instead`, where that says the same and is under it already.
+
+        Raises `PermanentError` `secret_unreadable`.
+        """
+        place = Place(organization_id=org, owner=owner, field=name)
+        secret = self._sealer.open(sealed, place=place)
+        if instead is not None and instead.key_id == self.current_key:
+            with suppress(PermanentError):
+                if self._sealer.open(instead, place=place) == secret:
+                    return instead
+        return self._sealer.seal(secret, data_key=await self._data_key(org), place=place)
 
     def open(self, org: OrganizationId, app: App, *, masked: bool = False) -> dict[str, GivenField]:
         """Fields of an app; see `open_of`."""

@@ -6,11 +6,11 @@ import gc
 import logging
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
 from datetime import timedelta
 from functools import partial
-from typing import TypeVar, cast
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 import uvicorn
 import uvloop
@@ -35,6 +35,17 @@ SWITCH_SECONDS = 0.001
 S = TypeVar("S", bound=CommonSettings)
 OpenApp = Callable[[S], AbstractAsyncContextManager[FastAPI]]
 OpenOutbox = Callable[[S], AbstractAsyncContextManager[Outbox]]
+
+
+class MoreCommand(NamedTuple, Generic[S]):
+    """A command that only one process has: what it is for, its arguments, and what it does."""
+
+    summary: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[S, argparse.Namespace], Awaitable[None]]
+
+
+NO_MORE: Mapping[str, MoreCommand[Any]] = {}
 
 
 class _Server(uvicorn.Server):
@@ -111,12 +122,19 @@ async def serve(settings: CommonSettings, app: FastAPI, stop: Stop) -> None:
     await server.serve()
 
 
-def main(service: str, settings_class: type[S], *, open_app: OpenApp[S], open_outbox: OpenOutbox[S]) -> None:
+def main(
+    service: str,
+    settings_class: type[S],
+    *,
+    open_app: OpenApp[S],
+    open_outbox: OpenOutbox[S],
+    more: Mapping[str, MoreCommand[S]] = NO_MORE,
+) -> None:
     """The command line of a process; see `_arguments` for its commands.
 
-    `open_outbox` opens the service's store alone, with its indexes made.
+    `open_outbox` opens the service's store alone, with its indexes made. `more`: what only this process can do.
     """
-    arguments = _arguments(service)
+    arguments = _arguments(service, more)
     sys.setswitchinterval(SWITCH_SECONDS)
     reuse_memory()
     try:
@@ -129,6 +147,7 @@ def main(service: str, settings_class: type[S], *, open_app: OpenApp[S], open_ou
             "relay": lambda: _relay(settings, open_outbox),
             "migrate": lambda: _migrate(settings, open_outbox),
             "dead-letters": lambda: _dead_letters(settings, arguments),
+            **{name: partial(command.run, settings, arguments) for name, command in more.items()},
         }
         try:
             uvloop.run(_awaited(actions[arguments.command]()))
@@ -143,7 +162,7 @@ def main(service: str, settings_class: type[S], *, open_app: OpenApp[S], open_ou
             sys.exit(1)
 
 
-def _arguments(service: str) -> argparse.Namespace:
+def _arguments(service: str, more: Mapping[str, MoreCommand[S]]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=service)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("serve", help="answer HTTP and handle messages until told to stop")
@@ -161,6 +180,8 @@ def _arguments(service: str) -> argparse.Namespace:
     resending.add_argument("--topic", action="append", required=True)
     for action in (listing, resending):
         action.add_argument("--limit", type=int, default=100, help="at most so many of each topic")
+    for name, command in more.items():
+        command.add_arguments(commands.add_parser(name, help=command.summary))
     return parser.parse_args()
 
 

@@ -1,11 +1,17 @@
-"""The secrets of the journeys are nowhere in clear: not in databases, Kafka, logs or traces."""
+"""The secrets of the journeys are nowhere in clear: not in databases, Kafka, logs, traces, answers or command lines."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
-from cairn_local.api_client import Api
+import pytest
+from cairn_local.api_client import Api, ApiProblem
 
 from tests.e2e.conftest import CANARY, Directory, Platform
 from tests.e2e.kept import documents, files_with
+from tests.e2e.wizard_steps import Steps, accepted, values
 from tests.support.bodies import a_bucket_body
 from tests.support.otlp import OtlpReceiver
 from tests.support.s3 import S3Server
@@ -50,6 +56,66 @@ def _keep_account(api: Api) -> str:
     return str(made["id"])
 
 
+def _refused(api: Api, path: str, body: dict[str, Any]) -> str:
+    with pytest.raises(ApiProblem) as refused:
+        api.post(path, body)
+    return str(refused.value.body)
+
+
+def _try_connections(api: Api, inventory: str, s3: S3Server) -> list[str]:
+    """Forms, dry runs, connection tests and refusals with secrets of people and of bundles; what was answered."""
+    steps, bundles = Steps(api), f"/bundles/inventories/{inventory}"
+    urn_id = api.create_resource(inventory, a_bucket_body("urn:tried", endpoint=s3.endpoint, tags=["bucket=documents"]))
+    keys = values(access_key=s3.access_key, secret_access_key=s3.secret_key, use_tls="false")
+    api.post(bundles, {"name": "keys", "fields": keys | values(passphrase=f"{CANARY}-bundle")})
+    form = steps.form(api.integration_id("s3"), "source", urn_id)
+    assert form["complete"], form["faults"]
+    filled = steps.dry_run(accepted(form, urn_id))
+    assert filled["test"]["ok"], filled
+
+    wrong = {"access_key": f"{CANARY}-wrong-id", "secret_access_key": f"{CANARY}-wrong-key"}
+    failed = steps.dry_run(accepted(form, urn_id, **wrong))
+    assert not failed["test"]["ok"]
+    source = steps.save(accepted(form, urn_id, **wrong))["id"]
+    tests = [api.post(f"/connectors/{source}/test"), steps.tested(source, ok=False)]
+    changed = steps.dry_run(accepted(form, urn_id, secret_access_key=f"{CANARY}-other") | {"id": source})
+
+    odd = accepted(form, urn_id, **wrong, colour=f"{CANARY}-colour", use_tls="maybe")
+    faulty = steps.dry_run(odd)
+    assert {each["field"] for each in faulty["faults"]} == {"fields.colour", "fields.use_tls"}
+    refusals = [
+        _refused(api, api.organization("/connectors"), odd),
+        _refused(api, bundles, {"name": "tie", "fields": values(secret_access_key=f"{CANARY}-tie")}),
+        _refused(api, bundles, {"name": "", "fields": values(secret_access_key=f"{CANARY}-nameless")}),
+    ]
+    return [
+        *map(str, (form, filled, failed, *tests, changed, faulty, api.get(f"/connectors/{source}/tests"))),
+        *refusals,
+    ]
+
+
+@contextmanager
+def _command_lines() -> Iterator[set[bytes]]:
+    """The command lines of all processes of this machine, read again and again until the end of the block."""
+    seen, ended = set[bytes](), threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            for process in Path("/proc").glob("[0-9]*/cmdline"):
+                # It may have ended meanwhile.
+                with suppress(OSError):
+                    seen.add(process.read_bytes())
+            ended.wait(0.05)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        yield seen
+    finally:
+        ended.set()
+        looking.join()
+
+
 def test_canaries_are_nowhere(
     platform: Platform,
     api: Api,
@@ -60,9 +126,16 @@ def test_canaries_are_nowhere(
     tree: Path,
     tmp_path: Path,
 ) -> None:
-    bucket = _back_up_bucket(api, inventory, s3)
-    store = _back_up_directory(api, directory, tree, tmp_path / "store")
-    account = _keep_account(api)
+    secrets = (CANARY, s3.secret_key, s3.access_key)
+    with _command_lines() as command_lines:
+        bucket = _back_up_bucket(api, inventory, s3)
+        store = _back_up_directory(api, directory, tree, tmp_path / "store")
+        account = _keep_account(api)
+        answers = _try_connections(api, inventory, s3)
+    assert any(b"restic" in line and b"backup" in line for line in command_lines)
+    for secret in secrets:
+        assert not [answer for answer in answers if secret in answer]
+        assert not [line for line in command_lines if secret.encode() in line]
     # What is no secret must be found by the same search, or the search proves nothing.
     known = [bucket.encode(), store.encode()]
     kept = documents(platform)
@@ -73,7 +146,7 @@ def test_canaries_are_nowhere(
     try:
         for place in PLACES:
             assert all(files_with(word, platform.home / place) for word in known), place
-        for secret in (CANARY, s3.secret_key, s3.access_key):
+        for secret in secrets:
             assert files_with(secret.encode(), platform.home) == []
             assert secret.encode() not in kept
             assert secret.encode() not in otlp.raw()

@@ -11,6 +11,7 @@ import pytest
 import pytest_asyncio
 
 from tests.integration.gateway.client import Client, log_in
+from tests.integration.gateway.reference_client import Caller
 from tests.support.environment import Corner, write_key_file
 from tests.support.infra import Infra
 from tests.support.processes import Running, running_module
@@ -145,3 +146,11 @@ async def api(platform: Platform) -> AsyncIterator[Client]:
     """A client of the owner."""
     async with log_in(platform.url, platform.credentials) as client:
         yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def caller(platform: Platform, api: Client) -> AsyncIterator[Caller]:
+    """A client with the owner's badge, and the content type in all of its requests."""
+    headers = {"Content-Type": "application/json", "Authorization": api.http.headers["authorization"]}
+    async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30, trust_env=False) as http:
+        yield Caller(http, api.organization_id)

@@ -1,24 +1,13 @@
-"""Clients that know sections 8 to 10 of the compatibility reference alone: integrations, inventories and resources.
-
-They send `Content-Type: application/json` with everything, read the fields that the reference names, page as it says
-and compute changes from what they read.
-"""
+"""Clients that know sections 8 to 10 of the compatibility reference alone: integrations, inventories and resources."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
-import httpx
 import pytest
-import pytest_asyncio
 
-from tests.integration.gateway.client import Client, Json
 from tests.integration.gateway.conftest import Platform
+from tests.integration.gateway.reference_client import CREATED, DELETED, Caller, a_resource
 
-READ, CREATED, DELETED = (200,), (200, 201), (200, 204)
 AWS = {
     "credentials_type": "access_key",
     "region": "eu-west-1",
@@ -29,77 +18,6 @@ ROW = ("urn_id", "urn", "name", "class", "subclass", "service", "tags", "exclude
 """What rows of resources carry."""
 SENT = ("urn", "name", "class", "subclass", "service", "tags", "excluded_from_coverage")
 """What an update needs of a row, beside the endpoints."""
-
-
-@dataclass(frozen=True)
-class Caller:
-    """Speaks the API as the public clients do; what is not accepted is a failure."""
-
-    http: httpx.AsyncClient
-    organization: str
-
-    async def answer(self, method: str, path: str, body: Any = None) -> httpx.Response:
-        """The answer to a request, whose path is sent as it stands."""
-        content = json.dumps(body).encode() if body is not None else b""
-        return await self.http.request(method, f"/api/v1{path}", content=content)
-
-    async def ask(self, method: str, path: str, body: Any = None, *, accepts: tuple[int, ...] = READ) -> Any:
-        """The JSON of an accepted answer; None where there is none."""
-        answer = await self.answer(method, path, body)
-        assert answer.status_code in accepts, f"{method} {path}: {answer.status_code} {answer.text}"
-        return answer.json() if answer.content else None
-
-    async def refused(self, method: str, path: str, body: Any = None) -> int:
-        """The status of a refusal, which says in `detail` why."""
-        answer = await self.answer(method, path, body)
-        problem = answer.json()
-        assert problem["status"] == answer.status_code >= 400
-        assert problem["title"]
-        assert problem["detail"]
-        return answer.status_code
-
-    async def walk(self, path: str, **query: str) -> list[Json]:
-        """All rows of a listing: pages of 50, on by the rows received, until an empty page or the total."""
-        rows: list[Json] = []
-        while True:
-            given = "".join(f"&{name}={quote(value, safe='')}" for name, value in query.items())
-            page = await self.ask("GET", f"{path}?limit=50&offset={len(rows)}{given}")
-            items = page.get("items") or []
-            assert len(items) <= 50
-            rows += items
-            if not items or len(rows) >= page.get("total", 0):
-                return rows
-
-    async def find(self, wanted: str) -> str:
-        """Handle of a resource: by its URN exactly, then by a name that only one has."""
-        rows = await self.walk("/inventories/resources", search=wanted)
-        found = [row for row in rows if row["urn"] == wanted] or [row for row in rows if row["name"] == wanted]
-        assert len(found) == 1, rows
-        return str(found[0]["urn_id"])
-
-    @property
-    def inventories(self) -> str:
-        """Path of the collection."""
-        return f"/account/organizations/{self.organization}/inventories"
-
-    async def new_inventory(self, name: str = "reference") -> str:
-        """Id of a self-managed inventory, as the provisioning makes one."""
-        made = await self.ask("POST", f"{self.inventories}/self-managed", {"name": name})
-        return str(made["id"])
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def caller(platform: Platform, api: Client) -> AsyncIterator[Caller]:
-    """A client with the owner's badge, and the content type in all of its requests."""
-    headers = {"Content-Type": "application/json", "Authorization": api.http.headers["authorization"]}
-    async with httpx.AsyncClient(base_url=platform.url, headers=headers, timeout=30, trust_env=False) as http:
-        yield Caller(http, api.organization_id)
-
-
-def a_resource(urn: str, **changes: Any) -> Json:
-    """A resource as the provisioning sends it: without tags and exclusion."""
-    body = {"urn": urn, "name": f"name of {urn}", "class": "object-storage", "subclass": "s3", "service": "s3"}
-    return body | {"endpoints": [{"endpoint": "s3.example.com"}]} | changes
 
 
 async def test_integrations_are_listed_and_installed(caller: Caller) -> None:
@@ -299,3 +217,65 @@ async def test_resources_are_paged_past_fifty_and_none_is_lost(caller: Caller) -
 async def test_a_base_address_with_a_slash_at_its_end_works(platform: Platform, caller: Caller) -> None:
     answer = await caller.http.get(f"{platform.url}//api/v1/inventories/resources?limit=50&offset=0")
     assert answer.status_code == 200, answer.text
+
+
+async def test_a_urn_is_unique_within_its_inventory_alone(caller: Caller) -> None:
+    first, second = await caller.new_inventory(), await caller.new_inventory()
+    body = a_resource("urn:in:both")
+    handles = [
+        (await caller.ask("POST", f"/inventories/{inventory}/resources", body, accepts=CREATED))["urn_id"]
+        for inventory in (first, second)
+    ]
+    assert len(set(handles)) == 2
+    assert await caller.refused("POST", f"/inventories/{first}/resources", body) == 409
+    # Under another inventory there is none of this handle.
+    assert await caller.refused("GET", f"/inventories/{second}/resources/{handles[0]}") == 404
+    assert await caller.refused("DELETE", f"/inventories/{second}/resources/{handles[0]}") == 404
+    assert (await caller.ask("GET", f"/inventories/{first}/resources/{handles[0]}"))["urn"] == "urn:in:both"
+
+
+@pytest.mark.parametrize("subclass", ["postgres", "postgresql"])
+async def test_either_name_of_a_subclass_is_kept_as_it_comes(caller: Caller, subclass: str) -> None:
+    inventory = await caller.new_inventory()
+    body = a_resource("urn:db") | {"class": "database", "subclass": subclass}
+    made = await caller.ask("POST", f"/inventories/{inventory}/resources", body, accepts=CREATED)
+    [row] = await caller.walk(f"/inventories/{inventory}/resources")
+    assert (made["subclass"], row["subclass"]) == (subclass, subclass)
+
+
+async def test_what_only_operators_set_is_not_changed_by_an_update(caller: Caller) -> None:
+    inventory = await caller.new_inventory()
+    made = await caller.ask("POST", f"/inventories/{inventory}/resources", a_resource("urn:locked"), accepts=CREATED)
+    path = f"/inventories/{inventory}/resources/{made['urn_id']}"
+    await caller.ask("PATCH", f"{path}/lock", {"locked": True})
+    [row] = await caller.walk(f"/inventories/{inventory}/resources")
+    assert row["locked"] is True
+    read = await caller.ask("GET", path)
+    await caller.ask("POST", path, read | {"name": "renamed", "locked": False})
+    assert await caller.ask("GET", path) == read | {"name": "renamed"}
+
+
+async def test_other_pages_than_clients_ask_for(caller: Caller) -> None:
+    """Pages hold at most 50 rows whatever is asked for, and the walk may begin anywhere."""
+    inventory = await caller.new_inventory()
+    collection = f"/inventories/{inventory}/resources"
+    urns = [f"urn:page:{number:02}" for number in range(53)]
+    await asyncio.gather(*(caller.ask("POST", collection, a_resource(urn), accepts=CREATED) for urn in urns))
+    for path in (collection, "/inventories/resources", caller.inventories):
+        sep = f"{path}?"
+        assert len((await caller.ask("GET", f"{sep}limit=200"))["items"]) <= 50
+        assert len((await caller.ask("GET", f"{sep}limit=1"))["items"]) == 1
+    first, rest = [(await caller.ask("GET", f"{collection}?offset={n}"))["items"] for n in (0, 50)]
+    assert sorted(row["urn"] for row in first + rest) == urns
+    one_by_one = [(await caller.ask("GET", f"{collection}?limit=1&offset={n}"))["items"][0] for n in (0, 7, 52)]
+    assert [row["urn_id"] for row in one_by_one] == [(first + rest)[n]["urn_id"] for n in (0, 7, 52)]
+
+
+async def test_a_deleted_inventory_takes_its_resources_with_it(caller: Caller) -> None:
+    inventory = await caller.new_inventory()
+    made = await caller.ask("POST", f"/inventories/{inventory}/resources", a_resource("urn:with"), accepts=CREATED)
+    resource = f"/inventories/{inventory}/resources/{made['urn_id']}"
+    await caller.ask("DELETE", resource, accepts=DELETED)
+    await caller.ask("DELETE", f"/inventories/{inventory}", accepts=DELETED)
+    for path in (resource, f"/inventories/{inventory}", f"/inventories/{inventory}/resources"):
+        assert await caller.refused("GET", path) == 404

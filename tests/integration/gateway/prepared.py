@@ -31,6 +31,8 @@ async def prepare(api: Client, files: Path, *, removable: int = 5) -> Prepared:
     (source_root / "docs" / "answer.txt").write_text("Dear writer\n")
     runs.append(await _back_up(api, source, store))
     points = (await api.get(f"/snapshots/store/{store}"))["items"]
+    installed = (await api.get("/integrations/installed"))["items"]
+    bundles = [await _bundle(api, path, "kept") for path in (api.org("/bundles"), f"/bundles/inventories/{inventory}")]
     members = (await api.get(api.org("/access")))["items"]
     ids = {
         "org": [api.organization_id],
@@ -44,8 +46,12 @@ async def prepare(api: Client, files: Path, *, removable: int = 5) -> Prepared:
         "at_id": [run["at_id"] for run in runs],
         "job_id": [run["job_id"] for run in runs],
         "grant": [m["id"] for m in members],
+        "integration": [each["id"] for each in installed],
+        "name": [*(each["name"] for each in installed), "production"],
+        "bundle": bundles,
     }
-    return Prepared(ids, await _spare(api, files, inventory, urn_id, removable))
+    spare = await _spare(api, files, inventory, urn_id, removable)
+    return Prepared(ids, spare | {"integration": [each["id"] for each in installed if each["name"] != "fs"]})
 
 
 async def _back_up(api: Client, source: str, store: str) -> Json:
@@ -56,9 +62,19 @@ async def _back_up(api: Client, source: str, store: str) -> Json:
     return {"at_id": at_id, "job_id": job["id"]}
 
 
+async def _bundle(api: Client, path: str, name: str) -> str:
+    # For connectors of a class that there is none of: it fills nothing in.
+    return str((await api.post(path, {"name": name, "resource_classes": ["teapot"], "fields": {}}))["id"])
+
+
 async def _spare(api: Client, files: Path, inventory: str, urn_id: str, number: int) -> dict[str, list[str]]:
-    spare: dict[str, list[str]] = {"inv": [], "urn_id": [], "connector": []}
+    spare: dict[str, list[str]] = {"inv": [], "urn_id": [], "connector": [], "name": [], "bundle": []}
     for place in range(number):
+        spare["name"].append(label := f"spare {files.name} {place}")
+        for labels in ("environments", "data_classes"):
+            await api.post(api.org(f"/{labels}"), {"name": label})
+        for path in (api.org("/bundles"), f"/bundles/inventories/{inventory}"):
+            spare["bundle"].append(await _bundle(api, path, f"spare {place}"))
         spare["inv"].append(await api.inventory(f"spare {place}"))
         spare["urn_id"].append(await api.resource(inventory, f"urn:spare:{place}"))
         fields = {"root": str(files / f"spare-{place}"), "passphrase": PASSPHRASE}

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +23,32 @@ CHANGING = {
     "PUT /api/v1/connectors/{connector}/roles": "connector",
     "POST /api/v1/inventories/{inv}": "inv",
     "DELETE /api/v1/inventories/{inv}": "inv",
+    "POST /api/v1/inventories/{inv}/resources/bulk": "inv",
     "POST /api/v1/inventories/{inv}/resources/{urn_id}": "urn_id",
+    "PATCH /api/v1/inventories/{inv}/resources/{urn_id}": "urn_id",
     "DELETE /api/v1/inventories/{inv}/resources/{urn_id}": "urn_id",
+    "PATCH /api/v1/inventories/{inv}/resources/{urn_id}/lock": "urn_id",
+    **{
+        f"{method} /api/v1/account/organizations/{{org}}/{labels}/{{name}}": "name"
+        for labels in ("environments", "data_classes")
+        for method in ("PATCH", "DELETE")
+    },
+    **{
+        f"{method} /api/v1/{bundles}/{{bundle}}": "bundle"
+        for bundles in ("account/organizations/{org}/bundles", "bundles/inventories/{inv}")
+        for method in ("PUT", "DELETE")
+    },
+    "DELETE /api/v1/integrations/installed/{integration}": "integration",
     "POST /api/v1/snapshots/store/{store_id}/prune/run": "store_id",
 }
 """Operations that get things which nothing else works on."""
-FOUND_IN_BODIES = {"origin_id": "source_id", "target_id": "store_id", "urn_id": "urn_id", "chunker_of": "store_id"}
+FOUND_IN_BODIES = {
+    "origin_id": "source_id",
+    "target_id": "store_id",
+    "urn_id": "urn_id",
+    "chunker_of": "store_id",
+    "integration_id": "integration",
+}
 OFTEN = 0.8
 """How often a parameter is one of what is there; else it is anything."""
 
@@ -84,13 +105,16 @@ def _one_of(parameter: str, dictionary: str) -> str:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def examined(platform: Platform, api: Client, tmp_path: Path) -> Examined:
+async def examined(platform: Platform, api: Client, tmp_path: Path) -> AsyncIterator[Examined]:
     """An organization in which every operation has something to work on."""
     prepared = await prepare(api, platform.files / tmp_path.name)
     (settings := tmp_path / "schemathesis.toml").write_text(settings_for(prepared))
     async with log_in(platform.url, platform.credentials) as fresh:
         badge = fresh.http.headers["authorization"].removeprefix("Bearer ")
-    return Examined(platform.url, badge, settings)
+    yield Examined(platform.url, badge, settings)
+    for integration in (await api.get("/integrations/catalog"))["items"]:
+        # Others, who share the organization, need those that were uninstalled.
+        await api.post("/integrations/installed", {"name": integration["name"]})
 
 
 @pytest.mark.timeout(1000)

@@ -9,7 +9,12 @@ from contracts.messages.assignment import App
 from contracts.messages.bundles import Bundle
 from fastapi import Header
 
-_TAG = re.compile(r'\s*(?:(W/)?"([\x21\x23-\x7e\x80-\xff]*)")\s*')
+_SPACE, _OPAQUE = "[ \\t]*", r"[\x21\x23-\x7e\x80-\xff]*"
+_ONE = f'{_SPACE}(?:W/)?"{_OPAQUE}"{_SPACE}'
+PATTERN = rf"^(?:{_SPACE}\*{_SPACE}|{_ONE}(?:,{_ONE})*)$"
+"""What the header may be, in the words of JSON Schema too (0030)."""
+_VALID = re.compile(PATTERN)
+_TAG = re.compile(f'(W/)?"({_OPAQUE})"')
 _REVISION = re.compile(r"[1-9]\d{0,8}")
 _WORDS = (
     "`ETag` that it must have, as it was read: else 412 `revision_changed`, and nothing is changed. "
@@ -45,24 +50,17 @@ def tag_of(app: App | Bundle) -> str:
 
 
 async def expected_revision(
-    if_match: Annotated[str | None, Header(alias="If-Match", description=_WORDS)] = None,
+    if_match: Annotated[
+        str | None, Header(alias="If-Match", description=_WORDS, json_schema_extra={"pattern": PATTERN})
+    ] = None,
 ) -> ExpectedRevision:
     """What a request expects. Raises `Invalid` (`if_match_invalid`) for what is no list of tags."""
-    if if_match is None or if_match.strip() == "*":
-        return ExpectedRevision()
-    revisions, rest = set[int](), if_match
-    while True:
-        found = _TAG.match(rest)
-        if found is None:
-            raise Invalid(
-                "if_match_invalid", 'If-Match must be `*` or the ETag of the connector as it was read, e.g. `"3"`.'
-            )
-        # A weak tag never matches (RFC 9110, 13.1.1), nor does one that is no revision.
-        if not found[1] and _REVISION.fullmatch(found[2]):
-            revisions.add(int(found[2]))
-        rest = rest[found.end() :]
-        if not rest:
-            return ExpectedRevision(frozenset(revisions))
-        if not rest.startswith(","):
-            raise Invalid("if_match_invalid", "If-Match must list ETags by commas.")
-        rest = rest[1:]
+    if if_match is None:
+        return ANY_REVISION
+    if not _VALID.fullmatch(if_match):
+        detail = 'If-Match must be `*` or the ETag as it was read, e.g. `"3"`; several by commas.'
+        raise Invalid("if_match_invalid", detail)
+    tags = _TAG.findall(if_match)
+    # A weak tag never matches (RFC 9110, 13.1.1), nor does one that is no revision.
+    revisions = frozenset(int(tag) for weak, tag in tags if not weak and _REVISION.fullmatch(tag))
+    return ExpectedRevision(revisions) if tags else ANY_REVISION

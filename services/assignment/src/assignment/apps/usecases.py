@@ -59,7 +59,7 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
     data, org = command.data, command.data.organization_id
     with _span("assignment.assign_app", data):
         aggregate = await _load(store, command)
-        offering, bundles = await known_offering(store, org), await store.bundles(org)
+        offering, bundles = await asyncio.gather(known_offering(store, org), store.bundles(org))
         app = apps.assign(
             data,
             offering.integrations,
@@ -357,10 +357,10 @@ async def list_reachable_apps(
     inventory_id: InventoryId | None = None,
 ) -> list[ReachableApp]:
     """The apps of `list_apps`, each with the pools of workers that can reach it."""
-    listed = list_apps(store, org, kind, resource_id=resource_id, inventory_id=inventory_id)
-    found, pools, bundles, offering = await asyncio.gather(
-        listed, store.present_pools(), store.bundles(org), store.offering(org)
-    )
+    found = await list_apps(store, org, kind, resource_id=resource_id, inventory_id=inventory_id)
+    if not found:
+        return []
+    pools, bundles, offering = await asyncio.gather(store.present_pools(), store.bundles(org), store.offering(org))
     return [reachable(app, pools, bundles, is_offered=offering.is_offered(app.integration.id)) for app in found]
 
 
@@ -408,10 +408,22 @@ async def _described(store: AssignmentStore, app: App, command: Envelope[AssignA
 
 async def catch_up(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> None:
     """Have an app that was just saved show what happened while it was described."""
-    # The gateway read the resource before it sent the command; it may have changed since.
-    await _follow_resource(store, org, app_id)
-    await _follow_renames(store, org, app_id)
-    await _follow_bundles(store, org, app_id)
+    app = await store.apps.get(org, app_id)
+    if app is None:
+        return
+    # The gateway read the resource before it sent the command; it may have changed since. In most cases nothing has,
+    # and then everything is looked up just once: hundreds of apps may be assigned at once.
+    known, renames, integrations, bundles = await asyncio.gather(
+        store.resource(org, app.resource.id), store.renames(org), known_integrations(store), store.bundles(org)
+    )
+    if (
+        apps.follow(app, known)
+        or labels.follow(app, renames)
+        or following.follow_bundles(app, known, integrations, bundles)
+    ):
+        await _follow_resource(store, org, app_id)
+        await _follow_renames(store, org, app_id)
+        await _follow_bundles(store, org, app_id)
 
 
 async def _follow_bundles(store: AssignmentStore, org: OrganizationId, app_id: AppId) -> None:

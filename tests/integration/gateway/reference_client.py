@@ -4,7 +4,9 @@ It sends `Content-Type: application/json` with everything, reads the fields that
 and computes changes from what it read.
 """
 
+import asyncio
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +16,7 @@ import httpx
 from tests.integration.gateway.client import Json
 
 READ, CREATED, DELETED = (200,), (200, 201), (200, 204)
+AT_ONCE = 10
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,16 @@ class Caller:
             rows += items
             if not items or len(rows) >= page.get("total", 0):
                 return rows
+
+    async def ask_all(self, method: str, paths: Iterable[str], body: Any = None, *, accepts: tuple[int, ...]) -> None:
+        """The same request of many things, a few at once."""
+        slots = asyncio.Semaphore(AT_ONCE)
+
+        async def one(path: str) -> None:
+            async with slots:
+                await self.ask(method, path, body, accepts=accepts)
+
+        await asyncio.gather(*map(one, paths))
 
     async def find(self, wanted: str) -> str:
         """Handle of a resource: by its URN exactly, then by a name that only one has."""

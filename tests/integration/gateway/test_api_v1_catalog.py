@@ -78,7 +78,7 @@ async def test_inventories_are_paged_past_fifty(caller: Caller) -> None:
     assert (len(page["items"]), page["total"]) == (50, len(rows))
     past = await caller.ask("GET", f"{caller.inventories}?limit=50&offset={len(rows)}")
     assert (past.get("items") or [], past["total"]) == ([], len(rows))
-    await asyncio.gather(*(caller.ask("DELETE", f"/inventories/{each}", accepts=DELETED) for each in made))
+    await caller.ask_all("DELETE", [f"/inventories/{each}" for each in made], accepts=DELETED)
 
 
 async def test_a_resource_goes_its_way(caller: Caller) -> None:
@@ -207,9 +207,7 @@ async def test_resources_are_paged_past_fifty_and_none_is_lost(caller: Caller) -
     gone = [
         (inventory, each["urn_id"]) for (inventory, _), each in zip(bodies, made, strict=True) if inventory == first
     ]
-    await asyncio.gather(
-        *(caller.ask("DELETE", f"/inventories/{i}/resources/{handle}", accepts=DELETED) for i, handle in gone)
-    )
+    await caller.ask_all("DELETE", [f"/inventories/{i}/resources/{handle}" for i, handle in gone], accepts=DELETED)
     assert await caller.walk(f"/inventories/{first}/resources") == []
     assert len(await caller.walk(f"/inventories/{second}/resources")) == 55
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 from unittest.mock import Mock
 
-import assignment.apps.api
+import assignment.app
 import catalog.app
 import connector.api
 import httpx
@@ -34,9 +34,11 @@ def refusing_areas() -> Any:
 
 
 DOORS: dict[str, FastAPI] = {
-    "assignment": assignment.apps.api.build_api(refusing_store(), TOKENS, checks={}),
+    "assignment": assignment.app.build_api(refusing_areas(), TOKENS, checks={}),
     "catalog": catalog.app.build_api(refusing_areas(), TOKENS, checks={}),
-    "connector": connector.api.build_api(refusing_store(), refusing_store(), TOKENS, locks=refusing_store(), checks={}),
+    "connector": connector.api.build_api(
+        refusing_store(), refusing_store(), TOKENS, locks=refusing_store(), holders=refusing_store(), checks={}
+    ),
     "restore-index": restore_index.api.build_api(refusing_store(), TOKENS, checks={}),
     "scheduler": scheduler.jobs.api.build_api(refusing_store(), TOKENS, checks={}),
 }

@@ -288,6 +288,15 @@ class AggregatesSuite:
             "thing",
         ]
 
+    async def test_hundreds_are_changed_at_once(self, ground: Ground) -> None:
+        things = [Thing(id=f"{n:04}") for n in range(500)]
+        await ground.aggregates.save_many(ORG, [Rewrite(each.id, 0, None, each) for each in things])
+        blue = [each.model_copy(update={"colour": "blue"}) for each in things]
+        await ground.aggregates.save_many(
+            ORG, [Rewrite(each.id, 1, each, after) for each, after in zip(things, blue, strict=True)]
+        )
+        assert (await ground.aggregates.find(ORG, {"colour": "blue"}, limit=1)).total == 500
+
     async def test_what_is_saved_with_many_remembers_and_announces_as_before(self, ground: Ground) -> None:
         cause = command()
         loaded = await ground.aggregates.load(ORG, "a", cause=cause)

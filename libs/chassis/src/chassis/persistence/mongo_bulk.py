@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from pymongo import UpdateOne
+from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
 
 from chassis.persistence.batches import DUPLICATE_KEY
@@ -32,6 +32,8 @@ async def update_each(collection: Collection, updates: Updates) -> list[str]:
     if not updates:
         return []
     # By `_id` and revision alone, as single saves are. One call with a filter for all would read the collection.
-    asked = [UpdateOne({"_id": id_, "revision": revision}, change) for id_, (revision, change) in updates.items()]
+    # "Many" of the one that there is: for each single update, FerretDB keeps a connection until the whole call is done,
+    # and waits for ever for more of them than it has.
+    asked = [UpdateMany({"_id": id_, "revision": revision}, change) for id_, (revision, change) in updates.items()]
     done = await collection.bulk_write(asked, ordered=False)
     return [] if done.matched_count == len(updates) else list(updates)

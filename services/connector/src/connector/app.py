@@ -79,7 +79,7 @@ async def open_app(settings: Settings, *, suspicion_seconds: float = SUSPICION_S
         open_service_runtime(settings, SERVICE) as runtime,
         open_worker_context(runtime, settings, tokens, suspicion_seconds=suspicion_seconds) as context,
     ):
-        holders, name = KeyHolders(runtime.database), f"{SERVICE} {settings.instance}"
+        holders, name = KeyHolders(runtime.database), f"{SERVICE} {settings.instance} {settings.pool}"
         runner = Runner(context.store, activities(context))
         clean_up = CacheCleanUp(context.store, settings.work_dir)
         dispatcher = register(

@@ -29,25 +29,29 @@ class KeyHolders:
         self._clock = clock
 
     async def report(self, holder: KeyHolder) -> None:
-        """Note what a process has."""
-        document = {"_id": holder.id, **holder.model_dump(exclude={"id", "key_ids"}), "key_ids": list(holder.key_ids)}
-        await self._holders.replace_one({"_id": holder.id}, document, upsert=True)
+        """Note what a process has, in the place of what one of its name had that ended."""
+        document = {"_id": holder.name, **holder.model_dump(exclude={"name", "key_ids"})}
+        document["key_ids"] = list(holder.key_ids)
+        await self._holders.replace_one({"_id": holder.name}, document, upsert=True)
 
-    async def forget(self, holder_id: str) -> None:
-        """A process ends, or ended long ago."""
-        await self._holders.delete_one({"_id": holder_id})
+    async def forget(self, holder: KeyHolder) -> None:
+        """A process ends, or ended long ago; one that took its name stays."""
+        await self._holders.delete_one({"_id": holder.name, "id": holder.id})
 
     async def present(self) -> Sequence[KeyHolder]:
         """The processes that run, by name."""
-        found = [KeyHolder(id=each.pop("_id"), **each) async for each in self._holders.find({})]
+        found = [KeyHolder(name=each.pop("_id"), **each) async for each in self._holders.find({})]
         oldest = self._clock() - SILENCE
         for gone in [each for each in found if each.at < oldest]:
-            await self.forget(gone.id)
-        return sorted((each for each in found if each.at >= oldest), key=lambda each: (each.name, each.id))
+            await self.forget(gone)
+        return sorted((each for each in found if each.at >= oldest), key=lambda each: each.name)
 
     @asynccontextmanager
     async def reporting(self, background: LoopSupervisor, name: str, keys: Keys) -> AsyncIterator[None]:
-        """Report what this process has, from before the context is entered until it is left."""
+        """Report what this process has, from before the context is entered until it is left.
+
+        `name`: it has that alone among all that run.
+        """
         holder_id = new_id()
         last = await self._report(holder_id, name, keys, sealing_since=self._clock())
 
@@ -64,7 +68,7 @@ class KeyHolders:
             yield
         # One that cannot be taken back is taken for gone after a while.
         with suppress(PyMongoError):
-            await self.forget(holder_id)
+            await self.forget(last)
 
     async def _report(self, holder_id: str, name: str, keys: Keys, *, sealing_since: datetime) -> KeyHolder:
         holder = KeyHolder(id=holder_id, name=name, key_ids=keys().ids, sealing_since=sealing_since, at=self._clock())

@@ -51,8 +51,8 @@ class SealedOwners(Value):
 class KeyHolder(Value):
     """A running process, and the master keys it has."""
 
-    id: str
-    name: str = Field(description="Service and instance")
+    id: str = Field(description="Of this run of the process")
+    name: str = Field(description="Service, instance and pool")
     key_ids: tuple[str, ...] = Field(description="The current one first")
     sealing_since: Moment = Field(description="Since when it has its current key")
     at: Moment = Field(description="When it said so")

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from chassis.http.client import open_http
 from chassis.http.tokens import Tokens
@@ -44,7 +45,7 @@ from gateway.areas.integrations.service import Integrations
 from gateway.areas.inventories.service import Inventories
 from gateway.areas.links.service import Links
 from gateway.areas.links.tokens import link_key
-from gateway.areas.master_keys.resealing import Resealing
+from gateway.areas.master_keys.resealing import Resealing, note_resealing
 from gateway.areas.master_keys.service import MasterKeys
 from gateway.areas.master_keys.status import Census
 from gateway.areas.operations.service import Operations
@@ -144,7 +145,13 @@ async def open_master_keys(settings: Settings) -> AsyncIterator[MasterKeys]:
         encryption = FieldEncryption(sealer, stores.accounts.data_keys)
         yield MasterKeys(
             Census(stores.accounts, clients.sealing, stores.operations, sealer),
-            Resealing(clients.sealing, clients.bundles, commands, encryption),
+            Resealing(
+                clients.sealing,
+                clients.bundles,
+                commands,
+                encryption,
+                partial(note_resealing, AuditLog(stores.audit, kept_days=settings.audit_days)),
+            ),
             KeyHolders(runtime.database),
             await stack.enter_async_context(open_backlog(settings)),
         )

@@ -5,6 +5,7 @@ import base64
 import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,15 +29,16 @@ from gateway.access.accounts import DataKey, Organization
 from gateway.access.store import Accounts
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.master_keys import command
-from gateway.areas.master_keys.resealing import Resealing
+from gateway.areas.master_keys.resealing import Resealing, note_resealing
 from gateway.areas.master_keys.service import MasterKeys, Until
 from gateway.areas.master_keys.status import Census, key_ids_in
+from gateway.audit_log.log import AuditLog
 from gateway.clients.bundles import BundleClient
 from gateway.clients.sealing import SealingClient
 
 from tests.support import builders as make
 from tests.support.builders import wrap
-from tests.unit.gateway.in_memory import accounts_in_memory
+from tests.unit.gateway.in_memory import AuditInMemory, accounts_in_memory
 from tests.unit.gateway.services import AnsweringHttp, a_problem
 
 ORG, BELOW = OrganizationId("org"), OrganizationId("below")
@@ -60,11 +62,12 @@ class Owners:
         self.refuses: BaseException | None = None
         sealing, bundles = self._clients()
         self.accounts: Accounts = accounts_in_memory()
+        self.audit = AuditInMemory([])
         encryption = FieldEncryption(self.sealer, self.accounts.data_keys)
         own = cast("Any", self)
         self.keys = MasterKeys(
             Census(self.accounts, sealing, own, self.sealer),
-            Resealing(sealing, bundles, own, encryption),
+            Resealing(sealing, bundles, own, encryption, partial(note_resealing, AuditLog(self.audit, kept_days=1))),
             own,
             own,
             clock=lambda: NOW + timedelta(seconds=self.slept),
@@ -222,6 +225,23 @@ async def test_everything_is_taken_under_the_current_key(owners: Owners) -> None
     assert owners.secrets() == before
     # Nobody who had the old data keys opens anything with them.
     assert (await owners.accounts.data_keys.get(BELOW, BELOW)).key_id == key_id(NEW)  # type: ignore[union-attr]
+
+
+async def test_each_organization_finds_it_in_its_audit_log_once(owners: Owners) -> None:
+    owners.switch()
+    for _ in range(2):
+        await owners.keys.reseal(nothing)
+    [row] = owners.audit.written
+    assert (row.entry.organization_id, row.entry.action, row.entry.actor.via) == (ORG, "secret.reseal", "command")
+    assert row.entry.details == {"key_id": key_id(NEW)}
+
+
+async def test_what_cannot_be_written_down_is_not_opened(owners: Owners) -> None:
+    owners.switch()
+    owners.audit.broken = True
+    with pytest.raises(Unavailable, match="audit_unavailable"):
+        await owners.keys.reseal(nothing)
+    assert owners.sent == []
 
 
 async def test_a_connector_gets_the_very_value_of_its_bundle(owners: Owners) -> None:

@@ -9,17 +9,17 @@ from pydantic import Field, JsonValue
 
 # `cancelled` stays with two l: entries that were written so are read for `audit_days`.
 Outcome = Literal["started", "completed", "continued", "unknown", "cancelled", "failed"]
-Via = Literal["badge", "link", "password", "api-key"]
+Via = Literal["badge", "link", "password", "api-key", "command"]
 DOWNLOAD_FILE, DOWNLOAD_ARCHIVE, CREATE_LINK = "file.download", "archive.download", "link.create"
 LOG_IN, CHANGE_ORGANIZATION = "account.login", "account.exchange-badge"
-READ_SECRETS = "secret.read"
+READ_SECRETS, RESEAL_SECRETS = "secret.read", "secret.reseal"
 CREATE_STORE, REPLACE_STORE, BELIEVE_STORE = "store.create", "store.replace", "store.believe"
 UNLOCK_STORE = "store.unlock"
 INSTALL, UNINSTALL, UPGRADE = "integration.install", "integration.uninstall", "integration.upgrade"
 PRUNE, DELETE_SNAPSHOTS = "snapshot.prune", "snapshot.delete"
 SET_HOLD, LIFT_HOLD, SET_FLOOR = "legal-hold.set", "legal-hold.lift", "retention.change"
 NOBODY = ""
-"""`account_id` of whoever tried to log in as nobody who is known."""
+"""`account_id` of whoever tried to log in as nobody who is known, and of who runs Cairn on its machine."""
 
 # A selection may have thousands of paths; some of them are enough for a person to recognise it.
 _MOST_PATHS = 20

@@ -45,11 +45,14 @@ class AuditEntryView(View):
     at: Stamp
     ended_at: Stamp | None
     organization_id: str
-    account_id: str = Field(description="Empty: a login as nobody who is known")
-    via: Via = Field(description="`link`: by a link that the account made; of a login: `password`, `api-key`, `badge`")
+    account_id: str = Field(description="Empty: a login as nobody who is known, or `via` `command`")
+    via: Via = Field(
+        description="`link`: by a link that the account made; `command`: by who runs Cairn, on its machine; "
+        "of a login: `password`, `api-key`, `badge`"
+    )
     action: str = Field(
-        description="`account.login`, `account.exchange-badge`; `secret.read`; `connector.create`, `.change` and "
-        "`.remove`, the same of `inventory` and `resource`; `environment.create`, "
+        description="`account.login`, `account.exchange-badge`; `secret.read`, `secret.reseal`; `connector.create`, "
+        "`.change` and `.remove`, the same of `inventory` and `resource`; `environment.create`, "
         "`.rename` and `.remove`, the same of `data-class`; `store.create`, `store.replace` and `store.believe` "
         "(forced), `store.unlock`; `snapshot.prune` (by a rule), `snapshot.delete` (one run that deletes), "
         "`legal-hold.set`, `legal-hold.lift`, `retention.change`; `file.download`, `archive.download`, `link.create`; "

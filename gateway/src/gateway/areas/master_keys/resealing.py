@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from chassis.messaging.command_client import Commands, StillRunning
@@ -16,11 +16,15 @@ from contracts.queries.sealing import SealedField, SealedOwner, SealedQuestion
 from contracts.values import AppId, BundleId, InventoryId, OrganizationId
 
 from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.audit_log.entries import NOBODY, RESEAL_SECRETS, Actor, AuditEntry, Subject
+from gateway.audit_log.log import AuditLog
 from gateway.clients.bundles import BundleClient
 from gateway.clients.sealing import SealingClient
 
 log = logging.getLogger(__name__)
 AT_ONCE = 8
+Note = Callable[[OrganizationId, str], Awaitable[None]]
+"""Writes down that the secrets of an organization are about to be taken under a key."""
 Tell = Callable[[int], None]
 """Hears how many values took the places of others."""
 
@@ -43,7 +47,9 @@ class Resealing:
     bundles: BundleClient
     commands: Commands
     encryption: FieldEncryption
+    note: Note
     unreadable: set[Unreadable] = field(default_factory=set)
+    noted: set[tuple[OrganizationId, str]] = field(default_factory=set)
 
     async def reseal(self, org: OrganizationId, tell: Tell) -> None:
         """Have all secrets of an organization under the current key, but those that nobody can open."""
@@ -62,9 +68,16 @@ class Resealing:
             if not owners:
                 return
             settled |= {_version(owner) for owner in owners}
+            await self._note(org, key_id)
             # Bundles before apps: an app gets what came from a bundle as the bundle has it by then.
             for kind in ("bundle", "connector", "inventory"):
                 await self._all(org, [owner for owner in owners if owner.kind == kind], tell)
+
+    async def _note(self, org: OrganizationId, key_id: str) -> None:
+        # First: what cannot be written down is not opened (0006). Once for all rounds.
+        if (org, key_id) not in self.noted:
+            await self.note(org, key_id)
+            self.noted.add((org, key_id))
 
     async def _all(self, org: OrganizationId, owners: Sequence[SealedOwner], tell: Tell) -> None:
         slots = asyncio.Semaphore(AT_ONCE)
@@ -108,6 +121,21 @@ class Resealing:
         bundle = await self.bundles.kept(org, each.sealed_for)
         value = bundle.fields.get(each.field) if bundle else None
         return value.sealed if value else None
+
+
+async def note_resealing(audit: AuditLog, org: OrganizationId, key_id: str) -> None:
+    """Write down that whoever runs Cairn has the secrets of an organization taken under a key.
+
+    Raises `Unavailable` (`audit_unavailable`): then they must not be opened.
+    """
+    entry = AuditEntry(
+        organization_id=org,
+        actor=Actor(account_id=NOBODY, via="command"),
+        action=RESEAL_SECRETS,
+        subject=Subject(kind="organization", id=org),
+        details={"key_id": key_id},
+    )
+    await audit.record(entry)
 
 
 def _version(owner: SealedOwner) -> str:

@@ -22,7 +22,8 @@ async def test_an_app_is_assigned_and_shown(assignment: Asker, http: httpx.Async
     assigned = await assignment.ear.message(AppAssigned, lambda e: e.app_id == command.data.app_id)
     assert outcome.result == {"id": command.data.app_id, "revision": 1}
     shown = (await http.get(f"/internal/apps/{command.data.app_id}")).json()
-    assert shown.pop("pools") == []  # No worker has said yet what it reaches.
+    # No worker has said yet what it reaches; one has offered the integration, and no bundle gave a field.
+    assert (shown.pop("pools"), shown.pop("is_offered"), shown.pop("bundle_names")) == ([], True, {})
     assert shown == assigned.data.app.model_dump(mode="json", by_alias=True)
     assert (shown["integration"]["name"], shown["protocol"], shown["temperature"]) == ("fs", "fs", "hot")
     assert shown["data_classes"] == ["z", "a"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -70,10 +71,15 @@ class Examined:
         command += ["--exclude-path", "/api/v1/stream"]
         command += ["--generation-database", "none", "--request-timeout", "40", "--continue-on-failure", *options]
         environ = {**os.environ, "PYTHONPATH": str(PROJECT), "NO_PROXY": "*"}
-        done = await asyncio.to_thread(
+        run = partial(
             subprocess.run, command, env=environ, cwd=self.settings.parent, capture_output=True, text=True,
             timeout=seconds, check=False,
         )  # fmt: skip
+        try:
+            done = await asyncio.to_thread(run)
+        except subprocess.TimeoutExpired as late:
+            told = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else late.stdout or ""
+            pytest.fail(f"not done within {seconds} s: {told[-20_000:]}")
         assert done.returncode == 0, done.stdout[-20_000:] + done.stderr
 
 

@@ -1,5 +1,6 @@
 """Messages leave documents at least once, and the documents stay as their writer left them."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -8,12 +9,17 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from chassis.errors import Unavailable
 from chassis.ids import utc_now
+from chassis.persistence.aggregates import AlreadyHandled
 from chassis.persistence.mongo import Database, open_database
 from chassis.persistence.mongo_aggregates import MongoAggregates
 from chassis.persistence.outbox import ABANDONED, GRACE, Outbox
+from contracts.envelope import Envelope
+from contracts.messages.base import Message
+from contracts.messages.outcomes import CommandOutcome
 
-from tests.contracts.aggregates_suite import ORG, Thing, event, keys_of
+from tests.contracts.aggregates_suite import ORG, Thing, command, event, keys_of
 from tests.support.environment import Corner
 from tests.support.notebook import Notebook
 
@@ -48,8 +54,8 @@ def name() -> str:
     return f"things_{secrets.token_hex(4)}"
 
 
-async def start(database: Database, name: str) -> Process:
-    kafka = Notebook()
+async def start(database: Database, name: str, kafka: Notebook | None = None) -> Process:
+    kafka = kafka or Notebook()
     outbox = Outbox("test", database, kafka)
     await outbox.setup()
     aggregates = MongoAggregates(database[name], Thing, outbox, keys_of)
@@ -182,3 +188,55 @@ async def test_an_entry_has_the_names_that_outbox_routers_know(process: Process)
     (entry,) = document["outbox"]
     assert {"_id", "aggregatetype", "aggregateid", "type", "payload"} <= entry.keys()
     assert (entry["aggregatetype"], entry["aggregateid"]) == (process.aggregates.collection.name, "a")
+
+
+class Gated(Notebook):
+    """A Kafka that confirms events only once the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate, self.reached = asyncio.Event(), asyncio.Event()
+
+    async def send(self, envelope: Envelope[Message]) -> None:
+        if not isinstance(envelope.data, CommandOutcome):
+            self.reached.set()
+            await self.gate.wait()
+        await super().send(envelope)
+
+
+async def test_an_outcome_is_sent_when_the_events_of_its_save_are_confirmed(database: Database, name: str) -> None:
+    process = await start(database, name, kafka := Gated())
+    aggregate = await process.aggregates.load(ORG, "a")
+    saving = asyncio.create_task(
+        process.aggregates.save(aggregate, Thing(id="a"), events=[event("e1"), event("e2")], cause=command())
+    )
+    await kafka.reached.wait()
+    await asyncio.sleep(0)
+    assert kafka.sent == []
+    kafka.gate.set()
+    await saving
+    assert [isinstance(e.data, CommandOutcome) for e in kafka.sent] == [False, False, True]
+    await process.outbox.settle()
+
+
+async def test_a_command_that_comes_again_is_answered_after_its_events(
+    process: Process, database: Database, name: str
+) -> None:
+    process.kafka.closed = True
+    cause = command()
+    aggregate = await process.aggregates.load(ORG, "a", cause=cause)
+    await process.aggregates.save(aggregate, Thing(id="a"), events=[event("e1")], cause=cause)
+    heir = await start(database, name)
+    heir.kafka.closed = True
+    with pytest.raises(Unavailable):
+        await heir.aggregates.load(ORG, "a", cause=cause)
+    heir.kafka.closed = False
+    with pytest.raises(AlreadyHandled) as repeat:
+        await heir.aggregates.load(ORG, "a", cause=cause)
+    assert heir.keys()[0] == "e1"
+    assert repeat.value.outcome is not None
+    with pytest.raises(AlreadyHandled):
+        await heir.aggregates.load(ORG, "a", cause=cause)
+    assert heir.keys().count("e1") == 1
+    await heir.outbox.settle()
+    assert await marks(database) == []

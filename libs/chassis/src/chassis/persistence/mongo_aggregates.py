@@ -17,6 +17,7 @@ from contracts.values import OrganizationId
 from chassis.errors import LostRace
 from chassis.persistence.aggregates import (
     Aggregate,
+    AlreadyHandled,
     Announce,
     Change,
     Kept,
@@ -72,7 +73,12 @@ class MongoAggregates(Generic[V]):
             return Aggregate[V](aggregate_id, org)
         found = await find_own(self.collection, org, aggregate_id)
         aggregate = self._aggregate(found) if found else Aggregate[V](aggregate_id, org)
-        raise_if_handled(aggregate, cause)
+        try:
+            raise_if_handled(aggregate, cause)
+        except AlreadyHandled:
+            # Of a process that died, perhaps: the outcome is about to be sent again, and comes after what it announces.
+            await self.outbox.send_left(self.collection.name, aggregate_id, aggregate.outbox)
+            raise
         return aggregate
 
     async def get(self, org: OrganizationId, aggregate_id: str) -> V | None:

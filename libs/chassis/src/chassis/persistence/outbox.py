@@ -18,8 +18,10 @@ from weakref import WeakValueDictionary
 from contracts.envelope import Envelope
 from contracts.errors import CairnError
 from contracts.messages.base import Message
+from contracts.messages.outcomes import CommandOutcome
 from contracts.registry import MESSAGES
 
+from chassis.errors import Unavailable
 from chassis.ids import utc_now
 from chassis.messaging.publisher import OrderedPublisher, send_all
 from chassis.persistence.batches import deletions, inserts
@@ -101,8 +103,9 @@ class Outbox:
     ) -> bool:
         """Send entries, then delete their marks in the background; `made`: the envelopes of those that are new.
 
-        What fails is left to the sweep, logged, not raised. Those with equal keys are sent in their order. Returns
-        whether all were sent.
+        What fails is left to the sweep, logged, not raised. Those with equal keys are sent in their order, and outcomes
+        once Kafka has confirmed all others: who hears an outcome finds in the topics what the command announced.
+        Returns whether all were sent.
         """
         if not entries:
             return True
@@ -116,7 +119,8 @@ class Outbox:
                 ready = {envelope.id: envelope for envelope in made}
                 left = [entry for entry in entries if entry["_id"] in ready or entry["revision"] > reached]
                 envelopes = [ready.get(entry["_id"]) or entry_to_envelope(entry) for entry in left]
-                await send_all(self._publisher, envelopes)
+                await send_all(self._publisher, [e for e in envelopes if not isinstance(e.data, CommandOutcome)])
+                await send_all(self._publisher, [e for e in envelopes if isinstance(e.data, CommandOutcome)])
         except CairnError as error:
             log.warning("messages left to the relay", extra={"aggregate": aggregate_id, "reason": str(error)})
             return False
@@ -131,6 +135,11 @@ class Outbox:
         self._deletions.add(deletion)
         deletion.add_done_callback(self._deletions.discard)
         return True
+
+    async def send_left(self, kind: str, aggregate_id: str, entries: Sequence[Document]) -> None:
+        """Send the entries of a loaded document that were not sent yet. Raises `Unavailable` when that has to wait."""
+        if not await self.send(kind, aggregate_id, await self.unsent(kind, aggregate_id, entries)):
+            raise Unavailable("messages_left", "The message broker does not take what was announced.")
 
     def forget(self, kind: str, aggregate_id: str) -> None:
         """Its document was deleted: an aggregate that gets its id begins with revision 1 again."""

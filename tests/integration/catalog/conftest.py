@@ -8,18 +8,24 @@ from catalog.settings import Settings
 from contracts.topics import CATALOG_EVENTS
 from fastapi import FastAPI
 
-from tests.support.door import Asker, open_asker
+from tests.support.door import Asker, open_asker, tokenless_client
 from tests.support.environment import Corner
 from tests.support.kafka import Wire
 from tests.support.served import http
+from tests.support.waiting import eventually_async
 
 __all__ = ["http"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def app(corner: Corner) -> AsyncIterator[FastAPI]:
-    """The catalog, handling commands in this process."""
-    async with CATALOG.open_app(corner.settings(Settings)) as running:
+    """The catalog, handling commands in this process, once it is ready."""
+    async with CATALOG.open_app(corner.settings(Settings)) as running, tokenless_client(running) as http:
+
+        async def ready() -> bool:
+            return (await http.get("/health/ready")).status_code == 200
+
+        await eventually_async(ready, 60)
         yield running
 
 

@@ -1,12 +1,24 @@
 """Lists that replace what an inventory holds, on real servers, also when the catalog dies amid one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest_asyncio
+from catalog.imports.store import open_imports
+from catalog.inventories.store import open_inventories
+from catalog.resource_index.following import Following
+from catalog.resource_index.store.index import ResourceIndex
+from catalog.resource_index.store.loading import Loader
+from catalog.resource_index.store.sources import open_sources
+from catalog.settings import Settings
+from chassis.errors import Unavailable
 from chassis.ids import new_id
+from chassis.runtime.service_runtime import open_service_runtime
+from chassis.runtime.supervision import beside
 from contracts.envelope import Envelope
 from contracts.messages.catalog import ResourceRegistered
 from contracts.messages.imports import ApplyImport, ImportApplied, ImportedRow, ResourcesChanged, StageImport
@@ -114,6 +126,38 @@ async def test_the_list_of_what_is_not_there_is_a_404(http: httpx.AsyncClient) -
     assert (answer.status_code, answer.json()["code"]) == (404, "inventory_not_found")
 
 
+@asynccontextmanager
+async def reading(corner: Corner) -> AsyncIterator[ResourceIndex]:
+    """An index of resources that begins now, as that of a process that starts."""
+    settings, index = corner.settings(Settings), ResourceIndex()
+    async with open_service_runtime(settings, "catalog") as runtime:
+        stores = Loader(await open_inventories(runtime), await open_imports(runtime), await open_sources(runtime))
+        async with beside("index", Following(settings, index, stores).follow):
+
+            async def ready() -> bool:
+                with suppress(Unavailable):
+                    await index.check()
+                    return True
+                return False
+
+            await eventually_async(ready, 60)
+            yield index
+
+
+@asynccontextmanager
+async def sizes_seen(index: ResourceIndex) -> AsyncIterator[set[int]]:
+    """How many resources reads found, until the end of the block."""
+    sizes: set[int] = set()
+
+    async def look() -> None:
+        while True:
+            sizes.add(len(await index.rows_of(make.ORG)))
+            await asyncio.sleep(0.01)
+
+    async with beside("reads", look):
+        yield sizes
+
+
 async def test_an_import_killed_or_stopped_in_the_middle_is_finished_by_the_next_process(
     fresh_corner: Corner, asker: Asker, tmp_path: Path
 ) -> None:
@@ -128,7 +172,25 @@ async def test_an_import_killed_or_stopped_in_the_middle_is_finished_by_the_next
         first.kill()
     assert_not_over(asker, apply)
 
-    with serving(fresh_corner, "catalog", tmp_path / "second") as second:
+    async with reading(fresh_corner) as index, sizes_seen(index) as sizes:
+        outcome = await finish(asker, fresh_corner, tmp_path, apply)
+        assert len(await index.rows_of(make.ORG)) == ROWS
+    assert sizes <= {1, ROWS}
+    assert 1 in sizes, "it began too late to tell"
+    assert counts(outcome) == (ROWS - 1, 1, 0, 0)
+    told = {e.id: e.data for e in asker.heard(ResourcesChanged)}
+    resources = [r for event in told.values() for r in event.changed]
+    assert sorted(r.urn for r in resources) == [f"urn:{n:06}" for n in range(ROWS)]
+    assert len({r.id for r in resources}) == ROWS
+    [changed] = [r for r in resources if r.revision > 1]
+    assert (changed.id, changed.tags, changed.name, changed.revision) == (before, ("kept",), " 10", 2)
+    assert len({e.id for e in asker.heard(ImportApplied)}) == 1
+    assert len({e.id for e in asker.heard(ResourceRegistered)}) == 1
+
+
+async def finish(asker: Asker, corner: Corner, logs: Path, apply: Envelope[Any]) -> CommandOutcome:
+    """Let a second process be stopped amid the import, and a third finish it; the outcome."""
+    with serving(corner, "catalog", logs / "second") as second:
         seen = len(asker.heard(ResourcesChanged))
         await asker.ear.until(lambda _: len(asker.heard(ResourcesChanged)) > seen, 60)
         second.process.terminate()
@@ -139,21 +201,13 @@ async def test_an_import_killed_or_stopped_in_the_middle_is_finished_by_the_next
         await eventually_async(ended, 60)
     assert_not_over(asker, apply)
 
-    with serving(fresh_corner, "catalog", tmp_path / "third"):
+    with serving(corner, "catalog", logs / "third"):
         outcome = await asker.outcome(apply, deadline_seconds=120)
         await asker.wire.publish(apply)
         await asker.ear.until(
             lambda _: len([e for e in asker.heard(CommandOutcome) if e.data.command_id == apply.id]) >= 2, 60
         )
-    assert counts(outcome) == (ROWS - 1, 1, 0, 0)
-    told = {e.id: e.data for e in asker.heard(ResourcesChanged)}
-    resources = [r for event in told.values() for r in event.changed]
-    assert sorted(r.urn for r in resources) == [f"urn:{n:06}" for n in range(ROWS)]
-    assert len({r.id for r in resources}) == ROWS
-    [changed] = [r for r in resources if r.revision > 1]
-    assert (changed.id, changed.tags, changed.name, changed.revision) == (before, ("kept",), " 10", 2)
-    assert len({e.id for e in asker.heard(ImportApplied)}) == 1
-    assert len({e.id for e in asker.heard(ResourceRegistered)}) == 1
+    return outcome
 
 
 def assert_not_over(asker: Asker, apply: Envelope[Any]) -> None:

@@ -47,7 +47,16 @@ async def test_pages_are_cut_and_counted(http: httpx.AsyncClient, inventory: str
 async def test_inventories_are_listed_with_their_size(http: httpx.AsyncClient, inventory: str) -> None:
     page = (await http.get("/internal/inventories", params={"limit": 50})).json()
     assert page["total"] == len(page["items"])
-    assert {"id": inventory, "name": "cellar", "type": "self-managed", "revision": 1, "count": 12} in page["items"]
+    [found] = [each for each in page["items"] if each["id"] == inventory]
+    assert {name: found[name] for name in ("name", "type", "revision", "count", "coverage", "summaries")} == {
+        "name": "cellar",
+        "type": "self-managed",
+        "revision": 1,
+        "count": 12,
+        "coverage": {"protected": 0, "unprotected": 12, "excluded": 0},
+        "summaries": [{"class": "file-storage", "name": "File Storage", "count": 12}],
+    }
+    assert (await http.get(f"/internal/inventories/{inventory}")).json() == found
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from catalog.classification import handlers as catalog_handlers
-from catalog.classification import usecases as catalog_usecases
 from catalog.classification.store import ClassificationStore
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.envelope import Envelope
@@ -199,11 +198,11 @@ async def nothing() -> None:
 def test_lists_and_apps_end_where_the_model_does(steps: list[tuple[Any, ...]]) -> None:
     async def run() -> None:
         world = World(await Labelled().ready())
-        begun = await catalog_usecases.get_classification(world.store, make.ORG)
+        begun = await world.store.get(make.ORG)
         world.lists = {"environment": list(begun.environments), "data_class": list(begun.data_classes)}
         for step in steps:
             await world.step(*step)
-            lists = await catalog_usecases.get_classification(world.store, make.ORG)
+            lists = await world.store.get(make.ORG)
             assert list(lists.environments) == world.lists["environment"]
             assert list(lists.data_classes) == world.lists["data_class"]
         await world.settle()

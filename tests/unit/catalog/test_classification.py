@@ -31,7 +31,7 @@ class Lists(MemoryDoor):
         register_handlers(self.dispatcher, self.store)
 
     async def now(self, org: OrganizationId = make.ORG) -> Classification:
-        return await usecases.get_classification(self.store, org)
+        return await self.store.get(org)
 
 
 @pytest.fixture
@@ -157,3 +157,21 @@ async def test_all_may_be_removed_and_stay_so(lists: Lists) -> None:
     for name in domain.DEFAULT_ENVIRONMENTS:
         await lists.do(remove(name))
     assert (await lists.now()).environments == ()
+
+
+async def test_resources_that_name_a_label_in_a_tag_are_counted(lists: Lists) -> None:
+    sets = {
+        ("environment=qa", "web"): 3,
+        (" Environment = qa ", "environment=qa", "data-class=pii"): 2,
+        ("data_class=pii", "data_class=", "=qa", "environment"): 1,
+    }
+
+    async def tag_sets(org: OrganizationId) -> dict[tuple[str, ...], int]:
+        return sets if org == make.ORG else {}
+
+    found = await usecases.get_classification(lists.store, make.ORG, tag_sets=tag_sets)
+    assert found.tagged is not None
+    assert [(use.kind, use.name, use.resources, use.users) for use in found.tagged] == [
+        *(("data_class", "pii", 3, 0), ("environment", "qa", 5, 0)),
+    ]
+    assert found.environments == domain.DEFAULT_ENVIRONMENTS

@@ -84,9 +84,9 @@ class Catalog(MemoryDoor):
             self._aggregates(Piece, piece_keys),
             self._aggregates(Piece, piece_keys),
         )
-        store = InventoryStore(inventories, self.resources)
-        register_inventories(self.dispatcher, store, removals_at_once=2)
-        register_handlers(self.dispatcher, self.imports, store)
+        self.store = InventoryStore(inventories, self.resources)
+        register_inventories(self.dispatcher, self.store, removals_at_once=2)
+        register_handlers(self.dispatcher, self.imports, self.store)
 
     def _aggregates(self, model: Any, keys: Any) -> Mortal:
         return Mortal(model, keys=keys, published=self.published, life=self.life)

@@ -1,10 +1,11 @@
 """Searches over packed resources find what looking at each of them finds."""
 
+from collections import Counter
 from typing import Any, get_args
 
-from catalog.inventories.domain.coverage import coverage_of, figures_of
-from catalog.inventories.domain.resource_query import ResourceQuery, listed, select
-from catalog.inventories.domain.resource_rows import KnownInventory, ResourceRows
+from catalog.resource_index.domain.coverage import coverage_of, figures_of, tag_sets_of
+from catalog.resource_index.domain.resource_query import ResourceQuery, listed, select
+from catalog.resource_index.domain.resource_rows import KnownInventory, ResourceRows
 from contracts.inventory_types import InventoryType
 from contracts.queries.catalog import CoverageStatus, ResourceSort
 from contracts.values import AppId, InventoryId, ResourceId
@@ -149,6 +150,7 @@ def test_figures_are_those_of_the_rows(happened: list[Any]) -> None:
     counted = [r for r in model.rows.values() if r["class"] or r["inventory_id"] == "inv-1"]
     coverage = coverage_of(rows).model_dump()
     assert coverage == {s: sum(model.status(r) == s for r in counted) for s in get_args(CoverageStatus)}
+    assert tag_sets_of(rows) == Counter(tuple(row["tags"]) for row in model.rows.values())
     for each in INVENTORIES:
         figures = figures_of(rows, InventoryId(each), TYPES[each])
         within = [r for r in model.rows.values() if r["inventory_id"] == each]

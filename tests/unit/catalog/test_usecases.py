@@ -146,8 +146,7 @@ async def test_a_removed_inventory_takes_its_resources_along(catalog: Catalog) -
 
     assert outcome.accepted
     assert catalog.said()[before:] == [ResourceRemoved] * 5 + [InventoryRemoved, CommandOutcome]
-    page = await usecases.list_resources(catalog.store, make.ORG, None, text="", limit=50, offset=0)
-    assert [r.id for r in page.items] == ["kept"]
+    assert [r.id for r in (await catalog.resources.find(make.ORG)).items] == ["kept"]
     assert (await catalog.rejection(make.register_resource("inv-1"))).code == "inventory_not_found"
 
 
@@ -173,31 +172,10 @@ async def test_other_organizations_see_nothing(catalog: Catalog) -> None:
     await catalog.do(make.register_resource("inv-1", "res-1"))
     problem = await catalog.rejection(make.register_resource("inv-1", org=stranger))
     assert problem.code == "inventory_not_found"
-    assert await usecases.list_inventories(catalog.store, stranger, limit=50, offset=0) == (0, [])
+    page = await catalog.store.search_inventories(stranger, text="", kind=None, limit=50, offset=0)
+    assert (page.total, page.items) == (0, [])
     with pytest.raises(NotFound):
         await usecases.get_inventory(catalog.store, stranger, make.an_inventory().id)
-
-
-async def test_search_narrows_by_urn_and_name_whatever_the_case(catalog: Catalog) -> None:
-    for urn, name in (("urn:crm:db", "Customers"), ("urn:web", "Shop.Front"), ("urn:web:2", "customers too")):
-        await catalog.do(make.register_resource("inv-1", urn=urn, name=name))
-
-    async def found(text: str) -> list[str]:
-        page = await usecases.list_resources(catalog.store, make.ORG, None, text=text, limit=50, offset=0)
-        return [r.urn for r in page.items]
-
-    assert await found("customers") == ["urn:crm:db", "urn:web:2"]
-    assert await found("URN:WEB") == ["urn:web", "urn:web:2"]
-    assert await found("p.F") == ["urn:web"]
-    assert await found("nothing") == []
-
-
-async def test_inventories_are_counted(catalog: Catalog) -> None:
-    await catalog.do(make.register_resource("inv-1", urn="urn:a"))
-    await catalog.do(make.register_resource("inv-1", urn="urn:b"))
-    total, found = await usecases.list_inventories(catalog.store, make.ORG, limit=50, offset=0)
-    assert total == 1
-    assert [(i.inventory.id, i.count) for i in found] == [("inv-1", 2)]
 
 
 async def test_the_store_remembers_who_caused_a_removal(catalog: Catalog) -> None:
@@ -234,10 +212,8 @@ async def test_inventories_are_found_by_name_and_type(catalog: Catalog) -> None:
         await catalog.do(make.create_inventory(inventory_id, name=name, kind=kind))
 
     async def found(text: str, kind: Any = None, *, offset: int = 0) -> tuple[int, list[str]]:
-        total, items = await usecases.list_inventories(
-            catalog.store, make.ORG, text=text, kind=kind, limit=50, offset=offset
-        )
-        return total, [each.inventory.id for each in items]
+        page = await catalog.store.search_inventories(make.ORG, text=text, kind=kind, limit=50, offset=offset)
+        return page.total, [each.id for each in page.items]
 
     assert await found("cellar") == (2, ["inv-1", "inv-2"])
     assert await found("", "k8s") == (2, ["inv-2", "inv-3"])

@@ -230,6 +230,7 @@ def test_all_named_paths_are_known(app: FastAPI) -> None:
         "api/v1/integrations/installed",
         "api/v1/inventories/*/resources/bulk",
         "api/v1/inventories/*/resources/export",
+        "api/v1/inventories/coverage",
         "api/v1/inventories/resources",
         "api/v1/snapshots/source/*",
         "api/v1/snapshots/source/*/*",

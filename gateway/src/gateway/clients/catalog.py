@@ -1,6 +1,6 @@
 """Reads of the catalog."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,11 +10,37 @@ from contracts.errors import NotFound
 from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Resource
 from contracts.queries.base import Page
-from contracts.queries.catalog import CountedInventory
+from contracts.queries.catalog import CountedInventory, Coverage, CoverageStatus, ListedResource, ResourceSort
 from contracts.queries.classification import UsedClassification
 
 from gateway.access.principal import Principal
 from gateway.clients.base import segment
+
+
+@dataclass(frozen=True)
+class ResourceFilter:
+    """Which resources are wanted, in which order. Nothing set: all of them, oldest first."""
+
+    inventory_id: str | None = None
+    classes: Sequence[str] = ()
+    exclude_classes: Sequence[str] = ()
+    tags: Sequence[str] = ()
+    """All of which a resource must have."""
+    status: CoverageStatus | None = None
+    search: str = ""
+    sort: ResourceSort = "created"
+
+    def parameters(self) -> Mapping[str, str | Sequence[str] | None]:
+        """As the catalog is asked."""
+        return {
+            "inventory_id": self.inventory_id,
+            "class": self.classes,
+            "exclude_class": self.exclude_classes,
+            "tag": self.tags,
+            "status": self.status,
+            "search": self.search,
+            "sort": self.sort,
+        }
 
 
 @dataclass(frozen=True)
@@ -38,14 +64,18 @@ class CatalogClient:
         path = f"/internal/inventories/{segment(inventory_id, missing='inventory')}"
         return CountedInventory.model_validate(await self.service.get(path, who.caller()))
 
+    async def coverage(self, who: Principal) -> Coverage:
+        """How much of the organization is protected."""
+        return Coverage.model_validate(await self.service.get("/internal/inventories/coverage", who.caller()))
+
     async def resources(
-        self, who: Principal, *, inventory_id: str | None, search: str, limit: int, offset: int
-    ) -> Page[Resource]:
-        """Resources of an inventory, or of all; `search` is a part of the URN or the name."""
-        params: dict[str, str | int] = {"limit": limit, "offset": offset}
+        self, who: Principal, wanted: ResourceFilter, *, limit: int, offset: int
+    ) -> Page[ListedResource]:
+        """Resources of an inventory, or of all, which the filter lets through, in its order."""
+        params: dict[str, str | int | Sequence[str]] = {"limit": limit, "offset": offset}
         # Left out rather than sent empty: an empty id would be that of an inventory which does not exist.
-        params |= {k: v for k, v in (("inventory_id", inventory_id), ("search", search)) if v}
-        return Page[Resource].model_validate(await self.service.get("/internal/resources", who.caller(), params))
+        params |= {name: value for name, value in wanted.parameters().items() if value}
+        return Page[ListedResource].model_validate(await self.service.get("/internal/resources", who.caller(), params))
 
     async def resource(self, who: Principal, resource_id: str, *, inventory_id: str | None = None) -> Resource:
         """One resource; with `inventory_id`, only when it is in that inventory."""

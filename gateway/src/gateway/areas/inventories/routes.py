@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 
 from gateway.access.rights import Right
 from gateway.areas.inventories.schemas import (
+    CoverageView,
     InventoryBody,
     InventoryName,
     InventoryRowView,
@@ -14,6 +15,7 @@ from gateway.areas.inventories.schemas import (
     SyncView,
     TypedBody,
     TypedBodyOf,
+    coverage_view,
     inventory_row,
     inventory_view,
 )
@@ -93,6 +95,13 @@ def _add_creation_of(kind: InventoryType) -> None:
 
 for _kind in MANAGED:
     _add_creation_of(_kind)
+
+
+@router.get("/inventories/coverage", summary="Read the coverage of all inventories")
+async def read_coverage(catalog: Catalog, who: Who) -> CoverageView:
+    """How many resources of the organization are protected, unprotected, and left out."""
+    who.require(Right.READ)
+    return coverage_view(await catalog.coverage(who))
 
 
 @router.get("/inventories/{inv}", summary="Read an inventory", responses=problems(404))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, get_args
 
 from contracts.inventory_types import MANAGED, SELF_MANAGED, InventoryType, block_of
-from contracts.queries.catalog import CountedInventory
+from contracts.queries.catalog import CountedInventory, Coverage
 from pydantic import ConfigDict, Field, GetCoreSchemaHandler, JsonValue, create_model
 from pydantic_core import CoreSchema
 
@@ -30,13 +30,32 @@ _ROW = {
     "count": 2,
     "last_update": None,
     "residency": None,
-    "coverage": None,
+    "coverage": {"protected": 1, "unprotected": 1, "excluded": 0},
 }
+_NOTHING = {"protected": 0, "unprotected": 0, "excluded": 0}
 
 
 def _example(kind: InventoryType) -> dict[str, JsonValue]:
     block: dict[str, JsonValue] = {} if kind == SELF_MANAGED else {block_of(kind): example_of(kind)}
     return {"name": "datacentre" if kind == SELF_MANAGED else f"{kind}-production", "type": kind, **block}
+
+
+class CoverageView(View):
+    """How many resources are protected. Of managed inventories, only those that have a class count."""
+
+    model_config = example(protected=1, unprotected=1, excluded=0)
+
+    protected: int = Field(description="A source uses them")
+    unprotected: int = Field(description="No source uses them")
+    excluded: int = Field(description="Left out, whether or not a source uses them")
+
+
+class ClassSummaryView(View):
+    """How many resources of a class there are."""
+
+    class_: str = Field(alias="class")
+    name: str = Field(description="The class as people are shown it")
+    count: int
 
 
 class InventoryRowView(View):
@@ -51,15 +70,15 @@ class InventoryRowView(View):
     # Nothing fills these yet; clients read them, so they are there.
     last_update: str | None = None
     residency: JsonValue = None
-    coverage: JsonValue = None
+    coverage: CoverageView
 
 
 class InventoryView(InventoryRowView):
     """One inventory, with the block of its type: the settings that were sent, in which secrets may be masked."""
 
-    model_config = example(**{**_ROW, **_example("aws"), "count": 0}, summaries=None)
+    model_config = example(**{**_ROW, **_example("aws"), "count": 0, "coverage": _NOTHING}, summaries=[])
 
-    summaries: JsonValue = None
+    summaries: list[ClassSummaryView] = Field(description="Its resources by class")
     aws_configuration: Annotated[BlockView | None, ViewOf("aws")] = Absent
     ovh_configuration: Annotated[BlockView | None, ViewOf("ovh")] = Absent
     scaleway_configuration: Annotated[BlockView | None, ViewOf("scaleway")] = Absent
@@ -77,16 +96,28 @@ class SyncView(View):
     error: str
 
 
+def coverage_view(coverage: Coverage) -> CoverageView:
+    """How many resources are protected."""
+    return CoverageView(**coverage.model_dump())
+
+
 def inventory_row(inventory: CountedInventory) -> InventoryRowView:
     """An inventory in a listing."""
-    return InventoryRowView(id=inventory.id, name=inventory.name, type=inventory.type, count=inventory.count)
+    return InventoryRowView(
+        id=inventory.id,
+        name=inventory.name,
+        type=inventory.type,
+        count=inventory.count,
+        coverage=coverage_view(inventory.coverage),
+    )
 
 
 def inventory_view(read: ReadInventory) -> InventoryView:
     """One inventory."""
     row, kind = inventory_row(read.inventory).model_dump(), read.inventory.type
+    summaries = [ClassSummaryView(**dict(each)) for each in read.inventory.summaries]
     block = {} if kind == SELF_MANAGED else {block_of(kind): block_view(kind, read.settings)}
-    return InventoryView(**row, **block)
+    return InventoryView(**row, summaries=summaries, **block)
 
 
 class InventoryName(Body):

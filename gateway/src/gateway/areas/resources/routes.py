@@ -1,25 +1,29 @@
 """Resources."""
 
+from dataclasses import replace
 from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 
 from gateway.access.rights import Right
+from gateway.areas.resources.filters import Wanted
 from gateway.areas.resources.schemas import (
     CoverageBody,
     EndpointsView,
     LockBody,
     ResourceBody,
     ResourceClassView,
+    ResourceRowView,
     ResourceView,
     class_views,
     endpoints_of,
+    resource_row,
     resource_view,
 )
 from gateway.areas.resources.service import Resources
 from gateway.clients.catalog import CatalogClient
 from gateway.http.answers import PageView, page, whole
-from gateway.http.dependencies import Audit, Paged, RequestIntent, Search, Who, WhoInOrganization, provided
+from gateway.http.dependencies import Audit, Paged, RequestIntent, Who, WhoInOrganization, provided
 from gateway.http.openapi import problems, writes
 
 router = APIRouter(prefix="/api/v1", tags=["resources"])
@@ -38,23 +42,31 @@ async def list_resource_classes(who: WhoInOrganization) -> PageView[ResourceClas
 
 
 @router.get("/inventories/resources", summary="List resources of all inventories")
-async def list_all_resources(catalog: Catalog, who: Who, paged: Paged, search: Search = "") -> PageView[ResourceView]:
-    """Resources of the organization whose URN or name contain `search`."""
+async def list_all_resources(
+    catalog: Catalog,
+    who: Who,
+    paged: Paged,
+    wanted: Wanted,
+    inventory_id: Annotated[str | None, Query(description="Only those of this inventory")] = None,
+) -> PageView[ResourceRowView]:
+    """Resources of the organization whose URN or name contain `search`, by class, tags and state of protection."""
     if not who.may(Right.READ):
         return page(0, [])
-    found = await catalog.resources(who, inventory_id=None, search=search, limit=paged.limit, offset=paged.offset)
-    return page(found.total, [resource_view(r) for r in found.items])
+    within = replace(wanted, inventory_id=inventory_id)
+    found = await catalog.resources(who, within, limit=paged.limit, offset=paged.offset)
+    return page(found.total, map(resource_row, found.items))
 
 
 @router.get("/inventories/{inv}/resources", summary="List resources of an inventory", responses=problems(404))
 async def list_resources(
-    inv: str, resources: Service, who: Who, paged: Paged, search: Search = ""
-) -> PageView[ResourceView]:
-    """Resources of one inventory whose URN or name contain `search`."""
+    inv: str, resources: Service, who: Who, paged: Paged, wanted: Wanted
+) -> PageView[ResourceRowView]:
+    """Resources of one inventory whose URN or name contain `search`, by class, tags and state of protection."""
     if not who.may(Right.READ):
         return page(0, [])
-    found = await resources.list_of(who, inv, search=search, limit=paged.limit, offset=paged.offset)
-    return page(found.total, [resource_view(r) for r in found.items])
+    within = replace(wanted, inventory_id=inv)
+    found = await resources.list_of(who, inv, within, limit=paged.limit, offset=paged.offset)
+    return page(found.total, map(resource_row, found.items))
 
 
 @router.post("/inventories/{inv}/resources", summary="Create a resource", responses=writes(404, 409))

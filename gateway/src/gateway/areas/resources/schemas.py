@@ -1,8 +1,10 @@
 """Resources."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
+from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Resource, ResourceDescription
+from contracts.queries.catalog import CoverageStatus, ListedResource
 from contracts.resource_classes import RESOURCE_CLASSES
 from pydantic import Field, JsonValue, StrictBool
 
@@ -126,6 +128,33 @@ class ResourceView(View):
     locked: bool = Field(description="Set by operators; blocks the tasks of the resource's connectors")
 
 
+class ResourceRowView(ResourceView):
+    """A resource in a listing."""
+
+    model_config = example(
+        urn_id=RESOURCE,
+        inventory_id=INVENTORY,
+        urn="urn:example:nas",
+        name="NAS",
+        **{"class": "file-storage"},
+        subclass="posix",
+        service="files",
+        endpoints=[{"endpoint": "nas.example.com", "kind": "host"}],
+        tags=["rack-4"],
+        excluded_from_coverage=False,
+        locked=False,
+        inventory_name="datacentre",
+        inventory_type="self-managed",
+        coverage_status="protected",
+    )
+
+    inventory_name: str
+    inventory_type: InventoryType
+    coverage_status: CoverageStatus = Field(
+        description="`excluded` where it is left out of coverage; else whether a source uses it"
+    )
+
+
 class SubclassView(View):
     """A subclass of a class of resources."""
 
@@ -169,16 +198,30 @@ def endpoints_of(resource: Resource) -> list[EndpointView]:
 
 def resource_view(resource: Resource) -> ResourceView:
     """A resource."""
-    return ResourceView(
-        urn_id=resource.id,
-        inventory_id=resource.inventory_id,
-        urn=resource.urn,
-        name=resource.name,
-        class_=resource.class_,
-        subclass=resource.subclass,
-        service=resource.service,
-        endpoints=endpoints_of(resource),
-        tags=list(resource.tags),
-        excluded_from_coverage=resource.excluded_from_coverage,
-        locked=resource.locked,
+    return ResourceView(**_facts(resource))
+
+
+def resource_row(resource: ListedResource) -> ResourceRowView:
+    """A resource in a listing."""
+    return ResourceRowView(
+        **_facts(resource),
+        inventory_name=resource.inventory_name,
+        inventory_type=resource.inventory_type,
+        coverage_status=resource.coverage_status,
     )
+
+
+def _facts(resource: Resource) -> dict[str, Any]:
+    return {
+        "urn_id": resource.id,
+        "inventory_id": resource.inventory_id,
+        "urn": resource.urn,
+        "name": resource.name,
+        "class_": resource.class_,
+        "subclass": resource.subclass,
+        "service": resource.service,
+        "endpoints": endpoints_of(resource),
+        "tags": list(resource.tags),
+        "excluded_from_coverage": resource.excluded_from_coverage,
+        "locked": resource.locked,
+    }

@@ -1,5 +1,6 @@
 """Resources: what inventories hold."""
 
+import asyncio
 from dataclasses import dataclass
 
 from chassis.messaging.command_client import Commands
@@ -13,12 +14,13 @@ from contracts.messages.catalog import (
     ResourceDescription,
 )
 from contracts.queries.base import Page
+from contracts.queries.catalog import ListedResource
 from contracts.values import InventoryId, ResourceId
 
 from gateway.access.principal import Principal
 from gateway.areas.connectors.preconditions import check_unused
 from gateway.clients.assignment import AssignmentClient
-from gateway.clients.catalog import CatalogClient
+from gateway.clients.catalog import CatalogClient, ResourceFilter
 from gateway.idempotency.intents import Intent
 
 
@@ -31,12 +33,14 @@ class Resources:
     commands: Commands
 
     async def list_of(
-        self, who: Principal, inventory_id: str, *, search: str, limit: int, offset: int
-    ) -> Page[Resource]:
+        self, who: Principal, inventory_id: str, wanted: ResourceFilter, *, limit: int, offset: int
+    ) -> Page[ListedResource]:
         """Resources of one inventory. Raises `NotFound` when there is no such inventory."""
         # The catalog lists nothing for an unknown inventory, where clients expect a 404.
-        await self.catalog.inventory(who, inventory_id)
-        return await self.catalog.resources(who, inventory_id=inventory_id, search=search, limit=limit, offset=offset)
+        _, found = await asyncio.gather(
+            self.catalog.inventory(who, inventory_id), self.catalog.resources(who, wanted, limit=limit, offset=offset)
+        )
+        return found
 
     async def register(
         self, who: Principal, inventory_id: str, description: ResourceDescription, intent: Intent

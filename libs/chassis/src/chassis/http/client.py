@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -27,6 +27,8 @@ _KINDS = {status: kind for kind, status in STATUS.items()}
 TOKEN_TTL_SECONDS = 120
 _SIGNED_MOST = 1000
 NOTHING: Mapping[str, str] = {}
+Parameters = Mapping[str, str | int | Sequence[str]]
+"""Those of a query; one with several values is given once for each."""
 
 
 class ServiceClient:
@@ -39,14 +41,14 @@ class ServiceClient:
         self._tokens = tokens
         self._signed: OrderedDict[Caller, tuple[float, str]] = OrderedDict()
 
-    async def get(self, path: str, caller: Caller, params: Mapping[str, str | int] | None = None) -> Any:
+    async def get(self, path: str, caller: Caller, params: Parameters | None = None) -> Any:
         """The JSON answer. Raises the error that the service's problem stands for, or `Unavailable`."""
         answer = await self.get_raw(path, caller, params)
         return orjson.loads(answer) if answer else None
 
-    async def get_raw(self, path: str, caller: Caller, params: Mapping[str, str | int] | None = None) -> bytes:
+    async def get_raw(self, path: str, caller: Caller, params: Parameters | None = None) -> bytes:
         """Like `get`, the JSON as it came, for answers that are only handed on."""
-        return await self._ask("GET", f"{path}?{urlencode(params)}" if params else path, caller)
+        return await self._ask("GET", f"{path}?{urlencode(params, doseq=True)}" if params else path, caller)
 
     async def post(self, path: str, caller: Caller, body: Any) -> Any:
         """Like `get`, for questions that need a body. It may arrive twice."""

@@ -79,6 +79,14 @@ class TopicReader:
             raise _unavailable(error) from error
         return {place: (begin[place], end[place]) for place in places}
 
+    async def ends(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        """The offset that the next message of each partition will get. Raises `Unavailable`."""
+        try:
+            found: dict[TopicPartition, int] = await self._client.end_offsets(list(places))
+        except KafkaError as error:
+            raise _unavailable(error) from error
+        return found
+
     async def read(self, start: Offsets, end: Offsets) -> AsyncIterator[list[Record]]:
         """The records of some partitions from `start` up to, and without, `end`: batches, in order within each.
 

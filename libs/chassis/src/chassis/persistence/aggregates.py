@@ -149,6 +149,10 @@ class Aggregates(Protocol[V]):
         """All that `find` finds, oldest first by id, in batches: for more than fits into one answer."""
         ...
 
+    def scan_all(self, *, batch: int = 500) -> AsyncIterator[list[tuple[OrganizationId, V]]]:
+        """All values of all organizations, oldest first by id, in batches: for whoever holds them all in memory."""
+        ...
+
     async def save_many(self, org: OrganizationId, rewrites: Sequence[Rewrite[V]]) -> None:
         """Save many aggregates in few calls, each in its next revision. What they remember stays.
 

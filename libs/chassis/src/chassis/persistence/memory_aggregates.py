@@ -110,6 +110,13 @@ class MemoryAggregates(Generic[V]):
         for first in range(0, len(found), batch):
             yield found[first : first + batch]
 
+    async def scan_all(self, *, batch: int = 500) -> AsyncIterator[list[tuple[OrganizationId, V]]]:
+        """See `Aggregates`."""
+        aggregates = sorted(self._kept.values(), key=lambda r: r.id)
+        found = [(r.organization_id, r.value) for r in aggregates if r.value is not None]
+        for first in range(0, len(found), batch):
+            yield found[first : first + batch]
+
     async def save_many(self, org: OrganizationId, rewrites: Sequence[Rewrite[V]]) -> None:
         """See `Aggregates`."""
         for each in rewrites:

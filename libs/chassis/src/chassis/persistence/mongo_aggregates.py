@@ -168,6 +168,18 @@ class MongoAggregates(Generic[V]):
         if found:
             yield found
 
+    async def scan_all(self, *, batch: int = 500) -> AsyncIterator[list[tuple[OrganizationId, V]]]:
+        """See `Aggregates`."""
+        found: list[tuple[OrganizationId, V]] = []
+        async for document in self.collection.find({}, {"org": 1, "value": 1}).sort("_id", 1).batch_size(batch):
+            if (value := self._value(document)) is not None:
+                found.append((document["org"], value))
+            if len(found) == batch:
+                yield found
+                found = []
+        if found:
+            yield found
+
     async def save_many(self, org: OrganizationId, rewrites: Sequence[Rewrite[V]]) -> None:
         """See `Aggregates`."""
         new = [self._document(each.id, org, Revision(1, each.after, [])) for each in rewrites if not each.revision]

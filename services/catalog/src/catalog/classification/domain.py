@@ -1,11 +1,13 @@
 """Which labels an organization offers, and what becomes of the lists. Pure: values in, decision out."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.texts import fault_of
 from contracts.errors import Conflict, Invalid, NotFound
 from contracts.messages.classification import AddLabel, Classification, LabelKind, RemoveLabel, RenameLabel
+from contracts.queries.classification import LabelUse
 from contracts.values import OrganizationId
 
 DEFAULT_ENVIRONMENTS = ("production", "staging", "integration", "testing")
@@ -24,6 +26,8 @@ DEFAULT_DATA_CLASSES = (
 # As long as a connector may carry one, so that whatever is used can be listed.
 LONGEST_LABEL = 255
 MOST_LABELS = 500
+# Keys of tags as the form of a new connector reads them.
+_TAG_KEYS: dict[str, LabelKind] = {"environment": "environment", "data_class": "data_class", "data-class": "data_class"}
 _WORDS: dict[LabelKind, str] = {"environment": "environment", "data_class": "data class"}
 
 
@@ -75,6 +79,22 @@ def remove_label(current: Classification, command: RemoveLabel) -> Classificatio
     if command.name not in labels:
         raise NotFound("label_not_found", f"This {_WORDS[command.kind]} is not in the list.")
     return _with(current, command.kind, (label for label in labels if label != command.name))
+
+
+def tagged(tag_sets: Mapping[tuple[str, ...], int]) -> Sequence[LabelUse]:
+    """How many resources name each label in a tag, by kind and name. `tag_sets`: how many have each set of tags."""
+    counts = Counter[tuple[LabelKind, str]]()
+    for tags, resources in tag_sets.items():
+        # A set: a label that a resource names twice counts once.
+        for label in {label for tag in tags if (label := _label_of(tag))}:
+            counts[label] += resources
+    return [LabelUse(kind=kind, name=name, resources=counts[kind, name]) for kind, name in sorted(counts)]
+
+
+def _label_of(tag: str) -> tuple[LabelKind, str] | None:
+    key, _, value = tag.partition("=")
+    kind, name = _TAG_KEYS.get(key.strip().casefold()), value.strip()
+    return (kind, name) if kind is not None and name else None
 
 
 def _renamed(kind: LabelKind, labels: tuple[str, ...], command: RenameLabel) -> Iterable[str]:

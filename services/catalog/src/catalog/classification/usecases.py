@@ -1,7 +1,8 @@
 """One function per verb: load, decide, save together with the events."""
 
+import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 
 from chassis.persistence.aggregates import Aggregate
@@ -18,6 +19,7 @@ from contracts.messages.classification import (
     RemoveLabel,
     RenameLabel,
 )
+from contracts.queries.classification import UsedClassification
 from contracts.values import OrganizationId
 from opentelemetry.trace import Span
 
@@ -25,6 +27,8 @@ from catalog.classification import domain
 from catalog.classification.store import ClassificationStore
 
 log = logging.getLogger(__name__)
+TagSets = Callable[[OrganizationId], Awaitable[Mapping[tuple[str, ...], int]]]
+"""Gives how many resources of an organization have each set of tags."""
 
 
 async def add_label(store: ClassificationStore, command: Envelope[AddLabel]) -> None:
@@ -61,10 +65,13 @@ async def remove_label(store: ClassificationStore, command: Envelope[RemoveLabel
     log.info("label removed", extra=_ids(command.data))
 
 
-async def get_classification(store: ClassificationStore, org: OrganizationId) -> Classification:
-    """The lists of an organization."""
+async def get_classification(
+    store: ClassificationStore, org: OrganizationId, *, tag_sets: TagSets
+) -> UsedClassification:
+    """The lists of an organization, and how many of its resources name labels in their tags."""
     with span("catalog.get_classification", attributes={semconv.ORGANIZATION: org}):
-        return await store.get(org)
+        lists, tags = await asyncio.gather(store.get(org), tag_sets(org))
+        return UsedClassification(**dict(lists), tagged=tuple(domain.tagged(tags)))
 
 
 async def _save(

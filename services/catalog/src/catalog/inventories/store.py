@@ -9,9 +9,6 @@ from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import Inventory, Resource
 from contracts.values import InventoryId, OrganizationId, ResourceId
 
-# Clients look a resource up by one of these.
-SEARCHED = ("urn", "name")
-
 
 def resource_keys(resource: Resource) -> Keys:
     """What queries for resources lead with."""
@@ -45,19 +42,6 @@ class InventoryStore:
         """Some resources of an inventory, oldest first."""
         return (await self.resources.find(org, {"inventory_id": inventory_id}, limit=limit)).items
 
-    async def count(self, org: OrganizationId, inventory_id: InventoryId) -> int:
-        """How many resources an inventory has."""
-        # With a limit `find` counts; without one it would read them all.
-        return (await self.resources.find(org, {"inventory_id": inventory_id}, limit=1)).total
-
-    async def search(
-        self, org: OrganizationId, inventory_id: InventoryId | None, *, text: str, limit: int, offset: int
-    ) -> Page[Resource]:
-        """Resources of one inventory or of all, whose URN or name holds the text; oldest first."""
-        where: Keys = {"inventory_id": inventory_id} if inventory_id is not None else {}
-        search = Search(fields=SEARCHED, text=text) if text else None
-        return await self.resources.find(org, where, search=search, limit=limit, offset=offset)
-
 
 async def open_inventories(runtime: ServiceRuntime) -> InventoryStore:
     """The store in MongoDB, with its indexes made."""
@@ -72,10 +56,10 @@ async def open_inventories(runtime: ServiceRuntime) -> InventoryStore:
         # URN, 512 characters of up to 4 bytes, and three ids.
         indexes=(
             ("org", "inventory_id", "urn", "_id"),  # urn_owner
-            ("org", "inventory_id", "_id"),  # resources_of, count, search in one inventory
-            LISTING,  # search in all
+            ("org", "inventory_id", "_id"),  # resources_of, scan of an inventory
         ),
-        obsolete=("inventory_id_1", "urn_1"),
+        # The last one served searches before the index of resources did.
+        obsolete=("inventory_id_1", "urn_1", "org_1_removed_1__id_1"),
     )
     await inventories.setup()
     await resources.setup()

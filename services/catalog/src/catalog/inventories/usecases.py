@@ -4,14 +4,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 
 from chassis.kept_secrets import Holder, sealed_owners
-from chassis.persistence.aggregates import Page
 from chassis.telemetry import semantic_conventions as semconv
 from chassis.telemetry.tracing import span
 from contracts.envelope import Envelope
-from contracts.inventory_types import InventoryType
 from contracts.messages.catalog import (
     CatalogCommand,
     ChangeInventory,
@@ -40,14 +37,6 @@ from catalog.inventories.domain import inventories, resources
 from catalog.inventories.store import InventoryStore
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class CountedInventory:
-    """An inventory and how many resources it has."""
-
-    inventory: Inventory
-    count: int
 
 
 async def create_inventory(store: InventoryStore, command: Envelope[CreateInventory]) -> None:
@@ -157,33 +146,6 @@ async def remove_resource(store: InventoryStore, command: Envelope[RemoveResourc
     log.info("resource removed", extra=_ids(data, data.resource_id))
 
 
-async def list_inventories(
-    store: InventoryStore,
-    org: OrganizationId,
-    *,
-    text: str = "",
-    kind: InventoryType | None = None,
-    limit: int,
-    offset: int,
-) -> tuple[int, list[CountedInventory]]:
-    """How many inventories there are whose name holds the text, and some of them with their sizes, oldest first.
-
-    `kind`: only those of this type.
-    """
-    with span("catalog.list_inventories", attributes={semconv.ORGANIZATION: org}):
-        page = await store.search_inventories(org, text=text, kind=kind, limit=limit, offset=offset)
-        counts = await asyncio.gather(*(store.count(org, inventory.id) for inventory in page.items))
-        pairs = zip(page.items, counts, strict=True)
-        return page.total, [CountedInventory(inventory, count) for inventory, count in pairs]
-
-
-async def get_inventory(store: InventoryStore, org: OrganizationId, inventory_id: InventoryId) -> CountedInventory:
-    """One inventory with its size. Raises `NotFound`."""
-    with span("catalog.get_inventory", attributes={semconv.ORGANIZATION: org}):
-        inventory = inventories.require_inventory(await store.inventories.get(org, inventory_id))
-        return CountedInventory(inventory, await store.count(org, inventory.id))
-
-
 async def list_sealed(store: InventoryStore, org: OrganizationId, question: SealedQuestion) -> SealedOwners:
     """Inventories with values under other keys, and how many values are under which key."""
     with span("catalog.list_sealed", attributes={semconv.ORGANIZATION: org}):
@@ -191,12 +153,9 @@ async def list_sealed(store: InventoryStore, org: OrganizationId, question: Seal
         return sealed_owners([Holder("inventory", each.id, each.configuration) for each in kept], question)
 
 
-async def list_resources(
-    store: InventoryStore, org: OrganizationId, inventory_id: InventoryId | None, *, text: str, limit: int, offset: int
-) -> Page[Resource]:
-    """Resources of one inventory or of all, whose URN or name holds the text; oldest first."""
-    with span("catalog.list_resources", attributes={semconv.ORGANIZATION: org}):
-        return await store.search(org, inventory_id, text=text, limit=limit, offset=offset)
+async def get_inventory(store: InventoryStore, org: OrganizationId, inventory_id: InventoryId) -> Inventory:
+    """One inventory. Raises `NotFound`."""
+    return inventories.require_inventory(await store.inventories.get(org, inventory_id))
 
 
 async def get_resource(store: InventoryStore, org: OrganizationId, resource_id: ResourceId) -> Resource:

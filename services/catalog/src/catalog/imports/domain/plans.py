@@ -25,6 +25,9 @@ class PlannedChange(Value):
     resource: Resource
     revision: int = Field(description="Revision that is kept of it; 0: none, it is new")
     is_removed: bool = False
+    before: Resource | None = Field(
+        default=None, description="What it was, where it is changed: shown until the whole import is done"
+    )
 
 
 class Place(NamedTuple):
@@ -69,7 +72,7 @@ class Plan:
         self.counts["changed"] += 1
         # Later than the one that is kept too: that one may have grown without a change of what is said.
         facts = _said(place.row, kept_class=resource.class_) | {"revision": max(resource.revision, revision) + 1}
-        return PlannedChange(resource=resource.model_copy(update=facts), revision=revision)
+        return PlannedChange(resource=resource.model_copy(update=facts), revision=revision, before=resource)
 
     def additions(self) -> Iterator[PlannedChange]:
         """What is new: the rows of which no resource was there, in the order of the list."""

@@ -12,8 +12,8 @@ from typing import Any, TypeVar, cast
 from contracts.inventory_types import InventoryType
 from contracts.values import AppId, InventoryId, ResourceId
 
-from catalog.inventories.domain.row_columns import FREE, Columns, Document, Tombstones, fold, text_of
-from catalog.inventories.domain.row_orders import RowOrders
+from catalog.resource_index.domain.row_columns import Columns, Document, Tombstones, fold, text_of
+from catalog.resource_index.domain.row_orders import RowOrders
 
 T = TypeVar("T")
 REMEMBERED = 16
@@ -92,6 +92,16 @@ class ResourceRows:
             self._vacate(slot)
             self.version += 1
 
+    def rewind(self, row_id: str, revision: int, before: Document | None) -> None:
+        """A change that led to `revision` is not to be seen yet: what was there before comes back, if anything was."""
+        slot = self._slots.get(row_id)
+        if slot is None or self.columns.revisions[slot] != revision:
+            return
+        self._vacate(slot)
+        self.version += 1
+        if before is not None:
+            self.put(before)
+
     def put_inventory(self, inventory: KnownInventory) -> None:
         """An inventory as it is now."""
         known = self.inventories.get(inventory.id)
@@ -124,16 +134,6 @@ class ResourceRows:
                 if (slot := self._slots.get(changed)) is not None:
                     self.columns.protect(slot, is_protected=self._used[changed] > 0)
         self.version += 1
-
-    def unheard_inventories(self) -> list[InventoryId]:
-        """Inventories of rows of which nothing was heard yet: their messages come later."""
-
-        def look() -> list[InventoryId]:
-            known, names = self.inventories, self.columns.inventories
-            named = {names[number] for number in set(self.columns.inventory) - {FREE}}
-            return [InventoryId(each) for each in named if each not in known]
-
-        return self.remembered("unheard inventories", look)
 
     def ordered_by(self, name: str) -> list[int]:
         """The slots of all rows in an order: `created`, `name`, `urn`, `class` or `inventory`. Not to be changed."""

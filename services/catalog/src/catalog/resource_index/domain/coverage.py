@@ -9,9 +9,9 @@ from contracts.queries.catalog import ClassSummary, Coverage
 from contracts.resource_classes import title_of
 from contracts.values import InventoryId
 
-from catalog.inventories.domain.resource_query import status_of
-from catalog.inventories.domain.resource_rows import ResourceRows
-from catalog.inventories.domain.row_columns import FREE
+from catalog.resource_index.domain.resource_query import status_of
+from catalog.resource_index.domain.resource_rows import ResourceRows
+from catalog.resource_index.domain.row_columns import FREE
 
 UNCLASSIFIED = "Without a class"
 Counts = Counter[tuple[str, int]]
@@ -44,6 +44,17 @@ def coverage_of(rows: ResourceRows) -> Coverage:
     """The coverage of all inventories of the organization together."""
     counts = _counts(rows)
     return _coverage((each.type, counts.get(each.id, Counter())) for each in rows.inventories.values())
+
+
+def tag_sets_of(rows: ResourceRows) -> dict[tuple[str, ...], int]:
+    """How many resources have each set of tags."""
+    return rows.remembered("tag sets", lambda: _tag_sets(rows))
+
+
+def _tag_sets(rows: ResourceRows) -> dict[tuple[str, ...], int]:
+    columns = rows.columns
+    numbers = Counter(columns.tags[slot] for slot in rows.slots())
+    return {columns.tag_sets[number]: count for number, count in numbers.items()}
 
 
 def _coverage(inventories: Iterable[tuple[InventoryType, Counts]]) -> Coverage:

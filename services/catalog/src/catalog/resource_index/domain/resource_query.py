@@ -7,8 +7,8 @@ from typing import Any
 from contracts.queries.catalog import CoverageStatus, ListedResource, ResourceSort
 from contracts.values import InventoryId
 
-from catalog.inventories.domain.resource_rows import ResourceRows
-from catalog.inventories.domain.row_columns import EXCLUDED, PROTECTED, needle_of
+from catalog.resource_index.domain.resource_rows import ResourceRows
+from catalog.resource_index.domain.row_columns import EXCLUDED, PROTECTED, needle_of
 
 STATUSES: Sequence[CoverageStatus] = ("unprotected", "excluded", "protected", "excluded")
 """By the flags of a row: what is left out of coverage counts as neither, whether or not a source uses it."""

@@ -19,14 +19,14 @@ def resource_import(bench: Bench) -> Result:
     count, api = bench.size(ROWS), bench.api()
     inventory = api.create_inventory("imported")
     with ThreadPoolExecutor(1) as threads, bench.connection() as connection:
-        importing = threads.submit(timed, partial(_import, api, inventory, _list(count, "machine")))
+        importing = threads.submit(timed, partial(import_list, api, inventory, list_of(count, "machine")))
         asked: list[float] = []
         while not importing.done():
             asked.append(timed(partial(connection.get, "/account/me")) * 1000)
             time.sleep(ASK_SECONDS)
         took = importing.result()
-    unchanged = timed(partial(_import, api, inventory, _list(count, "machine")))
-    changed = timed(partial(_import, api, inventory, _list(count, "server")))
+    unchanged = timed(partial(import_list, api, inventory, list_of(count, "machine")))
+    changed = timed(partial(import_list, api, inventory, list_of(count, "server")))
     return Result(
         "resource_import", took, "s", "180 s for 100,000 rows", p50=median(asked), p99=percentile(asked, 0.99),
         detail=f"{count} rows into an empty inventory, until its operation ended; the same again {unchanged:.1f} s, "
@@ -34,12 +34,14 @@ def resource_import(bench: Bench) -> Result:
     )  # fmt: skip
 
 
-def _list(count: int, name: str) -> bytes:
+def list_of(count: int, name: str) -> bytes:
+    """A list of so many resources, each named by `name` and its number."""
     lines = (f"compute;{name} {n};urn:bench:{n:06};m{n:06}.example.com,10.0.{n % 250}.7\n" for n in range(count))
     return "".join(lines).encode()
 
 
-def _import(api: Api, inventory: str, content: bytes) -> None:
+def import_list(api: Api, inventory: str, content: bytes) -> None:
+    """Have an inventory hold what a list says; returns once it does."""
     headers = {"content-type": "application/octet-stream"}
     path = f"/inventories/{inventory}/resources/bulk"
     answer = api.call("POST", path, content=content, headers=headers)

@@ -137,15 +137,21 @@ async def test_a_read_does_not_wait_for_ever(world: World) -> None:
 async def test_a_broker_that_does_not_answer_is_told_of(world: World) -> None:
     await world.started()
 
-    async def silent(_: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
-        await asyncio.Event().wait()
-        return {}
+    thawed = False
 
-    world.index.loaded(silent)
+    async def frozen(places: Sequence[TopicPartition]) -> Mapping[TopicPartition, int]:
+        if not thawed:
+            await asyncio.Event().wait()
+        return await world.ends(places)
+
+    world.index.loaded(frozen)
     world.index.patience_seconds = 0.01
-    with pytest.raises(Unavailable) as behind:
-        await world.listed()
-    assert behind.value.code == "resources_behind"
+    for read in await asyncio.gather(*(world.listed() for _ in range(9)), return_exceptions=True):
+        assert isinstance(read, Unavailable)
+        assert read.code == "resources_behind"
+    thawed = True
+    world.index.patience_seconds = 0.5
+    assert await world.listed() == []
 
 
 async def test_while_it_loads_reads_are_refused_in_words(world: World) -> None:

@@ -46,7 +46,9 @@ class ResourceIndex:
         """All is known up to some position. `ends`: where the partitions end by now."""
 
         async def ask(asked: Sequence[None]) -> list[Offsets]:
-            found = await ends(tuple(self._positions))
+            # Given up by itself: whoever asks later would wait behind a call that never ends.
+            async with asyncio.timeout(self.patience_seconds):
+                found = await ends(tuple(self._positions))
             return [found] * len(asked)
 
         # Reads that begin while Kafka is asked share the next answer: an earlier one may not have what they must see.

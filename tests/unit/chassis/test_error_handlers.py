@@ -13,6 +13,7 @@ from chassis.http.error_handlers import method_not_allowed
 from chassis.http.problem_responses import PROBLEM_JSON
 from chassis.http.request_middleware import RequestMiddleware
 from chassis.http.server import build_internal_api, caller_reader
+from chassis.http.texts_in_paths import takes_slashes
 from chassis.http.tokens import Caller, Tokens
 from chassis.telemetry.logs import JsonFormatter
 from contracts.errors import Conflict, Forbidden, Invalid, NotFound, PermanentError, TemporaryError
@@ -64,6 +65,10 @@ def build() -> RequestMiddleware:
     async def numbers(number: int, limit: Annotated[int, Query(ge=1)] = 1) -> int:
         return number + limit
 
+    @app.get("/labels/{kind}/{name:path}")
+    async def label(kind: str, name: str) -> list[str]:
+        return [kind, name]
+
     @app.get("/me")
     async def me(caller: Annotated[Caller, Depends(read_caller)]) -> Caller:
         return caller
@@ -76,7 +81,7 @@ def build() -> RequestMiddleware:
 
         return StreamingResponse(content())
 
-    return RequestMiddleware(app)
+    return RequestMiddleware(app, takes_slashes=takes_slashes(app))
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -194,3 +199,16 @@ async def test_health_tells_what_is_wrong(http: httpx.AsyncClient) -> None:
     assert ready.status_code == 503
     assert "bad" in ready.text
     assert "canary" not in ready.text
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"), [("a%2Fb%20c", "a/b c"), ("%2f%3F", "/?"), ("a/b", "a/b"), ("%0A%2F", "\n/")]
+)
+async def test_a_text_at_the_end_of_a_path_may_hold_slashes(http: httpx.AsyncClient, sent: str, name: str) -> None:
+    assert (await http.get(f"/labels/colours/{sent}")).json() == ["colours", name]
+
+
+@pytest.mark.parametrize("path", ["/labels/a%2Fb/c", "/numbers%2F1", "/labels%2Fcolours/a", "/numbers/1%2F2"])
+async def test_an_escaped_slash_leads_nowhere_else(http: httpx.AsyncClient, path: str) -> None:
+    told = await http.get(path)
+    assert (told.status_code, told.json()["code"]) == (404, "route_not_found")

@@ -3,6 +3,7 @@
 import logging
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 
 from contracts.messages.outcomes import Problem
@@ -30,11 +31,18 @@ class RequestMiddleware:
 
     The deadline counts from when the request is there, and is extended only while everything is ready. Every answer
     gets `FIXED_HEADERS`. After one that does not want the rest of the request's body the connection ends. A path with
-    an escaped slash leads nowhere: unescaped, it would lead elsewhere.
+    an escaped slash leads nowhere, but for those that `takes_slashes` is true of: unescaped, it would lead elsewhere.
     """
 
-    def __init__(self, app: ASGIApp, readiness: Readiness | None = None, limits: RequestLimits = LIMITS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        readiness: Readiness | None = None,
+        limits: RequestLimits = LIMITS,
+        takes_slashes: Callable[[bytes], bool] = lambda _: False,
+    ) -> None:
         self._app = app
+        self._takes_slashes = takes_slashes
         self._limits = limits
         self._extensions = DeadlineExtensions(readiness, look_seconds=limits.look) if readiness is not None else None
         self._duration = metrics.get_meter("cairn").create_histogram(semconv.METRIC_HTTP_DURATION, "s")
@@ -49,7 +57,7 @@ class RequestMiddleware:
         # own.
         if scope["path"].startswith("/health"):
             await self._app(scope, receive, send)
-        elif _ESCAPED_SLASH.search(scope.get("raw_path") or b""):
+        elif _ESCAPED_SLASH.search(raw := scope.get("raw_path") or b"") and not self._takes_slashes(raw):
             await problem_response(_NOWHERE, instance=scope["path"])(scope, receive, send)
         else:
             await self._observed(scope, receive, send)

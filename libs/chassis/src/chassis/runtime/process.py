@@ -21,6 +21,7 @@ from chassis.errors import Unavailable
 from chassis.http.connection_limits import ConnectionLimits, most_connections
 from chassis.http.connections import Connection
 from chassis.http.request_middleware import RequestMiddleware
+from chassis.http.texts_in_paths import takes_slashes
 from chassis.ids import utc_now
 from chassis.messaging.dead_letters import dead_letter_topics, list_dead_letters, resend
 from chassis.messaging.publisher import open_publisher
@@ -90,7 +91,7 @@ def build_server(
     """
     limits = limits or ConnectionLimits(connections=most_connections())
     config = uvicorn.Config(
-        RequestMiddleware(app, app.state.readiness),
+        RequestMiddleware(app, app.state.readiness, takes_slashes=takes_slashes(app)),
         http=cast("type[asyncio.Protocol]", partial(Connection, limits=limits)),
         ws="none",
         host=host,

@@ -9,11 +9,12 @@ import pytest
 from cairn_local.api_client import Api, ApiProblem
 
 from tests.e2e.conftest import Directory, Platform
+from tests.e2e.wizard_steps import Steps, values
 from tests.support.bodies import a_bucket_body, a_resource_body
 from tests.support.s3 import S3Server, free_port
 from tests.support.waiting import eventually
 
-MANY, AT_ONCE = 50, 10
+MANY = 50
 ROUNDS = 4
 
 
@@ -48,12 +49,13 @@ def test_of_two_who_edit_one_connector_the_second_is_told(
 def test_fifty_connectors_at_once_are_fifty(api: Api, inventory: str, tmp_path: Path) -> None:
     urn_id = api.create_resource(inventory, a_resource_body("urn:many"))
     names = [f"source {number}" for number in range(MANY)]
-    fields = {"root": str(tmp_path)}
+    fs, fields = {"id": api.integration_id("fs")}, values(root=str(tmp_path))
+    body = {"type": "source", "urn_id": urn_id, "integration": fs, "fields": fields}
 
     def make(name: str) -> str:
-        return api.create_connector("source", name=name, integration="fs", urn_id=urn_id, fields=fields)
+        return str(Steps(api).save(body | {"name": name})["id"])
 
-    with ThreadPoolExecutor(AT_ONCE) as people:
+    with ThreadPoolExecutor(MANY) as people:
         made = list(people.map(make, names))
     assert len(set(made)) == MANY
     listed = api.get(api.organization("/connectors"), type="source", inventory_id=inventory)

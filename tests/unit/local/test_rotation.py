@@ -20,9 +20,9 @@ class Killed(BaseException):
 class Steps(Gateway):
     """A gateway's program that does nothing but note what it is asked, and what the file says then."""
 
-    def __init__(self, path: Path, *, dies_at: int = 99) -> None:
+    def __init__(self, path: Path, *, dies_at: int = 99, slow_to_forget: str = "") -> None:
         super().__init__({})
-        self.path, self.dies_at = path, dies_at
+        self.path, self.dies_at, self.slow = path, dies_at, slow_to_forget
         self.done: list[tuple[str, ...]] = []
 
     def run(self, *step: str, say: Say) -> Json:
@@ -30,6 +30,8 @@ class Steps(Gateway):
         if len(self.done) == self.dies_at:
             raise Killed
         say("working")
+        if self.slow and "gone" in step:
+            raise LocalError(f"Not taken up yet by {self.slow}.")
         # Each file on the way is one that processes read.
         ring = KeyringFile(self.path).now()
         roles = " ".join(key.role for key in ring.keys)
@@ -82,6 +84,13 @@ def test_whatever_step_it_dies_in_the_next_one_goes_on(state: StateDir, dies_at:
     # No third key was made on the way, unless the old one was given up already.
     assert (new.text in {key.text for key in middle.keys}) == (dies_at < 3)
     assert ("reseal", "current former") in steps.done
+
+
+def test_a_process_that_is_slow_to_forget_a_key_is_named_and_nothing_begins_anew(state: StateDir) -> None:
+    steps = Steps(state.key("master"), slow_to_forget="connector one")
+    said = rotate(state, steps)
+    assert "  Not taken up yet by connector one." in said
+    assert len(read_keys(state.key("master")).keys) == 1
 
 
 def test_two_at_once_are_refused(state: StateDir) -> None:

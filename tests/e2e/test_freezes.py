@@ -105,6 +105,7 @@ class Client:
 class Ground:
     """What the questions are about."""
 
+    urn_id: str
     source: str
     store: str
     snapshot: str
@@ -123,12 +124,12 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def ground(api: Api, directory: Directory, small: Path, tmp_path: Path) -> Ground:
     """A store with one restore point."""
-    _, source = directory("source", small)
+    urn_id, source = directory("source", small)
     _, store = directory("store", tmp_path / "store")
     api.post(f"/connectors/{store}/stores/create")
     job = api.wait_for_run(api.start_backup(source, store))
     [point] = api.snapshots(store)
-    return Ground(source, store, point["snapshot_id"], job["id"])
+    return Ground(urn_id, source, store, point["snapshot_id"], job["id"])
 
 
 def reads(ground: Ground) -> list[Question]:
@@ -142,13 +143,16 @@ def reads(ground: Ground) -> list[Question]:
         f"/snapshots/{ground.snapshot}/files?path=/",
         f"/snapshots/{ground.snapshot}/content?path=/letter.txt",
         "/integrations/installed",
+        f"/integrations?type=source&urn_id={ground.urn_id}",
     )
     return [Question("GET", path) for path in paths]
 
 
 def writes(api: Api, ground: Ground, name: str) -> list[Question]:
     backup = {"type": "backup", "origin_id": ground.source, "target_id": ground.store}
+    tried = {"type": "source", "name": name, "urn_id": ground.urn_id, "fields": {"root": {"value": "/srv"}}}
     return [
+        Question("POST", api.organization("/connectors/dry-run"), tried),
         Question("POST", api.organization("/inventories"), {"name": name, "type": "self-managed"}, key=name),
         Question("POST", "/scheduling/scheduler/run", backup, key=f"{name}-run"),
         Question("POST", f"/connectors/{ground.store}/test"),

@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from gateway.__main__ import openapi
 from gateway.access.principal import Principal
 from gateway.api import build_api
+from gateway.areas.connectors.revisions import PATTERN
 from gateway.areas.inventories.schemas import InventoryName
 from gateway.areas.resources.schemas import ResourceBody
 from gateway.areas.scheduling.service import Runs
@@ -326,6 +327,15 @@ def test_examples_are_of_the_form_they_show(document: dict[str, Any]) -> None:
             jsonschema.validate(shown, {**schema, "components": document["components"]})
             if name.endswith("View"):
                 assert set(shown) >= set(schema.get("required", [])), name
+
+
+def test_headers_are_texts(document: dict[str, Any]) -> None:
+    operations = [operation for methods in document["paths"].values() for operation in methods.values()]
+    found = [each for operation in operations for each in operation.get("parameters", []) if each["in"] == "header"]
+    assert {"If-Match", "idempotency-key", "Range"} <= {each["name"] for each in found}
+    assert {each["schema"]["type"] for each in found} == {"string"}
+    changes = document["paths"]["/api/v1/connectors/{connector}"]["delete"]["parameters"]
+    assert [each["schema"]["pattern"] for each in changes if each["name"] == "If-Match"] == [PATTERN]
 
 
 def test_problems_have_their_media_type(document: dict[str, Any]) -> None:

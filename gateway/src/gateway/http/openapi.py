@@ -159,6 +159,7 @@ def describe(app: FastAPI) -> Json:
     document["security"] = [{"badge": []}]
     for operation in _operations(document):
         _complete(operation)
+        _headers_are_text(operation)
     _forbid_nul(document)
     return document
 
@@ -231,6 +232,14 @@ def _fill_pages(schemas: Json) -> None:
     for page in (s for name, s in schemas.items() if name.startswith(PageView.__name__)):
         row = schemas[page["properties"]["items"]["items"]["$ref"].rsplit("/", 1)[1]]
         page["examples"] = [{"total": 1, "items": row["examples"][:1]}]
+
+
+def _headers_are_text(operation: Json) -> None:
+    """A header that is left out is not there: `null` would be sent as that word, and read as such."""
+    for parameter in operation.get("parameters", []):
+        if parameter["in"] == "header" and (choices := parameter["schema"].pop("anyOf", None)):
+            [text] = [choice for choice in choices if choice != {"type": "null"}]
+            parameter["schema"] = text | parameter["schema"]
 
 
 def _operations(document: Json) -> Iterator[Json]:

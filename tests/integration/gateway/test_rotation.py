@@ -5,7 +5,6 @@ import asyncio
 import base64
 import json
 import os
-import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager, suppress
@@ -34,6 +33,7 @@ from tests.integration.gateway.conftest import SERVICES, Platform
 from tests.support.environment import Corner
 from tests.support.infra import Infra
 from tests.support.kafka import open_wire
+from tests.support.waiting import eventually
 
 CANARY = "canary-5c1e-rotation"
 GRACE_SECONDS = 2.0
@@ -74,19 +74,21 @@ class Here(Gateway):
 
 
 class DiesResealing(Here):
-    """Its program is killed as soon as it has resealed something."""
+    """Its program is killed as soon as something, and hardly everything, is under the current key."""
 
     def run(self, *step: str, say: Say) -> Json:
         """A step, or the end."""
         if step[0] != "reseal":
             return super().run(*step, say=say)
-        with subprocess.Popen(
-            self.argv(*step), cwd="/", env=self.environment, stdout=subprocess.PIPE, text=True
-        ) as process:
-            for line in process.stdout or ():
-                if "secrets resealed" in line:
-                    process.send_signal(signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL, "it had nothing to do"
+        current = read_keys(self.settings.master_key_file).current.id
+        with (
+            MongoClient[Json](self.settings.mongodb_uri) as mongo,
+            subprocess.Popen(self.argv(*step), cwd="/", env=self.environment, stdout=subprocess.DEVNULL) as process,
+        ):
+            # Bundles come first.
+            bundles = mongo[f"{self.settings.database_prefix}assignment"]["bundles"]
+            eventually(lambda: any(current in repr(each["value"]) for each in bundles.find()), deadline_seconds=60)
+            process.kill()
         raise Killed
 
 

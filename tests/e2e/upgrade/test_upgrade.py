@@ -62,7 +62,10 @@ def differences(old: Any, new: Any, at: str) -> list[str]:
 
 
 def shown_now(old: Any) -> Any:
-    """A recorded answer, but for what is shown otherwise on purpose: a job that succeeded is in no phase."""
+    """A recorded answer, but for what is shown otherwise on purpose.
+
+    A job that succeeded is in no phase. What the resources of an inventory count as was left empty.
+    """
     if isinstance(old, list):
         return [shown_now(each) for each in old]
     if not isinstance(old, dict):
@@ -70,6 +73,8 @@ def shown_now(old: Any) -> Any:
     shown = {key: shown_now(value) for key, value in old.items()}
     if shown.get("status") == "succeeded" and shown.get("progress"):
         shown["progress"] = {**shown["progress"], "phase": "done"}
+    if "coverage" in shown and shown["coverage"] is None:
+        del shown["coverage"], shown["summaries"]
     return shown
 
 

@@ -154,11 +154,21 @@ async def test_a_broker_that_does_not_answer_is_told_of(world: World) -> None:
     assert await world.listed() == []
 
 
-async def test_while_it_loads_reads_are_refused_in_words(world: World) -> None:
+async def test_a_read_waits_for_a_load_that_ends_in_time(world: World) -> None:
+    world.index.patience_seconds = 60
+    reading = asyncio.create_task(world.listed())
+    await asyncio.sleep(0)
+    await world.started()
+    assert await reading == []
+
+
+async def test_a_load_that_takes_long_is_told_in_words(world: World) -> None:
+    world.index.patience_seconds = 0.01
     for ask in (world.listed, world.index.check):
         with pytest.raises(Unavailable) as loading:
             await ask()
         assert (loading.value.code, "loaded" in loading.value.detail) == ("resources_loading", True)
+    world.index.patience_seconds = 0.5
     await world.started()
     await world.index.check()
     assert await world.listed() == []

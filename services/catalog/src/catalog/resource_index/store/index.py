@@ -53,6 +53,7 @@ class ResourceIndex:
 
         # Reads that begin while Kafka is asked share the next answer: an earlier one may not have what they must see.
         self._ends, self._is_loaded = Batches("ends of topics", ask), True
+        self._moved.set()
 
     async def take(self, place: TopicPartition, offset: int, event: Message | None) -> None:
         """Take what stood at an offset: an event, or something else. What lies between is lost."""
@@ -70,12 +71,16 @@ class ResourceIndex:
         self._moved.set()
 
     async def rows_of(self, org: OrganizationId) -> ResourceRows:
-        """The rows of an organization, to be read before anything else is awaited. Raises `Unavailable`."""
-        await self.check()
+        """The rows of an organization, to be read before anything else is awaited. Raises `Unavailable`.
+
+        Waits for a load too, as that of a process that has just begun takes a moment.
+        """
         try:
             async with asyncio.timeout(self.patience_seconds):
+                await self._until(lambda: self._is_loaded)
                 await self._catch_up()
         except TimeoutError:
+            await self.check()
             raise Unavailable("resources_behind", BEHIND) from None
         await self.check()
         return self.rows.of(org)

@@ -17,6 +17,7 @@ DEPENDS_ON_WHAT_IS_THERE = {
     "integration_ambiguous": "several fit the resource",
     "integration_incompatible": "the resource in question",
     "integration_not_found": "an id in a body",
+    "integration_not_installed": "the integrations of the organization",
     "inventory_type_fixed": "the type that an inventory has",
     "label_invalid": "names stand in addresses",
     "not_a_directory": "what is at a path",

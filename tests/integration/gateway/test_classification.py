@@ -48,18 +48,18 @@ async def test_an_organization_has_the_defaults_of_the_product(api: Client) -> N
 
 
 async def test_a_label_is_added_renamed_used_and_removed(api: Client) -> None:
-    made = await api.post(api.org("/environments"), {"name": "acceptance"})
-    assert (made["name"], made["listed"], made["usage"]["sources"]) == ("acceptance", True, 0)
-    again = await api.problem("POST", api.org("/environments"), json={"name": "Acceptance"})
+    made = await api.post(api.org("/environments"), {"name": "rehearsal"})
+    assert (made["name"], made["listed"], made["usage"]["sources"]) == ("rehearsal", True, 0)
+    again = await api.problem("POST", api.org("/environments"), json={"name": "Rehearsal"})
     assert (again["status"], again["code"]) == (409, "label_exists")
 
-    source = await a_source(api, "carrier", environment="acceptance", data_classes=["z", "acceptance", "a"])
-    await rename(api, "environments", "acceptance", "quality")
-    await labels_become(api, source, "quality", ["z", "acceptance", "a"])
-    await rename(api, "data_classes", "acceptance", "a", merge=True)
+    source = await a_source(api, "carrier", environment="rehearsal", data_classes=["z", "rehearsal", "a"])
+    await rename(api, "environments", "rehearsal", "quality")
+    await labels_become(api, source, "quality", ["z", "rehearsal", "a"])
+    await rename(api, "data_classes", "rehearsal", "a", merge=True)
     await labels_become(api, source, "quality", ["z", "a"])
     assert (await label(api, "environments", "quality") or {})["usage"]["sources"] == 1
-    assert await label(api, "environments", "acceptance") is None
+    assert await label(api, "environments", "rehearsal") is None
 
     refused = await api.problem("DELETE", api.org("/environments/quality"))
     assert (refused["status"], refused["code"]) == (409, "label_in_use")

@@ -77,3 +77,25 @@ async def test_who_gives_up_keeps_nobody_from_an_answer(calls: Calls) -> None:
     calls.go.set()
 
     assert await other == 4
+
+
+async def test_who_asks_in_the_moment_all_calls_end_is_answered(calls: Calls) -> None:
+    batches: Batches[int, int] = Batches("test", calls)
+    asked = []
+    for n in range(1, 1 + CALLS_AT_ONCE):
+        asked.append(asyncio.create_task(batches.ask(n)))
+        while len(calls.batches) < n:
+            await asyncio.sleep(0)
+
+    async def ask_then() -> int:
+        # Woken after the calls, in the same turn of the event loop.
+        await calls.go.wait()
+        return await batches.ask(21)
+
+    late = asyncio.create_task(ask_then())
+    await asyncio.sleep(0)
+    calls.go.set()
+
+    async with asyncio.timeout(5):
+        assert await late == 42
+        assert await asyncio.gather(*asked) == [2 * n for n in range(1, 1 + CALLS_AT_ONCE)]

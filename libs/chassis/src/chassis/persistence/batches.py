@@ -36,32 +36,42 @@ class Batches(Generic[Q, A]):
         self._most = most
         self._asked: deque[tuple[Q, asyncio.Future[A]]] = deque()
         self._calls: set[asyncio.Task[None]] = set()
+        self._under_way = 0
 
     async def ask(self, question: Q) -> A:
         """The answer to one question."""
         answer: asyncio.Future[A] = asyncio.get_running_loop().create_future()
         self._asked.append((question, answer))
-        if len(self._calls) < CALLS_AT_ONCE:
+        if self._under_way < CALLS_AT_ONCE:
+            self._under_way += 1
             call = begin(self._name, self._call())
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
         return await answer
 
     async def _call(self) -> None:
-        while self._asked:
-            batch = [self._asked.popleft() for _ in range(min(len(self._asked), self._most))]
-            try:
-                answers: Sequence[A | Exception] = await self._do([question for question, _ in batch])
-            except Exception as error:  # noqa: BLE001 - raised to who asked
-                answers = [error] * len(batch)
-            for (_, waiting), answer in zip(batch, answers, strict=True):
-                # Who asked may have given up.
-                if waiting.done():
-                    continue
-                if isinstance(answer, Exception):
-                    waiting.set_exception(answer)
-                else:
-                    waiting.set_result(answer)
+        try:
+            while self._asked:
+                await self._answer_some()
+        finally:
+            # In the same step as the look at what is asked: a call that has ended and still counts would leave who asks
+            # now to the next one, which may never come.
+            self._under_way -= 1
+
+    async def _answer_some(self) -> None:
+        batch = [self._asked.popleft() for _ in range(min(len(self._asked), self._most))]
+        try:
+            answers: Sequence[A | Exception] = await self._do([question for question, _ in batch])
+        except Exception as error:  # noqa: BLE001 - raised to who asked
+            answers = [error] * len(batch)
+        for (_, waiting), answer in zip(batch, answers, strict=True):
+            # Who asked may have given up.
+            if waiting.done():
+                continue
+            if isinstance(answer, Exception):
+                waiting.set_exception(answer)
+            else:
+                waiting.set_result(answer)
 
 
 def inserts(collection: Collection) -> Batches[Document, None]:

@@ -10,6 +10,8 @@ from schemathesis.core.parameters import ParameterLocation
 from schemathesis.specs.openapi import checks
 
 DEPENDS_ON_WHAT_IS_THERE = {
+    "app_invalid": "several of these at once",
+    "app_kind_fixed": "what the connector is",
     "app_not_found": "an id in a body",
     "conditions_missing": "one of many parameters is needed",
     "configuration_invalid": "each protocol has a schema of its own",

@@ -114,6 +114,8 @@ class ResourceRows:
     def remove_inventory(self, inventory_id: InventoryId) -> None:
         """An inventory is gone, and what was in it; its id is never used again."""
         self._removed.add(inventory_id, 0)
+        # Its rows, which may still be there, are not found any more where its name had put them.
+        self._orders.drop("inventory")
         self.inventories.pop(inventory_id, None)
         number = self.columns.inventories.find(inventory_id)
         gone = [slot for slot, each in enumerate(self.columns.inventory) if each == number]

@@ -259,6 +259,21 @@ async def test_an_import_that_ends_while_the_index_loads_is_seen_as_a_whole(worl
     assert sorted(await world.listed()) == sorted(await world.kept())
 
 
+async def test_an_import_that_was_given_up_brings_nothing_back_of_an_inventory_that_is_gone(world: World) -> None:
+    await world.catalog.load([row(f"urn:{n:04}") for n in range(700)])
+    apply = await world.catalog.stage([row("urn:0000")])
+    # Planned; some of the removals are saved.
+    world.catalog.life.writes_left = 6
+    with pytest.raises(Death):
+        await world.catalog.do(apply)
+    world.catalog.life.writes_left = None
+    [*_, begun] = (await world.catalog.imports.imports.find(make.ORG)).items
+    assert begun.state == "applying"
+    assert (await world.catalog.do(make.remove_inventory(INVENTORY))).accepted
+    await world.started()
+    assert await world.listed() == []
+
+
 async def test_a_source_protects_its_resource_until_it_goes(world: World) -> None:
     for n in (1, 2):
         await world.catalog.do(make.register_resource(INVENTORY, f"res-{n}", urn=f"urn:{n}", name="x"))

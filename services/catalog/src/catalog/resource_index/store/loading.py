@@ -61,6 +61,9 @@ class Loader:
 
     async def _hold_one(self, index: ResourceIndex, org: OrganizationId, one: Import) -> bool:
         """Whether the import was still under way."""
+        if await self.inventories.inventories.get(org, one.inventory_id) is None:
+            # It was given up, and its inventory is gone since: nothing is carried out any more.
+            return True
         try:
             for number in range(one.portions):
                 index.rows.hold_back(org, one, await self.imports.changes(org, one, number))

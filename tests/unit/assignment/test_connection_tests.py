@@ -93,6 +93,11 @@ class TestStorage:
         assert known.initialized_in(2) is None
         assert after(kept(2, revision=2, initialized=False), known=known).initialized_in(2) is False
 
+    def test_of_a_revision_with_other_keys_alone_holds_for_the_newer_one(self) -> None:
+        known = after(kept(initialized=True, revision=2))
+        assert known.initialized_in(4, same_since=2) is True
+        assert known.initialized_in(4, same_since=3) is None
+
     def test_is_not_denied_by_a_test_that_looked_before(self) -> None:
         made = note_storage(None, APP, revision=1, at=NOW)
         slow = Check(name="initialized", ok=True, duration_ms=5000)

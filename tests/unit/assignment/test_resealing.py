@@ -55,11 +55,23 @@ async def test_an_app_is_resealed_once_and_says_so(service: Bundled) -> None:
         assert (await service.do(command)).result == {"id": "app-1", "replaced": replaced}
     app = await service.app("app-1")
     assert of(app.fields[SECRET]).key_id == "new"
-    assert app == before.model_copy(update={"fields": app.fields, "revision": 2})
+    changed = {"fields": app.fields, "revision": 2, "resealed_in": 2, "same_since": 1}
+    assert app == before.model_copy(update=changed)
     assert [event.app for event in service.events(AppResealed)] == [app]
     # What it is reached with is the same: neither is it configured anew, nor is its connection tested.
     assert service.events(AppReconfigured) == []
     assert len(service.events(TestConnection)) <= 1
+
+
+async def test_an_app_tells_since_when_nothing_but_its_keys_changed(service: Bundled) -> None:
+    await service.says(assign(fields=KEYS), reconfigure(fields=KEYS))
+    for key_id, revision in (("new", 3), ("newer", 4)):
+        await service.says(app_command(anew((await service.app("app-1")).fields[SECRET], key_id)))
+        app = await service.app("app-1")
+        assert (app.revision, app.changed_in) == (revision, 2)
+    await service.says(reconfigure(fields=KEYS))
+    app = await service.app("app-1")
+    assert (app.revision, app.changed_in) == (5, 5)
 
 
 async def test_a_secret_that_was_changed_since_stays(service: Bundled) -> None:

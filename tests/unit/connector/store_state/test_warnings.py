@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from connector.domain.work import SlotGroup
+from connector.store.ports import KnownApp
 from connector.store_state.warnings import NAMED, store_warnings, warnings_of
 from connector.stores.index_client import DamagedPoint
 from connector.tasks import test as connection_test
@@ -16,7 +17,7 @@ from contracts.messages.outcomes import CommandOutcome
 from contracts.messages.restore_index import Damage
 from contracts.values import SnapshotId
 
-from tests.unit.connector.parts import ORG, REFRESH, TEST, test_command
+from tests.unit.connector.parts import ORG, REFRESH, TEST, an_app, test_command
 from tests.unit.connector.workshop import Workshop
 
 
@@ -127,6 +128,19 @@ async def test_of_many_quick_changes_only_the_last_is_tested(sound: Workshop) ->
     asked = command.model_copy(update={"trigger": "manual"})
     await connection_test.test_connection(sound.context, lease, asked)  # type: ignore[arg-type]
     assert [tested.revision for tested in sound.published(ConnectionTested)] == [1]
+
+
+async def test_a_change_is_tested_though_keys_were_replaced_since(sound: Workshop) -> None:
+    lease = await sound.command(kind=TEST, trigger="change")
+    known = await sound.store.apps.load(ORG, "store")
+    assert known.value is not None
+    resealed = an_app("store", revision=3, resealed_in=3, same_since=1)
+    await sound.store.apps.save(known, KnownApp(revision=3, app=resealed))
+
+    await connection_test.test_connection(sound.context, lease, lease.work.cause.data)  # type: ignore[arg-type]
+
+    # A reseal is followed by no test: were this one refused, nobody would test the change.
+    assert [tested.revision for tested in sound.published(ConnectionTested)] == [3]
 
 
 def test_tests_that_follow_changes_keep_no_command_waiting() -> None:

@@ -69,6 +69,17 @@ class App(Value):
         default=0, description="Up to which revision of the organization's lists renamed labels were applied"
     )
     revision: int = Field(description="Grows by one with each change")
+    resealed_in: int = Field(
+        default=0, description="Last revision that only brought its secrets under other keys; 0: there was none"
+    )
+    same_since: int = Field(
+        default=0, description="From which revision on, up to `resealed_in`, nothing but its keys was changed"
+    )
+
+    @property
+    def changed_in(self) -> int:
+        """The last revision that changed more than the keys of its secrets."""
+        return self.same_since if self.resealed_in == self.revision else self.revision
 
     @property
     def lacking_in_words(self) -> str:

@@ -27,12 +27,13 @@ class KnownTests(Value):
         # What a worker of the version before tested has no revision; it was the newest then.
         return next((test for test in self.tests if test.revision in (0, newest)), None)
 
-    def initialized_in(self, revision: int) -> bool | None:
+    def initialized_in(self, revision: int, *, same_since: int | None = None) -> bool | None:
         """Whether a store of this revision has its storage; None where that is not known.
 
-        An older revision may have had another place.
+        An older revision may have had another place, unless it is the same since then but for keys.
         """
-        return self.initialized if self.initialized_revision in (0, revision) else None
+        is_known = not self.initialized_revision or (same_since or revision) <= self.initialized_revision <= revision
+        return self.initialized if is_known else None
 
 
 def note_test(known: KnownTests | None, app_id: AppId, test: KeptTest) -> KnownTests:

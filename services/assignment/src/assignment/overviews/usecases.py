@@ -82,7 +82,7 @@ class _Overviews:
                 resource_removed=gone[app.resource.id],
                 partners=tuple(each.kind for each in _partners_wanted(app) if partners[each.question]),
                 last_test=known.last if (known := tests[app.id]) else None,
-                initialized=known.initialized_in(app.revision) if known else None,
+                initialized=known.initialized_in(app.revision, same_since=app.changed_in) if known else None,
             )
             for app in found
         ]

@@ -33,8 +33,8 @@ async def test_connection(context: WorkerContext, lease: Lease, command: TestCon
     test that follows a change has been overtaken by another change.
     """
     app = await context.app_of(command)
-    if command.trigger == "change" and app.revision > command.app.revision:
-        # Each change has a test of its own: of many quick ones only the last is tested.
+    if command.trigger == "change" and app.changed_in > command.app.revision:
+        # Each change has a test of its own, but for other keys: of many quick ones only the last is tested.
         raise Conflict("test_superseded", f"{app.name!r} was changed meanwhile, and is tested as it is now.")
     async with announcing(context.publisher, lease, command) as announced:
         report, warnings = await asyncio.gather(

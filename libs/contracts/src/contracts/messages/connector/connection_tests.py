@@ -48,7 +48,7 @@ class TestConnection(ConnectorCommand):
     trigger: Trigger = Field(
         default="manual",
         description="`change`: the assignment service asks after each change of an app; nobody waits for the outcome, "
-        "and where a newer revision is known, which has a test of its own, it is refused (`test_superseded`)",
+        "and where a later change is known, which has a test of its own, it is refused (`test_superseded`)",
     )
 
 

@@ -124,8 +124,10 @@ def reseal(current: App | None, resealed: Iterable[Resealed]) -> App:
     fields = with_resealed(app.fields, resealed)
     if fields == app.fields:
         return app
-    # A new revision, as workers take what has a later one.
-    return app.model_copy(update={"fields": fields, "revision": app.revision + 1})
+    # A new revision, as workers take what has a later one; what was found out about the one before stays true.
+    revision = app.revision + 1
+    told = {"revision": revision, "resealed_in": revision, "same_since": app.changed_in}
+    return app.model_copy(update={"fields": fields, **told})
 
 
 def upgraded(app: App, integration: Integration) -> App:

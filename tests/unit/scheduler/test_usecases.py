@@ -13,7 +13,7 @@ from contracts.messages.scheduler import JobNoted, RetryJob, TaskRequested
 from contracts.task_types.backup import BackupResult
 from contracts.values import AppId, JobId, OrganizationId, RunId
 from scheduler.jobs import usecases
-from scheduler.jobs.domain.history import JobFilter
+from scheduler.jobs.domain.history import JobFilter, Row
 from scheduler.jobs.domain.job import Job
 from scheduler.jobs.store import MemoryJobIndex, MemoryJobMeasures, MemoryLogParts, SchedulerStore, job_keys
 from scheduler.jobs.store.history import SEGMENT_JOBS
@@ -344,6 +344,22 @@ class TestHistory:
         app = (await world.job(ids[30])).task.origin.id
         assert await self.listed(world, app_id=app, role="origin") == (1, [ids[30]])
         assert await self.listed(world, app_id=app, role="target") == (0, [])
+
+    async def test_of_many_apps_each_job_is_looked_at_for_its_own_alone(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        going_on = [(await world.job(await world.queued())).task.origin.id for _ in range(30)]
+        looked: list[str] = []
+        matches = Row.matches
+
+        def noted(row: Row, asked: JobFilter) -> bool:
+            looked.append(row.id)
+            return matches(row, asked)
+
+        monkeypatch.setattr(Row, "matches", noted)
+        assert len(await usecases.latest_jobs(world.store, ORG, "backup", going_on)) == 30
+        # Once in the index, and once as the job that was found.
+        assert len(looked) == 60
 
     async def test_the_last_job_of_each_app_is_found_whether_it_is_over_or_goes_on(self, world: World) -> None:
         over = await self.ended(world, SEGMENT_JOBS)

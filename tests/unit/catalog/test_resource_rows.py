@@ -161,6 +161,15 @@ def test_figures_are_those_of_the_rows(happened: list[Any]) -> None:
 
 
 @given(steps)
+def test_values_that_no_row_has_any_more_take_no_room(happened: list[Any]) -> None:
+    rows, model = told(happened)
+    kept = model.rows.values()
+    assert len(rows.columns.tag_sets) == len({tuple(row["tags"]) for row in kept})
+    assert len(rows.columns.classes) == len({row["class"] for row in kept})
+    assert len(rows.columns.inventories) == len({row["inventory_id"] for row in kept})
+
+
+@given(steps)
 def test_what_happened_twice_changes_nothing(happened: list[Any]) -> None:
     rows, _ = told(happened)
     again, _ = told([*happened, *happened])

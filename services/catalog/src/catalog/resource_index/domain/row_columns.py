@@ -23,25 +23,50 @@ def fold(text: str) -> str:
 
 
 class Numbers(Generic[T]):
-    """Values that many rows share, by numbers from 1 on."""
+    """Values that many rows share, by numbers from 1 on.
+
+    One that no row has any more is forgotten, as tags may hold times, and its number is used again.
+    """
 
     def __init__(self) -> None:
         self._numbers: dict[T, int] = {}
         self._values: list[T | None] = [None]
+        self._rows: list[int] = [0]
+        self._unused: list[int] = []
 
     def __len__(self) -> int:
         return len(self._numbers)
 
-    def add(self, value: T) -> int:
-        """The number of a value."""
-        number = self._numbers.get(value)
-        if number is None:
-            number = self._numbers[value] = len(self._values)
+    def replace(self, number: int, value: T) -> int:
+        """The number of a value that a row has from now on, in place of that of another one; 0: it had none."""
+        added = self._numbers.get(value) or self._new(value)
+        self._rows[added] += 1
+        self.release(number)
+        return added
+
+    def release(self, number: int) -> None:
+        """A row has a value no more; 0: it had none."""
+        if not number:
+            return
+        self._rows[number] -= 1
+        if not self._rows[number]:
+            del self._numbers[self[number]]
+            self._values[number] = None
+            self._unused.append(number)
+
+    def _new(self, value: T) -> int:
+        if self._unused:
+            number = self._unused.pop()
+            self._values[number] = value
+        else:
+            number = len(self._values)
             self._values.append(value)
+            self._rows.append(0)
+        self._numbers[value] = number
         return number
 
     def find(self, value: T) -> int | None:
-        """The number of a value; None when no row ever had it."""
+        """The number of a value; None when no row has it."""
         return self._numbers.get(value)
 
     def items(self) -> list[tuple[T, int]]:
@@ -107,9 +132,9 @@ class Columns:
         """Put a row into its slot."""
         self.texts[slot] = text_of(document)
         self.revisions[slot] = document["revision"]
-        self.inventory[slot] = self.inventories.add(document["inventory_id"])
-        self.class_[slot] = self.classes.add(document["class"])
-        self.tags[slot] = self.tag_sets.add(tuple(document["tags"]))
+        self.inventory[slot] = self.inventories.replace(self.inventory[slot], document["inventory_id"])
+        self.class_[slot] = self.classes.replace(self.class_[slot], document["class"])
+        self.tags[slot] = self.tag_sets.replace(self.tags[slot], tuple(document["tags"]))
         self.flags[slot] = (EXCLUDED if document["excluded_from_coverage"] else 0) | (PROTECTED if is_protected else 0)
         # A copy: what orjson returns keeps the memory of the buffer that it was written to, about ten times as much.
         self._packed[slot] = bytes(bytearray(orjson.dumps(document)))
@@ -117,7 +142,10 @@ class Columns:
     def clear(self, slot: int) -> None:
         """A slot is free for another row."""
         self.ids[slot], self.texts[slot], self._packed[slot] = "", "", b""
-        self.inventory[slot] = FREE
+        self.inventories.release(self.inventory[slot])
+        self.classes.release(self.class_[slot])
+        self.tag_sets.release(self.tags[slot])
+        self.inventory[slot] = self.class_[slot] = self.tags[slot] = FREE
         self._free.append(slot)
 
     def protect(self, slot: int, *, is_protected: bool) -> None:

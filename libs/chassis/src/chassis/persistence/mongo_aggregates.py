@@ -4,7 +4,6 @@ A document: `_id`, `org`, `revision`, `removed`, `value` (the aggregate), `outbo
 lead with, copied to the top level by the store.
 """
 
-import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic
@@ -31,7 +30,8 @@ from chassis.persistence.aggregates import (
 )
 from chassis.persistence.batches import inserts
 from chassis.persistence.mongo import Collection, Document, DuplicateKeyError, Index, ensure_indexes, find_own
-from chassis.persistence.mongo_bulk import insert_missing, update_each
+from chassis.persistence.mongo_bulk import in_batches, insert_missing, update_each
+from chassis.persistence.mongo_queries import can_match, query_of
 from chassis.persistence.outbox import Outbox, envelope_to_entry
 from chassis.persistence.revisions import Revision, next_revision, raise_if_handled
 from chassis.texts import is_storable
@@ -143,9 +143,9 @@ class MongoAggregates(Generic[V]):
         newest_first: bool = False,
     ) -> Page[V]:
         """See `Aggregates`."""
-        if not _can_match(where, search):
+        if not can_match(where, search):
             return Page[V](total=0, items=[])
-        query = _query(org, where, search)
+        query = query_of(org, where, search)
         cursor = self.collection.find(query, {"value": 1}).sort("_id", -1 if newest_first else 1)
         found = [self._value(d) async for d in cursor.skip(offset).limit(limit)]
         total = await self.collection.count_documents(query) if limit or offset else len(found)
@@ -155,29 +155,26 @@ class MongoAggregates(Generic[V]):
         self, org: OrganizationId, where: Keys | None = None, *, batch: int = 500
     ) -> AsyncIterator[list[Kept[V]]]:
         """See `Aggregates`."""
-        if not _can_match(where, None):
+        if not can_match(where):
             return
-        cursor = self.collection.find(_query(org, where, None), {"revision": 1, "value": 1}).sort("_id", 1)
-        found: list[Kept[V]] = []
-        async for document in cursor.batch_size(batch):
-            if (value := self._value(document)) is not None:
-                found.append(Kept(document["_id"], document["revision"], value))
-            if len(found) == batch:
-                yield found
-                found = []
-        if found:
+
+        def kept(document: Document) -> Kept[V] | None:
+            value = self._value(document)
+            return Kept(document["_id"], document["revision"], value) if value is not None else None
+
+        cursor = self.collection.find(query_of(org, where), {"revision": 1, "value": 1}).sort("_id", 1)
+        async for found in in_batches(cursor.batch_size(batch), kept, batch=batch):
             yield found
 
     async def scan_all(self, *, batch: int = 500) -> AsyncIterator[list[tuple[OrganizationId, V]]]:
         """See `Aggregates`."""
-        found: list[tuple[OrganizationId, V]] = []
-        async for document in self.collection.find({}, {"org": 1, "value": 1}).sort("_id", 1).batch_size(batch):
-            if (value := self._value(document)) is not None:
-                found.append((document["org"], value))
-            if len(found) == batch:
-                yield found
-                found = []
-        if found:
+
+        def owned(document: Document) -> tuple[OrganizationId, V] | None:
+            value = self._value(document)
+            return (document["org"], value) if value is not None else None
+
+        cursor = self.collection.find({}, {"org": 1, "value": 1}).sort("_id", 1).batch_size(batch)
+        async for found in in_batches(cursor, owned, batch=batch):
             yield found
 
     async def save_many(self, org: OrganizationId, rewrites: Sequence[Rewrite[V]]) -> None:
@@ -199,8 +196,7 @@ class MongoAggregates(Generic[V]):
         return {"$set": fields} | ({"$unset": dict.fromkeys(gone, "")} if gone else {})
 
     async def _check_own(self, org: OrganizationId, id_: str) -> Document | None:
-        found = await self.collection.find_one({"_id": id_}, {"org": 1, "revision": 1})
-        if found and found["org"] != org:
+        if (found := await self.collection.find_one({"_id": id_}, {"org": 1, "revision": 1})) and found["org"] != org:
             raise id_taken()
         return found
 
@@ -251,17 +247,3 @@ class MongoAggregates(Generic[V]):
             outbox=tuple(document["outbox"]),
             seen=tuple(document["seen"]),
         )
-
-
-def _can_match(where: Keys | None, search: Search | None) -> bool:
-    # Asked for a text that cannot be stored, the server answers with an error; no document has it anyway.
-    sought = [*(where or {}).values(), search.text if search else ""]
-    return all(is_storable(value) for value in sought if isinstance(value, str))
-
-
-def _query(org: OrganizationId, where: Keys | None, search: Search | None) -> Document:
-    # What was removed has no keys, so `removed` is asked for only where no key is: an index then serves the count.
-    query: Document = {**where, "org": org} if where else {"org": org, "removed": False}
-    if search and search.text:
-        query["$or"] = [{f"value.{f}": {"$regex": re.escape(search.text), "$options": "i"}} for f in search.fields]
-    return query

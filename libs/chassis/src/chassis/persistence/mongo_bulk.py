@@ -1,6 +1,7 @@
-"""Writes of many documents in one call. What becomes of one says nothing about the others."""
+"""Reads and writes of many documents in few calls. What becomes of one says nothing about the others."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
+from typing import TypeVar
 
 from pymongo import UpdateMany
 from pymongo.errors import BulkWriteError
@@ -8,8 +9,24 @@ from pymongo.errors import BulkWriteError
 from chassis.persistence.batches import DUPLICATE_KEY
 from chassis.persistence.mongo import Collection, Document
 
+T = TypeVar("T")
 Updates = Mapping[str, tuple[int, Document]]
 """By `_id`: the revision that a document must have, and what is changed in it."""
+
+
+async def in_batches(
+    documents: AsyncIterable[Document], take: Callable[[Document], T | None], *, batch: int
+) -> AsyncIterator[list[T]]:
+    """What `take` makes of documents, without those of which it makes None."""
+    found: list[T] = []
+    async for document in documents:
+        if (taken := take(document)) is not None:
+            found.append(taken)
+        if len(found) == batch:
+            yield found
+            found = []
+    if found:
+        yield found
 
 
 async def insert_missing(collection: Collection, documents: Sequence[Document]) -> list[str]:

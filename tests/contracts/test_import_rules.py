@@ -44,7 +44,10 @@ VIOLATIONS = {
     ),
     f"{CONTRACTS}/values.py": ("import fastapi", "contracts.values -> fastapi"),
     f"{APPS}/store.py": ("import assignment.apps.usecases", "assignment.apps.store -> assignment.apps.usecases"),
-    f"{APPS}/usecases.py": ("import assignment.app", "assignment.apps.usecases -> assignment.app"),
+    f"{APPS}/usecases/commands.py": (
+        "import assignment.app",
+        "assignment.apps.usecases.commands -> assignment.app",
+    ),
     f"{APPS}/helpers.py": ("import json", "assignment.apps.helpers"),
     f"{CATALOG}/helpers.py": ("import json", "catalog.helpers"),
 }

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from assignment.apps import usecases
 from assignment.apps.store import open_store
+from assignment.apps.usecases import commands, offers
 from assignment.settings import Settings
 from chassis.runtime.service_runtime import open_service_runtime
 from contracts.messages.assignment import AppAssigned
@@ -32,9 +32,9 @@ async def test_what_was_saved_is_announced_after_a_death_before_publishing(
     command = make.wrap(make.assign_app())
     async with open_service_runtime(fresh_corner.settings(Settings), "assignment") as runtime:
         store = await open_store(runtime)
-        await usecases.note_integration(store, make.wrap(make.integration_offered(make.fs_integration())))
+        await offers.note_integration(store, make.wrap(make.integration_offered(make.fs_integration())))
         with pytest.raises(Death):
-            await usecases.assign_app(await open_store(dying(runtime)), command)
+            await commands.assign_app(await open_store(dying(runtime)), command)
 
     with serving(fresh_corner, "assignment", tmp_path / "log"):
         await assert_announced_once(asker, command, AppAssigned)

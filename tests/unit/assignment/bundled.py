@@ -5,11 +5,11 @@ from functools import partial
 from typing import Any
 
 from assignment.apps import handlers as apps_handlers
-from assignment.apps import usecases
 from assignment.apps.domain.apps import KnownResource, upgraded
 from assignment.apps.domain.pools import Pool
 from assignment.apps.labels import AppLabels
 from assignment.apps.store import AssignmentStore, Offer, app_keys
+from assignment.apps.usecases import offers, reads
 from assignment.bundles import handlers as bundles_handlers
 from assignment.bundles.labels import BundleLabels
 from assignment.bundles.store import BundleStore, Follow, RemovedInventory
@@ -63,7 +63,7 @@ class Bundled(MemoryDoor):
             absences=partial(absent, installations),
         )
         parts = KnownParts(
-            integrations=partial(usecases.list_known_integrations, self.store),
+            integrations=partial(offers.list_known_integrations, self.store),
             apps=lambda org: self.store.apps_of(org, None),
             upgraded=upgraded,
         )
@@ -75,10 +75,10 @@ class Bundled(MemoryDoor):
         installations_handlers.register_handlers(self.dispatcher, InstallationStore(installations, parts))
 
     async def integrations(self) -> list[Integration]:
-        return await usecases.known_integrations(self.store)
+        return await offers.known_integrations(self.store)
 
     async def app(self, app_id: str) -> App:
-        return await usecases.get_app(self.store, make.ORG, AppId(app_id))
+        return await reads.get_app(self.store, make.ORG, AppId(app_id))
 
     def collect(self) -> list[Envelope[Any]]:
         """What the service told itself and has not heard yet."""

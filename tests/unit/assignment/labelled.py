@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from assignment.apps import handlers as apps_handlers
-from assignment.apps import usecases
 from assignment.apps.domain.apps import KnownResource
 from assignment.apps.domain.pools import Pool
 from assignment.apps.labels import AppLabels
 from assignment.apps.store import AssignmentStore, Offer, app_keys
+from assignment.apps.usecases import reads
 from assignment.labels import handlers as labels_handlers
 from assignment.labels.domain import KnownRenames
 from assignment.labels.store import LabelStore
@@ -86,7 +86,7 @@ class Labelled(MemoryDoor):
         return self
 
     async def app(self, app_id: str) -> App:
-        return await usecases.get_app(self.store, make.ORG, AppId(app_id))
+        return await reads.get_app(self.store, make.ORG, AppId(app_id))
 
 
 def at(message: Message, second: int) -> Envelope[Any]:

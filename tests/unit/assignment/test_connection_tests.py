@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from assignment.apps import usecases as apps
 from assignment.apps import wizard
 from assignment.apps.domain.pools import Pool
+from assignment.apps.usecases import reads
 from assignment.connection_tests import domain, usecases
 from assignment.connection_tests.domain import MOST_KEPT, KnownTests, note_storage
 from assignment.connection_tests.handlers import register_handlers
@@ -279,8 +279,8 @@ async def test_whether_workers_offer_its_integration_is_told_in_every_read(servi
     async def told() -> list[bool]:
         overview, draft = await service.overview(), await wizard.draft(service.store, make.ORG, question)
         assert draft.app is not None
-        one = await apps.get_reachable_app(service.store, make.ORG, AppId(APP))
-        listed = await apps.list_reachable_apps(service.store, make.ORG, None)
+        one = await reads.get_reachable_app(service.store, make.ORG, AppId(APP))
+        listed = await reads.list_reachable_apps(service.store, make.ORG, None)
         rows = await list_overviews(service.store, service.tests, make.ORG, resource_id=ResourceId("res-1"))
         return [each.is_offered for each in (one, *listed, overview.app, *(row.app for row in rows), draft.app)]
 

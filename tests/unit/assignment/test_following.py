@@ -1,7 +1,7 @@
 """Apps are filled by bundles, and follow them."""
 
 import pytest
-from assignment.apps import usecases
+from assignment.apps.usecases import reads
 from contracts.field_values import FieldValue
 from contracts.messages.assignment import App, AppReconfigured
 from contracts.messages.bundles import AppBundlesChanged, BundleChanged
@@ -33,7 +33,7 @@ async def test_a_bundle_completes_an_app_that_was_given_nothing(service: Bundled
     assert (app.lacking, app.revision) == ((), 1)
     assert origins(app) == dict.fromkeys(KEYS, "b1")
     assert app.fields["secret_access_key"].sealed == KEYS["secret_access_key"].sealed
-    shown = await usecases.get_reachable_app(service.store, make.ORG, AppId("app-1"))
+    shown = await reads.get_reachable_app(service.store, make.ORG, AppId("app-1"))
     assert shown.bundle_names == {"b1": "defaults"}
 
 
@@ -80,7 +80,7 @@ async def test_only_apps_that_are_others_now_hear_of_a_bundle(service: Bundled) 
     assert [told.app_id for told in service.events(AppBundlesChanged)] == ["app-2"]
     await service.says(make.change_bundle("b1", name="renamed", environment="staging", fields=KEYS))
     assert len(service.events(AppBundlesChanged)) == 1
-    shown = await usecases.list_reachable_apps(service.store, make.ORG, None)
+    shown = await reads.list_reachable_apps(service.store, make.ORG, None)
     assert [app.bundle_names for app in shown] == [{}, {"b1": "renamed"}]
 
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 from assignment.apps import handlers as apps_handlers
-from assignment.apps import usecases as apps
 from assignment.apps import wizard
 from assignment.apps.domain.apps import KnownResource, upgraded
 from assignment.apps.domain.pools import Pool
 from assignment.apps.store import AssignmentStore, Offer, app_keys
+from assignment.apps.usecases import offers, reads
 from assignment.installations import handlers, usecases
 from assignment.installations.domain import Installation, installation_id
 from assignment.installations.store import InstallationStore, KnownParts, absent
@@ -56,7 +56,7 @@ class Assignment(MemoryDoor):
             absences=partial(absent, installations),
         )
         parts = KnownParts(
-            integrations=partial(apps.list_known_integrations, self.apps),
+            integrations=partial(offers.list_known_integrations, self.apps),
             apps=lambda org: self.apps.apps_of(org, None),
             upgraded=upgraded,
         )
@@ -74,7 +74,7 @@ class Assignment(MemoryDoor):
                 await self.hear(envelope)
 
     async def app(self, app_id: str) -> App:
-        return await apps.get_app(self.apps, make.ORG, AppId(app_id))
+        return await reads.get_app(self.apps, make.ORG, AppId(app_id))
 
     async def offer_pool(self, *versions: tuple[str, str], pool: str = "default") -> None:
         integrations = tuple(IntegrationVersion(id=IntegrationId(i), version=v) for i, v in versions)
@@ -111,7 +111,9 @@ async def test_an_integration_that_is_uninstalled_is_neither_chosen_nor_assigned
     wanted = await assignment.rejection(make.assign_app(integration_id=FS))
     assert (wanted.code, [f.field for f in wanted.fields]) == ("integration_not_installed", ["integration.id"])
     with pytest.raises(Invalid, match="integration_not_installed"):
-        await apps.choose(assignment.apps, make.ORG, make.a_resource(), kind="source", integration_id=FS, protocol=None)
+        await offers.choose(
+            assignment.apps, make.ORG, make.a_resource(), kind="source", integration_id=FS, protocol=None
+        )
 
 
 async def test_other_organizations_keep_it(assignment: Assignment) -> None:
@@ -261,10 +263,10 @@ async def test_work_goes_to_pools_that_run_the_integration(assignment: Assignmen
     await assignment.do(make.assign_app("app-1", integration_id=FS))
     await assignment.offer_pool(("int-s3", "1.0.0"))
     await assignment.offer_pool((FS, "1.0.0"), ("int-s3", "1.0.0"), pool="branch")
-    assert (await apps.get_reachable_app(assignment.apps, make.ORG, AppId("app-1"))).pools == ("branch",)
+    assert (await reads.get_reachable_app(assignment.apps, make.ORG, AppId("app-1"))).pools == ("branch",)
     # Workers of before that was said may run anything.
     await assignment.offer_pool(pool="former")
-    found = await apps.get_reachable_app(assignment.apps, make.ORG, AppId("app-1"))
+    found = await reads.get_reachable_app(assignment.apps, make.ORG, AppId("app-1"))
     assert found.pools == ("branch", "former")
 
 

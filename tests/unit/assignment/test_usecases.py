@@ -4,11 +4,11 @@ import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from assignment.apps import usecases
 from assignment.apps.domain.apps import KnownResource
 from assignment.apps.domain.pools import Pool
 from assignment.apps.handlers import register_handlers
 from assignment.apps.store import AssignmentStore, Offer, app_keys
+from assignment.apps.usecases import offers, reads
 from assignment.settings import POOL_SILENCE
 from chassis.persistence.memory_aggregates import MemoryAggregates
 from contracts.envelope import Envelope
@@ -44,7 +44,7 @@ class Assignment(MemoryDoor):
         register_handlers(self.dispatcher, self.store)
 
     async def app(self, app_id: str) -> App:
-        return await usecases.get_app(self.store, make.ORG, AppId(app_id))
+        return await reads.get_app(self.store, make.ORG, AppId(app_id))
 
 
 @pytest.fixture
@@ -110,10 +110,10 @@ async def test_of_two_changes_of_one_revision_the_second_is_refused(assignment: 
 async def test_apps_are_listed_by_kind_and_organization(assignment: Assignment) -> None:
     await assignment.do(make.assign_app("source"))
     await assignment.do(make.assign_app("store", kind="store"))
-    stores = await usecases.list_apps(assignment.store, make.ORG, "store")
+    stores = await reads.list_apps(assignment.store, make.ORG, "store")
     assert [app.id for app in stores] == ["store"]
-    assert len(await usecases.list_apps(assignment.store, make.ORG, None)) == 2
-    assert await usecases.list_apps(assignment.store, OrganizationId("stranger"), None) == []
+    assert len(await reads.list_apps(assignment.store, make.ORG, None)) == 2
+    assert await reads.list_apps(assignment.store, OrganizationId("stranger"), None) == []
 
 
 def at(host: str, revision: int) -> Resource:
@@ -178,7 +178,7 @@ async def test_every_app_is_listed_however_many_pages(assignment: Assignment) ->
     store = dataclasses.replace(assignment.store, page_size=2)
     for number in range(4):
         await assignment.do(make.assign_app(f"app-{number}"))
-    listed = await usecases.list_apps(store, make.ORG, None)
+    listed = await reads.list_apps(store, make.ORG, None)
     assert [app.id for app in listed] == [f"app-{number}" for number in range(4)]
 
 
@@ -189,7 +189,7 @@ async def test_a_changed_resource_shows_with_its_apps(assignment: Assignment) ->
     assert (await assignment.app("app-1")).resource.name == "renamed"
     await assignment.hear(make.resource_removed("res-1", revision=3))
     await assignment.hear(make.resource_changed(make.a_resource(name="ghost", revision=2)))
-    [shown] = await usecases.list_apps(assignment.store, make.ORG, "source")
+    [shown] = await reads.list_apps(assignment.store, make.ORG, "source")
     assert shown.resource.name == "renamed"
 
 
@@ -221,7 +221,7 @@ async def test_changes_in_bulk_and_single_ones_are_told_apart_by_their_revisions
 async def test_integrations_are_known_by_their_newest_version(assignment: Assignment) -> None:
     await assignment.hear(make.integration_offered(make.fs_integration(version="2.0.0")))
     await assignment.hear(make.integration_offered(make.fs_integration(version="1.5.0")))
-    found = await usecases.list_integrations(assignment.store)
+    found = await offers.list_integrations(assignment.store)
     assert [(i.name, i.version) for i in found] == [("fs", "2.0.0"), ("s3", "1.0.0")]
 
 
@@ -229,15 +229,13 @@ async def test_an_unusable_manifest_is_not_taken_over(assignment: Assignment) ->
     broken = make.fs_integration(version="9.0.0", protocols=[{**make.a_protocol("fs"), "schemas": {}}])
     with pytest.raises(Invalid):
         await assignment.hear(make.integration_offered(broken))
-    assert (await usecases.list_integrations(assignment.store))[0].version == "1.0.0"
+    assert (await offers.list_integrations(assignment.store))[0].version == "1.0.0"
 
 
 async def test_nothing_is_decided_before_the_first_integration_is_known() -> None:
     empty = Assignment()
     with pytest.raises(TemporaryError):
-        await usecases.choose(
-            empty.store, make.ORG, make.a_resource(), kind="source", integration_id=None, protocol=None
-        )
+        await offers.choose(empty.store, make.ORG, make.a_resource(), kind="source", integration_id=None, protocol=None)
     with pytest.raises(TemporaryError):
         await empty.hear(make.assign_app())
     assert empty.published == []
@@ -249,7 +247,7 @@ def offered(pool: str, *roots: str) -> Envelope[Message]:
 
 
 async def pools_of(assignment: Assignment, app_id: str) -> tuple[str, ...]:
-    found = await usecases.get_reachable_app(assignment.store, make.ORG, AppId(app_id))
+    found = await reads.get_reachable_app(assignment.store, make.ORG, AppId(app_id))
     return found.pools
 
 

@@ -15,10 +15,10 @@ from fastapi import FastAPI
 
 from assignment.apps import api as apps_api
 from assignment.apps import handlers as apps_handlers
-from assignment.apps import usecases as apps_usecases
 from assignment.apps.domain.apps import upgraded
 from assignment.apps.labels import AppLabels
 from assignment.apps.store import AssignmentStore, open_store
+from assignment.apps.usecases import offers
 from assignment.bundles import api as bundles_api
 from assignment.bundles import handlers as bundles_handlers
 from assignment.bundles.labels import BundleLabels
@@ -72,7 +72,7 @@ async def open_stores(runtime: ServiceRuntime, settings: Settings) -> Stores:
         absences=partial(absent, installations),
     )
     parts = KnownParts(
-        integrations=partial(apps_usecases.list_known_integrations, apps),
+        integrations=partial(offers.list_known_integrations, apps),
         apps=lambda org: apps.apps_of(org, None),
         upgraded=upgraded,
     )
@@ -83,7 +83,7 @@ def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings
     """Fill the dispatcher with the handlers of all areas; returns it."""
     del settings
     apps_handlers.register_handlers(dispatcher, stores.apps)
-    integrations = partial(apps_usecases.known_integrations, stores.apps)
+    integrations = partial(offers.known_integrations, stores.apps)
     apps_handlers.register_following(dispatcher, stores.apps, stores.bundles)
     bundles_handlers.register_handlers(dispatcher, stores.bundles, integrations)
     tests_handlers.register_handlers(dispatcher, stores.connection_tests, stores.has_app)
@@ -95,7 +95,7 @@ def register_handlers(dispatcher: Dispatcher, stores: Stores, settings: Settings
 def build_api(store: Stores, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
     """The internal HTTP API of the assignment service: the routes of all areas."""
     app = apps_api.build_api(store.apps, tokens, checks=checks)
-    integrations = partial(apps_usecases.known_integrations, store.apps)
+    integrations = partial(offers.known_integrations, store.apps)
     app.include_router(bundles_api.build_routes(store.bundles, tokens, integrations))
     app.include_router(tests_api.build_routes(store.connection_tests, tokens))
     app.include_router(labels_api.build_routes(store.label_holders, tokens))

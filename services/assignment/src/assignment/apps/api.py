@@ -21,15 +21,16 @@ from contracts.queries.wizard import (
 from contracts.values import AppId, InventoryId, ResourceId
 from fastapi import APIRouter, Depends, FastAPI
 
-from assignment.apps import usecases, wizard
+from assignment.apps import wizard
 from assignment.apps.store import AssignmentStore
+from assignment.apps.usecases import offers, reads
 
 
 def build_api(store: AssignmentStore, tokens: Tokens, *, checks: Mapping[str, Check]) -> FastAPI:
     """The internal HTTP API of the assignment service. Ready once an integration is known, as nothing fits before."""
 
     async def integrations() -> None:
-        await usecases.known_integrations(store)
+        await offers.known_integrations(store)
 
     app = build_internal_api("Cairn assignment", checks={**checks, "integrations": integrations})
     app.include_router(_integrations(store, tokens), prefix="/internal")
@@ -43,12 +44,12 @@ def _integrations(store: AssignmentStore, tokens: Tokens) -> APIRouter:
 
     @routes.get("/integrations", dependencies=[Depends(read)])
     async def listing() -> Listing[Integration]:
-        found = await usecases.list_integrations(store)
+        found = await offers.list_integrations(store)
         return Listing(items=tuple(found))
 
     @routes.post("/choice")
     async def choice(caller: Annotated[Caller, Depends(read)], request: ChoiceQuestion) -> Choice:
-        chosen = await usecases.choose(
+        chosen = await offers.choose(
             store,
             caller.organization_id,
             request.resource,
@@ -76,14 +77,14 @@ def _apps(store: AssignmentStore, tokens: Tokens) -> APIRouter:
         resource_id: ResourceId | None = None,
         inventory_id: InventoryId | None = None,
     ) -> Listing[ReachableApp]:
-        found = await usecases.list_reachable_apps(
+        found = await reads.list_reachable_apps(
             store, caller.organization_id, kind, resource_id=resource_id, inventory_id=inventory_id
         )
         return Listing(items=tuple(found))
 
     @routes.get("/{app_id}")
     async def one(caller: Annotated[Caller, Depends(read)], app_id: str) -> ReachableApp:
-        return await usecases.get_reachable_app(store, caller.organization_id, AppId(app_id))
+        return await reads.get_reachable_app(store, caller.organization_id, AppId(app_id))
 
     return routes
 

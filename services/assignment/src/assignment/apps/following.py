@@ -11,7 +11,9 @@ from contracts.values import OrganizationId
 
 from assignment.apps.domain.following import follow_bundles
 from assignment.apps.store import AssignmentStore
-from assignment.apps.usecases import catch_up, known_integrations, list_apps
+from assignment.apps.usecases.follow import catch_up
+from assignment.apps.usecases.offers import known_integrations
+from assignment.apps.usecases.reads import list_apps
 from assignment.bundles.store import BundleStore, Follow
 
 log = logging.getLogger(__name__)

@@ -20,8 +20,9 @@ from contracts.topics import (
     OUTCOMES,
 )
 
-from assignment.apps import following, usecases
+from assignment.apps import following
 from assignment.apps.store import AssignmentStore
+from assignment.apps.usecases import commands, follow, offers, resources
 from assignment.bundles.store import BundleStore
 
 LISTENS_TO = (ASSIGNMENT_COMMANDS, CATALOG_EVENTS, CONNECTOR_EVENTS)
@@ -30,18 +31,18 @@ ANNOUNCES = (ASSIGNMENT_EVENTS, CONNECTOR_COMMANDS, OUTCOMES)
 
 def register_handlers(dispatcher: Dispatcher, store: AssignmentStore) -> Dispatcher:
     """Fill the dispatcher with the handlers of the assignment service; returns it."""
-    dispatcher.on(AssignApp, partial(usecases.assign_app, store))
-    dispatcher.on(ReconfigureApp, partial(usecases.reconfigure_app, store))
-    dispatcher.on(ResealApp, partial(usecases.reseal_app, store))
-    dispatcher.on(RemoveApp, partial(usecases.remove_app, store))
-    dispatcher.on(AppResourceChanged, partial(usecases.follow_resource, store))
-    dispatcher.on(AppLabelRenamed, partial(usecases.follow_rename, store))
-    dispatcher.on(AppUpgradeDue, partial(usecases.follow_integration, store))
-    dispatcher.on(IntegrationOffered, partial(usecases.note_integration, store))
-    dispatcher.on(PoolOffered, partial(usecases.note_pool, store))
-    dispatcher.on(ResourceChanged, partial(usecases.note_resource_change, store))
-    dispatcher.on(ResourcesChanged, partial(usecases.note_resources_changed, store))
-    dispatcher.on(ResourceRemoved, partial(usecases.note_resource_removal, store))
+    dispatcher.on(AssignApp, partial(commands.assign_app, store))
+    dispatcher.on(ReconfigureApp, partial(commands.reconfigure_app, store))
+    dispatcher.on(ResealApp, partial(commands.reseal_app, store))
+    dispatcher.on(RemoveApp, partial(commands.remove_app, store))
+    dispatcher.on(AppResourceChanged, partial(follow.follow_resource, store))
+    dispatcher.on(AppLabelRenamed, partial(follow.follow_rename, store))
+    dispatcher.on(AppUpgradeDue, partial(follow.follow_integration, store))
+    dispatcher.on(IntegrationOffered, partial(offers.note_integration, store))
+    dispatcher.on(PoolOffered, partial(offers.note_pool, store))
+    dispatcher.on(ResourceChanged, partial(resources.note_resource_change, store))
+    dispatcher.on(ResourcesChanged, partial(resources.note_resources_changed, store))
+    dispatcher.on(ResourceRemoved, partial(resources.note_resource_removal, store))
     return dispatcher
 
 

@@ -26,7 +26,8 @@ from assignment.apps.domain.matching import Assessment, assess, offering, prefer
 from assignment.apps.domain.names import suggested_names
 from assignment.apps.domain.offers import Offering
 from assignment.apps.store import AssignmentStore
-from assignment.apps.usecases import known_offering, reachable
+from assignment.apps.usecases.offers import known_offering
+from assignment.apps.usecases.reads import reachable
 from assignment.bundles.domain.filling import Filling, fill
 
 

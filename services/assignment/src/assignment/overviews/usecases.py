@@ -12,8 +12,8 @@ from contracts.queries.connection_tests import ConnectorOverview
 from contracts.tasks import TASK_KINDS, partners_of
 from contracts.values import AppId, InventoryId, OrganizationId, ResourceId
 
-from assignment.apps import usecases as apps
 from assignment.apps.store import AssignmentStore
+from assignment.apps.usecases import reads
 from assignment.connection_tests.domain import KnownTests
 from assignment.connection_tests.store import ConnectionTestStore
 
@@ -28,7 +28,7 @@ async def get_overview(
 ) -> ConnectorOverview:
     """One connector. Raises `NotFound`."""
     with span("assignment.get_overview", attributes={semconv.ORGANIZATION: org, semconv.APP: app_id}):
-        app = await apps.get_reachable_app(store, org, app_id)
+        app = await reads.get_reachable_app(store, org, app_id)
         [overview] = await _Overviews(store, tests, org).of([app])
         return overview
 
@@ -44,7 +44,7 @@ async def list_overviews(
 ) -> Sequence[ConnectorOverview]:
     """The connectors of a resource, or those of a kind in an inventory; oldest first."""
     with span("assignment.list_overviews", attributes={semconv.ORGANIZATION: org}):
-        found = await apps.list_reachable_apps(store, org, kind, resource_id=resource_id, inventory_id=inventory_id)
+        found = await reads.list_reachable_apps(store, org, kind, resource_id=resource_id, inventory_id=inventory_id)
         return await _Overviews(store, tests, org).of(found)
 
 
@@ -108,7 +108,7 @@ class _Overviews:
             page = await self._store.apps.find(self._org, {"kind": wanted.kind}, limit=PARTNERS_A_PAGE, offset=offset)
             # Without their resources as they are now: an app hears of a lock, only a moment later.
             reachable = (
-                apps.reachable(app, pools, is_offered=offering.is_offered(app.integration.id)) for app in page.items
+                reads.reachable(app, pools, is_offered=offering.is_offered(app.integration.id)) for app in page.items
             )
             if any(_is_partner(app, wanted.of) for app in reachable):
                 return True

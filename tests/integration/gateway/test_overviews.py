@@ -224,7 +224,8 @@ async def test_a_read_that_is_sent_back_changes_nothing(place: Place) -> None:
     shown = before.json()
     again = await api.post(f"/connectors/{source}", shown | {"urn_id": shown["resource"]["urn_id"]})
     after = await api.get(f"/connectors/{source}")
-    changes = {"revision", "last_check"}
+    # Only the test after the creation may have ended in between.
+    changes = {"last_check"}
     assert {k: v for k, v in after.items() if k not in changes} == {k: v for k, v in shown.items() if k not in changes}
     assert again == {name: after[name] for name in again}
 

@@ -54,6 +54,18 @@ async def test_what_comes_twice_changes_nothing_the_second_time(service: Labelle
     assert len(service.events(AppLabelRenamed)) == 1
 
 
+async def test_who_says_the_old_name_again_means_it_though_the_app_has_it_still(service: Labelled) -> None:
+    await service.do(at(make.assign_app("app-1", environment="qa"), 1))
+    await service.hear(at(renaming("qa", "quality", 1), 2))
+    # The message to the app is on its way; what is said is what the app is, and more: it was said after the rename.
+    await service.do(at(make.reconfigure_app("app-1", environment="qa"), 3))
+    await follow(service)
+    assert (await service.app("app-1")).environment == "qa"
+    # Nothing is on its way now.
+    await service.do(at(make.reconfigure_app("app-1", environment="qa"), 4))
+    assert (await service.app("app-1")).revision == 2
+
+
 async def test_the_order_of_data_classes_stays_and_none_is_there_twice(service: Labelled) -> None:
     await service.do(at(make.assign_app("app-1", data_classes=("z", "pii", "a", "private")), 1))
     await service.hear(at(renaming("pii", "private", 1, kind="data_class"), 2))

@@ -92,6 +92,19 @@ async def test_an_app_is_reconfigured_and_removed(assignment: Assignment) -> Non
         await assignment.app("app-1")
 
 
+async def test_what_is_said_already_is_no_change(assignment: Assignment) -> None:
+    said = {"data_classes": ["z", "a"], "environment": "production", "fields": {"root": make.clear("/srv")}}
+    await assignment.do(make.assign_app("app-1", **said))
+    before = await assignment.app("app-1")
+    outcome = await assignment.do(make.reconfigure_app("app-1", expected_revision=1, **said))
+    assert outcome.result == {"id": "app-1", "revision": 1}
+    assert await assignment.app("app-1") == before
+    assert assignment.events(AppReconfigured) == []
+
+    await assignment.do(make.reconfigure_app("app-1", expected_revision=1, **said | {"data_classes": ["a", "z"]}))
+    assert (await assignment.app("app-1")).revision == 2
+
+
 async def test_of_two_changes_of_one_revision_the_second_is_refused(assignment: Assignment) -> None:
     await assignment.do(make.assign_app("app-1"))
     first = make.wrap(make.reconfigure_app("app-1", name="first", expected_revision=1))

@@ -102,6 +102,20 @@ async def test_a_change_is_announced_with_a_later_revision(catalog: Catalog) -> 
     assert resource == event.resource
 
 
+async def test_what_is_said_already_is_no_change(catalog: Catalog) -> None:
+    said = {"name": "vault", "tags": ["z", "a"], "endpoints": ["z.example", "a.example"]}
+    await catalog.do(make.register_resource("inv-1", "res-1", **said))
+    assert (await catalog.do(make.change_resource("inv-1", "res-1", **said))).accepted
+    assert catalog.events(ResourceChanged) == []
+    await catalog.do(make.change_resource("inv-1", "res-1", **said | {"tags": ["a", "z"]}))
+    assert [event.resource.revision for event in catalog.events(ResourceChanged)] == [2]
+
+    inventory = await usecases.get_inventory(catalog.store, make.ORG, InventoryId("inv-1"))
+    assert (await catalog.do(make.change_inventory("inv-1", name=inventory.name))).accepted
+    assert catalog.events(InventoryChanged) == []
+    assert (await usecases.get_inventory(catalog.store, make.ORG, InventoryId("inv-1"))).revision == 1
+
+
 async def test_flags_are_set_one_by_one_and_nothing_else_changes(catalog: Catalog) -> None:
     await catalog.do(make.register_resource("inv-1", "res-1", name="vault"))
     await catalog.do(make.flag_resource("inv-1", "res-1", locked=True))

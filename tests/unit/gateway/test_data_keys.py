@@ -8,6 +8,7 @@ from chassis.persistence.memory_aggregates import MemoryAggregates
 from chassis.security.keyring import KeyringFile, key_id
 from chassis.security.sealing import Sealer
 from contracts.errors import PermanentError
+from contracts.field_values import FieldValue
 from contracts.values import OrganizationId
 from gateway.access.accounts import DataKey
 from gateway.areas.connectors.field_encryption import FieldEncryption
@@ -45,9 +46,31 @@ async def sealed_by(encryption: FieldEncryption) -> str:
     return fields["key"].sealed.key_id
 
 
+async def sealed_again(encryption: FieldEncryption, secret: str, known: dict[str, FieldValue]) -> FieldValue:
+    fields = await encryption.seal(ORG, "app", {"key": GivenField(secret)}, clear=frozenset(), known=known)
+    return fields["key"]
+
+
 @pytest.fixture
 def gateways(tmp_path: Path) -> Gateways:
     return Gateways(tmp_path)
+
+
+async def test_a_secret_that_is_sent_back_travels_as_it_is_kept(gateways: Gateways) -> None:
+    known = await gateways.one.seal(ORG, "app", {"key": GivenField("canary")}, clear=frozenset())
+    assert await sealed_again(gateways.other, "canary", known) == known["key"]
+    assert await sealed_again(gateways.other, "another canary", known) != known["key"]
+    elsewhere = await gateways.one.seal(ORG, "app-2", {"key": GivenField("canary")}, clear=frozenset())
+    assert await sealed_again(gateways.other, "canary", elsewhere) != elsewhere["key"]
+
+
+async def test_a_secret_that_is_sent_back_does_not_bring_back_a_former_key(gateways: Gateways) -> None:
+    known = await gateways.one.seal(ORG, "app", {"key": GivenField("canary")}, clear=frozenset())
+    for keys in (PREPARED, SWITCHED):
+        write(gateways.paths[0], keys)
+    again = await sealed_again(gateways.one, "canary", known)
+    assert again.sealed is not None
+    assert again.sealed.key_id == key_id(NEW)
 
 
 async def test_an_organization_gets_another_data_key_with_the_master_key(gateways: Gateways) -> None:

@@ -60,6 +60,29 @@ async def test_a_right_guess_is_a_guess_to_who_may_not_see_secrets(role: str) ->
     assert "canary" not in answer
 
 
+async def travels_as(role: str, given: GivenField) -> tuple[FieldValue, FieldValue]:
+    """How a secret of the connector's own travels when it is changed, and how it is kept."""
+    filled = Filled()
+    app = await filled.app()
+    own = cast("Any", Asked(app, filled))
+    request = ConnectorRequest(kind="source", name="files", urn_id="res-1", fields={"own": given})
+    descriptions = Descriptions(own, filled.encryption)
+    description = await descriptions.describe(someone(role), app.id, request, make.a_resource(), replaces=app)
+    return description.fields["own"], app.fields["own"]
+
+
+async def test_a_secret_is_the_same_when_it_is_sent_back_by_who_may_read_it() -> None:
+    travels, kept = await travels_as("owner", SECRET)
+    assert travels == kept
+    travels, kept = await travels_as("owner", GivenField("canary: some other key"))
+    assert travels.sealed not in (None, kept.sealed)
+
+
+async def test_whether_a_guess_is_a_change_tells_nobody_else_anything() -> None:
+    travels, kept = await travels_as("operator", SECRET)
+    assert travels.sealed not in (None, kept.sealed)
+
+
 async def test_who_may_see_secrets_sends_them_back_and_reads_none() -> None:
     for given in (SECRET, MASKED):
         travels, answer = await try_with("owner", given)

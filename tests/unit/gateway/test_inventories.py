@@ -1,5 +1,6 @@
 """Inventories, asked without servers."""
 
+import dataclasses
 from typing import Any, cast
 
 import httpx
@@ -14,8 +15,9 @@ from gateway.access.principal import Principal
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.preconditions import GivenField
 from gateway.areas.connectors.secret_reads import SecretReads
-from gateway.areas.inventories.service import Inventories
+from gateway.areas.inventories.service import Inventories, InventoryRequest
 from gateway.audit_log.log import AuditLog
+from gateway.idempotency.intents import Intent
 
 from tests.unit.gateway.in_memory import AuditInMemory
 from tests.unit.gateway.services import Answer, a_problem, clients_of
@@ -80,6 +82,28 @@ async def test_secrets_are_read_by_those_who_may_and_that_is_written_down() -> N
     [row] = room.audit.written
     assert (row.entry.action, row.entry.subject.kind, row.entry.subject.id) == ("secret.read", "inventory", "inv-1")
     assert row.entry.details["inventories"] == ["inv-1"]
+
+
+class Sent:
+    """Takes commands."""
+
+    def __init__(self) -> None:
+        self.commands: list[Any] = []
+
+    async def carry_out(self, command: Any, **_: Any) -> dict[str, Any]:
+        self.commands.append(command)
+        return {}
+
+
+async def test_a_secret_that_is_sent_back_is_no_other_one() -> None:
+    room, sent = await with_kubeconf(), Sent()
+    inventories = dataclasses.replace(room.inventories, commands=cast("Commands", sent))
+    intent = Intent("0198b1c2-0000-7000-8000-0000000000c1")
+    for settings in ({"k8s_kubeconf": KEY}, {"k8s_kubeconf": GivenField("canary: another")}):
+        await inventories.change(someone("owner"), "inv-1", InventoryRequest("cellar", "k8s", settings), intent)
+    kept = (await room.inventories.catalog.inventory(someone("owner"), "inv-1")).configuration
+    first, second = (command.configuration["k8s_kubeconf"] for command in sent.commands)
+    assert (first == kept["k8s_kubeconf"], second == kept["k8s_kubeconf"]) == (True, False)
 
 
 @pytest.mark.parametrize("role", ["auditor", "operator"])

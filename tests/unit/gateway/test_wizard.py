@@ -58,7 +58,9 @@ class Others:
             return Draft(problem=self.problem)
         return Draft(app=self.would_be, lacking=self.would_be.lacking, integration_id=IntegrationId("int-fs"))
 
-    async def seal(self, _: object, __: object, fields: Any, *, clear: frozenset[str]) -> dict[str, FieldValue]:
+    async def seal(
+        self, _: object, __: object, fields: Any, *, clear: frozenset[str], known: Any
+    ) -> dict[str, FieldValue]:
         return {n: make.clear(each.value) if n in clear else make.sealed() for n, each in fields.items()}
 
     def open_of(self, _: object, __: object, given_by_bundles: Any) -> dict[str, GivenField]:

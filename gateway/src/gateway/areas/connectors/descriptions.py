@@ -12,6 +12,7 @@ from contracts.queries.wizard import Draft, DraftQuestion
 from contracts.values import AppId
 
 from gateway.access.principal import Principal
+from gateway.access.rights import Right
 from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.connectors.preconditions import ConnectorRequest, GivenField, check_providers
 from gateway.clients.assignment import AssignmentClient
@@ -76,7 +77,9 @@ class Descriptions:
             clear, integration_id, protocol = choice.clear_fields, choice.integration_id, choice.protocol
         except PermanentError as error:
             refused = error
-        fields = await self.encryption.seal(who.organization_id, app_id, asked.fields, clear=clear)
+        # Compared only for those who may read them: for others it would be a way to guess.
+        known = replaces.fields if replaces and who.may(Right.SECRETS) else None
+        fields = await self.encryption.seal(who.organization_id, app_id, asked.fields, clear=clear, known=known)
         description = AppDescription(
             kind=asked.kind,
             name=asked.name,

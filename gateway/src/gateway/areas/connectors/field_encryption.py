@@ -25,13 +25,20 @@ class FieldEncryption:
         self._known: dict[OrganizationId, DataKey] = {}
 
     async def seal(
-        self, org: OrganizationId, owner: str, fields: Mapping[str, GivenField], *, clear: frozenset[str]
+        self,
+        org: OrganizationId,
+        owner: str,
+        fields: Mapping[str, GivenField],
+        *,
+        clear: frozenset[str],
+        known: Mapping[str, FieldValue] | None = None,
     ) -> dict[str, FieldValue]:
         """Fields as they travel: those in `clear` and references into secret providers as they are, others sealed.
 
-        `owner`: id of what they belong to. Of what a client sends back masked travels that it should stay.
+        `owner`: id of what they belong to. Of what a client sends back masked travels that it should stay. `known`:
+        what is kept, for a caller who may read it; a secret that says the same travels as it is kept, and is no change.
         """
-        data_key = await self._data_key(org)
+        data_key, kept = await self._data_key(org), known or {}
 
         def sealed(name: str, given: GivenField) -> FieldValue:
             # The service that keeps them puts in what it holds by then; what could be read here may be changed before
@@ -42,9 +49,21 @@ class FieldEncryption:
             if given.provider_id or name in clear or not given.value:
                 return FieldValue(value=given.value, provider_id=given.provider_id)
             place = Place(organization_id=org, owner=owner, field=name)
+            if (same := self._same(kept.get(name), given.value, place)) is not None:
+                return FieldValue(sealed=same)
             return FieldValue(sealed=self._sealer.seal(given.value, data_key=data_key, place=place))
 
         return {name: sealed(name, given) for name, given in fields.items()}
+
+    def _same(self, kept: FieldValue | None, secret: str, place: Place) -> SealedValue | None:
+        """What is kept, where it is that secret, sealed for this place by the key of now."""
+        # Sealed by a former key it would bring that back, after everything was counted to be rid of it (0062).
+        if kept is None or kept.sealed is None or kept.bundle_id or kept.sealed.key_id != self.current_key:
+            return None
+        with suppress(PermanentError):
+            if self._sealer.open(kept.sealed, place=place) == secret:
+                return kept.sealed
+        return None
 
     @property
     def current_key(self) -> str:

@@ -101,7 +101,8 @@ async def change_connector(
     expected: Expected,
     response: Response,
 ) -> ConnectorView:
-    """Takes the full body of a creation. The type is fixed; an initialized store stays initialized.
+    """Takes the full body of a creation. The type is fixed; an initialized store stays initialized. A connector that is
+    sent back as it was read stays in its revision, and is not tested again.
 
     A secret that is sent back `masked`, as it was read, stays as it is. Without `If-Match` the last change wins.
     """

@@ -87,15 +87,24 @@ class Inventories:
                 inventory_id=known.id,
                 name=asked.name,
                 type=asked.kind,
-                configuration=await self._sealed(who, known.id, asked),
+                configuration=await self._sealed(who, known.id, asked, known=known.configuration),
             )
             await self.commands.carry_out(command, **intent.ids)
             return await self.read(who, inventory_id)
 
-    async def _sealed(self, who: Principal, inventory_id: str, asked: InventoryRequest) -> dict[str, FieldValue]:
+    async def _sealed(
+        self,
+        who: Principal,
+        inventory_id: str,
+        asked: InventoryRequest,
+        *,
+        known: Mapping[str, FieldValue] | None = None,
+    ) -> dict[str, FieldValue]:
         check_providers(asked.settings, within=block_of(asked.kind))
         clear = frozenset(setting.name for setting in SETTINGS[asked.kind] if not setting.secret)
-        return await self.encryption.seal(who.organization_id, inventory_id, asked.settings, clear=clear)
+        # Compared only for those who may read them: for others it would be a way to guess.
+        known = known if who.may(Right.SECRETS) else None
+        return await self.encryption.seal(who.organization_id, inventory_id, asked.settings, clear=clear, known=known)
 
     async def remove(self, who: Principal, inventory_id: str, intent: Intent) -> None:
         """Remove an inventory and its resources. Raises `Conflict` while connectors use one of them."""

@@ -109,10 +109,10 @@ class AppCommand(Command):
 class AssignApp(AppCommand):
     """Put a resource to use; bundles fill the fields that are not given. Result: `{"id", "revision"}`.
 
-    Refused: `integration_not_found`, `integration_not_installed`, `integration_incompatible`, `integration_ambiguous`,
-    `protocol_not_found`, `protocol_ambiguous`, `kind_not_offered`, `nothing_masked`, `bundles_tie`,
-    `configuration_invalid` and `app_invalid` (with the fields at fault); the last one also where there are faults of
-    several of these kinds.
+    Refused: `integration_not_found`, `integration_not_installed`, `integration_gone`, `integration_incompatible`,
+    `integration_ambiguous`, `protocol_not_found`, `protocol_ambiguous`, `kind_not_offered`, `nothing_masked`,
+    `bundles_tie`, `configuration_invalid` and `app_invalid` (with the fields at fault); the last one also where there
+    are faults of several of these kinds.
     """
 
     TYPE: ClassVar[str] = "cairn.assignment.app.assign.v1"
@@ -122,8 +122,9 @@ class AssignApp(AppCommand):
 
 
 class ReconfigureApp(AppCommand):
-    """Replace what is said about an app. Refused like `AssignApp`, and: `app_not_found`, `app_kind_fixed`,
-    `revision_changed`.
+    """Replace what is said about an app; it stays in its revision where that is what is said already.
+
+    Refused like `AssignApp`, and: `app_not_found`, `app_kind_fixed`, `revision_changed`.
     """
 
     TYPE: ClassVar[str] = "cairn.assignment.app.reconfigure.v1"

@@ -57,7 +57,8 @@ async def change_inventory(store: InventoryStore, command: Envelope[ChangeInvent
         aggregate = await store.inventories.load(data.organization_id, data.inventory_id, cause=command)
         inventory = inventories.change_inventory(aggregate.value, data)
         changed = InventoryChanged(organization_id=data.organization_id, inventory_id=inventory.id, inventory=inventory)
-        await store.inventories.save(aggregate, inventory, events=[changed], cause=command, result={"id": inventory.id})
+        events = [changed] if inventory != aggregate.value else []
+        await store.inventories.save(aggregate, inventory, events=events, cause=command, result={"id": inventory.id})
     log.info("inventory changed", extra=_ids(data))
 
 
@@ -117,7 +118,8 @@ async def change_resource(store: InventoryStore, command: Envelope[ChangeResourc
         inventory = await store.inventories.get(org, data.inventory_id)
         resource = resources.change_resource(inventory, aggregate.value, data)
         changed = ResourceChanged(organization_id=org, resource_id=resource.id, resource=resource)
-        await store.resources.save(aggregate, resource, events=[changed], cause=command, result={"id": resource.id})
+        events = [changed] if resource != aggregate.value else []
+        await store.resources.save(aggregate, resource, events=events, cause=command, result={"id": resource.id})
     log.info("resource changed", extra=_ids(data, data.resource_id))
 
 

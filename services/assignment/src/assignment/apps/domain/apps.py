@@ -69,6 +69,12 @@ def reconfigure(
     return as_app(current.id, found, command.resource, revision=current.revision + 1)
 
 
+def says_the_same(app: App, current: App) -> bool:
+    """Whether a description made of an app what it is already."""
+    counters = {"revision": current.revision, "label_revision": current.label_revision}
+    return app.model_copy(update=counters) == current
+
+
 def require_app(current: App | None, *, expected_revision: int | None = None) -> App:
     """The app. Raises `NotFound` when there is none, `PreconditionFailed` when it is in another revision."""
     if current is None:

@@ -58,7 +58,7 @@ async def assign_app(store: AssignmentStore, command: Envelope[AssignApp]) -> No
 
 
 async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureApp]) -> None:
-    """Replace what is said about an app."""
+    """Replace what is said about an app. What is said already changes nothing, and is told to nobody."""
     data, org = command.data, command.data.organization_id
     with _span("assignment.reconfigure_app", data):
         aggregate = await _load(store, command)
@@ -71,14 +71,15 @@ async def reconfigure_app(store: AssignmentStore, command: Envelope[ReconfigureA
             gone=offering.gone_for(in_use),
             bundles=await store.bundles(org),
         )
-        app = await _described(store, app, command)
-        events = [*await announcement(store, AppReconfigured, org, app)]
+        app = await _described(store, app, command, current=aggregate.value)
+        is_news = app != aggregate.value
+        events = [*await announcement(store, AppReconfigured, org, app)] if is_news else []
         if app.integration.id != in_use:
             offering.require_settled(app.integration.id)
             events.append(IntegrationUsed(organization_id=org, integration_id=app.integration.id, app_id=app.id))
         await store.apps.save(aggregate, app, events=events, cause=command, result=_result(app))
         await catch_up(store, org, app.id)
-        log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision})
+        log.info("app reconfigured", extra=_ids(data) | {"revision": app.revision, "changed": is_news})
 
 
 async def reseal_app(store: AssignmentStore, command: Envelope[ResealApp]) -> None:
@@ -117,10 +118,18 @@ async def _load(store: AssignmentStore, command: Envelope[AssignApp | Reconfigur
         raise
 
 
-async def _described(store: AssignmentStore, app: App, command: Envelope[AssignApp | ReconfigureApp]) -> App:
-    """The app with the labels that were renamed after it was asked for under their new names (decision 0057)."""
+async def _described(
+    store: AssignmentStore, app: App, command: Envelope[AssignApp | ReconfigureApp], *, current: App | None = None
+) -> App:
+    """The app with the labels that were renamed after it was asked for under their new names (decision 0057).
+
+    The `current` one where that says the same: unless it still waits for a rename, which a description would undo.
+    """
     known = await store.renames(command.data.organization_id)
-    return labels.described(app, known, known.after(command.time))
+    described = labels.described(app, known, known.after(command.time))
+    if current is not None and apps.says_the_same(described, current) and labels.follow(current, known) is None:
+        return current
+    return described
 
 
 def _result(app: App) -> dict[str, JsonValue]:

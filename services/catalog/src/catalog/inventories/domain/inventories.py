@@ -27,14 +27,14 @@ def create_inventory(command: CreateInventory, *, known: bool) -> Inventory:
 
 
 def change_inventory(current: Inventory | None, command: ChangeInventory) -> Inventory:
-    """The inventory as it is described now; its type stays."""
+    """The inventory as it is described now; its type stays. The same one where that is what is said already."""
     current = require_inventory(current)
     if command.type != current.type:
         detail = f"The type of an inventory never changes; this one is {current.type}."
         raise Conflict("inventory_type_fixed", detail, fields={"type": f"must be {current.type}"})
     configuration = _configuration(command, current.configuration)
-    changes = {"name": command.name, "configuration": configuration, "revision": current.revision + 1}
-    return current.model_copy(update=changes)
+    changed = current.model_copy(update={"name": command.name, "configuration": configuration})
+    return current if changed == current else changed.model_copy(update={"revision": current.revision + 1})
 
 
 def reseal_inventory(current: Inventory | None, command: ResealInventory) -> Inventory:

@@ -44,7 +44,7 @@ def register_resource(
 
 
 def change_resource(inventory: Inventory | None, current: Resource | None, command: ChangeResource) -> Resource:
-    """The resource as it is described now. Its id, URN and lock stay."""
+    """The resource as it is described now. Its id, URN and lock stay. The same one where that is said already."""
     require_hand_made(require_inventory(inventory))
     current = require_resource(current, inventory_id=command.inventory_id)
     description = command.description
@@ -52,7 +52,8 @@ def change_resource(inventory: Inventory | None, current: Resource | None, comma
         detail = "The URN of a resource never changes; register another resource instead."
         raise Conflict("urn_fixed", detail, fields={"urn": "must stay as it is"})
     _check_description(description)
-    return current.model_copy(update={"revision": current.revision + 1, **_facts(description)})
+    changed = current.model_copy(update=_facts(description))
+    return current if changed == current else changed.model_copy(update={"revision": current.revision + 1})
 
 
 def flag_resource(current: Resource | None, command: FlagResource) -> Resource:

@@ -70,8 +70,9 @@ class AuditEntryView(View):
         description="Of downloads: `paths` (the first 20), `paths_total`, `format`, `range`, `store_id`, `bytes` sent. "
         "Of logins: `address`; of refused ones, which are counted together where they are many, also `count`, "
         "`first_at` and `latest_at`. Of deletions: `rule`, `snapshot_ids`, `config` of a run, or `retry_of`, a job. Of "
-        "holds: `store_id`, `reason`, `until`. Of `retention.change`: `min_versions`. Of secrets: `connectors`, and "
-        "`window_seconds`, for which the entry stands"
+        "holds: `store_id`, `reason`, `until`. Of `retention.change`: `min_versions`. Of `secret.read`: the "
+        "`connectors`, `bundles` or `inventories` whose secrets were read; of older entries also `window_seconds`, for "
+        "which one entry stood"
     )
 
 

@@ -78,7 +78,7 @@ async def create_bundle(
 async def read_bundle(bundle: str, bundles: Service, who: WhoInOrganization, response: Response) -> BundleView:
     """One bundle. Secrets are in clear for owners and administrators; others read `masked` in place of the value.
 
-    That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and bundle.
+    Each read of secrets stands in the audit log (`secret.read`).
     """
     return await _read(bundle, bundles, who, response)
 

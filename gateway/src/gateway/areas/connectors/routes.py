@@ -82,7 +82,7 @@ async def read_connector(connector: str, connectors: Service, who: Who, response
     """One connector, its last test, and what can be done with it.
 
     Secrets are in clear for owners and administrators; others read `masked` in place of the value.
-    That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and connector.
+    Each read of secrets stands in the audit log (`secret.read`).
     """
     who.require(Right.READ)
     shown = await connectors.overview(who, connector)

@@ -108,7 +108,7 @@ async def read_coverage(catalog: Catalog, who: Who) -> CoverageView:
 async def read_inventory(inv: str, inventories: Service, who: Who) -> InventoryView:
     """One inventory. Secrets are in clear for owners and administrators; others read `masked` in place of the value.
 
-    That secrets are read stands in the audit log (`secret.read`), once in ten minutes for each caller and inventory.
+    Each read of secrets stands in the audit log (`secret.read`).
     """
     who.require(Right.READ)
     return inventory_view(await inventories.read(who, inv))

@@ -1,8 +1,9 @@
 """What is kept of connection tests, and what is said of connectors beside how they are configured."""
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from assignment.apps import wizard
@@ -311,3 +312,47 @@ async def test_overviews_are_listed_by_resource_and_by_kind_in_an_inventory(serv
 
     assert await listed(resource_id=ResourceId("res-1")) == [APP, "near"]
     assert await listed(kind="store", inventory_id="inv-2") == ["far"]
+
+
+class Counted:
+    """Counts the questions to a collection."""
+
+    def __init__(self, counted: Any) -> None:
+        self._counted, self.finds = counted, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._counted, name)
+
+    async def find(self, *args: Any, **facts: Any) -> Any:
+        self.finds += 1
+        return await self._counted.find(*args, **facts)
+
+
+async def test_what_many_stores_have_in_common_is_looked_up_once(service: Service) -> None:
+    for number in range(12):
+        await service.do(make.assign_app(f"store-{number}", kind="store"))
+    finds = []
+    for resource in ("res-1", "res-2"):
+        if resource == "res-2":
+            other = make.a_resource(id=resource)
+            await service.do(make.assign_app("alone", kind="store", resource=other))
+        apps, offers, pools = (Counted(getattr(service.store, name)) for name in ("apps", "offers", "pools"))
+        store = dataclasses.replace(
+            service.store, apps=cast("Any", apps), offers=cast("Any", offers), pools=cast("Any", pools)
+        )
+        rows = await list_overviews(store, service.tests, make.ORG, resource_id=ResourceId(resource))
+        # Every other store is one to sync with.
+        assert all("store" in row.partners for row in rows)
+        finds.append((apps.finds, offers.finds, pools.finds))
+    many, one = finds
+    assert many == one
+
+
+async def test_a_partner_is_found_however_far_away(service: Service) -> None:
+    await service.do(make.assign_app(APP))
+    for number in range(45):
+        await service.do(make.assign_app(f"incomplete-{number:02}", kind="store", fields={}))
+    store = dataclasses.replace(service.store, page_size=10)
+    assert "store" not in (await get_overview(store, service.tests, make.ORG, APP)).partners
+    await service.do(make.assign_app("zz-complete", kind="store"))
+    assert "store" in (await get_overview(store, service.tests, make.ORG, APP)).partners

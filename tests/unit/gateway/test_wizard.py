@@ -34,10 +34,17 @@ class Others:
     """Assignment, the catalog, field encryption and the workers."""
 
     def __init__(
-        self, *, problem: Problem | None = None, choice: Exception | None = None, answer: Any = None, **app: Any
+        self,
+        *,
+        problem: Problem | None = None,
+        choice: Exception | None = None,
+        answer: Any = None,
+        is_offered: bool = True,
+        **app: Any,
     ) -> None:
         self.problem, self.choice, self.answer = problem, choice, answer
-        self.would_be = ReachableApp(**dict(an_app(kind="source").model_copy(update=app)), pools=("branch",))
+        described = an_app(kind="source").model_copy(update=app)
+        self.would_be = ReachableApp(**dict(described), pools=("branch",), is_offered=is_offered)
         self.asked: list[DraftQuestion] = []
         self.sent: list[Envelope[Any]] = []
 
@@ -106,9 +113,10 @@ async def test_a_draft_that_is_complete_is_tested_by_the_pool_that_reaches_it() 
     [
         (Others(problem=REFUSED), True, "corrected first"),
         (Others(lacking=(FieldProblem(field="fields.root", detail="is missing"),)), True, "root is missing"),
+        (Others(is_offered=False), True, "No worker offers the integration"),
         (Others(), False, "not asked for"),
     ],
-    ids=["faults", "incomplete", "not asked for"],
+    ids=["faults", "incomplete", "gone", "not asked for"],
 )
 async def test_what_is_not_tested_says_why(others: Others, test: bool, said: str) -> None:
     run = await others.run(test=test)

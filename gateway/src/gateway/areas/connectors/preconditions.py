@@ -83,9 +83,12 @@ def check_complete(app: App) -> None:
 def check_offered(app: ReachableApp) -> None:
     """Raise `Conflict` where no worker offers the integration of a connector."""
     if not app.is_offered:
-        raise Conflict(
-            "integration_gone", f"No worker offers the integration {app.integration.name} of {app.name} any more."
-        )
+        raise Conflict("integration_gone", not_offered(app))
+
+
+def not_offered(app: App) -> str:
+    """Why nothing can be done with a connector whose integration is gone."""
+    return f"No worker offers the integration {app.integration.name} of {app.name} any more."
 
 
 def check_store(app: App) -> None:

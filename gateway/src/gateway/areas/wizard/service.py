@@ -18,7 +18,7 @@ from contracts.values import AppId, IntegrationId
 from gateway.access.principal import Principal
 from gateway.areas.connectors.bundle_values import with_following
 from gateway.areas.connectors.descriptions import Descriptions
-from gateway.areas.connectors.preconditions import ConnectorRequest
+from gateway.areas.connectors.preconditions import ConnectorRequest, not_offered
 from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.pools import pool_of
@@ -88,6 +88,9 @@ class Wizard:
                 return DryRun(draft, problem, untested="What is wrong has to be corrected first.")
             if app.lacking:
                 return DryRun(draft, None, untested=f"{app.lacking_in_words}.")
+            if not app.is_offered:
+                # Of a change, whose integration may stay: nobody would answer.
+                return DryRun(draft, None, untested=not_offered(app))
             if not test:
                 return DryRun(draft, None, untested="It was not asked for.")
             return await self._test(who, draft, app)

@@ -154,6 +154,7 @@ async def test_lists_that_are_not_set_are_null_or_empty(caller: Caller, nothing:
         ("hypervisor", ""),
         ("service", ""),
         ("tea-kettle", "brown"),
+        ("", ""),
     ],
 )
 async def test_classes_are_kept_as_they_come(caller: Caller, class_: str, subclass: str) -> None:

@@ -157,7 +157,7 @@ async def test_resource_in_use_is_not_removed(api: Client) -> None:
         ({"urn": 7, "name": []}, "name"),
         (a_resource_body() | {"tags": "a"}, "tags"),
         (a_resource_body() | {"endpoints": [{}]}, "endpoints.0.endpoint"),
-        (a_resource_body() | {"class": None}, "class"),
+        (a_resource_body() | {"class": 7}, "class"),
         (a_resource_body(""), "urn"),
     ],
 )

@@ -21,7 +21,9 @@ kinds = st.sampled_from(KINDS)
 classes = st.sampled_from(["database", "file-storage"])
 subclasses = st.sampled_from(["", "one", "two"])
 matches = st.builds(lambda c, s: {"class": c, "subclass": s}, classes, subclasses)
-resources = st.builds(lambda c, s: make.a_resource(**{"class": c, "subclass": s}), classes, subclasses)
+resources = st.builds(
+    lambda c, s: make.a_resource(**{"class": c, "subclass": s}), st.one_of(classes, st.just("")), subclasses
+)
 names = st.sampled_from(["a", "b", "c", "d"])
 wishes = st.one_of(st.none(), names)
 
@@ -106,6 +108,8 @@ NFS = make.an_integration("nfs", matches=[{"class": "file-storage", "subclass": 
         (FS, make.a_resource(), {"uninstalled": {"int-fs"}}, "not_installed", "is not installed"),
         (FS, make.a_resource(), {"gone": {"int-fs"}}, "gone", "no worker has offered it"),
         (FS, None, {}, "kind_offered", "can be used as a source"),
+        (NFS, make.a_resource(**{"class": ""}), {}, "kind_offered", "can be used as a source"),
+        (FS, make.a_resource(**{"class": ""}), {"kind": "destination"}, "kind_not_offered", "cannot be used as"),
     ],
 )
 def test_each_verdict_has_its_reason_in_words(
@@ -120,6 +124,15 @@ def test_one_made_for_the_subclass_that_lacks_the_kind_stands_in_nobodys_way() -
     source = make.an_integration("only-source", matches="file-storage/", protocols=[make.a_protocol("x", "source")])
     store = make.an_integration("store", matches="file-storage/nfs", protocols=[make.a_protocol("y", "store")])
     assert choose([source, store], make.a_resource(subclass=""), kind="store").integration == store
+
+
+def test_for_a_resource_without_a_class_somebody_has_to_choose_unless_there_is_one() -> None:
+    bare = make.a_resource(**{"class": "", "subclass": ""})
+    with pytest.raises(Invalid, match="resources of any class") as refused:
+        choose([FS, NFS], bare, kind="source")
+    assert refused.value.code == "integration_ambiguous"
+    assert choose([FS, NFS], bare, kind="source", integration_id=NFS.id).integration == NFS
+    assert choose([FS], bare, kind="source").integration == FS
 
 
 def test_what_is_not_installed_is_said_so() -> None:

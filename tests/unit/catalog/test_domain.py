@@ -57,6 +57,13 @@ def test_an_address_that_reaches_nothing_is_refused_in_words(address: str) -> No
     assert "pass" not in str(refused.value).replace("password", "")
 
 
+@pytest.mark.parametrize("class_", ["", "  "])
+def test_a_resource_may_have_no_class(class_: str) -> None:
+    command = make.register_resource("inv-1", **{"class": class_, "subclass": ""})
+    made = resources.register_resource(make.an_inventory(), command, known=False, urn_taken=False)
+    assert (made.class_, made.subclass) == ("", "")
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -65,7 +72,7 @@ def test_an_address_that_reaches_nothing_is_refused_in_words(address: str) -> No
         ({"urn": "urn:\x00"}, "urn"),
         ({"name": "two\nlines"}, "name"),
         ({"name": "n" * 600}, "name"),
-        ({"class": " "}, "class"),
+        ({"class": "\x07"}, "class"),
         ({"subclass": "\x7f"}, "subclass"),
         ({"service": "s" * 256}, "service"),
         ({"endpoints": ["ok.example", "not ok"]}, "endpoints.1"),

@@ -81,7 +81,7 @@ def test_quotes_hold_what_would_part_cells_and_endpoints() -> None:
         ("x;a;urn:a;h\nx;a;urn:b", (2, "", "has 3 columns; there must be four")),
         ("x,a,urn:b,h", (1, "", "has one column; there must be four, separated by semicolons")),
         ("x;a;urn:a;h;", (1, "", "has 5 columns")),
-        (";a;urn:a;h", (1, "class", "must not be empty")),
+        ("\x07;a;urn:a;h", (1, "class", "contains control characters")),
         ("x;a;;h", (1, "urn", "must not be empty")),
         ("x;a\x00;urn:a;h", (1, "name", "contains control characters")),
         ('x;"a\nb";urn:a;h\nx;;urn:a;h', (1, "name", "contains control characters")),
@@ -104,7 +104,7 @@ def test_faults_name_the_line_the_column_and_the_reason(text: str, expected: tup
 
 
 def test_a_line_is_named_where_it_begins() -> None:
-    assert [(f.line, f.column) for f in faults('x;"a\nb";urn:a;h\n;a;urn:b;h')] == [(1, "name"), (3, "class")]
+    assert [(f.line, f.column) for f in faults('x;"a\nb";urn:a;h\nx;a;;h')] == [(1, "name"), (3, "urn")]
 
 
 def test_other_encodings_are_named_with_their_line() -> None:
@@ -174,7 +174,7 @@ RESOURCES = st.lists(
     st.builds(
         resource,
         texts("urn"),
-        class_=texts("class", "Compute"),
+        class_=st.one_of(texts("class", "Compute"), st.just("")),
         name=texts("name"),
         endpoints=st.lists(ADDRESSES, max_size=4).map(tuple),
     ),
@@ -189,6 +189,10 @@ def test_what_is_written_is_read_as_no_change(resources: list[Resource]) -> None
     assert isinstance(found, list)
     assert [row.urn for row in found] == [each.urn for each in resources]
     assert all(says_the_same(row, each) for row, each in zip(found, resources, strict=True))
+
+
+def test_a_class_may_be_left_out() -> None:
+    assert rows(";a;urn:a;h\n  ;b;urn:b;h") == [Row("", "a", "urn:a", ("h",)), Row("", "b", "urn:b", ("h",))]
 
 
 def test_what_looks_like_a_header_is_written_so_that_it_is_none() -> None:

@@ -80,9 +80,9 @@ _BY_LETTERS = {each.name.replace("-", ""): each.name for each in RESOURCE_CLASSE
 def class_of(written: str) -> str:
     """The class that people mean: `ObjectStorage`, `Object Storage` and `OBJECT_STORAGE` are `object-storage`.
 
-    One that is not known is what was written.
+    One that is not known is what was written; a blank one is none.
     """
-    return _BY_LETTERS.get(_BETWEEN_WORDS.sub("", written).lower(), written)
+    return _BY_LETTERS.get(_BETWEEN_WORDS.sub("", written).lower(), written if written.strip() else "")
 
 
 def is_same_subclass(class_: str, one: str, other: str) -> bool:

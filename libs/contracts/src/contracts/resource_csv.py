@@ -152,7 +152,7 @@ def _lines(text: str, report: Report) -> Iterator[tuple[int, list[str]]]:
 
 def _faults(cells: list[str]) -> Iterator[tuple[str, str]]:
     class_, name, urn, hosts = cells
-    if fault := fault_of(class_, longest=LONGEST_TEXT, empty=False):
+    if fault := fault_of(class_, longest=LONGEST_TEXT):
         yield "class", fault
     if fault := fault_of(name, longest=LONGEST_URN):
         yield "name", fault

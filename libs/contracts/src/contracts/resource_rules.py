@@ -30,7 +30,7 @@ def address_fault(address: str) -> str | None:
 def _faults(description: ResourceDescription) -> Iterable[tuple[str, str | None]]:
     yield "urn", fault_of(description.urn, longest=LONGEST_URN, empty=False)
     yield "name", fault_of(description.name, longest=LONGEST_URN)
-    yield "class", fault_of(description.class_, longest=LONGEST_TEXT, empty=False)
+    yield "class", fault_of(description.class_, longest=LONGEST_TEXT)
     yield "subclass", fault_of(description.subclass, longest=LONGEST_TEXT)
     yield "service", fault_of(description.service, longest=LONGEST_TEXT)
     yield "endpoints", _too_many(description.endpoints, MOST_ENDPOINTS)

@@ -9,7 +9,7 @@ from contracts.resource_classes import RESOURCE_CLASSES
 from pydantic import Field, JsonValue, StrictBool
 
 from gateway.http.answers import View
-from gateway.http.body_fields import LONGEST_AUDITED_TEXT, Body, Endpoints, Labels, LabelText, Line, Switch, text
+from gateway.http.body_fields import LONGEST_AUDITED_TEXT, Body, Endpoints, Labels, Line, Switch, text
 from gateway.http.examples import INVENTORY, RESOURCE, example
 
 LONGEST_URN = 512
@@ -32,7 +32,11 @@ class ResourceBody(Body):
     urn: Annotated[str, text(LONGEST_URN)] = Field(description="Unique in the inventory; never changes")
     # Required and possibly empty; the catalog then takes the URN as the name.
     name: Annotated[str, text(LONGEST_URN, empty=True)]
-    class_: LabelText = Field(alias="class", description="e.g. `file-storage`, `object-storage`; open-ended")
+    class_: Line = Field(
+        default="",
+        alias="class",
+        description="e.g. `file-storage`, `object-storage`; open-ended. Empty: any integration may do",
+    )
     subclass: Line = Field(default="", description="e.g. `posix`, `s3`; open-ended")
     service: Line = ""
     endpoints: Endpoints = ()

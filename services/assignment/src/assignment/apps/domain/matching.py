@@ -23,7 +23,7 @@ class Assessment:
     kind: AppKind
     resource: Resource | None
     match: Match | None
-    """What the manifest says of the resource's class; None where it says nothing of it, or no resource is named."""
+    """What the manifest says of the resource's class; None where it says nothing of it, or no class is known."""
     is_made_for: bool
     """Whether the match names the subclass of the resource too."""
     obstacle: Obstacle | None
@@ -43,7 +43,7 @@ class Assessment:
         """The verdict for programs: what matches, or the obstacle."""
         if self.obstacle:
             return self.obstacle
-        if self.resource is None:
+        if self.resource is None or not self.resource.class_:
             return "kind_offered"
         return "subclass_matches" if self.is_made_for else "class_matches"
 
@@ -78,15 +78,17 @@ def assess(
     gone: Collection[IntegrationId] = (),
 ) -> Assessment:
     """Whether an integration can be used. It matches class and subclass, or the class where the resource has no more.
+    Of a resource without a class nothing is known: any may do.
 
     `uninstalled`: those that the organization does not want; `gone`: those that no worker offers any more.
     """
-    match = _match_of(integration, resource) if resource else None
-    is_made_for = resource is not None and match is not None and _names_subclass(match, resource)
+    known = resource if resource and resource.class_ else None
+    match = _match_of(integration, known) if known else None
+    is_made_for = known is not None and match is not None and _names_subclass(match, known)
     obstacle: Obstacle | None = None
-    if resource and match is None:
+    if known and match is None:
         obstacle = "class_differs"
-    elif resource and resource.subclass and not is_made_for:
+    elif known and known.subclass and not is_made_for:
         obstacle = "subclass_differs"
     elif integration.id in gone:
         obstacle = "gone"
@@ -125,7 +127,7 @@ def works_with(integration: Integration) -> list[str]:
 
 def class_of(resource: Resource | None) -> str:
     """The class of a resource in words."""
-    if resource is None:
+    if resource is None or not resource.class_:
         return "any class"
     return f"class {resource.class_}" + (f", subclass {resource.subclass}" if resource.subclass else "")
 

@@ -84,10 +84,10 @@ def _check_description(description: ResourceDescription) -> None:
 
 
 def _facts(description: ResourceDescription) -> dict[str, object]:
-    """All that a description says but the URN; an empty name becomes the URN."""
+    """All that a description says but the URN; an empty name becomes the URN, and a blank class is none."""
     return {
         "name": description.name if description.name.strip() else description.urn,
-        "class_": description.class_,
+        "class_": description.class_ if description.class_.strip() else "",
         "subclass": description.subclass,
         "service": description.service,
         "endpoints": tuple(endpoint_of(address) for address in description.endpoints),

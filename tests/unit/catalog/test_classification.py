@@ -95,7 +95,6 @@ async def test_a_repeated_command_changes_nothing_and_brings_the_same_outcome(li
         (add(" qa"), "label_invalid"),
         (add("qa/"), "label_invalid"),
         (add(".."), "label_invalid"),
-        (add("search"), "label_invalid"),
         (add("a/../b"), "label_invalid"),
         (add("q\na"), "label_invalid"),
         (add("q" * 256), "label_invalid"),

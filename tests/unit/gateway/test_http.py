@@ -222,6 +222,16 @@ async def test_a_path_that_is_named_is_no_id(app: FastAPI, method: str, path: st
         assert wrong.headers["allow"] == allowed
 
 
+@pytest.mark.parametrize("kind", ["environments", "data_classes"])
+async def test_the_address_of_a_search_is_that_of_a_label_by_other_methods(app: FastAPI, kind: str) -> None:
+    async with client(app) as http:
+        path = f"/api/v1/account/organizations/x/{kind}/search"
+        for method in ("PATCH", "DELETE"):
+            # Nobody is logged in.
+            assert (await http.request(method, path, json={"name": "x"})).status_code == 401
+        assert (await http.post(path, json={"name": "x"})).headers["allow"] == "GET, PATCH, DELETE"
+
+
 def test_all_named_paths_are_known(app: FastAPI) -> None:
     assert {"/".join(part or "*" for part in each.segments) for each in specific_paths(app)} == {
         "api/v1/account/organizations/*/data_classes/search",

@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 from contracts.messages.classification import LabelKind
 from fastapi import APIRouter, Path, Query, Response
 
+from gateway.access.principal import Principal
 from gateway.access.rights import Right
 from gateway.areas.classification.schemas import (
     ClassificationView,
@@ -15,10 +16,12 @@ from gateway.areas.classification.schemas import (
     label_view,
 )
 from gateway.areas.classification.service import Classification
+from gateway.audit_log.log import AuditLog
 from gateway.http.answers import PageView, page
 from gateway.http.body_fields import LONGEST_AUDITED_TEXT
 from gateway.http.dependencies import Audit, Paged, Paging, RequestIntent, WhoInOrganization, provided
 from gateway.http.openapi import problems, writes
+from gateway.idempotency.intents import Intent
 
 router = APIRouter(prefix="/api/v1/account/organizations/{org}", tags=["organizations"])
 Service = Annotated[Classification, provided(Classification)]
@@ -61,7 +64,7 @@ def _add_routes(kind: LabelKind, words: Words) -> None:
         """First those that the organization offers, then by name what is used and not listed."""
         return await listed(labels, who, paged, "")
 
-    # Before the routes of one label: no label is called `search`.
+    # Before the routes of one label, as all that has an address of its own.
     @router.get(
         f"{at}/search", name=f"search_{words.path}", summary=f"Search {words.many} by name", responses=problems(404)
     )
@@ -80,6 +83,47 @@ def _add_routes(kind: LabelKind, words: Words) -> None:
         async with audit.change(who, f"{words.audited}.create", words.audited, _audited(body.name), **body.summary()):
             return label_view(await labels.add(who, kind, body.name, intent))
 
+    async def renamed(
+        name: str, body: LabelChange, audit: AuditLog, labels: Classification, who: Principal, intent: Intent
+    ) -> LabelView:
+        who.require(Right.WRITE)
+        async with audit.change(who, f"{words.audited}.rename", words.audited, _audited(name), **body.summary()):
+            return label_view(await labels.rename(who, kind, name, body.name, merge=body.merge, intent=intent))
+
+    async def removed(
+        name: str, audit: AuditLog, labels: Classification, who: Principal, intent: Intent, *, force: bool
+    ) -> Response:
+        who.require(Right.WRITE)
+        async with audit.change(who, f"{words.audited}.remove", words.audited, _audited(name), force=force):
+            await labels.remove(who, kind, name, force=force, intent=intent)
+        return Response(status_code=204)
+
+    # The address of the search is that of the label of this name too: they have no method in common.
+    @router.patch(
+        f"{at}/search",
+        name=f"rename_{words.one}_search",
+        summary=f"Rename {words.a} that is called search",
+        responses=writes(404, 409),
+    )
+    async def rename_search(
+        body: LabelChange, audit: Audit, labels: Service, who: WhoInOrganization, intent: RequestIntent
+    ) -> LabelView:
+        """As any other one."""
+        return await renamed("search", body, audit, labels, who, intent)
+
+    @router.delete(
+        f"{at}/search",
+        name=f"remove_{words.one}_search",
+        summary=f"Remove {words.a} that is called search",
+        status_code=204,
+        responses=writes(404, 409),
+    )
+    async def remove_search(
+        audit: Audit, labels: Service, who: WhoInOrganization, intent: RequestIntent, force: Force = False
+    ) -> Response:
+        """As any other one."""
+        return await removed("search", audit, labels, who, intent, force=force)
+
     @router.patch(
         f"{at}/{{name:path}}", name=f"rename_{words.one}", summary=f"Rename {words.a}", responses=writes(404, 409)
     )
@@ -90,9 +134,7 @@ def _add_routes(kind: LabelKind, words: Words) -> None:
 
         One that is used and not listed is listed under its new name. Tags of resources are not changed.
         """
-        who.require(Right.WRITE)
-        async with audit.change(who, f"{words.audited}.rename", words.audited, _audited(name), **body.summary()):
-            return label_view(await labels.rename(who, kind, name, body.name, merge=body.merge, intent=intent))
+        return await renamed(name, body, audit, labels, who, intent)
 
     @router.delete(
         f"{at}/{{name:path}}",
@@ -105,10 +147,7 @@ def _add_routes(kind: LabelKind, words: Words) -> None:
         name: Name, audit: Audit, labels: Service, who: WhoInOrganization, intent: RequestIntent, force: Force = False
     ) -> Response:
         """Refused (`label_in_use`) while connectors or bundles carry it, unless forced: they keep it, not listed."""
-        who.require(Right.WRITE)
-        async with audit.change(who, f"{words.audited}.remove", words.audited, _audited(name), force=force):
-            await labels.remove(who, kind, name, force=force, intent=intent)
-        return Response(status_code=204)
+        return await removed(name, audit, labels, who, intent, force=force)
 
 
 def _audited(name: str) -> str:

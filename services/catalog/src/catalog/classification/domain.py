@@ -130,8 +130,6 @@ def _edge_fault(name: str) -> str | None:
         return "must not begin or end with a slash"
     if any(part in (".", "..") for part in name.split("/")):
         return "must not be . or .., nor hold them between slashes"
-    if name == "search":
-        return "must not be search, which has another meaning in addresses"
     return None
 
 

@@ -231,7 +231,6 @@ def _writing(
         clients.catalog,
         clients.assignment,
         clients.connector,
-        clients.restore_index,
         commands,
         encryption,
         secret_reads,

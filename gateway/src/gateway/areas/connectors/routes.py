@@ -9,24 +9,27 @@ from pydantic import JsonValue
 
 from gateway.access.principals import Principals
 from gateway.access.rights import Right
+from gateway.areas.connectors.filters import ConnectorFilter
 from gateway.areas.connectors.removal import Removals
 from gateway.areas.connectors.revisions import ExpectedRevision, expected_revision, tag_of
 from gateway.areas.connectors.schemas.answers import (
     ConnectorView,
-    LockView,
-    RefreshView,
     ReportView,
     RolesView,
-    StoreView,
-    UnlockView,
     connector_view,
-    lock_view,
-    refresh_view,
     report_view,
 )
 from gateway.areas.connectors.schemas.overviews import ConnectorDetailView, detail_view
 from gateway.areas.connectors.schemas.requests import ConnectorBody, ConnectorRoles, StoreCreation, StoreRefresh
-from gateway.areas.connectors.service import ConnectorFilter, Connectors
+from gateway.areas.connectors.schemas.stores import (
+    LockView,
+    RefreshView,
+    StoreView,
+    UnlockView,
+    lock_view,
+    refresh_view,
+)
+from gateway.areas.connectors.service import Connectors
 from gateway.audit_log.entries import BELIEVE_STORE, CREATE_STORE, REPLACE_STORE, UNLOCK_STORE
 from gateway.clients.assignment import AssignmentClient
 from gateway.http.answers import PageView, whole

@@ -28,6 +28,7 @@ from gateway.areas.connectors.actions import Action, actions_of
 from gateway.areas.connectors.bundle_values import with_following, with_origins
 from gateway.areas.connectors.descriptions import Descriptions
 from gateway.areas.connectors.field_encryption import FieldEncryption
+from gateway.areas.connectors.filters import ALL_CONNECTORS, ConnectorFilter
 from gateway.areas.connectors.preconditions import (
     ConnectorRequest,
     GivenField,
@@ -42,7 +43,6 @@ from gateway.clients.assignment import AssignmentClient
 from gateway.clients.catalog import CatalogClient
 from gateway.clients.connector import ConnectorClient
 from gateway.clients.pools import pool_of
-from gateway.clients.restore_index import RestoreIndexClient
 from gateway.idempotency.intents import Intent
 
 
@@ -52,28 +52,6 @@ class ReadConnector:
 
     app: App
     fields: Mapping[str, GivenField]
-
-
-@dataclass(frozen=True)
-class ConnectorFilter:
-    """Which connectors of a listing are wanted."""
-
-    search: str = ""
-    """A part of their name, or of their resource's name or URN, whatever the case."""
-    inventory_id: str | None = None
-    exclude_locked: bool = False
-
-    def admits(self, app: App) -> bool:
-        """Whether a connector is among them."""
-        texts, sought = (app.name, app.resource.name, app.resource.urn), self.search.casefold()
-        return (
-            any(sought in text.casefold() for text in texts)
-            and self.inventory_id in (None, app.resource.inventory_id)
-            and not (self.exclude_locked and app.resource.locked)
-        )
-
-
-ALL_CONNECTORS = ConnectorFilter()
 
 
 def reference(app: App) -> AppRef:
@@ -98,7 +76,6 @@ class Connectors:
     catalog: CatalogClient
     assignment: AssignmentClient
     workers: ConnectorClient
-    restore_index: RestoreIndexClient
     commands: Commands
     encryption: FieldEncryption
     secret_reads: SecretReads

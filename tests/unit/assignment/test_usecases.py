@@ -101,8 +101,15 @@ async def test_what_is_said_already_is_no_change(assignment: Assignment) -> None
     assert await assignment.app("app-1") == before
     assert assignment.events(AppReconfigured) == []
 
+    # Other words for its resource are shown anyway; a lock is a change, as the one that the catalog tells of.
+    renamed = make.a_resource(name="renamed", revision=2)
+    await assignment.do(make.reconfigure_app("app-1", resource=renamed, **said))
+    assert (await assignment.app("app-1")).revision == 1
+
     await assignment.do(make.reconfigure_app("app-1", expected_revision=1, **said | {"data_classes": ["a", "z"]}))
     assert (await assignment.app("app-1")).revision == 2
+    await assignment.do(make.reconfigure_app("app-1", resource=renamed.model_copy(update={"locked": True}), **said))
+    assert (await assignment.app("app-1")).revision == 3
 
 
 async def test_of_two_changes_of_one_revision_the_second_is_refused(assignment: Assignment) -> None:

@@ -70,9 +70,14 @@ def reconfigure(
 
 
 def says_the_same(app: App, current: App) -> bool:
-    """Whether a description made of an app what it is already."""
-    counters = {"revision": current.revision, "label_revision": current.label_revision}
-    return app.model_copy(update=counters) == current
+    """Whether a description made of an app what it is already.
+
+    Of its resource count the same things as in `follow`: all else of it is shown as it is now, in whichever revision.
+    """
+    if (app.resource.id, app.resource.locked) != (current.resource.id, current.resource.locked):
+        return False
+    passed_over = ("revision", "label_revision", "resource")
+    return app.model_copy(update={name: getattr(current, name) for name in passed_over}) == current
 
 
 def require_app(current: App | None, *, expected_revision: int | None = None) -> App:

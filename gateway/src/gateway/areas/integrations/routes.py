@@ -9,19 +9,21 @@ from gateway.access.rights import Right
 from gateway.areas.integrations.schemas import (
     CountedIntegrationView,
     Installation,
-    IntegrationSummaryView,
-    IntegrationVersionView,
     IntegrationView,
     Status,
     UpgradeBody,
-    UpgradeView,
     counted_view,
     integration_view,
+)
+from gateway.areas.integrations.service import Integrations, matching
+from gateway.areas.integrations.usage import (
+    IntegrationSummaryView,
+    IntegrationVersionView,
+    UpgradeView,
     summary_view,
     upgrade_view,
     version_views,
 )
-from gateway.areas.integrations.service import Integrations, matching
 from gateway.audit_log.entries import INSTALL, UNINSTALL, UPGRADE
 from gateway.http.answers import PageView, page, whole
 from gateway.http.dependencies import Audit, Paged, RequestIntent, Who, provided

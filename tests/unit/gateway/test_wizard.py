@@ -126,17 +126,16 @@ async def test_what_is_not_tested_says_why(others: Others, test: bool, said: str
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("answer", "said"),
     [
-        StillRunning(cast("Any", SimpleNamespace(id="1")), taken=True),
-        Unavailable("kafka_unavailable", "gone"),
-        {"accepted": False, "problem": {"code": "internal_error", "detail": "worker answered nothing"}},
+        (StillRunning(cast("Any", SimpleNamespace(id="1")), taken=True), "No worker that reaches it answered in time."),
+        (Unavailable("kafka_unavailable", "Kafka is away."), "Kafka is away."),
+        ({"accepted": False, "problem": {"code": "internal_error", "detail": "It broke."}}, "It broke."),
     ],
 )
-async def test_silent_workers_are_no_operation(answer: Any) -> None:
+async def test_silent_workers_are_no_operation(answer: Any, said: str) -> None:
     run = await Others(answer=answer).run()
-    assert run.problem is None
-    assert "answered" in run.untested
+    assert (run.problem, run.untested) == (None, said)
 
 
 async def test_without_a_choice_every_field_travels_sealed() -> None:

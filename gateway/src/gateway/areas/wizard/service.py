@@ -107,8 +107,11 @@ class Wizard:
             outcome = await self.commands.send(
                 envelope(command, service="gateway"), timeout_seconds=self.timeout_seconds
             )
-        except (StillRunning, Unavailable):
+        except StillRunning:
             return DryRun(draft, None, untested=_NO_ANSWER)
+        except Unavailable as error:
+            # Nobody was asked: what else there is to say is true all the same.
+            return DryRun(draft, None, untested=error.detail)
         if not outcome.accepted:
             return DryRun(draft, None, untested=outcome.problem.detail if outcome.problem else _NO_ANSWER)
         return DryRun(draft, None, report=TestReport.model_validate(outcome.result))

@@ -2,6 +2,7 @@
 
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from assignment.apps.domain.apps import KnownResource
@@ -93,7 +94,11 @@ async def test_an_app_is_reconfigured_and_removed(assignment: Assignment) -> Non
 
 
 async def test_what_is_said_already_is_no_change(assignment: Assignment) -> None:
-    said = {"data_classes": ["z", "a"], "environment": "production", "fields": {"root": make.clear("/srv")}}
+    said: dict[str, Any] = {
+        "data_classes": ["z", "a"],
+        "environment": "production",
+        "fields": {"root": make.clear("/srv")},
+    }
     await assignment.do(make.assign_app("app-1", **said))
     before = await assignment.app("app-1")
     outcome = await assignment.do(make.reconfigure_app("app-1", expected_revision=1, **said))

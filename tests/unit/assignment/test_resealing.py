@@ -74,6 +74,15 @@ async def test_an_app_tells_since_when_nothing_but_its_keys_changed(service: Bun
     assert (app.revision, app.changed_in) == (5, 5)
 
 
+async def test_what_is_sent_back_as_it_was_read_is_no_change_after_a_rotation(service: Bundled) -> None:
+    await service.says(assign(fields=KEYS))
+    await service.says(app_command(anew((await service.app("app-1")).fields[SECRET])))
+    read = await service.app("app-1")
+    await service.says(reconfigure(fields=read.fields))
+    assert await service.app("app-1") == read
+    assert service.events(AppReconfigured) == []
+
+
 async def test_a_secret_that_was_changed_since_stays(service: Bundled) -> None:
     await service.says(assign(fields=KEYS))
     late = app_command(anew((await service.app("app-1")).fields[SECRET]))

@@ -201,9 +201,7 @@ async def test_health_tells_what_is_wrong(http: httpx.AsyncClient) -> None:
     assert "canary" not in ready.text
 
 
-@pytest.mark.parametrize(
-    ("sent", "name"), [("a%2Fb%20c", "a/b c"), ("%2f%3F", "/?"), ("a/b", "a/b"), ("%0A%2F", "\n/")]
-)
+@pytest.mark.parametrize(("sent", "name"), [("a%2Fb%20c", "a/b c"), ("%2f%3F", "/?"), ("a/b", "a/b")])
 async def test_a_text_at_the_end_of_a_path_may_hold_slashes(http: httpx.AsyncClient, sent: str, name: str) -> None:
     assert (await http.get(f"/labels/colours/{sent}")).json() == ["colours", name]
 

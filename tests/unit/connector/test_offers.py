@@ -5,7 +5,7 @@ from typing import cast
 from chassis.runtime.supervision import LoopSupervisor
 from connector.app import offering
 from connector.context.worker_context import AllIntegrations
-from contracts.messages.connector.offers import PoolOffered, Reach
+from contracts.messages.connector.offers import Integration, PoolOffered, Reach
 
 from tests.support.waiting import eventually_async
 from tests.unit.connector.parts import MemoryPublisher
@@ -18,6 +18,9 @@ class Reaching:
 
     def reach(self) -> tuple[Reach, ...]:
         return REACH
+
+    def manifests(self) -> tuple[Integration, ...]:
+        return ()
 
 
 async def test_what_the_pool_reaches_is_announced_again_and_again() -> None:

@@ -21,7 +21,7 @@ def takes_slashes(app: FastAPI) -> Callable[[bytes], bool]:
     def patterns() -> tuple[re.Pattern[bytes], ...]:
         # At the first request that needs them: by then the application has all its routes.
         paths = [path for path in methods_by_path(app) if _TAKES_ALL.search(path)]
-        return tuple(re.compile(_pattern(path).encode(), re.IGNORECASE | re.DOTALL) for path in paths)
+        return tuple(re.compile(_pattern(path).encode(), re.IGNORECASE) for path in paths)
 
     return lambda raw_path: any(pattern.fullmatch(raw_path) for pattern in patterns())
 

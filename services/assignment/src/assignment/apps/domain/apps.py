@@ -76,7 +76,7 @@ def says_the_same(app: App, current: App) -> bool:
     """
     if (app.resource.id, app.resource.locked) != (current.resource.id, current.resource.locked):
         return False
-    passed_over = ("revision", "label_revision", "resource")
+    passed_over = ("revision", "resealed_in", "same_since", "label_revision", "resource")
     return app.model_copy(update={name: getattr(current, name) for name in passed_over}) == current
 
 

@@ -64,12 +64,12 @@ async def test_an_app_is_resealed_once_and_says_so(service: Bundled) -> None:
 
 
 async def test_an_app_tells_since_when_nothing_but_its_keys_changed(service: Bundled) -> None:
-    await service.says(assign(fields=KEYS), reconfigure(fields=KEYS))
+    await service.says(assign(fields=KEYS), reconfigure(fields=KEYS, name="renamed"))
     for key_id, revision in (("new", 3), ("newer", 4)):
         await service.says(app_command(anew((await service.app("app-1")).fields[SECRET], key_id)))
         app = await service.app("app-1")
         assert (app.revision, app.changed_in) == (revision, 2)
-    await service.says(reconfigure(fields=KEYS))
+    await service.says(reconfigure(fields=KEYS, name="renamed again"))
     app = await service.app("app-1")
     assert (app.revision, app.changed_in) == (5, 5)
 

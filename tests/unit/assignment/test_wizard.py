@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from assignment.apps import wizard
 from assignment.apps.domain.names import suggested_names
+from contracts.endpoints import endpoint_of
 from contracts.errors import Invalid, NotFound
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.base import EVERYBODY
@@ -105,6 +106,26 @@ async def test_a_form_has_its_fields_in_order_with_what_is_known(assignment: Ass
         "port": ("2222", "endpoint", "nas.example.org:2222"),
     }
     assert not form.complete
+
+
+@pytest.mark.parametrize(
+    ("addresses", "root", "port"),
+    [
+        (("/work/x",), "/work/x", None),
+        (("nas.example.org:2222", "/work/x"), "/work/x", "2222"),
+        (("urn:nas:2222", "nas.example.org:23"), "/srv/files", "23"),
+        # What begins an identifier is no host with a port.
+        (("urn:2222",), "/srv/files", None),
+    ],
+)
+async def test_endpoints_as_the_catalog_reads_them_are_proposed(
+    assignment: Assignment, addresses: tuple[str, ...], root: str, port: str | None
+) -> None:
+    resource = make.a_resource(tags=TAGS, endpoints=list(map(endpoint_of, addresses)))
+    form = await the_form(assignment, protocol="shelf+keys", resource=resource)
+    shown = {field.name: field.inventory_value for field in form.protocols[1].fields}
+    assert (shown["root"], shown["port"]) == (root, port)
+    assert form.fields["root"].value == root
 
 
 async def test_tags_fill_environment_and_data_classes_of_a_source_alone(assignment: Assignment) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from contracts.values import AppId, OrganizationId
 from integrations.s3.address import S3Address, client_options, read_address
@@ -40,6 +42,13 @@ def address(endpoint: str, **fields: str) -> S3Address:
 )
 def test_the_endpoint_and_the_fields_make_the_url(endpoint: str, fields: dict[str, str], url: str) -> None:
     assert address(endpoint, **fields).url == url
+
+
+def test_identifiers_among_the_endpoints_are_no_hosts() -> None:
+    given = replace(configuration(""), endpoints=("/bucket", "arn:aws:s3:::bucket", "s3.example.org:9000"))
+    assert read_address(given).url == "https://s3.example.org:9000"
+    with pytest.raises(ConfigurationUnusable, match="must be a host"):
+        read_address(replace(given, endpoints=("/bucket",)))
 
 
 @pytest.mark.parametrize(

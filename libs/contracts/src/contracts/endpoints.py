@@ -11,6 +11,11 @@ _IDENTIFIER = re.compile(r"/|(urn|arn):|[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12
 _FORBIDDEN = re.compile(r"[\s@]")
 
 
+def is_identifier(address: str) -> bool:
+    """Whether an address is none of a host, but an identifier: see `endpoint_of`."""
+    return bool(_IDENTIFIER.match(address))
+
+
 def endpoint_of(address: str) -> Endpoint:
     """An endpoint with its kind, which follows from the address.
 
@@ -20,7 +25,7 @@ def endpoint_of(address: str) -> Endpoint:
     """
     if fault := fault_of(address, longest=LONGEST_ADDRESS, empty=False):
         raise ValueError(fault)
-    if _IDENTIFIER.match(address):
+    if is_identifier(address):
         return Endpoint(endpoint=address, kind="host", is_identifier=True)
     if _FORBIDDEN.search(address):
         raise ValueError("must be a host name or an IP address, without spaces, user or password")

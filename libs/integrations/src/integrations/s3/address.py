@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from contracts.endpoints import is_identifier
+
 from integrations.sdk.configuration import AppConfiguration
 from integrations.sdk.errors import ConfigurationUnusable
 
@@ -98,7 +100,9 @@ def _root(configuration: AppConfiguration) -> tuple[str, str]:
 
 
 def _split(configuration: AppConfiguration) -> SplitResult:
-    endpoint = next((each.strip() for each in configuration.endpoints if each.strip()), "")
+    named = [each.strip() for each in configuration.endpoints if each.strip()]
+    # Identifiers among them name the bucket or what else a provider knows, not where it is reached.
+    endpoint = next((each for each in named if not is_identifier(each)), next(iter(named), ""))
     if not endpoint:
         raise ConfigurationUnusable("endpoints", "Neither the connector nor its resource has an endpoint.")
     try:

@@ -176,15 +176,16 @@ def _known(source: str, resource: Resource) -> Iterator[tuple[str, Origin]]:
         yield from ((value, Origin(kind="tag", name=tag)) for tag, value in _tagged(resource, (part,)))
     elif subject == "endpoint":
         for endpoint in resource.endpoints:
-            value = _part_of(endpoint.endpoint, endpoint.kind, part)
+            # Of an identifier `kind` is `host`, for readers of the version before.
+            value = _part_of(endpoint.endpoint, part, is_identifier=endpoint.is_identifier)
             yield value, Origin(kind="endpoint", name=endpoint.endpoint)
 
 
-def _part_of(address: str, kind: str, part: str) -> str:
+def _part_of(address: str, part: str, *, is_identifier: bool) -> str:
     """The host, the port or the identifier in an endpoint; empty where it has none."""
     if part == "identifier":
-        return address if kind not in ("host", "inet4", "inet6") else ""
-    if kind not in ("host", "inet4", "inet6"):
+        return address if is_identifier else ""
+    if is_identifier:
         return ""
     # As `contracts.endpoints` reads it; what is kept was read by that.
     bare = address.split("://", 1)[-1].split("/", 1)[0]

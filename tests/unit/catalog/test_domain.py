@@ -57,6 +57,11 @@ def test_an_address_that_reaches_nothing_is_refused_in_words(address: str) -> No
     assert "pass" not in str(refused.value).replace("password", "")
 
 
+def test_whoever_is_refused_an_endpoint_hears_of_identifiers() -> None:
+    with pytest.raises(ValueError, match=r"an IP address, .*; or an identifier: a path, a UUID, .*`urn:` or `arn:`"):
+        endpoint_of("not a host!")
+
+
 @pytest.mark.parametrize("class_", ["", "  "])
 def test_a_resource_may_have_no_class(class_: str) -> None:
     command = make.register_resource("inv-1", **{"class": class_, "subclass": ""})

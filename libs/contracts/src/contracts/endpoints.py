@@ -28,7 +28,10 @@ def endpoint_of(address: str) -> Endpoint:
     if is_identifier(address):
         return Endpoint(endpoint=address, kind="host", is_identifier=True)
     if _FORBIDDEN.search(address):
-        raise ValueError("must be a host name or an IP address, without spaces, user or password")
+        raise ValueError(
+            "must be a host name or an IP address, without spaces, user or password; or an identifier: a path, a UUID, "
+            "or what begins with `urn:` or `arn:`"
+        )
     # By hand instead of `urlsplit`: most addresses have no scheme, and it would take `nas:445` for one.
     host, port = _split_port(address.split("://", 1)[-1].split("/", 1)[0])
     if not host:

@@ -27,7 +27,9 @@ _LIST = {
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": "UTF-8, without a header: a line `Class;Name;URN;Hostname` for each resource",
+        "description": "UTF-8, without a header: a line `Class;Name;URN;Hostname` for each resource. Hostname is an "
+        "endpoint, or several by comma: a host name or an IP address, a port may follow; or an identifier: a path, a "
+        "UUID, or what begins with `urn:` or `arn:`",
         "content": dict.fromkeys(("application/octet-stream", "text/csv", "text/plain"), _LIST),
     }
 }

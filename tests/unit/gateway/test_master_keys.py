@@ -31,7 +31,7 @@ from gateway.areas.connectors.field_encryption import FieldEncryption
 from gateway.areas.master_keys import command
 from gateway.areas.master_keys.resealing import Resealing, note_resealing
 from gateway.areas.master_keys.service import MasterKeys, Until
-from gateway.areas.master_keys.status import Census, key_ids_in
+from gateway.areas.master_keys.status import Census, KeyStatus, key_ids_in
 from gateway.audit_log.log import AuditLog
 from gateway.clients.bundles import BundleClient
 from gateway.clients.sealing import SealingClient
@@ -408,3 +408,18 @@ async def test_the_command_tells_steps_and_problems_and_no_key(owners: Owners) -
     assert "connector slow" in (await do("await", key_id(NEW), "--patience", "1"))["problem"]["detail"]
     owners.switch()
     assert (await do("reseal", "--grace", "0"))["done"]
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({}, "nothing"),
+        ({"bundles": 5, "connectors": 8, "data keys": 1}, "1 data key, 5 secrets of bundles, 8 of connectors"),
+        ({"inventories": 1}, "1 secret of inventories"),
+        ({"copies of workers": 8}, "8 secrets in what workers know of connectors"),
+        ({"connectors": 1, "kept commands": 1}, "1 secret of connectors, 1 command that waits to be sent"),
+    ],
+)
+def test_what_hangs_on_a_key_is_said_in_words(values: dict[str, int], words: str) -> None:
+    key = KeyStatus(id="aa", role="current", values=values)
+    assert key.words == key.model_dump()["words"] == words

@@ -1,9 +1,11 @@
 """The steps of `cairn secrets rotate`, and how far the file of keys says that they are."""
 
+import argparse
 import stat
 from pathlib import Path
 
 import pytest
+from cairn_local.commands.secrets import run
 from cairn_local.errors import LocalError
 from cairn_local.keys import ensure_keys
 from cairn_local.locks import only_one
@@ -138,7 +140,18 @@ def test_two_keys_that_follow_are_refused(state: StateDir) -> None:
 
 def test_what_hangs_on_a_key_is_said_in_words() -> None:
     keys = [
-        {"id": "aa", "role": "current", "values": {"bundles": 1, "connectors": 12}},
-        {"id": "bb", "role": "former", "values": {}},
+        {"id": "aa", "role": "current", "words": "1 secret of bundles, 12 of connectors"},
+        {"id": "bb", "role": "former", "words": "nothing"},
     ]
-    assert key_lines({"keys": keys}) == ["  aa  current  1 bundles, 12 connectors", "  bb  former   nothing"]
+    *lines, hint = key_lines({"keys": keys})
+    assert lines == ["  aa  current  1 secret of bundles, 12 of connectors", "  bb  former   nothing"]
+    assert "run `cairn secrets rotate` again" in hint
+    assert key_lines({"keys": keys[:1]}) == lines[:1]
+
+
+def test_a_rotation_reminds_of_the_copy_of_the_key(
+    state: StateDir, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Gateway, "of", lambda _: Steps(state.key("master")))
+    assert run(argparse.Namespace(step="rotate", grace=None), state) == 0
+    assert f"Copy {state.key('master')} again" in capsys.readouterr().out.splitlines()[-1]

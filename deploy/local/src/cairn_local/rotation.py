@@ -129,6 +129,7 @@ def key_lines(status: Json) -> Sequence[str]:
     """What hangs on which key, in words."""
     lines = []
     for key in status["keys"]:
-        words = ", ".join(f"{count} {kind}" for kind, count in key["values"].items()) or "nothing"
-        lines.append(f"  {key['id']}  {key['role']:<8} {words}")
+        lines.append(f"  {key['id']}  {key['role']:<8} {key['words']}")
+    if any(key["role"] in ("next", "former") for key in status["keys"]):
+        lines.append("The master key is not replaced yet. Where nothing is at it, run `cairn secrets rotate` again.")
     return lines

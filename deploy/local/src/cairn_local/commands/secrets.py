@@ -3,6 +3,7 @@
 import argparse
 import json
 
+from cairn_local.keys import MASTER
 from cairn_local.paths import StateDir
 from cairn_local.rotation import Gateway, Json, Rotation, key_lines
 
@@ -25,7 +26,7 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
     gateway = Gateway.of(state)
     if arguments.step == "rotate":
         Rotation(state, gateway, _say, arguments.grace).run()
-        print("The master key is replaced.")
+        print(f"The master key is replaced. Copy {state.key(MASTER)} again to where you keep it safe.")
         return 0
     status: Json = gateway.run("status", say=_say)["status"]
     if arguments.json:

@@ -13,9 +13,10 @@ from chassis.persistence.key_holders import KeyHolders
 from contracts.errors import Conflict, TemporaryError
 from contracts.queries.sealing import KeyHolder
 from contracts.topics import ASSIGNMENT_COMMANDS, CATALOG_COMMANDS
+from contracts.wording import counted, is_or_are
 
 from gateway.areas.master_keys.resealing import Resealing
-from gateway.areas.master_keys.status import Census, Status, status_of
+from gateway.areas.master_keys.status import Census, Status, in_words, status_of
 
 log = logging.getLogger(__name__)
 GRACE = timedelta(seconds=35)
@@ -81,7 +82,7 @@ class MasterKeys:
                 return status
             self._check_readable(former)
             if self.clock() > deadline:
-                words = "; ".join(f"{key}: {_in_words(values)}" for key, values in left.items())
+                words = "; ".join(f"{key}: {in_words(values)}" for key, values in left.items())
                 raise TemporaryError("secrets_left", f"Some is still sealed under a former key. {words}.")
             # Workers hear of what was resealed in a moment.
             await self.sleep(PAUSE_SECONDS)
@@ -107,7 +108,7 @@ class MasterKeys:
             await self.resealing.reseal(org, tell)
             done += 1
             if replaced > before:
-                say(f"{replaced} secrets resealed, {done} organizations done")
+                say(f"{counted(replaced, 'secret')} resealed, {counted(done, 'organization')} done")
 
     async def _wait_for_what_is_on_its_way(self, say: Say, *, grace: timedelta, patience_seconds: float) -> None:
         """Until nothing that was sealed before the switch can come any more."""
@@ -120,9 +121,11 @@ class MasterKeys:
         deadline, told = self.clock() + timedelta(seconds=patience_seconds), False
         while left := sum([await self.backlog.left(service, end) for service, end in ends.items()]):
             if self.clock() > deadline:
-                raise TemporaryError("commands_left", f"{left} commands from before are not handled yet.")
+                raise TemporaryError(
+                    "commands_left", f"{counted(left, 'command')} from before {is_or_are(left)} not handled yet."
+                )
             if not told:
-                say(f"waiting for {left} commands that are on their way")
+                say(f"waiting for {counted(left, 'command that is on its way', 'commands that are on their way')}")
                 told = True
             await self.sleep(PAUSE_SECONDS)
 
@@ -146,7 +149,3 @@ def _is_settled(holder: KeyHolder, key_id: str, until: Until) -> bool:
     if until == "current":
         return holder.key_ids[:1] == (key_id,)
     return key_id not in holder.key_ids
-
-
-def _in_words(values: dict[str, int]) -> str:
-    return ", ".join(f"{count} {kind}" for kind, count in values.items())

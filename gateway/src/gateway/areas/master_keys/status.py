@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.security.keyring import Keyring
@@ -11,13 +11,19 @@ from contracts.envelope import Envelope
 from contracts.messages.base import Message
 from contracts.queries.sealing import KeyHolder, SealedOwners, SealedQuestion
 from contracts.values import OrganizationId, Value
-from pydantic import Field
+from contracts.wording import counted
+from pydantic import Field, computed_field
 
 from gateway.access.store import ROOT, Accounts
 from gateway.areas.operations.store import OperationStore
 from gateway.clients.sealing import COPIES, SealingClient
 
 _KINDS = {"bundle": "bundles", "connector": "connectors", "inventory": "inventories"}
+_DATA_KEYS, _KEPT_COMMANDS = "data keys", "kept commands"
+_OTHERS = {
+    COPIES: ("secret in what workers know of connectors", "secrets in what workers know of connectors"),
+    _KEPT_COMMANDS: ("command that waits to be sent", "commands that wait to be sent"),
+}
 _KEY_ID = re.compile(r'"key_id":\s*"([0-9a-f]{16})"')
 Uses = Counter[tuple[str, str]]
 """How many values of a kind hang on a key."""
@@ -34,6 +40,29 @@ class KeyStatus(Value):
     def total(self) -> int:
         """How much hangs on it."""
         return sum(self.values.values())
+
+    @computed_field(description="The same in words")  # type: ignore[prop-decorator]
+    @property
+    def words(self) -> str:
+        """What hangs on it: `1 data key, 5 secrets of bundles, 8 of connectors`."""
+        return in_words(self.values)
+
+
+def in_words(values: Mapping[str, int]) -> str:
+    """How much there is of each kind; `nothing` where there is none."""
+    owners = [kind for kind in _KINDS.values() if kind in values]
+    secrets = [f"{values[kind]} of {kind}" for kind in owners[1:]]
+    if owners:
+        secrets.insert(0, f"{counted(values[owners[0]], 'secret')} of {owners[0]}")
+    others = {kind: values[kind] for kind in values if kind not in owners}
+    keys = others.pop(_DATA_KEYS, 0)
+    found = [counted(keys, "data key")] * bool(keys) + secrets
+    return ", ".join([*found, *(_counted(kind, count) for kind, count in others.items())]) or "nothing"
+
+
+def _counted(kind: str, count: int) -> str:
+    one, more = _OTHERS.get(kind, (kind, kind))
+    return counted(count, one, more)
 
 
 class Status(Value):
@@ -79,12 +108,12 @@ class Census:
         async for org in self.organizations():
             data_key = await self.accounts.data_keys.get(org, org)
             if data_key is not None:
-                found["data keys", self.sealer.key_of(data_key.sealed, org) or data_key.key_id] += 1
+                found[_DATA_KEYS, self.sealer.key_of(data_key.sealed, org) or data_key.key_id] += 1
             for owner in self.sealing.owners:
                 _add(found, await self.sealing.sealed(owner, org, question))
             _add(found, await self.sealing.copies(org, question), kind=COPIES)
         for command in await self.operations.unsent():
-            found.update(("kept commands", key) for key in key_ids_in(command))
+            found.update((_KEPT_COMMANDS, key) for key in key_ids_in(command))
         return found
 
 

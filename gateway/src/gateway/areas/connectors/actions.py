@@ -19,6 +19,7 @@ from gateway.areas.connectors.preconditions import (
     check_initializable,
     check_offered,
     check_unlocked,
+    resource_gone,
 )
 
 ACTIONS = ("test", "initialize", "backup", "restore", "check", "sync", "prune")
@@ -76,8 +77,8 @@ def _task(overview: ConnectorOverview, type_: TaskType) -> Reason | None:
     if refused := _first(lambda: check_complete(app), lambda: check_offered(app)):
         return refused
     if overview.resource_removed:
-        # What the catalog answers when a run asks for the resource.
-        return Reason("resource_not_found", f"The resource {app.resource.name} of {app.name} is gone.")
+        gone = resource_gone(app)
+        return Reason(gone.code, gone.detail)
     if refused := _first(lambda: check_unlocked([app.resource])):
         return refused
     if overview.initialized is False:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from contracts.errors import Conflict, Invalid
+from contracts.errors import Conflict, Invalid, NotFound
 from contracts.hooks import Hooks
 from contracts.messages.assignment import App, AppKind, Temperature
 from contracts.messages.catalog import Resource
@@ -129,6 +129,11 @@ def check_initializable(app: App, fields: Mapping[str, GivenField]) -> None:
             f"Store {app.name} has no passphrase, and what is backed up is never stored unencrypted.",
             fields={"fields.passphrase": "a store needs one to be initialized"},
         )
+
+
+def resource_gone(app: App) -> NotFound:
+    """Why nothing can be done with a connector whose resource the catalog has no more."""
+    return NotFound("resource_not_found", f"The resource {app.resource.name} of {app.name} is gone.")
 
 
 def check_unlocked(resources: Iterable[Resource]) -> None:

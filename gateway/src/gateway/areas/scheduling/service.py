@@ -1,11 +1,14 @@
 """Runs of tasks and the jobs they become."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from chassis.messaging.command_client import Commands
 from chassis.telemetry.tracing import span
-from contracts.errors import Conflict
+from contracts.errors import Conflict, NotFound
+from contracts.messages.assignment import App
+from contracts.messages.catalog import Resource
 from contracts.messages.scheduler import FINAL_STATUSES, USUAL_PRIORITY, CancelJob, RetryJob, RunTask
 from contracts.queries.assignment import ReachableApp
 from contracts.queries.scheduler import Job, JobMeasures
@@ -14,7 +17,7 @@ from contracts.tasks import Task, TaskOptions
 from contracts.values import JobId, RunId
 
 from gateway.access.principal import Principal
-from gateway.areas.connectors.preconditions import check_complete, check_offered, check_unlocked
+from gateway.areas.connectors.preconditions import check_complete, check_offered, check_unlocked, resource_gone
 from gateway.areas.connectors.service import reference
 from gateway.areas.scheduling.job_log import log_lines, log_text
 from gateway.clients.assignment import AssignmentClient
@@ -138,16 +141,27 @@ class Runs:
         self, who: Principal, origin_id: str, target_id: str | None
     ) -> tuple[ReachableApp, ReachableApp | None]:
         origin, target = await asyncio.gather(
-            self.assignment.app(who, origin_id), self.assignment.app(who, target_id) if target_id else _nothing()
+            self._app(who, origin_id, "origin"), self._app(who, target_id, "target") if target_id else _nothing()
         )
-        for app in (origin, target):
-            if app:
-                check_complete(app)
-                check_offered(app)
+        apps = [app for app in (origin, target) if app]
+        for app in apps:
+            check_complete(app)
+            check_offered(app)
         # An operator may have locked the resource after the connector was made, so it is read now.
-        resources = {a.resource.id for a in (origin, target) if a}
-        check_unlocked(await asyncio.gather(*(self.catalog.resource(who, i) for i in resources)))
+        check_unlocked(await asyncio.gather(*(self._resource(who, app) for app in _one_of_each_resource(apps))))
         return origin, target
+
+    async def _app(self, who: Principal, app_id: str, part: str) -> ReachableApp:
+        try:
+            return await self.assignment.app(who, app_id)
+        except NotFound as refused:
+            raise NotFound(refused.code, f"There is no such connector (the {part} of the task).") from None
+
+    async def _resource(self, who: Principal, app: App) -> Resource:
+        try:
+            return await self.catalog.resource(who, app.resource.id)
+        except NotFound:
+            raise resource_gone(app) from None
 
     async def cancel(self, who: Principal, job_id: str, intent: Intent) -> Job:
         """Ask a job to stop. It is over once its status says so."""
@@ -174,6 +188,14 @@ class Runs:
         """How a job stands, and what it used, did and warned of."""
         job, measures = await asyncio.gather(self.scheduler.job(who, job_id), self.scheduler.job_measures(who, job_id))
         return job, measures
+
+
+def _one_of_each_resource(apps: Iterable[ReachableApp]) -> Iterable[ReachableApp]:
+    """Of connectors that share a resource the first one."""
+    found: dict[str, ReachableApp] = {}
+    for app in apps:
+        found.setdefault(app.resource.id, app)
+    return found.values()
 
 
 async def _nothing() -> None:

@@ -174,6 +174,16 @@ async def test_what_a_removal_would_mean_is_said_beforehand(
                 await done.remove(force=force)
 
 
+async def test_a_restore_point_of_a_source_counts_once_however_many_stores_show_it() -> None:
+    seen, other = FREE.model_copy(update={"store_id": "app-2"}), FREE.model_copy(update={"snapshot_id": "6a" * 32})
+    shown = await Others(SOURCE, [FREE, seen, other]).preview()
+    assert (shown.restore_points, shown.held) == (2, 0)
+    assert "found as before: 2." in shown.effects[-1]
+    # One of the stores may not show yet that it is under hold.
+    shown = await Others(SOURCE, [seen, HELD, other]).preview()
+    assert (shown.restore_points, shown.held) == (2, 1)
+
+
 async def test_what_becomes_of_restore_points_is_said_in_words() -> None:
     of_source = (await Others(SOURCE, [FREE]).preview()).effects
     of_store = (await Others(STORE, [FREE], jobs_that("queued")).preview()).effects

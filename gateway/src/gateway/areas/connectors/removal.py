@@ -39,7 +39,8 @@ class Removal:
     app: App
     uses: Uses
     points: Sequence[IndexedRestorePoint]
-    """Of a source those that were made of it, of a store those that it holds; of a destination none."""
+    """Of a source those that were made of it, of a store those that it holds; of a destination none. Each is once
+    among them, however many stores of one repository show it."""
 
     @property
     def held(self) -> int:
@@ -142,7 +143,7 @@ class Removals:
         if app.kind == "store":
             return await self.restore_index.restore_points(who, app.id)
         if app.kind == "source":
-            return await self.restore_index.restore_points_from(who, app.id)
+            return _each_once(await self.restore_index.restore_points_from(who, app.id))
         return ()
 
     async def _cancel(self, who: Principal, jobs: Sequence[Job], intent: Intent) -> None:
@@ -157,6 +158,15 @@ class Removals:
                 # It ended by itself in between.
                 if refused.code != "job_finished":
                     raise
+
+
+def _each_once(points: Sequence[IndexedRestorePoint]) -> Sequence[IndexedRestorePoint]:
+    found: dict[str, IndexedRestorePoint] = {}
+    for point in points:
+        # A hold is in the repository; a store that was not read since does not show it yet.
+        if point.snapshot_id not in found or found[point.snapshot_id].legal_hold is None:
+            found[point.snapshot_id] = point
+    return list(found.values())
 
 
 async def _none() -> Sequence[IndexedRestorePoint]:

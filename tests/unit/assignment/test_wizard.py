@@ -12,6 +12,7 @@ from contracts.messages.connector.base import EVERYBODY
 from contracts.messages.connector.offers import PoolOffered, Reach
 from contracts.queries.wizard import CompatibilityQuestion, DraftQuestion, FormQuestion
 from contracts.values import AppId, IntegrationId
+from gateway.areas.wizard.schemas.compatible import compatible_view
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,29 @@ async def test_integrations_come_with_the_reason_of_each_match_and_near_miss(ass
     }
     found = await compatible(assignment, kind="destination")
     assert [each.code for each in found.near_misses] == ["kind_not_offered", "kind_not_offered"]
+
+
+@pytest.mark.parametrize(
+    ("resource", "name", "reason"),
+    [
+        ({"class": "database", "subclass": ""}, "", "No integration works with resources of class database."),
+        (
+            {"class": "database", "subclass": "postgres"},
+            "fs",
+            "No integration works with resources of class database, subclass postgres.",
+        ),
+        ({}, "nas", "No integration that fits is called 'nas'."),
+        ({}, "", None),
+        ({"subclass": "nfs"}, "", None),
+    ],
+)
+async def test_an_empty_list_says_why(
+    assignment: Assignment, resource: dict[str, Any], name: str, reason: str | None
+) -> None:
+    found = await compatible(assignment, resource=make.a_resource(**resource), name=name)
+    assert found.reason == reason
+    assert (not found.items and not found.near_misses) == (reason is not None)
+    assert compatible_view(found).reason == reason
 
 
 async def test_a_name_narrows_the_list_and_not_the_choice(assignment: Assignment) -> None:

@@ -49,6 +49,9 @@ class CompatibleIntegrations(Value):
     items: tuple[Compatibility, ...] = Field(description="Those that can be used, those made for the resource first")
     near_misses: tuple[Compatibility, ...] = Field(description="Those that one might expect among them")
     chosen: IntegrationId | None = Field(description="What a connector gets that names no integration, if it gets one")
+    reason: str | None = Field(
+        default=None, description="Why there are neither of both, as a sentence for a person; None: there are some"
+    )
 
 
 class FieldCondition(Value):

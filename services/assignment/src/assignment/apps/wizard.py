@@ -22,7 +22,7 @@ from contracts.values import OrganizationId
 from assignment.apps.domain import apps, form
 from assignment.apps.domain.choice import Choice, choose_protocol, require_usable
 from assignment.apps.domain.draft import Examination, examine
-from assignment.apps.domain.matching import Assessment, assess, offering, preferred, preferred_protocols
+from assignment.apps.domain.matching import Assessment, assess, offering, preferred, preferred_protocols, why_none
 from assignment.apps.domain.names import suggested_names
 from assignment.apps.domain.offers import Offering
 from assignment.apps.store import AssignmentStore
@@ -47,6 +47,7 @@ async def compatible(
             items=tuple(_compatibility(each) for each in asked if each.is_usable),
             near_misses=tuple(_compatibility(each) for each in asked if each.is_near_miss),
             chosen=chosen[0].integration.id if len(chosen) == 1 else None,
+            reason=why_none(assessed, asked, resource, question.name),
         )
 
 

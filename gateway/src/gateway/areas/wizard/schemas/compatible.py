@@ -59,12 +59,15 @@ _COMPATIBLE = {
 class CompatibleView(View):
     """Integrations that a connector can be made with, those made for the resource first."""
 
-    model_config = example(total=1, items=[_COMPATIBLE], near_misses=[], chosen=INTEGRATION)
+    model_config = example(total=1, items=[_COMPATIBLE], near_misses=[], chosen=INTEGRATION, reason=None)
 
     total: int
     items: list[CompatibleIntegrationView]
     near_misses: list[CompatibleIntegrationView] = Field(description="What one might expect, and why it cannot be used")
     chosen: str | None = Field(description="Id of the one that is chosen by itself; null: none is, or there are more")
+    reason: str | None = Field(
+        default=None, description="Why neither `items` nor `near_misses` has any, for a person; null: there are some"
+    )
 
 
 def nothing_compatible() -> CompatibleView:
@@ -75,7 +78,9 @@ def nothing_compatible() -> CompatibleView:
 def compatible_view(found: CompatibleIntegrations) -> CompatibleView:
     """The integrations for a resource."""
     items, near_misses = map(_compatibles, (found.items, found.near_misses))
-    return CompatibleView(total=len(items), items=items, near_misses=near_misses, chosen=found.chosen)
+    return CompatibleView(
+        total=len(items), items=items, near_misses=near_misses, chosen=found.chosen, reason=found.reason
+    )
 
 
 def _compatibles(found: Iterable[Compatibility]) -> list[CompatibleIntegrationView]:

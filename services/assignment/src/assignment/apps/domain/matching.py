@@ -108,6 +108,24 @@ def preferred(assessments: Iterable[Assessment], *, protocol: str | None = None)
     return [each for each in usable if each.is_made_for] or usable
 
 
+def why_none(
+    assessed: Iterable[Assessment], shown: Iterable[Assessment], resource: Resource | None, name: str
+) -> str | None:
+    """Why a list shows neither integrations that can be used nor near misses; None where it shows some.
+
+    `shown`: those of all that are `assessed` whose name or title has `name` in it.
+    """
+    if any(_is_expected(each) for each in shown):
+        return None
+    if any(_is_expected(each) for each in assessed):
+        return f"No integration that fits is called {name!r}."
+    return f"No integration works with resources of {class_of(resource)}."
+
+
+def _is_expected(assessment: Assessment) -> bool:
+    return assessment.is_usable or assessment.is_near_miss
+
+
 def offering(integration: Integration, kind: AppKind) -> list[Protocol]:
     """The protocols of an integration that a connector of a kind can have."""
     return [protocol for protocol in integration.protocols if kind in protocol.kinds]

@@ -101,10 +101,17 @@ def test_neither_goes_before_where_conditions_differ_and_count_the_same() -> Non
     assert can_meet(one, other)
     found = filling([one, other])
     assert found.fields == {}
-    assert found.ties == {"root": "bundles “one” and “other” give it different values, and none goes before the other"}
+    words = "bundles 'one' and 'other' of the organization give it different values, and none goes before the other"
+    assert found.ties == {"root": words}
     with pytest.raises(Conflict) as refused:
         found.require_no_ties()
     assert (refused.value.code, list(refused.value.fields)) == ("bundles_tie", ["fields.root"])
+
+
+def test_bundles_of_one_name_are_told_apart_by_their_ids() -> None:
+    here = {"inventory_id": make.a_resource().inventory_id, "name": "keys"}
+    one, other = (make.a_bundle(id_, fields={"root": clear(id_)}, **here) for id_ in ("b2", "b1"))
+    assert "bundles 'keys' (id b1) and 'keys' (id b2) of the inventory give" in filling([one, other]).ties["root"]
 
 
 def test_equal_values_are_no_tie_and_secrets_of_two_bundles_are() -> None:

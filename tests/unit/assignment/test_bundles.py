@@ -118,7 +118,8 @@ def test_a_tie_is_refused_where_scopes_meet_and_neither_goes_first(
     with pytest.raises(Conflict) as tie:
         created(other, name="cellar", **mine, fields={"root": clear("a")})
     assert tie.value.code == "bundles_tie"
-    assert "“cellar” and “shelf”" in tie.value.fields["fields.root"]
+    place = "inventory" if "inventory_id" in mine else "organization"
+    assert f"'cellar' and 'shelf' of the {place}" in tie.value.fields["fields.root"]
 
 
 def test_what_was_said_before_is_no_change() -> None:

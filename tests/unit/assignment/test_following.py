@@ -109,12 +109,12 @@ async def test_a_tie_is_refused_when_it_arises_and_shows_in_an_app_that_gets_int
     )
     problem = await service.rejection(assign("app-2", resource=both))
     assert (problem.code, [f.field for f in problem.fields]) == ("bundles_tie", ["fields.root"])
-    assert "“Blue” and “Red”" in problem.detail
+    assert "'Blue' and 'Red'" in problem.detail
     await service.says(assign("app-3", resource=both, fields={"root": clear("own")}), make.resource_changed(both))
     app = await service.app("app-1")
     assert "root" not in app.fields
     [lack] = app.lacking
-    assert (lack.field, "“Blue” and “Red”" in lack.detail) == ("fields.root", True)
+    assert (lack.field, "'Blue' and 'Red'" in lack.detail) == ("fields.root", True)
     assert (await service.app("app-3")).lacking == ()
     await service.says(make.remove_bundle("b2"))
     assert ((await service.app("app-1")).lacking, values(await service.app("app-1"))["root"]) == ((), "red")
@@ -137,10 +137,10 @@ async def test_a_value_that_does_not_fit_is_refused_or_left_out_by_name(service:
     app = await service.app("app-1")
     [lack] = app.lacking
     assert (lack.field, "use_tls" in app.fields) == ("fields.use_tls", False)
-    assert "“TLS”" in lack.detail
+    assert "'TLS'" in lack.detail
     problem = await service.rejection(assign("app-2"))
     assert (problem.code, [f.field for f in problem.fields]) == ("configuration_invalid", ["fields.use_tls"])
-    assert "“TLS”" in problem.detail
+    assert "'TLS'" in problem.detail
     assert "canary" not in f"{problem} {lack}"
     await service.says(make.change_bundle("b1", name="TLS", fields={**KEYS, "use_tls": clear("false")}))
     app = await service.app("app-1")

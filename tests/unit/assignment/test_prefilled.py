@@ -112,7 +112,7 @@ async def test_what_a_bundle_has_and_cannot_be_used_is_told() -> None:
     form = await the_form(service)
     [fault] = form.faults
     assert (fault.field, form.complete) == ("fields.use_tls", False)
-    assert "“odd”" in fault.detail
+    assert "'odd'" in fault.detail
     assert "maybe" not in fault.detail
 
 
@@ -125,7 +125,7 @@ async def test_bundles_that_contradict_each_other_leave_the_field_to_a_person() 
     assert (sorted(form.fields), form.complete) == (["access_key", "secret_access_key"], False)
     [fault] = form.faults
     assert fault.field == "fields.root"
-    assert "“blue” and “red”" in fault.detail
+    assert "'blue' and 'red'" in fault.detail
 
 
 async def test_a_form_of_no_resource_is_filled_by_no_bundle() -> None:

@@ -170,3 +170,8 @@ def test_a_change_keeps_id_urn_and_lock() -> None:
 def test_an_inventory_gets_a_new_name() -> None:
     changed = inventories.change_inventory(make.an_inventory(revision=2), make.change_inventory("inv-1", name="attic"))
     assert (changed.name, changed.revision) == ("attic", 3)
+
+
+def test_why_resources_of_a_provider_are_left_alone_is_said_in_good_words() -> None:
+    with pytest.raises(Conflict, match="of an aws inventory come from its provider"):
+        resources.require_hand_made(make.an_inventory(type="aws"))

@@ -238,9 +238,10 @@ async def test_a_list_with_faults_sends_nothing(room: Room) -> None:
 
 
 async def test_managed_inventories_take_no_list(room: Room) -> None:
-    room.kind = "k8s"
+    room.kind = "aws"
     answer = await room.send("compute;a;urn:nas;h\n")
     assert (answer.status_code, answer.json()["code"]) == (409, "inventory_managed")
+    assert "of an aws inventory" in answer.json()["detail"]
 
 
 async def test_a_body_that_is_too_large_is_refused(room: Room) -> None:

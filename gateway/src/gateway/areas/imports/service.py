@@ -13,6 +13,7 @@ from contracts.messages.assignment import App
 from contracts.messages.catalog import Resource
 from contracts.messages.imports import ApplyImport, ImportedRow, StageImport
 from contracts.values import ImportId, InventoryId
+from contracts.wording import with_article
 from pydantic import JsonValue, TypeAdapter
 
 from gateway.access.principal import Principal
@@ -73,7 +74,8 @@ class Imports:
         """Raise `NotFound` for an inventory that is not there, `Conflict` for one that is managed."""
         inventory = await self.catalog.inventory(who, inventory_id)
         if inventory.type != SELF_MANAGED:
-            words = f"The resources of a {inventory.type} inventory come from its provider; no list replaces them."
+            kind = with_article(inventory.type)
+            words = f"The resources of {kind} inventory come from its provider; no list replaces them."
             raise Conflict("inventory_managed", words)
 
     async def preview(self, who: Principal, inventory_id: str, upload: Upload) -> tuple[Difference, list[UsedResource]]:

@@ -78,7 +78,7 @@ def _configured(choice: Choice, fields: Mapping[str, FieldValue], filling: Filli
     """The fields without what does not fit of bundles, and what is missing then."""
     wrong, _ = all_faults(choice, fields)
     unfit = {
-        name: f"is not what bundle “{filled.bundle_name}” has: that {fault}"
+        name: f"is not what bundle {filled.bundle_name!r} has: that {fault}"
         for name, filled in filling.fields.items()
         for path, fault in wrong
         if path == f"fields.{name}"

@@ -194,7 +194,7 @@ def _ties(bundle: Bundle, others: Iterable[Bundle]) -> Iterator[tuple[str, str]]
         for name, value in bundle.fields.items():
             against = other.fields.get(name)
             if against and is_given(value) and is_given(against) and differ(value, against):
-                yield name, tie_in_words([bundle.name, other.name])
+                yield name, tie_in_words([bundle, other])
 
 
 def _properties(integrations: Iterable[Integration]) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -1,5 +1,6 @@
 """What bundles give to the fields of an app. Pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -10,6 +11,7 @@ from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration, Protocol
 from contracts.values import BundleId
+from contracts.wording import listed
 
 from assignment.bundles.domain.scope import Target, goes_before, is_for
 
@@ -67,7 +69,7 @@ def fill(
     for name in (name for name in fillable(protocol, kind) if name not in given):
         first = _first(matching, name)
         if len({_comparable(bundle.fields[name]) for bundle in first}) > 1:
-            ties[name] = tie_in_words(bundle.name for bundle in first)
+            ties[name] = tie_in_words(first)
         elif first:
             chosen = first[0]
             value = chosen.fields[name].model_copy(update={"bundle_id": chosen.id})
@@ -91,15 +93,18 @@ def differ(one: FieldValue, other: FieldValue) -> bool:
     return _comparable(one) != _comparable(other)
 
 
-def tie_in_words(names: Iterable[str]) -> str:
-    """Why several bundles give a field nothing."""
-    listed = [f"“{name}”" for name in sorted(names)]
-    return f"bundles {', '.join(listed[:-1])} and {listed[-1]} give it different values, and none goes before the other"
+def tie_in_words(bundles: Collection[Bundle]) -> str:
+    """Why several bundles give a field nothing. Those of one name are told apart by their ids."""
+    called = Counter(bundle.name for bundle in bundles)
+    names = (f"{b.name!r} (id {b.id})" if called[b.name] > 1 else repr(b.name) for b in bundles)
+    # They stand in one place: a bundle of the inventory goes before one of the organization.
+    place = "organization" if all(bundle.inventory_id is None for bundle in bundles) else "inventory"
+    return f"bundles {listed(sorted(names))} of the {place} give it different values, and none goes before the other"
 
 
 def as_bundle_has_it(fault: str, name: str) -> str:
     """What is wrong with a value that a bundle gives, with the bundle."""
-    return f"{fault} (as bundle “{name}” has it)"
+    return f"{fault} (as bundle {name!r} has it)"
 
 
 def _first(matching: Iterable[Bundle], name: str) -> list[Bundle]:

@@ -11,6 +11,7 @@ from contracts.messages.catalog import (
     ResourceDescription,
 )
 from contracts.resource_rules import faults_of
+from contracts.wording import with_article
 
 from catalog.inventories.domain.inventories import require_inventory
 
@@ -73,7 +74,8 @@ def remove_resource(inventory: Inventory | None, current: Resource | None, *, in
 def require_hand_made(inventory: Inventory) -> None:
     """Raise `Conflict` for an inventory whose resources come from a provider."""
     if inventory.type != "self-managed":
-        detail = f"The resources of a {inventory.type} inventory come from its provider and are not edited by hand."
+        kind = with_article(inventory.type)
+        detail = f"The resources of {kind} inventory come from its provider and are not edited by hand."
         raise Conflict("inventory_managed", detail)
 
 

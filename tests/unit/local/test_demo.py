@@ -8,8 +8,10 @@ from cairn_local import supervisor_control
 from cairn_local.__main__ import main
 from cairn_local.api_client import ApiProblem
 from cairn_local.commands import demo
+from cairn_local.commands.up import print_started
 from cairn_local.demo.setup import S3_NAME, s3_process
 from cairn_local.paths import StateDir
+from cairn_local.platform import Addresses, Started
 from cairn_local.process_plan import ProcessSpec
 
 
@@ -91,3 +93,16 @@ def test_what_goes_on_running_after_a_failure_is_told(
     monkeypatch.setattr(supervisor_control, "is_running", Mock(return_value=True))
     assert main(["demo"]) == 1
     assert "goes on running" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_the_address_of_the_docs_is_printed_where_it_stays(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, down: Mock, stays: bool
+) -> None:
+    started = Started(Addresses(gateway="http://127.0.0.1:8080", kafka="", mongodb_uri=""))
+    monkeypatch.setattr(demo, "up", lambda *_, **__: started)
+    monkeypatch.setattr(demo, "print_started", print_started)
+    monkeypatch.setattr(demo, "perform", Mock(return_value=started.addresses.gateway))
+    assert main(["demo"] if stays else ["demo", "--exit"]) == 0
+    assert capsys.readouterr().out.count("http://127.0.0.1:8080/api/v1/docs") == (2 if stays else 0)
+    assert down.called is not stays

@@ -49,7 +49,8 @@ def run(arguments: argparse.Namespace, state: StateDir) -> int:
 
 def _do(arguments: argparse.Namespace, state: StateDir, project: Path) -> None:
     reporter = open_reporter()
-    print_started(up(state, reporter=reporter, services=arguments.services, environ=os.environ), state)
+    started = up(state, reporter=reporter, services=arguments.services, environ=os.environ)
+    print_started(started, state, stays=not arguments.exit)
     rclone = provision_engine(Cache(find_cache_dir(os.environ)), reporter).rclone
     print("The main job, step by step:", flush=True)
     try:
@@ -60,7 +61,11 @@ def _do(arguments: argparse.Namespace, state: StateDir, project: Path) -> None:
         raise LocalError("The demo ended early. The gateway gave no answer.", hint=_reason(error)) from error
     except LookupError as error:
         raise LocalError("The demo ended early. An answer lacks what was asked for.", hint=_reason(error)) from error
-    print(f"Everything really happened. The API is documented at {url}/api/v1/docs", flush=True)
+    print("Everything really happened." + _where_to_read_on(url, stays=not arguments.exit), flush=True)
+
+
+def _where_to_read_on(url: str, *, stays: bool) -> str:
+    return f" The API is documented at {url}/api/v1/docs" if stays else ""
 
 
 def _reason(error: Exception) -> str:

@@ -31,12 +31,17 @@ def _up(arguments: argparse.Namespace, state: StateDir) -> Started:
     return up(state, reporter=open_reporter(), services=arguments.services, environ=os.environ)
 
 
-def print_started(started: Started, state: StateDir) -> None:
-    """Addresses; on the very first start also the owner's credentials, which are not shown again."""
+def print_started(started: Started, state: StateDir, *, stays: bool = True) -> None:
+    """Addresses; on the very first start also the owner's credentials, which are not shown again.
+
+    `stays`: whether it goes on running, so that its pages can be opened.
+    """
     addresses = started.addresses
+    pages = (("API docs", f"{addresses.gateway}/api/v1/docs"),) if stays and addresses.gateway else ()
     print("Cairn is running.")
     for title, value in (
         ("gateway", addresses.gateway),
+        *pages,
         ("Kafka", addresses.kafka),
         ("MongoDB", without_password(addresses.mongodb_uri)),
         ("state", str(state.root)),

@@ -137,7 +137,7 @@ async def test_a_list_becomes_resources_in_its_order(catalog: Catalog) -> None:
 
 async def test_a_row_changes_what_it_says_and_nothing_else(catalog: Catalog) -> None:
     described = {"urn": "urn:a", "tags": ["x"], "service": "web", "subclass": "vm", "excluded_from_coverage": True}
-    await catalog.do(make.register_resource(INVENTORY, "res-1", **described, name="old"))
+    await catalog.do(make.register_resource(INVENTORY, "res-1", **described, **{"class": "compute"}, name="old"))
     await catalog.do(make.flag_resource(INVENTORY, "res-1", locked=True))
     before = (await catalog.now())[0]
     assert counts(await catalog.load([row("urn:a", name="new", endpoints=("h",))])) == (0, 1, 0, 0)
@@ -146,6 +146,15 @@ async def test_a_row_changes_what_it_says_and_nothing_else(catalog: Catalog) -> 
     kept = {"subclass", "tags", "service", "excluded_from_coverage", "locked", "urn", "inventory_id"}
     assert after.model_dump(include=kept) == before.model_dump(include=kept)
     assert [e.endpoint for e in after.endpoints] == ["h"]
+
+
+async def test_a_subclass_goes_with_the_class_that_it_belongs_to(catalog: Catalog) -> None:
+    bucket = {"class": "ObjectStorage", "subclass": "s3"}
+    await catalog.do(make.register_resource(INVENTORY, "res-1", urn="urn:a", name="urn:a", **bucket))
+    await catalog.load([row("urn:a", **{"class": "object-storage"}, name="renamed")])
+    assert [(r.class_, r.subclass) for r in await catalog.now()] == [("ObjectStorage", "s3")]
+    await catalog.load([row("urn:a", **{"class": "compute"})])
+    assert [(r.class_, r.subclass) for r in await catalog.now()] == [("compute", "")]
 
 
 async def test_what_the_list_lacks_is_removed(catalog: Catalog) -> None:

@@ -64,8 +64,9 @@ async def import_resources(
     """Makes a list what the inventory holds: lines `Class;Name;URN;Hostname` without a header, endpoints by comma.
 
     Resources are told apart by their URNs. One that is there already gets the name, class and endpoints of its line and
-    keeps all else; one that the list lacks is removed. The list is used as a whole or not at all: a 422 `list_invalid`
-    names lines, columns and reasons. Without `force` it may lack no resource that connectors use (`resources_in_use`).
+    keeps all else, its subclass too unless the class is another; one that the list lacks is removed. The list is used
+    as a whole or not at all: a 422 `list_invalid` names lines, columns and reasons. Without `force` it may lack no
+    resource that connectors use (`resources_in_use`).
     """
     who.require(Right.WRITE)
     await imports.check(who, inv)

@@ -72,6 +72,9 @@ class Plan:
         self.counts["changed"] += 1
         # Later than the one that is kept too: that one may have grown without a change of what is said.
         facts = _said(place.row, kept_class=resource.class_) | {"revision": max(resource.revision, revision) + 1}
+        if facts["class_"] != resource.class_:
+            # It belongs to the class that the resource no longer has.
+            facts["subclass"] = ""
         return PlannedChange(resource=resource.model_copy(update=facts), revision=revision, before=resource)
 
     def additions(self) -> Iterator[PlannedChange]:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from assignment.apps.domain import apps
 from assignment.apps.domain.offers import check_offer, supersedes
+from contracts.endpoints import LONGEST_ADDRESS
 from contracts.errors import CairnError, Conflict, Invalid, NotFound
 from contracts.field_values import FieldValue
 from contracts.hooks import Hooks
@@ -51,6 +52,8 @@ def test_a_source_keeps_its_hooks_and_a_store_has_none() -> None:
         ({"data_classes": ["ok", ""]}, "data_classes.1"),
         ({"data_classes": ["x"] * 201}, "data_classes"),
         ({"endpoints": ["\x00"]}, "endpoints.0"),
+        ({"endpoints": ["files.example", "user:secret@files.example"]}, "endpoints.1"),
+        ({"endpoints": ["two words"]}, "endpoints.0"),
         ({"hooks": {"pre_job": "a/b"}}, "hooks.pre_job"),
         ({"hooks": {"post_job": ".profile"}}, "hooks.post_job"),
     ],
@@ -60,6 +63,18 @@ def test_labels_that_cannot_be_shown_are_refused(changes: dict[str, Any], field:
         an_app(**changes)
     assert refused.value.code == "app_invalid"
     assert field in refused.value.fields
+    assert "secret" not in str(refused.value)
+
+
+def test_an_address_that_a_resource_may_have_may_be_one_of_a_connector() -> None:
+    longest = "x" * LONGEST_ADDRESS
+    assert an_app(endpoints=[longest, "/srv/two words"]).endpoints == (longest, "/srv/two words")
+
+
+def test_an_address_from_before_they_were_looked_at_may_be_sent_back() -> None:
+    before = an_app().model_copy(update={"endpoints": ("two words",), "endpoints_from_resource": False})
+    again = make.reconfigure_app("app-1", resource=HOSTED, endpoints=["two words"])
+    assert apps.reconfigure(before, again, INTEGRATIONS).endpoints == ("two words",)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 
 from chassis.kept_secrets import with_kept
 from chassis.texts import fault_of
@@ -14,6 +14,7 @@ from contracts.messages.bundles import Bundle
 from contracts.messages.catalog import Resource
 from contracts.messages.connector.offers import Integration
 from contracts.messages.outcomes import FieldProblem
+from contracts.resource_rules import address_fault
 from contracts.values import IntegrationId
 
 from assignment.apps.domain.choice import Choice, choose
@@ -77,7 +78,7 @@ def examine(
         kept = with_kept(kept, current.fields if current else {})
     described = description.model_copy(update={"fields": {n: value for n, value in kept.items() if not value.keep}})
     with _noting(faults):
-        _check_labels(described)
+        _check_labels(described, current)
     with _noting(faults):
         choice = choose(
             integrations,
@@ -151,9 +152,10 @@ def _check_kind(kind: AppKind, current: App | None) -> None:
         raise Conflict("app_kind_fixed", detail, fields={"type": f"must be {current.kind}"})
 
 
-def _check_labels(description: AppDescription) -> None:
+def _check_labels(description: AppDescription, current: App | None) -> None:
     # Some of very many faults: the outcome is a message, and messages have a limit.
-    found = dict(islice(_label_faults(description), MOST_FAULTS))
+    faults = chain(_label_faults(description), _address_faults(description, current.endpoints if current else ()))
+    found = dict(islice(faults, MOST_FAULTS))
     if found:
         words = "; ".join(f"{name} {fault}" for name, fault in found.items())
         raise Invalid("app_invalid", f"The connector cannot be described like this: {words}.", fields=found)
@@ -168,9 +170,16 @@ def _label_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
     for name, labels in (("endpoints", description.endpoints), ("data_classes", description.data_classes)):
         if len(labels) > MOST_LABELS:
             yield name, f"are more than {MOST_LABELS}"
-        for place, label in enumerate(labels[:MOST_LABELS]):
-            if fault := fault_of(label, longest=LONGEST_TEXT, empty=False):
-                yield f"{name}.{place}", fault
+    for place, label in enumerate(description.data_classes[:MOST_LABELS]):
+        if fault := fault_of(label, longest=LONGEST_TEXT, empty=False):
+            yield f"data_classes.{place}", fault
+
+
+def _address_faults(description: AppDescription, kept: Collection[str]) -> Iterator[tuple[str, str]]:
+    """As of a resource's own endpoints. Those that are `kept` stay: they were taken before this was looked at."""
+    for place, address in enumerate(description.endpoints[:MOST_LABELS]):
+        if address not in kept and (fault := address_fault(address)):
+            yield f"endpoints.{place}", fault
 
 
 def _hook_faults(description: AppDescription) -> Iterator[tuple[str, str]]:
